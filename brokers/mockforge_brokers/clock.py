@@ -1,0 +1,171 @@
+"""Time as the brokers see it: handed in, so that tests and people can move it."""
+
+import heapq
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Protocol
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Seconds, in two kinds, and calls at a later time."""
+
+    def now(self) -> float:
+        """Monotonic seconds; only differences mean anything."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970 (UTC)."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call `callback(*args)` once, `delay` seconds from now."""
+        ...
+
+
+class _Loop(Protocol):
+    def time(self) -> float: ...
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer: ...
+
+
+class LoopClock:
+    """An event loop's own time."""
+
+    def __init__(self, loop: _Loop) -> None:
+        self.now = loop.time
+        self.wall = time.time
+        self._loop = loop
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        return self._loop.call_later(delay, callback, *args)
+
+
+class _Call:
+    __slots__ = ("args", "callback", "cancelled")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.callback = callback
+        self.args = args
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class _Agenda:
+    """Calls by due time; calls of one time run in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, _Call]] = []
+        self._order = count()
+
+    def add(self, due: float, callback: Callable[..., object], args: tuple[Any, ...]) -> _Call:
+        call = _Call(callback, args)
+        heapq.heappush(self._heap, (due, next(self._order), call))
+        return call
+
+    def next_due(self) -> float | None:
+        heap = self._heap
+        while heap and heap[0][2].cancelled:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def pop(self) -> _Call:
+        return heapq.heappop(self._heap)[2]
+
+
+class ManualClock:
+    """Time that stands still until a test moves it."""
+
+    def __init__(self, wall: float = 1_700_000_000.0) -> None:
+        self._now = 0.0
+        self._wall = wall
+        self._agenda = _Agenda()
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._wall + self._now
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        return self._agenda.add(self._now + max(0.0, delay), callback, args)
+
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds`, running what falls due at its own time, in order."""
+        target = self._now + seconds
+        while (due := self._agenda.next_due()) is not None and due <= target:
+            call = self._agenda.pop()
+            self._now = max(self._now, due)
+            call.callback(*call.args)
+        self._now = target
+
+
+class AdjustableClock:
+    """Another clock's time, which a person may move forward (`clock advance 90s`)."""
+
+    def __init__(self, inner: Clock) -> None:
+        self._inner = inner
+        self._offset = 0.0
+        self._agenda = _Agenda()
+        self._armed: Timer | None = None
+        self._armed_due = 0.0
+
+    @property
+    def offset(self) -> float:
+        """Seconds by which this clock was moved ahead so far."""
+        return self._offset
+
+    def now(self) -> float:
+        return self._inner.now() + self._offset
+
+    def wall(self) -> float:
+        return self._inner.wall() + self._offset
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        due = self.now() + max(0.0, delay)
+        call = self._agenda.add(due, callback, args)
+        if self._armed is None or due < self._armed_due:
+            self._arm()
+        return call
+
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds` at once; what falls due on the way runs at its own time."""
+        if seconds < 0:
+            raise ValueError("time only moves forward")
+        target = self.now() + seconds
+        try:
+            while (due := self._agenda.next_due()) is not None and due <= target:
+                call = self._agenda.pop()
+                self._offset += max(0.0, due - self.now())
+                call.callback(*call.args)
+        finally:
+            self._offset += max(0.0, target - self.now())
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
+        due = self._agenda.next_due()
+        if due is not None:
+            self._armed_due = due
+            self._armed = self._inner.call_later(max(0.0, due - self.now()), self._run_due)
+
+    def _run_due(self) -> None:
+        self._armed = None
+        # A loop may call a hair early: what is due within its resolution runs now.
+        limit = max(self.now(), self._armed_due)
+        try:
+            while (due := self._agenda.next_due()) is not None and due <= limit:
+                call = self._agenda.pop()
+                call.callback(*call.args)
+        finally:
+            self._arm()

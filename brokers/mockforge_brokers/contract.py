@@ -1,0 +1,109 @@
+"""What transport, brokers and connections expect of each other."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from .events import MessageSeen
+from .journal import Owner
+from .snapshots import ConnectionView, DestinationView, GroupView, Metric
+
+
+class Peer(Protocol):
+    """The other end of one connection, as the connection sees it. Nothing here waits."""
+
+    id: int
+    address: str
+    """`127.0.0.1:50871`"""
+    local: tuple[str, int]
+    """The address and port that the client dialled."""
+    opened: float
+    """Wall time."""
+    bytes_in: int
+    bytes_out: int
+
+    def wake(self) -> None:
+        """Somebody else gave this connection output: write it in the loop's next turn.
+
+        What a connection appends to `out` while it handles its own bytes is written anyway.
+        """
+        ...
+
+    def close(self, reason: str) -> None:
+        """Write what is in `out`, then end the connection; nothing more is received."""
+        ...
+
+    def abort(self, reason: str) -> None:
+        """End the connection at once with a reset."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Take no more bytes from this peer until `resume_reading`."""
+        ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Connection(Owner, Protocol):
+    """One client's protocol state: bytes in, bytes out, no I/O."""
+
+    out: list[bytes]
+    """Pieces not yet written, whole frames in all; transport empties the list in place."""
+    bulky: bool
+    """Set when a piece of more than 32 KiB was appended: then pieces are not joined."""
+
+    def receive(self, data: bytes) -> int:
+        """Handle one burst; return how many bytes at its end belong to an incomplete frame.
+
+        A ProtocolError is the connection's own affair: it says goodbye and closes its peer.
+        What it raises all the same is taken as a bug of ours.
+        """
+        ...
+
+    def take_rest(self) -> bytes:
+        """Hand back the incomplete frame's bytes and forget them."""
+        ...
+
+    def set_writable(self, writable: bool) -> None:
+        """The peer's write buffer passed its mark (False) or drained (True)."""
+        ...
+
+    def connection_lost(self, reason: str) -> None:
+        """The connection is gone; called once, also after `Peer.close`."""
+        ...
+
+    def shutdown(self) -> None:
+        """The broker ends: put the protocol's goodbye to `out` and close the peer."""
+        ...
+
+
+class Broker(Protocol):
+    """One protocol's server, ready to be given connections."""
+
+    protocol: str
+
+    def connect(self, peer: Peer) -> Connection: ...
+
+    def connections(self) -> list[ConnectionView]: ...
+
+    def destinations(self) -> list[DestinationView]: ...
+
+    def groups(self) -> list[GroupView]: ...
+
+    def metrics(self) -> list[Metric]: ...
+
+    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+        """End one connection with the protocol's goodbye (or a reset); False if unknown."""
+        ...
+
+    def watch(
+        self, callback: Callable[[MessageSeen], object], destination: str | None = None
+    ) -> Callable[[], None]:
+        """Call with each message that enters (to one destination or all); returns how to stop.
+
+        Destinations are a Kafka topic, an MQTT topic filter, an AMQP exchange or `queue:NAME`.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Back to empty: all topics, queues, sessions and groups go; connections are closed."""
+        ...

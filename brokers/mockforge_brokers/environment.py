@@ -1,0 +1,56 @@
+"""What every broker is given: time, the spine, the journal, faults, holds, limits, randomness."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from .clock import Clock
+from .faults import Faults
+from .holds import Holds
+from .journal import Journal
+from .limits import Limits
+from .spine import Spine
+
+
+@dataclass(slots=True)
+class Environment:
+    """One for all brokers of a process, so that ids and faults are common to them.
+
+    `journal` is None where nobody wants the raw bytes.
+    """
+
+    clock: Clock
+    spine: Spine
+    journal: Journal | None
+    faults: Faults
+    holds: Holds
+    random: Random
+    limits: Limits = field(default_factory=Limits)
+    last_connection: int = 0
+
+    @classmethod
+    def create(
+        cls,
+        clock: Clock,
+        *,
+        seed: int | None = None,
+        limits: Limits | None = None,
+        journal: bool = True,
+    ) -> "Environment":
+        """An environment of new parts on `clock`."""
+        limits = limits or Limits()
+        spine = Spine(clock)
+        random = Random(seed)
+        return cls(
+            clock=clock,
+            spine=spine,
+            journal=Journal(clock, limits) if journal else None,
+            faults=Faults(clock, spine, Random(random.random())),
+            holds=Holds(clock, spine, limits),
+            random=random,
+            limits=limits,
+        )
+
+    def next_connection(self) -> int:
+        """A connection number that no other connection of this process has."""
+        self.last_connection += 1
+        return self.last_connection

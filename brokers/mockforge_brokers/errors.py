@@ -1,0 +1,35 @@
+"""The ways in which a peer, a person or we ourselves can be wrong."""
+
+
+class BrokerError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class ProtocolError(BrokerError):
+    """The peer broke the specification: its connection ends, nobody else's does.
+
+    `code` is the protocol's own reason or reply code for the goodbye, where it has one; 0 leaves
+    the choice to the connection.
+    """
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
+
+
+class RequestRefused(BrokerError):
+    """A legal request that we refuse: the code goes on the wire and the connection lives on."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class InvalidInput(BrokerError):
+    """What a person asked for cannot be: the text names the thing, the place and the remedy."""
+
+
+class LocalError(BrokerError):
+    """We broke our own rules: a bug of ours, never the peer's fault."""

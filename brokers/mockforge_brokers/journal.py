@@ -1,0 +1,179 @@
+"""The last raw bytes of each connection, kept as they came and decoded only when looked at."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from .clock import Clock
+from .limits import Limits
+
+IN: Final = 0
+"""From the peer to the broker."""
+OUT: Final = 1
+"""From the broker to the peer."""
+
+_OVERHEAD: Final = 128
+"""Bytes that a chunk costs beside its data, so that many tiny chunks are bounded too."""
+_MOST_CHUNKS: Final = 262_144
+
+
+@dataclass(slots=True)
+class Row:
+    """One message, request or packet as people see it; `seq` and `time` are the chunk's.
+
+    `kind` is message, control or noise (pings, empty polls). `destination` is a Kafka topic, an
+    MQTT topic or an AMQP exchange or queue; `detail` has the protocol's own fields under their
+    specification's names (partition, offset, qos, retain, routing_key, group, code, ...).
+    `error` names a protocol error or an error code that is on the wire.
+    """
+
+    protocol: str
+    direction: int
+    operation: str
+    connection: int = 0
+    client: str = ""
+    kind: str = "control"
+    destination: str = ""
+    key: bytes | None = None
+    payload: bytes | None = None
+    size: int = 0
+    headers: tuple[tuple[str, Any], ...] = ()
+    detail: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    frame: bytes = b""
+    seq: int = 0
+    time: float = 0.0
+    held: int = 0
+    fault: int = 0
+    marked: bool = False
+
+
+class Splitter(Protocol):
+    """Cuts one direction's bytes into whole frames (for AMQP: a method with its content)."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that are whole now, in order; raises ProtocolError."""
+        ...
+
+    @property
+    def pending(self) -> int:
+        """Bytes of the incomplete frame at the end."""
+        ...
+
+    def take(self) -> bytes:
+        """Hand back the incomplete bytes and forget them."""
+        ...
+
+
+class Owner(Protocol):
+    """Whose bytes a tape holds: a connection, or a producer inside the process."""
+
+    @property
+    def client(self) -> str: ...
+
+    def splitter(self, direction: int) -> Splitter:
+        """A new splitter that starts at a frame's first byte."""
+        ...
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        """What one whole frame says, for people: at least one row; bad bytes make `error` rows.
+
+        Works at any time after the frame passed, so it must not need frames that came before.
+        """
+        ...
+
+
+class Chunk:
+    """One read or write. `tail`: bytes at its end that belong to a frame not yet complete.
+
+    `data` is None once the chunk had to leave.
+    """
+
+    __slots__ = ("data", "direction", "seq", "tail", "tape", "time")
+
+    def __init__(
+        self, tape: "Tape", seq: int, time: float, direction: int, data: bytes, tail: int
+    ) -> None:
+        self.tape = tape
+        self.seq = seq
+        self.time = time
+        self.direction = direction
+        self.data: bytes | None = data
+        self.tail = tail
+
+
+class Tape:
+    """One connection's chunks, oldest first."""
+
+    __slots__ = ("chunks", "connection", "journal", "owner", "protocol", "size")
+
+    def __init__(self, journal: "Journal", protocol: str, connection: int, owner: Owner) -> None:
+        self.journal = journal
+        self.protocol = protocol
+        self.connection = connection
+        self.owner = owner
+        self.chunks: deque[Chunk] = deque()
+        self.size = 0
+
+    def add(self, direction: int, data: bytes, tail: int = 0) -> None:
+        """Keep one chunk; the oldest ones leave when a limit is met."""
+        journal = self.journal
+        journal.seq = seq = journal.seq + 1
+        chunk = Chunk(self, seq, journal.clock.wall(), direction, data, tail)
+        cost = len(data) + _OVERHEAD
+        self.chunks.append(chunk)
+        journal.chunks.append(chunk)
+        self.size = size = self.size + cost
+        journal.size += cost
+        if size > journal.limits.journal_connection:
+            self._shrink()
+        if journal.size > journal.limits.journal_total or len(journal.chunks) > _MOST_CHUNKS:
+            journal.shrink()
+
+    def _shrink(self) -> None:
+        # The newest chunk stays, whatever its size: somebody may look at it right now.
+        while self.size > self.journal.limits.journal_connection and len(self.chunks) > 1:
+            self.drop_oldest()
+
+    def drop_oldest(self) -> None:
+        chunk = self.chunks.popleft()
+        cost = len(chunk.data or b"") + _OVERHEAD
+        chunk.data = None
+        self.size -= cost
+        self.journal.size -= cost
+        self.journal.left += 1
+
+
+class Journal:
+    """All tapes, bounded in all; `chunks` is the common order, `left` counts what had to go."""
+
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self.clock = clock
+        self.limits = limits
+        self.chunks: deque[Chunk] = deque()
+        self.seq = 0
+        self.size = 0
+        self.left = 0
+
+    def open(self, protocol: str, connection: int, owner: Owner) -> Tape:
+        return Tape(self, protocol, connection, owner)
+
+    def since(self, seq: int) -> Iterator[Chunk]:
+        """Chunks after `seq`, newest first; those that had to leave are passed over."""
+        for chunk in reversed(self.chunks):
+            if chunk.seq <= seq:
+                return
+            if chunk.data is not None:
+                yield chunk
+
+    def shrink(self) -> None:
+        chunks = self.chunks
+        while chunks and (
+            self.size > self.limits.journal_total
+            or len(chunks) > _MOST_CHUNKS
+            or chunks[0].data is None
+        ):
+            chunk = chunks.popleft()
+            if chunk.data is not None:
+                chunk.tape.drop_oldest()

@@ -1,0 +1,47 @@
+"""The one place where rare facts are told to whoever watches."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .clock import Clock
+from .events import Event
+
+E = TypeVar("E", bound=Event)
+_log = logging.getLogger(__name__)
+
+
+class Spine:
+    """Synchronous, ordered, after the fact; watchers change nothing and stop nobody.
+
+    `history` keeps the newest events with their wall time, for people who come late.
+    """
+
+    def __init__(self, clock: Clock, keep: int = 2000) -> None:
+        self.history: deque[tuple[float, Event]] = deque(maxlen=keep)
+        self.told = 0
+        self._clock = clock
+        self._watchers: dict[int, tuple[tuple[type[Event], ...], Callable[[Any], object]]] = {}
+        self._next = 0
+
+    def emit(self, event: Event) -> None:
+        self.told += 1
+        self.history.append((self._clock.wall(), event))
+        for kinds, callback in tuple(self._watchers.values()):
+            if not kinds or isinstance(event, kinds):
+                try:
+                    callback(event)
+                except Exception:
+                    _log.exception("a watcher failed on %r; the broker goes on", event)
+
+    def watch(self, callback: Callable[[Any], object], *kinds: type[Event]) -> Callable[[], None]:
+        """Call `callback` with each event of these kinds (none: of all); returns how to stop."""
+        number = self._next
+        self._next += 1
+        self._watchers[number] = (kinds, callback)
+
+        def stop() -> None:
+            self._watchers.pop(number, None)
+
+        return stop

@@ -1,0 +1,385 @@
+"""The one file that knows asyncio: listens, reads bursts, writes once for each burst."""
+
+import asyncio
+import logging
+import ssl as tls
+import traceback
+from typing import Final, cast
+
+from .contract import Broker, Connection
+from .environment import Environment
+from .events import (
+    BrokerFailed,
+    ConnectionClosed,
+    ConnectionOpened,
+    LimitReached,
+    ListenerOpened,
+    PeerCaughtUp,
+    PeerFellBehind,
+)
+from .gate import Lane
+from .journal import IN, OUT, Tape
+
+_log = logging.getLogger(__name__)
+
+READ_SIZE: Final = 64 * 1024
+"""Bytes of one read: enough to be fast, little enough that nobody else in the loop waits."""
+
+_LAST_FRAMES: Final = 4
+
+
+class Endpoint(asyncio.BufferedProtocol):
+    """One socket with its connection; also the `Peer` that the connection talks to."""
+
+    __slots__ = (
+        "_awake",
+        "_closing",
+        "_inward",
+        "_outward",
+        "_paused",
+        "_reason",
+        "_slow",
+        "_tape",
+        "_transport",
+        "address",
+        "bytes_in",
+        "bytes_out",
+        "connection",
+        "environment",
+        "id",
+        "local",
+        "opened",
+        "server",
+    )
+
+    def __init__(self, server: "Server") -> None:
+        self.server = server
+        self.environment = server.environment
+        self.id = 0
+        self.address = ""
+        self.local = ("", 0)
+        self.opened = 0.0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._awake = False
+        self._closing = False
+        self._slow = False
+        self._paused = 0
+        self._reason = ""
+        self._inward: Lane | None = None
+        self._outward: Lane | None = None
+        self._tape: Tape | None = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast("asyncio.Transport", transport)
+        server, environment = self.server, self.environment
+        if len(server.endpoints) >= environment.limits.connections:
+            server.refuse(transport)
+            self._closing = True
+            return
+        self.id = environment.next_connection()
+        self.address = _address(transport.get_extra_info("peername"))
+        host, port = (transport.get_extra_info("sockname") or ("", 0))[:2]
+        self.local = (host, port)
+        self.opened = environment.clock.wall()
+        transport.set_write_buffer_limits(high=environment.limits.write_mark)
+        self.connection: Connection = server.broker.connect(self)
+        if environment.journal is not None:
+            self._tape = environment.journal.open(server.broker.protocol, self.id, self.connection)
+        server.endpoints[self.id] = self
+        environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.server.buffer
+
+    def buffer_updated(self, count: int) -> None:
+        if self._closing:
+            return
+        data = bytes(self.server.buffer[:count])
+        self.bytes_in += count
+        environment = self.environment
+        try:
+            if environment.faults.active or environment.holds.active or self._inward is not None:
+                tail = self._receive_inspected(data)
+            else:
+                tail = self.connection.receive(data)
+        except Exception as error:
+            self._fail(error, data)
+            return
+        if self._tape is not None:
+            self._tape.add(IN, data, tail)
+        if self.connection.out:
+            self.flush()
+
+    def eof_received(self) -> bool:
+        self._reason = self._reason or "the client closed the connection"
+        return False
+
+    def pause_writing(self) -> None:
+        self._slow = True
+        self.pause_reading()
+        self.connection.set_writable(False)
+        pending = self._transport.get_write_buffer_size()
+        self._tell(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
+
+    def resume_writing(self) -> None:
+        self._slow = False
+        self._tell(PeerCaughtUp(self.protocol, self.id, self.connection.client))
+        try:
+            self.connection.set_writable(True)
+        except Exception as error:
+            self._fail(error, b"")
+            return
+        self.resume_reading()
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.id:
+            return
+        self._closing = True
+        reason = self._reason or _loss(exc)
+        self.server.endpoints.pop(self.id, None)
+        for lane in (self._inward, self._outward):
+            if lane is not None:
+                lane.end()
+        try:
+            self.connection.connection_lost(reason)
+        except Exception as error:
+            self._fail(error, b"")
+        self._tell(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
+        self.server.gone(self)
+
+    # What the connection calls: the Peer of contract.py.
+
+    def wake(self) -> None:
+        if not self._awake:
+            self._awake = True
+            self.server.flush_soon(self)
+
+    def close(self, reason: str) -> None:
+        if not self._closing:
+            self._reason = self._reason or reason
+            self.flush()
+            self._closing = True
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        if not self._closing:
+            self._reason = self._reason or reason
+            self._closing = True
+            self._transport.abort()
+
+    def pause_reading(self) -> None:
+        self._paused += 1
+        if self._paused == 1 and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused -= 1
+        if self._paused == 0 and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # Writing.
+
+    @property
+    def protocol(self) -> str:
+        return self.server.broker.protocol
+
+    @property
+    def slow(self) -> bool:
+        """The peer does not take what it is sent."""
+        return self._slow
+
+    def flush(self) -> None:
+        """Write all output: one write, unless single pieces are too large to be worth a copy."""
+        self._awake = False
+        connection = self.connection
+        pieces = connection.out
+        if not pieces or self._closing:
+            return
+        environment = self.environment
+        inspected = (
+            environment.faults.active or environment.holds.active or self._outward is not None
+        )
+        if connection.bulky and not inspected:
+            connection.bulky = False
+            self._write_bulky(pieces)
+            return
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if inspected:
+            self._send_inspected(data)
+        else:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        if self._tape is not None:
+            self._tape.add(OUT, data)
+        self._transport.write(data)
+
+    def _write_bulky(self, pieces: list[bytes]) -> None:
+        size = sum(map(len, pieces))
+        self.bytes_out += size
+        if self._tape is not None:
+            # Frame ends inside the burst are not known here: each piece but the last counts as
+            # part of one frame that is not yet complete.
+            done = 0
+            for piece in pieces:
+                done += len(piece)
+                self._tape.add(OUT, piece, done if done < size else 0)
+        self._transport.writelines(pieces)
+        pieces.clear()
+
+    # While faults or holds look at each frame.
+
+    def _receive_inspected(self, data: bytes) -> int:
+        lane = self._inward
+        environment = self.environment
+        if lane is None:
+            lane = self._inward = Lane(IN, self.connection, self, environment, self._forward_in)
+            data = self.connection.take_rest() + data
+        elif lane.idle and not (environment.faults.active or environment.holds.active):
+            self._inward = None
+            return self.connection.receive(lane.take_rest() + data)
+        lane.feed(data)
+        return lane.pending
+
+    def _forward_in(self, frame: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            self.connection.receive(frame)
+        except Exception as error:
+            self._fail(error, frame)
+            return
+        if self.connection.out:
+            self.wake()
+
+    def _send_inspected(self, data: bytes) -> None:
+        lane = self._outward
+        environment = self.environment
+        if lane is None:
+            lane = self._outward = Lane(OUT, self.connection, self, environment, self._forward_out)
+        elif lane.idle and not (environment.faults.active or environment.holds.active):
+            self._outward = None
+            self._write(data)
+            return
+        lane.feed(data)
+
+    def _forward_out(self, frame: bytes) -> None:
+        if not self._closing:
+            self._write(frame)
+
+    # When something is wrong.
+
+    def _tell(self, event: PeerFellBehind | PeerCaughtUp | ConnectionClosed | BrokerFailed) -> None:
+        self.environment.spine.emit(event)
+
+    def _fail(self, error: Exception, data: bytes) -> None:
+        """A bug of ours: log it with the last frames, end this connection, disturb nobody else."""
+        if self._tape is not None and data:
+            self._tape.add(IN, data)
+        trace = "".join(traceback.format_exception(error))
+        frames = [] if self._tape is None else list(self._tape.chunks)[-_LAST_FRAMES:]
+        for chunk in frames:
+            arrow = "<" if chunk.direction == OUT else ">"
+            trace += f"{arrow} {(chunk.data or b'')[:512].hex(' ')}\n"
+        client = self.connection.client
+        _log.error("bug: %s connection %d (%s)\n%s", self.protocol, self.id, client, trace)
+        text = f"{type(error).__name__}: {error}"
+        self._tell(BrokerFailed(self.protocol, self.id, client, text, trace))
+        self.abort(f"a bug of ours: {text}")
+
+
+class Server:
+    """One broker's listeners and sockets."""
+
+    def __init__(self, broker: Broker, environment: Environment) -> None:
+        self.broker = broker
+        self.environment = environment
+        self.endpoints: dict[int, Endpoint] = {}
+        self.buffer = memoryview(bytearray(READ_SIZE))
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[asyncio.Server] = []
+        self._dirty: list[Endpoint] = []
+        self._all_gone: asyncio.Future[None] | None = None
+
+    async def listen(self, host: str, port: int, *, ssl: tls.SSLContext | None = None) -> int:
+        """Accept connections at `host`; port 0 takes a free one. Returns the port.
+
+        On 127.0.0.1 the same port number of ::1 is taken too where it exists, since clients that
+        resolve `localhost` may try it first. Raises OSError.
+        """
+        listener = await self._listen(host, port, ssl)
+        port = listener.sockets[0].getsockname()[1]
+        if host == "127.0.0.1":
+            try:
+                await self._listen("::1", port, ssl)
+            except OSError:
+                _log.debug("no listener at [::1]:%d", port)
+        self.environment.spine.emit(ListenerOpened(self.broker.protocol, host, port))
+        return port
+
+    async def _listen(self, host: str, port: int, ssl: tls.SSLContext | None) -> asyncio.Server:
+        listener = await self._loop.create_server(
+            lambda: Endpoint(self), host, port, ssl=ssl, backlog=1024
+        )
+        self._listeners.append(listener)
+        return listener
+
+    def stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    async def close(self, grace: float = 0.5) -> None:
+        """Say goodbye to everybody and end; who does not go within `grace` seconds is reset."""
+        self.stop_listening()
+        for endpoint in tuple(self.endpoints.values()):
+            endpoint.connection.shutdown()
+            endpoint.close("the broker ended")
+        if self.endpoints:
+            self._all_gone = self._loop.create_future()
+            try:
+                await asyncio.wait_for(self._all_gone, grace)
+            except TimeoutError:
+                for endpoint in tuple(self.endpoints.values()):
+                    endpoint._transport.abort()
+                await asyncio.sleep(0)
+
+    def flush_soon(self, endpoint: Endpoint) -> None:
+        if not self._dirty:
+            self._loop.call_soon(self._flush_all)
+        self._dirty.append(endpoint)
+
+    def _flush_all(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for endpoint in dirty:
+            endpoint.flush()
+
+    def refuse(self, transport: asyncio.Transport) -> None:
+        where = _address(transport.get_extra_info("peername"))
+        transport.abort()
+        self.environment.spine.emit(
+            LimitReached(self.broker.protocol, "connections", where, "the connection was reset")
+        )
+
+    def gone(self, endpoint: Endpoint) -> None:
+        if self._all_gone is not None and not self.endpoints and not self._all_gone.done():
+            self._all_gone.set_result(None)
+
+
+def _address(name: tuple[str, int] | None) -> str:
+    if not name:
+        return "unknown"
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _loss(error: Exception | None) -> str:
+    if error is None:
+        return "the client closed the connection"
+    return f"the connection was lost: {error}"

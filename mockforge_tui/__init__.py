@@ -1,0 +1,1 @@
+"""A console over three message brokers: Kafka, MQTT and AMQP."""
