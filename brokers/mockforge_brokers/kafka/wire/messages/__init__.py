@@ -1,0 +1,1 @@
+"""Kafka's message schemas, by family: the one place where names, types and versions stand."""
