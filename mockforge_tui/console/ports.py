@@ -1,0 +1,254 @@
+"""What the commands need from the runtime and from the front end that shows them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mockforge_brokers.clock import Timer
+from mockforge_brokers.contract import Broker
+from mockforge_brokers.faults import Faults
+from mockforge_brokers.holds import Holds
+from mockforge_brokers.journal import Row
+from mockforge_brokers.spine import Spine
+
+from ..filters import Filter
+
+
+@dataclass(frozen=True, slots=True)
+class ToKafka:
+    """A record on its way in; `partition` None leaves the choice to the key, then to turns."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToMqtt:
+    """A publish on its way in; `properties` carry MQTT 5 names (content_type, user_property)."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToAmqp:
+    """A basic.publish on its way in; `properties` carry AMQP names (content_type, headers)."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    mandatory: bool = False
+
+
+Outgoing = ToKafka | ToMqtt | ToAmqp
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a message went: `place` is for people (`orders p0@97`), `reached` counts takers."""
+
+    place: str
+    reached: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a Kafka log."""
+
+    partition: int
+    offset: int
+    time: float
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class KafkaAdmin(Protocol):
+    """What can be done to Kafka from inside; InvalidInput says what cannot be."""
+
+    def create_topic(
+        self, name: str, partitions: int | None = None, config: Mapping[str, str] | None = None
+    ) -> int:
+        """Returns the number of partitions."""
+        ...
+
+    def delete_topic(self, name: str) -> None: ...
+
+    def purge_topic(self, name: str) -> int:
+        """Delete all records, keep the topic; returns how many there were."""
+        ...
+
+    def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+        """At most `limit` records from `offset` on (below the log's start: from its start)."""
+        ...
+
+    def offsets(self, topic: str) -> list[tuple[int, int]]:
+        """(log_start_offset, high_watermark) of each partition."""
+        ...
+
+
+class MqttAdmin(Protocol):
+    """What can be done to MQTT from inside."""
+
+    def retained(self) -> list[tuple[str, bytes, int]]:
+        """(topic_name, payload, qos) of each retained message."""
+        ...
+
+    def clear_retained(self, topic_name: str) -> bool: ...
+
+    def sessions(self) -> list[Mapping[str, Any]]:
+        """For each session at least client, connected, subscriptions and queued."""
+        ...
+
+    def end_session(self, client: str) -> bool:
+        """Forget a session; a connected client is disconnected."""
+        ...
+
+
+class AmqpAdmin(Protocol):
+    """What can be done to AMQP's virtual host from inside; InvalidInput says what cannot be."""
+
+    def declare_queue(
+        self, name: str, *, durable: bool = False, arguments: Mapping[str, Any] | None = None
+    ) -> None: ...
+
+    def delete_queue(self, name: str) -> int:
+        """Returns how many messages went with it."""
+        ...
+
+    def purge_queue(self, name: str) -> int: ...
+
+    def declare_exchange(
+        self, name: str, kind: str = "direct", *, durable: bool = False
+    ) -> None: ...
+
+    def delete_exchange(self, name: str) -> None: ...
+
+    def bind(
+        self,
+        exchange: str,
+        queue: str,
+        binding_key: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None: ...
+
+    def unbind(
+        self,
+        exchange: str,
+        queue: str,
+        binding_key: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None: ...
+
+    def bindings(self) -> list[tuple[str, str, str]]:
+        """(exchange, queue, binding_key) of each binding."""
+        ...
+
+
+class Fixtures(Protocol):
+    """Loaded fixtures and those added at the prompt: everything that can be played."""
+
+    def list(self) -> Sequence[Mapping[str, Any]]:
+        """For each generator at least name, protocol, destination, rate, on, sent."""
+        ...
+
+    def source(self, name: str) -> str:
+        """The fixture as its file has it."""
+        ...
+
+    def emit(self, name: str) -> Receipt:
+        """Make and publish one message now."""
+        ...
+
+    def switch(self, name: str, on: bool) -> None: ...
+
+    def set_rate(self, name: str, per_second: float) -> None: ...
+
+    def add(self, name: str, target: str, payload: str, per_second: float) -> None:
+        """Add a generator; target and payload are templates."""
+        ...
+
+    def remove(self, name: str) -> None: ...
+
+    def template(self, text: str) -> Callable[[], Any]:
+        """Compile a text with `{{...}}`; each call renders it, typed as FIXTURES.md says."""
+        ...
+
+
+class Clock(Protocol):
+    """The brokers' clock, which a person may move on."""
+
+    @property
+    def offset(self) -> float: ...
+
+    def now(self) -> float: ...
+
+    def wall(self) -> float: ...
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+class Runtime(Protocol):
+    """The brokers that run, as the commands see them; a broker that is off is None."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def spine(self) -> Spine: ...
+
+    @property
+    def faults(self) -> Faults: ...
+
+    @property
+    def holds(self) -> Holds: ...
+
+    @property
+    def brokers(self) -> Mapping[str, Broker]:
+        """By protocol (kafka, mqtt, amqp): those that run."""
+        ...
+
+    @property
+    def kafka(self) -> KafkaAdmin | None: ...
+
+    @property
+    def mqtt(self) -> MqttAdmin | None: ...
+
+    @property
+    def amqp(self) -> AmqpAdmin | None: ...
+
+    @property
+    def fixtures(self) -> Fixtures: ...
+
+    def publish(self, message: Outgoing) -> Receipt:
+        """Publish as if a client had; raises InvalidInput."""
+        ...
+
+
+class View(Protocol):
+    """The screen, for commands that change what is looked at. The line shell has none."""
+
+    def show_filter(self, shown: Filter | None) -> None:
+        """Show only rows that match (None: all)."""
+        ...
+
+    def screenshot(self, path: str | None) -> str:
+        """Write the screen as SVG; returns the path."""
+        ...
+
+    def themes(self) -> Sequence[str]: ...
+
+    def set_theme(self, name: str) -> None: ...
+
+    def marked(self) -> Sequence[Row]:
+        """Rows that the person marked; the one under the cursor comes first."""
+        ...

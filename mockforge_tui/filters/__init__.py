@@ -1,0 +1,21 @@
+"""The filter language: `proto:kafka topic:orders.* size>1k`, compiled to one Python function.
+
+One language says what is shown, tailed, held and made to fail; guide/filters.md teaches it.
+"""
+
+from .compiler import Filter, compile_filter
+from .completion import Suggestion, complete_filter
+from .fields import MESSAGES, Field, Subject, records
+from .syntax import FilterError
+
+__all__ = [
+    "MESSAGES",
+    "Field",
+    "Filter",
+    "FilterError",
+    "Subject",
+    "Suggestion",
+    "compile_filter",
+    "complete_filter",
+    "records",
+]
