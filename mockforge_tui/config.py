@@ -1,0 +1,232 @@
+"""One configuration from command line, environment, config file and defaults."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mockforge_brokers.errors import InvalidInput
+
+from .settings import BY_KEY, SETTINGS, Setting, boolean
+
+DEFAULT_FILE = "mockforge-tui.yaml"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+IGNORED_SECTIONS = {
+    "http": "this program serves Kafka, MQTT and AMQP, not HTTP services",
+    "websocket": "this program serves Kafka, MQTT and AMQP, not WebSocket services",
+    "grpc": "this program serves Kafka, MQTT and AMQP, not gRPC services",
+    "tracing": "no traces are exported",
+    "metrics": "metrics are at the admin port, under /__mockforge/metrics",
+}
+IGNORED_KEYS = {
+    "logging.output": "logs go to standard error, standard output is kept for data",
+    "kafka.host": "use server.host",
+    "mqtt.host": "use server.host",
+    "amqp.host": "use server.host",
+}
+
+
+class ConfigError(InvalidInput):
+    """The configuration cannot be used; the text names file, line, key and remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set; SETTINGS has a row for each field."""
+
+    kafka_port: int = 9092
+    mqtt_port: int = 1883
+    amqp_port: int = 5672
+    admin_port: int = 9080
+    kafka: bool = True
+    mqtt: bool = True
+    amqp: bool = True
+    admin: bool = True
+    host: str = "127.0.0.1"
+    advertise: str | None = None
+    admin_host: str = "127.0.0.1"
+    admin_token: str | None = None
+    random_ports: bool = False
+    fixtures: tuple[str, ...] = ()
+    auto_produce: bool = True
+    seed: int | None = None
+    ready_file: str | None = None
+    env_file: str | None = None
+    exit_after: float | None = None
+    log_level: str = "warning"
+    log_format: str = "text"
+    journal: bool = True
+    auto_create_topics: bool = True
+    default_partitions: int = 3
+    broker_id: int = 1
+
+    def port(self, service: str) -> int:
+        """The port that `service` (kafka, mqtt, amqp, admin) is to listen at; 0 is any."""
+        return 0 if self.random_ports else int(getattr(self, f"{service}_port"))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A config with where each value came from, and what of the file was not used."""
+
+    config: Config
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """`name = value  # origin` for each setting; a token stays secret."""
+        for field in fields(Config):
+            value = getattr(self.config, field.name)
+            shown = "***" if field.name == "admin_token" and value else value
+            yield f"{field.name} = {shown!r}  # {self.origins.get(field.name, 'default')}"
+
+
+def resolve(
+    options: Mapping[str, Any], environment: Mapping[str, str], file: str | None = None
+) -> Resolved:
+    """Put one config together; `options` are the command line's, by setting name.
+
+    `file` None looks for ./mockforge-tui.yaml. Raises ConfigError.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    warnings: list[str] = []
+    path = file or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else None)
+    if path is not None:
+        _read_file(Path(path), environment, values, origins, warnings)
+    for setting in SETTINGS:
+        text = environment.get(setting.variable)
+        if text:
+            values[setting.name] = _from_variable(setting, text)
+            origins[setting.name] = setting.variable
+    for name, value in options.items():
+        if name == "fixtures":
+            value = (*values.get("fixtures", ()), *value)
+        values[name] = value
+        origins[name] = "command line"
+    config = Config(**values)
+    _check(config)
+    return Resolved(config, origins, tuple(warnings))
+
+
+def _from_variable(setting: Setting, text: str) -> Any:
+    try:
+        if setting.negative:
+            return not boolean(text)
+        if setting.many:
+            return tuple(part for part in text.split(os.pathsep) if part)
+        return setting.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{setting.variable}: {error}") from None
+
+
+def _check(config: Config) -> None:
+    if config.admin and config.admin_host not in LOOPBACK and not config.admin_token:
+        raise ConfigError(
+            f"admin at {config.admin_host} would be open to the network: "
+            "give --admin-token, or leave --admin-host at 127.0.0.1"
+        )
+    if not (config.kafka or config.mqtt or config.amqp):
+        raise ConfigError("nothing to serve: leave out one of --no-kafka, --no-mqtt, --no-amqp")
+
+
+def _read_file(
+    path: Path,
+    environment: Mapping[str, str],
+    values: dict[str, Any],
+    origins: dict[str, str],
+    warnings: list[str],
+) -> None:
+    seen_sections: set[str] = set()
+    for key, node in _leaves(path):
+        key = key.removeprefix("server.")
+        place = f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        section = key.partition(".")[0]
+        if section in IGNORED_SECTIONS:
+            if section not in seen_sections:
+                warnings.append(f"{place}: {section}: ignored, {IGNORED_SECTIONS[section]}")
+            seen_sections.add(section)
+            continue
+        setting = BY_KEY.get(key)
+        if setting is None:
+            warnings.append(f"{place}: {_not_used(key)}")
+            continue
+        text = _expand(_scalar(node, key, place), environment)
+        try:
+            value = setting.parse(text)
+        except ValueError as error:
+            raise ConfigError(f"{place}: {key}: {error}") from None
+        if setting.many:
+            value = _fixtures(path, place, key, text, values.get(setting.name, ()), warnings)
+        values[setting.name] = value
+        origins[setting.name] = place
+
+
+def _fixtures(
+    file: Path, place: str, key: str, text: str, before: tuple[str, ...], warnings: list[str]
+) -> tuple[str, ...]:
+    """Paths in a config file count from its own folder; a missing folder is worth a warning."""
+    found = file.parent / text
+    if not found.exists():
+        warnings.append(f"{place}: {key}: {found} does not exist, nothing is loaded from it")
+        return before
+    return (*before, str(found))
+
+
+def _not_used(key: str) -> str:
+    if key in IGNORED_KEYS:
+        return f"{key}: ignored, {IGNORED_KEYS[key]}"
+    near = get_close_matches(key, BY_KEY, n=1)
+    hint = f', did you mean "{near[0]}"?' if near else ""
+    return f"{key}: unknown key, ignored{hint}"
+
+
+def _leaves(path: Path) -> Iterator[tuple[str, yaml.Node]]:
+    """Each value of the file with its dotted key; a list of values gives its key several times."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if root is None:
+        return
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(
+            f"{path}:1:1: a config file is a mapping, such as `kafka: {{port: 9092}}`"
+        )
+    yield from _walk(root, "")
+
+
+def _walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, yaml.Node]]:
+    for key_node, value_node in node.value:
+        key = f"{prefix}{key_node.value}"
+        if isinstance(value_node, yaml.MappingNode):
+            yield from _walk(value_node, f"{key}.")
+        elif isinstance(value_node, yaml.SequenceNode):
+            if key.removeprefix("server.") in BY_KEY:
+                for item in value_node.value:
+                    yield key, item
+            else:
+                yield key, value_node
+        else:
+            yield key, value_node
+
+
+def _scalar(node: yaml.Node, key: str, place: str) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise ConfigError(f"{place}: {key}: one value is wanted here")
+    return str(node.value)
+
+
+def _expand(text: str, environment: Mapping[str, str]) -> str:
+    """`${NAME}` and `${NAME:-default}`."""
+    return _ENV.sub(lambda found: environment.get(found[1]) or found[2] or "", text)

@@ -1,0 +1,189 @@
+"""The table of all settings: one row makes the option, the variable and the config file's key."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .units import parse_duration
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of Config. `keys` are the config file's, below `server:` or at the top level.
+
+    A `flag` that begins with `--no-` takes no value and sets False; `switch` flags set True.
+    """
+
+    name: str
+    flag: str
+    keys: tuple[str, ...]
+    parse: Callable[[str], Any]
+    help: str
+    metavar: str = ""
+    switch: bool = False
+    many: bool = False
+
+    @property
+    def variable(self) -> str:
+        """`MOCKFORGE_KAFKA_PORT`, `MOCKFORGE_NO_KAFKA`."""
+        return "MOCKFORGE_" + self.flag.removeprefix("--").replace("-", "_").upper()
+
+    @property
+    def negative(self) -> bool:
+        return self.flag.startswith("--no-")
+
+    @property
+    def takes_value(self) -> bool:
+        return not self.negative and not self.switch
+
+
+def _port(text: str) -> int:
+    number = _whole(text)
+    if number > 65535:
+        raise ValueError(f"a port is 0 to 65535 (0 takes a free one), not {number}")
+    return number
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"\d+", text):
+        raise ValueError(f"a whole number is wanted, not {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    number = _whole(text)
+    if number < 1:
+        raise ValueError("1 or more is wanted, not 0")
+    return number
+
+
+def boolean(text: str) -> bool:
+    """`true` or `false` as YAML 1.2 has them, and what people put into variables."""
+    word = text.strip().lower()
+    if word in ("true", "1", "yes", "on"):
+        return True
+    if word in ("false", "0", "no", "off", ""):
+        return False
+    raise ValueError(f"true or false is wanted, not {text!r}")
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        word = {"warn": "warning"}.get(text.lower(), text.lower())
+        if word not in words:
+            raise ValueError(f"one of {', '.join(words)} is wanted, not {text!r}")
+        return word
+
+    return parse
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("kafka_port", "--kafka-port", ("kafka.port",), _port, "Kafka's port (0: any)", "N"),
+    Setting("mqtt_port", "--mqtt-port", ("mqtt.port",), _port, "MQTT's port (0: any)", "N"),
+    Setting("amqp_port", "--amqp-port", ("amqp.port",), _port, "AMQP's port (0: any)", "N"),
+    Setting("admin_port", "--admin-port", ("admin.port",), _port, "admin port (0: any)", "N"),
+    Setting("kafka", "--no-kafka", ("kafka.enabled",), boolean, "do not serve Kafka"),
+    Setting("mqtt", "--no-mqtt", ("mqtt.enabled",), boolean, "do not serve MQTT"),
+    Setting("amqp", "--no-amqp", ("amqp.enabled",), boolean, "do not serve AMQP"),
+    Setting("admin", "--no-admin", ("admin.enabled",), boolean, "open no admin port"),
+    Setting("host", "--host", ("host",), _text, "address that the brokers listen at", "ADDR"),
+    Setting(
+        "advertise",
+        "--advertise",
+        ("advertise", "kafka.advertised_host"),
+        _text,
+        "host that Kafka clients are told (default: the one they dialled)",
+        "HOST",
+    ),
+    Setting("admin_host", "--admin-host", ("admin.host",), _text, "admin's address", "ADDR"),
+    Setting(
+        "admin_token",
+        "--admin-token",
+        ("admin.token",),
+        _text,
+        "bearer token that admin asks for (needed off loopback)",
+        "TEXT",
+    ),
+    Setting(
+        "random_ports",
+        "--random-ports",
+        ("random_ports",),
+        boolean,
+        "free ports for everything",
+        switch=True,
+    ),
+    Setting(
+        "fixtures",
+        "--fixtures",
+        ("fixtures", "kafka.fixtures_dir", "mqtt.fixtures_dir", "amqp.fixtures_dir"),
+        _text,
+        "fixture file or folder; may be given several times",
+        "PATH",
+        many=True,
+    ),
+    Setting(
+        "auto_produce",
+        "--no-auto-produce",
+        ("auto_produce",),
+        boolean,
+        "load fixtures, but start none of their generators",
+    ),
+    Setting("seed", "--seed", ("seed",), _whole, "seed of all that is random", "N"),
+    Setting("ready_file", "--ready-file", ("ready_file",), _text, "write the ready line to F", "F"),
+    Setting(
+        "env_file", "--env-file", ("env_file",), _text, "write addresses as variables to F", "F"
+    ),
+    Setting(
+        "exit_after", "--exit-after", ("exit_after",), parse_duration, "end after a time", "10m"
+    ),
+    Setting(
+        "log_level",
+        "--log-level",
+        ("logging.level",),
+        _one_of(*LOG_LEVELS),
+        "debug, info, warning or error",
+        "LEVEL",
+    ),
+    Setting(
+        "log_format",
+        "--log-format",
+        ("logging.format",),
+        _one_of(*LOG_FORMATS),
+        "text or json",
+        "FORMAT",
+    ),
+    Setting(
+        "journal",
+        "--no-journal",
+        ("journal",),
+        boolean,
+        "keep no raw bytes (no wire inspector)",
+    ),
+    Setting(
+        "auto_create_topics",
+        "--no-auto-create-topics",
+        ("kafka.auto_create_topics",),
+        boolean,
+        "Kafka: unknown topics stay unknown",
+    ),
+    Setting(
+        "default_partitions",
+        "--default-partitions",
+        ("kafka.default_partitions",),
+        _positive,
+        "Kafka: partitions of a new topic",
+        "N",
+    ),
+    Setting("broker_id", "--broker-id", ("kafka.broker_id",), _whole, "Kafka: node id", "N"),
+)
+
+BY_KEY: dict[str, Setting] = {key: setting for setting in SETTINGS for key in setting.keys}
+BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}
