@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
 from mockforge_brokers.errors import InvalidInput
 
 from .settings import BY_KEY, SETTINGS, Setting, boolean
+
+if TYPE_CHECKING:
+    import yaml
 
 DEFAULT_FILE = "mockforge-tui.yaml"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -188,8 +190,10 @@ def _not_used(key: str) -> str:
     return f"{key}: unknown key, ignored{hint}"
 
 
-def _leaves(path: Path) -> Iterator[tuple[str, yaml.Node]]:
+def _leaves(path: Path) -> Iterator[tuple[str, "yaml.Node"]]:
     """Each value of the file with its dotted key; a list of values gives its key several times."""
+    import yaml
+
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -206,12 +210,12 @@ def _leaves(path: Path) -> Iterator[tuple[str, yaml.Node]]:
     yield from _walk(root, "")
 
 
-def _walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, yaml.Node]]:
+def _walk(node: "yaml.MappingNode", prefix: str) -> Iterator[tuple[str, "yaml.Node"]]:
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}"
-        if isinstance(value_node, yaml.MappingNode):
+        if value_node.id == "mapping":
             yield from _walk(value_node, f"{key}.")
-        elif isinstance(value_node, yaml.SequenceNode):
+        elif value_node.id == "sequence":
             if key.removeprefix("server.") in BY_KEY:
                 for item in value_node.value:
                     yield key, item
@@ -221,8 +225,8 @@ def _walk(node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, yaml.Node]
             yield key, value_node
 
 
-def _scalar(node: yaml.Node, key: str, place: str) -> str:
-    if not isinstance(node, yaml.ScalarNode):
+def _scalar(node: "yaml.Node", key: str, place: str) -> str:
+    if node.id != "scalar":
         raise ConfigError(f"{place}: {key}: one value is wanted here")
     return str(node.value)
 

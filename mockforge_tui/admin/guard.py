@@ -1,0 +1,54 @@
+"""Who may use the admin port: the right Host header, and the token where there is one."""
+
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class Guard:
+    """ASGI middleware. The Host check keeps web pages from reaching us by DNS rebinding.
+
+    `host` is the address that admin listens at; any Host is taken where that is not loopback,
+    since a token is required there.
+    """
+
+    def __init__(self, app: App, host: str, token: str | None) -> None:
+        self._app = app
+        self._any_host = host not in ("127.0.0.1", "::1", "localhost")
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            problem = self._problem(headers)
+            if problem is not None:
+                await _refuse(send, *problem)
+                return
+        await self._app(scope, receive, send)
+
+    def _problem(self, headers: dict[bytes, bytes]) -> tuple[int, bytes] | None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        if not self._any_host and name.lower() not in _LOOPBACK_HOSTS:
+            return 421, b'{"error":"this Host is not served; use 127.0.0.1 or localhost"}'
+        if self._token is not None:
+            given = headers.get(b"authorization", b"")
+            wanted = f"Bearer {self._token}".encode()
+            if not hmac.compare_digest(given, wanted):
+                return 401, b'{"error":"a bearer token is wanted (--admin-token)"}'
+        return None
+
+
+async def _refuse(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

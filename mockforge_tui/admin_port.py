@@ -1,0 +1,88 @@
+"""The admin port: bound at once, its web framework loaded once there is time."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from .ports import holder
+from .runtime import CannotListen, Runtime
+
+
+class Admin:
+    """A bound port; requests wait in its backlog until `load` has brought the application."""
+
+    def __init__(self, runtime: Runtime, sock: socket.socket) -> None:
+        self._runtime = runtime
+        self._socket = sock
+        self._task: asyncio.Task[None] | None = None
+        self._server: Any = None
+        host, port = sock.getsockname()[:2]
+        self.port: int = port
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{port}/__mockforge"
+
+    def load(self) -> None:
+        """Import the web framework and serve."""
+        import uvicorn
+
+        from .admin.app import build
+        from .console.session import Session
+
+        runtime = self._runtime
+        facts = {**runtime.facts(), "admin": {"url": self.url}}
+        config = uvicorn.Config(
+            build(runtime, Session(runtime), facts),
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+
+        class Server(uvicorn.Server):
+            @contextlib.contextmanager
+            def capture_signals(self) -> Iterator[None]:
+                """Signals are the front end's affair."""
+                yield
+
+        self._server = Server(config)
+        self._task = asyncio.get_running_loop().create_task(
+            self._server.serve(sockets=[self._socket])
+        )
+
+    async def close(self) -> None:
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+        self._socket.close()
+
+
+async def open_admin(runtime: Runtime) -> Admin:
+    """Bind the admin port. Raises CannotListen."""
+    config = runtime.config
+    wanted = config.port("admin")
+    last = wanted + (100 if runtime.next_free and wanted else 0)
+    family = socket.AF_INET6 if ":" in config.admin_host else socket.AF_INET
+    for port in range(wanted, last + 1):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((config.admin_host, port))
+            sock.listen(128)
+        except (OSError, OverflowError) as error:
+            sock.close()
+            if port == last:
+                who = holder(wanted)
+                why = f"{who} holds the port" if who else str(getattr(error, "strerror", error))
+                raise CannotListen(
+                    f"admin cannot listen at {config.admin_host}:{wanted}: {why}; "
+                    "choose another with --admin-port (0 takes a free one, --no-admin none)"
+                ) from None
+        else:
+            sock.setblocking(False)
+            if port != wanted:
+                runtime.notices.append(f"port {wanted} is taken: admin is at {port}")
+            return Admin(runtime, sock)
+    raise AssertionError("a range of ports is never empty")

@@ -1,0 +1,263 @@
+"""The command line: reads words and options, and starts the front end that they ask for."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from mockforge_brokers import __version__
+from mockforge_brokers.errors import InvalidInput
+
+from .config import Config, ConfigError, Resolved, resolve
+from .exit_codes import ExitCode
+from .settings import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from .fixtures.model import FixtureSet
+
+_SHOWS = ("shop",)
+
+
+class _Words(click.Group):
+    """The first word that is a command wins; without one the words are fixture paths."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = _command_at(args, self.commands)
+        if at is not None:
+            args = [args[at], *args[:at], *args[at + 1 :]]
+        elif not any(word in ("--help", "--version") for word in args):
+            args = ["console", *args]
+        return super().parse_args(ctx, args)
+
+
+def _command_at(args: Sequence[str], commands: dict[str, click.Command]) -> int | None:
+    with_value = {setting.flag for setting in SETTINGS if setting.takes_value} | {"--config"}
+    skip = False
+    for at, word in enumerate(args):
+        if word == "--":
+            return None
+        if skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = word in with_value
+        elif word in commands:
+            return at
+    return None
+
+
+def _setting_option(setting: Setting) -> Callable[[Any], Any]:
+    def parse(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value is None or value == ():
+            return None
+        if setting.many:
+            return tuple(value)
+        if not setting.takes_value:
+            return not setting.negative
+        try:
+            return setting.parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    shared: dict[str, Any] = {
+        "callback": parse,
+        "help": f"{setting.help} [{setting.variable}]",
+        "default": None,
+    }
+    if setting.takes_value:
+        return click.option(
+            setting.flag, setting.name, metavar=setting.metavar, multiple=setting.many, **shared
+        )
+    return click.option(setting.flag, setting.name, is_flag=True, flag_value=True, **shared)
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """All settings, `--config` and `--print-config`."""
+    command = click.option(
+        "--print-config", is_flag=True, help="print each setting with its origin, and end"
+    )(command)
+    command = click.option(
+        "--config", metavar="FILE", help="config file (default: ./mockforge-tui.yaml if there)"
+    )(command)
+    for setting in reversed(SETTINGS):
+        command = _setting_option(setting)(command)
+    return command
+
+
+@click.group(cls=_Words, context_settings={"max_content_width": 100})
+@click.version_option(__version__, prog_name="mockforge-tui")
+def main() -> None:
+    """Kafka, MQTT and AMQP brokers with a live console, for debugging their clients.
+
+    Without a command: the console, with the fixtures at PATH loaded (none: empty brokers).
+    `--headless` serves without a screen. `mockforge-tui console --help` lists all options.
+    """
+
+
+@main.command()
+@_options
+@click.option("--headless", is_flag=True, help="no screen: for CI and containers")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
+    """The brokers and the full screen (the command that may be left out)."""
+    resolved = _resolve(words)
+    fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
+    return _front(resolved.config, fixtures, headless=headless)
+
+
+@main.command()
+@_options
+@click.option("--headless", is_flag=True, help="no screen: for CI and containers")
+@click.argument("name", type=click.Choice(_SHOWS), default=_SHOWS[0])
+def demo(name: str, headless: bool, **words: Any) -> int:
+    """A show with no files: `shop` has orders, sensors and notifications."""
+    resolved = _resolve(words)
+    fixtures = _load((str(_fixtures_folder() / name),), resolved.config)
+    return _front(resolved.config, fixtures, headless=headless, next_free=True)
+
+
+@main.command()
+@_options
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+def shell(paths: tuple[str, ...], **words: Any) -> int:
+    """The line console on brokers of its own; reads commands from a pipe too."""
+    resolved = _resolve(words)
+    fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
+    from .shell import serve
+
+    return _run(lambda: serve(resolved.config, fixtures), resolved.config)
+
+
+@main.command()
+@click.option("--strict", is_flag=True, help="warnings count as errors")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
+    """Validate fixtures; opens no port."""
+    from .fixtures.check import check as check_fixtures
+
+    report = check_fixtures([Path(path) for path in paths])
+    click.echo(report.render(form))
+    return ExitCode.BAD_INPUT if report.failed(strict=strict) else ExitCode.OK
+
+
+@main.command()
+@click.option(
+    "--attach",
+    metavar="URL",
+    envvar="MOCKFORGE_URL",
+    default="http://127.0.0.1:9080/__mockforge",
+    show_default=True,
+    help="the instance's admin address [MOCKFORGE_URL]",
+)
+@click.option("--token", envvar="MOCKFORGE_ADMIN_TOKEN", help="[MOCKFORGE_ADMIN_TOKEN]")
+@click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+@click.argument("line", metavar="COMMAND")
+def do(line: str, attach: str, token: str | None, as_json: bool) -> int:
+    """Run one console command in a running instance."""
+    from .remote import run
+
+    return run(line, attach, token, as_json=as_json)
+
+
+def _resolve(words: dict[str, Any]) -> Resolved:
+    """The config of these options; prints it and ends for `--print-config`."""
+    file = words.pop("config")
+    show = words.pop("print_config")
+    given = {name: value for name, value in words.items() if value is not None}
+    resolved = resolve(given, os.environ, file)
+    for warning in resolved.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if show:
+        for line in resolved.lines():
+            click.echo(line)
+        raise click.exceptions.Exit(ExitCode.OK)
+    return resolved
+
+
+def _load(paths: Sequence[str], config: Config) -> "FixtureSet | None":
+    if not paths:
+        return None
+    from .fixtures import load
+
+    fixtures = load([Path(path) for path in paths])
+    for warning in fixtures.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return fixtures
+
+
+def _fixtures_folder() -> Path:
+    """The checkout's live folder, or what the wheel brought along."""
+    here = Path(__file__).resolve().parent
+    packed = here / "_fixtures"
+    return packed if packed.is_dir() else here.parent / "fixtures"
+
+
+def _front(
+    config: Config, fixtures: "FixtureSet | None", *, headless: bool, next_free: bool = False
+) -> int:
+    if config.seed is None and fixtures is not None and fixtures.seed is not None:
+        config = replace(config, seed=fixtures.seed)
+    if not headless and not sys.stdout.isatty():
+        print("standard output is not a terminal: running as with --headless", file=sys.stderr)
+        headless = True
+    if headless:
+        from .headless import serve
+
+        return _run(lambda: serve(config, fixtures, next_free=next_free), config)
+    from .tui import serve as show
+
+    return _run(lambda: show(config, fixtures, next_free=next_free), config, screen=True)
+
+
+def _run(serve: Callable[[], Any], config: Config, *, screen: bool = False) -> int:
+    import asyncio
+
+    from .logs import set_up
+    from .runtime import CannotListen
+
+    set_up(config.log_level, config.log_format, screen=screen)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return int(runner.run(serve()))
+    except CannotListen as error:
+        print(f"error: {error}", file=sys.stderr)
+        return ExitCode.CANNOT_LISTEN
+
+
+def _loop_factory() -> Callable[[], Any] | None:
+    """uvloop where it is installed; asyncio's own loop works as well."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit status."""
+    try:
+        return main.main(list(arguments), prog_name="mockforge-tui", standalone_mode=False) or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except BrokenPipeError:
+        return ExitCode.OK
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("error: this is a bug of mockforge-tui, not of yours", file=sys.stderr)
+        return ExitCode.BUG

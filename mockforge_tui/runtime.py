@@ -1,0 +1,179 @@
+"""The brokers with all that belongs to them, built from one config for every front end."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mockforge_brokers import __version__
+from mockforge_brokers.clock import AdjustableClock, LoopClock
+from mockforge_brokers.contract import Broker
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.faults import Faults
+from mockforge_brokers.holds import Holds
+from mockforge_brokers.journal import Journal
+from mockforge_brokers.spine import Spine
+from mockforge_brokers.transport import Server
+
+from .config import Config
+from .fixtures.messages import Outgoing
+from .fixtures.model import FixtureSet
+from .ports import holder
+from .production import Production, Receipt, publish
+
+_log = logging.getLogger(__name__)
+
+_LAG_EVERY = 0.5
+
+
+class CannotListen(BrokerError):
+    """A port is not to be had; the text names who holds it and the option that changes it."""
+
+
+class Runtime:
+    """Three brokers on one loop, their clock, spine, journal, faults and holds, and the fixtures.
+
+    Build it inside a running loop, `start` it, and `stop` it. `next_free` takes the next port
+    where one is taken and says so in `notices`.
+    """
+
+    def __init__(self, config: Config, *, next_free: bool = False) -> None:
+        self.config = config
+        self.notices: list[str] = []
+        self.loop_lag = 0.0
+        self.ports: dict[str, int] = {}
+        self.brokers: dict[str, Broker] = {}
+        self.next_free = next_free
+        self._loop = asyncio.get_running_loop()
+        self.seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(4), "big")
+        self.clock = AdjustableClock(LoopClock(self._loop))
+        self.environment = Environment.create(self.clock, seed=self.seed, journal=config.journal)
+        self._servers: dict[str, Server] = {}
+        for protocol, build in _BUILDERS.items():
+            if getattr(config, protocol):
+                broker = build(self.environment, config)
+                self.brokers[protocol] = broker
+                self._servers[protocol] = Server(broker, self.environment)
+        self.production = Production(self.brokers, self.environment, self.seed)
+        self._lag_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def spine(self) -> Spine:
+        return self.environment.spine
+
+    @property
+    def journal(self) -> Journal | None:
+        return self.environment.journal
+
+    @property
+    def faults(self) -> Faults:
+        return self.environment.faults
+
+    @property
+    def holds(self) -> Holds:
+        return self.environment.holds
+
+    async def start(self, fixtures: FixtureSet | None = None) -> None:
+        """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
+        for protocol, server in self._servers.items():
+            self.ports[protocol] = await self._listen(protocol, server)
+        if fixtures is not None:
+            self.production.load(fixtures, start=self.config.auto_produce)
+        self._watch_lag()
+
+    async def stop(self) -> None:
+        """End production, say goodbye to all clients, close all ports."""
+        if self._lag_timer is not None:
+            self._lag_timer.cancel()
+        self.production.stop()
+        self.holds.clear()
+        await asyncio.gather(*(server.close() for server in self._servers.values()))
+
+    def publish(self, message: Outgoing) -> Receipt:
+        """Publish as if a client had. Raises InvalidInput."""
+        return publish(self.brokers, message)
+
+    def facts(self) -> dict[str, Any]:
+        """What the ready line says of the brokers; listeners that are off are left out."""
+        host = self._reachable()
+        facts: dict[str, Any] = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
+        if "kafka" in self.ports:
+            facts["kafka"] = {"bootstrap": f"{host}:{self.ports['kafka']}"}
+        if "mqtt" in self.ports:
+            facts["mqtt"] = {"url": f"mqtt://{host}:{self.ports['mqtt']}"}
+        if "amqp" in self.ports:
+            facts["amqp"] = {"url": f"amqp://guest:guest@{host}:{self.ports['amqp']}/%2F"}
+        return facts
+
+    def _reachable(self) -> str:
+        """A host that a client on this machine can dial."""
+        host = self.config.advertise or self.config.host
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        return f"[{host}]" if ":" in host else host
+
+    async def _listen(self, protocol: str, server: Server) -> int:
+        wanted = self.config.port(protocol)
+        last = wanted + (100 if self.next_free and wanted else 0)
+        for port in range(wanted, last + 1):
+            try:
+                bound = await server.listen(self.config.host, port)
+            except (OSError, OverflowError) as error:
+                if port == last:
+                    raise CannotListen(_cannot(protocol, self.config.host, wanted, error)) from None
+            else:
+                if bound != wanted and wanted:
+                    self.notices.append(f"port {wanted} is taken: {protocol} is at {bound}")
+                return bound
+        raise AssertionError("a range of ports is never empty")
+
+    def _watch_lag(self) -> None:
+        due = self._loop.time() + _LAG_EVERY
+
+        def look() -> None:
+            self.loop_lag = max(0.0, self._loop.time() - due)
+            self._watch_lag()
+
+        self._lag_timer = self._loop.call_at(due, look)
+
+
+def _cannot(protocol: str, host: str, port: int, error: Exception) -> str:
+    who = holder(port)
+    text = f"{protocol} cannot listen at {host}:{port}: "
+    text += f"{who} holds the port" if who else str(getattr(error, "strerror", None) or error)
+    return f"{text}; choose another with --{protocol}-port (0 takes a free one)"
+
+
+def _kafka(environment: Environment, config: Config) -> Broker:
+    from mockforge_brokers.kafka.broker import KafkaBroker
+    from mockforge_brokers.kafka.options import KafkaOptions
+
+    options = KafkaOptions(
+        broker_id=config.broker_id,
+        auto_create_topics=config.auto_create_topics,
+        default_partitions=config.default_partitions,
+        advertised_host=config.advertise,
+    )
+    return KafkaBroker(environment, options)
+
+
+def _mqtt(environment: Environment, config: Config) -> Broker:
+    from mockforge_brokers.mqtt.broker import MqttBroker
+    from mockforge_brokers.mqtt.options import MqttOptions
+
+    return MqttBroker(environment, MqttOptions())
+
+
+def _amqp(environment: Environment, config: Config) -> Broker:
+    from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.amqp.options import AmqpOptions
+
+    return AmqpBroker(environment, AmqpOptions())
+
+
+_BUILDERS: Mapping[str, Callable[[Environment, Config], Broker]] = {
+    "kafka": _kafka,
+    "mqtt": _mqtt,
+    "amqp": _amqp,
+}
