@@ -226,7 +226,7 @@ def _walk(node: "yaml.MappingNode", prefix: str) -> Iterator[tuple[str, "yaml.No
 
 
 def _scalar(node: "yaml.Node", key: str, place: str) -> str:
-    if node.id != "scalar":
+    if not isinstance(node.value, str):
         raise ConfigError(f"{place}: {key}: one value is wanted here")
     return str(node.value)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import socket
 import ssl as tls
+import struct
 import traceback
 from typing import Final, cast
 
@@ -169,7 +171,7 @@ class Endpoint(asyncio.BufferedProtocol):
         if not self._closing:
             self._reason = self._reason or reason
             self._closing = True
-            self._transport.abort()
+            _reset(self._transport)
 
     def pause_reading(self) -> None:
         self._paused += 1
@@ -347,7 +349,7 @@ class Server:
                 await asyncio.wait_for(self._all_gone, grace)
             except TimeoutError:
                 for endpoint in tuple(self.endpoints.values()):
-                    endpoint._transport.abort()
+                    _reset(endpoint._transport)
                 await asyncio.sleep(0)
 
     def flush_soon(self, endpoint: Endpoint) -> None:
@@ -362,7 +364,7 @@ class Server:
 
     def refuse(self, transport: asyncio.Transport) -> None:
         where = _address(transport.get_extra_info("peername"))
-        transport.abort()
+        _reset(transport)
         self.environment.spine.emit(
             LimitReached(self.broker.protocol, "connections", where, "the connection was reset")
         )
@@ -370,6 +372,14 @@ class Server:
     def gone(self, endpoint: Endpoint) -> None:
         if self._all_gone is not None and not self.endpoints and not self._all_gone.done():
             self._all_gone.set_result(None)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close with RST: what was not yet sent is thrown away (SO_LINGER of 0 s, socket(7))."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and not transport.is_closing():
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _address(name: tuple[str, int] | None) -> str:

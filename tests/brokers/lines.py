@@ -1,0 +1,133 @@
+"""The smallest protocol that the shared floor can carry: lines, answered with an echo."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mockforge_brokers.contract import Peer
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import ProtocolError
+from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
+
+
+class LineSplitter:
+    def __init__(self) -> None:
+        self._rest = b""
+
+    @property
+    def pending(self) -> int:
+        return len(self._rest)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if any(b"\0" in line for line in lines):
+            self._rest = b"".join(line + b"\n" for line in lines) + self._rest
+            raise ProtocolError("a zero byte")
+        return [line + b"\n" for line in lines]
+
+    def take(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return rest
+
+
+class LineConnection:
+    """Echoes; `bug` raises, `bye` closes, `all TEXT` tells everybody, `big N` answers N bytes."""
+
+    def __init__(self, broker: "LineBroker", peer: Peer) -> None:
+        self.out: list[bytes] = []
+        self.bulky = False
+        self.client = "?"
+        self.lines: list[bytes] = []
+        self.writable: list[bool] = []
+        self.lost: list[str] = []
+        self.peer = peer
+        self._broker = broker
+        self._splitter = LineSplitter()
+
+    def receive(self, data: bytes) -> int:
+        for line in self._splitter.feed(data):
+            self._handle(line)
+        return self._splitter.pending
+
+    def _handle(self, line: bytes) -> None:
+        self.lines.append(line)
+        word, _, rest = line.rstrip(b"\n").partition(b" ")
+        match word:
+            case b"bug":
+                raise ZeroDivisionError("a bug")
+            case b"bye":
+                self.out.append(b"bye\n")
+                self.peer.close("said bye")
+            case b"all":
+                for other in self._broker.live.values():
+                    other.out.append(rest + b"\n")
+                    other.peer.wake()
+            case b"big":
+                self.out += [b"x" * (int(rest) - 1) + b"\n", b"end\n"]
+                self.bulky = True
+            case _:
+                self.out.append(line)
+
+    def take_rest(self) -> bytes:
+        return self._splitter.take()
+
+    def set_writable(self, writable: bool) -> None:
+        self.writable.append(writable)
+
+    def connection_lost(self, reason: str) -> None:
+        self.lost.append(reason)
+        self._broker.live.pop(self.peer.id, None)
+
+    def shutdown(self) -> None:
+        self.out.append(b"the end\n")
+        self.peer.close("the broker ended")
+
+    def splitter(self, direction: int) -> LineSplitter:
+        return LineSplitter()
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        word = frame.split()[0].decode() if frame.split() else ""
+        return [Row("lines", direction, word, destination=word, payload=frame, size=len(frame))]
+
+
+class LineBroker:
+    protocol = "lines"
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.live: dict[int, LineConnection] = {}
+        self.all: list[LineConnection] = []
+
+    def connect(self, peer: Peer) -> LineConnection:
+        connection = LineConnection(self, peer)
+        self.live[peer.id] = connection
+        self.all.append(connection)
+        return connection
+
+    def connections(self) -> list[ConnectionView]:
+        return []
+
+    def destinations(self) -> list[DestinationView]:
+        return []
+
+    def groups(self) -> list[GroupView]:
+        return []
+
+    def metrics(self) -> list[Metric]:
+        return []
+
+    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+        return False
+
+    def watch(
+        self, callback: Callable[[Any], object], destination: str | None = None
+    ) -> Callable[[], None]:
+        return lambda: None
+
+    def reset(self) -> None:
+        self.live.clear()
+
+
+def is_word(word: str, direction: int = IN) -> Callable[[Row], bool]:
+    """A filter over rows: this word, in this direction."""
+    return lambda row: row.operation == word and row.direction == direction

@@ -1,0 +1,85 @@
+import pytest
+from mockforge_brokers.clock import AdjustableClock, ManualClock
+
+
+def test_manual_clock_runs_what_falls_due_in_order_and_at_its_own_time():
+    clock = ManualClock()
+    seen: list[tuple[str, float]] = []
+    clock.call_later(2, lambda: seen.append(("late", clock.now())))
+    clock.call_later(1, lambda: seen.append(("early", clock.now())))
+    clock.call_later(1, lambda: seen.append(("early too", clock.now())))
+    clock.advance(5)
+    assert seen == [("early", 1), ("early too", 1), ("late", 2)]
+    assert clock.now() == 5
+
+
+def test_a_call_made_while_time_moves_runs_if_it_is_due_on_the_way():
+    clock = ManualClock()
+    seen: list[float] = []
+
+    def again() -> None:
+        seen.append(clock.now())
+        clock.call_later(1, again)
+
+    clock.call_later(1, again)
+    clock.advance(3.5)
+    assert seen == [1, 2, 3]
+
+
+def test_a_cancelled_call_does_not_run():
+    clock = ManualClock()
+    seen: list[int] = []
+    timer = clock.call_later(1, seen.append, 1)
+    timer.cancel()
+    clock.advance(2)
+    assert seen == []
+
+
+def test_wall_time_moves_with_the_clock():
+    clock = ManualClock(wall=1000.0)
+    clock.advance(2.5)
+    assert clock.wall() == 1002.5
+
+
+def test_adjustable_clock_follows_its_inner_clock():
+    inner = ManualClock()
+    clock = AdjustableClock(inner)
+    seen: list[float] = []
+    clock.call_later(2, lambda: seen.append(inner.now()))
+    clock.call_later(1, lambda: seen.append(inner.now()))
+    inner.advance(3)
+    assert seen == [1, 2]
+
+
+def test_advance_runs_what_is_due_on_the_way_and_keeps_the_rest():
+    inner = ManualClock()
+    clock = AdjustableClock(inner)
+    seen: list[tuple[str, float]] = []
+    clock.call_later(60, lambda: seen.append(("minute", clock.now())))
+    clock.call_later(100, lambda: seen.append(("later", clock.now())))
+    clock.advance(90)
+    assert seen == [("minute", 60)]
+    assert clock.offset == 90
+    inner.advance(10)
+    assert seen == [("minute", 60), ("later", 100)]
+
+
+def test_a_failing_call_does_not_lose_the_calls_behind_it():
+    inner = ManualClock()
+    clock = AdjustableClock(inner)
+    seen: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError("a bug of a callback")
+
+    clock.call_later(1, fail)
+    clock.call_later(1, seen.append, "behind")
+    with pytest.raises(RuntimeError):
+        inner.advance(1)
+    inner.advance(0)
+    assert seen == ["behind"]
+
+
+def test_time_does_not_move_backwards():
+    with pytest.raises(ValueError, match="only moves forward"):
+        AdjustableClock(ManualClock()).advance(-1)

@@ -1,0 +1,279 @@
+"""Faults and holds on a connection without sockets."""
+
+from random import Random
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import FaultFired, FrameHeld, HeldFrameLeft, LimitReached
+from mockforge_brokers.faults import Rule, Trigger
+from mockforge_brokers.gate import Lane
+from mockforge_brokers.holds import HoldRule
+from mockforge_brokers.journal import IN, OUT
+from mockforge_brokers.limits import Limits
+
+from .fake_peer import FakePeer
+from .lines import LineBroker, is_word
+
+
+class World:
+    """A lane into a line connection, with all that it forwarded."""
+
+    def __init__(self, direction: int = IN, limits: Limits | None = None) -> None:
+        self.clock = ManualClock()
+        self.environment = Environment.create(self.clock, seed=1, limits=limits)
+        self.peer = FakePeer(1, 0.0)
+        self.connection = LineBroker(self.environment).connect(self.peer)
+        self.passed: list[bytes] = []
+        self.events: list[object] = []
+        self.environment.spine.watch(self.events.append)
+        self.lane = Lane(
+            direction, self.connection, self.peer, self.environment, self.passed.append
+        )
+        self.faults = self.environment.faults
+        self.holds = self.environment.holds
+
+
+def test_frames_pass_at_once_and_whole():
+    world = World()
+    world.lane.feed(b"one\ntw")
+    assert world.passed == [b"one\n"]
+    assert world.lane.pending == 2
+    world.lane.feed(b"o\n")
+    assert world.passed == [b"one\n", b"two\n"]
+
+
+def test_a_delayed_frame_makes_those_behind_it_wait():
+    world = World()
+    world.faults.add(Rule("delay", "slow", is_word("slow"), delay=0.25))
+    world.lane.feed(b"slow\nquick\n")
+    assert world.passed == []
+    world.clock.advance(0.25)
+    assert world.passed == [b"slow\n", b"quick\n"]
+
+
+def test_delays_of_frames_that_come_together_run_side_by_side():
+    world = World()
+    world.faults.add(Rule("delay", "slow", is_word("slow"), delay=1.0))
+    world.lane.feed(b"slow 1\nslow 2\n")
+    world.clock.advance(1.0)
+    assert world.passed == [b"slow 1\n", b"slow 2\n"]
+
+
+def test_a_dropped_frame_vanishes_and_the_rule_counts_it():
+    world = World()
+    rule = world.faults.add(Rule("drop", "x", is_word("x")))
+    world.lane.feed(b"x\ny\nx\n")
+    assert world.passed == [b"y\n"]
+    assert rule.hits == 2
+    assert FaultFired("lines", rule.id, "drop", 1, "?", "x") in world.events
+
+
+def test_disconnect_comes_before_the_effect_unless_told():
+    world = World()
+    world.faults.add(Rule("disconnect", "x", is_word("x")))
+    world.lane.feed(b"x\ny\n")
+    assert world.passed == []
+    assert world.peer.ended == "closed"
+    assert "fault 1 disconnects x" in world.peer.reason
+
+
+def test_disconnect_after_the_effect_resets_when_told():
+    world = World()
+    world.faults.add(Rule("disconnect", "x", is_word("x"), after=True, reset=True))
+    world.lane.feed(b"x\ny\n")
+    assert world.passed == [b"x\n"]
+    assert world.peer.ended == "reset"
+
+
+def test_a_rule_for_the_other_direction_does_not_fire():
+    world = World(OUT)
+    world.faults.add(Rule("drop", "x", is_word("x", OUT), direction=IN))
+    world.lane.feed(b"x\n")
+    assert world.passed == [b"x\n"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fired"),
+    [
+        (Trigger(), "11111"),
+        (Trigger(times=2), "11000"),
+        (Trigger(first=2), "00111"),
+        (Trigger(every=2), "10101"),
+        (Trigger(first=1, every=3, times=1), "01000"),
+        (Trigger(probability=0.0), "00000"),
+    ],
+)
+def test_triggers(trigger, fired):
+    world = World()
+    world.faults.add(Rule("drop", "x", is_word("x"), trigger=trigger))
+    shown = ""
+    for _ in range(5):
+        before = len(world.passed)
+        world.lane.feed(b"x\n")
+        shown += "0" if len(world.passed) > before else "1"
+    assert shown == fired
+
+
+def test_the_dice_are_seeded():
+    def run() -> list[bytes]:
+        world = World()
+        world.faults.add(Rule("drop", "x", is_word("x"), trigger=Trigger(probability=0.5)))
+        for number in range(50):
+            world.lane.feed(b"x %d\n" % number)
+        return world.passed
+
+    assert run() == run()
+    assert 10 < len(run()) < 40
+
+
+def test_a_rule_with_a_lifetime_leaves_by_itself():
+    world = World()
+    world.faults.add(Rule("drop", "x", is_word("x"), lifetime=10))
+    assert world.faults.active
+    world.clock.advance(10)
+    assert not world.faults.active
+
+
+def test_a_negative_delay_is_refused():
+    with pytest.raises(InvalidInput, match="0 or more"):
+        Rule("delay", "x", is_word("x"), delay=-1)
+
+
+def test_jitter_stays_around_the_delay():
+    world = World()
+    rule = Rule("delay", "x", is_word("x"), delay=1.0, jitter=0.2)
+    spread = [world.faults.seconds(rule) for _ in range(100)]
+    assert min(spread) >= 0.8
+    assert max(spread) <= 1.2
+    assert max(spread) - min(spread) > 0.1
+
+
+def test_a_held_frame_waits_until_it_is_released():
+    world = World()
+    world.holds.add(HoldRule("x", is_word("x")))
+    world.lane.feed(b"x\ny\n")
+    assert world.passed == []
+    (held,) = world.holds.held
+    world.clock.advance(1000)
+    assert world.passed == []
+    assert world.holds.release(held)
+    assert world.passed == [b"x\n", b"y\n"]
+    kinds = [type(event) for event in world.events]
+    assert kinds == [FrameHeld, HeldFrameLeft]
+
+
+def test_a_held_frame_that_is_dropped_never_passes():
+    world = World()
+    world.holds.add(HoldRule("x", is_word("x")))
+    world.lane.feed(b"x\ny\n")
+    world.holds.drop(1)
+    assert world.passed == [b"y\n"]
+
+
+def test_releasing_out_of_order_keeps_the_order_of_frames():
+    world = World()
+    world.holds.add(HoldRule("x", is_word("x")))
+    world.lane.feed(b"x 1\nx 2\n")
+    world.holds.release(2)
+    assert world.passed == []
+    world.holds.release(1)
+    assert world.passed == [b"x 1\n", b"x 2\n"]
+
+
+def test_a_hold_lets_go_by_itself_after_its_timeout():
+    world = World()
+    world.holds.add(HoldRule("x", is_word("x"), timeout=5))
+    world.lane.feed(b"x\n")
+    world.clock.advance(5)
+    assert world.passed == [b"x\n"]
+
+
+def test_ending_a_rule_releases_what_it_held():
+    world = World()
+    rule = world.holds.add(HoldRule("x", is_word("x")))
+    world.lane.feed(b"x\n")
+    assert world.holds.remove(rule.id)
+    assert world.passed == [b"x\n"]
+    assert not world.holds.active
+
+
+def test_what_is_held_goes_with_its_connection():
+    world = World()
+    world.holds.add(HoldRule("x", is_word("x")))
+    world.lane.feed(b"x\n")
+    world.lane.end()
+    assert world.holds.held == {}
+    assert HeldFrameLeft("lines", 1, "gone with its connection") in world.events
+
+
+def test_held_frames_are_bounded():
+    world = World(limits=Limits(held_frames=1))
+    world.holds.add(HoldRule("x", is_word("x")))
+    other = Lane(IN, world.connection, world.peer, world.environment, world.passed.append)
+    world.lane.feed(b"x 1\n")
+    other.feed(b"x 2\n")
+    assert world.passed == [b"x 2\n"]
+    assert any(isinstance(event, LimitReached) for event in world.events)
+
+
+def test_too_many_delayed_bytes_stop_the_peer_from_being_read():
+    world = World(limits=Limits(delayed_bytes=100))
+    world.faults.add(Rule("delay", "slow", is_word("slow"), delay=1.0))
+    world.lane.feed(b"slow " + b"x" * 200 + b"\n")
+    assert world.peer.paused == 1
+    world.clock.advance(1.0)
+    assert world.peer.paused == 0
+
+
+def test_too_many_delayed_bytes_outward_hold_the_connection_back():
+    world = World(OUT, limits=Limits(delayed_bytes=100))
+    world.faults.add(Rule("delay", "slow", is_word("slow", OUT), delay=1.0))
+    world.lane.feed(b"slow " + b"x" * 200 + b"\n")
+    assert world.connection.writable == [False]
+    world.clock.advance(1.0)
+    assert world.connection.writable == [False, True]
+
+
+def test_bytes_that_make_no_frame_go_on_for_the_connection_to_judge():
+    world = World()
+    world.lane.feed(b"good\nbad\0\n")
+    assert world.passed == [b"good\nbad\0\n"]
+
+
+def test_the_first_rule_that_fires_wins():
+    world = World()
+    first = world.faults.add(Rule("drop", "x", is_word("x")))
+    second = world.faults.add(Rule("delay", "x", is_word("x"), delay=1))
+    world.lane.feed(b"x\n")
+    assert (first.hits, second.hits) == (1, 0)
+
+
+def test_clear_removes_all_rules():
+    world = World()
+    world.faults.add(Rule("drop", "x", is_word("x")))
+    world.faults.add(Rule("drop", "y", is_word("y")))
+    assert world.faults.clear() == 2
+    assert not world.faults.active
+
+
+def test_a_rule_can_be_switched_off_and_on():
+    world = World()
+    rule = world.faults.add(Rule("drop", "x", is_word("x")))
+    assert world.faults.enable(rule.id, False)
+    assert not world.faults.active
+    world.lane.feed(b"x\n")
+    assert world.faults.enable(rule.id, True)
+    world.lane.feed(b"x\n")
+    assert world.passed == [b"x\n"]
+    assert not world.faults.enable(99, True)
+
+
+def test_random_is_not_asked_when_a_rule_always_fires():
+    world = World()
+    state = Random(1).getstate()
+    world.faults._random = random = Random(1)
+    world.faults.add(Rule("drop", "x", is_word("x")))
+    world.lane.feed(b"x\n")
+    assert random.getstate() == state

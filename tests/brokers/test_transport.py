@@ -1,0 +1,242 @@
+"""The one asyncio file, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from mockforge_brokers.clock import LoopClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import (
+    BrokerFailed,
+    ConnectionClosed,
+    LimitReached,
+    PeerCaughtUp,
+    PeerFellBehind,
+)
+from mockforge_brokers.faults import Rule
+from mockforge_brokers.journal import IN, OUT
+from mockforge_brokers.limits import Limits
+from mockforge_brokers.transport import Server
+
+from .lines import LineBroker, is_word
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Serving:
+    def __init__(self, limits: Limits | None = None) -> None:
+        clock = LoopClock(asyncio.get_running_loop())
+        self.environment = Environment.create(clock, seed=1, limits=limits)
+        self.broker = LineBroker(self.environment)
+        self.server = Server(self.broker, self.environment)
+        self.events: list[Any] = []
+        self.environment.spine.watch(self.events.append)
+        self.port = 0
+        self.open: list[Streams] = []
+
+    async def connect(self) -> Streams:
+        streams = await asyncio.open_connection("127.0.0.1", self.port)
+        self.open.append(streams)
+        return streams
+
+    def seen(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def until(self, fact: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not fact():
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serving(limits: Limits | None = None) -> AsyncIterator[Serving]:
+    world = Serving(limits)
+    world.port = await world.server.listen("127.0.0.1", 0)
+    try:
+        yield world
+    finally:
+        for _, writer in world.open:
+            writer.transport.abort()
+        await world.server.close()
+
+
+def run(test: Callable[[Serving], Awaitable[None]], limits: Limits | None = None) -> None:
+    async def main() -> None:
+        async with serving(limits) as world:
+            await asyncio.wait_for(test(world), 20)
+
+    asyncio.run(main())
+
+
+def test_a_burst_is_answered_with_one_write():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"one\ntwo\n")
+        assert await reader.readexactly(8) == b"one\ntwo\n"
+        (connection,) = world.broker.all
+        chunks = [(c.direction, c.data) for c in world.environment.journal.since(0)]
+        assert chunks == [(OUT, b"one\ntwo\n"), (IN, b"one\ntwo\n")]
+        assert connection.peer.bytes_in == connection.peer.bytes_out == 8
+
+    run(test)
+
+
+def test_what_others_give_a_connection_is_written_in_the_next_turn():
+    async def test(world: Serving) -> None:
+        _, talker = await world.connect()
+        listener, _ = await world.connect()
+        await world.until(lambda: len(world.broker.live) == 2)
+        talker.write(b"all hello\nall again\n")
+        assert await listener.readexactly(12) == b"hello\nagain\n"
+
+    run(test)
+
+
+def test_large_pieces_are_written_apart_and_arrive_in_order():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"big 200000\n")
+        assert await reader.readexactly(200_000) == b"x" * 199_999 + b"\n"
+        assert await reader.readexactly(4) == b"end\n"
+        pieces = [chunk for chunk in world.environment.journal.since(0) if chunk.direction == OUT]
+        assert [chunk.tail for chunk in pieces] == [0, 200_000]
+
+    run(test)
+
+
+def test_a_bug_ends_one_connection_and_says_why(caplog):
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        other_reader, other = await world.connect()
+        writer.write(b"bug\n")
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(1)
+        (failed,) = world.seen(BrokerFailed)
+        assert "ZeroDivisionError: a bug" in failed.error
+        assert b"bug\n".hex(" ") in failed.trace
+        other.write(b"still here\n")
+        assert await other_reader.readline() == b"still here\n"
+
+    run(test)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_close_writes_what_is_left_first():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"one\nbye\nafter\n")
+        assert await reader.read() == b"one\nbye\nafter\n"[:8]
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert world.seen(ConnectionClosed)[0].reason == "said bye"
+
+    run(test)
+
+
+def test_a_peer_that_vanishes_is_reported_with_the_reason():
+    async def test(world: Serving) -> None:
+        _, writer = await world.connect()
+        writer.write(b"half a li")
+        await world.until(lambda: world.environment.journal.seq)
+        writer.transport.abort()
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert world.broker.all[0].lost
+
+    run(test)
+
+
+def test_a_peer_that_never_reads_is_held_back_and_nobody_else_is():
+    async def test(world: Serving) -> None:
+        slow_reader, slow = await world.connect()
+        slow_reader._transport.pause_reading()
+        quick_reader, quick = await world.connect()
+        slow.write(b"big 20000000\n")
+        await world.until(lambda: world.seen(PeerFellBehind))
+        assert world.broker.all[0].writable == [False]
+        seen = len(world.broker.all[0].lines)
+        slow.write(b"more\n")
+        quick.write(b"quick\n")
+        assert await quick_reader.readline() == b"quick\n"
+        assert len(world.broker.all[0].lines) == seen
+        slow_reader._transport.resume_reading()
+        await slow_reader.readexactly(20_000_000 + 4)
+        assert await slow_reader.readline() == b"more\n"
+        assert world.broker.all[0].writable == [False, True]
+        assert world.seen(PeerCaughtUp)
+
+    run(test)
+
+
+def test_connections_are_bounded():
+    async def test(world: Serving) -> None:
+        first_reader, first = await world.connect()
+        first.write(b"hi\n")
+        assert await first_reader.readline() == b"hi\n"
+        reader, _ = await world.connect()
+        try:
+            assert await reader.read() == b""
+        except ConnectionResetError:
+            pass
+        (reached,) = world.seen(LimitReached)
+        assert reached.limit == "connections"
+        first.write(b"still\n")
+        assert await first_reader.readline() == b"still\n"
+
+    run(test, Limits(connections=1))
+
+
+def test_a_fault_may_come_and_go_in_the_middle_of_a_frame():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"before\nhal")
+        assert await reader.readline() == b"before\n"
+        rule = world.environment.faults.add(Rule("drop", "x", is_word("x")))
+        writer.write(b"f\nx\nafter\nqua")
+        assert await reader.readexactly(11) == b"half\nafter\n"
+        world.environment.faults.remove(rule.id)
+        writer.write(b"rter\nx\n")
+        assert await reader.readexactly(10) == b"quarter\nx\n"
+        assert rule.hits == 1
+
+    run(test)
+
+
+def test_an_answer_can_be_delayed_on_its_way_out():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        loop = asyncio.get_running_loop()
+        world.environment.faults.add(
+            Rule("delay", "x", is_word("x", OUT), direction=OUT, delay=0.05)
+        )
+        began = loop.time()
+        writer.write(b"x\n")
+        assert await reader.readline() == b"x\n"
+        assert loop.time() - began >= 0.05
+
+    run(test)
+
+
+def test_closing_says_goodbye_to_everybody():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"hi\n")
+        assert await reader.readline() == b"hi\n"
+        await world.server.close()
+        assert await reader.read() == b"the end\n"
+
+    run(test)
+
+
+def test_the_same_port_is_served_on_both_loopback_addresses():
+    async def test(world: Serving) -> None:
+        try:
+            reader, writer = await asyncio.open_connection("::1", world.port)
+        except OSError:
+            pytest.skip("this machine has no ::1")
+        world.open.append((reader, writer))
+        writer.write(b"hi\n")
+        assert await reader.readline() == b"hi\n"
+        assert world.broker.all[0].peer.address.startswith("[::1]:")
+
+    run(test)
