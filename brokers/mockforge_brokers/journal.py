@@ -104,9 +104,9 @@ class Chunk:
 
 
 class Tape:
-    """One connection's chunks, oldest first."""
+    """One connection's chunks, oldest first; `left` counts those that had to go."""
 
-    __slots__ = ("chunks", "connection", "journal", "owner", "protocol", "size")
+    __slots__ = ("chunks", "connection", "journal", "left", "owner", "protocol", "size")
 
     def __init__(self, journal: "Journal", protocol: str, connection: int, owner: Owner) -> None:
         self.journal = journal
@@ -115,6 +115,7 @@ class Tape:
         self.owner = owner
         self.chunks: deque[Chunk] = deque()
         self.size = 0
+        self.left = 0
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
         """Keep one chunk; the oldest ones leave when a limit is met."""
@@ -141,6 +142,7 @@ class Tape:
         cost = len(chunk.data or b"") + _OVERHEAD
         chunk.data = None
         self.size -= cost
+        self.left += 1
         self.journal.size -= cost
         self.journal.left += 1
 
