@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import pytest
+
+from mockforge_tui.config import Config, ConfigError, resolve
+from mockforge_tui.settings import SETTINGS, boolean
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(tmp_path: Path, text: str, name: str = "config.yaml") -> str:
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_defaults_are_the_ports_that_clients_try():
+    config = resolve({}, {}).config
+    assert (config.kafka_port, config.mqtt_port, config.amqp_port) == (9092, 1883, 5672)
+    assert config.host == "127.0.0.1"
+
+
+def test_every_setting_is_a_field_of_the_config():
+    assert {setting.name for setting in SETTINGS} == set(Config.__dataclass_fields__)
+
+
+def test_command_line_beats_environment_beats_file_beats_default(tmp_path):
+    file = write(tmp_path, "kafka: {port: 1}\nmqtt: {port: 1}\namqp: {port: 1}\n")
+    environment = {"MOCKFORGE_KAFKA_PORT": "2", "MOCKFORGE_MQTT_PORT": "2"}
+    resolved = resolve({"kafka_port": 3}, environment, file)
+    config = resolved.config
+    assert (config.kafka_port, config.mqtt_port, config.amqp_port) == (3, 2, 1)
+    assert config.admin_port == 9080
+    assert resolved.origins["kafka_port"] == "command line"
+    assert resolved.origins["mqtt_port"] == "MOCKFORGE_MQTT_PORT"
+    assert resolved.origins["amqp_port"] == f"{file}:3:14"
+
+
+def test_keys_may_stand_below_server(tmp_path):
+    file = write(tmp_path, "server:\n  host: 0.0.0.0\n  kafka: {port: 19092, enabled: true}\n")
+    config = resolve({}, {}, file).config
+    assert (config.host, config.kafka_port) == ("0.0.0.0", 19092)
+
+
+def test_server_host_does_not_open_admin(tmp_path):
+    config = resolve({}, {}, write(tmp_path, "server: {host: 0.0.0.0}\n")).config
+    assert config.admin_host == "127.0.0.1"
+
+
+def test_the_file_in_the_working_folder_is_found(tmp_path):
+    write(tmp_path, "mqtt: {port: 7}\n", "mockforge-tui.yaml")
+    assert resolve({}, {}).config.mqtt_port == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("kafka: {prot: 1}", '1:15: kafka.prot: unknown key, ignored, did you mean "kafka.port"?'),
+        ("logging: {output: stdout}", "1:19: logging.output: ignored, logs go to standard error"),
+        ("metrics: {enabled: true, port: 9090}", "metrics: ignored, metrics are at the admin port"),
+        ("http: {port: 3000, cors: {enabled: true}}", "http: ignored, this program serves Kafka"),
+        ("kafka: {fixtures_dir: ./none}", "none does not exist, nothing is loaded from it"),
+        ("kafka: {host: 0.0.0.0}", "kafka.host: ignored, use server.host"),
+    ],
+)
+def test_what_is_not_used_is_one_warning_with_its_place(tmp_path, text, warning):
+    resolved = resolve({}, {}, write(tmp_path, text))
+    (only,) = resolved.warnings
+    assert only.startswith(str(tmp_path / "config.yaml:1:"))
+    assert warning in only
+
+
+def test_paths_count_from_the_config_file(tmp_path):
+    (tmp_path / "there" / "kafka").mkdir(parents=True)
+    (tmp_path / "there" / "mqtt").mkdir()
+    file = write(
+        tmp_path / "there",
+        "kafka: {fixtures_dir: ./kafka}\nmqtt: {fixtures_dir: mqtt}\n",
+    )
+    found = resolve({"fixtures": ("own.yaml",)}, {}, file).config.fixtures
+    assert found == (str(tmp_path / "there/kafka"), str(tmp_path / "there/mqtt"), "own.yaml")
+
+
+def test_variables_in_the_file_are_expanded(tmp_path):
+    file = write(tmp_path, "kafka: {port: '${KP:-19092}'}\nhost: ${WHERE}\n")
+    config = resolve({}, {"WHERE": "::1"}, file).config
+    assert (config.kafka_port, config.host) == (19092, "::1")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("kafka: {port: many}", ":1:15: kafka.port: a whole number is wanted, not 'many'"),
+        ("kafka: {port: 70000}", "kafka.port: a port is 0 to 65535"),
+        ("kafka: {enabled: maybe}", "kafka.enabled: true or false is wanted, not 'maybe'"),
+        ("kafka: {default_partitions: 0}", "1 or more is wanted, not 0"),
+        ("logging: {level: loud}", "one of debug, info, warning, error is wanted, not 'loud'"),
+        ("- a list", ":1:1: a config file is a mapping"),
+        ("kafka: {port: [1, 2]}", None),
+        ("a: b: c", "not YAML"),
+        ("admin: {host: 0.0.0.0}", "give --admin-token, or leave --admin-host at 127.0.0.1"),
+    ],
+)
+def test_bad_values_name_place_and_remedy(tmp_path, text, error):
+    file = write(tmp_path, text)
+    if error is None:
+        assert resolve({}, {}, file).config.kafka_port == 2
+        return
+    with pytest.raises(ConfigError) as caught:
+        resolve({}, {}, file)
+    assert error in str(caught.value)
+
+
+def test_a_bad_variable_is_named():
+    with pytest.raises(ConfigError, match="MOCKFORGE_MQTT_PORT: a whole number is wanted"):
+        resolve({}, {"MOCKFORGE_MQTT_PORT": "x"})
+
+
+def test_a_missing_file_is_an_error():
+    with pytest.raises(ConfigError, match=r"nowhere.yaml: cannot be read: No such file"):
+        resolve({}, {}, "nowhere.yaml")
+
+
+def test_a_negative_variable_switches_off():
+    config = resolve({}, {"MOCKFORGE_NO_KAFKA": "1", "MOCKFORGE_NO_MQTT": "0"}).config
+    assert (config.kafka, config.mqtt) == (False, True)
+
+
+def test_serving_nothing_is_refused():
+    with pytest.raises(ConfigError, match="nothing to serve"):
+        resolve({"kafka": False, "mqtt": False, "amqp": False}, {})
+
+
+def test_random_ports_are_for_all_services():
+    config = resolve({"random_ports": True}, {}).config
+    assert [config.port(name) for name in ("kafka", "mqtt", "amqp", "admin")] == [0, 0, 0, 0]
+
+
+def test_printing_shows_origins_and_hides_the_token():
+    lines = list(resolve({"admin_token": "secret", "seed": 4}, {}).lines())
+    assert "seed = 4  # command line" in lines
+    assert "admin_token = '***'  # command line" in lines
+    assert "kafka_port = 9092  # default" in lines
+
+
+@pytest.mark.parametrize(("text", "value"), [("yes", True), ("TRUE", True), ("off", False)])
+def test_booleans(text, value):
+    assert boolean(text) is value

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mockforge_tui.readiness import environment_lines, ready_line, startup_ms, write_whole
+
+FACTS = {
+    "version": "0.1.0",
+    "kafka": {"bootstrap": "127.0.0.1:9092"},
+    "mqtt": {"url": "mqtt://127.0.0.1:1883"},
+    "amqp": {"url": "amqp://guest:guest@127.0.0.1:5672/%2F"},
+    "admin": {"url": "http://127.0.0.1:9080/__mockforge"},
+}
+
+
+def test_the_ready_line_is_one_line_of_json():
+    line = ready_line(FACTS)
+    assert "\n" not in line
+    assert json.loads(line) == {"event": "ready", **FACTS}
+
+
+def test_the_env_file_has_the_variables_that_clients_know():
+    assert environment_lines(FACTS).splitlines() == [
+        "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092",
+        "MQTT_URL=mqtt://127.0.0.1:1883",
+        "MQTT_HOST=127.0.0.1",
+        "MQTT_PORT=1883",
+        "AMQP_URL=amqp://guest:guest@127.0.0.1:5672/%2F",
+        "MOCKFORGE_URL=http://127.0.0.1:9080/__mockforge",
+    ]
+
+
+def test_what_is_off_is_left_out():
+    assert environment_lines({"version": "1"}) == ""
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path):
+    path = tmp_path / "ready"
+    write_whole(path, "first")
+    write_whole(path, "second")
+    assert path.read_text() == "second"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ready"]
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path):
+    folder = tmp_path / "ready"
+    folder.mkdir()
+    with pytest.raises(OSError):
+        write_whole(folder, "text")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ready"]
+
+
+def test_startup_counts_from_the_start_of_the_process():
+    first = startup_ms()
+    assert 0 < first <= startup_ms()
