@@ -1,17 +1,77 @@
 """Decode and encode any message of the table, in any version, with functions compiled on demand."""
 
+import struct
+from collections.abc import Sequence
+from functools import cache
 from typing import TypeVar
 
+from ...errors import LocalError, ProtocolError
+from .decoders import Decoder, compile_decoder
+from .encoders import Encoder, compile_encoder
 from .schema import Message
+from .source import Place, title
+from .varints import Malformed
 
 M = TypeVar("M", bound=Message)
 
 
 def decode(message: type[M], version: int, data: bytes, at: int = 0) -> M:
     """The message that begins at `at`; bytes after it are ignored, as Kafka does."""
-    raise NotImplementedError
+    try:
+        made: M = _decoder(message, version)[0](data, at)
+    except (Malformed, IndexError, UnicodeDecodeError, struct.error) as error:
+        raise _explained(message, version, error, data) from None
+    return made
 
 
 def encode(message: Message, version: int) -> bytes:
     """The message's body, without header or size. Fields that `version` lacks are left out."""
-    raise NotImplementedError
+    return b"".join(encode_pieces(message, version))
+
+
+def encode_pieces(message: Message, version: int) -> list[bytes]:
+    """The same, in pieces: record batches are the very objects that the message holds."""
+    return _encoder(type(message), version)(message)
+
+
+@cache
+def _decoder(message: type[Message], version: int) -> tuple[Decoder, Sequence[Place]]:
+    if version not in message.versions:
+        raise ProtocolError(f"{message.__name__} v{version}: only {message.versions} is spoken")
+    return compile_decoder(message, version)
+
+
+@cache
+def _encoder(message: type[Message], version: int) -> Encoder:
+    if version not in message.versions:
+        raise LocalError(f"{message.__name__} has no version {version}, only {message.versions}")
+    return compile_encoder(message, version)
+
+
+def _explained(
+    message: type[Message], version: int, error: Exception, data: bytes
+) -> ProtocolError:
+    """Say which field was read where: the decoder's line and its `at` tell it."""
+    name = title("decode", message, version)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != name:
+        trace = trace.tb_next
+    if trace is None:
+        raise error
+    at = trace.tb_frame.f_locals["at"]
+    field = _field_at(_decoder(message, version)[1][trace.tb_lineno - 1], len(data) - at)
+    reason = "the message ends too early"
+    if isinstance(error, Malformed):
+        reason = str(error)
+    elif isinstance(error, UnicodeDecodeError):
+        reason = f"not UTF-8 ({error.reason})"
+    return ProtocolError(f"{message.__name__} v{version}: {field or 'end'} at byte {at}: {reason}")
+
+
+def _field_at(place: Place, left: int) -> str:
+    """Which of the fields that are read together is the one that `left` bytes do not reach."""
+    for field, width in place:
+        left -= width
+        if left < 0:
+            return field
+    return place[-1][0] if place else ""

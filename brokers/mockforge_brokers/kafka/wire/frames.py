@@ -1,13 +1,21 @@
 """Whole frames: size, header and message."""
 
-from dataclasses import dataclass
+import struct
+from typing import NamedTuple
 
+from ...errors import LocalError, ProtocolError
 from ..codes import ApiKey
+from .catalog import REQUESTS, RESPONSES
+from .codec import decode, encode, encode_pieces
 from .schema import Message
+from .varints import Malformed, bad_length, read_tags, read_uvarint
+
+_HEAD = struct.Struct(">ihhih")  # size, api key, api version, correlation id, client id's length
+_SIZE_AND_ID = struct.Struct(">ii")
+_SIZE_ID_AND_TAGS = struct.Struct(">iix")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHeader:
+class RequestHeader(NamedTuple):
     """What every request begins with; `api_key` and `api_version` may be unknown to us."""
 
     api_key: int
@@ -17,27 +25,93 @@ class RequestHeader:
 
 
 def read_request_header(frame: bytes) -> tuple[RequestHeader, int]:
-    """The header of a frame (with its size), and where the message begins."""
-    raise NotImplementedError
+    """The header of a frame (with its size), and where the message begins.
+
+    For an API unknown to the table the header is taken to have no tagged fields.
+    """
+    try:
+        _, api_key, version, correlation_id, length = _HEAD.unpack_from(frame)
+        at = _HEAD.size
+        client_id = None
+        if length >= 0:
+            # A string of the old kind in all header versions, so that a server which does not
+            # know the version can still read it.
+            end = at + length
+            if end > len(frame):
+                raise bad_length(length, len(frame) - at)
+            client_id = frame[at:end].decode()
+            at = end
+        message = REQUESTS.get(api_key)
+        if message is not None and message.is_flexible(version):
+            at = _skip_tags(frame, at)
+    except (struct.error, IndexError, UnicodeDecodeError, Malformed) as error:
+        raise ProtocolError(f"request header in a frame of {len(frame)} bytes: {error}") from None
+    return RequestHeader(api_key, version, correlation_id, client_id), at
 
 
 def encode_response(message: Message, version: int, correlation_id: int) -> bytes:
     """A response as it goes out, size included."""
-    raise NotImplementedError
+    return b"".join(response_pieces(message, version, correlation_id))
+
+
+def response_pieces(message: Message, version: int, correlation_id: int) -> list[bytes]:
+    """The same without a copy of the record batches that it carries."""
+    pieces = encode_pieces(message, version)
+    size = sum(map(len, pieces))
+    if _has_response_tags(type(message), version):
+        pieces.insert(0, _SIZE_ID_AND_TAGS.pack(size + 5, correlation_id))
+    else:
+        pieces.insert(0, _SIZE_AND_ID.pack(size + 4, correlation_id))
+    return pieces
 
 
 def encode_request(
     message: Message, version: int, correlation_id: int, client_id: str | None
 ) -> bytes:
     """A request as a client sends it, size included."""
-    raise NotImplementedError
+    if message.api_key is None:
+        raise LocalError(f"{type(message).__name__} is no request")
+    name = b"" if client_id is None else client_id.encode()
+    tags = b"\0" if message.is_flexible(version) else b""
+    body = encode(message, version)
+    size = _HEAD.size - 4 + len(name) + len(tags) + len(body)
+    length = -1 if client_id is None else len(name)
+    head = _HEAD.pack(size, message.api_key, version, correlation_id, length)
+    return b"".join((head, name, tags, body))
 
 
 def decode_request(frame: bytes) -> tuple[RequestHeader, Message]:
     """A request frame taken apart for display."""
-    raise NotImplementedError
+    header, at = read_request_header(frame)
+    message = REQUESTS.get(header.api_key)
+    if message is None:
+        raise ProtocolError(f"a request of API {header.api_key}, which is not in the table")
+    return header, decode(message, header.api_version, frame, at)
 
 
-def decode_response(frame: bytes, api_key: ApiKey, version: int) -> tuple[int, Message]:
+def decode_response(frame: bytes, api_key: int, version: int) -> tuple[int, Message]:
     """A response frame's correlation id and message; a response does not say what it answers."""
-    raise NotImplementedError
+    message = RESPONSES.get(api_key)
+    if message is None:
+        raise ProtocolError(f"a response of API {api_key}, which is not in the table")
+    if len(frame) < _SIZE_AND_ID.size:
+        raise ProtocolError(f"{message.__name__}: a frame of {len(frame)} bytes")
+    _, correlation_id = _SIZE_AND_ID.unpack_from(frame)
+    at = _SIZE_AND_ID.size
+    if _has_response_tags(message, version):
+        try:
+            at = _skip_tags(frame, at)
+        except (IndexError, Malformed) as error:
+            raise ProtocolError(f"{message.__name__} v{version}: header: {error}") from None
+    return correlation_id, decode(message, version, frame, at)
+
+
+def _has_response_tags(message: type[Message], version: int) -> bool:
+    # A client that has yet to learn our versions reads ApiVersions' answer: its header never
+    # has tagged fields (KIP-511).
+    return message.is_flexible(version) and message.api_key != ApiKey.API_VERSIONS
+
+
+def _skip_tags(frame: bytes, at: int) -> int:
+    count, at = read_uvarint(frame, at)
+    return read_tags(frame, at, count)[1]

@@ -83,8 +83,6 @@ class Struct:
             return NotImplemented
         return list(self._values()) == list(other._values())
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self._values())
         return f"{type(self).__name__}({values})"
@@ -105,7 +103,12 @@ class Message(Struct):
     kind: ClassVar[Kind]
     api_key: ClassVar[ApiKey | None]
     versions: ClassVar[VersionRange]
-    flexible: ClassVar[VersionRange | None]
+    flexible: ClassVar[int | None]
+
+    @classmethod
+    def is_flexible(cls, version: int) -> bool:
+        """Whether this version has compact lengths and tagged fields (KIP-482)."""
+        return cls.flexible is not None and version >= cls.flexible
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ def _message(
     made.kind = kind
     made.api_key = api_key
     made.versions = VersionRange.parse(versions)
-    made.flexible = None if flexible is None else VersionRange(flexible, made.versions.last)
+    made.flexible = flexible
     return made
 
 

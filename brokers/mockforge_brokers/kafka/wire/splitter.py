@@ -1,21 +1,57 @@
 """Bursts of bytes to whole frames."""
 
+from ...errors import ProtocolError
 
 
 class Splitter:
     """Cuts a byte stream into frames; each frame handed out begins with its four size bytes."""
 
-    __slots__ = ("_limit", "_rest")
+    __slots__ = ("_limit", "_rest", "_wanted")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._rest = b""
+        self._rest = bytearray()
+        self._wanted = 0
 
     @property
     def pending(self) -> int:
         """How many bytes of an incomplete frame wait for the rest of it."""
         return len(self._rest)
 
+    def take(self) -> bytes:
+        """Hand back the incomplete bytes and forget them."""
+        rest = bytes(self._rest)
+        self._rest.clear()
+        self._wanted = 0
+        return rest
+
     def feed(self, data: bytes) -> list[bytes]:
-        """The frames that `data` completes, in order; a size out of bounds is a ProtocolError."""
-        raise NotImplementedError
+        """The frames that are whole now, in order.
+
+        A size below zero or over the limit is a ProtocolError, and the bytes stay pending. Frames
+        that stand before it in one burst are handed out first: then the next call raises, even
+        `feed(b"")`.
+        """
+        if self._rest:
+            self._rest += data
+            # A large frame comes in many bursts: look at it again only when it can be whole.
+            if len(self._rest) < self._wanted:
+                return []
+            data = self.take()
+        frames: list[bytes] = []
+        at, end = 0, len(data)
+        while end - at >= 4:
+            size = int.from_bytes(data[at : at + 4], "big", signed=True)
+            if not 0 <= size <= self._limit:
+                self._rest += data[at:]
+                if frames:
+                    return frames
+                raise ProtocolError(f"a frame of {size} bytes; 0 to {self._limit} are taken")
+            stop = at + 4 + size
+            if stop > end:
+                self._wanted = stop - at
+                break
+            frames.append(data[at:stop])
+            at = stop
+        self._rest += data[at:]
+        return frames

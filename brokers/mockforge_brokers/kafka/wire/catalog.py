@@ -1,0 +1,25 @@
+"""Which message belongs to which API."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .messages import cluster, configs, groups, logs, offsets, producers, topics
+from .schema import Kind, Message
+
+FAMILIES = (cluster, configs, groups, logs, offsets, producers, topics)
+
+
+def _messages(kind: Kind) -> Mapping[int, type[Message]]:
+    return MappingProxyType(
+        {
+            item.api_key: item
+            for family in FAMILIES
+            for item in vars(family).values()
+            if isinstance(item, type) and issubclass(item, Message) and item is not Message
+            if item.kind == kind and item.api_key is not None
+        }
+    )
+
+
+REQUESTS = _messages("request")
+RESPONSES = _messages("response")
