@@ -1,0 +1,6 @@
+"""The journal and the spine as numbered rows, for whoever shows or tails them."""
+
+from .feed import Feed
+from .selection import Selection
+
+__all__ = ["Feed", "Selection"]

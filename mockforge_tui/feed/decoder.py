@@ -1,0 +1,277 @@
+"""The journal's newest chunks to rows, within a budget of time.
+
+While it keeps up, every frame becomes rows, in order. When it has been behind for a second it
+samples: each call takes the newest chunk of every connection first, so that a quiet client is
+not drowned by a loud one, and what it passes over is counted in bytes.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from mockforge_brokers.journal import Chunk, Journal, Row, Splitter, Tape
+
+PATIENCE: Final = 1.0
+"""Seconds behind before rows are sampled."""
+_MOST_CHUNKS: Final = 4096
+_MOST_BYTES: Final = 8 * 1024 * 1024
+_LARGEST_FRAME: Final = 2 * 1024 * 1024
+_FRAMES_OF_A_SAMPLE: Final = 8
+_LEAST_CHUNKS: Final = 4
+_CHUNKS_BETWEEN_LOOKS: Final = 256
+_RAW_SHOWN: Final = 4096
+
+
+class _Lane:
+    """Where decoding stands in one tape: chunks fed, and a splitter for each direction."""
+
+    __slots__ = ("fed", "lost", "splitters")
+
+    def __init__(self, fed: int) -> None:
+        self.fed = fed
+        self.splitters: list[Splitter | None] = [None, None]
+        self.lost = [False, False]
+
+
+class Decoder:
+    """Reads one journal. `decoded` and `passed_over` are bytes; `sampling` says which mode."""
+
+    def __init__(self, journal: Journal, timer: Callable[[], float]) -> None:
+        self.sampling = False
+        self.decoded = 0
+        self.passed_over = 0
+        self._journal = journal
+        self._timer = timer
+        self._last = 0
+        self._lanes: dict[Tape, _Lane] = {}
+        self._frames: deque[tuple[Chunk, bytes]] = deque()
+        self._behind_since: float | None = None
+
+    def decode(self, budget: float) -> list[Row]:
+        """The rows of what came since the last call, oldest first; takes about `budget` s."""
+        now = self._timer()
+        deadline = now + budget
+        pending = self._pending()
+        if pending is None or self._too_far_behind(now):
+            self.sampling = True
+        if not self.sampling:
+            rows = self._follow(pending or [], deadline)
+            if self._frames or self._last < self._journal.seq:
+                if self._behind_since is None:
+                    self._behind_since = now
+            else:
+                self._behind_since = None
+            return rows
+        return self._sample(deadline, budget)
+
+    def forget_ended(self, connections: set[int]) -> None:
+        """Let go of tapes whose connection is gone; without effect while behind."""
+        if not self._frames and self._last >= self._journal.seq:
+            for tape in [tape for tape in self._lanes if tape.connection in connections]:
+                del self._lanes[tape]
+            connections.clear()
+
+    def _too_far_behind(self, now: float) -> bool:
+        return self._behind_since is not None and now - self._behind_since > PATIENCE
+
+    def _pending(self) -> list[Chunk] | None:
+        """Chunks not yet looked at, oldest first; None if they are too many to follow."""
+        journal = self._journal
+        if journal.seq - self._last > _MOST_CHUNKS:
+            return None
+        pending, size = [], 0
+        for chunk in journal.since(self._last):
+            pending.append(chunk)
+            size += len(chunk.data or b"")
+        pending.reverse()
+        return pending if size <= _MOST_BYTES else None
+
+    # Every frame ------------------------------------------------------------------------
+
+    def _follow(self, pending: list[Chunk], deadline: float) -> list[Row]:
+        rows: list[Row] = []
+        timer, frames = self._timer, self._frames
+        coming = iter(pending)
+        while True:
+            while frames:
+                chunk, frame = frames.popleft()
+                rows += _rows(chunk, frame)
+                if timer() >= deadline:
+                    return rows
+            following = next(coming, None)
+            if following is None:
+                # Chunks that left before they were looked at are not pending any more.
+                self._last = self._journal.seq
+                return rows
+            rows += self._feed(following)
+            self._last = following.seq
+            if timer() >= deadline:
+                return rows
+
+    def _feed(self, chunk: Chunk) -> list[Row]:
+        """Cut one chunk; its frames wait, what makes no frame comes back as raw rows."""
+        tape, direction, data = chunk.tape, chunk.direction, chunk.data or b""
+        self.decoded += len(data)
+        lane = self._lanes.get(tape)
+        if lane is None or lane.fed < tape.left:
+            lane = self._lanes[tape] = _Lane(_index(chunk))
+        lane.fed += 1
+        splitter = lane.splitters[direction]
+        if splitter is None:
+            head = _unfinished_before(chunk)
+            if head is None:
+                return self._feed_lost(lane, chunk)
+            splitter = lane.splitters[direction] = tape.owner.splitter(direction)
+            data = head + data
+        lane.lost[direction] = False
+        try:
+            self._frames.extend((chunk, frame) for frame in splitter.feed(data))
+        except Exception as error:  # hostile bytes, or a bug in a splitter: both are shown raw
+            lane.splitters[direction] = None
+            return [raw_row(chunk, data, error=str(error) or type(error).__name__)]
+        if splitter.pending > _LARGEST_FRAME:
+            lane.splitters[direction] = None
+            lane.lost[direction] = True
+            return [raw_row(chunk, data, f"a frame of more than {_LARGEST_FRAME >> 20} MiB")]
+        return []
+
+    def _feed_lost(self, lane: _Lane, chunk: Chunk) -> list[Row]:
+        """Where the frame began is not known: go on at the chunk's first boundary, if any."""
+        data, direction = chunk.data or b"", chunk.direction
+        told, lane.lost[direction] = lane.lost[direction], True
+        skipped = data
+        if chunk.tail <= len(data):
+            splitter = lane.splitters[direction] = chunk.tape.owner.splitter(direction)
+            skipped = data[: len(data) - chunk.tail]
+            try:
+                splitter.feed(data[len(data) - chunk.tail :])
+            except Exception:  # the next chunk tries again
+                lane.splitters[direction] = None
+        if told or not skipped:
+            return []
+        return [raw_row(chunk, skipped, "its frame's beginning has left the journal")]
+
+    # Samples ----------------------------------------------------------------------------
+
+    def _sample(self, deadline: float, budget: float) -> list[Row]:
+        self._frames.clear()
+        self._lanes.clear()
+        self._behind_since = None
+        newest, complete, size = self._newest(deadline - budget / 2)
+        found: list[tuple[int, list[Row]]] = []
+        for chunk in newest:
+            # At least a few, so that a slow machine shows something too.
+            if len(found) >= _LEAST_CHUNKS and self._timer() >= deadline:
+                complete = False
+                break
+            frames = _frames_of(chunk)
+            shown = frames[-_FRAMES_OF_A_SAMPLE:]
+            left_out = sum(map(len, frames)) - sum(map(len, shown))
+            self.decoded += len(chunk.data or b"") - left_out
+            size -= len(chunk.data or b"") - left_out
+            complete = complete and not left_out
+            found.append((chunk.seq, [row for frame in shown for row in _rows(chunk, frame)]))
+        self.passed_over += max(0, size)
+        self._last = self._journal.seq
+        self.sampling = not complete
+        return [row for _, rows in sorted(found, key=lambda each: each[0]) for row in rows]
+
+    def _newest(self, deadline: float) -> tuple[list[Chunk], bool, int]:
+        """Chunks in the order of their worth, whether those are all, and the bytes of all."""
+        by_tape: dict[Tape, list[Chunk]] = {}
+        size = count = 0
+        for chunk in self._journal.since(self._last):
+            by_tape.setdefault(chunk.tape, []).append(chunk)
+            size += len(chunk.data or b"")
+            count += 1
+            if count % _CHUNKS_BETWEEN_LOOKS == 0 and self._timer() >= deadline:
+                break
+        coming = self._journal.seq - self._last
+        complete = count >= coming
+        if not complete:
+            size = size * coming // max(1, count)
+        quiet_first = sorted(by_tape.values(), key=len)
+        first = [chunks[0] for chunks in quiet_first]
+        rest = [chunk for chunks in quiet_first for chunk in chunks[1:]]
+        rest.sort(key=lambda chunk: -chunk.seq)
+        return first + rest, complete, size
+
+
+def raw_row(chunk: Chunk, data: bytes, why: str = "", error: str = "") -> Row:
+    """Bytes that are not known to be frames, as they are."""
+    return Row(
+        protocol=chunk.tape.protocol,
+        direction=chunk.direction,
+        operation="bytes",
+        connection=chunk.tape.connection,
+        client=_client(chunk.tape),
+        payload=data[:_RAW_SHOWN],
+        size=len(data),
+        detail={"why": why} if why else {},
+        error=error,
+        frame=data[:_RAW_SHOWN],
+        time=chunk.time,
+    )
+
+
+def _rows(chunk: Chunk, frame: bytes) -> list[Row]:
+    tape = chunk.tape
+    try:
+        rows = tape.owner.rows(chunk.direction, frame)
+    except Exception as error:  # a row decoder's bug must not end the screen
+        return [raw_row(chunk, frame, error=f"not decoded: {error or type(error).__name__}")]
+    client = _client(tape)
+    for row in rows:
+        row.protocol = tape.protocol
+        row.connection = tape.connection
+        row.client = row.client or client
+        row.time = chunk.time
+        row.frame = frame
+    return rows
+
+
+def _client(tape: Tape) -> str:
+    try:
+        return tape.owner.client
+    except Exception:  # a connection that never got as far as a name
+        return ""
+
+
+def _frames_of(chunk: Chunk) -> list[bytes]:
+    """The frames of one chunk by itself; none where its first frame's beginning is unknown."""
+    head = _unfinished_before(chunk)
+    if head is None or chunk.data is None or len(head) > _LARGEST_FRAME:
+        return []
+    try:
+        return chunk.tape.owner.splitter(chunk.direction).feed(head + chunk.data)
+    except Exception:  # hostile bytes; while sampling they are passed over
+        return []
+
+
+def _index(chunk: Chunk) -> int:
+    """How many chunks of its tape came before this one."""
+    chunks = chunk.tape.chunks
+    for after, each in enumerate(reversed(chunks)):
+        if each.seq <= chunk.seq:
+            return chunk.tape.left + len(chunks) - 1 - after
+    return chunk.tape.left
+
+
+def _unfinished_before(chunk: Chunk) -> bytes | None:
+    """The bytes of an incomplete frame before a chunk; None if they cannot be known any more."""
+    tape = chunk.tape
+    parts: list[bytes] = []
+    need: int | None = None
+    for each in reversed(tape.chunks):
+        if each.seq >= chunk.seq or each.direction != chunk.direction or each.data is None:
+            continue
+        if need is None:
+            need = each.tail
+        if need:
+            parts.append(each.data[-need:])
+            need -= len(parts[-1])
+        if need <= 0:
+            return b"".join(reversed(parts))
+    if need is None and not tape.left:
+        return b""
+    return None

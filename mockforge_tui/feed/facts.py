@@ -1,0 +1,94 @@
+"""Events of the spine as rows between the messages."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from mockforge_brokers import events
+from mockforge_brokers.journal import IN, Row
+
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ASIDE = frozenset({"protocol", "connection", "client", "address"})
+_NAMES = ("topic", "queue", "exchange", "group", "destination", "name", "about")
+
+# Told by other rows already: a listener is in the header, a name is in CONNECT or its like,
+# held frames and messages are rows of their own.
+_SILENT: tuple[type[events.Event], ...] = (
+    events.ListenerOpened,
+    events.ClientIdentified,
+    events.FrameHeld,
+    events.MessageSeen,
+)
+
+
+def event_row(time: float, event: events.Event) -> Row | None:
+    """The row of an event, kind `event`; None for events that other rows tell."""
+    if isinstance(event, _SILENT):
+        return None
+    row = Row(
+        protocol=event.protocol,
+        direction=IN,
+        operation=_operation(event),
+        connection=getattr(event, "connection", 0),
+        client=getattr(event, "client", ""),
+        kind="event",
+        time=time,
+    )
+    describe = _KNOWN.get(type(event))
+    text = describe(event) if describe is not None else _fields_of(event, row)
+    row.detail["text"] = text
+    if isinstance(event, events.ProtocolViolated | events.BrokerFailed | events.RequestDenied):
+        row.error = text
+    if isinstance(event, events.FaultFired):
+        row.fault = event.rule
+    return row
+
+
+def _operation(event: events.Event) -> str:
+    """`GroupRebalanced` as `group rebalanced`."""
+    return _OPERATIONS.get(type(event)) or _WORDS.sub(" ", type(event).__name__).lower()
+
+
+def _fields_of(event: events.Event, row: Row) -> str:
+    parts = []
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if field.name in _ASIDE or value in ("", None):
+            continue
+        if field.name in _NAMES and not row.destination and isinstance(value, str):
+            row.destination = value
+        elif field.name in ("reason", "why", "text"):
+            parts.append(str(value))
+        else:
+            parts.append(f"{field.name.replace('_', ' ')} {value}")
+    return "  ".join(parts)
+
+
+_OPERATIONS: dict[type[events.Event], str] = {
+    events.ConnectionOpened: "connected",
+    events.ConnectionClosed: "closed",
+    events.ProtocolViolated: "protocol error",
+    events.RequestDenied: "refused",
+    events.LimitReached: "limit reached",
+    events.PeerFellBehind: "fell behind",
+    events.PeerCaughtUp: "caught up",
+    events.FaultFired: "fault",
+    events.HeldFrameLeft: "let go",
+    events.BrokerFailed: "bug of ours",
+    events.Warned: "warning",
+}
+
+_KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
+    events.ConnectionOpened: lambda event: f"from {event.address}",
+    events.ConnectionClosed: lambda event: str(event.reason),
+    events.ProtocolViolated: lambda event: str(event.reason),
+    events.RequestDenied: lambda event: f"{event.operation} {event.code} {event.reason}",
+    events.LimitReached: lambda event: f"{event.limit} at {event.where}: {event.effect}",
+    events.PeerFellBehind: lambda event: f"{event.pending} bytes wait for it",
+    events.PeerCaughtUp: lambda event: "it reads again",
+    events.FaultFired: lambda event: f"rule {event.rule} {event.kind} hit {event.operation}",
+    events.HeldFrameLeft: lambda event: f"held frame {event.held} {event.outcome}",
+    events.BrokerFailed: lambda event: str(event.error),
+    events.Warned: lambda event: f"{event.about}: {event.text}",
+}

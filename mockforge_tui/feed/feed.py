@@ -1,0 +1,201 @@
+"""Rows of all traffic: frames from the journal and facts from the spine, in one numbered ring."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from time import perf_counter
+from typing import Final
+
+from mockforge_brokers.events import ConnectionClosed, Event, FaultFired, FrameHeld, HeldFrameLeft
+from mockforge_brokers.holds import Holds
+from mockforge_brokers.journal import Journal, Row
+from mockforge_brokers.spine import Spine
+
+from .decoder import Decoder
+from .facts import event_row
+from .ring import SLOTS, Ring
+from .selection import Selection
+
+BUDGET: Final = 0.002
+"""Seconds of decoding in one tick."""
+_EVENTS_OF_A_TICK: Final = 64
+_LOOKED_BACK: Final = 512
+_VALUES_FROM: Final = 2000
+_WINDOW: Final = 12
+"""Ticks over which `shown 1 of N` is told."""
+
+
+class Feed:
+    """Numbered rows, decoded when `tick` is called and never otherwise.
+
+    Whoever shows rows keeps numbers and asks for them again: a row may have left.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        spine: Spine,
+        holds: Holds | None = None,
+        *,
+        slots: int = SLOTS,
+        timer: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.ring = Ring(slots)
+        self.marks: set[int] = set()
+        self._timer = timer
+        self._spine = spine
+        self._holds = holds
+        self._decoder = Decoder(journal, timer) if journal is not None else None
+        self._told = 0
+        self._ended: set[int] = set()
+        self._held_rows: dict[int, list[Row]] = {}
+        self._window: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_WINDOW)
+
+    @property
+    def newest(self) -> int:
+        return self.ring.newest
+
+    @property
+    def oldest(self) -> int:
+        return self.ring.oldest
+
+    @property
+    def one_of(self) -> int:
+        """Of how many frames about one is a row: 1 while all are."""
+        if self._decoder is None:
+            return 1
+        decoded, passed = self._decoder.decoded, self._decoder.passed_over
+        decoded_before, passed_before = self._window[0]
+        decoded -= decoded_before
+        passed -= passed_before
+        return max(2, round((decoded + passed) / max(1, decoded))) if passed > 0 else 1
+
+    def tick(self, budget: float = BUDGET) -> int:
+        """Decode what came since, for about `budget` seconds; returns how many rows that made."""
+        before = self.ring.newest
+        rows: list[Row] = []
+        if self._decoder is not None:
+            rows = self._decoder.decode(budget)
+            self._window.append((self._decoder.decoded, self._decoder.passed_over))
+        self._merge(rows, self._new_events())
+        if self._decoder is not None and self._ended:
+            self._decoder.forget_ended(self._ended)
+        return self.ring.newest - before
+
+    def row(self, number: int) -> Row | None:
+        return self.ring.row(number)
+
+    def since(self, number: int) -> Iterator[Row]:
+        """Rows after `number`, oldest first."""
+        return self.ring.since(number)
+
+    def select(self, matches: Callable[[Row], bool] | None = None) -> Selection:
+        """The rows that match, to be looked at by its own ticks."""
+        return Selection(self.ring, matches, self._timer)
+
+    def mark(self, number: int, marked: bool) -> bool:
+        """Mark a row or take its mark away; False if it is not here any more."""
+        row = self.ring.row(number)
+        if row is None:
+            return False
+        row.marked = marked
+        (self.marks.add if marked else self.marks.discard)(number)
+        return True
+
+    def marked(self) -> list[Row]:
+        """Marked rows that are still here, oldest first."""
+        found = [(number, self.ring.row(number)) for number in sorted(self.marks)]
+        self.marks = {number for number, row in found if row is not None}
+        return [row for _, row in found if row is not None]
+
+    def seen(self, field: str) -> list[tuple[str, str]]:
+        """Values of a filter's field among the newest rows with their counts, frequent first."""
+        read = _READERS.get(field)
+        if read is None:
+            return []
+        values = (read(row) for row in self.ring.newest_first(_VALUES_FROM))
+        counts = Counter(value for value in values if value)
+        return [(value, f"×{count}") for value, count in counts.most_common(200)]
+
+    def _new_events(self) -> list[tuple[float, Event]]:
+        spine = self._spine
+        fresh = min(spine.told - self._told, len(spine.history))
+        self._told = spine.told
+        if fresh <= 0:
+            return []
+        start = len(spine.history) - min(fresh, _EVENTS_OF_A_TICK)
+        return list(islice(spine.history, start, None))
+
+    def _merge(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
+        """Events before the frames of the same moment: a burst is journaled once it is handled."""
+        at = 0
+        for row in rows:
+            while at < len(facts) and facts[at][0] <= row.time:
+                self._add_event(*facts[at])
+                at += 1
+            self.ring.add(row)
+        for time, event in facts[at:]:
+            self._add_event(time, event)
+        for _, event in facts:
+            self._relate(event)
+
+    def _add_event(self, time: float, event: Event) -> None:
+        row = event_row(time, event)
+        if row is not None:
+            self.ring.add(row)
+
+    def _relate(self, event: Event) -> None:
+        """Let held and faulted frames show it on their own rows."""
+        match event:
+            case FrameHeld():
+                self._show_held(event)
+            case HeldFrameLeft():
+                for row in self._held_rows.pop(event.held, ()):
+                    row.held = 0
+            case FaultFired():
+                self._show_fault(event)
+            case ConnectionClosed():
+                self._ended.add(event.connection)
+
+    def _show_held(self, event: FrameHeld) -> None:
+        held = self._holds.held.get(event.held) if self._holds is not None else None
+        if held is None:
+            return
+        frame = held.rows[0].frame
+        shown: list[Row] = []
+        for row in self.ring.newest_first(_LOOKED_BACK):
+            if row.connection == event.connection and row.frame == frame and not row.held:
+                row.held = held.id
+                shown.append(row)
+            elif shown:
+                break
+        if not shown:
+            # What is held on its way out is journaled only once it goes.
+            for row in held.rows:
+                self.ring.add(row)
+        self._held_rows[held.id] = shown or held.rows
+
+    def _show_fault(self, event: FaultFired) -> None:
+        for row in self.ring.newest_first(_LOOKED_BACK):
+            same = row.connection == event.connection and row.operation == event.operation
+            if same and row.kind != "event":
+                row.fault = event.rule
+                return
+
+
+def _text(value: object) -> str:
+    return str(value) if value is not None else ""
+
+
+_READERS: dict[str, Callable[[Row], str]] = {
+    "proto": lambda row: row.protocol,
+    "op": lambda row: row.operation,
+    "client": lambda row: row.client,
+    "topic": lambda row: row.destination,
+    "key": lambda row: (row.key or b"").decode("utf-8", "replace")[:64],
+    "group": lambda row: _text(row.detail.get("group")),
+    "rkey": lambda row: _text(row.detail.get("routing_key")),
+    "code": lambda row: _text(row.detail.get("code")),
+    "error": lambda row: row.error,
+    "conn": lambda row: str(row.connection) if row.connection else "",
+}

@@ -1,0 +1,343 @@
+"""The feed makes every frame a row, finds its way in torn traffic, and samples a flood."""
+
+from mockforge_brokers.events import (
+    ConnectionClosed,
+    ConnectionOpened,
+    FaultFired,
+    ProtocolViolated,
+)
+from mockforge_brokers.holds import HoldRule
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.limits import Limits
+
+from mockforge_tui.feed import Feed
+from mockforge_tui.feed.ring import Ring
+from mockforge_tui.filters import compile_filter
+
+from .traffic import Traffic, frame
+
+
+class Ticking:
+    """A timer that moves on at every look, so that a budget is a number of looks."""
+
+    def __init__(self, step: float) -> None:
+        self.now = 0.0
+        self.step = step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def _feed(traffic: Traffic, **options: object) -> Feed:
+    return Feed(traffic.journal, traffic.spine, traffic.environment.holds, **options)  # type: ignore[arg-type]
+
+
+def _shown(feed: Feed, after: int = 0) -> list[str]:
+    return [
+        row.operation if row.payload is None else row.payload.decode("latin-1")
+        for row in feed.since(after)
+    ]
+
+
+def test_every_frame_becomes_a_numbered_row_with_its_connection_and_time() -> None:
+    traffic = Traffic()
+    traffic.say("dev-7", op="PUBLISH", to="a/b", payload="21.5")
+    traffic.clock.advance(2)
+    traffic.say("dev-7", op="PUBACK", direction=OUT, kind="control")
+    feed = _feed(traffic)
+    assert feed.tick() == 2
+    first, second = feed.since(0)
+    assert (first.seq, first.client, first.connection, first.protocol) == (1, "dev-7", 1, "mqtt")
+    assert (first.operation, first.destination, first.payload) == ("PUBLISH", "a/b", b"21.5")
+    assert second.time - first.time == 2
+    assert second.direction == OUT
+    assert feed.row(2) is second
+    assert feed.row(3) is None
+
+
+def test_a_frame_torn_over_reads_is_one_row_once_it_is_whole() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    data = frame(payload="whole")
+    for at in range(0, len(data), 3):
+        piece = data[at : at + 3]
+        traffic.write("a", piece, tail=0 if at + 3 >= len(data) else at + len(piece))
+        feed.tick()
+    assert _shown(feed) == ["whole"]
+
+
+def test_a_feed_that_starts_late_walks_back_to_the_first_byte_of_the_frame() -> None:
+    traffic = Traffic()
+    whole, torn = frame(payload="one"), frame(payload="two")
+    traffic.write("a", whole + torn[:4], tail=4)
+    traffic.write("a", torn[4:9], tail=9)
+    traffic.write("a", torn[9:] + whole, tail=0)
+    feed = _feed(traffic)
+    feed.tick()
+    assert _shown(feed) == ["one", "two", "one"]
+
+
+def test_bytes_whose_frame_began_too_long_ago_are_shown_raw_and_the_next_frame_is_found() -> None:
+    traffic = Traffic(Limits(journal_connection=600))
+    torn = frame(payload="x" * 600)
+    traffic.write("a", torn[:400], tail=400)
+    traffic.write("a", torn[400:500], tail=500)
+    traffic.write("a", torn[500:] + frame(payload="next")[:5], tail=5)
+    traffic.write("a", frame(payload="next")[5:], tail=0)
+    feed = _feed(traffic)
+    feed.tick()
+    rows = list(feed.since(0))
+    assert [row.operation for row in rows] == ["bytes", "send"]
+    assert "beginning has left" in rows[0].detail["why"]
+    assert rows[1].payload == b"next"
+
+
+def test_bytes_that_are_no_frame_are_one_raw_row_with_the_reason() -> None:
+    traffic = Traffic()
+    traffic.write("evil", b"\x00\x00\x1b]0;title\x07")
+    traffic.write("good", frame(payload="fine"))
+    feed = _feed(traffic)
+    feed.tick()
+    raw, fine = feed.since(0)
+    assert (raw.operation, raw.error) == ("bytes", "a frame of no bytes")
+    assert fine.payload == b"fine"
+
+
+def test_a_row_decoder_that_fails_costs_one_raw_row() -> None:
+    traffic = Traffic()
+    traffic.write("a", frame(b"BUG") + frame(payload="after"))
+    feed = _feed(traffic)
+    feed.tick()
+    assert [row.error for row in feed.since(0)] == ["not decoded: a decoder's bug", ""]
+
+
+def test_what_does_not_fit_the_budget_comes_with_the_next_ticks_and_nothing_is_lost() -> None:
+    traffic = Traffic()
+    for number in range(300):
+        traffic.say("a", payload=str(number))
+    feed = _feed(traffic, timer=Ticking(0.0001))
+    made = [feed.tick(0.002) for _ in range(60)]
+    assert max(made) < 25
+    assert sum(made) == 300
+    assert feed.one_of == 1
+    assert _shown(feed) == [str(number) for number in range(300)]
+
+
+def test_five_hundred_messages_a_second_each_have_their_row() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    for second in range(3):
+        for turn in range(12):
+            for number in range(42):
+                traffic.say("a", payload=f"{second} {turn} {number}")
+            feed.tick()
+    while feed.tick():
+        pass
+    assert feed.newest == 3 * 12 * 42
+    assert feed.one_of == 1
+
+
+def test_a_flood_is_sampled_newest_first_and_says_of_how_many() -> None:
+    traffic = Traffic(Limits(journal_connection=64 << 20, journal_total=128 << 20))
+    feed = _feed(traffic)
+    burst = frame(payload="flood") * 200
+    for _ in range(5000):
+        traffic.write("loud", burst)
+    traffic.say("quiet", payload="here")
+    for _ in range(50):
+        traffic.write("loud", burst)
+    made = feed.tick(0.002)
+    assert 0 < made < 5000
+    assert feed.one_of > 100
+    assert "here" in _shown(feed)
+    traffic.say("loud", payload="later")
+    for _ in range(13):
+        feed.tick()
+    assert feed.one_of == 1
+    assert _shown(feed)[-1] == "later"
+
+
+def test_being_behind_for_a_second_jumps_to_the_newest() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic, timer=Ticking(0.0005))
+    for _ in range(150):
+        for number in range(40):
+            traffic.say("a", payload=str(number))
+        feed.tick(0.002)
+    assert feed.one_of > 1
+    newest = feed.row(feed.newest)
+    assert newest is not None
+    assert newest.payload == b"39"
+
+
+def test_decoding_resumes_frame_by_frame_after_a_flood_within_a_torn_frame() -> None:
+    traffic = Traffic(Limits(journal_connection=64 << 20, journal_total=128 << 20))
+    feed = _feed(traffic)
+    for _ in range(5000):
+        traffic.write("a", frame(payload="flood"))
+    torn = frame(payload="torn")
+    traffic.write("a", torn[:6], tail=6)
+    while feed.tick():
+        pass
+    before = feed.newest
+    traffic.write("a", torn[6:])
+    feed.tick()
+    assert _shown(feed, before) == ["torn"]
+
+
+def test_events_stand_between_the_rows_where_they_happened() -> None:
+    traffic = Traffic()
+    traffic.spine.emit(ConnectionOpened("mqtt", 1, "127.0.0.1:5000"))
+    traffic.say("a", op="CONNECT", kind="control")
+    traffic.clock.advance(1)
+    traffic.spine.emit(ProtocolViolated("mqtt", 1, "a", "a topic name with +"))
+    traffic.spine.emit(ConnectionClosed("mqtt", 1, "a", "we closed it"))
+    feed = _feed(traffic)
+    feed.tick()
+    rows = list(feed.since(0))
+    assert [row.operation for row in rows] == ["connected", "CONNECT", "protocol error", "closed"]
+    assert [row.kind for row in rows] == ["event", "control", "event", "event"]
+    assert rows[2].error == "a topic name with +"
+    assert feed.tick() == 0
+
+
+def test_a_held_frame_shows_it_on_its_row_until_it_is_let_go() -> None:
+    traffic = Traffic()
+    holds = traffic.environment.holds
+    rule = holds.add(HoldRule("topic:a", lambda row: True))
+    data = frame(payload="wait", to="a")
+    traffic.write("a", data)
+    row = Row("mqtt", IN, "send", connection=1, client="a", frame=data)
+    held = holds.hold(rule, [row], lambda forward: None)
+    feed = _feed(traffic)
+    feed.tick()
+    assert [row.held for row in feed.since(0)] == [held.id]
+    holds.release(held.id)
+    feed.tick()
+    assert [row.held for row in feed.since(0)] == [0, 0]
+
+
+def test_a_frame_held_on_its_way_out_is_shown_though_no_byte_of_it_was_written() -> None:
+    traffic = Traffic()
+    holds = traffic.environment.holds
+    rule = holds.add(HoldRule("topic:a", lambda row: True))
+    waiting = Row("mqtt", OUT, "send", connection=1, client="a", frame=frame(payload="x"))
+    holds.hold(rule, [waiting], lambda forward: None)
+    feed = _feed(traffic)
+    feed.tick()
+    assert [(row.direction, row.held) for row in feed.since(0)] == [(OUT, 1)]
+
+
+def test_a_fault_marks_the_frame_that_it_hit() -> None:
+    traffic = Traffic()
+    traffic.say("a", op="PUBLISH")
+    traffic.spine.emit(FaultFired("mqtt", 3, "delay", 1, "a", "PUBLISH"))
+    feed = _feed(traffic)
+    feed.tick()
+    assert [row.fault for row in feed.since(0)] == [3, 3]
+
+
+def test_the_ring_forgets_the_oldest_rows_and_keeps_numbers() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic, slots=16)
+    for number in range(40):
+        traffic.say("a", payload=str(number))
+    while feed.tick():
+        pass
+    assert (feed.oldest, feed.newest) == (25, 40)
+    assert feed.row(24) is None
+    assert _shown(feed)[0] == "24"
+
+
+def test_bodies_that_weigh_too_much_leave_before_their_rows() -> None:
+    ring = Ring(slots=8, most_bytes=1000)
+    for _ in range(4):
+        ring.add(Row("mqtt", IN, "send", payload=b"x" * 300, frame=b"y" * 100))
+    first, last = ring.row(1), ring.row(4)
+    assert first is not None
+    assert last is not None
+    assert (first.payload, first.frame) == (None, b"")
+    assert last.payload == b"x" * 300
+    for _ in range(20):
+        ring.add(Row("mqtt", IN, "send", payload=b"x" * 100))
+    assert ring.row(24) is not None
+
+
+def test_a_selection_fills_its_newest_page_in_the_first_slice() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    for number in range(4000):
+        traffic.say("a", payload=str(number), to="even" if number % 2 == 0 else "odd")
+        if number % 500 == 0:
+            feed.tick(1.0)
+    feed.tick(1.0)
+    feed._timer = Ticking(0.001)
+    selection = feed.select(compile_filter("topic:even"))
+    selection.tick(0.002)
+    assert selection.last(10) == [number + 1 for number in range(3980, 4000, 2)]
+    assert selection.progress < 1
+    while selection.progress < 1:
+        selection.tick(0.002)
+    assert selection.count == 2000
+    traffic.say("a", payload="4000", to="even")
+    feed.tick()
+    assert selection.tick()
+    assert selection.last(1) == [4001]
+    assert selection.after(3999) == 1
+    assert selection.before(100, 3) == [95, 97, 99]
+    assert selection.at_or_after(96, 3) == [97, 99, 101]
+    assert selection.nearest(96) == 97
+
+
+def test_a_selection_lets_go_of_rows_that_left_the_ring() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic, slots=16)
+    selection = feed.select(None)
+    for number in range(100):
+        traffic.say("a", payload=str(number))
+        feed.tick()
+        selection.tick()
+    assert selection.count == 16
+    assert selection.at_or_after(1, 1) == [85]
+
+
+def test_values_seen_are_counted_for_completion() -> None:
+    traffic = Traffic()
+    for topic in ("b", "a", "b"):
+        traffic.say("dev", to=topic)
+    feed = _feed(traffic)
+    feed.tick()
+    assert feed.seen("topic") == [("b", "×2"), ("a", "×1")]
+    assert feed.seen("nonsense") == []
+
+
+def test_marks_stay_with_their_rows() -> None:
+    traffic = Traffic()
+    traffic.say("a", payload="1")
+    traffic.say("a", payload="2")
+    feed = _feed(traffic)
+    feed.tick()
+    assert feed.mark(2, True)
+    assert not feed.mark(9, True)
+    assert [row.payload for row in feed.marked()] == [b"2"]
+
+
+def test_a_feed_without_a_journal_still_tells_events() -> None:
+    traffic = Traffic()
+    feed = Feed(None, traffic.spine)
+    traffic.spine.emit(ConnectionOpened("kafka", 1, "127.0.0.1:1"))
+    feed.tick()
+    assert [row.operation for row in feed.since(0)] == ["connected"]
+
+
+def test_state_of_ended_connections_is_let_go() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    for number in range(50):
+        name = f"c{number}"
+        traffic.say(name, payload="x")
+        traffic.spine.emit(ConnectionClosed("mqtt", traffic.tape(name).connection, name, "bye"))
+        feed.tick()
+    assert feed._decoder is not None
+    assert len(feed._decoder._lanes) <= 1
