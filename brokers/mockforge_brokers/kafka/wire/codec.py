@@ -17,10 +17,12 @@ M = TypeVar("M", bound=Message)
 
 def decode(message: type[M], version: int, data: bytes, at: int = 0) -> M:
     """The message that begins at `at`; bytes after it are ignored, as Kafka does."""
+    # mypy looks for the hash of the class's instances (python/mypy#11470).
+    decoder, places = _decoder(message, version)  # type: ignore[arg-type]
     try:
-        made: M = _decoder(message, version)[0](data, at)
+        made: M = decoder(data, at)
     except (Malformed, IndexError, UnicodeDecodeError, struct.error) as error:
-        raise _explained(message, version, error, data) from None
+        raise _explained(error, title("decode", message, version), places, data) from None
     return made
 
 
@@ -31,7 +33,7 @@ def encode(message: Message, version: int) -> bytes:
 
 def encode_pieces(message: Message, version: int) -> list[bytes]:
     """The same, in pieces: record batches are the very objects that the message holds."""
-    return _encoder(type(message), version)(message)
+    return _encoder(type(message), version)(message)  # type: ignore[arg-type]
 
 
 @cache
@@ -49,23 +51,23 @@ def _encoder(message: type[Message], version: int) -> Encoder:
 
 
 def _explained(
-    message: type[Message], version: int, error: Exception, data: bytes
+    error: Exception, function: str, places: Sequence[Place], data: bytes
 ) -> ProtocolError:
     """Say which field was read where: the decoder's line and its `at` tell it."""
-    name = title("decode", message, version)
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename != name:
+    while trace is not None and trace.tb_frame.f_code.co_filename != function:
         trace = trace.tb_next
     if trace is None:
         raise error
     at = trace.tb_frame.f_locals["at"]
-    field = _field_at(_decoder(message, version)[1][trace.tb_lineno - 1], len(data) - at)
+    field = _field_at(places[trace.tb_lineno - 1], len(data) - at)
     reason = "the message ends too early"
     if isinstance(error, Malformed):
         reason = str(error)
     elif isinstance(error, UnicodeDecodeError):
         reason = f"not UTF-8 ({error.reason})"
-    return ProtocolError(f"{message.__name__} v{version}: {field or 'end'} at byte {at}: {reason}")
+    what = function.strip("<>").removeprefix("decode ")
+    return ProtocolError(f"{what}: {field or 'end'} at byte {at}: {reason}")
 
 
 def _field_at(place: Place, left: int) -> str:
