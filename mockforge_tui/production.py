@@ -1,0 +1,235 @@
+"""Carries messages between the fixtures and the brokers, both ways."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mockforge_brokers.contract import Broker
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import MessageSeen, Warned
+
+from .fixtures.addresses import glob, mqtt_matches
+from .fixtures.engine import FixtureEngine, GeneratorStatus
+from .fixtures.messages import Incoming, Outgoing, Watch
+from .fixtures.model import FixtureSet
+
+if TYPE_CHECKING:
+    from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.kafka.broker import KafkaBroker
+    from mockforge_brokers.mqtt.broker import MqttBroker
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a message went: `place` is for people (`orders p0@97`), `reached` counts takers."""
+
+    place: str
+    reached: int | None = None
+
+
+def publish(brokers: Mapping[str, Broker], message: Outgoing) -> Receipt:
+    """Hand one message to its broker's entrance. Raises InvalidInput."""
+    broker: Any = brokers.get(message.protocol)
+    if broker is None:
+        raise InvalidInput(f"{message.protocol} is not served here (it was switched off)")
+    match message.protocol:
+        case "kafka":
+            return _to_kafka(broker, message)
+        case "mqtt":
+            return _to_mqtt(broker, message)
+        case "amqp":
+            return _to_amqp(broker, message)
+
+
+def _to_kafka(broker: "KafkaBroker", message: Outgoing) -> Receipt:
+    partition, offset = broker.publish(
+        message.destination,
+        message.payload,
+        key=message.key,
+        headers=message.headers,
+        partition=message.partition,
+        source=message.source,
+    )
+    return Receipt(f"{message.destination} p{partition}@{offset}")
+
+
+def _to_mqtt(broker: "MqttBroker", message: Outgoing) -> Receipt:
+    reached = broker.publish(
+        message.destination,
+        message.payload or b"",
+        qos=message.qos,
+        retain=message.retain,
+        properties=message.properties or None,
+        source=message.source,
+    )
+    return Receipt(message.destination, reached)
+
+
+def _to_amqp(broker: "AmqpBroker", message: Outgoing) -> Receipt:
+    reached = broker.publish(
+        message.exchange,
+        message.routing_key,
+        message.payload or b"",
+        properties=message.properties or None,
+        source=message.source,
+    )
+    return Receipt(f"{message.exchange or '(default)'}/{message.routing_key}", reached)
+
+
+class Production:
+    """The fixture engine at work on the brokers."""
+
+    def __init__(self, brokers: Mapping[str, Broker], environment: Environment, seed: int) -> None:
+        self._brokers = brokers
+        self._environment = environment
+        self._seed = seed
+        self._depth = 0
+        self._watching: list[Callable[[], None]] = []
+        self.engine = self._build(FixtureSet())
+
+    def load(self, fixtures: FixtureSet, *, start: bool) -> None:
+        """Declare what the fixtures need, watch what they react to, and perhaps begin."""
+        self.stop()
+        self.engine = self._build(fixtures)
+        self._declare(fixtures)
+        # Reactions to one exchange with different binding keys need one look at it.
+        watches = {(w.protocol, w.kind, w.destination): w for w in self.engine.watched}
+        for watch in watches.values():
+            self._watch(watch, tuple(watches.values()))
+        if start:
+            self.engine.start_all()
+
+    def stop(self) -> None:
+        for unwatch in self._watching:
+            unwatch()
+        self._watching.clear()
+        self.engine.close()
+
+    def status(self) -> Sequence[GeneratorStatus]:
+        return self.engine.status()
+
+    def _build(self, fixtures: FixtureSet) -> FixtureEngine:
+        environment = self._environment
+        return FixtureEngine(
+            fixtures,
+            environment.clock,
+            self._publish,
+            seed=self._seed,
+            notify=environment.spine.emit,
+        )
+
+    def _publish(self, message: Outgoing) -> None:
+        # Watchers are called while the message enters: what they see has this message's depth.
+        before, self._depth = self._depth, message.depth
+        try:
+            publish(self._brokers, message)
+        finally:
+            self._depth = before
+
+    def _declare(self, fixtures: FixtureSet) -> None:
+        kafka: Any = self._brokers.get("kafka")
+        amqp: Any = self._brokers.get("amqp")
+        if kafka is not None:
+            _declare_topics(kafka, fixtures)
+        if amqp is not None:
+            _declare_routes(amqp, fixtures)
+        for protocol in _protocols(fixtures) - set(self._brokers):
+            text = "not served here: its fixtures stay idle"
+            self._environment.spine.emit(Warned(protocol, protocol, text))
+
+    def _watch(self, watch: Watch, watches: Sequence[Watch]) -> None:
+        broker = self._brokers.get(watch.protocol)
+        if broker is None:
+            return
+
+        def on_message(event: MessageSeen) -> None:
+            if _first(watches, watch, event):
+                self.engine.on_message(_incoming(event, watch, self._depth))
+
+        destination: str | None = watch.destination
+        if watch.kind == "queue":
+            destination = f"queue:{watch.destination}"
+        elif watch.kind == "topic" and "*" in watch.destination:
+            destination = None
+        self._watching.append(broker.watch(on_message, destination))
+
+
+def _protocols(fixtures: FixtureSet) -> set[str]:
+    return {target.protocol for each in fixtures.generators for target in each.targets}
+
+
+def _declare_topics(kafka: "KafkaBroker", fixtures: FixtureSet) -> None:
+    for topic in fixtures.topics:
+        if not kafka.has_topic(topic.name):
+            kafka.create_topic(topic.name, topic.partitions, topic.config)
+
+
+def _declare_routes(amqp: "AmqpBroker", fixtures: FixtureSet) -> None:
+    for exchange in fixtures.exchanges:
+        amqp.declare_exchange(
+            exchange.name,
+            exchange.type,
+            durable=exchange.durable,
+            auto_delete=exchange.auto_delete,
+            internal=exchange.internal,
+            arguments=exchange.arguments,
+        )
+    for queue in fixtures.queues:
+        amqp.declare_queue(
+            queue.name,
+            durable=queue.durable,
+            auto_delete=queue.auto_delete,
+            arguments=queue.arguments,
+        )
+    for binding in fixtures.bindings:
+        amqp.bind(binding.exchange, binding.queue, binding.routing_key, binding.arguments)
+
+
+def _matches(watch: Watch, event: MessageSeen) -> bool:
+    match watch.kind:
+        case "topic":
+            return glob(watch.destination).fullmatch(event.destination) is not None
+        case "filter":
+            return mqtt_matches(watch.destination, event.destination)
+        case "exchange":
+            return watch.destination == event.destination
+        case "queue":
+            return False
+
+
+def _first(watches: Sequence[Watch], watch: Watch, event: MessageSeen) -> bool:
+    """Whether `watch` is the one that hands this message on, where several overlap."""
+    if watch.kind == "queue":
+        return True
+    for other in watches:
+        if other.protocol == watch.protocol and _matches(other, event):
+            return (other.kind, other.destination) == (watch.kind, watch.destination)
+    return False
+
+
+def _incoming(event: MessageSeen, watch: Watch, depth: int) -> Incoming:
+    detail = event.detail
+    properties = detail.get("properties") or {}
+    queue = watch.destination if watch.kind == "queue" else None
+    return Incoming(
+        protocol=watch.protocol,
+        # What a queue is watched for must not count as seen at its exchange too.
+        destination=f"queue:{queue}" if queue else event.destination,
+        payload=event.payload,
+        key=event.key,
+        headers={name: _readable(value) for name, value in event.headers},
+        partition=detail.get("partition"),
+        qos=detail.get("qos", 0),
+        retain=bool(detail.get("retain", False)),
+        routing_key=detail.get("routing_key", ""),
+        queues=(queue,) if queue else (),
+        properties=properties,
+        client=event.client,
+        depth=depth,
+    )
+
+
+def _readable(value: Any) -> Any:
+    """Kafka's header values are bytes; templates want text."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
