@@ -5,16 +5,15 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .admin_port import open_admin
-from .config import Config
+from .config import Config, ConfigError
 from .exit_codes import ExitCode
 from .fixtures.model import FixtureSet
-from .readiness import environment_lines, ready_line, startup_ms, write_whole
-from .runtime import Runtime
+from .instance import running
+from .readiness import environment_lines, ready_line, write_whole
 
 
 class Interruption:
@@ -42,52 +41,36 @@ async def serve(
 ) -> ExitCode:
     """Run until a signal comes or `exit_after` seconds passed. Raises CannotListen."""
     interruption = Interruption()
-    runtime = Runtime(config, next_free=next_free)
-    await runtime.start(fixtures)
-    admin = await open_admin(runtime) if config.admin else None
-    try:
-        for notice in runtime.notices:
+    async with running(config, fixtures, next_free=next_free) as instance:
+        for notice in instance.runtime.notices:
             print(notice, file=sys.stderr)
-        facts = ready_facts(runtime, admin.url if admin else None, fixtures)
-        with written(config, facts):
+        facts = instance.facts()
+        with _written(config, facts):
             announce(ready_line(facts))
             sys.stdout.flush()
-            if admin is not None:
-                admin.load()
+            if instance.admin is not None:
+                instance.admin.load()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(interruption.asked.wait(), config.exit_after)
-    finally:
-        if admin is not None:
-            await admin.close()
-        await runtime.stop()
     return ExitCode.OK
 
 
-def ready_facts(
-    runtime: Runtime, admin_url: str | None, fixtures: FixtureSet | None
-) -> dict[str, Any]:
-    """The ready line's values, in its order."""
-    facts = runtime.facts()
-    if admin_url is not None:
-        facts["admin"] = {"url": admin_url}
-    files, generators, warnings = 0, 0, 0
-    if fixtures is not None:
-        files, generators = len(fixtures.files), len(fixtures.generators)
-        warnings = len(fixtures.warnings)
-    facts["fixtures"] = {"files": files, "generators": generators, "warnings": warnings}
-    head = {"version": facts.pop("version"), "pid": facts.pop("pid")}
-    return {**head, "startup_ms": startup_ms(), **facts}
-
-
 @contextlib.contextmanager
-def written(config: Config, facts: dict[str, Any]) -> Any:
+def _written(config: Config, facts: dict[str, Any]) -> Iterator[None]:
     """The ready file and the env file, whole or not at all; the ready file goes at the end."""
     if config.env_file:
-        write_whole(Path(config.env_file), environment_lines(facts))
+        _write("--env-file", config.env_file, environment_lines(facts))
     if config.ready_file:
-        write_whole(Path(config.ready_file), ready_line(facts) + "\n")
+        _write("--ready-file", config.ready_file, ready_line(facts) + "\n")
     try:
         yield
     finally:
         if config.ready_file:
             Path(config.ready_file).unlink(missing_ok=True)
+
+
+def _write(option: str, path: str, text: str) -> None:
+    try:
+        write_whole(Path(path), text)
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: cannot be written: {error.strerror}") from None

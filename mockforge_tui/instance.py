@@ -1,0 +1,53 @@
+"""A running instance: brokers, fixtures and admin, from start to graceful end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .admin_port import Admin, open_admin
+from .config import Config
+from .fixtures.model import FixtureSet
+from .readiness import startup_ms
+from .runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    runtime: Runtime
+    fixtures: FixtureSet | None
+    admin: Admin | None
+
+    def facts(self) -> dict[str, Any]:
+        """The ready line's values, in its order."""
+        facts = self.runtime.facts()
+        if self.admin is not None:
+            facts["admin"] = {"url": self.admin.url}
+        files, generators, warnings = 0, 0, 0
+        if self.fixtures is not None:
+            files, generators = len(self.fixtures.files), len(self.fixtures.generators)
+            warnings = len(self.fixtures.warnings)
+        facts["fixtures"] = {"files": files, "generators": generators, "warnings": warnings}
+        head = {"version": facts.pop("version"), "pid": facts.pop("pid")}
+        return {**head, "startup_ms": startup_ms(), **facts}
+
+
+@asynccontextmanager
+async def running(
+    config: Config, fixtures: FixtureSet | None, *, next_free: bool = False
+) -> AsyncIterator[Instance]:
+    """Listen, load and produce; at the end say goodbye to everybody. Raises CannotListen.
+
+    The admin port is bound, but answers only after `admin.load()`.
+    """
+    runtime = Runtime(config, next_free=next_free)
+    admin = None
+    try:
+        await runtime.start(fixtures)
+        if config.admin:
+            admin = await open_admin(runtime)
+        yield Instance(runtime, fixtures, admin)
+    finally:
+        if admin is not None:
+            await admin.close()
+        await runtime.stop()

@@ -1,0 +1,142 @@
+"""A process of its own: signals, HTTP, and the end."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+class Instance:
+    """A running `mockforge-tui --headless`, and what its ready line said."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "mockforge_tui", "--headless", "--random-ports"]
+        self.process = subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()  # type: ignore[union-attr]
+        self.facts = json.loads(line)
+
+    @property
+    def url(self) -> str:
+        return str(self.facts["admin"]["url"])
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        return self._send(urllib.request.Request(f"{self.url}/{path}", headers=headers))
+
+    def post(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
+        request = urllib.request.Request(f"{self.url}/{path}", body, headers, method="POST")
+        status, text = self._send(request)
+        return status, json.loads(text)
+
+    def command(self, line: str) -> Any:
+        status, answer = self.post("commands", json.dumps({"line": line}).encode())
+        assert status == 200, answer
+        return answer
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        self.process.send_signal(number)
+        _, error = self.process.communicate(timeout=10)
+        return self.process.returncode, error
+
+    def _send(self, request: urllib.request.Request) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    running = Instance("--seed", "1")
+    yield running
+    status, error = running.end()
+    assert status == 0, error
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_ends_gracefully(number):
+    status, error = Instance("--no-admin").end(number)
+    assert status == 0, error
+    assert "Traceback" not in error
+
+
+def test_health_and_ready(instance):
+    assert instance.get("health") == (200, '{"status":"ok"}')
+    assert instance.get("ready") == (200, '{"status":"ready"}')
+
+
+def test_info_has_the_addresses(instance):
+    status, text = instance.get("info")
+    assert status == 200
+    facts = json.loads(text)
+    assert facts["kafka"] == instance.facts["kafka"]
+    assert facts["admin"] == instance.facts["admin"]
+
+
+def test_metrics_are_true_to_the_last_message(instance):
+    for number in range(3):
+        instance.command(f"pub mqtt:metrics/test {number}")
+    instance.command("pub kafka:metrics.test hello")
+    status, text = instance.get("metrics")
+    assert status == 200
+    assert 'mqtt_messages_published_total{topic="metrics/test"} 3.0' in text
+    assert 'kafka_messages_produced_total{topic="metrics.test"} 1.0' in text
+    assert "mqtt_clients_connected 0.0" in text
+    assert "mockforge_event_loop_lag_seconds" in text
+
+
+def test_commands_run_what_the_prompt_takes(instance):
+    answer = instance.command("topic add http.made -p 2")
+    assert answer["ok"] is True
+    topics = instance.command("topic ls http.*")["data"]
+    assert [topic["name"] for topic in topics] == ["http.made"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"no json", "a JSON body is wanted"),
+        (b"{}", "a JSON body is wanted"),
+        (b'{"line": 5}', "line: a text is wanted"),
+        (b'{"line": "nonsense"}', "nonsense"),
+    ],
+)
+def test_a_wrong_command_is_a_400_that_says_why(instance, body, message):
+    status, answer = instance.post("commands", body)
+    assert status == 400
+    assert message in answer["error"]
+
+
+def test_a_foreign_host_header_is_refused(instance):
+    assert instance.get("health", Host="evil.example")[0] == 421
+    assert instance.get("health", Host="localhost:1")[0] == 200
+
+
+def test_a_token_is_asked_for_where_there_is_one():
+    guarded = Instance("--admin-token", "secret")
+    try:
+        assert guarded.get("health")[0] == 401
+        assert guarded.get("health", Authorization="Bearer wrong")[0] == 401
+        assert guarded.get("health", Authorization="Bearer secret")[0] == 200
+    finally:
+        assert guarded.end()[0] == 0
+
+
+def test_do_runs_a_command_in_the_instance(instance, capsys):
+    from mockforge_tui import cli
+
+    assert cli.run(["do", "topic add by.do", "--attach", instance.url]) == 0
+    assert cli.run(["do", "--json", "topic ls by.*", "--attach", instance.url]) == 0
+    assert '"by.do"' in capsys.readouterr().out
+    assert cli.run(["do", "topic nonsense", "--attach", instance.url]) != 0
