@@ -409,6 +409,16 @@ class AlterConfigOp(IntEnum):
     SUBTRACT = 3
 
 
+class Compression(IntEnum):
+    """The codec in a record batch's attributes."""
+
+    NONE = 0
+    GZIP = 1
+    SNAPPY = 2
+    LZ4 = 3
+    ZSTD = 4
+
+
 class CoordinatorType(IntEnum):
     """Whose coordinator FindCoordinator looks for."""
 

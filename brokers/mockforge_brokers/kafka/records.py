@@ -1,19 +1,29 @@
 """Record batches (message format v2): header, checksum, offsets; records only when looked at."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+import google_crc32c
 
-class Compression(IntEnum):
-    """The codec in a batch's attributes."""
+from ..errors import ProtocolError
+from .codes import Compression as Compression
+from .compression import compress, decompress
 
-    NONE = 0
-    GZIP = 1
-    SNAPPY = 2
-    LZ4 = 3
-    ZSTD = 4
+HEADER_SIZE = 61
+
+_HEADER = struct.Struct(">qiibIhiqqqhii")
+_PLACE = struct.Struct(">qii")
+_CRC_AT = 17
+_CRC_FROM = 21
+_LENGTH_COUNTS_FROM = 12
+
+_COMPRESSION_MASK = 0x07
+_LOG_APPEND_TIME = 0x08
+_TRANSACTIONAL = 0x10
+_CONTROL = 0x20
 
 
 class BatchHeader(NamedTuple):
@@ -33,13 +43,48 @@ class BatchHeader(NamedTuple):
     base_sequence: int
     record_count: int
 
-    # properties: size, last_offset, compression, is_transactional, is_control,
-    # log_append_time: bool
+    @property
+    def size(self) -> int:
+        """The bytes of the whole batch."""
+        return self.batch_length + _LENGTH_COUNTS_FROM
+
+    @property
+    def last_offset(self) -> int:
+        return self.base_offset + self.last_offset_delta
+
+    @property
+    def compression(self) -> Compression:
+        """Raises ProtocolError for a codec that Kafka does not have."""
+        codec = self.attributes & _COMPRESSION_MASK
+        if codec > Compression.ZSTD:
+            raise ProtocolError(f"record batch: compression {codec} is not known")
+        return Compression(codec)
+
+    @property
+    def has_log_append_time(self) -> bool:
+        """All records have `max_timestamp`, given by the broker, for their timestamp."""
+        return bool(self.attributes & _LOG_APPEND_TIME)
+
+    @property
+    def is_transactional(self) -> bool:
+        return bool(self.attributes & _TRANSACTIONAL)
+
+    @property
+    def is_control(self) -> bool:
+        """The records are the broker's own marks, not data."""
+        return bool(self.attributes & _CONTROL)
+
+
+class ControlType(IntEnum):
+    """What a control record says of its producer's transaction."""
+
+    ABORT = 0
+    COMMIT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record; timestamps are in ms, headers keep their order and may repeat."""
+    """One record; its timestamp is in ms, headers keep their order and may repeat."""
 
     offset: int
     timestamp: int
@@ -49,28 +94,67 @@ class Record:
 
 
 def read_batch_header(data: bytes, at: int = 0) -> BatchHeader:
-    """The header of the batch at `at`. Raises CorruptBatch."""
-    raise NotImplementedError
+    """The header of the batch at `at`. Raises ProtocolError for older formats and short data."""
+    if len(data) - at > 16 and data[at + 16] != 2:
+        raise ProtocolError(
+            f"record batch: message format v{data[at + 16]} is not taken, only v2 (Kafka 0.11)"
+        )
+    if len(data) - at < HEADER_SIZE:
+        raise ProtocolError(f"record batch: {len(data) - at} bytes, {HEADER_SIZE} are its header")
+    return BatchHeader._make(_HEADER.unpack_from(data, at))
 
 
 def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
-    """The batches of a records field, each with its bytes; an incomplete last one is corrupt."""
-    raise NotImplementedError
+    """The batches of a records field, each with its bytes.
+
+    A batch cut short at the end is left out: a Fetch response may end in one (KIP-74).
+    """
+    batches = []
+    at = 0
+    while len(data) - at >= HEADER_SIZE:
+        header = read_batch_header(data, at)
+        if header.size < HEADER_SIZE:
+            raise ProtocolError(f"record batch: a length of {header.batch_length}")
+        end = at + header.size
+        if end > len(data):
+            break
+        batches.append((header, data[at:end]))
+        at = end
+    return batches
 
 
 def check_crc(batch: bytes, header: BatchHeader) -> bool:
-    """Whether the batch's CRC-32C is that of its bytes."""
-    raise NotImplementedError
+    """Whether the batch's CRC-32C is that of its bytes from the attributes on."""
+    crc: int = google_crc32c.value(batch[_CRC_FROM:])
+    return crc == header.crc
 
 
 def place(batch: bytes, base_offset: int, partition_leader_epoch: int) -> bytes:
     """The batch at its place in the log: both fields lie outside of the CRC."""
-    raise NotImplementedError
+    head = _PLACE.pack(base_offset, len(batch) - _LENGTH_COUNTS_FROM, partition_leader_epoch)
+    return b"".join((head, memoryview(batch)[_PLACE.size :]))
 
 
 def read_records(batch: bytes) -> Iterator[Record]:
-    """The records of one batch, decompressed and decoded."""
-    raise NotImplementedError
+    """The records of one batch, decompressed and decoded. Raises ProtocolError on the way."""
+    header = read_batch_header(batch)
+    data = decompress(header.compression, batch[HEADER_SIZE : header.size])
+    at = 0
+    for index in range(header.record_count):
+        try:
+            record, at = _read_record(data, at, header)
+        except (IndexError, UnicodeDecodeError, ValueError) as error:
+            raise ProtocolError(
+                f"record {index} of the batch at offset {header.base_offset}: {error}"
+            ) from None
+        yield record
+
+
+def read_control_type(record: Record) -> ControlType | None:
+    """What a record of a control batch says; None for types that no client knows."""
+    key = record.key or b""
+    kind = int.from_bytes(key[2:4], "big") if len(key) >= 4 else -1
+    return ControlType(kind) if kind in (ControlType.ABORT, ControlType.COMMIT) else None
 
 
 def build_batch(
@@ -80,6 +164,123 @@ def build_batch(
     producer_id: int = -1,
     producer_epoch: int = -1,
     base_sequence: int = -1,
+    transactional: bool = False,
+    control: bool = False,
 ) -> bytes:
-    """One batch of records; offsets count from 0, timestamps are the records'."""
-    raise NotImplementedError
+    """One batch of records, to be placed; their own offsets are not looked at."""
+    if not records:
+        raise ValueError("a batch has at least one record")
+    base_timestamp = records[0].timestamp
+    body = bytearray()
+    for delta, record in enumerate(records):
+        _write_record(body, record, delta, record.timestamp - base_timestamp)
+    data = compress(compression, bytes(body))
+    attributes = int(compression)
+    attributes |= _TRANSACTIONAL if transactional else 0
+    attributes |= _CONTROL if control else 0
+    header = BatchHeader(
+        base_offset=0,
+        batch_length=HEADER_SIZE - _LENGTH_COUNTS_FROM + len(data),
+        partition_leader_epoch=-1,
+        magic=2,
+        crc=0,
+        attributes=attributes,
+        last_offset_delta=len(records) - 1,
+        base_timestamp=base_timestamp,
+        max_timestamp=max(record.timestamp for record in records),
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        base_sequence=base_sequence,
+        record_count=len(records),
+    )
+    batch = _HEADER.pack(*header) + data
+    crc: int = google_crc32c.value(batch[_CRC_FROM:])
+    return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[_CRC_FROM:]
+
+
+def _read_record(data: bytes, at: int, header: BatchHeader) -> tuple[Record, int]:
+    length, at = _read_varint(data, at)
+    end = at + length
+    if length < 0 or end > len(data):
+        raise ValueError(f"{length} bytes, {len(data) - at} left")
+    at += 1  # attributes: no bit of them is in use
+    timestamp_delta, at = _read_varint(data, at)
+    offset_delta, at = _read_varint(data, at)
+    key, at = _read_bytes(data, at)
+    value, at = _read_bytes(data, at)
+    count, at = _read_varint(data, at)
+    headers = []
+    if count < 0 or count > len(data):
+        raise ValueError(f"{count} headers")
+    for _ in range(count):
+        name, at = _read_bytes(data, at)
+        if name is None:
+            raise ValueError("a header without a name")
+        content, at = _read_bytes(data, at)
+        headers.append((name.decode(), content))
+    if at != end:
+        raise ValueError(f"its length is {length}, its fields take {length + at - end}")
+    timestamp = header.base_timestamp + timestamp_delta
+    if header.has_log_append_time:
+        timestamp = header.max_timestamp
+    offset = header.base_offset + offset_delta
+    return Record(offset, timestamp, key, value, tuple(headers)), at
+
+
+def _read_bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = _read_varint(data, at)
+    if length < 0:
+        return None, at
+    end = at + length
+    if end > len(data):
+        raise ValueError(f"{length} bytes, {len(data) - at} left")
+    return data[at:end], end
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """A signed (zigzag) varint of at most ten bytes, and where the next field begins."""
+    value = data[at]
+    at += 1
+    if value > 0x7F:
+        value &= 0x7F
+        shift = 7
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+            if shift > 63:
+                raise ValueError("a varint of more than ten bytes")
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _write_record(out: bytearray, record: Record, offset_delta: int, timestamp_delta: int) -> None:
+    body = bytearray(1)  # attributes
+    _write_varint(body, timestamp_delta)
+    _write_varint(body, offset_delta)
+    _write_bytes(body, record.key)
+    _write_bytes(body, record.value)
+    _write_varint(body, len(record.headers))
+    for name, content in record.headers:
+        _write_bytes(body, name.encode())
+        _write_bytes(body, content)
+    _write_varint(out, len(body))
+    out += body
+
+
+def _write_bytes(out: bytearray, value: bytes | None) -> None:
+    if value is None:
+        _write_varint(out, -1)
+    else:
+        _write_varint(out, len(value))
+        out += value
+
+
+def _write_varint(out: bytearray, value: int) -> None:
+    value = (value << 1) ^ (value >> 63)
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
