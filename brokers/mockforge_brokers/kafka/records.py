@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -24,6 +23,9 @@ _COMPRESSION_MASK = 0x07
 _LOG_APPEND_TIME = 0x08
 _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
+
+
+Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class BatchHeader(NamedTuple):
@@ -82,15 +84,14 @@ class ControlType(IntEnum):
     COMMIT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record; its timestamp is in ms, headers keep their order and may repeat."""
 
     offset: int
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    headers: Headers = ()
 
 
 def read_batch_header(data: bytes, at: int = 0) -> BatchHeader:
@@ -139,15 +140,18 @@ def read_records(batch: bytes) -> Iterator[Record]:
     """The records of one batch, decompressed and decoded. Raises ProtocolError on the way."""
     header = read_batch_header(batch)
     data = decompress(header.compression, batch[HEADER_SIZE : header.size])
+    append_time = header.max_timestamp if header.has_log_append_time else None
+    base_offset, base_timestamp = header.base_offset, header.base_timestamp
     at = 0
     for index in range(header.record_count):
         try:
-            record, at = _read_record(data, at, header)
-        except (IndexError, UnicodeDecodeError, ValueError) as error:
+            offset, timestamp, key, value, headers, at = _read_record(data, at)
+        except (IndexError, ValueError) as error:
             raise ProtocolError(
-                f"record {index} of the batch at offset {header.base_offset}: {error}"
+                f"record {index} of the batch at offset {base_offset}: {error}"
             ) from None
-        yield record
+        timestamp = base_timestamp + timestamp if append_time is None else append_time
+        yield Record(base_offset + offset, timestamp, key, value, headers)
 
 
 def read_control_type(record: Record) -> ControlType | None:
@@ -198,33 +202,37 @@ def build_batch(
     return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[_CRC_FROM:]
 
 
-def _read_record(data: bytes, at: int, header: BatchHeader) -> tuple[Record, int]:
+def _read_record(data: bytes, at: int) -> tuple[int, int, bytes | None, bytes | None, Headers, int]:
+    """Offset and timestamp as deltas, key, value, headers, and where the next record begins."""
     length, at = _read_varint(data, at)
     end = at + length
     if length < 0 or end > len(data):
         raise ValueError(f"{length} bytes, {len(data) - at} left")
     at += 1  # attributes: no bit of them is in use
-    timestamp_delta, at = _read_varint(data, at)
-    offset_delta, at = _read_varint(data, at)
+    timestamp, at = _read_varint(data, at)
+    offset, at = _read_varint(data, at)
     key, at = _read_bytes(data, at)
     value, at = _read_bytes(data, at)
     count, at = _read_varint(data, at)
-    headers = []
-    if count < 0 or count > len(data):
+    headers: Headers = ()
+    if count:
+        headers, at = _read_headers(data, at, count)
+    if at != end:
+        raise ValueError(f"its length is {length}, its fields take {length + at - end}")
+    return offset, timestamp, key, value, headers, end
+
+
+def _read_headers(data: bytes, at: int, count: int) -> tuple[Headers, int]:
+    if not 0 <= count <= len(data) - at:
         raise ValueError(f"{count} headers")
+    headers = []
     for _ in range(count):
         name, at = _read_bytes(data, at)
         if name is None:
             raise ValueError("a header without a name")
-        content, at = _read_bytes(data, at)
-        headers.append((name.decode(), content))
-    if at != end:
-        raise ValueError(f"its length is {length}, its fields take {length + at - end}")
-    timestamp = header.base_timestamp + timestamp_delta
-    if header.has_log_append_time:
-        timestamp = header.max_timestamp
-    offset = header.base_offset + offset_delta
-    return Record(offset, timestamp, key, value, tuple(headers)), at
+        value, at = _read_bytes(data, at)
+        headers.append((name.decode(), value))
+    return tuple(headers), at
 
 
 def _read_bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
