@@ -1,61 +1,32 @@
 """What the commands need from the runtime and from the front end that shows them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import Holds
-from mockforge_brokers.journal import Row
+from mockforge_brokers.journal import Journal, Row
 from mockforge_brokers.spine import Spine
 
 from ..filters import Filter
+from ..fixtures.messages import Outgoing
+
+if TYPE_CHECKING:
+    from ..fixtures.engine import GeneratorStatus
+    from ..fixtures.model import Generator
 
 
-@dataclass(frozen=True, slots=True)
-class ToKafka:
-    """A record on its way in; `partition` None leaves the choice to the key, then to turns."""
-
-    topic: str
-    value: bytes | None
-    key: bytes | None = None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-    partition: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ToMqtt:
-    """A publish on its way in; `properties` carry MQTT 5 names (content_type, user_property)."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
-    properties: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ToAmqp:
-    """A basic.publish on its way in; `properties` carry AMQP names (content_type, headers)."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    mandatory: bool = False
-
-
-Outgoing = ToKafka | ToMqtt | ToAmqp
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Protocol):
     """Where a message went: `place` is for people (`orders p0@97`), `reached` counts takers."""
 
-    place: str
-    reached: int | None = None
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def reached(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,32 +124,33 @@ class AmqpAdmin(Protocol):
 
 
 class Fixtures(Protocol):
-    """Loaded fixtures and those added at the prompt: everything that can be played."""
+    """Loaded fixtures and those added at the prompt; FixtureEngine is one."""
 
-    def list(self) -> Sequence[Mapping[str, Any]]:
-        """For each generator at least name, protocol, destination, rate, on, sent."""
-        ...
+    def status(self) -> "Sequence[GeneratorStatus]": ...
 
     def source(self, name: str) -> str:
         """The fixture as its file has it."""
         ...
 
-    def emit(self, name: str) -> Receipt:
-        """Make and publish one message now."""
+    def emit(self, name: str, count: int = 1) -> tuple[Outgoing, ...]:
+        """Make and publish beats now; returns the last one's messages."""
         ...
 
-    def switch(self, name: str, on: bool) -> None: ...
+    def start(self, name: str) -> None: ...
 
-    def set_rate(self, name: str, per_second: float) -> None: ...
+    def stop(self, name: str) -> None: ...
 
-    def add(self, name: str, target: str, payload: str, per_second: float) -> None:
-        """Add a generator; target and payload are templates."""
-        ...
+    def set_rate(self, name: str, rate: float) -> None: ...
+
+    def add(self, generator: "Generator") -> None: ...
 
     def remove(self, name: str) -> None: ...
 
-    def template(self, text: str) -> Callable[[], Any]:
-        """Compile a text with `{{...}}`; each call renders it, typed as FIXTURES.md says."""
+
+class Production(Protocol):
+    @property
+    def engine(self) -> Fixtures:
+        """Another one after fixtures were loaded anew."""
         ...
 
 
@@ -198,7 +170,7 @@ class Clock(Protocol):
 
 
 class Runtime(Protocol):
-    """The brokers that run, as the commands see them; a broker that is off is None."""
+    """The brokers that run, as the commands see them."""
 
     @property
     def clock(self) -> Clock: ...
@@ -218,6 +190,20 @@ class Runtime(Protocol):
         ...
 
     @property
+    def journal(self) -> Journal | None: ...
+
+    @property
+    def production(self) -> Production: ...
+
+    def publish(self, message: Outgoing) -> Receipt:
+        """Publish as if a client had; raises InvalidInput."""
+        ...
+
+
+class Administration(Protocol):
+    """What can be done to the brokers from inside; one that does not run is None."""
+
+    @property
     def kafka(self) -> KafkaAdmin | None: ...
 
     @property
@@ -225,13 +211,6 @@ class Runtime(Protocol):
 
     @property
     def amqp(self) -> AmqpAdmin | None: ...
-
-    @property
-    def fixtures(self) -> Fixtures: ...
-
-    def publish(self, message: Outgoing) -> Receipt:
-        """Publish as if a client had; raises InvalidInput."""
-        ...
 
 
 class View(Protocol):

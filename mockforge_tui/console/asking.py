@@ -1,0 +1,100 @@
+"""What commands share: how they refuse, and how they find what a name means."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from mockforge_brokers.errors import InvalidInput
+
+from ..filters.patterns import glob_regex, is_topic_filter
+from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+
+if TYPE_CHECKING:
+    from .ports import AmqpAdmin, KafkaAdmin, MqttAdmin, View
+    from .session import Session
+
+
+class BadArgument(InvalidInput):
+    """An argument that is well formed and cannot be all the same.
+
+    `name` is its parameter, `place` a part of it that is to blame.
+    """
+
+    def __init__(self, name: str, text: str, place: tuple[int, int] | None = None) -> None:
+        super().__init__(text)
+        self.name = name
+        self.place = place
+
+
+def kafka(session: "Session") -> "KafkaAdmin":
+    admin = session.administration.kafka
+    if admin is None:
+        raise InvalidInput("Kafka does not run here")
+    return admin
+
+
+def mqtt(session: "Session") -> "MqttAdmin":
+    admin = session.administration.mqtt
+    if admin is None:
+        raise InvalidInput("MQTT does not run here")
+    return admin
+
+
+def amqp(session: "Session") -> "AmqpAdmin":
+    admin = session.administration.amqp
+    if admin is None:
+        raise InvalidInput("AMQP does not run here")
+    return admin
+
+
+def view(session: "Session", command: str) -> "View":
+    if session.view is None:
+        raise InvalidInput(f"{command} is for the full screen; there is none here")
+    return session.view
+
+
+def known(name: str, wanted: str, names: Iterable[str], what: str) -> str:
+    """Returns the name if it is one of these; else the nearest one is in the complaint."""
+    all_names = list(names)
+    if wanted in all_names:
+        return wanted
+    close = get_close_matches(wanted, all_names, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise BadArgument(name, f"no {what} {wanted}{hint}")
+
+
+def matching(names: Iterable[str], pattern: str | None) -> list[str]:
+    """Names that fit a glob or an MQTT topic filter (None: all)."""
+    if pattern is None:
+        return list(names)
+    regex = re.compile(glob_regex(pattern, topic_filter=is_topic_filter(pattern)), re.DOTALL)
+    return [name for name in names if regex.fullmatch(name)]
+
+
+def resolved(session: "Session", target: Target, argument: str = "target") -> Target:
+    """What a bare name means, if it means one thing only; any other target as it is."""
+    if not isinstance(target, BareTarget):
+        return target
+    found: list[tuple[str, Target]] = []
+    for each in session.destinations():
+        if each.name != target.name:
+            continue
+        match each.protocol, each.kind:
+            case "kafka", _:
+                found.append((f"kafka:{each.name}", KafkaTarget(each.name)))
+            case "mqtt", _:
+                found.append((f"mqtt:{each.name}", MqttTarget(each.name)))
+            case _, "queue":
+                found.append((f"queue:{each.name}", QueueTarget(each.name)))
+            case _:
+                found.append((f"amqp:{each.name}/", AmqpTarget(each.name)))
+    if len(found) == 1:
+        return found[0][1]
+    if found:
+        choices = " or ".join(spelling for spelling, _ in found)
+        raise BadArgument(argument, f"{target.name} means several things: write {choices}")
+    close = get_close_matches(target.name, [each.name for each in session.destinations()], 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    text = f"nothing is called {target.name}{hint} (a new one needs kafka:, mqtt: or amqp:)"
+    raise BadArgument(argument, text)

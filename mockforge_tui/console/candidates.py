@@ -1,0 +1,176 @@
+"""The values that an argument may have, from what the brokers hold right now."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .. import units
+
+if TYPE_CHECKING:
+    from .session import Session
+
+Candidate = tuple[str, str]
+_FRESH = 0.5
+_MOST = 2_000
+
+
+class Candidates:
+    """Values by completer name; asked once in half a second, however fast somebody types."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._kept: dict[str, tuple[float, Sequence[Candidate]]] = {}
+
+    def __call__(self, name: str) -> Sequence[Candidate]:
+        now = self._session.runtime.clock.now()
+        kept = self._kept.get(name)
+        if kept is not None and 0 <= now - kept[0] < _FRESH:
+            return kept[1]
+        found = list(self._find(name))[:_MOST]
+        self._kept[name] = (now, found)
+        return found
+
+    def _find(self, name: str) -> Iterable[Candidate]:
+        if name.startswith("field:"):
+            return _FIELDS.get(name.removeprefix("field:"), _none)(self._session)
+        return _SOURCES.get(name, _none)(self._session)
+
+
+def _none(session: "Session") -> Iterable[Candidate]:
+    return ()
+
+
+def _destinations(*kinds: str, protocol: str = "") -> Callable[["Session"], Iterable[Candidate]]:
+    def find(session: "Session") -> Iterable[Candidate]:
+        for each in session.destinations():
+            if each.kind in kinds and protocol in ("", each.protocol):
+                yield each.name, each.note or each.protocol
+
+    return find
+
+
+def _targets(session: "Session") -> Iterable[Candidate]:
+    for each in session.destinations():
+        match each.protocol, each.kind:
+            case "amqp", "exchange":
+                if each.name:
+                    yield f"amqp:{each.name}/", each.note
+            case "amqp", _:
+                yield f"queue:{each.name}", each.note
+            case _:
+                yield f"{each.protocol}:{each.name}", each.note
+    yield from _schemes(session)
+
+
+def _schemes(session: "Session") -> Iterable[Candidate]:
+    for scheme, note in (
+        ("kafka:", "a topic"),
+        ("mqtt:", "a topic name"),
+        ("amqp:", "exchange/routing-key"),
+        ("queue:", "an AMQP queue"),
+    ):
+        protocol = {"queue:": "amqp"}.get(scheme, scheme[:-1])
+        if protocol in session.runtime.brokers:
+            yield scheme, note
+
+
+def _connections(session: "Session") -> Iterable[Candidate]:
+    for each in session.connections():
+        yield f"c{each.id}", f"{each.protocol} {each.client}"
+
+
+def _clients(session: "Session") -> Iterable[Candidate]:
+    return dict.fromkeys((each.client, each.protocol) for each in session.connections())
+
+
+def _groups(session: "Session") -> Iterable[Candidate]:
+    for each in session.groups():
+        yield each.name, f"{each.state}, {each.members} members"
+
+
+def _fixtures(session: "Session") -> Iterable[Candidate]:
+    for each in session.runtime.production.engine.status():
+        yield each.id, f"{'on' if each.on else 'off'} {', '.join(each.targets)}"
+
+
+def _fixtures_or_all(session: "Session") -> Iterable[Candidate]:
+    yield from _fixtures(session)
+    yield "all", "every fixture"
+
+
+def _retained(session: "Session") -> Iterable[Candidate]:
+    mqtt = session.administration.mqtt
+    for topic, payload, _ in mqtt.retained() if mqtt is not None else ():
+        yield topic, units.format_size(len(payload))
+
+
+def _sessions(session: "Session") -> Iterable[Candidate]:
+    mqtt = session.administration.mqtt
+    for each in mqtt.sessions() if mqtt is not None else ():
+        yield str(each["client"]), "connected" if each.get("connected") else "away"
+
+
+def _faults(session: "Session") -> Iterable[Candidate]:
+    for rule in session.runtime.faults.rules.values():
+        yield str(rule.id), f"{rule.kind} {rule.scope}"
+
+
+def _hold_rules(session: "Session") -> Iterable[Candidate]:
+    for rule in session.runtime.holds.rules.values():
+        yield str(rule.id), rule.scope
+
+
+def _held(session: "Session") -> Iterable[Candidate]:
+    yield "@held", "all"
+    for frame in session.runtime.holds.held.values():
+        first = frame.rows[0]
+        yield f"#{frame.id}", f"{first.operation} {first.destination}"
+
+
+def _jobs(session: "Session") -> Iterable[Candidate]:
+    for job in session.jobs:
+        yield str(job.id), f"{job.kind} {job.what}"
+
+
+def _commands(session: "Session") -> Iterable[Candidate]:
+    return [(each.name, each.summary) for each in session.registry.commands]
+
+
+def _themes(session: "Session") -> Iterable[Candidate]:
+    return [(name, "") for name in session.view.themes()] if session.view is not None else ()
+
+
+def _subjects(session: "Session") -> Iterable[Candidate]:
+    yield from _groups(session)
+    yield from _clients(session)
+    yield from _destinations("queue")(session)
+
+
+_SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
+    "targets": _targets,
+    "sources": _targets,
+    "topics": _destinations("topic", protocol="kafka"),
+    "queues": _destinations("queue"),
+    "exchanges": _destinations("exchange"),
+    "connections": _connections,
+    "groups": _groups,
+    "fixtures": _fixtures,
+    "fixtures-or-all": _fixtures_or_all,
+    "retained": _retained,
+    "sessions": _sessions,
+    "faults": _faults,
+    "hold-rules": _hold_rules,
+    "held": _held,
+    "jobs": _jobs,
+    "commands": _commands,
+    "themes": _themes,
+    "subjects": _subjects,
+}
+"""Commands' completers."""
+
+_FIELDS: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
+    "client": _clients,
+    "topic": _destinations("topic", "queue", "exchange"),
+    "conn": _connections,
+    "group": _groups,
+}
+"""Values of a filter's fields."""

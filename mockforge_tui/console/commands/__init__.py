@@ -1,0 +1,40 @@
+"""All commands, each file a family of them."""
+
+from ..registry import Registry
+from . import (
+    clock,
+    connections,
+    exchanges,
+    faults,
+    fixtures,
+    general,
+    groups,
+    holds,
+    jobs,
+    publish,
+    queues,
+    sessions,
+    tail,
+    topics,
+    view,
+)
+
+REGISTRY = Registry(
+    (
+        *publish.COMMANDS,
+        *tail.COMMANDS,
+        *fixtures.COMMANDS,
+        *topics.COMMANDS,
+        *queues.COMMANDS,
+        *exchanges.COMMANDS,
+        *sessions.COMMANDS,
+        *connections.COMMANDS,
+        *groups.COMMANDS,
+        *faults.COMMANDS,
+        *holds.COMMANDS,
+        *view.COMMANDS,
+        *jobs.COMMANDS,
+        *clock.COMMANDS,
+        *general.COMMANDS,
+    )
+)

@@ -1,0 +1,134 @@
+"""`conn`: who is connected."""
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mockforge_brokers.snapshots import ConnectionView
+
+from ...filters import Filter, compile_filter, records
+from ..asking import BadArgument
+from ..language import Token
+from ..registry import Arg, Opt, Type, command
+from ..results import Column, Result, count, done, duration, size, table
+from ..types import filter_of
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_FIELDS = ("id", "proto", "client", "ip", "state", "software", "in", "out", "age")
+_SUBJECT = records("connections", _FIELDS)
+_NUMBER = re.compile(r"[c#]?(\d+)")
+
+
+def _which(token: Token) -> int | Filter:
+    """A connection's number (`c7`), or a filter in parentheses."""
+    number = _NUMBER.fullmatch(token.text)
+    if number is not None:
+        return int(number[1])
+    if not token.text.startswith("("):
+        raise ValueError(f"{token.text!r} is neither a connection (c7) nor a (filter)")
+    return compile_filter(token.text, _SUBJECT)
+
+
+_CONNECTION = Type("id", _which, "connections")
+
+
+@command(
+    "conn ls",
+    group="connections",
+    aliases=("conns", "connections", "list connections"),
+    examples=("conn ls", "conn ls (proto:mqtt)", "conns client:dev-*"),
+)
+def conn_ls(
+    session: "Session",
+    where: Annotated[Filter | None, Arg(filter_of(_SUBJECT), "a filter", tail=True)] = None,
+) -> Result:
+    """List connections."""
+    rows = [_record(session, each) for each in session.connections()]
+    return table(
+        [row for row in rows if where is None or where(row)],
+        Column("id", "id", lambda number: f"c{number}", right=True),
+        Column("proto", "broker"),
+        Column("client", "client"),
+        Column("ip", "address"),
+        Column("state", "state"),
+        Column("in", "in", count, right=True),
+        Column("out", "out", count, right=True),
+        Column("age", "age", duration, right=True),
+        empty="no connections",
+    )
+
+
+@command(
+    "conn show", group="connections", aliases=("describe connection",), examples=("conn show c7",)
+)
+def conn_show(
+    session: "Session", which: Annotated[int | Filter, Arg(_CONNECTION, "a connection: c7")]
+) -> Result:
+    """Show all that is known of a connection."""
+    view = _one(session, which)
+    facts: dict[str, Any] = {
+        **_record(session, view),
+        "bytes_in": size(view.bytes_in),
+        "bytes_out": size(view.bytes_out),
+        **view.detail,
+    }
+    facts["age"] = duration(facts["age"])
+    rows = [{"field": field, "value": value} for field, value in facts.items()]
+    return table(rows, Column("field", "field"), Column("value", "value"))
+
+
+@command(
+    "conn kill",
+    group="connections",
+    aliases=("close connection", "kill"),
+    examples=("conn kill c7 -y", "conn kill (client:dev-*) --rst -y"),
+    asks="End {which} connections?",
+)
+def conn_kill(
+    session: "Session",
+    which: Annotated[int | Filter, Arg(_CONNECTION, "a connection (c7) or a (filter)")],
+    *,
+    reset: Annotated[bool, Opt(("--rst",), None, "with a TCP reset and no goodbye")] = False,
+) -> Result:
+    """End connections with the protocol's goodbye, or with a reset."""
+    if isinstance(which, int):
+        chosen = [_one(session, which)]
+    else:
+        chosen = [each for each in session.connections() if which(_record(session, each))]
+    if not chosen:
+        raise BadArgument("which", "no connection matches")
+    ended = [
+        each.id
+        for each in chosen
+        if session.runtime.brokers[each.protocol].disconnect(
+            each.id, "closed at the console", reset=reset
+        )
+    ]
+    return done(f"{len(ended)} ended: {', '.join(f'c{n}' for n in ended)}", {"ended": ended})
+
+
+def _record(session: "Session", view: ConnectionView) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "proto": view.protocol,
+        "client": view.client,
+        "ip": view.address,
+        "state": view.state,
+        "software": view.software,
+        "in": view.messages_in,
+        "out": view.messages_out,
+        "age": max(0.0, session.runtime.clock.wall() - view.since),
+    }
+
+
+def _one(session: "Session", which: int | Filter) -> ConnectionView:
+    if not isinstance(which, int):
+        raise BadArgument("which", "one connection is wanted: c7")
+    for each in session.connections():
+        if each.id == which:
+            return each
+    raise BadArgument("which", f"no connection c{which}; conn ls lists them")
+
+
+COMMANDS = (conn_ls, conn_show, conn_kill)

@@ -1,0 +1,133 @@
+"""`exchange`, `bind` and `unbind`: how AMQP's messages find their queues."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from ..asking import amqp, known, matching
+from ..registry import Arg, Opt, command
+from ..results import Column, Result, count, done, table
+from ..types import EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text
+from .queues import typed
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+Pairs = tuple[tuple[str, str], ...]
+_TYPES = choice("type", "direct", "fanout", "topic", "headers")
+
+
+@command(
+    "exchange ls",
+    group="queues",
+    aliases=("exchanges", "list exchanges"),
+    examples=("exchange ls", "exchange ls amq.*"),
+)
+def exchange_ls(
+    session: "Session", pattern: Annotated[str | None, Arg(GLOB, "a glob: amq.*")] = None
+) -> Result:
+    """List AMQP's exchanges."""
+    exchanges = [each for each in session.destinations() if each.kind == "exchange"]
+    shown = set(matching((each.name for each in exchanges), pattern))
+    rows = [
+        {"name": each.name, "messages_in": each.messages_in, "note": each.note, **each.detail}
+        for each in exchanges
+        if each.name in shown
+    ]
+    return table(
+        rows,
+        Column("name", "exchange"),
+        Column("messages_in", "in", count, right=True),
+        Column("note", "note"),
+        empty="no exchanges",
+    )
+
+
+@command(
+    "exchange show",
+    group="queues",
+    aliases=("describe exchange", "exchange describe"),
+    examples=("exchange show amq.topic",),
+)
+def exchange_show(session: "Session", name: Annotated[str, Arg(EXCHANGE, "an exchange")]) -> Result:
+    """Show which queues an exchange is bound to."""
+    admin = amqp(session)
+    _known(session, name)
+    rows = [
+        {"binding_key": key, "queue": queue}
+        for exchange, queue, key in admin.bindings()
+        if exchange == name
+    ]
+    return table(
+        rows, Column("binding_key", "binding key"), Column("queue", "queue"), empty="no bindings"
+    )
+
+
+@command(
+    "exchange add",
+    group="queues",
+    aliases=("exchange declare", "declare exchange", "create exchange"),
+    examples=("exchange add events --type topic",),
+)
+def exchange_add(
+    session: "Session",
+    name: Annotated[str, Arg(text("name"), "the new exchange's name")],
+    *,
+    kind: Annotated[str, Opt(("--type",), _TYPES, "exchange type")] = "direct",
+    durable: Annotated[bool, Opt(("--durable",), None, "survives a restart")] = False,
+) -> Result:
+    """Declare an AMQP exchange."""
+    amqp(session).declare_exchange(name, kind, durable=durable)
+    return done(f"{kind} exchange {name} declared", {"name": name, "type": kind})
+
+
+@command(
+    "exchange rm",
+    group="queues",
+    aliases=("exchange delete", "drop exchange"),
+    examples=("exchange rm events -y",),
+    asks="Delete exchange {name} with its bindings?",
+)
+def exchange_rm(session: "Session", name: Annotated[str, Arg(EXCHANGE, "an exchange")]) -> Result:
+    """Delete an exchange with its bindings."""
+    amqp(session).delete_exchange(_known(session, name))
+    return done(f"exchange {name} deleted", {"name": name})
+
+
+@command("bind", group="queues", examples=("bind events q.inv order.*",))
+def bind(
+    session: "Session",
+    exchange: Annotated[str, Arg(EXCHANGE, "from this exchange")],
+    queue: Annotated[str, Arg(QUEUE, "to this queue")],
+    key: Annotated[str, Arg(TEXT, "binding key; * one word, # any words", "KEY")] = "",
+    *,
+    arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "for headers exchanges", repeat=True)] = (),
+) -> Result:
+    """Bind a queue to an exchange."""
+    amqp(session).bind(exchange, queue, key, {name: typed(value) for name, value in arguments})
+    return done(f"{exchange} → {queue} by {key or 'an empty key'}")
+
+
+@command(
+    "unbind",
+    group="queues",
+    examples=("unbind events q.inv order.*",),
+)
+def unbind(
+    session: "Session",
+    exchange: Annotated[str, Arg(EXCHANGE, "from this exchange")],
+    queue: Annotated[str, Arg(QUEUE, "to this queue")],
+    key: Annotated[str, Arg(TEXT, "binding key", "KEY")] = "",
+    *,
+    arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "for headers exchanges", repeat=True)] = (),
+) -> Result:
+    """Undo a binding."""
+    amqp(session).unbind(exchange, queue, key, {name: typed(value) for name, value in arguments})
+    return done(f"{exchange} → {queue} by {key or 'an empty key'} undone")
+
+
+def _known(session: "Session", name: str) -> str:
+    amqp(session)
+    names = [each.name for each in session.destinations() if each.kind == "exchange"]
+    return known("name", name, names, "exchange")
+
+
+COMMANDS = (exchange_ls, exchange_show, exchange_add, exchange_rm, bind, unbind)

@@ -1,0 +1,117 @@
+"""`help`, `set` and `quit`."""
+
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated
+
+from ..asking import BadArgument
+from ..registry import Arg, Command, Opt, Registry, command
+from ..results import Result, done
+from ..types import TEXT, choice, integer, text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_GROUPS = {
+    "messages": "Messages",
+    "fixtures": "Fixtures",
+    "topics": "Topics",
+    "queues": "Queues and exchanges",
+    "mqtt": "MQTT",
+    "connections": "Connections and groups",
+    "faults": "Faults and holds",
+    "view": "View",
+    "control": "Control",
+}
+_SUBJECT = text("command", "commands")
+
+
+@command("help", group="control", aliases=("?",), examples=("help", "help pub", "help filters"))
+def help_(
+    session: "Session",
+    first: Annotated[str | None, Arg(_SUBJECT, "a command, or: filters, commands")] = None,
+    second: Annotated[str | None, Arg(TEXT, "its second word", "VERB")] = None,
+) -> Result:
+    """Explain a command, a subject of the guide, or list all commands."""
+    registry = session.registry
+    if first is None:
+        return Result(text=_overview(registry), data=registry.schema())
+    words = [first, second] if second else first.split(" ")
+    found = registry.find(words)
+    if found is not None and (found[1] == len(words) or not registry.verbs(words[0])):
+        return Result(text=_explained(found[0]), data=found[0].schema())
+    page = _guide_page(first)
+    if page is not None and second is None:
+        return Result(text=page, data={"page": first, "text": page})
+    verbs = registry.verbs(words[0])
+    if verbs and len(words) == 1:
+        commands = [registry.names[f"{words[0]} {verb}"] for verb in verbs]
+        lines = [f"{each.usage}\n    {each.summary}" for each in dict.fromkeys(commands)]
+        return Result(text="\n".join(lines), data=[each.schema() for each in commands])
+    raise BadArgument("first", registry.explain_unknown(words))
+
+
+@command("set", group="control", examples=("set confirm off", "set tail 100"))
+def set_(
+    session: "Session",
+    name: Annotated[str, Arg(choice("name", "confirm", "tail"), "confirm or tail")],
+    value: Annotated[str, Arg(TEXT, "on or off; rows a tick for tail", "VALUE")],
+) -> Result:
+    """Change how the prompt behaves: `confirm on|off`, `tail LINES|all` (rows shown a tick)."""
+    if name == "confirm":
+        if value not in ("on", "off"):
+            raise BadArgument("value", f"confirm is on or off, not {value!r}")
+        session.confirms = value == "on"
+    elif value == "all":
+        session.tail_lines = None
+    elif value.isdecimal() and int(value):
+        session.tail_lines = int(value)
+    else:
+        raise BadArgument("value", f"tail is a number of lines or all, not {value!r}")
+    return done(f"{name} is {value}", {name: value})
+
+
+@command("quit", group="control", aliases=("exit", "q"), examples=("quit",))
+def quit_(
+    session: "Session",
+    *,
+    code: Annotated[int, Opt(("--code",), integer("code", 0, 255), "exit code", "N")] = 0,
+) -> Result:
+    """End the console and its brokers."""
+    return Result(text="", data={"code": code}, ends=code)
+
+
+def _overview(registry: Registry) -> str:
+    lines = []
+    for group, title in _GROUPS.items():
+        lines.append(title)
+        lines += [
+            f"  {each.name:<16} {each.summary}" for each in registry.commands if each.group == group
+        ]
+    lines.append("help COMMAND explains one; help filters, the filter language")
+    return "\n".join(lines)
+
+
+def _explained(found: Command) -> str:
+    lines = [found.usage, f"  {found.summary}."]
+    if found.details:
+        lines += ["", *(f"  {line}" for line in found.details.splitlines())]
+    if found.parameters:
+        lines.append("")
+    for parameter in found.parameters:
+        names = ", ".join(parameter.spec.names) if isinstance(parameter.spec, Opt) else ""
+        label = names or parameter.label
+        lines.append(f"  {label:<18} {parameter.spec.help}")
+    if found.aliases:
+        lines += ["", f"  also: {', '.join(found.aliases)}"]
+    lines += ["", *(f"  {example}" for example in found.examples)]
+    return "\n".join(lines)
+
+
+def _guide_page(name: str) -> str | None:
+    if not name.isidentifier():
+        return None
+    page = resources.files("mockforge_tui") / "guide" / f"{name}.md"
+    return page.read_text(encoding="utf-8") if page.is_file() else None
+
+
+COMMANDS = (help_, set_, quit_)

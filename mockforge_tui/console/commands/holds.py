@@ -1,0 +1,185 @@
+"""`hold`, `release` and `drop`: stop frames on their way and decide about them."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated
+
+from mockforge_brokers.holds import HeldFrame, HoldRule
+
+from ...filters import Filter, compile_filter
+from ..asking import BadArgument
+from ..language import Token
+from ..registry import Arg, Opt, Type, command
+from ..results import Column, Result, count, done, duration, size, table
+from ..types import COUNT, DURATION, FILTER, choice, integer
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_WAYS = {"in": 0, "out": 1}
+_NUMBERS = re.compile(r"#?(\d+)(?:\.\.#?(\d+))?")
+_RULE = integer("id", 1)
+_ID = Type("id", _RULE.parse, "hold-rules", schema=_RULE.schema)
+
+Selector = range | Filter | None
+
+
+def _selector(token: Token) -> Selector:
+    """`#3`, `#3..5`, `@held` (all: None) or a (filter)."""
+    if token.text in ("@held", "@all", "all"):
+        return None
+    numbers = _NUMBERS.fullmatch(token.text)
+    if numbers is not None:
+        first = int(numbers[1])
+        return range(first, int(numbers[2] or first) + 1)
+    if token.text.startswith("("):
+        return compile_filter(token.text)
+    raise ValueError(f"{token.text!r} is none of #3, #3..5, @held or a (filter)")
+
+
+_SELECTOR = Type("sel", _selector, "held")
+
+
+@command(
+    "hold",
+    group="faults",
+    aliases=("hold add",),
+    examples=("hold topic:orders.created size>200 --timeout 25s", "hold op:basic.ack --max 1"),
+)
+def hold(
+    session: "Session",
+    where: Annotated[Filter, Arg(FILTER, "which frames", tail=True)],
+    *,
+    way: Annotated[
+        str | None, Opt(("--dir",), choice("dir", "in", "out"), "from or to the client")
+    ] = None,
+    most: Annotated[int | None, Opt(("--max",), COUNT, "hold so many at most")] = None,
+    timeout: Annotated[float | None, Opt(("--timeout",), DURATION, "let go after this")] = None,
+) -> Result:
+    """Hold frames that a filter matches, until they are released or dropped.
+
+    What its connection sends behind a held frame waits too, so order is kept.
+    """
+    rule = session.runtime.holds.add(
+        HoldRule(where.text, where.matches, None if way is None else _WAYS[way], most, timeout)
+    )
+    return done(f"hold {rule.id}: {rule.scope}", {"id": rule.id})
+
+
+@command("hold ls", group="faults", aliases=("holds",), examples=("hold ls",))
+def hold_ls(session: "Session") -> Result:
+    """List hold rules."""
+    rows = [
+        {
+            "id": rule.id,
+            "scope": rule.scope,
+            "dir": "both" if rule.direction is None else ("in", "out")[rule.direction],
+            "hits": rule.hits,
+            "max": rule.most,
+            "timeout": rule.timeout,
+        }
+        for rule in session.runtime.holds.rules.values()
+    ]
+    return table(
+        rows,
+        Column("id", "id", right=True),
+        Column("scope", "scope"),
+        Column("dir", "dir"),
+        Column("hits", "held", count, right=True),
+        Column("max", "max", count, right=True),
+        Column("timeout", "timeout", duration, right=True),
+        empty="no hold rules",
+    )
+
+
+@command("hold rm", group="faults", examples=("hold rm 1",))
+def hold_rm(session: "Session", number: Annotated[int, Arg(_ID, "a rule's number")]) -> Result:
+    """End a hold rule; what it held goes on."""
+    if not session.runtime.holds.remove(number):
+        raise BadArgument("number", f"no hold rule {number}; hold ls lists them")
+    return done(f"hold {number} ended", {"id": number})
+
+
+@command("hold off", group="faults", examples=("hold off",))
+def hold_off(session: "Session") -> Result:
+    """End all hold rules; what they held goes on."""
+    freed = session.runtime.holds.clear()
+    return done(f"holds ended, {freed} frames released", {"released": freed})
+
+
+@command("held", group="faults", examples=("held",))
+def held(session: "Session") -> Result:
+    """List the frames that are held right now."""
+    now = session.runtime.clock.now()
+    rows = []
+    for frame in session.runtime.holds.held.values():
+        first = frame.rows[0]
+        rows.append(
+            {
+                "id": frame.id,
+                "rule": frame.rule,
+                "age": now - frame.since,
+                "protocol": first.protocol,
+                "client": first.client,
+                "operation": first.operation,
+                "destination": first.destination,
+                "size": first.size,
+            }
+        )
+    return table(
+        rows,
+        Column("id", "held", lambda number: f"#{number}", right=True),
+        Column("age", "age", duration, right=True),
+        Column("protocol", "broker"),
+        Column("client", "client"),
+        Column("operation", "op"),
+        Column("destination", "topic · queue"),
+        Column("size", "size", size, right=True),
+        empty="nothing is held",
+    )
+
+
+@command("release", group="faults", examples=("release", "release #3", "release (client:billing)"))
+def release(
+    session: "Session",
+    which: Annotated[Selector, Arg(_SELECTOR, "#3, #3..5, @held (all) or a (filter)")] = None,
+) -> Result:
+    """Let held frames go on; without a selector all of them."""
+    return _settled(session, which, session.runtime.holds.release, "released")
+
+
+@command("drop", group="faults", examples=("drop #3", "drop @held"))
+def drop(
+    session: "Session",
+    which: Annotated[Selector, Arg(_SELECTOR, "#3, #3..5, @held (all) or a (filter)")],
+) -> Result:
+    """Make held frames vanish: nobody ever gets them."""
+    return _settled(session, which, session.runtime.holds.drop, "dropped")
+
+
+def _settled(
+    session: "Session", which: Selector, settle: Callable[[int], bool], what: str
+) -> Result:
+    frames = list(_chosen(session.runtime.holds.held.values(), which))
+    if not frames and isinstance(which, range):
+        name = f"#{which[0]}" if len(which) == 1 else f"#{which[0]}..{which[-1]}"
+        raise BadArgument("which", f"{name} is not held; held lists what is")
+    numbers = [frame.id for frame in frames if settle(frame.id)]
+    if not numbers:
+        return done(f"nothing to be {what}", {what: []})
+    shown = ", ".join(f"#{number}" for number in numbers[:10])
+    return done(f"{len(numbers)} {what}: {shown}", {what: numbers})
+
+
+def _chosen(frames: Iterable[HeldFrame], which: Selector) -> Iterable[HeldFrame]:
+    for frame in frames:
+        if which is None:
+            yield frame
+        elif isinstance(which, range):
+            if frame.id in which:
+                yield frame
+        elif any(which(row) for row in frame.rows):
+            yield frame
+
+
+COMMANDS = (hold, hold_ls, hold_rm, hold_off, held, release, drop)

@@ -1,0 +1,151 @@
+"""`queue`: AMQP's queues."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from ..asking import amqp, known, matching
+from ..registry import Arg, Opt, command
+from ..results import Column, Result, count, done, table
+from ..types import COUNT, DURATION, EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_COLUMNS = (
+    Column("name", "queue"),
+    Column("depth", "ready", count, right=True),
+    Column("messages_in", "in", count, right=True),
+    Column("messages_out", "out", count, right=True),
+    Column("note", "note"),
+)
+
+
+@command(
+    "queue ls",
+    group="queues",
+    aliases=("queues", "list queues"),
+    examples=("queue ls", "queue ls q.* | depth>0"),
+)
+def queue_ls(
+    session: "Session", pattern: Annotated[str | None, Arg(GLOB, "a glob: q.*")] = None
+) -> Result:
+    """List AMQP's queues."""
+    queues = [each for each in session.destinations() if each.kind == "queue"]
+    shown = set(matching((each.name for each in queues), pattern))
+    rows = [
+        {
+            "name": each.name,
+            "depth": each.depth,
+            "messages_in": each.messages_in,
+            "messages_out": each.messages_out,
+            "note": each.note,
+        }
+        for each in queues
+        if each.name in shown
+    ]
+    return table(rows, *_COLUMNS, empty="no queues")
+
+
+@command(
+    "queue show",
+    group="queues",
+    aliases=("describe queue", "queue describe"),
+    examples=("queue show q.mail",),
+)
+def queue_show(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
+    """Show a queue: what is in it, what it is bound to, what it was declared with."""
+    admin = amqp(session)
+    _known(session, name)
+    view = next(v for v in session.destinations() if v.kind == "queue" and v.name == name)
+    bindings = [
+        {"exchange": exchange, "binding_key": key}
+        for exchange, queue, key in admin.bindings()
+        if queue == name and exchange
+    ]
+    facts = {
+        "name": name,
+        "ready": view.depth,
+        "in": view.messages_in,
+        "out": view.messages_out,
+        **view.detail,
+        "bindings": bindings,
+    }
+    rows = [{"field": field, "value": value} for field, value in facts.items()]
+    return table(rows, Column("field", "field"), Column("value", "value"))
+
+
+@command(
+    "queue add",
+    group="queues",
+    aliases=("queue declare", "declare queue", "create queue"),
+    examples=("queue add q.inv --durable --dlx dlx --ttl 30s --max 1000",),
+)
+def queue_add(
+    session: "Session",
+    name: Annotated[str, Arg(text("name"), "the new queue's name")],
+    *,
+    durable: Annotated[bool, Opt(("--durable",), None, "survives a restart")] = False,
+    dlx: Annotated[str | None, Opt(("--dlx",), EXCHANGE, "dead letters go here")] = None,
+    dlk: Annotated[str | None, Opt(("--dlk",), TEXT, "dead letters' routing key", "KEY")] = None,
+    ttl: Annotated[float | None, Opt(("--ttl",), DURATION, "messages expire after this")] = None,
+    most: Annotated[int | None, Opt(("--max",), COUNT, "most messages it holds")] = None,
+    kind: Annotated[
+        str | None, Opt(("--type",), choice("type", "classic", "quorum", "stream"), "queue type")
+    ] = None,
+    extra: Annotated[
+        tuple[tuple[str, str], ...], Opt(("--arg",), PAIR, "any other x-argument", repeat=True)
+    ] = (),
+) -> Result:
+    """Declare an AMQP queue."""
+    arguments: dict[str, Any] = {
+        "x-dead-letter-exchange": dlx,
+        "x-dead-letter-routing-key": dlk,
+        "x-message-ttl": None if ttl is None else round(ttl * 1000),
+        "x-max-length": most,
+        "x-queue-type": kind,
+        **{key: typed(value) for key, value in extra},
+    }
+    given = {key: value for key, value in arguments.items() if value is not None}
+    amqp(session).declare_queue(name, durable=durable, arguments=given)
+    return done(f"queue {name} declared", {"name": name, "arguments": given})
+
+
+@command(
+    "queue rm",
+    group="queues",
+    aliases=("queue delete", "drop queue"),
+    examples=("queue rm q.mail -y",),
+    asks="Delete queue {name} with its messages?",
+)
+def queue_rm(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
+    """Delete a queue with its messages."""
+    gone = amqp(session).delete_queue(_known(session, name))
+    return done(f"queue {name} deleted with {gone} messages", {"name": name, "messages": gone})
+
+
+@command(
+    "queue purge",
+    group="queues",
+    aliases=("purge queue",),
+    examples=("queue purge q.mail -y",),
+    asks="Delete all ready messages of queue {name}?",
+)
+def queue_purge(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
+    """Delete a queue's ready messages."""
+    gone = amqp(session).purge_queue(_known(session, name))
+    return done(f"{gone} messages of {name} deleted", {"name": name, "messages": gone})
+
+
+def typed(value: str) -> Any:
+    """An argument's value: a number or a truth where it looks like one."""
+    if value in ("true", "false"):
+        return value == "true"
+    return int(value) if value.removeprefix("-").isdecimal() else value
+
+
+def _known(session: "Session", name: str) -> str:
+    amqp(session)
+    names = [each.name for each in session.destinations() if each.kind == "queue"]
+    return known("name", name, names, "queue")
+
+
+COMMANDS = (queue_ls, queue_show, queue_add, queue_rm, queue_purge)

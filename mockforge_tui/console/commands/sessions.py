@@ -1,0 +1,97 @@
+"""`retained` and `session`: what MQTT remembers."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from ... import text as screen_text
+from ..asking import BadArgument, known, matching, mqtt
+from ..registry import Arg, command
+from ..results import Column, Result, count, done, plain, size, table
+from ..types import CLIENT, text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_PREVIEW = 60
+_RETAINED = text("topic", "retained")
+
+
+@command(
+    "retained ls",
+    group="mqtt",
+    aliases=("retained", "list retained"),
+    examples=("retained ls", "retained ls sensors/#"),
+)
+def retained_ls(
+    session: "Session", pattern: Annotated[str | None, Arg(_RETAINED, "+ and # as in MQTT")] = None
+) -> Result:
+    """List MQTT's retained messages."""
+    found = mqtt(session).retained()
+    shown = set(matching((topic for topic, _, _ in found), pattern))
+    rows = [
+        {
+            "topic": topic,
+            "qos": qos,
+            "size": len(payload),
+            "payload": screen_text.decode(payload, _PREVIEW),
+        }
+        for topic, payload, qos in found
+        if topic in shown
+    ]
+    return table(
+        rows,
+        Column("topic", "topic"),
+        Column("qos", "qos", right=True),
+        Column("size", "size", size, right=True),
+        Column("payload", "payload"),
+        empty="nothing is retained",
+    )
+
+
+@command(
+    "retained rm",
+    group="mqtt",
+    aliases=("drop retained",),
+    examples=("retained rm sensors/# -y",),
+    asks="Clear the retained messages of {pattern}?",
+)
+def retained_rm(
+    session: "Session", pattern: Annotated[str, Arg(_RETAINED, "+ and # as in MQTT")]
+) -> Result:
+    """Clear retained messages."""
+    admin = mqtt(session)
+    topics = matching((topic for topic, _, _ in admin.retained()), pattern)
+    if not topics:
+        raise BadArgument("pattern", f"nothing is retained at {pattern}")
+    gone = sum(admin.clear_retained(topic) for topic in topics)
+    return done(f"{gone} retained messages cleared", {"topics": topics})
+
+
+@command("session ls", group="mqtt", aliases=("sessions",), examples=("session ls",))
+def session_ls(session: "Session") -> Result:
+    """List MQTT's sessions, those of clients that are away too."""
+    rows = [dict(each) for each in mqtt(session).sessions()]
+    return table(
+        rows,
+        Column("client", "client"),
+        Column("connected", "connected"),
+        Column("subscriptions", "subscriptions", plain),
+        Column("queued", "queued", count, right=True),
+        empty="no sessions",
+    )
+
+
+@command(
+    "session rm",
+    group="mqtt",
+    examples=("session rm dev-7 -y",),
+    asks="Forget the session of {client}?",
+)
+def session_rm(session: "Session", client: Annotated[str, Arg(CLIENT, "a client id")]) -> Result:
+    """Forget an MQTT session; a connected client is disconnected."""
+    admin = mqtt(session)
+    known("client", client, (str(each["client"]) for each in admin.sessions()), "session")
+    admin.end_session(client)
+    return done(f"session of {client} ended", {"client": client})
+
+
+COMMANDS = (retained_ls, retained_rm, session_ls, session_rm)

@@ -1,0 +1,132 @@
+"""`topic`: Kafka's topics, and the topics that MQTT has seen."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from ..asking import kafka, known, matching
+from ..registry import Arg, Opt, command
+from ..results import Column, Result, count, done, table
+from ..types import COUNT, GLOB, PAIR, TOPIC, text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_COLUMNS = (
+    Column("protocol", "broker"),
+    Column("name", "topic"),
+    Column("messages_in", "in", count, right=True),
+    Column("messages_out", "out", count, right=True),
+    Column("depth", "held", count, right=True),
+    Column("note", "note"),
+)
+
+
+@command(
+    "topic ls",
+    group="topics",
+    aliases=("topics", "list topics"),
+    examples=("topic ls", "topic ls orders*", "topic ls | messages_in>0"),
+)
+def topic_ls(
+    session: "Session",
+    pattern: Annotated[str | None, Arg(GLOB, "a glob, or + and # as in MQTT")] = None,
+) -> Result:
+    """List the topics of Kafka and MQTT."""
+    topics = [each for each in session.destinations() if each.kind == "topic"]
+    shown = set(matching((each.name for each in topics), pattern))
+    rows = [
+        {
+            "protocol": each.protocol,
+            "name": each.name,
+            "messages_in": each.messages_in,
+            "messages_out": each.messages_out,
+            "depth": each.depth,
+            "note": each.note,
+        }
+        for each in topics
+        if each.name in shown
+    ]
+    return table(rows, *_COLUMNS, empty="no topics")
+
+
+@command(
+    "topic add",
+    group="topics",
+    aliases=("topic create", "create topic"),
+    examples=("topic add orders.v2 -p 6 --config retention.ms=60000",),
+)
+def topic_add(
+    session: "Session",
+    name: Annotated[str, Arg(text("name"), "the new topic's name")],
+    *,
+    partitions: Annotated[
+        int | None, Opt(("-p", "--partitions"), COUNT, "how many partitions")
+    ] = None,
+    config: Annotated[
+        tuple[tuple[str, str], ...], Opt(("--config",), PAIR, "topic configuration", repeat=True)
+    ] = (),
+) -> Result:
+    """Create a Kafka topic."""
+    made = kafka(session).create_topic(name, partitions, dict(config))
+    return done(f"topic {name} created with {made} partitions", {"name": name, "partitions": made})
+
+
+@command(
+    "topic show",
+    group="topics",
+    aliases=("describe topic", "topic describe"),
+    examples=("topic show orders",),
+)
+def topic_show(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
+    """Show a Kafka topic's partitions with their offsets."""
+    admin = kafka(session)
+    rows = [
+        {
+            "partition": partition,
+            "log_start_offset": start,
+            "high_watermark": end,
+            "records": end - start,
+        }
+        for partition, (start, end) in enumerate(admin.offsets(_known(session, name)))
+    ]
+    return table(
+        rows,
+        Column("partition", "partition", right=True),
+        Column("log_start_offset", "start", count, right=True),
+        Column("high_watermark", "end", count, right=True),
+        Column("records", "records", count, right=True),
+    )
+
+
+@command(
+    "topic rm",
+    group="topics",
+    aliases=("topic delete", "drop topic"),
+    examples=("topic rm orders -y",),
+    asks="Delete topic {name} with all its records?",
+)
+def topic_rm(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
+    """Delete a Kafka topic with all its records."""
+    kafka(session).delete_topic(_known(session, name))
+    return done(f"topic {name} deleted", {"name": name})
+
+
+@command(
+    "topic purge",
+    group="topics",
+    aliases=("purge topic",),
+    examples=("topic purge orders -y",),
+    asks="Delete all records of topic {name}?",
+)
+def topic_purge(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
+    """Delete a Kafka topic's records; the topic stays and its offsets go on."""
+    gone = kafka(session).purge_topic(_known(session, name))
+    return done(f"{gone} records of {name} deleted", {"name": name, "records": gone})
+
+
+def _known(session: "Session", name: str) -> str:
+    kafka(session)
+    names = [each.name for each in session.runtime.brokers["kafka"].destinations()]
+    return known("name", name, names, "Kafka topic")
+
+
+COMMANDS = (topic_ls, topic_add, topic_show, topic_rm, topic_purge)

@@ -1,0 +1,188 @@
+"""What may stand at the cursor of a command line, and what is still to come."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..filters import MESSAGES, Subject, complete_filter
+from .arguments import Binder
+from .language import Kind, Line, Token, read_line
+from .registry import Arg, Command, Opt, Parameter, Registry
+
+Candidates = Callable[[str], Sequence[tuple[str, str]]]
+"""A completer's name to its values with notes, best first."""
+
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """`text` in place of `start` to `end` of the line; `note` explains it."""
+
+    start: int
+    end: int
+    text: str
+    note: str = ""
+
+
+def complete(
+    registry: Registry, text: str, cursor: int, candidates: Candidates
+) -> list[Completion]:
+    """Returns what may replace the word that ends at the cursor, best first."""
+    line = read_line(text[:cursor])
+    if line.redirect is not None:
+        return []
+    if line.pipe is not None:
+        start = line.where.start if line.where is not None else cursor
+        return _filter_terms(text[:cursor], start, cursor, candidates)
+    before, partial = _split(line, cursor)
+    if partial.kind in (Kind.JSON, Kind.REST, Kind.COMMENT):
+        return []
+    if not before:
+        return _ranked(partial, _first_words(registry, partial.text))
+    if len(before) == 1 and registry.verbs(before[0].text):
+        verbs = _ranked(partial, _verbs(registry, before[0].text))
+        if verbs or registry.find([before[0].text]) is None:
+            return verbs
+    found = registry.find([token.text for token in before[:2]])
+    if found is None:
+        return []
+    command, length = found
+    return _arguments(command, line, before[length:], partial, candidates)
+
+
+def hint(registry: Registry, text: str) -> str:
+    """Returns the parameters that a line has not given yet, as usage; empty without a command."""
+    line = read_line(text)
+    found = registry.find([token.text for token in line.words[:2]]) if line.words else None
+    if found is None or line.pipe is not None or line.redirect is not None:
+        return ""
+    command, length = found
+    binder = Binder(command, text)
+    binder.take(line.words[length:])
+    if binder.pending is not None:
+        return binder.pending.label.partition(" ")[2]
+    following = binder.next_positional()
+    shown = []
+    for parameter in command.parameters:
+        if isinstance(parameter.spec, Arg):
+            index = command.positionals.index(parameter)
+            if index < binder.position or (binder.tail and parameter is following):
+                continue
+        elif parameter.name in binder.values and not parameter.spec.repeat:
+            continue
+        shown.append(parameter.usage)
+    return " ".join(shown)
+
+
+def _split(line: Line, cursor: int) -> tuple[list[Token], Token]:
+    """The tokens before the word at the cursor, and that word (perhaps an empty one)."""
+    words = list(line.words)
+    if words and (words[-1].end == cursor or words[-1].open):
+        return words[:-1], words[-1]
+    if line.prefix is None and len(words) == 1 and words[0].text in ("every", "repeat"):
+        return [], Token(Kind.WORD, "", cursor, cursor)
+    return words, Token(Kind.WORD, "", cursor, cursor)
+
+
+def _first_words(registry: Registry, typed: str) -> list[tuple[str, str]]:
+    heads: dict[str, str] = {}
+    for each in registry.commands:
+        head, _, verb = each.name.partition(" ")
+        heads.setdefault(head, each.summary if not verb else ", ".join(registry.verbs(head)))
+    if typed:
+        for name, each in registry.names.items():
+            head, _, verb = name.partition(" ")
+            if not verb:
+                heads.setdefault(head, f"{each.name}: {each.summary}")
+        heads |= {"every": "every 5s: COMMAND", "repeat": "repeat 3: COMMAND"}
+    return list(heads.items())
+
+
+def _verbs(registry: Registry, head: str) -> list[tuple[str, str]]:
+    return [(verb, registry.names[f"{head} {verb}"].summary) for verb in registry.verbs(head)]
+
+
+def _arguments(
+    command: Command,
+    line: Line,
+    before: Sequence[Token],
+    partial: Token,
+    candidates: Candidates,
+) -> list[Completion]:
+    binder = Binder(command, line.text)
+    binder.take(before)
+    if binder.pending is not None:
+        return _values(binder.pending, partial, partial.start, line.text, candidates)
+    following = binder.next_positional()
+    name, equals, _ = partial.text.partition("=")
+    if equals and name in command.options:
+        start = partial.start + len(name) + 1
+        value = Token(Kind.WORD, line.text[start : partial.end], start, partial.end)
+        return _values(command.options[name], value, start, line.text, candidates)
+    if partial.text.startswith("-"):
+        options = _ranked(partial, _options(command, binder))
+        if options:
+            return options
+    if following is None:
+        return [] if partial.text else _ranked(partial, _options(command, binder))
+    start = binder.tail[0].start if binder.tail and not binder.tail_done else partial.start
+    found = _values(following, partial, start, line.text, candidates)
+    if not partial.text and not following.required:
+        found += _ranked(partial, _options(command, binder))
+    return found
+
+
+def _options(command: Command, binder: Binder) -> list[tuple[str, str]]:
+    found = []
+    for parameter in command.parameters:
+        spec = parameter.spec
+        if isinstance(spec, Opt) and (spec.repeat or parameter.name not in binder.values):
+            found.append((spec.names[-1], spec.help))
+            found += [(name, spec.help) for name in spec.names[:-1]]
+    if command.asks:
+        found.append(("-y", "do not ask"))
+    return [*found, ("--json", "as JSON")]
+
+
+def _values(
+    parameter: Parameter, partial: Token, start: int, line: str, candidates: Candidates
+) -> list[Completion]:
+    kind = parameter.spec.type
+    if kind is None:
+        return []
+    if kind.completer == "filter":
+        return _filter_terms(line, start, partial.end, candidates)
+    if kind.values:
+        return _ranked(partial, [(value, "") for value in kind.values])
+    return _ranked(partial, candidates(kind.completer)) if kind.completer else []
+
+
+def _filter_terms(
+    line: str, start: int, end: int, candidates: Candidates, subject: Subject = MESSAGES
+) -> list[Completion]:
+    def seen(field: str) -> Iterable[tuple[str, str]]:
+        return candidates(f"field:{field}")
+
+    return [
+        Completion(start + each.start, start + each.end, each.text, each.help)
+        for each in complete_filter(line[start:end], end - start, subject, seen)
+    ]
+
+
+def _ranked(partial: Token, found: Sequence[tuple[str, str]]) -> list[Completion]:
+    """Those that begin with what was typed, then those that have it inside."""
+    typed = partial.text.lstrip("\"'").lower()
+    first = [each for each in found if each[0].lower().startswith(typed)]
+    if typed and len(first) < _MOST:
+        first += [each for each in found if each[0].lower().find(typed, 1) > 0]
+    return [
+        Completion(partial.start, partial.end, quoted(text), note) for text, note in first[:_MOST]
+    ]
+
+
+def quoted(text: str) -> str:
+    """A value as it is typed: in quotes if it would not be one word."""
+    if text and not any(c.isspace() for c in text) and text[0] not in "{[(\"'-|>#":
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if not text.startswith("-") else text

@@ -1,0 +1,191 @@
+"""What a command found or did: one value that becomes a table for people or JSON for programs."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from .. import text, units
+from .language import Problem
+
+JsonRecord = Mapping[str, Any]
+VERSION = 1
+_WIDEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a front end shows between results: a tailed row, the end of a job.
+
+    `kind` is row (data), note or problem; `data` is its form for programs.
+    """
+
+    kind: Literal["row", "note", "problem"]
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: the record's key, its heading, and how a value is spelled."""
+
+    key: str
+    title: str
+    show: Callable[[Any], str] = field(default=lambda value: plain(value))
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one line.
+
+    `text` is the one line for people, `data` what programs get (records of a table, or one
+    record). `problem` says what went wrong and where in the line; `question` asks for a yes
+    before anything is done. `ends` tells the front end to quit with this exit code.
+    """
+
+    command: str = ""
+    ok: bool = True
+    text: str = ""
+    data: Any = None
+    columns: tuple[Column, ...] = ()
+    problem: Problem | None = None
+    question: str = ""
+    in_json: bool = False
+    ends: int | None = None
+
+    @property
+    def records(self) -> Sequence[JsonRecord]:
+        """The rows of a table; nothing for any other result."""
+        return self.data if self.columns else ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that programs read; `text` is what people would have seen."""
+        answer: dict[str, Any] = {"_command": self.command, "_version": VERSION, "ok": self.ok}
+        if self.problem is not None:
+            answer["error"] = self.problem.text
+            answer["place"] = [self.problem.start, self.problem.end]
+        elif self.question:
+            answer["error"] = f"{self.question} Confirm with -y"
+        else:
+            answer["text"] = self.as_text()
+            answer["data"] = _for_json(self.data)
+        return answer
+
+    def as_line(self) -> str:
+        """The JSON form on one line."""
+        return json.dumps(self.as_json(), ensure_ascii=False)
+
+    def as_text(self, width: int = 120) -> str:
+        """Lines for a terminal of `width` cells, free of anything that a terminal obeys."""
+        if self.problem is not None:
+            return text.clean(f"× {self.problem.text}")
+        if self.question:
+            return text.clean(self.question)
+        parts = []
+        if self.columns:
+            parts += table_lines(self.columns, self.records, width)
+        if self.text:
+            parts += [text.clean(line) for line in self.text.split("\n")]
+        return "\n".join(parts)
+
+
+def done(line: str, data: Any = None) -> Result:
+    """A command did something; `line` says what in one sentence."""
+    return Result(text=line, data=data)
+
+
+def table(records: Sequence[JsonRecord], *columns: Column, empty: str = "nothing") -> Result:
+    """A command found records; `empty` is said when there are none."""
+    shown = "" if records else empty
+    return Result(text=shown, data=[dict(record) for record in records], columns=columns)
+
+
+def failed(line: str, start: int = 0, end: int = 0) -> Result:
+    return Result(ok=False, problem=Problem(line, start, end))
+
+
+def selected(result: Result, records: Sequence[JsonRecord]) -> Result:
+    """A table with fewer rows."""
+    left = f"{len(result.records) - len(records)} of {len(result.records)} left out"
+    return replace(result, data=list(records), text=left)
+
+
+def table_lines(
+    columns: Sequence[Column], records: Sequence[JsonRecord], width: int = 120
+) -> list[str]:
+    """Lines of a table: a heading, then a line for each record, cut to `width` cells."""
+    if not records:
+        return []
+    cells = [[text.clean(column.show(record.get(column.key))) for column in columns]
+             for record in records]  # fmt: skip
+    widths = [
+        min(_WIDEST, max(text.width(column.title), *(text.width(row[i]) for row in cells)))
+        for i, column in enumerate(columns)
+    ]
+    lines = [_joined(columns, widths, [column.title for column in columns])]
+    lines += [_joined(columns, widths, row) for row in cells]
+    return [text.fit(line, width).rstrip() for line in lines]
+
+
+def _joined(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]) -> str:
+    parts = []
+    for column, room, cell in zip(columns, widths, cells, strict=True):
+        fitted = text.fit(cell, room)
+        parts.append(fitted.rstrip().rjust(room) if column.right and cell.isascii() else fitted)
+    return "  ".join(parts).rstrip()
+
+
+def _for_json(value: Any) -> Any:
+    """The same value with bytes as text and infinity as `max`."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else units.format_rate(value)
+        case Mapping():
+            return {str(key): _for_json(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_for_json(each) for each in value]
+    return plain(value)
+
+
+# How values are spelled -------------------------------------------------------------------
+
+
+def plain(value: Any) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case list() | tuple():
+            return ", ".join(plain(each) for each in value)
+        case Mapping():
+            return " ".join(f"{key}={plain(each)}" for key, each in value.items())
+    return str(value)
+
+
+def count(value: Any) -> str:
+    return "–" if value is None else f"{value:,}".replace(",", " ")
+
+
+def size(value: Any) -> str:
+    return "–" if value is None else units.format_size(value)
+
+
+def duration(value: Any) -> str:
+    return "–" if value is None else units.format_duration(value)
+
+
+def rate(value: Any) -> str:
+    return "–" if value is None else units.format_rate(value)
+
+
+def on_off(value: Any) -> str:
+    return "●" if value else "○"

@@ -1,0 +1,120 @@
+"""Messages as rows, and rows as lines for people and records for programs."""
+
+import re
+import time
+from typing import Any
+
+from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.journal import Row
+
+from .. import text
+
+_LETTERS = {"kafka": "K", "mqtt": "M", "amqp": "A"}
+_PREVIEW = 160
+_FORMAT = re.compile(r"%([%TtpokvhscrqP])|\\([nt\\])")
+
+
+def row_of(seen: MessageSeen) -> Row:
+    """The row that a message would have in the flow pane."""
+    return Row(
+        protocol=seen.protocol,
+        direction=0,
+        operation="publish",
+        client=seen.client,
+        kind="message",
+        destination=seen.destination,
+        key=seen.key,
+        payload=seen.payload,
+        size=len(seen.payload or b""),
+        headers=seen.headers,
+        detail=dict(seen.detail),
+        time=seen.time,
+    )
+
+
+def clock_time(wall: float) -> str:
+    """`12:04:31.204`, local time."""
+    whole = int(wall)
+    return f"{time.strftime('%H:%M:%S', time.localtime(whole))}.{int((wall - whole) * 1000):03d}"
+
+
+def record_of(row: Row) -> dict[str, Any]:
+    """What programs get of a row."""
+    record: dict[str, Any] = {
+        "time": round(row.time, 3),
+        "protocol": row.protocol,
+        "direction": ("in", "out")[row.direction],
+        "operation": row.operation,
+        "client": row.client,
+        "destination": row.destination,
+        "key": None if row.key is None else row.key.decode("utf-8", "replace"),
+        "payload": None if row.payload is None else row.payload.decode("utf-8", "replace"),
+        "size": row.size,
+        "headers": [[name, _text(value)] for name, value in row.headers],
+    }
+    record.update({name: _text(value) for name, value in row.detail.items()})
+    if row.error:
+        record["error"] = row.error
+    return record
+
+
+def line_of(row: Row, cells: int = 200) -> str:
+    """One line for people, free of anything that a terminal obeys."""
+    letter = _LETTERS.get(row.protocol, "?") + ("→", "←")[row.direction]
+    parts = [clock_time(row.time), letter]
+    if row.kind != "message" or row.operation != "publish":
+        parts.append(row.operation)
+    parts.append(place_of(row))
+    if row.key is not None:
+        parts.append(text.decode(row.key, 40))
+    if row.error:
+        parts.append(f"× {row.error}")
+    parts.append("(no payload)" if row.payload is None else text.decode(row.payload, _PREVIEW))
+    return text.clean(" ".join(part for part in parts if part), cells)
+
+
+def place_of(row: Row) -> str:
+    """`orders p0@97`, `events/order.paid`, `sensors/room1/temp`."""
+    detail = row.detail
+    if row.protocol == "kafka" and detail.get("partition") is not None:
+        offset = detail.get("offset")
+        return f"{row.destination} p{detail['partition']}" + (
+            f"@{offset}" if offset is not None else ""
+        )
+    if row.protocol == "amqp" and detail.get("routing_key"):
+        return f"{row.destination}/{detail['routing_key']}"
+    return row.destination
+
+
+def formatted(row: Row, form: str) -> str:
+    """A row by a format: %T time, %t topic, %p partition, %o offset, %k key, %v payload,
+    %h headers, %s size, %c client, %r routing key, %q QoS, %P protocol; \\n and \\t."""
+    values = {
+        "%": "%",
+        "T": clock_time(row.time),
+        "t": row.destination,
+        "p": row.detail.get("partition", ""),
+        "o": row.detail.get("offset", ""),
+        "k": row.key,
+        "v": row.payload,
+        "h": ",".join(f"{name}={_text(value)}" for name, value in row.headers),
+        "s": row.size,
+        "c": row.client,
+        "r": row.detail.get("routing_key", ""),
+        "q": row.detail.get("qos", ""),
+        "P": row.protocol,
+    }
+
+    def value(found: re.Match[str]) -> str:
+        if found[2]:
+            return {"n": "\n", "t": "\t", "\\": "\\"}[found[2]]
+        each = values[found[1]]
+        if each is None:
+            return ""
+        return text.clean(str(_text(each)))
+
+    return _FORMAT.sub(value, form)
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else value

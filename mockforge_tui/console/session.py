@@ -1,0 +1,247 @@
+"""One person at the console: a line in, a result out, whatever front end the line came from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+from mockforge_brokers.errors import BrokerError, InvalidInput
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
+
+from .. import units
+from ..filters import Filter, FilterError, compile_filter, records
+from . import completing
+from .arguments import Call, Parsed, parse
+from .asking import BadArgument
+from .brokers import BrokerAdministration
+from .candidates import Candidates
+from .commands import REGISTRY
+from .completing import Completion
+from .jobs import Jobs
+from .language import Line, Problem
+from .ports import Administration, Runtime, View
+from .registry import Registry
+from .results import Notice, Result, failed, selected
+from .spans import Span, spans
+
+if TYPE_CHECKING:
+    from ..fixtures.templates import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The figures of a header or toolbar; the mappings are by protocol."""
+
+    connections: Mapping[str, int]
+    messages: int
+    held: int
+    faults: int
+    jobs: int
+
+
+class Session:
+    """What the screen, the line shell, HTTP and `do` each have one of.
+
+    `tell` gets notices. An `interactive` front end can be asked for a yes: it calls `execute`
+    again with `confirmed`. `files` False keeps lines from reading and writing files.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        registry: Registry = REGISTRY,
+        administration: Administration | None = None,
+        view: View | None = None,
+        tell: Callable[[Notice], object] | None = None,
+        interactive: bool = False,
+        files: bool = False,
+    ) -> None:
+        self.runtime = runtime
+        self.registry = registry
+        self.administration = administration or BrokerAdministration(runtime.brokers)
+        self.view = view
+        self.tell: Callable[[Notice], object] = tell or (lambda notice: None)
+        self.interactive = interactive
+        self.files = files
+        self.confirms = True
+        self.tail_lines: int | None = 20
+        self.jobs = Jobs(runtime.clock)
+        self.filter = compile_filter("")
+        self.saved_filters: dict[str, Filter] = {}
+        self.candidates = Candidates(self)
+        self._scope: Scope | None = None
+
+    # Lines -------------------------------------------------------------------------------
+
+    async def execute(self, line: str, *, confirmed: bool = False) -> Result:
+        """Run one line; nothing is raised for a mistake of the line or of the brokers' state."""
+        return self.run(line, confirmed=confirmed)
+
+    def run(self, line: str, *, confirmed: bool = False) -> Result:
+        """The same at once: no command waits, what takes long goes on as a job."""
+        parsed = parse(self.registry, line)
+        if parsed.problem is not None:
+            name = parsed.command.name if parsed.command else ""
+            return Result(name, ok=False, problem=parsed.problem)
+        if parsed.call is None:
+            return Result()
+        if parsed.line.prefix is not None:
+            return self._repeated(parsed.line, parsed.call, confirmed)
+        return self._run_call(parsed, confirmed)
+
+    def complete(self, line: str, cursor: int | None = None) -> list[Completion]:
+        """What may replace the word at the cursor, best first."""
+        cursor = len(line) if cursor is None else cursor
+        return completing.complete(self.registry, line, cursor, self.candidates)
+
+    def hint(self, line: str) -> str:
+        """What the command of this line still takes."""
+        return completing.hint(self.registry, line)
+
+    def check(self, line: str) -> Problem | None:
+        """What is wrong with a line, as far as that shows before it runs."""
+        return parse(self.registry, line).problem
+
+    def spans(self, line: str) -> list[Span]:
+        """The line's parts with their roles, for colours."""
+        return spans(parse(self.registry, line))
+
+    def close(self) -> None:
+        """End all jobs."""
+        self.jobs.stop_all()
+
+    # What is there -----------------------------------------------------------------------
+
+    def connections(self) -> list[ConnectionView]:
+        return [each for broker in self.runtime.brokers.values() for each in broker.connections()]
+
+    def destinations(self) -> list[DestinationView]:
+        return [each for broker in self.runtime.brokers.values() for each in broker.destinations()]
+
+    def groups(self) -> list[GroupView]:
+        return [each for broker in self.runtime.brokers.values() for each in broker.groups()]
+
+    def counters(self) -> Counters:
+        runtime = self.runtime
+        return Counters(
+            connections={name: len(each.connections()) for name, each in runtime.brokers.items()},
+            messages=sum(each.messages_in for each in self.destinations()),
+            held=len(runtime.holds.held),
+            faults=sum(rule.enabled for rule in runtime.faults.rules.values()),
+            jobs=len(self.jobs),
+        )
+
+    @property
+    def scope(self) -> "Scope":
+        """What the templates of typed lines see; sequences go on from line to line."""
+        if self._scope is None:
+            from ..fixtures.templates import Scope
+
+            self._scope = Scope(Random(), self.runtime.clock.wall)
+        return self._scope
+
+    def saved_filter(self, text: str) -> Filter:
+        """A filter of this text, where `@name` alone stands for a saved one; raises FilterError."""
+        saved = self.saved_filters.get(text.removeprefix("@")) if text.startswith("@") else None
+        return saved or compile_filter(text, wall=self.runtime.clock.wall)
+
+    # How a line runs ---------------------------------------------------------------------
+
+    def _run_call(self, parsed: Parsed, confirmed: bool) -> Result:
+        call, line = parsed.call, parsed.line
+        assert call is not None
+        question = self._question(line, call, confirmed)
+        if question is not None:
+            return question
+        try:
+            result = call.command.run(self, **call.values)
+            result = self._narrowed(result, line)
+            result = self._written(replace(result, command=call.command.name), line)
+        except BadArgument as error:
+            start, end = call.places.get(error.name, (line.words[0].start, line.words[-1].end))
+            if error.place is not None:
+                start, end = start + error.place[0], start + error.place[1]
+            result = failed(str(error), start, end)
+        except BrokerError as error:
+            start = line.words[0].start
+            result = failed(str(error), start, line.words[-1].end)
+        return replace(result, command=call.command.name, in_json=call.json)
+
+    def _question(self, line: Line, call: Call, confirmed: bool) -> Result | None:
+        command = call.command
+        if not command.asks or call.yes or confirmed or not self.confirms:
+            return None
+        shown = {name: line.text[start:end] for name, (start, end) in call.places.items()}
+        question = command.asks.format_map(shown)
+        return Result(command.name, ok=False, question=question, in_json=call.json)
+
+    def _narrowed(self, result: Result, line: Line) -> Result:
+        if line.where is None:
+            return result
+        if not result.columns:
+            raise InvalidInput("only a table can go through a filter behind a |")
+        where = line.where
+        columns = {key for record in result.records for key in record}
+        try:
+            keep = compile_filter(where.text, records("these records", sorted(columns)))
+        except FilterError as error:
+            return failed(error.text, where.start + error.start, where.start + error.end)
+        return selected(result, [record for record in result.records if keep(record)])
+
+    def _written(self, result: Result, line: Line) -> Result:
+        if line.into is None or not result.ok:
+            return result
+        path = line.into.value
+        if not self.files:
+            raise InvalidInput(f"{path}: files are not written for commands of the network")
+        as_json = path.endswith((".json", ".jsonl"))
+        try:
+            Path(path).expanduser().write_text(
+                (result.as_line() if as_json else result.as_text(1000)) + "\n", encoding="utf-8"
+            )
+        except OSError as error:
+            raise InvalidInput(f"{path}: {error.strerror}") from None
+        return Result(text=f"wrote {path}")
+
+    def _repeated(self, line: Line, call: Call, confirmed: bool) -> Result:
+        prefix = line.prefix
+        assert prefix is not None
+        inner = line.text[prefix.value.end :].strip()
+        try:
+            if prefix.word.text == "every":
+                seconds = units.parse_duration(prefix.text)
+                if seconds < 0.001:
+                    raise ValueError(f"every {prefix.text}: too often (1ms is the least)")
+                count, per_second = None, 1 / seconds
+            else:
+                count, per_second = _count(prefix.text), float("inf")
+        except ValueError as error:
+            return failed(str(error), prefix.value.start, prefix.value.end)
+        question = self._question(line, call, confirmed)
+        if question is not None:
+            return question
+        last: list[Result] = []
+
+        def step() -> bool:
+            result = self.run(inner, confirmed=True)
+            last[:] = [result]
+            if not result.ok and result.problem is not None:
+                self.tell(Notice("problem", f"{inner}: {result.problem.text}"))
+            elif result.text and count is None:
+                self.tell(Notice("note", result.text))
+            return result.ok
+
+        job = self.jobs.run(prefix.word.text, inner, step, count=count, per_second=per_second)
+        if not last[0].ok:
+            return last[0]
+        if job.stopped:
+            return Result(call.command.name, text=f"{job.steps} times; the last: {last[0].text}")
+        return Result(call.command.name, text=f"job {job.id} runs: {inner}", data={"job": job.id})
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{text!r} is not a count (write repeat 3: ...)")
+    return int(text)

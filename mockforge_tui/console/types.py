@@ -1,0 +1,97 @@
+"""The kinds of arguments that commands take."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from .. import units
+from ..filters import MESSAGES, Filter, Subject, compile_filter
+from .language import Token
+from .payloads import parse_payload
+from .registry import Type
+from .targets import parse_target
+
+_INTEGER: Final = {"type": "integer"}
+_NUMBER: Final = {"type": "number"}
+
+
+def of_text(parse: Callable[[str], Any]) -> Callable[[Token], Any]:
+    """Reads a token by its text without quotes."""
+    return lambda token: parse(token.value)
+
+
+def text(name: str, completer: str = "") -> Type:
+    """A name or another plain text."""
+    return Type(name, of_text(_not_empty), completer)
+
+
+def choice(name: str, *values: str) -> Type:
+    """One of a closed set."""
+
+    def parse(token: Token) -> str:
+        if token.value not in values:
+            raise ValueError(f"{token.value!r} is not one of {', '.join(values)}")
+        return token.value
+
+    return Type(name, parse, values=values)
+
+
+def integer(name: str, least: int = 0, most: int | None = None) -> Type:
+    def parse(token: Token) -> int:
+        try:
+            value = int(token.value.removeprefix("#"))
+        except ValueError:
+            raise ValueError(f"{token.value!r} is not a whole number") from None
+        if value < least:
+            raise ValueError(f"{name} must be {least} or more, not {value}")
+        if most is not None and value > most:
+            raise ValueError(f"{name} must be {most} or less, not {value}")
+        return value
+
+    return Type(name, parse, schema={**_INTEGER, "minimum": least})
+
+
+def filter_of(subject: Subject = MESSAGES) -> Type:
+    """A filter, of rows unless another subject is given."""
+
+    def parse(token: Token) -> Filter:
+        return (
+            compile_filter(token.text) if subject is None else compile_filter(token.text, subject)
+        )
+
+    return Type("filter", parse, "filter")
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("an empty name")
+    return value
+
+
+def _pair(value: str) -> tuple[str, str]:
+    name, equals, rest = value.partition("=")
+    if not equals or not name:
+        raise ValueError(f"{value!r} is not name=value")
+    return name, rest
+
+
+COUNT = integer("n", 1)
+PARTITION = integer("partition")
+DURATION = Type("dur", of_text(units.parse_duration))
+RATE = Type("rate", of_text(units.parse_rate))
+SIZE = Type("size", of_text(units.parse_size), schema=_INTEGER)
+SHARE = Type("p", of_text(units.parse_share), schema=_NUMBER)
+PAIR = Type("k=v", of_text(_pair))
+TEXT = Type("text", of_text(str))
+GLOB = text("glob")
+FILE = text("file")
+FILTER = filter_of()
+PAYLOAD = Type("payload", parse_payload)
+TARGET = Type("target", of_text(parse_target), "targets")
+SOURCE = Type("target", of_text(parse_target), "sources")
+
+TOPIC = text("topic", "topics")
+QUEUE = text("queue", "queues")
+EXCHANGE = text("exchange", "exchanges")
+FIXTURE = text("name", "fixtures")
+GROUP = text("group", "groups")
+CLIENT = text("client", "sessions")
