@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ class _Words(click.Group):
         return super().parse_args(ctx, args)
 
 
-def _command_at(args: Sequence[str], commands: dict[str, click.Command]) -> int | None:
+def _command_at(args: Sequence[str], commands: Mapping[str, click.Command]) -> int | None:
     with_value = {setting.flag for setting in SETTINGS if setting.takes_value} | {"--config"}
     skip = False
     for at, word in enumerate(args):
@@ -125,9 +125,7 @@ def shell(paths: tuple[str, ...], **words: Any) -> int:
     """The line console on brokers of its own; reads commands from a pipe too."""
     resolved = _resolve(words)
     fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
-    from .shell import serve
-
-    return _run(lambda: serve(resolved.config, fixtures), resolved.config)
+    return _run(lambda: _line_shell(resolved.config, fixtures), resolved.config)
 
 
 @main.command()
@@ -207,9 +205,27 @@ def _front(
         from .headless import serve
 
         return _run(lambda: serve(config, fixtures, next_free=next_free), config)
-    from .tui import serve as show
+    return _run(lambda: _screen(config, fixtures, next_free), config, screen=True)
 
-    return _run(lambda: show(config, fixtures, next_free=next_free), config, screen=True)
+
+async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool) -> int:
+    from .instance import running
+    from .tui.app import run_screen
+
+    async with running(config, fixtures, next_free=next_free) as instance:
+        if instance.admin is not None:
+            instance.admin.load()
+        return await run_screen(instance.runtime)
+
+
+async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:
+    from .instance import running
+    from .shell import run_shell
+
+    async with running(config, fixtures) as instance:
+        if instance.admin is not None:
+            instance.admin.load()
+        return await run_shell(instance.runtime)
 
 
 def _run(serve: Callable[[], Any], config: Config, *, screen: bool = False) -> int:

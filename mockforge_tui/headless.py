@@ -7,13 +7,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError
 from .exit_codes import ExitCode
-from .fixtures.model import FixtureSet
 from .instance import running
 from .readiness import environment_lines, ready_line, write_whole
+
+if TYPE_CHECKING:
+    from .fixtures.model import FixtureSet
 
 
 class Interruption:
@@ -34,7 +36,7 @@ class Interruption:
 
 async def serve(
     config: Config,
-    fixtures: FixtureSet | None,
+    fixtures: "FixtureSet | None",
     *,
     next_free: bool = False,
     announce: Callable[[str], object] = print,

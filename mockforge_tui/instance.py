@@ -3,19 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .admin_port import Admin, open_admin
 from .config import Config
-from .fixtures.model import FixtureSet
 from .readiness import startup_ms
 from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from .fixtures.model import FixtureSet
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     runtime: Runtime
-    fixtures: FixtureSet | None
+    fixtures: "FixtureSet | None"
     admin: Admin | None
 
     def facts(self) -> dict[str, Any]:
@@ -34,7 +36,7 @@ class Instance:
 
 @asynccontextmanager
 async def running(
-    config: Config, fixtures: FixtureSet | None, *, next_free: bool = False
+    config: Config, fixtures: "FixtureSet | None", *, next_free: bool = False
 ) -> AsyncIterator[Instance]:
     """Listen, load and produce; at the end say goodbye to everybody. Raises CannotListen.
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
 from mockforge_brokers.clock import AdjustableClock, LoopClock
@@ -18,10 +18,13 @@ from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 
 from .config import Config
-from .fixtures.messages import Outgoing
-from .fixtures.model import FixtureSet
+from .entrance import Receipt, publish
 from .ports import holder
-from .production import Production, Receipt, publish
+
+if TYPE_CHECKING:
+    from .fixtures.messages import Outgoing
+    from .fixtures.model import FixtureSet
+    from .production import Production
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Runtime:
                 broker = build(self.environment, config)
                 self.brokers[protocol] = broker
                 self._servers[protocol] = Server(broker, self.environment)
-        self.production = Production(self.brokers, self.environment, self.seed)
+        self._production: Production | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -75,7 +78,16 @@ class Runtime:
     def holds(self) -> Holds:
         return self.environment.holds
 
-    async def start(self, fixtures: FixtureSet | None = None) -> None:
+    @property
+    def production(self) -> "Production":
+        """Fixtures at work; made when first asked for, since a start without any must be quick."""
+        if self._production is None:
+            from .production import Production
+
+            self._production = Production(self.brokers, self.environment, self.seed)
+        return self._production
+
+    async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         for protocol, server in self._servers.items():
             self.ports[protocol] = await self._listen(protocol, server)
@@ -87,11 +99,12 @@ class Runtime:
         """End production, say goodbye to all clients, close all ports."""
         if self._lag_timer is not None:
             self._lag_timer.cancel()
-        self.production.stop()
+        if self._production is not None:
+            self._production.stop()
         self.holds.clear()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
 
-    def publish(self, message: Outgoing) -> Receipt:
+    def publish(self, message: "Outgoing") -> Receipt:
         """Publish as if a client had. Raises InvalidInput."""
         return publish(self.brokers, message)
 
