@@ -88,7 +88,7 @@ def _first_words(registry: Registry, typed: str) -> list[tuple[str, str]]:
     heads: dict[str, str] = {}
     for each in registry.commands:
         head, _, verb = each.name.partition(" ")
-        heads.setdefault(head, each.summary if not verb else ", ".join(registry.verbs(head)))
+        heads.setdefault(head, each.summary if not verb else ", ".join(registry.own_verbs(head)))
     if typed:
         for name, each in registry.names.items():
             head, _, verb = name.partition(" ")
@@ -99,7 +99,9 @@ def _first_words(registry: Registry, typed: str) -> list[tuple[str, str]]:
 
 
 def _verbs(registry: Registry, head: str) -> list[tuple[str, str]]:
-    return [(verb, registry.names[f"{head} {verb}"].summary) for verb in registry.verbs(head)]
+    own = registry.own_verbs(head)
+    others = [verb for verb in registry.verbs(head) if verb not in own]
+    return [(verb, registry.names[f"{head} {verb}"].summary) for verb in (*own, *others)]
 
 
 def _arguments(

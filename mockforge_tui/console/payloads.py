@@ -110,12 +110,10 @@ def _rendered(payload: Payload) -> Maker:
 
 
 def _typed(text: str) -> Maker:
-    from ..fixtures.json_source import parse_json
     from ..fixtures.templates import Names, compile_value
     from ..fixtures.templates.text import encode_json
-    from ..fixtures.tree import Source
 
-    render = compile_value(parse_json(Source("payload", text)), Names())
+    render = compile_value(json.loads(text), Names())
     return lambda scope: encode_json(render(scope)).encode()
 
 

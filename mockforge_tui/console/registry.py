@@ -194,12 +194,18 @@ class Registry:
         """The second words that may follow a first one (`topic`: add, ls, rm, ...)."""
         return self._heads.get(head, [])
 
+    def own_verbs(self, head: str) -> list[str]:
+        """The same without aliases, where there are others."""
+        verbs = self.verbs(head)
+        named = ((verb, f"{head} {verb}") for verb in verbs)
+        return [verb for verb, name in named if self._names[name].name == name] or verbs
+
     def explain_unknown(self, words: list[str]) -> str:
         """Says why no command begins like this, and what may be meant."""
         head = words[0]
         verbs = self.verbs(head)
         if verbs:
-            choices = ", ".join(verbs)
+            choices = ", ".join(self.own_verbs(head))
             if len(words) == 1:
                 return f"{head} what? There is {choices}"
             close = get_close_matches(words[1], verbs, 1)

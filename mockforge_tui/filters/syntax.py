@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mockforge_brokers.errors import InvalidInput
 
-_FIELD = re.compile(r"([A-Za-z_][\w.\-$*]*(?:\[\d+\][\w.\-]*)*)(!=|>=|<=|\^=|[:~=<>])")
+_FIELD = re.compile(r"([A-Za-z_][\w.\-$*]*(?:\[[^\]\s]*\][\w.\-]*)*)(!=|>=|<=|\^=|[:~=<>])")
 _SEQUENCE = re.compile(r"#(\d+)(?:(\.\.)(\d*))?(?=[\s)]|$)")
 _FLAG = re.compile(r"@([A-Za-z_]\w*)")
 _SPACE = re.compile(r"\s+")

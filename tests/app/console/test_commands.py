@@ -1,0 +1,468 @@
+"""Commands against brokers that only remember."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.results import Result
+
+from .world import World
+
+EXAMPLES = [
+    pytest.param(each.name, example, id=example)
+    for each in REGISTRY.commands
+    for example in each.examples
+]
+
+
+def world_for(example: str) -> World:
+    """A world that has what the examples speak of."""
+    world = World(screen=True)
+    if example.startswith(("fault o", "fault rm")):
+        world.run("fault add drop topic:orders")
+    if "#3" in example:
+        for _ in range(3):
+            world.hold_a_frame()
+    elif example.startswith("hold rm"):
+        world.hold_a_frame()
+    if example.startswith("auto rm"):
+        world.run("auto add temps mqtt:a 1")
+    if example.startswith("exchange rm"):
+        world.run("exchange add events")
+    return world
+
+
+def check(result: Result) -> Result:
+    assert result.ok, result.as_text()
+    json.loads(result.as_line())
+    return result
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_every_example_runs(name: str, example: str) -> None:
+    world = world_for(example)
+    assert world.session.check(example) is None
+    result = world.run(example)
+    assert check(result).command == name
+
+
+def test_every_command_has_help_and_an_example() -> None:
+    for each in REGISTRY.commands:
+        assert each.examples, each.name
+        assert each.summary, each.name
+        assert check(World().run(f"help {each.name}")).text.startswith(each.usage)
+
+
+def test_the_schema_is_json() -> None:
+    schema = json.loads(World().run("help --json").as_line())["data"]
+    assert {"pub", "topic add"} <= {each["name"] for each in schema}
+    arguments = next(each for each in schema if each["name"] == "topic add")["arguments"]
+    assert arguments["required"] == ["name"]
+    assert arguments["properties"]["partitions"]["type"] == "integer"
+
+
+# pub ------------------------------------------------------------------------------------------
+
+
+def test_pub_sends_json_as_it_was_typed() -> None:
+    world = World()
+    check(world.run('pub kafka:orders {"id": 1, "b": [1, "x y"]} -k 42 -H trace=abc -p 1'))
+    message = world.sent[0]
+    assert message.payload == b'{"id": 1, "b": [1, "x y"]}'
+    assert (message.key, message.headers, message.partition) == (b"42", (("trace", b"abc"),), 1)
+
+
+def test_pub_types_a_template_that_is_a_whole_string() -> None:
+    world = World()
+    check(world.run('pub kafka:o {"id": "{{sequence}}", "sku": "SKU-{{sequence}}"} -n 2'))
+    assert [json.loads(each.payload or b"") for each in world.sent] == [
+        {"id": 1, "sku": "SKU-1"},
+        {"id": 2, "sku": "SKU-2"},
+    ]
+
+
+def test_pub_takes_templates_outside_of_strings() -> None:
+    world = World()
+    check(world.run('pub kafka:o {"id": {{int 7 7}}} -k k-{{sequence}} -H n={{sequence}}'))
+    assert world.sent[0].payload == b'{"id": 7}'
+    assert world.sent[0].key == b"k-1"
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ("21.5", b"21.5"),
+        ('"two words"', b"two words"),
+        ('"not closed', None),
+        ("it's", b"it's"),
+        ("hex:cafe00", b"\xca\xfe\x00"),
+        ("b64:AAEC", b"\x00\x01\x02"),
+        ("-- {not json} -n 5", b"{not json} -n 5"),
+        ("[1, 2]", b"[1, 2]"),
+        ("-5", b"-5"),
+    ],
+)
+def test_payloads(payload: str, expected: bytes | None) -> None:
+    world = World()
+    result = world.run(f"pub mqtt:a {payload}")
+    assert (world.sent[0].payload if world.sent else None) == expected, result.as_text()
+
+
+def test_pub_reads_a_file_only_where_files_are_allowed(tmp_path: Path) -> None:
+    place = tmp_path / "body.bin"
+    place.write_bytes(b"\x00\xff")
+    refused = World().run(f"pub mqtt:a @{place}")
+    assert "over the network" in refused.as_text()
+    world = World(files=True)
+    check(world.run(f"pub mqtt:a @{place}"))
+    assert world.sent[0].payload == b"\x00\xff"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "blamed"),
+    [
+        ("pub mqtt:a 1 -k x", "MQTT has nothing like this option", "x"),
+        ("pub kafka:a 1 -q 1", "Kafka has nothing like this option", "1"),
+        ("pub kafka:a[1] 1 -p 2", "the target names another partition", "2"),
+        ("pub nothing 1", "nothing is called nothing", "nothing"),
+        ("pub kafka:a", "a payload is missing", None),
+        ("pub kafka:a 1 --null", "--null or a payload, not both", "1"),
+        ("pub kafka:a 1 2", "a payload is one JSON value", "2"),
+        ('pub kafka:a {"id": }', "not JSON", "}"),
+        ("pub kafka:a hex:xy", "does not hold", "hex:xy"),
+        ("pub mqtt:a 1 -q 3", "qos must be 2 or less", "3"),
+        ("pub kafka:a 1 --heder a=b", "did you mean --header?", "--heder"),
+        ("pub kafka:a 1 -n", "a value is missing", "-n"),
+        ("pub kafka:a 1 -H nope", "is not name=value", "nope"),
+        ("pub amqp:e/k 1 --prop priority=high", "priority is a number", "priority=high"),
+    ],
+)
+def test_mistakes_of_pub_name_the_place(line: str, text: str, blamed: str | None) -> None:
+    world = World()
+    result = world.run(line)
+    assert not result.ok
+    assert result.problem is not None
+    assert text in result.problem.text
+    assert world.sent == []
+    if blamed is not None:
+        assert line[result.problem.start : result.problem.end] == blamed
+
+
+def test_mqtt_and_amqp_properties_have_their_names() -> None:
+    world = World()
+    check(world.run("pub mqtt:a 1 -q 1 -r --ttl 30s -H a=b --prop content-type=text/plain"))
+    check(world.run("pub amqp:e/k.1 1 --ttl 2s -H a=b --prop delivery-mode=2 --prop type=x"))
+    mqtt, amqp = world.sent
+    assert (mqtt.qos, mqtt.retain) == (1, True)
+    assert mqtt.properties == {
+        "content_type": "text/plain",
+        "message_expiry_interval": 30,
+        "user_property": [("a", "b")],
+    }
+    assert (amqp.exchange, amqp.routing_key) == ("e", "k.1")
+    assert amqp.properties == {
+        "delivery_mode": 2,
+        "type": "x",
+        "expiration": "2000",
+        "headers": {"a": "b"},
+    }
+
+
+def test_a_bare_name_is_found_if_it_is_the_only_one() -> None:
+    world = World()
+    check(world.run("pub orders 1"))
+    check(world.run("pub q.mail 1"))
+    assert [(each.protocol, each.routing_key) for each in world.sent] == [
+        ("kafka", ""),
+        ("amqp", "q.mail"),
+    ]
+    near = world.run("pub order 1")
+    assert "did you mean orders?" in near.as_text()
+
+
+def test_a_rate_is_kept_by_the_clock() -> None:
+    world = World()
+    result = check(world.run("pub kafka:orders {{sequence}} -n 5 --rate 10/s"))
+    assert "job 1" in result.text
+    assert len(world.sent) == 1
+    world.time.advance(0.2)
+    assert len(world.sent) == 3
+    world.time.advance(10)
+    assert [each.payload for each in world.sent] == [b"1", b"2", b"3", b"4", b"5"]
+    assert len(world.session.jobs) == 0
+
+
+def test_many_messages_leave_room_for_the_brokers() -> None:
+    world = World()
+    check(world.run("pub kafka:orders x -n 1000"))
+    assert len(world.sent) == 200
+    world.time.advance(1)
+    assert len(world.sent) == 1000
+
+
+def test_job_stop_ends_a_pub() -> None:
+    world = World()
+    world.run("pub kafka:orders x -n 1000 --rate 1/s")
+    check(world.run("job stop 1"))
+    world.time.advance(10)
+    assert len(world.sent) == 1
+
+
+# tail -----------------------------------------------------------------------------------------
+
+
+def test_tail_shows_what_enters() -> None:
+    world = World()
+    check(world.run("tail mqtt:a size>3"))
+    world.fakes["mqtt"].see("a", b"12")
+    world.fakes["mqtt"].see("a", b"1\x1b]0;x\x07")
+    world.fakes["mqtt"].see("b", b"other topic")
+    world.time.advance(1)
+    assert [line.split(" ", 1)[1] for line in world.told()] == ["M→ a 1·]0;x·"]
+
+
+def test_tail_counts_what_it_leaves_out() -> None:
+    world = World()
+    world.run("tail (proto:mqtt)")
+    for number in range(1000):
+        world.fakes["mqtt"].see("a", b"%d" % number)
+    world.time.advance(0.2)
+    assert len(world.told()) == 20
+    assert world.told("note") == ["… 980 more (narrow with a filter)"]
+
+
+def test_tail_ends_after_n_and_by_stop() -> None:
+    world = World()
+    world.run("tail mqtt:a -n 2")
+    for _ in range(3):
+        world.fakes["mqtt"].see("a", b"x")
+    assert len(world.told()) == 2
+    assert world.fakes["mqtt"].watchers == []
+    world.run("tail")
+    check(world.run("tail stop"))
+    assert world.fakes["kafka"].watchers == []
+
+
+def test_tail_reads_kafkas_log_first() -> None:
+    world = World()
+    check(world.run("tail kafka:orders@1 -f '%t %p@%o %k %v' -n 2"))
+    assert world.told() == ['orders 0@1 o-1 {"id": 1}', 'orders 0@2 o-2 {"id": 2}']
+
+
+def test_tail_of_one_partition() -> None:
+    world = World()
+    world.run("tail kafka:orders[1]")
+    world.fakes["kafka"].see("orders", b"x", partition=0, offset=1)
+    world.fakes["kafka"].see("orders", b"y", partition=1, offset=1)
+    world.time.advance(1)
+    assert [line.split(" ", 1)[1] for line in world.told()] == ["K→ orders p1@1 y"]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("tail mqtt:a --from begin", "only Kafka keeps"),
+        ("tail kafka:orders --from soon", "is not an offset"),
+        ("tail kafka:orders[9]@begin", "has partitions 0 to 1"),
+        ("tail topic:orders", "a target comes first"),
+        ("tail kafka:orders sizee>1", "did you mean size?"),
+    ],
+)
+def test_mistakes_of_tail(line: str, text: str) -> None:
+    assert text in World().run(line).as_text()
+
+
+# Objects --------------------------------------------------------------------------------------
+
+
+def test_destructive_commands_ask_first() -> None:
+    world = World()
+    asked = world.run("topic rm orders")
+    assert not asked.ok
+    assert asked.question == "Delete topic orders with all its records?"
+    assert "orders" in world.kafka.logs
+    check(world.run("topic rm orders", confirmed=True))
+    assert "orders" not in world.kafka.logs
+
+
+def test_confirmation_can_be_switched_off() -> None:
+    world = World()
+    assert world.run("queue purge q.mail").question
+    check(world.run("set confirm off"))
+    check(world.run("queue purge q.mail"))
+
+
+def test_a_table_goes_through_a_filter() -> None:
+    result = check(World().run("conns | client:dev-*"))
+    assert [row["client"] for row in result.records] == ["dev-7"]
+    assert result.text == "1 of 2 left out"
+
+
+def test_a_filter_of_other_fields_is_refused_at_its_place() -> None:
+    line = "conns | topic:a"
+    problem = World().run(line).problem
+    assert problem is not None
+    assert "topic does not apply to these records" in problem.text
+    assert line[problem.start : problem.end] == "topic"
+
+
+def test_a_result_goes_to_a_file(tmp_path: Path) -> None:
+    world = World(files=True)
+    place = tmp_path / "topics.json"
+    check(world.run(f"topic ls > {place}"))
+    assert json.loads(place.read_text())["data"][0]["name"] == "orders"
+    assert "network" in World().run("topic ls > /tmp/x").as_text()
+
+
+def test_queue_arguments_have_their_types() -> None:
+    world = World()
+    check(world.run("queue add q --dlx d --ttl 30s --max 5 --type quorum --arg x-priority=3"))
+    assert world.amqp.declared["q"] == {
+        "x-dead-letter-exchange": "d",
+        "x-message-ttl": 30_000,
+        "x-max-length": 5,
+        "x-queue-type": "quorum",
+        "x-priority": 3,
+    }
+
+
+def test_conn_kill_by_filter() -> None:
+    world = World()
+    check(world.run("conn kill (client:dev-*) --rst -y"))
+    assert world.fakes["mqtt"].ended == [(7, True)]
+    assert world.fakes["kafka"].ended == []
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("topic show order", "no Kafka topic order; did you mean orders?"),
+        ("queue show q.mial", "did you mean q.mail?"),
+        ("group show biling", "did you mean billing?"),
+        ("conn show c99", "no connection c99"),
+        ("session rm nobody -y", "no session nobody"),
+        ("retained rm x/# -y", "nothing is retained at x/#"),
+        ("fault off 9", "no fault 9"),
+        ("release #9", "#9 is not held"),
+        ("play nothing", "no fixture nothing"),
+        ("topic add orders", "topic orders exists"),
+        ("theme nord", "is for the full screen"),
+        ("shot", "is for the full screen"),
+        ("filter proto:kafka", "is for the full screen"),
+        ("help nothing", "no command nothing"),
+        ("set confirm maybe", "on or off"),
+    ],
+)
+def test_what_is_not_there_is_said(line: str, text: str) -> None:
+    result = World().run(line)
+    assert not result.ok
+    assert text in result.as_text()
+
+
+# Fixtures -------------------------------------------------------------------------------------
+
+
+def test_play_and_auto() -> None:
+    world = World()
+    check(world.run("play order-created -n 3"))
+    assert [each.payload for each in world.sent] == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
+    check(world.run("auto on sensors --rate 10/s"))
+    world.time.advance(1.05)
+    made = len(world.sent) - 3
+    assert 9 <= made <= 11
+    check(world.run("auto off sensors"))
+    world.time.advance(5)
+    assert len(world.sent) - 3 == made
+
+
+def test_auto_add_makes_a_fixture_of_a_line() -> None:
+    world = World()
+    check(world.run('auto add temps mqtt:room{{int 1 1}}/t {"t": "{{int 5 5}}"} --rate 10/s'))
+    world.time.advance(0.35)
+    assert world.sent[0].destination == "room1/t"
+    assert world.sent[0].payload == b'{"t":5}'
+    row = check(world.run("fixture ls temps")).records[0]
+    assert row["on"]
+    check(world.run("auto rm temps -y"))
+    assert check(world.run("fixture ls temps")).records == []
+
+
+# Faults and holds -----------------------------------------------------------------------------
+
+
+def test_fault_add_reads_scope_and_duration() -> None:
+    world = World()
+    line = "fault add delay client:billing op:Fetch 250ms --jitter 50ms --p 10% --times 3"
+    check(world.run(line))
+    rule = world.faults.rules[1]
+    assert (rule.kind, rule.scope, rule.delay) == ("delay", "client:billing op:Fetch", 0.25)
+    assert (rule.jitter, rule.trigger.probability, rule.trigger.times) == (0.05, 0.1, 3)
+    assert "250ms ±50ms 10% 3 times" in world.run("fault ls").as_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "blamed"),
+    [
+        ("fault add delay client:x", "a delay's duration comes last", "client:x"),
+        ("fault add delay clint:x 1s", "did you mean client?", "clint"),
+        ("fault add explode topic:x", "is not one of", "explode"),
+    ],
+)
+def test_mistakes_of_fault_add(line: str, text: str, blamed: str) -> None:
+    problem = World().run(line).problem
+    assert problem is not None
+    assert text in problem.text
+    assert line[problem.start : problem.end] == blamed
+
+
+def test_held_frames_are_released_by_selector() -> None:
+    world = World()
+    for _ in range(3):
+        world.hold_a_frame()
+    assert len(check(world.run("held")).records) == 3
+    assert "#2" in check(world.run("release #2")).text
+    check(world.run("drop (client:nobody)"))
+    assert sorted(world.holds.held) == [1, 3]
+    check(world.run("release"))
+    assert world.holds.held == {}
+
+
+# The rest -------------------------------------------------------------------------------------
+
+
+def test_filters_are_shown_saved_and_cleared() -> None:
+    world = World(screen=True)
+    check(world.run("filter save busy size>1k"))
+    check(world.run("filter @busy"))
+    assert world.screen.filter.text == "size>1k"
+    check(world.run("filter clear"))
+    assert world.screen.filter is None
+    assert "@busy" in world.run("filters").as_text()
+
+
+def test_clock_advance_moves_what_is_due() -> None:
+    world = World()
+    world.run("every 10s: pub kafka:orders x")
+    check(world.run("clock advance 35s"))
+    assert len(world.sent) == 4
+
+
+def test_repeat_runs_a_line_so_often() -> None:
+    world = World()
+    result = check(world.run("repeat 3: pub kafka:orders {{sequence}}"))
+    assert len(world.sent) == 3
+    assert result.text.startswith("3 times")
+    assert not world.run("repeat x: pub kafka:orders 1").ok
+
+
+def test_every_stops_at_its_first_failure() -> None:
+    world = World()
+    world.run("every 1s: pub kafka:orders x")
+    assert not world.run("every 1s: pub nothing x").ok
+    assert len(world.session.jobs) == 1
+
+
+def test_quit_tells_the_front_end() -> None:
+    assert World().run("quit --code 3").ends == 3
