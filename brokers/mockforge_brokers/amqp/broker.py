@@ -1,0 +1,285 @@
+"""The AMQP broker: connections, virtual hosts, and what people ask of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..contract import Peer
+from ..environment import Environment
+from ..errors import InvalidInput, RequestRefused
+from ..events import MessageSeen
+from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from .codes import ReplyCode
+from .connection import Connection
+from .inside import Inside
+from .options import AmqpOptions
+from .records import field, plain, table
+from .state.memory import Memory
+from .state.message import Message
+from .state.queue import Queue
+from .state.virtual_host import VirtualHost
+from .views import connection_view, destination_views, group_views, metrics
+from .wire import content as contents
+from .wire.properties import NAMES
+
+AMQP: Final = "amqp"
+
+
+class AmqpBroker:
+    """The `Broker` of contract.py; the console's verbs call what the wire's methods call."""
+
+    protocol = AMQP
+
+    def __init__(self, environment: Environment, options: AmqpOptions | None = None) -> None:
+        self.options = options or AmqpOptions()
+        self.environment = environment
+        self.memory = Memory(environment.limits.amqp_memory)
+        self.vhosts = {
+            name: VirtualHost(name, environment.spine, self.memory) for name in self.options.vhosts
+        }
+        self._connections: dict[int, Connection] = {}
+        self._inside = Inside(environment)
+
+    def connect(self, peer: Peer) -> Connection:
+        connection = Connection(peer, self.environment, self.options, self.vhosts, self._forget)
+        self._connections[peer.id] = connection
+        return connection
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.pop(connection.id, None)
+
+    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+        found = self._connections.get(connection)
+        if found is None:
+            return False
+        if reset:
+            found.peer.abort(reason)
+        else:
+            found.close(ReplyCode.CONNECTION_FORCED, reason)
+        return True
+
+    def reset(self) -> None:
+        for connection in tuple(self._connections.values()):
+            connection.close(ReplyCode.CONNECTION_FORCED, "the broker was reset")
+        for vhost in self.vhosts.values():
+            vhost.clear()
+
+    # What people do.
+
+    def publish(
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        *,
+        properties: Mapping[str, Any] | None = None,
+        mandatory: bool = False,
+        vhost: str = "/",
+        source: str = "prompt",
+    ) -> int:
+        """Publish as `source`; returns how many queues it reached. Raises InvalidInput."""
+        checked = _properties(properties or {})
+        host = self.vhost(vhost)
+        content = contents.make_content(1, body, checked, self.options.frame_max - 8)
+        with _Refusals():
+            route = host.route(exchange, routing_key, checked.get("headers", {}))
+            if route.exchange.internal:
+                raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
+            reached = host.publish(route, content, len(body), source)
+        self._inside.published(source, exchange, routing_key, mandatory, content)
+        if mandatory and not reached:
+            raise InvalidInput(
+                f"exchange '{exchange}' routes '{routing_key}' to no queue: bind one, "
+                "or publish without mandatory"
+            )
+        return reached
+
+    def vhost(self, name: str = "/") -> VirtualHost:
+        found = self.vhosts.get(name)
+        if found is None:
+            raise InvalidInput(f"vhost {name!r} is none of {', '.join(self.vhosts)}")
+        return found
+
+    def declare_exchange(
+        self,
+        name: str,
+        kind: str = "topic",
+        *,
+        durable: bool = True,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+        vhost: str = "/",
+    ) -> None:
+        with _Refusals():
+            self.vhost(vhost).declare_exchange(
+                name,
+                kind,
+                durable=durable,
+                auto_delete=auto_delete,
+                internal=internal,
+                arguments=table(arguments or {}),
+            )
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False, vhost: str = "/") -> bool:
+        """False if there was none."""
+        with _Refusals():
+            return self.vhost(vhost).delete_exchange(name, if_unused=if_unused)
+
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        durable: bool = True,
+        auto_delete: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+        vhost: str = "/",
+    ) -> None:
+        with _Refusals():
+            self.vhost(vhost).declare_queue(
+                name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})
+            )
+
+    def delete_queue(self, name: str, *, if_empty: bool = False, vhost: str = "/") -> int:
+        """How many ready messages went with it."""
+        with _Refusals():
+            self.vhost(vhost).queue(name)
+            return self.vhost(vhost).delete_queue(name, if_empty=if_empty)
+
+    def purge(self, name: str, *, vhost: str = "/") -> int:
+        with _Refusals():
+            return self.vhost(vhost).purge(name)
+
+    def bind(
+        self,
+        exchange: str,
+        destination: str,
+        routing_key: str = "",
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        to_exchange: bool = False,
+        vhost: str = "/",
+    ) -> None:
+        host = self.vhost(vhost)
+        bind = host.bind_exchange if to_exchange else host.bind_queue
+        with _Refusals():
+            bind(destination, exchange, routing_key, table(arguments or {}))
+
+    def unbind(
+        self,
+        exchange: str,
+        destination: str,
+        routing_key: str = "",
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        to_exchange: bool = False,
+        vhost: str = "/",
+    ) -> None:
+        host = self.vhost(vhost)
+        unbind = host.unbind_exchange if to_exchange else host.unbind_queue
+        with _Refusals():
+            unbind(destination, exchange, routing_key, table(arguments or {}))
+
+    def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
+        """Take the oldest ready message out of a queue; None if it is empty."""
+        with _Refusals():
+            entry = self.vhost(vhost).queue(queue).take(no_ack=True)
+        return None if entry is None else self._seen(entry.message, "")
+
+    def peek(self, queue: str, count: int = 10, *, vhost: str = "/") -> list[MessageSeen]:
+        """The oldest ready messages, which stay where they are."""
+        with _Refusals():
+            messages = self.vhost(vhost).queue(queue).messages
+        return [
+            self._seen(entry.message, "") for entry, _ in zip(messages, range(count), strict=False)
+        ]
+
+    # What people see.
+
+    def connections(self) -> list[ConnectionView]:
+        return [connection_view(connection) for connection in self._connections.values()]
+
+    def destinations(self) -> list[DestinationView]:
+        return [view for vhost in self.vhosts.values() for view in destination_views(vhost)]
+
+    def groups(self) -> list[GroupView]:
+        return [view for vhost in self.vhosts.values() for view in group_views(vhost)]
+
+    def metrics(self) -> list[Metric]:
+        return metrics(self.vhosts.values(), self._connections.values())
+
+    def watch(
+        self, callback: Callable[[MessageSeen], object], destination: str | None = None
+    ) -> Callable[[], None]:
+        def seen(message: Message, source: str) -> None:
+            callback(self._seen(message, source))
+
+        stops = [vhost.watch(destination, seen) for vhost in self.vhosts.values()]
+
+        def stop() -> None:
+            for each in stops:
+                each()
+
+        return stop
+
+    def _seen(self, message: Message, client: str) -> MessageSeen:
+        route = message.route
+        properties = contents.properties(message.content)
+        headers = properties.pop("headers", {})
+        return MessageSeen(
+            AMQP,
+            self.environment.clock.wall(),
+            route.exchange.name,
+            route.routing_key.encode(errors="surrogateescape"),
+            contents.body(message.content),
+            tuple((name, plain(item)) for name, item in headers.items()),
+            client,
+            {
+                "routing_key": route.routing_key,
+                "properties": properties,
+                "queues": _names(route.queues),
+            },
+        )
+
+
+def _names(queues: tuple[Queue, ...]) -> list[str]:
+    return [queue.name for queue in queues]
+
+
+def _properties(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person gave as properties, ready for the wire; raises InvalidInput."""
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        known = name.replace("-", "_")
+        if known not in NAMES:
+            raise InvalidInput(f"property {name!r} is none of {', '.join(sorted(NAMES))}")
+        if known == "headers":
+            checked[known] = field(dict(value), "headers").value
+        elif known in ("delivery_mode", "priority", "timestamp"):
+            checked[known] = _number(known, value)
+        else:
+            checked[known] = str(value)
+            if len(checked[known].encode()) > 255:
+                raise InvalidInput(f"property {name!r} is longer than 255 bytes")
+    return checked
+
+
+def _number(name: str, value: Any) -> int:
+    most = 2**64 - 1 if name == "timestamp" else 255
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"property {name!r} is a number, not {value!r}") from None
+    if not 0 <= number <= most:
+        raise InvalidInput(f"property {name!r} is 0 to {most}, not {number}")
+    return number
+
+
+class _Refusals:
+    """Turns what state refuses into a text for the person who asked."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RequestRefused):
+            raise InvalidInput(error.text) from None

@@ -1,0 +1,1 @@
+"""One channel: its methods, consumers, delivery tags and confirms."""

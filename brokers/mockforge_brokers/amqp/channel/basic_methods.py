@@ -1,0 +1,111 @@
+"""basic.*: consume, cancel, get, qos, and what becomes of deliveries."""
+
+from ...errors import ProtocolError
+from ..codes import ReplyCode
+from ..events import ConsumerStarted
+from ..records import Table
+from ..state.arguments import check_consumer
+from ..state.consumer import Consumer
+from .channel import AMQP, Channel
+from .delivery import Delivery, get_ok
+
+
+def basic_qos(
+    channel: Channel, *, prefetch_size: int, prefetch_count: int, is_global: bool
+) -> None:
+    """RabbitMQ's meaning of global: false is for consumers to come, true for the channel."""
+    if prefetch_size:
+        raise ProtocolError(f"prefetch_size!=0 ({prefetch_size})", ReplyCode.NOT_IMPLEMENTED)
+    if is_global:
+        channel.limit = prefetch_count
+    else:
+        channel.prefetch = prefetch_count
+    channel.send("basic.qos-ok")
+    if is_global:
+        channel.refresh()
+
+
+def basic_consume(
+    channel: Channel,
+    *,
+    queue: str,
+    consumer_tag: str,
+    no_local: bool,
+    no_ack: bool,
+    exclusive: bool,
+    no_wait: bool,
+    arguments: Table,
+) -> None:
+    """`no_local` is not looked at, as in RabbitMQ."""
+    found = channel.queue(queue)
+    if consumer_tag in channel.consumers:
+        raise ProtocolError(
+            f"attempt to reuse consumer tag '{consumer_tag}'", ReplyCode.NOT_ALLOWED
+        )
+    tag = consumer_tag or channel.new_name("amq.ctag-")
+    what = f"queue '{found.name}' in vhost '{channel.vhost.name}'"
+    consumer = Consumer(
+        tag,
+        found,
+        Delivery(channel, tag),
+        connection=channel.line.id,
+        no_ack=no_ack,
+        exclusive=exclusive,
+        prefetch=channel.prefetch,
+        priority=check_consumer(what, arguments),
+        arguments=arguments,
+    )
+    channel.vhost.consume(consumer)
+    channel.consumers[tag] = consumer
+    line = channel.line
+    line.name_queue(tag, found.name)
+    line.spine.emit(ConsumerStarted(AMQP, line.id, channel.number, found.name, tag))
+    if not no_wait:
+        channel.send("basic.consume-ok", consumer_tag=tag)
+    channel.refresh()
+
+
+def basic_cancel(channel: Channel, *, consumer_tag: str, no_wait: bool) -> None:
+    consumer = channel.consumers.pop(consumer_tag, None)
+    if consumer is not None:
+        channel.vhost.cancel(consumer)
+        channel.ended(consumer, "cancelled by the client")
+    if not no_wait:
+        channel.send("basic.cancel-ok", consumer_tag=consumer_tag)
+
+
+def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
+    found = channel.queue(queue)
+    entry = found.take(no_ack)
+    if entry is None:
+        channel.send("basic.get-empty")
+        return
+    channel.last_tag += 1
+    line = channel.line
+    frames = get_ok(channel.number, channel.last_tag, entry, len(found.messages), line.max_payload)
+    channel.out += frames
+    if not no_ack:
+        channel.lend(channel.last_tag, entry)
+
+
+def basic_ack(channel: Channel, *, delivery_tag: int, multiple: bool) -> None:
+    channel.settle(delivery_tag, multiple, acknowledged=True, requeue=False)
+
+
+def basic_nack(channel: Channel, *, delivery_tag: int, multiple: bool, requeue: bool) -> None:
+    channel.settle(delivery_tag, multiple, acknowledged=False, requeue=requeue)
+
+
+def basic_reject(channel: Channel, *, delivery_tag: int, requeue: bool) -> None:
+    channel.settle(delivery_tag, False, acknowledged=False, requeue=requeue)
+
+
+def basic_recover(channel: Channel, *, requeue: bool) -> None:
+    basic_recover_async(channel, requeue=requeue)
+    channel.send("basic.recover-ok")
+
+
+def basic_recover_async(channel: Channel, *, requeue: bool) -> None:
+    if not requeue:
+        raise ProtocolError("requeue=false", ReplyCode.NOT_IMPLEMENTED)
+    channel.recover()

@@ -1,0 +1,318 @@
+"""A channel: publishes in, deliveries lent out, acknowledgements back, confirms owed."""
+
+import struct
+from base64 import urlsafe_b64encode
+from typing import Any, Final
+
+from ...errors import ProtocolError, RequestRefused
+from ..codes import ReplyCode
+from ..events import ConsumerEnded, MessagesRequeued
+from ..state.consumer import Consumer
+from ..state.message import Entry
+from ..state.queue import Queue
+from ..state.routing import Route
+from ..wire.frames import METHOD, method
+from ..wire.methods import BY_NAME, decode
+from ..wire.properties import FLAG_EXPIRATION, FLAG_HEADERS, FLAG_USER_ID
+from .headers import Extra, examine
+from .line import Line
+from .publication import Publication
+from .transaction import Transaction
+
+AMQP: Final = "amqp"
+_PUBLISH: Final = BY_NAME["basic.publish"]
+_READ_FLAGS: Final = FLAG_HEADERS | FLAG_EXPIRATION | FLAG_USER_ID
+"""Properties that decide about a message; others are passed through unread."""
+
+_ack = struct.Struct(">BHI4sQB1s")
+
+
+class Channel:
+    """One channel of one connection. Method handlers (methods.py) and deliveries act on it.
+
+    `closing`: our channel.close is sent, all but its answer is ignored (AMQP 1.5.2.5).
+    `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come.
+    """
+
+    __slots__ = (
+        "closing",
+        "confirming",
+        "confirms",
+        "consumers",
+        "last_queue",
+        "last_tag",
+        "limit",
+        "line",
+        "number",
+        "out",
+        "prefetch",
+        "source",
+        "transaction",
+        "unacked",
+        "unconfirmed",
+        "vhost",
+    )
+
+    def __init__(self, number: int, line: Line) -> None:
+        self.number = number
+        self.line = line
+        self.out = line.out
+        self.vhost = line.vhost
+        self.source = line.client
+        self.closing = False
+        self.consumers: dict[str, Consumer] = {}
+        self.unacked: dict[int, Entry] = {}
+        self.last_tag = 0
+        self.last_queue = ""
+        self.prefetch = 0
+        self.limit = 0
+        self.confirming = False
+        self.confirms = 0
+        self.unconfirmed = 0
+        self.transaction: Transaction | None = None
+
+    def send(self, name: str, **values: Any) -> None:
+        """Append a method's frame to the connection's output."""
+        self.out.append(method(self.number, name, **values))
+
+    # Publishing.
+
+    def publication(self, frame: bytes) -> Publication:
+        """What a basic.publish frame asks for; raises RequestRefused or ProtocolError."""
+        values = decode(_PUBLISH, frame[7:-1])
+        if values["immediate"]:
+            raise ProtocolError("immediate=true", ReplyCode.NOT_IMPLEMENTED)
+        return Publication(
+            frame, self, values["exchange"], values["routing_key"], values["mandatory"]
+        )
+
+    def publish(self, publication: Publication, content: bytes, size: int, flags: int) -> None:
+        """Take a message: `content` its raw frames, `size` its body's bytes, `flags` what it has.
+
+        Raises RequestRefused.
+        """
+        if self.transaction is not None:
+            self._route(publication)
+            self.transaction.publishes.append((publication, content, size, flags))
+            return
+        route = publication.route
+        if route is None or not route.valid or flags & _READ_FLAGS:
+            route, content = self._read(publication, content, flags)
+        reached = self.vhost.publish(route, content, size, self.source)
+        if not reached and publication.mandatory:
+            self._return(publication, content)
+        if self.confirming:
+            self.unconfirmed += 1
+            if self.unconfirmed == 1:
+                self.line.unconfirmed.append(self)
+
+    def _read(self, publication: Publication, content: bytes, flags: int) -> tuple[Route, bytes]:
+        """The route of a message whose properties have a say in it."""
+        route = self._route(publication)
+        if not flags & _READ_FLAGS:
+            return route, content
+        extra = examine(content, flags, self.line.user, read_headers=not route.valid)
+        if extra is None:
+            return route, content
+        if not route.valid:
+            route = self.vhost.route(publication.exchange, publication.routing_key, extra.headers)
+        if extra.keys:
+            route = self._with_copies(route, extra)
+        return route, extra.content
+
+    def _route(self, publication: Publication) -> Route:
+        route = publication.route
+        if route is None or not route.valid:
+            route = self.vhost.route(publication.exchange, publication.routing_key)
+            if route.exchange.internal:
+                name = route.exchange.name
+                raise RequestRefused(
+                    ReplyCode.ACCESS_REFUSED,
+                    f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'",
+                )
+            publication.route = route
+        return route
+
+    def _with_copies(self, route: Route, extra: Extra) -> Route:
+        """The route with that of the keys in CC and BCC (RabbitMQ's sender-selected ones)."""
+        both = Route(route.exchange, route.routing_key)
+        both.watchers = route.watchers
+        queues = dict.fromkeys(route.queues)
+        for key in extra.keys:
+            more = self.vhost.route(route.exchange.name, key, extra.headers)
+            queues.update(dict.fromkeys(more.queues))
+        both.queues = tuple(queues)
+        return both
+
+    def _return(self, publication: Publication, content: bytes) -> None:
+        self.send(
+            "basic.return",
+            reply_code=ReplyCode.NO_ROUTE,
+            reply_text="NO_ROUTE",
+            exchange=publication.exchange,
+            routing_key=publication.routing_key,
+        )
+        self.out.append(content)
+
+    def confirm(self) -> None:
+        """Send the confirms that are owed, as one."""
+        count = self.unconfirmed
+        if count and not self.closing:
+            self.confirms += count
+            self.unconfirmed = 0
+            self.out.append(_acknowledgement(self.number, self.confirms, count > 1))
+
+    # Deliveries and what comes back.
+
+    def lend(self, tag: int, entry: Entry) -> None:
+        """A message goes out under this delivery tag and must be acknowledged."""
+        self.unacked[tag] = entry
+        if self.limit and len(self.unacked) >= self.limit:
+            self.refresh()
+
+    def take_back(self, tag: int, multiple: bool) -> list[tuple[int, Entry]]:
+        """End the loan of one tag, or of all up to it (0: of all); raises RequestRefused (406)."""
+        unacked = self.unacked
+        if not multiple:
+            entry = unacked.pop(tag, None)
+            if entry is None:
+                raise _unknown(tag)
+            back = [(tag, entry)]
+        elif tag and tag not in unacked:
+            raise _unknown(tag)
+        else:
+            back = []
+            for key, entry in unacked.items():
+                if tag and key > tag:
+                    break
+                back.append((key, entry))
+            for key, _ in back:
+                del unacked[key]
+        return back
+
+    def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
+        """basic.ack, nack and reject."""
+        back = self.take_back(tag, multiple)
+        if self.transaction is not None:
+            for key, entry in back:
+                self.transaction.settled.append((key, entry, acknowledged, requeue))
+            return
+        if requeue:
+            self.refill([entry for _, entry in back])
+            requeue_all([entry for _, entry in back])
+            return
+        for _, entry in back:
+            if acknowledged:
+                entry.queue.acknowledge(entry)
+            else:
+                entry.queue.discard(entry)
+        self.refill([entry for _, entry in back])
+
+    def acknowledge(self, tag: int) -> None:
+        """basic.ack of one delivery, the frequent case."""
+        entry = self.unacked.pop(tag, None)
+        if entry is None:
+            raise _unknown(tag)
+        if self.transaction is not None:
+            self.transaction.settled.append((tag, entry, True, False))
+            return
+        entry.queue.acknowledge(entry)
+        consumer = entry.consumer
+        if consumer is not None:
+            consumer.credit += 1
+            if consumer.credit == 1:
+                self.line.refilled.append(consumer)
+        if self.limit:
+            self.line.relieved.append(self)
+
+    def recover(self) -> None:
+        """Put all that is unacknowledged back into its queue."""
+        entries = list(self.unacked.values())
+        self.unacked.clear()
+        self.refill(entries)
+        requeue_all(entries)
+
+    def refill(self, entries: list[Entry]) -> None:
+        """The consumers of these entries have credit again, from the end of this burst on."""
+        for entry in entries:
+            consumer = entry.consumer
+            if consumer is not None:
+                consumer.credit += 1
+                if consumer.credit == 1:
+                    self.line.refilled.append(consumer)
+        if self.limit:
+            self.line.relieved.append(self)
+
+    def refresh(self) -> None:
+        """Let the consumers go on, or stop them, as connection and common prefetch want it."""
+        for consumer in tuple(self.consumers.values()):
+            if self.line.flowing and not (self.limit and len(self.unacked) >= self.limit):
+                consumer.queue.resume(consumer)
+            else:
+                consumer.queue.pause(consumer)
+
+    # Names and ends.
+
+    def queue_name(self, name: str) -> str:
+        """A queue's name as the client gave it; empty means the one it declared last."""
+        if name:
+            return name
+        if not self.last_queue:
+            raise RequestRefused(ReplyCode.NOT_FOUND, "no previously declared queue")
+        return self.last_queue
+
+    def queue(self, name: str) -> Queue:
+        return self.vhost.queue(self.queue_name(name), self.line.id)
+
+    def new_name(self, prefix: str) -> str:
+        """`amq.gen-` or `amq.ctag-` with 22 random characters, as RabbitMQ makes them."""
+        return prefix + urlsafe_b64encode(self.line.random.randbytes(16)).rstrip(b"=").decode()
+
+    def consumer_cancelled(self, tag: str, reason: str) -> None:
+        """The broker ended a consumer: tell the client if it wants to know."""
+        consumer = self.consumers.pop(tag)
+        if self.line.cancel_notify and not self.closing:
+            if not self.out:
+                self.line.peer.wake()
+            self.send("basic.cancel", consumer_tag=tag, no_wait=True)
+        self.ended(consumer, reason)
+
+    def ended(self, consumer: Consumer, reason: str) -> None:
+        queue = consumer.queue.name
+        self.line.spine.emit(
+            ConsumerEnded(AMQP, self.line.id, self.number, queue, consumer.tag, reason)
+        )
+
+    def end(self, reason: str) -> None:
+        """The channel is over: its consumers end, what it borrowed is ready again."""
+        for consumer in tuple(self.consumers.values()):
+            del self.consumers[consumer.tag]
+            self.vhost.cancel(consumer)
+            self.ended(consumer, reason)
+        entries = list(self.unacked.values())
+        if self.transaction is not None:
+            entries += [entry for _, entry, _, _ in self.transaction.settled]
+        self.unacked.clear()
+        for queue, count in requeue_all(entries).items():
+            self.line.spine.emit(MessagesRequeued(AMQP, queue.name, count, reason))
+
+
+def requeue_all(entries: list[Entry]) -> dict[Queue, int]:
+    """Put entries of any queues back; returns how many went to which."""
+    by_queue: dict[Queue, list[Entry]] = {}
+    for entry in entries:
+        by_queue.setdefault(entry.queue, []).append(entry)
+    for queue, group in by_queue.items():
+        queue.requeue(group)
+    return {queue: len(group) for queue, group in by_queue.items()}
+
+
+_ACK: Final = BY_NAME["basic.ack"].prefix
+
+
+def _acknowledgement(channel: int, tag: int, multiple: bool) -> bytes:
+    return _ack.pack(METHOD, channel, 13, _ACK, tag, multiple, b"\xce")
+
+
+def _unknown(tag: int) -> RequestRefused:
+    return RequestRefused(ReplyCode.PRECONDITION_FAILED, f"unknown delivery tag {tag}")

@@ -1,0 +1,102 @@
+"""Sends a consumer's messages: basic.deliver from rendered pieces, the content as it came."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from ..state.message import Entry, Message
+from ..state.routing import Route
+from ..wire.content import readdress
+from ..wire.frames import HEADER, METHOD, head, method
+from ..wire.methods import BY_NAME, shortstr
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+BULKY: Final = 32 * 1024
+"""Pieces larger than this are not worth a copy to be joined."""
+_BURST: Final = 512 * 1024
+"""Bytes of deliveries before they must be written and the loop served."""
+_FRAMING: Final = 64
+"""About what a delivery costs beside its content."""
+
+_tag = struct.Struct(">QB")
+_DELIVER: Final = BY_NAME["basic.deliver"].prefix
+
+
+class Delivery:
+    """The `Sink` of one consumer. What repeats from message to message is rendered once."""
+
+    __slots__ = ("_channel", "_line", "_out", "_prefix", "_route", "_start", "_static", "tag")
+
+    def __init__(self, channel: Channel, tag: str) -> None:
+        self.tag = tag
+        self._channel = channel
+        self._line = channel.line
+        self._out = channel.line.out
+        self._static = _DELIVER + shortstr(tag)
+        self._start = bytes((HEADER,)) + channel.number.to_bytes(2, "big")
+        self._prefix = b""
+        self._route: Route | None = None
+
+    def deliver(self, message: Message, redelivered: bool, entry: Entry | None) -> None:
+        channel = self._channel
+        channel.last_tag = tag = channel.last_tag + 1
+        if entry is not None:
+            channel.lend(tag, entry)
+        route = message.route
+        if route is not self._route:
+            self._prepare(route)
+        line = self._line
+        content = message.content
+        if not content.startswith(self._start) or 0 < line.max_payload < message.size:
+            content = readdress(content, channel.number, line.max_payload)
+        out = self._out
+        if out:
+            line.outgoing += len(content) + _FRAMING
+        else:
+            line.outgoing = len(content)
+            line.peer.wake()
+        if len(content) > BULKY:
+            line.bulky = True
+            out.append(self._prefix + _tag.pack(tag, redelivered) + route.rendered)
+            out.append(content)
+        else:
+            out += (self._prefix, _tag.pack(tag, redelivered), route.rendered, content)
+        if line.outgoing > _BURST:
+            line.hold_back()
+
+    def cancelled(self, reason: str) -> None:
+        self._channel.consumer_cancelled(self.tag, reason)
+
+    def _prepare(self, route: Route) -> None:
+        rendered = render(route)
+        # All between the frame's head and its end mark: the tag and its flag take 9 bytes.
+        size = len(self._static) + _tag.size + len(rendered) - 1
+        self._prefix = head.pack(METHOD, self._channel.number, size) + self._static
+        self._route = route
+
+
+def render(route: Route) -> bytes:
+    """The end of a basic.deliver: exchange, routing key and the frame's end mark."""
+    if not route.rendered:
+        route.rendered = shortstr(route.exchange.name) + shortstr(route.routing_key) + b"\xce"
+    return route.rendered
+
+
+def get_ok(channel: int, tag: int, entry: Entry, left: int, max_payload: int) -> list[bytes]:
+    """The frames that answer basic.get; `left` messages stay behind."""
+    route = entry.message.route
+    return [
+        method(
+            channel,
+            "basic.get-ok",
+            delivery_tag=tag,
+            redelivered=entry.redelivered,
+            exchange=route.exchange.name,
+            routing_key=route.routing_key,
+            message_count=left,
+        ),
+        readdress(entry.message.content, channel, max_payload),
+    ]

@@ -1,0 +1,54 @@
+"""What a channel needs of the connection that it belongs to."""
+
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from ...contract import Peer
+from ...spine import Spine
+from ..state.consumer import Consumer
+from ..state.virtual_host import VirtualHost
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+
+class Line(Protocol):
+    """One connection, as its channels see it."""
+
+    id: int
+    peer: Peer
+    out: list[bytes]
+    bulky: bool
+    outgoing: int
+    """Bytes of deliveries in `out` since it was last empty."""
+    vhost: VirtualHost
+    user: str
+    client: str
+    max_payload: int
+    """Bytes of one frame's payload that the client takes (0: any number)."""
+    refilled: list[Consumer]
+    """Consumers that got credit in this burst: they go on at its end."""
+    relieved: list["Channel"]
+    """Channels whose common prefetch got room in this burst."""
+    unconfirmed: list["Channel"]
+    """Channels that owe confirms at the end of this burst."""
+    random: Random
+    spine: Spine
+
+    @property
+    def flowing(self) -> bool:
+        """False while the peer does not read, or enough waits to be written."""
+        ...
+
+    @property
+    def cancel_notify(self) -> bool:
+        """The client wants to be told when the broker ends a consumer."""
+        ...
+
+    def hold_back(self) -> None:
+        """Enough waits to be written: deliveries go on in a later turn of the loop."""
+        ...
+
+    def name_queue(self, consumer_tag: str, queue: str) -> None:
+        """Remember for the journal's rows which queue a consumer's messages come from."""
+        ...

@@ -1,0 +1,67 @@
+"""confirm.* and tx.*, of which a channel can have one, and channel.flow."""
+
+from ...errors import ProtocolError, RequestRefused
+from ..codes import ReplyCode
+from .channel import Channel, requeue_all
+from .transaction import Transaction
+
+
+def channel_flow(channel: Channel, *, active: bool) -> None:
+    if not active:
+        raise ProtocolError("active=false", ReplyCode.NOT_IMPLEMENTED)
+    channel.send("channel.flow-ok", active=True)
+
+
+def channel_flow_ok(channel: Channel, *, active: bool) -> None:
+    """We never send channel.flow, and RabbitMQ does not mind the answer."""
+
+
+def confirm_select(channel: Channel, *, no_wait: bool) -> None:
+    if channel.transaction is not None:
+        raise _refused("cannot switch from tx to confirm mode")
+    channel.confirming = True
+    if not no_wait:
+        channel.send("confirm.select-ok")
+
+
+def tx_select(channel: Channel) -> None:
+    if channel.confirming:
+        raise _refused("cannot switch from confirm to tx mode")
+    if channel.transaction is None:
+        channel.transaction = Transaction()
+    channel.send("tx.select-ok")
+
+
+def tx_commit(channel: Channel) -> None:
+    done = _transaction(channel)
+    channel.transaction = None
+    for _, entry, acknowledged, requeue in done.settled:
+        if acknowledged:
+            entry.queue.acknowledge(entry)
+        elif not requeue:
+            entry.queue.discard(entry)
+    channel.refill([entry for _, entry, _, _ in done.settled])
+    requeue_all([entry for _, entry, _, requeue in done.settled if requeue])
+    for publication, content, size, flags in done.publishes:
+        channel.publish(publication, content, size, flags)
+    channel.transaction = Transaction()
+    channel.send("tx.commit-ok")
+
+
+def tx_rollback(channel: Channel) -> None:
+    undone = _transaction(channel)
+    channel.transaction = Transaction()
+    again = {**channel.unacked, **{tag: entry for tag, entry, _, _ in undone.settled}}
+    channel.unacked.clear()
+    channel.unacked.update(sorted(again.items()))
+    channel.send("tx.rollback-ok")
+
+
+def _transaction(channel: Channel) -> Transaction:
+    if channel.transaction is None:
+        raise _refused("channel is not transactional")
+    return channel.transaction
+
+
+def _refused(text: str) -> RequestRefused:
+    return RequestRefused(ReplyCode.PRECONDITION_FAILED, text)

@@ -1,0 +1,146 @@
+"""exchange.* and queue.*: declare, bind, unbind, purge, delete."""
+
+from ..records import Table
+from .channel import Channel
+
+
+def exchange_declare(
+    channel: Channel,
+    *,
+    exchange: str,
+    exchange_type: str,
+    passive: bool,
+    durable: bool,
+    auto_delete: bool,
+    internal: bool,
+    no_wait: bool,
+    arguments: Table,
+) -> None:
+    if passive:
+        channel.vhost.check_exchange(exchange)
+    else:
+        channel.vhost.declare_exchange(
+            exchange,
+            exchange_type,
+            durable=durable,
+            auto_delete=auto_delete,
+            internal=internal,
+            arguments=arguments,
+        )
+    if not no_wait:
+        channel.send("exchange.declare-ok")
+
+
+def exchange_delete(channel: Channel, *, exchange: str, if_unused: bool, no_wait: bool) -> None:
+    channel.vhost.delete_exchange(exchange, if_unused=if_unused)
+    if not no_wait:
+        channel.send("exchange.delete-ok")
+
+
+def exchange_bind(
+    channel: Channel,
+    *,
+    destination: str,
+    source: str,
+    routing_key: str,
+    no_wait: bool,
+    arguments: Table,
+) -> None:
+    channel.vhost.bind_exchange(destination, source, routing_key, arguments)
+    if not no_wait:
+        channel.send("exchange.bind-ok")
+
+
+def exchange_unbind(
+    channel: Channel,
+    *,
+    destination: str,
+    source: str,
+    routing_key: str,
+    no_wait: bool,
+    arguments: Table,
+) -> None:
+    channel.vhost.unbind_exchange(destination, source, routing_key, arguments)
+    if not no_wait:
+        channel.send("exchange.unbind-ok")
+
+
+def queue_declare(
+    channel: Channel,
+    *,
+    queue: str,
+    passive: bool,
+    durable: bool,
+    exclusive: bool,
+    auto_delete: bool,
+    no_wait: bool,
+    arguments: Table,
+) -> None:
+    if passive:
+        found = channel.queue(queue)
+    else:
+        found = channel.vhost.declare_queue(
+            queue or channel.new_name("amq.gen-"),
+            durable=durable,
+            exclusive=exclusive,
+            auto_delete=auto_delete,
+            arguments=arguments,
+            connection=channel.line.id,
+            server_named=not queue,
+        )
+    channel.last_queue = found.name
+    if not no_wait:
+        channel.send(
+            "queue.declare-ok",
+            queue=found.name,
+            message_count=len(found.messages),
+            consumer_count=len(found.consumers),
+        )
+
+
+def queue_bind(
+    channel: Channel,
+    *,
+    queue: str,
+    exchange: str,
+    routing_key: str,
+    no_wait: bool,
+    arguments: Table,
+) -> None:
+    name, key = _names(channel, queue, routing_key)
+    channel.vhost.bind_queue(name, exchange, key, arguments, channel.line.id)
+    if not no_wait:
+        channel.send("queue.bind-ok")
+
+
+def queue_unbind(
+    channel: Channel, *, queue: str, exchange: str, routing_key: str, arguments: Table
+) -> None:
+    name, key = _names(channel, queue, routing_key)
+    channel.vhost.unbind_queue(name, exchange, key, arguments, channel.line.id)
+    channel.send("queue.unbind-ok")
+
+
+def _names(channel: Channel, queue: str, routing_key: str) -> tuple[str, str]:
+    """AMQP 1.7.2.3: without queue and key the key is the last declared queue's name."""
+    name = channel.queue_name(queue)
+    return name, routing_key if routing_key or queue else name
+
+
+def queue_purge(channel: Channel, *, queue: str, no_wait: bool) -> None:
+    count = channel.vhost.purge(channel.queue_name(queue), channel.line.id)
+    if not no_wait:
+        channel.send("queue.purge-ok", message_count=count)
+
+
+def queue_delete(
+    channel: Channel, *, queue: str, if_unused: bool, if_empty: bool, no_wait: bool
+) -> None:
+    count = channel.vhost.delete_queue(
+        channel.queue_name(queue),
+        if_unused=if_unused,
+        if_empty=if_empty,
+        connection=channel.line.id,
+    )
+    if not no_wait:
+        channel.send("queue.delete-ok", message_count=count)

@@ -1,0 +1,19 @@
+"""What a transactional channel keeps until tx.commit (AMQP 1.9)."""
+
+from dataclasses import dataclass, field
+
+from ..state.message import Entry
+from .publication import Publication
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Publishes and settled deliveries in the order in which they came.
+
+    RabbitMQ's meaning: a rollback forgets the publishes, and the settled deliveries are unsettled
+    again; nothing is redelivered by it.
+    """
+
+    publishes: list[tuple[Publication, bytes, int, int]] = field(default_factory=list)
+    settled: list[tuple[int, Entry, bool, bool]] = field(default_factory=list)
+    """(delivery tag, entry, acknowledged, requeue)"""

@@ -1,0 +1,34 @@
+"""Reply codes of AMQP 0-9-1 and their names on the wire."""
+
+from enum import IntEnum
+
+
+class ReplyCode(IntEnum):
+    """AMQP 1.1 constants. RabbitMQ begins a close's text with the name."""
+
+    REPLY_SUCCESS = 200
+    CONTENT_TOO_LARGE = 311
+    NO_ROUTE = 312
+    NO_CONSUMERS = 313
+    CONNECTION_FORCED = 320
+    INVALID_PATH = 402
+    ACCESS_REFUSED = 403
+    NOT_FOUND = 404
+    RESOURCE_LOCKED = 405
+    PRECONDITION_FAILED = 406
+    FRAME_ERROR = 501
+    SYNTAX_ERROR = 502
+    COMMAND_INVALID = 503
+    CHANNEL_ERROR = 504
+    UNEXPECTED_FRAME = 505
+    RESOURCE_ERROR = 506
+    NOT_ALLOWED = 530
+    NOT_IMPLEMENTED = 540
+    INTERNAL_ERROR = 541
+
+
+def reply_text(code: int, text: str) -> str:
+    """`NOT_FOUND - no queue 'q' in vhost '/'`, cut to what a short string takes."""
+    full = f"{ReplyCode(code).name} - {text}" if text else ReplyCode(code).name
+    encoded = full.encode()
+    return full if len(encoded) <= 255 else encoded[:255].decode(errors="ignore")

@@ -1,0 +1,170 @@
+"""From the protocol header to connection.open-ok (AMQP 2.2.4), step by step."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..errors import ProtocolError
+from .codes import ReplyCode
+from .login import MECHANISMS, allowed, credentials
+from .options import AmqpOptions
+from .records import Table, plain, table
+from .wire.frames import FRAME_MIN_SIZE, OVERHEAD, method
+
+_CAPABILITIES: Final = (
+    "publisher_confirms",
+    "exchange_exchange_bindings",
+    "basic.nack",
+    "consumer_cancel_notify",
+    "connection.blocked",
+    "consumer_priorities",
+    "authentication_failure_close",
+    "per_consumer_qos",
+)
+_SMALL_FRAME: Final = 8192
+"""What RabbitMQ 4.1 and later ask for at least."""
+
+
+class Refused(ProtocolError):
+    """The connection ends without a close frame, after `delay` seconds, as RabbitMQ does it."""
+
+    def __init__(self, text: str, delay: float = 0.0) -> None:
+        super().__init__(text)
+        self.delay = delay
+
+
+@dataclass(slots=True)
+class Agreement:
+    """What the two sides settled on."""
+
+    user: str = ""
+    client: str = ""
+    software: str = ""
+    capabilities: frozenset[str] = frozenset()
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    channel_max: int = 0
+    frame_max: int = 0
+    heartbeat: int = 0
+    virtual_host: str = ""
+
+
+class Handshake:
+    """Takes the client's methods in the one order that is legal; `warn` hears what is doubtful."""
+
+    def __init__(
+        self, options: AmqpOptions, send: Callable[[bytes], None], warn: Callable[[str], None]
+    ) -> None:
+        self.agreement = Agreement(frame_max=options.frame_max)
+        self.expected = "protocol header"
+        self._options = options
+        self._send = send
+        self._warn = warn
+
+    def start(self) -> None:
+        """The protocol header came and is ours."""
+        options = self._options
+        properties: dict[str, Any] = {
+            "capabilities": dict.fromkeys(_CAPABILITIES, True),
+            "cluster_name": "mockforge",
+            "copyright": "MIT license",
+            "information": "mockforge-tui, which speaks AMQP 0-9-1 as RabbitMQ does",
+            "platform": "Python",
+            "product": options.product,
+            "version": options.version,
+        }
+        self._reply(
+            "connection.start",
+            version_major=0,
+            version_minor=9,
+            server_properties=table(properties),
+            mechanisms=MECHANISMS,
+            locales="en_US",
+        )
+        self.expected = "connection.start-ok"
+
+    def receive(self, name: str, values: dict[str, Any]) -> bool:
+        """Take one method; True once the connection is open. Raises ProtocolError."""
+        if name != self.expected:
+            raise Refused(f"{name} came where {self.expected} was due")
+        match name:
+            case "connection.start-ok":
+                self._start_ok(values["client_properties"], values["mechanism"], values["response"])
+            case "connection.tune-ok":
+                self._tune_ok(**values)
+            case "connection.open":
+                self._open(values["virtual_host"])
+                return True
+        return False
+
+    def _start_ok(self, properties: Table, mechanism: str, response: str | bytes) -> None:
+        agreement = self.agreement
+        told = agreement.properties = plain(properties)
+        capabilities = told.get("capabilities")
+        if isinstance(capabilities, dict):
+            agreement.capabilities = frozenset(key for key, on in capabilities.items() if on)
+        agreement.software = " ".join(
+            str(told[key]) for key in ("product", "version") if told.get(key)
+        )
+        agreement.client = str(told.get("connection_name") or "")
+        try:
+            login = credentials(mechanism, response)
+        except ProtocolError as error:
+            raise Refused(error.text) from None
+        if not allowed(self._options.users, login):
+            self._refuse_login(mechanism, login)
+        assert login is not None
+        agreement.user = login[0]
+        options = self._options
+        self._reply(
+            "connection.tune",
+            channel_max=options.channel_max,
+            frame_max=options.frame_max,
+            heartbeat=options.heartbeat,
+        )
+        self.expected = "connection.tune-ok"
+
+    def _refuse_login(self, mechanism: str, login: tuple[str, str] | None) -> None:
+        if "authentication_failure_close" in self.agreement.capabilities:
+            raise ProtocolError(
+                f"Login was refused using authentication mechanism {mechanism}. "
+                "For details see the broker logfile.",
+                ReplyCode.ACCESS_REFUSED,
+            )
+        who = f"user {login[0]!r}" if login else "a response that cannot be read"
+        raise Refused(f"login refused: {mechanism}, {who}", self._options.close_timeout)
+
+    def _tune_ok(self, *, channel_max: int, frame_max: int, heartbeat: int) -> None:
+        options = self._options
+        _check_tuned("channel_max", channel_max, 1, options.channel_max)
+        _check_tuned("frame_max", frame_max, FRAME_MIN_SIZE, options.frame_max)
+        if frame_max < _SMALL_FRAME:
+            self._warn(
+                f"frame_max {frame_max} was agreed on: RabbitMQ 4.1 and later reset connections "
+                f"that ask for less than {_SMALL_FRAME}"
+            )
+        agreement = self.agreement
+        agreement.channel_max = channel_max
+        agreement.frame_max = frame_max
+        agreement.heartbeat = heartbeat
+        self.expected = "connection.open"
+
+    def _open(self, virtual_host: str) -> None:
+        if virtual_host not in self._options.vhosts:
+            raise ProtocolError(f"vhost {virtual_host} not found", ReplyCode.NOT_ALLOWED)
+        self.agreement.virtual_host = virtual_host
+
+    def _reply(self, name: str, **values: Any) -> None:
+        self._send(method(0, name, **values))
+
+    @property
+    def max_payload(self) -> int:
+        return self.agreement.frame_max - OVERHEAD
+
+
+def _check_tuned(name: str, value: int, least: int, most: int) -> None:
+    """RabbitMQ resets without a word; 0 would mean no limit, which it does not grant."""
+    if 0 < value < least:
+        raise Refused(f"tune-ok: {name} {value} is under the least that is allowed, {least}")
+    if value == 0 or value > most:
+        asked = "without limit" if value == 0 else str(value)
+        raise Refused(f"tune-ok: {name} {asked} is over the {most} that was proposed")

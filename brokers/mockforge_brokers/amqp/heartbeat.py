@@ -1,0 +1,42 @@
+"""Heartbeats (AMQP 4.2.7): sent at half the agreed time; two of them missed end a connection."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ..clock import Clock, Timer
+
+_PATIENCE: Final = 4
+"""Ticks of half a heartbeat without a byte from the client."""
+
+
+class Heartbeat:
+    """`seen` is called by whoever receives bytes: any traffic counts."""
+
+    def __init__(
+        self, clock: Clock, seconds: int, beat: Callable[[], None], silent: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._interval = seconds / 2
+        self._beat = beat
+        self._silent = silent
+        self._quiet = 0
+        self._timer: Timer | None = None
+        if seconds:
+            self._timer = clock.call_later(self._interval, self._tick)
+
+    def seen(self) -> None:
+        self._quiet = 0
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._quiet += 1
+        if self._quiet > _PATIENCE:
+            self._timer = None
+            self._silent()
+            return
+        self._timer = self._clock.call_later(self._interval, self._tick)
+        self._beat()

@@ -1,0 +1,22 @@
+"""What a person may set about the AMQP broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpOptions:
+    """`version` is what clients are told: some read features off it."""
+
+    users: Mapping[str, str] = field(default_factory=lambda: {"guest": "guest"})
+    vhosts: tuple[str, ...] = ("/",)
+    product: str = "RabbitMQ"
+    version: str = "3.13.7"
+    channel_max: int = 2047
+    frame_max: int = 131_072
+    heartbeat: int = 60
+    """Seconds that are proposed; what the client answers holds. 0: none."""
+    handshake_timeout: float = 10.0
+    """Seconds until a connection must be open."""
+    close_timeout: float = 3.0
+    """Seconds to wait for the answer to our connection.close, and before a failed login ends."""

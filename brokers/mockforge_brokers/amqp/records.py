@@ -1,0 +1,103 @@
+"""Values that wire reads and state keeps: typed fields of tables."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from ..errors import InvalidInput
+
+TYPE_NAMES: Final[dict[str, str]] = {
+    "t": "bool",
+    "b": "byte",
+    "B": "unsignedbyte",
+    "s": "short",
+    "u": "unsignedshort",
+    "I": "signedint",
+    "i": "unsignedint",
+    "l": "long",
+    "L": "long",
+    "f": "float",
+    "d": "double",
+    "D": "decimal",
+    "S": "longstr",
+    "A": "array",
+    "T": "timestamp",
+    "F": "table",
+    "V": "void",
+    "x": "binary",
+}
+"""The type octets that RabbitMQ reads, with the names that its texts use."""
+
+INTEGER_TYPES: Final = frozenset("bBsuIilL")
+_FLOAT_TYPES: Final = frozenset("fd")
+
+
+class Field(NamedTuple):
+    """One value of a field table with the type octet that it came with.
+
+    Types are kept since RabbitMQ compares and prints them (`of type 'signedint'`).
+    """
+
+    type: str
+    value: Any
+
+    @property
+    def type_name(self) -> str:
+        return TYPE_NAMES[self.type]
+
+    @property
+    def family(self) -> str:
+        """Types of one family compare by value: all integers, both floats."""
+        if self.type in INTEGER_TYPES:
+            return "integer"
+        return "float" if self.type in _FLOAT_TYPES else self.type_name
+
+    def equals(self, other: "Field") -> bool:
+        """Equal as RabbitMQ sees it: one family, one value."""
+        return self.family == other.family and bool(self.value == other.value)
+
+
+Table = dict[str, Field]
+
+
+def plain(value: Any) -> Any:
+    """A field, table or array without its types, for people."""
+    if isinstance(value, Field):
+        value = value.value
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+_SCALARS: Final = {type(None): "V", bool: "t", float: "d", str: "S", bytes: "x"}
+
+
+def field(value: Any, where: str = "value") -> Field:
+    """What a person wrote (JSON-like) as a typed field; raises InvalidInput."""
+    kind = _SCALARS.get(type(value))
+    if kind is not None:
+        return Field(kind, value)
+    match value:
+        case Field():
+            return value
+        case int():
+            return _integer(value, where)
+        case list() | tuple():
+            return Field("A", tuple(field(item, where) for item in value))
+        case Mapping():
+            return Field("F", table(value, where))
+    raise InvalidInput(f"{where}: a field table cannot hold a {type(value).__name__}")
+
+
+def _integer(value: int, where: str) -> Field:
+    if -(2**31) <= value < 2**31:
+        return Field("I", value)
+    if -(2**63) <= value < 2**63:
+        return Field("l", value)
+    raise InvalidInput(f"{where}: {value} does not fit into 64 bits")
+
+
+def table(values: Mapping[str, Any], where: str = "arguments") -> Table:
+    """A mapping of plain values as a field table; raises InvalidInput."""
+    return {str(key): field(item, f"{where}.{key}") for key, item in values.items()}

@@ -1,0 +1,91 @@
+"""What a unit of frames says, for people: a method with its content is one row."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import ProtocolError
+from ..journal import Row
+from .codes import ReplyCode
+from .records import plain
+from .wire import methods
+from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, PROTOCOL_HEADER, Frame, split
+from .wire.properties import decode_properties
+
+AMQP: Final = "amqp"
+_MESSAGES: Final = frozenset(("basic.publish", "basic.return", "basic.deliver", "basic.get-ok"))
+_KINDS: Final = {HEADER: "content header", BODY: "content body", HEARTBEAT: "heartbeat"}
+
+
+def read_rows(direction: int, unit: bytes, queues: Mapping[str, str]) -> list[Row]:
+    """The row of one unit (wire/units.py). `queues`: queue name by consumer tag. Never raises."""
+    row = Row(AMQP, direction, "unreadable", size=len(unit), frame=unit)
+    try:
+        _fill(row, unit, queues)
+    except ProtocolError as error:
+        row.error = error.text
+    return [row]
+
+
+def _fill(row: Row, unit: bytes, queues: Mapping[str, str]) -> None:
+    if unit.startswith(b"AMQP"):
+        row.operation = "protocol header"
+        if unit != PROTOCOL_HEADER:
+            row.error = f"not AMQP 0-9-1: {unit!r}"
+        return
+    frames = split(unit)
+    if not frames:
+        raise ProtocolError("bytes that are no frame")
+    first = frames[0]
+    if first.channel:
+        row.detail["channel"] = first.channel
+    if first.type == METHOD:
+        _fill_method(row, first.payload, queues)
+        if len(frames) > 1:
+            _fill_content(row, frames[1:])
+    else:
+        row.operation = _KINDS.get(first.type, f"frame type {first.type}")
+        row.kind = "noise" if first.type == HEARTBEAT else "control"
+
+
+def _fill_method(row: Row, payload: bytes, queues: Mapping[str, str]) -> None:
+    found = methods.find(payload)
+    if found is None:
+        raise ProtocolError(f"no such method: class and method {payload[:4].hex(' ', 2)}")
+    row.operation = found.name
+    values = methods.decode(found, payload)
+    values.pop("ticket", None)
+    row.detail.update((name, plain(value)) for name, value in values.items())
+    if found.name in _MESSAGES:
+        row.kind = "message"
+        row.key = values["routing_key"].encode("utf-8", "surrogateescape")
+        row.payload = b""
+    row.destination = _destination(found.name, values, queues)
+    if found.name == "basic.deliver" and values["consumer_tag"] in queues:
+        row.detail["queue"] = queues[values["consumer_tag"]]
+    code = values.get("reply_code", 0)
+    if code and code != ReplyCode.REPLY_SUCCESS:
+        row.error = values["reply_text"] or f"reply code {code}"
+    if found.name in ("basic.nack", "basic.reject"):
+        row.error = "requeued" if values["requeue"] else "rejected"
+
+
+def _destination(name: str, values: Mapping[str, Any], queues: Mapping[str, str]) -> str:
+    """The exchange of a message, else the queue or exchange that the method is about."""
+    if name in ("basic.deliver", "basic.cancel"):
+        queue = queues.get(values["consumer_tag"])
+        if queue is not None and not values.get("exchange"):
+            return queue
+    for field in ("exchange", "queue", "source"):
+        if values.get(field):
+            return str(values[field])
+    # The default exchange has no name: its routing key is a queue's.
+    return str(values.get("routing_key", ""))
+
+
+def _fill_content(row: Row, frames: list[Frame]) -> None:
+    row.payload = b"".join(frame.payload for frame in frames[1:])
+    row.size = len(row.payload)
+    properties = decode_properties(frames[0].payload)
+    headers = properties.pop("headers", {})
+    row.headers = tuple((name, plain(field)) for name, field in headers.items())
+    row.detail["properties"] = properties

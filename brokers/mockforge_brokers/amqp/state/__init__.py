@@ -1,0 +1,1 @@
+"""What a virtual host remembers: exchanges, bindings, queues and their messages."""

@@ -1,0 +1,199 @@
+"""What declare arguments may be, and when two declarations are the same."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ...errors import RequestRefused
+from ..codes import ReplyCode
+from ..records import INTEGER_TYPES, Field, Table
+
+Check = Callable[[Field], str]
+"""Returns why a value cannot be, in RabbitMQ's words; empty if it can."""
+
+
+def _integer(field: Field) -> str:
+    return "" if field.type in INTEGER_TYPES else f'"expected integer, got {field.type_name}"'
+
+
+def _not_negative(field: Field) -> str:
+    reason = _integer(field)
+    if not reason and field.value < 0:
+        return f"{{value_negative,{field.value}}}"
+    return reason
+
+
+def _positive(field: Field) -> str:
+    reason = _not_negative(field)
+    return reason or ("" if field.value else "{value_zero,0}")
+
+
+def _priority(field: Field) -> str:
+    reason = _not_negative(field)
+    if not reason and field.value > 255:
+        return f"{{max_value_exceeded,{field.value}}}"
+    return reason
+
+
+def _text(field: Field) -> str:
+    return "" if field.type == "S" else f"{{unacceptable_type,{field.type_name}}}"
+
+
+def _bool(field: Field) -> str:
+    return "" if field.type == "t" else f"{{unacceptable_type,{field.type_name}}}"
+
+
+def _overflow(field: Field) -> str:
+    known = ("drop-head", "reject-publish", "reject-publish-dlx")
+    return _text(field) or ("" if field.value in known else "invalid_overflow")
+
+
+def _queue_type(field: Field) -> str:
+    known = ("classic", "quorum", "stream")
+    return _text(field) or (
+        "" if field.value in known else f"\"unsupported queue type '{field.value}'\""
+    )
+
+
+def _queue_mode(field: Field) -> str:
+    known = ("default", "lazy")
+    return _text(field) or (
+        "" if field.value in known else f"\"unsupported queue mode '{field.value}'\""
+    )
+
+
+_QUEUE_CHECKS: Final[dict[str, Check]] = {
+    "x-expires": _positive,
+    "x-message-ttl": _not_negative,
+    "x-dead-letter-exchange": _text,
+    "x-dead-letter-routing-key": _text,
+    "x-max-length": _not_negative,
+    "x-max-length-bytes": _not_negative,
+    "x-max-in-memory-length": _not_negative,
+    "x-max-in-memory-bytes": _not_negative,
+    "x-max-priority": _priority,
+    "x-overflow": _overflow,
+    "x-queue-mode": _queue_mode,
+    "x-single-active-consumer": _bool,
+    "x-queue-type": _queue_type,
+    "x-delivery-limit": _not_negative,
+    "x-max-age": _text,
+}
+"""The arguments that RabbitMQ knows, checks and compares; others are stored and ignored."""
+
+_FOREIGN: Final[dict[str, frozenset[str]]] = {
+    "classic": frozenset(
+        ("x-delivery-limit", "x-max-age", "x-max-in-memory-length", "x-max-in-memory-bytes")
+    ),
+    "quorum": frozenset(("x-max-priority", "x-queue-mode", "x-max-age")),
+    "stream": frozenset(
+        ("x-max-priority", "x-queue-mode", "x-delivery-limit", "x-expires", "x-message-ttl")
+    ),
+}
+"""What a type of queue does not take."""
+
+UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - {"x-queue-mode", "x-queue-type"}
+"""Accepted, stored and compared, but not acted on yet."""
+
+
+def queue_type(arguments: Table) -> str:
+    field = arguments.get("x-queue-type")
+    return str(field.value) if field else "classic"
+
+
+def check_queue(
+    what: str, arguments: Table, *, durable: bool, exclusive: bool, auto_delete: bool, named: bool
+) -> None:
+    """Raise RequestRefused (406) for arguments that cannot be; `what` names the queue."""
+    dead_letters = arguments.get("x-dead-letter-exchange")
+    if dead_letters is not None and dead_letters.type != "S":
+        raise _refused(
+            f"invalid type '{dead_letters.type_name}' for arg 'x-dead-letter-exchange' in {what}"
+        )
+    kind = queue_type(arguments)
+    for name, field in arguments.items():
+        reason = _QUEUE_CHECKS[name](field) if name in _QUEUE_CHECKS else ""
+        if name == "x-dead-letter-routing-key" and not reason and dead_letters is None:
+            reason = "routing_key_but_no_dlx_defined"
+        if reason:
+            raise _refused(f"invalid arg '{name}' for {what}: {reason}")
+    for name in arguments:
+        if name in _FOREIGN[kind]:
+            raise _refused(f"invalid arg '{name}' for {what} of queue type rabbit_{kind}_queue")
+    if kind != "classic":
+        _check_replicated(what, kind, durable, exclusive, auto_delete, named)
+
+
+def _check_replicated(
+    what: str, kind: str, durable: bool, exclusive: bool, auto_delete: bool, named: bool
+) -> None:
+    if not named:
+        raise _refused(f"Cannot declare a server-named queue for type rabbit_{kind}_queue")
+    for broken, name in (
+        (not durable, "non-durable"),
+        (exclusive, "exclusive-owner"),
+        (auto_delete, "auto-delete"),
+    ):
+        if broken:
+            raise _refused(f"invalid property '{name}' for {what}")
+
+
+def check_exchange(what: str, arguments: Table) -> None:
+    alternate = arguments.get("alternate-exchange")
+    if alternate is not None and alternate.type != "S":
+        raise _refused(
+            f"invalid type '{alternate.type_name}' for arg 'alternate-exchange' in {what}"
+        )
+
+
+def check_consumer(what: str, arguments: Table) -> int:
+    """The consumer's priority."""
+    field = arguments.get("x-priority")
+    if field is None:
+        return 0
+    if reason := _integer(field):
+        raise _refused(f"invalid arg 'x-priority' for {what}: {reason}")
+    return int(field.value)
+
+
+def same_flag(what: str, name: str, received: object, current: object) -> None:
+    """Raise RequestRefused (406) if a redeclaration differs in a flag or type."""
+    if received != current:
+        raise _refused(
+            f"inequivalent arg '{name}' for {what}: "
+            f"received '{_lower(received)}' but current is '{_lower(current)}'"
+        )
+
+
+def same_queue_arguments(what: str, received: Table, current: Table) -> None:
+    same_arguments(what, _QUEUE_CHECKS, received, current)
+
+
+def same_arguments(what: str, names: Iterable[str], received: Table, current: Table) -> None:
+    """Raise RequestRefused (406) if a redeclaration differs in one of these arguments."""
+    for name in names:
+        new, old = received.get(name), current.get(name)
+        if new is None and old is None:
+            continue
+        if new is not None and old is not None:
+            if new.equals(old):
+                continue
+            if new.family == old.family:
+                same_flag(what, name, new.value, old.value)
+        raise _refused(
+            f"inequivalent arg '{name}' for {what}: "
+            f"received {_described(new)} but current is {_described(old)}"
+        )
+
+
+def _described(field: Field | None) -> str:
+    if field is None:
+        return "none"
+    return f"the value '{_lower(field.value)}' of type '{field.type_name}'"
+
+
+def _lower(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _refused(text: str) -> RequestRefused:
+    return RequestRefused(ReplyCode.PRECONDITION_FAILED, text)

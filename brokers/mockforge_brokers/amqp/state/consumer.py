@@ -1,0 +1,78 @@
+"""A consumer of a queue, and the sink through which it gets its messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ..records import Table
+
+if TYPE_CHECKING:
+    from .message import Entry, Message
+    from .queue import Queue
+
+UNLIMITED: Final = 1 << 62
+"""The credit of a consumer without prefetch limit."""
+
+
+class Sink(Protocol):
+    """Where a consumer's messages go; the channel has one for each of its consumers."""
+
+    def deliver(self, message: Message, redelivered: bool, entry: Entry | None) -> None:
+        """Send a message; `entry` is lent and comes back by ack or requeue (None: it is gone)."""
+        ...
+
+    def cancelled(self, reason: str) -> None:
+        """The broker ended the consumer; its queue has already forgotten it."""
+        ...
+
+
+class Consumer:
+    """`credit` is how many more messages it takes before it acknowledges one.
+
+    `paused` stops it for another reason: its peer does not read, or its channel's common prefetch
+    is used up. `ready` is true while it stands in its queue's rotation.
+    """
+
+    __slots__ = (
+        "arguments",
+        "connection",
+        "credit",
+        "delivered",
+        "exclusive",
+        "no_ack",
+        "paused",
+        "prefetch",
+        "priority",
+        "queue",
+        "ready",
+        "sink",
+        "tag",
+    )
+
+    def __init__(
+        self,
+        tag: str,
+        queue: Queue,
+        sink: Sink,
+        *,
+        connection: int = 0,
+        no_ack: bool = False,
+        exclusive: bool = False,
+        prefetch: int = 0,
+        priority: int = 0,
+        arguments: Table | None = None,
+    ) -> None:
+        self.tag = tag
+        self.queue = queue
+        self.sink = sink
+        self.connection = connection
+        self.no_ack = no_ack
+        self.exclusive = exclusive
+        self.prefetch = prefetch
+        self.priority = priority
+        self.arguments = arguments or {}
+        # RabbitMQ ignores the prefetch of consumers that do not acknowledge.
+        self.credit = UNLIMITED if no_ack or not prefetch else prefetch
+        self.paused = False
+        self.ready = False
+        self.delivered = 0

@@ -1,0 +1,253 @@
+"""The exchange types, each with its own way to match."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Union
+
+from ...errors import RequestRefused
+from ..codes import ReplyCode
+from ..records import Field, Table
+from .queue import Queue
+
+Destination = Union[Queue, "Exchange"]
+BindingId = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """From an exchange to a queue or to another exchange."""
+
+    destination: Destination
+    routing_key: str
+    arguments: Table
+
+    @property
+    def kind(self) -> str:
+        return "queue" if isinstance(self.destination, Queue) else "exchange"
+
+    @property
+    def id(self) -> BindingId:
+        """Bindings are told apart by destination, key and arguments."""
+        return binding_id(self.kind, self.destination.name, self.routing_key, self.arguments)
+
+
+def binding_id(kind: str, name: str, routing_key: str, arguments: Table) -> BindingId:
+    return (kind, name, routing_key, repr(sorted(arguments.items())) if arguments else "")
+
+
+class Exchange:
+    """What all types have in common: a name, flags and bindings."""
+
+    type: ClassVar[str] = ""
+    reads_headers: ClassVar[bool] = False
+    """Whether a message's headers decide, so that a route cannot be kept by its key."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Table | None = None,
+    ) -> None:
+        self.name = name
+        self.durable = durable
+        self.auto_delete = auto_delete
+        self.internal = internal
+        self.arguments = arguments or {}
+        self.bindings: dict[BindingId, Binding] = {}
+        self.published = 0
+        self.unroutable = 0
+
+    @property
+    def alternate(self) -> str:
+        """Where messages go that match nothing here; empty for nowhere."""
+        field = self.arguments.get("alternate-exchange")
+        return str(field.value) if field else ""
+
+    def add(self, binding: Binding) -> bool:
+        """True if this binding is new; raises RequestRefused for arguments that cannot be."""
+        if binding.id in self.bindings:
+            return False
+        self._index(binding)
+        self.bindings[binding.id] = binding
+        return True
+
+    def remove(self, identity: BindingId) -> Binding | None:
+        binding = self.bindings.pop(identity, None)
+        if binding is not None:
+            self._forget(binding)
+        return binding
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        """The destinations of the bindings that match; one may come twice."""
+        raise NotImplementedError
+
+    def _index(self, binding: Binding) -> None:
+        """Prepare for `match`."""
+
+    def _forget(self, binding: Binding) -> None:
+        """Undo `_index`."""
+
+
+class FanoutExchange(Exchange):
+    """Everything goes everywhere."""
+
+    type = "fanout"
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        return [binding.destination for binding in self.bindings.values()]
+
+
+class DirectExchange(Exchange):
+    """The routing key is the binding key."""
+
+    type = "direct"
+
+    def __init__(self, name: str, **flags: bool | Table | None) -> None:
+        super().__init__(name, **flags)  # type: ignore[arg-type]
+        self._by_key: dict[str, dict[BindingId, Destination]] = {}
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        return self._by_key.get(routing_key, {}).values()
+
+    def _index(self, binding: Binding) -> None:
+        self._by_key.setdefault(binding.routing_key, {})[binding.id] = binding.destination
+
+    def _forget(self, binding: Binding) -> None:
+        same_key = self._by_key[binding.routing_key]
+        del same_key[binding.id]
+        if not same_key:
+            del self._by_key[binding.routing_key]
+
+
+class DefaultExchange(Exchange):
+    """Each queue is bound to it by its name, without a binding that anyone could remove."""
+
+    type = "direct"
+
+    def __init__(self, queues: Mapping[str, Queue]) -> None:
+        super().__init__("", durable=True)
+        self._queues = queues
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        queue = self._queues.get(routing_key)
+        return () if queue is None else (queue,)
+
+
+class _Node:
+    """One word's place in the trie of binding keys."""
+
+    __slots__ = ("children", "here")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.here: dict[BindingId, Destination] = {}
+
+
+class TopicExchange(Exchange):
+    """Binding keys are patterns of words: `*` is one word, `#` none or more (AMQP 3.1.3.3)."""
+
+    type = "topic"
+
+    def __init__(self, name: str, **flags: bool | Table | None) -> None:
+        super().__init__(name, **flags)  # type: ignore[arg-type]
+        self._root = _Node()
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        words = routing_key.split(".") if routing_key else []
+        found: dict[BindingId, Destination] = {}
+        # Several `#` in one pattern lead to the same place on many ways: each is gone once.
+        seen: set[tuple[int, int]] = set()
+        ways = [(self._root, 0)]
+        while ways:
+            node, at = ways.pop()
+            if (id(node), at) in seen:
+                continue
+            seen.add((id(node), at))
+            if at == len(words):
+                found.update(node.here)
+            else:
+                nexts = (node.children.get(word) for word in (words[at], "*") if word != "#")
+                ways.extend((child, at + 1) for child in nexts if child is not None)
+            if (rest := node.children.get("#")) is not None:
+                ways.extend((rest, skip) for skip in range(at, len(words) + 1))
+        return found.values()
+
+    def _index(self, binding: Binding) -> None:
+        node = self._root
+        for word in _words(binding.routing_key):
+            node = node.children.setdefault(word, _Node())
+        node.here[binding.id] = binding.destination
+
+    def _forget(self, binding: Binding) -> None:
+        path = [self._root]
+        words = _words(binding.routing_key)
+        for word in words:
+            path.append(path[-1].children[word])
+        del path[-1].here[binding.id]
+        for parent, word, node in zip(
+            reversed(path[:-1]), reversed(words), reversed(path), strict=False
+        ):
+            if node.here or node.children:
+                break
+            del parent.children[word]
+
+
+def _words(key: str) -> list[str]:
+    return key.split(".") if key else []
+
+
+_WITH_X: Final = ("all-with-x", "any-with-x")
+_X_MATCH: Final = ("all", "any", *_WITH_X)
+
+
+class HeadersExchange(Exchange):
+    """The binding's arguments are compared with the message's headers; the key is not looked at."""
+
+    type = "headers"
+    reads_headers = True
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        return [
+            binding.destination
+            for binding in self.bindings.values()
+            if headers_match(binding.arguments, headers)
+        ]
+
+    def _index(self, binding: Binding) -> None:
+        wanted = binding.arguments.get("x-match")
+        if wanted is None or wanted.value in _X_MATCH:
+            return
+        if wanted.type != "S":
+            raise RequestRefused(
+                ReplyCode.PRECONDITION_FAILED,
+                f"Invalid x-match field type {wanted.type_name} "
+                f"(value {wanted.value}); expected longstr",
+            )
+        raise RequestRefused(
+            ReplyCode.PRECONDITION_FAILED,
+            f'Invalid x-match field value <<"{wanted.value}">>; '
+            "expected all, any, all-with-x, or any-with-x",
+        )
+
+
+def headers_match(arguments: Table, headers: Mapping[str, Field]) -> bool:
+    """Whether a message with these headers passes a binding with these arguments.
+
+    Keys that begin with `x-` do not count, but in the two kinds `with-x`; a void value asks only
+    that the header is there.
+    """
+    mode = str(arguments["x-match"].value) if "x-match" in arguments else "all"
+    results = (
+        name in headers and (wanted.type == "V" or wanted.equals(headers[name]))
+        for name, wanted in arguments.items()
+        if name != "x-match" and (mode in _WITH_X or not name.startswith("x-"))
+    )
+    return all(results) if mode.startswith("all") else any(results)
+
+
+EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {
+    kind.type: kind for kind in (DirectExchange, FanoutExchange, TopicExchange, HeadersExchange)
+}

@@ -1,0 +1,65 @@
+"""Where a message goes: exchanges walked once, the answer kept until bindings change."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ..records import Field
+from .exchanges import Exchange
+from .message import Message
+from .queue import Queue
+
+Watcher = Callable[[Message, str], object]
+NO_HEADERS: Final[Mapping[str, Field]] = {}
+
+
+class Route:
+    """All that is known about one (exchange, routing key).
+
+    `valid` says whether it holds for the next message too: it falls when bindings change, and is
+    never set where an exchange on the way reads headers. `rendered` belongs to the sinks: what
+    they write of exchange and key, rendered once.
+    """
+
+    __slots__ = (
+        "exchange",
+        "queues",
+        "rendered",
+        "routing_key",
+        "valid",
+        "watchers",
+    )
+
+    def __init__(self, exchange: Exchange, routing_key: str) -> None:
+        self.exchange = exchange
+        self.routing_key = routing_key
+        self.queues: tuple[Queue, ...] = ()
+        self.valid = True
+        self.rendered = b""
+        self.watchers: tuple[Watcher, ...] = ()
+
+
+def resolve(
+    exchange: Exchange,
+    routing_key: str,
+    headers: Mapping[str, Field],
+    exchanges: Mapping[str, Exchange],
+) -> Route:
+    """Walk the bindings from `exchange`; each queue is reached once, in binding order."""
+    route = Route(exchange, routing_key)
+    queues: dict[Queue, None] = {}
+    seen = {exchange.name}
+    ahead = [exchange]
+    for current in ahead:
+        if current.reads_headers:
+            route.valid = False
+        matched = list(current.match(routing_key, headers))
+        if not matched and current.alternate in exchanges and current.alternate:
+            matched.append(exchanges[current.alternate])
+        for destination in matched:
+            if isinstance(destination, Queue):
+                queues[destination] = None
+            elif destination.name not in seen:
+                seen.add(destination.name)
+                ahead.append(destination)
+    route.queues = tuple(queues)
+    return route

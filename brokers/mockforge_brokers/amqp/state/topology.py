@@ -1,0 +1,356 @@
+"""What is declared in a virtual host: exchanges, queues and the bindings between them."""
+
+from typing import Final
+
+from ...errors import ProtocolError, RequestRefused
+from ...spine import Spine
+from ..codes import ReplyCode
+from ..events import (
+    BindingAdded,
+    BindingRemoved,
+    ExchangeDeclared,
+    ExchangeDeleted,
+    QueueDeclared,
+    QueueDeleted,
+    QueuePurged,
+)
+from ..records import Table, plain
+from . import arguments as rules
+from .exchanges import (
+    EXCHANGE_TYPES,
+    Binding,
+    DefaultExchange,
+    Destination,
+    Exchange,
+    binding_id,
+)
+from .memory import Memory
+from .queue import Queue
+
+AMQP: Final = "amqp"
+_PREDECLARED: Final = {
+    "amq.direct": "direct",
+    "amq.fanout": "fanout",
+    "amq.topic": "topic",
+    "amq.headers": "headers",
+    "amq.match": "headers",
+}
+_RESERVED: Final = "amq."
+_LOCKED: Final = (
+    "It could be originally declared on another connection or the exclusive property value does "
+    "not match that of the original declaration."
+)
+
+
+class Topology:
+    """Declares, binds and deletes, with RabbitMQ's refusals. VirtualHost adds the messages.
+
+    Where a method takes `connection`, 0 is the console, which may do everything.
+    """
+
+    def __init__(self, name: str, spine: Spine, memory: Memory) -> None:
+        self.name = name
+        self.memory = memory
+        self.exchanges: dict[str, Exchange] = {}
+        self.queues: dict[str, Queue] = {}
+        self._spine = spine
+        self.clear()
+
+    def clear(self) -> None:
+        """Back to the exchanges that every virtual host has."""
+        for queue in tuple(self.queues.values()):
+            self._drop_queue(queue, "the virtual host was reset")
+        self.exchanges.clear()
+        self.exchanges[""] = DefaultExchange(self.queues)
+        for name, kind in _PREDECLARED.items():
+            self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Something was declared, bound or deleted: what was derived from it is void."""
+
+    # Exchanges.
+
+    def exchange(self, name: str) -> Exchange:
+        """The exchange of this name; raises RequestRefused (404)."""
+        exchange = self.exchanges.get(name)
+        if exchange is None:
+            raise RequestRefused(ReplyCode.NOT_FOUND, f"no {self._exchange(name)}")
+        return exchange
+
+    def check_exchange(self, name: str) -> None:
+        """A passive declare: raises RequestRefused if it is not there, or the default one."""
+        self._check_not_default(name)
+        self.exchange(name)
+
+    def declare_exchange(
+        self,
+        name: str,
+        kind: str,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Table | None = None,
+    ) -> Exchange:
+        """Make the exchange, or check that the one there is the same (406)."""
+        arguments = arguments or {}
+        factory = EXCHANGE_TYPES.get(kind)
+        if factory is None:
+            raise ProtocolError(f"unknown exchange type '{kind}'", ReplyCode.COMMAND_INVALID)
+        self._check_not_default(name)
+        what = self._exchange(name)
+        exchange = self.exchanges.get(name)
+        if exchange is not None:
+            for flag, received, current in (
+                ("type", kind, exchange.type),
+                ("durable", durable, exchange.durable),
+                ("auto_delete", auto_delete, exchange.auto_delete),
+                ("internal", internal, exchange.internal),
+            ):
+                rules.same_flag(what, flag, received, current)
+            rules.same_arguments(what, ("alternate-exchange",), arguments, exchange.arguments)
+            return exchange
+        _check_reserved("exchange", name)
+        rules.check_exchange(what, arguments)
+        exchange = factory(
+            name,
+            durable=durable,
+            auto_delete=auto_delete,
+            internal=internal,
+            arguments=arguments,
+        )
+        self.exchanges[name] = exchange
+        self._changed()
+        self._spine.emit(ExchangeDeclared(AMQP, self.name, name, kind, durable, plain(arguments)))
+        return exchange
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False) -> bool:
+        """False if it was not there, which is no error."""
+        self._check_not_default(name)
+        if name in _PREDECLARED:
+            raise RequestRefused(
+                ReplyCode.ACCESS_REFUSED, f"deletion of system {self._exchange(name)} not allowed"
+            )
+        exchange = self.exchanges.get(name)
+        if exchange is None:
+            return False
+        if if_unused and exchange.bindings:
+            raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._exchange(name)} in use")
+        self._drop_exchange(exchange, "deleted")
+        return True
+
+    def _drop_exchange(self, exchange: Exchange, reason: str) -> None:
+        del self.exchanges[exchange.name]
+        self._changed()
+        exchange.bindings.clear()
+        self._spine.emit(ExchangeDeleted(AMQP, self.name, exchange.name, reason))
+        self._unbind_all(exchange)
+
+    # Queues.
+
+    def queue(self, name: str, connection: int = 0) -> Queue:
+        """The queue of this name; raises RequestRefused: 404, or 405 if it is someone else's."""
+        queue = self.queues.get(name)
+        if queue is None:
+            raise RequestRefused(ReplyCode.NOT_FOUND, f"no {self._queue(name)}")
+        if queue.owner and connection and queue.owner != connection:
+            raise self._locked(name)
+        return queue
+
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        durable: bool = False,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: Table | None = None,
+        connection: int = 0,
+        server_named: bool = False,
+    ) -> Queue:
+        """Make the queue, or check that the one there is the same (405, 406)."""
+        arguments = arguments or {}
+        what = self._queue(name)
+        if name in self.queues:
+            queue = self.queue(name, connection)
+            if connection and bool(queue.owner) != exclusive:
+                raise self._locked(name)
+            rules.same_flag(what, "durable", durable, queue.durable)
+            rules.same_flag(what, "auto_delete", auto_delete, queue.auto_delete)
+            rules.same_queue_arguments(what, arguments, queue.arguments)
+            return queue
+        if not server_named:
+            _check_reserved("queue", name)
+        rules.check_queue(
+            what,
+            arguments,
+            durable=durable,
+            exclusive=exclusive,
+            auto_delete=auto_delete,
+            named=not server_named,
+        )
+        queue = Queue(
+            name,
+            self.memory,
+            durable=durable,
+            owner=connection if exclusive else 0,
+            auto_delete=auto_delete,
+            arguments=arguments,
+        )
+        self.queues[name] = queue
+        self._changed()
+        self._spine.emit(
+            QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
+        )
+        return queue
+
+    def delete_queue(
+        self, name: str, *, if_unused: bool = False, if_empty: bool = False, connection: int = 0
+    ) -> int:
+        """How many ready messages went with it; 0 if it was not there, which is no error."""
+        if name not in self.queues:
+            return 0
+        queue = self.queue(name, connection)
+        if if_unused and queue.consumers:
+            raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._queue(name)} in use")
+        if if_empty and queue.messages:
+            raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._queue(name)} not empty")
+        return self._drop_queue(queue, "deleted")
+
+    def purge(self, name: str, connection: int = 0) -> int:
+        """Drop the ready messages; returns how many."""
+        count = self.queue(name, connection).purge()
+        self._spine.emit(QueuePurged(AMQP, self.name, name, count))
+        self.memory.settle()
+        return count
+
+    def delete_exclusive(self, connection: int) -> None:
+        """A connection ended: its exclusive queues end with it."""
+        for queue in tuple(self.queues.values()):
+            if queue.owner == connection:
+                self._drop_queue(queue, "its connection ended")
+
+    def _drop_queue(self, queue: Queue, reason: str) -> int:
+        del self.queues[queue.name]
+        self._changed()
+        consumers = tuple(queue.consumers)
+        for consumer in consumers:
+            queue.remove(consumer)
+        count = queue.purge()
+        queue.gone = True
+        self._spine.emit(QueueDeleted(AMQP, self.name, queue.name, reason, count))
+        for consumer in consumers:
+            consumer.sink.cancelled(f"queue '{queue.name}' is gone: {reason}")
+        self._unbind_all(queue)
+        self.memory.settle()
+        return count
+
+    # Bindings.
+
+    def bind_queue(
+        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: int = 0
+    ) -> None:
+        """Let messages of an exchange reach a queue; to do it twice is no error."""
+        destination = self.queue(queue, connection)
+        self._check_not_default(exchange)
+        self._bind(self.exchange(exchange), Binding(destination, routing_key, arguments))
+
+    def unbind_queue(
+        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: int = 0
+    ) -> None:
+        """Undo `bind_queue`; what is not bound, or not there, is no error."""
+        if queue in self.queues:
+            self.queue(queue, connection)
+        self._check_not_default(exchange)
+        self._unbind(exchange, "queue", queue, routing_key, arguments)
+
+    def bind_exchange(
+        self, destination: str, source: str, routing_key: str, arguments: Table
+    ) -> None:
+        """Let messages of an exchange reach another one (RabbitMQ's extension)."""
+        self._check_not_default(source)
+        self._check_not_default(destination)
+        target = self.exchange(destination)
+        self._bind(self.exchange(source), Binding(target, routing_key, arguments))
+
+    def unbind_exchange(
+        self, destination: str, source: str, routing_key: str, arguments: Table
+    ) -> None:
+        self._check_not_default(source)
+        self._check_not_default(destination)
+        self._unbind(source, "exchange", destination, routing_key, arguments)
+
+    def _bind(self, exchange: Exchange, binding: Binding) -> None:
+        if exchange.add(binding):
+            self._changed()
+            self._spine.emit(
+                BindingAdded(
+                    AMQP,
+                    self.name,
+                    exchange.name,
+                    binding.kind,
+                    binding.destination.name,
+                    binding.routing_key,
+                )
+            )
+
+    def _unbind(
+        self, source: str, kind: str, name: str, routing_key: str, arguments: Table
+    ) -> None:
+        exchange = self.exchanges.get(source)
+        if exchange is not None:
+            binding = exchange.remove(binding_id(kind, name, routing_key, arguments))
+            if binding is not None:
+                self._unbound(exchange, binding)
+
+    def _unbind_all(self, destination: Destination) -> None:
+        """Nothing leads to this destination any more."""
+        for exchange in tuple(self.exchanges.values()):
+            for identity, binding in tuple(exchange.bindings.items()):
+                if binding.destination is destination:
+                    exchange.remove(identity)
+                    self._unbound(exchange, binding)
+
+    def _unbound(self, exchange: Exchange, binding: Binding) -> None:
+        self._changed()
+        self._spine.emit(
+            BindingRemoved(
+                AMQP,
+                self.name,
+                exchange.name,
+                binding.kind,
+                binding.destination.name,
+                binding.routing_key,
+            )
+        )
+        gone = self.exchanges.get(exchange.name) is not exchange
+        if exchange.auto_delete and not exchange.bindings and not gone:
+            self._drop_exchange(exchange, "its last binding went")
+
+    # Refusals.
+
+    def _exchange(self, name: str) -> str:
+        return f"exchange '{name}' in vhost '{self.name}'"
+
+    def _queue(self, name: str) -> str:
+        return f"queue '{name}' in vhost '{self.name}'"
+
+    def _locked(self, name: str) -> RequestRefused:
+        return RequestRefused(
+            ReplyCode.RESOURCE_LOCKED,
+            f"cannot obtain exclusive access to locked {self._queue(name)}. {_LOCKED}",
+        )
+
+    def _check_not_default(self, exchange: str) -> None:
+        if not exchange:
+            raise RequestRefused(
+                ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange"
+            )
+
+
+def _check_reserved(kind: str, name: str) -> None:
+    if name.startswith(_RESERVED):
+        raise RequestRefused(
+            ReplyCode.ACCESS_REFUSED, f"{kind} name '{name}' contains reserved prefix 'amq.*'"
+        )

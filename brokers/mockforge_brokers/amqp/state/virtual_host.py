@@ -1,0 +1,107 @@
+"""A virtual host: the one entrance for messages and consumers."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ...errors import RequestRefused
+from ...spine import Spine
+from ..codes import ReplyCode
+from ..records import Field
+from .consumer import Consumer
+from .memory import Memory
+from .message import Message
+from .routing import NO_HEADERS, Route, Watcher, resolve
+from .topology import Topology
+
+_MOST_ROUTES: Final = 8192
+
+
+class VirtualHost(Topology):
+    """What wire handlers, console, fixtures and tests alike publish to and consume from."""
+
+    def __init__(self, name: str, spine: Spine, memory: Memory) -> None:
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._watchers: list[tuple[str | None, Watcher]] = []
+        super().__init__(name, spine, memory)
+
+    # Messages.
+
+    def route(
+        self, exchange: str, routing_key: str, headers: Mapping[str, Field] = NO_HEADERS
+    ) -> Route:
+        """Where such a message goes; raises RequestRefused (404) if there is no such exchange.
+
+        A route that reads headers is good for one message.
+        """
+        route = self._routes.get((exchange, routing_key))
+        if route is None:
+            route = resolve(self.exchange(exchange), routing_key, headers, self.exchanges)
+            if self._watchers:
+                route.watchers = self._watchers_of(route)
+            if route.valid:
+                if len(self._routes) >= _MOST_ROUTES:
+                    self._changed()
+                self._routes[exchange, routing_key] = route
+        return route
+
+    def publish(self, route: Route, content: bytes, size: int, source: str) -> int:
+        """Put a message into all queues of its route; returns how many.
+
+        `content` is opaque (message.py), `size` its body's bytes, `source` who published it.
+        """
+        exchange = route.exchange
+        exchange.published += 1
+        queues = route.queues
+        message = Message(route, content, size)
+        if route.watchers:
+            for watcher in route.watchers:
+                watcher(message, source)
+        if not queues:
+            exchange.unroutable += 1
+            return 0
+        for queue in queues:
+            queue.enqueue(message)
+        return len(queues)
+
+    def watch(self, destination: str | None, watcher: Watcher) -> Callable[[], None]:
+        """Call with (message, source): of an exchange, `queue:NAME` or all; returns how to stop."""
+        entry = (destination, watcher)
+        self._watchers.append(entry)
+        self._changed()
+
+        def stop() -> None:
+            if entry in self._watchers:
+                self._watchers.remove(entry)
+                self._changed()
+
+        return stop
+
+    def _watchers_of(self, route: Route) -> tuple[Watcher, ...]:
+        names = {None, route.exchange.name, *(f"queue:{queue.name}" for queue in route.queues)}
+        return tuple(watcher for name, watcher in self._watchers if name in names)
+
+    def _changed(self) -> None:
+        for route in self._routes.values():
+            route.valid = False
+        self._routes.clear()
+
+    # Consumers.
+
+    def consume(self, consumer: Consumer) -> None:
+        """Add a consumer to its queue; raises RequestRefused (403) where one is alone.
+
+        It gets nothing before `queue.resume(consumer)`, so that the answer goes first.
+        """
+        queue = consumer.queue
+        if queue.exclusive_consumer or (consumer.exclusive and queue.consumers):
+            raise RequestRefused(
+                ReplyCode.ACCESS_REFUSED, f"{self._queue(queue.name)} in exclusive use"
+            )
+        queue.add(consumer)
+
+    def cancel(self, consumer: Consumer) -> None:
+        """End a consumer; an auto-delete queue ends with its last one."""
+        queue = consumer.queue
+        queue.remove(consumer)
+        if queue.auto_delete and not queue.consumers and not queue.gone:
+            self._drop_queue(queue, "its last consumer went")

@@ -1,0 +1,224 @@
+"""What the broker shows of itself: connections, exchanges, queues, consumers, figures."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from .connection import Connection, Phase
+from .records import plain
+from .state.arguments import UNSERVED_ARGUMENTS
+from .state.exchanges import Exchange
+from .state.queue import Queue
+from .state.virtual_host import VirtualHost
+
+AMQP: Final = "amqp"
+_MOST_LABELS: Final = 1000
+
+
+def connection_view(connection: Connection) -> ConnectionView:
+    peer = connection.peer
+    agreement = connection.agreement
+    channels = connection.channels.values()
+    return ConnectionView(
+        id=connection.id,
+        protocol=AMQP,
+        client=connection.client,
+        address=peer.address,
+        state=_state(connection),
+        since=peer.opened,
+        software=agreement.software,
+        messages_in=connection.messages_in,
+        messages_out=sum(channel.last_tag for channel in channels),
+        bytes_in=peer.bytes_in,
+        bytes_out=peer.bytes_out,
+        detail={
+            "user": agreement.user,
+            "vhost": agreement.virtual_host,
+            "channels": len(connection.channels),
+            "consumers": sum(len(channel.consumers) for channel in channels),
+            "unacked": sum(len(channel.unacked) for channel in channels),
+            "frame_max": agreement.frame_max,
+            "channel_max": agreement.channel_max,
+            "heartbeat": agreement.heartbeat,
+        },
+    )
+
+
+def _state(connection: Connection) -> str:
+    if connection.blocked:
+        return "blocked"
+    if connection.phase is Phase.OPEN:
+        return "open" if connection.flowing else "slow"
+    return "handshake" if connection.phase in (Phase.HEADER, Phase.HANDSHAKE) else "closing"
+
+
+def destination_views(vhost: VirtualHost) -> list[DestinationView]:
+    """Exchanges that are declared or used, and all queues."""
+    exchanges = [
+        exchange_view(exchange)
+        for exchange in vhost.exchanges.values()
+        if exchange.published or exchange.bindings or not _predeclared(exchange)
+    ]
+    return exchanges + [queue_view(queue) for queue in vhost.queues.values()]
+
+
+def _predeclared(exchange: Exchange) -> bool:
+    return not exchange.name or exchange.name.startswith("amq.")
+
+
+def exchange_view(exchange: Exchange) -> DestinationView:
+    count = len(exchange.bindings)
+    return DestinationView(
+        AMQP,
+        "exchange",
+        exchange.name or "(default)",
+        messages_in=exchange.published,
+        messages_out=exchange.published - exchange.unroutable,
+        note=f"{exchange.type}, {count} binding{'' if count == 1 else 's'}",
+        detail={
+            "type": exchange.type,
+            "durable": exchange.durable,
+            "auto_delete": exchange.auto_delete,
+            "internal": exchange.internal,
+            "unroutable": exchange.unroutable,
+            "arguments": plain(exchange.arguments),
+            "bindings": [
+                {
+                    "kind": binding.kind,
+                    "destination": binding.destination.name,
+                    "routing_key": binding.routing_key,
+                    "arguments": plain(binding.arguments),
+                }
+                for binding in exchange.bindings.values()
+            ],
+        },
+    )
+
+
+def queue_view(queue: Queue) -> DestinationView:
+    unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
+    marks = [f"{queue.unacked} unacked"] if queue.unacked else []
+    marks += ["no consumer"] if not queue.consumers and queue.messages else []
+    marks += [f"not acted on: {', '.join(unserved)}"] if unserved else []
+    return DestinationView(
+        AMQP,
+        "queue",
+        queue.name,
+        messages_in=queue.published,
+        messages_out=queue.delivered,
+        depth=len(queue.messages),
+        note=", ".join(marks),
+        detail={
+            "durable": queue.durable,
+            "exclusive": bool(queue.owner),
+            "auto_delete": queue.auto_delete,
+            "arguments": plain(queue.arguments),
+            "unserved_arguments": unserved,
+            "ready": len(queue.messages),
+            "unacked": queue.unacked,
+            "consumers": len(queue.consumers),
+            "acknowledged": queue.acknowledged,
+            "redelivered": queue.redelivered,
+        },
+    )
+
+
+def group_views(vhost: VirtualHost) -> list[GroupView]:
+    """The consumers of each queue, as one group."""
+    return [
+        GroupView(
+            AMQP,
+            queue.name,
+            "active" if any(consumer.ready for consumer in queue.consumers) else "waiting",
+            members=len(queue.consumers),
+            lag=len(queue.messages) + queue.unacked,
+            detail={
+                "consumers": [
+                    {
+                        "tag": consumer.tag,
+                        "connection": consumer.connection,
+                        "prefetch": consumer.prefetch,
+                        "no_ack": consumer.no_ack,
+                        "exclusive": consumer.exclusive,
+                        "priority": consumer.priority,
+                        "delivered": consumer.delivered,
+                    }
+                    for consumer in queue.consumers
+                ]
+            },
+        )
+        for queue in vhost.queues.values()
+        if queue.consumers
+    ]
+
+
+def metrics(vhosts: Iterable[VirtualHost], connections: Iterable[Connection]) -> list[Metric]:
+    published: Counter[tuple[str, ...]] = Counter()
+    unroutable: Counter[tuple[str, ...]] = Counter()
+    delivered: Counter[tuple[str, ...]] = Counter()
+    depth: Counter[tuple[str, ...]] = Counter()
+    for vhost in vhosts:
+        for exchange in vhost.exchanges.values():
+            published[(exchange.name,)] += exchange.published
+            unroutable[(exchange.name,)] += exchange.unroutable
+        for number, queue in enumerate(vhost.queues.values()):
+            name = queue.name if number < _MOST_LABELS else "other"
+            delivered[(name,)] += queue.delivered
+            depth[name, "ready"] += len(queue.messages)
+            depth[name, "unacked"] += queue.unacked
+    return [
+        _metric(
+            "amqp_messages_published_total",
+            "Messages published to an exchange.",
+            "counter",
+            ("exchange",),
+            _bounded(published),
+        ),
+        _metric(
+            "amqp_messages_unroutable_total",
+            "Messages that reached no queue.",
+            "counter",
+            ("exchange",),
+            _bounded(unroutable),
+        ),
+        _metric(
+            "amqp_messages_delivered_total",
+            "Messages delivered or got from a queue.",
+            "counter",
+            ("queue",),
+            delivered,
+        ),
+        _metric(
+            "amqp_queue_depth",
+            "Messages in a queue: ready, or delivered and unacknowledged.",
+            "gauge",
+            ("queue", "state"),
+            depth,
+        ),
+        _metric(
+            "amqp_connections",
+            "Open connections.",
+            "gauge",
+            (),
+            Counter({(): len(list(connections))}),
+        ),
+    ]
+
+
+def _bounded(counts: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
+    bounded: Counter[tuple[str, ...]] = Counter()
+    for number, (labels, value) in enumerate(counts.items()):
+        if value:
+            bounded[labels if number < _MOST_LABELS else ("other",)] += value
+    return bounded
+
+
+def _metric(
+    name: str,
+    text: str,
+    kind: Literal["counter", "gauge"],
+    labels: tuple[str, ...],
+    counts: Counter[tuple[str, ...]],
+) -> Metric:
+    return Metric(name, text, kind, labels, [(key, float(value)) for key, value in counts.items()])

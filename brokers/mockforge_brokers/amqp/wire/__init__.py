@@ -1,0 +1,1 @@
+"""Frames, methods, properties and field tables: bytes to values and back."""

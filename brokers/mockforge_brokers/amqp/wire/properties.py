@@ -1,0 +1,84 @@
+"""The properties of class basic (AMQP 1.8) in a content header's payload."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...bytes_io import ByteReader
+from ...errors import ProtocolError
+from ..codes import ReplyCode
+from .field_table import read_table, write_table
+
+PROPERTIES: Final[tuple[tuple[str, str, int], ...]] = (
+    ("content_type", "shortstr", 1 << 15),
+    ("content_encoding", "shortstr", 1 << 14),
+    ("headers", "table", 1 << 13),
+    ("delivery_mode", "octet", 1 << 12),
+    ("priority", "octet", 1 << 11),
+    ("correlation_id", "shortstr", 1 << 10),
+    ("reply_to", "shortstr", 1 << 9),
+    ("expiration", "shortstr", 1 << 8),
+    ("message_id", "shortstr", 1 << 7),
+    ("timestamp", "longlong", 1 << 6),
+    ("type", "shortstr", 1 << 5),
+    ("user_id", "shortstr", 1 << 4),
+    ("app_id", "shortstr", 1 << 3),
+    ("cluster_id", "shortstr", 1 << 2),
+)
+"""Name, type and flag of each property, in wire order."""
+
+NAMES: Final = frozenset(name for name, _, _ in PROPERTIES)
+FLAG_HEADERS: Final = 1 << 13
+FLAG_EXPIRATION: Final = 1 << 8
+FLAG_USER_ID: Final = 1 << 4
+_MORE: Final = 1
+_FIXED: Final = 12
+"""Class id, weight and body size stand before the flags."""
+
+
+def decode_properties(payload: bytes) -> dict[str, Any]:
+    """The properties of a content header's payload, by name; raises ProtocolError."""
+    reader = ByteReader(payload, _FIXED, what="content header")
+    flags = reader.uint16()
+    if flags & _MORE:
+        raise ProtocolError("content header: more flags than properties", ReplyCode.SYNTAX_ERROR)
+    values: dict[str, Any] = {}
+    for name, kind, flag in PROPERTIES:
+        if flags & flag:
+            values[name] = _read(reader, kind)
+    if reader.remaining:
+        raise ProtocolError(
+            f"content header: {reader.remaining} bytes too many", ReplyCode.SYNTAX_ERROR
+        )
+    return values
+
+
+def _read(reader: ByteReader, kind: str) -> Any:
+    if kind == "shortstr":
+        return reader.take(reader.uint8()).decode("utf-8", "surrogateescape")
+    if kind == "octet":
+        return reader.uint8()
+    if kind == "longlong":
+        return reader.uint64()
+    return read_table(reader)
+
+
+def encode_header(body_size: int, properties: Mapping[str, Any]) -> bytes:
+    """A content header's payload for class basic."""
+    flags = 0
+    pieces = []
+    for name, kind, flag in PROPERTIES:
+        value = properties.get(name)
+        if value is not None:
+            flags |= flag
+            pieces.append(_write(kind, value))
+    start = b"\x00\x3c\x00\x00" + body_size.to_bytes(8, "big") + flags.to_bytes(2, "big")
+    return start + b"".join(pieces)
+
+
+def _write(kind: str, value: Any) -> bytes:
+    if kind == "shortstr":
+        raw: bytes = value.encode("utf-8", "surrogateescape")
+        return len(raw).to_bytes(1, "big") + raw
+    if kind == "table":
+        return write_table(value)
+    return int(value).to_bytes(1 if kind == "octet" else 8, "big")

@@ -1,0 +1,95 @@
+"""Cuts bytes into units: single frames, and methods together with their content."""
+
+from typing import Final
+
+from ...errors import ProtocolError
+from ..codes import ReplyCode
+from .frames import BODY, END, HEAD_SIZE, HEADER, METHOD, OVERHEAD, PROTOCOL_HEADER, head
+from .methods import WITH_CONTENT
+
+_LARGEST_FRAME: Final = 16 * 1024 * 1024
+"""More than any frame-max we agree to: such a size is noise, not a frame to wait for."""
+
+
+class _Open:
+    """A method whose content is not whole; `missing` bytes of body, -1 before the header."""
+
+    __slots__ = ("frames", "missing")
+
+    def __init__(self, method: bytes) -> None:
+        self.frames = [method]
+        self.missing = -1
+
+
+class UnitSplitter:
+    """A `Splitter` for one direction. Channels may interleave: a unit is out when it is whole.
+
+    Content whose method it never saw comes out frame by frame, so it may start anywhere.
+    """
+
+    __slots__ = ("_data", "_open")
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._open: dict[int, _Open] = {}
+
+    @property
+    def pending(self) -> int:
+        waiting = sum(len(raw) for unit in self._open.values() for raw in unit.frames)
+        return len(self._data) + waiting
+
+    def take(self) -> bytes:
+        waiting = [raw for unit in self._open.values() for raw in unit.frames]
+        data = b"".join((*waiting, self._data))
+        self._open.clear()
+        self._data = b""
+        return data
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if self._data:
+            data = self._data + data
+        units: list[bytes] = []
+        at = 0
+        while (end := _frame_end(data, at)) > 0:
+            self._add(units, data[at:end])
+            at = end
+        self._data = data[at:]
+        if end < 0:
+            raise ProtocolError("bytes that are no frame", ReplyCode.FRAME_ERROR)
+        return units
+
+    def _add(self, units: list[bytes], raw: bytes) -> None:
+        kind, channel, size = head.unpack_from(raw)
+        unit = self._open.get(channel)
+        if kind == METHOD:
+            if unit is not None:
+                units.extend(self._open.pop(channel).frames)
+            if raw[HEAD_SIZE : HEAD_SIZE + 4] in WITH_CONTENT:
+                self._open[channel] = _Open(raw)
+                return
+        elif unit is not None and kind in (HEADER, BODY):
+            unit.frames.append(raw)
+            if kind == BODY:
+                unit.missing -= size
+            elif size >= 12:
+                unit.missing = int.from_bytes(raw[HEAD_SIZE + 4 : HEAD_SIZE + 12], "big")
+            if unit.missing <= 0:
+                units.append(b"".join(self._open.pop(channel).frames))
+            return
+        units.append(raw)
+
+
+def _frame_end(data: bytes, at: int) -> int:
+    """Where the frame at `at` ends; 0 when it is not whole, -1 when it is none."""
+    if data.startswith(b"AMQP", at):
+        end = at + len(PROTOCOL_HEADER)
+        return end if end <= len(data) else 0
+    if len(data) - at < HEAD_SIZE:
+        return 0
+    size = head.unpack_from(data, at)[2]
+    if size > _LARGEST_FRAME:
+        return -1
+    end = at + size + OVERHEAD
+    if end > len(data):
+        return 0
+    return end if data[end - 1] == END else -1
