@@ -1,0 +1,204 @@
+"""One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
+
+from typing import TYPE_CHECKING
+
+from ..bytes_io import ByteReader
+from ..contract import Peer
+from ..errors import ProtocolError
+from ..events import ProtocolViolated
+from ..journal import Row, Splitter
+from . import handshake
+from .burst import walk
+from .codes import V5, V311, PacketType, Reason
+from .events import ConnectionRefused
+from .handlers import HANDLERS
+from .outlet import Outlet
+from .rows import rows
+from .state.router import Verbatim
+from .state.session import Session
+from .wire.decode import UnsupportedVersion, decode_body
+from .wire.frames import PacketSplitter
+from .wire.packets import Connack, Connect, Disconnect
+
+if TYPE_CHECKING:
+    from .broker import MqttBroker
+
+
+class MqttConnection:
+    """The protocol's life on one socket; `contract.Connection` says who calls what."""
+
+    __slots__ = (
+        "_rest",
+        "aliases",
+        "broker",
+        "client",
+        "closed",
+        "keep_alive",
+        "last_heard",
+        "limit",
+        "messages_in",
+        "out",
+        "outlet",
+        "peer",
+        "session",
+        "verbatim",
+        "version",
+        "wanted",
+    )
+
+    def __init__(self, broker: "MqttBroker", peer: Peer) -> None:
+        environment = broker.environment
+        self.broker = broker
+        self.peer = peer
+        self.outlet = Outlet(environment.clock, broker.renderer, peer, self.goodbye)
+        self.out = self.outlet.out
+        self.client = ""
+        self.version = V311
+        self.keep_alive = 0
+        self.last_heard = environment.clock.now()
+        self.limit = environment.limits.mqtt_packet
+        """Our Maximum Packet Size."""
+        self.session: Session | None = None
+        """Set from CONNACK on, until somebody else has it."""
+        self.closed = False
+        self.verbatim: dict[bytes, Verbatim] = {}
+        self.aliases: dict[int, str] = {}
+        """What the client's topic aliases stand for; kept for the journal's rows."""
+        self.messages_in = 0
+        self.wanted = 0
+        """Bytes of the packet that is incomplete, where its header is there."""
+        self._rest = bytearray()
+
+    # What transport calls.
+
+    @property
+    def bulky(self) -> bool:
+        return self.outlet.bulky
+
+    @bulky.setter
+    def bulky(self, value: bool) -> None:
+        self.outlet.bulky = value
+
+    def receive(self, data: bytes) -> int:
+        if self.closed:
+            return 0
+        self.last_heard = self.broker.environment.clock.now()
+        rest = self._rest
+        if rest:
+            rest += data
+            if len(rest) < self.wanted:
+                return len(rest)
+            data = bytes(rest)
+            rest.clear()
+        self.wanted = 0
+        try:
+            position = walk(self, data)
+        except ProtocolError as error:
+            self._violated(error)
+            return 0
+        if self.closed:
+            return 0
+        if position < len(data):
+            rest += data[position:]
+        return len(rest)
+
+    def take_rest(self) -> bytes:
+        data = bytes(self._rest)
+        self._rest.clear()
+        return data
+
+    def set_writable(self, writable: bool) -> None:
+        if self.session is not None:
+            self.broker.router.set_ready(self.session, writable)
+
+    def connection_lost(self, reason: str) -> None:
+        self.closed = True
+        self._leave(publish_will=True)
+        self.broker.gone(self)
+
+    def shutdown(self) -> None:
+        self.goodbye(Reason.SERVER_SHUTTING_DOWN, "the broker ended")
+
+    def splitter(self, direction: int) -> Splitter:
+        return PacketSplitter(self.limit) if direction == 0 else PacketSplitter()
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        return rows(direction, frame, self.version, self.aliases)
+
+    # What happens in here.
+
+    def handle(self, first: int, reader: ByteReader) -> None:
+        """One packet that the hot road did not take; raises ProtocolError."""
+        if self.session is None:
+            self._begin(first, reader)
+            return
+        packet = decode_body(first, reader, self.version)
+        handler = HANDLERS.get(type(packet))
+        if handler is None:
+            # [MQTT-3.1.0-2] a second CONNECT; the others only ever go from server to client.
+            raise ProtocolError(
+                f"{PacketType(first >> 4).name} is not for a client to send here",
+                Reason.PROTOCOL_ERROR,
+            )
+        handler(self, packet)
+
+    def goodbye(self, code: Reason, text: str) -> None:
+        """End the connection from our side; MQTT 5 clients are told why [MQTT-4.13.1-1]."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.version == V5 and self.session is not None:
+            explained = self.outlet.send(Disconnect(code, {"reason_string": text}))
+            if not explained:
+                # The client takes no packet so large [MQTT-3.14.2-3].
+                self.outlet.send(Disconnect(code))
+        self._leave(publish_will=True)
+        self.peer.close(text)
+
+    def disconnected(self, *, publish_will: bool) -> None:
+        """The client said DISCONNECT."""
+        self.closed = True
+        self._leave(publish_will=publish_will)
+        self.peer.close("the client disconnected")
+
+    def _begin(self, first: int, reader: ByteReader) -> None:
+        if first >> 4 != PacketType.CONNECT:
+            raise ProtocolError(
+                f"the first packet is of type {first >> 4}, not CONNECT [MQTT-3.1.0-1]",
+                Reason.PROTOCOL_ERROR,
+            )
+        try:
+            packet = decode_body(first, reader, self.version)
+        except UnsupportedVersion as error:
+            # A client of a version that we do not know reads what 3.1.1 has for this.
+            self._refuse(Connack(1), error)
+            return
+        assert isinstance(packet, Connect)
+        self.version = self.outlet.version = packet.version
+        try:
+            handshake.check(packet)
+        except handshake.Refused as error:
+            self.client = packet.client_id
+            self._refuse(handshake.refusal(packet.version, error), error)
+            return
+        handshake.accept(self, packet)
+
+    def _refuse(self, answer: Connack | None, error: ProtocolError) -> None:
+        self.closed = True
+        if answer is not None:
+            self.outlet.send(answer)
+        self.broker.environment.spine.emit(
+            ConnectionRefused("mqtt", self.peer.id, self.client, error.code, error.text)
+        )
+        self.peer.close(error.text)
+
+    def _violated(self, error: ProtocolError) -> None:
+        self.broker.environment.spine.emit(
+            ProtocolViolated("mqtt", self.peer.id, self.client, error.text)
+        )
+        self.goodbye(Reason(error.code or Reason.MALFORMED_PACKET), error.text)
+
+    def _leave(self, *, publish_will: bool) -> None:
+        session, self.session = self.session, None
+        if session is not None and session.sink is self.outlet:
+            self.broker.sessions.close(session, publish_will=publish_will)

@@ -1,0 +1,253 @@
+"""What a connected client may send, packet by packet."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ProtocolError
+from ..events import RequestDenied
+from .codes import FAILURE, V5, PacketType, Reason, dialect
+from .records import Message
+from .state.session import Session
+from .state.subscriptions import Subscription
+from .state.topics import SHARE, filter_problem, name_problem
+from .wire.packets import (
+    Ack,
+    Auth,
+    Disconnect,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+)
+
+if TYPE_CHECKING:
+    from .connection import MqttConnection
+
+
+def _session(connection: "MqttConnection") -> Session:
+    session = connection.session
+    assert session is not None
+    return session
+
+
+def _publish(connection: "MqttConnection", packet: Publish) -> None:
+    broker, session = connection.broker, _session(connection)
+    message = _message(connection, packet)
+    connection.messages_in += 1
+    if packet.qos == 2 and packet.packet_id in session.inbound:
+        # Sent again: it was published when it came first [MQTT-4.3.3-10].
+        _acknowledge(connection, PacketType.PUBREC, packet.packet_id)
+        return
+    if packet.qos == 2 and len(session.inbound) >= broker.options.receive_maximum:
+        _check_quota(connection)
+    reached = broker.router.publish(message, session, connection.client)
+    broker.router.learn(dialect(connection.version), message.topic_name)
+    if packet.qos:
+        nobody = reached == 0 and broker.options.tell_no_subscribers
+        code = Reason.NO_MATCHING_SUBSCRIBERS if nobody else Reason.SUCCESS
+        if packet.qos == 2:
+            session.inbound.add(packet.packet_id)
+        kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
+        _acknowledge(connection, kind, packet.packet_id, code)
+
+
+def _check_quota(connection: "MqttConnection") -> None:
+    if connection.version == V5:
+        # [MQTT-3.3.4-7]: more publishes under way than our Receive Maximum.
+        raise ProtocolError(
+            f"more than {connection.broker.options.receive_maximum} QoS 2 publishes unfinished",
+            Reason.RECEIVE_MAXIMUM_EXCEEDED,
+        )
+
+
+def _acknowledge(
+    connection: "MqttConnection", kind: PacketType, packet_id: int, code: int = 0
+) -> None:
+    connection.outlet.send(Ack(kind, packet_id, code if connection.version == V5 else 0))
+
+
+def _message(connection: "MqttConnection", packet: Publish) -> Message:
+    properties = packet.properties
+    topic_name = packet.topic_name
+    expires = None
+    if properties:
+        _check_properties(properties)
+        topic_name = _resolve_alias(connection, packet)
+        life = properties.pop("message_expiry_interval", None)
+        if life is not None:
+            expires = connection.broker.environment.clock.now() + life
+    problem = name_problem(topic_name)
+    if problem:
+        raise ProtocolError(f"PUBLISH: {problem}", Reason.TOPIC_NAME_INVALID)
+    return Message(topic_name, packet.payload, packet.qos, packet.retain, properties, expires)
+
+
+def _check_properties(properties: dict[str, Any]) -> None:
+    if "subscription_identifier" in properties:
+        raise ProtocolError(
+            "PUBLISH: a client sends no Subscription Identifier [MQTT-3.3.4-6]",
+            Reason.PROTOCOL_ERROR,
+        )
+    problem = name_problem(properties.get("response_topic", "none"))
+    if problem:
+        raise ProtocolError(
+            f"PUBLISH: response topic: {problem} [MQTT-3.3.2-14]", Reason.PROTOCOL_ERROR
+        )
+
+
+def _resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
+    alias = packet.properties.pop("topic_alias", None)
+    if alias is None:
+        return packet.topic_name
+    if not 0 < alias <= connection.broker.options.topic_alias_maximum:
+        # [MQTT-3.3.2-8] for 0, [MQTT-3.3.2-9] for one above our maximum.
+        raise ProtocolError(f"PUBLISH: topic alias {alias}", Reason.TOPIC_ALIAS_INVALID)
+    if packet.topic_name:
+        connection.aliases[alias] = packet.topic_name
+    elif alias not in connection.aliases:
+        raise ProtocolError(
+            f"PUBLISH: topic alias {alias} was not set on this connection",
+            Reason.TOPIC_ALIAS_INVALID,
+        )
+    return connection.aliases[alias]
+
+
+def _ack(connection: "MqttConnection", packet: Ack) -> None:
+    _ACKS[packet.type](connection, _session(connection), packet)
+
+
+def _puback(connection: "MqttConnection", session: Session, packet: Ack) -> None:
+    # One that we do not wait for is let pass: clients repeat them after a reconnect.
+    session.acknowledge(packet.packet_id)
+
+
+def _pubrec(connection: "MqttConnection", session: Session, packet: Ack) -> None:
+    if packet.code >= FAILURE:
+        # The client does not take the message, and its id is free again.
+        session.acknowledge(packet.packet_id)
+        return
+    known = session.received(packet.packet_id)
+    code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
+    _acknowledge(connection, PacketType.PUBREL, packet.packet_id, code)
+
+
+def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None:
+    known = packet.packet_id in session.inbound
+    session.inbound.discard(packet.packet_id)
+    # 3.1.1 has no way to say that nothing is known of it; the client can go on either way.
+    code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
+    _acknowledge(connection, PacketType.PUBCOMP, packet.packet_id, code)
+
+
+_ACKS: Final[dict[PacketType, Callable[["MqttConnection", Session, Ack], None]]] = {
+    PacketType.PUBACK: _puback,
+    PacketType.PUBREC: _pubrec,
+    PacketType.PUBREL: _pubrel,
+    PacketType.PUBCOMP: _puback,
+}
+
+
+def _subscribe(connection: "MqttConnection", packet: Subscribe) -> None:
+    session, router = _session(connection), connection.broker.router
+    identifier = packet.properties.get("subscription_identifier", [0])[0]
+    codes: list[int] = []
+    retained: list[Subscription] = []
+    for request in packet.requests:
+        _check_filter(request)
+        refused = connection.broker.options.refused_filters.get(request.topic_filter)
+        if refused is not None:
+            codes.append(refused if connection.version == V5 else FAILURE)
+            _denied(connection, request.topic_filter, refused)
+            continue
+        subscription = Subscription(
+            request.topic_filter,
+            request.qos,
+            request.no_local,
+            request.retain_as_published,
+            request.retain_handling,
+            identifier,
+        )
+        new = router.subscribe(session, subscription)
+        # Retain Handling 0: always, 1: only when new, 2: never [MQTT-3.3.1-9 to -11].
+        if request.retain_handling == 0 or (request.retain_handling == 1 and new):
+            retained.append(subscription)
+        codes.append(request.qos)
+    connection.outlet.send(Suback(packet.packet_id, codes))
+    for subscription in retained:
+        if not subscription.topic_filter.startswith(SHARE):
+            router.send_retained(session, subscription)
+
+
+def _check_filter(request: Request) -> None:
+    problem = filter_problem(request.topic_filter)
+    if problem:
+        raise ProtocolError(f"SUBSCRIBE: {problem}", Reason.TOPIC_FILTER_INVALID)
+    if request.no_local and request.topic_filter.startswith(SHARE):
+        raise ProtocolError(
+            f"SUBSCRIBE {request.topic_filter}: No Local on a share [MQTT-3.8.3-4]",
+            Reason.PROTOCOL_ERROR,
+        )
+
+
+def _denied(connection: "MqttConnection", topic_filter: str, code: int) -> None:
+    connection.broker.environment.spine.emit(
+        RequestDenied(
+            "mqtt",
+            connection.peer.id,
+            connection.client,
+            f"SUBSCRIBE {topic_filter}",
+            code,
+            "the broker's options refuse this filter",
+        )
+    )
+
+
+def _unsubscribe(connection: "MqttConnection", packet: Unsubscribe) -> None:
+    session, router = _session(connection), connection.broker.router
+    codes: list[int] = []
+    for topic_filter in packet.topic_filters:
+        problem = filter_problem(topic_filter)
+        if problem:
+            raise ProtocolError(f"UNSUBSCRIBE: {problem}", Reason.TOPIC_FILTER_INVALID)
+        known = router.unsubscribe(session, topic_filter)
+        codes.append(Reason.SUCCESS if known else Reason.NO_SUBSCRIPTION_EXISTED)
+    connection.outlet.send(Unsuback(packet.packet_id, codes))
+
+
+def _pingreq(connection: "MqttConnection", packet: Pingreq) -> None:
+    connection.outlet.send(Pingresp())
+
+
+def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
+    session = _session(connection)
+    expiry = packet.properties.get("session_expiry_interval")
+    if expiry is not None:
+        if expiry and session.expiry == 0:
+            raise ProtocolError(
+                "DISCONNECT: a session expiry where CONNECT had none [MQTT-3.14.2-2]",
+                Reason.PROTOCOL_ERROR,
+            )
+        session.expiry = None if expiry == 0xFFFF_FFFF else float(expiry)
+    # Only code 0 takes the will back [MQTT-3.14.4-3].
+    connection.disconnected(publish_will=packet.code != Reason.SUCCESS)
+
+
+def _auth(connection: "MqttConnection", packet: Auth) -> None:
+    raise ProtocolError(
+        "AUTH without an authentication method in CONNECT [MQTT-4.12.0-6]", Reason.PROTOCOL_ERROR
+    )
+
+
+HANDLERS: Final[dict[type, Callable[["MqttConnection", Any], None]]] = {
+    Publish: _publish,
+    Ack: _ack,
+    Subscribe: _subscribe,
+    Unsubscribe: _unsubscribe,
+    Pingreq: _pingreq,
+    Disconnect: _disconnect,
+    Auth: _auth,
+}

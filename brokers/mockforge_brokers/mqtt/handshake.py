@@ -1,0 +1,142 @@
+"""CONNECT: who may come in, with which session, and what CONNACK tells."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ProtocolError
+from ..events import ClientIdentified
+from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, Reason, dialect
+from .events import ClientConnected
+from .records import Message
+from .state.session import LAST_ID, Session
+from .state.topics import name_problem
+from .wire.packets import Connack, Connect, Will
+
+if TYPE_CHECKING:
+    from .connection import MqttConnection
+
+_FOR_EVER = 0xFFFF_FFFF
+
+
+class Refused(ProtocolError):
+    """A CONNECT that is answered with a failing CONNACK; `code` is the MQTT 5 reason."""
+
+
+def check(packet: Connect) -> None:
+    """Raise Refused for what this broker does not take in."""
+    if "authentication_method" in packet.properties:
+        method = packet.properties["authentication_method"]
+        raise Refused(
+            f"authentication method {method!r} is not served", Reason.BAD_AUTHENTICATION_METHOD
+        )
+    if "authentication_data" in packet.properties:
+        raise Refused("Authentication Data without a method", Reason.PROTOCOL_ERROR)
+    # An empty client id with a session to keep has no name to keep it under [MQTT-3.1.3-8];
+    # MQTT 5 clients get the name that we choose.
+    if not packet.client_id and (
+        packet.version == V31 or (packet.version < V5 and not packet.clean_start)
+    ):
+        raise Refused(
+            "an empty client identifier is only legal with a clean session [MQTT-3.1.3-8]",
+            Reason.CLIENT_IDENTIFIER_NOT_VALID,
+        )
+    if packet.will is not None:
+        problem = name_problem(packet.will.topic_name)
+        if problem:
+            raise Refused(f"will: {problem}", Reason.TOPIC_NAME_INVALID)
+
+
+def accept(connection: "MqttConnection", packet: Connect) -> None:
+    """Open the session and answer; the session's messages follow the CONNACK."""
+    broker, outlet = connection.broker, connection.outlet
+    asked = packet.properties
+    assigned = "" if packet.client_id else f"auto-{broker.environment.random.getrandbits(64):016x}"
+    client_id = packet.client_id or assigned
+    _configure(connection, packet, client_id)
+    session, present = broker.sessions.open(
+        client_id,
+        outlet,
+        clean_start=packet.clean_start,
+        window=asked.get("receive_maximum", LAST_ID),
+    )
+    session.expiry = _expiry(packet)
+    _leave_will(session, packet.will)
+    connection.session = session
+    connection.verbatim = broker.router.verbatim(dialect(packet.version))
+    # Session Present only with code 0 [MQTT-3.2.2-6].
+    outlet.send(Connack(0, present, _answer(connection, packet, assigned)))
+    spine = broker.environment.spine
+    spine.emit(ClientIdentified("mqtt", connection.peer.id, client_id))
+    spine.emit(
+        ClientConnected(
+            "mqtt",
+            connection.peer.id,
+            client_id,
+            VERSION_NAMES[packet.version],
+            connection.keep_alive,
+            packet.clean_start,
+            present,
+        )
+    )
+    session.resume()
+    broker.router.forget_routes()
+
+
+def refusal(version: int, error: ProtocolError) -> Connack | None:
+    """How a CONNECT is refused in its version; None: by closing without a word."""
+    if version == V5:
+        return Connack(error.code or Reason.PROTOCOL_ERROR, False, {"reason_string": error.text})
+    code = CONNACK_CODES.get(Reason(error.code)) if error.code else None
+    return None if code is None else Connack(code)
+
+
+def _configure(connection: "MqttConnection", packet: Connect, client_id: str) -> None:
+    options, outlet = connection.broker.options, connection.outlet
+    connection.client = client_id
+    connection.version = outlet.version = packet.version
+    connection.keep_alive = packet.keep_alive
+    outlet.maximum = packet.properties.get("maximum_packet_size")
+    outlet.alias_maximum = min(
+        packet.properties.get("topic_alias_maximum", 0), options.outbound_topic_aliases
+    )
+    longest = options.server_keep_alive
+    if packet.version == V5 and longest is not None:
+        # The client uses the server's value in place of its own [MQTT-3.1.2-21].
+        connection.keep_alive = min(packet.keep_alive or longest, longest)
+    connection.broker.watch_keep_alive()
+
+
+def _expiry(packet: Connect) -> float | None:
+    if packet.version < V5:
+        return 0.0 if packet.clean_start else None
+    seconds = packet.properties.get("session_expiry_interval", 0)
+    return None if seconds == _FOR_EVER else float(seconds)
+
+
+def _leave_will(session: Session, will: Will | None) -> None:
+    session.will = None
+    session.will_delay = 0.0
+    if will is not None:
+        properties = dict(will.properties)
+        session.will_delay = float(properties.pop("will_delay_interval", 0))
+        life = properties.pop("message_expiry_interval", None)
+        session.will = Message(
+            will.topic_name, will.payload, will.qos, will.retain, properties, life
+        )
+
+
+def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dict[str, Any]:
+    if packet.version < V5:
+        return {}
+    options = connection.broker.options
+    told: dict[str, Any] = {
+        "receive_maximum": options.receive_maximum,
+        "maximum_packet_size": connection.limit,
+        "topic_alias_maximum": options.topic_alias_maximum,
+    }
+    if assigned:
+        told["assigned_client_identifier"] = assigned
+    if connection.keep_alive != packet.keep_alive:
+        told["server_keep_alive"] = connection.keep_alive
+    if options.response_information and packet.properties.get("request_response_information"):
+        told["response_information"] = options.response_information
+    return told

@@ -1,0 +1,26 @@
+"""What can be set on the MQTT broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class MqttOptions:
+    """Where the specification leaves a choice, the default is what most brokers do."""
+
+    receive_maximum: int = 1024
+    """QoS 2 publishes that one MQTT 5 client may have unfinished."""
+    topic_alias_maximum: int = 256
+    """Topic aliases that a client may set."""
+    outbound_topic_aliases: int = 0
+    """Aliases that we set at most, where the client allows them; clients have bugs there."""
+    server_keep_alive: int | None = None
+    """Longest keep alive in seconds that MQTT 5 clients get; None leaves it to them."""
+    response_information: str = ""
+    """Told to clients that ask for it."""
+    merge_overlapping: bool = True
+    """One message with all subscription identifiers, or one for each subscription that matches."""
+    tell_no_subscribers: bool = True
+    """PUBACK and PUBREC say 0x10 when nobody subscribed (MQTT 5)."""
+    refused_filters: Mapping[str, int] = field(default_factory=dict)
+    """Topic filters that nobody may subscribe to, with the code of the SUBACK."""

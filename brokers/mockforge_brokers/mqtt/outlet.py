@@ -1,0 +1,97 @@
+"""The way out to one client: packets and messages as bytes, by its version and its limits."""
+
+from collections.abc import Callable
+
+from ..clock import Clock
+from ..contract import Peer
+from .codes import V311, PacketType, Reason, dialect
+from .records import Message
+from .wire.encode import IDS, encode_packet
+from .wire.packets import Ack, Packet
+from .wire.publish import PublishRenderer, render_publish, with_dup
+
+_LARGE = 32 * 1024
+
+
+class Outlet:
+    """What is written to one client: the `Sink` that its session has while it is connected."""
+
+    __slots__ = (
+        "_aliases",
+        "_clock",
+        "_renderer",
+        "alias_maximum",
+        "bulky",
+        "close",
+        "connection",
+        "maximum",
+        "messages_out",
+        "out",
+        "version",
+        "wake",
+    )
+
+    def __init__(
+        self,
+        clock: Clock,
+        renderer: PublishRenderer,
+        peer: Peer,
+        close: Callable[[Reason, str], None],
+    ) -> None:
+        self.connection = peer.id
+        self.out: list[bytes] = []
+        self.bulky = False
+        self.wake = peer.wake
+        self.close = close
+        self.version = V311
+        self.maximum: int | None = None
+        """The client's Maximum Packet Size."""
+        self.alias_maximum = 0
+        self.messages_out = 0
+        self._clock = clock
+        self._renderer = renderer
+        self._aliases: dict[str, int] = {}
+
+    @property
+    def dialect(self) -> int:
+        """0 for a client with limits of its own: it takes no packet as it is."""
+        if self.maximum is not None or self.alias_maximum:
+            return 0
+        return dialect(self.version)
+
+    def send(self, packet: Packet) -> bool:
+        """Append a packet; False when it is larger than the client takes."""
+        data = encode_packet(packet, self.version)
+        if self.maximum is not None and len(data) > self.maximum:
+            return False
+        self.out.append(data)
+        self.wake()
+        return True
+
+    def release(self, packet_id: int) -> None:
+        self.send(Ack(PacketType.PUBREL, packet_id))
+
+    def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
+        """Append a PUBLISH; False when it is larger than the client takes."""
+        if self.alias_maximum:
+            head, tail = self._with_alias(message)
+        else:
+            head, tail = self._renderer.render(message, self.version, self._clock.now())
+        if self.maximum is not None and len(head) + len(tail) + 2 * bool(packet_id) > self.maximum:
+            return False
+        if dup:
+            head = with_dup(head)
+        self.out += (head, IDS[packet_id], tail) if packet_id else (head, tail)
+        if len(tail) > _LARGE:
+            self.bulky = True
+        self.messages_out += 1
+        self.wake()
+        return True
+
+    def _with_alias(self, message: Message) -> tuple[bytes, bytes]:
+        alias = self._aliases.get(message.topic_name)
+        known = alias is not None
+        if alias is None and len(self._aliases) < self.alias_maximum:
+            alias = self._aliases[message.topic_name] = len(self._aliases) + 1
+        now = self._clock.now()
+        return render_publish(message, self.version, now, alias=alias or 0, topic=not known)

@@ -1,0 +1,1 @@
+"""What the broker remembers: sessions, subscriptions, retained messages; knows no bytes."""

@@ -1,0 +1,116 @@
+"""The last message of each topic that was published to be kept: a tree of topic levels."""
+
+from collections.abc import Iterator
+
+from ..records import Message
+
+
+class _Node:
+    __slots__ = ("children", "message")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.message: Message | None = None
+
+
+class RetainedMessages:
+    """At most `limit` messages, one for each topic name."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._root = _Node()
+        self.count = 0
+
+    def store(self, message: Message) -> bool:
+        """Keep a message in place of an older one; False when the limit is met."""
+        node = self._root
+        if self.count >= self._limit and self.get(message.topic_name) is None:
+            return False
+        for level in message.topic_name.split("/"):
+            child = node.children.get(level)
+            if child is None:
+                child = node.children[level] = _Node()
+            node = child
+        self.count += node.message is None
+        node.message = message
+        return True
+
+    def get(self, topic_name: str) -> Message | None:
+        node = self._root
+        for level in topic_name.split("/"):
+            child = node.children.get(level)
+            if child is None:
+                return None
+            node = child
+        return node.message
+
+    def remove(self, topic_name: str) -> bool:
+        """Forget a topic's message; False when there was none."""
+        path = [self._root]
+        levels = topic_name.split("/")
+        for level in levels:
+            child = path[-1].children.get(level)
+            if child is None:
+                return False
+            path.append(child)
+        if path[-1].message is None:
+            return False
+        path[-1].message = None
+        self.count -= 1
+        for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
+            if node.children or node.message is not None:
+                break
+            del parent.children[level]
+        return True
+
+    def match(self, topic_filter: str, now: float) -> list[Message]:
+        """What a new subscriber of this filter gets, in no order that means anything."""
+        found: list[Message] = []
+        expired: list[str] = []
+        for message in self._find(topic_filter.split("/")):
+            if message.expires is not None and message.expires <= now:
+                expired.append(message.topic_name)
+            else:
+                found.append(message)
+        for topic_name in expired:
+            self.remove(topic_name)
+        return found
+
+    def all(self) -> list[Message]:
+        return list(_below(self._root))
+
+    def clear(self) -> None:
+        self._root = _Node()
+        self.count = 0
+
+    def _find(self, levels: list[str]) -> Iterator[Message]:
+        nodes = [self._root]
+        for place, level in enumerate(levels):
+            if level == "#":
+                for node in nodes:
+                    yield from _below(node, dollar=place > 0)
+                return
+            deeper: list[_Node] = []
+            for node in nodes:
+                if level == "+":
+                    deeper += (
+                        child
+                        for name, child in node.children.items()
+                        if place or not name.startswith("$")
+                    )
+                elif level in node.children:
+                    deeper.append(node.children[level])
+            nodes = deeper
+        yield from (node.message for node in nodes if node.message is not None)
+
+
+def _below(top: _Node, dollar: bool = True) -> Iterator[Message]:
+    # Not recursive: a topic may have more levels than Python's stack has frames.
+    waiting = [top]
+    while waiting:
+        node = waiting.pop()
+        if node.message is not None:
+            yield node.message
+        for name, child in node.children.items():
+            if dollar or node is not top or not name.startswith("$"):
+                waiting.append(child)

@@ -1,0 +1,276 @@
+"""The one entrance of messages: from a topic name to everybody who is to get it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from ...environment import Environment
+from ...events import LimitReached, MessageSeen
+from ..events import Subscribed, Unsubscribed
+from ..records import Message
+from .retained import RetainedMessages
+from .session import Session, Sink
+from .subscriptions import Share, Subscription, SubscriptionTrie
+from .topics import matches
+
+MOST_ROUTES: Final = 10_000
+"""Topics whose route is remembered, and topics that are counted each by itself."""
+
+Watcher = Callable[[MessageSeen], object]
+
+
+class TopicCounts:
+    """What went through one topic; `topic_name` None stands for all that are too many."""
+
+    __slots__ = ("delivered", "published", "topic_name")
+
+    def __init__(self, topic_name: str | None) -> None:
+        self.topic_name = topic_name
+        self.published = 0
+        self.delivered = 0
+
+
+class Recipient:
+    """One session's overlapping subscriptions as one; `own` serves what it published itself."""
+
+    __slots__ = ("identifiers", "own", "qos", "retain_as_published", "session")
+
+    def __init__(self, session: Session, subscriptions: list[Subscription]) -> None:
+        self.session = session
+        self.qos = max(subscription.qos for subscription in subscriptions)
+        self.retain_as_published = any(one.retain_as_published for one in subscriptions)
+        self.identifiers = tuple(one.identifier for one in subscriptions if one.identifier)
+        self.own: Recipient | None = self
+        foreign = [one for one in subscriptions if not one.no_local]
+        if len(foreign) < len(subscriptions):
+            self.own = Recipient(session, foreign) if foreign else None
+
+
+class Verbatim:
+    """A route whose sinks all take the publisher's own bytes.
+
+    `sinks` get QoS 0. `sessions` get QoS 1, and is None where some would need other bytes.
+    """
+
+    __slots__ = ("counts", "sessions", "sinks", "topic_name")
+
+    def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
+        self.counts = counts
+        self.topic_name = topic_name
+        self.sinks = sinks
+        self.sessions: tuple[Session, ...] | None = None
+
+
+class Route:
+    """Who gets what is published to one topic name, while subscriptions stand as they are."""
+
+    __slots__ = ("counts", "recipients", "shares", "tried", "watchers")
+
+    def __init__(
+        self,
+        counts: TopicCounts,
+        recipients: list[Recipient],
+        shares: list[Share],
+        watchers: tuple[Watcher, ...],
+    ) -> None:
+        self.counts = counts
+        self.recipients = recipients
+        self.shares = shares
+        self.watchers = watchers
+        self.tried: set[int] = set()
+        """Dialects for which a verbatim route was looked for."""
+
+
+class Router:
+    """Subscriptions, retained messages and the routes that follow from them."""
+
+    def __init__(self, environment: Environment, *, merge_overlapping: bool = True) -> None:
+        self.retained = RetainedMessages(environment.limits.mqtt_retained)
+        self.subscriptions = SubscriptionTrie()
+        self.topics: dict[str, TopicCounts] = {}
+        self.other_topics = TopicCounts(None)
+        self._environment = environment
+        self._merge = merge_overlapping
+        self._routes: dict[str, Route] = {}
+        self._verbatim: dict[int, dict[bytes, Verbatim]] = {}
+        self._watchers: dict[int, tuple[str | None, Watcher]] = {}
+        self._last_watcher = 0
+        self._retained_full = False
+
+    def publish(self, message: Message, publisher: Session | None = None, client: str = "") -> int:
+        """Hand a message to all who subscribed; returns how many sessions got it or keep it.
+
+        Its topic name must be a legal one; `client` names the publisher for watchers.
+        """
+        route = self._routes.get(message.topic_name) or self._find(message.topic_name)
+        route.counts.published += 1
+        if message.retain:
+            self._retain(message)
+        if route.watchers:
+            self._show(route.watchers, message, client)
+        reached = 0
+        for recipient in route.recipients:
+            taker = recipient if recipient.session is not publisher else recipient.own
+            if taker is not None and self._hand_over(taker, message):
+                reached += 1
+        for share in route.shares:
+            session, subscription = share.choose()
+            reached += self._hand_over(Recipient(session, [subscription]), message)
+        route.counts.delivered += reached
+        return reached
+
+    @staticmethod
+    def _hand_over(taker: Recipient, message: Message) -> bool:
+        qos = message.qos if message.qos < taker.qos else taker.qos
+        retain = message.retain and taker.retain_as_published
+        return taker.session.deliver(message.variant(qos, retain, taker.identifiers))
+
+    def _retain(self, message: Message) -> None:
+        # An empty payload forgets the topic's message and is kept by nobody [MQTT-3.3.1-6, -7].
+        if not message.payload:
+            self.retained.remove(message.topic_name)
+        elif not self.retained.store(message):
+            if not self._retained_full:
+                self._limit("mqtt_retained", message.topic_name, "the message was not retained")
+            self._retained_full = True
+            return
+        self._retained_full = False
+
+    def subscribe(self, session: Session, subscription: Subscription) -> bool:
+        """Add or replace; True when the session had none of this filter."""
+        session.subscriptions[subscription.topic_filter] = subscription
+        new = self.subscriptions.add(session, subscription)
+        self.forget_routes()
+        self._environment.spine.emit(
+            Subscribed("mqtt", session.client_id, subscription.topic_filter, subscription.qos)
+        )
+        return new
+
+    def unsubscribe(self, session: Session, topic_filter: str) -> bool:
+        """Remove; False when the session had no such subscription."""
+        if session.subscriptions.pop(topic_filter, None) is None:
+            return False
+        self.subscriptions.remove(session, topic_filter)
+        self.forget_routes()
+        self._environment.spine.emit(Unsubscribed("mqtt", session.client_id, topic_filter))
+        return True
+
+    def forget(self, session: Session) -> None:
+        """Take out all that a session subscribed to; it has ended."""
+        for topic_filter in session.subscriptions:
+            self.subscriptions.remove(session, topic_filter)
+        if session.subscriptions:
+            self.forget_routes()
+        session.subscriptions = {}
+
+    def send_retained(self, session: Session, subscription: Subscription) -> None:
+        """Give a new subscriber what is retained; never for shares [MQTT-3.8.4-4]."""
+        now = self._environment.clock.now()
+        identifiers = (subscription.identifier,) if subscription.identifier else ()
+        for message in self.retained.match(subscription.topic_filter, now):
+            qos = min(message.qos, subscription.qos)
+            session.deliver(message.variant(qos, True, identifiers))
+
+    def set_ready(self, session: Session, ready: bool) -> None:
+        """A session's peer takes bytes again, or no longer."""
+        session.ready = ready
+        self.forget_routes()
+        if ready:
+            session.pump()
+
+    def watch(self, callback: Watcher, topic_filter: str | None) -> Callable[[], None]:
+        """Show each message of a topic filter (None: all) to `callback`; returns how to stop."""
+        self._last_watcher = number = self._last_watcher + 1
+        self._watchers[number] = (topic_filter, callback)
+        self.forget_routes()
+
+        def stop() -> None:
+            self._watchers.pop(number, None)
+            self.forget_routes()
+
+        return stop
+
+    def overflowed(self, session: Session) -> None:
+        """A session's queue is full: told once until it drains."""
+        self._limit("mqtt_session_queue", session.client_id, "new messages for it are dropped")
+
+    # Routes.
+
+    def verbatim(self, dialect: int) -> dict[bytes, Verbatim]:
+        """By raw topic name: routes that take this dialect's packets as they are. Live."""
+        return self._verbatim.setdefault(dialect, {})
+
+    def learn(self, dialect: int, topic_name: str) -> None:
+        """After a plain publish: remember a verbatim route for the next, if there is one."""
+        route = self._routes.get(topic_name)
+        if route is None or dialect in route.tried:
+            return
+        route.tried.add(dialect)
+        if route.watchers or route.shares or not route.recipients:
+            return
+        sinks: list[Sink] = []
+        for recipient in route.recipients:
+            session = recipient.session
+            sink = session.sink
+            if sink is None or not session.ready or sink.dialect != dialect:
+                return
+            if recipient.identifiers or recipient.own is not recipient:
+                return
+            sinks.append(sink)
+        found = Verbatim(route.counts, topic_name, tuple(sinks))
+        if all(recipient.qos for recipient in route.recipients):
+            found.sessions = tuple(recipient.session for recipient in route.recipients)
+        self.verbatim(dialect)[topic_name.encode()] = found
+
+    def forget_routes(self) -> None:
+        """Something changed that routes depend on."""
+        if self._routes:
+            self._routes.clear()
+            for routes in self._verbatim.values():
+                routes.clear()
+
+    def _find(self, topic_name: str) -> Route:
+        if len(self._routes) >= MOST_ROUTES:
+            self.forget_routes()
+        plain, shares = self.subscriptions.match(topic_name)
+        recipients: list[Recipient] = []
+        if self._merge:
+            merged: dict[Session, list[Subscription]] = {}
+            for session, subscription in plain:
+                merged.setdefault(session, []).append(subscription)
+            recipients = [Recipient(session, several) for session, several in merged.items()]
+        else:
+            recipients = [Recipient(session, [subscription]) for session, subscription in plain]
+        watchers = tuple(
+            callback
+            for topic_filter, callback in self._watchers.values()
+            if topic_filter is None or matches(topic_filter, topic_name)
+        )
+        route = Route(self.count(topic_name), recipients, shares, watchers)
+        self._routes[topic_name] = route
+        return route
+
+    def count(self, topic_name: str) -> TopicCounts:
+        """The counters of a topic, or those of all others when there are too many."""
+        counts = self.topics.get(topic_name)
+        if counts is None:
+            if len(self.topics) >= MOST_ROUTES:
+                return self.other_topics
+            counts = self.topics[topic_name] = TopicCounts(topic_name)
+        return counts
+
+    def _show(self, watchers: tuple[Watcher, ...], message: Message, client: str) -> None:
+        seen = MessageSeen(
+            "mqtt",
+            self._environment.clock.wall(),
+            message.topic_name,
+            None,
+            message.payload,
+            tuple(message.properties.get("user_property", ())),
+            client,
+            {"qos": message.qos, "retain": message.retain, **message.properties},
+        )
+        for watcher in watchers:
+            watcher(seen)
+
+    def _limit(self, limit: str, where: str, effect: str) -> None:
+        self._environment.spine.emit(LimitReached("mqtt", limit, where, effect))

@@ -1,0 +1,212 @@
+"""One client's session: what is on its way to it, what waits, what it subscribed to."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from ...clock import Clock, Timer
+from ..codes import Reason
+from ..records import Message
+from .subscriptions import Subscription
+
+LAST_ID: Final = 65_535
+
+RELEASED: Final = None
+"""In place of a QoS 2 message whose PUBREC came: only PUBREL and PUBCOMP are left."""
+
+
+class Sink(Protocol):
+    """A connected client's end; the connection implements it and hands it to its session.
+
+    `out` and `messages_out` are here for the hot path, which appends ready bytes itself; sinks
+    of the same `dialect` take each other's plain packets verbatim, those of dialect 0 take none.
+    """
+
+    connection: int
+    out: list[bytes]
+    messages_out: int
+
+    @property
+    def dialect(self) -> int: ...
+
+    def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
+        """Send a message (packet id 0: QoS 0); False when it is too large for this client."""
+        ...
+
+    def release(self, packet_id: int) -> None:
+        """Send PUBREL."""
+        ...
+
+    def wake(self) -> None: ...
+
+    def close(self, code: Reason, reason: str) -> None:
+        """Say goodbye with this code and close; the session is taken from it before or by it."""
+        ...
+
+
+class Session:
+    """State that may outlive connections (4.1); connected while it has a sink."""
+
+    __slots__ = (
+        "_clock",
+        "_limit",
+        "_overflowed",
+        "_overflowing",
+        "_unsent",
+        "client_id",
+        "dropped",
+        "ended",
+        "expiry",
+        "expiry_timer",
+        "inbound",
+        "inflight",
+        "last_id",
+        "queue",
+        "ready",
+        "sink",
+        "subscriptions",
+        "will",
+        "will_delay",
+        "will_timer",
+        "window",
+    )
+
+    def __init__(
+        self, client_id: str, clock: Clock, limit: int, overflowed: Callable[["Session"], None]
+    ) -> None:
+        self.client_id = client_id
+        self.sink: Sink | None = None
+        self.ready = False
+        """Connected, and its peer takes what it is sent."""
+        self.window = LAST_ID
+        """How many QoS 1 and 2 messages may be unacknowledged (Receive Maximum)."""
+        self.inflight: dict[int, Message | None] = {}
+        """By packet id, in the order of sending, until PUBACK or PUBCOMP."""
+        self.queue: deque[Message] = deque()
+        self.inbound: set[int] = set()
+        """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
+        self.subscriptions: dict[str, Subscription] = {}
+        self.last_id = 0
+        self.dropped = 0
+        self.expiry: float | None = 0.0
+        """Seconds that the session outlives its connection; None is for ever."""
+        self.expiry_timer: Timer | None = None
+        self.will: Message | None = None
+        self.will_delay = 0.0
+        self.will_timer: Timer | None = None
+        self.ended = False
+        self._clock = clock
+        self._limit = limit
+        self._overflowed = overflowed
+        self._overflowing = False
+        self._unsent: deque[int] = deque()
+
+    def deliver(self, message: Message) -> bool:
+        """Send, or keep for later; False when the message is lost to this client."""
+        if message.qos == 0:
+            if self.ready and self.sink is not None:
+                self.sink.deliver(0, message)
+                return True
+            self.dropped += self.sink is not None
+            return False
+        if not self.ready:
+            return self._enqueue(message)
+        dropped = self.dropped
+        packet_id = self.begin(message)
+        if packet_id:
+            self._send(packet_id, message)
+        return self.dropped == dropped
+
+    def begin(self, message: Message) -> int:
+        """Put a QoS 1 or 2 message in flight: its packet id, or 0 when it has to wait.
+
+        The caller sends it; the session must be ready.
+        """
+        if len(self.inflight) >= self.window or self.queue:
+            self._enqueue(message)
+            return 0
+        return self._put_in_flight(message)
+
+    def _put_in_flight(self, message: Message) -> int:
+        inflight = self.inflight
+        packet_id = self.last_id + 1
+        if packet_id > LAST_ID:
+            packet_id = 1
+        while packet_id in inflight:
+            packet_id = packet_id % LAST_ID + 1
+        self.last_id = packet_id
+        inflight[packet_id] = message
+        return packet_id
+
+    def acknowledge(self, packet_id: int) -> bool:
+        """PUBACK or PUBCOMP, or a PUBREC that says no; False when there was nothing of that id."""
+        if packet_id not in self.inflight:
+            return False
+        del self.inflight[packet_id]
+        self.pump()
+        return True
+
+    def received(self, packet_id: int) -> bool:
+        """PUBREC: the message is the client's now, its id is kept until PUBCOMP."""
+        if packet_id not in self.inflight:
+            return False
+        self.inflight[packet_id] = RELEASED
+        return True
+
+    def pump(self) -> None:
+        """Send what waits, as far as the window lets us."""
+        if not self.ready:
+            return
+        while self._unsent and len(self.inflight) - len(self._unsent) < self.window:
+            self._resend(self._unsent.popleft())
+        queue = self.queue
+        now = self._clock.now()
+        while queue and len(self.inflight) < self.window and self.ready:
+            message = queue.popleft()
+            if message.expires is not None and message.expires <= now:
+                continue
+            self._send(self._put_in_flight(message), message)
+        self._overflowing = self._overflowing and len(queue) >= self._limit
+
+    def attach(self, sink: Sink, window: int) -> None:
+        """A connection took this session up; nothing is sent before `resume`."""
+        self.sink = sink
+        self.window = window
+
+    def resume(self) -> None:
+        """Resend in order what was not acknowledged [MQTT-4.6.0-1], then what waited."""
+        self.ready = True
+        self._unsent = deque(self.inflight)
+        self.pump()
+
+    def detach(self) -> None:
+        self.sink = None
+        self.ready = False
+        self._unsent.clear()
+
+    def _resend(self, packet_id: int) -> None:
+        sink = self.sink
+        assert sink is not None
+        if packet_id not in self.inflight:
+            return
+        message = self.inflight[packet_id]
+        if message is RELEASED:
+            sink.release(packet_id)
+        elif not sink.deliver(packet_id, message, dup=True):
+            del self.inflight[packet_id]
+
+    def _send(self, packet_id: int, message: Message) -> None:
+        assert self.sink is not None
+        # What is too large for this client counts as delivered [MQTT-3.1.2-25].
+        if not self.sink.deliver(packet_id, message):
+            del self.inflight[packet_id]
+
+    def _enqueue(self, message: Message) -> bool:
+        if len(self.queue) < self._limit:
+            self.queue.append(message)
+            return True
+        self.dropped += 1
+        if not self._overflowing:
+            self._overflowing = True
+            self._overflowed(self)
+        return False

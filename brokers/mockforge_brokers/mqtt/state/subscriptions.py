@@ -1,0 +1,144 @@
+"""Who wants which topics: a trie of filter levels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .topics import split_share
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One session's wish; `topic_filter` is as the client wrote it, share name included."""
+
+    topic_filter: str
+    qos: int = 0
+    no_local: bool = False
+    retain_as_published: bool = False
+    retain_handling: int = 0
+    identifier: int = 0
+    """0: none was given."""
+
+
+class Share:
+    """A shared subscription: each message goes to one member, in turns."""
+
+    __slots__ = ("members", "turn")
+
+    def __init__(self) -> None:
+        self.members: dict[Session, Subscription] = {}
+        self.turn = 0
+
+    def choose(self) -> "tuple[Session, Subscription]":
+        """The next member that is connected and reads; who is away only when all are."""
+        members = list(self.members.items())
+        self.turn += 1
+        for offset in range(len(members)):
+            chosen = members[(self.turn + offset) % len(members)]
+            if chosen[0].ready:
+                return chosen
+        return members[self.turn % len(members)]
+
+
+class _Node:
+    __slots__ = ("children", "shares", "subscribers")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.subscribers: dict[Session, Subscription] = {}
+        self.shares: dict[str, Share] = {}
+
+    @property
+    def empty(self) -> bool:
+        return not (self.children or self.subscribers or self.shares)
+
+
+class SubscriptionTrie:
+    """All subscriptions of all sessions, by the levels of their filters."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        self.count = 0
+
+    def add(self, session: "Session", subscription: Subscription) -> bool:
+        """Put in or replace; True when this session had none of this filter."""
+        share, topic_filter = split_share(subscription.topic_filter)
+        node = self._root
+        for level in topic_filter.split("/"):
+            child = node.children.get(level)
+            if child is None:
+                child = node.children[level] = _Node()
+            node = child
+        holders = node.subscribers
+        if share:
+            holders = node.shares.setdefault(share, Share()).members
+        new = session not in holders
+        holders[session] = subscription
+        self.count += new
+        return new
+
+    def remove(self, session: "Session", topic_filter: str) -> bool:
+        """Take out; False when there was none."""
+        share, topic_filter = split_share(topic_filter)
+        path = [self._root]
+        levels = topic_filter.split("/")
+        for level in levels:
+            child = path[-1].children.get(level)
+            if child is None:
+                return False
+            path.append(child)
+        if not self._take(path[-1], share, session):
+            return False
+        self.count -= 1
+        for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
+            if not node.empty:
+                break
+            del parent.children[level]
+        return True
+
+    @staticmethod
+    def _take(node: _Node, share: str, session: "Session") -> bool:
+        if not share:
+            return node.subscribers.pop(session, None) is not None
+        group = node.shares.get(share)
+        if group is None or group.members.pop(session, None) is None:
+            return False
+        if not group.members:
+            del node.shares[share]
+        return True
+
+    def match(self, topic_name: str) -> "tuple[list[tuple[Session, Subscription]], list[Share]]":
+        """The plain subscriptions and the shares that a topic name reaches."""
+        plain: list[tuple[Session, Subscription]] = []
+        shares: list[Share] = []
+        for node in self._nodes(topic_name):
+            plain += node.subscribers.items()
+            shares += node.shares.values()
+        return plain, shares
+
+    def _nodes(self, topic_name: str) -> Iterator[_Node]:
+        levels = topic_name.split("/")
+        nodes = [self._root]
+        # Wildcards in front never match what begins with $ [MQTT-4.7.2-1].
+        wildcards = not topic_name.startswith("$")
+        for level in levels:
+            deeper: list[_Node] = []
+            for node in nodes:
+                children = node.children
+                if level in children:
+                    deeper.append(children[level])
+                if wildcards:
+                    if "+" in children:
+                        deeper.append(children["+"])
+                    if "#" in children:
+                        yield children["#"]
+            nodes = deeper
+            wildcards = True
+        for node in nodes:
+            yield node
+            # `a/#` matches `a` as well [MQTT-4.7.1-2].
+            if "#" in node.children:
+                yield node.children["#"]

@@ -1,0 +1,55 @@
+"""Which topic names and filters are legal, and which names a filter matches."""
+
+from typing import Final
+
+SHARE: Final = "$share/"
+
+
+def name_problem(topic_name: str) -> str:
+    """Why nothing can be published to `topic_name`; "" when it can."""
+    if not topic_name:
+        return "a topic name has at least one character [MQTT-4.7.3-1]"
+    if "+" in topic_name or "#" in topic_name:
+        return f"topic name {topic_name!r} has a wildcard in it [MQTT-3.3.2-2]"
+    if "\0" in topic_name:
+        return "a topic name has no U+0000 [MQTT-4.7.3-2]"
+    return ""
+
+
+def filter_problem(topic_filter: str) -> str:
+    """Why nobody can subscribe to `topic_filter`; "" when one can."""
+    if topic_filter.startswith(SHARE):
+        name, _, topic_filter = topic_filter.removeprefix(SHARE).partition("/")
+        if not name or "+" in name or "#" in name:
+            return f"share name {name!r} must be one or more characters but + # / [MQTT-4.8.2-1]"
+    if not topic_filter:
+        return "a topic filter has at least one character [MQTT-4.7.3-1]"
+    levels = topic_filter.split("/")
+    for place, level in enumerate(levels):
+        if "#" in level and (level != "#" or place != len(levels) - 1):
+            return f"{topic_filter!r}: # is only legal as the whole last level [MQTT-4.7.1-1]"
+        if "+" in level and level != "+":
+            return f"{topic_filter!r}: + is only legal as a whole level [MQTT-4.7.1-2]"
+    return ""
+
+
+def split_share(topic_filter: str) -> tuple[str, str]:
+    """The share's name ("" when there is none) and the filter that is matched."""
+    if not topic_filter.startswith(SHARE):
+        return "", topic_filter
+    name, _, rest = topic_filter.removeprefix(SHARE).partition("/")
+    return name, rest
+
+
+def matches(topic_filter: str, topic_name: str) -> bool:
+    """Whether a name matches a filter; wildcards in front never match `$` [MQTT-4.7.2-1]."""
+    wanted, levels = topic_filter.split("/"), topic_name.split("/")
+    if wanted[0] in ("+", "#") and topic_name.startswith("$"):
+        return False
+    if wanted[-1] == "#":
+        wanted.pop()
+        # `a/#` matches `a` as well [MQTT-4.7.1-2].
+        levels = levels[: len(wanted)]
+    return len(wanted) == len(levels) and all(
+        level in ("+", name) for level, name in zip(wanted, levels, strict=True)
+    )

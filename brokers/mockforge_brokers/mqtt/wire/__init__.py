@@ -1,0 +1,1 @@
+"""Bytes into packets and back; knows nothing of sessions or subscriptions."""

@@ -1,0 +1,147 @@
+"""Values into packet bytes."""
+
+from functools import singledispatch
+from typing import Final
+
+from ..codes import V5, V31, PacketType
+from .frames import encode_varint
+from .packets import (
+    Ack,
+    Auth,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+)
+from .properties import encode_binary, encode_properties, encode_text
+
+IDS: Final = tuple(number.to_bytes(2, "big") for number in range(65_536))
+"""Each packet identifier's two bytes."""
+
+PINGRESP: Final = b"\xd0\x00"
+
+
+def encode_packet(packet: Packet, version: int) -> bytes:
+    """The whole packet. A PUBACK, PUBREC, PUBREL, PUBCOMP or DISCONNECT is kept shortest."""
+    first, body = _body(packet, version)
+    return bytes((first,)) + encode_varint(len(body)) + body
+
+
+@singledispatch
+def _body(packet: Packet, version: int) -> tuple[int, bytes]:
+    raise TypeError(f"no packet: {packet!r}")
+
+
+@_body.register
+def _connect(packet: Connect, version: int) -> tuple[int, bytes]:
+    version = packet.version
+    flags = packet.clean_start << 1
+    fields = [encode_text(packet.client_id)]
+    will = packet.will
+    if will is not None:
+        flags |= 4 | will.qos << 3 | will.retain << 5
+        if version == V5:
+            fields.append(encode_properties(will.properties))
+        fields += (encode_text(will.topic_name), encode_binary(will.payload))
+    if packet.user_name is not None:
+        flags |= 0x80
+        fields.append(encode_text(packet.user_name))
+    if packet.password is not None:
+        flags |= 0x40
+        fields.append(encode_binary(packet.password))
+    head = encode_text("MQIsdp" if version == V31 else "MQTT") + bytes((version, flags))
+    properties = encode_properties(packet.properties) if version == V5 else b""
+    return 0x10, head + IDS[packet.keep_alive] + properties + b"".join(fields)
+
+
+@_body.register
+def _connack(packet: Connack, version: int) -> tuple[int, bytes]:
+    properties = encode_properties(packet.properties) if version == V5 else b""
+    return 0x20, bytes((packet.session_present, packet.code)) + properties
+
+
+@_body.register
+def _publish(packet: Publish, version: int) -> tuple[int, bytes]:
+    first = 0x30 | packet.dup << 3 | packet.qos << 1 | packet.retain
+    packet_id = IDS[packet.packet_id] if packet.qos else b""
+    properties = encode_properties(packet.properties) if version == V5 else b""
+    return first, encode_text(packet.topic_name) + packet_id + properties + packet.payload
+
+
+@_body.register
+def _ack(packet: Ack, version: int) -> tuple[int, bytes]:
+    first = packet.type << 4 | (2 if packet.type is PacketType.PUBREL else 0)
+    body = IDS[packet.packet_id]
+    if version == V5 and (packet.code or packet.properties):
+        body += bytes((packet.code,))
+        if packet.properties:
+            body += encode_properties(packet.properties)
+    return first, body
+
+
+@_body.register
+def _subscribe(packet: Subscribe, version: int) -> tuple[int, bytes]:
+    properties = encode_properties(packet.properties) if version == V5 else b""
+    return 0x82, IDS[packet.packet_id] + properties + b"".join(map(_request, packet.requests))
+
+
+def _request(request: Request) -> bytes:
+    options = request.qos | request.no_local << 2 | request.retain_as_published << 3
+    return encode_text(request.topic_filter) + bytes((options | request.retain_handling << 4,))
+
+
+@_body.register
+def _suback(packet: Suback, version: int) -> tuple[int, bytes]:
+    properties = encode_properties(packet.properties) if version == V5 else b""
+    return 0x90, IDS[packet.packet_id] + properties + bytes(packet.codes)
+
+
+@_body.register
+def _unsubscribe(packet: Unsubscribe, version: int) -> tuple[int, bytes]:
+    properties = encode_properties(packet.properties) if version == V5 else b""
+    filters = b"".join(map(encode_text, packet.topic_filters))
+    return 0xA2, IDS[packet.packet_id] + properties + filters
+
+
+@_body.register
+def _unsuback(packet: Unsuback, version: int) -> tuple[int, bytes]:
+    if version < V5:
+        return 0xB0, IDS[packet.packet_id]
+    properties = encode_properties(packet.properties)
+    return 0xB0, IDS[packet.packet_id] + properties + bytes(packet.codes)
+
+
+@_body.register
+def _pingreq(packet: Pingreq, version: int) -> tuple[int, bytes]:
+    return 0xC0, b""
+
+
+@_body.register
+def _pingresp(packet: Pingresp, version: int) -> tuple[int, bytes]:
+    return 0xD0, b""
+
+
+@_body.register
+def _disconnect(packet: Disconnect, version: int) -> tuple[int, bytes]:
+    return 0xE0, _code_body(packet.code, packet, version)
+
+
+@_body.register
+def _auth(packet: Auth, version: int) -> tuple[int, bytes]:
+    return 0xF0, _code_body(packet.code, packet, version)
+
+
+def _code_body(code: int, packet: Disconnect | Auth, version: int) -> bytes:
+    if version < V5 or not (code or packet.properties):
+        return b""
+    if not packet.properties and isinstance(packet, Disconnect):
+        return bytes((code,))
+    return bytes((code,)) + encode_properties(packet.properties)

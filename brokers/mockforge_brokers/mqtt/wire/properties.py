@@ -1,0 +1,205 @@
+"""The 27 properties of MQTT 5 (2.2.2): one table, read and written from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final
+
+from ...bytes_io import ByteReader
+from ...errors import ProtocolError
+from ..codes import PacketType, Reason
+from .frames import decode_varint, encode_varint
+
+Properties = dict[str, Any]
+"""Values by specified name in snake case. `user_property` is a list of (name, value) and
+`subscription_identifier` a list of int, since these two may come more than once."""
+
+
+class Kind(Enum):
+    """How a property's value is written."""
+
+    BYTE = auto()
+    UINT16 = auto()
+    UINT32 = auto()
+    VARINT = auto()
+    BINARY = auto()
+    TEXT = auto()
+    PAIR = auto()
+
+
+WILL: Final = 0
+"""Stands for the will's properties, which are no packet's own, beside the packet types."""
+
+_P = PacketType
+_EVERY_ACK = frozenset(
+    {
+        *(_P.CONNACK, _P.PUBACK, _P.PUBREC, _P.PUBREL, _P.PUBCOMP),
+        *(_P.SUBACK, _P.UNSUBACK, _P.DISCONNECT, _P.AUTH),
+    }
+)
+_PUBLISHED = frozenset({_P.PUBLISH, WILL})
+_CONNECT = frozenset({_P.CONNECT})
+_CONNACK = frozenset({_P.CONNACK})
+_BOTH = _CONNECT | _CONNACK
+_AUTH = _BOTH | {_P.AUTH}
+_ANYWHERE = _EVERY_ACK | _PUBLISHED | _CONNECT | {_P.SUBSCRIBE, _P.UNSUBSCRIBE}
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One row of table 2-4; values outside of `low` to `high` are a protocol error."""
+
+    id: int
+    name: str
+    kind: Kind
+    packets: frozenset[int]
+    low: int = 0
+    high: int = 0xFFFF_FFFF
+
+
+_TABLE: Final = (
+    Property(1, "payload_format_indicator", Kind.BYTE, _PUBLISHED, 0, 1),
+    Property(2, "message_expiry_interval", Kind.UINT32, _PUBLISHED),
+    Property(3, "content_type", Kind.TEXT, _PUBLISHED),
+    Property(8, "response_topic", Kind.TEXT, _PUBLISHED),
+    Property(9, "correlation_data", Kind.BINARY, _PUBLISHED),
+    Property(11, "subscription_identifier", Kind.VARINT, frozenset({_P.PUBLISH, _P.SUBSCRIBE}), 1),
+    Property(17, "session_expiry_interval", Kind.UINT32, _BOTH | {_P.DISCONNECT}),
+    Property(18, "assigned_client_identifier", Kind.TEXT, _CONNACK),
+    Property(19, "server_keep_alive", Kind.UINT16, _CONNACK),
+    Property(21, "authentication_method", Kind.TEXT, _AUTH),
+    Property(22, "authentication_data", Kind.BINARY, _AUTH),
+    Property(23, "request_problem_information", Kind.BYTE, _CONNECT, 0, 1),
+    Property(24, "will_delay_interval", Kind.UINT32, frozenset({WILL})),
+    Property(25, "request_response_information", Kind.BYTE, _CONNECT, 0, 1),
+    Property(26, "response_information", Kind.TEXT, _CONNACK),
+    Property(28, "server_reference", Kind.TEXT, _CONNACK | {_P.DISCONNECT}),
+    Property(31, "reason_string", Kind.TEXT, _EVERY_ACK),
+    Property(33, "receive_maximum", Kind.UINT16, _BOTH, 1),
+    Property(34, "topic_alias_maximum", Kind.UINT16, _BOTH),
+    Property(35, "topic_alias", Kind.UINT16, frozenset({_P.PUBLISH})),
+    Property(36, "maximum_qos", Kind.BYTE, _CONNACK, 0, 1),
+    Property(37, "retain_available", Kind.BYTE, _CONNACK, 0, 1),
+    Property(38, "user_property", Kind.PAIR, _ANYWHERE),
+    Property(39, "maximum_packet_size", Kind.UINT32, _BOTH, 1),
+    Property(40, "wildcard_subscription_available", Kind.BYTE, _CONNACK, 0, 1),
+    Property(41, "subscription_identifier_available", Kind.BYTE, _CONNACK, 0, 1),
+    Property(42, "shared_subscription_available", Kind.BYTE, _CONNACK, 0, 1),
+)
+
+BY_ID: Final = {row.id: row for row in _TABLE}
+BY_NAME: Final = {row.name: row for row in _TABLE}
+
+
+def decode_properties(reader: ByteReader, packet: int) -> Properties:
+    """Read a property length and what it covers; `packet` is a PacketType or WILL."""
+    length, start = decode_varint(reader.data, reader.position, reader.end)
+    if length < 0 or start + length > reader.end:
+        raise ProtocolError(
+            f"{reader.what}: the properties do not fit into the packet", Reason.MALFORMED_PACKET
+        )
+    reader.position = start
+    if not length:
+        return {}
+    values: Properties = {}
+    inner = ByteReader(reader.data, start, start + length, reader.what)
+    while inner.position < inner.end:
+        _read(inner, packet, values)
+    reader.position = start + length
+    return values
+
+
+def _read(reader: ByteReader, packet: int, values: Properties) -> None:
+    # The identifier is a variable byte integer, but all that are defined fit into one byte.
+    identifier = reader.uint8()
+    row = BY_ID.get(identifier)
+    if row is None or packet not in row.packets:
+        name = f"property {identifier}" if row is None else row.name
+        raise ProtocolError(
+            f"{reader.what}: {name} does not belong here [MQTT-2.2.2]", Reason.MALFORMED_PACKET
+        )
+    value = _read_value(reader, row)
+    if row.kind is Kind.PAIR or (row.name == "subscription_identifier" and packet == _P.PUBLISH):
+        values.setdefault(row.name, []).append(value)
+        return
+    if row.name in values:
+        raise ProtocolError(f"{reader.what}: {row.name} comes twice", Reason.PROTOCOL_ERROR)
+    values[row.name] = [value] if row.name == "subscription_identifier" else value
+
+
+def _read_value(reader: ByteReader, row: Property) -> Any:
+    match row.kind:
+        case Kind.BYTE:
+            value = reader.uint8()
+        case Kind.UINT16:
+            value = reader.uint16()
+        case Kind.UINT32:
+            value = reader.uint32()
+        case Kind.VARINT:
+            value, place = decode_varint(reader.data, reader.position, reader.end)
+            reader.position = place
+        case Kind.BINARY:
+            return reader.take(reader.uint16())
+        case Kind.TEXT:
+            return read_text(reader)
+        case Kind.PAIR:
+            return read_text(reader), read_text(reader)
+    if not row.low <= value <= row.high:
+        raise ProtocolError(f"{reader.what}: {row.name} must not be {value}", Reason.PROTOCOL_ERROR)
+    return value
+
+
+def read_text(reader: ByteReader) -> str:
+    """A length-prefixed UTF-8 string without surrogates [MQTT-1.5.4-1] and U+0000 [-2]."""
+    data = reader.take(reader.uint16())
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise ProtocolError(
+            f"{reader.what}: {data[:40]!r} is not UTF-8 [MQTT-1.5.4-1]", Reason.MALFORMED_PACKET
+        ) from None
+    if "\0" in text:
+        raise ProtocolError(
+            f"{reader.what}: U+0000 in a string [MQTT-1.5.4-2]", Reason.MALFORMED_PACKET
+        )
+    return text
+
+
+def encode_text(text: str) -> bytes:
+    data = text.encode()
+    return len(data).to_bytes(2, "big") + data
+
+
+def encode_binary(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+def encode_properties(values: Mapping[str, Any]) -> bytes:
+    """The property length and the properties, in the order of `values`."""
+    if not values:
+        return b"\0"
+    encoded = bytearray()
+    for name, value in values.items():
+        row = BY_NAME[name]
+        for single in value if isinstance(value, list) else (value,):
+            encoded.append(row.id)
+            encoded += _encode_value(row.kind, single)
+    return encode_varint(len(encoded)) + bytes(encoded)
+
+
+def _encode_value(kind: Kind, value: Any) -> bytes:
+    match kind:
+        case Kind.BYTE:
+            return bytes((value,))
+        case Kind.UINT16:
+            return int(value).to_bytes(2, "big")
+        case Kind.UINT32:
+            return int(value).to_bytes(4, "big")
+        case Kind.VARINT:
+            return encode_varint(value)
+        case Kind.BINARY:
+            return encode_binary(value)
+        case Kind.TEXT:
+            return encode_text(value)
+        case Kind.PAIR:
+            return encode_text(value[0]) + encode_text(value[1])
