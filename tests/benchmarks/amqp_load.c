@@ -1,0 +1,288 @@
+/* A load generator for AMQP 0-9-1: raw sockets, frames encoded once, one thread, one poll loop.
+ *
+ * amqp_load PORT MODE SECONDS [BODY]
+ *   MODE auto     publish and deliver, automatic acknowledgement
+ *        ack      prefetch 100, every delivery acknowledged by itself
+ *        multiple prefetch 100, one acknowledgement for all that one read brought
+ *        confirm  publisher confirms, at most 1,000 outstanding; deliveries as in auto
+ *        fanout   one exchange, ten queues; what is counted are publishes
+ * Prints messages per second, after half a second to warm up. Every delivery's content is
+ * compared with what was published.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct { uint8_t *data; size_t size, room; } Buffer;
+
+static void fail(const char *what) { perror(what); exit(1); }
+
+static void add(Buffer *b, const void *data, size_t size) {
+    if (b->size + size > b->room) {
+        b->room = (b->size + size) * 2;
+        b->data = realloc(b->data, b->room);
+    }
+    memcpy(b->data + b->size, data, size);
+    b->size += size;
+}
+static void u8(Buffer *b, unsigned v) { uint8_t c = v; add(b, &c, 1); }
+static void u16(Buffer *b, unsigned v) { u8(b, v >> 8); u8(b, v & 255); }
+static void u32(Buffer *b, uint32_t v) { u16(b, v >> 16); u16(b, v & 65535); }
+static void u64(Buffer *b, uint64_t v) { u32(b, v >> 32); u32(b, (uint32_t)v); }
+static void shortstr(Buffer *b, const char *s) { u8(b, strlen(s)); add(b, s, strlen(s)); }
+
+static size_t begin(Buffer *b, int type, int channel) {
+    u8(b, type); u16(b, channel); u32(b, 0);
+    return b->size;
+}
+static void end(Buffer *b, size_t start) {
+    uint32_t size = b->size - start;
+    for (int i = 0; i < 4; i++) b->data[start - 4 + i] = size >> (24 - 8 * i);
+    u8(b, 0xCE);
+}
+static size_t method(Buffer *b, int channel, int major, int minor) {
+    size_t start = begin(b, 1, channel);
+    u16(b, major); u16(b, minor);
+    return start;
+}
+
+static void send_all(int fd, Buffer *b) {
+    for (size_t at = 0; at < b->size;) {
+        ssize_t n = write(fd, b->data + at, b->size - at);
+        if (n < 0) fail("write");
+        at += n;
+    }
+    b->size = 0;
+}
+static void read_all(int fd, uint8_t *to, size_t size) {
+    while (size) {
+        ssize_t n = read(fd, to, size);
+        if (n <= 0) { fprintf(stderr, "the broker hung up\n"); exit(1); }
+        to += n; size -= n;
+    }
+}
+static void await(int fd, int major, int minor) {
+    uint8_t head[7], payload[1 << 17];
+    for (;;) {
+        read_all(fd, head, 7);
+        uint32_t size = head[3] << 24 | head[4] << 16 | head[5] << 8 | head[6];
+        read_all(fd, payload, size + 1);
+        if (head[0] != 1) continue;
+        int got_major = payload[0] << 8 | payload[1], got_minor = payload[2] << 8 | payload[3];
+        if (got_major == major && got_minor == minor) return;
+        fprintf(stderr, "%d.%d came, not %d.%d: %.*s\n", got_major, got_minor, major, minor,
+                (int)size - 7, payload + 7);
+        exit(1);
+    }
+}
+
+static int dial(int port) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to)) fail("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    Buffer b = {0};
+    size_t m;
+    add(&b, "AMQP\0\0\x09\x01", 8); send_all(fd, &b); await(fd, 10, 10);
+    m = method(&b, 0, 10, 11); u32(&b, 0); shortstr(&b, "PLAIN");
+    u32(&b, 12); add(&b, "\0guest\0guest", 12); shortstr(&b, "en_US"); end(&b, m);
+    send_all(fd, &b); await(fd, 10, 30);
+    m = method(&b, 0, 10, 31); u16(&b, 2047); u32(&b, 131072); u16(&b, 0); end(&b, m);
+    m = method(&b, 0, 10, 40); shortstr(&b, "/"); u8(&b, 0); u8(&b, 0); end(&b, m);
+    send_all(fd, &b); await(fd, 10, 41);
+    m = method(&b, 1, 20, 10); u8(&b, 0); end(&b, m);
+    send_all(fd, &b); await(fd, 20, 11);
+    return fd;
+}
+
+static void declare(int fd, const char *queue, const char *exchange, int no_ack, int number) {
+    Buffer b = {0};
+    char tag[16];
+    size_t m = method(&b, 1, 50, 10);
+    u16(&b, 0); shortstr(&b, queue); u8(&b, 4 /* exclusive */); u32(&b, 0); end(&b, m);
+    send_all(fd, &b); await(fd, 50, 11);
+    if (*exchange) {
+        m = method(&b, 1, 50, 20);
+        u16(&b, 0); shortstr(&b, queue); shortstr(&b, exchange); shortstr(&b, "");
+        u8(&b, 0); u32(&b, 0); end(&b, m);
+        send_all(fd, &b); await(fd, 50, 21);
+    }
+    snprintf(tag, sizeof tag, "c%d", number);
+    m = method(&b, 1, 60, 20);
+    u16(&b, 0); shortstr(&b, queue); shortstr(&b, tag); u8(&b, no_ack ? 2 : 0);
+    u32(&b, 0); end(&b, m);
+    send_all(fd, &b); await(fd, 60, 21);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+typedef struct { int fd; uint8_t data[1 << 18]; size_t size; Buffer out; size_t sent; } Peer;
+
+/* Read once; returns how many bytes of whole frames lie at the start of `data`. */
+static size_t fill(Peer *p) {
+    ssize_t n = read(p->fd, p->data + p->size, sizeof p->data - p->size);
+    if (n == 0) { fprintf(stderr, "the broker hung up\n"); exit(1); }
+    if (n < 0) { if (errno == EAGAIN) return 0; fail("read"); }
+    p->size += n;
+    size_t at = 0;
+    while (p->size - at >= 8) {
+        uint8_t *f = p->data + at;
+        size_t whole = 8 + ((size_t)f[3] << 24 | f[4] << 16 | f[5] << 8 | f[6]);
+        if (p->size - at < whole) break;
+        at += whole;
+    }
+    return at;
+}
+static void drain(Peer *p) {
+    while (p->sent < p->out.size) {
+        ssize_t n = write(p->fd, p->out.data + p->sent, p->out.size - p->sent);
+        if (n < 0) { if (errno == EAGAIN) return; fail("write"); }
+        p->sent += n;
+    }
+    p->out.size = p->sent = 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) { fprintf(stderr, "amqp_load PORT MODE SECONDS [BODY]\n"); return 2; }
+    int port = atoi(argv[1]), body_size = argc > 4 ? atoi(argv[4]) : 100;
+    const char *mode = argv[2];
+    double seconds = atof(argv[3]);
+    int acks = !strcmp(mode, "ack"), multiple = !strcmp(mode, "multiple");
+    int confirms = !strcmp(mode, "confirm"), copies = !strcmp(mode, "fanout") ? 10 : 1;
+    const char *exchange = copies > 1 ? "load-fanout" : "";
+    char queue[32];
+    static Peer in, out;
+    Buffer b = {0};
+    size_t m;
+
+    in.fd = dial(port);
+    out.fd = dial(port);
+    if (copies > 1) {
+        m = method(&b, 1, 40, 10);
+        u16(&b, 0); shortstr(&b, exchange); shortstr(&b, "fanout"); u8(&b, 0); u32(&b, 0);
+        end(&b, m); send_all(in.fd, &b); await(in.fd, 40, 11);
+    }
+    if (acks || multiple) {
+        m = method(&b, 1, 60, 10); u32(&b, 0); u16(&b, 100); u8(&b, 0); end(&b, m);
+        send_all(in.fd, &b); await(in.fd, 60, 11);
+    }
+    for (int i = 0; i < copies; i++) {
+        snprintf(queue, sizeof queue, "load-%d-%d", getpid(), i);
+        declare(in.fd, queue, exchange, !acks && !multiple, i);
+        fcntl(in.fd, F_SETFL, 0);
+    }
+    if (confirms) {
+        m = method(&b, 1, 85, 10); u8(&b, 0); end(&b, m);
+        send_all(out.fd, &b); await(out.fd, 85, 11);
+    }
+
+    Buffer message = {0};
+    m = method(&message, 1, 60, 40);
+    u16(&message, 0); shortstr(&message, exchange); shortstr(&message, copies > 1 ? "" : queue);
+    u8(&message, 0); end(&message, m);
+    size_t content = message.size;
+    m = begin(&message, 2, 1);
+    u16(&message, 60); u16(&message, 0); u64(&message, body_size);
+    u16(&message, 1 << 15 | 1 << 12 | 1 << 7 | 1 << 6);
+    shortstr(&message, "application/json"); u8(&message, 1); shortstr(&message, "0123456789abcdef");
+    u64(&message, 1700000000); end(&message, m);
+    for (int left = body_size; left > 0;) {
+        int size = left > 131064 ? 131064 : left;
+        m = begin(&message, 3, 1);
+        for (int i = 0; i < size; i++) u8(&message, 'a' + i % 26);
+        end(&message, m);
+        left -= size;
+    }
+    size_t content_size = message.size - content;
+
+    fcntl(in.fd, F_SETFL, O_NONBLOCK);
+    fcntl(out.fd, F_SETFL, O_NONBLOCK);
+    uint64_t published = 0, confirmed = 0, delivered = 0, counted = 0;
+    uint64_t window = body_size > 10000 ? 200 : confirms ? 1000 : 5000;
+    double started = now(), from = started + 0.5, until = from + seconds, t = started;
+    size_t matched = 0;
+    while (t < until) {
+        if (out.out.size == 0) {
+            uint64_t done = delivered / copies;
+            if (confirms && confirmed < done) done = confirmed;
+            uint64_t room = published - done < window ? window - (published - done) : 0;
+            if (room > 500) room = 500;
+            if (body_size > 10000 && room > 4) room = 4;
+            for (uint64_t i = 0; i < room; i++) add(&out.out, message.data, message.size);
+            published += room;
+        }
+        drain(&out);
+        drain(&in);
+        struct pollfd fds[2] = {{in.fd, POLLIN | (in.out.size ? POLLOUT : 0), 0},
+                                {out.fd, POLLIN | (out.out.size ? POLLOUT : 0), 0}};
+        if (poll(fds, 2, 100) < 0) fail("poll");
+        if (fds[0].revents & POLLIN) {
+            size_t whole = fill(&in);
+            uint64_t last = 0;
+            for (size_t at = 0; at < whole;) {
+                uint8_t *f = in.data + at;
+                size_t size = 8 + ((size_t)f[3] << 24 | f[4] << 16 | f[5] << 8 | f[6]);
+                if (f[0] == 1) {
+                    if (f[7] != 0 || f[8] != 60 || f[10] != 60) { fprintf(stderr, "not a delivery\n"); return 1; }
+                    uint8_t *tag = f + 12 + f[11];
+                    last = 0;
+                    for (int i = 0; i < 8; i++) last = last << 8 | tag[i];
+                    if (acks) {
+                        m = method(&in.out, 1, 60, 80); u64(&in.out, last); u8(&in.out, 0); end(&in.out, m);
+                    }
+                    matched = 0;
+                } else {
+                    if (matched + size > content_size || memcmp(f, message.data + content + matched, size)) {
+                        fprintf(stderr, "a delivery differs from what was published\n");
+                        return 1;
+                    }
+                    matched += size;
+                    if (matched == content_size) delivered++;
+                }
+                at += size;
+            }
+            if (multiple && last) {
+                m = method(&in.out, 1, 60, 80); u64(&in.out, last); u8(&in.out, 1); end(&in.out, m);
+            }
+            memmove(in.data, in.data + whole, in.size - whole);
+            in.size -= whole;
+        }
+        if (fds[1].revents & POLLIN) {
+            size_t whole = fill(&out);
+            for (size_t at = 0; at < whole;) {
+                uint8_t *f = out.data + at;
+                size_t size = 8 + ((size_t)f[3] << 24 | f[4] << 16 | f[5] << 8 | f[6]);
+                if (f[0] == 1 && f[8] == 60 && f[10] == 80) {
+                    uint64_t tag = 0;
+                    for (int i = 0; i < 8; i++) tag = tag << 8 | f[11 + i];
+                    confirmed = f[19] ? tag : confirmed + 1;
+                } else if (f[0] == 1) {
+                    fprintf(stderr, "class %d method %d: %.*s\n", f[8], f[10], f[13], f + 14);
+                    return 1;
+                }
+                at += size;
+            }
+            memmove(out.data, out.data + whole, out.size - whole);
+            out.size -= whole;
+        }
+        t = now();
+        if (t < from) counted = confirms ? confirmed : delivered / copies;
+    }
+    printf("%.0f\n", ((confirms ? confirmed : delivered / copies) - counted) / (t - from));
+    return 0;
+}

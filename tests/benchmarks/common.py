@@ -1,0 +1,162 @@
+"""What all benchmarks share: compile, start, pin, measure in turns, print side by side."""
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+SERVER_CPU = 0
+LOAD_CPU = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    rounds: int = 5
+    seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is measured: `start` runs it for the time of a `with` and gives its port."""
+
+    name: str
+    version: str
+    start: Callable[[], AbstractContextManager[int]]
+
+
+class Skipped(Exception):
+    """A peer or a tool is not here; the text names it."""
+
+
+def cpu_name() -> str:
+    """The processor and how many of it we may use."""
+    name = "unknown processor"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {os.cpu_count()} logical cores"
+
+
+def pinned(cpu: int, command: Sequence[str]) -> list[str]:
+    """`command` on one core where that can be had, so that load and server do not mix."""
+    if (os.cpu_count() or 1) > cpu and shutil.which("taskset"):
+        return ["taskset", "-c", str(cpu), *command]
+    return list(command)
+
+
+def compile_c(source: str, *flags: str) -> Path:
+    """The program of a C file beside us; raises Skipped without a compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise Skipped("no C compiler")
+    program = Path(tempfile.mkdtemp(prefix="benchmarks-")) / Path(source).stem
+    made = subprocess.run(
+        [compiler, "-O2", "-o", str(program), str(HERE / source), *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise Skipped(f"{source} does not compile: {made.stderr.strip().splitlines()[0]}")
+    return program
+
+
+@contextmanager
+def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Popen[str]]:
+    """A server process for the time of a `with`."""
+    process = subprocess.Popen(pinned(SERVER_CPU, command), text=True, **options)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def ours(protocol: str, *options: str) -> Subject:
+    """Our broker in a process of its own, journal and counters on."""
+
+    @contextmanager
+    def start() -> Iterator[int]:
+        command = [sys.executable, "-m", "tests.benchmarks.serve", protocol, *options]
+        with running(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+
+    return Subject(" ".join(("ours", *options)), "", start)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise Skipped(f"nothing listens on port {port}") from None
+            time.sleep(0.05)
+
+
+def measure(command: Sequence[str]) -> float:
+    """The first number that a load generator prints."""
+    done = subprocess.run(
+        pinned(LOAD_CPU, command), capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode:
+        raise Skipped(f"{Path(command[0]).name}: {done.stderr.strip() or done.returncode}")
+    return float(done.stdout.split()[0])
+
+
+def compare(
+    title: str,
+    subjects: Sequence[Subject],
+    once: Callable[[int], float],
+    settings: Settings,
+    unit: str = "messages/s",
+) -> dict[str, float]:
+    """Measure all subjects in turns, print medians and ratios to the first; returns medians.
+
+    All stay up meanwhile: an idle server costs the busy one nothing.
+    """
+    figures: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    with ExitStack() as stack:
+        ports = {subject.name: stack.enter_context(subject.start()) for subject in subjects}
+        for _ in range(settings.rounds):
+            for subject in subjects:
+                figures[subject.name].append(once(ports[subject.name]))
+    medians = {name: statistics.median(values) for name, values in figures.items()}
+    first = medians[subjects[0].name]
+    print(f"\n{title} ({unit}, median of {settings.rounds} rounds in turns)")
+    for subject in subjects:
+        values = figures[subject.name]
+        ratio = "" if subject is subjects[0] else f"   ours is {first / medians[subject.name]:.1f}x"
+        label = f"{subject.name} {subject.version}".strip()
+        print(
+            f"  {label:28} {medians[subject.name]:>12,.0f}"
+            f"   ({min(values):,.0f} to {max(values):,.0f}){ratio}"
+        )
+    return medians

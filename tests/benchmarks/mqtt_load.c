@@ -1,0 +1,178 @@
+/* One publisher and one subscriber in one process: how many messages a second get through.
+ *
+ *   mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD]
+ *
+ * MQTT 3.1.1 on 127.0.0.1, packets prepared beforehand, sockets never waited for. At most WINDOW
+ * messages are on the way between the two, so that a broker which drops what is too much for it
+ * has no need to. With QOS 1 both sides acknowledge. Prints: messages a second, messages.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 18, MOST_TOPICS = 1000, LONGEST = 4096 };
+
+struct end {
+    int fd;
+    unsigned char in[BUFFER], out[BUFFER];
+    size_t have, start, pending;
+};
+
+static struct end publisher, subscriber;
+static unsigned char packets[MOST_TOPICS][LONGEST];
+static size_t sizes[MOST_TOPICS], id_places[MOST_TOPICS];
+static long published, delivered;
+
+static void fail(const char *what) {
+    fprintf(stderr, "mqtt_load: %s: %s\n", what, errno ? strerror(errno) : "");
+    exit(1);
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+static void connect_to(struct end *end, int port, const char *client) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    unsigned char packet[64] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0};
+    int on = 1;
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    end->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(end->fd, (struct sockaddr *)&address, sizeof address)) fail("connect");
+    setsockopt(end->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    packet[13] = strlen(client);
+    memcpy(packet + 14, client, strlen(client));
+    packet[1] = 12 + strlen(client);
+    if (write(end->fd, packet, 14 + strlen(client)) < 0) fail("write");
+    if (read(end->fd, packet, 4) != 4 || packet[0] != 0x20 || packet[3]) fail("CONNACK");
+}
+
+static void prepare(int topics, int qos, int payload) {
+    for (int number = 0; number < topics; number++) {
+        unsigned char *packet = packets[number];
+        char topic[32];
+        int length = snprintf(topic, sizeof topic, "bench/%05d", number);
+        int rest = 2 + length + (qos ? 2 : 0) + payload;
+        size_t at = 0;
+        packet[at++] = 0x30 | qos << 1;
+        do {
+            packet[at++] = (rest & 0x7f) | (rest > 0x7f ? 0x80 : 0);
+            rest >>= 7;
+        } while (rest);
+        packet[at++] = 0;
+        packet[at++] = length;
+        memcpy(packet + at, topic, length);
+        at += length;
+        id_places[number] = at;
+        if (qos) at += 2;
+        memset(packet + at, 'x', payload);
+        sizes[number] = at + payload;
+    }
+}
+
+static void flush(struct end *end) {
+    if (end->start == end->pending) return;
+    ssize_t sent = write(end->fd, end->out + end->start, end->pending - end->start);
+    if (sent < 0 && errno != EAGAIN) fail("write");
+    if (sent > 0) end->start += sent;
+    if (end->start == end->pending) end->start = end->pending = 0;
+}
+
+static void fill(int topics, int qos, long window) {
+    if (publisher.pending) return;
+    while (published - delivered < window && publisher.pending + LONGEST < BUFFER / 4) {
+        int number = published % topics;
+        unsigned char *place = publisher.out + publisher.pending;
+        memcpy(place, packets[number], sizes[number]);
+        if (qos) {
+            unsigned id = published % 65535 + 1;
+            place[id_places[number]] = id >> 8;
+            place[id_places[number] + 1] = id;
+        }
+        publisher.pending += sizes[number];
+        published++;
+    }
+}
+
+/* Walks the whole packets of what was read and keeps the rest. */
+static void take(struct end *end) {
+    ssize_t got = read(end->fd, end->in + end->have, BUFFER - end->have);
+    if (got == 0) fail("the broker closed the connection");
+    if (got < 0) {
+        if (errno != EAGAIN) fail("read");
+        return;
+    }
+    end->have += got;
+    size_t at = 0;
+    while (end->have - at >= 2) {
+        unsigned char *packet = end->in + at;
+        size_t length = packet[1] & 0x7f, body = 2;
+        if (packet[1] & 0x80) {
+            if (end->have - at < 3) break;
+            length |= (size_t)packet[2] << 7;
+            body = 3;
+        }
+        if (end->have - at < body + length) break;
+        if (packet[0] >> 4 == 3) {
+            delivered++;
+            if (packet[0] & 6) {
+                size_t id = body + 2 + (packet[body] << 8 | packet[body + 1]);
+                unsigned char ack[4] = {0x40, 2, packet[id], packet[id + 1]};
+                memcpy(end->out + end->pending, ack, 4);
+                end->pending += 4;
+            }
+        }
+        at += body + length;
+    }
+    memmove(end->in, end->in + at, end->have - at);
+    end->have -= at;
+}
+
+int main(int count, char **words) {
+    if (count < 4) fail("usage: mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD]");
+    int port = atoi(words[1]), qos = atoi(words[2]);
+    double seconds = atof(words[3]);
+    int topics = count > 4 ? atoi(words[4]) : 1;
+    long window = count > 5 ? atol(words[5]) : 4000;
+    int payload = count > 6 ? atoi(words[6]) : 64;
+    unsigned char subscribe[] = {0x82, 12, 0, 1, 0, 7, 'b', 'e', 'n', 'c', 'h', '/', '#', qos};
+    connect_to(&publisher, port, "load-publisher");
+    connect_to(&subscriber, port, "load-subscriber");
+    if (write(subscriber.fd, subscribe, sizeof subscribe) < 0) fail("write");
+    if (read(subscriber.fd, subscriber.in, 5) != 5 || subscriber.in[4] > 2) fail("SUBACK");
+    fcntl(publisher.fd, F_SETFL, O_NONBLOCK);
+    fcntl(subscriber.fd, F_SETFL, O_NONBLOCK);
+    prepare(topics, qos, payload);
+
+    double begin = now(), warm = begin + 0.3, measured_from = 0, time = begin, last = begin;
+    long at_warm = 0, seen = 0;
+    while (!measured_from || time < measured_from + seconds) {
+        fill(topics, qos, window);
+        flush(&publisher);
+        flush(&subscriber);
+        struct pollfd ends[2] = {
+            {publisher.fd, POLLIN | (publisher.pending ? POLLOUT : 0), 0},
+            {subscriber.fd, POLLIN | (subscriber.pending ? POLLOUT : 0), 0},
+        };
+        poll(ends, 2, 100);
+        if (ends[0].revents & ~POLLOUT) take(&publisher);
+        if (ends[1].revents & ~POLLOUT) take(&subscriber);
+        time = now();
+        if (!measured_from && time >= warm) measured_from = time, at_warm = delivered;
+        if (delivered != seen) seen = delivered, last = time;
+        if (time - last > 5) fail("no message arrived for 5 seconds");
+    }
+    printf("%.0f %ld\n", (delivered - at_warm) / (time - measured_from), delivered);
+    return 0;
+}

@@ -1,0 +1,54 @@
+"""`python -m tests.benchmarks.serve PROTOCOL [--no-journal]`: one broker alone; prints its port."""
+
+import argparse
+import asyncio
+from importlib import import_module
+
+from mockforge_brokers.clock import LoopClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.transport import Server
+
+BROKERS = {"kafka": "KafkaBroker", "mqtt": "MqttBroker", "amqp": "AmqpBroker"}
+OPTIONS = {"kafka": "KafkaOptions", "mqtt": "MqttOptions", "amqp": "AmqpOptions"}
+
+
+async def serve(protocol: str, journal: bool) -> None:
+    environment = Environment.create(LoopClock(asyncio.get_running_loop()), journal=journal)
+    module = import_module(f"mockforge_brokers.{protocol}.broker")
+    settings = import_module(f"mockforge_brokers.{protocol}.options")
+    broker = getattr(module, BROKERS[protocol])(environment, getattr(settings, OPTIONS[protocol])())
+    server = Server(broker, environment)
+    print(await server.listen("127.0.0.1", 0), flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("protocol", choices=sorted(BROKERS))
+    parser.add_argument("--no-journal", action="store_true")
+    parser.add_argument("--asyncio", action="store_true", help="the standard library's loop")
+    parser.add_argument("--profile", help="write a cProfile to this file at SIGINT")
+    asked = parser.parse_args()
+    run = serve(asked.protocol, not asked.no_journal)
+    if asked.profile:
+        import cProfile
+
+        profile = cProfile.Profile()
+        profile.enable()
+    try:
+        if asked.asyncio:
+            asyncio.run(run)
+        else:
+            import uvloop
+
+            uvloop.run(run)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        pass
+    finally:
+        if asked.profile:
+            profile.disable()
+            profile.dump_stats(asked.profile)
+
+
+if __name__ == "__main__":
+    main()
