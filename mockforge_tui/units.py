@@ -19,7 +19,7 @@ def parse_duration(text: str) -> float:
     seconds, at = 0.0, 0
     while at < len(text):
         match = _DURATION.match(text, at)
-        if match is None or (match[2] is None and match.end() != len(text)):
+        if match is None or (match[2] is None and match[0] != text):
             break
         seconds += float(match[1]) * _SECONDS[match[2] or "s"]
         at = match.end()

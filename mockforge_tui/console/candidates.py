@@ -52,12 +52,13 @@ def _targets(session: "Session") -> Iterable[Candidate]:
     for each in session.destinations():
         match each.protocol, each.kind:
             case "amqp", "exchange":
-                if each.name:
-                    yield f"amqp:{each.name}/", each.note
+                continue
             case "amqp", _:
                 yield f"queue:{each.name}", each.note
             case _:
                 yield f"{each.protocol}:{each.name}", each.note
+    for name, kind in _exchanges(session):
+        yield f"amqp:{name}/", kind
     yield from _schemes(session)
 
 
@@ -71,6 +72,11 @@ def _schemes(session: "Session") -> Iterable[Candidate]:
         protocol = {"queue:": "amqp"}.get(scheme, scheme[:-1])
         if protocol in session.runtime.brokers:
             yield scheme, note
+
+
+def _exchanges(session: "Session") -> Iterable[Candidate]:
+    amqp = session.administration.amqp
+    return amqp.exchanges() if amqp is not None else ()
 
 
 def _connections(session: "Session") -> Iterable[Candidate]:
@@ -150,7 +156,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "sources": _targets,
     "topics": _destinations("topic", protocol="kafka"),
     "queues": _destinations("queue"),
-    "exchanges": _destinations("exchange"),
+    "exchanges": _exchanges,
     "connections": _connections,
     "groups": _groups,
     "fixtures": _fixtures,

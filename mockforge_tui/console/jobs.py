@@ -94,12 +94,16 @@ class Jobs:
 
     def _turn(self, job: Job, step: Callable[[], bool]) -> None:
         job.timer = None
-        for _ in range(self._due(job)):
-            job.steps += 1
-            if not step():
-                self.stop(job)
-            if job.stopped:
-                return
+        try:
+            for _ in range(self._due(job)):
+                job.steps += 1
+                if not step():
+                    self.stop(job)
+                if job.stopped:
+                    return
+        except BaseException:
+            self.stop(job)
+            raise
         if job.limit is not None and job.steps >= job.limit:
             self.stop(job)
             return

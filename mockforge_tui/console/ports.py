@@ -118,6 +118,10 @@ class AmqpAdmin(Protocol):
         arguments: Mapping[str, Any] | None = None,
     ) -> None: ...
 
+    def exchanges(self) -> list[tuple[str, str]]:
+        """(name, type) of each exchange but the default one, used or not."""
+        ...
+
     def bindings(self) -> list[tuple[str, str, str]]:
         """(exchange, queue, binding_key) of each binding."""
         ...

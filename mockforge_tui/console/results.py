@@ -74,8 +74,11 @@ class Result:
         return answer
 
     def as_line(self) -> str:
-        """The JSON form on one line."""
-        return json.dumps(self.as_json(), ensure_ascii=False)
+        """The JSON form on one line, without the table that `data` has already."""
+        answer = self.as_json()
+        if self.columns and "text" in answer:
+            answer["text"] = self.text
+        return json.dumps(answer, ensure_ascii=False)
 
     def as_text(self, width: int = 120) -> str:
         """Lines for a terminal of `width` cells, free of anything that a terminal obeys."""

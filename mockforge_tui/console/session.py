@@ -1,5 +1,6 @@
 """One person at the console: a line in, a result out, whatever front end the line came from."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from .spans import Span, spans
 
 if TYPE_CHECKING:
     from ..fixtures.templates import Scope
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +168,11 @@ class Session:
                 start, end = start + error.place[0], start + error.place[1]
             result = failed(str(error), start, end)
         except BrokerError as error:
-            start = line.words[0].start
-            result = failed(str(error), start, line.words[-1].end)
+            result = failed(str(error), line.words[0].start, line.words[-1].end)
+        except Exception as error:
+            # A bug of ours costs the line that met it, not the front end.
+            _log.exception("the line %r met a bug", line.text)
+            result = failed(f"this is a bug of mockforge-tui, not of yours: {error!r}")
         return replace(result, command=call.command.name, in_json=call.json)
 
     def _question(self, line: Line, call: Call, confirmed: bool) -> Result | None:

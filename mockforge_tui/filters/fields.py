@@ -191,6 +191,8 @@ MESSAGES = Subject(
         "fault": "r.fault != 0",
         "error": "bool(r.error)",
         "marked": "r.marked",
+        "mine": "r.client == '∗console'",
+        "auto": "r.client[:1] == '∗' and r.client != '∗console'",
     },
     texts=("r.destination", "r.client", "r.operation"),
     bodies=("r.key", "r.payload"),

@@ -25,18 +25,23 @@ def exchange_ls(
     session: "Session", pattern: Annotated[str | None, Arg(GLOB, "a glob: amq.*")] = None
 ) -> Result:
     """List AMQP's exchanges."""
-    exchanges = [each for each in session.destinations() if each.kind == "exchange"]
-    shown = set(matching((each.name for each in exchanges), pattern))
+    kinds = dict(amqp(session).exchanges())
+    used = {each.name: each for each in session.destinations() if each.kind == "exchange"}
     rows = [
-        {"name": each.name, "messages_in": each.messages_in, "note": each.note, **each.detail}
-        for each in exchanges
-        if each.name in shown
+        {
+            "name": name,
+            "type": kinds[name],
+            "messages_in": used[name].messages_in if name in used else 0,
+            "bindings": sum(name == exchange for exchange, _, _ in amqp(session).bindings()),
+        }
+        for name in matching(kinds, pattern)
     ]
     return table(
         rows,
         Column("name", "exchange"),
+        Column("type", "type"),
         Column("messages_in", "in", count, right=True),
-        Column("note", "note"),
+        Column("bindings", "bindings", count, right=True),
         empty="no exchanges",
     )
 
@@ -125,9 +130,7 @@ def unbind(
 
 
 def _known(session: "Session", name: str) -> str:
-    amqp(session)
-    names = [each.name for each in session.destinations() if each.kind == "exchange"]
-    return known("name", name, names, "exchange")
+    return known("name", name, (each for each, _ in amqp(session).exchanges()), "exchange")
 
 
 COMMANDS = (exchange_ls, exchange_show, exchange_add, exchange_rm, bind, unbind)

@@ -154,6 +154,9 @@ class AmqpAdmin:
     ) -> None:
         self.bound.remove((exchange, queue, binding_key))
 
+    def exchanges(self) -> list[tuple[str, str]]:
+        return [("events", "topic"), ("amq.topic", "topic")]
+
     def bindings(self) -> list[tuple[str, str, str]]:
         return self.bound
 

@@ -1,0 +1,134 @@
+"""Commands from a pipe or a file: results to standard output, all else to standard error."""
+
+import asyncio
+import json
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator
+from typing import TextIO
+
+from .. import text
+from ..console.results import Notice, Result
+from ..console.session import Session
+from ..exit_codes import ExitCode
+
+_LOOK = 0.05
+_WIDTH = 200
+
+
+class Batch:
+    """Runs line after line and ends at the first that fails.
+
+    As text or, with `as_json`, one JSON object a line. After the last line the jobs that it left
+    are waited for; those that never end (a tail without -n) go on until a signal.
+    """
+
+    def __init__(self, session: Session, out: TextIO, err: TextIO, *, as_json: bool) -> None:
+        self._session = session
+        self._out = out
+        self._err = err
+        self._as_json = as_json
+        session.tell = self.tell
+        session.tail_lines = None
+
+    async def run(self, lines: AsyncIterator[str], stop: asyncio.Event) -> int:
+        """Returns the exit status."""
+        number = 0
+        async for line in _until(lines, stop):
+            number += 1
+            result = await self._session.execute(line)
+            self.show(result)
+            if not result.ok:
+                self._blame(number, line, result)
+                return ExitCode.USAGE
+            if result.ends is not None:
+                return result.ends
+        while len(self._session.jobs) and not stop.is_set():
+            await _pause(stop)
+        return ExitCode.OK
+
+    def show(self, result: Result) -> None:
+        if not result.command:
+            return
+        if self._as_json or result.in_json:
+            self._write(self._out, result.as_line())
+        elif result.ok:
+            shown = result.as_text(_WIDTH)
+            if shown:
+                self._write(self._out, shown)
+
+    def tell(self, notice: Notice) -> None:
+        if notice.kind != "row":
+            self._write(self._err, text.clean(notice.text))
+        elif self._as_json:
+            self._write(self._out, json.dumps(dict(notice.data), ensure_ascii=False, default=str))
+        else:
+            self._write(self._out, notice.text)
+
+    def _blame(self, number: int, line: str, result: Result) -> None:
+        if result.problem is None:
+            question = f"{result.question} Confirm with -y, or: set confirm off"
+            self._write(self._err, f"line {number}: {text.clean(question)}")
+            return
+        problem = result.problem
+        self._write(self._err, f"line {number}: {text.clean(problem.text)}")
+        shown = text.clean(line.rstrip("\n"))
+        marks = "^" * max(1, problem.end - problem.start)
+        self._write(self._err, f"  {shown}\n  {' ' * problem.start}{marks}")
+
+    def _write(self, stream: TextIO, line: str) -> None:
+        stream.write(line + "\n")
+        stream.flush()
+
+
+async def standard_input() -> AsyncIterator[str]:
+    """Lines of standard input, without holding up the loop."""
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        # A file never waits; a terminal of which only the output is piped reads in a thread.
+        reads_at_once = stat.S_ISREG(mode)
+        while True:
+            line = (
+                sys.stdin.readline()
+                if reads_at_once
+                else await asyncio.to_thread(sys.stdin.readline)
+            )
+            if not line:
+                return
+            yield line.rstrip("\n")
+    reader = asyncio.StreamReader(limit=2**24)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    while data := await reader.readline():
+        yield data.decode("utf-8", "replace").rstrip("\n")
+
+
+async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncIterator[str]:
+    """The lines, as long as nobody says stop."""
+    ended = asyncio.ensure_future(stop.wait())
+    try:
+        while not stop.is_set():
+            following = asyncio.ensure_future(_following(lines))
+            await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                return
+            line = following.result()
+            if line is None:
+                return
+            yield line
+    finally:
+        ended.cancel()
+
+
+async def _following(lines: AsyncIterator[str]) -> str | None:
+    return await anext(lines, None)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), _LOOK)
+    except TimeoutError:
+        pass
