@@ -30,6 +30,8 @@ class Candidates:
         return found
 
     def _find(self, name: str) -> Iterable[Candidate]:
+        if name.startswith("field:") and self._session.seen is not None:
+            return self._session.seen(name.removeprefix("field:"))
         if name.startswith("field:"):
             return _FIELDS.get(name.removeprefix("field:"), _none)(self._session)
         return _SOURCES.get(name, _none)(self._session)

@@ -73,6 +73,8 @@ class Session:
         self.jobs = Jobs(runtime.clock)
         self.filter = compile_filter("")
         self.saved_filters: dict[str, Filter] = {}
+        self.seen: Callable[[str], list[tuple[str, str]]] | None = None
+        """Values of a filter's field in the traffic with a note (`Feed.seen`)."""
         self.candidates = Candidates(self)
         self._scope: Scope | None = None
 

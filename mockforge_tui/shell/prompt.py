@@ -152,12 +152,13 @@ class Prompt:
 
     def _hint(self) -> StyleAndTextTuples:
         buffer = self._prompt.default_buffer
-        if buffer.suggestion is not None and buffer.suggestion.text:
+        if self._prompt.app.is_done or (buffer.suggestion is not None and buffer.suggestion.text):
             return []
         if not buffer.document.is_cursor_at_the_end or not buffer.text.strip():
             return []
+        room = shutil.get_terminal_size().columns - len(_PROMPT) - text.width(buffer.text) - 3
         hint = self._session.hint(buffer.text)
-        return [("class:hint", f"  {hint}")] if hint else []
+        return [("class:hint", f"  {text.fit(hint, room).rstrip()}")] if hint and room > 8 else []
 
     def _toolbar(self) -> StyleAndTextTuples:
         counters = self._session.counters()

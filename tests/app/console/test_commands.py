@@ -225,7 +225,7 @@ def test_tail_shows_what_enters() -> None:
 
 def test_tail_counts_what_it_leaves_out() -> None:
     world = World()
-    world.run("tail (proto:mqtt)")
+    world.run("tail mqtt:a")
     for number in range(1000):
         world.fakes["mqtt"].see("a", b"%d" % number)
     world.time.advance(0.2)
@@ -240,9 +240,34 @@ def test_tail_ends_after_n_and_by_stop() -> None:
         world.fakes["mqtt"].see("a", b"x")
     assert len(world.told()) == 2
     assert world.fakes["mqtt"].watchers == []
-    world.run("tail")
+    world.run("tail kafka:orders")
     check(world.run("tail stop"))
     assert world.fakes["kafka"].watchers == []
+
+
+def test_tail_without_a_target_shows_all_traffic_from_now_on() -> None:
+    world = World()
+    world.frame("dev-7", op="PUBLISH", to="a", payload="before")
+    world.time.advance(1)
+    world.run("tail (client:dev-7 or op:PINGREQ)")
+    world.frame("dev-7", op="PUBLISH", to="a", payload="after")
+    world.frame("dev-7", op="PINGREQ", kind="noise")
+    world.frame("other", op="PUBLISH", to="a", payload="x")
+    world.time.advance(1)
+    assert [line.split(" ", 1)[1] for line in world.told()] == ["M→ PUBLISH a after"]
+    check(world.run("tail stop"))
+    world.frame("dev-7", op="PUBLISH", to="a", payload="late")
+    world.time.advance(1)
+    assert len(world.told()) == 1
+
+
+def test_tail_falls_back_on_messages_where_nothing_is_journaled() -> None:
+    world = World()
+    world.journal = None
+    world.run("tail")
+    world.fakes["mqtt"].see("a", b"1")
+    world.time.advance(1)
+    assert len(world.told()) == 1
 
 
 def test_tail_reads_kafkas_log_first() -> None:

@@ -9,7 +9,7 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import HoldRule, Holds
-from mockforge_brokers.journal import Journal, Row
+from mockforge_brokers.journal import Journal, Row, Tape
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from mockforge_brokers.spine import Spine
@@ -24,6 +24,8 @@ from mockforge_tui.entrance import Receipt
 from mockforge_tui.fixtures.engine import FixtureEngine
 from mockforge_tui.fixtures.messages import Outgoing
 from mockforge_tui.fixtures.model import FixtureSet
+
+from ..traffic import Client, frame
 
 
 class Broker:
@@ -217,6 +219,7 @@ class World:
                 )
             )
         self.notices: list[Notice] = []
+        self.tapes: dict[str, Tape] = {}
         self.screen = Screen()
         self.session = Session(
             self,
@@ -235,6 +238,13 @@ class World:
 
     def told(self, kind: str = "row") -> list[str]:
         return [notice.text for notice in self.notices if notice.kind == kind]
+
+    def frame(self, client: str, **said: Any) -> None:
+        """Let a client's frame come by (traffic.py's protocol)."""
+        assert self.journal is not None
+        if client not in self.tapes:
+            self.tapes[client] = self.journal.open("mqtt", 7, Client(client))
+        self.tapes[client].add(0, frame(**said))
 
     def hold_a_frame(self) -> None:
         rule = self.holds.add(HoldRule("topic:orders", lambda row: True))

@@ -95,7 +95,7 @@ def test_jobs_are_waited_for_and_a_signal_ends_the_waiting() -> None:
     async def main() -> int:
         stop = asyncio.Event()
         batch = Batch(world.session, out, err, as_json=False)
-        running = asyncio.ensure_future(batch.run(lines_of("tail"), stop))
+        running = asyncio.ensure_future(batch.run(lines_of("tail mqtt:a"), stop))
         while not len(world.session.jobs):
             await asyncio.sleep(0)
         world.fakes["mqtt"].see("a", b"1")

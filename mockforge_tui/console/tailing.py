@@ -1,0 +1,225 @@
+"""Rows to the prompt as they come: from one destination, or from all traffic."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mockforge_brokers.clock import Timer
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.journal import Row
+
+from .. import units
+from ..feed import Feed
+from ..filters import Filter
+from .asking import BadArgument, kafka
+from .results import Notice
+from .rows import formatted, line_of, record_of, row_of
+from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_TICK = 0.125
+_FIRST_LOOK = 0.02
+"""Seconds of decoding what the journal had before the tail began."""
+_READ = 500
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
+
+
+class Tail:
+    """Rows to notices, so many in a tick at most; the rest is counted."""
+
+    def __init__(
+        self, session: "Session", where: Filter | None, form: str | None, most: int | None
+    ) -> None:
+        self.shown = 0
+        self._session = session
+        self._where = where
+        self._form = form
+        self._most = most
+        self._waiting: list[Row] = []
+        self._more = 0
+        self._timer: Timer | None = None
+        self.job = session.jobs.open("tail", "", self._end)
+
+    def follow(self, target: Target | None) -> None:
+        """Begin to listen: to a destination's messages, or to all that the flow pane shows."""
+        session = self._session
+        self.job.what = described(target, self._where)
+        if target is None and session.runtime.journal is not None:
+            _Traffic(session, self)
+            return
+        see = self._see(target)
+        self.job.on_stop += [
+            broker.watch(see, destination) for broker, destination in _watched(session, target)
+        ]
+
+    def take(self, row: Row) -> None:
+        """Show a row if it is wanted."""
+        if self.job.stopped or (self._where is not None and not self._where(row)):
+            return
+        self.shown += 1
+        self.job.steps = self.shown
+        limit = self._session.tail_lines
+        if limit is None:
+            self._tell(row)
+        elif len(self._waiting) < limit:
+            self._waiting.append(row)
+            if self._timer is None:
+                self._timer = self._session.runtime.clock.call_later(_TICK, self._flush)
+        else:
+            self._more += 1
+        if self._most is not None and self.shown >= self._most:
+            self._session.jobs.stop(self.job)
+
+    @property
+    def wants_noise(self) -> bool:
+        """Pings and empty polls are shown only to who asks for them."""
+        return self._where is not None and "kind" in self._where.text
+
+    def _see(self, target: Target | None) -> Callable[[MessageSeen], None]:
+        partition = target.partition if isinstance(target, KafkaTarget) else None
+        key = target.routing_key if isinstance(target, AmqpTarget) else ""
+
+        def see(seen: MessageSeen) -> None:
+            if partition is not None and seen.detail.get("partition") != partition:
+                return
+            if key and seen.detail.get("routing_key") != key:
+                return
+            self.take(row_of(seen))
+
+        return see
+
+    def _flush(self) -> None:
+        self._timer = None
+        rows, self._waiting, more, self._more = self._waiting, [], self._more, 0
+        for row in rows:
+            self._tell(row)
+        if more:
+            self._session.tell(Notice("note", f"… {more:,} more (narrow with a filter)"))
+
+    def _tell(self, row: Row) -> None:
+        line = line_of(row) if self._form is None else formatted(row, self._form)
+        self._session.tell(Notice("row", line, record_of(row)))
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flush()
+
+
+class _Traffic:
+    """The rows of all traffic from now on, decoded in ticks."""
+
+    def __init__(self, session: "Session", tail: Tail) -> None:
+        runtime = session.runtime
+        self._clock = runtime.clock
+        self._feed = Feed(runtime.journal, runtime.spine, runtime.holds)
+        self._tail = tail
+        self._since = runtime.clock.wall()
+        self._seen = 0
+        self._feed.tick(_FIRST_LOOK)
+        self._timer = self._clock.call_later(_TICK, self._tick)
+        tail.job.on_stop.append(lambda: self._timer.cancel())
+
+    def _tick(self) -> None:
+        self._feed.tick()
+        for row in self._feed.since(self._seen):
+            if row.time >= self._since and (row.kind != "noise" or self._tail.wants_noise):
+                self._tail.take(row)
+        self._seen = self._feed.newest
+        if not self._tail.job.stopped:
+            self._timer = self._clock.call_later(_TICK, self._tick)
+
+
+def _watched(session: "Session", target: Target | None) -> list[tuple[Any, str | None]]:
+    brokers = session.runtime.brokers
+    match target:
+        case None:
+            return [(broker, None) for broker in brokers.values()]
+        case KafkaTarget():
+            protocol, destination = "kafka", target.topic
+        case MqttTarget():
+            protocol, destination = "mqtt", target.topic
+        case AmqpTarget():
+            protocol, destination = "amqp", target.exchange
+        case QueueTarget():
+            protocol, destination = "amqp", f"queue:{target.name}"
+        case BareTarget():
+            raise BadArgument("source", f"{target.name} is not known")
+    if protocol not in brokers:
+        raise InvalidInput(f"{protocol} does not run here")
+    return [(brokers[protocol], destination)]
+
+
+def described(target: Target | None, where: Filter | None) -> str:
+    """`kafka:orders size>1k`"""
+    return _named(target) + (f" {where.text}" if where is not None else "")
+
+
+def _named(target: Target | None) -> str:
+    match target:
+        case None:
+            return "all traffic"
+        case KafkaTarget():
+            return f"kafka:{target.topic}" + (
+                "" if target.partition is None else f"[{target.partition}]"
+            )
+        case MqttTarget():
+            return f"mqtt:{target.topic}"
+        case AmqpTarget():
+            return f"amqp:{target.exchange}/{target.routing_key}"
+        case QueueTarget():
+            return f"queue:{target.name}"
+        case BareTarget():
+            return target.name
+
+
+def past(session: "Session", target: Target | None, start: str | None) -> list[Row]:
+    """What Kafka's log has from an offset on, oldest first."""
+    argument = "start"
+    if start is None and isinstance(target, KafkaTarget):
+        start, argument = target.offset, "source"
+    if start is None:
+        return []
+    if not isinstance(target, KafkaTarget):
+        raise BadArgument(argument, "only Kafka keeps its records: --from needs a kafka: target")
+    start = start.removeprefix("@")
+    if start == "end":
+        return []
+    admin = kafka(session)
+    offsets = admin.offsets(target.topic)
+    partitions = range(len(offsets)) if target.partition is None else (target.partition,)
+    since = None if start == "begin" or start.isdecimal() else _moment(session, start, argument)
+    rows = []
+    for partition in partitions:
+        if partition >= len(offsets):
+            raise BadArgument("source", f"{target.topic} has partitions 0 to {len(offsets) - 1}")
+        offset = int(start) if start.isdecimal() else offsets[partition][0]
+        for record in admin.read(target.topic, partition, offset, _READ):
+            if since is None or record.time >= since:
+                seen = MessageSeen(
+                    "kafka", record.time, target.topic, record.key, record.value, record.headers,
+                    "", {"partition": partition, "offset": record.offset},
+                )  # fmt: skip
+                rows.append(row_of(seen))
+    return sorted(rows, key=lambda row: row.time)
+
+
+def _moment(session: "Session", text: str, argument: str) -> float:
+    """`-5m` or `12:00:05` (today or the day before) as seconds since 1970."""
+    now = session.runtime.clock.wall()
+    at = _CLOCK.fullmatch(text)
+    if at is not None:
+        day = time.localtime(now)
+        midnight = now - (day.tm_hour * 3600 + day.tm_min * 60 + day.tm_sec) - now % 1
+        moment = midnight + int(at[1]) * 3600 + int(at[2]) * 60 + float(at[3] or 0)
+        return moment if moment <= now else moment - 86_400
+    try:
+        if text.startswith("-"):
+            return now - units.parse_duration(text[1:])
+    except ValueError:
+        pass
+    raise BadArgument(argument, f"{text!r} is not an offset (118, begin, end, @-5m, @12:00:05)")
