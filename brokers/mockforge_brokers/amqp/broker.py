@@ -9,13 +9,13 @@ from ..errors import InvalidInput, RequestRefused
 from ..events import MessageSeen
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .codes import ReplyCode
-from .connection import Connection
+from .connection.connection import Connection
 from .inside import Inside
 from .options import AmqpOptions
 from .records import field, plain, table
 from .state.memory import Memory
-from .state.message import Message
 from .state.queue import Queue
+from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .views import connection_view, destination_views, group_views, metrics
 from .wire import content as contents
@@ -44,8 +44,8 @@ class AmqpBroker:
         self._connections[peer.id] = connection
         return connection
 
-    def _forget(self, connection: Connection) -> None:
-        self._connections.pop(connection.id, None)
+    def _forget(self, number: int) -> None:
+        self._connections.pop(number, None)
 
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
         found = self._connections.get(connection)
@@ -182,15 +182,16 @@ class AmqpBroker:
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""
         with _Refusals():
-            entry = self.vhost(vhost).queue(queue).take(no_ack=True)
-        return None if entry is None else self._seen(entry.message, "")
+            message = self.vhost(vhost).queue(queue).take(no_ack=True)
+        return None if message is None else self._seen(message.route, message.content, "")
 
     def peek(self, queue: str, count: int = 10, *, vhost: str = "/") -> list[MessageSeen]:
         """The oldest ready messages, which stay where they are."""
         with _Refusals():
             messages = self.vhost(vhost).queue(queue).messages
         return [
-            self._seen(entry.message, "") for entry, _ in zip(messages, range(count), strict=False)
+            self._seen(message.route, message.content, "")
+            for message, _ in zip(messages, range(count), strict=False)
         ]
 
     # What people see.
@@ -210,8 +211,8 @@ class AmqpBroker:
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None
     ) -> Callable[[], None]:
-        def seen(message: Message, source: str) -> None:
-            callback(self._seen(message, source))
+        def seen(route: Route, content: bytes, source: str) -> None:
+            callback(self._seen(route, content, source))
 
         stops = [vhost.watch(destination, seen) for vhost in self.vhosts.values()]
 
@@ -221,16 +222,15 @@ class AmqpBroker:
 
         return stop
 
-    def _seen(self, message: Message, client: str) -> MessageSeen:
-        route = message.route
-        properties = contents.properties(message.content)
+    def _seen(self, route: Route, content: bytes, client: str) -> MessageSeen:
+        properties = contents.properties(content)
         headers = properties.pop("headers", {})
         return MessageSeen(
             AMQP,
             self.environment.clock.wall(),
             route.exchange.name,
             route.routing_key.encode(errors="surrogateescape"),
-            contents.body(message.content),
+            contents.body(content),
             tuple((name, plain(item)) for name, item in headers.items()),
             client,
             {

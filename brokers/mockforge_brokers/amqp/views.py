@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from .connection import Connection, Phase
+from .connection.connection import Connection, Phase
 from .records import plain
 from .state.arguments import UNSERVED_ARGUMENTS
 from .state.exchanges import Exchange
@@ -19,7 +19,7 @@ _MOST_LABELS: Final = 1000
 def connection_view(connection: Connection) -> ConnectionView:
     peer = connection.peer
     agreement = connection.agreement
-    channels = connection.channels.values()
+    channels = connection.channels.open.values()
     return ConnectionView(
         id=connection.id,
         protocol=AMQP,
@@ -28,14 +28,14 @@ def connection_view(connection: Connection) -> ConnectionView:
         state=_state(connection),
         since=peer.opened,
         software=agreement.software,
-        messages_in=connection.messages_in,
+        messages_in=connection.reader.publishes,
         messages_out=sum(channel.last_tag for channel in channels),
         bytes_in=peer.bytes_in,
         bytes_out=peer.bytes_out,
         detail={
             "user": agreement.user,
             "vhost": agreement.virtual_host,
-            "channels": len(connection.channels),
+            "channels": len(channels),
             "consumers": sum(len(channel.consumers) for channel in channels),
             "unacked": sum(len(channel.unacked) for channel in channels),
             "frame_max": agreement.frame_max,

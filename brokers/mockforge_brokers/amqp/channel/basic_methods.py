@@ -76,16 +76,18 @@ def basic_cancel(channel: Channel, *, consumer_tag: str, no_wait: bool) -> None:
 
 def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
     found = channel.queue(queue)
-    entry = found.take(no_ack)
-    if entry is None:
+    message = found.take(no_ack)
+    if message is None:
         channel.send("basic.get-empty")
         return
     channel.last_tag += 1
     line = channel.line
-    frames = get_ok(channel.number, channel.last_tag, entry, len(found.messages), line.max_payload)
+    frames = get_ok(
+        channel.number, channel.last_tag, message, len(found.messages), line.max_payload
+    )
     channel.out += frames
     if not no_ack:
-        channel.lend(channel.last_tag, entry)
+        channel.lend(channel.last_tag, message)
 
 
 def basic_ack(channel: Channel, *, delivery_tag: int, multiple: bool) -> None:

@@ -8,7 +8,7 @@ from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
-from ..state.message import Entry
+from ..state.message import Message
 from ..state.queue import Queue
 from ..state.routing import Route
 from ..wire.frames import METHOD, method
@@ -61,7 +61,7 @@ class Channel:
         self.source = line.client
         self.closing = False
         self.consumers: dict[str, Consumer] = {}
-        self.unacked: dict[int, Entry] = {}
+        self.unacked: dict[int, Message] = {}
         self.last_tag = 0
         self.last_queue = ""
         self.prefetch = 0
@@ -164,28 +164,28 @@ class Channel:
 
     # Deliveries and what comes back.
 
-    def lend(self, tag: int, entry: Entry) -> None:
+    def lend(self, tag: int, message: Message) -> None:
         """A message goes out under this delivery tag and must be acknowledged."""
-        self.unacked[tag] = entry
+        self.unacked[tag] = message
         if self.limit and len(self.unacked) >= self.limit:
             self.refresh()
 
-    def take_back(self, tag: int, multiple: bool) -> list[tuple[int, Entry]]:
+    def take_back(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
         """End the loan of one tag, or of all up to it (0: of all); raises RequestRefused (406)."""
         unacked = self.unacked
         if not multiple:
-            entry = unacked.pop(tag, None)
-            if entry is None:
+            message = unacked.pop(tag, None)
+            if message is None:
                 raise _unknown(tag)
-            back = [(tag, entry)]
+            back = [(tag, message)]
         elif tag and tag not in unacked:
             raise _unknown(tag)
         else:
             back = []
-            for key, entry in unacked.items():
+            for key, message in unacked.items():
                 if tag and key > tag:
                     break
-                back.append((key, entry))
+                back.append((key, message))
             for key, _ in back:
                 del unacked[key]
         return back
@@ -194,30 +194,30 @@ class Channel:
         """basic.ack, nack and reject."""
         back = self.take_back(tag, multiple)
         if self.transaction is not None:
-            for key, entry in back:
-                self.transaction.settled.append((key, entry, acknowledged, requeue))
+            for key, message in back:
+                self.transaction.settled.append((key, message, acknowledged, requeue))
             return
         if requeue:
-            self.refill([entry for _, entry in back])
-            requeue_all([entry for _, entry in back])
+            self.refill([message for _, message in back])
+            requeue_all([message for _, message in back])
             return
-        for _, entry in back:
+        for _, message in back:
             if acknowledged:
-                entry.queue.acknowledge(entry)
+                message.queue.acknowledge(message)
             else:
-                entry.queue.discard(entry)
-        self.refill([entry for _, entry in back])
+                message.queue.discard(message)
+        self.refill([message for _, message in back])
 
     def acknowledge(self, tag: int) -> None:
         """basic.ack of one delivery, the frequent case."""
-        entry = self.unacked.pop(tag, None)
-        if entry is None:
+        message = self.unacked.pop(tag, None)
+        if message is None:
             raise _unknown(tag)
         if self.transaction is not None:
-            self.transaction.settled.append((tag, entry, True, False))
+            self.transaction.settled.append((tag, message, True, False))
             return
-        entry.queue.acknowledge(entry)
-        consumer = entry.consumer
+        message.queue.acknowledge(message)
+        consumer = message.consumer
         if consumer is not None:
             consumer.credit += 1
             if consumer.credit == 1:
@@ -227,15 +227,15 @@ class Channel:
 
     def recover(self) -> None:
         """Put all that is unacknowledged back into its queue."""
-        entries = list(self.unacked.values())
+        messages = list(self.unacked.values())
         self.unacked.clear()
-        self.refill(entries)
-        requeue_all(entries)
+        self.refill(messages)
+        requeue_all(messages)
 
-    def refill(self, entries: list[Entry]) -> None:
-        """The consumers of these entries have credit again, from the end of this burst on."""
-        for entry in entries:
-            consumer = entry.consumer
+    def refill(self, messages: list[Message]) -> None:
+        """The consumers of these messages have credit again, from the end of this burst on."""
+        for message in messages:
+            consumer = message.consumer
             if consumer is not None:
                 consumer.credit += 1
                 if consumer.credit == 1:
@@ -289,19 +289,19 @@ class Channel:
             del self.consumers[consumer.tag]
             self.vhost.cancel(consumer)
             self.ended(consumer, reason)
-        entries = list(self.unacked.values())
+        messages = list(self.unacked.values())
         if self.transaction is not None:
-            entries += [entry for _, entry, _, _ in self.transaction.settled]
+            messages += [message for _, message, _, _ in self.transaction.settled]
         self.unacked.clear()
-        for queue, count in requeue_all(entries).items():
+        for queue, count in requeue_all(messages).items():
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, count, reason))
 
 
-def requeue_all(entries: list[Entry]) -> dict[Queue, int]:
-    """Put entries of any queues back; returns how many went to which."""
-    by_queue: dict[Queue, list[Entry]] = {}
-    for entry in entries:
-        by_queue.setdefault(entry.queue, []).append(entry)
+def requeue_all(messages: list[Message]) -> dict[Queue, int]:
+    """Put messages of any queues back; returns how many went to which."""
+    by_queue: dict[Queue, list[Message]] = {}
+    for message in messages:
+        by_queue.setdefault(message.queue, []).append(message)
     for queue, group in by_queue.items():
         queue.requeue(group)
     return {queue: len(group) for queue, group in by_queue.items()}

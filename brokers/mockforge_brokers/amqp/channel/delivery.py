@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from ..state.message import Entry, Message
+from ..state.message import Message
 from ..state.routing import Route
 from ..wire.content import readdress
 from ..wire.frames import HEADER, METHOD, head, method
@@ -40,25 +40,26 @@ class Delivery:
         self._prefix = b""
         self._route: Route | None = None
 
-    def deliver(self, message: Message, redelivered: bool, entry: Entry | None) -> None:
+    def deliver(
+        self, route: Route, content: bytes, size: int, redelivered: bool, lent: Message | None
+    ) -> None:
         channel = self._channel
         channel.last_tag = tag = channel.last_tag + 1
-        if entry is not None:
-            channel.lend(tag, entry)
-        route = message.route
+        if lent is not None:
+            channel.lend(tag, lent)
         if route is not self._route:
             self._prepare(route)
         line = self._line
-        content = message.content
-        if not content.startswith(self._start) or 0 < line.max_payload < message.size:
+        if not content.startswith(self._start) or size > line.max_payload:
             content = readdress(content, channel.number, line.max_payload)
         out = self._out
+        weight = len(content)
         if out:
-            line.outgoing += len(content) + _FRAMING
+            line.outgoing += weight + _FRAMING
         else:
-            line.outgoing = len(content)
+            line.outgoing = weight
             line.peer.wake()
-        if len(content) > BULKY:
+        if weight > BULKY:
             line.bulky = True
             out.append(self._prefix + _tag.pack(tag, redelivered) + route.rendered)
             out.append(content)
@@ -85,18 +86,18 @@ def render(route: Route) -> bytes:
     return route.rendered
 
 
-def get_ok(channel: int, tag: int, entry: Entry, left: int, max_payload: int) -> list[bytes]:
+def get_ok(channel: int, tag: int, message: Message, left: int, max_payload: int) -> list[bytes]:
     """The frames that answer basic.get; `left` messages stay behind."""
-    route = entry.message.route
+    route = message.route
     return [
         method(
             channel,
             "basic.get-ok",
             delivery_tag=tag,
-            redelivered=entry.redelivered,
+            redelivered=message.redelivered,
             exchange=route.exchange.name,
             routing_key=route.routing_key,
             message_count=left,
         ),
-        readdress(entry.message.content, channel, max_payload),
+        readdress(message.content, channel, max_payload),
     ]

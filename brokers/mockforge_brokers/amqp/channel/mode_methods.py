@@ -35,13 +35,13 @@ def tx_select(channel: Channel) -> None:
 def tx_commit(channel: Channel) -> None:
     done = _transaction(channel)
     channel.transaction = None
-    for _, entry, acknowledged, requeue in done.settled:
+    for _, message, acknowledged, requeue in done.settled:
         if acknowledged:
-            entry.queue.acknowledge(entry)
+            message.queue.acknowledge(message)
         elif not requeue:
-            entry.queue.discard(entry)
-    channel.refill([entry for _, entry, _, _ in done.settled])
-    requeue_all([entry for _, entry, _, requeue in done.settled if requeue])
+            message.queue.discard(message)
+    channel.refill([message for _, message, _, _ in done.settled])
+    requeue_all([message for _, message, _, requeue in done.settled if requeue])
     for publication, content, size, flags in done.publishes:
         channel.publish(publication, content, size, flags)
     channel.transaction = Transaction()
@@ -51,7 +51,7 @@ def tx_commit(channel: Channel) -> None:
 def tx_rollback(channel: Channel) -> None:
     undone = _transaction(channel)
     channel.transaction = Transaction()
-    again = {**channel.unacked, **{tag: entry for tag, entry, _, _ in undone.settled}}
+    again = {**channel.unacked, **{tag: message for tag, message, _, _ in undone.settled}}
     channel.unacked.clear()
     channel.unacked.update(sorted(again.items()))
     channel.send("tx.rollback-ok")

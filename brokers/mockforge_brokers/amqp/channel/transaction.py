@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..state.message import Entry
+from ..state.message import Message
 from .publication import Publication
 
 
@@ -15,5 +15,5 @@ class Transaction:
     """
 
     publishes: list[tuple[Publication, bytes, int, int]] = field(default_factory=list)
-    settled: list[tuple[int, Entry, bool, bool]] = field(default_factory=list)
-    """(delivery tag, entry, acknowledged, requeue)"""
+    settled: list[tuple[int, Message, bool, bool]] = field(default_factory=list)
+    """(delivery tag, message, acknowledged, requeue)"""

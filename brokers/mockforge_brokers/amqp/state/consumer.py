@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..records import Table
 
 if TYPE_CHECKING:
-    from .message import Entry, Message
+    from .message import Message
     from .queue import Queue
+    from .routing import Route
 
 UNLIMITED: Final = 1 << 62
 """The credit of a consumer without prefetch limit."""
@@ -17,8 +18,10 @@ UNLIMITED: Final = 1 << 62
 class Sink(Protocol):
     """Where a consumer's messages go; the channel has one for each of its consumers."""
 
-    def deliver(self, message: Message, redelivered: bool, entry: Entry | None) -> None:
-        """Send a message; `entry` is lent and comes back by ack or requeue (None: it is gone)."""
+    def deliver(
+        self, route: Route, content: bytes, size: int, redelivered: bool, lent: Message | None
+    ) -> None:
+        """Send a message; `lent` comes back by acknowledgement or requeue (None: it is gone)."""
         ...
 
     def cancelled(self, reason: str) -> None:

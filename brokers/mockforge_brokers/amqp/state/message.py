@@ -1,4 +1,4 @@
-"""A message, and its place in one queue."""
+"""A message in one queue."""
 
 from __future__ import annotations
 
@@ -11,32 +11,23 @@ if TYPE_CHECKING:
 
 
 class Message:
-    """What was published, shared by all queues that it went to.
+    """Ready in its queue, or lent to a consumer until it is acknowledged.
 
-    `content` is the raw header and body frames, carried along unread so that delivery costs
-    nothing; state never looks into it. `size` counts the body's bytes.
-    """
-
-    __slots__ = ("content", "route", "size")
-
-    def __init__(self, route: Route, content: bytes, size: int) -> None:
-        self.route = route
-        self.content = content
-        self.size = size
-
-
-class Entry:
-    """A message in one queue: ready there, or lent to a consumer until it is acknowledged.
-
+    `content` is the raw header and body frames, shared by all queues and carried along unread, so
+    that delivery costs nothing; state never looks into it. `size` counts the body's bytes.
     `position` orders a queue, so that what comes back finds its old place. `consumer` is None
     while ready, and for what basic.get took.
     """
 
-    __slots__ = ("consumer", "message", "position", "queue", "redelivered")
+    __slots__ = ("consumer", "content", "position", "queue", "redelivered", "route", "size")
 
-    def __init__(self, queue: Queue, message: Message, position: int) -> None:
+    def __init__(
+        self, queue: Queue, route: Route, content: bytes, size: int, position: int
+    ) -> None:
         self.queue = queue
-        self.message = message
+        self.route = route
+        self.content = content
+        self.size = size
         self.position = position
         self.redelivered = False
         self.consumer: Consumer | None = None

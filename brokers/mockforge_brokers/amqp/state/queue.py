@@ -1,13 +1,19 @@
 """A queue: messages in order, and consumers in rotation."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Iterable
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from ..records import Table
 from .consumer import Consumer
 from .memory import Memory
-from .message import Entry, Message
+from .message import Message
+
+if TYPE_CHECKING:
+    from .routing import Route
 
 _by_position = attrgetter("position")
 
@@ -20,13 +26,13 @@ class Queue:
     """
 
     __slots__ = (
+        "_delivered",
         "_position",
         "_rotation",
         "acknowledged",
         "arguments",
         "auto_delete",
         "consumers",
-        "delivered",
         "durable",
         "gone",
         "memory",
@@ -55,11 +61,11 @@ class Queue:
         self.auto_delete = auto_delete
         self.arguments = arguments or {}
         self.gone = False
-        self.messages: deque[Entry] = deque()
+        self.messages: deque[Message] = deque()
         self.consumers: list[Consumer] = []
         self.unacked = 0
         self.published = 0
-        self.delivered = 0
+        self._delivered = 0
         self.redelivered = 0
         self.acknowledged = 0
         self._rotation: deque[Consumer] = deque()
@@ -67,57 +73,56 @@ class Queue:
 
     # Messages in and out.
 
-    def enqueue(self, message: Message) -> None:
+    def enqueue(self, route: Route, content: bytes, size: int) -> None:
         """Give the message to the consumer whose turn it is, or keep it."""
         self.published += 1
         rotation = self._rotation
-        if not rotation:
+        if rotation:
+            consumer = rotation[0] if len(rotation) == 1 else self._next()
+            if consumer.no_ack:
+                consumer.delivered += 1
+                consumer.sink.deliver(route, content, size, False, None)
+                return
             self._position = position = self._position + 1
-            self.memory.used += message.size
-            self.messages.append(Entry(self, message, position))
-            return
-        consumer = rotation[0] if len(rotation) == 1 else self._next()
-        if consumer.no_ack:
-            self.delivered += 1
-            consumer.delivered += 1
-            consumer.sink.deliver(message, False, None)
+            self.memory.used += size
+            self._lend(consumer, Message(self, route, content, size, position))
             return
         self._position = position = self._position + 1
-        self.memory.used += message.size
-        self._lend(consumer, Entry(self, message, position))
+        self.memory.used += size
+        self.messages.append(Message(self, route, content, size, position))
 
-    def take(self, no_ack: bool) -> Entry | None:
+    def take(self, no_ack: bool) -> Message | None:
         """The oldest ready message for basic.get; it is lent unless `no_ack`."""
         if not self.messages:
             return None
-        entry = self.messages.popleft()
-        self.delivered += 1
+        message = self.messages.popleft()
+        self._delivered += 1
         if no_ack:
-            self.memory.used -= entry.message.size
+            self.memory.used -= message.size
         else:
             self.unacked += 1
-        return entry
+        return message
 
-    def acknowledge(self, entry: Entry) -> None:
+    def acknowledge(self, message: Message) -> None:
         """A lent message is done with."""
         self.unacked -= 1
         self.acknowledged += 1
-        self.memory.used -= entry.message.size
+        self.memory.used -= message.size
 
-    def discard(self, entry: Entry) -> None:
+    def discard(self, message: Message) -> None:
         """A lent message was rejected for good."""
         self.unacked -= 1
-        self.memory.used -= entry.message.size
+        self.memory.used -= message.size
 
-    def requeue(self, entries: Iterable[Entry]) -> None:
+    def requeue(self, lent: Iterable[Message]) -> None:
         """Lent messages come back to where they stood, marked as redelivered."""
-        back = sorted(entries, key=_by_position)
-        for entry in back:
-            entry.redelivered = True
-            entry.consumer = None
+        back = sorted(lent, key=_by_position)
+        for message in back:
+            message.redelivered = True
+            message.consumer = None
         self.unacked -= len(back)
         if self.gone:
-            self.memory.used -= sum(entry.message.size for entry in back)
+            self.memory.used -= sum(message.size for message in back)
             return
         messages = self.messages
         if not messages or back[-1].position < messages[0].position:
@@ -129,7 +134,7 @@ class Queue:
     def purge(self) -> int:
         """Drop what is ready; returns how many."""
         count = len(self.messages)
-        self.memory.used -= sum(entry.message.size for entry in self.messages)
+        self.memory.used -= sum(message.size for message in self.messages)
         self.messages.clear()
         return count
 
@@ -139,25 +144,29 @@ class Queue:
         # `messages` is looked up each time: a sink that requeues may replace it.
         while rotation and self.messages:
             consumer = rotation[0] if len(rotation) == 1 else self._next()
-            entry = self.messages.popleft()
+            message = self.messages.popleft()
+            if message.redelivered:
+                self.redelivered += 1
             if consumer.no_ack:
-                self.delivered += 1
                 consumer.delivered += 1
-                self.memory.used -= entry.message.size
-                consumer.sink.deliver(entry.message, entry.redelivered, None)
+                self.memory.used -= message.size
+                consumer.sink.deliver(
+                    message.route, message.content, message.size, message.redelivered, None
+                )
             else:
-                self._lend(consumer, entry)
+                self._lend(consumer, message)
 
-    def _lend(self, consumer: Consumer, entry: Entry) -> None:
-        entry.consumer = consumer
+    def _lend(self, consumer: Consumer, message: Message) -> None:
+        message.consumer = consumer
         self.unacked += 1
-        self.delivered += 1
         consumer.delivered += 1
         consumer.credit = credit = consumer.credit - 1
         if not credit:
             self._rotation.remove(consumer)
             consumer.ready = False
-        consumer.sink.deliver(entry.message, entry.redelivered, entry)
+        consumer.sink.deliver(
+            message.route, message.content, message.size, message.redelivered, message
+        )
 
     # Consumers.
 
@@ -169,6 +178,7 @@ class Queue:
         self.pause(consumer)
         if consumer in self.consumers:
             self.consumers.remove(consumer)
+            self._delivered += consumer.delivered
 
     def pause(self, consumer: Consumer) -> None:
         """Give this consumer nothing until `resume`."""
@@ -188,6 +198,11 @@ class Queue:
             consumer.ready = True
             self._insert(consumer)
             self.drain()
+
+    @property
+    def delivered(self) -> int:
+        """Deliveries in all, redelivered ones too; each consumer counts its own."""
+        return self._delivered + sum(consumer.delivered for consumer in self.consumers)
 
     @property
     def exclusive_consumer(self) -> bool:

@@ -5,10 +5,10 @@ from typing import Final
 
 from ..records import Field
 from .exchanges import Exchange
-from .message import Message
 from .queue import Queue
 
-Watcher = Callable[[Message, str], object]
+Watcher = Callable[["Route", bytes, str], object]
+"""Called with a message's route, its content and who published it."""
 NO_HEADERS: Final[Mapping[str, Field]] = {}
 
 

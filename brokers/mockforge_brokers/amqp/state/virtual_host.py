@@ -9,7 +9,6 @@ from ..codes import ReplyCode
 from ..records import Field
 from .consumer import Consumer
 from .memory import Memory
-from .message import Message
 from .routing import NO_HEADERS, Route, Watcher, resolve
 from .topology import Topology
 
@@ -47,24 +46,23 @@ class VirtualHost(Topology):
     def publish(self, route: Route, content: bytes, size: int, source: str) -> int:
         """Put a message into all queues of its route; returns how many.
 
-        `content` is opaque (message.py), `size` its body's bytes, `source` who published it.
+        `content` is opaque (message.py), `size` the bytes of its body, `source` who published it.
         """
         exchange = route.exchange
         exchange.published += 1
         queues = route.queues
-        message = Message(route, content, size)
         if route.watchers:
             for watcher in route.watchers:
-                watcher(message, source)
+                watcher(route, content, source)
         if not queues:
             exchange.unroutable += 1
             return 0
         for queue in queues:
-            queue.enqueue(message)
+            queue.enqueue(route, content, size)
         return len(queues)
 
     def watch(self, destination: str | None, watcher: Watcher) -> Callable[[], None]:
-        """Call with (message, source): of an exchange, `queue:NAME` or all; returns how to stop."""
+        """Call with each message of an exchange, `queue:NAME` or all; returns how to stop."""
         entry = (destination, watcher)
         self._watchers.append(entry)
         self._changed()

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..errors import ProtocolError
-from .codes import ReplyCode
+from ...errors import ProtocolError
+from ..codes import ReplyCode
+from ..options import AmqpOptions
+from ..records import Table, plain, table
+from ..wire.frames import FRAME_MIN_SIZE, OVERHEAD, method
+from .failures import Refused
 from .login import MECHANISMS, allowed, credentials
-from .options import AmqpOptions
-from .records import Table, plain, table
-from .wire.frames import FRAME_MIN_SIZE, OVERHEAD, method
 
 _CAPABILITIES: Final = (
     "publisher_confirms",
@@ -23,14 +24,6 @@ _CAPABILITIES: Final = (
 )
 _SMALL_FRAME: Final = 8192
 """What RabbitMQ 4.1 and later ask for at least."""
-
-
-class Refused(ProtocolError):
-    """The connection ends without a close frame, after `delay` seconds, as RabbitMQ does it."""
-
-    def __init__(self, text: str, delay: float = 0.0) -> None:
-        super().__init__(text)
-        self.delay = delay
 
 
 @dataclass(slots=True)

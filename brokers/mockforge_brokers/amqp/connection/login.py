@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ..bytes_io import ByteReader
-from ..errors import ProtocolError
-from .wire.field_table import read_table
+from ...bytes_io import ByteReader
+from ...errors import ProtocolError
+from ..wire.field_table import read_table
 
 MECHANISMS: Final = "PLAIN AMQPLAIN"
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from ..clock import Clock, Timer
+from ...clock import Clock, Timer
 
 _PATIENCE: Final = 4
 """Ticks of half a heartbeat without a byte from the client."""

@@ -1,8 +1,8 @@
 """A message whose frames come one by one: several body frames, or others between them."""
 
-from ..errors import ProtocolError, RequestRefused
-from .codes import ReplyCode
-from .wire.frames import BODY, HEAD_SIZE, HEADER, content_head
+from ...errors import ProtocolError, RequestRefused
+from ..codes import ReplyCode
+from ..wire.frames import BODY, HEAD_SIZE, HEADER, content_head
 
 _BASIC = 60
 

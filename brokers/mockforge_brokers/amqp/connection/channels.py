@@ -1,0 +1,159 @@
+"""The channels of one connection: opened, served frame by frame, closed."""
+
+from typing import Any, Final
+
+from ...errors import ProtocolError, RequestRefused
+from ...events import RequestDenied
+from ..channel.channel import AMQP, Channel
+from ..channel.handlers import HANDLERS
+from ..channel.line import Line
+from ..codes import ReplyCode, reply_text
+from ..events import ChannelClosed, ChannelOpened
+from ..wire import methods
+from ..wire.frames import HEAD_SIZE, METHOD
+from .assembly import Assembly
+from .failures import MethodFailed, read_method, unexpected_frame
+
+_PUBLISH: Final = methods.BY_NAME["basic.publish"]
+
+
+class Channels:
+    """`channel_max` is the highest number that was agreed on, `largest` that of a body's bytes."""
+
+    def __init__(self, line: Line, largest: int) -> None:
+        self.channel_max = 0
+        self.open: dict[int, Channel] = {}
+        self._line = line
+        self._largest = largest
+        self._assemblies: dict[int, Assembly] = {}
+
+    @property
+    def incomplete(self) -> int:
+        """Bytes of contents that came in part."""
+        return sum(item.raw_size for item in self._assemblies.values())
+
+    def ready(self, number: int) -> Channel | None:
+        """The channel, if it is open and between two methods."""
+        channel = self.open.get(number)
+        if channel is None or channel.closing or number in self._assemblies:
+            return None
+        return channel
+
+    def receive(self, kind: int, number: int, frame: bytes) -> None:
+        """Take one whole frame of a channel; raises ProtocolError."""
+        channel = self.open.get(number)
+        payload = frame[HEAD_SIZE:-1]
+        if channel is None:
+            self._open(number, kind, payload)
+        elif channel.closing:
+            self._await_close_ok(channel, kind, payload)
+        elif number in self._assemblies:
+            self._content(channel, kind, frame)
+        elif kind != METHOD:
+            raise unexpected_frame()
+        else:
+            method, values = read_method(payload)
+            if method is _PUBLISH:
+                self._assemblies[number] = Assembly(frame)
+                return
+            try:
+                self._serve(channel, method, values)
+            except MethodFailed:
+                raise
+            except ProtocolError as error:
+                raise MethodFailed(error, method) from error
+
+    def refuse(self, channel: Channel, refusal: RequestRefused, method: methods.Method) -> None:
+        """A request of a channel was refused: the channel ends, the connection lives on."""
+        line = self._line
+        reason = reply_text(refusal.code, refusal.text)
+        channel.confirm()
+        channel.send(
+            "channel.close",
+            reply_code=refusal.code,
+            reply_text=reason,
+            class_id=method.class_id,
+            method_id=method.method_id,
+        )
+        channel.closing = True
+        channel.end(reason)
+        code = int(refusal.code)
+        line.spine.emit(RequestDenied(AMQP, line.id, line.client, method.name, code, refusal.text))
+        line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
+
+    def refresh(self) -> None:
+        for channel in tuple(self.open.values()):
+            channel.refresh()
+
+    def end(self, reason: str) -> None:
+        """The connection is over."""
+        channels = tuple(self.open.values())
+        self.open.clear()
+        self._assemblies.clear()
+        for channel in channels:
+            if not channel.closing:
+                channel.closing = True
+                channel.end(reason)
+
+    def _open(self, number: int, kind: int, payload: bytes) -> None:
+        if kind != METHOD:
+            raise unexpected_frame()
+        method, _ = read_method(payload)
+        if method.name != "channel.open":
+            raise MethodFailed(
+                ProtocolError("expected 'channel.open'", ReplyCode.CHANNEL_ERROR), method
+            )
+        if number > self.channel_max:
+            text = f"channel {number} is over the negotiated channel_max ({self.channel_max})"
+            raise MethodFailed(ProtocolError(text, ReplyCode.NOT_ALLOWED), method)
+        channel = self.open[number] = Channel(number, self._line)
+        channel.send("channel.open-ok")
+        self._line.spine.emit(ChannelOpened(AMQP, self._line.id, number))
+
+    def _serve(self, channel: Channel, method: methods.Method, values: dict[str, Any]) -> None:
+        channel.confirm()
+        handler = HANDLERS.get(method.name)
+        if handler is not None:
+            values.pop("ticket", None)
+            try:
+                handler(channel, **values)
+            except RequestRefused as refusal:
+                self.refuse(channel, refusal, method)
+        elif method.name == "channel.close":
+            self._close(channel, values["reply_code"], values["reply_text"])
+        elif method.name == "channel.open":
+            raise ProtocolError("second 'channel.open' seen", ReplyCode.CHANNEL_ERROR)
+        else:
+            raise ProtocolError(f"unexpected {method.name}", ReplyCode.COMMAND_INVALID)
+
+    def _close(self, channel: Channel, code: int, text: str) -> None:
+        line = self._line
+        reason = f"closed by the client: {text}" if text else "closed by the client"
+        channel.send("channel.close-ok")
+        channel.closing = True
+        del self.open[channel.number]
+        channel.end(reason)
+        line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
+
+    def _content(self, channel: Channel, kind: int, frame: bytes) -> None:
+        number = channel.number
+        assembly = self._assemblies[number]
+        try:
+            if assembly.add(kind, frame, self._largest):
+                del self._assemblies[number]
+                publication = channel.publication(assembly.method)
+                channel.publish(publication, assembly.content, assembly.size, assembly.flags)
+        except RequestRefused as refusal:
+            self._assemblies.pop(number, None)
+            self.refuse(channel, refusal, _PUBLISH)
+        except ProtocolError as error:
+            raise MethodFailed(error, _PUBLISH) from error
+
+    def _await_close_ok(self, channel: Channel, kind: int, payload: bytes) -> None:
+        """AMQP 1.5.2.5: after channel.close all but its answer is dropped unread."""
+        found = methods.find(payload) if kind == METHOD else None
+        if found is None or found.name not in ("channel.close-ok", "channel.close"):
+            return
+        if found.name == "channel.close":
+            channel.send("channel.close-ok")
+        del self.open[channel.number]

@@ -1,0 +1,353 @@
+"""One client's connection: its phases, its part of flow control, and its end."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import Any
+
+from ...contract import Peer
+from ...environment import Environment
+from ...errors import ProtocolError
+from ...events import ClientIdentified, Event, LimitReached, ProtocolViolated, Warned
+from ...journal import Row, Splitter
+from ..channel.channel import AMQP, Channel
+from ..codes import ReplyCode, reply_text
+from ..events import PublisherBlocked, PublisherUnblocked
+from ..options import AmqpOptions
+from ..rows import read_rows
+from ..state.consumer import Consumer
+from ..state.virtual_host import VirtualHost
+from ..wire.frames import HEAD_SIZE, HEARTBEAT_FRAME, METHOD, PROTOCOL_HEADER, method
+from ..wire.units import UnitSplitter
+from .burst import BurstReader
+from .channels import Channels
+from .failures import MethodFailed, Refused, read_method, unexpected_frame
+from .handshake import Handshake
+from .heartbeat import Heartbeat
+
+
+class Phase(Enum):
+    HEADER = auto()
+    HANDSHAKE = auto()
+    OPEN = auto()
+    CLOSING = auto()
+    """Our connection.close is sent; only its answer counts."""
+    ENDED = auto()
+
+
+class Connection:
+    """The `Connection` of contract.py and the `Line` of its channels."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        environment: Environment,
+        options: AmqpOptions,
+        vhosts: Mapping[str, VirtualHost],
+        gone: Callable[[int], object],
+    ) -> None:
+        self.id = peer.id
+        self.peer = peer
+        self.out: list[bytes] = []
+        self.bulky = False
+        self.outgoing = 0
+        self.refilled: list[Consumer] = []
+        self.relieved: list[Channel] = []
+        self.unconfirmed: list[Channel] = []
+        self.blocked = False
+        self.phase = Phase.HEADER
+        self.spine = environment.spine
+        self.random = environment.random
+        self.client = ""
+        self.user = ""
+        self.vhost = next(iter(vhosts.values()))
+        self.handshake = Handshake(options, self.out.append, self._warn)
+        self.agreement = self.handshake.agreement
+        self.max_payload = self.handshake.max_payload
+        self.channels = Channels(self, environment.limits.amqp_message)
+        self.reader = BurstReader(self.channels, self._frame)
+        self.reader.max_payload = self.max_payload
+        self._clock = environment.clock
+        self._options = options
+        self._vhosts = vhosts
+        self._gone = gone
+        self._memory = self.vhost.memory
+        self._rest = b""
+        self._writable = True
+        self._held_back = False
+        self._queue_names: dict[str, str] = {}
+        self._heartbeat: Heartbeat | None = None
+        self._timer = self._clock.call_later(options.handshake_timeout, self._too_slow)
+
+    # What transport asks (contract.py).
+
+    def receive(self, data: bytes) -> int:
+        if self._heartbeat is not None:
+            self._heartbeat.seen()
+        if self._rest:
+            data = self._rest + data
+        try:
+            taken = self._header(data) if self.phase is Phase.HEADER else 0
+            if self.phase is not Phase.HEADER:
+                taken = self.reader.walk(data, taken)
+        except ProtocolError as error:
+            self._fail(error)
+            taken = len(data)
+        self._rest = data[taken:]
+        if self.unconfirmed or self.refilled or self.relieved:
+            self._finish_burst()
+        memory = self._memory
+        if memory.used > memory.mark or memory.waiting:
+            self._check_memory()
+        return len(self._rest) + self.channels.incomplete
+
+    def take_rest(self) -> bytes:
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def set_writable(self, writable: bool) -> None:
+        self._writable = writable
+        self.channels.refresh()
+
+    def connection_lost(self, reason: str) -> None:
+        self._end(reason)
+
+    def shutdown(self) -> None:
+        if self.phase is Phase.OPEN:
+            self._say_close(
+                ReplyCode.CONNECTION_FORCED,
+                "broker forced connection closure with reason 'shutdown'",
+            )
+        self._end("the broker ended")
+        self.peer.close("the broker ended")
+
+    def splitter(self, direction: int) -> Splitter:
+        return UnitSplitter()
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        return read_rows(direction, frame, self._queue_names)
+
+    # What channels ask (channel/line.py).
+
+    @property
+    def flowing(self) -> bool:
+        return self._writable and not self._held_back
+
+    @property
+    def cancel_notify(self) -> bool:
+        return "consumer_cancel_notify" in self.agreement.capabilities
+
+    def hold_back(self) -> None:
+        if not self._held_back:
+            self._held_back = True
+            self.channels.refresh()
+            # The loop writes what waits before it comes to this.
+            self._clock.call_later(0, self._go_on)
+
+    def name_queue(self, consumer_tag: str, queue: str) -> None:
+        self._queue_names[consumer_tag] = queue
+
+    def _go_on(self) -> None:
+        self._held_back = False
+        self.channels.refresh()
+
+    # Frames.
+
+    def _header(self, data: bytes) -> int:
+        """The eight bytes before all frames; returns how many were taken."""
+        if len(data) < len(PROTOCOL_HEADER):
+            return 0
+        if not data.startswith(PROTOCOL_HEADER):
+            # AMQP 2.2.4: answer with the header that we do speak, and hang up.
+            self.out.append(PROTOCOL_HEADER)
+            raise Refused(f"it does not speak AMQP 0-9-1: {data[:8]!r} is no header of it")
+        self.phase = Phase.HANDSHAKE
+        self.handshake.start()
+        return len(PROTOCOL_HEADER)
+
+    def _frame(self, kind: int, number: int, frame: bytes) -> None:
+        if self.phase is Phase.OPEN and number:
+            self.channels.receive(kind, number, frame)
+        elif self.phase is not Phase.ENDED and not (self.phase is Phase.CLOSING and number):
+            if kind != METHOD:
+                raise unexpected_frame()
+            self._method(frame[HEAD_SIZE:-1])
+
+    def _method(self, payload: bytes) -> None:
+        """A method of channel 0."""
+        found, values = read_method(payload)
+        if found.name == "connection.close":
+            self.out.append(method(0, "connection.close-ok"))
+            self._leave(f"closed by the client: {values['reply_code']} {values['reply_text']}")
+        elif self.phase is Phase.CLOSING:
+            if found.name == "connection.close-ok":
+                self._leave("closed")
+        else:
+            try:
+                self._serve(found.name, values)
+            except Refused:
+                raise
+            except ProtocolError as error:
+                raise MethodFailed(error, found) from error
+
+    def _serve(self, name: str, values: dict[str, Any]) -> None:
+        if self.phase is Phase.HANDSHAKE:
+            if self.handshake.receive(name, values):
+                self._opened()
+        elif name == "connection.update-secret":
+            self.out.append(method(0, "connection.update-secret-ok"))
+        else:
+            raise ProtocolError(
+                "unexpected method in connection state running", ReplyCode.CHANNEL_ERROR
+            )
+
+    def _opened(self) -> None:
+        agreement = self.agreement
+        self._timer.cancel()
+        self.phase = Phase.OPEN
+        self.max_payload = self.reader.max_payload = self.handshake.max_payload
+        self.channels.channel_max = agreement.channel_max
+        self.vhost = self._vhosts[agreement.virtual_host]
+        self.user = agreement.user
+        self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
+        self.out.append(method(0, "connection.open-ok"))
+        if agreement.heartbeat:
+            self._heartbeat = Heartbeat(self._clock, agreement.heartbeat, self._beat, self._silent)
+        self._tell(ClientIdentified(AMQP, self.id, self.client, agreement.software))
+
+    # What a burst leaves to do.
+
+    def _finish_burst(self) -> None:
+        for channel in self.unconfirmed:
+            channel.confirm()
+        self.unconfirmed.clear()
+        if self.refilled:
+            refilled, self.refilled = self.refilled, []
+            for consumer in refilled:
+                consumer.queue.refresh(consumer)
+        if self.relieved:
+            relieved = dict.fromkeys(self.relieved)
+            self.relieved.clear()
+            for channel in relieved:
+                channel.refresh()
+
+    def _check_memory(self) -> None:
+        memory = self._memory
+        if memory.used <= memory.mark or self.blocked or not self.reader.publishes:
+            memory.settle()
+            return
+        self.blocked = True
+        if "connection.blocked" in self.agreement.capabilities:
+            self.out.append(method(0, "connection.blocked", reason="low on memory"))
+        if not memory.waiting:
+            self._tell(LimitReached(AMQP, "amqp_memory", "queues", "publishers wait"))
+        self._tell(PublisherBlocked(AMQP, self.id, self.client))
+        memory.wait(self.id, self._unblock)
+        self.peer.pause_reading()
+
+    def _unblock(self) -> None:
+        self.blocked = False
+        if "connection.blocked" in self.agreement.capabilities:
+            self.out.append(method(0, "connection.unblocked"))
+            self.peer.wake()
+        self._tell(PublisherUnblocked(AMQP, self.id, self.client))
+        self.peer.resume_reading()
+
+    # Ends.
+
+    def _fail(self, error: ProtocolError) -> None:
+        """The peer broke the rules: say so and end, or just end where RabbitMQ does."""
+        cause = error.__cause__
+        detail = (
+            f" ({cause})" if isinstance(cause, ProtocolError) and str(cause) != error.text else ""
+        )
+        self._tell(ProtocolViolated(AMQP, self.id, self.client, error.text + detail))
+        if self.phase is Phase.CLOSING:
+            self._leave("it broke the rules again while we closed")
+        elif not isinstance(error, Refused):
+            ids = (
+                (error.method.class_id, error.method.method_id)
+                if isinstance(error, MethodFailed)
+                else (0, 0)
+            )
+            if error.code == ReplyCode.ACCESS_REFUSED:
+                ids = (0, 0)
+            self.close(error.code or ReplyCode.FRAME_ERROR, error.text, ids)
+        elif self.out:
+            self._leave(error.text)
+        elif error.delay:
+            self.phase = Phase.ENDED
+            self._arm(error.delay, lambda: self.peer.abort(error.text))
+        else:
+            self.peer.abort(error.text)
+            self._end(error.text)
+
+    def close(self, code: int, text: str, ids: tuple[int, int] = (0, 0)) -> None:
+        """Send connection.close, wait a little for its answer; `ids` name the method at fault."""
+        if self.phase in (Phase.CLOSING, Phase.ENDED):
+            return
+        if self.phase is Phase.HEADER:
+            self.peer.close(text)
+            return
+        self._say_close(code, text, ids)
+        self._end_channels(text)
+        self.phase = Phase.CLOSING
+        self._arm(self._options.close_timeout, lambda: self.peer.close(text))
+
+    def _say_close(self, code: int, text: str, ids: tuple[int, int] = (0, 0)) -> None:
+        if not self.out:
+            self.peer.wake()
+        self.out.append(
+            method(
+                0,
+                "connection.close",
+                reply_code=code,
+                reply_text=reply_text(code, text),
+                class_id=ids[0],
+                method_id=ids[1],
+            )
+        )
+
+    def _leave(self, reason: str) -> None:
+        """Nothing more is to be said: write what is left, then hang up."""
+        self._end(reason)
+        self.peer.close(reason)
+
+    def _end(self, reason: str) -> None:
+        self.phase = Phase.ENDED
+        self._timer.cancel()
+        self._end_channels(reason)
+        self._gone(self.id)
+
+    def _end_channels(self, reason: str) -> None:
+        """Requeue, end consumers, delete exclusive queues: at once, before the next client."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self.channels.end(reason)
+        self.vhost.delete_exclusive(self.id)
+        self._memory.forget(self.id)
+        self._memory.settle()
+
+    def _arm(self, delay: float, callback: Callable[[], object]) -> None:
+        self._timer.cancel()
+        self._timer = self._clock.call_later(delay, callback)
+
+    def _too_slow(self) -> None:
+        text = f"no {self.handshake.expected} within {self._options.handshake_timeout:g} s"
+        self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
+        self.peer.abort(text)
+
+    def _beat(self) -> None:
+        if not self.out:
+            self.peer.wake()
+        self.out.append(HEARTBEAT_FRAME)
+
+    def _silent(self) -> None:
+        text = f"missed heartbeats: nothing came for twice {self.agreement.heartbeat} s"
+        self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
+        self.peer.abort(text)
+
+    def _tell(self, event: Event) -> None:
+        self.spine.emit(event)
+
+    def _warn(self, text: str) -> None:
+        self._tell(Warned(AMQP, f"connection {self.id}", text))
