@@ -67,7 +67,7 @@ def _explained(
     elif isinstance(error, UnicodeDecodeError):
         reason = f"not UTF-8 ({error.reason})"
     what = function.strip("<>").removeprefix("decode ")
-    return ProtocolError(f"{what}: {field or 'end'} at byte {at}: {reason}")
+    return ProtocolError(f"{what}: {field or 'tagged fields'} at byte {at}: {reason}")
 
 
 def _field_at(place: Place, left: int) -> str:
