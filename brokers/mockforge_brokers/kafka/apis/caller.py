@@ -1,0 +1,117 @@
+"""Who asks: what handlers know of the connection and of the request in hand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...contract import Peer
+from ...environment import Environment
+from ...errors import RequestRefused
+from ...events import RequestDenied
+from ..codes import ApiKey, ErrorCode
+from ..options import KafkaOptions
+from ..state.cluster import Cluster
+from ..state.topic import Topic
+
+_PART_OF_LIFE: Final = frozenset(
+    {
+        ErrorCode.REBALANCE_IN_PROGRESS,
+        ErrorCode.MEMBER_ID_REQUIRED,
+        ErrorCode.TOPIC_ALREADY_EXISTS,
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+    }
+)
+"""Counted, but not told: clients meet these while all is well."""
+
+_PAUSE: Final = 1.0
+"""Seconds between two events about the same refusal on one connection."""
+
+
+class Counters:
+    """Plain integers of the whole broker."""
+
+    __slots__ = ("errors", "refused", "requests")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.requests = [0] * (max(ApiKey) + 1)
+        """By API key."""
+        self.errors: dict[int, int] = {}
+        """By error code."""
+        self.refused = 0
+        """Requests of an API or version that is not served."""
+
+
+class Caller:
+    """One for each connection; `version` and `client_id` are those of the request in hand."""
+
+    __slots__ = (
+        "_told",
+        "client_id",
+        "cluster",
+        "counters",
+        "environment",
+        "messages_in",
+        "messages_out",
+        "options",
+        "peer",
+        "software",
+        "version",
+    )
+
+    def __init__(
+        self, cluster: Cluster, environment: Environment, counters: Counters, peer: Peer
+    ) -> None:
+        self.cluster = cluster
+        self.environment = environment
+        self.options: KafkaOptions = cluster.options
+        self.counters = counters
+        self.peer = peer
+        self.client_id = ""
+        self.software = ""
+        self.version = 0
+        self.messages_in = 0
+        self.messages_out = 0
+        self._told: dict[tuple[ApiKey, int], float] = {}
+
+    @property
+    def host(self) -> str:
+        """Where clients are told to find this broker: where this one found it, unless told."""
+        return self.options.advertised_host or self.peer.local[0]
+
+    @property
+    def port(self) -> int:
+        return self.options.advertised_port or self.peer.local[1]
+
+    @property
+    def client_host(self) -> str:
+        """As Kafka's group descriptions show it."""
+        return "/" + self.peer.address.rpartition(":")[0].strip("[]")
+
+    @property
+    def name(self) -> str:
+        """Who sent it, for people."""
+        return self.client_id or self.peer.address
+
+    def topic(self, name: str | None, topic_id: bytes) -> Topic:
+        """By name, or by id where there is no name. Raises RequestRefused."""
+        if name:
+            return self.cluster.topic(name)
+        return self.cluster.topic_by_id(topic_id)
+
+    def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
+        """Count a refusal, tell it if it is worth it, and return its code for the response."""
+        code = int(refusal.code)
+        errors = self.counters.errors
+        errors[code] = errors.get(code, 0) + 1
+        if code in _PART_OF_LIFE:
+            return code
+        now = self.environment.clock.now()
+        if now - self._told.get((api, code), -_PAUSE) >= _PAUSE:
+            self._told[api, code] = now
+            self.environment.spine.emit(
+                RequestDenied("kafka", self.peer.id, self.name, api.title, code, refusal.text)
+            )
+        return code

@@ -1,0 +1,17 @@
+"""The fence that KIP-320 puts before a partition's data."""
+
+from ...errors import RequestRefused
+from ..codes import ErrorCode
+from ..state.log import PartitionLog
+
+
+def check_leader_epoch(log: PartitionLog, current_leader_epoch: int) -> None:
+    """Raises RequestRefused when the client's idea of the leader is older or newer; -1: none."""
+    if current_leader_epoch in (-1, log.leader_epoch):
+        return
+    older = current_leader_epoch < log.leader_epoch
+    raise RequestRefused(
+        ErrorCode.FENCED_LEADER_EPOCH if older else ErrorCode.UNKNOWN_LEADER_EPOCH,
+        f"{log.topic}/{log.partition} has leader epoch {log.leader_epoch},"
+        f" the client said {current_leader_epoch}",
+    )

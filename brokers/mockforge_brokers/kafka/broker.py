@@ -1,0 +1,250 @@
+"""The Kafka broker: its connections, its cluster, and what people may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from ..contract import Peer
+from ..environment import Environment
+from ..errors import InvalidInput, ProtocolError, RequestRefused
+from ..events import MessageSeen
+from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from .apis.caller import Counters
+from .codes import AlterConfigOp
+from .connection import KafkaConnection
+from .inside import Inside
+from .metrics import families
+from .options import KafkaOptions
+from .records import Record, build_batch, read_records
+from .snapshots import RecordView
+from .state.cluster import Cluster
+from .state.partitioner import partition_for
+from .state.topic import Topic
+from .views import connection_view, group_view, topic_view
+
+PROMPT = "prompt"
+
+
+class KafkaBroker:
+    """`contract.Broker` for Kafka, and the verbs that prompt, fixtures and HTTP have for it.
+
+    Each verb calls the same entrance of the state as the wire's handlers do, and raises
+    InvalidInput with the state's own words for what cannot be.
+    """
+
+    protocol = "kafka"
+
+    def __init__(self, environment: Environment, options: KafkaOptions | None = None) -> None:
+        self.environment = environment
+        self.options = options or KafkaOptions()
+        self.cluster = Cluster(environment, self.options)
+        self.counters = Counters()
+        self._connections: dict[int, KafkaConnection] = {}
+        self._inside = Inside(environment, self.cluster.name_of)
+        self._next_partition: dict[str, int] = {}
+
+    # contract.Broker
+
+    def connect(self, peer: Peer) -> KafkaConnection:
+        connection = KafkaConnection(
+            self.cluster, self.environment, self.counters, peer, self._gone
+        )
+        self._connections[peer.id] = connection
+        return connection
+
+    def _gone(self, connection: KafkaConnection) -> None:
+        self._connections.pop(connection.peer.id, None)
+
+    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+        found = self._connections.get(connection)
+        if found is None:
+            return False
+        if reset:
+            found.peer.abort(reason)
+        else:
+            found.peer.close(reason)
+        return True
+
+    def connections(self) -> list[ConnectionView]:
+        return [connection_view(one) for one in self._connections.values()]
+
+    def destinations(self) -> list[DestinationView]:
+        return [topic_view(topic) for topic in self.cluster.topics.values()]
+
+    def groups(self) -> list[GroupView]:
+        return [group_view(self.cluster, group) for group in self.cluster.groups.by_id.values()]
+
+    def metrics(self) -> list[Metric]:
+        return families(self.cluster, self.counters)
+
+    def watch(
+        self, callback: Callable[[MessageSeen], object], destination: str | None = None
+    ) -> Callable[[], None]:
+        return self.cluster.watch(callback, destination)
+
+    def reset(self) -> None:
+        for connection in tuple(self._connections.values()):
+            connection.peer.close("the broker was reset")
+        self.cluster.clear()
+        self.counters.clear()
+        self._next_partition.clear()
+
+    # Records.
+
+    def publish(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+        partition: int | None = None,
+        timestamp: float | None = None,
+        source: str = PROMPT,
+    ) -> tuple[int, int]:
+        """Append one record; returns its partition and offset.
+
+        Without a partition a key decides as Java's clients do it, and records without a key go
+        round. `timestamp` is in seconds since 1970; an unknown topic is created if the options
+        allow it. Raises InvalidInput.
+        """
+        with _said_plainly():
+            found = self._topic_for_publish(topic, source)
+            if partition is None:
+                partition = self._choose_partition(found, key)
+            log = found.log(partition)
+            wall = self.environment.clock.wall() if timestamp is None else timestamp
+            record = Record(0, int(wall * 1000), key, value, tuple(headers))
+            batch = build_batch([record])
+            appended = self.cluster.append(log, batch, client=f"∗{source}")
+        offset = appended.base_offset
+        if self.environment.journal is not None:
+            for placed in log.batches(offset, offset):
+                self._inside.produced(source, topic, partition, placed)
+        return partition, offset
+
+    def read(self, topic: str, partition: int, offset: int, limit: int) -> list[RecordView]:
+        """At most `limit` records from `offset` on (below the log's start: from its start)."""
+        with _said_plainly():
+            log = self.cluster.topic(topic).log(partition)
+            offset = max(offset, log.log_start_offset)
+            found: list[RecordView] = []
+            for batch in log.batches(offset, min(log.high_watermark, offset + limit) - 1):
+                for record in read_records(batch):
+                    if record.offset >= offset and len(found) < limit:
+                        found.append(
+                            RecordView(
+                                partition,
+                                record.offset,
+                                record.timestamp / 1000,
+                                record.key,
+                                record.value,
+                                record.headers,
+                            )
+                        )
+            return found
+
+    def offsets(self, topic: str) -> list[tuple[int, int]]:
+        """(log_start_offset, high_watermark) of each partition."""
+        with _said_plainly():
+            logs = self.cluster.topic(topic).logs
+        return [(log.log_start_offset, log.high_watermark) for log in logs]
+
+    def offsets_at(self, topic: str, time: float) -> list[int]:
+        """Of each partition the first offset with this time (seconds since 1970) or later; its
+        high watermark where there is none."""
+        with _said_plainly():
+            logs = self.cluster.topic(topic).logs
+            found = [(log, log.offset_at(int(time * 1000)).offset) for log in logs]
+        return [log.high_watermark if offset < 0 else offset for log, offset in found]
+
+    # Topics.
+
+    def has_topic(self, name: str) -> bool:
+        return name in self.cluster.topics
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int | None = None,
+        config: Mapping[str, str] | None = None,
+        *,
+        source: str = PROMPT,
+    ) -> int:
+        """Returns the number of partitions."""
+        with _said_plainly():
+            topic = self.cluster.create_topic(name, partitions, configs=config, source=source)
+        return len(topic.logs)
+
+    def delete_topic(self, name: str, *, source: str = PROMPT) -> None:
+        with _said_plainly():
+            self.cluster.delete_topic(name, source=source)
+
+    def grow_topic(self, name: str, partitions: int, *, source: str = PROMPT) -> None:
+        with _said_plainly():
+            self.cluster.grow_topic(name, partitions, source=source)
+
+    def purge_topic(self, name: str, *, source: str = PROMPT) -> int:
+        """Delete all records, keep the topic; returns how many there were."""
+        with _said_plainly():
+            logs = self.cluster.topic(name).logs
+        reason = f"purged by {source}"
+        return sum(
+            self.cluster.delete_records(log, log.high_watermark, reason=reason) for log in logs
+        )
+
+    def configure_topic(
+        self, name: str, key: str, value: str | None, *, source: str = PROMPT
+    ) -> None:
+        """Set one value; None puts it back to its default."""
+        operation = AlterConfigOp.DELETE if value is None else AlterConfigOp.SET
+        with _said_plainly():
+            self.cluster.configure_topic(name, [(key, operation, value)], source=source)
+
+    # Groups.
+
+    def reset_offsets(
+        self, group: str, topic: str, offsets: Mapping[int, int], *, source: str = PROMPT
+    ) -> None:
+        """Move what a group without members committed: partition to offset."""
+        with _said_plainly():
+            for partition in offsets:
+                self.cluster.topic(topic).log(partition)
+            self.cluster.groups.reset_offsets(group, topic, dict(offsets), source=source)
+
+    def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:
+        """Put a member out of its group: told by its member id, instance id or client id."""
+        with _said_plainly():
+            found = self.cluster.groups.known(group)
+            found.kick(found.members.find(member), f"was kicked by {source}")
+
+    def rebalance(self, group: str, *, source: str = PROMPT) -> None:
+        """Make the members of a group join again."""
+        with _said_plainly():
+            found = self.cluster.groups.known(group)
+            if not len(found.members):
+                raise InvalidInput(f"group {group} has no members to rebalance")
+            found.rebalance(f"asked for by {source}")
+
+    def _topic_for_publish(self, name: str, source: str) -> Topic:
+        if name in self.cluster.topics or not self.options.auto_create_topics:
+            return self.cluster.topic(name)
+        return self.cluster.create_topic(name, source=source)
+
+    def _choose_partition(self, topic: Topic, key: bytes | None) -> int:
+        count = len(topic.logs)
+        if key is not None:
+            return partition_for(key, count)
+        chosen = self._next_partition.get(topic.name, 0) % count
+        self._next_partition[topic.name] = chosen + 1
+        return chosen
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """What the state refuses to a client it refuses to a person, in the same words."""
+    try:
+        yield
+    except (RequestRefused, ProtocolError) as error:
+        raise InvalidInput(error.text) from None

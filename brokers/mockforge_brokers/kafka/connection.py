@@ -1,0 +1,266 @@
+"""One Kafka client: frames in, responses out, strictly in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ..contract import Peer
+from ..environment import Environment
+from ..errors import ProtocolError
+from ..events import ClientIdentified, ProtocolViolated
+from ..journal import IN, Row
+from .apis import API_VERSIONS, HANDLERS
+from .apis.caller import Caller, Counters
+from .apis.handler import Pieces
+from .codes import ApiKey
+from .rows import RowReader
+from .state.cluster import Cluster
+from .state.purgatory import Parked
+from .wire.frames import RequestHeader, read_request_header, response_pieces
+from .wire.splitter import Splitter
+
+_BULKY: Final = 32 * 1024
+_MOST_QUEUED: Final = 100
+"""Requests that may wait behind a parked one before the client's bytes are left unread."""
+_MOST_QUEUED_BYTES: Final = 1024 * 1024
+_LARGEST_RESPONSE: Final = 2**31 - 1
+
+
+class KafkaConnection:
+    """Handles each request before the next one, as Kafka does.
+
+    A parked request (a long poll, a join) holds those behind it back; so does output that the
+    client does not take.
+    """
+
+    __slots__ = (
+        "_deferred",
+        "_ended",
+        "_environment",
+        "_identified",
+        "_limit",
+        "_on_lost",
+        "_parked",
+        "_paused",
+        "_peer",
+        "_queue",
+        "_queued",
+        "_room",
+        "_rows",
+        "_splitter",
+        "_writable",
+        "bulky",
+        "caller",
+        "out",
+        "requests",
+    )
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        environment: Environment,
+        counters: Counters,
+        peer: Peer,
+        on_lost: Callable[[KafkaConnection], object],
+    ) -> None:
+        self.out: list[bytes] = []
+        self.bulky = False
+        self.requests = 0
+        self.caller = Caller(cluster, environment, counters, peer)
+        self._peer = peer
+        self._environment = environment
+        self._on_lost = on_lost
+        self._limit = environment.limits.kafka_request
+        self._splitter = Splitter(self._limit)
+        self._rows = RowReader(cluster.name_of)
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._room = environment.limits.write_mark
+        self._parked: Parked[Pieces] | None = None
+        self._writable = True
+        self._deferred = False
+        self._paused = False
+        self._ended = False
+        self._identified = False
+
+    @property
+    def client(self) -> str:
+        return self.caller.client_id
+
+    @property
+    def state(self) -> str:
+        """A word for people."""
+        if not self._writable:
+            return "slow"
+        if self._parked is not None:
+            return "waiting"
+        return "open" if self._identified else "handshake"
+
+    @property
+    def peer(self) -> Peer:
+        return self._peer
+
+    # What transport calls.
+
+    def receive(self, data: bytes) -> int:
+        if self._ended:
+            return 0
+        self._room = self._environment.limits.write_mark
+        try:
+            self._run(self._splitter.feed(data))
+        except ProtocolError as error:
+            self._violated(error.text)
+        return self._splitter.pending
+
+    def take_rest(self) -> bytes:
+        return self._splitter.take()
+
+    def set_writable(self, writable: bool) -> None:
+        self._writable = writable
+        if writable:
+            self._go_on()
+
+    def connection_lost(self, reason: str) -> None:
+        self._forget_requests()
+        self._on_lost(self)
+
+    def shutdown(self) -> None:
+        self._forget_requests()
+        self._peer.close("the broker ended")
+
+    def splitter(self, direction: int) -> Splitter:
+        return Splitter(self._limit if direction == IN else _LARGEST_RESPONSE)
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        return self._rows.rows(direction, frame)
+
+    # Requests, one after the other.
+
+    def _run(self, frames: Iterable[bytes]) -> None:
+        for frame in frames:
+            if self._parked is not None or self._queue or not self._free:
+                self._enqueue(frame)
+            else:
+                self._handle(frame)
+
+    @property
+    def _free(self) -> bool:
+        return self._writable and not self._deferred and not self._ended
+
+    def _handle(self, frame: bytes) -> None:
+        header, at = read_request_header(frame)
+        api_key, version, correlation_id, client_id = header
+        handler = HANDLERS.get(api_key)
+        caller = self.caller
+        if client_id is not None:
+            caller.client_id = client_id
+        if handler is None or version not in handler.served:
+            self._refuse(header)
+            return
+        caller.version = version
+        self.requests += 1
+        caller.counters.requests[api_key] += 1
+        self._rows.remember(correlation_id, api_key, version)
+        answer = handler.answer(caller, frame, at, correlation_id)
+        if not self._identified:
+            self._identify()
+        if isinstance(answer, list):
+            self._send(answer)
+        elif answer is not None:
+            if answer.done:
+                answer.then(self._send)
+            else:
+                self._parked = answer
+                answer.then(self._answered)
+
+    def _send(self, pieces: Pieces) -> None:
+        self.out += pieces
+        size = sum(map(len, pieces))
+        if size > _BULKY:
+            self.bulky = True
+        self._room -= size
+        if self._room < 0 and not self._deferred:
+            # The client asked for more in one burst than is wise to hold: write this much first.
+            self._deferred = True
+            self._environment.clock.call_later(0, self._go_on_after_writing)
+
+    def _answered(self, pieces: Pieces) -> None:
+        """Somebody completed the parked request: its answer goes out in the loop's next turn."""
+        self._parked = None
+        self._send(pieces)
+        self._peer.wake()
+        if self._queue and not self._deferred:
+            # Not at once: who completed it is in the midst of something.
+            self._deferred = True
+            self._environment.clock.call_later(0, self._go_on_after_writing)
+
+    def _go_on_after_writing(self) -> None:
+        self._deferred = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._room = self._environment.limits.write_mark
+        try:
+            while self._queue and self._parked is None and self._free:
+                frame = self._queue.popleft()
+                self._queued -= len(frame)
+                self._handle(frame)
+        except ProtocolError as error:
+            self._violated(error.text)
+        if self._paused and not self._queue:
+            self._paused = False
+            self._peer.resume_reading()
+        if self.out:
+            self._peer.wake()
+
+    def _enqueue(self, frame: bytes) -> None:
+        if self._ended:
+            return
+        self._queue.append(frame)
+        self._queued += len(frame)
+        full = len(self._queue) > _MOST_QUEUED or self._queued > _MOST_QUEUED_BYTES
+        if full and not self._paused:
+            self._paused = True
+            self._peer.pause_reading()
+
+    def _identify(self) -> None:
+        self._identified = True
+        caller = self.caller
+        self._environment.spine.emit(
+            ClientIdentified("kafka", self._peer.id, caller.client_id, caller.software)
+        )
+
+    # What is not served, and what is wrong.
+
+    def _refuse(self, header: RequestHeader) -> None:
+        api_key, version = header.api_key, header.api_version
+        self.caller.counters.refused += 1
+        if api_key == ApiKey.API_VERSIONS:
+            # KIP-511: answered in version 0, so that the client can ask again in one we know.
+            self._rows.remember(header.correlation_id, api_key, 0)
+            answer = API_VERSIONS.unsupported()
+            self._send(response_pieces(answer, 0, header.correlation_id))
+            return
+        handler = HANDLERS.get(api_key)
+        name = ApiKey(api_key).title if api_key in _KNOWN_KEYS else "API"
+        if handler is None:
+            raise ProtocolError(f"{name} ({api_key}) v{version} is not served")
+        raise ProtocolError(f"{name} ({api_key}) v{version} is not served, only {handler.served}")
+
+    def _violated(self, reason: str) -> None:
+        """This connection ends; the answers given before still go out."""
+        self._forget_requests()
+        self._environment.spine.emit(ProtocolViolated("kafka", self._peer.id, self.client, reason))
+        self._peer.close(reason)
+
+    def _forget_requests(self) -> None:
+        self._ended = True
+        self._queue.clear()
+        parked, self._parked = self._parked, None
+        if parked is not None:
+            parked.abandon()
+
+
+_KNOWN_KEYS: Final = frozenset(ApiKey)

@@ -1,0 +1,113 @@
+"""The broker's plain counters as families of figures."""
+
+from collections.abc import Iterator
+
+from ..snapshots import Metric
+from .apis.caller import Counters
+from .codes import ApiKey, ErrorCode
+from .state.cluster import Cluster
+from .state.topic import Topic
+from .views import committed
+
+_ERRORS = {int(code): code.name for code in ErrorCode}
+
+
+def families(cluster: Cluster, counters: Counters) -> list[Metric]:
+    return [*_of_topics(cluster), *_of_groups(cluster), *_of_requests(cluster, counters)]
+
+
+def _of_topics(cluster: Cluster) -> Iterator[Metric]:
+    topics = list(cluster.topics.values())
+    for name, text, attribute in (
+        ("kafka_messages_produced_total", "Records appended", "records_in"),
+        ("kafka_messages_consumed_total", "Records fetched", "records_out"),
+        ("kafka_bytes_produced_total", "Bytes of appended batches", "bytes_in"),
+        ("kafka_bytes_consumed_total", "Bytes of fetched batches", "bytes_out"),
+    ):
+        yield Metric(
+            name,
+            text,
+            "counter",
+            ("topic",),
+            [((topic.name,), float(_sum(topic, attribute))) for topic in topics],
+        )
+    yield Metric(
+        "kafka_log_records",
+        "Records that a topic holds",
+        "gauge",
+        ("topic",),
+        [((topic.name,), float(topic.records)) for topic in topics],
+    )
+    yield Metric(
+        "kafka_records_truncated_total",
+        "Records that left by retention, by a limit, or by hand",
+        "counter",
+        (),
+        [((), float(cluster.truncated))],
+    )
+    yield Metric("kafka_log_bytes", "Bytes of all logs", "gauge", (), [((), float(cluster.cost))])
+
+
+def _of_groups(cluster: Cluster) -> Iterator[Metric]:
+    groups = list(cluster.groups.by_id.values())
+    yield Metric(
+        "kafka_consumer_lag",
+        "Records between what a group committed and the end of the log",
+        "gauge",
+        ("group", "topic", "partition"),
+        [
+            ((group.group_id, one.topic, str(one.partition)), float(one.lag))
+            for group in groups
+            for one in committed(cluster, group)
+            if one.lag is not None
+        ],
+    )
+    yield Metric(
+        "kafka_group_members",
+        "Members of each group",
+        "gauge",
+        ("group",),
+        [((group.group_id,), float(len(group.members))) for group in groups],
+    )
+    yield Metric(
+        "kafka_group_generation",
+        "How many generations each group had",
+        "gauge",
+        ("group",),
+        [((group.group_id,), float(group.generation_id)) for group in groups],
+    )
+
+
+def _of_requests(cluster: Cluster, counters: Counters) -> Iterator[Metric]:
+    yield Metric(
+        "kafka_requests_total",
+        "Requests handled",
+        "counter",
+        ("api",),
+        [
+            ((ApiKey(key).title,), float(count))
+            for key, count in enumerate(counters.requests)
+            if count
+        ],
+    )
+    yield Metric(
+        "kafka_errors_total",
+        "Error codes in responses",
+        "counter",
+        ("code",),
+        [
+            ((_ERRORS.get(code, str(code)),), float(count))
+            for code, count in sorted(counters.errors.items())
+        ],
+    )
+    yield Metric(
+        "kafka_requests_refused_total",
+        "Requests of an API or version that is not served",
+        "counter",
+        (),
+        [((), float(counters.refused))],
+    )
+
+
+def _sum(topic: Topic, attribute: str) -> int:
+    return sum(getattr(log, attribute) for log in topic.logs)

@@ -1,0 +1,229 @@
+"""Frames as people read them: requests, responses, and each record that they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from ..errors import BrokerError
+from ..journal import IN, OUT, Row
+from .codes import ApiKey, ErrorCode
+from .records import Record, read_records, split_batches
+from .wire.frames import decode_request, decode_response, read_request_header
+from .wire.messages.logs import FetchResponse, ProduceRequest
+from .wire.schema import ZERO_UUID, Message, Struct
+
+_REMEMBERED_REQUESTS: Final = 16_384
+"""Requests whose API and version are known until their answers were looked at: more than a
+connection's share of the journal can hold."""
+_MOST_RECORDS: Final = 1_000
+"""Rows of one frame; a last row says how many records more there are."""
+
+_NOISE: Final = frozenset({ApiKey.HEARTBEAT, ApiKey.FETCH})
+_ERROR_NAMES: Final = {int(code): code.name for code in ErrorCode}
+_API_NAMES: Final = {int(key): key.title for key in ApiKey}
+
+
+class RowReader:
+    """Rows of one connection. A response does not say what it answers: requests are remembered.
+
+    `placed`: what is produced bears the offsets that it got, as from a producer inside.
+    """
+
+    __slots__ = ("_name_of", "_placed", "_requests")
+
+    def __init__(self, name_of: Callable[[bytes], str], *, placed: bool = False) -> None:
+        self._name_of = name_of
+        self._placed = placed
+        self._requests: dict[int, tuple[int, int]] = {}
+
+    def remember(self, correlation_id: int, api_key: int, version: int) -> None:
+        """A request passed; its answer will have this API's format."""
+        requests = self._requests
+        requests[correlation_id] = (api_key, version)
+        if len(requests) > _REMEMBERED_REQUESTS:
+            del requests[next(iter(requests))]
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        """What one frame says; bytes that cannot be read make one row with `error`."""
+        try:
+            return self._request(frame) if direction == IN else self._response(frame)
+        except BrokerError as error:
+            operation = self._operation(direction, frame)
+            return [
+                Row("kafka", direction, operation, size=len(frame), error=str(error), frame=frame)
+            ]
+
+    def _operation(self, direction: int, frame: bytes) -> str:
+        number = frame[4:8]
+        if direction == IN and len(number) == 4:
+            key, version = int.from_bytes(number[:2], "big"), int.from_bytes(number[2:], "big")
+            return f"{_API_NAMES.get(key, f'API {key}')} v{version}"
+        return "request" if direction == IN else "response"
+
+    def _request(self, frame: bytes) -> list[Row]:
+        header, _ = read_request_header(frame)
+        _, message = decode_request(frame)
+        row = self._row(IN, header.api_key, header.api_version, header.correlation_id, message)
+        row.frame, row.size = frame, len(frame)
+        if header.client_id is not None:
+            row.client = header.client_id
+        if isinstance(message, ProduceRequest):
+            return list(self._with_records(row, self._produced(message)))
+        if header.api_key in _NOISE:
+            row.kind = "noise"
+        return [row]
+
+    def _response(self, frame: bytes) -> list[Row]:
+        correlation_id = int.from_bytes(frame[4:8], "big", signed=True)
+        known = self._requests.get(correlation_id)
+        if known is None:
+            detail = {"correlation_id": correlation_id}
+            text = "what it answers is no longer known"
+            return [
+                Row(
+                    "kafka",
+                    OUT,
+                    "response",
+                    size=len(frame),
+                    detail=detail,
+                    error=text,
+                    frame=frame,
+                )
+            ]
+        api_key, version = known
+        _, message = decode_response(frame, api_key, version)
+        row = self._row(OUT, api_key, version, correlation_id, message)
+        row.frame, row.size = frame, len(frame)
+        row.error = ", ".join(sorted(set(_errors(message))))
+        if isinstance(message, FetchResponse):
+            rows = list(self._with_records(row, self._fetched(message)))
+            if rows == [row] and not row.error:
+                row.kind = "noise"
+            return rows
+        if api_key in _NOISE and not row.error:
+            row.kind = "noise"
+        return [row]
+
+    def _row(
+        self, direction: int, api_key: int, version: int, correlation_id: int, message: Message
+    ) -> Row:
+        detail = {"version": version, "correlation_id": correlation_id, **self._plain(message)}
+        if "group_id" in detail:
+            detail["group"] = detail["group_id"]
+        topics = list(_named(detail))
+        destination = topics[0] if len(set(topics)) == 1 else ""
+        name = _API_NAMES.get(api_key, f"API {api_key}")
+        return Row("kafka", direction, name, destination=destination, detail=detail)
+
+    def _with_records(self, row: Row, batches: Iterator[tuple[str, int, bytes]]) -> Iterator[Row]:
+        """A row for each record; the frame's own row only where there are none."""
+        count = 0
+        for topic, partition, data in batches:
+            try:
+                for header, batch in split_batches(data):
+                    if count >= _MOST_RECORDS:
+                        count += header.record_count
+                        continue
+                    for record in read_records(batch):
+                        count += 1
+                        if count <= _MOST_RECORDS:
+                            yield self._record(row, topic, partition, record)
+            except BrokerError as error:
+                count += 1
+                yield Row(
+                    "kafka",
+                    row.direction,
+                    row.operation,
+                    client=row.client,
+                    kind="message",
+                    destination=topic,
+                    size=len(data),
+                    detail={"partition": partition},
+                    error=str(error),
+                    frame=row.frame,
+                )
+        if count > _MOST_RECORDS:
+            row.detail = {"records_not_shown": count - _MOST_RECORDS}
+        if not count or count > _MOST_RECORDS or row.error:
+            yield row
+
+    def _record(self, row: Row, topic: str, partition: int, record: Record) -> Row:
+        detail: dict[str, Any] = {"partition": partition, "timestamp": record.timestamp}
+        if row.direction == OUT or self._placed:
+            # Only the log knows offsets: a producer's batch begins at 0.
+            detail["offset"] = record.offset
+        return Row(
+            "kafka",
+            row.direction,
+            row.operation,
+            client=row.client,
+            kind="message",
+            destination=topic,
+            key=record.key,
+            payload=record.value,
+            size=len(record.key or b"") + len(record.value or b""),
+            headers=record.headers,
+            detail=detail,
+            frame=row.frame,
+        )
+
+    def _produced(self, request: ProduceRequest) -> Iterator[tuple[str, int, bytes]]:
+        for topic in request.topic_data:
+            name = topic.name or self._name_of(topic.topic_id) or topic.topic_id.hex()
+            for partition in topic.partition_data:
+                if partition.records:
+                    yield name, partition.index, partition.records
+
+    def _fetched(self, response: FetchResponse) -> Iterator[tuple[str, int, bytes]]:
+        for topic in response.responses:
+            name = topic.topic or self._name_of(topic.topic_id) or topic.topic_id.hex()
+            for partition in topic.partitions:
+                if partition.records:
+                    yield name, partition.partition_index, partition.records
+
+    def _plain(self, struct: Struct) -> dict[str, Any]:
+        """A struct's fields as plain values; topic ids get the name that they stand for."""
+        plain: dict[str, Any] = {}
+        for item in struct.fields:
+            value = getattr(struct, item.name)
+            if item.name == "topic_id":
+                if value != ZERO_UUID:
+                    plain["topic"] = self._name_of(value)
+                    plain["topic_id"] = value.hex()
+            elif item.name == "records":
+                plain["records_bytes"] = len(value or b"")
+            else:
+                plain[item.name] = self._plain_value(value)
+        return plain
+
+    def _plain_value(self, value: Any) -> Any:
+        if isinstance(value, Struct):
+            return self._plain(value)
+        if isinstance(value, list | tuple):
+            return [self._plain_value(one) for one in value]
+        return value
+
+
+def _errors(struct: Struct) -> Iterator[str]:
+    for item in struct.fields:
+        value = getattr(struct, item.name)
+        if item.name == "error_code":
+            if value:
+                yield _ERROR_NAMES.get(value, f"error {value}")
+        elif isinstance(value, Struct):
+            yield from _errors(value)
+        elif isinstance(value, list | tuple):
+            for one in value:
+                if isinstance(one, Struct):
+                    yield from _errors(one)
+
+
+def _named(detail: dict[str, Any]) -> Iterator[str]:
+    """The topics that a message is about."""
+    for field in ("topics", "topic_data", "responses"):
+        for one in detail.get(field) or ():
+            if isinstance(one, dict):
+                name = one.get("topic") or one.get("name")
+                if name:
+                    yield name

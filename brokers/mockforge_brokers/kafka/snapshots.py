@@ -1,0 +1,52 @@
+"""Kafka's own parts of the views that people see."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionView:
+    partition: int
+    log_start_offset: int
+    high_watermark: int
+    bytes: int
+    leader_epoch: int = 0
+
+    @property
+    def records(self) -> int:
+        return self.high_watermark - self.log_start_offset
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """`assigned` are topics with partitions where the group is one of consumers, else empty."""
+
+    member: str
+    client: str
+    host: str
+    instance: str | None
+    leader: bool
+    waits: bool
+    assigned: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetView:
+    """`lag` is None when the topic is gone."""
+
+    topic: str
+    partition: int
+    committed: int
+    lag: int | None
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """One record of a log; `time` is its timestamp in seconds since 1970."""
+
+    partition: int
+    offset: int
+    time: float
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()

@@ -1,0 +1,347 @@
+"""The root of the state: topics, logs and producers, with everything that bounds them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from ...environment import Environment
+from ...errors import ProtocolError, RequestRefused
+from ...events import LimitReached, MessageSeen, Warned
+from ..codes import AlterConfigOp, ErrorCode
+from ..events import (
+    LogTruncated,
+    ProducerFenced,
+    TopicConfigured,
+    TopicCreated,
+    TopicDeleted,
+    TopicGrown,
+)
+from ..options import KafkaOptions
+from ..records import read_records
+from .configs import TOPIC_CONFIGS, TopicConfig
+from .groups import Groups
+from .log import Appended, PartitionLog
+from .producers import ProducerFencedError
+from .topic import Topic, check_topic_name
+
+_RETENTION_CHECK: Final = 300.0
+"""Seconds between looks for segments past `retention.ms` (`log.retention.check.interval.ms`)."""
+_TRUNCATION_PAUSE: Final = 1.0
+"""Seconds between two events about the same partition, when its limit is met again and again."""
+_REMEMBERED_IDS: Final = 1000
+
+Watcher = Callable[[MessageSeen], object]
+
+
+class Cluster:
+    """One broker's topics. `append` is the one entrance for records."""
+
+    def __init__(self, environment: Environment, options: KafkaOptions) -> None:
+        self.options = options
+        self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
+        self.topics: dict[str, Topic] = {}
+        self.by_id: dict[bytes, Topic] = {}
+        self.groups = Groups(environment, options)
+        self.cost = 0
+        self.truncated = 0
+        self._environment = environment
+        self._next_producer_id = 1000
+        self._former_names: dict[bytes, str] = {}
+        self._watchers: dict[str | None, list[Watcher]] = {}
+        self._untold: dict[tuple[str, int], tuple[float, int]] = {}
+        self._retention_armed = False
+
+    @staticmethod
+    def _make_cluster_id(environment: Environment) -> str:
+        raw = environment.random.randbytes(16)
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    # Topics.
+
+    def topic(self, name: str) -> Topic:
+        """Raises RequestRefused for an unknown one."""
+        topic = self.topics.get(name)
+        if topic is None:
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name!r}"
+            )
+        return topic
+
+    def topic_by_id(self, topic_id: bytes) -> Topic:
+        topic = self.by_id.get(topic_id)
+        if topic is None:
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_TOPIC_ID, f"there is no topic with id {topic_id.hex()}"
+            )
+        return topic
+
+    def name_of(self, topic_id: bytes) -> str:
+        """The name that an id stands or stood for, for display; empty if it is not known."""
+        topic = self.by_id.get(topic_id)
+        return topic.name if topic is not None else self._former_names.get(topic_id, "")
+
+    def check_new_topic(
+        self, name: str, partitions: int, configs: Mapping[str, str | None]
+    ) -> TopicConfig:
+        """Raises RequestRefused where `create_topic` would; changes nothing."""
+        check_topic_name(name)
+        if name in self.topics:
+            raise RequestRefused(ErrorCode.TOPIC_ALREADY_EXISTS, f"topic {name!r} exists already")
+        if partitions < 1:
+            raise RequestRefused(ErrorCode.INVALID_PARTITIONS, "a topic has 1 partition or more")
+        if len(self.topics) >= self.options.max_topics:
+            self._refuse_by_limit("max_topics", name)
+        self._check_partitions(name, partitions)
+        return TopicConfig(configs)
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int | None = None,
+        *,
+        configs: Mapping[str, str | None] | None = None,
+        source: str,
+    ) -> Topic:
+        """A new topic with a new random id. Raises RequestRefused."""
+        count = self.options.default_partitions if partitions is None else partitions
+        config = self.check_new_topic(name, count, configs or {})
+        topic = Topic(name, self._new_topic_id(), config, self._environment.limits.kafka_partition)
+        topic.grow(count)
+        self.topics[name] = topic
+        self.by_id[topic.topic_id] = topic
+        self._environment.spine.emit(TopicCreated("kafka", name, count, source))
+        self._warn_of_unserved(topic, config.own)
+        self._arm_retention()
+        return topic
+
+    def delete_topic(self, name: str, *, source: str) -> None:
+        """The topic, its records and what groups committed of it go."""
+        topic = self.topic(name)
+        del self.topics[name]
+        del self.by_id[topic.topic_id]
+        self._former_names[topic.topic_id] = name
+        if len(self._former_names) > _REMEMBERED_IDS:
+            del self._former_names[next(iter(self._former_names))]
+        for log in topic.logs:
+            self.cost -= log.cost
+            self._untold.pop((name, log.partition), None)
+        self.groups.forget_topic(name)
+        self._environment.spine.emit(TopicDeleted("kafka", name, source))
+        for log in topic.logs:
+            log.watchlist.tell(-1)
+
+    def check_growth(self, name: str, partitions: int) -> Topic:
+        """Raises RequestRefused where `grow_topic` would; changes nothing."""
+        topic = self.topic(name)
+        now = len(topic.logs)
+        if partitions <= now:
+            raise RequestRefused(
+                ErrorCode.INVALID_PARTITIONS,
+                f"topic {name} has {now} partitions, {partitions} would not be more",
+            )
+        self._check_partitions(name, partitions - now)
+        return topic
+
+    def grow_topic(self, name: str, partitions: int, *, source: str) -> None:
+        """Add partitions until there are `partitions` of them."""
+        self.check_growth(name, partitions).grow(partitions)
+        self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))
+
+    def configure_topic(
+        self,
+        name: str,
+        changes: Iterable[tuple[str, AlterConfigOp, str | None]] | Mapping[str, str | None],
+        *,
+        source: str,
+        validate_only: bool = False,
+    ) -> None:
+        """Alter single values, or replace them all when given a mapping. Raises RequestRefused."""
+        topic = self.topic(name)
+        config = TopicConfig(dict(topic.config.own))
+        if isinstance(changes, Mapping):
+            config.replace(changes)
+        else:
+            config.alter(changes)
+        if validate_only:
+            return
+        before, topic.config = topic.config.own, config
+        topic.configure()
+        told = tuple(
+            (key, config.own.get(key))
+            for key in sorted(before.keys() | config.own.keys())
+            if before.get(key) != config.own.get(key)
+        )
+        self._environment.spine.emit(TopicConfigured("kafka", name, told, source))
+        self._warn_of_unserved(topic, dict(told))
+        for log in topic.logs:
+            self._bound(log)
+
+    def _new_topic_id(self) -> bytes:
+        # A version 4 UUID, which is never one of Kafka's reserved ids 0 and 1.
+        raw = bytearray(self._environment.random.randbytes(16))
+        raw[6] = raw[6] & 0x0F | 0x40
+        raw[8] = raw[8] & 0x3F | 0x80
+        return bytes(raw)
+
+    def _check_partitions(self, name: str, more: int) -> None:
+        count = sum(len(topic.logs) for topic in self.topics.values())
+        if count + more > self.options.max_partitions:
+            self._refuse_by_limit("max_partitions", name)
+
+    def _refuse_by_limit(self, limit: str, where: str) -> None:
+        self._environment.spine.emit(LimitReached("kafka", limit, where, "the topic was refused"))
+        raise RequestRefused(ErrorCode.POLICY_VIOLATION, f"{where}: the limit {limit} is met")
+
+    def _warn_of_unserved(self, topic: Topic, values: Mapping[str, str | None]) -> None:
+        for key, value in values.items():
+            known = TOPIC_CONFIGS[key]
+            if value is not None and value != known.default and not known.served:
+                text = f"{key}={value} is kept and shown, but not acted on"
+                self._environment.spine.emit(Warned("kafka", f"topic {topic.name}", text))
+
+    # Records.
+
+    def append(self, log: PartitionLog, batch: bytes, *, client: str = "") -> Appended:
+        """Append one batch of records; `client` is who sent it. Raises RequestRefused."""
+        before = log.cost
+        try:
+            appended = log.append(batch)
+        except ProducerFencedError as error:
+            self._tell_fenced(log, batch, error)
+            raise
+        self.cost += log.cost - before
+        if log.cost > log.max_bytes or self.cost > self._environment.limits.kafka_total:
+            self._bound(log)
+        if self._watchers and not appended.duplicate:
+            self._show(log, appended, client)
+        return appended
+
+    def delete_records(self, log: PartitionLog, before_offset: int, *, reason: str) -> int:
+        """Records below an offset leave; returns how many. Their space goes with whole segments."""
+        return self._truncated(log, log.cost, log.truncate_before(before_offset), reason)
+
+    def next_producer_id(self) -> int:
+        """A producer id that nobody else has."""
+        self._next_producer_id += 1
+        return self._next_producer_id - 1
+
+    def watch(self, callback: Watcher, topic: str | None = None) -> Callable[[], None]:
+        """Call with each record appended to one topic or to all; returns how to stop."""
+        self._watchers.setdefault(topic, []).append(callback)
+
+        def stop() -> None:
+            watchers = self._watchers.get(topic, [])
+            if callback in watchers:
+                watchers.remove(callback)
+            if not watchers:
+                self._watchers.pop(topic, None)
+
+        return stop
+
+    def _show(self, log: PartitionLog, appended: Appended, client: str) -> None:
+        watchers = [*self._watchers.get(log.topic, ()), *self._watchers.get(None, ())]
+        if not watchers:
+            return
+        first, last = appended.base_offset, appended.base_offset + appended.records - 1
+        try:
+            records = [
+                record for batch in log.batches(first, last) for record in read_records(batch)
+            ]
+        except ProtocolError as error:
+            text = f"offset {first} cannot be decoded: {error.text}"
+            about = f"topic {log.topic}/{log.partition}"
+            self._environment.spine.emit(Warned("kafka", about, text))
+            return
+        for record in records:
+            seen = MessageSeen(
+                protocol="kafka",
+                time=self._environment.clock.wall(),
+                destination=log.topic,
+                key=record.key,
+                payload=record.value,
+                headers=record.headers,
+                client=client,
+                detail={
+                    "partition": log.partition,
+                    "offset": record.offset,
+                    "timestamp": record.timestamp,
+                },
+            )
+            for watcher in watchers:
+                watcher(seen)
+
+    def _tell_fenced(self, log: PartitionLog, batch: bytes, error: ProducerFencedError) -> None:
+        self._environment.spine.emit(
+            ProducerFenced(
+                "kafka",
+                log.topic,
+                log.partition,
+                error.producer_id,
+                error.producer_epoch,
+                error.current_epoch,
+            )
+        )
+
+    # Bounds.
+
+    def _bound(self, log: PartitionLog) -> None:
+        """The oldest segments leave: of this partition, then of the largest ones."""
+        while log.cost > log.max_bytes:
+            before = log.cost
+            left = log.drop_oldest_segment()
+            if not left:
+                break
+            self._truncated(log, before, left, "its size met the limit of one partition")
+        while self.cost > self._environment.limits.kafka_total:
+            largest = max(self._logs(), key=lambda one: one.cost)
+            before = largest.cost
+            left = largest.drop_oldest_segment()
+            if not left:
+                break
+            self._truncated(largest, before, left, "all logs together met kafka_total")
+
+    def _logs(self) -> Iterable[PartitionLog]:
+        return (log for topic in self.topics.values() for log in topic.logs)
+
+    def _truncated(self, log: PartitionLog, cost_before: int, left: int, reason: str) -> int:
+        self.cost += log.cost - cost_before
+        self.truncated += left
+        if not left:
+            return 0
+        now = self._environment.clock.now()
+        key = (log.topic, log.partition)
+        told_at, untold = self._untold.get(key, (-_TRUNCATION_PAUSE, 0))
+        untold += left
+        if now - told_at >= _TRUNCATION_PAUSE:
+            event = LogTruncated(
+                "kafka", log.topic, log.partition, log.log_start_offset, untold, reason
+            )
+            told_at, untold = now, 0
+            self._environment.spine.emit(event)
+        self._untold[key] = (told_at, untold)
+        return left
+
+    def _arm_retention(self) -> None:
+        if not self._retention_armed:
+            self._retention_armed = True
+            self._environment.clock.call_later(_RETENTION_CHECK, self._retain)
+
+    def _retain(self) -> None:
+        self._retention_armed = False
+        wall = int(self._environment.clock.wall() * 1000)
+        for topic in self.topics.values():
+            keep = topic.config.number("retention.ms")
+            for log in topic.logs if keep >= 0 else ():
+                before = log.cost
+                left = log.drop_older_than(wall - keep)
+                self._truncated(log, before, left, f"older than retention.ms={keep}")
+        if self.topics:
+            self._arm_retention()
+
+    def clear(self) -> None:
+        """All topics and groups go."""
+        for name in tuple(self.topics):
+            self.delete_topic(name, source="reset")
+        self.groups.clear()

@@ -1,0 +1,428 @@
+"""One classic consumer group: the state machine of Join, Sync, Heartbeat and Leave."""
+
+from __future__ import annotations
+
+from enum import Enum
+from uuid import UUID
+
+from ...clock import Timer
+from ...environment import Environment
+from ...errors import RequestRefused
+from ..codes import ErrorCode
+from ..events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
+from ..options import KafkaOptions
+from .member import JoinRequest, JoinResult, Member, Members, SyncRequest, SyncResult
+from .offsets import GroupOffsets
+from .purgatory import Parked
+
+
+class GroupState(Enum):
+    """Named as DescribeGroups shows them."""
+
+    EMPTY = "Empty"
+    PREPARING_REBALANCE = "PreparingRebalance"
+    COMPLETING_REBALANCE = "CompletingRebalance"
+    STABLE = "Stable"
+    DEAD = "Dead"
+
+
+class Group:
+    """Members come and go; each change makes a new generation in two phases.
+
+    PreparingRebalance waits until all members joined, or for the longest rebalance timeout of
+    theirs; CompletingRebalance waits for the leader's assignments. `reason` says in words why
+    the newest rebalance began.
+    """
+
+    def __init__(self, group_id: str, environment: Environment, options: KafkaOptions) -> None:
+        self.group_id = group_id
+        self.state = GroupState.EMPTY
+        self.generation_id = 0
+        self.protocol_type = ""
+        self.protocol_name: str | None = None
+        self.members = Members()
+        self.offsets = GroupOffsets()
+        self.reason = ""
+        self._environment = environment
+        self._options = options
+        self._pending: dict[str, Timer] = {}
+        """Ids given out whose owners have not joined yet (KIP-394)."""
+        self._unsynced: set[str] = set()
+        self._timer: Timer | None = None
+        self._collecting_since: float | None = None
+        """When the first member of an empty group came, while the initial delay lasts."""
+        self._newcomer = False
+
+    # Joining.
+
+    def join(self, request: JoinRequest) -> Parked[JoinResult]:
+        """A member wants to be part of the next generation. Raises RequestRefused."""
+        self._check_protocols(request)
+        if not request.member_id:
+            return self._join_as_new(request)
+        if request.member_id in self._pending:
+            self._pending.pop(request.member_id).cancel()
+            return self._add(request.member_id, request)
+        member = self._known(request.member_id, request.group_instance_id)
+        return self._rejoin(member, request)
+
+    def _check_protocols(self, request: JoinRequest) -> None:
+        names = {name for name, _ in request.protocols}
+        fits = bool(request.protocol_type) and bool(names)
+        if fits and len(self.members):
+            fits = request.protocol_type == self.protocol_type and bool(
+                names.intersection(self.members.common_protocols())
+            )
+        if not fits:
+            offered = ", ".join(sorted(names)) or "nothing"
+            raise RequestRefused(
+                ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+                f"group {self.group_id} ({self.protocol_type or request.protocol_type!r}) shares"
+                f" no protocol with a member of {request.protocol_type!r} that offers {offered}",
+            )
+
+    def _join_as_new(self, request: JoinRequest) -> Parked[JoinResult]:
+        instance = request.group_instance_id
+        member_id = self._new_member_id(instance or request.client_id)
+        if instance is not None:
+            current = self.members.by_id.get(self.members.static.get(instance, ""))
+            if current is not None:
+                return self._return_static(current, member_id, request)
+        elif request.must_know_id:
+            timer = self._environment.clock.call_later(
+                request.session_timeout, self._forget_pending, member_id
+            )
+            self._pending[member_id] = timer
+            return Parked.of(JoinResult(ErrorCode.MEMBER_ID_REQUIRED, member_id))
+        return self._add(member_id, request)
+
+    def _add(self, member_id: str, request: JoinRequest) -> Parked[JoinResult]:
+        member = Member(member_id, request)
+        self.members.add(member)
+        self.protocol_type = request.protocol_type
+        self._newcomer = True
+        event = MemberJoined(
+            "kafka", self.group_id, member_id, member.client_id, member.group_instance_id
+        )
+        self._environment.spine.emit(event)
+        return self._park_join(member, f"{_who(member)} joined{_because(request.reason)}")
+
+    def _return_static(
+        self, member: Member, new_id: str, request: JoinRequest
+    ) -> Parked[JoinResult]:
+        old_id, old_leader = member.member_id, self.members.leader or ""
+        self.members.replace_static(member, new_id)
+        self._unsynced = {new_id if one == old_id else one for one in self._unsynced}
+        member.update(request)
+        member.client_id, member.client_host = request.client_id, request.client_host
+        self._touch(member)
+        if self.state is GroupState.STABLE and self.members.vote() == self.protocol_name:
+            # KIP-345: a static member that comes back within its session moves nothing. An old
+            # client that leads must not assign again: it is told the id that it had before.
+            leads = self.members.leader == new_id
+            skip = leads and request.may_skip_assignment
+            leader = old_leader if leads and not skip else self.members.leader or ""
+            return Parked.of(self._joined(member, leader=leader, skip=skip, roster=skip))
+        return self._park_join(member, f"static {_who(member)} came back")
+
+    def _rejoin(self, member: Member, request: JoinRequest) -> Parked[JoinResult]:
+        changed = member.protocols != request.protocols
+        leads = self.members.leader == member.member_id
+        told_before = self.state is GroupState.COMPLETING_REBALANCE or (
+            self.state is GroupState.STABLE and not leads
+        )
+        if told_before and not changed:
+            # The member did not get its answer, or asks once more: this generation still stands.
+            self._touch(member)
+            return Parked.of(self._joined(member, roster=leads))
+        member.update(request)
+        why = "with other subscriptions" if changed else "and leads"
+        return self._park_join(member, f"{_who(member)} rejoined {why}{_because(request.reason)}")
+
+    def _park_join(self, member: Member, reason: str) -> Parked[JoinResult]:
+        member.answer_join(JoinResult(ErrorCode.REBALANCE_IN_PROGRESS, member.member_id))
+        parked = member.join = Parked()
+        self._touch(member)
+        if self.state is GroupState.PREPARING_REBALANCE:
+            self._complete_join_if_all()
+        else:
+            self.rebalance(reason)
+        return parked
+
+    def _joined(
+        self, member: Member, *, leader: str | None = None, skip: bool = False, roster: bool
+    ) -> JoinResult:
+        return JoinResult(
+            ErrorCode.NONE,
+            member.member_id,
+            self.generation_id,
+            self.protocol_type,
+            self.protocol_name,
+            self.members.leader or "" if leader is None else leader,
+            skip,
+            self.members.roster(self.protocol_name or "") if roster else (),
+        )
+
+    # The phases of a rebalance.
+
+    def rebalance(self, reason: str) -> None:
+        """Begin a new generation."""
+        for member in self.members:
+            if self.state is GroupState.COMPLETING_REBALANCE:
+                member.assignment = b""
+            member.answer_sync(SyncResult(ErrorCode.REBALANCE_IN_PROGRESS))
+        was_empty = self.state is GroupState.EMPTY
+        self.state = GroupState.PREPARING_REBALANCE
+        self.reason = reason
+        self._unsynced.clear()
+        event = RebalanceStarted("kafka", self.group_id, self.generation_id, reason)
+        self._environment.spine.emit(event)
+        delay = self._options.initial_rebalance_delay
+        if was_empty and delay > 0:
+            self._collecting_since = self._environment.clock.now()
+            self._newcomer = False
+            self._arm(min(delay, self.members.rebalance_timeout), self._collect)
+        elif was_empty:
+            self._complete_join()
+        else:
+            self._arm(self.members.rebalance_timeout, self._complete_join)
+            self._complete_join_if_all()
+
+    def _collect(self) -> None:
+        """The initial delay is over, unless somebody came meanwhile (KIP-134)."""
+        since = self._collecting_since or 0.0
+        left = since + self.members.rebalance_timeout - self._environment.clock.now()
+        if self._newcomer and left > 0:
+            self._newcomer = False
+            self._arm(min(self._options.initial_rebalance_delay, left), self._collect)
+        else:
+            self._complete_join()
+
+    def _complete_join_if_all(self) -> None:
+        if (
+            self.state is GroupState.PREPARING_REBALANCE
+            and self._collecting_since is None
+            and not self._pending
+            and self.members.all_wait_to_join
+        ):
+            self._complete_join()
+
+    def _complete_join(self) -> None:
+        """All who will come have come: the next generation begins."""
+        self._disarm()
+        self._collecting_since = None
+        for member in self.members:
+            if member.join is None and member.group_instance_id is None:
+                self._drop(member, "did not rejoin within the rebalance timeout")
+        if len(self.members) and not self.members.elect():
+            # Only static members are left and none of them is back: they have until their
+            # sessions end.
+            self._arm(self.members.rebalance_timeout, self._complete_join)
+            return
+        self.generation_id += 1
+        if not len(self.members):
+            self.state = GroupState.EMPTY
+            self.protocol_name = None
+            event = GroupEmptied("kafka", self.group_id, self.generation_id, self.reason)
+            self._environment.spine.emit(event)
+            return
+        self.state = GroupState.COMPLETING_REBALANCE
+        self.protocol_name = self.members.vote()
+        self._unsynced = set(self.members.by_id)
+        self._arm(self.members.rebalance_timeout, self._drop_unsynced)
+        for member in self.members:
+            self._touch(member)
+            leads = member.member_id == self.members.leader
+            member.answer_join(self._joined(member, roster=leads))
+
+    def sync(self, request: SyncRequest) -> Parked[SyncResult]:
+        """A member asks for its assignment; the leader brings all. Raises RequestRefused."""
+        member = self._current(request.member_id, request.group_instance_id, request.generation_id)
+        for told, known in (
+            (request.protocol_type, self.protocol_type),
+            (request.protocol_name, self.protocol_name),
+        ):
+            if told is not None and told != known:
+                raise RequestRefused(
+                    ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+                    f"group {self.group_id} chose {known}, the member says {told}",
+                )
+        if self.state is GroupState.PREPARING_REBALANCE:
+            raise self._rebalancing()
+        self._touch(member)
+        self._unsynced.discard(member.member_id)
+        if self.state is GroupState.STABLE:
+            return Parked.of(self._synced(member))
+        parked = member.sync = Parked()
+        if member.member_id == self.members.leader:
+            self._assign(dict(request.assignments))
+        return parked
+
+    def _assign(self, assignments: dict[str, bytes]) -> None:
+        self.state = GroupState.STABLE
+        event = GroupRebalanced(
+            "kafka",
+            self.group_id,
+            self.generation_id,
+            len(self.members),
+            self.protocol_name or "",
+            self.reason,
+        )
+        self._environment.spine.emit(event)
+        for member in self.members:
+            member.assignment = assignments.get(member.member_id, b"")
+            member.answer_sync(self._synced(member))
+
+    def _synced(self, member: Member) -> SyncResult:
+        return SyncResult(ErrorCode.NONE, self.protocol_type, self.protocol_name, member.assignment)
+
+    def _drop_unsynced(self) -> None:
+        self._timer = None
+        late = [member for member in self.members if member.member_id in self._unsynced]
+        for member in late:
+            self._drop(member, "did not sync within the rebalance timeout")
+        if late:
+            self.rebalance(f"{_who(late[0])} did not sync within the rebalance timeout")
+
+    # Staying and leaving.
+
+    def heartbeat(self, member_id: str, generation_id: int, instance: str | None = None) -> None:
+        """Raises RequestRefused, with REBALANCE_IN_PROGRESS when the member has to join again."""
+        self._touch(self._current(member_id, instance, generation_id))
+        if self.state is GroupState.PREPARING_REBALANCE:
+            raise self._rebalancing()
+
+    def leave(self, member_id: str, instance: str | None = None, reason: str = "") -> str:
+        """A member goes, told by its id or by its instance id alone; returns its id."""
+        if member_id in self._pending:
+            self._forget_pending(member_id)
+            return member_id
+        if instance is not None and not member_id:
+            member_id = self.members.static.get(instance, "")
+        member = self._known(member_id, instance)
+        self._remove(member, f"left{_because(reason)}")
+        return member.member_id
+
+    def kick(self, member_id: str, reason: str) -> None:
+        """Put a member out; it learns of it by its next request. Raises RequestRefused."""
+        self._remove(self._known(member_id, None), reason)
+
+    def dissolve(self, reason: str) -> None:
+        """The group ends: everybody in it is told that it is not known."""
+        self._disarm()
+        for timer in self._pending.values():
+            timer.cancel()
+        self._pending.clear()
+        for member in self.members:
+            self._drop(member, reason)
+        self.state = GroupState.DEAD
+
+    def _remove(self, member: Member, reason: str) -> None:
+        self._drop(member, reason)
+        if self.state is GroupState.PREPARING_REBALANCE:
+            self._complete_join_if_all()
+        elif self.state is not GroupState.EMPTY:
+            self.rebalance(f"{_who(member)} {reason}")
+
+    def _drop(self, member: Member, reason: str) -> None:
+        member.refuse(ErrorCode.UNKNOWN_MEMBER_ID)
+        if member.timer is not None:
+            member.timer.cancel()
+        self.members.remove(member)
+        self._unsynced.discard(member.member_id)
+        event = MemberLeft("kafka", self.group_id, member.member_id, member.client_id, reason)
+        self._environment.spine.emit(event)
+
+    def _forget_pending(self, member_id: str) -> None:
+        timer = self._pending.pop(member_id, None)
+        if timer is not None:
+            timer.cancel()
+        self._complete_join_if_all()
+
+    # Who is asking.
+
+    def check_commit(self, member_id: str, generation_id: int, instance: str | None) -> None:
+        """Raises RequestRefused unless offsets may be committed in this name."""
+        if generation_id < 0 and self.state is GroupState.EMPTY:
+            return
+        if generation_id < 0 and not member_id and instance is None:
+            raise _unknown_member(self.group_id, member_id)
+        self._touch(self._current(member_id, instance, generation_id))
+        if self.state is GroupState.COMPLETING_REBALANCE:
+            raise self._rebalancing()
+
+    def _current(self, member_id: str, instance: str | None, generation_id: int) -> Member:
+        member = self._known(member_id, instance)
+        if generation_id != self.generation_id:
+            raise RequestRefused(
+                ErrorCode.ILLEGAL_GENERATION,
+                f"group {self.group_id} is at generation {self.generation_id},"
+                f" the member at {generation_id}",
+            )
+        return member
+
+    def _known(self, member_id: str, instance: str | None) -> Member:
+        if instance is not None:
+            current = self.members.static.get(instance)
+            if current is not None and current != member_id:
+                raise RequestRefused(
+                    ErrorCode.FENCED_INSTANCE_ID,
+                    f"instance {instance} of group {self.group_id} is {current} now",
+                )
+        member = self.members.by_id.get(member_id)
+        if member is None or (instance is not None and member.group_instance_id != instance):
+            raise _unknown_member(self.group_id, member_id)
+        return member
+
+    def _rebalancing(self) -> RequestRefused:
+        return RequestRefused(
+            ErrorCode.REBALANCE_IN_PROGRESS, f"group {self.group_id} rebalances: {self.reason}"
+        )
+
+    def _new_member_id(self, prefix: str) -> str:
+        number = UUID(bytes=self._environment.random.randbytes(16), version=4)
+        return f"{prefix}-{number}"
+
+    # Time.
+
+    def _touch(self, member: Member) -> None:
+        """The member is alive. Its timer is not moved: when it rings, it looks at the deadline."""
+        clock = self._environment.clock
+        member.deadline = clock.now() + member.session_timeout
+        if member.timer is None:
+            member.timer = clock.call_later(member.session_timeout, self._check_session, member)
+
+    def _check_session(self, member: Member) -> None:
+        clock = self._environment.clock
+        if member.waits:
+            member.deadline = clock.now() + member.session_timeout
+        left = member.deadline - clock.now()
+        if left > 0.0005:
+            member.timer = clock.call_later(left, self._check_session, member)
+            return
+        member.timer = None
+        self._remove(member, f"was silent for its session timeout of {member.session_timeout:g} s")
+
+    def _arm(self, delay: float, callback: object) -> None:
+        self._disarm()
+        self._timer = self._environment.clock.call_later(delay, callback)  # type: ignore[arg-type]
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _who(member: Member) -> str:
+    name = member.group_instance_id or member.client_id or member.member_id
+    return f"member {name}"
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def _unknown_member(group_id: str, member_id: str) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.UNKNOWN_MEMBER_ID, f"group {group_id} has no member {member_id!r}"
+    )

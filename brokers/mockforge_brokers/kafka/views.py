@@ -1,0 +1,125 @@
+"""What the broker shows of itself: views made from the state when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..errors import BrokerError
+from ..snapshots import ConnectionView, DestinationView, GroupView
+from .connection import KafkaConnection
+from .snapshots import MemberView, OffsetView, PartitionView
+from .state.cluster import Cluster
+from .state.group import Group, GroupState
+from .state.topic import Topic
+from .wire.codec import decode
+from .wire.messages.groups import ConsumerProtocolAssignment
+
+_WORDS = {
+    GroupState.EMPTY: "empty",
+    GroupState.PREPARING_REBALANCE: "rebalancing",
+    GroupState.COMPLETING_REBALANCE: "assigning",
+    GroupState.STABLE: "stable",
+    GroupState.DEAD: "dead",
+}
+
+
+def connection_view(connection: KafkaConnection) -> ConnectionView:
+    caller, peer = connection.caller, connection.peer
+    return ConnectionView(
+        id=peer.id,
+        protocol="kafka",
+        client=caller.client_id,
+        address=peer.address,
+        state=connection.state,
+        since=peer.opened,
+        software=caller.software,
+        messages_in=caller.messages_in,
+        messages_out=caller.messages_out,
+        bytes_in=peer.bytes_in,
+        bytes_out=peer.bytes_out,
+        detail={"requests": connection.requests, "dialled": "{}:{}".format(*peer.local)},
+    )
+
+
+def topic_view(topic: Topic) -> DestinationView:
+    count = len(topic.logs)
+    return DestinationView(
+        protocol="kafka",
+        kind="topic",
+        name=topic.name,
+        messages_in=sum(log.records_in for log in topic.logs),
+        messages_out=sum(log.records_out for log in topic.logs),
+        depth=topic.records,
+        note=f"{count} partition{'s' if count != 1 else ''}",
+        detail={
+            "topic_id": topic.topic_id.hex(),
+            "bytes": sum(log.cost for log in topic.logs),
+            "config": dict(topic.config.own),
+            "partitions": [
+                PartitionView(
+                    log.partition,
+                    log.log_start_offset,
+                    log.high_watermark,
+                    log.cost,
+                    log.leader_epoch,
+                )
+                for log in topic.logs
+            ],
+        },
+    )
+
+
+def group_view(cluster: Cluster, group: Group) -> GroupView:
+    offsets = list(committed(cluster, group))
+    lags = [one.lag for one in offsets if one.lag is not None]
+    return GroupView(
+        protocol="kafka",
+        name=group.group_id,
+        state=_WORDS[group.state],
+        members=len(group.members),
+        lag=sum(lags) if lags else None,
+        reason=group.reason,
+        detail={
+            "generation": group.generation_id,
+            "protocol_type": group.protocol_type,
+            "assignor": group.protocol_name or "",
+            "members": [_member_view(group, member.member_id) for member in group.members],
+            "offsets": offsets,
+        },
+    )
+
+
+def committed(cluster: Cluster, group: Group) -> Iterator[OffsetView]:
+    """A group's committed offsets, each with how far its consumers are behind."""
+    for name, partitions in sorted(group.offsets.topics.items()):
+        topic = cluster.topics.get(name)
+        for partition, offset in sorted(partitions.items()):
+            lag = None
+            if topic is not None and partition < len(topic.logs):
+                lag = max(0, topic.logs[partition].high_watermark - offset.offset)
+            yield OffsetView(name, partition, offset.offset, lag, offset.metadata)
+
+
+def _member_view(group: Group, member_id: str) -> MemberView:
+    member = group.members.by_id[member_id]
+    return MemberView(
+        member=member_id,
+        client=member.client_id,
+        host=member.client_host,
+        instance=member.group_instance_id,
+        leader=member_id == group.members.leader,
+        waits=member.waits,
+        assigned=tuple(_assigned(member.assignment)) if group.protocol_type == "consumer" else (),
+    )
+
+
+def _assigned(assignment: bytes) -> Iterable[tuple[str, tuple[int, ...]]]:
+    """Opaque to the broker, but consumers agree on a format; whatever else it is shows as none."""
+    if len(assignment) < 2:
+        return ()
+    version = min(int.from_bytes(assignment[:2], "big"), ConsumerProtocolAssignment.versions.last)
+    try:
+        decoded = decode(ConsumerProtocolAssignment, version, assignment, 2)
+    except BrokerError:
+        return ()
+    return [(one.topic, tuple(one.partitions)) for one in decoded.assigned_partitions]
