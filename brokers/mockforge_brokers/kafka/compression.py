@@ -75,22 +75,25 @@ def _compress_snappy(data: bytes) -> bytes:
 
 def _decompress_snappy(data: bytes, limit: int) -> bytes:
     if not data.startswith(_XERIAL_MAGIC):
-        return _decompress_snappy_block(data, limit)  # librdkafka writes one bare block
+        return _decompress_snappy_block(data, limit, limit)  # librdkafka writes one bare block
     pieces = []
+    room = limit
     at = len(_XERIAL_HEADER)
+    if len(data) < at:
+        raise ProtocolError(f"snappy stream of {len(data)} bytes; its header has {at}")
     while at < len(data):
         (size,) = _SIZE.unpack_from(data, at)
         at += _SIZE.size
         if not 0 < size <= len(data) - at:
             raise ProtocolError(f"snappy block of {size} bytes with {len(data) - at} left")
-        pieces.append(_decompress_snappy_block(data[at : at + size], limit))
-        limit -= len(pieces[-1])
+        pieces.append(_decompress_snappy_block(data[at : at + size], room, limit))
+        room -= len(pieces[-1])
         at += size
     return b"".join(pieces)
 
 
-def _decompress_snappy_block(block: bytes, limit: int) -> bytes:
-    if cramjam.snappy.decompress_raw_len(block) > limit:
+def _decompress_snappy_block(block: bytes, room: int, limit: int) -> bytes:
+    if cramjam.snappy.decompress_raw_len(block) > room:
         raise cramjam.DecompressionError(_over(limit))
     return bytes(cramjam.snappy.decompress_raw(block))
 
