@@ -124,7 +124,7 @@ def _declare_routes(amqp: "AmqpBroker", fixtures: FixtureSet) -> None:
             arguments=queue.arguments,
         )
     for binding in fixtures.bindings:
-        amqp.bind(binding.exchange, binding.queue, binding.routing_key, binding.arguments)
+        amqp.bind(binding.exchange, binding.queue, binding.routing_key, arguments=binding.arguments)
 
 
 def _matches(watch: Watch, event: MessageSeen) -> bool:
