@@ -1,0 +1,232 @@
+"""confluent-kafka (librdkafka) against our broker."""
+
+import threading
+from collections import Counter
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
+from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
+
+from .conftest import Servers, wait_for
+
+pytestmark = pytest.mark.client
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+@pytest.fixture
+def bootstrap(servers: Servers) -> str:
+    return f"127.0.0.1:{servers.ports['kafka']}"
+
+
+def produce(bootstrap, topic, count, **settings):
+    """`count` keyed records, all confirmed; returns (partition, offset) of each."""
+    producer = Producer({"bootstrap.servers": bootstrap, "client.id": "shop", **settings})
+    places = []
+
+    def delivered(error, message):
+        assert error is None, error
+        places.append((message.partition(), message.offset()))
+
+    for number in range(count):
+        producer.produce(
+            topic,
+            key=f"order-{number}",
+            value=f'{{"id": {number}}}',
+            headers=[("trace", f"t-{number}".encode()), ("empty", None)],
+            on_delivery=delivered,
+        )
+    assert producer.flush(20) == 0
+    return places
+
+
+def consume(bootstrap, topic, count, group, **settings):
+    """The first `count` records that a group of its own gets."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            **settings,
+        }
+    )
+    consumer.subscribe([topic])
+    got = []
+
+    def poll():
+        message = consumer.poll(0.2)
+        if message is not None:
+            assert message.error() is None, message.error()
+            got.append(message)
+        return len(got) >= count
+
+    try:
+        wait_for(poll, 20, f"{count} records of {topic}")
+        consumer.commit(asynchronous=False)
+    finally:
+        consumer.close()
+    return got
+
+
+def test_producer_to_an_unknown_topic_makes_it_with_three_partitions(servers, bootstrap):
+    places = produce(bootstrap, "confluent.orders", 300)
+    assert len(places) == len(set(places)) == 300
+    assert {partition for partition, _ in places} == {0, 1, 2}
+    got = consume(bootstrap, "confluent.orders", 300, "confluent.orders.readers")
+    assert {message.key() for message in got} == {f"order-{n}".encode() for n in range(300)}
+    assert all(message.headers()[1] == ("empty", None) for message in got)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("idempotent", [False, True], ids=["plain", "idempotent"])
+def test_every_codec_passes_unchanged(servers, bootstrap, codec, idempotent):
+    topic = f"confluent.{codec}.{idempotent}".lower()
+    settings = {"compression.type": codec, "linger.ms": 20, "enable.idempotence": idempotent}
+    produce(bootstrap, topic, 200, **settings)
+    got = consume(bootstrap, topic, 200, f"readers.of.{topic}")
+    assert sorted(int(m.value().split()[1][:-1]) for m in got) == list(range(200))
+    assert sum(view.messages_in for view in topics(servers, topic)) == 200
+
+
+def topics(servers, name):
+    broker = servers.brokers["kafka"]
+    return [view for view in servers.call(broker.destinations) if view.name == name]
+
+
+class Member(threading.Thread):
+    """One consumer of a group, polling in a thread of its own until told to leave."""
+
+    def __init__(self, bootstrap, group, topic, name):
+        super().__init__(daemon=True)
+        self.assigned: set[int] = set()
+        self.seen: Counter[bytes] = Counter()
+        self.leaving = threading.Event()
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "client.id": name,
+                "group.id": group,
+                "auto.offset.reset": "earliest",
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 100,
+            }
+        )
+        self.consumer.subscribe([topic], on_assign=self.on_assign, on_revoke=self.on_revoke)
+
+    def on_assign(self, consumer, partitions):
+        self.assigned = {one.partition for one in partitions}
+
+    def on_revoke(self, consumer, partitions):
+        self.assigned = set()
+
+    def run(self):
+        while not self.leaving.is_set():
+            message = self.consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                self.seen[message.key()] += 1
+        self.consumer.close()
+
+    def leave(self):
+        self.leaving.set()
+        self.join(10)
+        assert not self.is_alive()
+
+
+def test_a_group_of_three_rebalances_when_one_leaves(servers, bootstrap):
+    events = []
+    environment = servers.environment
+    stop = environment.spine.watch(events.append, GroupRebalanced, MemberLeft)
+    produce(bootstrap, "confluent.work", 60)
+    members = [Member(bootstrap, "workers", "confluent.work", f"worker-{n}") for n in range(3)]
+    for member in members:
+        member.start()
+    wait_for(lambda: all(len(m.assigned) == 1 for m in members), 20, "one partition for each")
+    wait_for(lambda: sum(sum(m.seen.values()) for m in members) >= 60, 20, "all records")
+    members[0].leave()
+    wait_for(lambda: sum(len(m.assigned) for m in members[1:]) == 3, 20, "three for two")
+    produce(bootstrap, "confluent.work", 60)
+    wait_for(lambda: sum(sum(m.seen.values()) for m in members) >= 120, 20, "records after it")
+    view = next(v for v in servers.call(servers.brokers["kafka"].groups) if v.name == "workers")
+    assert (view.state, view.members) == ("stable", 2)
+    assert "worker-0 left" in view.reason
+    for member in members[1:]:
+        member.leave()
+    stop()
+    left = [event for event in events if isinstance(event, MemberLeft)]
+    assert left[0].client == "worker-0"
+
+
+def test_committed_offsets_are_where_the_next_consumer_goes_on(servers, bootstrap):
+    produce(bootstrap, "confluent.resume", 50)
+    consume(bootstrap, "confluent.resume", 50, "resumers")
+    produce(bootstrap, "confluent.resume", 7)
+    assert len(consume(bootstrap, "confluent.resume", 7, "resumers")) == 7
+    view = next(v for v in servers.call(servers.brokers["kafka"].groups) if v.name == "resumers")
+    assert view.lag == 0
+
+
+def test_static_member_comes_back_without_a_rebalance(servers, bootstrap):
+    produce(bootstrap, "confluent.static", 5)
+    static = {"group.instance.id": "desk-1", "session.timeout.ms": 30000}
+    consume(bootstrap, "confluent.static", 5, "statics", **static)
+    groups = servers.brokers["kafka"].cluster.groups
+    generation = groups.by_id["statics"].generation_id
+    produce(bootstrap, "confluent.static", 5)
+    consume(bootstrap, "confluent.static", 5, "statics", **static)
+    assert groups.by_id["statics"].generation_id == generation
+
+
+def test_positions_by_time_and_watermarks(servers, bootstrap):
+    broker = servers.brokers["kafka"]
+    for second in range(10):
+        servers.call(
+            lambda s=second: broker.publish("confluent.time", b"x", partition=0, timestamp=1000 + s)
+        )
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "confluent.time"})
+    assert consumer.get_watermark_offsets(TopicPartition("confluent.time", 0), 10) == (0, 10)
+    found = consumer.offsets_for_times([TopicPartition("confluent.time", 0, 1004_500)], 10)
+    assert found[0].offset == 5
+    consumer.close()
+
+
+def test_admin_creates_grows_configures_describes_and_deletes(servers, bootstrap):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = NewTopic("confluent.admin", 2, 1, config={"retention.ms": "60000"})
+    admin.create_topics([new])["confluent.admin"].result(10)
+    with pytest.raises(KafkaException, match="exists already"):
+        admin.create_topics([new])["confluent.admin"].result(10)
+    admin.create_partitions([NewPartitions("confluent.admin", 5)])["confluent.admin"].result(10)
+    metadata = admin.list_topics(timeout=10).topics["confluent.admin"]
+    assert len(metadata.partitions) == 5
+    resource = ConfigResource(ConfigResource.Type.TOPIC, "confluent.admin")
+    configs = admin.describe_configs([resource])[resource].result(10)
+    assert configs["retention.ms"].value == "60000"
+    assert configs["cleanup.policy"].value == "delete"
+    described = admin.describe_cluster().result(10)
+    assert [node.id for node in described.nodes] == [1]
+    assert len(described.cluster_id) == 22
+    admin.delete_topics(["confluent.admin"])["confluent.admin"].result(10)
+    assert "confluent.admin" not in admin.list_topics(timeout=10).topics
+
+
+def test_admin_lists_and_describes_groups(servers, bootstrap):
+    produce(bootstrap, "confluent.described", 3)
+    member = Member(bootstrap, "described", "confluent.described", "desk")
+    member.start()
+    wait_for(lambda: len(member.assigned) == 3, 20, "an assignment")
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    listed = admin.list_consumer_groups().result(10)
+    assert "described" in {group.group_id for group in listed.valid}
+    group = admin.describe_consumer_groups(["described"])["described"].result(10)
+    assert group.state.name == "STABLE"
+    assert [one.client_id for one in group.members] == ["desk"]
+    assert len(group.members[0].assignment.topic_partitions) == 3
+    member.leave()
+
+
+def test_a_transactional_producer_is_told_at_once_that_there_are_no_transactions(bootstrap):
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "till-1"})
+    with pytest.raises(KafkaException):
+        producer.init_transactions(10)
