@@ -5,7 +5,7 @@ import { CompressionTypes, Kafka, logLevel } from "kafkajs";
 const kafka = new Kafka({
   clientId: "node-shop",
   brokers: [process.env.KAFKA_BOOTSTRAP_SERVERS],
-  logLevel: logLevel.ERROR,
+  logLevel: logLevel.NOTHING,
 });
 const topic = "node.orders";
 const wanted = 60;
