@@ -3,6 +3,7 @@
 import struct
 import types
 import zlib
+from typing import assert_never
 
 import cramjam
 
@@ -36,6 +37,8 @@ def compress(codec: Compression, data: bytes) -> bytes:
             return bytes(stream.finish())
         case Compression.ZSTD:
             return bytes(cramjam.zstd.compress(data))
+        case _:
+            assert_never(codec)
 
 
 def decompress(codec: Compression, data: bytes, limit: int = MAX_DECOMPRESSED) -> bytes:
@@ -52,6 +55,8 @@ def decompress(codec: Compression, data: bytes, limit: int = MAX_DECOMPRESSED) -
                 return _grow_and_decompress(cramjam.lz4, data, limit)
             case Compression.ZSTD:
                 return _grow_and_decompress(cramjam.zstd, data, limit)
+            case _:
+                assert_never(codec)
     except (zlib.error, cramjam.DecompressionError, struct.error) as error:
         raise ProtocolError(f"{codec.name.lower()} data of {len(data)} bytes: {error}") from None
 

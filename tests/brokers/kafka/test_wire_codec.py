@@ -76,6 +76,7 @@ def test_unknown_tagged_fields_are_kept_for_display() -> None:
     raw = bytes.fromhex("02 67 00000001 02 6d 00 02 05 02 beef ac02 01 61")
     request = decode(HeartbeatRequest, 4, raw)
     assert request.unknown_tags == {5: b"\xbe\xef", 300: b"a"}
+    assert repr(request).endswith("unknown_tags={5: b'\\xbe\\xef', 300: b'a'})")
     assert encode(request, 4) == bytes.fromhex("02 67 00000001 02 6d 00 00")
 
 

@@ -1,11 +1,13 @@
 """The hand-written road for Produce agrees with the table's codec."""
 
+import re
 import zlib
 from random import Random
 from typing import Any
 
 import pytest
 from mockforge_brokers.errors import LocalError, ProtocolError
+from mockforge_brokers.kafka.wire.codec import decode
 from mockforge_brokers.kafka.wire.frames import (
     encode_request,
     encode_response,
@@ -59,6 +61,24 @@ def test_every_proper_prefix_of_a_request_names_its_field(version: int) -> None:
     for end in range(at, len(frame)):
         with pytest.raises(ProtocolError, match=rf"ProduceRequest v{version}: \w+.* at byte \d+"):
             read_request(frame[:end], at, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_damaged_requests_read_as_the_table_says_or_are_refused_by_both(version: int) -> None:
+    random = Random(version)
+    frame = encode_request(value_of(ProduceRequest, version, random), version, 1, "client")
+    _, at = read_request_header(frame)
+    for _ in range(300):
+        damaged = bytearray(frame)
+        for _ in range(random.choice((1, 1, 2, 5))):
+            damaged[random.randrange(at, len(frame))] = random.choice((0, 1, 2, 127, 128, 255))
+        try:
+            expected = parts_of(decode(ProduceRequest, version, bytes(damaged), at), version)
+        except ProtocolError as error:
+            with pytest.raises(ProtocolError, match=re.escape(error.text)):
+                read_request(bytes(damaged), at, version)
+        else:
+            assert read_request(bytes(damaged), at, version) == expected
 
 
 @pytest.mark.parametrize("version", [9, 13])

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from functools import cache
+from traceback import walk_tb
 from typing import TypeVar
 
 from ...errors import LocalError, ProtocolError
@@ -54,13 +55,11 @@ def _explained(
     error: Exception, function: str, places: Sequence[Place], data: bytes
 ) -> ProtocolError:
     """Say which field was read where: the decoder's line and its `at` tell it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename != function:
-        trace = trace.tb_next
-    if trace is None:
-        raise error
-    at = trace.tb_frame.f_locals["at"]
-    field = _field_at(places[trace.tb_lineno - 1], len(data) - at)
+    frame, line = next(
+        step for step in walk_tb(error.__traceback__) if step[0].f_code.co_filename == function
+    )
+    at = frame.f_locals["at"]
+    field = _field_at(places[line - 1], len(data) - at)
     reason = "the message ends too early"
     if isinstance(error, Malformed):
         reason = str(error)

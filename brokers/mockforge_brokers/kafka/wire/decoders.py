@@ -91,7 +91,7 @@ class _Writer:
             self.source.line(f"{target} = data[at:end]{decode}")
             self.source.line("at = end")
 
-    def array(self, of: WireType | Array | type[Struct], target: str, nullable: bool) -> None:
+    def array(self, of: WireType | type[Struct], target: str, nullable: bool) -> None:
         self.length("i")
         with self.unless_null(target, nullable):
             if isinstance(of, WireType) and of.code:
@@ -106,7 +106,7 @@ class _Writer:
         self.source.line(f'{target} = list(unpack_from(f">{{n}}{code}", data, at))')
         self.source.line("at = end")
 
-    def items(self, of: WireType | Array | type[Struct], target: str) -> None:
+    def items(self, of: WireType | type[Struct], target: str) -> None:
         # Each item takes a byte at least: a count that cannot be is refused before the loop.
         self.source.line("if n < 0 or n > size - at: raise bad_length(n, size - at)")
         items = self.source.name("l")
@@ -115,8 +115,6 @@ class _Writer:
             if isinstance(of, WireType):
                 self.primitive(of, "v")
                 item = "v"
-            elif isinstance(of, Array):
-                raise TypeError("Kafka has no arrays of arrays")
             else:
                 item = self.struct(of)
             self.flush()

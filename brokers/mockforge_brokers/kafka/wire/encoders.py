@@ -83,7 +83,7 @@ class _Writer:
         self.length("h" if wire.name == "string" else "i")
         self.source.line(f"{self._add}({value})")
 
-    def array(self, of: WireType | Array | type[Struct], source: str, nullable: bool) -> None:
+    def array(self, of: WireType | type[Struct], source: str, nullable: bool) -> None:
         items = self.source.name("l")
         self.source.line(f"{items} = {source}")
         if nullable:
@@ -99,8 +99,6 @@ class _Writer:
         with self.source.block(f"for {item} in {items}:"):
             if isinstance(of, WireType):
                 self.primitive(of, item)
-            elif isinstance(of, Array):
-                raise TypeError("Kafka has no arrays of arrays")
             else:
                 self.struct(of, item)
             self.flush()

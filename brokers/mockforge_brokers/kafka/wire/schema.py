@@ -51,7 +51,7 @@ class WireType:
 class Array:
     """A counted sequence of one wire type or struct."""
 
-    of: WireType | Array | type[Struct]
+    of: WireType | type[Struct]
 
 
 Bool = Annotated[bool, WireType("bool", False, "?")]
@@ -216,11 +216,14 @@ def unwrap(annotation: Any) -> tuple[WireType | Array | type[Struct], bool]:
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
         return unwrap(get_args(annotation)[0])[0], True
-    if origin is Annotated:
-        return get_args(annotation)[1], False
     if origin is Sequence:
-        return Array(unwrap(get_args(annotation)[0])[0]), False
-    return annotation, False
+        return Array(_single(get_args(annotation)[0])), False
+    return _single(annotation), False
+
+
+def _single(annotation: Any) -> WireType | type[Struct]:
+    wire = get_args(annotation)[1] if get_origin(annotation) is Annotated else annotation
+    return cast(WireType | type[Struct], wire)
 
 
 def _constructor(fields: tuple[Field, ...]) -> Callable[..., None]:
