@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from ...errors import RequestRefused
+from ...errors import ProtocolError, RequestRefused
 from ..channel.publication import Publication
 from ..wire import methods
 from ..wire.frames import (
@@ -19,7 +19,7 @@ from ..wire.frames import (
     head,
 )
 from .channels import Channels
-from .failures import frame_error
+from .failures import MethodFailed, frame_error
 
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
 _ACK: Final = b"\x00\x00\x00\x0d" + methods.BY_NAME["basic.ack"].prefix
@@ -103,6 +103,8 @@ class BurstReader:
                 channel.publish(last, data[start:end], size, flags)
         except RequestRefused as refusal:
             self._channels.refuse(channel, refusal, _PUBLISH)
+        except ProtocolError as error:
+            raise MethodFailed(error, _PUBLISH) from error
         finally:
             self.publishes += count
         return at
@@ -118,7 +120,10 @@ class BurstReader:
                 return None
             if len(frame) != size + OVERHEAD:
                 return None
-            found = channel.publication(frame)
+            try:
+                found = channel.publication(frame)
+            except ProtocolError as error:
+                raise MethodFailed(error, _PUBLISH) from error
             if len(self._publications) >= _MOST_PUBLICATIONS:
                 self._publications.clear()
             self._publications[frame] = found
