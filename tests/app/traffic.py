@@ -56,7 +56,7 @@ class Client:
         except ValueError:
             return [Row("", direction, "data", payload=body, size=len(body), kind="message")]
         key = said.get("key")
-        payload = said.get("payload", "")
+        payload = said.get("payload")
         return [
             Row(
                 "",
@@ -65,8 +65,8 @@ class Client:
                 kind=said.get("kind", "message"),
                 destination=said.get("to", ""),
                 key=key.encode() if key is not None else None,
-                payload=payload.encode("utf-8", "surrogateescape"),
-                size=len(payload),
+                payload=payload.encode("utf-8", "surrogateescape") if payload is not None else None,
+                size=len(payload or ""),
                 detail=dict(said.get("detail", {})),
                 headers=tuple(said.get("headers", {}).items()),
                 error=said.get("error", ""),

@@ -1,0 +1,1 @@
+"""The full screen: widgets that read snapshots, keys that are commands."""

@@ -1,0 +1,244 @@
+"""The full screen as an application: its clockwork, its colours, and how a line is run."""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any, ClassVar, Final
+
+from mockforge_brokers.journal import Row
+from textual.app import App
+
+from ..console.history import history_file
+from ..console.results import Notice, Result
+from ..console.session import Session
+from ..exit_codes import ExitCode
+from ..feed import Feed
+from ..filters import Filter
+from ..runtime import Runtime
+from .driver import SafeDriver, supported
+from .history import History
+from .pace import FASTEST, Pace
+from .palette import ASCII, NIGHT, PALETTES, UNICODE, Palette
+from .record import Record
+from .screens.dashboard import Dashboard
+from .screens.help import HelpScreen
+from .screens.question import Question
+from .snapshot import Snapshot
+
+_log = logging.getLogger(__name__)
+
+_SNAPSHOT_EVERY: Final = 0.5
+_SNAPSHOT_SHARE: Final = 0.02
+"""Of the loop: thousands of connections make snapshots rarer, not the brokers slower."""
+
+
+class ConsoleApp(App[int]):
+    """Shows one runtime. The brokers live outside of it and go on when it ends."""
+
+    CSS_PATH = "styles.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar = []
+    TITLE = "mockforge"
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        ascii_only: bool = False,
+        fps: float = 1 / FASTEST,
+        history: Path | None = None,
+        driver: type[Any] | None = None,
+    ) -> None:
+        self.palette: Palette = NIGHT
+        self.glyphs = ASCII if ascii_only else UNICODE
+        self.ports = runtime.ports
+        self.feed = Feed(runtime.journal, runtime.spine, runtime.holds)
+        self.session = Session(
+            runtime, view=ScreenView(self), tell=self.notice, interactive=True, files=True
+        )
+        self.session.seen = self.feed.seen
+        self.snapshot = Snapshot(self.session)
+        self.record = Record()
+        self.history = History(history)
+        self.pace = Pace(1 / fps)
+        self.last_filter = ""
+        self._snapshot_due = 0.0
+        self._stopped = False
+        super().__init__(driver_class=driver)
+        for palette in PALETTES.values():
+            self.register_theme(palette.as_theme())
+        self.theme = NIGHT.name
+        self.dashboard = Dashboard(self)
+
+    def get_default_screen(self) -> Dashboard:
+        return self.dashboard
+
+    async def on_mount(self) -> None:
+        # Textual sets eager tasks on Python 3.12 and later: brokers' tasks would run in another
+        # order with a screen than without one.
+        asyncio.get_running_loop().set_task_factory(None)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        # A full collection would stop the loop for 20 to 40 ms to find nothing among what
+        # start-up made for good.
+        gc.collect()
+        gc.freeze()
+        for text in self.session.runtime.notices:
+            self.note(text)
+        self.set_interval(self.pace.fastest, self._tick)
+        self._tick()
+
+    # Each frame --------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Decode for at most 2 ms; what is dirty then is painted in another turn of the loop."""
+        now = time.monotonic()
+        if not self.pace.is_due(now) or self._batch_count:
+            return
+        driver = self._driver
+        if isinstance(driver, SafeDriver):
+            driver.catch_up()
+        started = perf_counter()
+        self.feed.tick()
+        if now >= self._snapshot_due:
+            self._take_snapshot(now)
+        self.dashboard.tick()
+        self.pace.spent(perf_counter() - started)
+
+    def _take_snapshot(self, now: float) -> None:
+        started = perf_counter()
+        self.snapshot.take(now)
+        self.dashboard.take_snapshot()
+        cost = perf_counter() - started
+        self._snapshot_due = now + max(_SNAPSHOT_EVERY, cost / _SNAPSHOT_SHARE)
+
+    # Lines -------------------------------------------------------------------------------
+
+    def run_line(self, line: str, *, confirmed: bool = False) -> None:
+        """Run a command line; it and its result are told, a question is asked first."""
+        try:
+            result = self.session.run(line, confirmed=confirmed)
+        except Exception as error:  # a command's bug must not take the screen with it
+            _log.exception("a command failed: %s", line)
+            result = Result(ok=False, text=f"a bug of ours: {type(error).__name__}: {error}")
+        if result.question:
+            self.ask(result.question, lambda: self.run_line(line, confirmed=True))
+            return
+        if result.ends is not None:
+            self.exit(result.ends)
+            return
+        self._tell(line, result)
+        self._snapshot_due = 0.0
+        self.dashboard.tell_keys()
+
+    def _tell(self, line: str, result: Result) -> None:
+        now = time.time()
+        text = result.as_text(max(60, self.size.width - 8))
+        kind = "result" if result.ok else "problem"
+        self.record.add("command", line, now)
+        before = self.record.added
+        if text:
+            self.record.add(kind, text.removeprefix("× "), now)
+        self.dashboard.result.show(kind, text.removeprefix("× ") or "done", line)
+        added = self.record.added - before
+        if added > 1:
+            self.dashboard.log_open = True
+            self.dashboard.go_to(6)
+            self.dashboard.log_pane.show_from(added + 1)
+        elif not result.ok and self.dashboard.prompt.is_active:
+            self.dashboard.prefill(line, result.problem.start if result.problem else None)
+
+    def note(self, text: str) -> None:
+        """Say something that no command said."""
+        self.record.add("note", text, time.time())
+        self.dashboard.result.show("note", text)
+
+    def notice(self, notice: Notice) -> None:
+        """What jobs and tails tell between results."""
+        self.record.add(notice.kind, notice.text, time.time())
+        if notice.kind != "row":
+            self.dashboard.result.show(notice.kind, notice.text)
+
+    def ask(self, question: str, then: Callable[[], object]) -> None:
+        """Do something if the person says yes."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        self.push_screen(Question(question), answered)
+
+    def show_help(self) -> None:
+        self.push_screen(HelpScreen(self.session.registry))
+
+    def seen_values(self, field: str) -> list[tuple[str, str]]:
+        """Values of a filter's field in the newest rows, for completion."""
+        return self.feed.seen(field)
+
+    def set_palette(self, name: str) -> None:
+        self.palette = PALETTES[name]
+        self.theme = name
+        for widget in self.dashboard.query("*"):
+            restyled = getattr(widget, "restyled", None)
+            if restyled is not None:
+                restyled()
+
+    async def action_quit(self) -> None:
+        self.dashboard.action_quit()
+
+
+class ScreenView:
+    """The screen as commands see it."""
+
+    def __init__(self, app: ConsoleApp) -> None:
+        self._app = app
+
+    def show_filter(self, shown: Filter | None) -> None:
+        self._app.dashboard.show_filter(shown)
+
+    def screenshot(self, path: str | None) -> str:
+        if path is None:
+            path = time.strftime("mockforge-%Y%m%d-%H%M%S.svg")
+        target = Path(path).expanduser()
+        target.write_text(self._app.export_screenshot(title="mockforge"), encoding="utf-8")
+        return str(target)
+
+    def themes(self) -> Sequence[str]:
+        return list(PALETTES)
+
+    def set_theme(self, name: str) -> None:
+        self._app.set_palette(name)
+
+    def marked(self) -> Sequence[Row]:
+        selected = self._app.dashboard.flow.selected
+        others = [row for row in self._app.feed.marked() if row is not selected]
+        return [selected, *others] if selected is not None else others
+
+
+async def run_screen(
+    runtime: Runtime,
+    *,
+    fall_back: Callable[[Runtime], Awaitable[int]] | None = None,
+    ascii_only: bool = False,
+) -> int:
+    """Show the screen until the person quits; returns the exit status.
+
+    When the screen itself fails, the brokers go on and `fall_back` (the line shell) takes over.
+    """
+    app = ConsoleApp(runtime, ascii_only=ascii_only, history=history_file(), driver=supported())
+    try:
+        ended = await app.run_async()
+    finally:
+        app.session.close()
+        gc.unfreeze()
+    if app.return_code:
+        _log.error("the screen failed; the brokers go on")
+        if fall_back is not None:
+            return await fall_back(runtime)
+        return ExitCode.BUG
+    return ended or 0

@@ -1,0 +1,110 @@
+"""Filter terms and command lines made from what somebody points at."""
+
+from mockforge_brokers.journal import Row
+from mockforge_brokers.snapshots import ConnectionView, DestinationView
+
+from ..console.completing import quoted
+from .rows import is_binary
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
+
+
+def term(field: str, value: str) -> str:
+    """`field:value` that means exactly this value, quoted if it must be."""
+    if value and set(value) <= _PLAIN:
+        return f"{field}:{value}"
+    escaped = value.replace('"', '\\"')
+    return f'{field}:"{escaped}"'
+
+
+def term_of(row: Row, field: str) -> str | None:
+    """The term that a cell of the flow stands for; None for an empty cell."""
+    value = {
+        "proto": row.protocol,
+        "client": row.client,
+        "op": row.operation,
+        "topic": row.destination,
+        "key": row.key.decode("utf-8", "replace") if row.key else "",
+    }.get(field)
+    if field == "client" and not value and row.connection:
+        return f"conn:{row.connection}"
+    if field == "size":
+        return f"size>={row.size}"
+    return term(field, value) if value else None
+
+
+def combined(text: str, added: str, *, negated: bool = False) -> str:
+    """A filter with one more term; a term that is there already goes instead."""
+    added = f"-{added}" if negated else added
+    words = text.split(" ")
+    if added in words:
+        words.remove(added)
+        return " ".join(words)
+    if " or " in f" {text} ":
+        text = f"({text})"
+    return f"{text} {added}".strip()
+
+
+def publish_line(row: Row) -> str:
+    """The `pub` command that would send this message again."""
+    target = target_of(row.protocol, row.destination, row)
+    parts = [f"pub {quoted(target)}", payload_word(row.payload)]
+    detail = row.detail
+    match row.protocol:
+        case "kafka":
+            if row.key is not None:
+                parts.append(f"-k {_word(row.key)}")
+            for name, value in row.headers:
+                shown = value if isinstance(value, bytes) else str(value).encode()
+                parts.append(f"-H {name}={_word(shown)}")
+        case "mqtt":
+            if detail.get("qos"):
+                parts.append(f"-q {detail['qos']}")
+            if detail.get("retain"):
+                parts.append("-r")
+        case "amqp":
+            properties = detail.get("properties") or {}
+            kind = properties.get("content_type") or properties.get("content-type")
+            if kind:
+                parts.append(f"--prop content-type={quoted(str(kind))}")
+    return " ".join(parts)
+
+
+def target_of(protocol: str, name: str, row: Row | None = None) -> str:
+    """`kafka:orders`, `mqtt:a/b`, `amqp:events/order.paid`, `queue:q`."""
+    if protocol != "amqp":
+        return f"{protocol}:{name}"
+    detail = row.detail if row is not None else {}
+    exchange = detail.get("exchange", name)
+    key = detail.get("routing_key")
+    return f"amqp:{exchange}/{key}" if key is not None else f"queue:{name}"
+
+
+def destination_target(view: DestinationView) -> str:
+    match view.protocol, view.kind:
+        case "amqp", "exchange":
+            return f"amqp:{view.name}/"
+        case "amqp", _:
+            return f"queue:{view.name}"
+    return f"{view.protocol}:{view.name}"
+
+
+def connection_term(view: ConnectionView) -> str:
+    return term("client", view.client) if view.client else f"conn:{view.id}"
+
+
+def payload_word(payload: bytes | None) -> str:
+    """A payload as one word of a command line, or as all that is behind a `--`."""
+    if payload is None:
+        return "--null"
+    if is_binary(payload):
+        return f"hex:{payload.hex()}"
+    text = payload.decode("utf-8", "replace")
+    single = " ".join(text.split()) if text[:1] in "{[" else text
+    if single[:1] in ("{", "[") and single[-1:] in ("}", "]"):
+        return single
+    return quoted(single) if single else '""'
+
+
+def _word(value: bytes) -> str:
+    return f"hex:{value.hex()}" if is_binary(value) else quoted(value.decode("utf-8", "replace"))

@@ -1,0 +1,81 @@
+"""The main screen: what happens in it at each frame, and what its parts tell each other."""
+
+from time import perf_counter
+
+from ...filters import FilterError, compile_filter
+from ..widgets.flow import FlowPane
+from ..widgets.pane import Pane
+from ..widgets.prompt import FILTER, Prompt
+from ..widgets.table import LiveTable
+from .acting import ActingScreen
+
+
+class Dashboard(ActingScreen):
+    """Flow, inspector and side panes; a prompt below; one pane at a time where it is narrow."""
+
+    # Each frame --------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Take in new rows; nothing is drawn in this turn of the loop."""
+        self.flow.tick()
+        if self.log_pane.display:
+            self.log_pane.tick()
+
+    def take_snapshot(self) -> None:
+        """Show new figures; hidden panes get theirs when they are shown."""
+        snapshot = self.console_app.snapshot
+        self.header.refresh()
+        self.connections.show(snapshot.connections)
+        self.destinations.show(snapshot.destinations)
+        self.groups.show(snapshot.groups)
+        self.faults.show(snapshot.faults)
+        if self.flow.follow and self.inspector.display and not self.inspector.has_focus:
+            row = self.flow.live_row()
+            if row is not None:
+                self.inspector.show(row, live=True)
+        self.tell_keys()
+
+    def _compositor_refresh(self) -> None:
+        # Textual paints all that is dirty in this one call: the frame's whole cost.
+        started = perf_counter()
+        super()._compositor_refresh()
+        self.console_app.pace.spent(perf_counter() - started)
+
+    # What parts of the screen tell ---------------------------------------------------------
+
+    def on_flow_pane_selected(self, message: FlowPane.Selected) -> None:
+        if message.row is not None:
+            self.inspector.show(message.row)
+        self.tell_keys()
+
+    def on_flow_pane_opened(self, message: FlowPane.Opened) -> None:
+        self.action_open()
+
+    def on_live_table_chosen(self, message: LiveTable.Chosen) -> None:
+        self.action_open()
+
+    def on_prompt_entered(self, message: Prompt.Entered) -> None:
+        self.console_app.run_line(message.line)
+
+    def on_prompt_filtered(self, message: Prompt.Filtered) -> None:
+        if message.final:
+            line = f"filter {message.text}" if message.text else "filter clear"
+            self.console_app.run_line(line)
+            return
+        try:
+            self.flow.show(compile_filter(message.text))
+        except FilterError:
+            return
+
+    def on_prompt_noticed(self, message: Prompt.Noticed) -> None:
+        self.result.warn(message.text)
+        self.tell_keys()
+
+    def on_prompt_left(self, message: Prompt.Left) -> None:
+        self.result.warn("")
+        if message.mode == FILTER and not message.kept:
+            self.flow.show(self.console_app.session.filter)
+        target: Pane = (
+            self.flow if self.flow.display else next(pane for pane in self.panes if pane.display)
+        )
+        target.focus()

@@ -1,0 +1,193 @@
+"""Which panes are shown where, for a size and for what the person opened."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.screen import Screen
+from textual.strip import Strip
+
+from ..keys import bindings
+from ..widgets.dropdown import DropDown
+from ..widgets.flow import FlowPane
+from ..widgets.header import Header
+from ..widgets.inspector import Inspector
+from ..widgets.lines import KeyLine, LogPane, ResultLine
+from ..widgets.pane import Drawn, Pane
+from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
+from ..widgets.prompt import COMMAND, FILTER, Prompt
+
+if TYPE_CHECKING:
+    from ..app import ConsoleApp
+
+LEAST_SIZE = (60, 16)
+_NARROW, _SHORT = 100, 30
+
+
+class TooSmall(Drawn):
+    """What is said where nothing else fits."""
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.screen.size
+        least = f"{LEAST_SIZE[0]}x{LEAST_SIZE[1]}"
+        text = f" {width}x{height} is too small: {least} or more. The brokers go on."
+        return self.drawn([(text, self.palette.warning)] if y == 0 else [])
+
+
+class PaneScreen(Screen[None]):
+    """Flow, inspector and side panes; a prompt below; one pane at a time where it is narrow."""
+
+    BINDINGS: ClassVar = bindings()
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_NARROW, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (_SHORT, "-tall")]
+
+    def __init__(self, app: "ConsoleApp") -> None:
+        super().__init__()
+        self.console_app = app
+        self.header = Header()
+        self.flow = FlowPane(app.feed)
+        self.inspector = Inspector()
+        self.connections = ConnectionsPane()
+        self.destinations = DestinationsPane()
+        self.groups = GroupsPane()
+        self.faults = FaultsPane()
+        self.log_pane = LogPane(app.record)
+        self.drop_down = DropDown()
+        self.prompt = Prompt(app.session, app.history, self.drop_down)
+        self.result = ResultLine()
+        self.key_line = KeyLine()
+        self.alone: Pane | None = None
+        self.inspector_open = True
+        self.faults_open = False
+        self.log_open = False
+        self.tab = 1
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        with Container(id="body"):
+            with Container(id="main"):
+                with Vertical(id="left"):
+                    yield self.flow
+                    yield self.faults
+                    yield self.log_pane
+                yield self.inspector
+            with Vertical(id="side"):
+                yield self.connections
+                yield self.destinations
+                yield self.groups
+        with Vertical(id="foot"):
+            yield self.prompt
+            yield self.result
+            yield self.key_line
+        yield self.drop_down
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        self.inspector_open = self.app.size.height >= _SHORT
+        self.lay_out()
+        self.flow.focus()
+
+    # What is shown where -----------------------------------------------------------------
+
+    @property
+    def panes(self) -> tuple[Pane, ...]:
+        """By their number, from 1."""
+        return (
+            self.flow, self.connections, self.destinations, self.groups,
+            self.faults, self.log_pane, self.inspector,
+        )  # fmt: skip
+
+    @property
+    def narrow(self) -> bool:
+        return self.app.size.width < _NARROW
+
+    @property
+    def short(self) -> bool:
+        return self.app.size.height < _SHORT
+
+    @property
+    def here(self) -> Pane:
+        """The pane that keys are for: the focused one, or the flow while typing."""
+        focused = self.focused
+        return focused if isinstance(focused, Pane) else self.flow
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Show the panes that belong to this size and state."""
+        width, height = self.app.size
+        self.set_class(width < LEAST_SIZE[0] or height < LEAST_SIZE[1], "tiny")
+        self.set_class(self.alone is not None, "alone")
+        shown = self._shown()
+        for pane in self.panes:
+            pane.display = pane in shown
+            pane.framed = not self.narrow
+        side = {self.connections, self.destinations, self.groups}
+        left = {self.flow, self.faults, self.log_pane}
+        self.query_one("#side").display = bool(side & shown)
+        self.query_one("#left").display = bool(left & shown)
+        self.query_one("#main").display = bool(shown - side)
+        self.header.update(narrow=self.narrow, tab=self.tab - 1)
+        if isinstance(self.focused, Pane) and self.focused not in shown:
+            (self.flow if self.flow in shown else next(iter(shown))).focus()
+
+    def _shown(self) -> set[Pane]:
+        if self.alone is not None:
+            return {self.alone}
+        if self.narrow:
+            chosen = self.panes[self.tab - 1]
+            with_inspector = self.inspector_open and chosen is self.flow
+            return {chosen, self.inspector} if with_inspector else {chosen}
+        shown: set[Pane] = {self.flow, self.connections, self.destinations}
+        if not self.short:
+            shown.add(self.groups)
+        if self.inspector_open:
+            shown.add(self.inspector)
+        if self.faults_open:
+            shown.add(self.faults)
+        if self.log_open:
+            shown.add(self.log_pane)
+        return shown
+
+    def go_to(self, number: int) -> None:
+        """Focus a pane by its number, and make it visible."""
+        pane = self.panes[number - 1]
+        if self.alone is not None:
+            self.alone = pane
+        if number < 7:
+            self.tab = number
+        if pane is self.faults:
+            self.faults_open = True
+        elif pane is self.log_pane:
+            self.log_open = True
+        elif pane is self.inspector:
+            self.inspector_open = True
+        elif pane is self.groups and self.short and not self.narrow:
+            self.alone = pane
+        self.lay_out()
+        pane.focus()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.tell_keys()
+
+    def tell_keys(self) -> None:
+        """Give the last line the keys of this place."""
+        contexts = set()
+        if not self.flow.follow:
+            contexts.add("paused")
+        if self.console_app.session.runtime.holds.held:
+            contexts.add("held")
+        self.key_line.tell(contexts)
+        foot = self.query_one("#foot")
+        foot.set_class(self.result.is_fresh, "telling")
+        foot.set_class(not self.result.is_fresh, "quiet")
+
+    def prefill(self, line: str, cursor: int | None = None) -> None:
+        """Begin a command at the prompt."""
+        self.prompt.open(COMMAND, line, cursor)
+
+    def open_filter(self) -> None:
+        text = self.console_app.session.filter.text
+        self.prompt.open(FILTER, text + (" " if text else ""))

@@ -1,0 +1,85 @@
+"""The first line: listeners, clients, traffic, what is held and what misbehaves."""
+
+from textual.strip import Strip
+
+from ... import units
+from ..drawing import Piece, cells, sparkline, spread
+from ..palette import LETTERS
+from .pane import Drawn
+
+_TABS = ("Flow", "Conn", "Topic", "Grp", "Flt", "Log")
+
+
+class Header(Drawn):
+    """Draws the last snapshot; tells which pane is shown where there is room for one only."""
+
+    narrow = False
+    tab = 0
+
+    def update(self, narrow: bool | None = None, tab: int | None = None) -> None:
+        if narrow is not None:
+            self.narrow = narrow
+        if tab is not None:
+            self.tab = tab
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        left = self._listeners()
+        left += self._traffic()
+        right = self._tabs() if self.narrow else self._cost()
+        pieces = spread(left, right, self.size.width, self.palette.plain)
+        return self.drawn(pieces)
+
+    def _listeners(self) -> list[Piece]:
+        palette, glyphs, app = self.palette, self.glyphs, self.console_app
+        pieces: list[Piece] = [] if self.narrow else [(" mockforge ", palette.strong)]
+        for protocol, count in app.snapshot.totals.connections.items():
+            style = palette.protocol(protocol)
+            if self.narrow:
+                pieces.append((f" {glyphs.on}{LETTERS.get(protocol, '?')}", style))
+                pieces.append((f"{count}", palette.plain if count else palette.muted))
+                continue
+            port = app.ports.get(protocol)
+            pieces.append((f"  {glyphs.on} {protocol}", style))
+            pieces.append((f":{port}" if port else "", palette.muted))
+            pieces.append((f" {count}", palette.plain if count else palette.muted))
+        return pieces
+
+    def _traffic(self) -> list[Piece]:
+        palette, glyphs = self.palette, self.glyphs
+        totals = self.console_app.snapshot.totals
+        bars = list(totals.history)[-(10 if self.narrow else 18) :]
+        pieces: list[Piece] = [
+            ("  " if self.narrow else "   ", palette.plain),
+            (sparkline(bars, glyphs.bars), palette.accented),
+            (f" {_per_second(totals.rate)}", palette.strong),
+        ]
+        if totals.held:
+            word = "" if self.narrow else "held "
+            pieces.append((f"  {glyphs.held}{word}{totals.held}", palette.holding))
+        if totals.faults:
+            word = "" if self.narrow else "faults "
+            pieces.append((f"  {glyphs.fault}{word}{totals.faults}", palette.faulty))
+        jobs = len(self.console_app.session.jobs)
+        if jobs and not self.narrow:
+            pieces.append((f"  {jobs} job" + ("s" if jobs > 1 else ""), palette.muted))
+        return pieces
+
+    def _cost(self) -> list[Piece]:
+        pace = self.console_app.pace
+        text = f"ui {pace.cost * 1000:.0f}ms {pace.rate:.0f}fps "
+        return [(text, self.palette.faintest)]
+
+    def _tabs(self) -> list[Piece]:
+        palette = self.palette
+        pieces: list[Piece] = []
+        for at, name in enumerate(_TABS):
+            style = palette.title_focused if at == self.tab else palette.muted
+            pieces.append((f" {at + 1}{name}", style))
+        return pieces if cells(pieces) <= self.size.width // 2 else pieces[self.tab : self.tab + 1]
+
+
+def _per_second(rate: float) -> str:
+    if rate and rate < 10:
+        return f"{rate:.1f}/s"
+    return f"{units.format_count(rate)}/s"

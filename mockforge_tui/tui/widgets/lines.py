@@ -1,0 +1,199 @@
+"""The lines below the prompt, and the log of what was done."""
+
+from time import monotonic
+from typing import ClassVar
+
+from textual import events
+from textual.strip import Strip
+
+from ...text import clean
+from ..drawing import Piece, cells, cut, strip
+from ..keys import brief_keys
+from ..palette import Palette
+from ..record import Entry, Record
+from ..rows import clock_text
+from .pane import Drawn, Pane
+
+_FRESH = 8.0
+"""Seconds that a result stays where it shares its line with the keys."""
+_SIGNS = {"command": "❯", "result": "✓", "problem": "×", "note": "·", "row": " "}
+
+
+def entry_pieces(entry: Entry, palette: Palette, signs: dict[str, str]) -> list[Piece]:
+    sign_style = {
+        "command": palette.key,
+        "result": palette.ok,
+        "problem": palette.error,
+    }.get(entry.kind, palette.muted)
+    text_style = {
+        "command": palette.strong,
+        "problem": palette.error,
+        "row": palette.muted,
+    }.get(entry.kind, palette.plain)
+    return [(f" {signs[entry.kind]} ", sign_style), (entry.text, text_style)]
+
+
+class ResultLine(Drawn):
+    """The last command with what came of it; while typing, what is wrong with the line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._command = ""
+        self._kind = "note"
+        self._text = ""
+        self._warning = ""
+        self._at = 0.0
+
+    @property
+    def text(self) -> str:
+        return self._warning or self._text
+
+    @property
+    def is_blank(self) -> bool:
+        return not (self._warning or self._text or self._command)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it tells something that somebody may still want to read."""
+        told = not self.is_blank and monotonic() - self._at < _FRESH
+        return told or bool(self._warning)
+
+    def show(self, kind: str, text: str, command: str = "") -> None:
+        """Tell a result; only its first line fits."""
+        self._at = monotonic()
+        first, _, rest = text.partition("\n")
+        self._kind, self._command = kind, clean(command, 200)
+        self._text = clean(first, 400) + (" …  6 shows all" if rest else "")
+        self.refresh()
+
+    def warn(self, text: str) -> None:
+        """What is wrong with the line being typed; empty takes it back."""
+        if text != self._warning:
+            self._warning = text
+            self.refresh()
+
+    def clear(self) -> None:
+        self._text = self._command = self._warning = ""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette, glyphs = self.palette, self.glyphs
+        if self._warning:
+            pieces: list[Piece] = [
+                (f"  {glyphs.error} ", palette.error),
+                (clean(self._warning, 400), palette.error),
+            ]
+            return self.drawn(cut(pieces, self.size.width))
+        signs = {"result": (glyphs.ok, palette.ok), "problem": (glyphs.error, palette.error)}
+        sign, style = signs.get(self._kind, (glyphs.event, palette.muted))
+        if self.is_blank:
+            return self.drawn([])
+        pieces = [(f"  {sign} ", style)]
+        if self._command:
+            pieces.append((self._command, palette.muted))
+            pieces.append(("  ", palette.plain))
+        text_style = palette.error if self._kind == "problem" else palette.plain
+        pieces.append((self._text, text_style))
+        return self.drawn(cut(pieces, self.size.width))
+
+
+class KeyLine(Drawn):
+    """The keys that help where the person is."""
+
+    contexts: frozenset[str] = frozenset()
+
+    def tell(self, contexts: set[str]) -> None:
+        if contexts != self.contexts:
+            self.contexts = frozenset(contexts)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        palette = self.palette
+        pieces: list[Piece] = [(" ", palette.plain)]
+        for key in brief_keys(set(self.contexts)):
+            each: list[Piece] = [
+                (key.shown.split(" ")[0], palette.accented),
+                (f" {key.brief}  ", palette.muted),
+            ]
+            if cells(pieces) + cells(each) > self.size.width:
+                break
+            pieces += each
+        return self.drawn(pieces)
+
+
+class LogPane(Pane):
+    """Commands with their results, notices, tailed rows; follows until somebody scrolls."""
+
+    label: ClassVar[str] = "6 Log"
+
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self.record = record
+        self._from_end = 0
+        self._seen = 0
+
+    def tick(self) -> None:
+        """Draw what was added; a page that was scrolled back stays where it is."""
+        added = self.record.added - self._seen
+        if not added:
+            return
+        self._seen = self.record.added
+        if self._from_end:
+            self._from_end += added
+        self.refresh()
+
+    def show_from(self, back: int) -> None:
+        """Scroll so that the line which is `back` lines from the end is the first one."""
+        self._from_end = max(0, min(back, len(self.record.entries)) - self.body_height)
+        self.refresh()
+
+    def move(self, lines: int) -> None:
+        most = max(0, len(self.record.entries) - self.body_height)
+        self._from_end = max(0, min(most, self._from_end - lines))
+        self.refresh()
+
+    def to_top(self) -> None:
+        self.move(-len(self.record.entries))
+
+    def to_end(self) -> None:
+        self.move(len(self.record.entries))
+
+    def page_lines(self) -> int:
+        return max(1, self.body_height - 1)
+
+    def body_line(self, y: int, width: int) -> Strip:
+        palette, entries = self.palette, self.record.entries
+        first = max(0, len(entries) - self.body_height - self._from_end)
+        if first + y >= len(entries):
+            return Strip.blank(width, palette.plain)
+        entry = entries[first + y]
+        pieces = entry_pieces(entry, palette, _SIGNS)
+        if entry.kind == "command":
+            pieces = [pieces[0], (f"{clock_text(entry.time, 12)} ", palette.faintest), *pieces[1:]]
+        return strip(cut(pieces, width), width, palette.plain)
+
+    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        right: list[Piece] = []
+        if self._from_end:
+            right = [(f"{self.glyphs.newer} {self._from_end} more", self.palette.key)]
+        return [(self.label, self.title_style)], right
+
+    def scroll_range(self) -> tuple[float, float] | None:
+        total, height = len(self.record.entries), self.body_height
+        if total <= height:
+            return None
+        first = total - height - self._from_end
+        return first / total, (first + height) / total
+
+    def scrolled_to(self, share: float) -> None:
+        total = len(self.record.entries)
+        self._from_end = max(0, total - self.body_height - int(share * total))
+        self.refresh()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.move(-3)
+        event.stop()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.move(3)
+        event.stop()

@@ -1,0 +1,232 @@
+"""The side panes: connections, topics and queues, groups, faults and holds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from mockforge_brokers.faults import Rule
+from mockforge_brokers.holds import HeldFrame, HoldRule
+from mockforge_brokers.snapshots import GroupView
+from rich.style import Style
+
+from ... import units
+from ...text import clean
+from ..drawing import Piece
+from ..palette import LETTERS, Glyphs, Palette
+from ..rows import destination_text, operation_text
+from ..snapshot import ConnectionLine, DestinationLine, FaultLine
+from .table import Column, LiveTable
+
+_PROTOCOLS = {"kafka": 0, "mqtt": 1, "amqp": 2}
+_KINDS = {"topic": 0, "exchange": 1, "queue": 2}
+_STEADY = frozenset({"open", "connected", "stable", "running"})
+
+Cell = tuple[str, Style]
+Reader = Callable[[Any, Palette, Glyphs], Cell]
+
+
+def _count(read: Callable[[Any], float | None]) -> Reader:
+    """A figure that is muted, and fainter still while it is 0."""
+
+    def cell(record: Any, palette: Palette, glyphs: Glyphs) -> Cell:
+        figure = read(record)
+        if figure is None:
+            return "–", palette.faintest
+        return units.format_count(figure), palette.muted if figure else palette.faintest
+
+    return cell
+
+
+def _words(read: Callable[[Any], str]) -> Reader:
+    """A client's or broker's text, muted."""
+    return lambda record, palette, glyphs: (clean(read(record), 120), palette.muted)
+
+
+def _rate(read: Callable[[Any], float]) -> Reader:
+    def cell(record: Any, palette: Palette, glyphs: Glyphs) -> Cell:
+        rate = read(record)
+        text = f"{rate:.1f}" if 0 < rate < 9.95 else units.format_count(rate)
+        return text, palette.plain if rate else palette.faintest
+
+    return cell
+
+
+# Connections ------------------------------------------------------------------------------
+
+
+def _connection_state(line: ConnectionLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    letter = LETTERS.get(line.view.protocol, "?")
+    sign = glyphs.on if line.view.state in _STEADY else glyphs.half
+    return letter + sign, palette.protocol(line.view.protocol)
+
+
+def _connection_client(line: ConnectionLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    name = clean(line.view.client, 80) or f"c{line.view.id}"
+    if line.view.state in _STEADY:
+        return name, palette.plain
+    return f"{name} {clean(line.view.state, 30)}", palette.warning
+
+
+class ConnectionsPane(LiveTable[ConnectionLine]):
+    """Who is connected, and how busy."""
+
+    label = "2 Connections"
+    nothing = "nobody is connected"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("", 2, _connection_state),
+        Column("id", 5, _words(lambda line: f"c{line.view.id}"), least=60),
+        Column("client", 0, _connection_client),
+        Column("msg/s", 5, _rate(lambda line: line.messages), right=True),
+        Column("KB/s", 4, _count(lambda line: line.bytes / 1024), right=True),
+        Column("in", 6, _count(lambda line: line.view.messages_in), right=True, least=60),
+        Column("out", 6, _count(lambda line: line.view.messages_out), right=True, least=60),
+        Column("address", 21, _words(lambda line: line.view.address), least=76),
+        Column("software", 24, _words(lambda line: line.view.software), least=100),
+    )
+
+    def identity(self, record: ConnectionLine) -> object:
+        return record.view.id
+
+    def sort_key(self, record: ConnectionLine) -> Any:
+        return _PROTOCOLS.get(record.view.protocol, 9), record.view.id
+
+
+# Topics, exchanges, queues ----------------------------------------------------------------
+
+
+def _destination_sign(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    sign = {"exchange": "x", "queue": "q"}.get(line.view.kind, " ")
+    letter = LETTERS.get(line.view.protocol, "?")
+    return letter + sign, palette.protocol(line.view.protocol)
+
+
+def _destination_name(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    name = clean(line.view.name, 120) or "(default)"
+    return name, palette.plain if line.rate else palette.muted
+
+
+class DestinationsPane(LiveTable[DestinationLine]):
+    """Topics, exchanges and queues with what comes in and what they hold."""
+
+    label = "3 Topics · queues"
+    nothing = "no topics or queues yet"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("", 2, _destination_sign),
+        Column("name", 0, _destination_name),
+        Column("in/s", 4, _rate(lambda line: line.rate), right=True),
+        Column("holds", 5, _count(lambda line: line.view.depth), right=True),
+        Column("in", 6, _count(lambda line: line.view.messages_in), right=True, least=60),
+        Column("out", 6, _count(lambda line: line.view.messages_out), right=True, least=60),
+        Column("note", 30, _words(lambda line: line.view.note), least=70),
+    )
+
+    def identity(self, record: DestinationLine) -> object:
+        return record.view.protocol, record.view.kind, record.view.name
+
+    def sort_key(self, record: DestinationLine) -> Any:
+        view = record.view
+        return _PROTOCOLS.get(view.protocol, 9), _KINDS.get(view.kind, 9), view.name
+
+    def show(self, records: Sequence[DestinationLine]) -> None:
+        super().show([line for line in records if _in_use(line)])
+
+
+def _in_use(line: DestinationLine) -> bool:
+    """Exchanges that exist from the start would hide those that somebody uses."""
+    view = line.view
+    born = view.kind == "exchange" and (not view.name or view.name.startswith("amq."))
+    return not born or view.messages_in > 0
+
+
+# Groups -----------------------------------------------------------------------------------
+
+
+def _group_sign(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
+    return LETTERS.get(group.protocol, "?"), palette.protocol(group.protocol)
+
+
+def _group_name(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
+    return clean(group.name, 120), palette.plain
+
+
+def _group_state(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
+    state = clean(group.state, 30).lower()
+    return state, palette.ok if state in _STEADY else palette.warning
+
+
+def _group_lag(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
+    text, _ = _count(lambda each: each.lag)(group, palette, glyphs)
+    return text, palette.warning if group.lag else palette.faintest
+
+
+class GroupsPane(LiveTable[GroupView]):
+    """Consumer groups and sessions: how many take part, and how far behind they are."""
+
+    label = "4 Groups"
+    nothing = "no groups"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("", 1, _group_sign),
+        Column("name", 0, _group_name),
+        Column("state", 6, _group_state),
+        Column("n", 2, _count(lambda group: group.members), right=True),
+        Column("lag", 4, _group_lag, right=True),
+        Column("why", 44, _words(lambda group: group.reason), least=80),
+    )
+
+    def identity(self, record: GroupView) -> object:
+        return record.protocol, record.name
+
+    def sort_key(self, record: GroupView) -> Any:
+        return _PROTOCOLS.get(record.protocol, 9), record.name
+
+
+# Faults and holds -------------------------------------------------------------------------
+
+
+def _fault_sign(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    match line.what:
+        case HeldFrame():
+            return f"{glyphs.held}#{line.id}", palette.holding
+        case HoldRule():
+            return f"{glyphs.held} {line.id}", palette.warning
+    sign = glyphs.fault if line.on else glyphs.off
+    return f"{sign} {line.id}", palette.faulty if line.on else palette.faintest
+
+
+def _fault_what(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    match line.what:
+        case HeldFrame(rows=rows):
+            first = rows[0]
+            parts = (clean(first.client, 40), operation_text(first), destination_text(first))
+            return " ".join(parts), palette.strong
+        case HoldRule(scope=scope):
+            return f"hold {clean(scope, 120) or 'everything'}", palette.plain
+        case Rule(kind=kind, scope=scope, delay=delay):
+            after = f" {units.format_duration(delay)}" if delay else ""
+            style = palette.plain if line.on else palette.faintest
+            return f"{kind}{after} {clean(scope, 120) or 'everything'}", style
+
+
+def _fault_figure(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    if isinstance(line.what, HeldFrame):
+        return units.format_duration(line.age), palette.warning
+    return units.format_count(line.figure), palette.muted
+
+
+class FaultsPane(LiveTable[FaultLine]):
+    """What misbehaves on purpose, and what waits for a person."""
+
+    label = "5 Faults · held"
+    nothing = "no faults, nothing held"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("id", 5, _fault_sign),
+        Column("what", 0, _fault_what),
+        Column("hits", 6, _fault_figure, right=True),
+    )
+
+    def identity(self, record: FaultLine) -> object:
+        return record.order, record.id
+
+    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        palette = self.palette
+        right = [("ctrl+x", palette.key), (" all off, release all", palette.muted)]
+        return [(self.label, self.title_style)], right

@@ -1,0 +1,196 @@
+"""A table that changes twice a second, drawn line by line."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from ...text import fit
+from ..drawing import Piece, strip
+from ..palette import Glyphs, Palette
+from .pane import Pane
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Column(Generic[R]):
+    """`read` gives a cell's clean text and style; `cells` 0 takes what is left.
+
+    A column shows from `least` cells of the whole table on.
+    """
+
+    title: str
+    cells: int
+    read: Callable[[R, Palette, Glyphs], tuple[str, Style]]
+    right: bool = False
+    least: int = 0
+
+
+class LiveTable(Pane, Generic[R]):
+    """Records by an identity: the cursor stays with its record while others come and go."""
+
+    columns: ClassVar[Sequence[Column[Any]]] = ()
+    nothing: ClassVar[str] = "none"
+
+    class Chosen(Message):
+        """Enter on a record."""
+
+        def __init__(self, table: "LiveTable[Any]", record: Any) -> None:
+            super().__init__()
+            self.table = table
+            self.record = record
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[R] = []
+        self._chosen: object = None
+        self._top = 0
+        self._drawn: object = None
+
+    def identity(self, record: R) -> object:
+        """What a record is known by from one snapshot to the next."""
+        raise NotImplementedError
+
+    def sort_key(self, record: R) -> Any:
+        """The order of records; it should not change with every count, or lines would jump."""
+        return self.identity(record)
+
+    def show(self, records: Sequence[R]) -> None:
+        """Take a new snapshot; repaints only if it differs."""
+        ordered = sorted(records, key=self.sort_key)
+        if ordered != self.records or self._drawn != len(ordered):
+            self.records = ordered
+            self._drawn = len(ordered)
+            self._keep_in_view()
+            self.refresh()
+
+    @property
+    def chosen(self) -> R | None:
+        at = self._position()
+        return self.records[at] if at is not None else None
+
+    def move(self, lines: int) -> None:
+        if not self.records:
+            return
+        at = self._position()
+        at = (0 if lines > 0 else len(self.records) - 1) if at is None else at + lines
+        at = min(len(self.records) - 1, max(0, at))
+        self._chosen = self.identity(self.records[at])
+        self._keep_in_view()
+        self.refresh()
+
+    def to_top(self) -> None:
+        self.move(-len(self.records))
+
+    def to_end(self) -> None:
+        self.move(len(self.records))
+
+    def page_lines(self) -> int:
+        return max(1, self.body_height - 1)
+
+    def _position(self) -> int | None:
+        if self._chosen is None:
+            return None
+        for at, record in enumerate(self.records):
+            if self.identity(record) == self._chosen:
+                return at
+        return None
+
+    def _keep_in_view(self) -> None:
+        height = max(1, self.body_height - 1)
+        at = self._position()
+        if at is not None:
+            self._top = min(max(self._top, at - height + 1), at)
+        self._top = max(0, min(self._top, len(self.records) - height))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._keep_in_view()
+        self.refresh()
+
+    # Drawing -----------------------------------------------------------------------------
+
+    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        count = str(len(self.records)) if self.records else ""
+        return [(self.label, self.title_style)], [(count, self.palette.muted)] if count else []
+
+    def body_line(self, y: int, width: int) -> Strip:
+        palette = self.palette
+        plan = self._plan(width)
+        if y == 0:
+            titles = [
+                (self._cell(column.title, size, column.right), palette.faintest)
+                for column, size in plan
+            ]
+            return strip([(" ", palette.plain), *titles], width, palette.plain)
+        at = self._top + y - 1
+        if at >= len(self.records):
+            if not self.records and y == 1:
+                return strip([(f" {self.nothing}", palette.faintest)], width, palette.plain)
+            return Strip.blank(width, palette.plain)
+        record = self.records[at]
+        pieces: list[Piece] = [(" ", palette.plain)]
+        for column, size in plan:
+            text, style = column.read(record, palette, self.glyphs)
+            pieces.append((self._cell(text, size, column.right), style))
+        drawn = strip(pieces, width, palette.plain)
+        if self._chosen is None or self.identity(record) != self._chosen:
+            return drawn
+        return Strip(
+            [Segment(text, (style or palette.plain) + palette.cursor) for text, style, _ in drawn],
+            width,
+        )
+
+    def _plan(self, width: int) -> list[tuple[Column[Any], int]]:
+        shown = [column for column in self.columns if width >= column.least]
+        fixed = sum(column.cells + 1 for column in shown if column.cells)
+        free = [column for column in shown if not column.cells]
+        room = max(0, width - 1 - fixed - len(free))
+        each = room // len(free) if free else 0
+        return [(column, column.cells or each) for column in shown]
+
+    @staticmethod
+    def _cell(text: str, size: int, right: bool) -> str:
+        fitted = fit(text, size)
+        if right:
+            fitted = fitted.rstrip()
+            fitted = " " * (size - len(fitted)) + fitted
+        return fitted + " "
+
+    def scroll_range(self) -> tuple[float, float] | None:
+        total, height = len(self.records), max(1, self.body_height - 1)
+        if total <= height:
+            return None
+        return self._top / total, (self._top + height) / total
+
+    def scrolled_to(self, share: float) -> None:
+        self._show_from_line(int(share * len(self.records)))
+
+    def _show_from_line(self, top: int) -> None:
+        height = max(1, self.body_height - 1)
+        self._top = max(0, min(top, len(self.records) - height))
+        self.refresh()
+
+    # Mouse -------------------------------------------------------------------------------
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._show_from_line(self._top - 3)
+        event.stop()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._show_from_line(self._top + 3)
+        event.stop()
+
+    def on_click(self, event: events.Click) -> None:
+        at = self._top + self.body_y(event.y) - 1
+        if self.body_y(event.y) >= 1 and 0 <= at < len(self.records):
+            identity = self.identity(self.records[at])
+            if identity == self._chosen:
+                self.post_message(self.Chosen(self, self.records[at]))
+            self._chosen = identity
+            self.refresh()
