@@ -138,7 +138,7 @@ def test_offline_messages_wait_in_a_persistent_session(
     sleeper.subscribe(f"offline/{version}", 1)
     sleeper.close()
     broker = servers.brokers["mqtt"]
-    wait_for(lambda: broker.sessions.by_client[name].sink is None)
+    wait_for(lambda: broker.registry.by_client[name].sink is None)
     publisher = client(version)
     publisher.connect()
     publisher.publish(f"offline/{version}", b"while you were out", 1)

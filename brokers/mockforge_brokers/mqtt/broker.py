@@ -1,14 +1,17 @@
 """The MQTT broker: its connections, its state, and what people may ask of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..clock import Timer
 from ..contract import Peer
 from ..environment import Environment
 from ..events import MessageSeen
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from . import views
 from .codes import Reason
 from .connection import MqttConnection
+from .inside import InsideProducer, make_message, make_publish
 from .options import MqttOptions
 from .state.router import Router
 from .state.sessions import Sessions
@@ -24,9 +27,10 @@ class MqttBroker:
         self.environment = environment
         self.options = options or MqttOptions()
         self.router = Router(environment, merge_overlapping=self.options.merge_overlapping)
-        self.sessions = Sessions(environment, self.router)
+        self.registry = Sessions(environment, self.router)
         self.renderer = PublishRenderer()
         self._connections: dict[int, MqttConnection] = {}
+        self._inside: dict[str, InsideProducer] = {}
         self._tick: Timer | None = None
 
     def connect(self, peer: Peer) -> MqttConnection:
@@ -71,17 +75,69 @@ class MqttBroker:
         if any(connection.keep_alive for connection in self._connections.values()):
             self.watch_keep_alive()
 
+    # What people see.
+
     def connections(self) -> list[ConnectionView]:
-        return []
+        return [views.connection_view(each) for each in self._connections.values()]
 
     def destinations(self) -> list[DestinationView]:
-        return []
+        return views.destination_views(self.router)
 
     def groups(self) -> list[GroupView]:
-        return []
+        """The sessions."""
+        return [views.group_view(each) for each in self.registry.by_client.values()]
 
     def metrics(self) -> list[Metric]:
-        return []
+        return views.metrics(self.router, self.registry, self._connections.values())
+
+    # What people do; each by the same state methods as the wire handlers.
+
+    def publish(
+        self,
+        topic_name: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: Mapping[str, Any] | None = None,
+        source: str = "prompt",
+    ) -> int:
+        """Publish as if a client had; returns how many sessions it reached.
+
+        `properties` are MQTT 5's by name (content_type, user_property as mapping or pairs, ...);
+        raises InvalidInput.
+        """
+        packet = make_publish(topic_name, payload, qos, retain, properties)
+        producer = self._inside.get(source)
+        if producer is None:
+            producer = self._inside[source] = InsideProducer(self.environment, source)
+        producer.record(packet)
+        message = make_message(packet, self.environment.clock.now())
+        return self.router.publish(message, client=producer.client)
+
+    def retained(self) -> list[tuple[str, bytes, int]]:
+        """(topic_name, payload, qos) of each retained message."""
+        messages = self.router.retained.all()
+        return [(message.topic_name, message.payload, message.qos) for message in messages]
+
+    def clear_retained(self, topic_name: str) -> bool:
+        """Forget a retained message; False when there is none."""
+        return self.router.retained.remove(topic_name)
+
+    def sessions(self) -> list[Mapping[str, Any]]:
+        """client, connected, subscriptions, queued and more of each session."""
+        return [views.session_detail(each) for each in self.registry.by_client.values()]
+
+    def end_session(self, client: str) -> bool:
+        """Forget a session; a connected client is disconnected."""
+        session = self.registry.by_client.get(client)
+        if session is not None:
+            self.registry.end(session, "ended at the console")
+        return session is not None
 
     def reset(self) -> None:
-        pass
+        for connection in tuple(self._connections.values()):
+            connection.goodbye(Reason.ADMINISTRATIVE_ACTION, "the broker was reset")
+        for session in tuple(self.registry.by_client.values()):
+            self.registry.end(session, "the broker was reset")
+        self.router.reset()

@@ -1,7 +1,8 @@
 """The hot road: a burst of bytes walked in one go, plain publishes without an object each.
 
 A stretch of packets of one kind is one call of a function below, which works on local variables
-and stops in front of the first packet that is not plain; that one is decoded as any other.
+and stops in front of the first packet that is not plain; that one is decoded as any other. A sink
+with output was woken for it already, so that only the first of a burst costs the call.
 """
 
 from collections.abc import Callable
@@ -73,9 +74,10 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         last = route
         piece = data[start:stop]
         for sink in route.sinks:
+            if not sink.out:
+                sink.wake()
             sink.out.append(piece)
             sink.messages_out += count
-            sink.wake()
         route.counts.published += count
         route.counts.delivered += count * len(route.sinks)
         published += count
@@ -111,9 +113,11 @@ def _accept(connection: "MqttConnection", data: bytes, position: int, end: int) 
             own_id = session.begin(message)
             sink = session.sink
             if own_id and sink is not None:
-                sink.out += (head, IDS[own_id], tail)
+                out = sink.out
+                if not out:
+                    sink.wake()
+                out += (head, IDS[own_id], tail)
                 sink.messages_out += 1
-                sink.wake()
         acknowledge(b"\x40\x02" + packet_id)
         route.counts.published += 1
         route.counts.delivered += len(route.sessions)

@@ -201,4 +201,4 @@ class MqttConnection:
     def _leave(self, *, publish_will: bool) -> None:
         session, self.session = self.session, None
         if session is not None and session.sink is self.outlet:
-            self.broker.sessions.close(session, publish_will=publish_will)
+            self.broker.registry.close(session, publish_will=publish_will)

@@ -52,7 +52,7 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
     assigned = "" if packet.client_id else f"auto-{broker.environment.random.getrandbits(64):016x}"
     client_id = packet.client_id or assigned
     _configure(connection, packet, client_id)
-    session, present = broker.sessions.open(
+    session, present = broker.registry.open(
         client_id,
         outlet,
         clean_start=packet.clean_start,

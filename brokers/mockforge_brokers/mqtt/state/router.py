@@ -193,6 +193,13 @@ class Router:
         """A session's queue is full: told once until it drains."""
         self._limit("mqtt_session_queue", session.client_id, "new messages for it are dropped")
 
+    def reset(self) -> None:
+        """Forget retained messages and counters; sessions take their subscriptions along."""
+        self.retained.clear()
+        self.topics.clear()
+        self.other_topics = TopicCounts(None)
+        self.forget_routes()
+
     # Routes.
 
     def verbatim(self, dialect: int) -> dict[bytes, Verbatim]:

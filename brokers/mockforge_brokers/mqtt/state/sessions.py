@@ -13,6 +13,8 @@ class Sessions:
 
     def __init__(self, environment: Environment, router: Router) -> None:
         self.by_client: dict[str, Session] = {}
+        self.dropped = 0
+        """Messages that sessions lost which have ended since."""
         self._environment = environment
         self._router = router
 
@@ -88,6 +90,7 @@ class Sessions:
             session.detach()
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
         self._publish_will(session)
+        self.dropped += session.dropped
         lost = len(session.queue) + len(session.inflight)
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 

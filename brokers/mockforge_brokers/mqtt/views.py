@@ -1,0 +1,142 @@
+"""What the broker shows of itself: connections, topics, sessions, metrics."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from .codes import VERSION_NAMES
+from .connection import MqttConnection
+from .state.router import Router
+from .state.session import Session
+from .state.sessions import Sessions
+
+_MOST_LABELS: Final = 1_000
+"""Topics with a metric of their own; the rest is one `other`."""
+
+
+def connection_view(connection: MqttConnection) -> ConnectionView:
+    peer, session = connection.peer, connection.session
+    state = "handshake"
+    detail: dict[str, object] = {"version": VERSION_NAMES[connection.version]}
+    if session is not None:
+        state = "open" if session.ready else "slow"
+        detail |= {
+            "keep_alive": connection.keep_alive,
+            "subscriptions": len(session.subscriptions),
+            "inflight": len(session.inflight),
+            "queued": len(session.queue),
+            "dropped": session.dropped,
+        }
+    return ConnectionView(
+        id=peer.id,
+        protocol="mqtt",
+        client=connection.client,
+        address=peer.address,
+        state=state,
+        since=peer.opened,
+        messages_in=connection.messages_in,
+        messages_out=connection.outlet.messages_out,
+        bytes_in=peer.bytes_in,
+        bytes_out=peer.bytes_out,
+        detail=detail,
+    )
+
+
+def destination_views(router: Router) -> list[DestinationView]:
+    """Every topic that was published to, and those that only hold a retained message."""
+    retained = {message.topic_name: message for message in router.retained.all()}
+    names = dict.fromkeys([*router.topics, *retained])
+    views = []
+    for name in names:
+        counts = router.topics.get(name)
+        kept = retained.get(name)
+        views.append(
+            DestinationView(
+                protocol="mqtt",
+                kind="topic",
+                name=name,
+                messages_in=counts.published if counts else 0,
+                messages_out=counts.delivered if counts else 0,
+                depth=1 if kept else 0,
+                note="retained" if kept else "",
+                detail={"retained": kept.payload, "qos": kept.qos} if kept else {},
+            )
+        )
+    return views
+
+
+def group_view(session: Session) -> GroupView:
+    """A session as the console's groups pane has it: what waits is its lag."""
+    connected = session.sink is not None
+    return GroupView(
+        protocol="mqtt",
+        name=session.client_id,
+        state="connected" if connected else "away",
+        members=int(connected),
+        lag=len(session.queue) + len(session.inflight),
+        detail=session_detail(session),
+    )
+
+
+def session_detail(session: Session) -> dict[str, object]:
+    return {
+        "client": session.client_id,
+        "connected": session.sink is not None,
+        "expiry": session.expiry,
+        "queued": len(session.queue),
+        "inflight": len(session.inflight),
+        "dropped": session.dropped,
+        "subscriptions": {
+            subscription.topic_filter: subscription.qos
+            for subscription in session.subscriptions.values()
+        },
+    }
+
+
+def metrics(
+    router: Router, sessions: Sessions, connections: Iterable[MqttConnection]
+) -> list[Metric]:
+    connected = sum(connection.session is not None for connection in connections)
+    held = list(sessions.by_client.values())
+    return [
+        _by_topic(router, "mqtt_messages_published_total", "Messages published", "published"),
+        _by_topic(router, "mqtt_messages_delivered_total", "Messages handed on", "delivered"),
+        _single("mqtt_clients_connected", "Clients connected", connected),
+        _single("mqtt_sessions", "Sessions, connected or not", len(held)),
+        _single("mqtt_subscriptions", "Subscriptions", router.subscriptions.count),
+        _single("mqtt_retained_messages", "Retained messages", router.retained.count),
+        _single(
+            "mqtt_messages_queued",
+            "Messages that wait in sessions",
+            sum(len(s.queue) for s in held),
+        ),
+        _single(
+            "mqtt_messages_inflight",
+            "Messages sent and not acknowledged",
+            sum(len(session.inflight) for session in held),
+        ),
+        Metric(
+            "mqtt_messages_dropped_total",
+            "Messages lost to slow clients and full queues",
+            "counter",
+            (),
+            [((), sessions.dropped + sum(session.dropped for session in held))],
+        ),
+    ]
+
+
+def _single(name: str, text: str, value: float) -> Metric:
+    return Metric(name, text, "gauge", (), [((), value)])
+
+
+def _by_topic(router: Router, name: str, text: str, field: str) -> Metric:
+    samples: list[tuple[tuple[str, ...], float]] = []
+    other = getattr(router.other_topics, field)
+    for place, counts in enumerate(router.topics.values()):
+        if place < _MOST_LABELS:
+            samples.append(((counts.topic_name or "other",), getattr(counts, field)))
+        else:
+            other += getattr(counts, field)
+    if other:
+        samples.append((("other",), other))
+    return Metric(name, text, "counter", ("topic",), samples)
