@@ -6,8 +6,10 @@ into the object's attributes, arrays are loops. `decode` of Heartbeat v3 reads, 
     o1 = new(HeartbeatRequest)
     n, = s2(data, at)
     at += 2
-    ...
+    end = at + n
     o1.group_id = data[at:end].decode()
+    at = end
+    o1.generation_id, n, = s3(data, at)
 """
 
 import struct

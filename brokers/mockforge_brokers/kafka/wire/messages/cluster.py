@@ -24,6 +24,8 @@ from ..schema import (
 
 @request(ApiKey.API_VERSIONS, "0-4", flexible=3)
 class ApiVersionsRequest(Message):
+    """v3 names the client's software (KIP-511)."""
+
     client_software_name: String = field("3+", default="")
     client_software_version: String = field("3+", default="")
 
@@ -51,6 +53,8 @@ class FinalizedFeatureKey(Struct):
 
 @response(ApiKey.API_VERSIONS, "0-4", flexible=3)
 class ApiVersionsResponse(Message):
+    """v4 may show features whose lowest version is 0; older answers leave them out."""
+
     error_code: Int16 = 0
     api_keys: Sequence[ApiVersion]
     throttle_time_ms: Int32 = field("1+", default=0)
@@ -68,6 +72,8 @@ class MetadataRequestTopic(Struct):
 
 @request(ApiKey.METADATA, "0-13", flexible=9)
 class MetadataRequest(Message):
+    """No topics: null asks for all, and so does an empty array in v0. v12 asks by id."""
+
     topics: Sequence[MetadataRequestTopic] | None = field(nullable="1+")
     allow_auto_topic_creation: Bool = field("4+", default=True)
     include_cluster_authorized_operations: Bool = field("8-10", default=False)
@@ -116,6 +122,8 @@ class MetadataResponse(Message):
 
 @request(ApiKey.DESCRIBE_CLUSTER, "0-2", flexible=0)
 class DescribeClusterRequest(Message):
+    """KIP-700; v1 asks controllers as well (KIP-919), v2 for fenced brokers (KIP-1073)."""
+
     include_cluster_authorized_operations: Bool
     endpoint_type: Int8 = field("1+", default=1)
     include_fenced_brokers: Bool = field("2+", default=False)

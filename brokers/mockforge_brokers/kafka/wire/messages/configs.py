@@ -27,6 +27,8 @@ class DescribeConfigsResource(Struct):
 
 @request(ApiKey.DESCRIBE_CONFIGS, "1-4", flexible=4)
 class DescribeConfigsRequest(Message):
+    """v1 tells where values come from (KIP-226), v3 their types and what they mean (KIP-569)."""
+
     resources: Sequence[DescribeConfigsResource]
     include_synonyms: Bool = False
     include_documentation: Bool = field("3+", default=False)
@@ -115,6 +117,8 @@ class IncrementalAlterConfigsResource(Struct):
 
 @request(ApiKey.INCREMENTAL_ALTER_CONFIGS, "0-1", flexible=1)
 class IncrementalAlterConfigsRequest(Message):
+    """KIP-339: changes single values, where AlterConfigs replaces them all."""
+
     resources: Sequence[IncrementalAlterConfigsResource]
     validate_only: Bool
 

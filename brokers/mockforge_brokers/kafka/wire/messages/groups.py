@@ -23,6 +23,8 @@ from ..schema import (
 
 @request(ApiKey.FIND_COORDINATOR, "0-6", flexible=3)
 class FindCoordinatorRequest(Message):
+    """v4 asks for several keys (KIP-699), v6 for share groups (KIP-932)."""
+
     key: String = field("0-3", default="")
     key_type: Int8 = field("1+", default=0)
     coordinator_keys: Sequence[String] = field("4+", default=())
@@ -57,6 +59,8 @@ class JoinGroupRequestProtocol(Struct):
 
 @request(ApiKey.JOIN_GROUP, "0-9", flexible=6)
 class JoinGroupRequest(Message):
+    """v4 may be answered MEMBER_ID_REQUIRED (KIP-394), v5 has static members (KIP-345)."""
+
     group_id: String
     session_timeout_ms: Int32
     rebalance_timeout_ms: Int32 = field("1+", default=-1)
@@ -76,6 +80,8 @@ class JoinGroupResponseMember(Struct):
 
 @response(ApiKey.JOIN_GROUP, "0-9", flexible=6)
 class JoinGroupResponse(Message):
+    """v9 can tell a static leader not to assign anew (KIP-814)."""
+
     throttle_time_ms: Int32 = field("2+", default=0)
     error_code: Int16 = 0
     generation_id: Int32 = -1
@@ -136,6 +142,8 @@ class MemberIdentity(Struct):
 
 @request(ApiKey.LEAVE_GROUP, "0-5", flexible=4)
 class LeaveGroupRequest(Message):
+    """v3 removes several members, also by their instance id (KIP-345)."""
+
     group_id: String
     member_id: String = field("0-2", default="")
     members: Sequence[MemberIdentity] = field("3+", default=())
@@ -157,6 +165,8 @@ class LeaveGroupResponse(Message):
 
 @request(ApiKey.DESCRIBE_GROUPS, "0-6", flexible=5)
 class DescribeGroupsRequest(Message):
+    """v6 answers GROUP_ID_NOT_FOUND where older versions show a dead group (KIP-1043)."""
+
     groups: Sequence[String]
     include_authorized_operations: Bool = field("3+", default=False)
 
@@ -218,6 +228,8 @@ class TopicPartition(Struct):
 
 @data("0-3")
 class ConsumerProtocolSubscription(Message):
+    """The bytes of a consumer in JoinGroup, behind an int16 with the version."""
+
     topics: Sequence[String]
     user_data: Bytes | None = None
     owned_partitions: Sequence[TopicPartition] = field("1+", default=())
@@ -227,5 +239,7 @@ class ConsumerProtocolSubscription(Message):
 
 @data("0-3")
 class ConsumerProtocolAssignment(Message):
+    """The bytes for a consumer in SyncGroup, behind an int16 with the version."""
+
     assigned_partitions: Sequence[TopicPartition]
     user_data: Bytes | None = None

@@ -38,6 +38,10 @@ class TopicProduceData(Struct):
 
 @request(ApiKey.PRODUCE, "3-13", flexible=9)
 class ProduceRequest(Message):
+    """v3 brings record batches, v7 allows zstd (KIP-110), v12 adds partitions to a transaction by
+    itself (KIP-890), v13 names topics by id (KIP-516).
+    """
+
     transactional_id: String | None = None
     acks: Int16
     timeout_ms: Int32
@@ -85,6 +89,8 @@ class NodeEndpoint(Struct):
 
 @response(ApiKey.PRODUCE, "3-13", flexible=9)
 class ProduceResponse(Message):
+    """v8 tells which records were refused (KIP-467), v10 who leads now (KIP-951)."""
+
     responses: Sequence[TopicProduceResponse]
     throttle_time_ms: Int32 = 0
     node_endpoints: Sequence[NodeEndpoint] = field("10+", default=(), tag=0)
@@ -124,6 +130,8 @@ class ForgottenTopic(Struct):
 
 @request(ApiKey.FETCH, "4-18", flexible=12)
 class FetchRequest(Message):
+    """v7 has sessions (KIP-227), v10 takes zstd (KIP-110), v13 names topics by id (KIP-516)."""
+
     cluster_id: String | None = field("12+", default=None, tag=0)
     replica_id: Int32 = field("0-14", default=-1)
     replica_state: ReplicaState | None = field("15+", default=None, tag=1)
@@ -180,6 +188,8 @@ class FetchableTopicResponse(Struct):
 
 @response(ApiKey.FETCH, "4-18", flexible=12)
 class FetchResponse(Message):
+    """v11 may send consumers to a replica (KIP-392), v16 tells who leads now (KIP-951)."""
+
     throttle_time_ms: Int32 = 0
     error_code: Int16 = field("7+", default=0)
     session_id: Int32 = field("7+", default=0)

@@ -36,6 +36,10 @@ class ListOffsetsTopic(Struct):
 
 @request(ApiKey.LIST_OFFSETS, "1-11", flexible=6)
 class ListOffsetsRequest(Message):
+    """`timestamp` may be a position: v7 knows -3 (KIP-734), v8 -4 (KIP-405), v9 -5 (KIP-1005),
+    v11 -6 (KIP-1023).
+    """
+
     replica_id: Int32
     isolation_level: Int8 = field("2+", default=0)
     topics: Sequence[ListOffsetsTopic]
@@ -78,6 +82,8 @@ class OffsetForLeaderTopic(Struct):
 
 @request(ApiKey.OFFSET_FOR_LEADER_EPOCH, "2-4", flexible=4)
 class OffsetForLeaderEpochRequest(Message):
+    """KIP-320: is what was read still there after a change of leader?"""
+
     replica_id: Int32 = field("3+", default=-2)
     topics: Sequence[OffsetForLeaderTopic]
 
@@ -119,6 +125,8 @@ class OffsetCommitRequestTopic(Struct):
 
 @request(ApiKey.OFFSET_COMMIT, "2-10", flexible=8)
 class OffsetCommitRequest(Message):
+    """v9 also serves KIP-848 groups, v10 names topics by id."""
+
     group_id: String
     generation_id_or_member_epoch: Int32 = -1
     member_id: String
@@ -169,6 +177,10 @@ class OffsetFetchRequestGroup(Struct):
 
 @request(ApiKey.OFFSET_FETCH, "1-10", flexible=6)
 class OffsetFetchRequest(Message):
+    """Null topics ask for all (v2+). v7 can refuse while transactions are open (KIP-447), v8 asks
+    for several groups (KIP-709), v10 names topics by id.
+    """
+
     group_id: String = field("0-7", default="")
     topics: Sequence[OffsetFetchRequestTopic] | None = field("0-7", default=(), nullable="2-7")
     groups: Sequence[OffsetFetchRequestGroup] = field("8+", default=())

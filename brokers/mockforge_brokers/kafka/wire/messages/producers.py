@@ -15,6 +15,8 @@ from ..schema import (
 
 @request(ApiKey.INIT_PRODUCER_ID, "0-5", flexible=2)
 class InitProducerIdRequest(Message):
+    """v3 lets a producer go on after INVALID_PRODUCER_EPOCH (KIP-360)."""
+
     transactional_id: String | None
     transaction_timeout_ms: Int32
     producer_id: Int64 = field("3+", default=-1)

@@ -43,6 +43,8 @@ class CreatableTopic(Struct):
 
 @request(ApiKey.CREATE_TOPICS, "2-7", flexible=5)
 class CreateTopicsRequest(Message):
+    """v4 takes -1 for the broker's own partitions and replicas (KIP-464), v6 may be throttled."""
+
     topics: Sequence[CreatableTopic]
     timeout_ms: Int32 = 60000
     validate_only: Bool = False
@@ -83,6 +85,8 @@ class DeleteTopicState(Struct):
 
 @request(ApiKey.DELETE_TOPICS, "1-6", flexible=4)
 class DeleteTopicsRequest(Message):
+    """v6 names topics by name or by id (KIP-516)."""
+
     topics: Sequence[DeleteTopicState] = field("6+", default=())
     topic_names: Sequence[String] = field("0-5", default=())
     timeout_ms: Int32
