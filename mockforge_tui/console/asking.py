@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.errors import InvalidInput
 
 from ..filters.patterns import glob_regex, is_topic_filter
-from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+from .targets import (
+    AmqpTarget,
+    BareTarget,
+    KafkaTarget,
+    MqttTarget,
+    QueueTarget,
+    Target,
+    parse_target,
+)
 
 if TYPE_CHECKING:
     from .ports import AmqpAdmin, KafkaAdmin, MqttAdmin, View
@@ -76,7 +84,7 @@ def resolved(session: "Session", target: Target, argument: str = "target") -> Ta
     """What a bare name means, if it means one thing only; any other target as it is."""
     if not isinstance(target, BareTarget):
         return target
-    found: list[tuple[str, Target]] = []
+    found: list[tuple[str, Target]] = _part_of_topic(session, target.name)
     for each in session.destinations():
         if each.name != target.name:
             continue
@@ -98,3 +106,15 @@ def resolved(session: "Session", target: Target, argument: str = "target") -> Ta
     hint = f"; did you mean {close[0]}?" if close else ""
     text = f"nothing is called {target.name}{hint} (a new one needs kafka:, mqtt: or amqp:)"
     raise BadArgument(argument, text)
+
+
+def _part_of_topic(session: "Session", name: str) -> list[tuple[str, Target]]:
+    """`orders[2]@118` of a Kafka topic that is there."""
+    try:
+        target = parse_target(f"kafka:{name}")
+    except ValueError:
+        return []
+    if not isinstance(target, KafkaTarget) or target.topic == name:
+        return []
+    topics = [each.name for each in session.destinations() if each.protocol == "kafka"]
+    return [(f"kafka:{name}", target)] if target.topic in topics else []

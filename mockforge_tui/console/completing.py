@@ -1,5 +1,6 @@
 """What may stand at the cursor of a command line, and what is still to come."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ Candidates = Callable[[str], Sequence[tuple[str, str]]]
 """A completer's name to its values with notes, best first."""
 
 _MOST = 50
+_ONE_WORD = re.compile(r"[^\s{\[(\"'|>#][^\s\"']*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def complete(
     if partial.kind in (Kind.JSON, Kind.REST, Kind.COMMENT):
         return []
     if not before:
-        return _ranked(partial, _first_words(registry, partial.text))
+        return _ranked(partial, registry.typed_words if partial.text else registry.first_words)
     if len(before) == 1 and registry.verbs(before[0].text):
         verbs = _ranked(partial, _verbs(registry, before[0].text))
         if verbs or registry.find([before[0].text]) is None:
@@ -82,20 +84,6 @@ def _split(line: Line, cursor: int) -> tuple[list[Token], Token]:
     if line.prefix is None and len(words) == 1 and words[0].text in ("every", "repeat"):
         return [], Token(Kind.WORD, "", cursor, cursor)
     return words, Token(Kind.WORD, "", cursor, cursor)
-
-
-def _first_words(registry: Registry, typed: str) -> list[tuple[str, str]]:
-    heads: dict[str, str] = {}
-    for each in registry.commands:
-        head, _, verb = each.name.partition(" ")
-        heads.setdefault(head, each.summary if not verb else ", ".join(registry.own_verbs(head)))
-    if typed:
-        for name, each in registry.names.items():
-            head, _, verb = name.partition(" ")
-            if not verb:
-                heads.setdefault(head, f"{each.name}: {each.summary}")
-        heads |= {"every": "every 5s: COMMAND", "repeat": "repeat 3: COMMAND"}
-    return list(heads.items())
 
 
 def _verbs(registry: Registry, head: str) -> list[tuple[str, str]]:
@@ -173,10 +161,13 @@ def _filter_terms(
 
 def _ranked(partial: Token, found: Sequence[tuple[str, str]]) -> list[Completion]:
     """Those that begin with what was typed, then those that have it inside."""
-    typed = partial.text.lstrip("\"'").lower()
-    first = [each for each in found if each[0].lower().startswith(typed)]
-    if typed and len(first) < _MOST:
-        first += [each for each in found if each[0].lower().find(typed, 1) > 0]
+    typed = partial.text.lstrip("\"'")
+    first = [each for each in found if each[0].startswith(typed)]
+    if len(first) < _MOST:
+        typed = typed.lower()
+        lowered = [(each[0].lower(), each) for each in found]
+        first = [each for low, each in lowered if low.startswith(typed)]
+        first += [each for low, each in lowered if low.find(typed, 1) > 0] if typed else []
     return [
         Completion(partial.start, partial.end, quoted(text), note) for text, note in first[:_MOST]
     ]
@@ -184,7 +175,7 @@ def _ranked(partial: Token, found: Sequence[tuple[str, str]]) -> list[Completion
 
 def quoted(text: str) -> str:
     """A value as it is typed: in quotes if it would not be one word."""
-    if text and not any(c.isspace() for c in text) and text[0] not in "{[(\"'-|>#":
+    if _ONE_WORD.fullmatch(text) or text.startswith("-"):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"' if not text.startswith("-") else text
+    return f'"{escaped}"'

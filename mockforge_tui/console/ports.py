@@ -1,7 +1,6 @@
 """What the commands need from the runtime and from the front end that shows them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mockforge_brokers.clock import Timer
@@ -29,16 +28,26 @@ class Receipt(Protocol):
     def reached(self) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record of a Kafka log."""
+class Record(Protocol):
+    """One record of a Kafka log; `time` is in seconds since 1970."""
 
-    partition: int
-    offset: int
-    time: float
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def time(self) -> float: ...
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> tuple[tuple[str, bytes | None], ...]: ...
 
 
 class KafkaAdmin(Protocol):
@@ -56,7 +65,27 @@ class KafkaAdmin(Protocol):
         """Delete all records, keep the topic; returns how many there were."""
         ...
 
-    def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
+    def grow_topic(self, name: str, partitions: int) -> None: ...
+
+    def configure_topic(self, name: str, key: str, value: str | None) -> None:
+        """Set one value; None puts it back to its default."""
+        ...
+
+    def reset_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        """Move what a group without members committed: partition to offset."""
+        ...
+
+    def kick_member(self, group: str, member: str) -> None:
+        """Put a member out of its group, told by member, instance or client id."""
+        ...
+
+    def rebalance(self, group: str) -> None: ...
+
+    def offsets_at(self, topic: str, time: float) -> list[int]:
+        """Of each partition the first offset of this time or later."""
+        ...
+
+    def read(self, topic: str, partition: int, offset: int, limit: int) -> Sequence[Record]:
         """At most `limit` records from `offset` on (below the log's start: from its start)."""
         ...
 

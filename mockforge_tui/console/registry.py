@@ -177,6 +177,16 @@ class Registry:
             if rest:
                 self._heads.setdefault(head, []).append(rest)
 
+        self.first_words = self._first_words()
+        """What a line may begin with, and what that does."""
+        self.typed_words = (
+            *self.first_words,
+            *self._other_first_words({word for word, _ in self.first_words}),
+            ("every", "every 5s: COMMAND"),
+            ("repeat", "repeat 3: COMMAND"),
+        )
+        """The same with aliases: for who has begun to type."""
+
     @property
     def names(self) -> Mapping[str, Command]:
         """Every name and alias with its command."""
@@ -214,6 +224,20 @@ class Registry:
         close = get_close_matches(head, {name.partition(" ")[0] for name in self._names}, 1)
         hint = f"did you mean {close[0]}?" if close else "help lists all"
         return f"no command {head}; {hint}"
+
+    def _first_words(self) -> tuple[tuple[str, str], ...]:
+        heads: dict[str, str] = {}
+        for each in self.commands:
+            head, _, verb = each.name.partition(" ")
+            heads.setdefault(head, ", ".join(self.own_verbs(head)) if verb else each.summary)
+        return tuple(heads.items())
+
+    def _other_first_words(self, known: set[str]) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (name, f"{each.name}: {each.summary}")
+            for name, each in self._names.items()
+            if " " not in name and name not in known
+        )
 
     def schema(self) -> list[dict[str, Any]]:
         return [each.schema() for each in self.commands]

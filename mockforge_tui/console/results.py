@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any, Literal
 
 from .. import text, units
@@ -105,6 +105,17 @@ def table(records: Sequence[JsonRecord], *columns: Column, empty: str = "nothing
     return Result(text=shown, data=[dict(record) for record in records], columns=columns)
 
 
+def facts_table(facts: Mapping[str, Any]) -> Result:
+    """A command shows one thing: a line for each fact, and one for each item of a list."""
+    rows = []
+    for name, value in facts.items():
+        items = value if isinstance(value, list) and value else [value]
+        for number, item in enumerate(items):
+            rows.append({"field": "" if number else name, "value": item})
+    lines = Result(columns=(Column("field", "field"), Column("value", "value")), data=rows)
+    return Result(text="\n".join(table_lines(lines.columns, rows)), data=dict(facts))
+
+
 def failed(line: str, start: int = 0, end: int = 0) -> Result:
     return Result(ok=False, problem=Problem(line, start, end))
 
@@ -149,6 +160,8 @@ def _for_json(value: Any) -> Any:
             return value if math.isfinite(value) else units.format_rate(value)
         case Mapping():
             return {str(key): _for_json(each) for key, each in value.items()}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return _for_json(asdict(value))
         case list() | tuple():
             return [_for_json(each) for each in value]
     return plain(value)
@@ -170,7 +183,10 @@ def plain(value: Any) -> str:
         case list() | tuple():
             return ", ".join(plain(each) for each in value)
         case Mapping():
-            return " ".join(f"{key}={plain(each)}" for key, each in value.items())
+            shown = {key: each for key, each in value.items() if each not in (None, "", (), [])}
+            return " ".join(f"{key}={plain(each)}" for key, each in shown.items())
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return plain(asdict(value))
     return str(value)
 
 

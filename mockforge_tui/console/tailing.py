@@ -186,26 +186,35 @@ def past(session: "Session", target: Target | None, start: str | None) -> list[R
         return []
     if not isinstance(target, KafkaTarget):
         raise BadArgument(argument, "only Kafka keeps its records: --from needs a kafka: target")
-    start = start.removeprefix("@")
-    if start == "end":
-        return []
-    admin = kafka(session)
-    offsets = admin.offsets(target.topic)
-    partitions = range(len(offsets)) if target.partition is None else (target.partition,)
-    since = None if start == "begin" or start.isdecimal() else _moment(session, start, argument)
+    begins = starting_offsets(session, target.topic, start, argument)
+    if target.partition is not None and target.partition >= len(begins):
+        raise BadArgument("source", f"{target.topic} has partitions 0 to {len(begins) - 1}")
     rows = []
-    for partition in partitions:
-        if partition >= len(offsets):
-            raise BadArgument("source", f"{target.topic} has partitions 0 to {len(offsets) - 1}")
-        offset = int(start) if start.isdecimal() else offsets[partition][0]
-        for record in admin.read(target.topic, partition, offset, _READ):
-            if since is None or record.time >= since:
-                seen = MessageSeen(
-                    "kafka", record.time, target.topic, record.key, record.value, record.headers,
-                    "", {"partition": partition, "offset": record.offset},
-                )  # fmt: skip
-                rows.append(row_of(seen))
+    for partition, offset in enumerate(begins):
+        if target.partition not in (None, partition):
+            continue
+        for record in kafka(session).read(target.topic, partition, offset, _READ):
+            place = {"partition": partition, "offset": record.offset}
+            seen = MessageSeen(
+                "kafka", record.time, target.topic, record.key, record.value, record.headers, "",
+                place,
+            )  # fmt: skip
+            rows.append(row_of(seen))
     return sorted(rows, key=lambda row: row.time)
+
+
+def starting_offsets(session: "Session", topic: str, start: str, argument: str) -> list[int]:
+    """Of each partition the offset that `118`, `begin`, `end`, `@-5m` or `@12:00:05` means."""
+    admin = kafka(session)
+    start = start.removeprefix("@")
+    offsets = admin.offsets(topic)
+    if start == "begin":
+        return [first for first, _ in offsets]
+    if start == "end":
+        return [end for _, end in offsets]
+    if start.isdecimal():
+        return [int(start)] * len(offsets)
+    return admin.offsets_at(topic, _moment(session, start, argument))
 
 
 def _moment(session: "Session", text: str, argument: str) -> float:

@@ -9,7 +9,7 @@ from ...filters import Filter, compile_filter, records
 from ..asking import BadArgument
 from ..language import Token
 from ..registry import Arg, Opt, Type, command
-from ..results import Column, Result, count, done, duration, size, table
+from ..results import Column, Result, count, done, duration, facts_table, size, table
 from ..types import filter_of
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ def conn_show(
         **view.detail,
     }
     facts["age"] = duration(facts["age"])
-    rows = [{"field": field, "value": value} for field, value in facts.items()]
-    return table(rows, Column("field", "field"), Column("value", "value"))
+    return facts_table(facts)
 
 
 @command(

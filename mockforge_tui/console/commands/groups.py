@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import known
-from ..registry import Arg, command
-from ..results import Column, Result, count, table
-from ..types import GROUP
+from ..asking import BadArgument, kafka, known, resolved
+from ..registry import Arg, Opt, command
+from ..results import Column, Result, count, done, facts_table, table
+from ..tailing import starting_offsets
+from ..targets import KafkaTarget, Target
+from ..types import GROUP, OFFSET, TARGET, text
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -57,8 +59,65 @@ def group_show(session: "Session", name: Annotated[str, Arg(GROUP, "a consumer g
         "last change": group.reason,
         **group.detail,
     }
-    rows = [{"field": field, "value": value} for field, value in facts.items()]
-    return table(rows, Column("field", "field"), Column("value", "value"))
+    return facts_table(facts)
 
 
-COMMANDS = (group_ls, group_show)
+@command(
+    "group reset",
+    group="connections",
+    aliases=("group seek",),
+    examples=(
+        "group reset billing kafka:orders --to begin",
+        "group reset billing orders[1] --to 7",
+    ),
+)
+def group_reset(
+    session: "Session",
+    name: Annotated[str, Arg(GROUP, "a Kafka group without members")],
+    target: Annotated[Target, Arg(TARGET, "kafka:TOPIC or kafka:TOPIC[2]")],
+    *,
+    to: Annotated[
+        str | None, Opt(("--to",), OFFSET, "118, begin, end, @-10m, @12:00:05", "OFFSET")
+    ] = None,
+) -> Result:
+    """Move what a group has committed."""
+    found = resolved(session, target)
+    if not isinstance(found, KafkaTarget):
+        raise BadArgument("target", "only Kafka's groups have offsets: kafka:TOPIC")
+    if to is None:
+        raise BadArgument("name", "where to? group reset NAME TARGET --to begin")
+    offsets = dict(enumerate(starting_offsets(session, found.topic, to, "to")))
+    if found.partition is not None:
+        offsets = {part: at for part, at in offsets.items() if part == found.partition}
+    kafka(session).reset_offsets(_kafka_group(session, name), found.topic, offsets)
+    shown = ", ".join(f"p{partition}@{offset}" for partition, offset in offsets.items())
+    return done(f"{name} is at {found.topic} {shown}", {"group": name, "offsets": offsets})
+
+
+@command("group rebalance", group="connections", examples=("group rebalance billing",))
+def group_rebalance(
+    session: "Session", name: Annotated[str, Arg(GROUP, "a Kafka group")]
+) -> Result:
+    """Make the members of a Kafka group join again."""
+    kafka(session).rebalance(_kafka_group(session, name))
+    return done(f"{name} rebalances", {"group": name})
+
+
+@command("group kick", group="connections", examples=("group kick billing order-svc",))
+def group_kick(
+    session: "Session",
+    name: Annotated[str, Arg(GROUP, "a Kafka group")],
+    member: Annotated[str, Arg(text("member"), "member, instance or client id")],
+) -> Result:
+    """Put a member out of its Kafka group."""
+    kafka(session).kick_member(_kafka_group(session, name), member)
+    return done(f"{member} was put out of {name}", {"group": name, "member": member})
+
+
+def _kafka_group(session: "Session", name: str) -> str:
+    kafka(session)
+    groups = session.runtime.brokers["kafka"].groups()
+    return known("name", name, (each.name for each in groups), "Kafka group")
+
+
+COMMANDS = (group_ls, group_show, group_reset, group_rebalance, group_kick)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 Pair = tuple[str, str]
-_SOURCE = "console"
+_SOURCE = "prompt"
 _QOS = integer("qos", 0, 2)
 _NUMBERS = ("delivery_mode", "priority", "timestamp", "message_expiry_interval",
             "payload_format_indicator")  # fmt: skip

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..asking import amqp, known, matching
 from ..registry import Arg, Opt, command
-from ..results import Column, Result, count, done, table
+from ..results import Column, Result, count, done, facts_table, table
 from ..types import COUNT, DURATION, EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def queue_show(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) 
         **view.detail,
         "bindings": bindings,
     }
-    rows = [{"field": field, "value": value} for field, value in facts.items()]
-    return table(rows, Column("field", "field"), Column("value", "value"))
+    return facts_table(facts)
 
 
 @command(

@@ -10,7 +10,7 @@ from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
 from ..tailing import Tail, described, past
 from ..targets import SCHEMES, Target, parse_target
-from ..types import COUNT, FILTER, TEXT, of_text
+from ..types import COUNT, FILTER, OFFSET, TEXT
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -29,7 +29,6 @@ def _source(token: Token) -> Target | Filter:
 
 
 _SOURCE = Type("target", _source, "sources")
-_FROM = Type("offset", of_text(str))
 
 
 @command(
@@ -51,7 +50,7 @@ def tail(
     where: Annotated[Filter | None, Arg(FILTER, "only what matches", tail=True)] = None,
     *,
     start: Annotated[
-        str | None, Opt(("--from",), _FROM, "Kafka: 118, begin, end, @-5m, @12:00:05")
+        str | None, Opt(("--from",), OFFSET, "Kafka: 118, begin, end, @-5m, @12:00:05")
     ] = None,
     form: Annotated[
         str | None, Opt(("-f", "--format"), TEXT, "%T %t %p %o %k %v %h %s %c", "FORMAT")

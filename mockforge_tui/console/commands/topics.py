@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import kafka, known, matching
+from ..asking import BadArgument, kafka, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
 from ..types import COUNT, GLOB, PAIR, TOPIC, text
@@ -97,6 +97,39 @@ def topic_show(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topi
     )
 
 
+@command("topic grow", group="topics", examples=("topic grow orders -p 12",))
+def topic_grow(
+    session: "Session",
+    name: Annotated[str, Arg(TOPIC, "a Kafka topic")],
+    *,
+    partitions: Annotated[int | None, Opt(("-p", "--partitions"), COUNT, "so many in all")] = None,
+) -> Result:
+    """Give a Kafka topic more partitions."""
+    if partitions is None:
+        raise BadArgument("name", "how many partitions? topic grow NAME -p 12")
+    kafka(session).grow_topic(_known(session, name), partitions)
+    return done(f"{name} has {partitions} partitions", {"name": name, "partitions": partitions})
+
+
+@command(
+    "topic set",
+    group="topics",
+    aliases=("topic config",),
+    examples=("topic set orders retention.ms=60000", "topic set orders retention.ms="),
+)
+def topic_set(
+    session: "Session",
+    name: Annotated[str, Arg(TOPIC, "a Kafka topic")],
+    pair: Annotated[tuple[str, str], Arg(PAIR, "a setting; without a value: its default")],
+) -> Result:
+    """Change a Kafka topic's configuration."""
+    key, value = pair
+    kafka(session).configure_topic(_known(session, name), key, value or None)
+    return done(
+        f"{name}: {key} is {value or 'its default'}", {"name": name, "config": {key: value}}
+    )
+
+
 @command(
     "topic rm",
     group="topics",
@@ -129,4 +162,4 @@ def _known(session: "Session", name: str) -> str:
     return known("name", name, names, "Kafka topic")
 
 
-COMMANDS = (topic_ls, topic_add, topic_show, topic_rm, topic_purge)
+COMMANDS = (topic_ls, topic_add, topic_show, topic_grow, topic_set, topic_rm, topic_purge)

@@ -386,6 +386,20 @@ def test_what_is_not_there_is_said(line: str, text: str) -> None:
     assert text in result.as_text()
 
 
+def test_group_reset_moves_what_was_committed() -> None:
+    world = World()
+    check(world.run("group reset billing kafka:orders --to end"))
+    check(world.run("group reset billing orders[1] --to 7"))
+    check(world.run("group reset billing orders --to @-5m"))
+    assert world.kafka.done == [
+        ("billing", "orders", {0: 3, 1: 0}),
+        ("billing", "orders", {1: 7}),
+        ("billing", "orders", {0: 3, 1: 0}),
+    ]
+    assert "where to?" in world.run("group reset billing orders").as_text()
+    assert "only Kafka's" in world.run("group reset billing q.mail --to 1").as_text()
+
+
 # Fixtures -------------------------------------------------------------------------------------
 
 

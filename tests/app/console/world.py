@@ -10,13 +10,13 @@ from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import HoldRule, Holds
 from mockforge_brokers.journal import Journal, Row, Tape
+from mockforge_brokers.kafka.snapshots import RecordView as Record
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from mockforge_brokers.spine import Spine
 
 from mockforge_tui.console.generators import generator_of
 from mockforge_tui.console.payloads import Payload
-from mockforge_tui.console.ports import Record
 from mockforge_tui.console.results import Notice, Result
 from mockforge_tui.console.session import Session
 from mockforge_tui.console.targets import parse_target
@@ -70,6 +70,7 @@ class KafkaAdmin:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.logs: dict[str, list[list[Record]]] = {}
+        self.done: list[tuple[Any, ...]] = []
 
     def create_topic(
         self, name: str, partitions: int | None = None, config: Mapping[str, str] | None = None
@@ -87,6 +88,26 @@ class KafkaAdmin:
         gone = sum(map(len, self.logs[name]))
         self.logs[name] = [[] for _ in self.logs[name]]
         return gone
+
+    def grow_topic(self, name: str, partitions: int) -> None:
+        self.logs[name] += [[] for _ in range(partitions - len(self.logs[name]))]
+
+    def configure_topic(self, name: str, key: str, value: str | None) -> None:
+        self.done.append((name, key, value))
+
+    def reset_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        self.done.append((group, topic, dict(offsets)))
+
+    def kick_member(self, group: str, member: str) -> None:
+        self.done.append((group, member))
+
+    def rebalance(self, group: str) -> None:
+        self.done.append((group,))
+
+    def offsets_at(self, topic: str, time: float) -> list[int]:
+        return [
+            next((r.offset for r in log if r.time >= time), len(log)) for log in self.logs[topic]
+        ]
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[Record]:
         return [r for r in self.logs[topic][partition] if r.offset >= offset][:limit]
