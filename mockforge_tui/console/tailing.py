@@ -62,7 +62,8 @@ class Tail:
             return
         self.shown += 1
         self.job.steps = self.shown
-        limit = self._session.tail_lines
+        # Who asks for a number of rows gets them all.
+        limit = self._session.tail_lines if self._most is None else self._most
         if limit is None:
             self._tell(row)
         elif len(self._waiting) < limit:

@@ -76,7 +76,7 @@ def queue_show(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) 
     "queue add",
     group="queues",
     aliases=("queue declare", "declare queue", "create queue"),
-    examples=("queue add q.inv --durable --dlx dlx --ttl 30s --max 1000",),
+    examples=("queue add q.new --durable --dlx dlx --ttl 30s --max 1000",),
 )
 def queue_add(
     session: "Session",

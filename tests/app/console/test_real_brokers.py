@@ -1,0 +1,157 @@
+"""The same commands on the brokers themselves."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from mockforge_tui.config import Config
+from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.generators import generator_of
+from mockforge_tui.console.payloads import Payload
+from mockforge_tui.console.results import Notice, Result
+from mockforge_tui.console.session import Session
+from mockforge_tui.console.targets import parse_target
+from mockforge_tui.runtime import Runtime
+
+from .world import Screen
+
+T = TypeVar("T")
+
+FURNITURE = (
+    "topic add orders -p 2",
+    "queue add q.mail",
+    "queue add q.inv",
+    "exchange add events --type topic",
+    "bind events q.inv order.*",
+    "pub mqtt:sensors/room1/temp 21.5 -r",
+    "pub kafka:orders x -n 3",
+)
+NEEDS_CLIENTS = ("conn show", "conn kill", "session rm", "group ", "release #", "drop #", "hold rm")
+"""What speaks of clients or held frames is tested with them elsewhere."""
+
+
+class Console:
+    """A session on a runtime of its own."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.notices: list[Notice] = []
+        self.session = Session(runtime, view=Screen(), tell=self.notices.append)
+
+    def run(self, line: str) -> Result:
+        result = self.session.run(line)
+        assert result.ok, f"{line}: {result.as_text()}"
+        json.loads(result.as_line())
+        return result
+
+    def furnish(self) -> None:
+        for line in FURNITURE:
+            self.run(line)
+        for name in ("order-created", "sensors"):
+            target, payload = parse_target("kafka:orders"), Payload("text", "x")
+            self.runtime.production.engine.add(
+                generator_of(name, target, payload, key=None, per_second=2, files=False)
+            )
+
+
+def with_brokers(act: Callable[[Console], Awaitable[T]]) -> T:
+    async def main() -> T:
+        runtime = Runtime(Config(kafka_port=0, mqtt_port=0, amqp_port=0, admin=False, seed=1))
+        await runtime.start()
+        console = Console(runtime)
+        try:
+            return await asyncio.wait_for(act(console), 30)
+        finally:
+            console.session.close()
+            await runtime.stop()
+
+    return asyncio.run(main())
+
+
+def test_every_example_runs_on_the_brokers() -> None:
+    examples = [
+        example
+        for each in REGISTRY.commands
+        for example in each.examples
+        if not example.startswith(NEEDS_CLIENTS)
+    ]
+
+    async def act(console: Console) -> None:
+        for example in examples:
+            console.runtime.faults.clear()
+            for broker in console.runtime.brokers.values():
+                broker.reset()
+            for status in console.runtime.production.engine.status():
+                console.runtime.production.engine.remove(status.id)
+            console.furnish()
+            if example.startswith(("fault o", "fault rm")):
+                console.run("fault add drop topic:orders")
+                example = example.replace("1", str(next(iter(console.runtime.faults.rules))))
+            if example.startswith("auto rm"):
+                console.run("auto add temps mqtt:a 1")
+            console.run(example)
+            console.session.close()
+
+    with_brokers(act)
+
+
+def test_what_is_published_is_stored_routed_and_retained() -> None:
+    async def act(console: Console) -> None:
+        console.furnish()
+        console.run('pub kafka:orders[1] {"id": 7} -k a -H t=x')
+        console.run("tail kafka:orders[1]@begin -f '%p %k %v %h'")
+        console.run("tail stop")
+        assert '1 a {"id": 7} t=x' in [notice.text for notice in console.notices]
+        console.run("pub amqp:events/order.paid x -n 2")
+        row = next(r for r in console.run("queue ls").records if r["name"] == "q.inv")
+        assert row["depth"] == 2
+        (kept,) = console.run("retained ls").records
+        assert kept["payload"] == "21.5"
+        assert "no queue takes" in console.session.run("pub amqp:events/x y --mandatory").as_text()
+
+    with_brokers(act)
+
+
+def test_refusals_of_the_brokers_are_said_plainly() -> None:
+    async def act(console: Console) -> None:
+        console.furnish()
+        for line, text in (
+            ("topic add orders", "exists"),
+            ("topic add no/slash", "no/slash"),
+            ("topic set orders retention.ms=soon", "soon"),
+            ("topic set orders nonsense=1", "nonsense"),
+            ("topic grow orders -p 1", "would not be more"),
+            ("queue add q.mail --ttl 3s", "x-message-ttl"),
+            ("exchange add events --type fanout", "type"),
+            ("bind events q.none x", "q.none"),
+            ("pub mqtt:a/# 1", "#"),
+            ("pub kafka:orders[9] 1", "9"),
+            ("pub amqp:none/x 1", "none"),
+            ("pub amqp:events/x 1 --prop nonsense=1", "nonsense"),
+            ("group rebalance none", "no Kafka group none"),
+        ):
+            result = console.session.run(line)
+            assert not result.ok, line
+            assert text in result.as_text(), (line, result.as_text())
+            assert "bug" not in result.as_text(), line
+
+    with_brokers(act)
+
+
+def test_tail_shows_the_traffic_of_the_console_itself() -> None:
+    async def act(console: Console) -> None:
+        told = asyncio.Event()
+
+        def tell(notice: Notice) -> None:
+            console.notices.append(notice)
+            if notice.kind == "row":
+                told.set()
+
+        console.session.tell = tell
+        console.run("tail (@mine proto:mqtt)")
+        console.run('pub mqtt:room {"t": 1}')
+        await told.wait()
+        assert '{"t": 1}' in console.notices[-1].text
+
+    with_brokers(act)
