@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, ClassVar, Final
 
 from mockforge_brokers.journal import Row
@@ -103,12 +103,12 @@ class ConsoleApp(App[int]):
         driver = self._driver
         if isinstance(driver, SafeDriver):
             driver.catch_up()
-        started = perf_counter()
+        started = thread_time()
         self.feed.tick()
         if now >= self._snapshot_due:
             self._take_snapshot(now)
         self.dashboard.tick()
-        self.pace.spent(perf_counter() - started)
+        self.pace.spent(thread_time() - started)
 
     def _take_snapshot(self, now: float) -> None:
         started = perf_counter()
@@ -119,7 +119,7 @@ class ConsoleApp(App[int]):
 
     # Lines -------------------------------------------------------------------------------
 
-    def run_line(self, line: str, *, confirmed: bool = False) -> None:
+    def run_line(self, line: str, *, confirmed: bool = False, typed: bool = False) -> None:
         """Run a command line; it and its result are told, a question is asked first."""
         try:
             result = self.session.run(line, confirmed=confirmed)
@@ -132,11 +132,11 @@ class ConsoleApp(App[int]):
         if result.ends is not None:
             self.exit(result.ends)
             return
-        self._tell(line, result)
+        self._tell(line, result, typed)
         self._snapshot_due = 0.0
         self.dashboard.tell_keys()
 
-    def _tell(self, line: str, result: Result) -> None:
+    def _tell(self, line: str, result: Result, typed: bool) -> None:
         now = time.time()
         text = result.as_text(max(60, self.size.width - 8))
         kind = "result" if result.ok else "problem"
@@ -150,8 +150,9 @@ class ConsoleApp(App[int]):
             self.dashboard.log_open = True
             self.dashboard.go_to(6)
             self.dashboard.log_pane.show_from(added + 1)
-        elif not result.ok and self.dashboard.prompt.is_active:
-            self.dashboard.prefill(line, result.problem.start if result.problem else None)
+        elif typed and result.problem is not None:
+            # What was wrong is put back, with the cursor where it is wrong.
+            self.dashboard.prefill(line, result.problem.start)
 
     def note(self, text: str) -> None:
         """Say something that no command said."""
@@ -175,10 +176,6 @@ class ConsoleApp(App[int]):
 
     def show_help(self) -> None:
         self.push_screen(HelpScreen(self.session.registry))
-
-    def seen_values(self, field: str) -> list[tuple[str, str]]:
-        """Values of a filter's field in the newest rows, for completion."""
-        return self.feed.seen(field)
 
     def set_palette(self, name: str) -> None:
         self.palette = PALETTES[name]

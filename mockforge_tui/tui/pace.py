@@ -10,7 +10,11 @@ _MEMORY: Final = 0.2
 
 
 class Pace:
-    """Seconds between frames, from what frames have cost. Times are the loop's, in seconds."""
+    """Seconds between frames, from what frames have cost.
+
+    Costs are the thread's own seconds: that other processes had the processor meanwhile is no
+    reason to paint less.
+    """
 
     def __init__(self, fastest: float = FASTEST) -> None:
         self.fastest = fastest

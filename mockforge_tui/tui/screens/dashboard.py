@@ -1,6 +1,6 @@
 """The main screen: what happens in it at each frame, and what its parts tell each other."""
 
-from time import perf_counter
+from time import thread_time
 
 from ...filters import FilterError, compile_filter
 from ..widgets.flow import FlowPane
@@ -37,9 +37,9 @@ class Dashboard(ActingScreen):
 
     def _compositor_refresh(self) -> None:
         # Textual paints all that is dirty in this one call: the frame's whole cost.
-        started = perf_counter()
+        started = thread_time()
         super()._compositor_refresh()
-        self.console_app.pace.spent(perf_counter() - started)
+        self.console_app.pace.spent(thread_time() - started)
 
     # What parts of the screen tell ---------------------------------------------------------
 
@@ -55,7 +55,7 @@ class Dashboard(ActingScreen):
         self.action_open()
 
     def on_prompt_entered(self, message: Prompt.Entered) -> None:
-        self.console_app.run_line(message.line)
+        self.console_app.run_line(message.line, typed=True)
 
     def on_prompt_filtered(self, message: Prompt.Filtered) -> None:
         if message.final:

@@ -54,7 +54,7 @@ class DropDown(Drawn):
         self._at = ((0 if step > 0 else -1) if self._at is None else self._at + step) % len(
             self.completions
         )
-        height = max(1, self.size.height)
+        height = max(1, self.outer_size.height)
         self._top = min(max(self._top, self._at - height + 1), self._at)
         self.refresh()
 
@@ -69,7 +69,7 @@ class DropDown(Drawn):
         at = self._top + y
         ground = palette.style(palette.text, on=palette.raised)
         if at >= len(self.completions):
-            return Strip.blank(self.size.width, ground)
+            return Strip.blank(self.outer_size.width, ground)
         each = self.completions[at]
         chosen = at == self._at
         on = palette.chosen if chosen else palette.raised
@@ -79,4 +79,4 @@ class DropDown(Drawn):
             (f" {fit(clean(each.text, 60), self._name_cells())} ", name),
             (f"{fit(clean(each.note, 80), self._note_cells())} ", note),
         ]
-        return strip(pieces, self.size.width, note)
+        return strip(pieces, self.outer_size.width, note)

@@ -382,7 +382,7 @@ class FlowPane(Pane):
 
     def on_click(self, event: events.Click) -> None:
         line = self.body_y(event.y) - 1
-        if 0 <= line < len(self._page) and event.x < self.size.width - 1:
+        if 0 <= line < len(self._page) and event.x < self.outer_size.width - 1:
             number = self._page[line]
             if number == self.cursor:
                 self.post_message(self.Opened())

@@ -27,7 +27,7 @@ class Header(Drawn):
         left = self._listeners()
         left += self._traffic()
         right = self._tabs() if self.narrow else self._cost()
-        pieces = spread(left, right, self.size.width, self.palette.plain)
+        pieces = spread(left, right, self.outer_size.width, self.palette.plain)
         return self.drawn(pieces)
 
     def _listeners(self) -> list[Piece]:
@@ -76,7 +76,11 @@ class Header(Drawn):
         for at, name in enumerate(_TABS):
             style = palette.title_focused if at == self.tab else palette.muted
             pieces.append((f" {at + 1}{name}", style))
-        return pieces if cells(pieces) <= self.size.width // 2 else pieces[self.tab : self.tab + 1]
+        return (
+            pieces
+            if cells(pieces) <= self.outer_size.width // 2
+            else pieces[self.tab : self.tab + 1]
+        )
 
 
 def _per_second(rate: float) -> str:

@@ -199,12 +199,17 @@ class Inspector(Pane):
             left.append((f"  {glyphs.fault} fault {row.fault}", palette.faulty))
         if self.live:
             left.append(("  newest", palette.muted))
-        tabs = (self._inspection.body_name, *TABS[1:])
-        right: list[Piece] = []
-        for at, name in enumerate(tabs):
-            style = palette.title_focused if at == self.tab else palette.muted
-            right.append((f"[{name}]" if at == self.tab else f" {name} ", style))
-        return cut(left, max(12, self.size.width - cells(right) - 8)), right
+        right = self._tab_pieces(self._inspection.body_name)
+        if cells(left) + cells(right) + 8 > self.outer_size.width:
+            right = [right[self.tab]]
+        return cut(left, max(12, self.outer_size.width - cells(right) - 8)), right
+
+    def _tab_pieces(self, body_name: str) -> list[Piece]:
+        palette = self.palette
+        return [
+            (f"[{name}]", palette.title_focused) if at == self.tab else (f" {name} ", palette.muted)
+            for at, name in enumerate((body_name, *TABS[1:]))
+        ]
 
     def foot_pieces(self) -> list[Piece]:
         palette = self.palette

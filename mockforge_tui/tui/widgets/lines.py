@@ -83,7 +83,7 @@ class ResultLine(Drawn):
                 (f"  {glyphs.error} ", palette.error),
                 (clean(self._warning, 400), palette.error),
             ]
-            return self.drawn(cut(pieces, self.size.width))
+            return self.drawn(cut(pieces, self.outer_size.width))
         signs = {"result": (glyphs.ok, palette.ok), "problem": (glyphs.error, palette.error)}
         sign, style = signs.get(self._kind, (glyphs.event, palette.muted))
         if self.is_blank:
@@ -94,7 +94,7 @@ class ResultLine(Drawn):
             pieces.append(("  ", palette.plain))
         text_style = palette.error if self._kind == "problem" else palette.plain
         pieces.append((self._text, text_style))
-        return self.drawn(cut(pieces, self.size.width))
+        return self.drawn(cut(pieces, self.outer_size.width))
 
 
 class KeyLine(Drawn):
@@ -115,7 +115,7 @@ class KeyLine(Drawn):
                 (key.shown.split(" ")[0], palette.accented),
                 (f" {key.brief}  ", palette.muted),
             ]
-            if cells(pieces) + cells(each) > self.size.width:
+            if cells(pieces) + cells(each) > self.outer_size.width:
                 break
             pieces += each
         return self.drawn(pieces)

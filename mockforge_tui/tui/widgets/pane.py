@@ -1,7 +1,7 @@
 """A framed part of the screen that draws itself line by line."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class Drawn(Widget):
-    """A widget of whole lines in the app's palette and glyphs."""
+    """A widget of whole lines in the app's palette and glyphs.
+
+    It has no border or padding of Textual's, so its `outer_size` is its size; `size` itself is
+    worked out anew, from the whole layout, each time that it is asked for.
+    """
 
     @property
     def console_app(self) -> "ConsoleApp":
@@ -34,7 +38,7 @@ class Drawn(Widget):
         return self.console_app.glyphs
 
     def drawn(self, pieces: Sequence[Piece]) -> Strip:
-        return strip(pieces, self.size.width, self.palette.plain)
+        return strip(pieces, self.outer_size.width, self.palette.plain)
 
     def restyled(self) -> None:
         """The palette or the glyphs changed."""
@@ -50,6 +54,7 @@ class Pane(Drawn, can_focus=True):
 
     framed: reactive[bool] = reactive(True, init=False)
     label: ClassVar[str] = ""
+    _thumb: range | None = None
 
     # What a subclass tells ---------------------------------------------------------------
 
@@ -76,11 +81,11 @@ class Pane(Drawn, can_focus=True):
 
     @property
     def body_width(self) -> int:
-        return max(0, self.size.width - (2 if self.framed else 0))
+        return max(0, self.outer_size.width - (2 if self.framed else 0))
 
     @property
     def body_height(self) -> int:
-        return max(0, self.size.height - (2 if self.framed else 1))
+        return max(0, self.outer_size.height - (2 if self.framed else 1))
 
     @property
     def title_style(self) -> Style:
@@ -92,7 +97,7 @@ class Pane(Drawn, can_focus=True):
 
     def refresh_edges(self) -> None:
         """Draw the title and the foot again, and nothing else."""
-        width, height = self.size
+        width, height = self.outer_size
         if width and height:
             self.refresh(Region(0, 0, width, 1))
             if self.framed:
@@ -101,7 +106,7 @@ class Pane(Drawn, can_focus=True):
     # Drawing -----------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
+        width, height = self.outer_size
         if not self.framed:
             return self._upper(width) if y == 0 else self.body_line(y - 1, width)
         if y == 0:
@@ -114,17 +119,31 @@ class Pane(Drawn, can_focus=True):
         side = self.glyphs.box[3]
         edge = self.edge_style
         inner = self.body_line(y, width - 2)
-        right = self.glyphs.thumb if self._on_thumb(y) else side
-        segments = [Segment(side, edge), *inner, Segment(right, edge)]
+        right = Segment(side, edge)
+        if y in self._thumb_lines():
+            right = Segment(self.glyphs.thumb, self.palette.muted)
+        segments = [Segment(side, edge), *inner, right]
         return Strip(segments, width)
 
-    def _on_thumb(self, y: int) -> bool:
-        shown = self.scroll_range()
-        if shown is None:
-            return False
-        height = self.body_height
-        start = min(height - 1, int(shown[0] * height))
-        return start <= y < max(start + 1, round(shown[1] * height))
+    def _thumb_lines(self) -> range:
+        """The lines that the scrollbar's thumb covers, worked out once for each painting."""
+        if self._thumb is None:
+            shown, height = self.scroll_range(), self.body_height
+            self._thumb = range(0)
+            if shown is not None:
+                start = min(height - 1, int(shown[0] * height))
+                self._thumb = range(start, max(start + 1, round(shown[1] * height)))
+        return self._thumb
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        self._thumb = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def _upper(self, width: int) -> Strip:
         box = self.glyphs.box
@@ -173,7 +192,7 @@ class Pane(Drawn, can_focus=True):
         return y - 1
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self.framed and event.x == self.size.width - 1 and self.scroll_range() is not None:
+        if self.framed and event.x == self.outer_size.width - 1 and self.scroll_range() is not None:
             self.capture_mouse()
             self._drag_to(event.y)
             event.stop()

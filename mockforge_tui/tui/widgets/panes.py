@@ -18,7 +18,13 @@ from .table import Column, LiveTable
 
 _PROTOCOLS = {"kafka": 0, "mqtt": 1, "amqp": 2}
 _KINDS = {"topic": 0, "exchange": 1, "queue": 2}
-_STEADY = frozenset({"open", "connected", "stable", "running"})
+_STEADY = frozenset({"open", "connected", "online", "stable", "running"})
+_SHORT_STATES = {
+    "preparingrebalance": "joining",
+    "completingrebalance": "syncing",
+    "connected": "online",
+    "disconnected": "away",
+}
 
 Cell = tuple[str, Style]
 Reader = Callable[[Any, Palette, Glyphs], Cell]
@@ -111,7 +117,7 @@ class DestinationsPane(LiveTable[DestinationLine]):
     nothing = "no topics or queues yet"
     columns: ClassVar[Sequence[Column[Any]]] = (
         Column("", 2, _destination_sign),
-        Column("name", 0, _destination_name),
+        Column("name", 0, _destination_name, keep_end=True),
         Column("in/s", 4, _rate(lambda line: line.rate), right=True),
         Column("holds", 5, _count(lambda line: line.view.depth), right=True),
         Column("in", 6, _count(lambda line: line.view.messages_in), right=True, least=60),
@@ -150,6 +156,7 @@ def _group_name(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
 
 def _group_state(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
     state = clean(group.state, 30).lower()
+    state = _SHORT_STATES.get(state, state)
     return state, palette.ok if state in _STEADY else palette.warning
 
 
@@ -166,7 +173,7 @@ class GroupsPane(LiveTable[GroupView]):
     columns: ClassVar[Sequence[Column[Any]]] = (
         Column("", 1, _group_sign),
         Column("name", 0, _group_name),
-        Column("state", 6, _group_state),
+        Column("state", 7, _group_state),
         Column("n", 2, _count(lambda group: group.members), right=True),
         Column("lag", 4, _group_lag, right=True),
         Column("why", 44, _words(lambda group: group.reason), least=80),

@@ -1,5 +1,7 @@
 """The line where commands and filters are typed."""
 
+import logging
+
 from rich.highlighter import Highlighter
 from rich.text import Text
 from textual import events
@@ -17,6 +19,8 @@ from ...text import clean
 from ..history import History
 from .dropdown import DropDown
 from .pane import Drawn
+
+_log = logging.getLogger(__name__)
 
 COMMAND, FILTER = "command", "filter"
 PLACEHOLDER = ": command   / filter   ? help"
@@ -220,8 +224,7 @@ class Prompt(Horizontal):
             self.leave(kept=False)
             return
         self.history.add(text)
-        self.drop_down.close()
-        self.input.put("")
+        self.leave(kept=True)
         self.post_message(self.Entered(text))
 
     def _up(self) -> None:
@@ -282,17 +285,22 @@ class Prompt(Horizontal):
     def _look(self) -> None:
         """Completions and the verdict on what stands here now."""
         text, cursor = self.input.value, self.input.cursor_position
-        if self.mode == COMMAND:
-            found = self.session.complete(text, cursor) if text else []
-        else:
-            values = self.app.seen_values  # type: ignore[attr-defined]
-            found = [
-                Completion(each.start, each.end, each.text, each.help)
-                for each in complete_filter(text, cursor, values=values)
-            ]
+        try:
+            found = self._completions(text, cursor)
+        except Exception:  # a bug of ours in what is offered must not end the screen
+            _log.exception("no completions for %r", text)
+            found = []
         found = [each for each in found if each.text != text[each.start : each.end]]
-        self.drop_down.show(found, 2)
+        self.drop_down.show(found, self.sign.outer_size.width)
         self._check()
+
+    def _completions(self, text: str, cursor: int) -> list[Completion]:
+        if self.mode == COMMAND:
+            return self.session.complete(text, cursor) if text else []
+        return [
+            Completion(each.start, each.end, each.text, each.help)
+            for each in complete_filter(text, cursor, values=self.session.seen)
+        ]
 
     def _check(self) -> None:
         text = self.input.value

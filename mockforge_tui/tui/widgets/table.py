@@ -22,7 +22,8 @@ R = TypeVar("R")
 class Column(Generic[R]):
     """`read` gives a cell's clean text and style; `cells` 0 takes what is left.
 
-    A column shows from `least` cells of the whole table on.
+    A column shows from `least` cells of the whole table on. Names in a hierarchy differ at their
+    end: `keep_end` cuts their beginning.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Column(Generic[R]):
     read: Callable[[R, Palette, Glyphs], tuple[str, Style]]
     right: bool = False
     least: int = 0
+    keep_end: bool = False
 
 
 class LiveTable(Pane, Generic[R]):
@@ -137,6 +139,8 @@ class LiveTable(Pane, Generic[R]):
         pieces: list[Piece] = [(" ", palette.plain)]
         for column, size in plan:
             text, style = column.read(record, palette, self.glyphs)
+            if column.keep_end and len(text) > size:
+                text = self.glyphs.more + text[len(text) - size + 1 :]
             pieces.append((self._cell(text, size, column.right), style))
         drawn = strip(pieces, width, palette.plain)
         if self._chosen is None or self.identity(record) != self._chosen:

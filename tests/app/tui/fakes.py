@@ -19,6 +19,7 @@ class FakeBroker:
         self.shown_destinations: list[DestinationView] = []
         self.shown_groups: list[GroupView] = []
         self.disconnected: list[int] = []
+        self.vhost = lambda: SimpleNamespace(exchanges={}, queues={})
 
     def connections(self) -> list[ConnectionView]:
         return self.shown_connections
