@@ -185,6 +185,10 @@ class _Compiler:
             return f"{read}.startswith({value!r})"
         topic_filter = field.kind == "topic" and is_topic_filter(value)
         if op == "=" or term.literal or not (is_glob(value) or topic_filter):
+            if field.name == "op" and "." not in value and op != "=":
+                # basic.nack is a nack to most people.
+                short = self.fresh()
+                return f"(({short} := {read}) == {value!r} or {short}.endswith({'.' + value!r}))"
             return f"{read} == {value!r}"
         simple = None if topic_filter else _simple_glob(value)
         if simple is not None:

@@ -78,6 +78,21 @@ def property_of(row: Any, name: str) -> Any:
     return None
 
 
+def code_of(row: Any) -> Any:
+    """The code that a reply bears, by whatever name its protocol has for it; else the error."""
+    detail = row.detail
+    for name in ("reply_code", "reason", "error_code", "code"):
+        value = detail.get(name)
+        if value is not None and value != 0:
+            return value
+    return row.error or None
+
+
+def queue_of(row: Any) -> str:
+    """The queue of a delivery, else what the row is about."""
+    return str(row.detail.get("queue") or row.destination)
+
+
 def _as_text(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else value
 
@@ -116,8 +131,9 @@ MESSAGES = Subject(
             Field("conn", "number", "r.connection", "connection number: conn:7 or conn:c7"),
             Field("client", "text", "r.client", "client id, or what the client calls itself"),
             Field("topic", "topic", "r.destination", "topic, queue or exchange; +, # as in MQTT"),
+            Field("queue", "text", "queue_of(r)", "AMQP queue of a delivery or a method"),
             Field("size", "size", "r.size", "bytes: size>1k"),
-            Field("key", "bytes", "r.key", "record key", protocol="kafka"),
+            Field("key", "bytes", "r.key", "record key, or routing key"),
             Field("partition", "number", _detail("partition"), "partition", protocol="kafka"),
             Field("offset", "number", _detail("offset"), "offset", protocol="kafka"),
             Field("group", "any", _detail("group"), "consumer group", protocol="kafka"),
@@ -145,8 +161,7 @@ MESSAGES = Subject(
                 "delivered before",
                 values=("true", "false"),
             ),
-            Field("latency", "duration", _detail("latency"), "request to reply: latency>100ms"),
-            Field("code", "any", _detail("code"), "error or reply code on the wire"),
+            Field("code", "any", "code_of(r)", "error or reply code on the wire"),
             Field("error", "text", "r.error", "protocol error or error code in words"),
             Field("age", "duration", "(wall() - r.time)", "how long ago: age<10s"),
             Field("body", "bytes", "r.payload", 'payload: body~"err(or)?"', cost=8),
@@ -171,7 +186,6 @@ MESSAGES = Subject(
         protocol="proto",
         direction="dir",
         api="op",
-        queue="topic",
         exchange="topic",
         routing_key="rkey",
         text="body",
@@ -196,7 +210,12 @@ MESSAGES = Subject(
     },
     texts=("r.destination", "r.client", "r.operation"),
     bodies=("r.key", "r.payload"),
-    helpers={"header_of": header_of, "property_of": property_of},
+    helpers={
+        "header_of": header_of,
+        "property_of": property_of,
+        "code_of": code_of,
+        "queue_of": queue_of,
+    },
     numbered="r.seq",
 )
 """Rows of the journal."""
