@@ -139,6 +139,6 @@ class SubscriptionTrie:
             wildcards = True
         for node in nodes:
             yield node
-            # `a/#` matches `a` as well [MQTT-4.7.1-2].
+            # `a/#` matches `a` as well (4.7.1.2).
             if "#" in node.children:
                 yield node.children["#"]

@@ -48,7 +48,7 @@ def matches(topic_filter: str, topic_name: str) -> bool:
         return False
     if wanted[-1] == "#":
         wanted.pop()
-        # `a/#` matches `a` as well [MQTT-4.7.1-2].
+        # `a/#` matches `a` as well (4.7.1.2).
         levels = levels[: len(wanted)]
     return len(wanted) == len(levels) and all(
         level in ("+", name) for level, name in zip(wanted, levels, strict=True)
