@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 READ_SIZE: Final = 64 * 1024
 """Bytes of one read: enough to be fast, little enough that nobody else in the loop waits."""
 
+LINGER: Final = 2.0
+"""Seconds that a peer has to take our goodbye and to close its side."""
+
 _LAST_FRAMES: Final = 4
 
 
@@ -165,7 +168,7 @@ class Endpoint(asyncio.BufferedProtocol):
             self._reason = self._reason or reason
             self.flush()
             self._closing = True
-            self._transport.close()
+            self._hang_up()
 
     def abort(self, reason: str) -> None:
         if not self._closing:
@@ -182,6 +185,15 @@ class Endpoint(asyncio.BufferedProtocol):
         self._paused -= 1
         if self._paused == 0 and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _hang_up(self) -> None:
+        # A close with bytes of the peer unread would reset the connection, and the peer might
+        # lose our last words: so only our side ends, and what still comes is thrown away.
+        if self._transport.can_write_eof() and not (self._paused or self._transport.is_closing()):
+            self._transport.write_eof()
+            self.server.call_later(LINGER, self._transport.close)
+        else:
+            self._transport.close()
 
     # Writing.
 
@@ -305,6 +317,7 @@ class Server:
         self.endpoints: dict[int, Endpoint] = {}
         self.buffer = memoryview(bytearray(READ_SIZE))
         self._loop = asyncio.get_running_loop()
+        self.call_later = self._loop.call_later
         self._listeners: list[asyncio.Server] = []
         self._dirty: list[Endpoint] = []
         self._all_gone: asyncio.Future[None] | None = None
