@@ -65,7 +65,7 @@ class Session:
         self.registry = registry
         self.administration = administration or BrokerAdministration(runtime.brokers)
         self.view = view
-        self.tell: Callable[[Notice], object] = tell or (lambda notice: None)
+        self.tell: Callable[[Notice], object] = tell or _unheard
         self.interactive = interactive
         self.files = files
         self.confirms = True
@@ -137,6 +137,11 @@ class Session:
             faults=sum(rule.enabled for rule in runtime.faults.rules.values()),
             jobs=len(self.jobs),
         )
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody gets this session's notices."""
+        return self.tell is not _unheard
 
     @property
     def scope(self) -> "Scope":
@@ -247,6 +252,10 @@ class Session:
         if job.stopped:
             return Result(call.command.name, text=f"{job.steps} times; the last: {last[0].text}")
         return Result(call.command.name, text=f"job {job.id} runs: {inner}", data={"job": job.id})
+
+
+def _unheard(notice: Notice) -> None:
+    pass
 
 
 def _count(text: str) -> int:

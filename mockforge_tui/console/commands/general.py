@@ -3,6 +3,8 @@
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.errors import InvalidInput
+
 from ..asking import BadArgument
 from ..registry import Arg, Command, Opt, Registry, command
 from ..results import Result, done
@@ -37,7 +39,7 @@ def help_(
         return Result(text=_overview(registry), data=registry.schema())
     words = [first, second] if second else first.split(" ")
     found = registry.find(words)
-    if found is not None and (found[1] == len(words) or not registry.verbs(words[0])):
+    if found is not None and (found[0].name == " ".join(words) or not registry.verbs(words[0])):
         return Result(text=_explained(found[0]), data=found[0].schema())
     page = _guide_page(first)
     if page is not None and second is None:
@@ -77,6 +79,8 @@ def quit_(
     code: Annotated[int, Opt(("--code",), integer("code", 0, 255), "exit code", "N")] = 0,
 ) -> Result:
     """End the console and its brokers."""
+    if not (session.interactive or session.files):
+        raise InvalidInput("quit ends a console; this instance ends by a signal (kill its pid)")
     return Result(text="", data={"code": code}, ends=code)
 
 

@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.errors import InvalidInput
+
 from ...filters import Filter
 from ..asking import BadArgument, resolved
 from ..language import Kind, PlacedError, Token
@@ -63,6 +65,8 @@ def tail(
     that the flow pane shows: requests and deliveries too. Only so many lines are shown at a time;
     the rest is counted (narrow it with a filter). `tail stop` ends it.
     """
+    if not session.is_heard:
+        raise InvalidInput("tail needs a console that shows rows as they come")
     if isinstance(source, Filter):
         if where is not None:
             raise BadArgument("where", "one filter is enough; write both in the parentheses")

@@ -7,6 +7,7 @@ import pytest
 
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.results import Result
+from mockforge_tui.console.session import Session
 
 from .world import World
 
@@ -19,7 +20,7 @@ EXAMPLES = [
 
 def world_for(example: str) -> World:
     """A world that has what the examples speak of."""
-    world = World(screen=True)
+    world = World(screen=True, interactive=True)
     if example.startswith(("fault o", "fault rm")):
         world.run("fault add drop topic:orders")
     if "#3" in example:
@@ -504,4 +505,10 @@ def test_every_stops_at_its_first_failure() -> None:
 
 
 def test_quit_tells_the_front_end() -> None:
-    assert World().run("quit --code 3").ends == 3
+    assert World(interactive=True).run("quit --code 3").ends == 3
+
+
+def test_what_needs_a_console_is_refused_without_one() -> None:
+    session = Session(World(), administration=World())
+    assert "needs a console" in session.run("tail").as_text()
+    assert "quit ends a console" in session.run("quit").as_text()

@@ -37,7 +37,7 @@ class Console:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.notices: list[Notice] = []
-        self.session = Session(runtime, view=Screen(), tell=self.notices.append)
+        self.session = Session(runtime, view=Screen(), tell=self.notices.append, files=True)
 
     def run(self, line: str) -> Result:
         result = self.session.run(line)
@@ -153,5 +153,91 @@ def test_tail_shows_the_traffic_of_the_console_itself() -> None:
         console.run('pub mqtt:room {"t": 1}')
         await told.wait()
         assert '{"t": 1}' in console.notices[-1].text
+
+    with_brokers(act)
+
+
+CONNECT = bytes.fromhex("100d 0004 4d515454 04 02 003c 0001 61")
+"""MQTT 3.1.1, clean session, client id a."""
+SUBSCRIBE = bytes.fromhex("8208 0001 0003 782f23 00")
+"""x/#"""
+PUBLISH = bytes.fromhex("3006 0003 782f79 31")
+"""x/y: 1"""
+
+
+class Client:
+    """One MQTT client on a socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def gets(self, data: bytes) -> None:
+        assert await asyncio.wait_for(self.reader.readexactly(len(data)), 10) == data
+
+
+async def connected(console: Console) -> Client:
+    client = Client(*await asyncio.open_connection("127.0.0.1", console.runtime.ports["mqtt"]))
+    client.writer.write(CONNECT + SUBSCRIBE)
+    await client.gets(bytes.fromhex("20020000 9003000100"))
+    return client
+
+
+async def until(fact: Callable[[], object]) -> None:
+    while not fact():
+        await asyncio.sleep(0.005)
+
+
+def test_a_client_is_listed_explained_and_ended() -> None:
+    async def act(console: Console) -> None:
+        client = await connected(console)
+        (row,) = console.run("conns client:a proto:mqtt").records
+        assert "client" in console.run(f"conn show c{row['id']}").text
+        (session,) = console.run("session ls").records
+        assert session["client"] == "a"
+        console.run(f"conn kill c{row['id']} -y")
+        assert await asyncio.wait_for(client.reader.read(), 10) == b""
+        await until(lambda: not console.run("conns").records)
+        client.writer.close()
+
+    with_brokers(act)
+
+
+def test_what_the_prompt_publishes_reaches_a_client() -> None:
+    async def act(console: Console) -> None:
+        client = await connected(console)
+        console.run("pub mqtt:x/y 1")
+        await client.gets(PUBLISH)
+        client.writer.close()
+
+    with_brokers(act)
+
+
+def test_a_held_frame_waits_for_its_release() -> None:
+    async def act(console: Console) -> None:
+        client = await connected(console)
+        console.run("hold topic:x/+ dir:out")
+        console.run("pub mqtt:x/y 1")
+        await until(lambda: console.run("held").records)
+        (row,) = console.run("held").records
+        assert (row["client"], row["destination"]) == ("a", "x/y")
+        console.run(f"release #{row['id']}")
+        await client.gets(PUBLISH)
+        console.run("hold off")
+        client.writer.close()
+
+    with_brokers(act)
+
+
+def test_a_fault_meets_whom_its_filter_names() -> None:
+    async def act(console: Console) -> None:
+        client = await connected(console)
+        console.run("fault add drop client:a dir:out op:publish --times 1")
+        console.run("pub mqtt:x/y 0")
+        console.run("pub mqtt:x/y 1")
+        await client.gets(PUBLISH)
+        (rule,) = console.run("fault ls").records
+        assert rule["hits"] == 1
+        client.writer.close()
 
     with_brokers(act)

@@ -20,7 +20,7 @@ def run(*lines: str, as_json: bool = False, world: World | None = None) -> tuple
     out, err = io.StringIO(), io.StringIO()
 
     async def main() -> int:
-        batch = Batch((world or World()).session, out, err, as_json=as_json)
+        batch = Batch((world or World(files=True)).session, out, err, as_json=as_json)
         return await asyncio.wait_for(batch.run(lines_of(*lines), asyncio.Event()), 10)
 
     return asyncio.run(main()), out.getvalue(), err.getvalue()
