@@ -114,6 +114,9 @@ class Channel:
         extra = examine(content, flags, self.line.user, read_headers=not route.valid)
         if extra is None:
             return route, content
+        if flags & FLAG_EXPIRATION:
+            what = f"messages to exchange '{publication.exchange}'"
+            self.vhost.warn(what, "expiration is passed on, but not acted on yet")
         if not route.valid:
             route = self.vhost.route(publication.exchange, publication.routing_key, extra.headers)
         if extra.keys:

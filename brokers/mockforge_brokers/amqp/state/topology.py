@@ -3,6 +3,7 @@
 from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
+from ...events import Warned
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
@@ -54,6 +55,7 @@ class Topology:
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
         self._spine = spine
+        self._warned: set[tuple[str, str]] = set()
         self.clear()
 
     def clear(self) -> None:
@@ -61,10 +63,17 @@ class Topology:
         for queue in tuple(self.queues.values()):
             self._drop_queue(queue, "the virtual host was reset")
         self.exchanges.clear()
+        self._warned.clear()
         self.exchanges[""] = DefaultExchange(self.queues)
         for name, kind in _PREDECLARED.items():
             self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True)
         self._changed()
+
+    def warn(self, about: str, text: str) -> None:
+        """Tell of something doubtful, once."""
+        if (about, text) not in self._warned:
+            self._warned.add((about, text))
+            self._spine.emit(Warned(AMQP, about, text))
 
     def _changed(self) -> None:
         """Something was declared, bound or deleted: what was derived from it is void."""
@@ -203,6 +212,8 @@ class Topology:
         self._spine.emit(
             QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
         )
+        for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
+            self.warn(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
 
     def delete_queue(
