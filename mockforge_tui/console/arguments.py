@@ -1,6 +1,6 @@
 """Tokens of a line to the arguments of its command, with the place of every mistake."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -44,7 +44,11 @@ class Parsed:
     problem: Problem | None = None
 
 
-def parse(registry: Registry, text: str) -> Parsed:
+Readers = Mapping[str, Callable[[Token], Any]]
+"""What parses the types that name a reader."""
+
+
+def parse(registry: Registry, text: str, readers: Readers | None = None) -> Parsed:
     """Returns what a line asks for, or its first mistake."""
     line = read_line(text)
     words = line.words
@@ -60,7 +64,7 @@ def parse(registry: Registry, text: str) -> Parsed:
         pieces = tuple(Piece(word, "command" if word in known else "unknown") for word in words)
         return Parsed(line, pieces, problem=Problem(text, wrong.start, wrong.end))
     command, length = found
-    binder = Binder(command, line.text)
+    binder = Binder(command, line.text, readers or {})
     binder.pieces += [Piece(word, "command") for word in words[:length]]
     binder.take(words[length:])
     call = binder.finish(words[-1].end)
@@ -74,6 +78,7 @@ class Binder:
 
     command: Command
     line: str
+    readers: Readers = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -171,7 +176,7 @@ class Binder:
         assert spec.type is not None
         self.places[parameter.name] = (token.start, token.end)
         try:
-            value = spec.type.parse(token)
+            value = self.readers.get(spec.type.reader, spec.type.parse)(token)
         except (FilterError, PlacedError) as error:
             self.fail(str(error), token.start + error.start, token.start + error.end)
         except ValueError as error:

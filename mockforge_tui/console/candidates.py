@@ -147,10 +147,8 @@ def _themes(session: "Session") -> Iterable[Candidate]:
     return [(name, "") for name in session.view.themes()] if session.view is not None else ()
 
 
-def _subjects(session: "Session") -> Iterable[Candidate]:
-    yield from _groups(session)
-    yield from _clients(session)
-    yield from _destinations("queue")(session)
+def _filters(session: "Session") -> Iterable[Candidate]:
+    return [(name, each.text) for name, each in session.saved_filters.items()]
 
 
 _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
@@ -171,7 +169,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "jobs": _jobs,
     "commands": _commands,
     "themes": _themes,
-    "subjects": _subjects,
+    "filters": _filters,
 }
 """Commands' completers."""
 

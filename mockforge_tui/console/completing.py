@@ -140,7 +140,7 @@ def _values(
     kind = parameter.spec.type
     if kind is None:
         return []
-    if kind.completer == "filter":
+    if kind.completer.endswith("filter"):
         return _filter_terms(line, start, partial.end, candidates)
     if kind.values:
         return _ranked(partial, [(value, "") for value in kind.values])
@@ -153,9 +153,15 @@ def _filter_terms(
     def seen(field: str) -> Iterable[tuple[str, str]]:
         return candidates(f"field:{field}")
 
-    return [
+    typed = line[start:end]
+    saved = [
+        Completion(start, end, f"@{name}", text)
+        for name, text in candidates("filters")
+        if typed and f"@{name}".startswith(typed)
+    ]
+    return saved + [
         Completion(start + each.start, start + each.end, each.text, each.help)
-        for each in complete_filter(line[start:end], end - start, subject, seen)
+        for each in complete_filter(typed, end - start, subject, seen)
     ]
 
 

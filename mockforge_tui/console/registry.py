@@ -16,7 +16,8 @@ class Type:
     """How one kind of argument is read, completed and described.
 
     `parse` turns a token to a value and raises ValueError; `completer` names what offers its
-    values; `values` are all there are, for a closed set.
+    values; `values` are all there are, for a closed set. `reader` names what parses instead where
+    somebody is there who knows more (a session knows saved filters).
     """
 
     name: str
@@ -24,6 +25,7 @@ class Type:
     completer: str = ""
     values: tuple[str, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    reader: str = ""
 
 
 @dataclass(frozen=True, slots=True)

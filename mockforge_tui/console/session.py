@@ -20,7 +20,7 @@ from .candidates import Candidates
 from .commands import REGISTRY
 from .completing import Completion
 from .jobs import Jobs
-from .language import Line, Problem
+from .language import Line, Problem, Token
 from .ports import Administration, Runtime, View
 from .registry import Registry
 from .results import Notice, Result, failed, selected
@@ -76,6 +76,7 @@ class Session:
         self.seen: Callable[[str], list[tuple[str, str]]] | None = None
         """Values of a filter's field in the traffic with a note (`Feed.seen`)."""
         self.candidates = Candidates(self)
+        self._readers = {"filter": self._read_filter}
         self._scope: Scope | None = None
 
     # Lines -------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Session:
 
     def run(self, line: str, *, confirmed: bool = False) -> Result:
         """The same at once: no command waits, what takes long goes on as a job."""
-        parsed = parse(self.registry, line)
+        parsed = parse(self.registry, line, self._readers)
         if parsed.problem is not None:
             name = parsed.command.name if parsed.command else ""
             return Result(name, ok=False, problem=parsed.problem)
@@ -107,11 +108,11 @@ class Session:
 
     def check(self, line: str) -> Problem | None:
         """What is wrong with a line, as far as that shows before it runs."""
-        return parse(self.registry, line).problem
+        return parse(self.registry, line, self._readers).problem
 
     def spans(self, line: str) -> list[Span]:
         """The line's parts with their roles, for colours."""
-        return spans(parse(self.registry, line))
+        return spans(parse(self.registry, line, self._readers))
 
     def close(self) -> None:
         """End all jobs."""
@@ -152,10 +153,13 @@ class Session:
             self._scope = Scope(Random(), self.runtime.clock.wall)
         return self._scope
 
-    def saved_filter(self, text: str) -> Filter:
+    def filter_of(self, text: str) -> Filter:
         """A filter of this text, where `@name` alone stands for a saved one; raises FilterError."""
-        saved = self.saved_filters.get(text.removeprefix("@")) if text.startswith("@") else None
+        saved = self.saved_filters.get(text.strip().removeprefix("@")) if "@" in text else None
         return saved or compile_filter(text, wall=self.runtime.clock.wall)
+
+    def _read_filter(self, token: Token) -> Filter:
+        return self.filter_of(token.text)
 
     # How a line runs ---------------------------------------------------------------------
 

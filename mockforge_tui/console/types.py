@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .. import units
-from ..filters import MESSAGES, Filter, Subject, compile_filter
+from ..filters import Filter, Subject, compile_filter
 from .language import Token
 from .payloads import parse_payload
 from .registry import Type
@@ -50,15 +50,14 @@ def integer(name: str, least: int = 0, most: int | None = None) -> Type:
     return Type(name, parse, schema={**_INTEGER, "minimum": least})
 
 
-def filter_of(subject: Subject = MESSAGES) -> Type:
-    """A filter, of rows unless another subject is given."""
+def filter_of(subject: Subject) -> Type:
+    """A filter over the rows of a table."""
+    return Type("filter", lambda token: compile_filter(token.text, subject), "table-filter")
 
-    def parse(token: Token) -> Filter:
-        return (
-            compile_filter(token.text) if subject is None else compile_filter(token.text, subject)
-        )
 
-    return Type("filter", parse, "filter")
+def read_filter(token: Token) -> Filter:
+    """A filter over rows of traffic."""
+    return compile_filter(token.text)
 
 
 def _not_empty(value: str) -> str:
@@ -85,7 +84,7 @@ OFFSET = Type("offset", of_text(str))
 TEXT = Type("text", of_text(str))
 GLOB = text("glob")
 FILE = text("file")
-FILTER = filter_of()
+FILTER = Type("filter", read_filter, "filter", reader="filter")
 PAYLOAD = Type("payload", parse_payload)
 TARGET = Type("target", of_text(parse_target), "targets")
 SOURCE = Type("target", of_text(parse_target), "sources")

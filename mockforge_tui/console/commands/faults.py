@@ -63,7 +63,7 @@ def fault_add(
     if fault == "delay":
         delay, scope = _delay(scope)
     try:
-        matches = session.saved_filter(scope).matches
+        matches = session.filter_of(scope).matches
     except FilterError as error:
         raise BadArgument("scope", error.text, (error.start, error.end)) from None
     rule = session.runtime.faults.add(

@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ...filters import FilterError
+from ...filters import Filter
 from ..asking import BadArgument, known, view
-from ..registry import Arg, Type, command
+from ..registry import Arg, command
 from ..results import Column, Result, done, table
-from ..types import FILE, of_text, text
+from ..types import FILE, FILTER, text
 
 if TYPE_CHECKING:
     from ..session import Session
 
-_TEXT = Type("filter", of_text(str), "filter")
 _NAME = text("name")
 
 
@@ -22,31 +21,29 @@ _NAME = text("name")
 )
 def filter_(
     session: "Session",
-    text: Annotated[str, Arg(_TEXT, "a filter, or @NAME of a saved one", tail=True)] = "",
+    shown: Annotated[
+        Filter | None, Arg(FILTER, "a filter, or @NAME of a saved one", tail=True)
+    ] = None,
 ) -> Result:
     """Show only rows that a filter matches; without one, tell which is in force.
 
     Fields are written field:value, next to each other for and; `help filters` has all.
     """
-    if not text:
-        shown = session.filter.text
-        return done(f"filter: {shown}" if shown else "no filter", {"filter": shown})
-    try:
-        chosen = session.saved_filter(text)
-    except FilterError as error:
-        raise BadArgument("text", error.text, (error.start, error.end)) from None
+    if shown is None:
+        text = session.filter.text
+        return done(f"filter: {text}" if text else "no filter", {"filter": text})
     screen = view(session, "filter")
-    session.filter = chosen
-    screen.show_filter(chosen)
-    notes = "".join(f"; {note}" for note in chosen.notes)
-    return done(f"filter: {chosen.text}{notes}", {"filter": chosen.text})
+    session.filter = shown
+    screen.show_filter(shown)
+    notes = "".join(f"; {note}" for note in shown.notes)
+    return done(f"filter: {shown.text}{notes}", {"filter": shown.text})
 
 
 @command("filter clear", group="view", aliases=("filter off",), examples=("filter clear",))
 def filter_clear(session: "Session") -> Result:
     """Show all rows again."""
     screen = view(session, "filter")
-    session.filter = session.saved_filter("")
+    session.filter = session.filter_of("")
     screen.show_filter(None)
     return done("no filter", {"filter": ""})
 
@@ -55,15 +52,14 @@ def filter_clear(session: "Session") -> Result:
 def filter_save(
     session: "Session",
     name: Annotated[str, Arg(_NAME, "a name; @NAME uses it")],
-    text: Annotated[str, Arg(_TEXT, "a filter (else the one in force)", tail=True)] = "",
+    kept: Annotated[
+        Filter | None, Arg(FILTER, "a filter (else the one in force)", tail=True)
+    ] = None,
 ) -> Result:
     """Keep a filter under a name."""
     if not name.isidentifier():
         raise BadArgument("name", f"{name!r} is not a name (letters, digits and _)")
-    try:
-        chosen = session.saved_filter(text or session.filter.text)
-    except FilterError as error:
-        raise BadArgument("text", error.text, (error.start, error.end)) from None
+    chosen = kept or session.filter
     session.saved_filters[name] = chosen
     return done(f"@{name} is: {chosen.text or 'everything'}", {"name": name, "filter": chosen.text})
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from mockforge_brokers.journal import Row
 
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.results import Result
@@ -480,6 +481,21 @@ def test_filters_are_shown_saved_and_cleared() -> None:
     check(world.run("filter clear"))
     assert world.screen.filter is None
     assert "@busy" in world.run("filters").as_text()
+    check(world.run("hold @busy"))
+    assert world.holds.rules[1].scope == "size>1k"
+    check(world.run("filter proto:kafka"))
+    check(world.run("filter save shown"))
+    assert world.session.saved_filters["shown"].text == "proto:kafka"
+    assert [each.text for each in world.session.complete("filter @b")] == ["@busy"]
+
+
+def test_age_goes_by_the_brokers_clock() -> None:
+    world = World()
+    check(world.run("hold age>10s"))
+    row = Row("mqtt", 0, "PUBLISH", time=world.clock.wall())
+    assert not world.holds.rules[1].matches(row)
+    check(world.run("clock advance 11s"))
+    assert world.holds.rules[1].matches(row)
 
 
 def test_clock_advance_moves_what_is_due() -> None:
