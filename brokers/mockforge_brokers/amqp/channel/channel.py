@@ -31,10 +31,12 @@ class Channel:
     """One channel of one connection. Method handlers (methods.py) and deliveries act on it.
 
     `closing`: our channel.close is sent, all but its answer is ignored (AMQP 1.5.2.5).
+    `assembling`: a publish came without all of its content.
     `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come.
     """
 
     __slots__ = (
+        "assembling",
         "closing",
         "confirming",
         "confirms",
@@ -60,6 +62,7 @@ class Channel:
         self.vhost = line.vhost
         self.source = line.client
         self.closing = False
+        self.assembling = False
         self.consumers: dict[str, Consumer] = {}
         self.unacked: dict[int, Message] = {}
         self.last_tag = 0
@@ -70,6 +73,11 @@ class Channel:
         self.confirms = 0
         self.unconfirmed = 0
         self.transaction: Transaction | None = None
+
+    @property
+    def ready(self) -> bool:
+        """It may take a method."""
+        return not (self.closing or self.assembling)
 
     def send(self, name: str, **values: Any) -> None:
         """Append a method's frame to the connection's output."""

@@ -66,7 +66,7 @@ class BurstReader:
     def _publish(self, data: bytes, at: int) -> int:
         """The publishes of one method frame that follow each other, each with its content."""
         last = self._last
-        if last is None or last.channel.closing or not data.startswith(last.frame, at):
+        if last is None or not last.channel.ready or not data.startswith(last.frame, at):
             last = self._last = self._publication(data, at)
             if last is None:
                 return self._frame(data, at)
@@ -78,7 +78,7 @@ class BurstReader:
             while data.startswith(frame, at):
                 start = at + method_size
                 if size_of_all - start < content_head.size:
-                    break
+                    return at if _may_be(HEADER, data, start) else self._frame(data, at)
                 kind, to, length, class_id, _, size, flags = content_head.unpack_from(data, start)
                 body = start + length + OVERHEAD
                 end: int = body + size + OVERHEAD if size else body
@@ -91,7 +91,7 @@ class BurstReader:
                 ):
                     return self._frame(data, at)
                 if end > size_of_all:
-                    break
+                    return at if _may_be(BODY, data, body) else self._frame(data, at)
                 if (
                     data[body - 1] != END
                     or data[end - 1] != END
@@ -114,7 +114,7 @@ class BurstReader:
         _, number, size = head.unpack_from(data, at)
         frame = data[at : at + size + OVERHEAD]
         found = self._publications.get(frame)
-        if found is None or found.channel.closing:
+        if found is None or not found.channel.ready:
             channel = self._channels.ready(number)
             if channel is None or frame[0] != METHOD or frame[-1] != END:
                 return None
@@ -161,3 +161,8 @@ class BurstReader:
         if kind != HEARTBEAT:
             self._other(kind, number, data[at:end])
         return end
+
+
+def _may_be(kind: int, data: bytes, at: int) -> bool:
+    """Whether the frame at `at`, of which not all is there, can be of this kind."""
+    return at >= len(data) or data[at] == kind

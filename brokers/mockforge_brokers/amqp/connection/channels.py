@@ -35,9 +35,7 @@ class Channels:
     def ready(self, number: int) -> Channel | None:
         """The channel, if it is open and between two methods."""
         channel = self.open.get(number)
-        if channel is None or channel.closing or number in self._assemblies:
-            return None
-        return channel
+        return channel if channel is not None and channel.ready else None
 
     def receive(self, kind: int, number: int, frame: bytes) -> None:
         """Take one whole frame of a channel; raises ProtocolError."""
@@ -47,7 +45,7 @@ class Channels:
             self._open(number, kind, payload)
         elif channel.closing:
             self._await_close_ok(channel, kind, payload)
-        elif number in self._assemblies:
+        elif channel.assembling:
             self._content(channel, kind, frame)
         elif kind != METHOD:
             raise unexpected_frame()
@@ -55,6 +53,7 @@ class Channels:
             method, values = read_method(payload)
             if method is _PUBLISH:
                 self._assemblies[number] = Assembly(frame)
+                channel.assembling = True
                 return
             try:
                 self._serve(channel, method, values)
@@ -140,14 +139,18 @@ class Channels:
         assembly = self._assemblies[number]
         try:
             if assembly.add(kind, frame, self._largest):
-                del self._assemblies[number]
+                self._assembled(channel)
                 publication = channel.publication(assembly.method)
                 channel.publish(publication, assembly.content, assembly.size, assembly.flags)
         except RequestRefused as refusal:
-            self._assemblies.pop(number, None)
+            self._assembled(channel)
             self.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:
             raise MethodFailed(error, _PUBLISH) from error
+
+    def _assembled(self, channel: Channel) -> None:
+        self._assemblies.pop(channel.number, None)
+        channel.assembling = False
 
     def _await_close_ok(self, channel: Channel, kind: int, payload: bytes) -> None:
         """AMQP 1.5.2.5: after channel.close all but its answer is dropped unread."""

@@ -1,0 +1,289 @@
+"""Handshake, tuning, heartbeats, framing errors and ends, as they were recorded of RabbitMQ."""
+
+# ruff: noqa: E501 (a recorded answer is a line)
+
+import pytest
+from mockforge_brokers.amqp.codes import ReplyCode
+from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.records import table
+from mockforge_brokers.amqp.wire import content, frames
+from mockforge_brokers.events import ClientIdentified, ProtocolViolated, RequestDenied
+from mockforge_brokers.limits import Limits
+
+from .client import CAPABILITIES, Client, House, bodies, names, publish
+
+
+def test_start_offers_what_is_served(house: House) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    (start,) = client.received()
+    assert start["mechanisms"] == "PLAIN AMQPLAIN"
+    properties = start["server_properties"]
+    assert (properties["product"], properties["version"][:5]) == ("RabbitMQ", "3.13.")
+    assert properties["capabilities"]["publisher_confirms"] is True
+    assert "direct_reply_to" not in properties["capabilities"]
+
+
+@pytest.mark.parametrize(
+    "header", [b"AMQP\x00\x01\x00\x00", b"GET / HTTP/1.1\r\n\r\n", b"\x10\x0c\x00\x04MQTT\x04\x02"]
+)
+def test_other_header_is_answered_with_ours_and_a_close(house: House, header: bytes) -> None:
+    client = house.stranger()
+    client.fake.send(header)
+    assert client.fake.take() == frames.PROTOCOL_HEADER
+    assert client.peer.ended == "closed"
+    assert "no header" in house.told(ProtocolViolated)[0].reason
+
+
+def test_tune_proposes_rabbitmqs_values(house: House) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.received()
+    (tune,) = _login(client, "PLAIN", "\0guest\0guest")
+    assert tune.values == {"channel_max": 2047, "frame_max": 131_072, "heartbeat": 60}
+
+
+def test_amqplain_is_a_table_without_its_length(house: House) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.received()
+    response = b"\x05LOGINS\x00\x00\x00\x05guest\x08PASSWORDS\x00\x00\x00\x05guest"
+    assert names(_login(client, "AMQPLAIN", response)) == ["connection.tune"]
+
+
+def _login(client: Client, mechanism: str, response: str | bytes) -> list:  # type: ignore[type-arg]
+    return client.send(
+        "connection.start-ok",
+        channel=0,
+        client_properties=table({"capabilities": CAPABILITIES}),
+        mechanism=mechanism,
+        response=response,
+        locale="en_US",
+    )
+
+
+def test_wrong_password_is_403_for_a_client_that_understands_it(house: House) -> None:
+    client = house.stranger()
+    (close,) = client.connect(password="wrong")
+    assert close["reply_code"] == ReplyCode.ACCESS_REFUSED
+    assert close["reply_text"] == (
+        "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. "
+        "For details see the broker logfile."
+    )
+    assert (close["class_id"], close["method_id"]) == (0, 0)
+    client.send("connection.close-ok", channel=0)
+    assert client.peer.ended == "closed"
+
+
+def test_wrong_password_is_silence_and_a_reset_for_others(house: House) -> None:
+    client = house.stranger()
+    assert client.connect(password="wrong", capabilities={}) == []
+    assert client.peer.ended == ""
+    house.advance(3)
+    assert client.peer.ended == "reset"
+
+
+@pytest.mark.parametrize("response", [b"", b"guest", b"\x05LOGIN"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "AMQPLAIN"])
+def test_unreadable_response_is_a_refused_login(
+    house: House, mechanism: str, response: bytes
+) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.received()
+    assert _login(client, mechanism, response)[0]["reply_code"] == 403
+
+
+def test_unknown_mechanism_is_a_reset_that_says_why(house: House) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.received()
+    assert _login(client, "GSSAPI", "") == []
+    assert client.peer.ended == "reset"
+    assert "GSSAPI" in house.told(ProtocolViolated)[0].reason
+
+
+def test_unknown_vhost_is_530(house: House) -> None:
+    (close,) = house.stranger().connect(vhost="nope")
+    assert (close["reply_code"], close["reply_text"]) == (530, "NOT_ALLOWED - vhost nope not found")
+    assert (close["class_id"], close["method_id"]) == (10, 40)
+
+
+@pytest.mark.parametrize(
+    "tune", [(0, 0, 0), (2047, 4000, 60), (65535, 131_072, 60), (2047, 200_000, 60)]
+)
+def test_tune_ok_out_of_range_is_a_reset_that_says_why(
+    house: House, tune: tuple[int, int, int]
+) -> None:
+    client = house.stranger()
+    client.connect(tune=tune)
+    assert client.peer.ended == "reset"
+    assert "tune-ok" in house.told(ProtocolViolated)[0].reason
+
+
+def test_client_is_named_by_its_properties(house: House) -> None:
+    house.client()
+    (event,) = house.told(ClientIdentified)
+    assert (event.client, event.software) == ("guest@127.0.0.1:50001", "test 1")
+
+
+def test_handshake_has_a_time_limit(house: House) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    house.advance(10)
+    assert client.peer.ended == "reset"
+    assert "connection.start-ok within 10 s" in house.told(ProtocolViolated)[0].reason
+
+
+def test_heartbeats_come_at_half_the_time_and_silence_ends_it(house: House) -> None:
+    client = house.client(tune=(2047, 131_072, 10))
+    house.advance(5)
+    assert client.fake.take() == frames.HEARTBEAT_FRAME
+    for _ in range(8):
+        client.fake.send(frames.HEARTBEAT_FRAME)
+        house.advance(15)
+        assert client.peer.ended == ""
+    house.advance(15)
+    assert client.peer.ended == "reset"
+    assert "missed heartbeats" in house.told(ProtocolViolated)[0].reason
+
+
+def test_heartbeat_zero_means_none(house: House) -> None:
+    client = house.client(tune=(2047, 131_072, 0))
+    house.advance(1000)
+    assert client.fake.take() == b""
+    assert client.peer.ended == ""
+
+
+BAD = frames.frame(1, 1, b"\x00\x14\x00\x0b")[:-1]
+ERRORS = [
+    ("bad end", BAD + b"\0", 501, "type 1, all octets = <<0,20,0,11>>: {invalid_frame_end_marker,0}", (0, 0)),
+    ("frame type 9", frames.frame(9, 1, b"\x00\x14\x00\x0b"), 501, "type 9, all octets = <<0,20,0,11>>: unknown_frame", (0, 0)),
+    ("too large", b"\x03\x00\x01" + (131_073).to_bytes(4, "big"), 501, "type 3, all octets = <<>>: {frame_too_large,131073,131064}", (0, 0)),
+    ("header without publish", content.make_content(1, b"", {}, 0), 505, "expected method frame, got non method frame instead", (0, 0)),
+    ("method in content", frames.method(1, "basic.publish") + frames.method(1, "basic.publish"), 505, "expected content header for class 60, got non content header frame instead", (60, 40)),
+    ("method in body", publish("", "q", b"12345")[:-13] + frames.method(1, "tx.select"), 505, "expected content body, got non content body frame instead", (60, 40)),
+    ("truncated", frames.frame(1, 1, b"\x00\x32\x00\x0a\x00\x00"), 501, "cannot decode <<0,0>>", (50, 10)),
+    ("second open", frames.method(1, "channel.open"), 504, "second 'channel.open' seen", (20, 10)),
+    ("closed channel", frames.method(5, "queue.declare"), 504, "expected 'channel.open'", (50, 10)),
+    ("publish on a closed channel", publish("", "q", channel=5), 504, "expected 'channel.open'", (60, 40)),
+    ("channel 0", frames.method(0, "basic.qos"), 504, "unexpected method in connection state running", (60, 10)),
+    ("server's method", frames.method(1, "queue.declare-ok"), 503, "unexpected queue.declare-ok", (50, 11)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("case", "data", "code", "text", "ids"), ERRORS, ids=[e[0] for e in ERRORS]
+)
+def test_broken_rule_closes_the_connection(
+    house: House, case: str, data: bytes, code: int, text: str, ids: tuple[int, int]
+) -> None:
+    client, other = house.client(), house.client()
+    client.fake.send(data)
+    (close,) = client.received()
+    assert close.name == "connection.close"
+    assert close["reply_code"] == code
+    assert close["reply_text"].endswith(text)
+    assert (close["class_id"], close["method_id"]) == ids
+    assert house.told(ProtocolViolated)[0].connection == client.peer.id
+    client.send("connection.close-ok", channel=0)
+    assert client.peer.ended == "closed"
+    assert names(other.send("queue.declare", queue="still here")) == ["queue.declare-ok"]
+
+
+def test_method_that_nobody_knows_is_a_reset(house: House) -> None:
+    client = house.client()
+    client.fake.send(frames.frame(1, 1, b"\x00\x63\x00\x63"))
+    assert client.peer.ended == "reset"
+    assert "no such method" in house.told(ProtocolViolated)[0].reason
+
+
+def test_body_longer_than_its_header_says(house: House) -> None:
+    client = house.client()
+    header = frames.frame(2, 1, content.encode_header(3, {}))
+    client.fake.send(frames.method(1, "basic.publish") + header + frames.frame(3, 1, b"1234"))
+    (close,) = client.received()
+    assert (close["reply_code"], "1 bytes longer" in close["reply_text"]) == (501, True)
+
+
+def test_body_over_the_limit_closes_the_channel() -> None:
+    house = House(limits=Limits(amqp_message=1000))
+    client = house.client(tune=(2047, 4096, 0))
+    data = frames.method(1, "basic.publish") + content.make_content(1, bytes(5000), {}, 4088)
+    client.fake.send(data)
+    (close,) = client.received()
+    assert close["reply_text"].endswith("message size 5000 is larger than configured max size 1000")
+
+
+def test_close_that_is_not_answered_ends_all_the_same(house: House) -> None:
+    client = house.client()
+    assert house.broker.disconnect(client.peer.id, "by hand")
+    house.advance(0)
+    (close,) = client.received()
+    assert close["reply_text"] == "CONNECTION_FORCED - by hand"
+    house.advance(3)
+    assert client.peer.ended == "closed"
+    assert not house.broker.disconnect(client.peer.id, "again")
+
+
+def test_broker_that_ends_says_goodbye(house: House) -> None:
+    client = house.client()
+    client.fake.connection.shutdown()
+    assert client.peer.ended == "closed"
+    client.fake.flush()
+    (close,) = client.received()
+    assert close["reply_code"] == ReplyCode.CONNECTION_FORCED
+
+
+def test_reset_leaves_an_empty_broker(house: House) -> None:
+    client = house.client()
+    client.send("queue.declare", queue="q")
+    client.send("exchange.declare", exchange="x", exchange_type="topic")
+    house.broker.reset()
+    house.advance(0)
+    assert client.received()[0].name == "connection.close"
+    assert house.broker.destinations() == []
+
+
+def test_memory_mark_blocks_publishers_and_lets_them_go_on() -> None:
+    house = House(limits=Limits(amqp_memory=1000))
+    publisher, consumer = house.client(), house.client()
+    publisher.send("queue.declare", queue="q")
+    (blocked,) = publisher.publish("", "q", bytes(2000))
+    assert (blocked.name, blocked["reason"]) == ("connection.blocked", "low on memory")
+    assert publisher.peer.paused == 1
+    assert [view.state for view in house.broker.connections()] == ["blocked", "open"]
+    assert len(bodies(consumer.send("basic.consume", queue="q", no_ack=True))) == 1
+    assert names(publisher.received()) == ["connection.unblocked"]
+    assert publisher.peer.paused == 0
+
+
+def test_memory_is_counted_to_the_byte(house: House) -> None:
+    client = house.client()
+    memory = house.broker.memory
+    client.send("queue.declare", queue="q")
+    client.fake.send(publish("", "q", bytes(100)) * 6)
+    assert memory.used == 600
+    for _ in range(3):
+        client.send("basic.get", queue="q")
+    client.send("basic.ack", delivery_tag=1)
+    client.send("basic.reject", delivery_tag=2)
+    client.send("basic.get", queue="q", no_ack=True)
+    assert memory.used == 300
+    client.send("queue.purge", queue="q")
+    assert memory.used == 100
+    client.send("queue.delete", queue="q")
+    client.send("channel.close")
+    assert memory.used == 0
+
+
+def test_refusal_is_told_with_its_operation(house: House) -> None:
+    house.client().send("queue.declare", queue="nope", passive=True)
+    (event,) = house.told(RequestDenied)
+    assert (event.operation, event.code) == ("queue.declare", 404)
+
+
+def test_options_name_users_and_vhosts() -> None:
+    house = House(AmqpOptions(users={"me": "secret"}, vhosts=("/", "shop")))
+    assert house.stranger().connect()[0]["reply_code"] == 403
+    assert set(house.broker.vhosts) == {"/", "shop"}

@@ -1,0 +1,70 @@
+"""What people see of the broker: connections, destinations, consumers, figures."""
+
+from mockforge_brokers.snapshots import Metric
+
+from .client import House, publish
+
+
+def test_views_show_what_is_declared_and_used(house: House) -> None:
+    client = house.client()
+    client.send("queue.declare", queue="q", arguments={"x-max-length": 5})
+    client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="a.#")
+    client.send("basic.qos", prefetch_count=1)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.fake.send(publish("amq.topic", "a.b", b"x") * 3)
+    views = {view.name: view for view in house.broker.destinations()}
+    assert views["amq.topic"].messages_in == 3
+    assert (views["q"].depth, views["q"].messages_in, views["q"].messages_out) == (2, 3, 1)
+    assert views["q"].note == "1 unacked, not acted on: x-max-length"
+    (group,) = house.broker.groups()
+    assert (group.name, group.members, group.lag) == ("q", 1, 3)
+    (connection,) = house.broker.connections()
+    assert (connection.messages_in, connection.messages_out) == (3, 1)
+    assert (connection.state, connection.detail["consumers"]) == ("open", 1)
+
+
+def test_metrics_have_the_published_names(house: House) -> None:
+    client = house.client()
+    client.send("exchange.declare", exchange="notifications", exchange_type="fanout")
+    client.send("queue.declare", queue="q")
+    client.send("queue.bind", queue="q", exchange="notifications")
+    client.fake.send(publish("notifications", "", b"x") * 2)
+    client.send("basic.get", queue="q")
+    metrics = {metric.name: metric for metric in house.broker.metrics()}
+    assert _value(metrics["amqp_messages_published_total"], "notifications") == 2
+    assert _value(metrics["amqp_queue_depth"], "q", "ready") == 1
+    assert _value(metrics["amqp_queue_depth"], "q", "unacked") == 1
+    assert _value(metrics["amqp_connections"]) == 1
+
+
+def test_labels_are_bounded(house: House) -> None:
+    for number in range(1005):
+        house.broker.declare_queue(f"q{number}")
+    metrics = {metric.name: metric for metric in house.broker.metrics()}
+    labels = {labels[0] for labels, _ in metrics["amqp_queue_depth"].samples}
+    assert (len(labels), "other" in labels) == (1001, True)
+
+
+def _value(metric: Metric, *labels: str) -> float:
+    return dict(metric.samples)[labels]
+
+
+def test_console_verbs_do_what_clients_see(house: House) -> None:
+    broker = house.broker
+    broker.declare_exchange("x", "topic")
+    broker.declare_queue("q")
+    broker.bind("x", "q", "a.#")
+    broker.bind("x", "amq.fanout", "#", to_exchange=True)
+    broker.publish("x", "a.b", b"one")
+    broker.publish("x", "a.b", b"two")
+    assert [seen.payload for seen in broker.peek("q")] == [b"one", b"two"]
+    seen = broker.get("q")
+    assert seen is not None
+    assert seen.payload == b"one"
+    assert broker.purge("q") == 1
+    assert broker.get("q") is None
+    broker.unbind("x", "q", "a.#")
+    broker.unbind("x", "amq.fanout", "#", to_exchange=True)
+    assert broker.delete_queue("q") == 0
+    assert broker.delete_exchange("x")
+    assert not broker.delete_exchange("x")
