@@ -49,7 +49,7 @@ class Batch:
         return ExitCode.OK
 
     def show(self, result: Result) -> None:
-        if not result.command:
+        if not result.command and result.problem is None:
             return
         if self._as_json or result.in_json:
             self._write(self._out, result.as_line())

@@ -70,8 +70,8 @@ class Prompt:
             validator=LineValidator(session),
             validate_while_typing=False,
             input_processors=[AfterInput(self._hint, style="class:hint")],
-            bottom_toolbar=self._toolbar,
-            rprompt=self._misbehaviour,
+            bottom_toolbar=self.toolbar,
+            rprompt=self.misbehaviour,
             refresh_interval=0.5,
             enable_open_in_editor=True,
             style=_STYLE,
@@ -160,7 +160,8 @@ class Prompt:
         hint = self._session.hint(buffer.text)
         return [("class:hint", f"  {text.fit(hint, room).rstrip()}")] if hint and room > 8 else []
 
-    def _toolbar(self) -> StyleAndTextTuples:
+    def toolbar(self) -> StyleAndTextTuples:
+        """Listeners with their connections, messages a second, jobs."""
         counters = self._session.counters()
         now = self._session.runtime.clock.now()
         before, count = self._last
@@ -176,7 +177,8 @@ class Prompt:
             parts.append(f"{counters.jobs} jobs")
         return [("", "  ".join(parts))]
 
-    def _misbehaviour(self) -> StyleAndTextTuples:
+    def misbehaviour(self) -> StyleAndTextTuples:
+        """How much is held, and how many faults are in force."""
         counters = self._session.counters()
         parts = []
         if counters.held:

@@ -13,6 +13,7 @@ from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.validation import ValidationError
 
 from mockforge_tui.console.history import append_history, read_history
+from mockforge_tui.console.results import Notice
 from mockforge_tui.shell.prompt import LineCompleter, LineLexer, LineValidator, Prompt
 
 from ..console.world import World
@@ -74,6 +75,34 @@ def test_history_is_shared_with_the_screen(keys: PipeInput, tmp_path: Path) -> N
     assert read_history(path) == ["topic ls", "quit"]
     append_history(path, "queue ls")
     assert read_history(path)[-1] == "queue ls"
+
+
+def test_notices_results_and_mistakes_are_printed_without_escapes(
+    keys: PipeInput, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World()
+    prompt = Prompt(world.session, {"kafka": 9092})
+    prompt.tell(Notice("row", "12:00 M→ a 1"))
+    prompt.tell(Notice("note", "… 3 more"))
+    prompt.tell(Notice("problem", "pub stopped: \x1b[2J"))
+    prompt.show("topics", world.run("topics orders"))
+    prompt.show("topics --json", world.run("topics orders --json"))
+    prompt.show("topic show x", world.run("topic show x"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["12:00 M→ a 1", "… 3 more", "× pub stopped: ·[2J"]
+    assert lines[4].startswith("kafka")
+    assert lines[5].startswith('{"_command": "topic ls"')
+    assert lines[6:] == ["             ^", "× no Kafka topic x"]
+
+
+def test_the_toolbar_counts_and_warns(keys: PipeInput) -> None:
+    world = World()
+    prompt = Prompt(world.session, {"kafka": 9092, "mqtt": 1883, "amqp": 5672})
+    world.run("every 1s: pub kafka:orders x")
+    assert prompt.toolbar() == [("", "kafka:9092 1  mqtt:1883 1  amqp:5672 0  0/s  1 jobs")]
+    world.hold_a_frame()
+    world.run("fault add drop topic:a")
+    assert prompt.misbehaviour() == [("class:bottom-toolbar.busy", "‖1 ↯1")]
 
 
 def test_completion_lexer_and_validator_speak_the_same_language() -> None:

@@ -1,0 +1,78 @@
+"""The line shell as a process: pipes, files, signals, imports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+COMMAND = [sys.executable, "-m", "mockforge_tui", "shell", "--random-ports", "--no-admin"]
+
+
+def start(tmp_path: Path, stdin: int | IO[Any] = subprocess.PIPE) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    return subprocess.Popen(
+        COMMAND,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def test_lines_from_a_pipe(tmp_path: Path) -> None:
+    with start(tmp_path) as shell:
+        out, err = shell.communicate("topic add a\npub kafka:a {{sequence}} -n 2\ntopics\n", 30)
+    results = [json.loads(line) for line in out.splitlines()]
+    assert [result["_command"] for result in results] == ["topic add", "pub", "topic ls"]
+    assert results[-1]["data"][0]["messages_in"] == 2
+    assert shell.returncode == 0
+    assert "kafka 127.0.0.1:" in err
+
+
+def test_lines_from_a_file_end_at_the_first_mistake(tmp_path: Path) -> None:
+    script = tmp_path / "demo.mf"
+    script.write_text("# a demo\nqueue add q\nqueue shwo q\nqueue rm q -y\n")
+    with script.open() as lines, start(tmp_path, lines) as shell:
+        out, err = shell.communicate(timeout=30)
+    assert shell.returncode == 2
+    assert len(out.splitlines()) == 2
+    assert "line 3: no command queue shwo; did you mean queue show?" in err
+
+
+def test_a_signal_ends_a_tail_gracefully(tmp_path: Path) -> None:
+    with start(tmp_path) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        shell.stdin.write("tail mqtt:a\npub mqtt:a 1\n")
+        shell.stdin.flush()
+        seen = [json.loads(shell.stdout.readline()) for _ in range(3)]
+        assert "1" in [line.get("payload") for line in seen]
+        shell.send_signal(signal.SIGTERM)
+        shell.communicate(timeout=30)
+    assert shell.returncode == 0
+
+
+def loaded(code: str, names: Sequence[str]) -> list[str]:
+    """Which of these modules a piece of code imports."""
+    check = f"{code}\nimport sys\nprint([n for n in {list(names)!r} if n in sys.modules])"
+    ran = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60
+    )
+    found: list[str] = json.loads(ran.stdout.replace("'", '"'))
+    return found
+
+
+def test_the_console_brings_no_screen_and_no_prompt_along() -> None:
+    code = "import mockforge_tui.console.session, mockforge_tui.shell"
+    heavy = ["textual", "rich", "prompt_toolkit", "faker", "starlette", "prometheus_client"]
+    assert loaded(code, heavy) == []
+
+
+def test_templates_wait_for_the_first_one_that_is_typed() -> None:
+    code = "import mockforge_tui.console.session"
+    assert loaded(code, ["mockforge_tui.fixtures.templates.compiler"]) == []
