@@ -3,6 +3,9 @@
 import asyncio
 import gc
 import logging
+import os
+import shlex
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -53,6 +56,7 @@ class ConsoleApp(App[int]):
         history: Path | None = None,
         driver: type[Any] | None = None,
     ) -> None:
+        self._runtime = runtime
         self.palette: Palette = NIGHT
         self.glyphs = ASCII if ascii_only else UNICODE
         self.ports = runtime.ports
@@ -67,7 +71,6 @@ class ConsoleApp(App[int]):
         self.pace = Pace(1 / fps)
         self.last_filter = ""
         self._snapshot_due = 0.0
-        self._stopped = False
         super().__init__(driver_class=driver)
         for palette in PALETTES.values():
             self.register_theme(palette.as_theme())
@@ -88,7 +91,7 @@ class ConsoleApp(App[int]):
         # start-up made for good.
         gc.collect()
         gc.freeze()
-        for text in self.session.runtime.notices:
+        for text in self._runtime.notices:
             self.note(text)
         self.set_interval(self.pace.fastest, self._tick)
         self._tick()
@@ -187,6 +190,21 @@ class ConsoleApp(App[int]):
 
     async def action_quit(self) -> None:
         self.dashboard.action_quit()
+
+    async def edit(self, text: str) -> str:
+        """Let the person edit a text in $EDITOR; the screen is theirs meanwhile.
+
+        The editor is waited for without stopping the loop, and nothing is painted: the thread
+        that writes has ended, and Textual would wait for it for ever.
+        """
+        with tempfile.TemporaryDirectory(prefix="mockforge-") as folder:
+            path = Path(folder) / "line.txt"
+            path.write_text(text + "\n", encoding="utf-8")
+            with self.suspend(), self.batch_update():
+                command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+                process = await asyncio.create_subprocess_exec(*command, str(path))
+                await process.wait()
+            return " ".join(path.read_text(encoding="utf-8", errors="replace").split("\n")).strip()
 
 
 class ScreenView:

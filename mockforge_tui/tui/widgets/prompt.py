@@ -205,9 +205,17 @@ class Prompt(Horizontal):
                 self._up()
             case "down" | "ctrl+n":
                 self._down()
+            case "ctrl+o":
+                self.run_worker(self._edit(), exclusive=True, exit_on_error=False)
             case _:
                 return False
         return True
+
+    async def _edit(self) -> None:
+        """The line in $EDITOR, for what is too long to be typed here."""
+        text = await self.sign.console_app.edit(self.input.value)
+        self.input.put(text)
+        self._look()
 
     def _enter(self) -> None:
         chosen = self.drop_down.chosen

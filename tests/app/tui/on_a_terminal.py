@@ -1,0 +1,108 @@
+"""A child process: the screen on its standard streams, and an echo server in the same loop.
+
+Its first argument is where to write the server's port. Lines are answered with `line: answer`:
+`echo` proves that the loop runs; the rest ask about the screen, or make it do something.
+"""
+
+import asyncio
+import gc
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from app.tui.fakes import FakeRuntime, shop
+from mockforge_tui.tui.app import ConsoleApp
+from mockforge_tui.tui.driver import SafeDriver
+
+HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e\r\n[/b][@click=app.quit]bye[/]"
+
+
+class Questions:
+    def __init__(self, runtime: FakeRuntime, app: ConsoleApp) -> None:
+        self.runtime = runtime
+        self.app = app
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := (await reader.readline()).decode().strip():
+            answer = getattr(self, f"do_{line}")()
+            writer.write(f"{line}: {answer}\n".encode())
+            await writer.drain()
+        writer.close()
+
+    def do_echo(self) -> str:
+        return "here"
+
+    def do_traffic(self) -> str:
+        shop(self.runtime, 20)
+        return "made"
+
+    def do_dropped(self) -> int:
+        driver = self.app._driver
+        assert isinstance(driver, SafeDriver)
+        return driver.dropped
+
+    def do_behind(self) -> bool:
+        driver = self.app._driver
+        assert isinstance(driver, SafeDriver)
+        return driver._stale
+
+    def do_frozen(self) -> bool:
+        return gc.get_freeze_count() > 1000
+
+    def do_factory(self) -> str:
+        return str(asyncio.get_running_loop().get_task_factory())
+
+    def do_edit(self) -> str:
+        self.app.dashboard.prefill("pub mqtt:a/b x")
+        self.app.dashboard.prompt.takes_key("ctrl+o")
+        return "asked"
+
+    def do_prompt(self) -> str:
+        return self.app.dashboard.prompt.input.value
+
+    def do_hostile(self) -> str:
+        traffic = self.runtime.traffic
+        traffic.say(
+            HOSTILE, op=HOSTILE, to=HOSTILE, key=HOSTILE, payload=HOSTILE,
+            headers={HOSTILE: HOSTILE}, error=HOSTILE, detail={HOSTILE: HOSTILE, "text": HOSTILE},
+        )  # fmt: skip
+        self.app.note(HOSTILE)
+        return "said"
+
+    def do_select(self) -> str:
+        self.app.dashboard.flow.move(-1)
+        self.app.dashboard.inspector.next_tab(1)
+        return "selected"
+
+    def do_newest(self) -> int:
+        return self.app.feed.newest
+
+    def do_quit(self) -> str:
+        self.app.exit(0)
+        return "bye"
+
+
+async def main(told: str) -> None:
+    runtime = FakeRuntime()
+    shop(runtime)
+    app = ConsoleApp(runtime, driver=SafeDriver)  # type: ignore[arg-type]
+    # As Textual leaves the loop on Python 3.12 and later: with a factory of its own.
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(lambda loop, work, **_: asyncio.Task(work, loop=loop))
+    server = await asyncio.start_server(Questions(runtime, app).serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    async def tell() -> None:
+        while not app.is_running or not gc.get_freeze_count():
+            await asyncio.sleep(0.01)
+        Path(told).write_text(f"{port}\n")
+
+    telling = loop.create_task(tell())
+    await app.run_async()
+    await telling
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""Puts the screen on without a terminal, at a size, in front of a fake runtime."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.pilot import Pilot
+
+from mockforge_tui.tui.app import ConsoleApp
+
+from .fakes import FakeRuntime, shop
+
+LARGE, SMALL = (120, 40), (80, 24)
+
+
+class Stage:
+    """The app with its pilot; `keys` presses, `tick` is one frame with all its work."""
+
+    def __init__(self, runtime: FakeRuntime, app: ConsoleApp, pilot: "Pilot[int | None]") -> None:
+        self.runtime = runtime
+        self.app = app
+        self.pilot = pilot
+        self.screen = app.dashboard
+        self.flow = app.dashboard.flow
+        self._now = 1000.0
+
+    async def keys(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        named = {" ": "space", ":": "colon", "/": "slash", "*": "asterisk", ".": "full_stop"}
+        await self.keys(*(named.get(each, each) for each in text))
+
+    async def tick(self) -> None:
+        """Decode all that waits, take a snapshot, and let it be painted."""
+        while self.app.feed.tick(1.0):
+            pass
+        self.screen.tick()
+        self._now += 1.0
+        self.app._take_snapshot(self._now)
+        await self.pilot.pause()
+
+    def lines(self) -> list[str]:
+        """The screen as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return [strip.text for strip in strips]
+
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
+
+def play(
+    act: Callable[[Stage], Awaitable[Any]],
+    size: tuple[int, int] = LARGE,
+    *,
+    rounds: int = 12,
+    **options: Any,
+) -> None:
+    """Run a scene; the traffic of `shop` is on the screen when it begins."""
+
+    async def scene() -> None:
+        runtime = FakeRuntime()
+        shop(runtime, rounds)
+        app = ConsoleApp(runtime, **options)  # type: ignore[arg-type]
+        async with app.run_test(size=size) as pilot:
+            stage = Stage(runtime, app, pilot)
+            await pilot.pause()
+            await stage.tick()
+            await act(stage)
+
+    try:
+        asyncio.run(scene())
+    finally:
+        gc.unfreeze()

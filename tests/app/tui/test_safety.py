@@ -1,0 +1,209 @@
+"""What would freeze or fool the brokers through their screen, each on a real terminal."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import requires, version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from textual.app import App
+from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
+from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
+
+from mockforge_tui.tui import driver
+
+from .stage import Stage, play
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+
+_DEADLINE = 30.0
+
+
+class Terminal:
+    """A pseudo terminal with the screen on it, and a line to the loop behind the screen."""
+
+    def __init__(self, folder: Path, editor: str = "") -> None:
+        self.output = b""
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        told = folder / "port"
+        environment = {
+            **os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor",
+            "VISUAL": editor, "EDITOR": editor, "PYTHONWARNINGS": "ignore",
+        }  # fmt: skip
+        child = Path(__file__).with_name("on_a_terminal.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(child), str(told)],
+            stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.until(lambda: told.exists() and told.read_text().endswith("\n"), "the screen is up")
+        self._line = socket.create_connection(("127.0.0.1", int(told.read_text())), _DEADLINE)
+        self._answers = self._line.makefile("rb")
+
+    def ask(self, question: str) -> str:
+        self._line.sendall(f"{question}\n".encode())
+        answer = self._answers.readline().decode()
+        assert answer.startswith(f"{question}: "), f"no answer to {question}"
+        return answer.removeprefix(f"{question}: ").strip()
+
+    def read(self) -> None:
+        """Take what the terminal has got, as a terminal does that is not stopped."""
+        while select.select([self._master], [], [], 0.01)[0]:
+            try:
+                self.output += os.read(self._master, 65536)
+            except OSError:
+                return
+
+    def until(self, fact: Callable[[], bool], what: str, *, reading: bool = True) -> None:
+        deadline = time.monotonic() + _DEADLINE
+        while not fact():
+            assert time.monotonic() < deadline, f"never: {what}"
+            if reading:
+                self.read()
+
+    def close(self) -> None:
+        self._answers.close()
+        self._line.close()
+        self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+
+@contextlib.contextmanager
+def terminal(folder: Path, editor: str = "") -> Iterator[Terminal]:
+    shown = Terminal(folder, editor)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+def test_echoes_go_on_while_nobody_reads_the_terminal(tmp_path: Path) -> None:
+    with terminal(tmp_path) as shown:
+
+        def stalled() -> bool:
+            shown.ask("traffic")
+            assert shown.ask("echo") == "here"
+            return int(shown.ask("dropped")) > 0
+
+        shown.until(stalled, "frames are dropped", reading=False)
+        for _ in range(200):
+            assert shown.ask("echo") == "here"
+        shown.until(lambda: shown.ask("behind") == "False", "the screen catches up")
+        shown.ask("quit")
+
+
+def test_echoes_go_on_while_an_editor_has_the_terminal(tmp_path: Path) -> None:
+    waits = tmp_path / "editor.sh"
+    go_on = tmp_path / "go-on"
+    started = tmp_path / "started"
+    waits.write_text(
+        f"#!/bin/sh\ntouch {started}\nwhile [ ! -e {go_on} ]; do sleep 0.05; done\n"
+        'echo "pub mqtt:a/b edited" > "$1"\n'
+    )
+    waits.chmod(0o755)
+    with terminal(tmp_path, str(waits)) as shown:
+        shown.ask("edit")
+        shown.until(started.exists, "the editor runs")
+        for _ in range(200):
+            shown.ask("traffic")
+            assert shown.ask("echo") == "here"
+        go_on.touch()
+        shown.until(lambda: shown.ask("prompt") == "pub mqtt:a/b edited", "the line comes back")
+        before = len(shown.output)
+        shown.until(lambda: len(shown.output) > before, "the screen is painted again")
+        shown.ask("quit")
+
+
+def test_what_start_up_made_is_frozen_out_of_garbage_collections(tmp_path: Path) -> None:
+    with terminal(tmp_path) as shown:
+        assert shown.ask("frozen") == "True"
+
+
+def test_the_loop_has_its_own_task_factory_again(tmp_path: Path) -> None:
+    with terminal(tmp_path) as shown:
+        assert shown.ask("factory") == "None"
+
+
+def test_escape_sequences_of_clients_never_reach_the_terminal(tmp_path: Path) -> None:
+    with terminal(tmp_path) as shown:
+        newest = int(shown.ask("newest"))
+        shown.ask("hostile")
+        shown.until(lambda: int(shown.ask("newest")) > newest, "the row is there")
+        for _ in range(5):
+            shown.ask("select")
+            before = len(shown.output)
+            shown.until(lambda b=before: len(shown.output) > b, "it is painted")  # type: ignore[misc]
+        shown.until(lambda: b"pwned" in shown.output, "it is shown")
+        # Textual sets the shape of the mouse pointer: an OSC of its own.
+        text = re.sub("\x1b\\]22;\\w+\x07", "", shown.output.decode())
+        assert "]0;pwned" in text
+        assert "\x1b]0;pwned" not in text
+        assert "\x07" not in text
+        assert "\x9b" not in text
+        assert "\u202e" not in text
+        assert not re.search(r"pwned[^\x1b]*\x1b\[2J", text)
+        assert shown.ask("echo") == "here"
+
+
+def test_markup_of_clients_is_shown_as_it_is_written() -> None:
+    async def act(stage: Stage) -> None:
+        markup = "[/b][@click=app.quit]bye[/][red]"
+        stage.runtime.traffic.say(markup, op=markup, to=markup, payload=markup, kind="message")
+        await stage.tick()
+        await stage.keys("k", "enter")
+        stage.app.note(markup)
+        stage.app.ask(markup, lambda: None)
+        await stage.pilot.pause()
+        assert stage.text().count("[@click=app.quit]bye") >= 2
+        await stage.keys("n", "colon")
+        stage.screen.prompt.input.put(f"pub mqtt:{markup} ")
+        await stage.pilot.pause()
+        assert stage.app.is_running
+        assert "[@click=app.quit]bye[/][red]" in stage.text()
+
+    play(act)
+
+
+def test_pasted_control_characters_do_not_stay_in_the_prompt() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        stage.screen.prompt.input.insert_text_at_cursor("a\x1b]0;x\x07\x9bb")
+        assert stage.screen.prompt.input.value == "a·]0;x··b"
+
+    play(act)
+
+
+def test_textual_is_of_the_version_whose_inside_we_rely_on() -> None:
+    pinned = [Requirement(line) for line in requires("mockforge-tui") or ()]
+    (ours,) = [each for each in pinned if each.name == "textual" and each.marker is None]
+    assert ours.specifier.contains(version("textual"))
+    assert str(ours.specifier) in ("<8.3,>=8.2.8", ">=8.2.8,<8.3")
+    assert driver._ROOM < driver._ROOM_AT_END < MAX_QUEUED_WRITES
+    assert WriterThread(sys.stderr)._queue.maxsize == MAX_QUEUED_WRITES
+    assert hasattr(Screen, "_compositor_refresh")
+    assert hasattr(App, "_batch_count") or "_batch_count" in vars(App())
+    for name in ("write", "close", "stop_application_mode"):
+        assert name in vars(LinuxDriver)
+
+
+def test_the_loop_of_a_test_is_left_as_it_was() -> None:
+    async def act(stage: Stage) -> None:
+        assert asyncio.get_running_loop().get_task_factory() is None
+
+    play(act)

@@ -1,0 +1,422 @@
+"""The dashboard with a person at its keys."""
+
+import pytest
+from mockforge_brokers.faults import Rule
+from mockforge_brokers.holds import HoldRule
+from mockforge_brokers.journal import IN, Row
+
+from .fakes import shop
+from .stage import LARGE, SMALL, Stage, play
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL, (170, 50), (60, 16)])
+def test_every_line_is_as_wide_as_the_screen(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        for keys in ((), ("k", "enter"), ("escape", "2"), ("z",), ("colon",)):
+            await stage.keys(*keys)
+            lines = stage.lines()
+            assert len(lines) == size[1]
+            assert {len(line) for line in lines} == {size[0]}
+
+    play(act, size)
+
+
+def test_the_large_dashboard_shows_all_panes_with_their_figures() -> None:
+    async def act(stage: Stage) -> None:
+        text = stage.text()
+        for part in (
+            "mockforge", "kafka:9092 3", "mqtt:1883 2", "amqp:5672 2",
+            "1 Flow", "live ↓", "2 Connections", "3 Topics · queues", "4 Groups",
+            "K→ order-svc", "orders.created p2@129", "o-1852", "A← inv-worker", "amq.topic order.p",
+            "Ax amq.topic", "Aq q.mail", "4.1k", "joining", "audit rebala",
+            '"order": 1850', "redelivered",
+        ):  # fmt: skip
+            assert part in text, part
+        assert "amq.headers" not in text
+
+    play(act)
+
+
+def test_the_small_dashboard_shows_one_pane_and_tabs() -> None:
+    async def act(stage: Stage) -> None:
+        assert "1Flow 2Conn 3Topic 4Grp 5Flt 6Log" in stage.lines()[0]
+        assert "orders.created" in stage.text()
+        await stage.keys("2")
+        assert "order-svc" in stage.text()
+        assert "1 Flow" not in stage.text()
+        await stage.keys("3")
+        assert "q.mail" in stage.text()
+        await stage.keys("escape")
+        assert "1 Flow" in stage.text()
+
+    play(act, SMALL)
+
+
+def test_a_terminal_that_is_too_small_says_so() -> None:
+    async def act(stage: Stage) -> None:
+        assert "59x15 is too small: 60x16 or more" in stage.lines()[0]
+
+    play(act, (59, 15))
+
+
+def test_selecting_leaves_live_and_the_selected_row_stays_where_it_is() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("k", "k", "k")
+        flow = stage.flow
+        assert not flow.follow
+        chosen, line = flow.cursor, [i for i, text in enumerate(stage.lines()) if "▶" in text]
+        shop(stage.runtime, 20)
+        await stage.tick()
+        assert flow.cursor == chosen
+        assert [i for i, text in enumerate(stage.lines()) if "▶" in text] == line
+        assert "paused  ▼ 160 new" in stage.text()
+
+    play(act)
+
+
+@pytest.mark.parametrize("key", ["G", "end", "space"])
+def test_live_comes_back_with_one_key(key: str) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("k", "k")
+        shop(stage.runtime, 5)
+        await stage.tick()
+        await stage.keys(key)
+        assert stage.flow.follow
+        assert stage.flow._page[-1] == stage.app.feed.newest
+        assert "live ↓" in stage.text()
+
+    play(act)
+
+
+def test_scrolling_leaves_live_without_selecting() -> None:
+    async def act(stage: Stage) -> None:
+        stage.flow.scroll_lines(-3)
+        first = stage.flow._page[0]
+        shop(stage.runtime, 5)
+        await stage.tick()
+        assert (stage.flow.follow, stage.flow.cursor) == (False, None)
+        assert stage.flow._page[0] == first
+        stage.flow.scroll_lines(3)
+        assert stage.flow._page[0] > first
+
+    play(act)
+
+
+def test_space_pauses_the_flow() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("space")
+        page = list(stage.flow._page)
+        shop(stage.runtime, 5)
+        await stage.tick()
+        assert stage.flow._page == page
+
+    play(act)
+
+
+def test_rows_that_left_the_ring_while_paused_are_said_to_be_gone() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("k", "k")
+        selected = stage.flow.selected
+        stage.runtime.traffic.journal.limits = stage.runtime.traffic.environment.limits
+        for _ in range(20):
+            shop(stage.runtime, 100)
+            await stage.tick()
+        assert stage.flow.overwritten
+        assert "left the ring" in stage.text()
+        assert stage.flow.selected is selected
+        await stage.keys("G")
+        assert "has left the ring" not in stage.text()
+
+    play(act)
+
+
+def test_top_shows_the_oldest_row() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("g")
+        assert stage.flow.cursor == 1
+        await stage.keys("j", "ctrl+d")
+        assert stage.flow.cursor is not None
+        assert stage.flow.cursor > 8
+
+    play(act)
+
+
+def test_noise_is_hidden_until_it_is_asked_for() -> None:
+    async def act(stage: Stage) -> None:
+        assert "PINGREQ" not in stage.text()
+        await stage.keys("full_stop")
+        assert "PINGREQ" in stage.text()
+
+    play(act)
+
+
+def test_a_filter_is_applied_while_it_is_typed_and_its_mistakes_are_told() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("slash")
+        await stage.type("proto:kafka")
+        await stage.tick()
+        assert {stage.app.feed.row(n).protocol for n in stage.flow._page} == {"kafka"}
+        await stage.type(" size>")
+        assert "size> has no value" in stage.text()
+        await stage.type("1k")
+        assert "no row matches" in stage.text()
+        await stage.keys("escape")
+        assert stage.app.session.filter.text == ""
+        assert "A→ web" in stage.text()
+
+    play(act)
+
+
+def test_an_entered_filter_is_a_command_and_backslash_turns_it_off_and_on() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("slash")
+        await stage.type("client:hmi")
+        await stage.keys("enter")
+        assert stage.app.session.filter.text == "client:hmi"
+        assert any(entry.text == "filter client:hmi" for entry in stage.app.record.entries)
+        assert "/ client:hmi" in stage.text()
+        await stage.keys("backslash")
+        assert stage.app.session.filter.text == ""
+        await stage.keys("backslash")
+        assert stage.app.session.filter.text == "client:hmi"
+
+    play(act)
+
+
+def test_filter_fields_and_seen_values_complete() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("slash")
+        await stage.type("topic:or")
+        assert [each.text for each in stage.screen.drop_down.completions] == ["orders.created"]
+        assert "×24" in stage.text()
+        await stage.keys("tab")
+        assert stage.screen.prompt.input.value == "topic:orders.created "
+
+    play(act)
+
+
+def test_plus_and_minus_take_the_cell_into_the_filter() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("k", "plus")
+        assert stage.app.session.filter.text == "proto:amqp"
+        await stage.keys("l", "l", "minus")
+        assert stage.app.session.filter.text == "proto:amqp -op:basic.nack"
+        await stage.tick()
+        assert " nack" not in "\n".join(stage.lines()[2:22])
+
+    play(act)
+
+
+def test_a_json_value_goes_into_the_filter() -> None:
+    async def act(stage: Stage) -> None:
+        stage.flow.to_number(1)
+        await stage.pilot.pause()
+        await stage.keys("enter", *"jjjjjj", "plus")
+        assert stage.app.session.filter.text == "json.customer.id:c-77"
+
+    play(act)
+
+
+def test_enter_on_a_connection_shows_only_its_rows() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("2", "j", "enter")
+        assert stage.app.session.filter.text == "client:order-svc"
+
+    play(act)
+
+
+def test_the_prompt_completes_runs_and_remembers() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        await stage.type("hel")
+        assert stage.screen.drop_down.is_open
+        await stage.keys("tab")
+        assert stage.screen.prompt.input.value.startswith("hel")
+        stage.screen.prompt.input.put("filter has:error")
+        await stage.keys("enter")
+        assert stage.app.session.filter.text == "has:error"
+        assert not stage.screen.prompt.is_active
+        await stage.keys("colon", "up")
+        assert stage.screen.prompt.input.value == "filter has:error"
+        await stage.keys("down")
+        assert stage.screen.prompt.input.value == ""
+
+    play(act)
+
+
+def test_a_wrong_line_comes_back_with_the_cursor_at_the_mistake() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        stage.screen.prompt.input.put("conn kil c1")
+        await stage.keys("enter")
+        prompt = stage.screen.prompt
+        assert prompt.is_active
+        assert prompt.input.value == "conn kil c1"
+        assert prompt.input.cursor_position == 5
+        assert "did you mean conn kill?" in stage.text()
+
+    play(act)
+
+
+def test_a_table_opens_the_log() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        stage.screen.prompt.input.put("conn ls")
+        await stage.keys("enter")
+        text = stage.text()
+        assert "6 Log" in text
+        assert "127.0.0.1:50871" in text
+        await stage.keys("escape")
+        assert "6 Log" not in stage.text()
+
+    play(act)
+
+
+def test_killing_a_connection_asks_first() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("2", "j", "K")
+        assert "y yes" in stage.text()
+        await stage.keys("n")
+        assert stage.runtime.brokers["kafka"].disconnected == []
+        await stage.keys("K", "y")
+        assert stage.runtime.brokers["kafka"].disconnected == [1]
+
+    play(act)
+
+
+def test_quitting_asks_first() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("q", "n")
+        assert stage.app.is_running
+        await stage.keys("q", "y")
+        assert stage.app.return_value == 0
+
+    play(act)
+
+
+def test_republish_puts_the_command_at_the_prompt() -> None:
+    async def act(stage: Stage) -> None:
+        stage.flow.to_number(3)
+        await stage.keys("r")
+        value = stage.screen.prompt.input.value
+        assert value == 'pub mqtt:sensors/room1/temp {"t": 21.5, "unit": "C"} -q 1'
+        assert stage.app.session.check(value) is None
+
+    play(act)
+
+
+def test_panic_ends_faults_and_lets_held_frames_go() -> None:
+    async def act(stage: Stage) -> None:
+        runtime = stage.runtime
+        runtime.faults.add(Rule("delay", "everything", lambda row: True, delay=1))
+        rule = runtime.holds.add(HoldRule("topic:a", lambda row: True))
+        settled: list[bool] = []
+        row = Row("mqtt", IN, "PUBLISH", client="dev-7", destination="a", frame=b"x")
+        runtime.holds.hold(rule, [row], settled.append)
+        await stage.tick()
+        await stage.keys("5")
+        text = stage.text()
+        assert "↯faults 1" in text
+        assert "‖held 1" in text
+        assert "dev-7 PUB" in text
+        await stage.keys("ctrl+x")
+        assert settled == [True]
+        assert not runtime.faults.rules
+        assert not runtime.holds.rules
+
+    play(act)
+
+
+def test_marks_show_and_can_be_shown_alone() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("k", "k", "m", "M")
+        assert stage.flow._page == [stage.flow.cursor]
+        assert "only marked" in stage.text()
+
+    play(act)
+
+
+def test_zoom_gives_a_pane_the_whole_body_and_more_columns() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("2", "z")
+        text = stage.text()
+        assert "127.0.0.1:50871" in text
+        assert "1 Flow" not in text
+        await stage.keys("z")
+        assert "1 Flow" in stage.text()
+
+    play(act)
+
+
+def test_inspector_tabs_fold_and_hex() -> None:
+    async def act(stage: Stage) -> None:
+        stage.flow.to_number(1)
+        await stage.keys("enter", *"jjjjj", "enter")
+        assert '"customer": { … 2 }' in stage.text()
+        await stage.keys("right_square_bracket")
+        assert "h:trace" in stage.text()
+        await stage.keys("right_square_bracket")
+        assert "0000  " in stage.text()
+        await stage.keys("w")
+        assert "acks" in stage.text()
+
+    play(act)
+
+
+def test_help_is_searched_while_typing() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("question_mark")
+        assert "command prompt" in stage.text()
+        await stage.type("clipboard")
+        text = stage.text()
+        assert "copy the payload to the clipboard" in text
+        assert "command prompt" not in text
+        await stage.keys("escape")
+        assert "1 Flow" in stage.text()
+
+    play(act)
+
+
+def test_themes_change_and_ascii_glyphs_draw_everything() -> None:
+    async def act(stage: Stage) -> None:
+        stage.app.run_line("theme day")
+        await stage.tick()
+        body = stage.text()
+        assert body.isascii() or set(body) - set(map(chr, range(128))) <= set("·–…❯✓×←→↑↓")
+        assert stage.app.palette.name == "day"
+
+    play(act, ascii_only=True)
+
+
+def test_a_screenshot_is_written(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    async def act(stage: Stage) -> None:
+        stage.app.run_line(f"shot {tmp_path}/demo.svg")
+        assert "order-svc" in (tmp_path / "demo.svg").read_text(encoding="utf-8")
+
+    play(act)
+
+
+def test_a_bug_in_a_command_is_told_and_the_screen_goes_on(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    async def act(stage: Stage) -> None:
+        def broken(*args: object, **options: object) -> None:
+            raise RuntimeError("oops")
+
+        monkeypatch.setattr(stage.app.session, "run", broken)
+        stage.app.run_line("conn ls")
+        await stage.pilot.pause()
+        assert "a bug of ours: RuntimeError: oops" in stage.text()
+        assert stage.app.is_running
+
+    play(act)
+
+
+def test_resizing_keeps_the_selected_row_in_view() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("k")
+        for size in ((80, 24), (170, 50), (100, 30)):
+            await stage.pilot.resize_terminal(*size)
+            await stage.tick()
+            assert stage.flow.cursor in stage.flow._page
+            assert "▶" in stage.text()
+
+    play(act)
