@@ -232,8 +232,9 @@ class _Compiler:
             return f"{read} == {value!r}"
         if not read.startswith("r.detail"):
             return f"{read} {op} {value!r}"
+        # Whatever a detail holds, a comparison must not raise: it runs inside the brokers.
         short = self.fresh()
-        return f"(({short} := {read}) is not None and {short} {op} {value!r})"
+        return f"(isinstance({short} := {read}, int) and {short} {op} {value!r})"
 
     def truth(self, read: str, term: Term) -> str:
         value = _TRUTH.get(term.value.lower())

@@ -72,8 +72,8 @@ def header_of(row: Any, name: str) -> Any:
 def property_of(row: Any, name: str) -> Any:
     """A property of MQTT 5 or AMQP, with - and _ alike; None if there is none."""
     wanted = name.replace("-", "_").lower()
-    for place in (row.detail.get("properties") or {}, row.detail):
-        if wanted in place:
+    for place in (row.detail.get("properties"), row.detail):
+        if isinstance(place, Mapping) and wanted in place:
             return _as_text(place[wanted])
     return None
 

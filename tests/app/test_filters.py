@@ -1,6 +1,7 @@
 """The filter language: what matches, what is refused where, what may come next."""
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -364,6 +365,25 @@ def test_any_text_compiles_or_is_refused_in_its_bounds(text: str) -> None:
         assert 0 <= refused.start <= refused.end <= len(text)
         return
     for row in (KAFKA, MQTT, AMQP):
+        assert found(row) in (True, False)
+
+
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
+    st.binary(max_size=5), st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)  # fmt: skip
+FILTERS = [compile_filter(text) for text, expected in MATCHES if expected is not None]
+DETAILS = ("partition", "offset", "group", "qos", "retain", "routing_key", "redelivered", "queue",
+           "properties", "reply_code", "error_code", "reason", "code")  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(DETAILS), ANYTHING), st.binary(max_size=40))
+@example({}, b'{"status": [1, {"sku": null}], "lines": {"0": 1}, "id": "1849", "ok": {}}')
+@example({"properties": 5}, b"[1, 2]")
+def test_no_filter_fails_whatever_a_row_holds(detail: dict[str, Any], payload: bytes) -> None:
+    row = Row("kafka", 0, "x", payload=payload, headers=(("n", detail.get("qos")),), detail=detail)
+    for found in FILTERS:
         assert found(row) in (True, False)
 
 
