@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [mqtt|amqp|kafka ...]`: our brokers beside their peers."""
+"""`python -m tests.benchmarks [startup|mqtt|amqp|kafka ...]`: our brokers beside their peers."""
 
 import argparse
 import platform
@@ -9,7 +9,9 @@ from .common import Settings, cpu_name
 
 
 def main() -> None:
-    known = [name for name in ("mqtt", "amqp", "kafka") if find_spec(f"{__package__}.{name}")]
+    known = [
+        name for name in ("startup", "mqtt", "amqp", "kafka") if find_spec(f"{__package__}.{name}")
+    ]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("protocols", nargs="*", help=f"of {', '.join(known)}; all unless told")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
