@@ -1,4 +1,4 @@
-"""How long a headless start takes: the ready line's own `startup_ms`, and a process from outside."""
+"""How long a headless start takes: the ready line's `startup_ms`, and as seen from outside."""
 
 import json
 import os
