@@ -27,9 +27,11 @@ def walk(connection: "MqttConnection", data: bytes) -> int:
     """Handle all whole packets; returns the position of the first byte left over."""
     position, end = 0, len(data)
     while end - position > 1 and not connection.closed:
-        plain = _PLAIN.get(data[position])
-        if plain is not None and connection.session is not None:
-            reached = plain(connection, data, position, end)
+        first = data[position]
+        if connection.session is None:
+            connection.expect_connect(first)
+        elif first in _PLAIN:
+            reached = _PLAIN[first](connection, data, position, end)
             if reached != position:
                 position = reached
                 continue
@@ -41,7 +43,7 @@ def walk(connection: "MqttConnection", data: bytes) -> int:
         if stop > end:
             connection.wanted = stop - position
             break
-        connection.handle(data[position], ByteReader(data, body, stop))
+        connection.handle(first, ByteReader(data, body, stop))
         position = stop
     return position
 

@@ -161,12 +161,15 @@ class MqttConnection:
         self._leave(publish_will=publish_will)
         self.peer.close("the client disconnected")
 
-    def _begin(self, first: int, reader: ByteReader) -> None:
+    def expect_connect(self, first: int) -> None:
+        """Before CONNECT nothing else is worth waiting for its end."""
         if first >> 4 != PacketType.CONNECT:
             raise ProtocolError(
                 f"the first packet is of type {first >> 4}, not CONNECT [MQTT-3.1.0-1]",
                 Reason.PROTOCOL_ERROR,
             )
+
+    def _begin(self, first: int, reader: ByteReader) -> None:
         try:
             packet = decode_body(first, reader, self.version)
         except UnsupportedVersion as error:

@@ -1,0 +1,252 @@
+"""Subscriptions, sessions, routes and retained messages without bytes or sockets."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import LimitReached
+from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt.codes import Reason
+from mockforge_brokers.mqtt.records import Message
+from mockforge_brokers.mqtt.state.retained import RetainedMessages
+from mockforge_brokers.mqtt.state.router import Router
+from mockforge_brokers.mqtt.state.session import Session
+from mockforge_brokers.mqtt.state.sessions import Sessions
+from mockforge_brokers.mqtt.state.subscriptions import Subscription, SubscriptionTrie
+from mockforge_brokers.mqtt.state.topics import filter_problem, matches, name_problem
+
+
+class RecordingSink:
+    """A sink that remembers what it was given."""
+
+    def __init__(self, dialect: int = 4) -> None:
+        self.connection = 1
+        self.dialect = dialect
+        self.out: list[bytes] = []
+        self.messages_out = 0
+        self.delivered: list[tuple[int, bytes, bool]] = []
+        self.released: list[int] = []
+        self.closed: list[Reason] = []
+
+    def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
+        self.delivered.append((packet_id, message.payload, dup))
+        return True
+
+    def release(self, packet_id: int) -> None:
+        self.released.append(packet_id)
+
+    def wake(self) -> None: ...
+
+    def close(self, code: Reason, reason: str) -> None:
+        self.closed.append(code)
+
+
+class World:
+    def __init__(self, **limits: Any) -> None:
+        self.clock = ManualClock()
+        self.environment = Environment.create(self.clock, seed=1, limits=Limits(**limits))
+        self.router = Router(self.environment)
+        self.sessions = Sessions(self.environment, self.router)
+
+    def client(self, name: str, *filters: str, qos: int = 0) -> tuple[Session, RecordingSink]:
+        sink = RecordingSink()
+        session, _ = self.sessions.open(name, sink, clean_start=False)
+        session.expiry = None
+        session.resume()
+        for topic_filter in filters:
+            self.router.subscribe(session, Subscription(topic_filter, qos))
+        return session, sink
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic_name", "match"),
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "a/c", False),
+        ("a/+", "a/b", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("+", "a", True),
+        ("+", "/a", False),
+        ("+/+", "/a", True),
+        ("#", "a/b/c", True),
+        ("a/#", "a", True),
+        ("a/#", "ab", False),
+        ("a/+/c", "a/b/c", True),
+        ("+/b/#", "a/b/c/d", True),
+        ("#", "$SYS/x", False),
+        ("+/x", "$SYS/x", False),
+        ("$SYS/#", "$SYS/x", True),
+        ("a//b", "a//b", True),
+        ("a/+/b", "a//b", True),
+    ],
+)
+def test_filter_matches_name(topic_filter: str, topic_name: str, match: bool) -> None:
+    world = World()
+    trie = SubscriptionTrie()
+    session, _ = world.client("s")
+    trie.add(session, Subscription(topic_filter))
+    retained = RetainedMessages(10)
+    retained.store(Message(topic_name, b"x"))
+    assert matches(topic_filter, topic_name) is match
+    assert bool(trie.match(topic_name)[0]) is match
+    assert bool(retained.match(topic_filter, 0.0)) is match
+
+
+_level = st.sampled_from(["", "a", "b", "$x"])
+_names = st.lists(_level, min_size=1, max_size=4).map("/".join).filter(bool)
+_filters = (
+    st.tuples(st.lists(st.sampled_from(["", "a", "b", "$x", "+"]), max_size=4), st.booleans())
+    .map(lambda parts: "/".join([*parts[0], *(["#"] if parts[1] else [])]))
+    .filter(bool)
+)
+
+
+@given(st.lists(_filters, max_size=8), _names)
+def test_trie_and_retained_tree_agree_with_the_definition(filters: list[str], name: str) -> None:
+    world = World()
+    trie, retained = SubscriptionTrie(), RetainedMessages(10)
+    retained.store(Message(name, b"x"))
+    sessions = {topic_filter: world.client(topic_filter)[0] for topic_filter in filters}
+    for topic_filter, session in sessions.items():
+        trie.add(session, Subscription(topic_filter))
+        assert bool(retained.match(topic_filter, 0.0)) is matches(topic_filter, name)
+    found = {subscription.topic_filter for _, subscription in trie.match(name)[0]}
+    assert found == {topic_filter for topic_filter in sessions if matches(topic_filter, name)}
+    for topic_filter, session in sessions.items():
+        assert trie.remove(session, topic_filter)
+        assert not trie.remove(session, topic_filter)
+    assert trie.count == 0
+    assert trie.match(name) == ([], [])
+
+
+@pytest.mark.parametrize("topic_name", ["", "a/+", "#", "a\0"])
+def test_illegal_topic_names(topic_name: str) -> None:
+    assert name_problem(topic_name)
+
+
+@pytest.mark.parametrize("topic_filter", ["", "a#", "#/a", "a/#/b", "a+", "$share//t", "$share/g"])
+def test_illegal_topic_filters(topic_filter: str) -> None:
+    assert filter_problem(topic_filter)
+
+
+def test_packet_ids_go_round_and_pass_over_those_in_flight() -> None:
+    world = World()
+    session, sink = world.client("s", "t", qos=1)
+    session.last_id = 65_534
+    for _ in range(3):
+        world.router.publish(Message("t", b"x", 1))
+    assert [packet_id for packet_id, _, _ in sink.delivered] == [65_535, 1, 2]
+    session.last_id = 65_535
+    world.router.publish(Message("t", b"y", 1))
+    assert sink.delivered[-1][0] == 3
+
+
+def test_window_of_a_resumed_session_is_kept_while_resending() -> None:
+    world = World()
+    session, _ = world.client("s", "t", qos=1)
+    for number in range(4):
+        world.router.publish(Message("t", b"%d" % number, 1))
+    world.sessions.close(session, publish_will=False)
+    again = RecordingSink()
+    session, present = world.sessions.open("s", again, clean_start=False, window=2)
+    session.resume()
+    assert present
+    assert again.delivered == [(1, b"0", True), (2, b"1", True)]
+    session.acknowledge(1)
+    assert again.delivered[2:] == [(3, b"2", True)]
+
+
+def test_queue_overflow_is_told_once_until_it_drains() -> None:
+    world = World(mqtt_session_queue=2)
+    told: list[LimitReached] = []
+    world.environment.spine.watch(told.append, LimitReached)
+    session, _ = world.client("s", "t", qos=1)
+    world.sessions.close(session, publish_will=False)
+    for _ in range(5):
+        world.router.publish(Message("t", b"x", 1))
+    assert (len(session.queue), session.dropped, len(told)) == (2, 3, 1)
+
+
+def test_retained_messages_are_limited_and_the_limit_is_told() -> None:
+    world = World(mqtt_retained=1)
+    told: list[LimitReached] = []
+    world.environment.spine.watch(told.append, LimitReached)
+    world.router.publish(Message("a", b"1", retain=True))
+    world.router.publish(Message("b", b"2", retain=True))
+    world.router.publish(Message("a", b"3", retain=True))
+    assert [message.payload for message in world.router.retained.all()] == [b"3"]
+    assert [event.limit for event in told] == ["mqtt_retained"]
+
+
+def test_retained_topic_of_very_many_levels_can_be_found() -> None:
+    retained = RetainedMessages(10)
+    deep = "/" * 30_000
+    retained.store(Message(deep, b"x"))
+    assert len(retained.match("#", 0.0)) == 1
+    assert retained.remove(deep)
+    assert retained.all() == []
+
+
+def test_verbatim_route_is_learned_and_forgotten_when_anything_changes() -> None:
+    world = World()
+    session, _ = world.client("s", "t", qos=1)
+    routes = world.router.verbatim(4)
+
+    def learn() -> bool:
+        world.router.publish(Message("t", b"x"))
+        world.router.learn(4, "t")
+        return b"t" in routes
+
+    assert learn()
+    world.router.set_ready(session, False)
+    assert not routes
+    assert not learn()
+    world.router.set_ready(session, True)
+    assert learn()
+    stop = world.router.watch(lambda seen: None, "t")
+    assert not learn()
+    stop()
+    assert learn()
+    other, sink = world.client("v5", "t")
+    sink.dialect = 5
+    assert not learn()
+    world.sessions.end(other, "test")
+    assert learn()
+    world.router.subscribe(session, Subscription("t", identifier=3))
+    assert not learn()
+
+
+def test_watchers_see_only_their_topics() -> None:
+    world = World()
+    seen: list[Any] = []
+    stop = world.router.watch(seen.append, "a/+")
+    world.router.publish(Message("a/b", b"1", 1), client="c")
+    world.router.publish(Message("b/b", b"2"))
+    stop()
+    world.router.publish(Message("a/b", b"3"))
+    assert [(each.destination, each.payload, each.client) for each in seen] == [("a/b", b"1", "c")]
+
+
+def test_topics_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockforge_brokers.mqtt.state.router.MOST_ROUTES", 2)
+    world = World()
+    for name in ("a", "b", "c", "d", "a"):
+        world.router.publish(Message(name, b"x"))
+    assert {name: counts.published for name, counts in world.router.topics.items()} == {
+        "a": 2,
+        "b": 1,
+    }
+    assert world.router.other_topics.published == 2
+
+
+def test_ending_a_session_sends_its_client_away() -> None:
+    world = World()
+    session, sink = world.client("s", "t")
+    world.sessions.end(session, "test")
+    assert sink.closed == [Reason.ADMINISTRATIVE_ACTION]
+    assert world.router.subscriptions.count == 0
+    assert world.router.publish(Message("t", b"x")) == 0
