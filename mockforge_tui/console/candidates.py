@@ -29,6 +29,10 @@ class Candidates:
         self._kept[name] = (now, found)
         return found
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a completer of this name, with or without values."""
+        return name in _SOURCES
+
     def _find(self, name: str) -> Iterable[Candidate]:
         if name.startswith("field:") and self._session.seen is not None:
             return self._session.seen(name.removeprefix("field:"))

@@ -13,6 +13,7 @@ from . import (
     jobs,
     publish,
     queues,
+    republish,
     sessions,
     tail,
     topics,
@@ -22,6 +23,7 @@ from . import (
 REGISTRY = Registry(
     (
         *publish.COMMANDS,
+        *republish.COMMANDS,
         *tail.COMMANDS,
         *fixtures.COMMANDS,
         *topics.COMMANDS,

@@ -212,6 +212,34 @@ def test_job_stop_ends_a_pub() -> None:
     assert len(world.sent) == 1
 
 
+def test_republish_sends_what_was_seen_again_or_elsewhere() -> None:
+    world = World(screen=True)
+    kafka = Row("kafka", 0, "Produce", kind="message", destination="orders", key=b"k", payload=None)
+    amqp = Row(
+        "amqp",
+        1,
+        "basic.deliver",
+        kind="message",
+        destination="events",
+        payload=b"x",
+        headers=(("h", 1),),
+        detail={"exchange": "events", "routing_key": "r", "properties": {"priority": 3}},
+        marked=True,
+    )
+    world.screen.rows = [kafka, amqp]
+    check(world.run("republish"))
+    check(world.run("republish @marked"))
+    check(world.run("republish @marked --to kafka:copy"))
+    first, second, third = world.sent
+    assert (first.destination, first.key, first.payload) == ("orders", b"k", None)
+    assert (second.exchange, second.routing_key) == ("events", "r")
+    assert second.properties == {"priority": 3, "headers": {"h": 1}}
+    assert (third.protocol, third.destination, third.headers) == ("kafka", "copy", (("h", b"1"),))
+    world.screen.rows = [Row("kafka", 0, "Metadata")]
+    assert "only messages" in world.run("republish").as_text()
+    assert "nothing is marked" in world.run("republish @marked").as_text()
+
+
 # tail -----------------------------------------------------------------------------------------
 
 

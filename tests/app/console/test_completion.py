@@ -5,6 +5,8 @@ import time
 import pytest
 from mockforge_brokers.snapshots import DestinationView
 
+from mockforge_tui.console.commands import REGISTRY
+
 from .world import World
 
 FIRST = [
@@ -46,6 +48,15 @@ def test_the_first_completion(line: str, expected: str | None) -> None:
     found = World().session.complete(line)
     shown = [line[: each.start] + each.text + line[each.end :] for each in found]
     assert (shown[0] if shown else None) == expected
+
+
+def test_every_completer_that_a_command_names_is_there() -> None:
+    candidates = World(screen=True).session.candidates
+    for each in REGISTRY.commands:
+        for parameter in each.parameters:
+            kind = parameter.spec.type
+            if kind is not None and kind.completer and not kind.completer.endswith("filter"):
+                assert candidates.knows(kind.completer), kind
 
 
 def test_names_with_spaces_are_quoted() -> None:

@@ -190,6 +190,8 @@ class Screen:
     def __init__(self) -> None:
         self.filter: Any = "untouched"
         self.theme = ""
+        seen = Row("mqtt", 0, "PUBLISH", kind="message", destination="a", payload=b"1", marked=True)
+        self.rows = [seen]
 
     def show_filter(self, shown: Any) -> None:
         self.filter = shown
@@ -204,7 +206,7 @@ class Screen:
         self.theme = name
 
     def marked(self) -> list[Row]:
-        return []
+        return self.rows
 
 
 class _Production:

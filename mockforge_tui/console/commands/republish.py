@@ -1,0 +1,120 @@
+"""`republish`: send messages again that were seen."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mockforge_brokers.journal import Row
+
+from ...fixtures.messages import Outgoing
+from ..asking import BadArgument, resolved, view
+from ..registry import Arg, Opt, command
+from ..results import Result, done
+from ..targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+from ..types import COUNT, TARGET, choice
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_SOURCE = "prompt"
+_MQTT_PROPERTIES = (
+    "content_type",
+    "correlation_data",
+    "message_expiry_interval",
+    "payload_format_indicator",
+    "response_topic",
+)
+
+
+@command(
+    "republish",
+    group="messages",
+    examples=("republish @marked -n 3", "republish --to queue:q.mail"),
+)
+def republish(
+    session: "Session",
+    which: Annotated[
+        str,
+        Arg(choice("sel", "@focus", "@marked"), "the one under the cursor, or those marked"),
+    ] = "@focus",
+    *,
+    to: Annotated[Target | None, Opt(("--to",), TARGET, "somewhere else")] = None,
+    times: Annotated[int, Opt(("-n", "--count"), COUNT, "how often")] = 1,
+) -> Result:
+    """Publish the selected or the marked messages again, as they were or somewhere else."""
+    rows = view(session, "republish").marked()
+    chosen = [row for row in rows if row.marked] if which == "@marked" else list(rows[:1])
+    if not chosen:
+        raise BadArgument("which", f"nothing is {'marked' if which == '@marked' else 'selected'}")
+    if any(row.kind != "message" for row in chosen):
+        raise BadArgument("which", "only messages can be published again")
+    target = None if to is None else resolved(session, to, "to")
+    messages = [again(row, target) for row in chosen]
+    places: list[str] = []
+
+    def step() -> bool:
+        for message in messages:
+            places[:] = [session.runtime.publish(message).place]
+        return True
+
+    job = session.jobs.run("pub", f"republish {len(messages)}", step, count=times)
+    sent = job.steps * len(messages)
+    return done(f"{sent} sent, the last to {places[0]}", {"sent": sent, "place": places[0]})
+
+
+def again(row: Row, target: Target | None) -> Outgoing:
+    """The message of a row, for where it came from or for another target."""
+    match target or _origin(row):
+        case KafkaTarget(topic, partition):
+            headers = tuple((name, _bytes(value)) for name, value in row.headers)
+            return Outgoing(
+                "kafka", topic, row.payload, _SOURCE, row.key, headers, partition=partition
+            )
+        case MqttTarget(topic):
+            qos, retain = int(row.detail.get("qos", 0)), bool(row.detail.get("retain", False))
+            return Outgoing(
+                "mqtt", topic, row.payload or b"", _SOURCE,
+                qos=qos, retain=retain, properties=_mqtt_properties(row),
+            )  # fmt: skip
+        case AmqpTarget(exchange, routing_key):
+            return _to_amqp(row, exchange, routing_key)
+        case QueueTarget(name):
+            return _to_amqp(row, "", name)
+        case BareTarget(name):
+            raise BadArgument("to", f"{name} is not known")
+
+
+def _origin(row: Row) -> Target:
+    match row.protocol:
+        case "kafka":
+            return KafkaTarget(row.destination)
+        case "mqtt":
+            return MqttTarget(row.destination)
+    exchange = str(row.detail.get("exchange", row.destination))
+    return AmqpTarget(exchange, str(row.detail.get("routing_key", "")))
+
+
+def _to_amqp(row: Row, exchange: str, routing_key: str) -> Outgoing:
+    properties: dict[str, Any] = {}
+    if row.protocol == "amqp":
+        properties |= row.detail.get("properties") or {}
+        if row.headers:
+            properties["headers"] = dict(row.headers)
+    return Outgoing(
+        "amqp", exchange or routing_key, row.payload or b"", _SOURCE,
+        exchange=exchange, routing_key=routing_key, properties=properties,
+    )  # fmt: skip
+
+
+def _mqtt_properties(row: Row) -> dict[str, Any]:
+    if row.protocol != "mqtt":
+        return {}
+    properties = {name: row.detail[name] for name in _MQTT_PROPERTIES if name in row.detail}
+    if row.headers:
+        properties["user_property"] = list(row.headers)
+    return properties
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
+
+
+COMMANDS = (republish,)
