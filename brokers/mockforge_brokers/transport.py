@@ -189,11 +189,16 @@ class Endpoint(asyncio.BufferedProtocol):
     def _hang_up(self) -> None:
         # A close with bytes of the peer unread would reset the connection, and the peer might
         # lose our last words: so only our side ends, and what still comes is thrown away.
-        if self._transport.can_write_eof() and not (self._paused or self._transport.is_closing()):
-            self._transport.write_eof()
-            self.server.call_later(LINGER, self._transport.close)
-        else:
-            self._transport.close()
+        transport = self._transport
+        try:
+            if transport.can_write_eof() and not (self._paused or transport.is_closing()):
+                transport.write_eof()
+                self.server.call_later(LINGER, transport.close)
+                return
+        except OSError:
+            # The peer is gone already, and the loop is yet to tell us.
+            pass
+        transport.close()
 
     # Writing.
 

@@ -219,3 +219,14 @@ def test_shutdown_says_goodbye_and_closes() -> None:
         await closing
 
     in_town(story)
+
+
+def test_takeover_of_a_connection_whose_peer_is_already_gone() -> None:
+    async def story(town: Town) -> None:
+        for _ in range(30):
+            _, first = await town.dial("twin")
+            first.transport.abort()
+            # The loop learns of both at once, in either order.
+            await town.dial("twin")
+
+    in_town(story)
