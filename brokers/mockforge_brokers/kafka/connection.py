@@ -11,7 +11,7 @@ from ..environment import Environment
 from ..errors import ProtocolError
 from ..events import ClientIdentified, ProtocolViolated
 from ..journal import IN, Row
-from .apis import API_VERSIONS, HANDLERS
+from .apis import API_VERSIONS, HANDLERS, answer_on_road
 from .apis.caller import Caller, Counters
 from .apis.handler import Pieces
 from .codes import ApiKey
@@ -21,6 +21,7 @@ from .state.purgatory import Parked
 from .wire.frames import RequestHeader, read_request_header, response_pieces
 from .wire.splitter import Splitter
 
+_PRODUCE: Final = int(ApiKey.PRODUCE)
 _BULKY: Final = 32 * 1024
 _MOST_QUEUED: Final = 100
 """Requests that may wait behind a parked one before the client's bytes are left unread."""
@@ -150,10 +151,19 @@ class KafkaConnection:
         return self._writable and not self._deferred and not self._ended
 
     def _handle(self, frame: bytes) -> None:
+        caller = self.caller
+        road = caller.produce_road
+        if road is not None:
+            pieces = answer_on_road(caller, frame)
+            if pieces is not None:
+                self.requests += 1
+                caller.counters.requests[_PRODUCE] += 1
+                self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, road.version)
+                self._send(pieces)
+                return
         header, at = read_request_header(frame)
         api_key, version, correlation_id, client_id = header
         handler = HANDLERS.get(api_key)
-        caller = self.caller
         if client_id is not None:
             caller.client_id = client_id
         if handler is None or version not in handler.served:

@@ -62,6 +62,7 @@ from . import (
 from .api_versions import ApiVersionsTable
 from .handler import Handler, MessageHandler
 from .produce import ProduceHandler
+from .produce import answer_on_road as answer_on_road
 
 _ALL_BUT_API_VERSIONS: tuple[Handler, ...] = (
     ProduceHandler(),

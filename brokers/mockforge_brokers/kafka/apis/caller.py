@@ -12,6 +12,7 @@ from ..codes import ApiKey, ErrorCode
 from ..options import KafkaOptions
 from ..state.cluster import Cluster
 from ..state.topic import Topic
+from .produce_road import ProduceRoad
 
 _PART_OF_LIFE: Final = frozenset(
     {
@@ -57,6 +58,7 @@ class Caller:
         "messages_out",
         "options",
         "peer",
+        "produce_road",
         "software",
         "version",
     )
@@ -72,6 +74,7 @@ class Caller:
         self.client_id = ""
         self.software = ""
         self.version = 0
+        self.produce_road: ProduceRoad | None = None
         self.messages_in = 0
         self.messages_out = 0
         self._told: dict[tuple[ApiKey, int], float] = {}

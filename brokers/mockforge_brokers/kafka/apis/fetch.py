@@ -5,7 +5,7 @@ No fetch sessions (KIP-227): the session id is always 0, which tells clients to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from ...errors import RequestRefused
 from ..codes import ApiKey, ErrorCode, IsolationLevel
@@ -36,8 +36,7 @@ def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[Fetc
     return Waiting(caller, request, reading).parked
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct):
     """One look at all partitions of a request."""
 
     caller: Caller

@@ -125,6 +125,7 @@ class Cluster:
         if len(self._former_names) > _REMEMBERED_IDS:
             del self._former_names[next(iter(self._former_names))]
         for log in topic.logs:
+            log.deleted = True
             self.cost -= log.cost
             self._untold.pop((name, log.partition), None)
         self.groups.forget_topic(name)

@@ -1,9 +1,10 @@
 """Kafka's configuration keys with their types and defaults, for topics and for the broker."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from ...errors import RequestRefused
 from ..codes import AlterConfigOp, ConfigType, ErrorCode
@@ -11,8 +12,7 @@ from ..codes import AlterConfigOp, ConfigType, ErrorCode
 _LONG_MAX: Final = str(2**63 - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigKey:
+class ConfigKey(Struct, frozen=True):
     """`allowed`: the only values; `least`: the least number; `served`: we act on it."""
 
     name: str

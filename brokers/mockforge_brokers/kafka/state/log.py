@@ -82,6 +82,7 @@ class PartitionLog:
         "bytes_in",
         "bytes_out",
         "cost",
+        "deleted",
         "high_watermark",
         "leader_epoch",
         "log_start_offset",
@@ -104,6 +105,7 @@ class PartitionLog:
         self.log_start_offset = 0
         self.high_watermark = 0
         self.cost = 0
+        self.deleted = False
         self.producers = ProducerTable()
         self.watchlist = Watchlist()
         self.records_in = 0

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ...clock import Timer
 from ..codes import ErrorCode
 from .purgatory import Parked
 
 
-@dataclass(frozen=True, slots=True)
-class JoinRequest:
+class JoinRequest(Struct, frozen=True):
     """What a member asks for. Timeouts are seconds; `protocols` are (name, opaque metadata).
 
     `must_know_id`: a new dynamic member is first told its id (KIP-394, v4 and later).
@@ -31,15 +31,13 @@ class JoinRequest:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedMember:
+class JoinedMember(Struct, frozen=True):
     member_id: str
     group_instance_id: str | None
     metadata: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class JoinResult:
+class JoinResult(Struct, frozen=True):
     """`members` is filled for the leader only."""
 
     error_code: ErrorCode
@@ -52,8 +50,7 @@ class JoinResult:
     members: tuple[JoinedMember, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRequest:
+class SyncRequest(Struct, frozen=True):
     """`assignments` come from the leader only; None for a protocol means that it was not told."""
 
     member_id: str
@@ -64,8 +61,7 @@ class SyncRequest:
     assignments: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SyncResult:
+class SyncResult(Struct, frozen=True):
     error_code: ErrorCode
     protocol_type: str | None = None
     protocol_name: str | None = None

@@ -1,13 +1,13 @@
 """What a group committed."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 NO_OFFSET: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedOffset:
+class CommittedOffset(Struct, frozen=True):
     """`leader_epoch` is -1 where it is not known; `committed` is wall time in seconds."""
 
     offset: int

@@ -1,0 +1,179 @@
+/* Load through librdkafka: kafka_load PORT MODE SECONDS
+ *
+ * MODE batched    producer only, as many records a request as librdkafka likes
+ *      idempotent the same with enable.idempotence
+ *      single     producer only, one record a request, many requests in flight
+ *      flow       batched, with a consumer; the producer stays at most WINDOW records ahead
+ *
+ * Prints records per second: confirmed ones, or in flow those that were consumed. All go to one
+ * partition of a topic of their own, 100 bytes each.
+ */
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SIZE = 100, WINDOW = 20000 };
+
+static atomic_long confirmed, failed, consumed;
+static atomic_int stopping;
+static char bootstrap[64], topic[64];
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+static void die(const char *what, const char *why) {
+    fprintf(stderr, "%s: %s\n", what, why);
+    exit(1);
+}
+
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value) {
+    char error[256];
+    if (rd_kafka_conf_set(conf, name, value, error, sizeof(error)) != RD_KAFKA_CONF_OK)
+        die(name, error);
+}
+
+static rd_kafka_t *make(rd_kafka_type_t type, rd_kafka_conf_t *conf) {
+    char error[256];
+    set(conf, "bootstrap.servers", bootstrap);
+    rd_kafka_t *client = rd_kafka_new(type, conf, error, sizeof(error));
+    if (!client)
+        die("client", error);
+    return client;
+}
+
+static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque) {
+    (void)client;
+    (void)opaque;
+    atomic_fetch_add_explicit(message->err ? &failed : &confirmed, 1, memory_order_relaxed);
+}
+
+static void *poll_reports(void *producer) {
+    while (!atomic_load_explicit(&stopping, memory_order_relaxed))
+        rd_kafka_poll(producer, 50);
+    return NULL;
+}
+
+static void *consume(void *consumer) {
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(consumer);
+    static rd_kafka_message_t *batch[1000];
+    while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
+        ssize_t count = rd_kafka_consume_batch_queue(queue, 50, batch, 1000);
+        long good = 0;
+        for (ssize_t i = 0; i < count; i++) {
+            good += !batch[i]->err;
+            rd_kafka_message_destroy(batch[i]);
+        }
+        atomic_fetch_add_explicit(&consumed, good, memory_order_relaxed);
+    }
+    rd_kafka_queue_destroy(queue);
+    return NULL;
+}
+
+static rd_kafka_t *make_producer(const char *mode) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    set(conf, "queue.buffering.max.messages", strcmp(mode, "single") ? "200000" : "20000");
+    if (!strcmp(mode, "single")) {
+        set(conf, "batch.num.messages", "1");
+        set(conf, "linger.ms", "0");
+    } else {
+        set(conf, "linger.ms", "5");
+    }
+    if (!strcmp(mode, "idempotent"))
+        set(conf, "enable.idempotence", "true");
+    return make(RD_KAFKA_PRODUCER, conf);
+}
+
+static rd_kafka_t *make_consumer(void) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "group.id", "load");
+    set(conf, "auto.offset.reset", "earliest");
+    set(conf, "enable.auto.commit", "false");
+    set(conf, "fetch.wait.max.ms", "50");
+    rd_kafka_t *consumer = make(RD_KAFKA_CONSUMER, conf);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = 0;
+    rd_kafka_assign(consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return consumer;
+}
+
+/* Records until `end`; returns how many were handed to the producer. */
+static long produce(rd_kafka_t *producer, double end, int flow) {
+    char payload[SIZE];
+    memset(payload, 'x', SIZE);
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
+    long sent = 0;
+    while ((sent & 63) || now() < end) {
+        if (flow && sent - atomic_load(&consumed) > WINDOW) {
+            usleep(200);
+            if (now() >= end)
+                break;
+            continue;
+        }
+        if (rd_kafka_produce(handle, 0, RD_KAFKA_MSG_F_COPY, payload, SIZE, NULL, 0, NULL) == 0)
+            sent++;
+        else
+            usleep(200);
+    }
+    rd_kafka_topic_destroy(handle);
+    return sent;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 4)
+        die("usage", "kafka_load PORT MODE SECONDS");
+    const char *mode = argv[2];
+    int flow = !strcmp(mode, "flow");
+    snprintf(bootstrap, sizeof(bootstrap), "127.0.0.1:%s", argv[1]);
+    snprintf(topic, sizeof(topic), "load-%s-%d", mode, (int)getpid());
+
+    rd_kafka_t *producer = make_producer(mode);
+    pthread_t reports, consumption;
+    pthread_create(&reports, NULL, poll_reports, producer);
+    /* One record first: the topic comes into being, connections are made. */
+    rd_kafka_topic_t *first = rd_kafka_topic_new(producer, topic, NULL);
+    rd_kafka_produce(first, 0, RD_KAFKA_MSG_F_COPY, "x", 1, NULL, 0, NULL);
+    for (double limit = now() + 15; !atomic_load(&confirmed);) {
+        if (now() > limit || atomic_load(&failed))
+            die("first record", "not confirmed");
+        usleep(1000);
+    }
+    rd_kafka_topic_destroy(first);
+    rd_kafka_t *consumer = NULL;
+    if (flow) {
+        consumer = make_consumer();
+        pthread_create(&consumption, NULL, consume, consumer);
+        for (double limit = now() + 15; !atomic_load(&consumed);) {
+            if (now() > limit)
+                die("first record", "not consumed");
+            usleep(1000);
+        }
+    }
+
+    atomic_long *counted = flow ? &consumed : &confirmed;
+    long before = atomic_load(counted);
+    double start = now();
+    long sent = produce(producer, start + atof(argv[3]), flow);
+    for (double limit = now() + 20; atomic_load(counted) < before + sent;) {
+        if (now() > limit)
+            die("last record", "did not come");
+        usleep(500);
+    }
+    double took = now() - start;
+    if (atomic_load(&failed))
+        die("produce", "records failed");
+    printf("%.0f\n", (atomic_load(counted) - before) / took);
+    fflush(stdout);
+    atomic_store(&stopping, 1);
+    pthread_join(reports, NULL);
+    _exit(0);
+}
