@@ -1,12 +1,9 @@
 """What happens in the MQTT broker, told after the fact."""
 
-from dataclasses import dataclass
-
 from ..events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class ClientConnected(Event):
+class ClientConnected(Event, frozen=True):
     """A CONNECT was accepted; `version` is 3.1, 3.1.1 or 5.0."""
 
     connection: int
@@ -17,16 +14,14 @@ class ClientConnected(Event):
     session_present: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionRefused(Event):
+class ConnectionRefused(Event, frozen=True):
     connection: int
     client: str
     code: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTakenOver(Event):
+class SessionTakenOver(Event, frozen=True):
     """The same client connected again while its old connection was open."""
 
     client: str
@@ -34,8 +29,7 @@ class SessionTakenOver(Event):
     new_connection: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEnded(Event):
+class SessionEnded(Event, frozen=True):
     """A session and all it held is forgotten; `lost` messages waited in it."""
 
     client: str
@@ -43,20 +37,17 @@ class SessionEnded(Event):
     lost: int
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed(Event):
+class Subscribed(Event, frozen=True):
     client: str
     topic_filter: str
     qos: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unsubscribed(Event):
+class Unsubscribed(Event, frozen=True):
     client: str
     topic_filter: str
 
 
-@dataclass(frozen=True, slots=True)
-class WillPublished(Event):
+class WillPublished(Event, frozen=True):
     client: str
     topic_name: str

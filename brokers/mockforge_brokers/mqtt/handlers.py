@@ -40,7 +40,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     connection.messages_in += 1
     if packet.qos == 2 and packet.packet_id in session.inbound:
         # Sent again: it was published when it came first [MQTT-4.3.3-10].
-        _acknowledge(connection, PacketType.PUBREC, packet.packet_id)
+        connection.outlet.acknowledge(PacketType.PUBREC, packet.packet_id)
         return
     if packet.qos == 2 and len(session.inbound) >= broker.options.receive_maximum:
         _check_quota(connection)
@@ -52,7 +52,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         if packet.qos == 2:
             session.inbound.add(packet.packet_id)
         kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
-        _acknowledge(connection, kind, packet.packet_id, code)
+        connection.outlet.acknowledge(kind, packet.packet_id, code)
 
 
 def _check_quota(connection: "MqttConnection") -> None:
@@ -62,12 +62,6 @@ def _check_quota(connection: "MqttConnection") -> None:
             f"more than {connection.broker.options.receive_maximum} QoS 2 publishes unfinished",
             Reason.RECEIVE_MAXIMUM_EXCEEDED,
         )
-
-
-def _acknowledge(
-    connection: "MqttConnection", kind: PacketType, packet_id: int, code: int = 0
-) -> None:
-    connection.outlet.send(Ack(kind, packet_id, code if connection.version == V5 else 0))
 
 
 def _message(connection: "MqttConnection", packet: Publish) -> Message:
@@ -132,7 +126,7 @@ def _pubrec(connection: "MqttConnection", session: Session, packet: Ack) -> None
         return
     known = session.received(packet.packet_id)
     code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
-    _acknowledge(connection, PacketType.PUBREL, packet.packet_id, code)
+    connection.outlet.acknowledge(PacketType.PUBREL, packet.packet_id, code)
 
 
 def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None:
@@ -140,7 +134,7 @@ def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None
     session.inbound.discard(packet.packet_id)
     # 3.1.1 has no way to say that nothing is known of it; the client can go on either way.
     code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
-    _acknowledge(connection, PacketType.PUBCOMP, packet.packet_id, code)
+    connection.outlet.acknowledge(PacketType.PUBCOMP, packet.packet_id, code)
 
 
 _ACKS: Final[dict[PacketType, Callable[["MqttConnection", Session, Ack], None]]] = {

@@ -1,11 +1,11 @@
 """What can be set on the MQTT broker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class MqttOptions:
+class MqttOptions(Struct, frozen=True):
     """Where the specification leaves a choice, the default is what most brokers do."""
 
     receive_maximum: int = 1024

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from ..clock import Clock
 from ..contract import Peer
-from .codes import V311, PacketType, Reason, dialect
+from .codes import V5, V311, PacketType, Reason, dialect
 from .records import Message
-from .wire.encode import IDS, encode_packet
-from .wire.packets import Ack, Packet
+from .wire.encode import IDS, encode_ack, encode_packet
+from .wire.packets import Packet
 from .wire.publish import PublishRenderer, render_publish, with_dup
 
 _LARGE = 32 * 1024
@@ -68,8 +68,13 @@ class Outlet:
         self.wake()
         return True
 
+    def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
+        """Append a PUBACK, PUBREC, PUBREL or PUBCOMP; only MQTT 5 has a code."""
+        self.out.append(encode_ack(kind, packet_id, code if self.version == V5 else 0))
+        self.wake()
+
     def release(self, packet_id: int) -> None:
-        self.send(Ack(PacketType.PUBREL, packet_id))
+        self.acknowledge(PacketType.PUBREL, packet_id)
 
     def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
         """Append a PUBLISH; False when it is larger than the client takes."""

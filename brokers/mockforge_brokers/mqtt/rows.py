@@ -1,8 +1,9 @@
 """Raw packets as people see them, at any time after they passed."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
+
+from msgspec.structs import fields
 
 from ..errors import ProtocolError
 from ..journal import Row

@@ -117,18 +117,15 @@ class Session:
             self._send(packet_id, message)
         return self.dropped == dropped
 
-    def begin(self, message: Message) -> int:
+    def begin(self, message: Message, *, first: bool = True) -> int:
         """Put a QoS 1 or 2 message in flight: its packet id, or 0 when it has to wait.
 
-        The caller sends it; the session must be ready.
+        The caller sends it; the session must be ready. Without `first` it waited long enough.
         """
-        if len(self.inflight) >= self.window or self.queue:
+        inflight = self.inflight
+        if first and (self.queue or len(inflight) >= self.window):
             self._enqueue(message)
             return 0
-        return self._put_in_flight(message)
-
-    def _put_in_flight(self, message: Message) -> int:
-        inflight = self.inflight
         packet_id = self.last_id + 1
         if packet_id > LAST_ID:
             packet_id = 1
@@ -165,7 +162,7 @@ class Session:
             message = queue.popleft()
             if message.expires is not None and message.expires <= now:
                 continue
-            self._send(self._put_in_flight(message), message)
+            self._send(self.begin(message, first=False), message)
         self._overflowing = self._overflowing and len(queue) >= self._limit
 
     def attach(self, sink: Sink, window: int) -> None:

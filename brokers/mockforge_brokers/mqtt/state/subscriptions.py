@@ -1,8 +1,9 @@
 """Who wants which topics: a trie of filter levels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from .topics import split_share
 
@@ -10,8 +11,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Struct, frozen=True):
     """One session's wish; `topic_filter` is as the client wrote it, share name included."""
 
     topic_filter: str

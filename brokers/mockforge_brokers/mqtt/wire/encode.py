@@ -1,7 +1,7 @@
 """Values into packet bytes."""
 
-from functools import singledispatch
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from ..codes import V5, V31, PacketType
 from .frames import encode_varint
@@ -31,16 +31,18 @@ PINGRESP: Final = b"\xd0\x00"
 
 def encode_packet(packet: Packet, version: int) -> bytes:
     """The whole packet. A PUBACK, PUBREC, PUBREL, PUBCOMP or DISCONNECT is kept shortest."""
-    first, body = _body(packet, version)
+    first, body = _ENCODERS[type(packet)](packet, version)
     return bytes((first,)) + encode_varint(len(body)) + body
 
 
-@singledispatch
-def _body(packet: Packet, version: int) -> tuple[int, bytes]:
-    raise TypeError(f"no packet: {packet!r}")
+def encode_ack(kind: PacketType, packet_id: int, code: int = 0) -> bytes:
+    """PUBACK, PUBREC, PUBREL or PUBCOMP without properties; code 0 for all before MQTT 5."""
+    first = kind << 4 | (2 if kind is PacketType.PUBREL else 0)
+    if code:
+        return bytes((first, 3, packet_id >> 8, packet_id & 0xFF, code))
+    return bytes((first, 2, packet_id >> 8, packet_id & 0xFF))
 
 
-@_body.register
 def _connect(packet: Connect, version: int) -> tuple[int, bytes]:
     version = packet.version
     flags = packet.clean_start << 1
@@ -62,13 +64,11 @@ def _connect(packet: Connect, version: int) -> tuple[int, bytes]:
     return 0x10, head + IDS[packet.keep_alive] + properties + b"".join(fields)
 
 
-@_body.register
 def _connack(packet: Connack, version: int) -> tuple[int, bytes]:
     properties = encode_properties(packet.properties) if version == V5 else b""
     return 0x20, bytes((packet.session_present, packet.code)) + properties
 
 
-@_body.register
 def _publish(packet: Publish, version: int) -> tuple[int, bytes]:
     first = 0x30 | packet.dup << 3 | packet.qos << 1 | packet.retain
     packet_id = IDS[packet.packet_id] if packet.qos else b""
@@ -76,7 +76,6 @@ def _publish(packet: Publish, version: int) -> tuple[int, bytes]:
     return first, encode_text(packet.topic_name) + packet_id + properties + packet.payload
 
 
-@_body.register
 def _ack(packet: Ack, version: int) -> tuple[int, bytes]:
     first = packet.type << 4 | (2 if packet.type is PacketType.PUBREL else 0)
     body = IDS[packet.packet_id]
@@ -87,7 +86,6 @@ def _ack(packet: Ack, version: int) -> tuple[int, bytes]:
     return first, body
 
 
-@_body.register
 def _subscribe(packet: Subscribe, version: int) -> tuple[int, bytes]:
     properties = encode_properties(packet.properties) if version == V5 else b""
     return 0x82, IDS[packet.packet_id] + properties + b"".join(map(_request, packet.requests))
@@ -98,20 +96,17 @@ def _request(request: Request) -> bytes:
     return encode_text(request.topic_filter) + bytes((options | request.retain_handling << 4,))
 
 
-@_body.register
 def _suback(packet: Suback, version: int) -> tuple[int, bytes]:
     properties = encode_properties(packet.properties) if version == V5 else b""
     return 0x90, IDS[packet.packet_id] + properties + bytes(packet.codes)
 
 
-@_body.register
 def _unsubscribe(packet: Unsubscribe, version: int) -> tuple[int, bytes]:
     properties = encode_properties(packet.properties) if version == V5 else b""
     filters = b"".join(map(encode_text, packet.topic_filters))
     return 0xA2, IDS[packet.packet_id] + properties + filters
 
 
-@_body.register
 def _unsuback(packet: Unsuback, version: int) -> tuple[int, bytes]:
     if version < V5:
         return 0xB0, IDS[packet.packet_id]
@@ -119,22 +114,18 @@ def _unsuback(packet: Unsuback, version: int) -> tuple[int, bytes]:
     return 0xB0, IDS[packet.packet_id] + properties + bytes(packet.codes)
 
 
-@_body.register
 def _pingreq(packet: Pingreq, version: int) -> tuple[int, bytes]:
     return 0xC0, b""
 
 
-@_body.register
 def _pingresp(packet: Pingresp, version: int) -> tuple[int, bytes]:
     return 0xD0, b""
 
 
-@_body.register
 def _disconnect(packet: Disconnect, version: int) -> tuple[int, bytes]:
     return 0xE0, _code_body(packet.code, packet, version)
 
 
-@_body.register
 def _auth(packet: Auth, version: int) -> tuple[int, bytes]:
     return 0xF0, _code_body(packet.code, packet, version)
 
@@ -145,3 +136,20 @@ def _code_body(code: int, packet: Disconnect | Auth, version: int) -> bytes:
     if not packet.properties and isinstance(packet, Disconnect):
         return bytes((code,))
     return bytes((code,)) + encode_properties(packet.properties)
+
+
+_ENCODERS: Final[dict[type, Callable[[Any, int], tuple[int, bytes]]]] = {
+    Connect: _connect,
+    Connack: _connack,
+    Publish: _publish,
+    Ack: _ack,
+    Subscribe: _subscribe,
+    Suback: _suback,
+    Unsubscribe: _unsubscribe,
+    Unsuback: _unsuback,
+    Pingreq: _pingreq,
+    Pingresp: _pingresp,
+    Disconnect: _disconnect,
+    Auth: _auth,
+}
+"""What makes a packet's first byte and all that follows its Remaining Length."""

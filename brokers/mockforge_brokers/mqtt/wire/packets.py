@@ -1,13 +1,12 @@
 """Every packet as a plain value; which fields count depends on the protocol version."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from ..codes import V311, PacketType
 from .properties import Properties
 
 
-@dataclass(slots=True)
-class Will:
+class Will(Struct):
     """The message that CONNECT leaves for the time after the connection."""
 
     topic_name: str
@@ -17,8 +16,7 @@ class Will:
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Connect:
+class Connect(Struct):
     client_id: str
     version: int = V311
     clean_start: bool = True
@@ -29,8 +27,7 @@ class Connect:
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Connack:
+class Connack(Struct):
     """`code` is a CONNACK return code before MQTT 5, a reason code since."""
 
     code: int = 0
@@ -38,8 +35,7 @@ class Connack:
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Publish:
+class Publish(Struct):
     topic_name: str
     payload: bytes = b""
     qos: int = 0
@@ -49,8 +45,7 @@ class Publish:
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Ack:
+class Ack(Struct):
     """PUBACK, PUBREC, PUBREL or PUBCOMP."""
 
     type: PacketType
@@ -59,8 +54,7 @@ class Ack:
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One topic filter of a SUBSCRIBE with its options."""
 
     topic_filter: str
@@ -70,29 +64,25 @@ class Request:
     retain_handling: int = 0
 
 
-@dataclass(slots=True)
-class Subscribe:
+class Subscribe(Struct):
     packet_id: int
     requests: list[Request]
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Suback:
+class Suback(Struct):
     packet_id: int
     codes: list[int]
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Unsubscribe:
+class Unsubscribe(Struct):
     packet_id: int
     topic_filters: list[str]
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Unsuback:
+class Unsuback(Struct):
     """`codes` is empty before MQTT 5."""
 
     packet_id: int
@@ -100,24 +90,20 @@ class Unsuback:
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Pingreq:
+class Pingreq(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Pingresp:
+class Pingresp(Struct, frozen=True):
     pass
 
 
-@dataclass(slots=True)
-class Disconnect:
+class Disconnect(Struct):
     code: int = 0
     properties: Properties = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Auth:
+class Auth(Struct):
     code: int = 0
     properties: Properties = field(default_factory=dict)
 

@@ -1,9 +1,10 @@
 """The 27 properties of MQTT 5 (2.2.2): one table, read and written from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ...bytes_io import ByteReader
 from ...errors import ProtocolError
@@ -45,8 +46,7 @@ _AUTH = _BOTH | {_P.AUTH}
 _ANYWHERE = _EVERY_ACK | _PUBLISHED | _CONNECT | {_P.SUBSCRIBE, _P.UNSUBSCRIBE}
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(Struct, frozen=True):
     """One row of table 2-4; values outside of `low` to `high` are a protocol error."""
 
     id: int
