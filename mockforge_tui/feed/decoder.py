@@ -224,7 +224,7 @@ def _rows(chunk: Chunk, frame: bytes) -> list[Row]:
     for row in rows:
         row.protocol = tape.protocol
         row.connection = tape.connection
-        row.client = row.client or client
+        row.client = client or row.client
         row.time = chunk.time
         row.frame = frame
     return rows

@@ -2,15 +2,31 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from mockforge_brokers import events
 from mockforge_brokers.journal import IN, Row
+from msgspec.structs import fields
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASIDE = frozenset({"protocol", "connection", "client", "address"})
 _NAMES = ("topic", "queue", "exchange", "group", "destination", "name", "about")
+
+# Frames of the same moment say these.
+_SAID_BY_FRAMES = frozenset(
+    {
+        "BindingAdded",
+        "ChannelOpened",
+        "ClientConnected",
+        "ConsumerEnded",
+        "ConsumerStarted",
+        "ExchangeDeclared",
+        "MemberJoined",
+        "QueueDeclared",
+        "Subscribed",
+        "Unsubscribed",
+    }
+)
 
 # Told by other rows already: a listener is in the header, a name is in CONNECT or its like,
 # held frames and messages are rows of their own.
@@ -24,7 +40,7 @@ _SILENT: tuple[type[events.Event], ...] = (
 
 def event_row(time: float, event: events.Event) -> Row | None:
     """The row of an event, kind `event`; None for events that other rows tell."""
-    if isinstance(event, _SILENT):
+    if isinstance(event, _SILENT) or type(event).__name__ in _SAID_BY_FRAMES:
         return None
     row = Row(
         protocol=event.protocol,
@@ -54,10 +70,12 @@ def _fields_of(event: events.Event, row: Row) -> str:
     parts = []
     for field in fields(event):
         value = getattr(event, field.name)
-        if field.name in _ASIDE or value in ("", None):
+        if field.name in _ASIDE or not value or value == "/":
             continue
         if field.name in _NAMES and not row.destination and isinstance(value, str):
             row.destination = value
+        elif value is True:
+            parts.append(field.name.replace("_", " "))
         elif field.name in ("reason", "why", "text"):
             parts.append(str(value))
         else:

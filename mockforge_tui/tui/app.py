@@ -60,6 +60,12 @@ class ConsoleApp(App[int]):
         self.palette: Palette = NIGHT
         self.glyphs = ASCII if ascii_only else UNICODE
         self.ports = runtime.ports
+        facts = runtime.facts()
+        self.addresses = {
+            protocol: str(facts[protocol].get("bootstrap") or facts[protocol].get("url"))
+            for protocol in ("kafka", "mqtt", "amqp")
+            if protocol in facts
+        }
         self.feed = Feed(runtime.journal, runtime.spine, runtime.holds)
         self.session = Session(
             runtime, view=ScreenView(self), tell=self.notice, interactive=True, files=True

@@ -121,15 +121,30 @@ def row_pieces(
         pieces.append((sign + " ", sign_style))
     else:
         pieces.append((fit(operation, plan.operation) + " ", palette.plain))
-    pieces.append((fit(destination_text(row), plan.destination) + " ", palette.strong
+    told = destination_text(row)
+    # A frame that is about no topic or queue has that room for what it says.
+    preview = preview_text(row, plan.preview)
+    if told or row.kind == "message":
+        place = fit_middle(told, plan.destination, glyphs)
+    else:
+        place, preview = fit(fact_text(row), plan.destination), clean(row.error, plan.preview)
+    pieces.append((place + " ", palette.strong
                    if row.kind == "message" else palette.muted))  # fmt: skip
     key = fit(_key_text(row, plan.key), plan.key) + " " if plan.key else ""
     size = _size_text(row, plan.size)
     pieces.append((f"{key}{size} ", palette.muted))
-    pieces.append((fit(preview_text(row, plan.preview), plan.preview),
+    pieces.append((fit(preview, plan.preview),
                    palette.error if row.error else palette.faintest
                    if row.kind != "message" else palette.muted))  # fmt: skip
     return pieces
+
+
+def fit_middle(text: str, cells: int, glyphs: Glyphs) -> str:
+    """Exactly `cells` cells; names in a hierarchy differ at their end, so the middle is cut."""
+    if len(text) <= cells or not text.isascii():
+        return fit(text, cells)
+    head = (cells - 1) // 3
+    return text[:head] + glyphs.more + text[len(text) - (cells - 1 - head) :]
 
 
 def clock_text(wall: float, cells: int) -> str:
@@ -159,6 +174,8 @@ def destination_text(row: Row) -> str:
     """`orders p2@118`, `sensors/room1/temp`, `events order.paid`."""
     detail = row.detail
     text = clean(row.destination, 120)
+    if row.direction == OUT and isinstance(detail.get("queue"), str):
+        text = clean(detail["queue"], 120)
     if "partition" in detail:
         offset = detail.get("offset")
         text += f" p{detail['partition']}" + (f"@{offset}" if offset is not None else "")
@@ -251,7 +268,10 @@ def _arrow(row: Row, glyphs: Glyphs) -> str:
 
 
 def _key_text(row: Row, cells: int) -> str:
-    return payload_text(row.key, cells) if row.key is not None else ""
+    # AMQP's is the routing key, which stands beside the exchange.
+    if row.key is None or row.protocol == "amqp":
+        return ""
+    return payload_text(row.key, cells)
 
 
 def _size_text(row: Row, cells: int) -> str:

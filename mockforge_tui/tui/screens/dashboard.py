@@ -29,6 +29,7 @@ class Dashboard(ActingScreen):
         self.destinations.show(snapshot.destinations)
         self.groups.show(snapshot.groups)
         self.faults.show(snapshot.faults)
+        self.fit_side()
         if self.flow.follow and self.inspector.display and not self.inspector.has_focus:
             row = self.flow.live_row()
             if row is not None:
@@ -55,7 +56,8 @@ class Dashboard(ActingScreen):
         self.action_open()
 
     def on_prompt_entered(self, message: Prompt.Entered) -> None:
-        self.console_app.run_line(message.line, typed=True)
+        # Once the prompt is closed on the screen too: a command may take its picture.
+        self.call_after_refresh(self.console_app.run_line, message.line, typed=True)
 
     def on_prompt_filtered(self, message: Prompt.Filtered) -> None:
         if message.final:

@@ -56,8 +56,8 @@ class HelpPane(Pane):
         super().__init__()
         self._entries = entries
         self._top = 0
-        self._lines: list[tuple[str, str] | str] = []
-        self._first = 0
+        self._lines: list[Entry | str] = []
+        self._first: dict[str, int] = {}
         self.search("")
 
     def search(self, text: str) -> None:
@@ -73,8 +73,11 @@ class HelpPane(Pane):
                     self._lines.append("")
                 self._lines.append(head)
                 section = head
-            self._lines.append((typed, says))
-        self._first = min(34, max([width(typed) for _, typed, _ in shown], default=0))
+            self._lines.append((head, typed, says))
+        self._first = {
+            head: min(34, max(width(typed) for each, typed, _ in shown if each == head))
+            for head in {entry[0] for entry in shown}
+        }
         self._top = 0
         self.refresh()
 
@@ -100,8 +103,8 @@ class HelpPane(Pane):
         line = self._lines[at]
         if isinstance(line, str):
             return strip([(f" {line}", palette.title_focused)], width, palette.plain)
-        typed, says = line
-        first = min(self._first, max(10, width // 2))
+        head, typed, says = line
+        first = min(self._first[head], max(10, width // 2))
         pieces: list[Piece] = [
             ("  ", palette.plain),
             (fit(clean(typed), first), palette.strong),

@@ -62,6 +62,7 @@ class PaneScreen(Screen[None]):
         self.faults_open = False
         self.log_open = False
         self.tab = 1
+        self._heights: tuple[str | int, str | int] = ("", "")
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -129,9 +130,24 @@ class PaneScreen(Screen[None]):
         self.query_one("#side").display = bool(side & shown)
         self.query_one("#left").display = bool(left & shown)
         self.query_one("#main").display = bool(shown - side)
+        self.fit_side()
         self.header.update(narrow=self.narrow, tab=self.tab - 1)
         if isinstance(self.focused, Pane) and self.focused not in shown:
             (self.flow if self.flow in shown else next(iter(shown))).focus()
+
+    def fit_side(self) -> None:
+        """Give connections and groups the lines that they need, topics and queues the rest."""
+        if self.narrow or self.alone is not None:
+            heights: tuple[str | int, str | int] = ("1fr", "1fr")
+        else:
+            room = self.app.size.height - 4
+            heights = (
+                min(max(4, len(self.connections.records)) + 3, room * 2 // 5),
+                min(max(1, len(self.groups.records)) + 3, room // 4),
+            )
+        if heights != self._heights:
+            self._heights = heights
+            self.connections.styles.height, self.groups.styles.height = heights
 
     def _shown(self) -> set[Pane]:
         if self.alone is not None:

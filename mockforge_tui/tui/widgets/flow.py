@@ -13,7 +13,7 @@ from textual.strip import Strip
 from ...feed import Feed, Selection
 from ...filters import Filter
 from ...text import clean, fit
-from ..drawing import Piece, strip
+from ..drawing import Piece, cut, strip
 from ..rows import columns, fields, heading, row_pieces
 from .pane import Pane
 
@@ -265,9 +265,8 @@ class FlowPane(Pane):
             return self._heading(width)
         y -= 1
         if y >= len(self._page):
-            if not self._page and y == 1:
-                return strip([(self._nothing(), palette.muted)], width, palette.plain)
-            return Strip.blank(width, palette.plain)
+            pieces = self._nothing(y - 1) if not self._page else []
+            return strip(cut(pieces, width), width, palette.plain)
         number = self._page[y]
         chosen = number == self.cursor
         row = self.feed.row(number)
@@ -305,11 +304,23 @@ class FlowPane(Pane):
     def _heading(self, width: int) -> Strip:
         return strip([(heading(width), self.palette.faintest)], width, self.palette.plain)
 
-    def _nothing(self) -> str:
+    def _nothing(self, y: int) -> list[Piece]:
+        """What an empty flow says; the first time, where clients find the brokers."""
+        palette = self.palette
         if self.filter is not None and self.filter.text:
             done = self._selection.progress >= 1
-            return "  no row matches the filter" if done else "  looking …"
-        return "  waiting for traffic"
+            text = "  no row matches the filter" if done else "  looking …"
+            return [(text, palette.muted)] if y == 0 else []
+        lines: list[list[Piece]] = [
+            [("  Waiting for traffic. Point a client at", palette.muted)],
+            [],
+        ]
+        for protocol, address in self.console_app.addresses.items():
+            name = (f"    {protocol:<6} ", palette.protocol(protocol))
+            lines.append([name, (address, palette.strong)])
+        lines += [[], [("  or publish from here:  ", palette.muted),
+                       (": pub mqtt:hello/world 21.5", palette.accented)]]  # fmt: skip
+        return lines[y] if 0 <= y < len(lines) else []
 
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         self._edges_shown = self._edges()

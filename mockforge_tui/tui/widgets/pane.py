@@ -171,8 +171,9 @@ class Pane(Drawn, can_focus=True):
         room = width - 4
         if left:
             left = [(" ", edge), *cut(left, max(0, room - 2)), (" ", edge)]
-        if right and cells(left) + cells(right) + 3 > room:
-            right = []
+        right = list(right)
+        while right and cells(left) + cells(right) + 3 > room:
+            right.pop()
         if right:
             right = [(" ", edge), *right, (" ", edge)]
         middle = max(0, width - 4 - cells(left) - cells(right))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from mockforge_brokers.faults import Rule
 from mockforge_brokers.holds import HeldFrame, HoldRule
-from mockforge_brokers.snapshots import GroupView
+from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
 from ... import units
@@ -17,8 +17,11 @@ from ..snapshot import ConnectionLine, DestinationLine, FaultLine
 from .table import Column, LiveTable
 
 _PROTOCOLS = {"kafka": 0, "mqtt": 1, "amqp": 2}
+_TREE_FROM = 4
+"""Topics under one first level from which a narrow pane shows them as one line."""
+_TREES_UP_TO = 60
 _KINDS = {"topic": 0, "exchange": 1, "queue": 2}
-_STEADY = frozenset({"open", "connected", "online", "stable", "running"})
+_STEADY = frozenset({"open", "connected", "online", "stable", "running", "active", "waiting"})
 _SHORT_STATES = {
     "preparingrebalance": "joining",
     "completingrebalance": "syncing",
@@ -133,7 +136,37 @@ class DestinationsPane(LiveTable[DestinationLine]):
         return _PROTOCOLS.get(view.protocol, 9), _KINDS.get(view.kind, 9), view.name
 
     def show(self, records: Sequence[DestinationLine]) -> None:
-        super().show([line for line in records if _in_use(line)])
+        used = [line for line in records if _in_use(line)]
+        super().show(used if self.body_width > _TREES_UP_TO else folded(used))
+
+
+def folded(lines: Sequence[DestinationLine]) -> list[DestinationLine]:
+    """MQTT topics of one first level as one line (`sensors/#`), where there are many."""
+    trees: dict[str, list[DestinationLine]] = {}
+    kept = []
+    for line in lines:
+        root, slash, _ = line.view.name.partition("/")
+        if line.view.protocol == "mqtt" and root and slash:
+            trees.setdefault(root, []).append(line)
+        else:
+            kept.append(line)
+    for root, tree in trees.items():
+        kept += [_tree(root, tree)] if len(tree) >= _TREE_FROM else tree
+    return kept
+
+
+def _tree(root: str, lines: Sequence[DestinationLine]) -> DestinationLine:
+    views = [line.view for line in lines]
+    view = DestinationView(
+        protocol="mqtt",
+        kind="topic",
+        name=f"{root}/#",
+        messages_in=sum(each.messages_in for each in views),
+        messages_out=sum(each.messages_out for each in views),
+        depth=sum(each.depth or 0 for each in views),
+        note=f"{len(views)} topics",
+    )
+    return DestinationLine(view, sum(line.rate for line in lines))
 
 
 def _in_use(line: DestinationLine) -> bool:

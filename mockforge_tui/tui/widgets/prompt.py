@@ -172,6 +172,7 @@ class Prompt(Horizontal):
         self.sign.lit = True
         self.sign.refresh()
         self.filter_problem = None
+        self.input.placeholder = ""
         self.input.put(text, cursor)
         self.input.focus()
         if mode == FILTER or text:
@@ -185,6 +186,7 @@ class Prompt(Horizontal):
         self.sign.lit = False
         self.sign.refresh()
         self.input.put("")
+        self.input.placeholder = PLACEHOLDER
         self.post_message(self.Left(mode=mode, kept=kept))
 
     # Keys --------------------------------------------------------------------------------

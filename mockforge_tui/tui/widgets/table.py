@@ -13,6 +13,7 @@ from textual.strip import Strip
 from ...text import fit
 from ..drawing import Piece, strip
 from ..palette import Glyphs, Palette
+from ..rows import fit_middle
 from .pane import Pane
 
 R = TypeVar("R")
@@ -22,8 +23,7 @@ R = TypeVar("R")
 class Column(Generic[R]):
     """`read` gives a cell's clean text and style; `cells` 0 takes what is left.
 
-    A column shows from `least` cells of the whole table on. Names in a hierarchy differ at their
-    end: `keep_end` cuts their beginning.
+    A column shows from `least` cells of the whole table on; `keep_end` cuts in the middle.
     """
 
     title: str
@@ -139,8 +139,8 @@ class LiveTable(Pane, Generic[R]):
         pieces: list[Piece] = [(" ", palette.plain)]
         for column, size in plan:
             text, style = column.read(record, palette, self.glyphs)
-            if column.keep_end and len(text) > size:
-                text = self.glyphs.more + text[len(text) - size + 1 :]
+            if column.keep_end:
+                text = fit_middle(text, size, self.glyphs)
             pieces.append((self._cell(text, size, column.right), style))
         drawn = strip(pieces, width, palette.plain)
         if self._chosen is None or self.identity(record) != self._chosen:

@@ -54,6 +54,13 @@ class FakeRuntime:
         self.production = SimpleNamespace(status=lambda: (), list=lambda: ())
         self.published: list[Any] = []
 
+    def facts(self) -> dict[str, Any]:
+        return {
+            "kafka": {"bootstrap": "127.0.0.1:9092"},
+            "mqtt": {"url": "mqtt://127.0.0.1:1883"},
+            "amqp": {"url": "amqp://guest:guest@127.0.0.1:5672/%2F"},
+        }
+
     def publish(self, message: Any) -> Any:
         self.published.append(message)
         return SimpleNamespace(place="there", reached=1)
