@@ -1,7 +1,8 @@
 """What every broker is given: time, the spine, the journal, faults, holds, limits, randomness."""
 
-from dataclasses import dataclass, field
 from random import Random
+
+from msgspec import Struct, field
 
 from .clock import Clock
 from .faults import Faults
@@ -11,8 +12,7 @@ from .limits import Limits
 from .spine import Spine
 
 
-@dataclass(slots=True)
-class Environment:
+class Environment(Struct):
     """One for all brokers of a process, so that ids and faults are common to them.
 
     `journal` is None where nobody wants the raw bytes.

@@ -1,31 +1,28 @@
 """Facts that all three brokers tell on the spine, after they happened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(Struct, frozen=True):
     """Something that happened in one broker (`protocol`: kafka, mqtt or amqp)."""
 
     protocol: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerOpened(Event):
+class ListenerOpened(Event, frozen=True):
     host: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionOpened(Event):
+class ConnectionOpened(Event, frozen=True):
     connection: int
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClientIdentified(Event):
+class ClientIdentified(Event, frozen=True):
     """The client said who it is; `software` is its library with version, where it tells."""
 
     connection: int
@@ -33,8 +30,7 @@ class ClientIdentified(Event):
     software: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionClosed(Event):
+class ConnectionClosed(Event, frozen=True):
     """`reason` says in words who ended it and why."""
 
     connection: int
@@ -42,8 +38,7 @@ class ConnectionClosed(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProtocolViolated(Event):
+class ProtocolViolated(Event, frozen=True):
     """The peer broke the specification; `reason` names the rule and the place."""
 
     connection: int
@@ -51,8 +46,7 @@ class ProtocolViolated(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestDenied(Event):
+class RequestDenied(Event, frozen=True):
     """A legal request was refused with a code of the protocol."""
 
     connection: int
@@ -62,8 +56,7 @@ class RequestDenied(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LimitReached(Event):
+class LimitReached(Event, frozen=True):
     """A limit of limits.py or of the client was met; `effect` says what was done about it."""
 
     limit: str
@@ -71,8 +64,7 @@ class LimitReached(Event):
     effect: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerFellBehind(Event):
+class PeerFellBehind(Event, frozen=True):
     """A peer does not read: `pending` bytes wait for it, and its own requests wait too."""
 
     connection: int
@@ -80,14 +72,12 @@ class PeerFellBehind(Event):
     pending: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerCaughtUp(Event):
+class PeerCaughtUp(Event, frozen=True):
     connection: int
     client: str
 
 
-@dataclass(frozen=True, slots=True)
-class FaultFired(Event):
+class FaultFired(Event, frozen=True):
     rule: int
     kind: str
     connection: int
@@ -95,24 +85,21 @@ class FaultFired(Event):
     operation: str
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeld(Event):
+class FrameHeld(Event, frozen=True):
     held: int
     connection: int
     client: str
     operation: str
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFrameLeft(Event):
+class HeldFrameLeft(Event, frozen=True):
     """`outcome`: released, dropped, or gone with its connection."""
 
     held: int
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerFailed(Event):
+class BrokerFailed(Event, frozen=True):
     """A bug of ours ended one connection; `trace` is the traceback with the last frames."""
 
     connection: int
@@ -121,16 +108,14 @@ class BrokerFailed(Event):
     trace: str
 
 
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
+class Warned(Event, frozen=True):
     """Legal but doubtful, or accepted and not acted on; `about` names the thing."""
 
     about: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSeen(Event):
+class MessageSeen(Event, frozen=True):
     """One message as it entered a broker; made only for those who watch messages.
 
     `destination` is the Kafka topic, the MQTT topic name or the AMQP exchange; `detail` has the

@@ -1,9 +1,10 @@
 """Rules that make the brokers misbehave on purpose, as data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
+
+from msgspec import Struct, field
 
 from .clock import Clock, Timer
 from .errors import InvalidInput
@@ -15,8 +16,7 @@ FaultKind = Literal["delay", "disconnect", "drop"]
 KINDS: tuple[FaultKind, ...] = ("delay", "disconnect", "drop")
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """When a matching rule fires. All conditions that are set must hold.
 
     `first`: matches to let pass before; `every`: each n-th match from there on; `times`: at most
@@ -29,8 +29,7 @@ class Trigger:
     probability: float = 1.0
 
 
-@dataclass(slots=True, eq=False)
-class Rule:
+class Rule(Struct, eq=False):
     """One fault. `scope` is the filter's text for people, `matches` is what decides.
 
     `delay` and `jitter` are seconds; `direction` None means both ways. `hits` counts how often

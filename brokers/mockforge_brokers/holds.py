@@ -1,7 +1,8 @@
 """Frames that wait for a person to let them go."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .clock import Clock, Timer
 from .events import FrameHeld, HeldFrameLeft, LimitReached
@@ -10,8 +11,7 @@ from .limits import Limits
 from .spine import Spine
 
 
-@dataclass(slots=True, eq=False)
-class HoldRule:
+class HoldRule(Struct, eq=False):
     """What is held: frames of one filter, in one direction or both, for `timeout` s at most."""
 
     scope: str
@@ -23,8 +23,7 @@ class HoldRule:
     hits: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class HeldFrame:
+class HeldFrame(Struct, eq=False):
     """One frame that waits, and with it whatever its connection sent behind it."""
 
     id: int

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+
+from msgspec import Struct, field
 
 from .clock import Clock
 from .limits import Limits
@@ -18,8 +19,7 @@ _OVERHEAD: Final = 128
 _MOST_CHUNKS: Final = 262_144
 
 
-@dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One message, request or packet as people see it; `seq` and `time` are the chunk's.
 
     `kind` is message, control or noise (pings, empty polls). `destination` is a Kafka topic, an

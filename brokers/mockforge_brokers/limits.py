@@ -1,13 +1,12 @@
 """What is bounded, and at how much: one table for all brokers."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Meeting any of these is a `LimitReached` (or `PeerFellBehind`) event that names it."""
 
     write_mark: int = MIB

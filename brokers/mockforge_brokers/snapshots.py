@@ -1,12 +1,12 @@
 """What a broker shows of itself to people: plain values, made when somebody looks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class ConnectionView:
+
+class ConnectionView(Struct, frozen=True):
     """One connection; `state` is a word such as open, handshake, slow or rebalancing."""
 
     id: int
@@ -23,8 +23,7 @@ class ConnectionView:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationView:
+class DestinationView(Struct, frozen=True):
     """A topic, exchange or queue. `depth`: records, retained or ready messages it holds.
 
     `note` is a short mark for a narrow column (`3 partitions`, `retained`, `2 unacked`).
@@ -40,8 +39,7 @@ class DestinationView:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupView:
+class GroupView(Struct, frozen=True):
     """Who consumes together: a Kafka group, or what an MQTT session or AMQP queue has of one.
 
     `lag` is what the members have not yet committed (None: unknown); `reason` tells in words why
@@ -57,8 +55,7 @@ class GroupView:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """One family of figures: `samples` are label values (in the order of `labels`) with value."""
 
     name: str

@@ -3,8 +3,11 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from .. import text, units
 from .language import Problem
@@ -160,7 +163,7 @@ def _for_json(value: Any) -> Any:
             return value if math.isfinite(value) else units.format_rate(value)
         case Mapping():
             return {str(key): _for_json(each) for key, each in value.items()}
-        case _ if is_dataclass(value) and not isinstance(value, type):
+        case Struct():
             return _for_json(asdict(value))
         case list() | tuple():
             return [_for_json(each) for each in value]
@@ -185,7 +188,7 @@ def plain(value: Any) -> str:
         case Mapping():
             shown = {key: each for key, each in value.items() if each not in (None, "", (), [])}
             return " ".join(f"{key}={plain(each)}" for key, each in shown.items())
-        case _ if is_dataclass(value) and not isinstance(value, type):
+        case Struct():
             return plain(asdict(value))
     return str(value)
 

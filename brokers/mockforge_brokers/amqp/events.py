@@ -1,14 +1,14 @@
 """Facts that the AMQP broker tells on the spine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import field
 
 from ..events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeDeclared(Event):
+class ExchangeDeclared(Event, frozen=True):
     vhost: str
     exchange: str
     type: str
@@ -16,15 +16,13 @@ class ExchangeDeclared(Event):
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeDeleted(Event):
+class ExchangeDeleted(Event, frozen=True):
     vhost: str
     exchange: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueueDeclared(Event):
+class QueueDeclared(Event, frozen=True):
     vhost: str
     queue: str
     durable: bool
@@ -33,8 +31,7 @@ class QueueDeclared(Event):
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueDeleted(Event):
+class QueueDeleted(Event, frozen=True):
     """`messages` were ready in it and are lost."""
 
     vhost: str
@@ -43,15 +40,13 @@ class QueueDeleted(Event):
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePurged(Event):
+class QueuePurged(Event, frozen=True):
     vhost: str
     queue: str
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class BindingAdded(Event):
+class BindingAdded(Event, frozen=True):
     """`kind` says what the destination is: queue or exchange."""
 
     vhost: str
@@ -61,8 +56,7 @@ class BindingAdded(Event):
     routing_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class BindingRemoved(Event):
+class BindingRemoved(Event, frozen=True):
     vhost: str
     exchange: str
     kind: str
@@ -70,16 +64,14 @@ class BindingRemoved(Event):
     routing_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerStarted(Event):
+class ConsumerStarted(Event, frozen=True):
     connection: int
     channel: int
     queue: str
     consumer_tag: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerEnded(Event):
+class ConsumerEnded(Event, frozen=True):
     connection: int
     channel: int
     queue: str
@@ -87,8 +79,7 @@ class ConsumerEnded(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessagesRequeued(Event):
+class MessagesRequeued(Event, frozen=True):
     """A channel or connection ended with messages unacknowledged: they are ready again."""
 
     queue: str
@@ -96,14 +87,12 @@ class MessagesRequeued(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelOpened(Event):
+class ChannelOpened(Event, frozen=True):
     connection: int
     channel: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelClosed(Event):
+class ChannelClosed(Event, frozen=True):
     """`code` is 200 for a channel that the client closed in peace."""
 
     connection: int
@@ -112,15 +101,13 @@ class ChannelClosed(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublisherBlocked(Event):
+class PublisherBlocked(Event, frozen=True):
     """The memory mark is passed: this connection is not read until messages are gone."""
 
     connection: int
     client: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublisherUnblocked(Event):
+class PublisherUnblocked(Event, frozen=True):
     connection: int
     client: str

@@ -1,11 +1,11 @@
 """What a person may set about the AMQP broker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class AmqpOptions:
+class AmqpOptions(Struct, frozen=True):
     """`version` is what clients are told: some read features off it."""
 
     users: Mapping[str, str] = field(default_factory=lambda: {"guest": "guest"})

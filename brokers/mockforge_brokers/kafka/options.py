@@ -1,10 +1,9 @@
 """What can be set about the Kafka broker when it starts."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaOptions:
+class KafkaOptions(Struct, frozen=True):
     """`advertised_host` and `advertised_port`: None means the address that the client dialled.
 
     `cluster_id` (22 characters of base64): None makes one. Times are seconds. The session

@@ -1,10 +1,9 @@
 """Kafka's own parts of the views that people see."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionView:
+class PartitionView(Struct, frozen=True):
     partition: int
     log_start_offset: int
     high_watermark: int
@@ -16,8 +15,7 @@ class PartitionView:
         return self.high_watermark - self.log_start_offset
 
 
-@dataclass(frozen=True, slots=True)
-class MemberView:
+class MemberView(Struct, frozen=True):
     """`assigned` are topics with partitions where the group is one of consumers, else empty."""
 
     member: str
@@ -29,8 +27,7 @@ class MemberView:
     assigned: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetView:
+class OffsetView(Struct, frozen=True):
     """`lag` is None when the topic is gone."""
 
     topic: str
@@ -40,8 +37,7 @@ class OffsetView:
     metadata: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordView:
+class RecordView(Struct, frozen=True):
     """One record of a log; `time` is its timestamp in seconds since 1970."""
 
     partition: int

@@ -1,13 +1,12 @@
 """What a transactional channel keeps until tx.commit (AMQP 1.9)."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from ..state.message import Message
 from .publication import Publication
 
 
-@dataclass(slots=True)
-class Transaction:
+class Transaction(Struct):
     """Publishes and settled deliveries in the order in which they came.
 
     RabbitMQ's meaning: a rollback forgets the publishes, and the settled deliveries are unsettled

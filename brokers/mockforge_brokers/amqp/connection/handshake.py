@@ -1,8 +1,9 @@
 """From the protocol header to connection.open-ok (AMQP 2.2.4), step by step."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from ...errors import ProtocolError
 from ..codes import ReplyCode
@@ -26,8 +27,7 @@ _SMALL_FRAME: Final = 8192
 """What RabbitMQ 4.1 and later ask for at least."""
 
 
-@dataclass(slots=True)
-class Agreement:
+class Agreement(Struct):
     """What the two sides settled on."""
 
     user: str = ""

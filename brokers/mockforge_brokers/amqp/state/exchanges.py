@@ -1,8 +1,9 @@
 """The exchange types, each with its own way to match."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final, Union
+
+from msgspec import Struct
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
@@ -13,8 +14,7 @@ Destination = Union[Queue, "Exchange"]
 BindingId = tuple[str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """From an exchange to a queue or to another exchange."""
 
     destination: Destination
