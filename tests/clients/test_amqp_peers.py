@@ -64,7 +64,7 @@ def _works(servers: Servers) -> None:
 
 NOISE = [
     pytest.param(
-        b"\x01\x00\x01\x00\x00\x00\x04\x00\x14\x00\x0b\x00", "invalid_frame_end", id="end"
+        frames.frame(1, 1, b"\x00\x14\x00\x0b")[:-1] + b"\0", "invalid_frame_end", id="end"
     ),
     pytest.param(b"\xff" * 64, "frame_too_large", id="noise"),
     pytest.param(frames.frame(1, 1, b"\x00\x63\x00\x01"), "no such method", id="method"),
@@ -89,10 +89,9 @@ def test_peer_that_vanishes_in_the_middle_of_a_frame(servers: Servers) -> None:
     data += content.make_content(1, bytes(1000), {}, 0)
     with raw(servers) as peer:
         peer.sendall(data[:-500])
-        name = "%s:%d" % peer.getsockname()
-    wait_for(
-        lambda: _told(servers, "ConnectionClosed", "client closed") and not _open(servers, name)
-    )
+        host, port = peer.getsockname()
+    wait_for(lambda: not _open(servers, f"{host}:{port}"))
+    assert _told(servers, "ConnectionClosed", "client='raw'")
     _works(servers)
 
 

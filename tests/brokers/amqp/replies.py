@@ -77,6 +77,7 @@ CLASSIC = " of queue type rabbit_classic_queue"
 REPLIES = [
     # What is not there.
     Reply("passive queue", [queue("nope", passive=True)], "channel", 404, missing("queue")),
+    Reply("passive empty name", [queue("", passive=True)], "channel", 404, missing("queue", "")),
     Reply("passive exchange", [exchange("nope", passive=True)], "channel", 404, missing("exchange")),
     Reply("publish", [publish("nope")], "channel", 404, missing("exchange")),
     Reply("consume", [consume("nope")], "channel", 404, missing("queue")),
@@ -88,7 +89,7 @@ REPLIES = [
     Reply("bind missing queue", [("queue.bind", {"queue": "nopeq", "exchange": "amq.direct"})], "channel", 404, missing("queue", "nopeq")),
     Reply("unbind missing", [queue(), ("queue.unbind", {"queue": "q", "exchange": "amq.direct", "routing_key": "zz"})], "ok", 0, "queue.unbind-ok"),
     Reply("no declared queue", [consume("")], "channel", 404, "NOT_FOUND - no previously declared queue"),
-    Reply("bind missing exchanges", [("exchange.bind", {"destination": "nopeA", "source": "nopeB"})], "channel", 404, missing("exchange", "nopeA")),
+    Reply("bind missing exchanges", [("exchange.bind", {"destination": "nopeB", "source": "nopeA"})], "channel", 404, missing("exchange", "nopeA")),
     Reply("server-named, then empty", [queue(""), ("queue.bind", {"exchange": "amq.fanout"})], "ok", 0, "queue.bind-ok"),
     # The default exchange, reserved names, system exchanges.
     Reply("bind default", [queue(), ("queue.bind", {"queue": "q"})], "channel", 403, DEFAULT),
@@ -102,6 +103,9 @@ REPLIES = [
     Reply("queue durable", [queue(), queue(durable=True)], "channel", 406, different("queue 'q'", "durable", "'true'", "'false'")),
     Reply("queue auto-delete", [queue(), queue(auto_delete=True)], "channel", 406, different("queue 'q'", "auto_delete", "'true'", "'false'")),
     Reply("queue ttl", [queue(), queue(arguments={"x-message-ttl": 1000})], "channel", 406, different("queue 'q'", "x-message-ttl", "the value '1000' of type 'signedint'", "none")),
+    Reply("queue ttl, other value", [queue(arguments={"x-message-ttl": 5}), queue(arguments={"x-message-ttl": 6})], "channel", 406, different("queue 'q'", "x-message-ttl", "'6'", "'5'")),
+    Reply("queue ttl, left out", [queue(arguments={"x-message-ttl": 5}), queue()], "channel", 406, different("queue 'q'", "x-message-ttl", "none", "the value '5' of type 'signedint'")),
+    Reply("single active, other value", [queue(arguments={"x-single-active-consumer": True}), queue(arguments={"x-single-active-consumer": False})], "channel", 406, different("queue 'q'", "x-single-active-consumer", "'false'", "'true'")),
     Reply("queue dlx", [queue(), queue(arguments={"x-dead-letter-exchange": "d"})], "channel", 406, different("queue 'q'", "x-dead-letter-exchange", "the value 'd' of type 'longstr'", "none")),
     Reply("queue type", [queue(durable=True), queue(durable=True, arguments={"x-queue-type": "quorum"})], "channel", 406, different("queue 'q'", "x-queue-type", "the value 'quorum' of type 'longstr'", "none")),
     Reply("queue exclusive", [queue(), queue(exclusive=True)], "channel", 405, LOCKED),
@@ -133,10 +137,13 @@ REPLIES = [
     Reply("immediate", [queue(), publish(immediate=True)], "connection", 540, "NOT_IMPLEMENTED - immediate=true"),
     Reply("prefetch size", [("basic.qos", {"prefetch_size": 100})], "connection", 540, "NOT_IMPLEMENTED - prefetch_size!=0 (100)"),
     Reply("recover without requeue", [("basic.recover", {"requeue": False})], "connection", 540, "NOT_IMPLEMENTED - requeue=false"),
+    Reply("server's method", [("queue.declare-ok", {"queue": "q"})], "connection", 503, "COMMAND_INVALID - unimplemented method"),
     Reply("flow off", [("channel.flow", {"active": False})], "connection", 540, "NOT_IMPLEMENTED - active=false"),
     Reply("update secret", [("connection.update-secret", {"channel": 0, "new_secret": "s", "reason": "r"})], "ok", 0, "connection.update-secret-ok"),
     # Properties of messages.
     Reply("expiration no number", [queue(), publish(expiration="abc")], "channel", 406, "PRECONDITION_FAILED - invalid expiration 'abc': no_integer"),
+    Reply("expiration 1.5", [queue(), publish(expiration="1.5")], "channel", 406, "PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}"),
+    Reply("expiration of years", [queue(), publish(expiration="99999999999999")], "channel", 406, "PRECONDITION_FAILED - invalid expiration '99999999999999': {value_too_large,99999999999999}"),
     Reply("expiration negative", [queue(), publish(expiration="-1")], "channel", 406, "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}"),
     Reply("user id", [queue(), publish(user_id="someone")], "channel", 406, "PRECONDITION_FAILED - user_id property set to 'someone' but authenticated user was 'guest'"),
     Reply("CC no array", [queue(), publish(headers={"CC": "a"})], "channel", 406, 'PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"CC",longstr}'),
@@ -144,6 +151,8 @@ REPLIES = [
     # Queue arguments.
     Reply("ttl -1", argument("x-message-ttl", -1), "channel", 406, invalid("x-message-ttl", "{value_negative,-1}")),
     Reply("ttl '1'", argument("x-message-ttl", "1"), "channel", 406, invalid("x-message-ttl", '"expected integer, got longstr"')),
+    Reply("ttl of years", argument("x-message-ttl", 2**40), "channel", 406, invalid("x-message-ttl", "{value_too_large,1099511627776}")),
+    Reply("expires of years", argument("x-expires", 2**40), "channel", 406, invalid("x-expires", "{value_too_large,1099511627776}")),
     Reply("expires 0", argument("x-expires", 0), "channel", 406, invalid("x-expires", "{value_zero,0}")),
     Reply("max-length -1", argument("x-max-length", -1), "channel", 406, invalid("x-max-length", "{value_negative,-1}")),
     Reply("max-priority 256", argument("x-max-priority", 256), "channel", 406, invalid("x-max-priority", "{max_value_exceeded,256}")),

@@ -214,25 +214,28 @@ class Channel:
             return
         for _, message in back:
             if acknowledged:
-                message.queue.acknowledge(message)
+                message.queue.acknowledge(message.size)
             else:
                 message.queue.discard(message)
         self.refill([message for _, message in back])
 
-    def acknowledge(self, tag: int) -> None:
-        """basic.ack of one delivery, the frequent case."""
-        message = self.unacked.pop(tag, None)
-        if message is None:
-            raise _unknown(tag)
+    def acknowledge(self, tags: list[int]) -> None:
+        """basic.ack of single deliveries, the frequent case."""
         if self.transaction is not None:
-            self.transaction.settled.append((tag, message, True, False))
+            for tag in tags:
+                self.settle(tag, False, acknowledged=True, requeue=False)
             return
-        message.queue.acknowledge(message)
-        consumer = message.consumer
-        if consumer is not None:
-            consumer.credit += 1
-            if consumer.credit == 1:
-                self.line.refilled.append(consumer)
+        take = self.unacked.pop
+        for tag in tags:
+            message = take(tag, None)
+            if message is None:
+                raise _unknown(tag)
+            message.queue.acknowledge(message.size)
+            consumer = message.consumer
+            if consumer is not None:
+                consumer.credit = credit = consumer.credit + 1
+                if credit == 1:
+                    self.line.refilled.append(consumer)
         if self.limit:
             self.line.relieved.append(self)
 

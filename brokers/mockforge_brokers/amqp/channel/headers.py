@@ -1,5 +1,6 @@
 """Properties that decide about a message: expiration, user-id, and the headers CC and BCC."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,9 @@ from ..wire.properties import FLAG_EXPIRATION, FLAG_USER_ID, decode_properties
 
 _MARKS: Final = (b"\x02CC", b"\x03BCC")
 """How the keys begin in a header table; where neither occurs the table is not decoded."""
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_LONGEST: Final = 2**32 - 1
+"""Milliseconds of any expiration."""
 _UNUSUAL: Final = FLAG_EXPIRATION | FLAG_USER_ID
 
 
@@ -43,12 +47,18 @@ def examine(content: bytes, flags: int, user: str, *, read_headers: bool) -> Ext
 
 
 def _check_expiration(text: str) -> None:
-    try:
-        value = int(text)
-    except ValueError:
-        raise _refused(f"invalid expiration '{text}': no_integer") from None
-    if value < 0:
-        raise _refused(f"invalid expiration '{text}': {{value_negative,{value}}}")
+    number = _INTEGER.match(text)
+    if number is None:
+        reason = "no_integer"
+    elif number.end() < len(text):
+        reason = f'{{leftover_string,"{text[number.end() :]}"}}'
+    elif int(text) < 0:
+        reason = f"{{value_negative,{int(text)}}}"
+    elif int(text) > _LONGEST:
+        reason = f"{{value_too_large,{int(text)}}}"
+    else:
+        return
+    raise _refused(f"invalid expiration '{text}': {reason}")
 
 
 def _keys(name: str, headers: Mapping[str, Field]) -> list[str]:

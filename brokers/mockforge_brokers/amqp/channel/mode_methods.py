@@ -37,7 +37,7 @@ def tx_commit(channel: Channel) -> None:
     channel.transaction = None
     for _, message, acknowledged, requeue in done.settled:
         if acknowledged:
-            message.queue.acknowledge(message)
+            message.queue.acknowledge(message.size)
         elif not requeue:
             message.queue.discard(message)
     channel.refill([message for _, message, _, _ in done.settled])

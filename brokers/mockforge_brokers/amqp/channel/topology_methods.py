@@ -20,7 +20,7 @@ def exchange_declare(
         channel.vhost.check_exchange(exchange)
     else:
         channel.vhost.declare_exchange(
-            exchange,
+            _without_line_ends(exchange),
             exchange_type,
             durable=durable,
             auto_delete=auto_delete,
@@ -29,6 +29,11 @@ def exchange_declare(
         )
     if not no_wait:
         channel.send("exchange.declare-ok")
+
+
+def _without_line_ends(name: str) -> str:
+    """RabbitMQ drops them from the names of what is declared."""
+    return name.replace("\r", "").replace("\n", "")
 
 
 def exchange_delete(channel: Channel, *, exchange: str, if_unused: bool, no_wait: bool) -> None:
@@ -77,8 +82,9 @@ def queue_declare(
     arguments: Table,
 ) -> None:
     if passive:
-        found = channel.queue(queue)
+        found = channel.vhost.queue(queue, channel.line.id)
     else:
+        queue = _without_line_ends(queue)
         found = channel.vhost.declare_queue(
             queue or channel.new_name("amq.gen-"),
             durable=durable,

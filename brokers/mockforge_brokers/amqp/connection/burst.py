@@ -24,6 +24,7 @@ from .failures import MethodFailed, frame_error
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
 _ACK: Final = b"\x00\x00\x00\x0d" + methods.BY_NAME["basic.ack"].prefix
 """Size and method of every basic.ack frame, from its fourth byte on."""
+_ACK_METHOD: Final = int.from_bytes(methods.BY_NAME["basic.ack"].prefix, "big")
 _ack: Final = struct.Struct(">BHIIQBB")
 _BASIC: Final = 60
 _SMALLEST_HEADER: Final = 14
@@ -130,18 +131,25 @@ class BurstReader:
         return found
 
     def _acknowledge(self, data: bytes, at: int) -> int:
-        """A basic.ack of one delivery; what is unusual about it goes the slow way."""
-        if len(data) - at < _ack.size:
-            return at
-        kind, number, _, _, tag, bits, end = _ack.unpack_from(data, at)
+        """The acks of one delivery each that follow each other; others go the slow way."""
+        first = at
+        size_of_all = len(data)
+        tags = []
+        number = int.from_bytes(data[at + 1 : at + 3], "big")
         channel = self._channels.ready(number)
-        if channel is None or kind != METHOD or bits or end != END:
-            return self._frame(data, at)
+        while size_of_all - at >= _ack.size:
+            kind, to, size, method, tag, bits, end = _ack.unpack_from(data, at)
+            if (kind, to, size, method, bits, end) != (METHOD, number, 13, _ACK_METHOD, 0, END):
+                break
+            tags.append(tag)
+            at += _ack.size
+        if channel is None or not tags:
+            return self._frame(data, first)
         try:
-            channel.acknowledge(tag)
+            channel.acknowledge(tags)
         except RequestRefused as refusal:
             self._channels.refuse(channel, refusal, methods.BY_NAME["basic.ack"])
-        return at + _ack.size
+        return at
 
     def _frame(self, data: bytes, at: int) -> int:
         """Any one frame; returns where it ends, or `at` if it is not whole."""

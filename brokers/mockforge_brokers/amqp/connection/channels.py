@@ -18,7 +18,7 @@ _PUBLISH: Final = methods.BY_NAME["basic.publish"]
 
 
 class Channels:
-    """`channel_max` is the highest number that was agreed on, `largest` that of a body's bytes."""
+    """`channel_max`: how many may be open; `largest`: how many bytes a body may have."""
 
     def __init__(self, line: Line, largest: int) -> None:
         self.channel_max = 0
@@ -102,8 +102,12 @@ class Channels:
             raise MethodFailed(
                 ProtocolError("expected 'channel.open'", ReplyCode.CHANNEL_ERROR), method
             )
-        if number > self.channel_max:
-            text = f"channel {number} is over the negotiated channel_max ({self.channel_max})"
+        # RabbitMQ counts channels and does not look at their numbers.
+        if len(self.open) >= self.channel_max:
+            text = (
+                f"number of channels opened ({len(self.open)}) has reached the negotiated "
+                f"channel_max ({self.channel_max})"
+            )
             raise MethodFailed(ProtocolError(text, ReplyCode.NOT_ALLOWED), method)
         channel = self.open[number] = Channel(number, self._line)
         channel.send("channel.open-ok")
@@ -123,7 +127,7 @@ class Channels:
         elif method.name == "channel.open":
             raise ProtocolError("second 'channel.open' seen", ReplyCode.CHANNEL_ERROR)
         else:
-            raise ProtocolError(f"unexpected {method.name}", ReplyCode.COMMAND_INVALID)
+            raise ProtocolError("unimplemented method", ReplyCode.COMMAND_INVALID)
 
     def _close(self, channel: Channel, code: int, text: str) -> None:
         line = self._line

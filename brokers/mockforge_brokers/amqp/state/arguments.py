@@ -10,6 +10,9 @@ from ..records import INTEGER_TYPES, Field, Table
 Check = Callable[[Field], str]
 """Returns why a value cannot be, in RabbitMQ's words; empty if it can."""
 
+_LONGEST: Final = 2**32 - 1
+"""Milliseconds of any time to live."""
+
 
 def _integer(field: Field) -> str:
     return "" if field.type in INTEGER_TYPES else f'"expected integer, got {field.type_name}"'
@@ -22,8 +25,15 @@ def _not_negative(field: Field) -> str:
     return reason
 
 
-def _positive(field: Field) -> str:
+def _milliseconds(field: Field) -> str:
     reason = _not_negative(field)
+    if not reason and field.value > _LONGEST:
+        return f"{{value_too_large,{field.value}}}"
+    return reason
+
+
+def _positive(field: Field) -> str:
+    reason = _milliseconds(field)
     return reason or ("" if field.value else "{value_zero,0}")
 
 
@@ -63,7 +73,7 @@ def _queue_mode(field: Field) -> str:
 
 _QUEUE_CHECKS: Final[dict[str, Check]] = {
     "x-expires": _positive,
-    "x-message-ttl": _not_negative,
+    "x-message-ttl": _milliseconds,
     "x-dead-letter-exchange": _text,
     "x-dead-letter-routing-key": _text,
     "x-max-length": _not_negative,
@@ -110,15 +120,15 @@ def check_queue(
             f"invalid type '{dead_letters.type_name}' for arg 'x-dead-letter-exchange' in {what}"
         )
     kind = queue_type(arguments)
+    for name in arguments:
+        if name in _FOREIGN.get(kind, ()):
+            raise _refused(f"invalid arg '{name}' for {what} of queue type rabbit_{kind}_queue")
     for name, field in arguments.items():
         reason = _QUEUE_CHECKS[name](field) if name in _QUEUE_CHECKS else ""
         if name == "x-dead-letter-routing-key" and not reason and dead_letters is None:
             reason = "routing_key_but_no_dlx_defined"
         if reason:
             raise _refused(f"invalid arg '{name}' for {what}: {reason}")
-    for name in arguments:
-        if name in _FOREIGN[kind]:
-            raise _refused(f"invalid arg '{name}' for {what} of queue type rabbit_{kind}_queue")
     if kind != "classic":
         _check_replicated(what, kind, durable, exclusive, auto_delete, named)
 

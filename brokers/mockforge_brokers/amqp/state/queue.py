@@ -103,11 +103,11 @@ class Queue:
             self.unacked += 1
         return message
 
-    def acknowledge(self, message: Message) -> None:
-        """A lent message is done with."""
+    def acknowledge(self, size: int) -> None:
+        """A lent message of `size` bytes is done with."""
         self.unacked -= 1
         self.acknowledged += 1
-        self.memory.used -= message.size
+        self.memory.used -= size
 
     def discard(self, message: Message) -> None:
         """A lent message was rejected for good."""

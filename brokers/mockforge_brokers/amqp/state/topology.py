@@ -282,8 +282,8 @@ class Topology:
         """Let messages of an exchange reach another one (RabbitMQ's extension)."""
         self._check_not_default(source)
         self._check_not_default(destination)
-        target = self.exchange(destination)
-        self._bind(self.exchange(source), Binding(target, routing_key, arguments))
+        origin = self.exchange(source)
+        self._bind(origin, Binding(self.exchange(destination), routing_key, arguments))
 
     def unbind_exchange(
         self, destination: str, source: str, routing_key: str, arguments: Table
