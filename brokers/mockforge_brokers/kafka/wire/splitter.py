@@ -6,23 +6,25 @@ from ...errors import ProtocolError
 class Splitter:
     """Cuts a byte stream into frames; each frame handed out begins with its four size bytes."""
 
-    __slots__ = ("_limit", "_rest", "_wanted")
+    __slots__ = ("_limit", "_pending", "_pieces", "_wanted")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._rest = bytearray()
+        # A large frame comes in many reads: they are joined once, when it is whole.
+        self._pieces: list[bytes] = []
+        self._pending = 0
         self._wanted = 0
 
     @property
     def pending(self) -> int:
         """How many bytes of an incomplete frame wait for the rest of it."""
-        return len(self._rest)
+        return self._pending
 
     def take(self) -> bytes:
         """Hand back the incomplete bytes and forget them."""
-        rest = bytes(self._rest)
-        self._rest.clear()
-        self._wanted = 0
+        rest = b"".join(self._pieces)
+        self._pieces.clear()
+        self._pending = self._wanted = 0
         return rest
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -32,10 +34,9 @@ class Splitter:
         that stand before it in one burst are handed out first: then the next call raises, even
         `feed(b"")`.
         """
-        if self._rest:
-            self._rest += data
-            # A large frame comes in many bursts: look at it again only when it can be whole.
-            if len(self._rest) < self._wanted:
+        if self._pieces:
+            self._keep(data)
+            if self._pending < self._wanted:
                 return []
             data = self.take()
         frames: list[bytes] = []
@@ -43,7 +44,7 @@ class Splitter:
         while end - at >= 4:
             size = int.from_bytes(data[at : at + 4], "big", signed=True)
             if not 0 <= size <= self._limit:
-                self._rest += data[at:]
+                self._keep(data[at:])
                 if frames:
                     return frames
                 raise ProtocolError(f"a frame of {size} bytes; 0 to {self._limit} are taken")
@@ -53,5 +54,11 @@ class Splitter:
                 break
             frames.append(data[at:stop])
             at = stop
-        self._rest += data[at:]
+        if at < end:
+            self._keep(data[at:])
         return frames
+
+    def _keep(self, data: bytes) -> None:
+        if data:
+            self._pieces.append(data)
+            self._pending += len(data)
