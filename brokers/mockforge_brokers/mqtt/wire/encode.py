@@ -23,7 +23,16 @@ from .packets import (
 )
 from .properties import encode_binary, encode_properties, encode_text
 
-IDS: Final = tuple(number.to_bytes(2, "big") for number in range(65_536))
+
+class _Numbers(dict[int, bytes]):
+    """16-bit numbers as bytes, made when first asked for: all at once would delay a start."""
+
+    def __missing__(self, number: int) -> bytes:
+        made = self[number] = number.to_bytes(2, "big")
+        return made
+
+
+IDS: Final = _Numbers()
 """Each packet identifier's two bytes."""
 
 PINGRESP: Final = b"\xd0\x00"
