@@ -46,7 +46,7 @@ def connection_view(connection: Connection) -> ConnectionView:
 
 
 def _state(connection: Connection) -> str:
-    if connection.blocked:
+    if connection.blocking.blocked:
         return "blocked"
     if connection.phase is Phase.OPEN:
         return "open" if connection.flowing else "slow"

@@ -304,3 +304,14 @@ def test_bytes_that_are_no_frame_are_an_error() -> None:
     with pytest.raises(ProtocolError):
         splitter.feed(b"GET / HTTP/1.1\r\n")
     assert splitter.take() == b"GET / HTTP/1.1\r\n"
+
+
+def test_method_in_the_middle_of_a_content_gives_up_what_came_of_it() -> None:
+    method = frames.method(1, "basic.publish", routing_key="q")
+    short = frames.frame(2, 1, b"short")
+    header = frames.frame(2, 1, encode_header(5, {}))
+    other = frames.method(1, "tx.select")
+    splitter = units.UnitSplitter()
+    assert splitter.feed(method + other) == [method, other]
+    assert splitter.feed(method + header + other) == [method, header, other]
+    assert splitter.feed(method + short) == [method + short]

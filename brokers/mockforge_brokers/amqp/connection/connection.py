@@ -7,17 +7,17 @@ from typing import Any
 from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
-from ...events import ClientIdentified, Event, LimitReached, ProtocolViolated, Warned
+from ...events import ClientIdentified, Event, ProtocolViolated, Warned
 from ...journal import Row, Splitter
 from ..channel.channel import AMQP, Channel
 from ..codes import ReplyCode, reply_text
-from ..events import PublisherBlocked, PublisherUnblocked
 from ..options import AmqpOptions
 from ..rows import read_rows
 from ..state.consumer import Consumer
 from ..state.virtual_host import VirtualHost
 from ..wire.frames import HEAD_SIZE, HEARTBEAT_FRAME, METHOD, PROTOCOL_HEADER, method
 from ..wire.units import UnitSplitter
+from .blocking import Blocking
 from .burst import BurstReader
 from .channels import Channels
 from .failures import MethodFailed, Refused, read_method, unexpected_frame
@@ -53,7 +53,6 @@ class Connection:
         self.refilled: list[Consumer] = []
         self.relieved: list[Channel] = []
         self.unconfirmed: list[Channel] = []
-        self.blocked = False
         self.phase = Phase.HEADER
         self.spine = environment.spine
         self.random = environment.random
@@ -71,6 +70,7 @@ class Connection:
         self._vhosts = vhosts
         self._gone = gone
         self._memory = self.vhost.memory
+        self.blocking = Blocking(self, self._memory)
         self._rest = b""
         self._writable = True
         self._held_back = False
@@ -97,7 +97,7 @@ class Connection:
             self._finish_burst()
         memory = self._memory
         if memory.used > memory.mark or memory.waiting:
-            self._check_memory()
+            self.blocking.check(self.reader.publishes)
         return len(self._rest) + self.channels.incomplete
 
     def take_rest(self) -> bytes:
@@ -209,6 +209,7 @@ class Connection:
         self.vhost = self._vhosts[agreement.virtual_host]
         self.user = agreement.user
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
+        self.blocking.told = "connection.blocked" in agreement.capabilities
         self.out.append(method(0, "connection.open-ok"))
         if agreement.heartbeat:
             self._heartbeat = Heartbeat(self._clock, agreement.heartbeat, self._beat, self._silent)
@@ -229,28 +230,6 @@ class Connection:
             self.relieved.clear()
             for channel in relieved:
                 channel.refresh()
-
-    def _check_memory(self) -> None:
-        memory = self._memory
-        if memory.used <= memory.mark or self.blocked or not self.reader.publishes:
-            memory.settle()
-            return
-        self.blocked = True
-        if "connection.blocked" in self.agreement.capabilities:
-            self.out.append(method(0, "connection.blocked", reason="low on memory"))
-        if not memory.waiting:
-            self._tell(LimitReached(AMQP, "amqp_memory", "queues", "publishers wait"))
-        self._tell(PublisherBlocked(AMQP, self.id, self.client))
-        memory.wait(self.id, self._unblock)
-        self.peer.pause_reading()
-
-    def _unblock(self) -> None:
-        self.blocked = False
-        if "connection.blocked" in self.agreement.capabilities:
-            self.out.append(method(0, "connection.unblocked"))
-            self.peer.wake()
-        self._tell(PublisherUnblocked(AMQP, self.id, self.client))
-        self.peer.resume_reading()
 
     # Ends.
 
@@ -324,8 +303,7 @@ class Connection:
             self._heartbeat.stop()
         self.channels.end(reason)
         self.vhost.delete_exclusive(self.id)
-        self._memory.forget(self.id)
-        self._memory.settle()
+        self.blocking.end()
 
     def _arm(self, delay: float, callback: Callable[[], object]) -> None:
         self._timer.cancel()

@@ -89,7 +89,7 @@ class Topology:
 
     def check_exchange(self, name: str) -> None:
         """A passive declare: raises RequestRefused if it is not there, or the default one."""
-        self._check_not_default(name)
+        _check_not_default(name)
         self.exchange(name)
 
     def declare_exchange(
@@ -107,7 +107,7 @@ class Topology:
         factory = EXCHANGE_TYPES.get(kind)
         if factory is None:
             raise ProtocolError(f"unknown exchange type '{kind}'", ReplyCode.COMMAND_INVALID)
-        self._check_not_default(name)
+        _check_not_default(name)
         what = self._exchange(name)
         exchange = self.exchanges.get(name)
         if exchange is not None:
@@ -136,7 +136,7 @@ class Topology:
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> bool:
         """False if it was not there, which is no error."""
-        self._check_not_default(name)
+        _check_not_default(name)
         if name in _PREDECLARED:
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"deletion of system {self._exchange(name)} not allowed"
@@ -212,6 +212,9 @@ class Topology:
         self._spine.emit(
             QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
         )
+        kind = rules.queue_type(arguments)
+        if kind != "classic":
+            self.warn(what, f"a {kind} queue is served as a classic one")
         for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
             self.warn(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
@@ -264,7 +267,7 @@ class Topology:
     ) -> None:
         """Let messages of an exchange reach a queue; to do it twice is no error."""
         destination = self.queue(queue, connection)
-        self._check_not_default(exchange)
+        _check_not_default(exchange)
         self._bind(self.exchange(exchange), Binding(destination, routing_key, arguments))
 
     def unbind_queue(
@@ -273,38 +276,29 @@ class Topology:
         """Undo `bind_queue`; what is not bound, or not there, is no error."""
         if queue in self.queues:
             self.queue(queue, connection)
-        self._check_not_default(exchange)
+        _check_not_default(exchange)
         self._unbind(exchange, "queue", queue, routing_key, arguments)
 
     def bind_exchange(
         self, destination: str, source: str, routing_key: str, arguments: Table
     ) -> None:
         """Let messages of an exchange reach another one (RabbitMQ's extension)."""
-        self._check_not_default(source)
-        self._check_not_default(destination)
+        _check_not_default(source)
+        _check_not_default(destination)
         origin = self.exchange(source)
         self._bind(origin, Binding(self.exchange(destination), routing_key, arguments))
 
     def unbind_exchange(
         self, destination: str, source: str, routing_key: str, arguments: Table
     ) -> None:
-        self._check_not_default(source)
-        self._check_not_default(destination)
+        _check_not_default(source)
+        _check_not_default(destination)
         self._unbind(source, "exchange", destination, routing_key, arguments)
 
     def _bind(self, exchange: Exchange, binding: Binding) -> None:
         if exchange.add(binding):
             self._changed()
-            self._spine.emit(
-                BindingAdded(
-                    AMQP,
-                    self.name,
-                    exchange.name,
-                    binding.kind,
-                    binding.destination.name,
-                    binding.routing_key,
-                )
-            )
+            self._tell_binding(BindingAdded, exchange, binding)
 
     def _unbind(
         self, source: str, kind: str, name: str, routing_key: str, arguments: Table
@@ -325,19 +319,17 @@ class Topology:
 
     def _unbound(self, exchange: Exchange, binding: Binding) -> None:
         self._changed()
-        self._spine.emit(
-            BindingRemoved(
-                AMQP,
-                self.name,
-                exchange.name,
-                binding.kind,
-                binding.destination.name,
-                binding.routing_key,
-            )
-        )
+        self._tell_binding(BindingRemoved, exchange, binding)
         gone = self.exchanges.get(exchange.name) is not exchange
         if exchange.auto_delete and not exchange.bindings and not gone:
             self._drop_exchange(exchange, "its last binding went")
+
+    def _tell_binding(
+        self, kind: type[BindingAdded | BindingRemoved], exchange: Exchange, binding: Binding
+    ) -> None:
+        to = binding.destination.name
+        key = binding.routing_key
+        self._spine.emit(kind(AMQP, self.name, exchange.name, binding.kind, to, key))
 
     # Refusals.
 
@@ -353,11 +345,12 @@ class Topology:
             f"cannot obtain exclusive access to locked {self._queue(name)}. {_LOCKED}",
         )
 
-    def _check_not_default(self, exchange: str) -> None:
-        if not exchange:
-            raise RequestRefused(
-                ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange"
-            )
+
+def _check_not_default(exchange: str) -> None:
+    if not exchange:
+        raise RequestRefused(
+            ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange"
+        )
 
 
 def _check_reserved(kind: str, name: str) -> None:

@@ -1,0 +1,52 @@
+"""A publisher that must wait because the queues hold too much (connection.blocked)."""
+
+from typing import Final
+
+from ...events import LimitReached
+from ..channel.line import Line
+from ..events import PublisherBlocked, PublisherUnblocked
+from ..state.memory import Memory
+from ..wire.frames import method
+
+AMQP: Final = "amqp"
+
+
+class Blocking:
+    """Stops reading from one connection while the memory mark is passed.
+
+    `told`: the client wants to hear of it (its capability `connection.blocked`).
+    """
+
+    def __init__(self, line: Line, memory: Memory) -> None:
+        self.blocked = False
+        self.told = False
+        self._line = line
+        self._memory = memory
+
+    def check(self, publishes: int) -> None:
+        """After a burst: block a connection that published, or let others go on."""
+        memory, line = self._memory, self._line
+        if memory.used <= memory.mark or self.blocked or not publishes:
+            memory.settle()
+            return
+        self.blocked = True
+        if self.told:
+            line.out.append(method(0, "connection.blocked", reason="low on memory"))
+        if not memory.waiting:
+            line.spine.emit(LimitReached(AMQP, "amqp_memory", "queues", "publishers wait"))
+        line.spine.emit(PublisherBlocked(AMQP, line.id, line.client))
+        memory.wait(line.id, self._go_on)
+        line.peer.pause_reading()
+
+    def end(self) -> None:
+        self._memory.forget(self._line.id)
+        self._memory.settle()
+
+    def _go_on(self) -> None:
+        line = self._line
+        self.blocked = False
+        if self.told:
+            line.out.append(method(0, "connection.unblocked"))
+            line.peer.wake()
+        line.spine.emit(PublisherUnblocked(AMQP, line.id, line.client))
+        line.peer.resume_reading()
