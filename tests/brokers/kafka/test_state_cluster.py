@@ -1,0 +1,194 @@
+"""The cluster: topics, their configuration, and the bounds of all logs."""
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import LimitReached, Warned
+from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
+from mockforge_brokers.kafka.events import LogTruncated, ProducerFenced, TopicCreated, TopicDeleted
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.state.cluster import Cluster
+from mockforge_brokers.kafka.state.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.partitioner import murmur2
+from mockforge_brokers.limits import Limits
+
+from .refusals import refused
+
+
+class Stage:
+    """A cluster with its clock and everything that it told."""
+
+    def __init__(self, limits=None, **options):
+        self.clock = ManualClock()
+        self.environment = Environment.create(self.clock, seed=1, limits=limits, journal=False)
+        self.cluster = Cluster(self.environment, KafkaOptions(**options))
+        self.events = []
+        self.environment.spine.watch(self.events.append)
+
+    def told(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def fill(self, log, batches, size=1000, **more):
+        now = int(self.clock.wall() * 1000)
+        for _ in range(batches):
+            self.cluster.append(log, build_batch([Record(0, now, None, bytes(size))], **more))
+
+
+def test_cluster_id_is_22_characters_and_topic_ids_are_new_on_re_creation():
+    stage = Stage()
+    assert len(stage.cluster.cluster_id) == 22
+    first = stage.cluster.create_topic("t", source="a").topic_id
+    stage.cluster.delete_topic("t", source="b")
+    second = stage.cluster.create_topic("t", source="c").topic_id
+    assert first != second
+    assert bytes(16) not in (first, second)
+    assert stage.cluster.name_of(first) == "t", "rows of old frames can still name it"
+    assert [e.source for e in stage.told(TopicCreated)] == ["a", "c"]
+    assert [e.source for e in stage.told(TopicDeleted)] == ["b"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a b", "ü", "x" * 250, "a/b"])
+def test_illegal_names_are_refused(name):
+    with refused(ErrorCode.INVALID_TOPIC_EXCEPTION):
+        Stage().cluster.create_topic(name, source="")
+
+
+def test_existing_topics_and_bad_partition_counts_are_refused():
+    cluster = Stage().cluster
+    cluster.create_topic("t", 2, source="")
+    with refused(ErrorCode.TOPIC_ALREADY_EXISTS):
+        cluster.create_topic("t", source="")
+    with refused(ErrorCode.INVALID_PARTITIONS):
+        cluster.create_topic("u", 0, source="")
+    with refused(ErrorCode.INVALID_PARTITIONS):
+        cluster.grow_topic("t", 2, source="")
+
+
+def test_the_limit_of_partitions_is_told():
+    stage = Stage(max_partitions=10)
+    with refused(ErrorCode.POLICY_VIOLATION):
+        stage.cluster.create_topic("t", 11, source="")
+    assert stage.told(LimitReached)[0].limit == "max_partitions"
+
+
+def test_full_partition_lets_its_oldest_records_go():
+    stage = Stage(Limits(kafka_partition=100_000))
+    log = stage.cluster.create_topic("t", 1, source="").logs[0]
+    stage.fill(log, 200)
+    assert log.cost <= 100_000
+    assert log.high_watermark == 200
+    assert stage.cluster.truncated == log.log_start_offset > 0
+    assert stage.told(LogTruncated)[0].reason == "its size met the limit of one partition"
+    assert len(stage.told(LogTruncated)) == 1, "told at most once a second"
+
+
+def test_full_broker_takes_from_the_largest_log():
+    stage = Stage(Limits(kafka_partition=100_000, kafka_total=150_000))
+    small, large = stage.cluster.create_topic("t", 2, source="").logs
+    stage.fill(small, 30)
+    stage.fill(large, 80)
+    stage.fill(small, 55)
+    assert stage.cluster.cost <= 150_000
+    assert stage.cluster.cost == small.cost + large.cost
+    assert large.log_start_offset > 0
+
+
+def test_retention_by_time_drops_what_is_older():
+    stage = Stage()
+    log = stage.cluster.create_topic("t", 1, configs={"retention.ms": "1000"}, source="").logs[0]
+    stage.fill(log, 3)
+    stage.clock.advance(299)
+    assert log.log_start_offset == 0
+    stage.clock.advance(1)
+    assert (log.log_start_offset, log.high_watermark) == (3, 3)
+
+
+def test_retention_by_bytes_bounds_one_topic():
+    stage = Stage()
+    configs = {"retention.bytes": "20000"}
+    log = stage.cluster.create_topic("t", 1, configs=configs, source="").logs[0]
+    stage.fill(log, 100)
+    assert log.cost <= 20_000
+
+
+def test_smaller_message_limit_holds_at_once():
+    stage = Stage()
+    log = stage.cluster.create_topic("t", 1, source="").logs[0]
+    stage.cluster.configure_topic("t", [("max.message.bytes", AlterConfigOp.SET, "100")], source="")
+    with refused(ErrorCode.MESSAGE_TOO_LARGE):
+        stage.fill(log, 1)
+
+
+def test_configuration_is_altered_value_by_value_or_not_at_all():
+    stage = Stage()
+    topic = stage.cluster.create_topic("t", source="")
+    change = stage.cluster.configure_topic
+    change("t", [("cleanup.policy", AlterConfigOp.APPEND, "compact")], source="")
+    assert topic.config.value("cleanup.policy") == "delete,compact"
+    change("t", [("cleanup.policy", AlterConfigOp.SUBTRACT, "delete")], source="")
+    assert topic.config.value("cleanup.policy") == "compact"
+    assert "not acted on" in stage.told(Warned)[-1].text
+    with refused(ErrorCode.INVALID_CONFIG):
+        change(
+            "t",
+            [
+                ("retention.ms", AlterConfigOp.SET, "5"),
+                ("retention.bytes", AlterConfigOp.SET, "many"),
+            ],
+            source="",
+        )
+    assert topic.config.own == {"cleanup.policy": "compact"}
+    change("t", [("cleanup.policy", AlterConfigOp.DELETE, None)], source="")
+    assert topic.config.own == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("retention.ms", "-2"), ("nonsense", "1"), ("cleanup.policy", "burn"), ("preallocate", "1")],
+)
+def test_bad_configuration_is_refused(key, value):
+    with refused(ErrorCode.INVALID_CONFIG):
+        Stage().cluster.create_topic("t", configs={key: value}, source="")
+
+
+def test_deleting_a_topic_forgets_what_groups_committed_of_it():
+    stage = Stage()
+    stage.cluster.create_topic("t", source="")
+    group = stage.cluster.groups.for_commit("g", "", -1, None)
+    group.offsets.commit("t", 0, CommittedOffset(5))
+    stage.cluster.delete_topic("t", source="")
+    assert group.offsets.fetch("t", 0).offset == -1
+    assert stage.cluster.cost == 0
+
+
+def test_fenced_producer_is_told():
+    stage = Stage()
+    log = stage.cluster.create_topic("t", 1, source="").logs[0]
+    stage.fill(log, 1, producer_id=5, producer_epoch=1, base_sequence=0)
+    with refused(ErrorCode.INVALID_PRODUCER_EPOCH):
+        stage.fill(log, 1, producer_id=5, producer_epoch=0, base_sequence=1)
+    (event,) = stage.told(ProducerFenced)
+    assert (event.producer_id, event.producer_epoch, event.current_epoch) == (5, 0, 1)
+
+
+def test_watchers_see_records_of_their_topic_and_no_others():
+    stage = Stage()
+    seen, all_seen = [], []
+    stop = stage.cluster.watch(seen.append, "t")
+    stage.cluster.watch(all_seen.append)
+    for name in ("t", "u"):
+        stage.fill(stage.cluster.create_topic(name, 1, source="").logs[0], 2)
+    assert [(event.destination, event.detail["offset"]) for event in seen] == [("t", 0), ("t", 1)]
+    stop()
+    stage.fill(stage.cluster.topics["t"].logs[0], 1)
+    assert (len(seen), len(all_seen)) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536)],
+)
+def test_murmur2_is_javas(key, value):
+    # The figures are those of Kafka's own UtilsTest.
+    assert murmur2(key) == value & 0xFFFFFFFF

@@ -1,0 +1,327 @@
+"""Classic consumer groups on a manual clock: who waits for whom, and until when."""
+
+from contextlib import suppress
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.kafka.codes import ErrorCode
+from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.group import GroupState
+from mockforge_brokers.kafka.state.groups import Groups
+from mockforge_brokers.kafka.state.member import JoinRequest, SyncRequest
+from mockforge_brokers.kafka.state.offsets import CommittedOffset
+
+from .refusals import refused
+
+SESSION, REBALANCE = 10.0, 60.0
+
+
+class Coordinator:
+    """One broker's groups, time in hand, and every answer that came."""
+
+    def __init__(self, **options):
+        self.clock = ManualClock()
+        self.environment = Environment.create(self.clock, seed=1, journal=False)
+        self.groups = Groups(self.environment, KafkaOptions(**options))
+        self.events = []
+        self.environment.spine.watch(self.events.append)
+
+    @property
+    def group(self):
+        return self.groups.by_id["g"]
+
+    def join(self, member_id="", *, client="c", instance=None, protocols=("range",), **wishes):
+        wishes.setdefault("must_know_id", False)
+        request = JoinRequest(
+            member_id=member_id,
+            group_instance_id=instance,
+            client_id=client,
+            client_host="/127.0.0.1",
+            session_timeout=SESSION,
+            rebalance_timeout=REBALANCE,
+            protocol_type=wishes.pop("protocol_type", "consumer"),
+            protocols=tuple((name, wishes.get("metadata", b"topics")) for name in protocols),
+            **{name: value for name, value in wishes.items() if name != "metadata"},
+        )
+        return Answer(self.groups.join("g", request))
+
+    def sync(self, member_id, generation, assignments=(), **more):
+        request = SyncRequest(member_id, generation, assignments=tuple(assignments), **more)
+        return Answer(self.groups.sync("g", request))
+
+    def stable(self, *clients):
+        """A group of these members, all synced; returns their ids."""
+        joins = []
+        for client in clients:
+            joins.append(self.join(client=client))
+            for earlier in joins[:-1]:
+                if earlier.result is not None:
+                    rejoined = self.join(earlier.result.member_id, client=client)
+                    joins[joins.index(earlier)] = rejoined
+        ids = [answer.result.member_id for answer in joins]
+        generation = self.group.generation_id
+        leader = self.group.members.leader
+        for member_id in sorted(ids, key=lambda one: one == leader):
+            parts = [(one, one.encode()) for one in ids] if member_id == leader else ()
+            self.sync(member_id, generation, parts)
+        assert self.group.state is GroupState.STABLE
+        return ids
+
+    def heartbeat(self, member_id):
+        self.group.heartbeat(member_id, self.group.generation_id)
+
+
+class Answer:
+    """What a parked request was answered with; None as long as it waits."""
+
+    def __init__(self, parked):
+        self.result = None
+        parked.then(self._came)
+
+    def _came(self, result):
+        assert self.result is None
+        self.result = result
+
+
+def test_first_member_joins_at_once_and_leads():
+    coordinator = Coordinator()
+    joined = coordinator.join().result
+    assert (joined.error_code, joined.generation_id, joined.leader) == (0, 1, joined.member_id)
+    assert [member.metadata for member in joined.members] == [b"topics"]
+    assert coordinator.group.state is GroupState.COMPLETING_REBALANCE
+
+
+def test_new_dynamic_member_is_first_told_its_id():
+    coordinator = Coordinator()
+    told = coordinator.join(must_know_id=True).result
+    assert told.error_code == ErrorCode.MEMBER_ID_REQUIRED
+    assert coordinator.join(told.member_id, must_know_id=True).result.error_code == 0
+
+
+def test_an_id_that_is_never_used_is_forgotten_with_its_session():
+    coordinator = Coordinator()
+    told = coordinator.join(must_know_id=True).result
+    coordinator.clock.advance(SESSION)
+    with refused(ErrorCode.UNKNOWN_MEMBER_ID):
+        coordinator.join(told.member_id)
+
+
+def test_initial_delay_gathers_members_into_one_generation():
+    coordinator = Coordinator(initial_rebalance_delay=3.0)
+    first = coordinator.join(client="a")
+    coordinator.clock.advance(2)
+    second = coordinator.join(client="b")
+    coordinator.clock.advance(1)
+    assert (first.result, second.result) == (None, None), "somebody came: the delay begins anew"
+    coordinator.clock.advance(3)
+    assert (first.result.generation_id, second.result.generation_id) == (1, 1)
+    assert len(first.result.members) == 2
+    assert second.result.members == ()
+
+
+def test_sync_waits_for_the_leader_and_hands_out_its_assignments():
+    coordinator = Coordinator()
+    leader = coordinator.join(client="a").result.member_id
+    second = coordinator.join(client="b")
+    assert second.result is None, "the leader has to join again first"
+    coordinator.join(leader, client="a")
+    follower = second.result.member_id
+    waiting = coordinator.sync(follower, 2)
+    assert waiting.result is None
+    coordinator.sync(leader, 2, [(leader, b"p0"), (follower, b"p1")])
+    assert waiting.result.assignment == b"p1"
+    assert coordinator.sync(leader, 2).result.assignment == b"p0"
+    assert coordinator.group.state is GroupState.STABLE
+
+
+def test_heartbeat_tells_the_others_to_rejoin_when_one_leaves():
+    coordinator = Coordinator()
+    first, second, third = coordinator.stable("a", "b", "c")
+    coordinator.group.leave(second, reason="closed")
+    with refused(ErrorCode.REBALANCE_IN_PROGRESS):
+        coordinator.heartbeat(first)
+    answers = [coordinator.join(first), coordinator.join(third)]
+    assert {answer.result.generation_id for answer in answers} == {4}
+    assert "member b left (closed)" in coordinator.group.reason
+
+
+def test_silent_member_leaves_when_its_session_ends():
+    coordinator = Coordinator()
+    silent, alive = coordinator.stable("a", "b")
+    for _ in range(4):
+        coordinator.clock.advance(SESSION / 3)
+        with suppress(RequestRefused):  # it is told to rejoin, once the other one is gone
+            coordinator.heartbeat(alive)
+    assert list(coordinator.group.members.by_id) == [alive]
+    left = next(event for event in coordinator.events if isinstance(event, MemberLeft))
+    assert left.reason == "was silent for its session timeout of 10 s"
+    with refused(ErrorCode.UNKNOWN_MEMBER_ID):
+        coordinator.heartbeat(silent)
+
+
+def test_member_that_waits_to_join_needs_no_heartbeat():
+    coordinator = Coordinator()
+    coordinator.stable("a")
+    newcomer = coordinator.join(client="b")
+    coordinator.clock.advance(SESSION * 0.9)
+    assert newcomer.result is None
+    coordinator.clock.advance(SESSION)
+    assert newcomer.result.error_code == 0, "the silent first member is gone by now"
+    assert len(newcomer.result.members) == 1
+
+
+def test_who_does_not_rejoin_within_the_rebalance_timeout_is_dropped():
+    coordinator = Coordinator()
+    slow, fast = coordinator.stable("a", "b")
+    coordinator.group.rebalance("asked for")
+    answer = coordinator.join(fast)
+    for _ in range(int(REBALANCE / 5)):
+        assert answer.result is None
+        coordinator.group._touch(coordinator.group.members.by_id[slow])  # it heartbeats, no more
+        coordinator.clock.advance(5)
+    assert answer.result.generation_id == 3
+    assert [member.member_id for member in answer.result.members] == [fast]
+
+
+def test_who_does_not_sync_within_the_rebalance_timeout_is_dropped():
+    coordinator = Coordinator()
+    leader = coordinator.join().result.member_id
+    for _ in range(int(REBALANCE / 5)):
+        coordinator.heartbeat(leader)
+        coordinator.clock.advance(5)
+    assert coordinator.group.state is GroupState.EMPTY
+
+
+def test_leader_that_leaves_in_sync_makes_the_others_join_again():
+    coordinator = Coordinator()
+    leader = coordinator.join(client="a").result.member_id
+    second = coordinator.join(client="b")
+    coordinator.join(leader, client="a")
+    waiting = coordinator.sync(second.result.member_id, 2)
+    coordinator.group.leave(leader)
+    assert waiting.result.error_code == ErrorCode.REBALANCE_IN_PROGRESS
+
+
+def test_follower_that_repeats_its_join_gets_the_same_generation():
+    coordinator = Coordinator()
+    coordinator.stable("a", "b")
+    follower = next(
+        m.member_id
+        for m in coordinator.group.members
+        if m.member_id != coordinator.group.members.leader
+    )
+    again = coordinator.join(follower).result
+    assert (again.generation_id, again.members) == (2, ())
+    assert coordinator.group.state is GroupState.STABLE
+
+
+def test_other_subscriptions_make_a_new_generation():
+    coordinator = Coordinator()
+    coordinator.stable("a", "b")
+    follower = next(
+        m.member_id
+        for m in coordinator.group.members
+        if m.member_id != coordinator.group.members.leader
+    )
+    assert coordinator.join(follower, metadata=b"more topics").result is None
+    assert coordinator.group.state is GroupState.PREPARING_REBALANCE
+
+
+def test_static_member_comes_back_in_its_place_and_its_old_id_is_fenced():
+    coordinator = Coordinator()
+    old = coordinator.join(instance="desk").result.member_id
+    coordinator.sync(old, 1, [(old, b"p0")])
+    back = coordinator.join(instance="desk", may_skip_assignment=True).result
+    assert back.member_id != old
+    assert (back.generation_id, back.skip_assignment) == (1, True)
+    assert coordinator.sync(back.member_id, 1).result.assignment == b"p0"
+    with refused(ErrorCode.FENCED_INSTANCE_ID):
+        coordinator.group.heartbeat(old, 1, "desk")
+
+
+def test_static_leader_of_an_old_client_is_not_told_to_assign_again():
+    coordinator = Coordinator()
+    old = coordinator.join(instance="desk").result.member_id
+    coordinator.sync(old, 1, [(old, b"p0")])
+    back = coordinator.join(instance="desk").result
+    assert (back.leader, back.skip_assignment, back.members) == (old, False, ())
+
+
+def test_static_member_is_removed_by_its_instance_id():
+    coordinator = Coordinator()
+    member = coordinator.join(instance="desk").result.member_id
+    assert coordinator.group.leave("", "desk") == member
+    assert coordinator.group.state is GroupState.EMPTY
+
+
+def test_members_without_a_common_protocol_are_refused():
+    coordinator = Coordinator()
+    coordinator.join(protocols=("range", "sticky"))
+    with refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL):
+        coordinator.join(protocols=("roundrobin",))
+    with refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL):
+        coordinator.join(protocol_type="connect")
+
+
+def test_the_protocol_is_the_one_that_most_members_prefer():
+    coordinator = Coordinator(initial_rebalance_delay=1.0)
+    coordinator.join(protocols=("range", "sticky"))
+    coordinator.join(protocols=("sticky", "range"))
+    last = coordinator.join(protocols=("sticky", "range"))
+    coordinator.clock.advance(2)
+    assert last.result.protocol_name == "sticky"
+
+
+def test_other_protocol_types_are_opaque():
+    coordinator = Coordinator()
+    joined = coordinator.join(protocol_type="connect", protocols=("sessioned",), metadata=b"\xff")
+    assert joined.result.members[0].metadata == b"\xff"
+
+
+@pytest.mark.parametrize("seconds", [0.001, 1801.0])
+def test_session_timeout_out_of_bounds_is_refused(seconds):
+    groups = Coordinator().groups
+    request = JoinRequest("", None, "c", "/", seconds, 1.0, "consumer", (("range", b""),))
+    with refused(ErrorCode.INVALID_SESSION_TIMEOUT):
+        groups.join("g", request)
+
+
+def test_old_generation_is_refused():
+    coordinator = Coordinator()
+    (member,) = coordinator.stable("a")
+    with refused(ErrorCode.ILLEGAL_GENERATION):
+        coordinator.group.heartbeat(member, 7)
+    with refused(ErrorCode.ILLEGAL_GENERATION):
+        coordinator.groups.for_commit("g", member, 7, None)
+
+
+def test_commits_need_membership_while_the_group_has_members():
+    coordinator = Coordinator()
+    (member,) = coordinator.stable("a")
+    assert coordinator.groups.for_commit("g", member, 1, None) is coordinator.group
+    with refused(ErrorCode.UNKNOWN_MEMBER_ID):
+        coordinator.groups.for_commit("g", "", -1, None)
+    assert coordinator.groups.for_commit("elsewhere", "", -1, None).group_id == "elsewhere"
+
+
+def test_offsets_are_reset_only_while_nobody_consumes():
+    coordinator = Coordinator()
+    (member,) = coordinator.stable("a")
+    coordinator.group.offsets.commit("t", 0, CommittedOffset(5))
+    with refused(ErrorCode.NON_EMPTY_GROUP):
+        coordinator.groups.reset_offsets("g", "t", {0: 1}, source="prompt")
+    coordinator.group.kick(member, "was kicked by prompt")
+    coordinator.groups.reset_offsets("g", "t", {0: 1}, source="prompt")
+    assert coordinator.group.offsets.fetch("t", 0).offset == 1
+
+
+def test_each_generation_is_told_once_with_its_reason():
+    coordinator = Coordinator()
+    coordinator.stable("a", "b")
+    told = [event for event in coordinator.events if isinstance(event, GroupRebalanced)]
+    assert [(event.generation, event.members, event.reason) for event in told] == [
+        (2, 2, "member b joined")
+    ]

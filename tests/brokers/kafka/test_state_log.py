@@ -1,0 +1,173 @@
+"""Partition logs: offsets, bounds, positions, and what may enter."""
+
+import pytest
+from mockforge_brokers.kafka.codes import Compression, ErrorCode
+from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header, read_records
+from mockforge_brokers.kafka.state.log import PartitionLog
+
+from .refusals import refused
+
+START = 1_700_000_000_000
+
+
+def log_of(max_bytes=1 << 26):
+    return PartitionLog("t", 0, max_bytes=max_bytes, max_batch_bytes=1 << 20)
+
+
+def batch(count=1, *, size=10, time=START, **more):
+    records = [Record(0, time + n, b"k%d" % n, b"v" * size) for n in range(count)]
+    return build_batch(records, **more)
+
+
+def test_batches_get_their_offsets_and_epoch_and_keep_their_crc():
+    log = log_of()
+    assert [log.append(batch(3)).base_offset for _ in range(3)] == [0, 3, 6]
+    stored = log.read(3, 1).batches[0]
+    header = read_batch_header(stored)
+    assert (header.base_offset, header.partition_leader_epoch) == (3, 0)
+    assert [record.offset for record in read_records(stored)] == [3, 4, 5]
+    assert log.high_watermark == 9
+
+
+def test_fetch_in_the_midst_of_a_batch_returns_the_whole_batch():
+    log = log_of()
+    log.append(batch(10))
+    span = log.read(7, 1 << 20)
+    assert read_batch_header(span.batches[0]).base_offset == 0
+    assert span.next_offset == 10
+
+
+def test_first_batch_is_returned_even_if_it_is_too_large():
+    log = log_of()
+    log.append(batch(size=1000))
+    assert len(log.read(0, 10).batches) == 1
+    assert log.read(0, 10, at_least_one=False).batches == []
+
+
+def test_read_stops_at_its_bytes_and_says_where_to_go_on():
+    log = log_of()
+    for _ in range(10):
+        log.append(batch())
+    size = len(batch())
+    span = log.read(2, 3 * size)
+    assert (len(span.batches), span.size, span.next_offset) == (3, 3 * size, 5)
+
+
+def test_reads_cross_segments():
+    log = log_of(max_bytes=64 * 1024)
+    for _ in range(100):
+        log.append(batch(size=1000))
+    assert log.drop_oldest_segment() == log.log_start_offset > 0
+    span = log.read(log.log_start_offset, 1 << 26)
+    offsets = [read_batch_header(one).base_offset for one in span.batches]
+    assert offsets == list(range(log.log_start_offset, 100))
+
+
+@pytest.mark.parametrize("offset", [-1, 4])
+def test_offsets_out_of_range_are_refused(offset):
+    log = log_of()
+    log.append(batch(3))
+    log.check_offset(3)
+    with refused(ErrorCode.OFFSET_OUT_OF_RANGE):
+        log.check_offset(offset)
+
+
+def test_truncation_moves_the_start_and_frees_whole_segments():
+    log = log_of(max_bytes=64 * 1024)
+    for _ in range(50):
+        log.append(batch(size=1000))
+    before = log.cost
+    assert log.truncate_before(20) == 20
+    assert 0 < log.cost < before
+    assert log.truncate_before(50) == 30
+    assert (log.log_start_offset, log.cost) == (50, 0)
+    assert log.append(batch()).base_offset == 50
+
+
+def test_offsets_by_time():
+    log = log_of()
+    for second in range(5):
+        log.append(batch(2, time=START + 1000 * second))
+    assert log.offset_at(START + 2000)[:2] == (4, START + 2000)
+    assert log.offset_at(START + 2001)[:2] == (5, START + 2001)
+    assert log.offset_at(START + 9000).offset == -1
+    assert log.offset_of_max_timestamp()[:2] == (9, START + 4001)
+
+
+def test_offsets_by_time_in_compressed_batches():
+    log = log_of()
+    log.append(batch(100, compression=Compression.ZSTD))
+    assert log.offset_at(START + 42).offset == 42
+
+
+def test_damaged_batch_is_refused_as_corrupt():
+    damaged = bytearray(batch())
+    damaged[-1] ^= 1
+    with refused(ErrorCode.CORRUPT_MESSAGE):
+        log_of().append(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", ErrorCode.CORRUPT_MESSAGE),
+        (batch()[:-1], ErrorCode.CORRUPT_MESSAGE),
+        (batch() + batch(), ErrorCode.INVALID_RECORD),
+        (batch()[:16] + b"\1" + batch()[17:], ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT),
+        (batch(transactional=True), ErrorCode.INVALID_RECORD),
+        (batch(size=1 << 20), ErrorCode.MESSAGE_TOO_LARGE),
+        (batch(producer_id=1), ErrorCode.INVALID_RECORD),
+    ],
+    ids=["empty", "cut", "two", "old", "transactional", "large", "no-sequence"],
+)
+def test_what_may_not_enter_is_refused_with_its_code(data, code):
+    log = log_of()
+    with refused(code):
+        log.append(data)
+    assert log.high_watermark == 0
+
+
+# Idempotent producers (KIP-98).
+
+
+def produced(log, sequence, count=1, *, producer=7, epoch=0):
+    return log.append(
+        batch(count, producer_id=producer, producer_epoch=epoch, base_sequence=sequence)
+    )
+
+
+def test_duplicate_of_the_last_five_batches_gets_its_first_offset():
+    log = log_of()
+    for sequence in range(5):
+        produced(log, sequence)
+    again = produced(log, 0)
+    assert (again.base_offset, again.duplicate, log.high_watermark) == (0, True, 5)
+
+
+def test_sixth_last_batch_and_gaps_are_out_of_order():
+    log = log_of()
+    for sequence in range(6):
+        produced(log, sequence)
+    for sequence in (0, 7):
+        with refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER):
+            produced(log, sequence)
+
+
+def test_sequences_wrap_after_the_largest_one():
+    log = log_of()
+    produced(log, 2**31 - 2, 3)
+    assert produced(log, 1).base_offset == 3
+
+
+def test_newer_epoch_begins_at_zero_and_fences_the_older_one():
+    log = log_of()
+    produced(log, 0)
+    with refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER):
+        produced(log, 1, epoch=1)
+    produced(log, 0, epoch=1)
+    with refused(ErrorCode.INVALID_PRODUCER_EPOCH):
+        produced(log, 1, epoch=0)
+
+
+def test_unknown_producer_may_begin_anywhere():
+    assert produced(log_of(), 123).base_offset == 0
