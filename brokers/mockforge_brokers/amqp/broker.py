@@ -102,9 +102,9 @@ class AmqpBroker:
     def declare_exchange(
         self,
         name: str,
-        kind: str = "topic",
+        kind: str = "direct",
         *,
-        durable: bool = True,
+        durable: bool = False,
         auto_delete: bool = False,
         internal: bool = False,
         arguments: Mapping[str, Any] | None = None,
@@ -120,16 +120,29 @@ class AmqpBroker:
                 arguments=table(arguments or {}),
             )
 
-    def delete_exchange(self, name: str, *, if_unused: bool = False, vhost: str = "/") -> bool:
-        """False if there was none."""
+    def exchanges(self, *, vhost: str = "/") -> list[tuple[str, str]]:
+        """(name, type) of each exchange but the default one, used or not."""
+        found = self.vhost(vhost).exchanges.values()
+        return [(exchange.name, exchange.type) for exchange in found if exchange.name]
+
+    def bindings(self, *, vhost: str = "/") -> list[tuple[str, str, str]]:
+        """(exchange, queue or exchange that it leads to, binding key) of each binding."""
+        return [
+            (exchange.name, binding.destination.name, binding.routing_key)
+            for exchange in self.vhost(vhost).exchanges.values()
+            for binding in exchange.bindings.values()
+        ]
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False, vhost: str = "/") -> None:
+        """Delete it if it is there."""
         with _Refusals():
-            return self.vhost(vhost).delete_exchange(name, if_unused=if_unused)
+            self.vhost(vhost).delete_exchange(name, if_unused=if_unused)
 
     def declare_queue(
         self,
         name: str,
         *,
-        durable: bool = True,
+        durable: bool = False,
         auto_delete: bool = False,
         arguments: Mapping[str, Any] | None = None,
         vhost: str = "/",
@@ -146,38 +159,48 @@ class AmqpBroker:
             return self.vhost(vhost).delete_queue(name, if_empty=if_empty)
 
     def purge(self, name: str, *, vhost: str = "/") -> int:
+        """How many ready messages are gone."""
         with _Refusals():
             return self.vhost(vhost).purge(name)
 
     def bind(
         self,
         exchange: str,
-        destination: str,
-        routing_key: str = "",
-        *,
+        queue: str,
+        binding_key: str = "",
         arguments: Mapping[str, Any] | None = None,
-        to_exchange: bool = False,
+        *,
         vhost: str = "/",
     ) -> None:
-        host = self.vhost(vhost)
-        bind = host.bind_exchange if to_exchange else host.bind_queue
         with _Refusals():
-            bind(destination, exchange, routing_key, table(arguments or {}))
+            self.vhost(vhost).bind_queue(queue, exchange, binding_key, table(arguments or {}))
 
     def unbind(
         self,
         exchange: str,
-        destination: str,
-        routing_key: str = "",
-        *,
+        queue: str,
+        binding_key: str = "",
         arguments: Mapping[str, Any] | None = None,
-        to_exchange: bool = False,
+        *,
         vhost: str = "/",
     ) -> None:
-        host = self.vhost(vhost)
-        unbind = host.unbind_exchange if to_exchange else host.unbind_queue
         with _Refusals():
-            unbind(destination, exchange, routing_key, table(arguments or {}))
+            self.vhost(vhost).unbind_queue(queue, exchange, binding_key, table(arguments or {}))
+
+    def bind_exchange(
+        self,
+        source: str,
+        destination: str,
+        binding_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        vhost: str = "/",
+    ) -> None:
+        """Let messages of one exchange reach another one."""
+        with _Refusals():
+            self.vhost(vhost).bind_exchange(
+                destination, source, binding_key, table(arguments or {})
+            )
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""
