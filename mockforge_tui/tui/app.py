@@ -1,13 +1,16 @@
 """The full screen as an application: its clockwork, its colours, and how a line is run."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import shlex
+import signal
+import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter, thread_time
 from typing import Any, ClassVar, Final
@@ -245,21 +248,40 @@ async def run_screen(
     runtime: Runtime,
     *,
     fall_back: Callable[[Runtime], Awaitable[int]] | None = None,
-    ascii_only: bool = False,
+    ascii_only: bool | None = None,
 ) -> int:
     """Show the screen until the person quits; returns the exit status.
 
     When the screen itself fails, the brokers go on and `fall_back` (the line shell) takes over.
+    `ascii_only` None asks the terminal's encoding.
     """
+    if ascii_only is None:
+        # The screen is written to standard error.
+        ascii_only = "utf" not in (getattr(sys.__stderr__, "encoding", "") or "").lower()
     app = ConsoleApp(runtime, ascii_only=ascii_only, history=history_file(), driver=supported())
     try:
-        ended = await app.run_async()
+        with ended_by_signals(app):
+            ended = await app.run_async()
     finally:
         app.session.close()
         gc.unfreeze()
     if app.return_code:
         _log.error("the screen failed; the brokers go on")
-        if fall_back is not None:
-            return await fall_back(runtime)
-        return ExitCode.BUG
+        return await fall_back(runtime) if fall_back is not None else ExitCode.BUG
     return ended or 0
+
+
+@contextlib.contextmanager
+def ended_by_signals(app: ConsoleApp) -> Iterator[None]:
+    """SIGTERM and a terminal that hangs up end the screen as a person would, goodbyes and all."""
+    loop = asyncio.get_running_loop()
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    for number in numbers:
+        with contextlib.suppress(NotImplementedError):  # Windows' loops have no signals
+            loop.add_signal_handler(number, app.exit, 0)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)

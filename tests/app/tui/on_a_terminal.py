@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.tui.fakes import FakeRuntime, shop
-from mockforge_tui.tui.app import ConsoleApp
+from mockforge_tui.tui.app import ConsoleApp, ended_by_signals
 from mockforge_tui.tui.driver import SafeDriver
 
 HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e\r\n[/b][@click=app.quit]bye[/]"
@@ -99,7 +99,8 @@ async def main(told: str) -> None:
         Path(told).write_text(f"{port}\n")
 
     telling = loop.create_task(tell())
-    await app.run_async()
+    with ended_by_signals(app):
+        await app.run_async()
     await telling
     server.close()
 

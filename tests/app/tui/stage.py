@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -42,6 +43,19 @@ class Stage:
         self._now += 1.0
         self.app._take_snapshot(self._now)
         await self.pilot.pause()
+
+    async def until(self, fact: Callable[[], object], what: str = "") -> None:
+        """Let the screen go on until something is so."""
+        deadline = time.monotonic() + 20
+        while not fact():
+            assert time.monotonic() < deadline, f"never: {what}\n{self.text()}"
+            await self.pilot.pause(0.01)
+
+    async def shows(self, text: str) -> None:
+        await self.until(lambda: text in self.text(), f"{text!r} is shown")
+
+    async def hides(self, text: str) -> None:
+        await self.until(lambda: text not in self.text(), f"{text!r} is not shown")
 
     def lines(self) -> list[str]:
         """The screen as text."""

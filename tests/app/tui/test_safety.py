@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -25,7 +26,10 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from mockforge_tui.tui import driver
+from mockforge_tui.tui.app import ConsoleApp, run_screen
+from mockforge_tui.tui.widgets.flow import FlowPane
 
+from .fakes import FakeRuntime
 from .stage import Stage, play
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
@@ -75,6 +79,12 @@ class Terminal:
             assert time.monotonic() < deadline, f"never: {what}"
             if reading:
                 self.read()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def exit_status(self) -> int | None:
+        return self._process.poll()
 
     def close(self) -> None:
         self._answers.close()
@@ -130,6 +140,13 @@ def test_echoes_go_on_while_an_editor_has_the_terminal(tmp_path: Path) -> None:
         shown.ask("quit")
 
 
+def test_a_signal_to_end_ends_the_screen_and_restores_the_terminal(tmp_path: Path) -> None:
+    with terminal(tmp_path) as shown:
+        shown.signal(signal.SIGTERM)
+        shown.until(lambda: shown.exit_status() == 0, "the process ends")
+        assert b"\x1b[?1049l" in shown.output
+
+
 def test_what_start_up_made_is_frozen_out_of_garbage_collections(tmp_path: Path) -> None:
     with terminal(tmp_path) as shown:
         assert shown.ask("frozen") == "True"
@@ -175,7 +192,7 @@ def test_markup_of_clients_is_shown_as_it_is_written() -> None:
         stage.screen.prompt.input.put(f"pub mqtt:{markup} ")
         await stage.pilot.pause()
         assert stage.app.is_running
-        assert "[@click=app.quit]bye[/][red]" in stage.text()
+        await stage.shows("[@click=app.quit]bye[/][red]")
 
     play(act)
 
@@ -184,7 +201,7 @@ def test_pasted_control_characters_do_not_stay_in_the_prompt() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("colon")
         stage.screen.prompt.input.insert_text_at_cursor("a\x1b]0;x\x07\x9bb")
-        assert stage.screen.prompt.input.value == "a·]0;x··b"
+        await stage.until(lambda: stage.screen.prompt.input.value == "a·]0;x··b")
 
     play(act)
 
@@ -200,6 +217,27 @@ def test_textual_is_of_the_version_whose_inside_we_rely_on() -> None:
     assert hasattr(App, "_batch_count") or "_batch_count" in vars(App())
     for name in ("write", "close", "stop_application_mode"):
         assert name in vars(LinuxDriver)
+
+
+def test_a_screen_that_fails_leaves_the_brokers_to_the_line_shell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def without_a_terminal(app: ConsoleApp) -> None:
+        await App.run_async(app, headless=True, size=(80, 24))
+
+    async def shell(runtime: object) -> int:
+        seen.append(runtime)
+        return 7
+
+    def broken(pane: FlowPane, y: int) -> None:
+        raise ZeroDivisionError
+
+    seen: list[object] = []
+    monkeypatch.setattr(ConsoleApp, "run_async", without_a_terminal)
+    monkeypatch.setattr(FlowPane, "render_line", broken)
+    runtime = FakeRuntime()
+    assert asyncio.run(run_screen(runtime, fall_back=shell)) == 7  # type: ignore[arg-type]
+    assert seen == [runtime]
 
 
 def test_the_loop_of_a_test_is_left_as_it_was() -> None:

@@ -1,0 +1,312 @@
+"""What the screen is made of, without a screen."""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.snapshots import DestinationView
+
+from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.language import Kind, lex
+from mockforge_tui.filters import compile_filter
+from mockforge_tui.tui.drawing import cells, cut, sparkline, spread
+from mockforge_tui.tui.history import History
+from mockforge_tui.tui.inspection import Inspection
+from mockforge_tui.tui.jsonlines import json_lines
+from mockforge_tui.tui.keys import KEYS, brief_keys
+from mockforge_tui.tui.narrowing import combined, payload_word, publish_line, term, term_of
+from mockforge_tui.tui.pace import FASTEST, SHARE, SLOWEST, Pace
+from mockforge_tui.tui.palette import ASCII, NIGHT, PALETTES, UNICODE
+from mockforge_tui.tui.rows import columns, fields, fit_middle, heading, preview_text, row_pieces
+from mockforge_tui.tui.snapshot import DestinationLine, Rates
+from mockforge_tui.tui.widgets.panes import folded
+
+
+def _row(**changes: object) -> Row:
+    given: dict[str, object] = {
+        "protocol": "kafka", "direction": IN, "operation": "Produce", "client": "order-svc",
+        "kind": "message", "destination": "orders.created", "key": b"o-1",
+        "payload": b'{"id": 1}', "size": 9, "detail": {"partition": 2, "offset": 118},
+        "connection": 7, "seq": 1841, "time": 1_700_000_000.102,
+    }  # fmt: skip
+    return Row(**(given | changes))  # type: ignore[arg-type]
+
+
+def _line(row: Row, width: int = 86) -> str:
+    return "".join(text for text, _ in row_pieces(row, width, NIGHT, UNICODE))
+
+
+# Rows -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 86, 100, 124, 160])
+@pytest.mark.parametrize(
+    "row",
+    [
+        _row(),
+        _row(client="∗auto", destination="配送/倉庫/温度" * 4, payload="温度".encode() * 40),
+        _row(kind="event", operation="closed", detail={"text": "it went away " * 20}),
+        _row(protocol="amqp", direction=OUT, operation="basic.deliver", held=3),
+        _row(payload=None, key=None, size=0, error="UNKNOWN_TOPIC_OR_PARTITION"),
+        _row(payload=b"\x00\x01\xff" * 50, fault=1),
+    ],
+)  # fmt: skip
+def test_a_row_is_exactly_as_wide_as_the_pane(row: Row, width: int) -> None:
+    for chosen in (False, True):
+        pieces = row_pieces(row, width, NIGHT, ASCII, chosen=chosen)
+        assert cells(pieces) == width
+        assert len(pieces) <= 9
+
+
+def test_a_row_tells_who_did_what_with_which_message() -> None:
+    told = r"   1841 20\.102 K→ order-svc  Produce  orders\.created p2@118 +o-1 +9B \{\"id\""
+    assert re.match(told, _line(_row()))
+
+
+def test_signs_stand_for_held_faulty_and_failed_frames() -> None:
+    assert "‖" in _line(_row(held=1))
+    assert "↯" in _line(_row(fault=2))
+    assert "×" in _line(_row(error="NOT_LEADER"))
+    assert "★" in _line(_row(marked=True))
+
+
+def test_columns_and_heading_agree() -> None:
+    for width in range(60, 200):
+        plan = columns(width)
+        assert plan.preview >= 0
+        assert len(heading(width)) == width
+        for field in fields(width):
+            assert field.end <= width - plan.preview
+
+
+def test_previews_run_white_space_together_and_show_bytes_as_hex() -> None:
+    assert preview_text(_row(payload=b'{\n  "a": 1\n}'), 20) == '{ "a": 1 }'
+    assert preview_text(_row(payload=b"\x00\xca\xfe"), 20) == "0x00cafe"
+    assert preview_text(_row(payload=b"\x1b[2J"), 20).startswith("0x1b")
+    assert preview_text(_row(payload="21 °C".encode()), 20) == "21 °C"
+
+
+def test_long_names_are_cut_in_the_middle() -> None:
+    cut_name = fit_middle("warehouse/robots/r4/position", 18, UNICODE)
+    assert cut_name == "wareh…/r4/position"
+    assert fit_middle("short", 8, UNICODE) == "short   "
+
+
+def test_mqtt_topics_of_one_tree_are_one_line_once_they_are_many() -> None:
+    def line(name: str) -> DestinationLine:
+        return DestinationLine(DestinationView("mqtt", "topic", name, 2, 1, 1), 0.5)
+
+    few = [line("a/1"), line("a/2"), line("plain")]
+    assert folded(few) == [few[2], few[0], few[1]] or set(map(id, folded(few))) == set(map(id, few))
+    (tree,) = folded([line(f"a/{number}") for number in range(5)])
+    assert (tree.view.name, tree.view.messages_in, tree.view.depth, tree.rate) == (
+        "a/#",
+        10,
+        5,
+        2.5,
+    )
+
+
+# JSON and the inspector -------------------------------------------------------------------
+
+
+def test_json_keeps_numbers_as_they_were_written_and_knows_paths() -> None:
+    lines = json_lines(b'{"total": 41.70, "lines": [{"sku": "A-1"}], "none": [], "big": 1e400}')
+    assert lines is not None
+    texts = ["  " * line.depth + "".join(text for text, _ in line.parts) for line in lines]
+    assert texts == [
+        "{", '  "total": 41.70,', '  "lines": [', "    {", '      "sku": "A-1"', "    }", "  ],",
+        '  "none": [],', '  "big": 1e400', "}",
+    ]  # fmt: skip
+    assert [(line.path, line.value) for line in lines if line.value] == [
+        ("total", "41.70"), ("lines[0].sku", "A-1"), ("big", "1e400"),
+    ]  # fmt: skip
+    assert (lines[0].last, lines[0].count) == (9, 4)
+    assert lines[2].last == 6
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"21.5", b"{", b'{"a": }', b"[" * 5000 + b"]" * 5000, b'{"a": "' + b"x" * 70_000 + b'"}'],
+)
+def test_what_is_no_json_document_is_not_laid_out_as_one(payload: bytes) -> None:
+    assert json_lines(payload) is None
+
+
+def test_hostile_names_in_json_are_made_harmless() -> None:
+    lines = json_lines('{"\u202eevil\u200b": "\u009b31m"}'.encode())
+    assert lines is not None
+    assert "".join(text for text, _ in lines[1].parts) == '"·evil·": "·31m"'
+
+
+def test_the_inspector_lays_out_text_bytes_and_what_has_no_payload() -> None:
+    def text(row: Row) -> str:
+        return "\n".join("".join(part for part, _ in line) for line in Inspection(row).text)
+
+    assert text(_row(payload="two\nlines\u202e".encode())) == "two\nlines·"
+    assert text(_row(payload=b"\x00\x01A")).startswith("0000  00 01 41")
+    assert "no payload" in text(_row(payload=None))
+    assert "empty" in text(_row(payload=b""))
+
+
+def test_hex_marks_the_payload_within_its_frame() -> None:
+    row = _row(frame=b"\x30\x08\x00\x01ahello", payload=b"hello")
+    (line,) = Inspection(row).hex
+    assert [text.strip() for text, role in line if role == "string"] == ["68 65 6c  6c 6f"]
+
+
+def test_wire_shows_nested_fields_under_their_names() -> None:
+    row = _row(detail={"topics": [{"name": "a", "partitions": [0, 1]}], "flag": True})
+    lines = ["".join(text for text, _ in line) for line in Inspection(row).wire]
+    assert lines[1:6] == [
+        "  topics 1",
+        "    [0] ",
+        "      name a",
+        "      partitions 0, 1",
+        "  flag True",
+    ]
+
+
+# Filters and commands from what is pointed at -----------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["proto", "client", "op", "topic", "key", "size"])
+def test_the_term_of_a_cell_matches_its_row(field: str) -> None:
+    for row in (_row(), _row(client='we"ird name', destination="a b*c", key=b"(x)")):
+        found = term_of(row, field)
+        assert found is not None
+        assert compile_filter(found)(row)
+
+
+def test_terms_are_added_and_taken_away() -> None:
+    assert combined("", "a:b") == "a:b"
+    assert combined("a:b", "c:d", negated=True) == "a:b -c:d"
+    assert combined("a:b c:d", "c:d") == "a:b"
+    assert combined("a:b or c:d", "e:f") == "(a:b or c:d) e:f"
+    assert term("topic", "a b") == 'topic:"a b"'
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (_row(), 'pub kafka:orders.created {"id": 1} -k o-1'),
+        (_row(payload=None), "pub kafka:orders.created --null -k o-1"),
+        (
+            _row(protocol="mqtt", destination="a/b", payload=b"21.5", key=None,
+                 detail={"qos": 1, "retain": True}),
+            "pub mqtt:a/b 21.5 -q 1 -r",
+        ),
+        (
+            _row(protocol="amqp", destination="events", payload=b"two words",
+                 detail={"exchange": "events", "routing_key": "order.paid"}),
+            'pub amqp:events/order.paid "two words"',
+        ),
+        (_row(payload=b"\x00\x01", key=None), "pub kafka:orders.created hex:0001"),
+    ],
+)  # fmt: skip
+def test_a_message_as_the_command_that_sends_it_again(row: Row, line: str) -> None:
+    assert publish_line(row) == line
+
+
+@pytest.mark.parametrize("payload", [b'{"a": [1, {"b": "x y"}]}', b"[1, 2]", b"plain", b"it's two"])
+def test_a_payload_is_one_token_of_a_command_line(payload: bytes) -> None:
+    (token,) = lex(payload_word(payload))
+    assert token.kind in (Kind.JSON, Kind.WORD, Kind.STRING)
+    assert token.value.encode() == payload
+
+
+# Clockwork ----------------------------------------------------------------------------------
+
+
+def test_the_pace_keeps_the_screens_share_of_the_loop() -> None:
+    pace, now = Pace(), 100.0
+    for _ in range(100):
+        now += pace.interval
+        assert pace.is_due(now)
+        pace.spent(0.012)
+    assert pace.interval == pytest.approx(0.012 / SHARE, rel=0.01)
+    assert not pace.is_due(now + 0.01)
+    for _ in range(100):
+        now += 10
+        pace.is_due(now)
+        pace.spent(10.0)
+    assert pace.interval == SLOWEST
+    for _ in range(100):
+        now += 10
+        pace.is_due(now)
+    assert pace.interval == FASTEST
+
+
+def test_rates_come_from_growing_counters_and_forget_who_left() -> None:
+    rates = Rates()
+    assert rates.of("a", 100, 0.0) == 0
+    rates.end_round()
+    assert rates.of("a", 120, 1.0) == 10
+    rates.end_round()
+    assert rates.of("a", 140, 1.0) == 15
+    rates.end_round()
+    assert rates.of("a", 0, 1.0) == 7.5
+    rates.end_round()
+    rates.end_round()
+    assert rates.of("a", 500, 1.0) == 0
+
+
+# Small things -------------------------------------------------------------------------------
+
+
+def test_pieces_are_cut_and_spread_to_a_width() -> None:
+    style = NIGHT.plain
+    assert "".join(t for t, _ in cut([("abc", style), ("defg", style)], 5)) == "abcd…"
+    assert cells(spread([("ab", style)], [("cd", style)], 10, style)) == 10
+    assert spread([("abcdef", style)], [("ghi", style)], 8, style) == [("abcdef", style)]
+    assert sparkline([0, 1, 2, 4], "▁▄█") == "▁▁▄█"
+    assert sparkline([0, 0], "▁▄█") == "▁▁"
+    assert sparkline([], "▁█") == ""
+
+
+def test_history_goes_back_by_what_was_typed_and_is_kept_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    history = History(path)
+    for line in ("topic ls", "pub kafka:a 1", "topic ls", "pub kafka:b 2"):
+        history.add(line)
+    again = History(path)
+    assert again.lines == ["pub kafka:a 1", "topic ls", "pub kafka:b 2"]
+    assert again.older("pub") == "pub kafka:b 2"
+    assert again.older("pub kafka:b 2") == "pub kafka:a 1"
+    assert again.older("") is None
+    assert again.newer() == "pub kafka:b 2"
+    assert again.newer() == "pub"
+    assert again.suggestion("top") == "topic ls"
+    assert again.suggestion("") == ""
+
+
+def test_every_key_is_used_once_and_stands_in_the_guide() -> None:
+    names = [name for key in KEYS for name in key.keys.split(",")]
+    assert len(names) == len(set(names))
+    guide = (resources.files("mockforge_tui") / "guide" / "keys.md").read_text(encoding="utf-8")
+    for key in KEYS:
+        assert f"| `{key.shown}` | {key.says} |" in guide
+    assert [key.brief for key in brief_keys({"held"})][:4] == ["release", "all", "drop", "panic"]
+
+
+def test_lines_that_keys_run_are_commands() -> None:
+    for line in (
+        "filter", "filter clear", "release", "drop", "fault clear", "fault on", "fault off",
+        "hold off", "hold rm", "shot", "quit", "conn kill", "group show",
+    ):  # fmt: skip
+        assert REGISTRY.find(line.split()) is not None, line
+
+
+def test_every_glyph_is_one_cell_and_has_an_ascii_stand_in() -> None:
+    for name in UNICODE.__slots__:
+        sign, plain = getattr(UNICODE, name), getattr(ASCII, name)
+        assert cells([(sign, NIGHT.plain)]) == len(sign) == len(plain)
+        assert plain.isascii()
+
+
+def test_every_palette_has_colours_that_can_be_told_apart() -> None:
+    for palette in PALETTES.values():
+        assert len({palette.kafka, palette.mqtt, palette.amqp}) == 3
+        assert palette.as_theme().name == palette.name
