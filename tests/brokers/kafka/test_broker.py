@@ -1,0 +1,369 @@
+"""What people see of the Kafka broker and do to it, and how it holds back its clients."""
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import IN, OUT
+from mockforge_brokers.kafka.apis import HANDLERS
+from mockforge_brokers.kafka.broker import KafkaBroker
+from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.state.member import JoinRequest
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
+from mockforge_brokers.kafka.wire.messages.groups import HeartbeatRequest
+from mockforge_brokers.kafka.wire.messages.logs import (
+    FetchPartition,
+    FetchRequest,
+    FetchTopic,
+    PartitionProduceData,
+    ProduceRequest,
+    TopicProduceData,
+)
+from mockforge_brokers.limits import Limits
+
+from ..fake_peer import FakeNetwork
+
+
+class Stage:
+    def __init__(self, limits=None, **options):
+        self.clock = ManualClock()
+        self.environment = Environment.create(self.clock, seed=1, limits=limits)
+        self.broker = KafkaBroker(self.environment, KafkaOptions(**options))
+        self.network = FakeNetwork(self.broker, self.environment)
+        self.correlation_id = 0
+
+    def ask(self, client, message, version):
+        """Send one request; returns its correlation id."""
+        self.correlation_id += 1
+        client.send(encode_request(message, version, self.correlation_id, "shop"))
+        return self.correlation_id
+
+    def answer(self, client, api, version):
+        """The one response that came, decoded."""
+        (frame,) = client.connection.splitter(OUT).feed(client.take())
+        return decode_response(frame, api, version)[1]
+
+    def metrics(self):
+        return {m.name: dict(m.samples) for m in self.broker.metrics()}
+
+
+def produce(topic, *values, topic_id=bytes(16), **more):
+    batch = build_batch([Record(0, 1000, b"k", value, (("h", b"1"),)) for value in values], **more)
+    data = PartitionProduceData(index=0, records=batch)
+    one = TopicProduceData(name=topic, topic_id=topic_id, partition_data=[data])
+    return ProduceRequest(acks=-1, timeout_ms=0, topic_data=[one])
+
+
+def fetch(topic, offset, *, wait=0, size=1 << 20, topic_id=bytes(16)):
+    part = FetchPartition(partition=0, fetch_offset=offset, partition_max_bytes=size)
+    one = FetchTopic(topic=topic, topic_id=topic_id, partitions=[part])
+    return FetchRequest(max_wait_ms=wait, min_bytes=1, topics=[one])
+
+
+def test_what_is_shown_is_what_is_served():
+    assert set(HANDLERS) == set(ADVERTISED)
+    for key, handler in HANDLERS.items():
+        assert handler.served.last == ADVERTISED[ApiKey(key)].last
+        first = ADVERTISED[ApiKey(key)].first
+        assert handler.served.first == (3 if key == ApiKey.PRODUCE else first)
+
+
+@pytest.mark.parametrize("version", range(3, 13))
+def test_repeated_requests_are_answered_as_the_first_one(version):
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    for number in range(3):
+        asked = stage.ask(client, produce("t", b"v" * (number * 100)), version)
+        (frame,) = client.connection.splitter(OUT).feed(client.take())
+        correlation_id, response = decode_response(frame, ApiKey.PRODUCE, version)
+        (part,) = response.responses[0].partition_responses
+        assert (correlation_id, part.error_code, part.base_offset) == (asked, 0, number)
+    values = [record.value for record in stage.broker.read("t", 0, 0, 10)]
+    assert values == [b"", b"v" * 100, b"v" * 200]
+
+
+def test_repeated_request_to_a_topic_made_anew_goes_to_the_new_one():
+    stage = Stage()
+    client = stage.network.connect()
+    for _ in range(2):
+        stage.broker.create_topic("t", 1)
+        for number in range(2):
+            stage.ask(client, produce("t", b"v"), 9)
+            response = stage.answer(client, ApiKey.PRODUCE, 9)
+            assert response.responses[0].partition_responses[0].base_offset == number
+        stage.broker.delete_topic("t")
+    stage.ask(client, produce("t", b"v"), 9)
+    assert stage.answer(client, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code
+
+
+def test_topic_ids_stand_for_names_in_the_newest_versions():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    topic_id = stage.broker.cluster.topics["t"].topic_id
+    client = stage.network.connect()
+    stage.ask(client, produce("", b"v", topic_id=topic_id), 13)
+    assert stage.answer(client, ApiKey.PRODUCE, 13).responses[0].topic_id == topic_id
+    stage.ask(client, fetch("", 0, topic_id=topic_id), 18)
+    part = stage.answer(client, ApiKey.FETCH, 18).responses[0].partitions[0]
+    assert part.high_watermark == 1
+    stage.ask(client, fetch("", 0, topic_id=b"x" * 16), 18)
+    part = stage.answer(client, ApiKey.FETCH, 18).responses[0].partitions[0]
+    assert part.error_code == 100
+
+
+def test_advertised_address_is_the_one_that_was_dialled_unless_told():
+    for options, host in (({}, "::1"), ({"advertised_host": "kafka.test"}, "kafka.test")):
+        stage = Stage(**options)
+        client = stage.network.connect()
+        client.peer.local = ("::1", 9092)
+        stage.ask(client, MetadataRequest(topics=None), 9)
+        (node,) = stage.answer(client, ApiKey.METADATA, 9).brokers
+        assert (node.host, node.port) == (host, 9092)
+
+
+def test_topics_are_not_made_where_client_or_options_say_no():
+    wanted = [MetadataRequestTopic(name="t")]
+    for options, allowed in (({}, False), ({"auto_create_topics": False}, True)):
+        stage = Stage(**options)
+        client = stage.network.connect()
+        stage.ask(client, MetadataRequest(topics=wanted, allow_auto_topic_creation=allowed), 9)
+        assert stage.answer(client, ApiKey.METADATA, 9).topics[0].error_code == 3
+        assert not stage.broker.has_topic("t")
+
+
+def test_frames_may_come_in_any_pieces():
+    stage = Stage()
+    client = stage.network.connect()
+    data = b"".join(
+        encode_request(MetadataRequest(topics=None), 9, number, "shop") for number in range(3)
+    )
+    for at in range(len(data)):
+        client.send(data[at : at + 1])
+    assert len(client.connection.splitter(OUT).feed(client.take())) == 3
+
+
+def test_client_that_does_not_read_is_not_served_further():
+    stage = Stage()
+    client = stage.network.connect()
+    client.set_writable(False)
+    for _ in range(150):
+        stage.ask(client, MetadataRequest(topics=None), 9)
+    assert client.take() == b""
+    assert client.peer.paused == 1, "its bytes are left unread"
+    client.set_writable(True)
+    assert len(client.connection.splitter(OUT).feed(client.take())) == 150
+    assert client.peer.paused == 0
+
+
+def test_burst_of_large_fetches_is_answered_in_portions():
+    stage = Stage(Limits(write_mark=50_000))
+    stage.broker.create_topic("t", 1)
+    for _ in range(4):
+        stage.broker.publish("t", bytes(10_000), partition=0)
+    client = stage.network.connect()
+    burst = b"".join(encode_request(fetch("t", 0), 11, number, "shop") for number in range(10))
+    client.send(burst)
+    assert len(client.peek()) < 130_000
+    stage.clock.advance(0)
+    stage.network.settle()
+    while len(client.peek()) < 400_000:
+        before = len(client.peek())
+        stage.clock.advance(0)
+        stage.network.settle()
+        assert len(client.peek()) > before
+    assert len(client.connection.splitter(OUT).feed(client.take())) == 10
+
+
+def test_lost_connection_takes_its_long_poll_along():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    stage.ask(client, fetch("t", 0, wait=1000), 11)
+    assert stage.broker.connections()[0].state == "waiting"
+    client.vanish()
+    assert stage.broker.connections() == []
+    stage.broker.publish("t", b"x", partition=0)
+    stage.clock.advance(2)
+    assert not stage.broker.cluster.topics["t"].logs[0].watchlist
+
+
+# People.
+
+
+def test_publish_chooses_partitions_as_clients_do():
+    broker = Stage().broker
+    assert [broker.publish("t", b"v")[0] for _ in range(4)] == [0, 1, 2, 0]
+    placed = {broker.publish("t", b"v", key=b"order-1")[0] for _ in range(5)}
+    assert len(placed) == 1
+    partition, offset = broker.publish("t", None, key=b"k", partition=2, timestamp=5.5)
+    (record,) = broker.read("t", partition, offset, 1)
+    assert (record.value, record.key, record.time) == (None, b"k", 5.5)
+
+
+def test_publish_is_journaled_under_its_source_with_its_offset():
+    stage = Stage()
+    stage.broker.publish("t", b"one", partition=1, headers=[("h", b"x")], source="fixture:orders")
+    (chunk,) = stage.environment.journal.chunks
+    (row,) = chunk.tape.owner.rows(IN, chunk.data)
+    assert chunk.tape.owner.client == "∗fixture:orders"
+    assert (row.destination, row.payload, row.headers) == ("t", b"one", (("h", b"x"),))
+    assert (row.detail["partition"], row.detail["offset"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda broker: broker.publish("t", b"x", partition=9),
+        lambda broker: broker.publish("bad name", b"x"),
+        lambda broker: broker.create_topic("t"),
+        lambda broker: broker.delete_topic("nowhere"),
+        lambda broker: broker.purge_topic("nowhere"),
+        lambda broker: broker.configure_topic("t", "retention.ms", "long"),
+        lambda broker: broker.kick_member("nobody", "x"),
+        lambda broker: broker.rebalance("nobody"),
+        lambda broker: broker.reset_offsets("g", "nowhere", {0: 0}),
+    ],
+)
+def test_what_cannot_be_is_said_plainly(action):
+    broker = Stage().broker
+    broker.create_topic("t")
+    with pytest.raises(InvalidInput) as said:
+        action(broker)
+    assert str(said.value)
+
+
+def test_purge_keeps_the_topic():
+    broker = Stage().broker
+    for _ in range(5):
+        broker.publish("t", b"v")
+    assert broker.purge_topic("t") == 5
+    assert broker.offsets("t") == [(2, 2), (2, 2), (1, 1)]
+    assert broker.destinations()[0].depth == 0
+
+
+def join(broker, client):
+    wish = JoinRequest("", None, client, "/", 10, 10, "consumer", (("range", b""),), False)
+    broker.cluster.groups.join("g", wish)
+
+
+def test_group_is_shown_with_lag_and_kicked_by_client_id():
+    broker = Stage().broker
+    broker.publish("t", b"v", partition=0)
+    broker.publish("t", b"v", partition=0)
+    broker.reset_offsets("g", "t", {0: 1})
+    join(broker, "desk")
+    (view,) = broker.groups()
+    assert (view.name, view.state, view.members, view.lag) == ("g", "assigning", 1, 1)
+    broker.kick_member("g", "desk")
+    (view,) = broker.groups()
+    assert (view.state, view.reason) == ("empty", "member desk was kicked by prompt")
+
+
+def test_metrics_are_true_to_the_last_record():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    stage.ask(client, produce("t", b"a", b"b", b"c"), 9)
+    stage.ask(client, fetch("t", 1), 11)
+    stage.ask(client, fetch("t", 7), 11)
+    stage.broker.reset_offsets("g", "t", {0: 1})
+    metrics = stage.metrics()
+    assert metrics["kafka_messages_produced_total"] == {("t",): 3}
+    assert metrics["kafka_messages_consumed_total"] == {("t",): 2}
+    assert metrics["kafka_consumer_lag"] == {("g", "t", "0"): 2}
+    assert metrics["kafka_requests_total"] == {("Produce",): 1, ("Fetch",): 2}
+    assert metrics["kafka_errors_total"] == {("OFFSET_OUT_OF_RANGE",): 1}
+    (view,) = stage.broker.connections()
+    assert (view.client, view.messages_in, view.messages_out) == ("shop", 3, 2)
+
+
+def test_reset_leaves_nothing():
+    stage = Stage()
+    client = stage.network.connect()
+    stage.broker.publish("t", b"x")
+    stage.broker.reset()
+    stage.network.settle()
+    assert client.peer.ended == "closed"
+    assert (stage.broker.destinations(), stage.broker.groups(), stage.broker.connections()) == (
+        [],
+        [],
+        [],
+    )
+
+
+# Rows.
+
+
+def rows_of(client):
+    found = []
+    for direction, data in client.history:
+        for frame in client.connection.splitter(direction).feed(data):
+            found += client.connection.rows(direction, frame)
+    return found
+
+
+def test_each_record_that_passes_is_a_row():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    stage.ask(client, produce("t", b"a", b"b"), 9)
+    stage.ask(client, fetch("t", 0), 11)
+    messages = [row for row in rows_of(client) if row.kind == "message"]
+    assert [(row.direction, row.operation, row.payload) for row in messages] == [
+        (IN, "Produce", b"a"),
+        (IN, "Produce", b"b"),
+        (OUT, "Fetch", b"a"),
+        (OUT, "Fetch", b"b"),
+    ]
+    assert all(
+        (row.destination, row.key, row.headers) == ("t", b"k", (("h", b"1"),)) for row in messages
+    )
+    assert [row.detail.get("offset") for row in messages] == [None, None, 0, 1]
+
+
+def test_heartbeats_and_empty_polls_are_noise_but_errors_are_not():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    stage.ask(client, fetch("t", 0), 11)
+    stage.ask(client, HeartbeatRequest(group_id="g", generation_id=1, member_id="m"), 3)
+    kinds = [(row.operation, row.kind, row.error) for row in rows_of(client)]
+    assert kinds == [
+        ("Fetch", "noise", ""),
+        ("Fetch", "noise", ""),
+        ("Heartbeat", "noise", ""),
+        ("Heartbeat", "control", "UNKNOWN_MEMBER_ID"),
+    ]
+
+
+def test_records_that_cannot_be_read_are_a_row_with_an_error():
+    stage = Stage()
+    client = stage.network.connect()
+    request = produce("t", b"a")
+    request.topic_data[0].partition_data[0].records = b"\0" * 70
+    frame = encode_request(request, 9, 1, "shop")
+    (row,) = client.connection.rows(IN, frame)
+    assert row.error
+
+
+def test_large_batches_are_shown_up_to_a_bound():
+    stage = Stage()
+    client = stage.network.connect()
+    frame = encode_request(produce("t", *[b"v"] * 1500), 9, 1, "shop")
+    rows = client.connection.rows(IN, frame)
+    assert len(rows) == 1001
+    assert rows[-1].detail == {"records_not_shown": 500}
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"\0\0\0\1x", b"\0\0\0\x0a" + b"\xff" * 10, b"\0\0\0\4abcd"]
+)
+def test_rows_of_bad_bytes_never_raise(frame):
+    client = Stage().network.connect()
+    for direction in (IN, OUT):
+        (row,) = client.connection.rows(direction, frame)
+        assert row.error
