@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _QOS_0: Final = 0x30
 _QOS_1: Final = 0x32
 _PUBACK: Final = 0x40
+_PUBACK_HEAD: Final = b"\x40\x02"
 _NO_ID: Final = b"\0\0"
 
 
@@ -92,25 +93,28 @@ def _accept(connection: "MqttConnection", data: bytes, position: int, end: int) 
     """QoS 1: each subscriber's packet gets its own id, the publisher its PUBACK."""
     routes = connection.verbatim
     plain = connection.version == V5
-    acknowledge = connection.out.append
-    published = 0
+    packet_ids: list[bytes] = []
+    route = last = None
+    head, size = b"", 0
     while position + 6 <= end and data[position] == _QOS_1:
-        length, body = data[position + 1], position + 2
-        if length > 0x7F:
-            length, body = decode_varint(data, position + 1, end)
-        stop = body + length
-        if stop > end or length < 0:
-            break
-        topic_end = body + 2 + (data[body] << 8) + data[body + 1]
-        route = routes.get(data[body + 2 : topic_end])
+        if route is not None and route is last and data.startswith(head, position):
+            # The header of the packet before, as above.
+            stop, topic_end = position + size, position + len(head)
+        else:
+            length, body = data[position + 1], position + 2
+            if length > 0x7F:
+                length, body = decode_varint(data, position + 1, end)
+            stop = body + length if length >= 0 else end + 1
+            topic_end = body + 2 + (data[body] << 8) + data[body + 1] if stop <= end else end
+            last, route = route, routes.get(data[body + 2 : topic_end])
+            head, size = data[position:topic_end], stop - position
         rest = topic_end + 2
-        if route is None or route.sessions is None or rest + plain > stop:
+        if route is None or route.sessions is None or stop > end or rest + plain > stop:
             break
-        packet_id = data[topic_end:rest]
+        packet_id, tail = data[topic_end:rest], data[rest:stop]
         if packet_id == _NO_ID or (plain and data[rest]):
             break
-        message = Message(route.topic_name, data[rest + plain : stop], 1)
-        head, tail = data[position:topic_end], data[rest:stop]
+        message = Message(route.topic_name, tail[1:] if plain else tail, 1)
         for session in route.sessions:
             own_id = session.begin(message)
             sink = session.sink
@@ -120,12 +124,13 @@ def _accept(connection: "MqttConnection", data: bytes, position: int, end: int) 
                     sink.wake()
                 out += (head, IDS[own_id], tail)
                 sink.messages_out += 1
-        acknowledge(b"\x40\x02" + packet_id)
+        packet_ids.append(packet_id)
         route.counts.published += 1
         route.counts.delivered += len(route.sessions)
-        published += 1
         position = stop
-    connection.messages_in += published
+    if packet_ids:
+        connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
+        connection.messages_in += len(packet_ids)
     return position
 
 

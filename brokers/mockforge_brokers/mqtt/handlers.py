@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ProtocolError
 from ..events import RequestDenied
 from .codes import FAILURE, V5, PacketType, Reason, dialect
-from .records import Message
+from .records import Message, detailed
 from .state.session import Session
 from .state.subscriptions import Subscription
 from .state.topics import SHARE, filter_problem, name_problem
@@ -77,7 +77,7 @@ def _message(connection: "MqttConnection", packet: Publish) -> Message:
     problem = name_problem(topic_name)
     if problem:
         raise ProtocolError(f"PUBLISH: {problem}", Reason.TOPIC_NAME_INVALID)
-    return Message(topic_name, packet.payload, packet.qos, packet.retain, properties, expires)
+    return detailed(topic_name, packet.payload, packet.qos, packet.retain, properties, expires)
 
 
 def _check_properties(properties: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from ..errors import ProtocolError
 from ..events import ClientIdentified
 from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, Reason, dialect
 from .events import ClientConnected
-from .records import Message
+from .records import detailed
 from .state.session import LAST_ID, Session
 from .state.topics import name_problem
 from .wire.packets import Connack, Connect, Will
@@ -119,7 +119,7 @@ def _leave_will(session: Session, will: Will | None) -> None:
         properties = dict(will.properties)
         session.will_delay = float(properties.pop("will_delay_interval", 0))
         life = properties.pop("message_expiry_interval", None)
-        session.will = Message(
+        session.will = detailed(
             will.topic_name, will.payload, will.qos, will.retain, properties, life
         )
 

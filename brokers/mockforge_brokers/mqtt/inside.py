@@ -7,7 +7,7 @@ from ..environment import Environment
 from ..errors import InvalidInput
 from ..journal import IN, Row, Splitter, Tape
 from .codes import V5, PacketType
-from .records import Message
+from .records import Message, detailed
 from .rows import rows
 from .state.topics import name_problem
 from .wire.encode import encode_packet
@@ -66,7 +66,7 @@ def make_message(packet: Publish, now: float) -> Message:
     properties = dict(packet.properties)
     life = properties.pop("message_expiry_interval", None)
     expires = None if life is None else now + life
-    return Message(
+    return detailed(
         packet.topic_name, packet.payload, packet.qos, packet.retain, properties, expires
     )
 

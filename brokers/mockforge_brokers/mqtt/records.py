@@ -12,57 +12,61 @@ class Message:
     `properties` are those that a PUBLISH hands on (payload_format_indicator, content_type,
     response_topic, correlation_data, user_property) under their specified names; the expiry is
     `expires` (clock time, None: never) and the subscription identifiers are `identifiers`.
+    A plain message has none of these, and no room for them: half the cost of making one.
     """
 
-    __slots__ = (
-        "expires",
-        "identifiers",
-        "payload",
-        "properties",
-        "qos",
-        "retain",
-        "topic_name",
-        "variants",
-    )
+    __slots__ = ("payload", "qos", "retain", "topic_name")
+
+    properties: Mapping[str, Any] = NO_PROPERTIES
+    expires: float | None = None
+    identifiers: tuple[int, ...] = ()
+
+    def __init__(self, topic_name: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
+        self.topic_name = topic_name
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+
+    def variant(self, qos: int, retain: bool, identifiers: tuple[int, ...] = ()) -> "Message":
+        """This message with another QoS, retain flag or identifiers; itself when none differs."""
+        if qos == self.qos and retain == self.retain and identifiers == self.identifiers:
+            return self
+        return detailed(
+            self.topic_name, self.payload, qos, retain, self.properties, self.expires, identifiers
+        )
+
+
+class DetailedMessage(Message):
+    """A message with properties, an expiry or subscription identifiers."""
+
+    __slots__ = ("expires", "identifiers", "properties")
 
     def __init__(
         self,
         topic_name: str,
         payload: bytes,
-        qos: int = 0,
-        retain: bool = False,
-        properties: Mapping[str, Any] = NO_PROPERTIES,
-        expires: float | None = None,
+        qos: int,
+        retain: bool,
+        properties: Mapping[str, Any],
+        expires: float | None,
         identifiers: tuple[int, ...] = (),
     ) -> None:
-        self.topic_name = topic_name
-        self.payload = payload
-        self.qos = qos
-        self.retain = retain
+        super().__init__(topic_name, payload, qos, retain)
         self.properties = properties
         self.expires = expires
         self.identifiers = identifiers
-        self.variants: dict[tuple[int, bool, tuple[int, ...]], Message] | None = None
 
-    def variant(self, qos: int, retain: bool, identifiers: tuple[int, ...] = ()) -> "Message":
-        """This message with another QoS, retain flag or identifiers: the same object each time.
 
-        Subscribers that are to get the same thus share what is rendered for one of them.
-        """
-        if qos == self.qos and retain == self.retain and identifiers == self.identifiers:
-            return self
-        if self.variants is None:
-            self.variants = {}
-        key = (qos, retain, identifiers)
-        made = self.variants.get(key)
-        if made is None:
-            made = self.variants[key] = Message(
-                self.topic_name,
-                self.payload,
-                qos,
-                retain,
-                self.properties,
-                self.expires,
-                identifiers,
-            )
-        return made
+def detailed(
+    topic_name: str,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    properties: Mapping[str, Any],
+    expires: float | None,
+    identifiers: tuple[int, ...] = (),
+) -> Message:
+    """A message of the smaller kind that these values allow."""
+    if properties or identifiers or expires is not None:
+        return DetailedMessage(topic_name, payload, qos, retain, properties, expires, identifiers)
+    return Message(topic_name, payload, qos, retain)

@@ -16,6 +16,7 @@ MOST_ROUTES: Final = 10_000
 """Topics whose route is remembered, and topics that are counted each by itself."""
 
 Watcher = Callable[[MessageSeen], object]
+Variants = dict[tuple[int, bool, tuple[int, ...]], Message]
 
 
 class TopicCounts:
@@ -108,21 +109,30 @@ class Router:
         if route.watchers:
             self._show(route.watchers, message, client)
         reached = 0
+        variants: Variants = {}
         for recipient in route.recipients:
             taker = recipient if recipient.session is not publisher else recipient.own
-            if taker is not None and self._hand_over(taker, message):
+            if taker is not None and self._hand_over(taker, message, variants):
                 reached += 1
         for share in route.shares:
             session, subscription = share.choose()
-            reached += self._hand_over(Recipient(session, [subscription]), message)
+            reached += self._hand_over(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
 
     @staticmethod
-    def _hand_over(taker: Recipient, message: Message) -> bool:
+    def _hand_over(taker: Recipient, message: Message, variants: Variants) -> bool:
         qos = message.qos if message.qos < taker.qos else taker.qos
         retain = message.retain and taker.retain_as_published
-        return taker.session.deliver(message.variant(qos, retain, taker.identifiers))
+        identifiers = taker.identifiers
+        if qos != message.qos or retain != message.retain or identifiers:
+            # Those who get the same get the same object, so that it is rendered once for them.
+            key = (qos, retain, identifiers)
+            made = variants.get(key)
+            if made is None:
+                made = variants[key] = message.variant(qos, retain, identifiers)
+            message = made
+        return taker.session.deliver(message)
 
     def _retain(self, message: Message) -> None:
         # An empty payload forgets the topic's message and is kept by nobody [MQTT-3.3.1-6, -7].

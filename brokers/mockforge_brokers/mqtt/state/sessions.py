@@ -3,7 +3,7 @@
 from ...environment import Environment
 from ..codes import Reason
 from ..events import SessionEnded, SessionTakenOver, WillPublished
-from ..records import Message
+from ..records import detailed
 from .router import Router
 from .session import LAST_ID, Session, Sink
 
@@ -95,13 +95,16 @@ class Sessions:
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 
     def _publish_will(self, session: Session) -> None:
-        will: Message | None = session.will
+        will = session.will
         session.will = None
         if will is None:
             return
         if will.expires is not None:
-            # Its life begins when it is published [MQTT 5, 3.1.3.2.4]; until then it is a span.
-            will.expires += self._environment.clock.now()
+            # Its life begins when it is published (MQTT 5, 3.1.3.2.4); until then it is a span.
+            expires = self._environment.clock.now() + will.expires
+            will = detailed(
+                will.topic_name, will.payload, will.qos, will.retain, will.properties, expires
+            )
         self._router.publish(will, session, session.client_id)
         self._environment.spine.emit(WillPublished("mqtt", session.client_id, will.topic_name))
 
