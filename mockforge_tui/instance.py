@@ -1,5 +1,6 @@
 """A running instance: brokers, fixtures and admin, from start to graceful end."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ async def running(
         await runtime.start(fixtures)
         if config.admin:
             admin = await open_admin(runtime)
+        # What is there now stays: full collections need not look at it again.
+        gc.freeze()
+        gc.enable()
         yield Instance(runtime, fixtures, admin)
     finally:
         if admin is not None:
