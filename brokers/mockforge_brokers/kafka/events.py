@@ -1,12 +1,9 @@
 """Facts of the Kafka broker: topics, logs, producers and groups."""
 
-from dataclasses import dataclass
-
 from ..events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class TopicCreated(Event):
+class TopicCreated(Event, frozen=True):
     """`source` says who asked: a client by its request, `auto-create`, the prompt, a fixture."""
 
     topic: str
@@ -14,14 +11,12 @@ class TopicCreated(Event):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class TopicDeleted(Event):
+class TopicDeleted(Event, frozen=True):
     topic: str
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class TopicGrown(Event):
+class TopicGrown(Event, frozen=True):
     """Partitions were added; `partitions` is how many there are now."""
 
     topic: str
@@ -29,8 +24,7 @@ class TopicGrown(Event):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class TopicConfigured(Event):
+class TopicConfigured(Event, frozen=True):
     """`changes` are the values now in force, with None for those back at their default."""
 
     topic: str
@@ -38,8 +32,7 @@ class TopicConfigured(Event):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogTruncated(Event):
+class LogTruncated(Event, frozen=True):
     """The oldest records of a partition left; `records` counts them since the last such event."""
 
     topic: str
@@ -49,8 +42,7 @@ class LogTruncated(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerFenced(Event):
+class ProducerFenced(Event, frozen=True):
     """A producer came with an older epoch than the one known of its id."""
 
     topic: str
@@ -60,16 +52,14 @@ class ProducerFenced(Event):
     current_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class MemberJoined(Event):
+class MemberJoined(Event, frozen=True):
     group: str
     member: str
     client: str
     instance: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class MemberLeft(Event):
+class MemberLeft(Event, frozen=True):
     """`reason` in words: it left by itself, its session timed out, it was kicked."""
 
     group: str
@@ -78,15 +68,13 @@ class MemberLeft(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceStarted(Event):
+class RebalanceStarted(Event, frozen=True):
     group: str
     generation: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRebalanced(Event):
+class GroupRebalanced(Event, frozen=True):
     """A new generation stands; `protocol_name` is the assignor (`range`) that the members chose."""
 
     group: str
@@ -96,15 +84,13 @@ class GroupRebalanced(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GroupEmptied(Event):
+class GroupEmptied(Event, frozen=True):
     group: str
     generation: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetsReset(Event):
+class OffsetsReset(Event, frozen=True):
     """A person moved a group's committed offsets."""
 
     group: str
