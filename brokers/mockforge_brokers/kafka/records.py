@@ -25,6 +25,9 @@ _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
 
 
+Buffer = bytes | memoryview
+"""A large batch is looked at where it lies, in its request."""
+
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
@@ -94,7 +97,7 @@ class Record(NamedTuple):
     headers: Headers = ()
 
 
-def read_batch_header(data: bytes, at: int = 0) -> BatchHeader:
+def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
     """The header of the batch at `at`. Raises ProtocolError for older formats and short data."""
     if len(data) - at > 16 and data[at + 16] != 2:
         raise ProtocolError(
@@ -124,13 +127,13 @@ def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
     return batches
 
 
-def check_crc(batch: bytes, header: BatchHeader) -> bool:
+def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     """Whether the batch's CRC-32C is that of its bytes from the attributes on."""
-    crc: int = google_crc32c.value(batch[_CRC_FROM:])
+    crc: int = google_crc32c.value(bytes(batch[_CRC_FROM:]))
     return crc == header.crc
 
 
-def place(batch: bytes, base_offset: int, partition_leader_epoch: int) -> bytes:
+def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
     """The batch at its place in the log: both fields lie outside of the CRC."""
     head = _PLACE.pack(base_offset, len(batch) - _LENGTH_COUNTS_FROM, partition_leader_epoch)
     return b"".join((head, memoryview(batch)[_PLACE.size :]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from ..records import Buffer
 from ..state.log import PartitionLog
 from ..wire.produce import PartitionResult, write_response
 from ..wire.varints import read_uvarint, write_uvarint
@@ -18,6 +19,8 @@ _AFTER_CORRELATION_ID: Final = 12
 _FIRST_FLEXIBLE: Final = 9
 _FLEXIBLE_END: Final = b"\0\0\0"
 """No tagged fields of partition, topic and request."""
+
+_LARGE: Final = 32 * 1024
 
 _LENGTH = struct.Struct(">i")
 _HEAD = struct.Struct(">ii")
@@ -71,8 +74,8 @@ class ProduceRoad:
         prefix_end = len(frame) - len(length) - len(records) - len(end)
         return cls(frame, prefix_end, version, topic, log)
 
-    def records(self, frame: bytes) -> bytes | None:
-        """The records of a request of this shape; None for any other one."""
+    def records(self, frame: bytes) -> Buffer | None:
+        """The records of a request of this shape, large ones as a view; None for any other."""
         if frame[_API_AND_VERSION] != self._api_and_version or self.log.deleted:
             return None
         prefix = self._prefix
@@ -82,14 +85,16 @@ class ProduceRoad:
         if not self._flexible:
             if int.from_bytes(frame[at : at + 4], "big") != len(frame) - at - 4:
                 return None
-            return frame[at + 4 :]
+            return frame[at + 4 :] if len(frame) < _LARGE else memoryview(frame)[at + 4 :]
         if not frame.endswith(_FLEXIBLE_END):
             return None
         try:
             length, at = read_uvarint(frame, at)
         except (IndexError, ValueError):
             return None
-        return frame[at:-3] if at + length + 2 == len(frame) else None
+        if at + length + 2 != len(frame):
+            return None
+        return frame[at:-3] if len(frame) < _LARGE else memoryview(frame)[at:-3]
 
     def response(self, frame: bytes, base_offset: int) -> bytes:
         """The answer to `frame`: its records are in the log now."""

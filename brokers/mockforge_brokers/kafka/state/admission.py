@@ -4,7 +4,7 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ErrorCode
-from ..records import BatchHeader, Compression, check_crc, read_batch_header
+from ..records import BatchHeader, Buffer, Compression, check_crc, read_batch_header
 
 _HEADER_SIZE: Final = 61
 _LENGTH_COUNTS_FROM: Final = 12
@@ -14,7 +14,7 @@ _COMPRESSION_MASK: Final = 0x07
 _TRANSACTIONAL_OR_CONTROL: Final = 0x30
 
 
-def admit(batch: bytes, max_bytes: int) -> BatchHeader:
+def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     """The header of a batch that may be appended. Raises RequestRefused."""
     size = len(batch)
     if size < _HEADER_SIZE or batch[16] != 2:
@@ -54,14 +54,14 @@ def admit(batch: bytes, max_bytes: int) -> BatchHeader:
     return header
 
 
-def _header(batch: bytes) -> BatchHeader:
+def _header(batch: Buffer) -> BatchHeader:
     try:
         return read_batch_header(batch)
     except ProtocolError as error:
         raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, error.text) from error
 
 
-def _misfit(batch: bytes) -> RequestRefused:
+def _misfit(batch: Buffer) -> RequestRefused:
     if len(batch) > 16 and batch[16] in (0, 1):
         return RequestRefused(
             ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,

@@ -19,7 +19,7 @@ from ..events import (
     TopicGrown,
 )
 from ..options import KafkaOptions
-from ..records import read_records
+from ..records import Buffer, read_records
 from .configs import TOPIC_CONFIGS, TopicConfig
 from .groups import Groups
 from .log import Appended, PartitionLog
@@ -204,13 +204,13 @@ class Cluster:
 
     # Records.
 
-    def append(self, log: PartitionLog, batch: bytes, *, client: str = "") -> Appended:
+    def append(self, log: PartitionLog, batch: Buffer, *, client: str = "") -> Appended:
         """Append one batch of records; `client` is who sent it. Raises RequestRefused."""
         before = log.cost
         try:
             appended = log.append(batch)
         except ProducerFencedError as error:
-            self._tell_fenced(log, batch, error)
+            self._tell_fenced(log, error)
             raise
         self.cost += log.cost - before
         if log.cost > log.max_bytes or self.cost > self._environment.limits.kafka_total:
@@ -273,7 +273,7 @@ class Cluster:
             for watcher in watchers:
                 watcher(seen)
 
-    def _tell_fenced(self, log: PartitionLog, batch: bytes, error: ProducerFencedError) -> None:
+    def _tell_fenced(self, log: PartitionLog, error: ProducerFencedError) -> None:
         self._environment.spine.emit(
             ProducerFenced(
                 "kafka",

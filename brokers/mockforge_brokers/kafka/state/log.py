@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ...errors import RequestRefused
 from ..codes import ErrorCode
-from ..records import BatchHeader, place, read_batch_header, read_records
+from ..records import BatchHeader, Buffer, place, read_batch_header, read_records
 from .admission import admit
 from .producers import ProducerTable
 from .purgatory import Watchlist
@@ -115,7 +115,7 @@ class PartitionLog:
         self._segments: list[Segment] = []
         self._bases: list[int] = []
 
-    def append(self, batch: bytes) -> Appended:
+    def append(self, batch: Buffer) -> Appended:
         """Check a batch, give it its offsets and keep it. Raises RequestRefused."""
         header = admit(batch, self.max_batch_bytes)
         if header.producer_id >= 0:
