@@ -35,8 +35,6 @@ class _Numbers(dict[int, bytes]):
 IDS: Final = _Numbers()
 """Each packet identifier's two bytes."""
 
-PINGRESP: Final = b"\xd0\x00"
-
 
 def encode_packet(packet: Packet, version: int) -> bytes:
     """The whole packet. A PUBACK, PUBREC, PUBREL, PUBCOMP or DISCONNECT is kept shortest."""
