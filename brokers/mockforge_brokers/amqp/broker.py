@@ -206,6 +206,7 @@ class AmqpBroker:
         """Take the oldest ready message out of a queue; None if it is empty."""
         with _Refusals():
             message = self.vhost(vhost).queue(queue).take(no_ack=True)
+        self.memory.settle()
         return None if message is None else self._seen(message.route, message.content, "")
 
     def peek(self, queue: str, count: int = 10, *, vhost: str = "/") -> list[MessageSeen]:

@@ -54,12 +54,12 @@ def _fill_method(row: Row, payload: bytes, queues: Mapping[str, str]) -> None:
     row.operation = found.name
     values = methods.decode(found, payload)
     values.pop("ticket", None)
-    row.detail.update((name, plain(value)) for name, value in values.items())
+    row.detail.update((name, _shown(plain(value))) for name, value in values.items())
     if found.name in _MESSAGES:
         row.kind = "message"
         row.key = values["routing_key"].encode("utf-8", "surrogateescape")
         row.payload = b""
-    row.destination = _destination(found.name, values, queues)
+    row.destination = _shown(_destination(found.name, values, queues))
     if found.name == "basic.deliver" and values["consumer_tag"] in queues:
         row.detail["queue"] = queues[values["consumer_tag"]]
     code = values.get("reply_code", 0)
@@ -67,6 +67,13 @@ def _fill_method(row: Row, payload: bytes, queues: Mapping[str, str]) -> None:
         row.error = values["reply_text"] or f"reply code {code}"
     if found.name in ("basic.nack", "basic.reject"):
         row.error = "requeued" if values["requeue"] else "rejected"
+
+
+def _shown(value: Any) -> Any:
+    """Names may be any bytes; a person sees a mark where they are not UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return value
 
 
 def _destination(name: str, values: Mapping[str, Any], queues: Mapping[str, str]) -> str:

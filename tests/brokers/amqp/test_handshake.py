@@ -300,3 +300,27 @@ def test_channels_are_counted(house: House) -> None:
 def test_line_ends_are_dropped_from_declared_names(house: House) -> None:
     client = house.client()
     assert client.send("queue.declare", queue="a\nb")[0]["queue"] == "ab"
+
+
+def test_publisher_goes_on_when_a_slow_consumer_reads_again() -> None:
+    house = House(limits=Limits(amqp_memory=1_000_000))
+    publisher, consumer = house.client(), house.client()
+    publisher.send("queue.declare", queue="q")
+    consumer.send("basic.consume", queue="q", no_ack=True)
+    consumer.fake.set_writable(False)
+    for _ in range(20):
+        publisher.publish("", "q", bytes(60_000))
+    assert publisher.peer.paused == 1
+    consumer.fake.set_writable(True)
+    for _ in range(5):
+        house.advance(0)
+    assert publisher.peer.paused == 0
+    assert house.broker.memory.used == 0
+
+
+def test_violation_says_what_could_not_be_decoded(house: House) -> None:
+    house.client().fake.send(frames.frame(1, 1, b"\x00\x32\x00\x0a\x00\x00"))
+    (event,) = house.told(ProtocolViolated)
+    assert (
+        event.reason == "cannot decode <<0,0>> (queue.declare: 1 bytes wanted at offset 6, 0 left)"
+    )

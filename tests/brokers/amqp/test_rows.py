@@ -70,3 +70,9 @@ def test_no_bytes_make_it_raise(kind: int, payload: bytes) -> None:
     read_rows(IN, frames.frame(kind, 1, payload), {})
     read_rows(OUT, payload, {})
     read_rows(IN, publish("x", "k")[:-1] + b"\xce" + frames.frame(3, 1, payload), {})
+
+
+def test_name_that_is_not_utf8_can_be_shown() -> None:
+    unit = frames.method(1, "queue.declare", queue="a\udcff")
+    (row,) = read_rows(IN, unit, {})
+    assert row.destination == row.detail["queue"] == "a\N{REPLACEMENT CHARACTER}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Final
 
 from ...contract import Peer
 from ...environment import Environment
@@ -23,6 +23,9 @@ from .channels import Channels
 from .failures import MethodFailed, Refused, read_method, unexpected_frame
 from .handshake import Handshake
 from .heartbeat import Heartbeat
+
+_MOST_NAMES: Final = 1000
+"""Consumers whose queues the journal's rows can name."""
 
 
 class Phase(Enum):
@@ -106,7 +109,7 @@ class Connection:
 
     def set_writable(self, writable: bool) -> None:
         self._writable = writable
-        self.channels.refresh()
+        self._flow()
 
     def connection_lost(self, reason: str) -> None:
         self._end(reason)
@@ -144,11 +147,19 @@ class Connection:
             self._clock.call_later(0, self._go_on)
 
     def name_queue(self, consumer_tag: str, queue: str) -> None:
-        self._queue_names[consumer_tag] = queue
+        names = self._queue_names
+        if len(names) >= _MOST_NAMES:
+            del names[next(iter(names))]
+        names[consumer_tag] = queue
 
     def _go_on(self) -> None:
         self._held_back = False
+        self._flow()
+
+    def _flow(self) -> None:
         self.channels.refresh()
+        # What went out without an acknowledgement to come made room.
+        self._memory.settle()
 
     # Frames.
 
@@ -235,21 +246,15 @@ class Connection:
 
     def _fail(self, error: ProtocolError) -> None:
         """The peer broke the rules: say so and end, or just end where RabbitMQ does."""
-        cause = error.__cause__
-        detail = (
-            f" ({cause})" if isinstance(cause, ProtocolError) and str(cause) != error.text else ""
-        )
-        self._tell(ProtocolViolated(AMQP, self.id, self.client, error.text + detail))
+        cause = error.__cause__.__cause__ if error.__cause__ else None
+        text = f"{error.text} ({cause})" if isinstance(cause, ProtocolError) else error.text
+        self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
         if self.phase is Phase.CLOSING:
             self._leave("it broke the rules again while we closed")
         elif not isinstance(error, Refused):
-            ids = (
-                (error.method.class_id, error.method.method_id)
-                if isinstance(error, MethodFailed)
-                else (0, 0)
-            )
-            if error.code == ReplyCode.ACCESS_REFUSED:
-                ids = (0, 0)
+            ids = (0, 0)
+            if isinstance(error, MethodFailed) and error.code != ReplyCode.ACCESS_REFUSED:
+                ids = (error.method.class_id, error.method.method_id)
             self.close(error.code or ReplyCode.FRAME_ERROR, error.text, ids)
         elif self.out:
             self._leave(error.text)

@@ -48,6 +48,6 @@ def read_method(payload: bytes) -> tuple[methods.Method, dict[str, Any]]:
     try:
         return found, methods.decode(found, payload)
     except ProtocolError as error:
-        raise MethodFailed(
-            ProtocolError(f"cannot decode {octets(payload[4:])}", ReplyCode.FRAME_ERROR), found
-        ) from error
+        failure = ProtocolError(f"cannot decode {octets(payload[4:])}", ReplyCode.FRAME_ERROR)
+        failure.__cause__ = error
+        raise MethodFailed(failure, found) from failure
