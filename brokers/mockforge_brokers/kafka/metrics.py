@@ -43,9 +43,11 @@ def _of_topics(cluster: Cluster) -> Iterator[Metric]:
         "Records that left by retention, by a limit, or by hand",
         "counter",
         (),
-        [((), float(cluster.truncated))],
+        [((), float(cluster.bounds.truncated))],
     )
-    yield Metric("kafka_log_bytes", "Bytes of all logs", "gauge", (), [((), float(cluster.cost))])
+    yield Metric(
+        "kafka_log_bytes", "Bytes of all logs", "gauge", (), [((), float(cluster.bounds.cost))]
+    )
 
 
 def _of_groups(cluster: Cluster) -> Iterator[Metric]:

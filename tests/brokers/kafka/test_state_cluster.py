@@ -78,7 +78,7 @@ def test_full_partition_lets_its_oldest_records_go():
     stage.fill(log, 200)
     assert log.cost <= 100_000
     assert log.high_watermark == 200
-    assert stage.cluster.truncated == log.log_start_offset > 0
+    assert stage.cluster.bounds.truncated == log.log_start_offset > 0
     assert stage.told(LogTruncated)[0].reason == "its size met the limit of one partition"
     assert len(stage.told(LogTruncated)) == 1, "told at most once a second"
 
@@ -89,8 +89,8 @@ def test_full_broker_takes_from_the_largest_log():
     stage.fill(small, 30)
     stage.fill(large, 80)
     stage.fill(small, 55)
-    assert stage.cluster.cost <= 150_000
-    assert stage.cluster.cost == small.cost + large.cost
+    assert stage.cluster.bounds.cost <= 150_000
+    assert stage.cluster.bounds.cost == small.cost + large.cost
     assert large.log_start_offset > 0
 
 
@@ -159,7 +159,7 @@ def test_deleting_a_topic_forgets_what_groups_committed_of_it():
     group.offsets.commit("t", 0, CommittedOffset(5))
     stage.cluster.delete_topic("t", source="")
     assert group.offsets.fetch("t", 0).offset == -1
-    assert stage.cluster.cost == 0
+    assert stage.cluster.bounds.cost == 0
 
 
 def test_fenced_producer_is_told():

@@ -11,7 +11,6 @@ from ...errors import ProtocolError, RequestRefused
 from ...events import LimitReached, MessageSeen, Warned
 from ..codes import AlterConfigOp, ErrorCode
 from ..events import (
-    LogTruncated,
     ProducerFenced,
     TopicConfigured,
     TopicCreated,
@@ -20,16 +19,13 @@ from ..events import (
 )
 from ..options import KafkaOptions
 from ..records import Buffer, read_records
+from .bounds import Bounds
 from .configs import TOPIC_CONFIGS, TopicConfig
 from .groups import Groups
 from .log import Appended, PartitionLog
 from .producers import ProducerFencedError
 from .topic import Topic, check_topic_name
 
-_RETENTION_CHECK: Final = 300.0
-"""Seconds between looks for segments past `retention.ms` (`log.retention.check.interval.ms`)."""
-_TRUNCATION_PAUSE: Final = 1.0
-"""Seconds between two events about the same partition, when its limit is met again and again."""
 _REMEMBERED_IDS: Final = 1000
 
 Watcher = Callable[[MessageSeen], object]
@@ -44,14 +40,11 @@ class Cluster:
         self.topics: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
         self.groups = Groups(environment, options)
-        self.cost = 0
-        self.truncated = 0
+        self.bounds = Bounds(environment, self.topics)
         self._environment = environment
         self._next_producer_id = 1000
         self._former_names: dict[bytes, str] = {}
         self._watchers: dict[str | None, list[Watcher]] = {}
-        self._untold: dict[tuple[str, int], tuple[float, int]] = {}
-        self._retention_armed = False
 
     @staticmethod
     def _make_cluster_id(environment: Environment) -> str:
@@ -113,7 +106,7 @@ class Cluster:
         self.by_id[topic.topic_id] = topic
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
         self._warn_of_unserved(topic, config.own)
-        self._arm_retention()
+        self.bounds.watch_age()
         return topic
 
     def delete_topic(self, name: str, *, source: str) -> None:
@@ -126,8 +119,7 @@ class Cluster:
             del self._former_names[next(iter(self._former_names))]
         for log in topic.logs:
             log.deleted = True
-            self.cost -= log.cost
-            self._untold.pop((name, log.partition), None)
+            self.bounds.forget(log)
         self.groups.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
         for log in topic.logs:
@@ -177,7 +169,7 @@ class Cluster:
         self._environment.spine.emit(TopicConfigured("kafka", name, told, source))
         self._warn_of_unserved(topic, dict(told))
         for log in topic.logs:
-            self._bound(log)
+            self.bounds.keep(log)
 
     def _new_topic_id(self) -> bytes:
         # A version 4 UUID, which is never one of Kafka's reserved ids 0 and 1.
@@ -212,16 +204,14 @@ class Cluster:
         except ProducerFencedError as error:
             self._tell_fenced(log, error)
             raise
-        self.cost += log.cost - before
-        if log.cost > log.max_bytes or self.cost > self._environment.limits.kafka_total:
-            self._bound(log)
+        self.bounds.grown(log, log.cost - before)
         if self._watchers and not appended.duplicate:
             self._show(log, appended, client)
         return appended
 
     def delete_records(self, log: PartitionLog, before_offset: int, *, reason: str) -> int:
         """Records below an offset leave; returns how many. Their space goes with whole segments."""
-        return self._truncated(log, log.cost, log.truncate_before(before_offset), reason)
+        return self.bounds.truncate(log, before_offset, reason)
 
     def next_producer_id(self) -> int:
         """A producer id that nobody else has."""
@@ -284,62 +274,6 @@ class Cluster:
                 error.current_epoch,
             )
         )
-
-    # Bounds.
-
-    def _bound(self, log: PartitionLog) -> None:
-        """The oldest segments leave: of this partition, then of the largest ones."""
-        while log.cost > log.max_bytes:
-            before = log.cost
-            left = log.drop_oldest_segment()
-            if not left:
-                break
-            self._truncated(log, before, left, "its size met the limit of one partition")
-        while self.cost > self._environment.limits.kafka_total:
-            largest = max(self._logs(), key=lambda one: one.cost)
-            before = largest.cost
-            left = largest.drop_oldest_segment()
-            if not left:
-                break
-            self._truncated(largest, before, left, "all logs together met kafka_total")
-
-    def _logs(self) -> Iterable[PartitionLog]:
-        return (log for topic in self.topics.values() for log in topic.logs)
-
-    def _truncated(self, log: PartitionLog, cost_before: int, left: int, reason: str) -> int:
-        self.cost += log.cost - cost_before
-        self.truncated += left
-        if not left:
-            return 0
-        now = self._environment.clock.now()
-        key = (log.topic, log.partition)
-        told_at, untold = self._untold.get(key, (-_TRUNCATION_PAUSE, 0))
-        untold += left
-        if now - told_at >= _TRUNCATION_PAUSE:
-            event = LogTruncated(
-                "kafka", log.topic, log.partition, log.log_start_offset, untold, reason
-            )
-            told_at, untold = now, 0
-            self._environment.spine.emit(event)
-        self._untold[key] = (told_at, untold)
-        return left
-
-    def _arm_retention(self) -> None:
-        if not self._retention_armed:
-            self._retention_armed = True
-            self._environment.clock.call_later(_RETENTION_CHECK, self._retain)
-
-    def _retain(self) -> None:
-        self._retention_armed = False
-        wall = int(self._environment.clock.wall() * 1000)
-        for topic in self.topics.values():
-            keep = topic.config.number("retention.ms")
-            for log in topic.logs if keep >= 0 else ():
-                before = log.cost
-                left = log.drop_older_than(wall - keep)
-                self._truncated(log, before, left, f"older than retention.ms={keep}")
-        if self.topics:
-            self._arm_retention()
 
     def clear(self) -> None:
         """All topics and groups go."""
