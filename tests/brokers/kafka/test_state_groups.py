@@ -180,7 +180,8 @@ def test_who_does_not_rejoin_within_the_rebalance_timeout_is_dropped():
     answer = coordinator.join(fast)
     for _ in range(int(REBALANCE / 5)):
         assert answer.result is None
-        coordinator.group._touch(coordinator.group.members.by_id[slow])  # it heartbeats, no more
+        with refused(ErrorCode.REBALANCE_IN_PROGRESS):
+            coordinator.heartbeat(slow)  # it does so, but never joins
         coordinator.clock.advance(5)
     assert answer.result.generation_id == 3
     assert [member.member_id for member in answer.result.members] == [fast]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from uuid import UUID
 
-from ...clock import Timer
 from ...environment import Environment
 from ...errors import RequestRefused
 from ..codes import ErrorCode
 from ..events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
 from ..options import KafkaOptions
 from .member import JoinRequest, JoinResult, Member, Members, SyncRequest, SyncResult
+from .membership import check_protocols, known_member, unknown_member
 from .offsets import GroupOffsets
 from .purgatory import Parked
+from .sessions import Alarm, PendingIds, Sessions
 
 
 class GroupState(Enum):
@@ -45,10 +45,10 @@ class Group:
         self.reason = ""
         self._environment = environment
         self._options = options
-        self._pending: dict[str, Timer] = {}
-        """Ids given out whose owners have not joined yet (KIP-394)."""
+        self._sessions = Sessions(environment.clock, self._remove)
+        self._pending = PendingIds(environment, self._complete_join_if_all)
         self._unsynced: set[str] = set()
-        self._timer: Timer | None = None
+        self._phase = Alarm(environment.clock)
         self._collecting_since: float | None = None
         """When the first member of an empty group came, while the initial delay lasts."""
         self._newcomer = False
@@ -57,42 +57,23 @@ class Group:
 
     def join(self, request: JoinRequest) -> Parked[JoinResult]:
         """A member wants to be part of the next generation. Raises RequestRefused."""
-        self._check_protocols(request)
+        check_protocols(self.group_id, self.protocol_type, self.members, request)
         if not request.member_id:
             return self._join_as_new(request)
-        if request.member_id in self._pending:
-            self._pending.pop(request.member_id).cancel()
+        if self._pending.take(request.member_id):
             return self._add(request.member_id, request)
         member = self._known(request.member_id, request.group_instance_id)
         return self._rejoin(member, request)
 
-    def _check_protocols(self, request: JoinRequest) -> None:
-        names = {name for name, _ in request.protocols}
-        fits = bool(request.protocol_type) and bool(names)
-        if fits and len(self.members):
-            fits = request.protocol_type == self.protocol_type and bool(
-                names.intersection(self.members.common_protocols())
-            )
-        if not fits:
-            offered = ", ".join(sorted(names)) or "nothing"
-            raise RequestRefused(
-                ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
-                f"group {self.group_id} ({self.protocol_type or request.protocol_type!r}) shares"
-                f" no protocol with a member of {request.protocol_type!r} that offers {offered}",
-            )
-
     def _join_as_new(self, request: JoinRequest) -> Parked[JoinResult]:
         instance = request.group_instance_id
-        member_id = self._new_member_id(instance or request.client_id)
+        member_id = self._pending.new_id(instance or request.client_id)
         if instance is not None:
             current = self.members.by_id.get(self.members.static.get(instance, ""))
             if current is not None:
                 return self._return_static(current, member_id, request)
         elif request.must_know_id:
-            timer = self._environment.clock.call_later(
-                request.session_timeout, self._forget_pending, member_id
-            )
-            self._pending[member_id] = timer
+            self._pending.give_out(member_id, request.session_timeout)
             return Parked.of(JoinResult(ErrorCode.MEMBER_ID_REQUIRED, member_id))
         return self._add(member_id, request)
 
@@ -115,7 +96,7 @@ class Group:
         self._unsynced = {new_id if one == old_id else one for one in self._unsynced}
         member.update(request)
         member.client_id, member.client_host = request.client_id, request.client_host
-        self._touch(member)
+        self._sessions.touch(member)
         if self.state is GroupState.STABLE and self.members.vote() == self.protocol_name:
             # KIP-345: a static member that comes back within its session moves nothing. An old
             # client that leads must not assign again: it is told the id that it had before.
@@ -133,7 +114,7 @@ class Group:
         )
         if told_before and not changed:
             # The member did not get its answer, or asks once more: this generation still stands.
-            self._touch(member)
+            self._sessions.touch(member)
             return Parked.of(self._joined(member, roster=leads))
         member.update(request)
         why = "with other subscriptions" if changed else "and leads"
@@ -142,7 +123,7 @@ class Group:
     def _park_join(self, member: Member, reason: str) -> Parked[JoinResult]:
         member.answer_join(JoinResult(ErrorCode.REBALANCE_IN_PROGRESS, member.member_id))
         parked = member.join = Parked()
-        self._touch(member)
+        self._sessions.touch(member)
         if self.state is GroupState.PREPARING_REBALANCE:
             self._complete_join_if_all()
         else:
@@ -181,11 +162,11 @@ class Group:
         if was_empty and delay > 0:
             self._collecting_since = self._environment.clock.now()
             self._newcomer = False
-            self._arm(min(delay, self.members.rebalance_timeout), self._collect)
+            self._phase.arm(min(delay, self.members.rebalance_timeout), self._collect)
         elif was_empty:
             self._complete_join()
         else:
-            self._arm(self.members.rebalance_timeout, self._complete_join)
+            self._phase.arm(self.members.rebalance_timeout, self._complete_join)
             self._complete_join_if_all()
 
     def _collect(self) -> None:
@@ -194,7 +175,7 @@ class Group:
         left = since + self.members.rebalance_timeout - self._environment.clock.now()
         if self._newcomer and left > 0:
             self._newcomer = False
-            self._arm(min(self._options.initial_rebalance_delay, left), self._collect)
+            self._phase.arm(min(self._options.initial_rebalance_delay, left), self._collect)
         else:
             self._complete_join()
 
@@ -209,7 +190,7 @@ class Group:
 
     def _complete_join(self) -> None:
         """All who will come have come: the next generation begins."""
-        self._disarm()
+        self._phase.disarm()
         self._collecting_since = None
         for member in self.members:
             if member.join is None and member.group_instance_id is None:
@@ -217,7 +198,7 @@ class Group:
         if len(self.members) and not self.members.elect():
             # Only static members are left and none of them is back: they have until their
             # sessions end.
-            self._arm(self.members.rebalance_timeout, self._complete_join)
+            self._phase.arm(self.members.rebalance_timeout, self._complete_join)
             return
         self.generation_id += 1
         if not len(self.members):
@@ -229,9 +210,9 @@ class Group:
         self.state = GroupState.COMPLETING_REBALANCE
         self.protocol_name = self.members.vote()
         self._unsynced = set(self.members.by_id)
-        self._arm(self.members.rebalance_timeout, self._drop_unsynced)
+        self._phase.arm(self.members.rebalance_timeout, self._drop_unsynced)
         for member in self.members:
-            self._touch(member)
+            self._sessions.touch(member)
             leads = member.member_id == self.members.leader
             member.answer_join(self._joined(member, roster=leads))
 
@@ -249,7 +230,7 @@ class Group:
                 )
         if self.state is GroupState.PREPARING_REBALANCE:
             raise self._rebalancing()
-        self._touch(member)
+        self._sessions.touch(member)
         self._unsynced.discard(member.member_id)
         if self.state is GroupState.STABLE:
             return Parked.of(self._synced(member))
@@ -277,7 +258,6 @@ class Group:
         return SyncResult(ErrorCode.NONE, self.protocol_type, self.protocol_name, member.assignment)
 
     def _drop_unsynced(self) -> None:
-        self._timer = None
         late = [member for member in self.members if member.member_id in self._unsynced]
         for member in late:
             self._drop(member, "did not sync within the rebalance timeout")
@@ -288,14 +268,14 @@ class Group:
 
     def heartbeat(self, member_id: str, generation_id: int, instance: str | None = None) -> None:
         """Raises RequestRefused, with REBALANCE_IN_PROGRESS when the member has to join again."""
-        self._touch(self._current(member_id, instance, generation_id))
+        self._sessions.touch(self._current(member_id, instance, generation_id))
         if self.state is GroupState.PREPARING_REBALANCE:
             raise self._rebalancing()
 
     def leave(self, member_id: str, instance: str | None = None, reason: str = "") -> str:
         """A member goes, told by its id or by its instance id alone; returns its id."""
-        if member_id in self._pending:
-            self._forget_pending(member_id)
+        if self._pending.take(member_id):
+            self._complete_join_if_all()
             return member_id
         if instance is not None and not member_id:
             member_id = self.members.static.get(instance, "")
@@ -309,9 +289,7 @@ class Group:
 
     def dissolve(self, reason: str) -> None:
         """The group ends: everybody in it is told that it is not known."""
-        self._disarm()
-        for timer in self._pending.values():
-            timer.cancel()
+        self._phase.disarm()
         self._pending.clear()
         for member in self.members:
             self._drop(member, reason)
@@ -326,18 +304,11 @@ class Group:
 
     def _drop(self, member: Member, reason: str) -> None:
         member.refuse(ErrorCode.UNKNOWN_MEMBER_ID)
-        if member.timer is not None:
-            member.timer.cancel()
+        self._sessions.end(member)
         self.members.remove(member)
         self._unsynced.discard(member.member_id)
         event = MemberLeft("kafka", self.group_id, member.member_id, member.client_id, reason)
         self._environment.spine.emit(event)
-
-    def _forget_pending(self, member_id: str) -> None:
-        timer = self._pending.pop(member_id, None)
-        if timer is not None:
-            timer.cancel()
-        self._complete_join_if_all()
 
     # Who is asking.
 
@@ -346,10 +317,13 @@ class Group:
         if generation_id < 0 and self.state is GroupState.EMPTY:
             return
         if generation_id < 0 and not member_id and instance is None:
-            raise _unknown_member(self.group_id, member_id)
-        self._touch(self._current(member_id, instance, generation_id))
+            raise unknown_member(self.group_id, member_id)
+        self._sessions.touch(self._current(member_id, instance, generation_id))
         if self.state is GroupState.COMPLETING_REBALANCE:
             raise self._rebalancing()
+
+    def _known(self, member_id: str, instance: str | None) -> Member:
+        return known_member(self.group_id, self.members, member_id, instance)
 
     def _current(self, member_id: str, instance: str | None, generation_id: int) -> Member:
         member = self._known(member_id, instance)
@@ -361,56 +335,10 @@ class Group:
             )
         return member
 
-    def _known(self, member_id: str, instance: str | None) -> Member:
-        if instance is not None:
-            current = self.members.static.get(instance)
-            if current is not None and current != member_id:
-                raise RequestRefused(
-                    ErrorCode.FENCED_INSTANCE_ID,
-                    f"instance {instance} of group {self.group_id} is {current} now",
-                )
-        member = self.members.by_id.get(member_id)
-        if member is None or (instance is not None and member.group_instance_id != instance):
-            raise _unknown_member(self.group_id, member_id)
-        return member
-
     def _rebalancing(self) -> RequestRefused:
         return RequestRefused(
             ErrorCode.REBALANCE_IN_PROGRESS, f"group {self.group_id} rebalances: {self.reason}"
         )
-
-    def _new_member_id(self, prefix: str) -> str:
-        number = UUID(bytes=self._environment.random.randbytes(16), version=4)
-        return f"{prefix}-{number}"
-
-    # Time.
-
-    def _touch(self, member: Member) -> None:
-        """The member is alive. Its timer is not moved: when it rings, it looks at the deadline."""
-        clock = self._environment.clock
-        member.deadline = clock.now() + member.session_timeout
-        if member.timer is None:
-            member.timer = clock.call_later(member.session_timeout, self._check_session, member)
-
-    def _check_session(self, member: Member) -> None:
-        clock = self._environment.clock
-        if member.waits:
-            member.deadline = clock.now() + member.session_timeout
-        left = member.deadline - clock.now()
-        if left > 0.0005:
-            member.timer = clock.call_later(left, self._check_session, member)
-            return
-        member.timer = None
-        self._remove(member, f"was silent for its session timeout of {member.session_timeout:g} s")
-
-    def _arm(self, delay: float, callback: object) -> None:
-        self._disarm()
-        self._timer = self._environment.clock.call_later(delay, callback)  # type: ignore[arg-type]
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _who(member: Member) -> str:
@@ -420,9 +348,3 @@ def _who(member: Member) -> str:
 
 def _because(reason: str) -> str:
     return f" ({reason})" if reason else ""
-
-
-def _unknown_member(group_id: str, member_id: str) -> RequestRefused:
-    return RequestRefused(
-        ErrorCode.UNKNOWN_MEMBER_ID, f"group {group_id} has no member {member_id!r}"
-    )
