@@ -80,6 +80,7 @@ class ConsoleApp(App[int]):
         self.pace = Pace(1 / fps)
         self.last_filter = ""
         self._snapshot_due = 0.0
+        self._log_offered = False
         super().__init__(driver_class=driver)
         for palette in PALETTES.values():
             self.register_theme(palette.as_theme())
@@ -136,6 +137,7 @@ class ConsoleApp(App[int]):
 
     def run_line(self, line: str, *, confirmed: bool = False, typed: bool = False) -> None:
         """Run a command line; it and its result are told, a question is asked first."""
+        self._log_offered = False
         try:
             result = self.session.run(line, confirmed=confirmed)
         except Exception as error:  # a command's bug must not take the screen with it
@@ -164,7 +166,8 @@ class ConsoleApp(App[int]):
         if added > 1:
             self.dashboard.log_open = True
             self.dashboard.go_to(6)
-            self.dashboard.log_pane.show_from(added + 1)
+            # Once it has its lines: it may not have been on the screen.
+            self.call_after_refresh(self.dashboard.log_pane.show_from, added + 1)
         elif typed and result.problem is not None:
             # What was wrong is put back, with the cursor where it is wrong.
             self.dashboard.prefill(line, result.problem.start)
@@ -179,6 +182,10 @@ class ConsoleApp(App[int]):
         self.record.add(notice.kind, notice.text, time.time())
         if notice.kind != "row":
             self.dashboard.result.show(notice.kind, notice.text)
+        elif not self._log_offered:
+            # Once for each command: who closes the log again does not want it.
+            self._log_offered = True
+            self.dashboard.open_log()
 
     def ask(self, question: str, then: Callable[[], object]) -> None:
         """Do something if the person says yes."""

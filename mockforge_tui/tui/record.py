@@ -10,7 +10,7 @@ _MOST = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line; `kind` is command, result, problem, note or row. The text is clean."""
+    """One line; `kind` is command, result, problem, note, row, or more. The text is clean."""
 
     kind: str
     text: str
@@ -25,6 +25,9 @@ class Record:
         self.added = 0
 
     def add(self, kind: str, text: str, time: float) -> None:
-        for line in text.split("\n"):
+        lines = text.split("\n")
+        if len(lines) > 1 and kind == "result":
+            kind = "more"
+        for line in lines:
             self.entries.append(Entry(kind, clean(line), time))
             self.added += 1

@@ -185,6 +185,14 @@ class PaneScreen(Screen[None]):
         self.lay_out()
         pane.focus()
 
+    def open_log(self) -> None:
+        """Show the log without taking the focus, where there is room for it."""
+        if self.narrow:
+            self.go_to(6)
+        elif self.alone is None:
+            self.log_open = True
+            self.lay_out()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.tell_keys()
 

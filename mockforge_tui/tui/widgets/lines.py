@@ -16,7 +16,7 @@ from .pane import Drawn, Pane
 
 _FRESH = 8.0
 """Seconds that a result stays where it shares its line with the keys."""
-_SIGNS = {"command": "❯", "result": "✓", "problem": "×", "note": "·", "row": " "}
+_SIGNS = {"command": "❯", "result": "✓", "problem": "×", "note": "·", "row": " ", "more": " "}
 
 
 def entry_pieces(entry: Entry, palette: Palette, signs: dict[str, str]) -> list[Piece]:
@@ -63,7 +63,9 @@ class ResultLine(Drawn):
         self._at = monotonic()
         first, _, rest = text.partition("\n")
         self._kind, self._command = kind, clean(command, 200)
-        self._text = clean(first, 400) + (" …  6 shows all" if rest else "")
+        self._text = clean(first, 400)
+        if rest and kind == "result":
+            self._text = f"{text.count(chr(10)) + 1} lines in the log"
         self.refresh()
 
     def warn(self, text: str) -> None:
@@ -144,6 +146,7 @@ class LogPane(Pane):
 
     def show_from(self, back: int) -> None:
         """Scroll so that the line which is `back` lines from the end is the first one."""
+        self._seen = self.record.added
         self._from_end = max(0, min(back, len(self.record.entries)) - self.body_height)
         self.refresh()
 

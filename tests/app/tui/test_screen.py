@@ -5,6 +5,8 @@ from mockforge_brokers.faults import Rule
 from mockforge_brokers.holds import HoldRule
 from mockforge_brokers.journal import IN, Row
 
+from mockforge_tui.console.results import Notice
+
 from .fakes import shop
 from .stage import LARGE, SMALL, Stage, play
 
@@ -266,6 +268,20 @@ def test_a_table_opens_the_log() -> None:
         await stage.shows("127.0.0.1:50871")
         await stage.keys("escape")
         await stage.hides("6 Log")
+
+    play(act)
+
+
+def test_tailed_rows_open_the_log_once() -> None:
+    async def act(stage: Stage) -> None:
+        stage.app.notice(Notice("row", "orders.created o-17 tailed"))
+        await stage.tick()
+        await stage.shows("o-17 tailed")
+        assert stage.flow.has_focus
+        await stage.keys("6", "6")
+        stage.app.notice(Notice("row", "another one"))
+        await stage.tick()
+        await stage.hides("another one")
 
     play(act)
 
