@@ -214,9 +214,17 @@ class ActingScreen(PaneScreen):
         self.prefill("")
 
     def action_republish(self) -> None:
+        if self.flow.selected is not None:
+            self._run("republish")
+        elif self.console_app.feed.marks:
+            self._run("republish @marked")
+        else:
+            self.console_app.note("select a message to publish it again")
+
+    def action_edit(self) -> None:
         row = self._row()
         if row is None or row.kind != "message":
-            self.console_app.note("select a message to republish it")
+            self.console_app.note("select a message to edit it")
             return
         self.prefill(publish_line(row))
 

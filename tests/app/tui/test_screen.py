@@ -308,11 +308,29 @@ def test_quitting_asks_first() -> None:
     play(act)
 
 
-def test_republish_puts_the_command_at_the_prompt() -> None:
+def test_a_message_is_published_again_as_it_was() -> None:
     async def act(stage: Stage) -> None:
+        await stage.keys("r")
+        assert stage.runtime.published == []
         stage.flow.to_number(3)
         await stage.keys("r")
-        value = stage.screen.prompt.input.value
+        await stage.until(lambda: stage.runtime.published)
+        (message,) = stage.runtime.published
+        assert (message.destination, message.payload) == (
+            "sensors/room1/temp",
+            b'{"t": 21.5, "unit": "C"}',
+        )
+
+    play(act)
+
+
+def test_a_message_is_edited_as_the_command_that_publishes_it() -> None:
+    async def act(stage: Stage) -> None:
+        stage.flow.to_number(3)
+        await stage.keys("e")
+        box = stage.screen.prompt.input
+        await stage.until(lambda: box.value)
+        value = box.value
         assert value == 'pub mqtt:sensors/room1/temp {"t": 21.5, "unit": "C"} -q 1'
         assert stage.app.session.check(value) is None
 
