@@ -187,7 +187,7 @@ class KafkaConnection:
 
     def _send(self, pieces: Pieces) -> None:
         self.out += pieces
-        size = sum(map(len, pieces))
+        size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         if size > _BULKY:
             self.bulky = True
         self._room -= size

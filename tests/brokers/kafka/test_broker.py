@@ -1,66 +1,17 @@
 """What people see of the Kafka broker and do to it, and how it holds back its clients."""
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.apis import HANDLERS
-from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey
-from mockforge_brokers.kafka.options import KafkaOptions
-from mockforge_brokers.kafka.records import Record, build_batch
 from mockforge_brokers.kafka.state.member import JoinRequest
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
 from mockforge_brokers.kafka.wire.messages.groups import HeartbeatRequest
-from mockforge_brokers.kafka.wire.messages.logs import (
-    FetchPartition,
-    FetchRequest,
-    FetchTopic,
-    PartitionProduceData,
-    ProduceRequest,
-    TopicProduceData,
-)
 from mockforge_brokers.limits import Limits
 
-from ..fake_peer import FakeNetwork
-
-
-class Stage:
-    def __init__(self, limits=None, **options):
-        self.clock = ManualClock()
-        self.environment = Environment.create(self.clock, seed=1, limits=limits)
-        self.broker = KafkaBroker(self.environment, KafkaOptions(**options))
-        self.network = FakeNetwork(self.broker, self.environment)
-        self.correlation_id = 0
-
-    def ask(self, client, message, version):
-        """Send one request; returns its correlation id."""
-        self.correlation_id += 1
-        client.send(encode_request(message, version, self.correlation_id, "shop"))
-        return self.correlation_id
-
-    def answer(self, client, api, version):
-        """The one response that came, decoded."""
-        (frame,) = client.connection.splitter(OUT).feed(client.take())
-        return decode_response(frame, api, version)[1]
-
-    def metrics(self):
-        return {m.name: dict(m.samples) for m in self.broker.metrics()}
-
-
-def produce(topic, *values, topic_id=bytes(16), **more):
-    batch = build_batch([Record(0, 1000, b"k", value, (("h", b"1"),)) for value in values], **more)
-    data = PartitionProduceData(index=0, records=batch)
-    one = TopicProduceData(name=topic, topic_id=topic_id, partition_data=[data])
-    return ProduceRequest(acks=-1, timeout_ms=0, topic_data=[one])
-
-
-def fetch(topic, offset, *, wait=0, size=1 << 20, topic_id=bytes(16)):
-    part = FetchPartition(partition=0, fetch_offset=offset, partition_max_bytes=size)
-    one = FetchTopic(topic=topic, topic_id=topic_id, partitions=[part])
-    return FetchRequest(max_wait_ms=wait, min_bytes=1, topics=[one])
+from .stage import Stage, fetch, produce
 
 
 def test_what_is_shown_is_what_is_served():

@@ -1,0 +1,355 @@
+"""Each API's handler: what it answers, in which version, and what it refuses."""
+
+import pytest
+from mockforge_brokers.kafka.apis import HANDLERS
+from mockforge_brokers.kafka.codes import ApiKey, ErrorCode, ListOffsetsTimestamp
+from mockforge_brokers.kafka.wire.catalog import REQUESTS
+from mockforge_brokers.kafka.wire.messages import cluster, configs, groups, logs, offsets, topics
+
+from .stage import Stage, fetch
+
+ALL_VERSIONS = [
+    (ApiKey(key), version)
+    for key, handler in HANDLERS.items()
+    for version in range(handler.served.first, handler.served.last + 1)
+]
+
+
+@pytest.fixture
+def stage():
+    stage = Stage()
+    stage.broker.create_topic("t", 2)
+    for number in range(4):
+        stage.broker.publish("t", b"v", partition=0, timestamp=1000 + number)
+    return stage
+
+
+@pytest.mark.parametrize(("api", "version"), ALL_VERSIONS, ids=lambda value: str(value))
+def test_every_version_of_every_api_is_answered_in_its_own_version(stage, api, version):
+    request = REQUESTS[api]()
+    if api == ApiKey.API_VERSIONS:
+        request.client_software_name = request.client_software_version = "x"
+    client = stage.network.connect()
+    stage.ask(client, request, version)
+    if api != ApiKey.PRODUCE:  # by default acks=0: it gets no answer
+        stage.answer(client, api, version)
+    assert client.peer.ended == ""
+
+
+def topic_id(stage):
+    return stage.broker.cluster.topics["t"].topic_id
+
+
+def committed(*partitions, name="t", **more):
+    return [
+        offsets.OffsetCommitRequestTopic(
+            name=name,
+            partitions=[
+                offsets.OffsetCommitRequestPartition(
+                    partition_index=part, committed_offset=7, committed_metadata="note", **more
+                )
+                for part in partitions
+            ],
+        )
+    ]
+
+
+def test_commits_come_back_with_their_metadata_in_old_and_new_versions(stage):
+    request = offsets.OffsetCommitRequest(group_id="g", member_id="", topics=committed(0))
+    assert stage.call(request, 7).topics[0].partitions[0].error_code == 0
+    old = offsets.OffsetFetchRequest(
+        group_id="g",
+        topics=[offsets.OffsetFetchRequestTopic(name="t", partition_indexes=[0, 1])],
+    )
+    parts = stage.call(old, 5).topics[0].partitions
+    assert [(part.committed_offset, part.metadata) for part in parts] == [(7, "note"), (-1, "")]
+    everything = offsets.OffsetFetchRequest(group_id="g", topics=None)
+    assert [part.partition_index for part in stage.call(everything, 7).topics[0].partitions] == [0]
+    for version, names in ((8, ["t"]), (10, [""])):
+        wanted = [offsets.OffsetFetchRequestGroup(group_id=g, topics=None) for g in ("g", "none")]
+        several = stage.call(offsets.OffsetFetchRequest(groups=wanted), version).groups
+        assert [topic.name for topic in several[0].topics] == names
+        assert several[0].topics[0].partitions[0].committed_offset == 7
+        assert several[1].topics == []
+
+
+def test_commits_and_fetches_by_topic_id(stage):
+    for one, code in ((topic_id(stage), 0), (b"x" * 16, ErrorCode.UNKNOWN_TOPIC_ID)):
+        wanted = committed(0)
+        wanted[0].topic_id = one
+        request = offsets.OffsetCommitRequest(group_id="g", member_id="", topics=wanted)
+        assert stage.call(request, 10).topics[0].partitions[0].error_code == code
+        by_id = offsets.OffsetFetchRequestTopics(topic_id=one, partition_indexes=[0])
+        asked = offsets.OffsetFetchRequestGroup(group_id="g", topics=[by_id])
+        answer = stage.call(offsets.OffsetFetchRequest(groups=[asked]), 10)
+        assert answer.groups[0].topics[0].partitions[0].error_code == code
+
+
+@pytest.mark.parametrize(
+    ("wanted", "more", "code"),
+    [
+        (committed(5), {}, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
+        (committed(0, name="nowhere"), {}, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION),
+        (committed(0), {"generation_id_or_member_epoch": 3}, ErrorCode.ILLEGAL_GENERATION),
+        (committed(0), {"group_id": ""}, ErrorCode.INVALID_GROUP_ID),
+    ],
+)
+def test_commits_that_cannot_be_are_refused(stage, wanted, more, code):
+    values = {"group_id": "g", "member_id": "", "topics": wanted, **more}
+    answer = stage.call(offsets.OffsetCommitRequest(**values), 7)
+    assert answer.topics[0].partitions[0].error_code == code
+
+
+def test_commit_metadata_is_bounded(stage):
+    wanted = committed(0)
+    wanted[0].partitions[0].committed_metadata = "x" * 4097
+    request = offsets.OffsetCommitRequest(group_id="g", member_id="", topics=wanted)
+    code = stage.call(request, 7).topics[0].partitions[0].error_code
+    assert code == ErrorCode.OFFSET_METADATA_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "version", "offset", "code"),
+    [
+        (ListOffsetsTimestamp.LATEST, 1, 4, 0),
+        (ListOffsetsTimestamp.EARLIEST, 1, 0, 0),
+        (ListOffsetsTimestamp.MAX_TIMESTAMP, 7, 3, 0),
+        (ListOffsetsTimestamp.EARLIEST_LOCAL, 8, 0, 0),
+        (ListOffsetsTimestamp.LATEST_TIERED, 9, -1, 0),
+        (1_002_000, 5, 2, 0),
+        (9_999_999, 5, -1, 0),
+        (-9, 5, -1, ErrorCode.INVALID_REQUEST),
+    ],
+)
+def test_list_offsets(stage, timestamp, version, offset, code):
+    part = offsets.ListOffsetsPartition(partition_index=0, timestamp=timestamp)
+    wanted = offsets.ListOffsetsTopic(name="t", partitions=[part])
+    answer = stage.call(offsets.ListOffsetsRequest(replica_id=-1, topics=[wanted]), version)
+    found = answer.topics[0].partitions[0]
+    assert (found.offset, found.error_code) == (offset, code)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "code"),
+    [(0, 0), (5, ErrorCode.UNKNOWN_LEADER_EPOCH), (-7, ErrorCode.FENCED_LEADER_EPOCH)],
+)
+def test_leader_epochs_are_fenced(stage, epoch, code):
+    request = fetch("t", 0)
+    request.topics[0].partitions[0].current_leader_epoch = epoch
+    assert stage.call(request, 11).responses[0].partitions[0].error_code == code
+    part = offsets.OffsetForLeaderPartition(partition=0, current_leader_epoch=epoch, leader_epoch=0)
+    wanted = offsets.OffsetForLeaderTopic(topic="t", partitions=[part])
+    answer = stage.call(offsets.OffsetForLeaderEpochRequest(topics=[wanted]), 4)
+    found = answer.topics[0].partitions[0]
+    assert (found.error_code, found.end_offset) == (code, -1 if code else 4)
+
+
+def test_fetch_sessions_are_not_kept(stage):
+    request = fetch("t", 0)
+    assert stage.call(request, 11).session_id == 0
+    request.session_id = 5
+    assert stage.call(request, 11).error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+
+
+def test_coordinators_are_this_broker_but_for_transactions(stage):
+    old = stage.call(groups.FindCoordinatorRequest(key="g"), 0)
+    assert (old.error_code, old.node_id) == (0, 1)
+    asked = groups.FindCoordinatorRequest(key_type=1, coordinator_keys=["a", "b"])
+    codes = [one.error_code for one in stage.call(asked, 4).coordinators]
+    assert codes == [ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED] * 2
+    share = groups.FindCoordinatorRequest(key_type=2, coordinator_keys=["g"])
+    assert stage.call(share, 6).coordinators[0].error_code == ErrorCode.INVALID_REQUEST
+
+
+def test_unknown_groups_are_dead_and_from_version_6_on_not_found(stage):
+    request = groups.DescribeGroupsRequest(groups=["g"])
+    assert (stage.call(request, 5).groups[0].error_code) == 0
+    assert stage.call(request, 5).groups[0].group_state == "Dead"
+    assert stage.call(request, 6).groups[0].error_code == ErrorCode.GROUP_ID_NOT_FOUND
+
+
+def test_groups_are_listed_by_state_and_type(stage):
+    stage.broker.reset_offsets("g", "t", {0: 1})
+
+    def listed(**wanted):
+        answer = stage.call(groups.ListGroupsRequest(**wanted), 5)
+        return [one.group_id for one in answer.groups]
+
+    assert listed() == listed(states_filter=["empty"]) == listed(types_filter=["classic"]) == ["g"]
+    assert listed(states_filter=["Stable"]) == listed(types_filter=["consumer"]) == []
+
+
+def test_members_that_are_not_there_cannot_leave(stage):
+    member = groups.MemberIdentity(member_id="m")
+    answer = stage.call(groups.LeaveGroupRequest(group_id="g", members=[member]), 5)
+    assert answer.members[0].error_code == ErrorCode.UNKNOWN_MEMBER_ID
+
+
+def creatable(name="new", partitions=-1, replication_factor=-1, assignments=(), **configs):
+    return topics.CreatableTopic(
+        name=name,
+        num_partitions=partitions,
+        replication_factor=replication_factor,
+        assignments=[
+            topics.CreatableReplicaAssignment(partition_index=part, broker_ids=ids)
+            for part, ids in assignments
+        ],
+        configs=[
+            topics.CreatableTopicConfig(name=key.replace("_", "."), value=value)
+            for key, value in configs.items()
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "partitions", "code"),
+    [
+        (creatable(), 3, 0),
+        (creatable(partitions=5, replication_factor=1, retention_ms="9"), 5, 0),
+        (creatable(assignments=[(0, [1]), (1, [1])]), 2, 0),
+        (creatable(assignments=[(0, [2])]), 0, ErrorCode.INVALID_REPLICA_ASSIGNMENT),
+        (creatable(assignments=[(1, [1])]), 0, ErrorCode.INVALID_REPLICA_ASSIGNMENT),
+        (creatable(partitions=2, assignments=[(0, [1])]), 0, ErrorCode.INVALID_REQUEST),
+        (creatable(replication_factor=3), 0, ErrorCode.INVALID_REPLICATION_FACTOR),
+        (creatable(partitions=0), 0, ErrorCode.INVALID_PARTITIONS),
+        (creatable("t"), 0, ErrorCode.TOPIC_ALREADY_EXISTS),
+        (creatable("a/b"), 0, ErrorCode.INVALID_TOPIC_EXCEPTION),
+        (creatable(retention_ms="soon"), 0, ErrorCode.INVALID_CONFIG),
+    ],
+)
+def test_create_topics(stage, wanted, partitions, code):
+    for validate_only in (True, False):
+        request = topics.CreateTopicsRequest(topics=[wanted], validate_only=validate_only)
+        assert stage.call(request, 7).topics[0].error_code == code
+        made = not code and not validate_only
+        assert (wanted.name in stage.broker.cluster.topics) == (made or wanted.name == "t")
+    if not code:
+        assert len(stage.broker.cluster.topics[wanted.name].logs) == partitions
+
+
+def test_topic_that_stands_twice_is_created_by_neither(stage):
+    request = topics.CreateTopicsRequest(topics=[creatable(), creatable()])
+    codes = {one.error_code for one in stage.call(request, 7).topics}
+    assert codes == {ErrorCode.INVALID_REQUEST}
+    assert not stage.broker.has_topic("new")
+
+
+@pytest.mark.parametrize(
+    ("count", "assignments", "code"),
+    [
+        (4, None, 0),
+        (4, [[1], [1]], 0),
+        (4, [[1]], ErrorCode.INVALID_REPLICA_ASSIGNMENT),
+        (3, [[2]], ErrorCode.INVALID_REPLICA_ASSIGNMENT),
+        (2, None, ErrorCode.INVALID_PARTITIONS),
+    ],
+)
+def test_create_partitions(stage, count, assignments, code):
+    if assignments is not None:
+        assignments = [topics.CreatePartitionsAssignment(broker_ids=ids) for ids in assignments]
+    wanted = topics.CreatePartitionsTopic(name="t", count=count, assignments=assignments)
+    request = topics.CreatePartitionsRequest(topics=[wanted], timeout_ms=0, validate_only=False)
+    assert stage.call(request, 3).results[0].error_code == code
+    assert len(stage.broker.cluster.topics["t"].logs) == (2 if code else count)
+
+
+def test_topics_are_deleted_by_name_or_id_but_not_by_both(stage):
+    def delete(version, **wanted):
+        if version < 6:
+            request = topics.DeleteTopicsRequest(topic_names=[wanted["name"]], timeout_ms=0)
+        else:
+            state = topics.DeleteTopicState(**wanted)
+            request = topics.DeleteTopicsRequest(topics=[state], timeout_ms=0)
+        return stage.call(request, version).responses[0].error_code
+
+    assert delete(6, name="t", topic_id=topic_id(stage)) == ErrorCode.INVALID_REQUEST
+    assert delete(6, name=None, topic_id=topic_id(stage)) == 0
+    assert delete(1, name="t") == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    stage.broker.create_topic("t")
+    assert delete(1, name="t") == 0
+
+
+def describe(stage, kind, name, keys=None):
+    resource = configs.DescribeConfigsResource(
+        resource_type=kind, resource_name=name, configuration_keys=keys
+    )
+    request = configs.DescribeConfigsRequest(resources=[resource], include_synonyms=True)
+    return stage.call(request, 4).results[0]
+
+
+def test_configurations_are_described_with_sources_and_synonyms(stage):
+    stage.broker.configure_topic("t", "retention.ms", "5")
+    (found,) = describe(stage, 2, "t", ["retention.ms"]).configs
+    assert (found.value, found.config_source) == ("5", 1)
+    assert [one.value for one in found.synonyms] == ["5", "604800000"]
+    broker = {one.name: one for one in describe(stage, 4, "1").configs}
+    assert broker["num.partitions"].value == "3"
+    assert broker["num.partitions"].read_only
+    assert describe(stage, 4, "").configs == []
+    assert describe(stage, 4, "9").error_code == ErrorCode.INVALID_REQUEST
+    assert describe(stage, 16, "x").error_code == ErrorCode.INVALID_REQUEST
+    assert describe(stage, 2, "no").error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_configurations_are_replaced_as_a_whole_or_altered_one_by_one(stage):
+    def replace(kind, name, **values):
+        resource = configs.AlterConfigsResource(
+            resource_type=kind,
+            resource_name=name,
+            configs=[
+                configs.AlterableConfig(name=key.replace("_", "."), value=value)
+                for key, value in values.items()
+            ],
+        )
+        request = configs.AlterConfigsRequest(resources=[resource], validate_only=False)
+        return stage.call(request, 2).responses[0].error_code
+
+    def alter(operation, value):
+        change = configs.IncrementalAlterableConfig(
+            name="retention.ms", config_operation=operation, value=value
+        )
+        resource = configs.IncrementalAlterConfigsResource(
+            resource_type=2, resource_name="t", configs=[change]
+        )
+        request = configs.IncrementalAlterConfigsRequest(resources=[resource], validate_only=False)
+        return stage.call(request, 1).responses[0].error_code
+
+    own = stage.broker.cluster.topics["t"]
+    assert replace(2, "t", retention_ms="5", retention_bytes="6") == 0
+    assert replace(2, "t", retention_ms="7") == 0
+    assert own.config.own == {"retention.ms": "7"}
+    assert replace(2, "t", nonsense="1") == ErrorCode.INVALID_CONFIG
+    assert replace(4, "1", num_partitions="7") == ErrorCode.INVALID_REQUEST
+    assert alter(0, "8") == 0
+    assert own.config.own == {"retention.ms": "8"}
+    assert alter(2, "9") == ErrorCode.INVALID_CONFIG
+    assert alter(9, "9") == ErrorCode.INVALID_REQUEST
+    assert alter(1, None) == 0
+    assert own.config.own == {}
+
+
+def test_a_controllers_endpoint_is_not_here(stage):
+    request = cluster.DescribeClusterRequest(
+        include_cluster_authorized_operations=True, endpoint_type=2
+    )
+    assert stage.call(request, 1).error_code == ErrorCode.MISMATCHED_ENDPOINT_TYPE
+    request.endpoint_type = 1
+    assert stage.call(request, 1).cluster_authorized_operations > 0
+
+
+def test_metadata_by_id(stage):
+    for one, code in (
+        (topic_id(stage), 0),
+        (b"x" * 16, ErrorCode.UNKNOWN_TOPIC_ID),
+        (bytes(16), ErrorCode.INVALID_REQUEST),
+    ):
+        wanted = cluster.MetadataRequestTopic(topic_id=one, name=None)
+        assert stage.call(cluster.MetadataRequest(topics=[wanted]), 12).topics[0].error_code == code
+
+
+def test_an_invalid_number_of_acks_is_refused_for_each_partition(stage):
+    data = logs.PartitionProduceData(index=0, records=b"")
+    topic = logs.TopicProduceData(name="t", partition_data=[data])
+    request = logs.ProduceRequest(acks=2, timeout_ms=0, topic_data=[topic])
+    part = stage.call(request, 9).responses[0].partition_responses[0]
+    assert part.error_code == ErrorCode.INVALID_REQUIRED_ACKS
