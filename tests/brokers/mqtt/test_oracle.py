@@ -1,5 +1,6 @@
 """Our MQTT 5 packets as an independent codec reads and writes them."""
 
+import mqtt5
 import pytest
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.wire.decode import decode_packet
@@ -19,8 +20,6 @@ from mockforge_brokers.mqtt.wire.packets import (
     Unsubscribe,
     Will,
 )
-
-mqtt5 = pytest.importorskip("mqtt5")
 
 PACKETS: list[Packet] = [
     Connect(
