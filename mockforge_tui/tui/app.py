@@ -13,9 +13,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter, thread_time
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from mockforge_brokers.journal import Row
+from textual import events
 from textual.app import App
 
 from ..console.history import history_file
@@ -95,6 +96,16 @@ class ConsoleApp(App[int]):
         # order with a screen than without one.
         asyncio.get_running_loop().set_task_factory(None)
         self.call_after_refresh(self._begin)
+
+    async def on_event(self, event: events.Event) -> None:
+        # Textual would queue the keys of a burst for whoever has the focus when they come, before
+        # the first of them has been able to move it.
+        prompt = self.dashboard.prompt
+        typed = isinstance(event, events.Key) and not event.is_forwarded
+        if typed and prompt.is_active and self.screen is self.dashboard:
+            await prompt.input.take(cast(events.Key, event))
+        else:
+            await super().on_event(event)
 
     def _begin(self) -> None:
         # A full collection would stop the loop for 20 to 40 ms to find nothing among what

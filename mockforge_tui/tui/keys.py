@@ -59,9 +59,8 @@ KEYS: tuple[Key, ...] = (
     Key("backslash", "\\", "toggle_filter", "clear the filter, or bring it back", FILTER),
     Key("m", "m", "mark", "mark", ACT),
     Key("M", "M", "only_marked", "only marked", FILTER),
-    Key(
-        "r,e", "r", "republish", "republish: the command, to be edited", ACT, "republish", "paused"
-    ),
+    Key("r", "r", "republish", "publish this message again", ACT, "again", "paused"),
+    Key("e", "e", "edit", "edit it as a command, and publish", ACT, "edit", "paused"),
     Key("p", "p", "publish", "publish to this destination…", ACT),
     Key("y", "y", "copy", "copy the payload to the clipboard", ACT, "copy", "paused"),
     Key("i", "i", "hold", "hold frames like this…", ACT),
@@ -79,7 +78,9 @@ KEYS: tuple[Key, ...] = (
 
 
 def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    return [Binding(key.keys, key.action, key.says, show=False) for key in KEYS]
+    # Of priority: they act in the order in which keys came, before what follows goes to the prompt
+    # that they may have opened. Textual queues other keys for whoever has the focus now.
+    return [Binding(key.keys, key.action, key.says, show=False, priority=True) for key in KEYS]
 
 
 def brief_keys(contexts: set[str]) -> list[Key]:

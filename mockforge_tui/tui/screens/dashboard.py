@@ -2,7 +2,6 @@
 
 from time import thread_time
 
-from ...filters import FilterError, compile_filter
 from ..widgets.flow import FlowPane
 from ..widgets.pane import Pane
 from ..widgets.prompt import FILTER, Prompt
@@ -55,20 +54,6 @@ class Dashboard(ActingScreen):
     def on_live_table_chosen(self, message: LiveTable.Chosen) -> None:
         self.action_open()
 
-    def on_prompt_entered(self, message: Prompt.Entered) -> None:
-        # Once the prompt is closed on the screen too: a command may take its picture.
-        self.call_after_refresh(self.console_app.run_line, message.line, typed=True)
-
-    def on_prompt_filtered(self, message: Prompt.Filtered) -> None:
-        if message.final:
-            line = f"filter {message.text}" if message.text else "filter clear"
-            self.console_app.run_line(line)
-            return
-        try:
-            self.flow.show(compile_filter(message.text))
-        except FilterError:
-            return
-
     def on_prompt_noticed(self, message: Prompt.Noticed) -> None:
         self.result.warn(message.text)
         self.tell_keys()
@@ -77,7 +62,6 @@ class Dashboard(ActingScreen):
         self.result.warn("")
         if message.mode == FILTER and not message.kept:
             self.flow.show(self.console_app.session.filter)
-        target: Pane = (
-            self.flow if self.flow.display else next(pane for pane in self.panes if pane.display)
-        )
-        target.focus()
+        if not isinstance(self.focused, Pane) and not self.prompt.is_active:
+            shown = next(pane for pane in self.panes if pane.display)
+            self.set_focus(shown)

@@ -54,7 +54,9 @@ class PaneScreen(Screen[None]):
         self.faults = FaultsPane()
         self.log_pane = LogPane(app.record)
         self.drop_down = DropDown()
-        self.prompt = Prompt(app.session, app.history, self.drop_down)
+        self.prompt = Prompt(
+            app.session, app.history, self.drop_down, self.enter_line, self.try_filter
+        )
         self.result = ResultLine()
         self.key_line = KeyLine()
         self.alone: Pane | None = None
@@ -112,6 +114,12 @@ class PaneScreen(Screen[None]):
         """The pane that keys are for: the focused one, or the flow while typing."""
         focused = self.focused
         return focused if isinstance(focused, Pane) else self.flow
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys belong to the prompt while somebody types there."""
+        if self.prompt.is_active and f"action_{action}" in dir(self):
+            return False
+        return super().check_action(action, parameters)
 
     def on_resize(self, event: events.Resize) -> None:
         self.lay_out()
@@ -207,6 +215,17 @@ class PaneScreen(Screen[None]):
         foot = self.query_one("#foot")
         foot.set_class(self.result.is_fresh, "telling")
         foot.set_class(not self.result.is_fresh, "quiet")
+
+    def enter_line(self, line: str) -> None:
+        """A command line was typed."""
+        self.console_app.run_line(line, typed=True)
+
+    def try_filter(self, text: str, final: bool) -> None:
+        """A filter is being typed; `final` once it is entered."""
+        if final:
+            self.console_app.run_line(f"filter {text}" if text else "filter clear")
+        else:
+            self.flow.show(self.console_app.session.filter_of(text))
 
     def prefill(self, line: str, cursor: int | None = None) -> None:
         """Begin a command at the prompt."""

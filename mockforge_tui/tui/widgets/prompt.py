@@ -1,6 +1,7 @@
 """The line where commands and filters are typed."""
 
 import logging
+from collections.abc import Callable
 
 from rich.highlighter import Highlighter
 from rich.text import Text
@@ -10,12 +11,14 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.strip import Strip
 from textual.suggester import Suggester
+from textual.widget import Widget
 from textual.widgets import Input
 
 from ...console.completing import Completion
 from ...console.session import Session
-from ...filters import FilterError, compile_filter, complete_filter
+from ...filters import FilterError, complete_filter
 from ...text import clean
+from ..drawing import strip
 from ..history import History
 from .dropdown import DropDown
 from .pane import Drawn
@@ -78,7 +81,6 @@ class PromptInput(Input):
             suggester=_Ghost(self),
             compact=True,
             select_on_focus=False,
-            placeholder=PLACEHOLDER,
         )
         self.cursor_blink = False
 
@@ -95,12 +97,20 @@ class PromptInput(Input):
         self.value = text
         self.cursor_position = len(text) if cursor is None else cursor
 
-    async def _on_key(self, event: events.Key) -> None:
+    async def take(self, event: events.Key) -> None:
+        """Handle a key at once, in the app's turn, and not behind this widget's queue."""
         if self.prompt.takes_key(event.key):
-            event.stop()
-            event.prevent_default()
             return
-        await super()._on_key(event)
+        with self._context():
+            await self._on_key(event)
+            if not event._no_default_action:
+                await self.app._check_bindings(event.key)
+
+    def render_line(self, y: int) -> Strip:
+        if self.prompt.is_active:
+            return super().render_line(y)
+        palette = self.prompt.sign.palette
+        return strip([(PLACEHOLDER, palette.faintest)], self.outer_size.width, palette.plain)
 
 
 class Sign(Drawn):
@@ -116,22 +126,11 @@ class Sign(Drawn):
 
 
 class Prompt(Horizontal):
-    """Two modes of one line. Results, filters and being left are told as messages."""
+    """Two modes of one line.
 
-    class Entered(Message):
-        """A command line is to run."""
-
-        def __init__(self, line: str) -> None:
-            super().__init__()
-            self.line = line
-
-    class Filtered(Message):
-        """The filter being typed, each time it is valid; `final` once it is entered."""
-
-        def __init__(self, text: str, *, final: bool) -> None:
-            super().__init__()
-            self.text = text
-            self.final = final
+    `enter_line` gets a command line, `try_filter` each valid filter that is typed, and with True
+    the one that is entered. Both are called at once, so that what is typed on finds them done.
+    """
 
     class Noticed(Message):
         """What is wrong with the line so far, or empty."""
@@ -148,13 +147,24 @@ class Prompt(Horizontal):
             self.mode = mode
             self.kept = kept
 
-    def __init__(self, session: Session, history: History, drop_down: DropDown) -> None:
+    def __init__(
+        self,
+        session: Session,
+        history: History,
+        drop_down: DropDown,
+        enter_line: Callable[[str], object],
+        try_filter: Callable[[str, bool], object],
+    ) -> None:
         super().__init__()
         self.session = session
+        self._enter_line = enter_line
+        self._try_filter = try_filter
         self.history = history
         self.drop_down = drop_down
         self.mode = COMMAND
         self.filter_problem: FilterError | None = None
+        self.is_active = False
+        self._before: Widget | None = None
         self.sign = Sign()
         self.input = PromptInput(self, session, history)
 
@@ -162,31 +172,40 @@ class Prompt(Horizontal):
         yield self.sign
         yield self.input
 
-    @property
-    def is_active(self) -> bool:
-        return self.input.has_focus
-
     def open(self, mode: str, text: str = "", cursor: int | None = None) -> None:
         """Begin to type, perhaps from a line that is partly there."""
         self.mode = self.sign.mode = mode
-        self.sign.lit = True
-        self.sign.refresh()
         self.filter_problem = None
-        self.input.placeholder = ""
+        self._activate()
         self.input.put(text, cursor)
-        self.input.focus()
         if mode == FILTER or text:
             self._look()
 
+    def _activate(self) -> None:
+        """Take the keys, from the very next one on: `Widget.focus` would wait a turn."""
+        if not self.is_active and self.screen.focused is not self.input:
+            self._before = self.screen.focused
+        self.is_active = self.sign.lit = True
+        self.sign.refresh()
+        self.screen.set_focus(self.input)
+
+    def on_descendant_focus(self) -> None:
+        # By a click; the news of a key's focus may come when it has gone again.
+        if not self.is_active and self.screen.focused is self.input:
+            self._activate()
+
     def leave(self, *, kept: bool) -> None:
         mode = self.mode
+        self.is_active = False
         self.drop_down.close()
         self.history.stop()
         self.mode = self.sign.mode = COMMAND
         self.sign.lit = False
         self.sign.refresh()
         self.input.put("")
-        self.input.placeholder = PLACEHOLDER
+        self.input.refresh()
+        if self._before is not None and self._before.display:
+            self.screen.set_focus(self._before)
         self.post_message(self.Left(mode=mode, kept=kept))
 
     # Keys --------------------------------------------------------------------------------
@@ -227,15 +246,15 @@ class Prompt(Horizontal):
         text = self.input.value.strip()
         if self.mode == FILTER:
             if self.filter_problem is None:
-                self.post_message(self.Filtered(text, final=True))
                 self.leave(kept=True)
+                self._try_filter(text, True)
             return
         if not text:
             self.leave(kept=False)
             return
         self.history.add(text)
         self.leave(kept=True)
-        self.post_message(self.Entered(text))
+        self._enter_line(text)
 
     def _up(self) -> None:
         if self.drop_down.is_open and self.drop_down.chosen is not None:
@@ -324,14 +343,14 @@ class Prompt(Horizontal):
 
     def _check_filter(self, text: str) -> None:
         try:
-            compile_filter(text)
+            self.session.filter_of(text)
         except FilterError as error:
             self.filter_problem = error
             self.post_message(self.Noticed(error.text))
         else:
             self.filter_problem = None
             self.post_message(self.Noticed(""))
-            self.post_message(self.Filtered(text.strip(), final=False))
+            self._try_filter(text.strip(), False)
 
 
 def _shared_beginning(completions: list[Completion]) -> str:

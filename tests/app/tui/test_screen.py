@@ -4,6 +4,7 @@ import pytest
 from mockforge_brokers.faults import Rule
 from mockforge_brokers.holds import HoldRule
 from mockforge_brokers.journal import IN, Row
+from textual.events import Key
 
 from mockforge_tui.console.results import Notice
 
@@ -222,6 +223,22 @@ def test_enter_on_a_connection_shows_only_its_rows() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("2", "j", "enter")
         await stage.until(lambda: stage.app.session.filter.text == "client:order-svc")
+
+    play(act)
+
+
+def test_keys_that_come_in_one_burst_go_where_each_is_meant_to() -> None:
+    async def act(stage: Stage) -> None:
+        typed = "k:filter client:dev-7\rg/proto:mqtt\r:filter save both\r"
+        named = {"\r": "enter", " ": "space", ":": "colon", "/": "slash", "-": "minus"}
+        for character in typed:
+            key = named.get(character, character)
+            stage.app.post_message(Key(key, character))
+        await stage.until(lambda: "both" in stage.app.session.saved_filters, "all lines ran")
+        lines = [entry.text for entry in stage.app.record.entries if entry.kind == "command"]
+        assert lines == ["filter client:dev-7", "filter client:dev-7 proto:mqtt",
+                         "filter save both"]  # fmt: skip
+        assert not stage.screen.prompt.is_active
 
     play(act)
 
