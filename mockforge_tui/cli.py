@@ -210,12 +210,13 @@ def _front(
 
 async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool) -> int:
     from .instance import running
+    from .shell import run_shell
     from .tui.app import run_screen
 
     async with running(config, fixtures, next_free=next_free) as instance:
         if instance.admin is not None:
             instance.admin.load()
-        return await run_screen(instance.runtime)
+        return await run_screen(instance.runtime, fall_back=run_shell)
 
 
 async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:
