@@ -153,7 +153,7 @@ def compare(
     print(f"\n{title} ({unit}, median of {settings.rounds} rounds in turns)")
     for subject in subjects:
         values = figures[subject.name]
-        ratio = "" if subject is subjects[0] else f"   ours is {first / medians[subject.name]:.1f}x"
+        ratio = "" if subject is subjects[0] else f"   ours is {first / medians[subject.name]:.2f}x"
         label = f"{subject.name} {subject.version}".strip()
         print(
             f"  {label:28} {medians[subject.name]:>12,.0f}"
