@@ -158,7 +158,7 @@ class AmqpBroker:
             self.vhost(vhost).queue(name)
             return self.vhost(vhost).delete_queue(name, if_empty=if_empty)
 
-    def purge(self, name: str, *, vhost: str = "/") -> int:
+    def purge_queue(self, name: str, *, vhost: str = "/") -> int:
         """How many ready messages are gone."""
         with _Refusals():
             return self.vhost(vhost).purge(name)

@@ -63,7 +63,7 @@ def test_console_verbs_do_what_clients_see(house: House) -> None:
     seen = broker.get("q")
     assert seen is not None
     assert seen.payload == b"one"
-    assert broker.purge("q") == 1
+    assert broker.purge_queue("q") == 1
     assert broker.get("q") is None
     broker.unbind("x", "q", "a.#")
     assert broker.delete_queue("q") == 0
