@@ -249,7 +249,9 @@ class Endpoint(asyncio.BufferedProtocol):
             for piece in pieces:
                 done += len(piece)
                 self._tape.add(OUT, piece, done if done < size else 0)
-        self._transport.writelines(pieces)
+        # Not writelines: that of asyncio 3.12.0 to 3.13.1 never tells us that the peer is slow.
+        for piece in pieces:
+            self._transport.write(piece)
         pieces.clear()
 
     # While faults or holds look at each frame.
