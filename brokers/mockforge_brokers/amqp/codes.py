@@ -28,7 +28,10 @@ class ReplyCode(IntEnum):
 
 
 def reply_text(code: int, text: str) -> str:
-    """`NOT_FOUND - no queue 'q' in vhost '/'`, cut to what a short string takes."""
+    """`NOT_FOUND - no queue 'q' in vhost '/'`, cut to what a short string takes.
+
+    What the client named in bytes that are no UTF-8 is shown with U+FFFD.
+    """
     full = f"{ReplyCode(code).name} - {text}" if text else ReplyCode(code).name
-    encoded = full.encode()
-    return full if len(encoded) <= 255 else encoded[:255].decode(errors="ignore")
+    legal = full.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return legal.encode()[:255].decode(errors="ignore")

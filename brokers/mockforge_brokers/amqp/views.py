@@ -28,7 +28,7 @@ def connection_view(connection: Connection) -> ConnectionView:
         state=_state(connection),
         since=peer.opened,
         software=agreement.software,
-        messages_in=connection.reader.publishes,
+        messages_in=connection.channels.publishes,
         messages_out=sum(channel.last_tag for channel in channels),
         bytes_in=peer.bytes_in,
         bytes_out=peer.bytes_out,

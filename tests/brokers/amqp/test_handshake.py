@@ -324,3 +324,36 @@ def test_violation_says_what_could_not_be_decoded(house: House) -> None:
     assert (
         event.reason == "cannot decode <<0,0>> (queue.declare: 1 bytes wanted at offset 6, 0 left)"
     )
+
+
+def test_names_that_are_no_utf8_are_refused_as_any_other(house: House) -> None:
+    client = house.client()
+    (close,) = client.send("queue.declare", queue=b"no \xff", passive=True)
+    assert close["reply_text"] == "NOT_FOUND - no queue 'no \ufffd' in vhost '/'"
+    (refused,) = house.stranger().connect(vhost="\udcff")
+    assert refused["reply_text"] == "NOT_ALLOWED - vhost \ufffd not found"
+
+
+def test_messages_of_several_body_frames_count_as_publishes() -> None:
+    house = House(limits=Limits(amqp_memory=1000))
+    client = house.client()
+    client.send("queue.declare", queue="q")
+    (blocked,) = client.publish("", "q", bytes(200_000))
+    assert blocked.name == "connection.blocked"
+    assert client.peer.paused == 1
+    assert house.broker.connections()[0].messages_in == 1
+
+
+def test_a_client_that_is_not_read_misses_no_heartbeat() -> None:
+    house = House(limits=Limits(amqp_memory=1000))
+    blocked, slow = house.client(), house.client()
+    blocked.send("queue.declare", queue="q")
+    blocked.publish("", "q", bytes(2000))
+    slow.fake.set_writable(False)
+    house.advance(600)
+    assert blocked.peer.ended == slow.peer.ended == ""
+    house.client().send("queue.purge", queue="q")
+    slow.fake.set_writable(True)
+    assert blocked.peer.paused == 0
+    house.advance(180)
+    assert blocked.peer.ended == slow.peer.ended == "reset"

@@ -40,7 +40,6 @@ class BurstReader:
 
     def __init__(self, channels: Channels, other: Callable[[int, int, bytes], None]) -> None:
         self.max_payload = 0
-        self.publishes = 0
         self._channels = channels
         self._other = other
         self._last: Publication | None = None
@@ -107,7 +106,7 @@ class BurstReader:
         except ProtocolError as error:
             raise MethodFailed(error, _PUBLISH) from error
         finally:
-            self.publishes += count
+            self._channels.publishes += count
         return at
 
     def _publication(self, data: bytes, at: int) -> Publication | None:

@@ -18,10 +18,14 @@ _PUBLISH: Final = methods.BY_NAME["basic.publish"]
 
 
 class Channels:
-    """`channel_max`: how many may be open; `largest`: how many bytes a body may have."""
+    """`channel_max`: how many may be open; `largest`: how many bytes a body may have.
+
+    `publishes` counts the messages that came, however their frames did.
+    """
 
     def __init__(self, line: Line, largest: int) -> None:
         self.channel_max = 0
+        self.publishes = 0
         self.open: dict[int, Channel] = {}
         self._line = line
         self._largest = largest
@@ -144,6 +148,7 @@ class Channels:
         try:
             if assembly.add(kind, frame, self._largest):
                 self._assembled(channel)
+                self.publishes += 1
                 publication = channel.publication(assembly.method)
                 channel.publish(publication, assembly.content, assembly.size, assembly.flags)
         except RequestRefused as refusal:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
-from ...events import ClientIdentified, Event, ProtocolViolated, Warned
+from ...events import ClientIdentified, ProtocolViolated, Warned
 from ...journal import Row, Splitter
 from ..channel.channel import AMQP, Channel
 from ..codes import ReplyCode, reply_text
@@ -58,6 +58,7 @@ class Connection:
         self.unconfirmed: list[Channel] = []
         self.phase = Phase.HEADER
         self.spine = environment.spine
+        self._tell = environment.spine.emit
         self.random = environment.random
         self.client = ""
         self.user = ""
@@ -100,7 +101,7 @@ class Connection:
             self._finish_burst()
         memory = self._memory
         if memory.used > memory.mark or memory.waiting:
-            self.blocking.check(self.reader.publishes)
+            self.blocking.check(self.channels.publishes)
         return len(self._rest) + self.channels.incomplete
 
     def take_rest(self) -> bytes:
@@ -223,7 +224,9 @@ class Connection:
         self.blocking.told = "connection.blocked" in agreement.capabilities
         self.out.append(method(0, "connection.open-ok"))
         if agreement.heartbeat:
-            self._heartbeat = Heartbeat(self._clock, agreement.heartbeat, self._beat, self._silent)
+            self._heartbeat = Heartbeat(
+                self._clock, agreement.heartbeat, self._beat, self._silent, self._listening
+            )
         self._tell(ClientIdentified(AMQP, self.id, self.client, agreement.software))
 
     # What a burst leaves to do.
@@ -324,13 +327,13 @@ class Connection:
             self.peer.wake()
         self.out.append(HEARTBEAT_FRAME)
 
+    def _listening(self) -> bool:
+        return self._writable and not self.blocking.blocked
+
     def _silent(self) -> None:
         text = f"missed heartbeats: nothing came for twice {self.agreement.heartbeat} s"
         self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
         self.peer.abort(text)
-
-    def _tell(self, event: Event) -> None:
-        self.spine.emit(event)
 
     def _warn(self, text: str) -> None:
         self._tell(Warned(AMQP, f"connection {self.id}", text))

@@ -10,15 +10,24 @@ _PATIENCE: Final = 4
 
 
 class Heartbeat:
-    """`seen` is called by whoever receives bytes: any traffic counts."""
+    """`seen` is called by whoever receives bytes: any traffic counts.
+
+    While `listening` says no the client's bytes are left unread, and its silence is our doing.
+    """
 
     def __init__(
-        self, clock: Clock, seconds: int, beat: Callable[[], None], silent: Callable[[], None]
+        self,
+        clock: Clock,
+        seconds: int,
+        beat: Callable[[], None],
+        silent: Callable[[], None],
+        listening: Callable[[], bool],
     ) -> None:
         self._clock = clock
         self._interval = seconds / 2
         self._beat = beat
         self._silent = silent
+        self._listening = listening
         self._quiet = 0
         self._timer: Timer | None = None
         if seconds:
@@ -33,7 +42,7 @@ class Heartbeat:
             self._timer = None
 
     def _tick(self) -> None:
-        self._quiet += 1
+        self._quiet = self._quiet + 1 if self._listening() else 0
         if self._quiet > _PATIENCE:
             self._timer = None
             self._silent()
