@@ -6,8 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from .ports import holder
-from .runtime import CannotListen, Runtime
+from .runtime import CannotListen, Runtime, cannot_listen
 
 
 class Admin:
@@ -23,20 +22,20 @@ class Admin:
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{port}/__mockforge"
 
-    def load(self) -> None:
-        """Import the web framework and serve."""
+    def load(self, facts: dict[str, Any]) -> None:
+        """Import the web framework and serve; `facts` are what `info` answers."""
         import uvicorn
 
         from .admin.app import build
         from .console.session import Session
 
         runtime = self._runtime
-        facts = {**runtime.facts(), "admin": {"url": self.url}}
         config = uvicorn.Config(
             build(runtime, Session(runtime), facts),
             loop="none",
             lifespan="off",
             log_config=None,
+            log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=1,
         )
@@ -74,11 +73,10 @@ async def open_admin(runtime: Runtime) -> Admin:
         except (OSError, OverflowError) as error:
             sock.close()
             if port == last:
-                who = holder(wanted)
-                why = f"{who} holds the port" if who else str(getattr(error, "strerror", error))
+                option = "--admin-port (0 takes a free one, --no-admin none)"
+                where = (config.admin_host, wanted)
                 raise CannotListen(
-                    f"admin cannot listen at {config.admin_host}:{wanted}: {why}; "
-                    "choose another with --admin-port (0 takes a free one, --no-admin none)"
+                    cannot_listen("admin", "--admin-host", *where, error, option)
                 ) from None
         else:
             sock.setblocking(False)

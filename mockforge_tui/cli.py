@@ -1,5 +1,6 @@
 """The command line: reads words and options, and starts the front end that they ask for."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +102,7 @@ def main() -> None:
 @click.option("--headless", is_flag=True, help="no screen: for CI and containers")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
-    """The brokers and the full screen (the command that may be left out)."""
+    """Brokers and full screen; the word may be left out."""
     resolved = _resolve(words)
     fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
     return _front(resolved.config, fixtures, headless=headless)
@@ -112,7 +113,7 @@ def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
 @click.option("--headless", is_flag=True, help="no screen: for CI and containers")
 @click.argument("name", type=click.Choice(_SHOWS), default=_SHOWS[0])
 def demo(name: str, headless: bool, **words: Any) -> int:
-    """A show with no files: `shop` has orders, sensors and notifications."""
+    """A show with no files: orders, sensors, notifications."""
     resolved = _resolve(words)
     fixtures = _load((str(_fixtures_folder() / name),), resolved.config)
     return _front(resolved.config, fixtures, headless=headless, next_free=True)
@@ -122,7 +123,7 @@ def demo(name: str, headless: bool, **words: Any) -> int:
 @_options
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def shell(paths: tuple[str, ...], **words: Any) -> int:
-    """The line console on brokers of its own; reads commands from a pipe too."""
+    """The console line by line; reads a pipe too."""
     resolved = _resolve(words)
     fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
     return _run(lambda: _line_shell(resolved.config, fixtures), resolved.config)
@@ -130,7 +131,14 @@ def shell(paths: tuple[str, ...], **words: Any) -> int:
 
 @main.command()
 @click.option("--strict", is_flag=True, help="warnings count as errors")
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations for a workflow's log",
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
     """Validate fixtures; opens no port."""
@@ -150,11 +158,16 @@ def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
     show_default=True,
     help="the instance's admin address [MOCKFORGE_URL]",
 )
-@click.option("--token", envvar="MOCKFORGE_ADMIN_TOKEN", help="[MOCKFORGE_ADMIN_TOKEN]")
+@click.option(
+    "--token",
+    metavar="TEXT",
+    envvar="MOCKFORGE_ADMIN_TOKEN",
+    help="the instance's --admin-token [MOCKFORGE_ADMIN_TOKEN]",
+)
 @click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 @click.argument("line", metavar="COMMAND")
 def do(line: str, attach: str, token: str | None, as_json: bool) -> int:
-    """Run one console command in a running instance."""
+    """Run one console command in another instance."""
     from .remote import run
 
     return run(line, attach, token, as_json=as_json)
@@ -215,7 +228,7 @@ async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool
 
     async with running(config, fixtures, next_free=next_free) as instance:
         if instance.admin is not None:
-            instance.admin.load()
+            instance.admin.load(instance.facts())
         return await run_screen(instance.runtime, fall_back=run_shell)
 
 
@@ -225,7 +238,7 @@ async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:
 
     async with running(config, fixtures) as instance:
         if instance.admin is not None:
-            instance.admin.load()
+            instance.admin.load(instance.facts())
         return await run_shell(instance.runtime)
 
 
@@ -270,9 +283,13 @@ def run(arguments: Sequence[str]) -> int:
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.BAD_INPUT
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # Who reads our output went away; click tells the second so.
         return ExitCode.OK
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print(f"error: {error.strerror}", file=sys.stderr)
+            return ExitCode.BAD_INPUT
         import traceback
 
         traceback.print_exc()

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "mockforge-tui.yaml"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_PORTS = ("kafka_port", "mqtt_port", "amqp_port", "admin_port")
+_DEEPEST = 20
 _ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+_CONNECTIONS = "each broker takes 10000 connections"
 
 IGNORED_SECTIONS = {
     "http": "this program serves Kafka, MQTT and AMQP, not HTTP services",
@@ -32,6 +36,12 @@ IGNORED_KEYS = {
     "kafka.host": "use server.host",
     "mqtt.host": "use server.host",
     "amqp.host": "use server.host",
+    "kafka.max_connections": _CONNECTIONS,
+    "mqtt.max_connections": _CONNECTIONS,
+    "amqp.max_connections": _CONNECTIONS,
+    "kafka.default_replication_factor": "there is one broker, each partition has one replica",
+    "kafka.log_retention_ms": "give a topic its own retention.ms (default: 7 days)",
+    "kafka.log_segment_bytes": "logs are kept in memory, not in segments",
 }
 
 
@@ -68,10 +78,15 @@ class Config:
     auto_create_topics: bool = True
     default_partitions: int = 3
     broker_id: int = 1
+    max_packet_size: int = 16 * 1024 * 1024
+    keep_alive: int | None = None
+    channel_max: int = 2047
+    frame_max: int = 131_072
+    heartbeat: int = 60
 
     def port(self, service: str) -> int:
         """The port that `service` (kafka, mqtt, amqp, admin) is to listen at; 0 is any."""
-        return 0 if self.random_ports else int(getattr(self, f"{service}_port"))
+        return int(getattr(self, f"{service}_port"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,10 @@ def resolve(
             value = (*values.get("fixtures", ()), *value)
         values[name] = value
         origins[name] = "command line"
+    if values.get("random_ports"):
+        for name in _PORTS:
+            if origins.get(name) != "command line":
+                values[name], origins[name] = 0, origins["random_ports"]
     config = Config(**values)
     _check(config)
     return Resolved(config, origins, tuple(warnings))
@@ -199,7 +218,15 @@ def _leaves(path: Path) -> Iterator[tuple[str, "yaml.Node"]]:
         root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}:1:1: not UTF-8 text: byte {error.start} cannot be read"
+        ) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
+        raise ConfigError(f"{path}{place}: not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if root is None:
         return
@@ -207,22 +234,37 @@ def _leaves(path: Path) -> Iterator[tuple[str, "yaml.Node"]]:
         raise ConfigError(
             f"{path}:1:1: a config file is a mapping, such as `kafka: {{port: 9092}}`"
         )
-    yield from _walk(root, "")
+    yield from _walk(root, "", path)
 
 
-def _walk(node: "yaml.MappingNode", prefix: str) -> Iterator[tuple[str, "yaml.Node"]]:
+def _walk(node: "yaml.MappingNode", prefix: str, path: Path) -> Iterator[tuple[str, "yaml.Node"]]:
+    seen: set[str] = set()
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}"
+        place = f"{path}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
+        if key in seen:
+            raise ConfigError(f"{place}: {key}: this key is given twice")
+        seen.add(key)
         if value_node.id == "mapping":
-            yield from _walk(value_node, f"{key}.")
-        elif value_node.id == "sequence":
-            if key.removeprefix("server.") in BY_KEY:
-                for item in value_node.value:
-                    yield key, item
-            else:
-                yield key, value_node
-        else:
+            if key.count(".") > _DEEPEST:
+                raise ConfigError(f"{place}: too deep: an alias that holds itself?")
+            yield from _walk(value_node, f"{key}.", path)
+        elif value_node.id == "sequence" and _takes_many(key):
+            for item in value_node.value:
+                yield key, item
+        elif not (_is_section(key) and value_node.value in ("", "~", "null")):
             yield key, value_node
+
+
+def _takes_many(key: str) -> bool:
+    setting = BY_KEY.get(key.removeprefix("server."))
+    return setting is not None and setting.many
+
+
+def _is_section(key: str) -> bool:
+    """Whether other keys stand below this one: it may be there with nothing in it."""
+    name = key.removeprefix("server.")
+    return name == "server" or any(known.startswith(f"{name}.") for known in BY_KEY)
 
 
 def _scalar(node: "yaml.Node", key: str, place: str) -> str:

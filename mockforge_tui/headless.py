@@ -51,7 +51,7 @@ async def serve(
             announce(ready_line(facts))
             sys.stdout.flush()
             if instance.admin is not None:
-                instance.admin.load()
+                instance.admin.load(facts)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(interruption.asked.wait(), config.exit_after)
     return ExitCode.OK

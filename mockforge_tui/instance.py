@@ -41,7 +41,7 @@ async def running(
 ) -> AsyncIterator[Instance]:
     """Listen, load and produce; at the end say goodbye to everybody. Raises CannotListen.
 
-    The admin port is bound, but answers only after `admin.load()`.
+    The admin port is bound, but answers only after `admin.load`.
     """
     runtime = Runtime(config, next_free=next_free)
     admin = None

@@ -1,8 +1,10 @@
 """The brokers with all that belongs to them, built from one config for every front end."""
 
 import asyncio
+import errno
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 
@@ -52,7 +55,12 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self.seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(4), "big")
         self.clock = AdjustableClock(LoopClock(self._loop))
-        self.environment = Environment.create(self.clock, seed=self.seed, journal=config.journal)
+        self.environment = Environment.create(
+            self.clock,
+            seed=self.seed,
+            limits=Limits(mqtt_packet=config.max_packet_size),
+            journal=config.journal,
+        )
         self._servers: dict[str, Server] = {}
         for protocol, build in _BUILDERS.items():
             if getattr(config, protocol):
@@ -152,10 +160,24 @@ class Runtime:
 
 
 def _cannot(protocol: str, host: str, port: int, error: Exception) -> str:
-    who = holder(port)
-    text = f"{protocol} cannot listen at {host}:{port}: "
-    text += f"{who} holds the port" if who else str(getattr(error, "strerror", None) or error)
-    return f"{text}; choose another with --{protocol}-port (0 takes a free one)"
+    return cannot_listen(
+        protocol, "--host", host, port, error, f"--{protocol}-port (0 takes a free one)"
+    )
+
+
+def cannot_listen(
+    what: str, host_option: str, host: str, port: int, error: Exception, port_option: str
+) -> str:
+    """Why nothing listens there, and what to change."""
+    text = f"{what} cannot listen at {host}:{port}: "
+    code = getattr(error, "errno", None)
+    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
+        # Resolvers have error texts of their own.
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(code or 0)
+        return f"{text}{why}; give an address of this machine with {host_option}"
+    who = holder(port) if port else None
+    why = f"{who} holds the port" if who else os.strerror(code) if code else str(error)
+    return f"{text}{why}; choose another with {port_option}"
 
 
 def _kafka(environment: Environment, config: Config) -> Broker:
@@ -175,14 +197,17 @@ def _mqtt(environment: Environment, config: Config) -> Broker:
     from mockforge_brokers.mqtt.broker import MqttBroker
     from mockforge_brokers.mqtt.options import MqttOptions
 
-    return MqttBroker(environment, MqttOptions())
+    return MqttBroker(environment, MqttOptions(server_keep_alive=config.keep_alive))
 
 
 def _amqp(environment: Environment, config: Config) -> Broker:
     from mockforge_brokers.amqp.broker import AmqpBroker
     from mockforge_brokers.amqp.options import AmqpOptions
 
-    return AmqpBroker(environment, AmqpOptions())
+    options = AmqpOptions(
+        channel_max=config.channel_max, frame_max=config.frame_max, heartbeat=config.heartbeat
+    )
+    return AmqpBroker(environment, options)
 
 
 _BUILDERS: Mapping[str, Callable[[Environment, Config], Broker]] = {

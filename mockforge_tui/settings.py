@@ -54,11 +54,14 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _positive(text: str) -> int:
-    number = _whole(text)
-    if number < 1:
-        raise ValueError("1 or more is wanted, not 0")
-    return number
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = _whole(text)
+        if not least <= number <= most:
+            raise ValueError(f"{least} to {most} is wanted, not {number}")
+        return number
+
+    return parse
 
 
 def boolean(text: str) -> bool:
@@ -73,6 +76,12 @@ def boolean(text: str) -> bool:
 
 def _text(text: str) -> str:
     return text
+
+
+def _address(text: str) -> str:
+    if not text.strip():
+        raise ValueError("an address is wanted; 0.0.0.0 is every address of this machine")
+    return text.strip()
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -94,7 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("mqtt", "--no-mqtt", ("mqtt.enabled",), boolean, "do not serve MQTT"),
     Setting("amqp", "--no-amqp", ("amqp.enabled",), boolean, "do not serve AMQP"),
     Setting("admin", "--no-admin", ("admin.enabled",), boolean, "open no admin port"),
-    Setting("host", "--host", ("host",), _text, "address that the brokers listen at", "ADDR"),
+    Setting("host", "--host", ("host",), _address, "address that the brokers listen at", "ADDR"),
     Setting(
         "advertise",
         "--advertise",
@@ -103,7 +112,7 @@ SETTINGS: tuple[Setting, ...] = (
         "host that Kafka clients are told (default: the one they dialled)",
         "HOST",
     ),
-    Setting("admin_host", "--admin-host", ("admin.host",), _text, "admin's address", "ADDR"),
+    Setting("admin_host", "--admin-host", ("admin.host",), _address, "admin's address", "ADDR"),
     Setting(
         "admin_token",
         "--admin-token",
@@ -117,7 +126,7 @@ SETTINGS: tuple[Setting, ...] = (
         "--random-ports",
         ("random_ports",),
         boolean,
-        "free ports for everything",
+        "free ports for all that the command line gives none",
         switch=True,
     ),
     Setting(
@@ -178,11 +187,58 @@ SETTINGS: tuple[Setting, ...] = (
         "default_partitions",
         "--default-partitions",
         ("kafka.default_partitions",),
-        _positive,
+        _between(1, 100_000),
         "Kafka: partitions of a new topic",
         "N",
     ),
-    Setting("broker_id", "--broker-id", ("kafka.broker_id",), _whole, "Kafka: node id", "N"),
+    Setting(
+        "broker_id",
+        "--broker-id",
+        ("kafka.broker_id",),
+        _between(0, 2**31 - 1),
+        "Kafka: node id",
+        "N",
+    ),
+    Setting(
+        "max_packet_size",
+        "--mqtt-max-packet-size",
+        ("mqtt.max_packet_size",),
+        _between(64, 268_435_460),
+        "MQTT: bytes of the largest packet that is taken",
+        "N",
+    ),
+    Setting(
+        "keep_alive",
+        "--mqtt-keep-alive",
+        ("mqtt.keep_alive_secs",),
+        _between(1, 65_535),
+        "MQTT 5: longest keep alive in seconds that clients get",
+        "N",
+    ),
+    Setting(
+        "channel_max",
+        "--amqp-channel-max",
+        ("amqp.max_channels_per_connection", "amqp.channel_max"),
+        _between(1, 65_535),
+        "AMQP: channels that a connection may open",
+        "N",
+    ),
+    Setting(
+        "frame_max",
+        "--amqp-frame-max",
+        ("amqp.frame_max",),
+        _between(4_096, 2**31 - 1),
+        "AMQP: bytes of the largest frame",
+        "N",
+    ),
+    Setting(
+        "heartbeat",
+        "--amqp-heartbeat",
+        ("amqp.heartbeat_interval", "amqp.heartbeat"),
+        _between(0, 65_535),
+        "AMQP: heartbeat in seconds that clients are offered (0: none)",
+        "N",
+    ),
 )
 
 BY_KEY: dict[str, Setting] = {key: setting for setting in SETTINGS for key in setting.keys}

@@ -118,6 +118,15 @@ def test_a_taken_port_names_its_holder_and_the_option(capsys):
     assert "--mqtt-port" in error
 
 
+@pytest.mark.parametrize("option", ["--host", "--admin-host"])
+def test_an_address_that_is_not_here_names_its_option(capsys, option):
+    words = ["--headless", "--random-ports", "--admin-token", "t", option, "192.0.2.1"]
+    assert cli.run(words) == ExitCode.CANNOT_LISTEN
+    error = capsys.readouterr().err
+    assert f"give an address of this machine with {option}" in error
+    assert "Cannot assign requested address" in error
+
+
 def test_demo_takes_the_next_free_port_and_says_so(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -64,6 +64,10 @@ def test_the_file_in_the_working_folder_is_found(tmp_path):
         ("http: {port: 3000, cors: {enabled: true}}", "http: ignored, this program serves Kafka"),
         ("kafka: {fixtures_dir: ./none}", "none does not exist, nothing is loaded from it"),
         ("kafka: {host: 0.0.0.0}", "kafka.host: ignored, use server.host"),
+        ("mqtt: {max_connections: 9}", "ignored, each broker takes 10000 connections"),
+        ("kafka: {default_replication_factor: 3}", "ignored, there is one broker"),
+        ("kafka: {log_retention_ms: 1}", "ignored, give a topic its own retention.ms"),
+        ("kafka: {log_segment_bytes: 1}", "ignored, logs are kept in memory"),
     ],
 )
 def test_what_is_not_used_is_one_warning_with_its_place(tmp_path, text, warning):
@@ -96,19 +100,21 @@ def test_variables_in_the_file_are_expanded(tmp_path):
         ("kafka: {port: many}", ":1:15: kafka.port: a whole number is wanted, not 'many'"),
         ("kafka: {port: 70000}", "kafka.port: a port is 0 to 65535"),
         ("kafka: {enabled: maybe}", "kafka.enabled: true or false is wanted, not 'maybe'"),
-        ("kafka: {default_partitions: 0}", "1 or more is wanted, not 0"),
+        ("kafka: {default_partitions: 0}", "1 to 100000 is wanted, not 0"),
         ("logging: {level: loud}", "one of debug, info, warning, error is wanted, not 'loud'"),
         ("- a list", ":1:1: a config file is a mapping"),
-        ("kafka: {port: [1, 2]}", None),
-        ("a: b: c", "not YAML"),
+        ("kafka: {broker_id: 2147483648}", "0 to 2147483647 is wanted, not 2147483648"),
+        ("amqp: {frame_max: 100}", "4096 to 2147483647 is wanted, not 100"),
+        ("host: ''", "host: an address is wanted; 0.0.0.0 is every address"),
+        ("kafka: {port: [1, 2]}", ":1:15: kafka.port: one value is wanted here"),
+        ("kafka: {port: 1, port: 2}", ":1:18: kafka.port: this key is given twice"),
+        ("a: b: c", ":1:5: not YAML: mapping values are not allowed"),
+        ("a: &a {b: *a}", "too deep: an alias that holds itself?"),
         ("admin: {host: 0.0.0.0}", "give --admin-token, or leave --admin-host at 127.0.0.1"),
     ],
 )
 def test_bad_values_name_place_and_remedy(tmp_path, text, error):
     file = write(tmp_path, text)
-    if error is None:
-        assert resolve({}, {}, file).config.kafka_port == 2
-        return
     with pytest.raises(ConfigError) as caught:
         resolve({}, {}, file)
     assert error in str(caught.value)
@@ -117,6 +123,30 @@ def test_bad_values_name_place_and_remedy(tmp_path, text, error):
 def test_a_bad_variable_is_named():
     with pytest.raises(ConfigError, match="MOCKFORGE_MQTT_PORT: a whole number is wanted"):
         resolve({}, {"MOCKFORGE_MQTT_PORT": "x"})
+
+
+def test_a_file_that_is_no_text_is_an_error(tmp_path):
+    (tmp_path / "binary.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(ConfigError, match=r"binary.yaml:1:1: not UTF-8 text: byte 3"):
+        resolve({}, {}, "binary.yaml")
+
+
+def test_a_section_may_be_empty(tmp_path):
+    resolved = resolve({}, {}, write(tmp_path, "server:\nkafka:\nmqtt: null\n"))
+    assert resolved.warnings == ()
+
+
+def test_what_bounds_the_brokers_is_read(tmp_path):
+    file = write(
+        tmp_path,
+        "mqtt: {max_packet_size: 1048576, keep_alive_secs: 60}\n"
+        "amqp: {max_channels_per_connection: 7, frame_max: 8192, heartbeat_interval: 5}\n",
+    )
+    resolved = resolve({}, {}, file)
+    config = resolved.config
+    assert resolved.warnings == ()
+    assert (config.max_packet_size, config.keep_alive) == (1048576, 60)
+    assert (config.channel_max, config.frame_max, config.heartbeat) == (7, 8192, 5)
 
 
 def test_a_missing_file_is_an_error():
@@ -137,6 +167,13 @@ def test_serving_nothing_is_refused():
 def test_random_ports_are_for_all_services():
     config = resolve({"random_ports": True}, {}).config
     assert [config.port(name) for name in ("kafka", "mqtt", "amqp", "admin")] == [0, 0, 0, 0]
+
+
+def test_a_port_beside_random_ports_stays(tmp_path):
+    file = write(tmp_path, "amqp: {port: 7}")
+    config = resolve({"random_ports": True, "mqtt_port": 5}, {"MOCKFORGE_KAFKA_PORT": "6"}, file)
+    assert (config.config.mqtt_port, config.config.kafka_port, config.config.amqp_port) == (5, 0, 0)
+    assert config.origins["amqp_port"] == "command line"
 
 
 def test_printing_shows_origins_and_hides_the_token():
