@@ -1,6 +1,7 @@
 """Lets `python -m mockforge_tui` be the command line."""
 
 import gc
+import os
 import sys
 
 
@@ -8,9 +9,22 @@ def main() -> None:
     """The console script's entry."""
     # What a start makes stays: looking for garbage meanwhile is 5 % of it. `instance` goes on.
     gc.disable()
+    _open_standard_streams()
     from .cli import run
 
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where the caller closed one: else the first socket gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one: those below are open by now.
+            os.open(os.devnull, os.O_RDWR)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 if __name__ == "__main__":

@@ -42,12 +42,20 @@ def environment_lines(facts: dict[str, Any]) -> str:
     return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 
+def _umask() -> int:
+    """What new files are not to allow; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader sees all of it or nothing. Raises OSError."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

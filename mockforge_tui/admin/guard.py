@@ -1,4 +1,4 @@
-"""Who may use the admin port: the right Host header, and the token where there is one."""
+"""Who may use the admin port: the right Host and Origin, and the token where there is one."""
 
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +13,8 @@ _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 class Guard:
-    """ASGI middleware. The Host check keeps web pages from reaching us by DNS rebinding.
+    """ASGI middleware. The Host check keeps web pages from reaching us by DNS rebinding, the
+    Origin check keeps them from posting commands as any page may post to any address.
 
     `host` is the address that admin listens at; any Host is taken where that is not loopback,
     since a token is required there.
@@ -35,15 +36,27 @@ class Guard:
 
     def _problem(self, headers: dict[bytes, bytes]) -> tuple[int, bytes] | None:
         host = headers.get(b"host", b"").decode("latin-1")
-        name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        if not self._any_host and name.lower() not in _LOOPBACK_HOSTS:
+        if not self._any_host and _name(host) not in _LOOPBACK_HOSTS:
             return 421, b'{"error":"this Host is not served; use 127.0.0.1 or localhost"}'
+        origin = headers.get(b"origin")
+        if self._token is None and origin is not None and not _is_local(origin):
+            return 403, b'{"error":"no commands from web pages of other sites"}'
         if self._token is not None:
             given = headers.get(b"authorization", b"")
             wanted = f"Bearer {self._token}".encode()
             if not hmac.compare_digest(given, wanted):
-                return 401, b'{"error":"a bearer token is wanted (--admin-token)"}'
+                return 401, b'{"error":"a bearer token is wanted (--token of `do`)"}'
         return None
+
+
+def _name(host: str) -> str:
+    """`[::1]` of `[::1]:9080`, `localhost` of `localhost:9080`."""
+    name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return name.lower()
+
+
+def _is_local(origin: bytes) -> bool:
+    return _name(origin.decode("latin-1").partition("://")[2]) in _LOOPBACK_HOSTS
 
 
 async def _refuse(send: Send, status: int, body: bytes) -> None:

@@ -1,6 +1,7 @@
 """A process of its own: signals, HTTP, and the end."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -71,17 +72,42 @@ def test_the_first_signal_ends_gracefully(number):
     assert "Traceback" not in error
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="speaks of a Unix shell")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed):
+    line = f"exec {sys.executable} -m mockforge_tui --headless --random-ports --exit-after 0.1s"
+    done = subprocess.run(["sh", "-c", f"{line} {closed}"], capture_output=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_reader_that_went_away_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "mockforge_tui", "--print-config"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=30)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", ["--help", "--headless --random-ports --no-admin"])
+def test_output_that_cannot_be_written_is_one_clear_line(arguments):
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "mockforge_tui", *arguments.split()]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=30)
+    assert done.returncode == 3
+    assert done.stderr == b"error: No space left on device\n"
+
+
 def test_health_and_ready(instance):
     assert instance.get("health") == (200, '{"status":"ok"}')
     assert instance.get("ready") == (200, '{"status":"ready"}')
 
 
-def test_info_has_the_addresses(instance):
+def test_info_has_what_the_ready_line_had(instance):
     status, text = instance.get("info")
     assert status == 200
-    facts = json.loads(text)
-    assert facts["kafka"] == instance.facts["kafka"]
-    assert facts["admin"] == instance.facts["admin"]
+    assert {"event": "ready", **json.loads(text)} == instance.facts
 
 
 def test_metrics_are_true_to_the_last_message(instance):
@@ -121,6 +147,21 @@ def test_a_wrong_command_is_a_400_that_says_why(instance, body, message):
 def test_a_foreign_host_header_is_refused(instance):
     assert instance.get("health", Host="evil.example")[0] == 421
     assert instance.get("health", Host="localhost:1")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://localhost.evil.example:80", 403),
+        ("http://localhost:3000", 200),
+        ("http://[::1]:3000", 200),
+    ],
+)
+def test_commands_from_pages_of_other_sites_are_refused(instance, origin, status):
+    answer, _ = instance.post("commands", b'{"line": "help"}', Origin=origin)
+    assert answer == status
 
 
 def test_a_token_is_asked_for_where_there_is_one():

@@ -43,6 +43,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["ready"]
 
 
+def test_others_may_read_the_file_as_far_as_the_umask_lets_them(tmp_path: Path):
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    write_whole(tmp_path / "ready.json", "all")
+    assert (tmp_path / "ready.json").stat().st_mode == plain.stat().st_mode
+
+
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path):
     folder = tmp_path / "ready"
     folder.mkdir()
