@@ -65,16 +65,21 @@ class Lane:
 
     def feed(self, data: bytes) -> None:
         """Let the frames that are whole now pass, wait or vanish."""
-        try:
-            frames = self._splitter.feed(data)
-        except ProtocolError:
-            # The connection knows best what to say to bytes that make no frame.
-            self._send_on(self._splitter.take() or data, 0.0)
-            return
-        for frame in frames:
-            if self._ended:
+        while not self._ended:
+            try:
+                frames = self._splitter.feed(data)
+            except ProtocolError:
+                # The connection knows best what to say to bytes that make no frame.
+                self._send_on(self._splitter.take() or data, 0.0)
                 return
-            self._admit(frame)
+            for frame in frames:
+                if self._ended:
+                    return
+                self._admit(frame)
+            if not (frames and self._splitter.pending):
+                return
+            # A splitter may tell of bytes that make no frame by the next call only.
+            data = b""
 
     def end(self) -> None:
         """The connection is gone: what waits goes with it."""

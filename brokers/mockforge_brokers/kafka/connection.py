@@ -110,7 +110,11 @@ class KafkaConnection:
             return 0
         self._room = self._environment.limits.write_mark
         try:
-            self._run(self._splitter.feed(data))
+            frames = self._splitter.feed(data)
+            self._run(frames)
+            if frames and self._splitter.pending:
+                # What stands behind them may be an impossible size: that is told at once.
+                self._run(self._splitter.feed(b""))
         except ProtocolError as error:
             self._violated(error.text)
         return self._splitter.pending

@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.gate import Lane
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey
@@ -318,3 +319,12 @@ def test_rows_of_bad_bytes_never_raise(frame):
     for direction in (IN, OUT):
         (row,) = client.connection.rows(direction, frame)
         assert row.error
+
+
+def test_a_lane_passes_on_at_once_what_is_no_frame():
+    stage = Stage()
+    client = stage.network.connect()
+    lane = Lane(IN, client.connection, client.peer, stage.environment, client.send)
+    lane.feed(encode_request(MetadataRequest(topics=[]), 1, 1, "shop") + b"\xff\xff\xff\xff")
+    assert client.peer.ended == "closed"
+    assert lane.pending == 0
