@@ -1,5 +1,6 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..bytes_io import ByteReader
@@ -108,6 +109,8 @@ class MqttConnection:
         return data
 
     def set_writable(self, writable: bool) -> None:
+        # While the peer is slow its bytes are left unread: its silence is our doing.
+        self.last_heard = self.broker.environment.clock.now() if writable else inf
         if self.session is not None:
             self.broker.router.set_ready(self.session, writable)
 
