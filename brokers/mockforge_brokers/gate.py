@@ -50,11 +50,16 @@ class Lane:
         self._stalled = False
         self._timer: Timer | None = None
         self._ended = False
+        self._when_idle: Callable[[], object] = _nothing
 
     @property
     def idle(self) -> bool:
         """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
-        return not self._queue
+        return not self._queue or self._ended
+
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """Call once all that waits has gone its way; never if the lane ends before."""
+        self._when_idle = callback
 
     @property
     def pending(self) -> int:
@@ -175,6 +180,8 @@ class Lane:
         if self._stalled and self._queued <= self._environment.limits.delayed_bytes // 2:
             self._stall(False)
         self._arm()
+        if not queue and not self._ended:
+            self._when_idle()
 
     def _arm(self) -> None:
         if self._timer is not None:

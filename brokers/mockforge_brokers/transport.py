@@ -6,6 +6,7 @@ import socket
 import ssl as tls
 import struct
 import traceback
+from collections.abc import Callable
 from typing import Final, cast
 
 from .contract import Broker, Connection
@@ -28,7 +29,7 @@ READ_SIZE: Final = 64 * 1024
 """Bytes of one read: enough to be fast, little enough that nobody else in the loop waits."""
 
 LINGER: Final = 2.0
-"""Seconds that a peer has to take our goodbye and to close its side."""
+"""Seconds that a peer has to take some more of our last words, or to close its side."""
 
 _LAST_FRAMES: Final = 4
 
@@ -39,6 +40,7 @@ class Endpoint(asyncio.BufferedProtocol):
     __slots__ = (
         "_awake",
         "_closing",
+        "_farewell",
         "_inward",
         "_outward",
         "_paused",
@@ -73,6 +75,7 @@ class Endpoint(asyncio.BufferedProtocol):
         self._reason = ""
         self._inward: Lane | None = None
         self._outward: Lane | None = None
+        self._farewell: Farewell | None = None
         self._tape: Tape | None = None
 
     # What asyncio calls.
@@ -120,7 +123,18 @@ class Endpoint(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self._reason = self._reason or "the client closed the connection"
-        return False
+        lane = self._inward
+        if self._closing or lane is None or lane.idle or not self._transport.can_write_eof():
+            return False
+        # What it sent before it left is delayed or held, and still has its effect.
+        lane.when_idle(self._follow)
+        return True
+
+    def _follow(self) -> None:
+        """The client left, and now the last of its frames is handled."""
+        self.flush()
+        self._closing = True
+        self._transport.close()
 
     def pause_writing(self) -> None:
         self._slow = True
@@ -146,6 +160,8 @@ class Endpoint(asyncio.BufferedProtocol):
         self._closing = True
         reason = self._reason or _loss(exc)
         self.server.endpoints.pop(self.id, None)
+        if self._farewell is not None:
+            self._farewell.cancel()
         for lane in (self._inward, self._outward):
             if lane is not None:
                 lane.end()
@@ -168,13 +184,16 @@ class Endpoint(asyncio.BufferedProtocol):
             self._reason = self._reason or reason
             self.flush()
             self._closing = True
-            self._hang_up()
+            lane = self._outward
+            if lane is None or lane.idle:
+                self._hang_up()
+            else:
+                lane.when_idle(self._hang_up)
 
     def abort(self, reason: str) -> None:
-        if not self._closing:
-            self._reason = self._reason or reason
-            self._closing = True
-            _reset(self._transport)
+        self._reason = self._reason or reason
+        self._closing = True
+        _reset(self._transport)
 
     def pause_reading(self) -> None:
         self._paused += 1
@@ -187,18 +206,8 @@ class Endpoint(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def _hang_up(self) -> None:
-        # A close with bytes of the peer unread would reset the connection, and the peer might
-        # lose our last words: so only our side ends, and what still comes is thrown away.
-        transport = self._transport
-        try:
-            if transport.can_write_eof() and not (self._paused or transport.is_closing()):
-                transport.write_eof()
-                self.server.call_later(LINGER, transport.close)
-                return
-        except OSError:
-            # The peer is gone already, and the loop is yet to tell us.
-            pass
-        transport.close()
+        self._farewell = Farewell(self._transport, self.server.call_later)
+        self._farewell.begin(reading=not self._paused)
 
     # Writing.
 
@@ -288,10 +297,14 @@ class Endpoint(asyncio.BufferedProtocol):
             self._outward = None
             self._write(data)
             return
-        lane.feed(data)
+        try:
+            lane.feed(data)
+        except Exception as error:
+            self._fail(error, b"")
 
     def _forward_out(self, frame: bytes) -> None:
-        if not self._closing:
+        # Also while we close: the last words may be delayed too.
+        if not self._transport.is_closing():
             self._write(frame)
 
     # When something is wrong.
@@ -313,6 +326,52 @@ class Endpoint(asyncio.BufferedProtocol):
         text = f"{type(error).__name__}: {error}"
         self._tell(BrokerFailed(self.protocol, self.id, client, text, trace))
         self.abort(f"a bug of ours: {text}")
+
+
+class Farewell:
+    """The end of a connection from our side; a peer that does not play its part is cut off."""
+
+    __slots__ = ("_call_later", "_timer", "_transport")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        call_later: Callable[..., asyncio.TimerHandle],
+    ) -> None:
+        self._transport = transport
+        self._call_later = call_later
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, *, reading: bool) -> None:
+        # A close with bytes of the peer unread would reset the connection, and the peer might
+        # lose our last words: so only our side ends, and what still comes is thrown away.
+        transport = self._transport
+        self._wait()
+        try:
+            if reading and transport.can_write_eof() and not transport.is_closing():
+                transport.write_eof()
+                return
+        except OSError:
+            # The peer is gone already, and the loop is yet to tell us.
+            pass
+        transport.close()
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self) -> None:
+        left = self._transport.get_write_buffer_size()
+        self._timer = self._call_later(LINGER, self._look, left)
+
+    def _look(self, before: int) -> None:
+        left = self._transport.get_write_buffer_size()
+        if not left:
+            self._transport.close()
+        elif left < before:
+            self._wait()
+        else:
+            _reset(self._transport)
 
 
 class Server:

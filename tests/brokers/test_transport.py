@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from mockforge_brokers import transport
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import (
@@ -16,7 +17,7 @@ from mockforge_brokers.events import (
     PeerFellBehind,
 )
 from mockforge_brokers.faults import Rule
-from mockforge_brokers.journal import IN, OUT
+from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.transport import Server
 
@@ -168,6 +169,50 @@ def test_a_peer_that_never_reads_is_held_back_and_nobody_else_is():
     run(test)
 
 
+def test_a_closed_peer_that_takes_nothing_is_reset(monkeypatch):
+    monkeypatch.setattr(transport, "LINGER", 0.05)
+
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        reader._transport.pause_reading()
+        writer.write(b"big 20000000\n")
+        await world.until(lambda: world.seen(PeerFellBehind))
+        world.broker.all[0].peer.close("enough")
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert world.seen(ConnectionClosed)[0].reason == "enough"
+        assert not world.server.endpoints
+
+    run(test)
+
+
+def test_a_closed_peer_that_reads_slowly_gets_all(monkeypatch):
+    monkeypatch.setattr(transport, "LINGER", 0.05)
+
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"big 20000000\n")
+        await world.until(lambda: world.seen(PeerFellBehind))
+        world.broker.all[0].peer.close("enough")
+        got = 0
+        while chunk := await reader.read(1 << 20):
+            got += len(chunk)
+        assert got == 20_000_004
+
+    run(test)
+
+
+def test_a_closed_peer_can_still_be_reset():
+    async def test(world: Serving) -> None:
+        _, writer = await world.connect()
+        writer.write(b"bye\n")
+        await world.until(lambda: world.broker.all and world.broker.all[0].lines)
+        world.broker.all[0].peer.abort("at once")
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert world.seen(ConnectionClosed)[0].reason == "said bye"
+
+    run(test)
+
+
 def test_connections_are_bounded():
     async def test(world: Serving) -> None:
         first_reader, first = await world.connect()
@@ -213,6 +258,47 @@ def test_an_answer_can_be_delayed_on_its_way_out():
         writer.write(b"x\n")
         assert await reader.readline() == b"x\n"
         assert loop.time() - began >= 0.05
+
+    run(test)
+
+
+def test_last_words_are_delayed_and_not_lost():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        world.environment.faults.add(Rule("delay", "bye", is_word("bye", OUT), delay=0.05))
+        writer.write(b"bye\n")
+        assert await reader.read() == b"bye\n"
+
+    run(test)
+
+
+def test_what_a_client_sent_before_it_left_has_its_effect_after_a_delay():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        world.environment.faults.add(Rule("delay", "x", is_word("x"), delay=0.05))
+        writer.write(b"x\ny\n")
+        writer.write_eof()
+        assert await reader.read() == b"x\ny\n"
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert world.broker.all[0].lines == [b"x\n", b"y\n"]
+        assert world.broker.all[0].lost == ["the client closed the connection"]
+
+    run(test)
+
+
+def test_a_filter_that_fails_ends_one_connection_only():
+    def fails(row: Row) -> bool:
+        return row.direction == OUT and 1 // 0 > 0
+
+    async def test(world: Serving) -> None:
+        reader, _ = await world.connect()
+        _, other = await world.connect()
+        await world.until(lambda: len(world.broker.live) == 2)
+        world.environment.faults.add(Rule("drop", "x", fails))
+        other.write(b"all x\n")
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(1)
+        await world.until(lambda: len(world.seen(BrokerFailed)) == 2)
 
     run(test)
 
