@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError
+from .event_log import log_events
 from .exit_codes import ExitCode
 from .instance import running
 from .readiness import environment_lines, ready_line, write_whole
@@ -44,6 +45,7 @@ async def serve(
     """Run until a signal comes or `exit_after` seconds passed. Raises CannotListen."""
     interruption = Interruption()
     async with running(config, fixtures, next_free=next_free) as instance:
+        log_events(instance.runtime.spine)
         for notice in instance.runtime.notices:
             print(notice, file=sys.stderr)
         facts = instance.facts()

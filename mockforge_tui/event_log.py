@@ -1,0 +1,41 @@
+"""What the brokers tell as log lines, for those who have no screen."""
+
+import logging
+
+from mockforge_brokers.events import Event, MessageSeen
+from mockforge_brokers.spine import Spine
+
+_log = logging.getLogger("mockforge")
+
+# By name: to import the fixtures' events is to import the fixtures.
+_WRONG = frozenset(
+    {
+        "FixtureFailed",
+        "LimitReached",
+        "PeerFellBehind",
+        "ProtocolViolated",
+        "ReactionStopped",
+        "Warned",
+    }
+)
+# The transport logs it with its last frames.
+_LOGGED = frozenset({"BrokerFailed"})
+
+
+def log_events(spine: Spine) -> None:
+    """Log what is told from now on: a warning for what went wrong, else an info."""
+
+    def tell(event: Event) -> None:
+        name = type(event).__name__
+        level = logging.WARNING if name in _WRONG else logging.INFO
+        if name in _LOGGED or isinstance(event, MessageSeen) or not _log.isEnabledFor(level):
+            return
+        # Nothing is told in many a run: what words it is imported when something is.
+        from .feed.facts import event_row
+
+        row = event_row(0.0, event)
+        if row is not None:
+            who = [row.protocol, row.operation, row.destination, row.client]
+            _log.log(level, "%s: %s", " ".join(filter(None, who)), row.detail["text"])
+
+    spine.watch(tell)
