@@ -315,3 +315,13 @@ def test_method_in_the_middle_of_a_content_gives_up_what_came_of_it() -> None:
     assert splitter.feed(method + other) == [method, other]
     assert splitter.feed(method + header + other) == [method, header, other]
     assert splitter.feed(method + short) == [method + short]
+
+
+def test_units_before_bytes_that_are_no_frame_are_handed_out_first() -> None:
+    good = frames.method(1, "channel.open")
+    noise = frames.method(1, "channel.close-ok")[:-1] + b"\x00"
+    splitter = units.UnitSplitter()
+    assert splitter.feed(good + noise) == [good]
+    with pytest.raises(ProtocolError, match="no frame"):
+        splitter.feed(b"")
+    assert splitter.take() == noise

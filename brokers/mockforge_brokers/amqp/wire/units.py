@@ -46,6 +46,11 @@ class UnitSplitter:
         return data
 
     def feed(self, data: bytes) -> list[bytes]:
+        """The units that are whole now, in the order of their last frames.
+
+        Bytes that are no frame are a ProtocolError and stay pending; units that stand before
+        them are handed out first, and the next call raises.
+        """
         if self._data:
             data = self._data + data
         units: list[bytes] = []
@@ -54,7 +59,7 @@ class UnitSplitter:
             self._add(units, data[at:end])
             at = end
         self._data = data[at:]
-        if end < 0:
+        if end < 0 and not units:
             raise ProtocolError("bytes that are no frame", ReplyCode.FRAME_ERROR)
         return units
 
