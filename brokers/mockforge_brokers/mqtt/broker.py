@@ -35,6 +35,7 @@ class MqttBroker:
 
     def connect(self, peer: Peer) -> MqttConnection:
         connection = self._connections[peer.id] = MqttConnection(self, peer)
+        self.watch_silence()
         return connection
 
     def gone(self, connection: MqttConnection) -> None:
@@ -55,25 +56,19 @@ class MqttBroker:
     ) -> Callable[[], None]:
         return self.router.watch(callback, destination)
 
-    # Keep alive: one coarse tick for all.
+    # Silence: one coarse tick for all.
 
-    def watch_keep_alive(self) -> None:
+    def watch_silence(self) -> None:
         if self._tick is None:
-            self._tick = self.environment.clock.call_later(1.0, self._check_keep_alive)
+            self._tick = self.environment.clock.call_later(1.0, self._check_silence)
 
-    def _check_keep_alive(self) -> None:
+    def _check_silence(self) -> None:
         self._tick = None
         now = self.environment.clock.now()
         for connection in tuple(self._connections.values()):
-            silence = now - connection.last_heard
-            if connection.keep_alive and silence > 1.5 * connection.keep_alive:
-                # [MQTT-3.1.2-22] of MQTT 5, [MQTT-3.1.2-24] of 3.1.1.
-                connection.goodbye(
-                    Reason.KEEP_ALIVE_TIMEOUT,
-                    f"silent for {silence:.0f} s with a keep alive of {connection.keep_alive} s",
-                )
-        if any(connection.keep_alive for connection in self._connections.values()):
-            self.watch_keep_alive()
+            connection.check_silence(now - connection.last_heard)
+        if any(connection.watched for connection in self._connections.values()):
+            self.watch_silence()
 
     # What people see.
 

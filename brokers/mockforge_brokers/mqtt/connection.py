@@ -145,6 +145,23 @@ class MqttConnection:
             )
         handler(self, packet)
 
+    @property
+    def watched(self) -> bool:
+        """Too long a silence ends it."""
+        return self.session is None or self.keep_alive > 0
+
+    def check_silence(self, seconds: float) -> None:
+        """Nothing came for so long."""
+        timeout = self.broker.options.connect_timeout
+        if self.session is None and seconds > timeout:
+            self.goodbye(Reason.KEEP_ALIVE_TIMEOUT, f"no CONNECT within {timeout:g} s")
+        elif self.keep_alive and seconds > 1.5 * self.keep_alive:
+            # [MQTT-3.1.2-22] of MQTT 5, [MQTT-3.1.2-24] of 3.1.1.
+            self.goodbye(
+                Reason.KEEP_ALIVE_TIMEOUT,
+                f"silent for {seconds:.0f} s with a keep alive of {self.keep_alive} s",
+            )
+
     def goodbye(self, code: Reason, text: str) -> None:
         """End the connection from our side; MQTT 5 clients are told why [MQTT-4.13.1-1]."""
         if self.closed:

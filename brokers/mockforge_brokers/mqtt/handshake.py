@@ -102,7 +102,7 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     if packet.version == V5 and longest is not None:
         # The client uses the server's value in place of its own [MQTT-3.1.2-21].
         connection.keep_alive = min(packet.keep_alive or longest, longest)
-    connection.broker.watch_keep_alive()
+    connection.broker.watch_silence()
 
 
 def _expiry(packet: Connect) -> float | None:

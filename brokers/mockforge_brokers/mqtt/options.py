@@ -14,6 +14,8 @@ class MqttOptions(Struct, frozen=True):
     """Topic aliases that a client may set."""
     outbound_topic_aliases: int = 0
     """Aliases that we set at most, where the client allows them; clients have bugs there."""
+    connect_timeout: float = 30.0
+    """Seconds that a connection has for its CONNECT (3.1.4 wants a reasonable limit)."""
     server_keep_alive: int | None = None
     """Longest keep alive in seconds that MQTT 5 clients get; None leaves it to them."""
     response_information: str = ""
