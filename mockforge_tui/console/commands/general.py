@@ -30,20 +30,23 @@ _SUBJECT = text("command", "commands")
 @command("help", group="control", aliases=("?",), examples=("help", "help pub", "help filters"))
 def help_(
     session: "Session",
-    first: Annotated[str | None, Arg(_SUBJECT, "a command, or: filters, commands")] = None,
+    first: Annotated[
+        str | None, Arg(_SUBJECT, "a command, or: commands, filters, screen, keys")
+    ] = None,
     second: Annotated[str | None, Arg(TEXT, "its second word", "VERB")] = None,
 ) -> Result:
     """Explain a command, a subject of the guide, or list all commands."""
     registry = session.registry
     if first is None:
         return Result(text=_overview(registry), data=registry.schema())
+    page = _guide_page(first) if second is None else None
+    if page is not None:
+        # `filters` is `filter ls` elsewhere: who asks for help means the language.
+        return Result(text=page, data={"page": first, "text": page})
     words = [first, second] if second else first.split(" ")
     found = registry.find(words)
     if found is not None and (found[0].name == " ".join(words) or not registry.verbs(words[0])):
         return Result(text=_explained(found[0]), data=found[0].schema())
-    page = _guide_page(first)
-    if page is not None and second is None:
-        return Result(text=page, data={"page": first, "text": page})
     verbs = registry.verbs(words[0])
     if verbs and len(words) == 1:
         commands = [registry.names[f"{words[0]} {verb}"] for verb in verbs]
@@ -91,7 +94,7 @@ def _overview(registry: Registry) -> str:
         lines += [
             f"  {each.name:<16} {each.summary}" for each in registry.commands if each.group == group
         ]
-    lines.append("help COMMAND explains one; help filters, the filter language")
+    lines.append("help COMMAND explains one; the guide: help commands, filters, screen, keys")
     return "\n".join(lines)
 
 

@@ -50,6 +50,19 @@ def test_every_example_runs(name: str, example: str) -> None:
     assert check(result).command == name
 
 
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [
+        ("commands", "# Commands"),
+        ("filters", "# Filters"),
+        ("screen", "# The screen"),
+        ("keys", "# Keys"),
+    ],
+)
+def test_help_shows_the_guides_pages(page: str, title: str) -> None:
+    assert check(World().run(f"help {page}")).text.startswith(title)
+
+
 def test_every_command_has_help_and_an_example() -> None:
     for each in REGISTRY.commands:
         assert each.examples, each.name
