@@ -1,0 +1,72 @@
+"""Messages of fixtures, prompt and HTTP on their way into the brokers."""
+
+from collections.abc import Mapping
+
+import pytest
+from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.contract import Broker
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.kafka.broker import KafkaBroker
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.options import MqttOptions
+
+from mockforge_tui.entrance import Receipt, publish
+from mockforge_tui.fixtures.messages import Outgoing
+
+
+@pytest.fixture
+def brokers() -> Mapping[str, Broker]:
+    environment = Environment.create(ManualClock(wall=1_700_000_000.0), seed=1)
+    return {
+        "kafka": KafkaBroker(environment, KafkaOptions()),
+        "mqtt": MqttBroker(environment, MqttOptions()),
+        "amqp": AmqpBroker(environment, AmqpOptions()),
+    }
+
+
+def test_kafka_says_partition_and_offset(brokers):
+    message = Outgoing("kafka", "t", b"1", "test", key=b"k", partition=2)
+    assert publish(brokers, message) == Receipt("t p2@0")
+    assert publish(brokers, message) == Receipt("t p2@1")
+
+
+def test_a_kafka_tombstone_keeps_its_key_and_headers(brokers):
+    publish(brokers, Outgoing("kafka", "t", None, "test", b"k", (("h", None),), 0))
+    (record,) = brokers["kafka"].read("t", 0, 0, 10)  # type: ignore[attr-defined]
+    assert (record.key, record.value, record.headers) == (b"k", None, (("h", None),))
+
+
+def test_mqtt_says_how_many_sessions_it_reached(brokers):
+    message = Outgoing("mqtt", "a/b", b"1", "test", qos=1, retain=True)
+    assert publish(brokers, message) == Receipt("a/b", 0)
+    assert brokers["mqtt"].retained() == [("a/b", b"1", 1)]  # type: ignore[attr-defined]
+
+
+def test_amqp_says_how_many_queues_it_reached(brokers):
+    brokers["amqp"].declare_queue("q")  # type: ignore[attr-defined]
+    message = Outgoing("amqp", "q", b"1", "test", routing_key="q")
+    assert publish(brokers, message) == Receipt("(default)/q", 1)
+    nowhere = Outgoing("amqp", "amq.topic", b"1", "test", exchange="amq.topic", routing_key="x")
+    assert publish(brokers, nowhere) == Receipt("amq.topic/x", 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        (Outgoing("kafka", "no such!", b"", "test"), "topic name 'no such!' is illegal"),
+        (Outgoing("mqtt", "a/#", b"", "test"), "a/#"),
+        (Outgoing("amqp", "x", b"", "test", exchange="x"), "no exchange 'x'"),
+    ],
+)
+def test_what_the_broker_refuses_is_bad_input(brokers, message, error):
+    with pytest.raises(InvalidInput, match=error):
+        publish(brokers, message)
+
+
+def test_a_broker_that_is_off_is_named():
+    with pytest.raises(InvalidInput, match="mqtt is not served here"):
+        publish({}, Outgoing("mqtt", "a", b"", "test"))
