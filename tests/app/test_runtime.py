@@ -1,0 +1,115 @@
+"""One config becomes brokers that listen, with limits, addresses and an end."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from mockforge_tui.config import Config
+from mockforge_tui.runtime import CannotListen, Runtime
+
+T = TypeVar("T")
+FREE = {"kafka_port": 0, "mqtt_port": 0, "amqp_port": 0}
+
+
+def started(
+    act: Callable[[Runtime], Awaitable[T]], *, next_free: bool = False, **settings: Any
+) -> T:
+    async def main() -> T:
+        runtime = Runtime(Config(**{**FREE, **settings}), next_free=next_free)
+        try:
+            await runtime.start()
+            return await act(runtime)
+        finally:
+            await runtime.stop()
+
+    return asyncio.run(main())
+
+
+async def facts(runtime: Runtime) -> dict[str, Any]:
+    return runtime.facts()
+
+
+def test_every_listener_accepts_once_it_is_started():
+    async def dial(runtime: Runtime) -> set[str]:
+        for port in runtime.ports.values():
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+        return set(runtime.ports)
+
+    assert started(dial) == {"kafka", "mqtt", "amqp"}
+
+
+def test_facts_leave_out_what_is_off():
+    found = started(facts, kafka=False, mqtt=False, seed=5)
+    assert set(found) == {"version", "pid", "seed", "amqp"}
+    assert found["seed"] == 5
+
+
+def test_a_seed_is_chosen_where_none_is_given():
+    assert started(facts)["seed"] != started(facts)["seed"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        ({"host": "0.0.0.0"}, "127.0.0.1"),
+        ({"host": "127.0.0.1", "advertise": "broker.example"}, "broker.example"),
+        ({"advertise": "fe80::7"}, "[fe80::7]"),
+    ],
+)
+def test_facts_name_a_host_that_can_be_dialled(settings, host):
+    found = started(facts, **settings)
+    assert found["kafka"]["bootstrap"].rpartition(":")[0] == host
+    assert found["mqtt"]["url"].startswith(f"mqtt://{host}:")
+
+
+def test_limits_of_the_config_reach_the_brokers():
+    async def options(runtime: Runtime) -> tuple[Any, ...]:
+        brokers: Any = runtime.brokers
+        return (
+            runtime.environment.limits.mqtt_packet,
+            brokers["mqtt"].options.server_keep_alive,
+            brokers["amqp"].options.channel_max,
+            brokers["amqp"].options.frame_max,
+            brokers["amqp"].options.heartbeat,
+        )
+
+    limits = {"max_packet_size": 1000, "keep_alive": 9, "channel_max": 3, "frame_max": 8192}
+    assert started(options, **limits, heartbeat=7) == (1000, 9, 3, 8192, 7)
+
+
+def test_a_taken_port_is_refused_or_passed_over():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=f"mqtt cannot listen at 127.0.0.1:{port}: "):
+            started(facts, mqtt_port=port)
+
+        async def where(runtime: Runtime) -> tuple[int, list[str]]:
+            return runtime.ports["mqtt"], runtime.notices
+
+        found, notices = started(where, mqtt_port=port, next_free=True)
+    assert found > port
+    assert notices == [f"port {port} is taken: mqtt is at {found}"]
+
+
+def test_ports_are_free_again_after_the_end():
+    async def ports(runtime: Runtime) -> dict[str, int]:
+        return dict(runtime.ports)
+
+    for port in started(ports).values():
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_a_message_through_the_runtime_is_counted():
+    from mockforge_tui.fixtures.messages import Outgoing
+
+    async def publish(runtime: Runtime) -> tuple[str, int]:
+        receipt = runtime.publish(Outgoing("kafka", "t", b"1", "test", partition=0))
+        (topic,) = runtime.brokers["kafka"].destinations()
+        return receipt.place, topic.messages_in
+
+    assert started(publish) == ("t p0@0", 1)
