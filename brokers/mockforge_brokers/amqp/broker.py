@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import InvalidInput, RequestRefused
+from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..events import MessageSeen
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .codes import ReplyCode
@@ -77,9 +77,13 @@ class AmqpBroker:
         source: str = "prompt",
     ) -> int:
         """Publish as `source`; returns how many queues it reached. Raises InvalidInput."""
+        _check_short("routing key", routing_key)
         checked = _properties(properties or {})
         host = self.vhost(vhost)
-        content = contents.make_content(1, body, checked, self.options.frame_max - 8)
+        try:
+            content = contents.make_content(1, body, checked, self.options.frame_max - 8)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise InvalidInput(f"a property or header has no legal value: {error}") from None
         with _Refusals():
             route = host.route(exchange, routing_key, checked.get("headers", {}))
             if route.exchange.internal:
@@ -110,6 +114,7 @@ class AmqpBroker:
         arguments: Mapping[str, Any] | None = None,
         vhost: str = "/",
     ) -> None:
+        _check_short("exchange name", name)
         with _Refusals():
             self.vhost(vhost).declare_exchange(
                 name,
@@ -147,6 +152,9 @@ class AmqpBroker:
         arguments: Mapping[str, Any] | None = None,
         vhost: str = "/",
     ) -> None:
+        if not name:
+            raise InvalidInput("a queue needs a name")
+        _check_short("queue name", name)
         with _Refusals():
             self.vhost(vhost).declare_queue(
                 name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})
@@ -172,6 +180,7 @@ class AmqpBroker:
         *,
         vhost: str = "/",
     ) -> None:
+        _check_short("binding key", binding_key)
         with _Refusals():
             self.vhost(vhost).bind_queue(queue, exchange, binding_key, table(arguments or {}))
 
@@ -197,6 +206,7 @@ class AmqpBroker:
         vhost: str = "/",
     ) -> None:
         """Let messages of one exchange reach another one."""
+        _check_short("binding key", binding_key)
         with _Refusals():
             self.vhost(vhost).bind_exchange(
                 destination, source, binding_key, table(arguments or {})
@@ -277,14 +287,25 @@ def _properties(given: Mapping[str, Any]) -> dict[str, Any]:
         if known not in NAMES:
             raise InvalidInput(f"property {name!r} is none of {', '.join(sorted(NAMES))}")
         if known == "headers":
+            if not isinstance(value, Mapping):
+                raise InvalidInput(f"headers are names with values, not {value!r}")
             checked[known] = field(dict(value), "headers").value
         elif known in ("delivery_mode", "priority", "timestamp"):
             checked[known] = _number(known, value)
         else:
             checked[known] = str(value)
-            if len(checked[known].encode()) > 255:
-                raise InvalidInput(f"property {name!r} is longer than 255 bytes")
+            _check_short(f"property {name!r}", checked[known])
     return checked
+
+
+def _check_short(what: str, text: str) -> None:
+    """Raise InvalidInput unless the text fits into a short string (AMQP 4.2.5.3)."""
+    try:
+        size = len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{what} {text!r} is no legal text") from None
+    if size > 255:
+        raise InvalidInput(f"{what} has {size} bytes, it is longer than 255 bytes")
 
 
 def _number(name: str, value: Any) -> int:
@@ -305,5 +326,5 @@ class _Refusals:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RequestRefused):
+        if isinstance(error, (RequestRefused, ProtocolError)):
             raise InvalidInput(error.text) from None

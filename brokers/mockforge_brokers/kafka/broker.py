@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -116,7 +117,12 @@ class KafkaBroker:
             log = found.log(partition)
             wall = self.environment.clock.wall() if timestamp is None else timestamp
             record = Record(0, int(wall * 1000), key, value, tuple(headers))
-            batch = build_batch([record])
+            try:
+                batch = build_batch([record])
+            except (UnicodeEncodeError, struct.error) as error:
+                raise InvalidInput(
+                    f"kafka:{topic}: a header or the timestamp has no legal value: {error}"
+                ) from None
             appended = self.cluster.append(log, batch, client=f"∗{source}")
         offset = appended.base_offset
         if self.environment.journal is not None:
@@ -209,8 +215,10 @@ class KafkaBroker:
     ) -> None:
         """Move what a group without members committed: partition to offset."""
         with _said_plainly():
-            for partition in offsets:
+            for partition, offset in offsets.items():
                 self.cluster.topic(topic).log(partition)
+                if offset < 0:
+                    raise InvalidInput(f"an offset is 0 or more, not {offset}")
             self.cluster.groups.reset_offsets(group, topic, dict(offsets), source=source)
 
     def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:

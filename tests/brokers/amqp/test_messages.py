@@ -1,6 +1,9 @@
 """Publish, route, deliver, acknowledge: what clients rely on."""
 
+from collections.abc import Callable
+
 import pytest
+from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen, Warned
@@ -328,6 +331,10 @@ def test_inside_publisher_uses_the_same_entrance(house: House) -> None:
         ({"properties": {"colour": "red"}}, "property 'colour'"),
         ({"properties": {"priority": 300}}, "0 to 255"),
         ({"properties": {"delivery_mode": "x"}}, "is a number"),
+        ({"properties": {"type": "\ud800"}}, "property 'type'"),
+        ({"properties": {"headers": 3}}, "headers are names"),
+        ({"properties": {"headers": {"k" * 300: 1}}}, "no legal value"),
+        ({"routing_key": "k" * 300}, "routing key has 300 bytes"),
         ({"mandatory": True, "routing_key": "nowhere"}, "to no queue"),
     ],
 )
@@ -338,3 +345,20 @@ def test_inside_publisher_is_told_what_is_wrong(
     exchange, key = given.pop("exchange"), given.pop("routing_key")
     with pytest.raises(InvalidInput, match=text):
         house.broker.publish(exchange, key, b"", **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("declare", "text"),
+    [
+        (lambda broker: broker.declare_exchange("x", "nope"), "unknown exchange type 'nope'"),
+        (lambda broker: broker.declare_exchange("x" * 256), "exchange name has 256 bytes"),
+        (lambda broker: broker.declare_queue(""), "a queue needs a name"),
+        (lambda broker: broker.declare_queue("\ud800"), "is no legal text"),
+        (lambda broker: broker.bind("amq.topic", "q", "k" * 256), "binding key has 256 bytes"),
+    ],
+)
+def test_people_are_told_what_cannot_be_declared(
+    house: House, declare: Callable[[AmqpBroker], None], text: str
+) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        declare(house.broker)

@@ -177,7 +177,10 @@ def test_publish_is_journaled_under_its_source_with_its_offset():
         lambda broker: broker.configure_topic("t", "retention.ms", "long"),
         lambda broker: broker.kick_member("nobody", "x"),
         lambda broker: broker.rebalance("nobody"),
+        lambda broker: broker.publish("t", b"x", headers=[("\ud800", b"")]),
+        lambda broker: broker.publish("t", b"x", timestamp=1e300),
         lambda broker: broker.reset_offsets("g", "nowhere", {0: 0}),
+        lambda broker: broker.reset_offsets("g", "t", {0: -1}),
     ],
 )
 def test_what_cannot_be_is_said_plainly(action):
