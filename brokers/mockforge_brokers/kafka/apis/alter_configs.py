@@ -1,6 +1,5 @@
 """AlterConfigs 0-2: a topic's values are replaced as a whole (KIP-133)."""
 
-from ...errors import RequestRefused
 from ..codes import ApiKey
 from ..wire.messages.configs import (
     AlterConfigsRequest,
@@ -9,7 +8,7 @@ from ..wire.messages.configs import (
     AlterConfigsResponse,
 )
 from .caller import Caller
-from .config_resources import check_alterable
+from .config_resources import alter
 
 
 def handle(caller: Caller, request: AlterConfigsRequest) -> AlterConfigsResponse:
@@ -21,20 +20,7 @@ def handle(caller: Caller, request: AlterConfigsRequest) -> AlterConfigsResponse
 def _alter(
     caller: Caller, resource: AlterConfigsResource, validate_only: bool
 ) -> AlterConfigsResourceResponse:
-    code, text = 0, None
-    try:
-        check_alterable(caller, resource.resource_type, resource.resource_name)
-        caller.cluster.configure_topic(
-            resource.resource_name,
-            {config.name: config.value for config in resource.configs},
-            source=caller.name,
-            validate_only=validate_only,
-        )
-    except RequestRefused as refusal:
-        code, text = caller.denied(ApiKey.ALTER_CONFIGS, refusal), refusal.text
-    return AlterConfigsResourceResponse(
-        error_code=code,
-        error_message=text,
-        resource_type=resource.resource_type,
-        resource_name=resource.resource_name,
-    )
+    def changes() -> dict[str, str | None]:
+        return {config.name: config.value for config in resource.configs}
+
+    return alter(caller, ApiKey.ALTER_CONFIGS, resource, changes, validate_only)

@@ -10,7 +10,7 @@ from ..wire.messages.configs import (
     IncrementalAlterConfigsResponse,
 )
 from .caller import Caller
-from .config_resources import check_alterable
+from .config_resources import alter
 
 
 def handle(
@@ -24,23 +24,10 @@ def handle(
 def _alter(
     caller: Caller, resource: IncrementalAlterConfigsResource, validate_only: bool
 ) -> AlterConfigsResourceResponse:
-    code, text = 0, None
-    try:
-        check_alterable(caller, resource.resource_type, resource.resource_name)
-        caller.cluster.configure_topic(
-            resource.resource_name,
-            [(one.name, _operation(one), one.value) for one in resource.configs],
-            source=caller.name,
-            validate_only=validate_only,
-        )
-    except RequestRefused as refusal:
-        code, text = caller.denied(ApiKey.INCREMENTAL_ALTER_CONFIGS, refusal), refusal.text
-    return AlterConfigsResourceResponse(
-        error_code=code,
-        error_message=text,
-        resource_type=resource.resource_type,
-        resource_name=resource.resource_name,
-    )
+    def changes() -> list[tuple[str, AlterConfigOp, str | None]]:
+        return [(one.name, _operation(one), one.value) for one in resource.configs]
+
+    return alter(caller, ApiKey.INCREMENTAL_ALTER_CONFIGS, resource, changes, validate_only)
 
 
 def _operation(change: IncrementalAlterableConfig) -> AlterConfigOp:
