@@ -85,9 +85,18 @@ def _properties(topic_name: str, wanted: Mapping[str, Any]) -> Properties:
                 f"mqtt:{topic_name}: PUBLISH has no property {name!r}; it has {', '.join(known)}"
             )
         if name == "user_property":
-            pairs = value.items() if isinstance(value, Mapping) else value
-            value = [(str(key), str(text)) for key, text in pairs]
+            value = _pairs(topic_name, value)
         elif name == "correlation_data" and isinstance(value, str):
             value = value.encode()
         given[name] = value
     return given
+
+
+def _pairs(topic_name: str, value: Any) -> list[tuple[str, str]]:
+    pairs = value.items() if isinstance(value, Mapping) else value
+    try:
+        return [(str(key), str(text)) for key, text in pairs]
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"mqtt:{topic_name}: user_property is a mapping or pairs, not {value!r}"
+        ) from None

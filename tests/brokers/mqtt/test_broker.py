@@ -101,6 +101,7 @@ def test_inside_publish_reaches_clients_and_shows_in_the_journal(network: FakeNe
         ({"topic_name": "a", "qos": 3}, "qos is 0, 1 or 2"),
         ({"topic_name": "a", "properties": {"color": "red"}}, "no property 'color'"),
         ({"topic_name": "a", "properties": {"content_type": 5}}, "legal value"),
+        ({"topic_name": "a", "properties": {"user_property": 3}}, "mapping or pairs"),
         ({"topic_name": "a" * 70_000}, "65535"),
     ],
 )
