@@ -8,6 +8,7 @@ from mockforge_brokers.amqp.state.memory import Memory
 from mockforge_brokers.amqp.state.virtual_host import VirtualHost
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.events import Warned
 from mockforge_brokers.spine import Spine
 
 from .client import Client, House, names
@@ -211,3 +212,13 @@ def test_no_wait_methods_are_not_answered(client: Client) -> None:
     assert client.send("queue.delete", queue="q", no_wait=True) == []
     assert client.send("exchange.delete", exchange="x", no_wait=True) == []
     assert client.send("confirm.select", no_wait=True) == []
+
+
+def test_what_is_not_acted_on_is_told_once_and_not_remembered_for_ever(house: House) -> None:
+    vhost = house.broker.vhost()
+    for number in (*range(1000), 999):
+        vhost.doubts.tell(f"queue {number}", "doubtful")
+    assert len(house.told(Warned)) == 1000
+    vhost.doubts.tell("queue 1000", "doubtful")
+    vhost.doubts.tell("queue 0", "doubtful")
+    assert len(house.told(Warned)) == 1002

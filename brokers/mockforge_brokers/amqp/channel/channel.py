@@ -124,7 +124,7 @@ class Channel:
             return route, content
         if flags & FLAG_EXPIRATION:
             what = f"messages to exchange '{publication.exchange}'"
-            self.vhost.warn(what, "expiration is passed on, but not acted on yet")
+            self.vhost.doubts.tell(what, "expiration is passed on, but not acted on yet")
         if not route.valid:
             route = self.vhost.route(publication.exchange, publication.routing_key, extra.headers)
         if extra.keys:

@@ -3,7 +3,6 @@
 from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
-from ...events import Warned
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
@@ -17,6 +16,7 @@ from ..events import (
 )
 from ..records import Table, plain
 from . import arguments as rules
+from .doubts import Doubts
 from .exchanges import (
     EXCHANGE_TYPES,
     Binding,
@@ -54,8 +54,8 @@ class Topology:
         self.memory = memory
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
+        self.doubts = Doubts(spine)
         self._spine = spine
-        self._warned: set[tuple[str, str]] = set()
         self.clear()
 
     def clear(self) -> None:
@@ -63,17 +63,11 @@ class Topology:
         for queue in tuple(self.queues.values()):
             self._drop_queue(queue, "the virtual host was reset")
         self.exchanges.clear()
-        self._warned.clear()
+        self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues)
         for name, kind in _PREDECLARED.items():
             self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True)
         self._changed()
-
-    def warn(self, about: str, text: str) -> None:
-        """Tell of something doubtful, once."""
-        if (about, text) not in self._warned:
-            self._warned.add((about, text))
-            self._spine.emit(Warned(AMQP, about, text))
 
     def _changed(self) -> None:
         """Something was declared, bound or deleted: what was derived from it is void."""
@@ -214,9 +208,9 @@ class Topology:
         )
         kind = rules.queue_type(arguments)
         if kind != "classic":
-            self.warn(what, f"a {kind} queue is served as a classic one")
+            self.doubts.tell(what, f"a {kind} queue is served as a classic one")
         for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
-            self.warn(what, f"{argument} is stored and compared, but not acted on yet")
+            self.doubts.tell(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
 
     def delete_queue(
