@@ -221,4 +221,10 @@ def _metric(
     labels: tuple[str, ...],
     counts: Counter[tuple[str, ...]],
 ) -> Metric:
-    return Metric(name, text, kind, labels, [(key, float(value)) for key, value in counts.items()])
+    samples = [(tuple(map(_legal, key)), float(value)) for key, value in counts.items()]
+    return Metric(name, text, kind, labels, samples)
+
+
+def _legal(name: str) -> str:
+    """A name whose bytes are no UTF-8 would spoil the whole page of metrics."""
+    return name if name.isascii() else name.encode(errors="backslashreplace").decode()

@@ -70,3 +70,11 @@ def test_console_verbs_do_what_clients_see(house: House) -> None:
     broker.delete_exchange("x")
     broker.delete_exchange("x")
     assert broker.destinations() == []
+
+
+def test_metrics_are_legal_text_whatever_clients_name(house: House) -> None:
+    client = house.client()
+    client.send("queue.declare", queue=b"odd \xff")
+    client.publish("", "odd \udcff", b"x")
+    (depth,) = [metric for metric in house.broker.metrics() if metric.name == "amqp_queue_depth"]
+    assert (("odd \\udcff", "ready"), 1.0) in depth.samples
