@@ -10,9 +10,13 @@ def main() -> None:
     # What a start makes stays: looking for garbage meanwhile is 5 % of it. `instance` goes on.
     gc.disable()
     _open_standard_streams()
-    from .cli import run
+    try:
+        from .cli import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
 
 
 def _open_standard_streams() -> None:
