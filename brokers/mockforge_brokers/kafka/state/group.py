@@ -31,7 +31,8 @@ class Group:
 
     PreparingRebalance waits until all members joined, or for the longest rebalance timeout of
     theirs; CompletingRebalance waits for the leader's assignments. `reason` says in words why
-    the newest rebalance began.
+    the newest rebalance began. A few lines over our ceiling, since each half of the state machine
+    would need all of the other's state.
     """
 
     def __init__(self, group_id: str, environment: Environment, options: KafkaOptions) -> None:
