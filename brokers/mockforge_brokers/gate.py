@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import inf
 
 from .clock import Timer
@@ -17,7 +18,7 @@ class _Waiting:
 
     __slots__ = ("action", "due", "held", "size")
 
-    def __init__(self, action: Callable[[], None], size: int, due: float) -> None:
+    def __init__(self, action: Callable[[], object], size: int, due: float) -> None:
         self.action = action
         self.size = size
         self.due = due
@@ -107,7 +108,7 @@ class Lane:
         if hold is None:
             self._send_on(frame, 0.0)
             return
-        waiting = self._wait(lambda: self._pass_on(frame), len(frame), inf)
+        waiting = self._wait(partial(self._forward, frame), len(frame), inf)
 
         def settle(forward: bool) -> None:
             waiting.held = 0
@@ -122,11 +123,11 @@ class Lane:
         if rule.kind == "delay":
             self._send_on(frame, self._environment.faults.seconds(rule))
         elif rule.kind == "disconnect":
-            self._in_turn(lambda: self._disconnect(rule, frame), len(frame))
+            self._in_turn(partial(self._disconnect, rule, frame), len(frame), 0.0)
 
     def _disconnect(self, rule: Rule, frame: bytes) -> None:
         if rule.after:
-            self._pass_on(frame)
+            self._forward(frame)
         reason = f"fault {rule.id} disconnects {rule.scope}"
         self._ended = True
         if rule.reset:
@@ -135,20 +136,13 @@ class Lane:
             self._peer.close(reason)
 
     def _send_on(self, frame: bytes, delay: float) -> None:
+        self._in_turn(partial(self._forward, frame), len(frame), delay)
+
+    def _in_turn(self, action: Callable[[], object], size: int, delay: float) -> None:
         if delay <= 0 and not self._queue:
-            self._forward(frame)
-        else:
-            due = self._environment.clock.now() + delay
-            self._wait(lambda: self._pass_on(frame), len(frame), due)
-
-    def _in_turn(self, action: Callable[[], None], size: int) -> None:
-        if self._queue:
-            self._wait(action, size, 0.0)
-        else:
             action()
-
-    def _pass_on(self, frame: bytes) -> None:
-        self._forward(frame)
+        else:
+            self._wait(action, size, self._environment.clock.now() + delay)
 
     def _rows(self, frame: bytes) -> list[Row]:
         rows = self._connection.rows(self._direction, frame)
@@ -160,7 +154,7 @@ class Lane:
             row.frame = frame
         return rows
 
-    def _wait(self, action: Callable[[], None], size: int, due: float) -> _Waiting:
+    def _wait(self, action: Callable[[], object], size: int, due: float) -> _Waiting:
         waiting = _Waiting(action, size, due)
         self._queue.append(waiting)
         self._queued += size
