@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from .runtime import CannotListen, Runtime, cannot_listen
+from .runtime import Runtime
 
 
 class Admin:
@@ -60,27 +60,25 @@ class Admin:
 
 async def open_admin(runtime: Runtime) -> Admin:
     """Bind the admin port. Raises CannotListen."""
-    config = runtime.config
-    wanted = config.port("admin")
-    last = wanted + (100 if runtime.next_free and wanted else 0)
-    family = socket.AF_INET6 if ":" in config.admin_host else socket.AF_INET
-    for port in range(wanted, last + 1):
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    host = runtime.config.admin_host
+    opened: list[socket.socket] = []
+
+    async def listen(port: int) -> int:
+        opened.append(_bind(host, port))
+        return int(opened[0].getsockname()[1])
+
+    await runtime.take_port("admin", host, listen)
+    return Admin(runtime, opened[0])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((config.admin_host, port))
-            sock.listen(128)
-        except (OSError, OverflowError) as error:
-            sock.close()
-            if port == last:
-                option = "--admin-port (0 takes a free one, --no-admin none)"
-                where = (config.admin_host, wanted)
-                raise CannotListen(
-                    cannot_listen("admin", "--admin-host", *where, error, option)
-                ) from None
-        else:
-            sock.setblocking(False)
-            if port != wanted:
-                runtime.notices.append(f"port {wanted} is taken: admin is at {port}")
-            return Admin(runtime, sock)
-    raise AssertionError("a range of ports is never empty")
+        sock.bind((host, port))
+        sock.listen(128)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -5,7 +5,8 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
@@ -98,7 +99,8 @@ class Runtime:
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         for protocol, server in self._servers.items():
-            self.ports[protocol] = await self._listen(protocol, server)
+            listen = partial(server.listen, self.config.host)
+            self.ports[protocol] = await self.take_port(protocol, self.config.host, listen)
         if fixtures is not None:
             self.production.load(fixtures, start=self.config.auto_produce)
         self._watch_lag()
@@ -134,18 +136,25 @@ class Runtime:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"[{host}]" if ":" in host else host
 
-    async def _listen(self, protocol: str, server: Server) -> int:
-        wanted = self.config.port(protocol)
+    async def take_port(
+        self, service: str, host: str, listen: Callable[[int], Awaitable[int]]
+    ) -> int:
+        """Call `listen` with the configured port; returns the port that it bound.
+
+        Where the port is taken and `next_free` is set, the next hundred are tried. Raises
+        CannotListen.
+        """
+        wanted = self.config.port(service)
         last = wanted + (100 if self.next_free and wanted else 0)
         for port in range(wanted, last + 1):
             try:
-                bound = await server.listen(self.config.host, port)
+                bound = await listen(port)
             except (OSError, OverflowError) as error:
                 if port == last:
-                    raise CannotListen(_cannot(protocol, self.config.host, wanted, error)) from None
+                    raise CannotListen(_cannot_listen(service, host, wanted, error)) from None
             else:
                 if bound != wanted and wanted:
-                    self.notices.append(f"port {wanted} is taken: {protocol} is at {bound}")
+                    self.notices.append(f"port {wanted} is taken: {service} is at {bound}")
                 return bound
         raise AssertionError("a range of ports is never empty")
 
@@ -159,17 +168,12 @@ class Runtime:
         self._lag_timer = self._loop.call_at(due, look)
 
 
-def _cannot(protocol: str, host: str, port: int, error: Exception) -> str:
-    return cannot_listen(
-        protocol, "--host", host, port, error, f"--{protocol}-port (0 takes a free one)"
-    )
-
-
-def cannot_listen(
-    what: str, host_option: str, host: str, port: int, error: Exception, port_option: str
-) -> str:
+def _cannot_listen(service: str, host: str, port: int, error: Exception) -> str:
     """Why nothing listens there, and what to change."""
-    text = f"{what} cannot listen at {host}:{port}: "
+    text = f"{service} cannot listen at {host}:{port}: "
+    host_option, others = (
+        ("--admin-host", ", --no-admin none") if service == "admin" else ("--host", "")
+    )
     code = getattr(error, "errno", None)
     if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
         # Resolvers have error texts of their own.
@@ -177,7 +181,7 @@ def cannot_listen(
         return f"{text}{why}; give an address of this machine with {host_option}"
     who = holder(port) if port else None
     why = f"{who} holds the port" if who else os.strerror(code) if code else str(error)
-    return f"{text}{why}; choose another with {port_option}"
+    return f"{text}{why}; choose another with --{service}-port (0 takes a free one{others})"
 
 
 def _kafka(environment: Environment, config: Config) -> Broker:
