@@ -133,7 +133,8 @@ class Session:
         runtime = self.runtime
         return Counters(
             connections={name: len(each.connections()) for name, each in runtime.brokers.items()},
-            messages=sum(each.messages_in for each in self.destinations()),
+            # A message is counted where it was published, not again in each queue that got it.
+            messages=sum(each.messages_in for each in self.destinations() if each.kind != "queue"),
             held=len(runtime.holds.held),
             faults=sum(rule.enabled for rule in runtime.faults.rules.values()),
             jobs=len(self.jobs),

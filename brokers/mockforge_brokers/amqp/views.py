@@ -29,7 +29,7 @@ def connection_view(connection: Connection) -> ConnectionView:
         since=peer.opened,
         software=agreement.software,
         messages_in=connection.channels.publishes,
-        messages_out=sum(channel.last_tag for channel in channels),
+        messages_out=connection.channels.delivered,
         bytes_in=peer.bytes_in,
         bytes_out=peer.bytes_out,
         detail={

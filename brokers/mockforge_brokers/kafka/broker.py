@@ -61,10 +61,7 @@ class KafkaBroker:
         found = self._connections.get(connection)
         if found is None:
             return False
-        if reset:
-            found.peer.abort(reason)
-        else:
-            found.peer.close(reason)
+        found.end(reason, reset=reset)
         return True
 
     def connections(self) -> list[ConnectionView]:
@@ -86,7 +83,7 @@ class KafkaBroker:
 
     def reset(self) -> None:
         for connection in tuple(self._connections.values()):
-            connection.peer.close("the broker was reset")
+            connection.end("the broker was reset")
         self.cluster.clear()
         self.counters.clear()
         self._next_partition.clear()

@@ -93,6 +93,8 @@ class KafkaConnection:
     @property
     def state(self) -> str:
         """A word for people."""
+        if self._ended:
+            return "closing"
         if not self._writable:
             return "slow"
         if self._parked is not None:
@@ -102,6 +104,14 @@ class KafkaConnection:
     @property
     def peer(self) -> Peer:
         return self._peer
+
+    def end(self, reason: str, *, reset: bool = False) -> None:
+        """End the connection; requests that wait behind a parked one are never carried out."""
+        self._forget_requests()
+        if reset:
+            self._peer.abort(reason)
+        else:
+            self._peer.close(reason)
 
     # What transport calls.
 
@@ -132,8 +142,7 @@ class KafkaConnection:
         self._on_lost(self)
 
     def shutdown(self) -> None:
-        self._forget_requests()
-        self._peer.close("the broker ended")
+        self.end("the broker ended")
 
     def splitter(self, direction: int) -> Splitter:
         return Splitter(self._limit if direction == IN else _LARGEST_RESPONSE)
@@ -265,9 +274,8 @@ class KafkaConnection:
 
     def _violated(self, reason: str) -> None:
         """This connection ends; the answers given before still go out."""
-        self._forget_requests()
         self._environment.spine.emit(ProtocolViolated("kafka", self._peer.id, self.client, reason))
-        self._peer.close(reason)
+        self.end(reason)
 
     def _forget_requests(self) -> None:
         self._ended = True

@@ -21,6 +21,8 @@ _MOST_RECORDS: Final = 1_000
 """Rows of one frame; a last row says how many records more there are."""
 
 _NOISE: Final = frozenset({ApiKey.HEARTBEAT, ApiKey.FETCH})
+_STEPS: Final = frozenset({ErrorCode.MEMBER_ID_REQUIRED, ErrorCode.REBALANCE_IN_PROGRESS})
+"""Codes that move a group on, each time it works as it should: no error for people."""
 _ERROR_NAMES: Final = {int(code): code.name for code in ErrorCode}
 _API_NAMES: Final = {int(key): key.title for key in ApiKey}
 
@@ -98,13 +100,17 @@ class RowReader:
         _, message = decode_response(frame, api_key, version)
         row = self._row(OUT, api_key, version, correlation_id, message)
         row.frame, row.size = frame, len(frame)
-        row.error = ", ".join(sorted(set(_errors(message))))
+        codes = set(_errors(message))
+        row.error = ", ".join(sorted(_name(code) for code in codes - _STEPS))
+        steps = ", ".join(sorted(_name(code) for code in codes & _STEPS))
+        if steps:
+            row.detail = {**row.detail, "step": steps}
         if isinstance(message, FetchResponse):
             rows = list(self._with_records(row, self._fetched(message)))
-            if rows == [row] and not row.error:
+            if rows == [row] and not codes:
                 row.kind = "noise"
             return rows
-        if api_key in _NOISE and not row.error:
+        if api_key in _NOISE and not codes:
             row.kind = "noise"
         return [row]
 
@@ -208,12 +214,16 @@ class RowReader:
         return value
 
 
-def _errors(struct: Struct) -> Iterator[str]:
+def _name(code: int) -> str:
+    return _ERROR_NAMES.get(code, f"error {code}")
+
+
+def _errors(struct: Struct) -> Iterator[int]:
     for item in struct.fields:
         value = getattr(struct, item.name)
         if item.name == "error_code":
             if value:
-                yield _ERROR_NAMES.get(value, f"error {value}")
+                yield value
         elif isinstance(value, Struct):
             yield from _errors(value)
         elif isinstance(value, list | tuple):

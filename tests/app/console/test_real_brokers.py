@@ -96,6 +96,18 @@ def test_every_example_runs_on_the_brokers() -> None:
     with_brokers(act)
 
 
+def test_a_message_is_counted_once_however_many_queues_it_reached() -> None:
+    async def act(console: Console) -> None:
+        for line in ("queue add a", "queue add b", "exchange add f --type fanout"):
+            console.run(line)
+        for queue in "ab":
+            console.run(f"bind f {queue}")
+        console.run("pub amqp:f/ x -n 10")
+        assert console.session.counters().messages == 10
+
+    with_brokers(act)
+
+
 def test_what_is_published_is_stored_routed_and_retained() -> None:
     async def act(console: Console) -> None:
         console.furnish()

@@ -23,6 +23,15 @@ def test_views_show_what_is_declared_and_used(house: House) -> None:
     assert (connection.state, connection.detail["consumers"]) == ("open", 1)
 
 
+def test_what_was_delivered_stays_counted_when_its_channel_closes(house: House) -> None:
+    client = house.client()
+    client.send("queue.declare", queue="q")
+    client.send("basic.consume", queue="q", no_ack=True)
+    client.fake.send(publish("", "q") * 5)
+    client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    assert house.broker.connections()[0].messages_out == 5
+
+
 def test_metrics_have_the_published_names(house: House) -> None:
     client = house.client()
     client.send("exchange.declare", exchange="notifications", exchange_type="fanout")

@@ -337,14 +337,33 @@ def test_a_controllers_endpoint_is_not_here(stage):
     assert stage.call(request, 1).cluster_authorized_operations > 0
 
 
-def test_metadata_by_id(stage):
-    for one, code in (
-        (topic_id(stage), 0),
-        (b"x" * 16, ErrorCode.UNKNOWN_TOPIC_ID),
-        (bytes(16), ErrorCode.INVALID_REQUEST),
-    ):
-        wanted = cluster.MetadataRequestTopic(topic_id=one, name=None)
-        assert stage.call(cluster.MetadataRequest(topics=[wanted]), 12).topics[0].error_code == code
+STRANGE = b"x" * 16
+BY_ID = [
+    # As Kafka 4.4 answers: version, name and id that are asked for; code and name that come back.
+    (12, None, "t", 0, "t"),
+    (12, "", "t", 0, "t"),
+    (13, "other", "t", 0, "t"),
+    (12, "", STRANGE, ErrorCode.UNKNOWN_TOPIC_ID, None),
+    (13, "t", STRANGE, ErrorCode.UNKNOWN_TOPIC_ID, None),
+    (12, "", bytes(16), ErrorCode.INVALID_TOPIC_EXCEPTION, ""),
+    (10, "", bytes(16), ErrorCode.INVALID_TOPIC_EXCEPTION, ""),
+    (12, None, bytes(16), ErrorCode.INVALID_REQUEST, None),  # Kafka trips over it: -1
+    (10, "t", "t", ErrorCode.INVALID_REQUEST, "t"),
+    (10, "", "t", ErrorCode.INVALID_REQUEST, ""),
+    (10, None, bytes(16), ErrorCode.INVALID_REQUEST, ""),
+    (12, "a b", bytes(16), ErrorCode.INVALID_TOPIC_EXCEPTION, "a b"),
+    (12, "none", bytes(16), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "none"),
+]
+
+
+@pytest.mark.parametrize(("version", "name", "one", "code", "told"), BY_ID)
+def test_metadata_by_id(stage, version, name, one, code, told):
+    one = topic_id(stage) if one == "t" else one
+    wanted = cluster.MetadataRequestTopic(topic_id=one, name=name)
+    request = cluster.MetadataRequest(topics=[wanted], allow_auto_topic_creation=False)
+    answer = stage.call(request, version).topics[0]
+    assert (answer.error_code, answer.name) == (code, told)
+    assert len(answer.partitions) == (2 if not code else 0)
 
 
 def test_an_invalid_number_of_acks_is_refused_for_each_partition(stage):

@@ -2,14 +2,20 @@
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import RequestDenied
 from mockforge_brokers.gate import Lane
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.apis import HANDLERS
-from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey
+from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey, ErrorCode
+from mockforge_brokers.kafka.events import ProducerFenced
 from mockforge_brokers.kafka.state.member import JoinRequest
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
-from mockforge_brokers.kafka.wire.messages.groups import HeartbeatRequest
+from mockforge_brokers.kafka.wire.messages.groups import (
+    HeartbeatRequest,
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+)
 from mockforge_brokers.limits import Limits
 
 from .stage import Stage, fetch, produce
@@ -141,6 +147,47 @@ def test_lost_connection_takes_its_long_poll_along():
     stage.broker.publish("t", b"x", partition=0)
     stage.clock.advance(2)
     assert not stage.broker.cluster.topics["t"].logs[0].watchlist
+
+
+@pytest.mark.parametrize("how", ["kill", "cut", "reset"])
+def test_requests_behind_a_parked_one_die_with_their_connection(how):
+    """A client that does not close its own side: the broker hears of its end much later."""
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    client.send(
+        encode_request(fetch("t", 0, wait=400), 11, 1, "shop")
+        + encode_request(produce("t", b"zombie"), 9, 2, "shop")
+        + encode_request(MetadataRequest(topics=[MetadataRequestTopic(name="new")]), 1, 3, "shop")
+    )
+    if how == "reset":
+        stage.broker.reset()
+        stage.broker.create_topic("t", 1)
+    else:
+        assert stage.broker.disconnect(client.peer.id, "by hand", reset=how == "cut")
+    assert client.peer.ended == ("reset" if how == "cut" else "closed")
+    assert [view.state for view in stage.broker.connections()] == ["closing"]
+    stage.clock.advance(1)
+    assert {name: topic.records for name, topic in stage.broker.cluster.topics.items()} == {"t": 0}
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_fenced_producer_is_reported_once_however_its_request_came(taught):
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    fenced, denied = [], []
+    stage.environment.spine.watch(fenced.append, ProducerFenced)
+    stage.environment.spine.watch(denied.append, RequestDenied)
+    client = stage.network.connect()
+    if taught:
+        stage.ask(client, produce("t", b"a"), 9)
+        client.take()
+    stage.call(produce("t", b"a", producer_id=7, producer_epoch=5, base_sequence=0), 9)
+    stage.ask(client, produce("t", b"a", producer_id=7, producer_epoch=4, base_sequence=0), 9)
+    part = stage.answer(client, ApiKey.PRODUCE, 9).responses[0].partition_responses[0]
+    assert part.error_code == ErrorCode.INVALID_PRODUCER_EPOCH
+    assert "epoch 5 is known" in part.error_message
+    assert (len(fenced), len(denied)) == (1, 1)
 
 
 # People.
@@ -293,6 +340,21 @@ def test_heartbeats_and_empty_polls_are_noise_but_errors_are_not():
         ("Heartbeat", "noise", ""),
         ("Heartbeat", "control", "UNKNOWN_MEMBER_ID"),
     ]
+
+
+def test_steps_of_a_rebalance_are_no_errors():
+    stage = Stage()
+    client = stage.network.connect()
+    join = JoinGroupRequest(
+        group_id="g",
+        session_timeout_ms=1000,
+        rebalance_timeout_ms=1000,
+        protocol_type="consumer",
+        protocols=[JoinGroupRequestProtocol(name="range", metadata=b"")],
+    )
+    stage.ask(client, join, 4)
+    (row,) = [row for row in rows_of(client) if row.direction == OUT]
+    assert (row.kind, row.error, row.detail["step"]) == ("control", "", "MEMBER_ID_REQUIRED")
 
 
 def test_records_that_cannot_be_read_are_a_row_with_an_error():

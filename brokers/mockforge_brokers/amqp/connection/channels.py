@@ -30,6 +30,13 @@ class Channels:
         self._line = line
         self._largest = largest
         self._assemblies: dict[int, Assembly] = {}
+        self._delivered_before = 0
+        """Messages delivered on channels that are closed now."""
+
+    @property
+    def delivered(self) -> int:
+        """Messages that went out to consumers, on all channels that there ever were."""
+        return self._delivered_before + sum(one.last_tag for one in self.open.values())
 
     @property
     def incomplete(self) -> int:
@@ -138,7 +145,7 @@ class Channels:
         reason = f"closed by the client: {text}" if text else "closed by the client"
         channel.send("channel.close-ok")
         channel.closing = True
-        del self.open[channel.number]
+        self._forget(channel)
         channel.end(reason)
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
 
@@ -168,4 +175,8 @@ class Channels:
             return
         if found.name == "channel.close":
             channel.send("channel.close-ok")
+        self._forget(channel)
+
+    def _forget(self, channel: Channel) -> None:
+        self._delivered_before += channel.last_tag
         del self.open[channel.number]

@@ -5,7 +5,7 @@ Topics that are asked for by name come into being here, when client and options 
 
 from ...errors import RequestRefused
 from ..codes import ApiKey, ErrorCode
-from ..state.topic import Topic
+from ..state.topic import Topic, check_topic_name
 from ..wire.messages.cluster import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -17,6 +17,8 @@ from ..wire.messages.cluster import (
 from ..wire.schema import ZERO_UUID
 from .authorized import NOT_ASKED, ON_CLUSTER, ON_TOPIC
 from .caller import Caller
+
+_BY_ID_SINCE = 12
 
 
 def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
@@ -41,6 +43,14 @@ def _topics(
     if wanted is None or (caller.version == 0 and not wanted):
         topics = caller.cluster.topics.values()
         return [_described(caller, topic, operations) for topic in topics]
+    if caller.version < _BY_ID_SINCE and any(
+        one.name is None or one.topic_id != ZERO_UUID for one in wanted
+    ):
+        # KAFKA-13334: ids stand in versions 10 and 11, but no broker ever answered them.
+        refusal = RequestRefused(
+            ErrorCode.INVALID_REQUEST, f"topic ids are taken from version {_BY_ID_SINCE} on"
+        )
+        return [_refused(caller, one, refusal) for one in wanted]
     return [_topic(caller, request, one, operations) for one in wanted]
 
 
@@ -50,22 +60,35 @@ def _topic(
     try:
         topic = _found_or_created(caller, wanted, request.allow_auto_topic_creation)
     except RequestRefused as refusal:
-        return MetadataResponseTopic(
-            error_code=caller.denied(ApiKey.METADATA, refusal),
-            name=wanted.name if wanted.name is not None or caller.version >= 12 else "",
-            topic_id=wanted.topic_id,
-            partitions=[],
-        )
+        return _refused(caller, wanted, refusal)
     return _described(caller, topic, operations)
+
+
+def _refused(
+    caller: Caller, wanted: MetadataRequestTopic, refusal: RequestRefused
+) -> MetadataResponseTopic:
+    name = wanted.name
+    if caller.version < _BY_ID_SINCE:
+        name = name or ""
+    elif wanted.topic_id != ZERO_UUID:
+        name = None
+    return MetadataResponseTopic(
+        error_code=caller.denied(ApiKey.METADATA, refusal),
+        name=name,
+        topic_id=wanted.topic_id,
+        partitions=[],
+    )
 
 
 def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool) -> Topic:
     cluster = caller.cluster
     name = wanted.name
-    if name is None:
-        if wanted.topic_id == ZERO_UUID:
-            raise RequestRefused(ErrorCode.INVALID_REQUEST, "a topic needs a name or an id")
+    if wanted.topic_id != ZERO_UUID:
+        # An id decides, whatever the name is: librdkafka sends none, others an empty one.
         return cluster.topic_by_id(wanted.topic_id)
+    if name is None:
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, "a topic needs a name or an id")
+    check_topic_name(name)
     topic = cluster.topics.get(name)
     if topic is not None:
         return topic

@@ -61,9 +61,8 @@ def answer_on_road(caller: Caller, frame: bytes) -> Pieces | None:
         return None
     try:
         appended = caller.cluster.append(road.log, records, client=caller.client_id)
-    except RequestRefused:
-        # Nothing was done: the long way comes to the same end, and knows how to say it.
-        return None
+    except RequestRefused as error:
+        return [road.refusal(frame, _refused(caller, road.log.partition, error))]
     if not appended.duplicate:
         caller.messages_in += appended.records
     return [road.response(frame, appended.base_offset)]
@@ -96,11 +95,15 @@ def _append(
             _check_codec(batch)
         appended = caller.cluster.append(log, batch, client=caller.client_id)
     except RequestRefused as error:
-        code = caller.denied(ApiKey.PRODUCE, error)
-        return PartitionResult(index, code, -1, -1, -1, error.text)
+        return _refused(caller, index, error)
     if not appended.duplicate:
         caller.messages_in += appended.records
     return PartitionResult(index, 0, appended.base_offset, -1, log.log_start_offset)
+
+
+def _refused(caller: Caller, partition: int, refusal: RequestRefused) -> PartitionResult:
+    code = caller.denied(ApiKey.PRODUCE, refusal)
+    return PartitionResult(partition, code, -1, -1, -1, refusal.text)
 
 
 def _refused_as_a_whole(acks: int, transactional_id: str | None) -> RequestRefused | None:

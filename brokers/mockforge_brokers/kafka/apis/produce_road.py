@@ -39,6 +39,7 @@ class ProduceRoad:
         "_flexible",
         "_prefix",
         "_size",
+        "_topic",
         "log",
         "version",
     )
@@ -48,6 +49,7 @@ class ProduceRoad:
     ) -> None:
         self.log = log
         self.version = version
+        self._topic = topic
         self._api_and_version = frame[_API_AND_VERSION]
         self._prefix = frame[_AFTER_CORRELATION_ID:prefix_end]
         self._flexible = version >= _FIRST_FLEXIBLE
@@ -107,3 +109,8 @@ class ProduceRoad:
                 self._after,
             )
         )
+
+    def refusal(self, frame: bytes, result: PartitionResult) -> bytes:
+        """The answer to `frame` whose records were refused."""
+        correlation_id = int.from_bytes(frame[8:12], "big", signed=True)
+        return write_response(self.version, correlation_id, [(self._topic, [result])])
