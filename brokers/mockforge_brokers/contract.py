@@ -1,9 +1,9 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
-from .events import MessageSeen
+from .events import BrokerRestarted, MessageSeen
 from .journal import Owner
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 
@@ -106,4 +106,28 @@ class Broker(Protocol):
 
     def reset(self) -> None:
         """Back to empty: all topics, queues, sessions and groups go; connections are closed."""
+        ...
+
+
+@runtime_checkable
+class Durable(Protocol):
+    """A broker that keeps what its protocol keeps over a restart, and only that."""
+
+    def dump(self) -> dict[str, object]:
+        """What outlives a restart, as values that msgspec.msgpack can encode.
+
+        Times are wall times. Taking it changes nothing, also while clients are connected.
+        """
+        ...
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Take up what `dump` gave, as it was or decoded again; the broker must be empty."""
+        ...
+
+    def restart(self) -> BrokerRestarted:
+        """Stop and start in one go, as far as clients see: the listeners stay.
+
+        All connections end as they do when the broker is stopped; then dump, empty, restore.
+        Returns the event that was emitted.
+        """
         ...

@@ -108,6 +108,13 @@ class BrokerFailed(Event, frozen=True):
     trace: str
 
 
+class BrokerRestarted(Event, frozen=True):
+    """A broker was restarted on request; `kept` says in words what is there again."""
+
+    connections: int
+    kept: str
+
+
 class Warned(Event, frozen=True):
     """Legal but doubtful, or accepted and not acted on; `about` names the thing."""
 

@@ -6,13 +6,14 @@ from typing import Any
 from ..clock import Timer
 from ..contract import Peer
 from ..environment import Environment
-from ..events import MessageSeen
+from ..events import BrokerRestarted, MessageSeen
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import views
 from .codes import Reason
 from .connection import MqttConnection
 from .inside import InsideProducer, make_message, make_publish
 from .options import MqttOptions
+from .state import kept
 from .state.router import Router
 from .state.sessions import Sessions
 from .wire.publish import PublishRenderer
@@ -136,3 +137,31 @@ class MqttBroker:
         for session in tuple(self.registry.by_client.values()):
             self.registry.end(session, "the broker was reset")
         self.router.reset()
+
+    # A restart.
+
+    def dump(self) -> dict[str, object]:
+        return kept.dump(self.router, self.registry, self.environment.clock)
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        kept.restore(values, self.environment, self.router, self.registry)
+
+    def restart(self) -> BrokerRestarted:
+        connections = tuple(self._connections.values())
+        for connection in connections:
+            connection.shutdown()
+        values = self.dump()
+        self.registry.clear()
+        self.router.reset()
+        self.restore(values)
+        event = BrokerRestarted("mqtt", len(connections), self._kept_in_words())
+        self.environment.spine.emit(event)
+        return event
+
+    def _kept_in_words(self) -> str:
+        sessions = self.registry.by_client.values()
+        waiting = sum(len(each.queue) + len(each.inflight) for each in sessions)
+        return (
+            f"{len(sessions)} sessions with {self.router.subscriptions.count} subscriptions and "
+            f"{waiting} messages, {self.router.retained.count} retained messages"
+        )

@@ -2,6 +2,7 @@
 
 from ..registry import Registry
 from . import (
+    broker,
     clock,
     connections,
     exchanges,
@@ -36,6 +37,7 @@ REGISTRY = Registry(
         *holds.COMMANDS,
         *view.COMMANDS,
         *jobs.COMMANDS,
+        *broker.COMMANDS,
         *clock.COMMANDS,
         *general.COMMANDS,
     )

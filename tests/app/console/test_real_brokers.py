@@ -253,3 +253,15 @@ def test_a_fault_meets_whom_its_filter_names() -> None:
         client.writer.close()
 
     with_brokers(act)
+
+
+def test_a_restarted_broker_says_what_it_kept() -> None:
+    async def act(console: Console) -> None:
+        console.run("pub mqtt:status on -r")
+        result = console.run("broker restart mqtt -y")
+        assert "1 retained messages" in result.text
+        assert console.run("retained ls").records[0]["topic"] == "status"
+        kinds = [type(event).__name__ for _, event in console.runtime.spine.history]
+        assert "BrokerRestarted" in kinds
+
+    with_brokers(act)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.events import BrokerRestarted, MessageSeen
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import HoldRule, Holds
 from mockforge_brokers.journal import Journal, Row, Tape
@@ -58,6 +58,15 @@ class Broker:
         watcher = (destination, callback)
         self.watchers.append(watcher)
         return lambda: self.watchers.remove(watcher)
+
+    def dump(self) -> dict[str, object]:
+        return {}
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        raise AssertionError("a restart is one call")
+
+    def restart(self) -> BrokerRestarted:
+        return BrokerRestarted(self.protocol, len(self.shown_connections), "what it had")
 
     def see(self, destination: str, payload: bytes, **detail: Any) -> None:
         seen = MessageSeen(self.protocol, 0.0, destination, None, payload, (), "someone", detail)

@@ -147,12 +147,17 @@ class Router:
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """Add or replace; True when the session had none of this filter."""
-        session.subscriptions[subscription.topic_filter] = subscription
-        new = self.subscriptions.add(session, subscription)
-        self.forget_routes()
+        new = self.readmit(session, subscription)
         self._environment.spine.emit(
             Subscribed("mqtt", session.client_id, subscription.topic_filter, subscription.qos)
         )
+        return new
+
+    def readmit(self, session: Session, subscription: Subscription) -> bool:
+        """As `subscribe` for one that was made before a restart: nothing is reported."""
+        session.subscriptions[subscription.topic_filter] = subscription
+        new = self.subscriptions.add(session, subscription)
+        self.forget_routes()
         return new
 
     def unsubscribe(self, session: Session, topic_filter: str) -> bool:
@@ -204,8 +209,9 @@ class Router:
         self._limit("mqtt_session_queue", session.client_id, "new messages for it are dropped")
 
     def reset(self) -> None:
-        """Forget retained messages and counters; sessions take their subscriptions along."""
+        """Forget retained messages, subscriptions and counters; watchers stay."""
         self.retained.clear()
+        self.subscriptions = SubscriptionTrie()
         self.topics.clear()
         self.other_topics = TopicCounts(None)
         self.forget_routes()

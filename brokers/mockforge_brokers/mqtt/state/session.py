@@ -56,6 +56,7 @@ class Session:
         "client_id",
         "dropped",
         "ended",
+        "ends",
         "expiry",
         "expiry_timer",
         "inbound",
@@ -67,6 +68,7 @@ class Session:
         "subscriptions",
         "will",
         "will_delay",
+        "will_due",
         "will_timer",
         "window",
     )
@@ -90,9 +92,13 @@ class Session:
         self.dropped = 0
         self.expiry: float | None = 0.0
         """Seconds that the session outlives its connection; None is for ever."""
+        self.ends: float | None = None
+        """When a session without a connection ends, by the clock; None is never."""
         self.expiry_timer: Timer | None = None
         self.will: Message | None = None
         self.will_delay = 0.0
+        self.will_due: float | None = None
+        """When the will is published, by the clock; None while there is a connection."""
         self.will_timer: Timer | None = None
         self.ended = False
         self._clock = clock

@@ -39,14 +39,7 @@ class Sessions:
             session = None
         present = session is not None
         if session is None:
-            environment = self._environment
-            session = Session(
-                client_id,
-                environment.clock,
-                environment.limits.mqtt_session_queue,
-                self._router.overflowed,
-            )
-            self.by_client[client_id] = session
+            session = self.create(client_id)
         self._stop_timers(session)
         session.will = None
         session.attach(sink, window)
@@ -58,23 +51,46 @@ class Sessions:
         self._router.forget_routes()
         if not publish_will:
             session.will = None
-        expiry = session.expiry
+        now = self._environment.clock.now()
+        ends = None if session.expiry is None else now + session.expiry
+        self.leave(session, ends, now + session.will_delay)
+
+    def leave(self, session: Session, ends: float | None, will_due: float) -> None:
+        """A session without a connection: its end and its will come at these clock times."""
+        clock = self._environment.clock
+        now = clock.now()
+        session.ends, session.will_due = ends, will_due
         if session.will is not None:
             # The will waits for its delay or the session's end, whichever comes first
             # [MQTT-3.1.3-9].
-            if session.will_delay <= 0:
+            if will_due <= now:
                 self._publish_will(session)
-            elif expiry is None or session.will_delay < expiry:
-                session.will_timer = self._environment.clock.call_later(
-                    session.will_delay, self._publish_will, session
-                )
-        if expiry is not None:
-            if expiry <= 0:
-                self.end(session, "its connection ended")
+            elif ends is None or will_due < ends:
+                session.will_timer = clock.call_later(will_due - now, self._publish_will, session)
+        if ends is not None:
+            if ends <= now:
+                self.end(session, "its connection ended" if session.expiry == 0 else "it expired")
             else:
-                session.expiry_timer = self._environment.clock.call_later(
-                    expiry, self.end, session, "it expired"
-                )
+                session.expiry_timer = clock.call_later(ends - now, self.end, session, "it expired")
+
+    def create(self, client_id: str) -> Session:
+        """A new session, which belongs to nobody yet."""
+        environment = self._environment
+        session = self.by_client[client_id] = Session(
+            client_id,
+            environment.clock,
+            environment.limits.mqtt_session_queue,
+            self._router.overflowed,
+        )
+        return session
+
+    def clear(self) -> None:
+        """Forget all sessions without a word: the broker stops."""
+        for session in self.by_client.values():
+            session.ended = True
+            self._stop_timers(session)
+        self.by_client.clear()
+        self.dropped = 0
 
     def end(self, session: Session, reason: str) -> None:
         """Forget a session and what it holds; a connected client is sent away."""
@@ -114,3 +130,4 @@ class Sessions:
             if timer is not None:
                 timer.cancel()
         session.expiry_timer = session.will_timer = None
+        session.ends = session.will_due = None

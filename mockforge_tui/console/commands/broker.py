@@ -1,0 +1,39 @@
+"""`broker`: what is done to a whole broker."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from mockforge_brokers.contract import Durable
+from mockforge_brokers.errors import InvalidInput
+
+from ..registry import Arg, command
+from ..results import Result, done
+from ..types import choice
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_PROTOCOL = choice("broker", "kafka", "mqtt", "amqp")
+
+
+@command(
+    "broker restart",
+    group="control",
+    examples=("broker restart mqtt -y",),
+    asks="Restart {protocol} and end its connections?",
+)
+def broker_restart(
+    session: "Session", protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")]
+) -> Result:
+    """Restart a broker: what its protocol keeps is there again, all else is gone."""
+    broker = session.runtime.brokers.get(protocol)
+    if broker is None:
+        raise InvalidInput(f"{protocol} does not run here")
+    if not isinstance(broker, Durable):
+        raise InvalidInput(f"{protocol} cannot be restarted yet")
+    event = broker.restart()
+    text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
+    data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
+    return done(text, data)
+
+
+COMMANDS = (broker_restart,)
