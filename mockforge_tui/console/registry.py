@@ -76,7 +76,7 @@ class Parameter:
         return label if self.required else f"[{label}]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Command:
     """A command: its function, and all that help, completion and programs need to know of it.
 

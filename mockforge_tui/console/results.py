@@ -44,8 +44,10 @@ class Result:
     """The outcome of one line.
 
     `text` is the one line for people, `data` what programs get (records of a table, or one
-    record). `problem` says what went wrong and where in the line; `question` asks for a yes
-    before anything is done. `ends` tells the front end to quit with this exit code.
+    record). `fields` are what a filter behind a | may ask of a table's records: its columns and
+    what the records have beside them. `problem` says what went wrong and where in the line;
+    `question` asks for a yes before anything is done. `ends` tells the front end to quit with
+    this exit code.
     """
 
     command: str = ""
@@ -53,6 +55,7 @@ class Result:
     text: str = ""
     data: Any = None
     columns: tuple[Column, ...] = ()
+    fields: tuple[str, ...] = ()
     problem: Problem | None = None
     question: str = ""
     in_json: bool = False
@@ -102,10 +105,23 @@ def done(line: str, data: Any = None) -> Result:
     return Result(text=line, data=data)
 
 
-def table(records: Sequence[JsonRecord], *columns: Column, empty: str = "nothing") -> Result:
-    """A command found records; `empty` is said when there are none."""
-    shown = "" if records else empty
-    return Result(text=shown, data=[dict(record) for record in records], columns=columns)
+def table(
+    records: Sequence[JsonRecord],
+    *columns: Column,
+    empty: str = "nothing",
+    fields: Sequence[str] = (),
+) -> Result:
+    """A command found records; `empty` is said when there are none.
+
+    `fields` names what records have that is no column: asked for even while there are none.
+    """
+    known = [*(column.key for column in columns), *fields, *(records[0] if records else ())]
+    return Result(
+        text="" if records else empty,
+        data=[dict(record) for record in records],
+        columns=columns,
+        fields=tuple(dict.fromkeys(known)),
+    )
 
 
 def facts_table(facts: Mapping[str, Any]) -> Result:
@@ -125,6 +141,8 @@ def failed(line: str, start: int = 0, end: int = 0) -> Result:
 
 def selected(result: Result, records: Sequence[JsonRecord]) -> Result:
     """A table with fewer rows."""
+    if not result.records:
+        return result
     left = f"{len(result.records) - len(records)} of {len(result.records)} left out"
     return replace(result, data=list(records), text=left)
 

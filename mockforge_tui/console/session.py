@@ -201,9 +201,8 @@ class Session:
         if not result.columns:
             raise InvalidInput("only a table can go through a filter behind a |")
         where = line.where
-        columns = {key for record in result.records for key in record}
         try:
-            keep = compile_filter(where.text, records("these records", sorted(columns)))
+            keep = compile_filter(where.text, records("these records", sorted(result.fields)))
         except FilterError as error:
             return failed(error.text, where.start + error.start, where.start + error.end)
         return selected(result, [record for record in result.records if keep(record)])

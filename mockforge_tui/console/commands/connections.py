@@ -56,6 +56,7 @@ def conn_ls(
         Column("out", "out", count, right=True),
         Column("age", "age", duration, right=True),
         empty="no connections",
+        fields=_FIELDS,
     )
 
 

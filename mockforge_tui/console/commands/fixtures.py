@@ -26,6 +26,7 @@ _COLUMNS = (
     Column("errors", "errors", count, right=True),
     Column("note", "note"),
 )
+_FIELDS = ("name", "per_second", "missed")
 
 
 @command(
@@ -41,7 +42,7 @@ def fixture_ls(
     every = session.runtime.production.engine.status()
     shown = set(matching((each.id for each in every), pattern))
     rows = [_record(each) for each in every if each.id in shown]
-    return table(rows, *_COLUMNS, empty="no fixtures are loaded")
+    return table(rows, *_COLUMNS, empty="no fixtures are loaded", fields=_FIELDS)
 
 
 @command("fixture show", group="fixtures", examples=("fixture show order-created",))
@@ -101,7 +102,7 @@ def auto_ls(session: "Session") -> Result:
         for each in session.runtime.production.engine.status()
         if each.on or each.rate.per_second > 0
     ]
-    return table(rows, *_COLUMNS, empty="no fixture produces by itself")
+    return table(rows, *_COLUMNS, empty="no fixture produces by itself", fields=_FIELDS)
 
 
 @command(

@@ -45,7 +45,10 @@ def help_(
         return Result(text=page, data={"page": first, "text": page})
     words = [first, second] if second else first.split(" ")
     found = registry.find(words)
-    if found is not None and (found[0].name == " ".join(words) or not registry.verbs(words[0])):
+    # A noun that is a command too (`auto`, `fault`) means all its verbs, unless it is that name.
+    if found is not None and (
+        found[1] == len(words) > 1 or found[0].name == words[0] or not registry.verbs(words[0])
+    ):
         return Result(text=_explained(found[0]), data=found[0].schema())
     verbs = registry.verbs(words[0])
     if verbs and len(words) == 1:

@@ -136,6 +136,7 @@ def held(session: "Session") -> Result:
         Column("destination", "topic · queue"),
         Column("size", "size", size, right=True),
         empty="nothing is held",
+        fields=("rule",),
     )
 
 

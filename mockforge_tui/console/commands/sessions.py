@@ -77,6 +77,7 @@ def session_ls(session: "Session") -> Result:
         Column("subscriptions", "subscriptions", plain),
         Column("queued", "queued", count, right=True),
         empty="no sessions",
+        fields=("expiry", "inflight", "dropped"),
     )
 
 

@@ -1,0 +1,218 @@
+"""Real brokers on a manual clock, with two of everything that a command can speak of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from brokers.amqp.client import Client as AmqpClient
+from brokers.fake_peer import FakeClient, FakeNetwork
+from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.clock import AdjustableClock, ManualClock
+from mockforge_brokers.contract import Broker
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import OUT, Row
+from mockforge_brokers.kafka.broker import KafkaBroker
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.wire.codec import encode
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.groups import (
+    ConsumerProtocolAssignment,
+    ConsumerProtocolSubscription,
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    SyncGroupRequest,
+    SyncGroupRequestAssignment,
+    TopicPartition,
+)
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
+
+from mockforge_tui.console.generators import generator_of
+from mockforge_tui.console.payloads import Payload
+from mockforge_tui.console.results import Notice, Result
+from mockforge_tui.console.session import Session
+from mockforge_tui.console.targets import parse_target
+from mockforge_tui.entrance import Receipt, publish
+from mockforge_tui.fixtures.messages import Outgoing
+from mockforge_tui.production import Production
+
+from .world import Screen
+
+BUG = "this is a bug of mockforge-tui"
+
+
+class Scene:
+    """What a command's session asks of a runtime, with no loop and no socket."""
+
+    def __init__(self, *, furnished: bool = True, screen: bool = False, **options: Any) -> None:
+        self.time = ManualClock()
+        self.clock = AdjustableClock(self.time)
+        self.environment = environment = Environment.create(self.clock, seed=1)
+        self.kafka = KafkaBroker(environment, KafkaOptions(initial_rebalance_delay=0))
+        self.mqtt = MqttBroker(environment)
+        self.amqp = AmqpBroker(environment)
+        self.brokers: Mapping[str, Broker] = {
+            "kafka": self.kafka,
+            "mqtt": self.mqtt,
+            "amqp": self.amqp,
+        }
+        self.networks = {
+            name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()
+        }
+        self.production = Production(self.brokers, environment, seed=1)
+        self.spine, self.journal = environment.spine, environment.journal
+        self.faults, self.holds = environment.faults, environment.holds
+        self.limits = environment.limits
+        self.loop_lag = 0.0
+        self.screen = Screen()
+        self.notices: list[Notice] = []
+        self._correlation = 0
+        self.session = Session(
+            self, view=self.screen if screen else None, tell=self.notices.append, **options
+        )
+        if furnished:
+            self._furnish()
+
+    def publish(self, message: Outgoing) -> Receipt:
+        return publish(self.brokers, message)
+
+    def run(self, line: str, **options: Any) -> Result:
+        """A line that has to succeed."""
+        result = self.session.run(line, **options)
+        assert result.ok, f"{line}: {result.as_text()}"
+        return result
+
+    def advance(self, seconds: float) -> None:
+        self.time.advance(seconds)
+        self.settle()
+
+    def settle(self) -> None:
+        for network in self.networks.values():
+            network.settle()
+
+    # Clients.
+
+    def mqtt_client(
+        self, name: str, *filters: str, qos: int = 1, version: int = 4, clean: bool = True
+    ) -> FakeClient:
+        client = self.networks["mqtt"].connect()
+        client.send(encode_packet(Connect(name, version, clean_start=clean), version))
+        if filters:
+            requests = [Request(each, qos) for each in filters]
+            client.send(encode_packet(Subscribe(1, requests), version))
+        client.take()
+        return client
+
+    def mqtt_publish(self, client: FakeClient, topic: str, payload: bytes, qos: int = 0) -> None:
+        client.send(encode_packet(Publish(topic, payload, qos, packet_id=9 if qos else 0), 4))
+
+    def mqtt_leave(self, client: FakeClient) -> None:
+        client.send(encode_packet(Disconnect(), 4))
+
+    def amqp_client(self) -> AmqpClient:
+        client = AmqpClient(self.networks["amqp"])
+        client.connect()
+        return client.open()
+
+    def kafka_client(self) -> FakeClient:
+        return self.networks["kafka"].connect()
+
+    def ask(self, client: FakeClient, request: Any, version: int, name: str = "order-svc") -> Any:
+        """One Kafka request; returns its answer, None where it is parked."""
+        self._correlation += 1
+        client.send(encode_request(request, version, self._correlation, name))
+        frames = client.connection.splitter(OUT).feed(client.take())
+        return decode_response(frames[0], request.api_key, version)[1] if frames else None
+
+    def join(
+        self,
+        group: str,
+        name: str,
+        topics: Mapping[str, list[int]],
+        client: FakeClient | None = None,
+    ) -> tuple[FakeClient, str]:
+        """A member that joins alone and assigns itself these partitions."""
+        client = client or self.kafka_client()
+        wish = b"\0\0" + encode(ConsumerProtocolSubscription(topics=list(topics)), 0)
+        request = JoinGroupRequest(
+            group_id=group,
+            session_timeout_ms=10_000,
+            rebalance_timeout_ms=60_000,
+            member_id="",
+            protocol_type="consumer",
+            protocols=[JoinGroupRequestProtocol(name="range", metadata=wish)],
+        )
+        joined = self.ask(client, request, 2, name)
+        assigned = [TopicPartition(topic=each, partitions=parts) for each, parts in topics.items()]
+        mine = b"\0\0" + encode(ConsumerProtocolAssignment(assigned_partitions=assigned), 0)
+        sync = SyncGroupRequest(
+            group_id=group,
+            generation_id=joined.generation_id,
+            member_id=joined.member_id,
+            assignments=[SyncGroupRequestAssignment(member_id=joined.member_id, assignment=mine)],
+        )
+        self.ask(client, sync, 0, name)
+        return client, joined.member_id
+
+    # Furniture.
+
+    def _furnish(self) -> None:
+        for line in (
+            "topic add orders -p 2",
+            "topic add payments -p 1",
+            'pub kafka:orders[0] {"id": {{sequence}}} -k o-1 -H trace=abc -n 7',
+            "pub kafka:payments paid",
+            "pub mqtt:sensors/room1/temp 21.5 -r",
+            "pub mqtt:sensors/room2/temp 22.5 -r",
+            "queue add q.mail",
+            "queue add q.inv",
+            "exchange add events --type topic",
+            "exchange add other",
+            "bind events q.inv order.*",
+            "bind events q.mail order.*",
+            'pub amqp:events/order.paid {"order": 1} -n 3',
+            "filter save busy size>1k",
+            "filter save errors has:error",
+            "fault add delay client:nobody 250ms",
+            "fault add drop client:nobody",
+            "hold client:nobody",
+            "hold client:nobody size>1k",
+            "every 1m: topic ls",
+            "every 2m: queue ls",
+        ):
+            self.run(line)
+        self.notices.clear()
+        for name, target in (("order-created", "kafka:orders"), ("sensors", "mqtt:sensors/a")):
+            self.add_fixture(name, target)
+        self.mqtt_leave(self.mqtt_client("dev-8", "sensors/#", clean=False))
+        self.dev_7 = self.mqtt_client("dev-7", "sensors/#")
+        self.billing, self.member = self.join("billing", "order-svc", {"orders": [0, 1]})
+        self.join("audit", "audit-svc", {"payments": [0]})
+        self.web = self.amqp_client()
+        self.worker = self.amqp_client()
+        self.worker.send("basic.consume", queue="q.mail", consumer_tag="mail", arguments={})
+        self.run("pub mqtt:sensors/room1/temp 23 -q 1")
+        for _ in range(3):
+            row = Row("kafka", 0, "Produce", client="billing", destination="orders", size=20)
+            rule = self.holds.rules[1]
+            self.holds.hold(rule, [row], lambda forward: None)
+
+    def add_fixture(self, name: str, target: str) -> None:
+        self.production.engine.add(
+            generator_of(
+                name,
+                parse_target(target),
+                Payload("json", '{"n": "{{sequence}}"}'),
+                key=None,
+                per_second=2,
+                files=False,
+            )
+        )
+
+    def prepare(self, example: str) -> None:
+        """Make true what an example takes for granted and what two of everything contradict."""
+        if example.startswith("group reset"):
+            self.billing.vanish()
+            self.advance(11)
+        elif example.startswith("auto rm"):
+            self.add_fixture("temps", "mqtt:a")

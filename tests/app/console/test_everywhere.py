@@ -1,0 +1,222 @@
+"""Every command, help page and printed example, by every way in, against brokers empty and full."""
+
+import asyncio
+import contextlib
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockforge_tui.admin.app import build
+from mockforge_tui.config import Config
+from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.registry import Command
+from mockforge_tui.filters import compile_filter
+from mockforge_tui.shell.batch import Batch
+
+from .scene import BUG, Scene
+
+ROOT = Path(__file__).parents[3]
+GUIDE = ROOT / "mockforge_tui" / "guide"
+
+EXAMPLES = [example for each in REGISTRY.commands for example in each.examples]
+HELP = [
+    "help",
+    *(f"help {name}" for name in REGISTRY.names),
+    *(f"help {name.split()[0]}" for name in REGISTRY.names),
+    *(f"help {page.stem}" for page in GUIDE.glob("*.md")),
+]
+TABLES = [each.examples[0] for each in REGISTRY.commands if each.name.endswith(" ls")] + [
+    "held",
+    "topic show orders",
+    "exchange show events",
+    "conns client:dev-*",
+]
+FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit")
+"""Refused where there is no screen, or no console that could quit."""
+
+
+def printed_examples() -> Iterator[str]:
+    """Lines that README and guide show as commands."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = readme.partition("Some commands")[2].split("```")[1]
+    texts = [commands, *(page.read_text(encoding="utf-8") for page in GUIDE.glob("*.md"))]
+    for text in texts:
+        for line in text.splitlines():
+            if text is not commands and not line.startswith("    "):
+                continue
+            shown = re.split(r" {3,}", line.strip())[0]
+            words = shown.removeprefix(": ").split()
+            if not words or words[0] in ("every", "repeat"):
+                yield from [shown] if words else []
+            elif REGISTRY.find(words[:2]) is not None and not shown.isidentifier():
+                yield shown
+
+
+PRINTED = list(dict.fromkeys(printed_examples()))
+
+
+# Ways in: each returns what a person gets to see, and whether it went well -----------------------
+
+
+def at_the_prompt(scene: Scene, line: str) -> tuple[str, bool]:
+    session = scene.session
+    for cut in range(0, len(line) + 1, 7):
+        session.complete(line[:cut])
+        session.hint(line[:cut])
+        session.spans(line[:cut])
+    result = session.run(line, confirmed=True)
+    json.loads(result.as_line())
+    return result.as_text(80), result.ok
+
+
+def in_the_shell(scene: Scene, line: str, *, as_json: bool = False) -> tuple[str, bool]:
+    out, err = io.StringIO(), io.StringIO()
+
+    async def lines() -> AsyncIterator[str]:
+        yield "set confirm off"
+        yield line
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        batch = Batch(scene.session, out, err, as_json=as_json)
+        scene.session.jobs.stop_all()
+        asyncio.get_running_loop().call_later(0, stop.set)
+        return await batch.run(lines(), stop)
+
+    status = asyncio.run(main())
+    return out.getvalue() + err.getvalue(), status == 0
+
+
+def by_http(scene: Scene, line: str) -> tuple[str, bool]:
+    status, body = asyncio.run(request(scene, "/commands", {"line": f"{line} -y"}))
+    if status == 400:
+        status, body = asyncio.run(request(scene, "/commands", {"line": line}))
+    for part in body.splitlines():
+        json.loads(part)
+    return body.decode(), status == 200
+
+
+async def request(scene: Scene, path: str, body: Any = None) -> tuple[int, bytes]:
+    """One HTTP request to the admin application; returns status and body."""
+    scene.config = Config()  # type: ignore[attr-defined]
+    scene.ports = {}  # type: ignore[attr-defined]
+    app = build(scene, scene.session, {})  # type: ignore[arg-type]
+    sent: list[Any] = []
+    data = b"" if body is None else json.dumps(body).encode()
+    gone = asyncio.Event()
+    came = iter([{"type": "http.request", "body": data, "more_body": False}])
+
+    async def receive() -> Any:
+        for each in came:
+            return each
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET" if body is None else "POST",
+        "path": f"/__mockforge{path}",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+        "asgi": {"version": "3.0"},
+    }
+    await app(scope, receive, send)
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+
+
+WAYS: dict[str, Callable[[Scene, str], tuple[str, bool]]] = {
+    "prompt": at_the_prompt,
+    "shell": in_the_shell,
+    "shell-json": lambda scene, line: in_the_shell(scene, line, as_json=True),
+    "http": by_http,
+}
+
+
+def scene_for(way: str, *, furnished: bool) -> Scene:
+    inside = way != "http"
+    return Scene(furnished=furnished, screen=way == "prompt", files=inside, interactive=inside)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+# What is run ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_runs_on_a_scene_with_two_of_everything(way: str, example: str) -> None:
+    scene = scene_for(way, furnished=True)
+    scene.prepare(example)
+    shown, well = WAYS[way](scene, example)
+    assert BUG not in shown
+    if way == "prompt" or not example.startswith(FOR_THE_SCREEN):
+        assert well, shown
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("line", [*EXAMPLES, *PRINTED])
+def test_empty_brokers_refuse_in_words_what_they_do_not_have(way: str, line: str) -> None:
+    shown, _ = WAYS[way](scene_for(way, furnished=False), line)
+    assert BUG not in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("line", dict.fromkeys(HELP))
+def test_help_explains_every_name_noun_and_page(way: str, line: str) -> None:
+    shown, well = WAYS[way](scene_for(way, furnished=False), line)
+    assert well, shown
+    assert shown.strip()
+
+
+@pytest.mark.parametrize("furnished", [False, True])
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_goes_through_a_filter_of_each_of_its_columns(
+    table: str, furnished: bool
+) -> None:
+    scene = Scene(furnished=furnished)
+    result = scene.session.run(table)
+    if not result.ok:
+        pytest.skip(result.as_text())
+    for column in result.fields:
+        narrowed = scene.run(f"{table} | {column}:no-such-value")
+        assert narrowed.records == []
+        assert narrowed.text
+    assert set().union(*result.records) <= set(result.fields)
+    scene.run(f"{table} | some-word")
+
+
+@pytest.mark.parametrize("line", PRINTED)
+def test_what_readme_and_guide_print_is_understood(line: str) -> None:
+    assert Scene(screen=True).session.check(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        re.split(r" {3,}", line.strip())[0]
+        for line in (GUIDE / "filters.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("    ") and ":" in line and "field" not in line
+    ],
+)
+def test_what_the_guide_prints_as_a_filter_is_one(line: str) -> None:
+    with contextlib.suppress(ValueError):
+        compile_filter(line)
+
+
+def test_there_are_examples_of_every_command() -> None:
+    without: list[Command] = [each for each in REGISTRY.commands if not each.examples]
+    assert without == []
+    assert len(PRINTED) > 10
