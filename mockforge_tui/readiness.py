@@ -8,6 +8,19 @@ from pathlib import Path
 from typing import Any
 
 _IMPORTED = time.monotonic()
+_VARIABLES = {
+    ("kafka", "bootstrap"): "KAFKA_BOOTSTRAP_SERVERS",
+    ("kafka", "tls"): "KAFKA_TLS_BOOTSTRAP_SERVERS",
+    ("mqtt", "url"): "MQTT_URL",
+    ("mqtt", "tls"): "MQTT_TLS_URL",
+    ("mqtt", "ws"): "MQTT_WS_URL",
+    ("mqtt", "wss"): "MQTT_WSS_URL",
+    ("amqp", "url"): "AMQP_URL",
+    ("amqp", "tls"): "AMQP_TLS_URL",
+    ("tls", "ca"): "MOCKFORGE_TLS_CA",
+    ("admin", "url"): "MOCKFORGE_URL",
+}
+"""The ready line's sections and keys, with the variables that clients read."""
 
 
 def startup_ms() -> int:
@@ -30,15 +43,13 @@ def ready_line(facts: dict[str, Any]) -> str:
 def environment_lines(facts: dict[str, Any]) -> str:
     """`NAME=value` for each address that `facts` has, as a shell or an env file reads them."""
     lines = {}
-    if "kafka" in facts:
-        lines["KAFKA_BOOTSTRAP_SERVERS"] = facts["kafka"]["bootstrap"]
-    if "mqtt" in facts:
-        lines["MQTT_URL"] = url = facts["mqtt"]["url"]
-        lines["MQTT_HOST"], _, lines["MQTT_PORT"] = url.removeprefix("mqtt://").rpartition(":")
-    if "amqp" in facts:
-        lines["AMQP_URL"] = facts["amqp"]["url"]
-    if "admin" in facts:
-        lines["MOCKFORGE_URL"] = facts["admin"]["url"]
+    for (section, key), name in _VARIABLES.items():
+        value = facts.get(section, {}).get(key)
+        if value is not None:
+            lines[name] = value
+            if name == "MQTT_URL":
+                host, _, port = value.partition("://")[2].rpartition(":")
+                lines["MQTT_HOST"], lines["MQTT_PORT"] = host, port
     return "".join(f"{name}={value}\n" for name, value in lines.items())
 
 

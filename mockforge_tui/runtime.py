@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
@@ -18,6 +17,7 @@ from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 
@@ -50,7 +50,7 @@ class Runtime:
         self.config = config
         self.notices: list[str] = []
         self.loop_lag = 0.0
-        self.ports: dict[str, int] = {}
+        self.listeners: list[Listener] = []
         self.brokers: dict[str, Broker] = {}
         self.next_free = next_free
         self._loop = asyncio.get_running_loop()
@@ -98,9 +98,8 @@ class Runtime:
 
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
-        for protocol, server in self._servers.items():
-            listen = partial(server.listen, self.config.host)
-            self.ports[protocol] = await self.take_port(protocol, self.config.host, listen)
+        for wanted in self._wanted():
+            self.listeners.append(await self._listen(wanted))
         if fixtures is not None:
             self.production.load(fixtures, start=self.config.auto_produce)
         self._watch_lag()
@@ -114,27 +113,49 @@ class Runtime:
         self.holds.clear()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
 
+    @property
+    def ports(self) -> dict[str, int]:
+        """By protocol: the port of its first listener."""
+        return {each.protocol: each.port for each in reversed(self.listeners)}
+
+    @property
+    def listening(self) -> bool:
+        """Every listener accepts."""
+        return bool(self.listeners) and len(self.listeners) == len(self._wanted())
+
     def publish(self, message: "Outgoing") -> Receipt:
         """Publish as if a client had. Raises InvalidInput."""
         return publish(self.brokers, message)
 
     def facts(self) -> dict[str, Any]:
         """What the ready line says of the brokers; listeners that are off are left out."""
-        host = self._reachable()
         facts: dict[str, Any] = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
-        if "kafka" in self.ports:
-            facts["kafka"] = {"bootstrap": f"{host}:{self.ports['kafka']}"}
-        if "mqtt" in self.ports:
-            facts["mqtt"] = {"url": f"mqtt://{host}:{self.ports['mqtt']}"}
-        if "amqp" in self.ports:
-            facts["amqp"] = {"url": f"amqp://guest:guest@{host}:{self.ports['amqp']}/%2F"}
+        for listener in self.listeners:
+            broker = self.brokers[listener.protocol]
+            told = facts.setdefault(listener.protocol, {})
+            address = broker.address(listener)
+            told.setdefault(broker.address_name, address)
+            if listener.name != "plain":
+                told[listener.name] = address
         return facts
 
-    def _reachable(self) -> str:
-        """A host that a client on this machine can dial."""
-        host = self.config.advertise or self.config.host
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        return f"[{host}]" if ":" in host else host
+    def _wanted(self) -> list[Listener]:
+        """The listeners that the config asks for."""
+        config = self.config
+        return [
+            Listener(protocol, config.host, config.port(protocol), None, False, config.advertise)
+            for protocol in self.brokers
+        ]
+
+    async def _listen(self, wanted: Listener) -> Listener:
+        accepting: list[Listener] = []
+
+        async def listen(port: int) -> int:
+            accepting.append(await self._servers[wanted.protocol].listen(wanted.at(port)))
+            return accepting[0].port
+
+        await self.take_port(wanted.service, wanted.host, listen)
+        return accepting[0]
 
     async def take_port(
         self, service: str, host: str, listen: Callable[[int], Awaitable[int]]
@@ -192,7 +213,6 @@ def _kafka(environment: Environment, config: Config) -> Broker:
         broker_id=config.broker_id,
         auto_create_topics=config.auto_create_topics,
         default_partitions=config.default_partitions,
-        advertised_host=config.advertise,
     )
     return KafkaBroker(environment, options)
 

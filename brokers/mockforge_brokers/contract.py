@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from .access import Principal
 from .events import BrokerRestarted, MessageSeen
 from .journal import Owner
+from .listener import Listener
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 
 
@@ -16,6 +18,10 @@ class Peer(Protocol):
     """`127.0.0.1:50871`"""
     local: tuple[str, int]
     """The address and port that the client dialled."""
+    listener: Listener
+    """The one that it came by."""
+    principal: Principal
+    """Who it is, as far as that is known; who logs it in puts another value here."""
     opened: float
     """Wall time."""
     bytes_in: int
@@ -80,8 +86,14 @@ class Broker(Protocol):
     """One protocol's server, ready to be given connections."""
 
     protocol: str
+    address_name: str
+    """What the ready line calls the address that clients look for first (bootstrap, url)."""
 
     def connect(self, peer: Peer) -> Connection: ...
+
+    def address(self, listener: Listener) -> str:
+        """How clients are told of a listener: as an address, or as the URL that they take."""
+        ...
 
     def connections(self) -> list[ConnectionView]: ...
 

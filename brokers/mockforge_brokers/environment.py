@@ -9,6 +9,7 @@ from .faults import Faults
 from .holds import Holds
 from .journal import Journal
 from .limits import Limits
+from .listener import Listener
 from .spine import Spine
 
 
@@ -25,6 +26,8 @@ class Environment(Struct):
     holds: Holds
     random: Random
     limits: Limits = field(default_factory=Limits)
+    listeners: list[Listener] = field(default_factory=list)
+    """All that accept, of all protocols."""
     last_connection: int = 0
 
     @classmethod

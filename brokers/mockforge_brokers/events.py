@@ -13,8 +13,11 @@ class Event(Struct, frozen=True):
 
 
 class ListenerOpened(Event, frozen=True):
+    """`name` tells a protocol's listeners apart: plain, tls, ws, wss."""
+
     host: str
     port: int
+    name: str = "plain"
 
 
 class ConnectionOpened(Event, frozen=True):

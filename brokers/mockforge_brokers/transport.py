@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import socket
-import ssl as tls
 import struct
 import traceback
 from collections.abc import Callable
 from typing import Final, cast
 
+from .access import Principal
 from .contract import Broker, Connection
 from .environment import Environment
 from .events import (
@@ -22,6 +22,7 @@ from .events import (
 )
 from .gate import Lane
 from .journal import IN, OUT, Tape
+from .listener import Listener
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ LINGER: Final = 2.0
 """Seconds that a peer has to take some more of our last words, or to close its side."""
 
 _LAST_FRAMES: Final = 4
+_NOBODY: Final = Principal()
 
 
 class Endpoint(asyncio.BufferedProtocol):
@@ -54,18 +56,22 @@ class Endpoint(asyncio.BufferedProtocol):
         "connection",
         "environment",
         "id",
+        "listener",
         "local",
         "opened",
+        "principal",
         "server",
     )
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: "Server", listener: Listener) -> None:
         self.server = server
+        self.listener = listener
         self.environment = server.environment
         self.id = 0
         self.address = ""
         self.local = ("", 0)
         self.opened = 0.0
+        self.principal = _NOBODY
         self.bytes_in = 0
         self.bytes_out = 0
         self._awake = False
@@ -388,27 +394,34 @@ class Server:
         self._dirty: list[Endpoint] = []
         self._all_gone: asyncio.Future[None] | None = None
 
-    async def listen(self, host: str, port: int, *, ssl: tls.SSLContext | None = None) -> int:
-        """Accept connections at `host`; port 0 takes a free one. Returns the port.
+    async def listen(self, listener: Listener) -> Listener:
+        """Accept connections; returns the listener with the port that it got. Raises OSError.
 
         On 127.0.0.1 the same port number of ::1 is taken too where it exists, since clients that
-        resolve `localhost` may try it first. Raises OSError.
+        resolve `localhost` may try it first.
         """
-        listener = await self._listen(host, port, ssl)
-        port = listener.sockets[0].getsockname()[1]
-        if host == "127.0.0.1":
+        listener = await self._listen(listener, listener.host)
+        if listener.host == "127.0.0.1":
             try:
-                await self._listen("::1", port, ssl)
+                await self._listen(listener, "::1")
             except OSError:
-                _log.debug("no listener at [::1]:%d", port)
-        self.environment.spine.emit(ListenerOpened(self.broker.protocol, host, port))
-        return port
-
-    async def _listen(self, host: str, port: int, ssl: tls.SSLContext | None) -> asyncio.Server:
-        listener = await self._loop.create_server(
-            lambda: Endpoint(self), host, port, ssl=ssl, backlog=1024
+                _log.debug("no listener at [::1]:%d", listener.port)
+        self.environment.listeners.append(listener)
+        self.environment.spine.emit(
+            ListenerOpened(listener.protocol, listener.host, listener.port, listener.name)
         )
-        self._listeners.append(listener)
+        return listener
+
+    async def _listen(self, listener: Listener, host: str) -> Listener:
+        def accept() -> Endpoint:
+            return Endpoint(self, listener)
+
+        server = await self._loop.create_server(
+            accept, host, listener.port, backlog=1024, start_serving=False
+        )
+        listener = listener.at(server.sockets[0].getsockname()[1])
+        await server.start_serving()
+        self._listeners.append(server)
         return listener
 
     def stop_listening(self) -> None:

@@ -31,7 +31,7 @@ class Routes:
 
     async def ready(self, request: Request) -> Response:
         """200 once every listener accepts and the fixtures are loaded."""
-        listening = set(self._runtime.ports) == set(self._runtime.brokers)
+        listening = self._runtime.listening
         status = 200 if listening else 503
         return JSONResponse({"status": "ready" if listening else "starting"}, status_code=status)
 

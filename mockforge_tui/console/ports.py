@@ -8,6 +8,7 @@ from mockforge_brokers.contract import Broker
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal, Row
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.spine import Spine
 
 from ..filters import Filter
@@ -220,6 +221,11 @@ class Runtime(Protocol):
     @property
     def brokers(self) -> Mapping[str, Broker]:
         """By protocol (kafka, mqtt, amqp): those that run."""
+        ...
+
+    @property
+    def listeners(self) -> Sequence[Listener]:
+        """Where clients are accepted."""
         ...
 
     @property

@@ -39,10 +39,7 @@ async def run_shell(runtime: Runtime) -> int:
 
 def _announce(runtime: Runtime) -> None:
     facts = runtime.facts()
-    places = [
-        f"{protocol} {facts[protocol].get('bootstrap') or facts[protocol].get('url')}"
-        for protocol in runtime.ports
-    ]
+    places = [f"{name} {next(iter(facts[name].values()))}" for name in runtime.ports]
     for line in (*runtime.notices, "   ".join(places)):
         sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -65,11 +65,7 @@ class ConsoleApp(App[int]):
         self.glyphs = ASCII if ascii_only else UNICODE
         self.ports = runtime.ports
         facts = runtime.facts()
-        self.addresses = {
-            protocol: str(facts[protocol].get("bootstrap") or facts[protocol].get("url"))
-            for protocol in ("kafka", "mqtt", "amqp")
-            if protocol in facts
-        }
+        self.addresses = {name: next(iter(facts[name].values())) for name in self.ports}
         self.feed = Feed(runtime.journal, runtime.spine, runtime.holds, timer=thread_time)
         self.session = Session(
             runtime, view=ScreenView(self), tell=self.notice, interactive=True, files=True

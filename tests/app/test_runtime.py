@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from mockforge_tui.config import Config
+from mockforge_tui.console.session import Session
 from mockforge_tui.runtime import CannotListen, Runtime
 
 T = TypeVar("T")
@@ -41,6 +42,16 @@ def test_every_listener_accepts_once_it_is_started():
         return set(runtime.ports)
 
     assert started(dial) == {"kafka", "mqtt", "amqp"}
+
+
+def test_the_ready_line_and_the_console_name_each_listener():
+    async def look(runtime: Runtime) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        return runtime.facts(), Session(runtime).run("listener ls").data
+
+    found, rows = started(look)
+    told = [found[each["proto"]].get("url") or found["kafka"]["bootstrap"] for each in rows]
+    assert [each["address"] for each in rows] == told
+    assert [each["name"] for each in rows] == ["plain"] * 3
 
 
 def test_facts_leave_out_what_is_off():

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.transport import Server
 
 BROKERS = {"kafka": "KafkaBroker", "mqtt": "MqttBroker", "amqp": "AmqpBroker"}
@@ -18,7 +19,7 @@ async def serve(protocol: str, journal: bool) -> None:
     settings = import_module(f"mockforge_brokers.{protocol}.options")
     broker = getattr(module, BROKERS[protocol])(environment, getattr(settings, OPTIONS[protocol])())
     server = Server(broker, environment)
-    print(await server.listen("127.0.0.1", 0), flush=True)
+    print((await server.listen(Listener(protocol))).port, flush=True)
     await asyncio.Event().wait()
 
 

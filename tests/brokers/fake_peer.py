@@ -1,8 +1,10 @@
 """Clients without sockets: a `Peer` that keeps what it was sent, and the loop's part played."""
 
+from mockforge_brokers.access import Principal
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, OUT, Tape
+from mockforge_brokers.listener import Listener
 
 
 class FakePeer:
@@ -15,6 +17,8 @@ class FakePeer:
         self.id = number
         self.address = f"127.0.0.1:{50_000 + number}"
         self.local = ("127.0.0.1", 1)
+        self.listener = Listener("fake", port=1)
+        self.principal = Principal()
         self.opened = opened
         self.bytes_in = 0
         self.bytes_out = 0

@@ -7,6 +7,7 @@ from mockforge_brokers.contract import Peer
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import ProtocolError
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
 
 
@@ -92,6 +93,7 @@ class LineConnection:
 
 class LineBroker:
     protocol = "lines"
+    address_name = "url"
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -103,6 +105,9 @@ class LineBroker:
         self.live[peer.id] = connection
         self.all.append(connection)
         return connection
+
+    def address(self, listener: Listener) -> str:
+        return listener.reachable
 
     def connections(self) -> list[ConnectionView]:
         return []

@@ -19,6 +19,7 @@ from mockforge_brokers.events import (
 from mockforge_brokers.faults import Rule
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.transport import Server
 
 from .lines import LineBroker, is_word
@@ -54,7 +55,7 @@ class Serving:
 @asynccontextmanager
 async def serving(limits: Limits | None = None) -> AsyncIterator[Serving]:
     world = Serving(limits)
-    world.port = await world.server.listen("127.0.0.1", 0)
+    world.port = (await world.server.listen(Listener("lines"))).port
     try:
         yield world
     finally:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.transport import Server
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ class Servers:
         server = Server(made, self.environment)
         self._servers.append(server)
         self.brokers[protocol] = made
-        self.ports[protocol] = await server.listen("127.0.0.1", 0)
+        self.ports[protocol] = (await server.listen(Listener(protocol))).port
 
 
 @pytest.fixture(scope="session")

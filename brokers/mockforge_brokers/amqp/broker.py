@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..events import MessageSeen
+from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .codes import ReplyCode
 from .connection.connection import Connection
@@ -28,6 +30,7 @@ class AmqpBroker:
     """The `Broker` of contract.py; the console's verbs call what the wire's methods call."""
 
     protocol = AMQP
+    address_name = "url"
 
     def __init__(self, environment: Environment, options: AmqpOptions | None = None) -> None:
         self.options = options or AmqpOptions()
@@ -229,6 +232,13 @@ class AmqpBroker:
         ]
 
     # What people see.
+
+    def address(self, listener: Listener) -> str:
+        """With the first user and the first virtual host that there are."""
+        scheme = "amqp" if listener.tls is None else "amqps"
+        user, password = next(iter(self.options.users.items()))
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"{scheme}://{login}@{listener.reachable}/{quote(self.options.vhosts[0], safe='')}"
 
     def connections(self) -> list[ConnectionView]:
         return [connection_view(connection) for connection in self._connections.values()]

@@ -10,6 +10,7 @@ from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..events import MessageSeen
+from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .apis.caller import Counters
 from .codes import AlterConfigOp
@@ -35,6 +36,7 @@ class KafkaBroker:
     """
 
     protocol = "kafka"
+    address_name = "bootstrap"
 
     def __init__(self, environment: Environment, options: KafkaOptions | None = None) -> None:
         self.environment = environment
@@ -63,6 +65,9 @@ class KafkaBroker:
             return False
         found.end(reason, reset=reset)
         return True
+
+    def address(self, listener: Listener) -> str:
+        return listener.reachable
 
     def connections(self) -> list[ConnectionView]:
         return [connection_view(one) for one in self._connections.values()]

@@ -4,9 +4,7 @@ from msgspec import Struct
 
 
 class KafkaOptions(Struct, frozen=True):
-    """`advertised_host` and `advertised_port`: None means the address that the client dialled.
-
-    `cluster_id` (22 characters of base64): None makes one. Times are seconds. The session
+    """`cluster_id` (22 characters of base64): None makes one. Times are seconds. The session
     timeout's floor is lower than Kafka's 6 s, so that tests need not wait.
     """
 
@@ -14,8 +12,6 @@ class KafkaOptions(Struct, frozen=True):
     cluster_id: str | None = None
     auto_create_topics: bool = True
     default_partitions: int = 3
-    advertised_host: str | None = None
-    advertised_port: int | None = None
     initial_rebalance_delay: float = 0.0
     min_session_timeout: float = 0.01
     max_session_timeout: float = 1800.0

@@ -7,6 +7,7 @@ from ..clock import Timer
 from ..contract import Peer
 from ..environment import Environment
 from ..events import BrokerRestarted, MessageSeen
+from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import views
 from .codes import Reason
@@ -18,11 +19,19 @@ from .state.router import Router
 from .state.sessions import Sessions
 from .wire.publish import PublishRenderer
 
+_SCHEMES = {
+    "plain": ("mqtt", ""),
+    "tls": ("mqtts", ""),
+    "ws": ("ws", "/mqtt"),
+    "wss": ("wss", "/mqtt"),
+}
+
 
 class MqttBroker:
     """`contract.Broker` for MQTT."""
 
     protocol = "mqtt"
+    address_name = "url"
 
     def __init__(self, environment: Environment, options: MqttOptions | None = None) -> None:
         self.environment = environment
@@ -72,6 +81,10 @@ class MqttBroker:
             self.watch_silence()
 
     # What people see.
+
+    def address(self, listener: Listener) -> str:
+        scheme, path = _SCHEMES[listener.name]
+        return f"{scheme}://{listener.reachable}{path}"
 
     def connections(self) -> list[ConnectionView]:
         return [views.connection_view(each) for each in self._connections.values()]

@@ -131,4 +131,34 @@ def _one(session: "Session", which: int | Filter) -> ConnectionView:
     raise BadArgument("which", f"no connection c{which}; conn ls lists them")
 
 
-COMMANDS = (conn_ls, conn_show, conn_kill)
+@command(
+    "listener ls",
+    group="connections",
+    aliases=("listeners", "list listeners"),
+    examples=("listener ls",),
+)
+def listener_ls(session: "Session") -> Result:
+    """List where clients are accepted."""
+    runtime = session.runtime
+    rows = [
+        {
+            "proto": each.protocol,
+            "name": each.name,
+            "host": each.host,
+            "port": each.port,
+            "address": runtime.brokers[each.protocol].address(each),
+        }
+        for each in runtime.listeners
+    ]
+    return table(
+        rows,
+        Column("proto", "broker"),
+        Column("name", "listener"),
+        Column("host", "host"),
+        Column("port", "port", right=True),
+        Column("address", "clients dial"),
+        empty="nothing listens",
+    )
+
+
+COMMANDS = (conn_ls, conn_show, conn_kill, listener_ls)

@@ -23,6 +23,7 @@ from mockforge_brokers.kafka.wire.messages.groups import (
     SyncGroupRequestAssignment,
     TopicPartition,
 )
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
@@ -56,6 +57,7 @@ class Scene:
             "mqtt": self.mqtt,
             "amqp": self.amqp,
         }
+        self.listeners = [Listener(name, port=1) for name in self.brokers]
         self.networks = {
             name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()
         }

@@ -12,6 +12,7 @@ from mockforge_brokers.holds import HoldRule, Holds
 from mockforge_brokers.journal import Journal, Row, Tape
 from mockforge_brokers.kafka.snapshots import RecordView as Record
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from mockforge_brokers.spine import Spine
 
@@ -38,6 +39,9 @@ class Broker:
         self.shown_groups: list[GroupView] = []
         self.watchers: list[tuple[str | None, Callable[[MessageSeen], object]]] = []
         self.ended: list[tuple[int, bool]] = []
+
+    def address(self, listener: Listener) -> str:
+        return f"{self.protocol}://{listener.reachable}"
 
     def connections(self) -> list[ConnectionView]:
         return self.shown_connections
@@ -236,6 +240,7 @@ class World:
         self.holds = Holds(self.clock, self.spine, limits)
         self.fakes = {name: Broker(name) for name in ("kafka", "mqtt", "amqp")}
         self.brokers: Any = self.fakes
+        self.listeners = [Listener(protocol, port=1) for protocol in self.fakes]
         self.sent: list[Outgoing] = []
         self.kafka = KafkaAdmin(self.fakes["kafka"])
         self.mqtt = MqttAdmin()

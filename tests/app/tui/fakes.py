@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from mockforge_brokers.journal import OUT
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..traffic import Traffic
@@ -20,6 +21,9 @@ class FakeBroker:
         self.shown_groups: list[GroupView] = []
         self.disconnected: list[int] = []
         self.vhost = lambda: SimpleNamespace(exchanges={}, queues={})
+
+    def address(self, listener: Listener) -> str:
+        return f"{self.protocol}://{listener.reachable}"
 
     def connections(self) -> list[ConnectionView]:
         return self.shown_connections
@@ -49,6 +53,7 @@ class FakeRuntime:
         self.faults = environment.faults
         self.holds = environment.holds
         self.ports = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
+        self.listeners = [Listener(name, port=port) for name, port in self.ports.items()]
         self.notices: list[str] = []
         self.brokers: dict[str, Any] = {name: FakeBroker(name) for name in self.ports}
         self.production = SimpleNamespace(status=lambda: (), list=lambda: ())

@@ -18,6 +18,7 @@ from mockforge_brokers.events import (
     ProtocolViolated,
 )
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe, Will
@@ -80,7 +81,7 @@ def in_town(story: Callable[[Town], Coroutine[Any, Any, T]], limits: Limits | No
         environment = Environment.create(clock, seed=1, limits=limits)
         broker = MqttBroker(environment)
         server = Server(broker, environment)
-        town = Town(broker, server, await server.listen("127.0.0.1", 0))
+        town = Town(broker, server, (await server.listen(Listener("mqtt"))).port)
         try:
             result = await story(town)
             assert not town.told(BrokerFailed)

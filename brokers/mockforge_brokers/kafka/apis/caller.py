@@ -82,11 +82,11 @@ class Caller:
     @property
     def host(self) -> str:
         """Where clients are told to find this broker: where this one found it, unless told."""
-        return self.options.advertised_host or self.peer.local[0]
+        return self.peer.listener.advertised_host or self.peer.local[0]
 
     @property
     def port(self) -> int:
-        return self.options.advertised_port or self.peer.local[1]
+        return self.peer.local[1]
 
     @property
     def client_host(self) -> str:
