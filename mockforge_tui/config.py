@@ -45,6 +45,13 @@ IGNORED_KEYS = {
 }
 
 
+# Words of MockForge's own configs that mean nothing here: no reason to stop a start.
+_FORGIVEN = {
+    "logging.level": ("trace", "off"),
+    "logging.format": ("pretty", "compact", "full", "plain"),
+}
+
+
 class ConfigError(InvalidInput):
     """The configuration cannot be used; the text names file, line, key and remedy."""
 
@@ -179,10 +186,16 @@ def _read_file(
         if setting is None:
             warnings.append(f"{place}: {_not_used(key)}")
             continue
+        if setting.many and not isinstance(node.value, str):
+            warnings.append(f"{place}: {key}: ignored, it takes paths of fixture files or folders")
+            continue
         text = _expand(_scalar(node, key, place), environment)
         try:
             value = setting.parse(text)
         except ValueError as error:
+            if text.lower() in _FORGIVEN.get(key, ()):
+                warnings.append(f"{place}: {key}: {error}; the default is kept")
+                continue
             raise ConfigError(f"{place}: {key}: {error}") from None
         if setting.many:
             value = _fixtures(path, place, key, text, values.get(setting.name, ()), warnings)
@@ -202,6 +215,8 @@ def _fixtures(
 
 
 def _not_used(key: str) -> str:
+    if key == "mockforge":
+        return "mockforge: this is a fixture file: give it as PATH, without --config"
     if key in IGNORED_KEYS:
         return f"{key}: ignored, {IGNORED_KEYS[key]}"
     near = get_close_matches(key, BY_KEY, n=1)
@@ -245,7 +260,9 @@ def _walk(node: "yaml.MappingNode", prefix: str, path: Path) -> Iterator[tuple[s
         if key in seen:
             raise ConfigError(f"{place}: {key}: this key is given twice")
         seen.add(key)
-        if value_node.id == "mapping":
+        if value_node.tag == "tag:yaml.org,2002:null" and _is_known(key):
+            continue
+        if value_node.id == "mapping" and not _takes_many(key):
             if key.count(".") > _DEEPEST:
                 raise ConfigError(f"{place}: too deep: an alias that holds itself?")
             yield from _walk(value_node, f"{key}.", path)
@@ -254,6 +271,10 @@ def _walk(node: "yaml.MappingNode", prefix: str, path: Path) -> Iterator[tuple[s
                 yield key, item
         elif not (_is_section(key) and value_node.value in ("", "~", "null")):
             yield key, value_node
+
+
+def _is_known(key: str) -> bool:
+    return key.removeprefix("server.") in BY_KEY
 
 
 def _takes_many(key: str) -> bool:

@@ -186,3 +186,28 @@ def test_printing_shows_origins_and_hides_the_token():
 @pytest.mark.parametrize(("text", "value"), [("yes", True), ("TRUE", True), ("off", False)])
 def test_booleans(text, value):
     assert boolean(text) is value
+
+
+def test_words_of_mockforges_own_configs_do_not_stop_the_start(tmp_path):
+    file = tmp_path / "mockforge.yaml"
+    file.write_text(
+        "logging: {level: trace, format: pretty}\n"
+        "kafka: {port: null}\n"
+        "fixtures:\n  - {topic: a, payload: 1}\n"
+    )
+    resolved = resolve({}, {}, str(file))
+    assert resolved.config == Config()
+    assert resolved.warnings == (
+        f"{file}:1:18: logging.level: one of debug, info, warning, error is wanted,"
+        " not 'trace'; the default is kept",
+        f"{file}:1:33: logging.format: one of text, json is wanted,"
+        " not 'pretty'; the default is kept",
+        f"{file}:4:5: fixtures: ignored, it takes paths of fixture files or folders",
+    )
+
+
+def test_a_fixture_file_given_as_config_is_told_where_it_belongs(tmp_path):
+    file = tmp_path / "shop.yaml"
+    file.write_text("mockforge: 1\n")
+    (warning,) = resolve({}, {}, str(file)).warnings
+    assert warning.endswith("this is a fixture file: give it as PATH, without --config")
