@@ -25,6 +25,8 @@ _TICK = 0.125
 _FIRST_LOOK = 0.02
 """Seconds of decoding what the journal had before the tail began."""
 _READ = 500
+_ROWS = 4096
+"""Kept of all traffic: a tail looks at each row once."""
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 
 
@@ -117,7 +119,7 @@ class _Traffic:
     def __init__(self, session: "Session", tail: Tail) -> None:
         runtime = session.runtime
         self._clock = runtime.clock
-        self._feed = Feed(runtime.journal, runtime.spine, runtime.holds)
+        self._feed = Feed(runtime.journal, runtime.spine, runtime.holds, slots=_ROWS)
         self._tail = tail
         self._since = runtime.clock.wall()
         self._seen = 0

@@ -99,6 +99,7 @@ class Feed:
         if row is None:
             return False
         row.marked = marked
+        self.ring.pin(row)
         (self.marks.add if marked else self.marks.discard)(number)
         return True
 
@@ -166,6 +167,7 @@ class Feed:
         for row in self.ring.newest_first(_LOOKED_BACK):
             if row.connection == event.connection and row.frame == frame and not row.held:
                 row.held = held.id
+                self.ring.pin(row)
                 shown.append(row)
             elif shown:
                 break
@@ -180,6 +182,7 @@ class Feed:
             same = row.connection == event.connection and row.operation == event.operation
             if same and row.kind != "event":
                 row.fault = event.rule
+                self.ring.pin(row)
                 return
 
 

@@ -59,14 +59,17 @@ class ConsoleApp(App[int]):
         fps: float = 1 / FASTEST,
         history: Path | None = None,
         driver: type[Any] | None = None,
+        timer: Callable[[], float] = thread_time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runtime = runtime
+        self.now = now
         self.palette: Palette = NIGHT
         self.glyphs = ASCII if ascii_only else UNICODE
         self.ports = runtime.ports
         facts = runtime.facts()
         self.addresses = {name: next(iter(facts[name].values())) for name in self.ports}
-        self.feed = Feed(runtime.journal, runtime.spine, runtime.holds, timer=thread_time)
+        self.feed = Feed(runtime.journal, runtime.spine, runtime.holds, timer=timer)
         self.session = Session(
             runtime, view=ScreenView(self), tell=self.notice, interactive=True, files=True
         )
@@ -123,7 +126,7 @@ class ConsoleApp(App[int]):
         """
         started = thread_time()
         self.feed.tick()
-        now = time.monotonic()
+        now = self.now()
         if not self._batch_count and self.pace.is_due(now):
             driver = self._driver
             if isinstance(driver, SafeDriver):

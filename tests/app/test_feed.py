@@ -1,5 +1,7 @@
 """The feed makes every frame a row, finds its way in torn traffic, and samples a flood."""
 
+from random import Random
+
 from mockforge_brokers.events import (
     ConnectionClosed,
     ConnectionOpened,
@@ -11,7 +13,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 
 from mockforge_tui.feed import Feed
-from mockforge_tui.feed.ring import Ring
+from mockforge_tui.feed.ring import MOST_BYTES, Ring
 from mockforge_tui.filters import compile_filter
 
 from .traffic import Traffic, frame
@@ -30,6 +32,8 @@ class Ticking:
 
 
 def _feed(traffic: Traffic, **options: object) -> Feed:
+    """A feed whose time stands still unless a test moves it: its budgets are never used up."""
+    options.setdefault("timer", Ticking(0))
     return Feed(traffic.journal, traffic.spine, traffic.environment.holds, **options)  # type: ignore[arg-type]
 
 
@@ -140,14 +144,14 @@ def test_five_hundred_messages_a_second_each_have_their_row() -> None:
 
 def test_a_flood_is_sampled_newest_first_and_says_of_how_many() -> None:
     traffic = Traffic(Limits(journal_connection=64 << 20, journal_total=128 << 20))
-    feed = _feed(traffic)
+    feed = _feed(traffic, timer=Ticking(0.00005))
     burst = frame(payload="flood") * 200
     for _ in range(5000):
         traffic.write("loud", burst)
     traffic.say("quiet", payload="here")
     for _ in range(50):
         traffic.write("loud", burst)
-    made = feed.tick(0.002)
+    made = feed.tick()
     assert 0 < made < 5000
     assert feed.one_of > 100
     assert "here" in _shown(feed)
@@ -250,18 +254,108 @@ def test_the_ring_forgets_the_oldest_rows_and_keeps_numbers() -> None:
     assert _shown(feed)[0] == "24"
 
 
-def test_bodies_that_weigh_too_much_leave_before_their_rows() -> None:
-    ring = Ring(slots=8, most_bytes=1000)
-    for _ in range(4):
-        ring.add(Row("mqtt", IN, "send", payload=b"x" * 300, frame=b"y" * 100))
-    first, last = ring.row(1), ring.row(4)
+def _row(payload: bytes, frame: bytes = b"", **changes: object) -> Row:
+    return Row("mqtt", IN, "send", payload=payload, frame=frame, **changes)  # type: ignore[arg-type]
+
+
+def _noise(seed: int, size: int) -> bytes:
+    """Bytes that do not compress."""
+    return Random(seed).randbytes(size)
+
+
+def test_old_rows_come_back_from_their_batches_as_they_were() -> None:
+    ring = Ring(slots=4096, loose=16)
+    added = []
+    for number in range(1000):
+        row = _row(f"{number}".encode(), b"frame of %d" % number, detail={"qos": 1, "at": (1, 2)})
+        row.headers = (("trace", b"1"),)
+        row.time = number / 10
+        ring.add(row)
+        added.append(row)
+    assert list(ring.since(0)) == added
+    assert list(ring.newest_first(1000)) == added[::-1]
+    assert ring.row(1) == added[0]
+    assert ring.row(1001) is None
+
+
+def test_what_a_frame_weighs_is_counted_once_for_all_of_its_rows() -> None:
+    ring = Ring(loose=16)
+    frame = _noise(1, 200_000)
+    for number in range(600):
+        ring.add(_row(_noise(number, 300), frame))
+    assert 600 * 300 + 200_000 < ring.bytes < 1.2 * (600 * 300 + 200_000)
+    first, last = ring.row(1), ring.row(600)
     assert first is not None
     assert last is not None
-    assert (first.payload, first.frame) == (None, b"")
-    assert last.payload == b"x" * 300
-    for _ in range(20):
-        ring.add(Row("mqtt", IN, "send", payload=b"x" * 100))
-    assert ring.row(24) is not None
+    assert first.frame is frame
+    assert last.frame is frame
+
+
+def test_where_a_frame_must_go_its_rows_keep_their_payloads() -> None:
+    ring = Ring(loose=16, most_bytes=500_000)
+    ring.add(_row(b'{"precious": 1}', b"0.." + b'{"precious": 1}'))
+    for fetch in range(4):
+        frame = _noise(fetch, 180_000)
+        for number in range(300):
+            ring.add(_row(_noise(number, 200), frame))
+    rows = list(ring.since(0))
+    assert rows[0].payload == b'{"precious": 1}'
+    assert all(row.payload for row in rows)
+    assert rows[200].frame == b""
+    assert rows[-1].frame == frame
+    assert ring.bytes <= 500_000
+
+
+def test_payloads_that_weigh_too_much_leave_oldest_first_and_their_rows_stay() -> None:
+    ring = Ring(loose=16, most_bytes=100_000)
+    for number in range(1000):
+        ring.add(_row(_noise(number, 300)))
+    first, last = ring.row(1), ring.row(1000)
+    assert first is not None
+    assert last is not None
+    assert (first.payload, first.detail["body"]) == (None, "let go: too many bytes came after it")
+    assert last.payload == _noise(999, 300)
+    assert ring.bytes <= 100_000
+
+
+def test_a_body_larger_than_all_that_may_be_kept_is_still_there_while_it_is_the_newest() -> None:
+    ring = Ring(most_bytes=1000)
+    ring.add(_row(b"small"))
+    ring.add(_row(b"x" * 5000))
+    newest = ring.row(2)
+    assert newest is not None
+    assert newest.payload == b"x" * 5000
+
+
+def test_a_message_of_five_minutes_ago_is_whole_under_a_thousand_messages_a_second() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    traffic.say("early", payload='{"precious": 1}', to="early/one")
+    for number in range(5 * 60 * 1000):
+        # Half of each payload does not compress, which is more than JSON ever asks for.
+        body = number.to_bytes(4, "big").hex() * 18 + _noise(number, 78).hex()
+        feed.ring.add(_row(body.encode(), b"0\xac\x02" + body.encode()))
+        if number == 10:
+            feed.tick()
+    assert feed.oldest == 1
+    early = next(row for row in feed.since(0) if row.destination == "early/one")
+    assert early.payload == b'{"precious": 1}'
+    assert early.frame == frame(payload='{"precious": 1}', to="early/one")
+    assert feed.ring.bytes < MOST_BYTES
+
+
+def test_marks_and_holds_of_packed_rows_stay_on_them() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    for number in range(10_000):
+        feed.ring.add(_row(b"%d" % number))
+    assert feed.mark(3, True)
+    for number in range(1000, 9000, 64):
+        assert feed.row(number) is not None
+    assert [row.seq for row in feed.marked()] == [3]
+    found = feed.row(3)
+    assert found is not None
+    assert found.marked
 
 
 def test_a_selection_fills_its_newest_page_in_the_first_slice() -> None:

@@ -1,6 +1,5 @@
 """The lines below the prompt, and the log of what was done."""
 
-from time import monotonic
 from typing import ClassVar
 
 from textual import events
@@ -55,12 +54,12 @@ class ResultLine(Drawn):
     @property
     def is_fresh(self) -> bool:
         """Whether it tells something that somebody may still want to read."""
-        told = not self.is_blank and monotonic() - self._at < _FRESH
+        told = not self.is_blank and self.console_app.now() - self._at < _FRESH
         return told or bool(self._warning)
 
     def show(self, kind: str, text: str, command: str = "") -> None:
         """Tell a result; only its first line fits."""
-        self._at = monotonic()
+        self._at = self.console_app.now()
         first, _, rest = text.partition("\n")
         self._kind, self._command = kind, clean(command, 200)
         self._text = clean(first, 400)

@@ -185,7 +185,7 @@ class Client:
         self.writer = writer
 
     async def gets(self, data: bytes) -> None:
-        assert await asyncio.wait_for(self.reader.readexactly(len(data)), 10) == data
+        assert await asyncio.wait_for(self.reader.readexactly(len(data)), 50) == data
 
 
 async def connected(console: Console) -> Client:
@@ -208,7 +208,7 @@ def test_a_client_is_listed_explained_and_ended() -> None:
         (session,) = console.run("session ls").records
         assert session["client"] == "a"
         console.run(f"conn kill c{row['id']} -y")
-        assert await asyncio.wait_for(client.reader.read(), 10) == b""
+        assert await asyncio.wait_for(client.reader.read(), 50) == b""
         await until(lambda: not console.run("conns").records)
         client.writer.close()
 

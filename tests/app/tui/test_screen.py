@@ -118,9 +118,10 @@ def test_space_pauses_the_flow() -> None:
 
 def test_rows_that_left_the_ring_while_paused_are_said_to_be_gone() -> None:
     async def act(stage: Stage) -> None:
+        stage.app.feed.ring.slots = 1024
         await stage.keys("k", "k")
         selected = stage.flow.selected
-        for _ in range(20):
+        for _ in range(2):
             shop(stage.runtime, 100)
             await stage.tick()
         assert stage.flow.overwritten
