@@ -1,6 +1,7 @@
 """Lets `python -m mockforge_tui` be the command line."""
 
 import gc
+import io
 import os
 import sys
 
@@ -20,7 +21,10 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Put /dev/null where the caller closed one: else the first socket gets its number."""
+    """Put /dev/null where the caller closed one: else the first socket gets its number.
+
+    What goes out is escaped where it cannot be encoded.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -29,6 +33,9 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding does not have must not end the program.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ import logging
 from mockforge_brokers.events import Event, MessageSeen
 from mockforge_brokers.spine import Spine
 
+from . import text
+
 _log = logging.getLogger("mockforge")
+_LONGEST = 4_000
 
 # By name: to import the fixtures' events is to import the fixtures.
 _WRONG = frozenset(
@@ -36,6 +39,8 @@ def log_events(spine: Spine) -> None:
         row = event_row(0.0, event)
         if row is not None:
             who = [row.protocol, row.operation, row.destination, row.client]
-            _log.log(level, "%s: %s", " ".join(filter(None, who)), row.detail["text"])
+            # Names are the clients': one line break would forge a line of ours.
+            line = f"{' '.join(filter(None, who))}: {row.detail['text']}"
+            _log.log(level, "%s", text.clean(line, _LONGEST))
 
     spine.watch(tell)

@@ -7,6 +7,8 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from .text import clean
+
 
 class _Json(logging.Formatter):
     """One JSON object a line, as log collectors read them."""
@@ -23,16 +25,30 @@ class _Json(logging.Formatter):
         return json.dumps(line)
 
 
+class _Plain(logging.Formatter):
+    """Lines for people, free of anything that a terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(clean, super().format(record).split("\n")))
+
+
 def set_up(level: str, form: str, *, screen: bool = False) -> None:
     """Send all log records of at least `level` (debug, info, warning, error) to one handler."""
     handler: logging.Handler
     if screen:
         path = log_file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, delay=True)
+        handler = RotatingFileHandler(
+            path,
+            maxBytes=1_000_000,
+            backupCount=1,
+            delay=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
     else:
         handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    plain = _Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(_Json() if form == "json" else plain)
     root = logging.getLogger()
     root.handlers[:] = [handler]

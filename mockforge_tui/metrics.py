@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from . import text
+
 MOST_LABELS = 1_000
 """Label sets of one family; what is beyond goes into one sample labelled `other`."""
 
@@ -87,7 +89,7 @@ def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
     family = kind(metric.name, metric.help, labels=metric.labels)
     samples = metric.samples
     for values, figure in samples[:MOST_LABELS]:
-        family.add_metric(values, figure)
+        family.add_metric([text.encodable(value) for value in values], figure)
     if len(samples) > MOST_LABELS:
         rest = sum(figure for _, figure in samples[MOST_LABELS:])
         family.add_metric(["other"] * len(metric.labels), rest)

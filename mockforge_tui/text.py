@@ -1,5 +1,6 @@
 """Makes text that came from a client safe and short enough to show on a terminal."""
 
+import json
 import re
 import unicodedata
 
@@ -9,6 +10,33 @@ _HARMFUL = re.compile(
     "\u2028\u2029\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def encodable(text: str) -> str:
+    """Returns text that UTF-8 can carry, for whatever leaves the process.
+
+    Bytes of a client's name that are no UTF-8 (surrogates in Python) become `\\xff`.
+    """
+    if text.isascii():
+        return text
+    return _LONE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def encodable_json(text: str) -> str:
+    """Returns JSON with every character that a terminal could obey or hide as `\\u009b`.
+
+    Such characters stand only within JSON's strings, where they may be spelled so.
+    """
+    if text.isascii():
+        return text.replace("\x7f", "\\u007f")
+    return _HARMFUL.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def clean(text: str, cells: int | None = None) -> str:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from ..console.results import to_json
 from ..console.session import Session
 from ..metrics import render
 from ..runtime import Runtime
@@ -54,7 +55,9 @@ class Routes:
         if not isinstance(line, str):
             raise HTTPException(400, f"line: a text is wanted, not {line!r}")
         result = await self._session.execute(line)
-        return JSONResponse(result.as_json(), status_code=200 if result.ok else 400)
+        return Response(
+            to_json(result.as_json()), 200 if result.ok else 400, media_type="application/json"
+        )
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Tokens of a line to the arguments of its command, with the place of every mistake."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -11,6 +12,8 @@ from .registry import Arg, Command, Opt, Parameter, Registry
 
 YES = ("-y", "--yes")
 JSON = ("--json",)
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that stand for no byte: a JSON text may bring them, nothing can carry them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ def parse(registry: Registry, text: str, readers: Readers | None = None) -> Pars
     """Returns what a line asks for, or its first mistake."""
     line = read_line(text)
     words = line.words
+    half = _HALF.search(text)
+    if half is not None:
+        problem = Problem("this is half of a character that has two", half.start(), half.end())
+        return Parsed(line, problem=problem)
     if not words:
         missing = line.prefix or line.pipe or line.redirect
         problem = Problem("a command is missing", len(text), len(text)) if missing else None

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from ..filters import MESSAGES, Subject, complete_filter
 from .arguments import Binder
 from .language import Kind, Line, Token, read_line
+from .language import quoted as in_quotes
 from .registry import Arg, Command, Opt, Parameter, Registry
 
 Candidates = Callable[[str], Sequence[tuple[str, str]]]
 """A completer's name to its values with notes, best first."""
 
 _MOST = 50
-_ONE_WORD = re.compile(r"[^\s{\[(\"'|>#][^\s\"']*")
+_NEEDS_QUOTES = r"\s\"'\x00-\x1f\x7f-\x9f\udc80-\udcff"
+_ONE_WORD = re.compile(rf"[^{{\[(|>#{_NEEDS_QUOTES}][^{_NEEDS_QUOTES}]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +185,4 @@ def quoted(text: str) -> str:
     """A value as it is typed: in quotes if it would not be one word."""
     if _ONE_WORD.fullmatch(text) or text.startswith("-"):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return in_quotes(text)

@@ -132,12 +132,35 @@ def read_line(text: str) -> Line:
 
 
 def unquoted(text: str) -> str:
-    """A quoted string without its quotes; a backslash escapes the quote, itself, n, t, r."""
+    """A quoted string without its quotes; a backslash escapes the quote, itself, n, t, r.
+
+    `\\xff` is a byte: names and payloads may have those that are no UTF-8.
+    """
     quote = text[0]
     body = text[1:-1] if len(text) > 1 and text.endswith(quote) else text[1:]
-    return re.sub(r"\\([\"'\\ntr])", lambda found: _ESCAPES[found[1]], body)
+    return _ESCAPED.sub(_meant, body)
 
 
+def quoted(text: str) -> str:
+    """The text in double quotes, such that `unquoted` gives it back."""
+    return '"' + _TO_ESCAPE.sub(_spelled, text) + '"'
+
+
+def _meant(found: re.Match[str]) -> str:
+    if found[1]:
+        return _ESCAPES[found[1]]
+    octets = bytes.fromhex(found[2].replace("\\x", ""))
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _spelled(found: re.Match[str]) -> str:
+    known = _SPELLED.get(found[0])
+    return known or "".join(f"\\x{each:02x}" for each in found[0].encode(errors="surrogateescape"))
+
+
+_ESCAPED = re.compile(r"\\([\"'\\ntr])|((?:\\x[0-9A-Fa-f]{2})+)")
+_TO_ESCAPE = re.compile('["\\\\\x00-\x1f\x7f-\x9f\udc80-\udcff]')
+_SPELLED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _ESCAPES = {'"': '"', "'": "'", "\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
 
 

@@ -55,7 +55,7 @@ def maker(payload: Payload, *, files: bool = True) -> Maker:
         case "file":
             return _constant(_read(payload.text, files=files))
     if "{{" not in payload.text:
-        return _constant(payload.text.encode())
+        return _constant(payload.text.encode(errors="surrogateescape"))
     return _rendered(payload)
 
 
@@ -106,7 +106,7 @@ def _rendered(payload: Payload) -> Maker:
         if not any(found[0].startswith("{{") for found in outside):
             return _typed(payload.text)
     render = text_maker(payload.text)
-    return lambda scope: render(scope).encode()
+    return lambda scope: render(scope).encode(errors="surrogateescape")
 
 
 def _typed(text: str) -> Maker:
@@ -114,7 +114,7 @@ def _typed(text: str) -> Maker:
     from ..fixtures.templates.text import encode_json
 
     render = compile_value(json.loads(text), Names())
-    return lambda scope: encode_json(render(scope)).encode()
+    return lambda scope: encode_json(render(scope)).encode(errors="surrogateescape")
 
 
 def _compiled(text: str) -> "Render":

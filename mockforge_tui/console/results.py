@@ -15,6 +15,8 @@ from .language import Problem
 JsonRecord = Mapping[str, Any]
 VERSION = 1
 _WIDEST = 60
+_LONGEST = 4_000
+"""Characters of a sentence that may name what a client calls itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Notice:
     kind: Literal["row", "note", "problem"]
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_line(self) -> str:
+        """The form for programs, on one line."""
+        return to_json(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +76,28 @@ class Result:
         """The form that programs read; `text` is what people would have seen."""
         answer: dict[str, Any] = {"_command": self.command, "_version": VERSION, "ok": self.ok}
         if self.problem is not None:
-            answer["error"] = self.problem.text
+            answer["error"] = text.encodable(self.problem.text)
             answer["place"] = [self.problem.start, self.problem.end]
         elif self.question:
-            answer["error"] = f"{self.question} Confirm with -y"
+            answer["error"] = text.encodable(f"{self.question} Confirm with -y")
         else:
             answer["text"] = self.as_text()
-            answer["data"] = _for_json(self.data)
+            answer["data"] = for_json(self.data)
         return answer
 
     def as_line(self) -> str:
         """The JSON form on one line, without the table that `data` has already."""
         answer = self.as_json()
         if self.columns and "text" in answer:
-            answer["text"] = self.text
-        return json.dumps(answer, ensure_ascii=False)
+            answer["text"] = text.encodable(self.text)
+        return to_json(answer)
 
     def as_text(self, width: int = 120) -> str:
         """Lines for a terminal of `width` cells, free of anything that a terminal obeys."""
         if self.problem is not None:
-            return text.clean(f"× {self.problem.text}")
+            return text.clean(f"× {self.problem.text}", _LONGEST)
         if self.question:
-            return text.clean(self.question)
+            return text.clean(self.question, _LONGEST)
         parts = []
         if self.columns:
             parts += table_lines(self.columns, self.records, width)
@@ -172,20 +178,27 @@ def _joined(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[st
     return "  ".join(parts).rstrip()
 
 
-def _for_json(value: Any) -> Any:
-    """The same value with bytes as text and infinity as `max`."""
+def to_json(value: Any) -> str:
+    """One line of JSON that no terminal obeys, whatever clients put into the value."""
+    return text.encodable_json(json.dumps(for_json(value), ensure_ascii=False))
+
+
+def for_json(value: Any) -> Any:
+    """The same value as JSON in UTF-8 can have it: bytes as text, infinity as `max`."""
     match value:
-        case None | bool() | int() | str():
+        case None | bool() | int():
             return value
+        case str():
+            return text.encodable(value)
         case float():
             return value if math.isfinite(value) else units.format_rate(value)
         case Mapping():
-            return {str(key): _for_json(each) for key, each in value.items()}
+            return {text.encodable(str(key)): for_json(each) for key, each in value.items()}
         case Struct():
-            return _for_json(asdict(value))
+            return for_json(asdict(value))
         case list() | tuple():
-            return [_for_json(each) for each in value]
-    return plain(value)
+            return [for_json(each) for each in value]
+    return text.encodable(plain(value))
 
 
 # How values are spelled -------------------------------------------------------------------

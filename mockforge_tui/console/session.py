@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ..fixtures.templates import Scope
 
 _log = logging.getLogger(__name__)
+_LOGGED = 400
+"""Characters of a line that a log gets to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ class Session:
             result = failed(str(error), line.words[0].start, line.words[-1].end)
         except Exception as error:
             # A bug of ours costs the line that met it, not the front end.
-            _log.exception("the line %r met a bug", line.text)
+            _log.exception("the line %r met a bug", line.text[:_LOGGED])
             result = failed(f"this is a bug of mockforge-tui, not of yours: {error!r}")
         return replace(result, command=call.command.name, in_json=call.json)
 

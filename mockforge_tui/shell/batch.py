@@ -1,7 +1,6 @@
 """Commands from a pipe or a file: results to standard output, all else to standard error."""
 
 import asyncio
-import json
 import os
 import stat
 import sys
@@ -62,7 +61,7 @@ class Batch:
         if notice.kind != "row":
             self._write(self._err, text.clean(notice.text))
         elif self._as_json:
-            self._write(self._out, json.dumps(dict(notice.data), ensure_ascii=False, default=str))
+            self._write(self._out, notice.as_line())
         else:
             self._write(self._out, notice.text)
 

@@ -118,10 +118,10 @@ def _explained(found: Command) -> str:
 
 
 def _guide_page(name: str) -> str | None:
-    if not name.isidentifier():
-        return None
-    page = resources.files("mockforge_tui") / "guide" / f"{name}.md"
-    return page.read_text(encoding="utf-8") if page.is_file() else None
+    for page in (resources.files("mockforge_tui") / "guide").iterdir():
+        if page.name == f"{name}.md":
+            return page.read_text(encoding="utf-8")
+    return None
 
 
 COMMANDS = (help_, set_, quit_)

@@ -190,8 +190,8 @@ def _to_kafka(
             destination=topic(scope),
             payload=body(scope),
             source=_SOURCE,
-            key=key(scope).encode() if key is not None else None,
-            headers=tuple((name(scope), value(scope).encode()) for name, value in headers),
+            key=_octets(key(scope)) if key is not None else None,
+            headers=tuple((name(scope), _octets(value(scope))) for name, value in headers),
             partition=partition,
         )
 
@@ -252,6 +252,11 @@ def _to_amqp(
         )
 
     return make
+
+
+def _octets(text: str) -> bytes:
+    """`"\\xff"` was typed for a byte that is no UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def _properties(pairs: tuple[Pair, ...]) -> "dict[str, Callable[[Scope], Any]]":

@@ -114,7 +114,11 @@ def _mqtt_properties(row: Row) -> dict[str, Any]:
 
 
 def _bytes(value: Any) -> bytes | None:
-    return value if value is None or isinstance(value, bytes) else str(value).encode()
+    return (
+        value
+        if value is None or isinstance(value, bytes)
+        else str(value).encode(errors="surrogateescape")
+    )
 
 
 COMMANDS = (republish,)

@@ -65,7 +65,7 @@ PRINTED = list(dict.fromkeys(printed_examples()))
 
 def at_the_prompt(scene: Scene, line: str) -> tuple[str, bool]:
     session = scene.session
-    for cut in range(0, len(line) + 1, 7):
+    for cut in (*range(0, min(len(line), 200), 7), len(line)):
         session.complete(line[:cut])
         session.hint(line[:cut])
         session.spans(line[:cut])
@@ -77,16 +77,17 @@ def at_the_prompt(scene: Scene, line: str) -> tuple[str, bool]:
 def in_the_shell(scene: Scene, line: str, *, as_json: bool = False) -> tuple[str, bool]:
     out, err = io.StringIO(), io.StringIO()
 
-    async def lines() -> AsyncIterator[str]:
+    async def lines(stop: asyncio.Event) -> AsyncIterator[str]:
         yield "set confirm off"
         yield line
+        # What the line left behind must not be waited for.
+        stop.set()
 
     async def main() -> int:
         stop = asyncio.Event()
         batch = Batch(scene.session, out, err, as_json=as_json)
         scene.session.jobs.stop_all()
-        asyncio.get_running_loop().call_later(0, stop.set)
-        return await batch.run(lines(), stop)
+        return await batch.run(lines(stop), stop)
 
     status = asyncio.run(main())
     return out.getvalue() + err.getvalue(), status == 0
