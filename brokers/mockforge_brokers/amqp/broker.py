@@ -92,7 +92,7 @@ class AmqpBroker:
             if route.exchange.internal:
                 raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
             reached = host.publish(route, content, len(body), source)
-        self._inside.published(source, exchange, routing_key, mandatory, content)
+        self._inside.published(source, exchange, routing_key, mandatory, content, reached)
         if mandatory and not reached:
             raise InvalidInput(
                 f"exchange '{exchange}' routes '{routing_key}' to no queue: bind one, "

@@ -87,6 +87,19 @@ class MessagesRequeued(Event, frozen=True):
     reason: str
 
 
+class MessageUnroutable(Event, frozen=True):
+    """A publish reached no queue; `returned` to its publisher (mandatory), else it is lost.
+
+    Emitted once for each publisher, exchange and routing key; views and metrics count them all.
+    """
+
+    connection: int
+    client: str
+    exchange: str
+    routing_key: str
+    returned: bool
+
+
 class ChannelOpened(Event, frozen=True):
     connection: int
     channel: int

@@ -5,6 +5,8 @@ from typing import Final
 
 from ..environment import Environment
 from ..journal import IN, Row, Splitter, Tape
+from ..spine import Spine
+from .channel.unroutable import Unroutable
 from .rows import read_rows
 from .wire.frames import method
 from .wire.units import UnitSplitter
@@ -16,14 +18,19 @@ _NO_QUEUES: Final[Mapping[str, str]] = {}
 class _Source:
     """One inside publisher: the `Owner` of a tape that no socket feeds."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, number: int, spine: Spine) -> None:
         self.client = f"∗{name}"
+        self.unroutable = Unroutable(spine, number, self.client)
+        self.tape: Tape | None = None
 
     def splitter(self, direction: int) -> Splitter:
         return UnitSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        return read_rows(direction, frame, _NO_QUEUES)
+        rows = read_rows(direction, frame, _NO_QUEUES)
+        for row in rows:
+            self.unroutable.mark(row)
+        return rows
 
 
 class Inside:
@@ -31,20 +38,36 @@ class Inside:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._tapes: dict[str, Tape] = {}
+        self._sources: dict[str, _Source] = {}
 
     def published(
-        self, source: str, exchange: str, routing_key: str, mandatory: bool, content: bytes
+        self,
+        source: str,
+        exchange: str,
+        routing_key: str,
+        mandatory: bool,
+        content: bytes,
+        reached: int,
     ) -> None:
-        """Journal a publish as the frames that a client would have sent."""
-        journal = self._environment.journal
-        if journal is None:
-            return
-        tape = self._tapes.get(source)
-        if tape is None:
-            number = self._environment.next_connection()
-            tape = self._tapes[source] = journal.open(AMQP, number, _Source(source))
+        """Journal a publish as the frames that a client would have sent.
+
+        `reached` counts its queues; what reaches none is reported as a client's is.
+        """
+        found = self._sources.get(source) or self._open(source)
         frame = method(
             1, "basic.publish", exchange=exchange, routing_key=routing_key, mandatory=mandatory
         )
-        tape.add(IN, frame + content)
+        if reached:
+            found.unroutable.routed(frame, content, exchange, routing_key)
+        else:
+            found.unroutable.add(frame, content, exchange, routing_key, returned=mandatory)
+        if found.tape is not None:
+            found.tape.add(IN, frame + content)
+
+    def _open(self, source: str) -> _Source:
+        environment = self._environment
+        number = environment.next_connection()
+        found = self._sources[source] = _Source(source, number, environment.spine)
+        if environment.journal is not None:
+            found.tape = environment.journal.open(AMQP, number, found)
+        return found

@@ -35,6 +35,7 @@ def connection_view(connection: Connection) -> ConnectionView:
         detail={
             "user": agreement.user,
             "vhost": agreement.virtual_host,
+            "unroutable": connection.unroutable.count,
             "channels": len(channels),
             "consumers": sum(len(channel.consumers) for channel in channels),
             "unacked": sum(len(channel.unacked) for channel in channels),
@@ -69,13 +70,15 @@ def _predeclared(exchange: Exchange) -> bool:
 
 def exchange_view(exchange: Exchange) -> DestinationView:
     count = len(exchange.bindings)
+    marks = [exchange.type, f"{count} binding{'' if count == 1 else 's'}"]
+    marks += [f"{exchange.unroutable} unroutable"] if exchange.unroutable else []
     return DestinationView(
         AMQP,
         "exchange",
         exchange.name or "(default)",
         messages_in=exchange.published,
         messages_out=exchange.published - exchange.unroutable,
-        note=f"{exchange.type}, {count} binding{'' if count == 1 else 's'}",
+        note=", ".join(marks),
         detail={
             "type": exchange.type,
             "durable": exchange.durable,

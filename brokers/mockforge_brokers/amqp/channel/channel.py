@@ -104,11 +104,15 @@ class Channel:
             self.transaction.publishes.append((publication, content, size, flags))
             return
         route = publication.route
+        came = content
         if route is None or not route.valid or flags & _READ_FLAGS:
             route, content = self._read(publication, content, flags)
-        reached = self.vhost.publish(route, content, size, self.source)
-        if not reached and publication.mandatory:
-            self._return(publication, content)
+        if not self.vhost.publish(route, content, size, self.source):
+            self._unroutable(publication, came, content)
+        elif publication.unroutable:
+            publication.unroutable = False
+            exchange, routing_key = publication.exchange, publication.routing_key
+            self.line.unroutable.routed(publication.frame, came, exchange, routing_key)
         if self.confirming:
             self.unconfirmed += 1
             if self.unconfirmed == 1:
@@ -154,6 +158,16 @@ class Channel:
             queues.update(dict.fromkeys(more.queues))
         both.queues = tuple(queues)
         return both
+
+    def _unroutable(self, publication: Publication, came: bytes, content: bytes) -> None:
+        """Nobody gets it: return it to its publisher, if that was asked for."""
+        exchange, routing_key = publication.exchange, publication.routing_key
+        publication.unroutable = True
+        self.line.unroutable.add(
+            publication.frame, came, exchange, routing_key, returned=publication.mandatory
+        )
+        if publication.mandatory:
+            self._return(publication, content)
 
     def _return(self, publication: Publication, content: bytes) -> None:
         self.send(

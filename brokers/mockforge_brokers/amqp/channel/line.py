@@ -7,6 +7,7 @@ from ...contract import Peer
 from ...spine import Spine
 from ..state.consumer import Consumer
 from ..state.virtual_host import VirtualHost
+from .unroutable import Unroutable
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -32,6 +33,8 @@ class Line(Protocol):
     """Channels whose common prefetch got room in this burst."""
     unconfirmed: list["Channel"]
     """Channels that owe confirms at the end of this burst."""
+    unroutable: Unroutable
+    """What this connection published for nobody."""
     random: Random
     spine: Spine
 

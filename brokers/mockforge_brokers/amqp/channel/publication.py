@@ -16,7 +16,16 @@ class Publication:
     Comparing its bytes with those that came is all the parsing that a repeated publish needs.
     """
 
-    __slots__ = ("channel", "exchange", "frame", "mandatory", "route", "routing_key", "size")
+    __slots__ = (
+        "channel",
+        "exchange",
+        "frame",
+        "mandatory",
+        "route",
+        "routing_key",
+        "size",
+        "unroutable",
+    )
 
     def __init__(
         self, frame: bytes, channel: Channel, exchange: str, routing_key: str, mandatory: bool
@@ -28,3 +37,5 @@ class Publication:
         self.routing_key = routing_key
         self.mandatory = mandatory
         self.route: Route | None = None
+        self.unroutable = False
+        """The last message that was published so reached no queue."""

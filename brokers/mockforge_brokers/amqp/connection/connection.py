@@ -10,6 +10,7 @@ from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated, Warned
 from ...journal import Row, Splitter
 from ..channel.channel import AMQP, Channel
+from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode, reply_text
 from ..options import AmqpOptions
 from ..rows import read_rows
@@ -60,6 +61,7 @@ class Connection:
         self.spine = environment.spine
         self._tell = environment.spine.emit
         self.random = environment.random
+        self.unroutable = Unroutable(self.spine, self.id, "")
         self.client = ""
         self.user = ""
         self.vhost = next(iter(vhosts.values()))
@@ -128,7 +130,10 @@ class Connection:
         return UnitSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        return read_rows(direction, frame, self._queue_names)
+        rows = read_rows(direction, frame, self._queue_names)
+        for row in rows:
+            self.unroutable.mark(row)
+        return rows
 
     # What channels ask (channel/line.py).
 
@@ -221,6 +226,7 @@ class Connection:
         self.vhost = self._vhosts[agreement.virtual_host]
         self.user = agreement.user
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
+        self.unroutable.client = self.client
         self.blocking.told = "connection.blocked" in agreement.capabilities
         self.out.append(method(0, "connection.open-ok"))
         if agreement.heartbeat:

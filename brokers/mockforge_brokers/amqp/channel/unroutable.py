@@ -1,0 +1,67 @@
+"""Which messages of one publisher reached no queue: for its rows, its figures and the spine."""
+
+from typing import Final
+
+from ...journal import IN, Row
+from ...spine import Spine
+from ..events import MessageUnroutable
+
+AMQP: Final = "amqp"
+_MOST_REMEMBERED: Final = 1000
+_MOST_EMITTED: Final = 100
+_LOOKED_AT: Final = 4096
+"""Bytes of a unit that tell it from others: a route does not depend on the rest of the body."""
+
+
+class Unroutable:
+    """`count` only grows. The event is emitted once for each exchange and routing key.
+
+    Rows are made later than messages are routed, from nothing but their bytes: so the newest
+    units are remembered by a hash, until the same unit is published again and reaches a queue.
+    """
+
+    __slots__ = ("_emitted", "_spine", "_units", "client", "connection", "count")
+
+    def __init__(self, spine: Spine, connection: int, client: str) -> None:
+        self.connection = connection
+        self.client = client
+        self.count = 0
+        self._spine = spine
+        self._units: dict[int, None] = {}
+        self._emitted: set[tuple[str, str]] = set()
+
+    def add(
+        self, frame: bytes, content: bytes, exchange: str, routing_key: str, *, returned: bool
+    ) -> None:
+        """A publish (`frame`, with its `content`) reached nobody."""
+        self.count += 1
+        units = self._units
+        if len(units) >= _MOST_REMEMBERED:
+            del units[next(iter(units))]
+        units[_identity(frame, content)] = None
+        emitted = self._emitted
+        if (exchange, routing_key) not in emitted and len(emitted) < _MOST_EMITTED:
+            emitted.add((exchange, routing_key))
+            self._spine.emit(
+                MessageUnroutable(
+                    AMQP, self.connection, self.client, exchange, routing_key, returned
+                )
+            )
+
+    def routed(self, frame: bytes, content: bytes, exchange: str, routing_key: str) -> None:
+        """What did not get through before did now, perhaps the very same message."""
+        self._units.pop(_identity(frame, content), None)
+        self._emitted.discard((exchange, routing_key))
+
+    def mark(self, row: Row) -> None:
+        """Give the row of a publish that reached no queue its `error`."""
+        if row.operation != "basic.publish" or row.direction != IN or not self._units:
+            return
+        if _identity(row.frame, b"") in self._units:
+            row.detail["unroutable"] = True
+            row.error = row.error or "reached no queue"
+
+
+def _identity(frame: bytes, content: bytes) -> int:
+    start = (frame + content[:_LOOKED_AT])[:_LOOKED_AT]
+    return hash((start, len(frame) + len(content)))
