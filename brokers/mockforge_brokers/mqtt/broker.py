@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..clock import Timer
 from ..contract import Peer
 from ..environment import Environment
 from ..events import BrokerRestarted, MessageSeen
@@ -14,6 +13,7 @@ from .codes import Reason
 from .connection import MqttConnection
 from .inside import InsideProducer, make_message, make_publish
 from .options import MqttOptions
+from .silence import SilenceWatch
 from .state import kept
 from .state.router import Router
 from .state.sessions import Sessions
@@ -41,11 +41,10 @@ class MqttBroker:
         self.renderer = PublishRenderer()
         self._connections: dict[int, MqttConnection] = {}
         self._inside: dict[str, InsideProducer] = {}
-        self._tick: Timer | None = None
+        self.silence = SilenceWatch(environment.clock)
 
     def connect(self, peer: Peer) -> MqttConnection:
         connection = self._connections[peer.id] = MqttConnection(self, peer)
-        self.watch_silence()
         return connection
 
     def gone(self, connection: MqttConnection) -> None:
@@ -65,20 +64,6 @@ class MqttBroker:
         self, callback: Callable[[MessageSeen], object], destination: str | None = None
     ) -> Callable[[], None]:
         return self.router.watch(callback, destination)
-
-    # Silence: one coarse tick for all.
-
-    def watch_silence(self) -> None:
-        if self._tick is None:
-            self._tick = self.environment.clock.call_later(1.0, self._check_silence)
-
-    def _check_silence(self) -> None:
-        self._tick = None
-        now = self.environment.clock.now()
-        for connection in tuple(self._connections.values()):
-            connection.check_silence(now - connection.last_heard)
-        if any(connection.watched for connection in self._connections.values()):
-            self.watch_silence()
 
     # What people see.
 

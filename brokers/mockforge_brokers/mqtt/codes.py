@@ -86,6 +86,24 @@ class Reason(IntEnum):
 FAILURE: Final = 0x80
 """Codes from here on are failures; in SUBACK of 3.1.1 it is the one failure there is."""
 
+_PUBLISH_CODES: Final = frozenset({0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
+_RELEASE_CODES: Final = frozenset({0x00, 0x92})
+
+CLIENT_DISCONNECTS: Final = frozenset({0x00, 0x04, *range(0x80, 0x84), 0x90, *range(0x93, 0x9A)})
+"""The codes with which a client may disconnect (3.14.2.1)."""
+
+LEGAL_CODES: Final = {
+    PacketType.PUBACK: _PUBLISH_CODES,
+    PacketType.PUBREC: _PUBLISH_CODES,
+    PacketType.PUBREL: _RELEASE_CODES,
+    PacketType.PUBCOMP: _RELEASE_CODES,
+    PacketType.DISCONNECT: CLIENT_DISCONNECTS
+    | {0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F}
+    | frozenset(range(0x9A, 0xA3)),
+    PacketType.AUTH: frozenset({0x00, 0x18, 0x19}),
+}
+"""The codes that a packet may have, from either side."""
+
 CONNACK_CODES: Final = {
     Reason.UNSUPPORTED_PROTOCOL_VERSION: 1,
     Reason.CLIENT_IDENTIFIER_NOT_VALID: 2,

@@ -8,7 +8,7 @@ from ..contract import Peer
 from ..errors import ProtocolError
 from ..events import ProtocolViolated
 from ..journal import Row, Splitter
-from . import handshake
+from . import handshake, lint
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason
 from .events import ConnectionRefused
@@ -29,6 +29,8 @@ class MqttConnection:
     """The protocol's life on one socket; `contract.Connection` says who calls what."""
 
     __slots__ = (
+        "_allowed",
+        "_opened",
         "_rest",
         "aliases",
         "broker",
@@ -37,6 +39,7 @@ class MqttConnection:
         "keep_alive",
         "last_heard",
         "limit",
+        "linted",
         "messages_in",
         "out",
         "outlet",
@@ -56,7 +59,8 @@ class MqttConnection:
         self.client = ""
         self.version = V311
         self.keep_alive = 0
-        self.last_heard = environment.clock.now()
+        self.last_heard = self._opened = environment.clock.now()
+        self._allowed = 0.0
         self.limit = environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
         self.session: Session | None = None
@@ -68,7 +72,10 @@ class MqttConnection:
         self.messages_in = 0
         self.wanted = 0
         """Bytes of the packet that is incomplete, where its header is there."""
+        self.linted: frozenset[str] = frozenset()
+        """Statements of the specification that lint reported of it."""
         self._rest = bytearray()
+        self.allow_silence(broker.options.connect_timeout)
 
     # What transport calls.
 
@@ -95,7 +102,7 @@ class MqttConnection:
         try:
             position = walk(self, data)
         except ProtocolError as error:
-            self._violated(error)
+            self._violated(error, data)
             return 0
         if self.closed:
             return 0
@@ -117,6 +124,7 @@ class MqttConnection:
     def connection_lost(self, reason: str) -> None:
         self.closed = True
         self._leave(publish_will=True)
+        self.allow_silence(0)
         self.broker.gone(self)
 
     def shutdown(self) -> None:
@@ -136,6 +144,7 @@ class MqttConnection:
             self._begin(first, reader)
             return
         packet = decode_body(first, reader, self.version)
+        lint.check_text(self, packet)
         handler = HANDLERS.get(type(packet))
         if handler is None:
             # [MQTT-3.1.0-2] a second CONNECT; the others only ever go from server to client.
@@ -146,21 +155,28 @@ class MqttConnection:
         handler(self, packet)
 
     @property
-    def watched(self) -> bool:
-        """Too long a silence ends it."""
-        return self.session is None or self.keep_alive > 0
+    def silent_since(self) -> float:
+        """By the clock; before CONNECT single bytes do not count."""
+        return self._opened if self.session is None else self.last_heard
 
-    def check_silence(self, seconds: float) -> None:
-        """Nothing came for so long."""
-        timeout = self.broker.options.connect_timeout
-        if self.session is None and seconds > timeout:
-            self.goodbye(Reason.KEEP_ALIVE_TIMEOUT, f"no CONNECT within {timeout:g} s")
-        elif self.keep_alive and seconds > 1.5 * self.keep_alive:
-            # [MQTT-3.1.2-22] of MQTT 5, [MQTT-3.1.2-24] of 3.1.1.
-            self.goodbye(
-                Reason.KEEP_ALIVE_TIMEOUT,
-                f"silent for {seconds:.0f} s with a keep alive of {self.keep_alive} s",
-            )
+    def allow_silence(self, seconds: float) -> None:
+        """End the connection when nothing comes for so long; 0: never."""
+        silence = self.broker.silence
+        silence.remove(self, self._allowed)
+        self._allowed = seconds
+        if seconds > 0:
+            silence.add(self, seconds)
+
+    def silent_too_long(self) -> None:
+        if self.session is None:
+            self.goodbye(Reason.KEEP_ALIVE_TIMEOUT, f"no CONNECT within {self._allowed:g} s")
+            return
+        # [MQTT-3.1.2-22] of MQTT 5, [MQTT-3.1.2-24] of 3.1.1.
+        silent = self.broker.environment.clock.now() - self.last_heard
+        self.goodbye(
+            Reason.KEEP_ALIVE_TIMEOUT,
+            f"silent for {silent:.0f} s with a keep alive of {self.keep_alive} s",
+        )
 
     def goodbye(self, code: Reason, text: str) -> None:
         """End the connection from our side; MQTT 5 clients are told why [MQTT-4.13.1-1]."""
@@ -198,27 +214,35 @@ class MqttConnection:
             return
         assert isinstance(packet, Connect)
         self.version = self.outlet.version = packet.version
+        self.client = packet.client_id
+        lint.check_text(self, packet)
         try:
             handshake.check(packet)
+            handshake.accept(self, packet)
         except handshake.Refused as error:
-            self.client = packet.client_id
             self._refuse(handshake.refusal(packet.version, error), error)
-            return
-        handshake.accept(self, packet)
 
     def _refuse(self, answer: Connack | None, error: ProtocolError) -> None:
         self.closed = True
-        if answer is not None:
-            self.outlet.send(answer)
+        self._answer_refusal(answer)
         self.broker.environment.spine.emit(
             ConnectionRefused("mqtt", self.peer.id, self.client, error.code, error.text)
         )
         self.peer.close(error.text)
 
-    def _violated(self, error: ProtocolError) -> None:
+    def _answer_refusal(self, answer: Connack | None) -> None:
+        if answer is not None and not self.outlet.send(answer):
+            # Too large for this client with its reason string, and maybe without.
+            self.outlet.send(Connack(answer.code))
+
+    def _violated(self, error: ProtocolError, data: bytes) -> None:
         self.broker.environment.spine.emit(
             ProtocolViolated("mqtt", self.peer.id, self.client, error.text)
         )
+        if self.session is None and handshake.begins_as_mqtt_5(data):
+            # A broken CONNECT too is answered where its version can be read [MQTT-4.13.1-2].
+            self.version = self.outlet.version = V5
+            self._answer_refusal(handshake.refusal(V5, error))
         self.goodbye(Reason(error.code or Reason.MALFORMED_PACKET), error.text)
 
     def _leave(self, *, publish_will: bool) -> None:

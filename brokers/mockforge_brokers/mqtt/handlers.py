@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import RequestDenied
-from .codes import FAILURE, V5, PacketType, Reason, dialect
+from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .records import Message, detailed
 from .state.session import Session
 from .state.subscriptions import Subscription
@@ -45,9 +45,15 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     if packet.qos == 2 and len(session.inbound) >= broker.options.receive_maximum:
         _check_quota(connection)
     reached = broker.router.publish(message, session, connection.client)
-    broker.router.learn(dialect(connection.version), message.topic_name)
+    if message.topic_name.isprintable():
+        # Lint has to see the others each time.
+        broker.router.learn(dialect(connection.version), message.topic_name)
     if packet.qos:
-        nobody = reached == 0 and broker.options.tell_no_subscribers
+        nobody = (
+            reached == 0
+            and broker.options.tell_no_subscribers
+            and not broker.router.has_takers(message.topic_name, session)
+        )
         code = Reason.NO_MATCHING_SUBSCRIBERS if nobody else Reason.SUCCESS
         if packet.qos == 2:
             session.inbound.add(packet.packet_id)
@@ -76,7 +82,9 @@ def _message(connection: "MqttConnection", packet: Publish) -> Message:
             expires = connection.broker.environment.clock.now() + life
     problem = name_problem(topic_name)
     if problem:
-        raise ProtocolError(f"PUBLISH: {problem}", Reason.TOPIC_NAME_INVALID)
+        # No name and no alias in its place is a protocol error (3.3.2.1).
+        code = Reason.TOPIC_NAME_INVALID if topic_name else Reason.PROTOCOL_ERROR
+        raise ProtocolError(f"PUBLISH: {problem}", code)
     return detailed(topic_name, packet.payload, packet.qos, packet.retain, properties, expires)
 
 
@@ -104,8 +112,8 @@ def _resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
         connection.aliases[alias] = packet.topic_name
     elif alias not in connection.aliases:
         raise ProtocolError(
-            f"PUBLISH: topic alias {alias} was not set on this connection",
-            Reason.TOPIC_ALIAS_INVALID,
+            f"PUBLISH: topic alias {alias} was not set on this connection [MQTT 3.3.2.3.4]",
+            Reason.PROTOCOL_ERROR,
         )
     return connection.aliases[alias]
 
@@ -114,12 +122,27 @@ def _ack(connection: "MqttConnection", packet: Ack) -> None:
     _ACKS[packet.type](connection, _session(connection), packet)
 
 
-def _puback(connection: "MqttConnection", session: Session, packet: Ack) -> None:
-    # One that we do not wait for is let pass: clients repeat them after a reconnect.
+def _check_kind(session: Session, packet: Ack, *also: PacketType) -> None:
+    """An identifier that we do not wait for is let pass: clients repeat them after a reconnect."""
+    due = session.awaits(packet.packet_id)
+    if due is None or packet.type is due or due in also:
+        return
+    raise ProtocolError(
+        f"{packet.type.name} of packet {packet.packet_id}, for which {due.name} is due "
+        f"[{_DUE[due]}]",
+        Reason.PROTOCOL_ERROR,
+    )
+
+
+def _settled(connection: "MqttConnection", session: Session, packet: Ack) -> None:
+    """PUBACK or PUBCOMP."""
+    _check_kind(session, packet)
     session.acknowledge(packet.packet_id)
 
 
 def _pubrec(connection: "MqttConnection", session: Session, packet: Ack) -> None:
+    # A second PUBREC asks for PUBREL again.
+    _check_kind(session, packet, PacketType.PUBCOMP)
     if packet.code >= FAILURE:
         # The client does not take the message, and its id is free again.
         session.acknowledge(packet.packet_id)
@@ -138,11 +161,18 @@ def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None
 
 
 _ACKS: Final[dict[PacketType, Callable[["MqttConnection", Session, Ack], None]]] = {
-    PacketType.PUBACK: _puback,
+    PacketType.PUBACK: _settled,
     PacketType.PUBREC: _pubrec,
     PacketType.PUBREL: _pubrel,
-    PacketType.PUBCOMP: _puback,
+    PacketType.PUBCOMP: _settled,
 }
+
+_DUE: Final = {
+    PacketType.PUBACK: "MQTT-4.3.2-4",
+    PacketType.PUBREC: "MQTT-4.3.3-8",
+    PacketType.PUBCOMP: "MQTT-4.3.3-11",
+}
+"""The statement that asks the client for each acknowledgement."""
 
 
 def _subscribe(connection: "MqttConnection", packet: Subscribe) -> None:
@@ -170,7 +200,7 @@ def _subscribe(connection: "MqttConnection", packet: Subscribe) -> None:
         if request.retain_handling == 0 or (request.retain_handling == 1 and new):
             retained.append(subscription)
         codes.append(request.qos)
-    connection.outlet.send(Suback(packet.packet_id, codes))
+    connection.outlet.answer(Suback(packet.packet_id, codes))
     for subscription in retained:
         if not subscription.topic_filter.startswith(SHARE):
             router.send_retained(session, subscription)
@@ -209,15 +239,20 @@ def _unsubscribe(connection: "MqttConnection", packet: Unsubscribe) -> None:
             raise ProtocolError(f"UNSUBSCRIBE: {problem}", Reason.TOPIC_FILTER_INVALID)
         known = router.unsubscribe(session, topic_filter)
         codes.append(Reason.SUCCESS if known else Reason.NO_SUBSCRIPTION_EXISTED)
-    connection.outlet.send(Unsuback(packet.packet_id, codes))
+    connection.outlet.answer(Unsuback(packet.packet_id, codes))
 
 
 def _pingreq(connection: "MqttConnection", packet: Pingreq) -> None:
-    connection.outlet.send(Pingresp())
+    connection.outlet.answer(Pingresp())
 
 
 def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
     session = _session(connection)
+    if packet.code not in CLIENT_DISCONNECTS:
+        raise ProtocolError(
+            f"DISCONNECT: 0x{packet.code:02X} is for a server to send [MQTT-3.14.2-1]",
+            Reason.PROTOCOL_ERROR,
+        )
     expiry = packet.properties.get("session_expiry_interval")
     if expiry is not None:
         if expiry and session.expiry == 0:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
-from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, Reason, dialect
+from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason, dialect
 from .events import ClientConnected
 from .records import detailed
 from .state.session import LAST_ID, Session
@@ -40,9 +40,24 @@ def check(packet: Connect) -> None:
             Reason.CLIENT_IDENTIFIER_NOT_VALID,
         )
     if packet.will is not None:
-        problem = name_problem(packet.will.topic_name)
-        if problem:
-            raise Refused(f"will: {problem}", Reason.TOPIC_NAME_INVALID)
+        _check_will(packet.will)
+
+
+def _check_will(will: Will) -> None:
+    problem = name_problem(will.topic_name)
+    if problem:
+        raise Refused(f"will: {problem}", Reason.TOPIC_NAME_INVALID)
+    problem = name_problem(will.properties.get("response_topic", "none"))
+    if problem:
+        raise Refused(f"will: response topic: {problem} [MQTT-3.3.2-14]", Reason.PROTOCOL_ERROR)
+
+
+def begins_as_mqtt_5(data: bytes) -> bool:
+    """Whether these bytes are, or begin, a CONNECT of MQTT 5, whatever is wrong behind that."""
+    body = 1
+    while body < min(5, len(data)) and data[body] >= 0x80:
+        body += 1
+    return data[0] >> 4 == PacketType.CONNECT and data.startswith(b"\0\4MQTT\5", body + 1)
 
 
 def accept(connection: "MqttConnection", packet: Connect) -> None:
@@ -52,6 +67,12 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
     assigned = "" if packet.client_id else f"auto-{broker.environment.random.getrandbits(64):016x}"
     client_id = packet.client_id or assigned
     _configure(connection, packet, client_id)
+    answer = _answer(connection, packet, assigned)
+    if not outlet.takes(Connack(0, False, answer)):
+        raise Refused(
+            f"a Maximum Packet Size of {outlet.maximum} has no room for CONNACK [MQTT-3.1.2-24]",
+            Reason.PACKET_TOO_LARGE,
+        )
     session, present = broker.registry.open(
         client_id,
         outlet,
@@ -63,7 +84,7 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
     connection.session = session
     connection.verbatim = broker.router.verbatim(dialect(packet.version))
     # Session Present only with code 0 [MQTT-3.2.2-6].
-    outlet.send(Connack(0, present, _answer(connection, packet, assigned)))
+    outlet.send(Connack(0, present, answer))
     spine = broker.environment.spine
     spine.emit(ClientIdentified("mqtt", connection.peer.id, client_id))
     spine.emit(
@@ -84,7 +105,7 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
 def refusal(version: int, error: ProtocolError) -> Connack | None:
     """How a CONNECT is refused in its version; None: by closing without a word."""
     if version == V5:
-        return Connack(error.code or Reason.PROTOCOL_ERROR, False, {"reason_string": error.text})
+        return Connack(error.code or Reason.MALFORMED_PACKET, False, {"reason_string": error.text})
     code = CONNACK_CODES.get(Reason(error.code)) if error.code else None
     return None if code is None else Connack(code)
 
@@ -102,7 +123,7 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     if packet.version == V5 and longest is not None:
         # The client uses the server's value in place of its own [MQTT-3.1.2-21].
         connection.keep_alive = min(packet.keep_alive or longest, longest)
-    connection.broker.watch_silence()
+    connection.allow_silence(1.5 * connection.keep_alive)
 
 
 def _expiry(packet: Connect) -> float | None:

@@ -8,6 +8,8 @@ from msgspec import Struct, field
 class MqttOptions(Struct, frozen=True):
     """Where the specification leaves a choice, the default is what most brokers do."""
 
+    strict: bool = False
+    """End connections for what is only reported else: lint, such as control characters."""
     receive_maximum: int = 1024
     """QoS 2 publishes that one MQTT 5 client may have unfinished."""
     topic_alias_maximum: int = 256

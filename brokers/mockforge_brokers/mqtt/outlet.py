@@ -68,6 +68,20 @@ class Outlet:
         self.wake()
         return True
 
+    def takes(self, packet: Packet) -> bool:
+        """Whether the client takes a packet of this size."""
+        return self.maximum is None or len(encode_packet(packet, self.version)) <= self.maximum
+
+    def answer(self, packet: Packet) -> None:
+        """Append what the client waits for; one that it does not take ends the connection."""
+        if not self.send(packet):
+            kind = type(packet).__name__.upper()
+            self.close(
+                Reason.PACKET_TOO_LARGE,
+                f"{kind} is larger than the client's Maximum Packet Size of {self.maximum} "
+                "[MQTT-3.1.2-24]",
+            )
+
     def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
         """Append a PUBACK, PUBREC, PUBREL or PUBCOMP; only MQTT 5 has a code."""
         self.out.append(encode_ack(kind, packet_id, code if self.version == V5 else 0))

@@ -21,6 +21,7 @@ SETTINGS: dict[str, tuple[MqttOptions, Limits]] = {
     "refused_filters": (MqttOptions(refused_filters={"secret": 0x87}), Limits()),
     "response_information": (MqttOptions(response_information="answers/"), Limits()),
     "server_keep_alive": (MqttOptions(server_keep_alive=60), Limits()),
+    "strict": (MqttOptions(strict=True), Limits()),
     "small_limits": (MqttOptions(), Limits(mqtt_session_queue=2)),
     "small_packets": (MqttOptions(), Limits(mqtt_packet=100)),
 }
@@ -37,7 +38,10 @@ def test_transcript(file: Path) -> None:
     broker = MqttBroker(environment, options)
 
     def publish(topic_name: str, payload: str, *words: str) -> None:
-        how: dict[str, Any] = {"retain": "retain" in words, "qos": int("qos1" in words)}
+        how: dict[str, Any] = {
+            "retain": "retain" in words,
+            "qos": next((int(word[3:]) for word in words if word.startswith("qos")), 0),
+        }
         broker.publish(topic_name, payload.encode(), **how)
 
     verbs = {"publish": publish, "end_session": broker.end_session, "reset": broker.reset}

@@ -49,7 +49,8 @@ class Recipient:
 class Verbatim:
     """A route whose sinks all take the publisher's own bytes.
 
-    `sinks` get QoS 0. `sessions` get QoS 1, and is None where some would need other bytes.
+    `sinks` get QoS 0. `sessions`, each with its sink, get QoS 1; it is empty where some of them
+    would need other bytes.
     """
 
     __slots__ = ("counts", "sessions", "sinks", "topic_name")
@@ -58,7 +59,11 @@ class Verbatim:
         self.counts = counts
         self.topic_name = topic_name
         self.sinks = sinks
-        self.sessions: tuple[Session, ...] | None = None
+        self.sessions: tuple[tuple[Session, Sink], ...] = ()
+
+    def takes_qos_1_of(self, publisher: Session | None) -> bool:
+        """Not its own: there PUBLISH and PUBACK take turns on one connection."""
+        return bool(self.sessions) and all(each is not publisher for each, _ in self.sessions)
 
 
 class Route:
@@ -119,6 +124,14 @@ class Router:
             reached += self._hand_over(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
+
+    def has_takers(self, topic_name: str, publisher: Session) -> bool:
+        """Whether anybody else subscribed to this, or the publisher itself without No Local."""
+        route = self._routes.get(topic_name) or self._find(topic_name)
+        return bool(route.shares) or any(
+            recipient.session is not publisher or recipient.own is not None
+            for recipient in route.recipients
+        )
 
     @staticmethod
     def _hand_over(taker: Recipient, message: Message, variants: Variants) -> bool:
@@ -230,7 +243,7 @@ class Router:
         route.tried.add(dialect)
         if route.watchers or route.shares or not route.recipients:
             return
-        sinks: list[Sink] = []
+        takers: list[tuple[Session, Sink]] = []
         for recipient in route.recipients:
             session = recipient.session
             sink = session.sink
@@ -238,10 +251,10 @@ class Router:
                 return
             if recipient.identifiers or recipient.own is not recipient:
                 return
-            sinks.append(sink)
-        found = Verbatim(route.counts, topic_name, tuple(sinks))
+            takers.append((session, sink))
+        found = Verbatim(route.counts, topic_name, tuple(sink for _, sink in takers))
         if all(recipient.qos for recipient in route.recipients):
-            found.sessions = tuple(recipient.session for recipient in route.recipients)
+            found.sessions = tuple(takers)
         self.verbatim(dialect)[topic_name.encode()] = found
 
     def forget_routes(self) -> None:

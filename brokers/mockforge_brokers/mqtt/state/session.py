@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ...clock import Clock, Timer
-from ..codes import Reason
+from ..codes import PacketType, Reason
 from ..records import Message
 from .subscriptions import Subscription
 
@@ -52,7 +52,6 @@ class Session:
         "_limit",
         "_overflowed",
         "_overflowing",
-        "_unsent",
         "client_id",
         "dropped",
         "ended",
@@ -66,6 +65,7 @@ class Session:
         "ready",
         "sink",
         "subscriptions",
+        "unsent",
         "will",
         "will_delay",
         "will_due",
@@ -105,7 +105,8 @@ class Session:
         self._limit = limit
         self._overflowed = overflowed
         self._overflowing = False
-        self._unsent: deque[int] = deque()
+        self.unsent: deque[int] = deque()
+        """Packet ids that were in flight before this connection and are yet to be sent again."""
 
     def deliver(self, message: Message) -> bool:
         """Send, or keep for later; False when the message is lost to this client."""
@@ -117,21 +118,28 @@ class Session:
             return False
         if not self.ready:
             return self._enqueue(message)
-        dropped = self.dropped
         packet_id = self.begin(message)
-        if packet_id:
+        if packet_id > 0:
             self._send(packet_id, message)
-        return self.dropped == dropped
+        return packet_id >= 0
+
+    def awaits(self, packet_id: int) -> PacketType | None:
+        """The acknowledgement that is due next for a packet id; None when nothing has it."""
+        if packet_id not in self.inflight:
+            return None
+        message = self.inflight[packet_id]
+        if message is RELEASED:
+            return PacketType.PUBCOMP
+        return PacketType.PUBACK if message.qos == 1 else PacketType.PUBREC
 
     def begin(self, message: Message, *, first: bool = True) -> int:
-        """Put a QoS 1 or 2 message in flight: its packet id, or 0 when it has to wait.
+        """Put a QoS 1 or 2 message in flight: its packet id, 0 when it waits, -1 when it is lost.
 
         The caller sends it; the session must be ready. Without `first` it waited long enough.
         """
         inflight = self.inflight
         if first and (self.queue or len(inflight) >= self.window):
-            self._enqueue(message)
-            return 0
+            return 0 if self._enqueue(message) else -1
         packet_id = self.last_id + 1
         if packet_id > LAST_ID:
             packet_id = 1
@@ -160,8 +168,8 @@ class Session:
         """Send what waits, as far as the window lets us."""
         if not self.ready:
             return
-        while self._unsent and len(self.inflight) - len(self._unsent) < self.window:
-            self._resend(self._unsent.popleft())
+        while self.unsent and len(self.inflight) - len(self.unsent) < self.window:
+            self._resend(self.unsent.popleft())
         queue = self.queue
         now = self._clock.now()
         while queue and len(self.inflight) < self.window and self.ready:
@@ -179,13 +187,13 @@ class Session:
     def resume(self) -> None:
         """Resend in order what was not acknowledged [MQTT-4.6.0-1], then what waited."""
         self.ready = True
-        self._unsent = deque(self.inflight)
+        self.unsent = deque(self.inflight)
         self.pump()
 
     def detach(self) -> None:
         self.sink = None
         self.ready = False
-        self._unsent.clear()
+        self.unsent.clear()
 
     def _resend(self, packet_id: int) -> None:
         sink = self.sink

@@ -5,7 +5,7 @@ from typing import Final
 
 from ...bytes_io import ByteReader
 from ...errors import ProtocolError
-from ..codes import V5, V31, V311, PacketType, Reason
+from ..codes import LEGAL_CODES, V5, V31, V311, PacketType, Reason
 from .frames import decode_varint
 from .packets import (
     Ack,
@@ -29,6 +29,9 @@ from .properties import WILL, decode_properties, read_text
 _NAMES: Final = {"MQIsdp": (V31,), "MQTT": (V311, V5)}
 
 
+_HEAD_OF_31: Final = b"\0\6MQIsdp\3"
+
+
 class UnsupportedVersion(ProtocolError):
     """The protocol's name is right and its level is none of ours."""
 
@@ -50,12 +53,17 @@ def decode_body(first: int, reader: ByteReader, version: int) -> Packet:
         raise malformed("packet type 0 is reserved")
     decode, wanted = _DECODERS[PacketType(kind)]
     reader.what = PacketType(kind).name
-    if flags != wanted:
+    # 3.1 leaves these bits unused, and its clients set DUP in what they send again.
+    if flags != wanted and version != V31 and not _is_connect_of_31(kind, reader):
         raise malformed(f"{reader.what} with flags {flags:04b}, not {wanted:04b} [MQTT-2.1.3-1]")
     packet = decode(reader, version)
     if reader.remaining:
         raise malformed(f"{reader.what}: {reader.remaining} bytes too many")
     return packet
+
+
+def _is_connect_of_31(kind: int, reader: ByteReader) -> bool:
+    return kind == PacketType.CONNECT and reader.data.startswith(_HEAD_OF_31, reader.position)
 
 
 def malformed(text: str) -> ProtocolError:
@@ -65,12 +73,12 @@ def malformed(text: str) -> ProtocolError:
 def _connect(reader: ByteReader, version: int) -> Connect:
     version = _version(reader)
     flags = reader.uint8()
-    if flags & 1:
+    if flags & 1 and version != V31:
         raise malformed("CONNECT: the reserved flag is set [MQTT-3.1.2-3]")
     will_qos, will_retain = flags >> 3 & 3, bool(flags & 0x20)
     if will_qos == 3:
         raise malformed("CONNECT: Will QoS is 3 [MQTT-3.1.2-12]")
-    if not flags & 4 and (will_qos or will_retain):
+    if not flags & 4 and (will_qos or will_retain) and version != V31:
         raise malformed("CONNECT: a Will QoS or Will Retain without a will [MQTT-3.1.2-11]")
     if flags & 0x40 and not flags & 0x80 and version < V5:
         raise malformed("CONNECT: a password without a user name [MQTT-3.1.2-22]")
@@ -118,7 +126,7 @@ def _publish(flags: int, reader: ByteReader, version: int) -> Publish:
     qos, dup = flags >> 1 & 3, bool(flags & 8)
     if qos == 3:
         raise malformed("PUBLISH: QoS 3 [MQTT-3.3.1-4]")
-    if dup and not qos:
+    if dup and not qos and version != V31:
         raise malformed("PUBLISH: DUP with QoS 0 [MQTT-3.3.1-2]")
     packet = Publish(read_text(reader), qos=qos, retain=bool(flags & 1), dup=dup)
     if qos:
@@ -142,7 +150,7 @@ def _ack(kind: PacketType) -> Callable[[ByteReader, int], Ack]:
     def decode(reader: ByteReader, version: int) -> Ack:
         packet = Ack(kind, _packet_id(reader))
         if version == V5 and reader.remaining:
-            packet.code = _code(reader)
+            packet.code = _code(reader, kind)
             if reader.remaining:
                 packet.properties = decode_properties(reader, kind)
         return packet
@@ -150,11 +158,24 @@ def _ack(kind: PacketType) -> Callable[[ByteReader, int], Ack]:
     return decode
 
 
-def _code(reader: ByteReader) -> int:
+def _code(reader: ByteReader, kind: PacketType) -> int:
     code = reader.uint8()
-    if code not in Reason._value2member_map_:
-        raise malformed(f"{reader.what}: reason code 0x{code:02X} does not exist")
+    if code not in LEGAL_CODES[kind]:
+        raise ProtocolError(
+            f"{kind.name}: it has no reason code 0x{code:02X} [{_CODE_STATEMENTS[kind]}]",
+            Reason.PROTOCOL_ERROR,
+        )
     return code
+
+
+_CODE_STATEMENTS: Final = {
+    PacketType.PUBACK: "MQTT-3.4.2-1",
+    PacketType.PUBREC: "MQTT-3.5.2-1",
+    PacketType.PUBREL: "MQTT-3.6.2-1",
+    PacketType.PUBCOMP: "MQTT-3.7.2-1",
+    PacketType.DISCONNECT: "MQTT-3.14.2-1",
+    PacketType.AUTH: "MQTT-3.15.2-1",
+}
 
 
 def _subscribe(reader: ByteReader, version: int) -> Subscribe:
@@ -172,6 +193,9 @@ def _subscribe(reader: ByteReader, version: int) -> Subscribe:
 
 def _request(topic_filter: str, options: int, version: int) -> Request:
     qos = options & 3
+    if version == V31:
+        # Its six other bits are reserved and not used.
+        options = qos
     if qos == 3 or options & (0xC0 if version == V5 else 0xFC):
         raise malformed(
             f"SUBSCRIBE {topic_filter}: options 0x{options:02x} use reserved values [MQTT-3.8.3-5]"
@@ -216,7 +240,7 @@ def _unsuback(reader: ByteReader, version: int) -> Unsuback:
 def _disconnect(reader: ByteReader, version: int) -> Disconnect:
     packet = Disconnect()
     if version == V5 and reader.remaining:
-        packet.code = _code(reader)
+        packet.code = _code(reader, PacketType.DISCONNECT)
         if reader.remaining:
             packet.properties = decode_properties(reader, PacketType.DISCONNECT)
     return packet
@@ -227,7 +251,7 @@ def _auth(reader: ByteReader, version: int) -> Auth:
         raise malformed("AUTH came with MQTT 5, packet type 15 is reserved before")
     packet = Auth()
     if reader.remaining:
-        packet.code = _code(reader)
+        packet.code = _code(reader, PacketType.AUTH)
         packet.properties = decode_properties(reader, PacketType.AUTH)
     return packet
 

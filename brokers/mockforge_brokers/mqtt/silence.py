@@ -1,0 +1,52 @@
+"""Who is silent for too long: connections by the time that they have."""
+
+from typing import TYPE_CHECKING, Final
+
+from ..clock import Clock
+
+if TYPE_CHECKING:
+    from .connection import MqttConnection
+
+_SOONEST: Final = 0.01
+"""The part of their time after which a group is looked at again at the earliest."""
+
+
+class SilenceWatch:
+    """Calls `connection.silent_too_long()` at, or shortly after, the time that each one has.
+
+    Connections of the same time are one group with one timer, which is set for the one that was
+    silent for the longest when somebody last looked: who comes or speaks later is due later.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._groups: dict[float, set[MqttConnection]] = {}
+
+    def add(self, connection: "MqttConnection", seconds: float) -> None:
+        group = self._groups.get(seconds)
+        if group is None:
+            group = self._groups[seconds] = set()
+            self._clock.call_later(seconds, self._look, seconds)
+        group.add(connection)
+
+    def remove(self, connection: "MqttConnection", seconds: float) -> None:
+        # An empty group goes when its timer is due: one timer for each time, however often a
+        # client comes and goes.
+        group = self._groups.get(seconds)
+        if group is not None:
+            group.discard(connection)
+
+    def _look(self, seconds: float) -> None:
+        now = self._clock.now()
+        oldest = now
+        for connection in tuple(self._groups[seconds]):
+            since = connection.silent_since
+            if now - since > seconds:
+                connection.silent_too_long()
+            elif since < oldest:
+                oldest = since
+        if self._groups[seconds]:
+            wait = max(oldest + seconds - now, seconds * _SOONEST)
+            self._clock.call_later(wait, self._look, seconds)
+        else:
+            del self._groups[seconds]
