@@ -142,9 +142,9 @@ def shell(paths: tuple[str, ...], **words: Any) -> int:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
     """Validate fixtures; opens no port."""
-    from .fixtures.check import check as check_fixtures
+    from .rehearsal import read_fixtures
 
-    report = check_fixtures([Path(path) for path in paths])
+    report = read_fixtures([Path(path) for path in paths], resolve({}, os.environ).config)
     click.echo(report.render(form))
     return ExitCode.BAD_INPUT if report.failed(strict=strict) else ExitCode.OK
 
@@ -191,12 +191,14 @@ def _resolve(words: dict[str, Any]) -> Resolved:
 def _load(paths: Sequence[str], config: Config) -> "FixtureSet | None":
     if not paths:
         return None
-    from .fixtures import load
+    from .rehearsal import read_fixtures
 
-    fixtures = load([Path(path) for path in paths])
-    for warning in fixtures.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    return fixtures
+    report = read_fixtures([Path(path) for path in paths], config)
+    for problem in report.problems:
+        print(f"{problem.severity}: {problem}", file=sys.stderr)
+    if report.errors:
+        raise click.exceptions.Exit(ExitCode.BAD_INPUT)
+    return report.fixtures
 
 
 def _fixtures_folder() -> Path:

@@ -1,17 +1,20 @@
 """Carries messages between the fixtures and the brokers, both ways."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen, Warned
 
 from .entrance import publish
 from .fixtures.addresses import glob, mqtt_matches
 from .fixtures.engine import FixtureEngine, GeneratorStatus
 from .fixtures.messages import Incoming, Outgoing, Watch
-from .fixtures.model import FixtureSet
+from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Topic
+from .fixtures.problems import FixtureError, Position, Problem
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -69,12 +72,11 @@ class Production:
             self._depth = before
 
     def _declare(self, fixtures: FixtureSet) -> None:
-        kafka: Any = self._brokers.get("kafka")
-        amqp: Any = self._brokers.get("amqp")
-        if kafka is not None:
-            _declare_topics(kafka, fixtures)
-        if amqp is not None:
-            _declare_routes(amqp, fixtures)
+        for position, declare in declarations(self._brokers, fixtures):
+            try:
+                declare()
+            except InvalidInput as error:
+                raise FixtureError([Problem("error", position, str(error))]) from None
         for protocol in _protocols(fixtures) - set(self._brokers):
             text = "not served here: its fixtures stay idle"
             self._environment.spine.emit(Warned(protocol, protocol, text))
@@ -100,31 +102,51 @@ def _protocols(fixtures: FixtureSet) -> set[str]:
     return {target.protocol for each in fixtures.generators for target in each.targets}
 
 
-def _declare_topics(kafka: "KafkaBroker", fixtures: FixtureSet) -> None:
-    for topic in fixtures.topics:
-        if not kafka.has_topic(topic.name):
-            kafka.create_topic(topic.name, topic.partitions, topic.config)
+def declarations(
+    brokers: Mapping[str, Broker], fixtures: FixtureSet
+) -> Iterator[tuple[Position, Callable[[], object]]]:
+    """What the fixtures need: its place, and what declares it or raises InvalidInput."""
+    kafka: Any = brokers.get("kafka")
+    amqp: Any = brokers.get("amqp")
+    if kafka is not None:
+        for topic in fixtures.topics:
+            yield topic.position, partial(_declare_topic, kafka, topic)
+    if amqp is not None:
+        for exchange in fixtures.exchanges:
+            yield exchange.position, partial(_declare_exchange, amqp, exchange)
+        for queue in fixtures.queues:
+            yield queue.position, partial(_declare_queue, amqp, queue)
+        for binding in fixtures.bindings:
+            yield binding.position, partial(_bind, amqp, binding)
 
 
-def _declare_routes(amqp: "AmqpBroker", fixtures: FixtureSet) -> None:
-    for exchange in fixtures.exchanges:
-        amqp.declare_exchange(
-            exchange.name,
-            exchange.type,
-            durable=exchange.durable,
-            auto_delete=exchange.auto_delete,
-            internal=exchange.internal,
-            arguments=exchange.arguments,
-        )
-    for queue in fixtures.queues:
-        amqp.declare_queue(
-            queue.name,
-            durable=queue.durable,
-            auto_delete=queue.auto_delete,
-            arguments=queue.arguments,
-        )
-    for binding in fixtures.bindings:
-        amqp.bind(binding.exchange, binding.queue, binding.routing_key, arguments=binding.arguments)
+def _declare_topic(kafka: "KafkaBroker", topic: Topic) -> None:
+    if not kafka.has_topic(topic.name):
+        kafka.create_topic(topic.name, topic.partitions, topic.config)
+
+
+def _declare_exchange(amqp: "AmqpBroker", exchange: Exchange) -> None:
+    amqp.declare_exchange(
+        exchange.name,
+        exchange.type,
+        durable=exchange.durable,
+        auto_delete=exchange.auto_delete,
+        internal=exchange.internal,
+        arguments=exchange.arguments,
+    )
+
+
+def _declare_queue(amqp: "AmqpBroker", queue: Queue) -> None:
+    amqp.declare_queue(
+        queue.name,
+        durable=queue.durable,
+        auto_delete=queue.auto_delete,
+        arguments=queue.arguments,
+    )
+
+
+def _bind(amqp: "AmqpBroker", binding: Binding) -> None:
+    amqp.bind(binding.exchange, binding.queue, binding.routing_key, arguments=binding.arguments)
 
 
 def _matches(watch: Watch, event: MessageSeen) -> bool:

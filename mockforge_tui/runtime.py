@@ -51,7 +51,6 @@ class Runtime:
         self.notices: list[str] = []
         self.loop_lag = 0.0
         self.listeners: list[Listener] = []
-        self.brokers: dict[str, Broker] = {}
         self.next_free = next_free
         self._loop = asyncio.get_running_loop()
         self.seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(4), "big")
@@ -59,15 +58,13 @@ class Runtime:
         self.environment = Environment.create(
             self.clock,
             seed=self.seed,
-            limits=Limits(mqtt_packet=config.max_packet_size),
+            limits=limits_of(config),
             journal=config.journal,
         )
-        self._servers: dict[str, Server] = {}
-        for protocol, build in _BUILDERS.items():
-            if getattr(config, protocol):
-                broker = build(self.environment, config)
-                self.brokers[protocol] = broker
-                self._servers[protocol] = Server(broker, self.environment)
+        self.brokers = build_brokers(self.environment, config)
+        self._servers = {
+            protocol: Server(broker, self.environment) for protocol, broker in self.brokers.items()
+        }
         self._production: Production | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
 
@@ -239,3 +236,16 @@ _BUILDERS: Mapping[str, Callable[[Environment, Config], Broker]] = {
     "mqtt": _mqtt,
     "amqp": _amqp,
 }
+
+
+def build_brokers(environment: Environment, config: Config) -> dict[str, Broker]:
+    """A broker for each protocol that the config serves."""
+    return {
+        protocol: build(environment, config)
+        for protocol, build in _BUILDERS.items()
+        if getattr(config, protocol)
+    }
+
+
+def limits_of(config: Config) -> Limits:
+    return Limits(mqtt_packet=config.max_packet_size)

@@ -1,0 +1,80 @@
+"""Plays fixtures on brokers of their own before the real ones open: `check` and every start do."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput, RequestRefused
+from mockforge_brokers.events import Warned
+
+from .config import Config
+from .entrance import publish
+from .fixtures.fields import Problems
+from .fixtures.loader import StrPath, read
+from .fixtures.model import FixtureSet
+from .fixtures.problems import Position, RenderError
+from .fixtures.report import Report
+from .fixtures.trial import MOMENT, first_messages
+from .production import declarations
+from .runtime import build_brokers, limits_of
+
+
+def read_fixtures(paths: Iterable[StrPath], config: Config) -> Report:
+    """The fixtures of files and folders, with all that is wrong with them or not acted on.
+
+    An error is what a start with this config refuses too. Nothing listens, nothing stays.
+    """
+    fixtures, problems = read(paths)
+    if not problems.errors:
+        _Rehearsal(config, problems).play(fixtures)
+        fixtures = fixtures._replace(warnings=tuple(problems.warnings))
+    found = sorted((*problems.errors, *problems.warnings), key=lambda one: one.position)
+    return Report(fixtures, tuple(found))
+
+
+class _Rehearsal:
+    def __init__(self, config: Config, problems: Problems) -> None:
+        self._problems = problems
+        self._heard: dict[str, None] = {}
+        environment = Environment.create(
+            ManualClock(MOMENT), seed=0, limits=limits_of(config), journal=False
+        )
+        self._brokers = build_brokers(environment, config)
+        environment.spine.watch(self._hear, Warned)
+
+    def _hear(self, event: Warned) -> None:
+        self._heard[f"{event.about}: {event.text}"] = None
+
+    def play(self, fixtures: FixtureSet) -> None:
+        """Declare everything, then publish each generator's first messages."""
+        for position, declare in declarations(self._brokers, fixtures):
+            with self._listening(position):
+                try:
+                    declare()
+                except InvalidInput as error:
+                    self._problems.error(position, str(error))
+        for generator in fixtures.generators:
+            # Data that only a later message brings (`context.`) is nobody's fault.
+            if generator.waits_for:
+                continue
+            with self._listening(generator.position):
+                try:
+                    for message in first_messages(generator):
+                        publish(self._brokers, message)
+                except RenderError:
+                    # Loading reported it.
+                    continue
+                except (InvalidInput, RequestRefused) as error:
+                    text = f'"{generator.id}" cannot publish: {error}'
+                    self._problems.warning(generator.position, text)
+
+    @contextmanager
+    def _listening(self, position: Position) -> Iterator[None]:
+        """What a broker warns of meanwhile is a warning about this place."""
+        self._heard.clear()
+        try:
+            yield
+        finally:
+            for text in self._heard:
+                self._problems.warning(position, text)
