@@ -1,78 +1,310 @@
-"""The hot road does what the general one does, however the bytes come."""
+"""The fast path does what the general one does, however the bytes come (mqtt/burst.py)."""
 
-from hypothesis import given, settings
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt import burst
 from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Request, Subscribe
+from mockforge_brokers.mqtt.wire.packets import (
+    Ack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Publish,
+    Request,
+    Subscribe,
+)
+from msgspec import Struct, structs
 
 from brokers.fake_peer import FakeClient, FakeNetwork
 
-_publishes = st.builds(
-    Publish,
-    topic_name=st.sampled_from(["a", "b/c", "longer/topic", "nobody"]),
-    payload=st.sampled_from([b"", b"x", b"y" * 64, b"z" * 130]),
-    qos=st.integers(0, 1),
-    retain=st.sampled_from([False, False, False, True]),
-    packet_id=st.integers(1, 65_535),
-)
-_streams = st.lists(st.tuples(st.one_of(_publishes, st.just(Pingreq())), st.integers(1, 4)))
+LASTING = 1000
+"""Session expiry in seconds: those who come back find their session."""
+
+
+class Taker(Struct, frozen=True):
+    """A subscriber; `window` is its Receive Maximum, `size` its Maximum Packet Size (0: none)."""
+
+    topic_filter: str
+    qos: int
+    version: int = 0
+    """0: the publisher's."""
+    window: int = 0
+    size: int = 0
+
+
+class Stage(Struct, frozen=True):
+    """Who is there, and what is limited; `own` is what the publisher itself subscribed to."""
+
+    version: int = 4
+    takers: tuple[Taker, ...] = (Taker("#", 0), Taker("+/c", 1), Taker("longer/topic", 2))
+    own: str = ""
+    queue: int = 1000
+    packet: int = 1 << 20
+
+
+Cuts = list[int]
+Action = tuple[str, int, bytes, Cuts]
+"""`send`, 0, the publisher's bytes, where to cut them; `ack`, taker, what comes behind its
+acknowledgements, cuts; `return`, taker, its new Receive Maximum as one byte, []."""
 
 
 class Scene:
-    """Two subscribers with wildcards, one publisher; all of one version."""
+    """One broker with its clients; what they got is in `log`."""
 
-    def __init__(self, version: int, *, learning: bool) -> None:
-        environment = Environment.create(ManualClock(), seed=1, journal=False)
+    def __init__(self, stage: Stage) -> None:
+        limits = Limits(mqtt_session_queue=stage.queue, mqtt_packet=stage.packet)
+        environment = Environment.create(ManualClock(), seed=1, limits=limits, journal=False)
+        self.stage = stage
         self.broker = MqttBroker(environment)
-        if not learning:
-            self.broker.router.learn = lambda dialect, topic_name: None  # type: ignore[method-assign]
         self.network = FakeNetwork(self.broker, environment)
-        self.version = version
-        self.takers = [self.client("zero", "#", 0), self.client("one", "+/c", 1)]
-        self.takers.append(self.client("both", "longer/topic", 2))
-        self.publisher = self.client("publisher")
+        self.log: list[object] = []
+        environment.spine.watch(self.log.append)
+        self.takers = [self.taker(number) for number in range(len(stage.takers))]
+        self.publisher = self.connect("publisher", stage.version)
+        if stage.own:
+            self.subscribe(self.publisher, stage.version, stage.own, 1)
 
-    def client(self, name: str, topic_filter: str = "", qos: int = 0) -> FakeClient:
+    def connect(self, name: str, version: int, **limits: int) -> FakeClient:
         client = self.network.connect()
-        client.send(encode_packet(Connect(name, self.version), self.version))
-        if topic_filter:
-            wish = Subscribe(1, [Request(topic_filter, qos)])
-            client.send(encode_packet(wish, self.version))
-        client.take()
+        properties: dict[str, Any] = {}
+        if version == 5:
+            properties = {"session_expiry_interval": LASTING, **limits}
+        client.send(encode_packet(Connect(name, version, False, properties=properties), version))
         return client
 
-    def outcome(self) -> tuple[list[bytes], int, dict[str, tuple[int, int]]]:
-        """What each subscriber got, how much the publisher got, and the counters."""
-        counts = {
+    def subscribe(self, client: FakeClient, version: int, topic_filter: str, qos: int) -> None:
+        wish = Subscribe(1, [Request(topic_filter, qos)])
+        client.send(encode_packet(wish, version))
+        client.take()
+
+    def version(self, number: int) -> int:
+        return self.stage.takers[number].version or self.stage.version
+
+    def taker(self, number: int, window: int = 0) -> FakeClient:
+        taker = self.stage.takers[number]
+        limits = {"receive_maximum": window or taker.window, "maximum_packet_size": taker.size}
+        version = self.version(number)
+        client = self.connect(
+            f"taker {number}", version, **{name: value for name, value in limits.items() if value}
+        )
+        if not window:
+            self.subscribe(client, version, taker.topic_filter, taker.qos)
+        return client
+
+    def act(self, action: Action) -> None:
+        what, number, data, cuts = action
+        match what:
+            case "send":
+                self.send(self.publisher, data, cuts)
+            case "ack":
+                acks = self.acknowledgements(number)
+                self.send(self.takers[number], acks + data, cuts)
+            case "return":
+                self.takers[number].vanish()
+                self.takers[number] = self.taker(number, data[0])
+        self.log.append([client.take() for client in (self.publisher, *self.takers)])
+
+    def acknowledgements(self, number: int) -> bytes:
+        """For all of QoS 1 that the session has in flight, in order, sent already or not."""
+        session = self.broker.registry.by_client.get(f"taker {number}")
+        inflight = session.inflight.items() if session else ()
+        return b"".join(
+            encode_packet(Ack(PacketType.PUBACK, packet_id), 4)
+            for packet_id, message in inflight
+            if message is not None and message.qos == 1
+        )
+
+    @staticmethod
+    def send(client: FakeClient, data: bytes, cuts: Cuts) -> None:
+        for cut in [*cuts, len(data)]:
+            if data[:cut] and not client.peer.ended:
+                client.send(data[:cut])
+            data = data[cut:]
+
+    def outcome(self) -> list[object]:
+        """What everybody got and what was reported, step by step; counters; sessions."""
+        topics = {
             name: (topic.published, topic.delivered)
             for name, topic in self.broker.router.topics.items()
         }
-        return [taker.take() for taker in self.takers], len(self.publisher.take()), counts
+        views = [structs.astuple(view) for view in self.broker.connections()]
+        ended = [(client.peer.ended, client.peer.reason) for client in self.network.clients]
+        return [self.log, topics, views, ended, self.broker.dump()]
 
 
-@settings(max_examples=150, deadline=None)
-@given(_streams, st.sampled_from([4, 5]), st.lists(st.integers(1, 90), max_size=30))
-def test_bursts_and_single_packets_have_the_same_outcome(
-    stream: list[tuple[Publish | Pingreq, int]], version: int, cuts: list[int]
+def play(stage: Stage, actions: list[Action], *, fast: bool) -> list[object]:
+    with patch.dict(burst._PLAIN, clear=not fast):
+        scene = Scene(stage)
+        for action in actions:
+            scene.act(action)
+        return scene.outcome()
+
+
+def stream(*packets: Packet, version: int = 4) -> bytes:
+    return b"".join(encode_packet(packet, version) for packet in packets)
+
+
+def publish(topic_name: str, payload: bytes = b"x", packet_id: int = 0, **more: Any) -> Publish:
+    return Publish(topic_name, payload, int(packet_id > 0), packet_id=packet_id, **more)
+
+
+TOPICS = ("a", "b/c", "longer/topic", "nobody", "\x01")
+publishes = st.builds(
+    Publish,
+    topic_name=st.sampled_from(TOPICS),
+    payload=st.sampled_from([b"", b"x", b"y" * 64, b"z" * 130, b"w" * 17_000]),
+    qos=st.sampled_from([0, 0, 1, 1, 1, 2]),
+    retain=st.sampled_from([False] * 9 + [True]),
+    packet_id=st.integers(1, 5),
+    properties=st.sampled_from([{}] * 7 + [{"content_type": "x"}]),
+)
+others = st.sampled_from([Pingreq(), Ack(PacketType.PUBREL, 1), Disconnect()])
+damage = st.sampled_from(
+    [
+        "3080 0000",  # a length that could be shorter, and no topic
+        "3083 8000 0001 61",  # the same with a topic
+        "3286 0000 0161 0001 78",
+        "30ff ffff ff01",  # a length of five bytes
+        "3200",
+        "3002 0009",  # a topic longer than its packet
+        "3204 0001 6100",
+        "3205 0001 6100 00",  # packet identifier 0
+        "3a06 0001 6100 0178",  # DUP
+        "30",
+        "40",
+    ]
+).map(bytes.fromhex)
+runs = st.tuples(st.one_of(publishes, publishes, publishes, others), st.integers(1, 4))
+cuts = st.lists(st.sampled_from([1, 2, 3, 5, 9, 20, 70, 300, 17_003]), max_size=12)
+behind_acks = st.sampled_from(["", "", "40020fff", "4003000110", "50020001", "70020001", "4002"])
+stages = st.builds(
+    Stage,
+    version=st.sampled_from([3, 4, 5, 5]),
+    takers=st.lists(
+        st.builds(
+            Taker,
+            topic_filter=st.sampled_from(["#", "+/c", "a", "longer/topic", "$share/g/a"]),
+            qos=st.sampled_from([0, 1, 1, 2]),
+            version=st.sampled_from([0, 0, 0, 0, 4, 5]),
+            window=st.sampled_from([0, 0, 1, 2]),
+            size=st.sampled_from([0, 0, 0, 0, 50]),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+    own=st.sampled_from(["", "", "", "a"]),
+    queue=st.sampled_from([1000, 2, 0]),
+    packet=st.sampled_from([1 << 20, 1 << 20, 160, 64]),
+)
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> tuple[Stage, list[Action]]:
+    stage = draw(stages)
+    actions: list[Action] = []
+    for _ in range(draw(st.integers(1, 6))):
+        what = draw(st.sampled_from(["send", "send", "ack", "return"]))
+        number = draw(st.integers(0, len(stage.takers) - 1))
+        match what:
+            case "send":
+                parts = [
+                    encode_packet(packet, stage.version) * times
+                    for packet, times in draw(st.lists(runs, max_size=8))
+                ]
+                if draw(st.integers(0, 4)) == 0:
+                    parts.append(draw(damage))
+                actions.append((what, 0, b"".join(parts), draw(cuts)))
+            case "ack":
+                actions.append((what, number, bytes.fromhex(draw(behind_acks)), draw(cuts)))
+            case _:
+                actions.append((what, number, bytes((draw(st.integers(1, 3)),)), []))
+    return stage, actions
+
+
+LEARN = stream(publish("a"), publish("b/c"))
+LEARN_5 = stream(publish("a"), publish("b/c"), version=5)
+ONE = Stage(takers=(Taker("#", 1),))
+ONE_5 = Stage(version=5, takers=(Taker("#", 1),))
+
+
+def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
+    return ("send", 0, b"".join(parts), list(cuts))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scripts())
+# Runs of one header and topics that take turns, of both QoS.
+@example((ONE, [sent(LEARN, stream(*[publish("a"), publish("b/c")] * 2, *[publish("a")] * 5))]))
+@example((ONE, [sent(LEARN, stream(*[publish("a", b"x", n) for n in range(1, 9)]))]))
+@example((ONE, [sent(LEARN, stream(publish("a", b"x", 1), publish("b/c", b"x", 2)) * 3)]))
+@example((ONE_5, [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in (1, 2, 3)], version=5))]))
+# The last of a run is cut off: of the same header, and in the middle of its length.
+@example((ONE, [sent(LEARN, stream(publish("a")) * 4, cuts=(len(LEARN) + 21,))]))
+@example((ONE, [sent(LEARN, stream(publish("a", b"xyz", 1)) * 4, cuts=(len(LEARN) + 33,))]))
+@example((ONE, [sent(LEARN, stream(publish("a", b"z" * 200)) * 2, cuts=(len(LEARN) + 2,))]))
+# Lengths of two bytes, and those that are not plain.
+@example((ONE, [sent(LEARN, stream(publish("a", b"z" * 200), publish("a", b"z" * 200, 1)))]))
+@example((ONE, [sent(LEARN, bytes.fromhex("3083 8000 0001 61"))]))
+@example((ONE, [sent(LEARN, bytes.fromhex("3285 0000 0161 0001"))]))
+@example((ONE, [sent(LEARN, bytes.fromhex("30ff ffff ff01 00"))]))
+# Larger than our Maximum Packet Size.
+@example((Stage(packet=64), [sent(LEARN, stream(publish("a", b"y" * 64)))]))
+@example((Stage(packet=64), [sent(LEARN, stream(publish("b/c", b"y" * 64, 1)))]))
+# No identifier, identifier 0, properties.
+@example((ONE, [sent(LEARN, bytes.fromhex("3204 0001 6100"), b"\x30\x00")]))
+@example((ONE, [sent(LEARN, bytes.fromhex("3206 0001 6100 0078"))]))
+@example(
+    (ONE_5, [sent(LEARN_5, stream(publish("a", properties={"content_type": "x"}), version=5))])
+)
+@example((ONE_5, [sent(LEARN_5, stream(publish("a", b"x", 1, properties={"content_type": "x"}),
+                                       version=5))]))  # fmt: skip
+# The publisher's own topic, and topics that nobody or only QoS 0 takes.
+@example((Stage(own="a"), [sent(LEARN, stream(publish("a", b"x", 1), publish("a")) * 3)]))
+@example((Stage(), [sent(LEARN, stream(publish("a", b"x", 1), publish("nobody", b"x", 2)) * 3)]))
+# A window that is full, a queue that is full, and acknowledgements of all kinds.
+@example((Stage(version=5, takers=(Taker("a", 1, window=1),), queue=2),
+          [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5)),
+           ("ack", 0, bytes.fromhex("40020fff 4003000110"), []), ("ack", 0, b"\x50\x02\0\4", [3]),
+           ("ack", 0, b"", [])]))  # fmt: skip
+@example((ONE, [sent(LEARN, stream(publish("a", b"x", 1)) * 4), ("ack", 0, b"\x40\x02", [7])]))
+# Somebody comes back with a smaller window than before, and has more in flight.
+@example((Stage(version=5, takers=(Taker("a", 1),)),
+          [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5)),
+           ("return", 0, b"\2", []), ("ack", 0, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
+def test_fast_path_and_general_path_have_the_same_outcome(
+    script: tuple[Stage, list[Action]],
 ) -> None:
-    packets = [encode_packet(packet, version) for packet, times in stream for _ in range(times)]
-    plain, hot = Scene(version, learning=False), Scene(version, learning=True)
-    for packet in packets:
-        plain.publisher.send(packet)
-    data = b"".join(packets)
-    for cut in cuts:
-        hot.publisher.send(data[:cut])
-        data = data[cut:]
-    hot.publisher.send(data)
-    assert hot.outcome() == plain.outcome()
+    stage, actions = script
+    assert play(stage, actions, fast=True) == play(stage, actions, fast=False)
+
+
+def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    settings_ = [f"--data-file={tmp_path / 'data'}", f"--rcfile={tmp_path / 'empty'}"]
+    coverage = [sys.executable, "-m", "coverage"]
+    measured = [*coverage, "run", "--branch", *settings_, f"--include={burst.__file__}"]
+    test = f"{__file__}::{test_fast_path_and_general_path_have_the_same_outcome.__name__}"
+    subprocess.run([*measured, "-m", "pytest", "-q", test], check=True, capture_output=True)
+    report = [*coverage, "report", *settings_, "-m", "--fail-under=100"]
+    done = subprocess.run(report, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
-    scene = Scene(4, learning=True)
-    packet = encode_packet(Publish("a", b"x"), 4)
+    scene = Scene(Stage())
+    packet = stream(publish("a"))
     scene.publisher.send(packet)
     scene.takers[0].take()
     scene.publisher.connection.receive(packet * 50)
