@@ -35,11 +35,14 @@ class Peer(Protocol):
         ...
 
     def close(self, reason: str) -> None:
-        """Write what is in `out`, then end the connection; nothing more is received."""
+        """Write what is in `out`, then end the connection.
+
+        Nothing more is received or written, and `connection_lost` was called when this returns.
+        """
         ...
 
     def abort(self, reason: str) -> None:
-        """End the connection at once with a reset."""
+        """End the connection at once with a reset; `connection_lost` as with `close`."""
         ...
 
     def pause_reading(self) -> None:
@@ -47,6 +50,12 @@ class Peer(Protocol):
         ...
 
     def resume_reading(self) -> None: ...
+
+    def pause_sending(self) -> None:
+        """Ask the connection for no more output until `resume_sending`; both are counted."""
+        ...
+
+    def resume_sending(self) -> None: ...
 
 
 class Connection(Owner, Protocol):
@@ -70,11 +79,14 @@ class Connection(Owner, Protocol):
         ...
 
     def set_writable(self, writable: bool) -> None:
-        """The peer's write buffer passed its mark (False) or drained (True)."""
+        """Output must wait (False: the peer is slow, or a fault is) or may go on (True)."""
         ...
 
     def connection_lost(self, reason: str) -> None:
-        """The connection is gone; called once, also after `Peer.close`."""
+        """The connection is over, whoever ended it; called once, also by `Peer.close`.
+
+        Whatever it queued or parked is forgotten here: it takes no effect any more.
+        """
         ...
 
     def shutdown(self) -> None:

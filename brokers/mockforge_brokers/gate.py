@@ -187,12 +187,11 @@ class Lane:
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled
-        if self._direction != IN:
-            self._connection.set_writable(not stalled)
-        elif stalled:
-            self._peer.pause_reading()
+        peer = self._peer
+        if self._direction == IN:
+            (peer.pause_reading if stalled else peer.resume_reading)()
         else:
-            self._peer.resume_reading()
+            (peer.pause_sending if stalled else peer.resume_sending)()
 
 
 def _nothing() -> None:

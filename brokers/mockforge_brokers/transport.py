@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import socket
-import struct
 import traceback
-from collections.abc import Callable
 from typing import Final, cast
 
 from .access import Principal
@@ -21,6 +18,7 @@ from .events import (
     PeerFellBehind,
 )
 from .gate import Lane
+from .hangup import HangUp, reset
 from .journal import IN, OUT, Tape
 from .listener import Listener
 
@@ -28,9 +26,6 @@ _log = logging.getLogger(__name__)
 
 READ_SIZE: Final = 64 * 1024
 """Bytes of one read: enough to be fast, little enough that nobody else in the loop waits."""
-
-LINGER: Final = 2.0
-"""Seconds that a peer has to take some more of our last words, or to close its side."""
 
 _LAST_FRAMES: Final = 4
 _NOBODY: Final = Principal()
@@ -42,12 +37,13 @@ class Endpoint(asyncio.BufferedProtocol):
     __slots__ = (
         "_awake",
         "_closing",
-        "_farewell",
+        "_hangup",
         "_inward",
+        "_lost",
         "_outward",
         "_paused",
-        "_reason",
         "_slow",
+        "_stopped",
         "_tape",
         "_transport",
         "address",
@@ -76,12 +72,13 @@ class Endpoint(asyncio.BufferedProtocol):
         self.bytes_out = 0
         self._awake = False
         self._closing = False
+        self._lost = False
         self._slow = False
         self._paused = 0
-        self._reason = ""
+        self._stopped = 0
         self._inward: Lane | None = None
         self._outward: Lane | None = None
-        self._farewell: Farewell | None = None
+        self._hangup: HangUp | None = None
         self._tape: Tape | None = None
 
     # What asyncio calls.
@@ -128,54 +125,46 @@ class Endpoint(asyncio.BufferedProtocol):
             self.flush()
 
     def eof_received(self) -> bool:
-        self._reason = self._reason or "the client closed the connection"
         lane = self._inward
         if self._closing or lane is None or lane.idle or not self._transport.can_write_eof():
+            self._follow()
             return False
         # What it sent before it left is delayed or held, and still has its effect.
         lane.when_idle(self._follow)
         return True
 
     def _follow(self) -> None:
-        """The client left, and now the last of its frames is handled."""
+        """The client left, and the last of its frames is handled."""
         self.flush()
-        self._closing = True
-        self._transport.close()
+        self._lose("the client closed the connection")
+        if self._transport.get_write_buffer_size():
+            self._hang_up()
+        else:
+            self._transport.close()
 
     def pause_writing(self) -> None:
         self._slow = True
         self.pause_reading()
-        self.connection.set_writable(False)
+        self.pause_sending()
         pending = self._transport.get_write_buffer_size()
         self._tell(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
 
     def resume_writing(self) -> None:
         self._slow = False
         self._tell(PeerCaughtUp(self.protocol, self.id, self.connection.client))
-        try:
-            self.connection.set_writable(True)
-        except Exception as error:
-            self._fail(error, b"")
-            return
+        self.resume_sending()
         self.resume_reading()
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.id:
             return
-        self._closing = True
-        reason = self._reason or _loss(exc)
+        self._lose(_loss(exc))
         self.server.endpoints.pop(self.id, None)
-        if self._farewell is not None:
-            self._farewell.cancel()
-        for lane in (self._inward, self._outward):
-            if lane is not None:
-                lane.end()
-        try:
-            self.connection.connection_lost(reason)
-        except Exception as error:
-            self._fail(error, b"")
-        self._tell(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
+        if self._hangup is not None:
+            self._hangup.cancel()
+        if self._outward is not None:
+            self._outward.end()
         self.server.gone(self)
 
     # What the connection calls: the Peer of contract.py.
@@ -186,20 +175,19 @@ class Endpoint(asyncio.BufferedProtocol):
             self.server.flush_soon(self)
 
     def close(self, reason: str) -> None:
-        if not self._closing:
-            self._reason = self._reason or reason
-            self.flush()
-            self._closing = True
-            lane = self._outward
-            if lane is None or lane.idle:
-                self._hang_up()
-            else:
-                lane.when_idle(self._hang_up)
+        if self._closing:
+            return
+        self.flush()
+        self._lose(reason)
+        lane = self._outward
+        if lane is None or lane.idle:
+            self._hang_up()
+        else:
+            lane.when_idle(self._hang_up)
 
     def abort(self, reason: str) -> None:
-        self._reason = self._reason or reason
-        self._closing = True
-        _reset(self._transport)
+        reset(self._transport)
+        self._lose(reason)
 
     def pause_reading(self) -> None:
         self._paused += 1
@@ -211,9 +199,48 @@ class Endpoint(asyncio.BufferedProtocol):
         if self._paused == 0 and not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def pause_sending(self) -> None:
+        self._stopped += 1
+        if self._stopped == 1 and not self._lost:
+            self._set_writable(False)
+
+    def resume_sending(self) -> None:
+        self._stopped -= 1
+        if self._stopped == 0 and not self._lost:
+            self._set_writable(True)
+
+    def _set_writable(self, writable: bool) -> None:
+        try:
+            self.connection.set_writable(writable)
+        except Exception as error:
+            self._fail(error, b"")
+
+    def _lose(self, reason: str) -> None:
+        """The connection is over, whoever ended it: nothing of it takes effect from here on.
+
+        What was written before may still be on its way, and the socket may live on for a while.
+        """
+        self._closing = True
+        if self._lost:
+            return
+        self._lost = True
+        if self._inward is not None:
+            self._inward.end()
+        try:
+            self.connection.connection_lost(reason)
+        except Exception as error:
+            self._fail(error, b"")
+        self._tell(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
+
+    def shut_down(self) -> None:
+        """The broker ends."""
+        if not self._lost:
+            self.connection.shutdown()
+            self.close("the broker ended")
+
     def _hang_up(self) -> None:
-        self._farewell = Farewell(self._transport, self.server.call_later)
-        self._farewell.begin(reading=not self._paused)
+        self._hangup = HangUp(self._transport, self.server.call_later)
+        self._hangup.begin(reading=not self._paused)
 
     # Writing.
 
@@ -334,52 +361,6 @@ class Endpoint(asyncio.BufferedProtocol):
         self.abort(f"a bug of ours: {text}")
 
 
-class Farewell:
-    """The end of a connection from our side; a peer that does not play its part is cut off."""
-
-    __slots__ = ("_call_later", "_timer", "_transport")
-
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        call_later: Callable[..., asyncio.TimerHandle],
-    ) -> None:
-        self._transport = transport
-        self._call_later = call_later
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self, *, reading: bool) -> None:
-        # A close with bytes of the peer unread would reset the connection, and the peer might
-        # lose our last words: so only our side ends, and what still comes is thrown away.
-        transport = self._transport
-        self._wait()
-        try:
-            if reading and transport.can_write_eof() and not transport.is_closing():
-                transport.write_eof()
-                return
-        except OSError:
-            # The peer is gone already, and the loop is yet to tell us.
-            pass
-        transport.close()
-
-    def cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _wait(self) -> None:
-        left = self._transport.get_write_buffer_size()
-        self._timer = self._call_later(LINGER, self._look, left)
-
-    def _look(self, before: int) -> None:
-        left = self._transport.get_write_buffer_size()
-        if not left:
-            self._transport.close()
-        elif left < before:
-            self._wait()
-        else:
-            _reset(self._transport)
-
-
 class Server:
     """One broker's listeners and sockets."""
 
@@ -433,15 +414,14 @@ class Server:
         """Say goodbye to everybody and end; who does not go within `grace` seconds is reset."""
         self.stop_listening()
         for endpoint in tuple(self.endpoints.values()):
-            endpoint.connection.shutdown()
-            endpoint.close("the broker ended")
+            endpoint.shut_down()
         if self.endpoints:
             self._all_gone = self._loop.create_future()
             try:
                 await asyncio.wait_for(self._all_gone, grace)
             except TimeoutError:
                 for endpoint in tuple(self.endpoints.values()):
-                    _reset(endpoint._transport)
+                    reset(endpoint._transport)
                 await asyncio.sleep(0)
 
     def flush_soon(self, endpoint: Endpoint) -> None:
@@ -456,7 +436,7 @@ class Server:
 
     def refuse(self, transport: asyncio.Transport) -> None:
         where = _address(transport.get_extra_info("peername"))
-        _reset(transport)
+        reset(transport)
         self.environment.spine.emit(
             LimitReached(self.broker.protocol, "connections", where, "the connection was reset")
         )
@@ -464,14 +444,6 @@ class Server:
     def gone(self, endpoint: Endpoint) -> None:
         if self._all_gone is not None and not self.endpoints and not self._all_gone.done():
             self._all_gone.set_result(None)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close with RST: what was not yet sent is thrown away (SO_LINGER of 0 s, socket(7))."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and not transport.is_closing():
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
 
 
 def _address(name: tuple[str, int] | None) -> str:

@@ -1,16 +1,18 @@
 """Clients without sockets: a `Peer` that keeps what it was sent, and the loop's part played."""
 
 from mockforge_brokers.access import Principal
-from mockforge_brokers.contract import Broker
+from mockforge_brokers.contract import Broker, Connection
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, OUT, Tape
 from mockforge_brokers.listener import Listener
 
 
 class FakePeer:
-    """One connection's other end, as `contract.Peer` describes it.
+    """One connection's other end, as `contract.Peer` describes it and `transport` plays it.
 
     `ended` is "" while open, then "closed" or "reset"; `reason` is the broker's word for why.
+    The connection hears of its end within the call that ends it, whatever it is in the midst of;
+    what it appends to `out` after that is never written.
     """
 
     def __init__(self, number: int, opened: float) -> None:
@@ -24,25 +26,55 @@ class FakePeer:
         self.bytes_out = 0
         self.awake = False
         self.paused = 0
+        self.stopped = 0
         self.ended = ""
         self.reason = ""
+        self.connection: Connection | None = None
+        self.written: list[bytes] = []
 
     def wake(self) -> None:
         self.awake = True
 
     def close(self, reason: str) -> None:
         if not self.ended:
-            self.ended, self.reason = "closed", reason
+            self.flush()
+        self._end("closed", reason)
 
     def abort(self, reason: str) -> None:
+        self._end("reset", reason)
+
+    def _end(self, how: str, reason: str) -> None:
         if not self.ended:
-            self.ended, self.reason = "reset", reason
+            self.ended, self.reason = how, reason
+            if self.connection is not None:
+                self.connection.connection_lost(reason)
+
+    def flush(self) -> None:
+        """The loop's part: write what is in `out`."""
+        self.awake = False
+        connection = self.connection
+        if connection is not None and connection.out and not self.ended:
+            self.written.append(b"".join(connection.out))
+            connection.out.clear()
+            connection.bulky = False
 
     def pause_reading(self) -> None:
         self.paused += 1
 
     def resume_reading(self) -> None:
         self.paused -= 1
+        assert self.paused >= 0, "reading was resumed more often than paused"
+
+    def pause_sending(self) -> None:
+        self.stopped += 1
+        if self.stopped == 1 and self.connection is not None and not self.ended:
+            self.connection.set_writable(False)
+
+    def resume_sending(self) -> None:
+        self.stopped -= 1
+        assert self.stopped >= 0, "sending was resumed more often than paused"
+        if self.stopped == 0 and self.connection is not None and not self.ended:
+            self.connection.set_writable(True)
 
 
 class FakeClient:
@@ -52,10 +84,10 @@ class FakeClient:
         environment = network.environment
         self.network = network
         self.peer = FakePeer(environment.next_connection(), environment.clock.wall())
-        self.connection = network.broker.connect(self.peer)
+        self.connection = self.peer.connection = network.broker.connect(self.peer)
         self.history: list[tuple[int, bytes]] = []
-        self.gone = False
         self._received = bytearray()
+        self._unread: list[bytes] = []
         self._tape: Tape | None = None
         if environment.journal is not None:
             self._tape = environment.journal.open(
@@ -63,15 +95,26 @@ class FakeClient:
             )
 
     def send(self, data: bytes) -> None:
-        """One burst of bytes; what it causes at any client is there when this returns."""
+        """One burst of bytes; what it causes at any client is there when this returns.
+
+        While the broker reads nothing from this client the bytes wait, as they would in a socket.
+        """
         assert not self.peer.ended, f"the connection was {self.peer.ended}: {self.peer.reason}"
+        self._unread.append(data)
+        self.network.settle()
+
+    def read(self) -> bool:
+        """Hand over what waits to be read; False when there is nothing, or nobody reads."""
+        if not self._unread or self.peer.paused or self.peer.ended:
+            return False
+        data = self._unread.pop(0)
         self.history.append((IN, data))
         self.peer.bytes_in += len(data)
         tail = self.connection.receive(data)
         if self._tape is not None:
             self._tape.add(IN, data, tail)
         self.flush()
-        self.network.settle()
+        return True
 
     def take(self, count: int | None = None) -> bytes:
         """The next `count` received bytes, or all that came so far."""
@@ -84,36 +127,26 @@ class FakeClient:
         return bytes(self._received)
 
     def vanish(self, reason: str = "the client closed the connection") -> None:
-        """The socket ends without a goodbye."""
-        if not self.peer.ended:
-            self.peer.ended, self.peer.reason = "closed", reason
+        """The socket ends without a word."""
+        self.flush()
+        self.peer._end("closed", reason)
         self.network.settle()
 
     def set_writable(self, writable: bool) -> None:
         """Pretend that the socket's buffer passed its mark (False) or drained (True)."""
-        self.connection.set_writable(writable)
+        (self.peer.resume_sending if writable else self.peer.pause_sending)()
         self.flush()
         self.network.settle()
 
     def flush(self) -> None:
-        self.peer.awake = False
-        if self.connection.out and not self.gone:
-            data = b"".join(self.connection.out)
-            self.connection.out.clear()
-            self.connection.bulky = False
+        self.peer.flush()
+        for data in self.peer.written:
             self.peer.bytes_out += len(data)
             self._received += data
             self.history.append((OUT, data))
             if self._tape is not None:
                 self._tape.add(OUT, data)
-
-    def lose(self) -> None:
-        """Tell the connection that its socket is gone, once."""
-        if not self.gone:
-            if self.peer.ended == "closed":
-                self.flush()
-            self.gone = True
-            self.connection.connection_lost(self.peer.reason)
+        self.peer.written.clear()
 
 
 class FakeNetwork:
@@ -130,16 +163,14 @@ class FakeNetwork:
         return client
 
     def settle(self) -> None:
-        """Flush who was woken and take leave of who ended, until nothing is left to do."""
+        """Read, and flush who was woken, until nothing is left to do."""
         busy = True
         while busy:
             busy = False
             for client in self.clients:
-                if client.peer.ended and not client.gone:
-                    client.lose()
-                    busy = True
-                elif client.peer.awake and not client.gone:
+                busy = client.read() or busy
+                if client.peer.awake or client.peer.written:
                     client.flush()
                     busy = True
         for client in self.clients:
-            assert client.gone or not client.connection.out, "output that nobody was woken for"
+            assert client.peer.ended or not client.connection.out, "output nobody was woken for"

@@ -25,6 +25,7 @@ class World:
         self.environment = Environment.create(self.clock, seed=1, limits=limits)
         self.peer = FakePeer(1, 0.0)
         self.connection = LineBroker(self.environment).connect(self.peer)
+        self.peer.connection = self.connection
         self.passed: list[bytes] = []
         self.events: list[object] = []
         self.environment.spine.watch(self.events.append)

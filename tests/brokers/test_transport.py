@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from mockforge_brokers import transport
+from mockforge_brokers import hangup
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import (
@@ -171,7 +171,7 @@ def test_a_peer_that_never_reads_is_held_back_and_nobody_else_is():
 
 
 def test_a_closed_peer_that_takes_nothing_is_reset(monkeypatch):
-    monkeypatch.setattr(transport, "LINGER", 0.05)
+    monkeypatch.setattr(hangup, "LINGER", 0.05)
 
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
@@ -181,13 +181,13 @@ def test_a_closed_peer_that_takes_nothing_is_reset(monkeypatch):
         world.broker.all[0].peer.close("enough")
         await world.until(lambda: world.seen(ConnectionClosed))
         assert world.seen(ConnectionClosed)[0].reason == "enough"
-        assert not world.server.endpoints
+        await world.until(lambda: not world.server.endpoints)
 
     run(test)
 
 
 def test_a_closed_peer_that_reads_slowly_gets_all(monkeypatch):
-    monkeypatch.setattr(transport, "LINGER", 0.05)
+    monkeypatch.setattr(hangup, "LINGER", 0.05)
 
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
@@ -325,5 +325,64 @@ def test_the_same_port_is_served_on_both_loopback_addresses():
         writer.write(b"hi\n")
         assert await reader.readline() == b"hi\n"
         assert world.broker.all[0].peer.address.startswith("[::1]:")
+
+    run(test)
+
+
+def test_a_killed_connection_is_lost_at_once_though_its_client_stays():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        world.environment.faults.add(Rule("delay", "x", is_word("x"), delay=0.05))
+        writer.write(b"x\ny\n")
+        await world.until(lambda: world.environment.journal.seq)
+        (connection,) = world.broker.all
+        connection.peer.close("killed")
+        assert connection.lost == ["killed"]
+        assert [event.reason for event in world.seen(ConnectionClosed)] == ["killed"]
+        assert await reader.read() == b""
+        writer.close()
+        await world.until(lambda: not world.server.endpoints)
+        assert connection.lost == ["killed"]
+        assert connection.lines == []
+
+    run(test)
+
+
+def test_socket_and_delayed_answers_hold_a_connection_back_together():
+    async def test(world: Serving) -> None:
+        reader, slow = await world.connect()
+        reader._transport.pause_reading()
+        await world.until(lambda: len(world.broker.live) == 1)
+        _, talker = await world.connect()
+        slow.write(b"big 20000000\n")
+        connection = world.broker.all[0]
+        await world.until(lambda: connection.writable == [False])
+        delayed = world.environment.faults.add(
+            Rule("delay", "x", is_word("x", OUT), direction=OUT, delay=0.01)
+        )
+        talker.write(b"all x " + b"y" * 300 + b"\n")
+        await world.until(lambda: delayed.hits == 2)
+        (endpoint,) = (one for one in world.server.endpoints.values() if one.slow)
+        await world.until(lambda: endpoint._outward and endpoint._outward.idle)
+        assert connection.writable == [False]
+        reader._transport.resume_reading()
+        await reader.readexactly(20_000_004)
+        await world.until(lambda: connection.writable == [False, True])
+
+    run(test, Limits(delayed_bytes=100))
+
+
+def test_a_client_that_ended_its_side_and_takes_nothing_is_cut_off(monkeypatch):
+    monkeypatch.setattr(hangup, "LINGER", 0.05)
+
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        reader._transport.pause_reading()
+        writer.write(b"big 20000000\n")
+        await world.until(lambda: world.seen(PeerFellBehind))
+        writer.write_eof()
+        world.broker.all[0].peer.resume_reading()
+        await world.until(lambda: not world.server.endpoints)
+        assert world.broker.all[0].lost == ["the client closed the connection"]
 
     run(test)

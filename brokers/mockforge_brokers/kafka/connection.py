@@ -93,8 +93,6 @@ class KafkaConnection:
     @property
     def state(self) -> str:
         """A word for people."""
-        if self._ended:
-            return "closing"
         if not self._writable:
             return "slow"
         if self._parked is not None:
@@ -107,7 +105,6 @@ class KafkaConnection:
 
     def end(self, reason: str, *, reset: bool = False) -> None:
         """End the connection; requests that wait behind a parked one are never carried out."""
-        self._forget_requests()
         if reset:
             self._peer.abort(reason)
         else:

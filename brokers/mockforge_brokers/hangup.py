@@ -1,0 +1,64 @@
+"""The end of a socket: our last bytes and FIN in order, or RST."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from typing import Final
+
+LINGER: Final = 2.0
+"""Seconds that a peer has to take some more of our last bytes, or to close its side."""
+
+
+class HangUp:
+    """The end of a connection from our side; a peer that does not play its part is cut off."""
+
+    __slots__ = ("_call_later", "_timer", "_transport")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        call_later: Callable[..., asyncio.TimerHandle],
+    ) -> None:
+        self._transport = transport
+        self._call_later = call_later
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, *, reading: bool) -> None:
+        # A close with bytes of the peer unread would reset the connection, and the peer might
+        # lose our last bytes: so only our side ends, and what still comes is thrown away.
+        transport = self._transport
+        self._wait()
+        try:
+            if reading and transport.can_write_eof() and not transport.is_closing():
+                transport.write_eof()
+                return
+        except OSError:
+            # The peer is gone already, and the loop is yet to tell us.
+            pass
+        transport.close()
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self) -> None:
+        left = self._transport.get_write_buffer_size()
+        self._timer = self._call_later(LINGER, self._look, left)
+
+    def _look(self, before: int) -> None:
+        left = self._transport.get_write_buffer_size()
+        if not left:
+            self._transport.close()
+        elif left < before:
+            self._wait()
+        else:
+            reset(self._transport)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close with RST: what was not yet sent is thrown away (SO_LINGER of 0 s, socket(7))."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and not transport.is_closing():
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
