@@ -68,6 +68,12 @@ def _targets(session: "Session") -> Iterable[Candidate]:
     yield from _schemes(session)
 
 
+def _stored(session: "Session") -> Iterable[Candidate]:
+    yield from (each for each in _targets(session) if not each[0].startswith("amqp:"))
+    for name, note in _sessions(session):
+        yield f"session:{name}", note
+
+
 def _schemes(session: "Session") -> Iterable[Candidate]:
     for scheme, note in (
         ("kafka:", "a topic"),
@@ -158,6 +164,7 @@ def _filters(session: "Session") -> Iterable[Candidate]:
 _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "targets": _targets,
     "sources": _targets,
+    "stored": _stored,
     "topics": _destinations("topic", protocol="kafka"),
     "queues": _destinations("queue"),
     "exchanges": _exchanges,

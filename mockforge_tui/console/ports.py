@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.contract import Broker
+from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal, Row
@@ -95,6 +96,22 @@ class KafkaAdmin(Protocol):
         ...
 
 
+class Waiting(Protocol):
+    """A message that waits in an MQTT session."""
+
+    @property
+    def topic_name(self) -> str: ...
+
+    @property
+    def payload(self) -> bytes: ...
+
+    @property
+    def qos(self) -> int: ...
+
+    @property
+    def retain(self) -> bool: ...
+
+
 class MqttAdmin(Protocol):
     """What can be done to MQTT from inside."""
 
@@ -103,6 +120,10 @@ class MqttAdmin(Protocol):
         ...
 
     def clear_retained(self, topic_name: str) -> bool: ...
+
+    def queued(self, client: str, count: int, *, start: int = 0) -> Sequence[Waiting]:
+        """What waits for a client, oldest first, from the `start`-th message on."""
+        ...
 
     def sessions(self) -> list[Mapping[str, Any]]:
         """For each session at least client, connected, subscriptions and queued."""
@@ -150,6 +171,10 @@ class AmqpAdmin(Protocol):
 
     def exchanges(self) -> list[tuple[str, str]]:
         """(name, type) of each exchange but the default one, used or not."""
+        ...
+
+    def peek(self, queue: str, count: int = 10, *, start: int = 0) -> Sequence[MessageSeen]:
+        """Ready messages, oldest first, from the `start`-th on; they stay where they are."""
         ...
 
     def bindings(self) -> list[tuple[str, str, str]]:

@@ -14,7 +14,8 @@ from .language import Problem
 
 JsonRecord = Mapping[str, Any]
 VERSION = 1
-_WIDEST = 60
+_NARROWEST = 8
+"""Cells that a column keeps of its own, however narrow the terminal."""
 _LONGEST = 4_000
 """Characters of a sentence that may name what a client calls itself."""
 
@@ -81,7 +82,7 @@ class Result:
         elif self.question:
             answer["error"] = text.encodable(f"{self.question} Confirm with -y")
         else:
-            answer["text"] = self.as_text()
+            answer["text"] = self.as_text(None)
             answer["data"] = for_json(self.data)
         return answer
 
@@ -92,8 +93,11 @@ class Result:
             answer["text"] = text.encodable(self.text)
         return to_json(answer)
 
-    def as_text(self, width: int = 120) -> str:
-        """Lines for a terminal of `width` cells, free of anything that a terminal obeys."""
+    def as_text(self, width: int | None = 120) -> str:
+        """Lines for a terminal of `width` cells, free of anything that a terminal obeys.
+
+        In a pipe (None) nothing is cut.
+        """
         if self.problem is not None:
             return text.clean(f"× {self.problem.text}", _LONGEST)
         if self.question:
@@ -137,8 +141,8 @@ def facts_table(facts: Mapping[str, Any]) -> Result:
         items = value if isinstance(value, list) and value else [value]
         for number, item in enumerate(items):
             rows.append({"field": "" if number else name, "value": item})
-    lines = Result(columns=(Column("field", "field"), Column("value", "value")), data=rows)
-    return Result(text="\n".join(table_lines(lines.columns, rows)), data=dict(facts))
+    columns = (Column("field", "field"), Column("value", "value"))
+    return Result(text="\n".join(table_lines(columns, rows, None)), data=dict(facts))
 
 
 def failed(line: str, start: int = 0, end: int = 0) -> Result:
@@ -154,20 +158,40 @@ def selected(result: Result, records: Sequence[JsonRecord]) -> Result:
 
 
 def table_lines(
-    columns: Sequence[Column], records: Sequence[JsonRecord], width: int = 120
+    columns: Sequence[Column], records: Sequence[JsonRecord], width: int | None = 120
 ) -> list[str]:
-    """Lines of a table: a heading, then a line for each record, cut to `width` cells."""
+    """Lines of a table: a heading, then a line for each record, cut to `width` cells.
+
+    Where that is too narrow the widest columns give way. None: nothing is cut.
+    """
     if not records:
         return []
     cells = [[text.clean(column.show(record.get(column.key))) for column in columns]
              for record in records]  # fmt: skip
-    widths = [
-        min(_WIDEST, max(text.width(column.title), *(text.width(row[i]) for row in cells)))
+    wanted = [
+        max(text.width(column.title), *(text.width(row[i]) for row in cells))
         for i, column in enumerate(columns)
     ]
+    widths = wanted if width is None else _fitted(wanted, width - 2 * (len(columns) - 1))
     lines = [_joined(columns, widths, [column.title for column in columns])]
     lines += [_joined(columns, widths, row) for row in cells]
-    return [text.fit(line, width).rstrip() for line in lines]
+    return lines if width is None else [text.fit(line, width).rstrip() for line in lines]
+
+
+def _fitted(wanted: Sequence[int], room: int) -> list[int]:
+    """The widths that columns get of `room` cells: all that they want, or a fair share."""
+    widths = list(wanted)
+    over = sum(widths) - room
+    while over > 0:
+        widest = max(widths)
+        if widest <= _NARROWEST:
+            break
+        at = widths.index(widest)
+        below = max((each for each in widths if each < widest), default=0)
+        give = min(over, widest - max(below, _NARROWEST) or 1, widest - _NARROWEST)
+        widths[at] -= max(1, give)
+        over -= max(1, give)
+    return widths
 
 
 def _joined(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]) -> str:

@@ -218,7 +218,7 @@ class Session:
         as_json = path.endswith((".json", ".jsonl"))
         try:
             Path(path).expanduser().write_text(
-                (result.as_line() if as_json else result.as_text(1000)) + "\n", encoding="utf-8"
+                (result.as_line() if as_json else result.as_text(None)) + "\n", encoding="utf-8"
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None

@@ -1,8 +1,6 @@
 """Rows to the prompt as they come: from one destination, or from all traffic."""
 
-import re
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.clock import Timer
@@ -10,12 +8,12 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 
-from .. import units
 from ..feed import Feed
 from ..filters import Filter
-from .asking import BadArgument, kafka
+from .asking import BadArgument
 from .results import Notice
 from .rows import formatted, line_of, record_of, row_of
+from .stored import open_store, page
 from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
 
 if TYPE_CHECKING:
@@ -24,10 +22,10 @@ if TYPE_CHECKING:
 _TICK = 0.125
 _FIRST_LOOK = 0.02
 """Seconds of decoding what the journal had before the tail began."""
-_READ = 500
+PAST = 10_000
+"""Rows of the past that a tail without -n begins with at most."""
 _ROWS = 4096
 """Kept of all traffic: a tail looks at each row once."""
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 
 
 class Tail:
@@ -180,58 +178,19 @@ def _named(target: Target | None) -> str:
             return target.name
 
 
-def past(session: "Session", target: Target | None, start: str | None) -> list[Row]:
-    """What Kafka's log has from an offset on, oldest first."""
+def past(
+    session: "Session", target: Target | None, start: str | None, where: Filter | None, most: int
+) -> Sequence[Row]:
+    """At most `most` of what Kafka's log has from an offset on, oldest first."""
     argument = "start"
     if start is None and isinstance(target, KafkaTarget):
         start, argument = target.offset, "source"
     if start is None:
-        return []
+        return ()
     if not isinstance(target, KafkaTarget):
-        raise BadArgument(argument, "only Kafka keeps its records: --from needs a kafka: target")
-    begins = starting_offsets(session, target.topic, start, argument)
-    if target.partition is not None and target.partition >= len(begins):
-        raise BadArgument("source", f"{target.topic} has partitions 0 to {len(begins) - 1}")
-    rows = []
-    for partition, offset in enumerate(begins):
-        if target.partition not in (None, partition):
-            continue
-        for record in kafka(session).read(target.topic, partition, offset, _READ):
-            place = {"partition": partition, "offset": record.offset}
-            seen = MessageSeen(
-                "kafka", record.time, target.topic, record.key, record.value, record.headers, "",
-                place,
-            )  # fmt: skip
-            rows.append(row_of(seen))
-    return sorted(rows, key=lambda row: row.time)
-
-
-def starting_offsets(session: "Session", topic: str, start: str, argument: str) -> list[int]:
-    """Of each partition the offset that `118`, `begin`, `end`, `@-5m` or `@12:00:05` means."""
-    admin = kafka(session)
-    start = start.removeprefix("@")
-    offsets = admin.offsets(topic)
-    if start == "begin":
-        return [first for first, _ in offsets]
-    if start == "end":
-        return [end for _, end in offsets]
-    if start.isdecimal():
-        return [int(start)] * len(offsets)
-    return admin.offsets_at(topic, _moment(session, start, argument))
-
-
-def _moment(session: "Session", text: str, argument: str) -> float:
-    """`-5m` or `12:00:05` (today or the day before) as seconds since 1970."""
-    now = session.runtime.clock.wall()
-    at = _CLOCK.fullmatch(text)
-    if at is not None:
-        day = time.localtime(now)
-        midnight = now - (day.tm_hour * 3600 + day.tm_min * 60 + day.tm_sec) - now % 1
-        moment = midnight + int(at[1]) * 3600 + int(at[2]) * 60 + float(at[3] or 0)
-        return moment if moment <= now else moment - 86_400
+        text = "only Kafka keeps its records: --from needs a kafka: target"
+        raise BadArgument(argument, f"{text} (peek shows what a queue holds)")
     try:
-        if text.startswith("-"):
-            return now - units.parse_duration(text[1:])
-    except ValueError:
-        pass
-    raise BadArgument(argument, f"{text!r} is not an offset (118, begin, end, @-5m, @12:00:05)")
+        return page(open_store(session, target), most, start=start, where=where).rows
+    except BadArgument as error:
+        raise BadArgument({"start": argument, "target": "source"}[error.name], str(error)) from None

@@ -36,6 +36,13 @@ class QueueTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionTarget:
+    """What waits for an MQTT client; nothing can be published to it."""
+
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
 class BareTarget:
     """A name without a protocol: fine where it can mean only one thing."""
 

@@ -13,7 +13,6 @@ from ..console.session import Session
 from ..exit_codes import ExitCode
 
 _LOOK = 0.05
-_WIDTH = 200
 
 
 class Batch:
@@ -53,7 +52,7 @@ class Batch:
         if self._as_json or result.in_json:
             self._write(self._out, result.as_line())
         elif result.ok:
-            shown = result.as_text(_WIDTH)
+            shown = result.as_text(None)
             if shown:
                 self._write(self._out, shown)
 

@@ -1,6 +1,7 @@
 """The AMQP broker: connections, virtual hosts, and what people ask of them."""
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -222,13 +223,15 @@ class AmqpBroker:
         self.memory.settle()
         return None if message is None else self._seen(message.route, message.content, "")
 
-    def peek(self, queue: str, count: int = 10, *, vhost: str = "/") -> list[MessageSeen]:
-        """The oldest ready messages, which stay where they are."""
+    def peek(
+        self, queue: str, count: int = 10, *, start: int = 0, vhost: str = "/"
+    ) -> list[MessageSeen]:
+        """Ready messages, oldest first, from the `start`-th on; they stay where they are."""
         with _Refusals():
             messages = self.vhost(vhost).queue(queue).messages
         return [
             self._seen(message.route, message.content, "")
-            for message, _ in zip(messages, range(count), strict=False)
+            for message in islice(messages, start, start + count)
         ]
 
     # What people see.

@@ -1,6 +1,7 @@
 """The MQTT broker: its connections, its state, and what people may ask of it."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from ..contract import Peer
@@ -13,6 +14,7 @@ from .codes import Reason
 from .connection import MqttConnection
 from .inside import InsideProducer, make_message, make_publish
 from .options import MqttOptions
+from .records import Message
 from .silence import SilenceWatch
 from .state import kept
 from .state.router import Router
@@ -113,6 +115,17 @@ class MqttBroker:
         """(topic_name, payload, qos) of each retained message."""
         messages = self.router.retained.all()
         return [(message.topic_name, message.payload, message.qos) for message in messages]
+
+    def queued(self, client: str, count: int, *, start: int = 0) -> list[Message]:
+        """What waits for a client, oldest first, from the `start`-th message on.
+
+        Those that were sent and not acknowledged come before those that were not sent.
+        """
+        session = self.registry.by_client.get(client)
+        if session is None:
+            return []
+        sent = (message for message in session.inflight.values() if message is not None)
+        return list(islice(chain(sent, session.queue), start, start + count))
 
     def clear_retained(self, topic_name: str) -> bool:
         """Forget a retained message; False when there is none."""

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Annotated
 
 from ..asking import BadArgument, kafka, known, resolved
+from ..offsets import starting_offsets
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, facts_table, table
-from ..tailing import starting_offsets
 from ..targets import KafkaTarget, Target
 from ..types import GROUP, OFFSET, TARGET, text
 

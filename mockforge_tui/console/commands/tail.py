@@ -10,7 +10,7 @@ from ..asking import BadArgument, resolved
 from ..language import Kind, PlacedError, Token
 from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
-from ..tailing import Tail, described, past
+from ..tailing import PAST, Tail, described, past
 from ..targets import SCHEMES, Target, parse_target
 from ..types import COUNT, FILTER, OFFSET, TEXT
 
@@ -72,7 +72,7 @@ def tail(
             raise BadArgument("where", "one filter is enough; write both in the parentheses")
         where, source = source, None
     target = resolved(session, source, "source") if source is not None else None
-    rows = past(session, target, start)
+    rows = past(session, target, start, where, most or PAST)
     following = Tail(session, where, form, most)
     following.follow(target)
     for row in rows:

@@ -86,7 +86,7 @@ def topic_show(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topi
             "high_watermark": end,
             "records": end - start,
         }
-        for partition, (start, end) in enumerate(admin.offsets(_known(session, name)))
+        for partition, (start, end) in enumerate(admin.offsets(known_topic(session, name)))
     ]
     return table(
         rows,
@@ -107,7 +107,7 @@ def topic_grow(
     """Give a Kafka topic more partitions."""
     if partitions is None:
         raise BadArgument("name", "how many partitions? topic grow NAME -p 12")
-    kafka(session).grow_topic(_known(session, name), partitions)
+    kafka(session).grow_topic(known_topic(session, name), partitions)
     return done(f"{name} has {partitions} partitions", {"name": name, "partitions": partitions})
 
 
@@ -124,7 +124,7 @@ def topic_set(
 ) -> Result:
     """Change a Kafka topic's configuration."""
     key, value = pair
-    kafka(session).configure_topic(_known(session, name), key, value or None)
+    kafka(session).configure_topic(known_topic(session, name), key, value or None)
     return done(
         f"{name}: {key} is {value or 'its default'}", {"name": name, "config": {key: value}}
     )
@@ -139,7 +139,7 @@ def topic_set(
 )
 def topic_rm(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
     """Delete a Kafka topic with all its records."""
-    kafka(session).delete_topic(_known(session, name))
+    kafka(session).delete_topic(known_topic(session, name))
     return done(f"topic {name} deleted", {"name": name})
 
 
@@ -152,11 +152,12 @@ def topic_rm(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic"
 )
 def topic_purge(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
     """Delete a Kafka topic's records; the topic stays and its offsets go on."""
-    gone = kafka(session).purge_topic(_known(session, name))
+    gone = kafka(session).purge_topic(known_topic(session, name))
     return done(f"{gone} records of {name} deleted", {"name": name, "records": gone})
 
 
-def _known(session: "Session", name: str) -> str:
+def known_topic(session: "Session", name: str) -> str:
+    """The name of a Kafka topic that is there. Raises BadArgument with the nearest one."""
     kafka(session)
     names = [each.name for each in session.runtime.brokers["kafka"].destinations()]
     return known("name", name, names, "Kafka topic")

@@ -12,42 +12,11 @@ from mockforge_tui.console.session import Session
 
 from .world import World
 
-EXAMPLES = [
-    pytest.param(each.name, example, id=example)
-    for each in REGISTRY.commands
-    for example in each.examples
-]
-
-
-def world_for(example: str) -> World:
-    """A world that has what the examples speak of."""
-    world = World(screen=True, interactive=True)
-    if example.startswith(("fault o", "fault rm")):
-        world.run("fault add drop topic:orders")
-    if "#3" in example:
-        for _ in range(3):
-            world.hold_a_frame()
-    elif example.startswith("hold rm"):
-        world.hold_a_frame()
-    if example.startswith("auto rm"):
-        world.run("auto add temps mqtt:a 1")
-    if example.startswith("exchange rm"):
-        world.run("exchange add events")
-    return world
-
 
 def check(result: Result) -> Result:
     assert result.ok, result.as_text()
     json.loads(result.as_line())
     return result
-
-
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_every_example_runs(name: str, example: str) -> None:
-    world = world_for(example)
-    assert world.session.check(example) is None
-    result = world.run(example)
-    assert check(result).command == name
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Lines to tokens, and tokens to arguments."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockforge_tui.console.arguments import parse
@@ -195,6 +195,7 @@ typed = st.text(alphabet="pub kafk:{}[]()\"'|><-=#@n 1,\\/~", max_size=40) | st.
 )
 
 
+@settings(deadline=None)
 @given(typed)
 def test_tokens_cover_the_line_in_order(line: str) -> None:
     at = 0
@@ -207,6 +208,7 @@ def test_tokens_cover_the_line_in_order(line: str) -> None:
     assert not line[at:].strip()
 
 
+@settings(deadline=None)
 @given(typed)
 def test_any_line_is_understood_or_refused_in_its_bounds(line: str) -> None:
     parsed = parse(REGISTRY, line)
@@ -220,6 +222,7 @@ def test_any_line_is_understood_or_refused_in_its_bounds(line: str) -> None:
 WORLD = World()
 
 
+@settings(deadline=None)
 @given(typed)
 def test_colours_never_overlap(line: str) -> None:
     at = 0
@@ -228,6 +231,7 @@ def test_colours_never_overlap(line: str) -> None:
         at = span.end
 
 
+@settings(deadline=None)
 @given(typed, st.integers(0, 60))
 def test_completion_and_hints_never_fail(line: str, cursor: int) -> None:
     cursor = min(cursor, len(line))

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from mockforge_tui.config import Config
-from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.generators import generator_of
 from mockforge_tui.console.payloads import Payload
 from mockforge_tui.console.results import Notice, Result
@@ -27,8 +26,6 @@ FURNITURE = (
     "pub mqtt:sensors/room1/temp 21.5 -r",
     "pub kafka:orders x -n 3",
 )
-NEEDS_CLIENTS = ("conn show", "conn kill", "session rm", "group ", "release #", "drop #", "hold rm")
-"""What speaks of clients or held frames is tested with them elsewhere."""
 
 
 class Console:
@@ -67,45 +64,6 @@ def with_brokers(act: Callable[[Console], Awaitable[T]]) -> T:
             await runtime.stop()
 
     return asyncio.run(main())
-
-
-def test_every_example_runs_on_the_brokers() -> None:
-    examples = [
-        example
-        for each in REGISTRY.commands
-        for example in each.examples
-        if not example.startswith(NEEDS_CLIENTS)
-    ]
-
-    async def act(console: Console) -> None:
-        for example in examples:
-            console.runtime.faults.clear()
-            for broker in console.runtime.brokers.values():
-                broker.reset()
-            for status in console.runtime.production.engine.status():
-                console.runtime.production.engine.remove(status.id)
-            console.furnish()
-            if example.startswith(("fault o", "fault rm")):
-                console.run("fault add drop topic:orders")
-                example = example.replace("1", str(next(iter(console.runtime.faults.rules))))
-            if example.startswith("auto rm"):
-                console.run("auto add temps mqtt:a 1")
-            console.run(example)
-            console.session.close()
-
-    with_brokers(act)
-
-
-def test_a_message_is_counted_once_however_many_queues_it_reached() -> None:
-    async def act(console: Console) -> None:
-        for line in ("queue add a", "queue add b", "exchange add f --type fanout"):
-            console.run(line)
-        for queue in "ab":
-            console.run(f"bind f {queue}")
-        console.run("pub amqp:f/ x -n 10")
-        assert console.session.counters().messages == 10
-
-    with_brokers(act)
 
 
 def test_what_is_published_is_stored_routed_and_retained() -> None:

@@ -1,0 +1,110 @@
+"""What is stored is shown a page at a time, and stays where it is."""
+
+import pytest
+
+from mockforge_tui.console.results import Column, Result, table_lines
+
+from .scene import Scene
+
+
+def scene() -> Scene:
+    made = Scene(furnished=False)
+    made.run("topic add t -p 3")
+    for number in range(700):
+        made.time.advance(0.01)
+        made.kafka.publish("t", b'{"n": %d}' % number, key=b"k%d" % (number % 7))
+    made.run("queue add q")
+    for number in range(250):
+        made.run(f"pub queue:q m{number}")
+    return made
+
+
+def payloads(result: Result) -> list[str]:
+    return [record["payload"] for record in result.records]
+
+
+def test_a_topic_is_read_oldest_first_across_its_partitions() -> None:
+    result = scene().run("topic read t -n 3")
+    assert payloads(result) == ['{"n": 0}', '{"n": 1}', '{"n": 2}']
+    assert result.records[0]["key"] == "k0"
+    assert "3 of 700" in result.text
+
+
+def test_a_topic_is_read_from_its_newest_end() -> None:
+    assert payloads(scene().run("topic read t --last -n 2")) == ['{"n": 698}', '{"n": 699}']
+
+
+@pytest.mark.parametrize("what", ["topic read t", "peek queue:q"])
+def test_pages_follow_each_other_without_gap_or_double(what: str) -> None:
+    made = scene()
+    seen: list[str] = []
+    line = f"{what} -n 90"
+    while True:
+        result = made.run(line)
+        seen += payloads(result)
+        if "--from" not in result.text:
+            break
+        start = result.text.partition("--from ")[2].split()[0]
+        line = f"{what} -n 90 --from {start}"
+    every = 700 if "topic" in what else 250
+    assert len(seen) == len(set(seen)) == every
+    assert seen[0] in ('{"n": 0}', "m0")
+
+
+def test_a_filter_goes_past_what_one_page_holds() -> None:
+    made = scene()
+    assert payloads(made.run("topic read t json.n>=690 key:k3 -n 5")) == ['{"n": 696}']
+    found = made.run("topic read t json.n:650")
+    assert payloads(found) == ['{"n": 650}']
+    assert payloads(made.run("peek q body:m249")) == ["m249"]
+
+
+def test_a_topic_is_read_from_an_offset_or_a_time() -> None:
+    made = scene()
+    record = made.run("topic read t -p 1 --from 5 -n 1").records[0]
+    assert (record["partition"], record["offset"]) == (1, 5)
+    assert len(made.run("topic read t --from @-1s -n 1000").records) == pytest.approx(100, abs=2)
+    assert made.session.run("topic read t -p 7").problem is not None
+    assert payloads(made.run("peek kafka:t[2]@end")) == []
+
+
+def test_peeking_takes_nothing_away() -> None:
+    made = scene()
+    assert payloads(made.run("peek q -n 2")) == ["m0", "m1"]
+    assert payloads(made.run("peek q --last -n 2")) == ["m248", "m249"]
+    assert next(r for r in made.run("queue ls").records)["depth"] == 250
+    assert made.run("queue show q").data["redelivered"] == 0
+
+
+def test_retained_messages_and_a_sessions_queue_are_shown() -> None:
+    made = Scene()
+    kept = made.run("peek mqtt:sensors/#")
+    assert [(r["destination"], r["payload"]) for r in kept.records] == [
+        ("sensors/room1/temp", "21.5"),
+        ("sensors/room2/temp", "22.5"),
+    ]
+    waiting = made.run("peek session:dev-8")
+    assert [(r["destination"], r["payload"]) for r in waiting.records] == [
+        ("sensors/room1/temp", "23")
+    ]
+    # Sent to dev-7 and not acknowledged: it is the session's still.
+    assert "23" in payloads(made.run("peek session:dev-7"))
+    assert "no session nobody" in made.session.run("peek session:nobody").as_text()
+
+
+def test_a_bare_name_is_a_queue_before_it_is_a_topic() -> None:
+    made = scene()
+    made.run("topic add q")
+    assert len(made.run("peek q").records) == 20
+    assert made.run("peek t -n 1").records[0]["protocol"] == "kafka"
+    assert "an exchange stores nothing" in made.session.run("peek amqp:amq.topic/a").as_text()
+
+
+def test_a_table_uses_the_width_there_is() -> None:
+    columns = (Column("a", "a"), Column("b", "b"), Column("n", "n", right=True))
+    records = [{"a": "x" * 100, "b": "y" * 20, "n": 7}]
+    assert table_lines(columns, records, None)[1] == f"{'x' * 100}  {'y' * 20}  7"
+    narrow = table_lines(columns, records, 80)
+    assert narrow[1] == f"{'x' * 54}…  {'y' * 20}  7"
+    assert len(table_lines(columns, records, 30)[1]) == 30
+    assert table_lines(columns, records, 30)[1].endswith("7")
