@@ -11,6 +11,7 @@ from .journal import Journal
 from .limits import Limits
 from .listener import Listener
 from .spine import Spine
+from .unserved import Unserved
 
 
 class Environment(Struct):
@@ -25,6 +26,7 @@ class Environment(Struct):
     faults: Faults
     holds: Holds
     random: Random
+    unserved: Unserved
     limits: Limits = field(default_factory=Limits)
     listeners: list[Listener] = field(default_factory=list)
     """All that accept, of all protocols."""
@@ -50,6 +52,7 @@ class Environment(Struct):
             faults=Faults(clock, spine, Random(random.random())),
             holds=Holds(clock, spine, limits),
             random=random,
+            unserved=Unserved(spine),
             limits=limits,
         )
 

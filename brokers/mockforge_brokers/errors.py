@@ -27,6 +27,14 @@ class RequestRefused(BrokerError):
         self.text = text
 
 
+class NotServed(RequestRefused):
+    """A request that is refused because nothing here serves `feature`."""
+
+    def __init__(self, code: int, feature: str, text: str) -> None:
+        super().__init__(code, text)
+        self.feature = feature
+
+
 class InvalidInput(BrokerError):
     """What a person asked for cannot be: the text names the thing, the place and the remedy."""
 

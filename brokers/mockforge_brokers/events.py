@@ -59,6 +59,18 @@ class RequestDenied(Event, frozen=True):
     reason: str
 
 
+class FeatureNotServed(Event, frozen=True):
+    """A client asked for what is not served here; once a client and feature.
+
+    `reason` says what was answered, or what to do without it.
+    """
+
+    connection: int
+    client: str
+    feature: str
+    reason: str
+
+
 class LimitReached(Event, frozen=True):
     """A limit of limits.py or of the client was met; `effect` says what was done about it."""
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from msgspec.structs import asdict
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -37,8 +38,10 @@ class Routes:
         return JSONResponse({"status": "ready" if listening else "starting"}, status_code=status)
 
     async def info(self, request: Request) -> Response:
-        """The ready line's values."""
-        return JSONResponse(self._facts)
+        """The ready line's values, and what clients asked for that is not served."""
+        asked = [asdict(view) for view in self._runtime.environment.unserved.views()]
+        facts = {**self._facts, "unserved": asked}
+        return Response(to_json(facts), media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text, true to the last message."""

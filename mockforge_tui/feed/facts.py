@@ -38,6 +38,14 @@ _SILENT: tuple[type[events.Event], ...] = (
 )
 
 
+_ERRORS = (
+    events.ProtocolViolated,
+    events.BrokerFailed,
+    events.RequestDenied,
+    events.FeatureNotServed,
+)
+
+
 def event_row(time: float, event: events.Event) -> Row | None:
     """The row of an event, kind `event`; None for events that other rows tell."""
     if isinstance(event, _SILENT) or type(event).__name__ in _SAID_BY_FRAMES:
@@ -54,7 +62,7 @@ def event_row(time: float, event: events.Event) -> Row | None:
     describe = _KNOWN.get(type(event))
     text = describe(event) if describe is not None else _fields_of(event, row)
     row.detail["text"] = text
-    if isinstance(event, events.ProtocolViolated | events.BrokerFailed | events.RequestDenied):
+    if isinstance(event, _ERRORS):
         row.error = text
     if isinstance(event, events.FaultFired):
         row.fault = event.rule
@@ -88,6 +96,7 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.ConnectionClosed: "closed",
     events.ProtocolViolated: "protocol error",
     events.RequestDenied: "refused",
+    events.FeatureNotServed: "not served",
     events.LimitReached: "limit reached",
     events.PeerFellBehind: "fell behind",
     events.PeerCaughtUp: "caught up",
@@ -102,6 +111,7 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.ConnectionClosed: lambda event: str(event.reason),
     events.ProtocolViolated: lambda event: str(event.reason),
     events.RequestDenied: lambda event: f"{event.operation} {event.code} {event.reason}",
+    events.FeatureNotServed: lambda event: f"{event.feature}: {event.reason}",
     events.LimitReached: lambda event: f"{event.limit} at {event.where}: {event.effect}",
     events.PeerFellBehind: lambda event: f"{event.pending} bytes wait for it",
     events.PeerCaughtUp: lambda event: "it reads again",

@@ -4,7 +4,14 @@ import logging
 
 import pytest
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.events import BrokerFailed, ConnectionOpened, Event, ProtocolViolated, Warned
+from mockforge_brokers.events import (
+    BrokerFailed,
+    ConnectionOpened,
+    Event,
+    FeatureNotServed,
+    ProtocolViolated,
+    Warned,
+)
 from mockforge_brokers.spine import Spine
 
 from mockforge_tui.event_log import log_events
@@ -25,6 +32,10 @@ def logged(caplog: pytest.LogCaptureFixture, level: int, event: Event) -> list[t
         (
             ProtocolViolated("mqtt", 3, "dev-1", "a reserved bit is set"),
             "mqtt protocol error dev-1: a reserved bit is set",
+        ),
+        (
+            FeatureNotServed("kafka", 1, "billing", "transactions", "transactional id a: no"),
+            "kafka not served billing: transactions: transactional id a: no",
         ),
         (Warned("amqp", "queue q", "x-quorum is not acted on"), "queue q: x-quorum is not"),
         (FixtureFailed("kafka", "orders", "no such topic"), "orders  no such topic"),

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -107,7 +108,28 @@ def test_health_and_ready(instance):
 def test_info_has_what_the_ready_line_had(instance):
     status, text = instance.get("info")
     assert status == 200
-    assert {"event": "ready", **json.loads(text)} == instance.facts
+    facts = json.loads(text)
+    facts.pop("unserved")
+    assert {"event": "ready", **facts} == instance.facts
+
+
+def test_info_counts_what_clients_asked_for_that_is_not_served(instance):
+    with socket.create_connection(("127.0.0.1", int(instance.facts["mqtt"]["url"][17:]))) as client:
+        # CONNECT of MQTT 5 with the authentication method SCRAM.
+        client.sendall(bytes.fromhex("1016 0004 4d515454 05 02 0000 08 15 0005 534352414d 0001 61"))
+        assert client.recv(1) == b"\x20"
+        while client.recv(1000):
+            pass
+    asked = json.loads(instance.get("info")[1])["unserved"]
+    assert asked == [
+        {
+            "protocol": "mqtt",
+            "client": "a",
+            "feature": "enhanced authentication",
+            "reason": "authentication method 'SCRAM' is not served",
+            "count": 1,
+        }
+    ]
 
 
 def test_metrics_are_true_to_the_last_message(instance):

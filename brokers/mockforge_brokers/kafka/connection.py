@@ -265,6 +265,13 @@ class KafkaConnection:
             return
         handler = HANDLERS.get(api_key)
         name = ApiKey(api_key).title if api_key in _KNOWN_KEYS else "API"
+        self._environment.unserved.report(
+            "kafka",
+            self._peer.id,
+            self.caller.name,
+            f"{name} ({api_key}) v{version}",
+            f"only {handler.served} is served" if handler else "this API is not served",
+        )
         if handler is None:
             raise ProtocolError(f"{name} ({api_key}) v{version} is not served")
         raise ProtocolError(f"{name} ({api_key}) v{version} is not served, only {handler.served}")

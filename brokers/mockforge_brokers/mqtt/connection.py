@@ -220,6 +220,10 @@ class MqttConnection:
             handshake.check(packet)
             handshake.accept(self, packet)
         except handshake.Refused as error:
+            if isinstance(error, handshake.NotServed):
+                self.broker.environment.unserved.report(
+                    "mqtt", self.peer.id, self.client, error.feature, error.text
+                )
             self._refuse(handshake.refusal(packet.version, error), error)
 
     def _refuse(self, answer: Connack | None, error: ProtocolError) -> None:

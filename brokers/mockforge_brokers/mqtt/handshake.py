@@ -21,12 +21,22 @@ class Refused(ProtocolError):
     """A CONNECT that is answered with a failing CONNACK; `code` is the MQTT 5 reason."""
 
 
+class NotServed(Refused):
+    """A CONNECT that asks for a `feature` that this broker does not have."""
+
+    def __init__(self, feature: str, text: str, code: int) -> None:
+        super().__init__(text, code)
+        self.feature = feature
+
+
 def check(packet: Connect) -> None:
     """Raise Refused for what this broker does not take in."""
     if "authentication_method" in packet.properties:
         method = packet.properties["authentication_method"]
-        raise Refused(
-            f"authentication method {method!r} is not served", Reason.BAD_AUTHENTICATION_METHOD
+        raise NotServed(
+            "enhanced authentication",
+            f"authentication method {method!r} is not served",
+            Reason.BAD_AUTHENTICATION_METHOD,
         )
     if "authentication_data" in packet.properties:
         raise Refused("Authentication Data without a method", Reason.PROTOCOL_ERROR)

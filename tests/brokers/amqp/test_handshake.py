@@ -7,7 +7,12 @@ from mockforge_brokers.amqp.codes import ReplyCode
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.wire import content, frames
-from mockforge_brokers.events import ClientIdentified, ProtocolViolated, RequestDenied
+from mockforge_brokers.events import (
+    ClientIdentified,
+    FeatureNotServed,
+    ProtocolViolated,
+    RequestDenied,
+)
 from mockforge_brokers.limits import Limits
 
 from .client import CAPABILITIES, Client, House, bodies, names, publish
@@ -281,6 +286,14 @@ def test_refusal_is_told_with_its_operation(house: House) -> None:
     house.client().send("queue.declare", queue="nope", passive=True)
     (event,) = house.told(RequestDenied)
     assert (event.operation, event.code) == ("queue.declare", 404)
+
+
+def test_direct_reply_to_is_reported_as_not_served(house: House) -> None:
+    house.client().send("basic.consume", queue="amq.rabbitmq.reply-to", no_ack=True)
+    (event,) = house.told(FeatureNotServed)
+    assert event.feature == "direct reply-to"
+    assert "declare an exclusive queue for replies" in event.reason
+    assert house.told(RequestDenied) == []
 
 
 def test_options_name_users_and_vhosts() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...contract import Peer
 from ...spine import Spine
+from ...unserved import Unserved
 from ..state.consumer import Consumer
 from ..state.virtual_host import VirtualHost
 from .unroutable import Unroutable
@@ -37,6 +38,7 @@ class Line(Protocol):
     """What this connection published for nobody."""
     random: Random
     spine: Spine
+    unserved: Unserved
 
     @property
     def flowing(self) -> bool:

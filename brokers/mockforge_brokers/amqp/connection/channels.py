@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from ...errors import ProtocolError, RequestRefused
+from ...errors import NotServed, ProtocolError, RequestRefused
 from ...events import RequestDenied
 from ..channel.channel import AMQP, Channel
 from ..channel.handlers import HANDLERS
@@ -88,7 +88,12 @@ class Channels:
         channel.closing = True
         channel.end(reason)
         code = int(refusal.code)
-        line.spine.emit(RequestDenied(AMQP, line.id, line.client, method.name, code, refusal.text))
+        if isinstance(refusal, NotServed):
+            line.unserved.report(AMQP, line.id, line.client, refusal.feature, refusal.text)
+        else:
+            line.spine.emit(
+                RequestDenied(AMQP, line.id, line.client, method.name, code, refusal.text)
+            )
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
 
     def refresh(self) -> None:

@@ -59,6 +59,7 @@ class Connection:
         self.unconfirmed: list[Channel] = []
         self.phase = Phase.HEADER
         self.spine = environment.spine
+        self.unserved = environment.unserved
         self._tell = environment.spine.emit
         self.random = environment.random
         self.unroutable = Unroutable(self.spine, self.id, "")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ...errors import ProtocolError, RequestRefused
+from ...errors import NotServed, ProtocolError, RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
@@ -37,6 +37,7 @@ _PREDECLARED: Final = {
     "amq.match": "headers",
 }
 _RESERVED: Final = "amq."
+_REPLY_TO: Final = "amq.rabbitmq.reply-to"
 _LOCKED: Final = (
     "It could be originally declared on another connection or the exclusive property value does "
     "not match that of the original declaration."
@@ -156,6 +157,13 @@ class Topology:
         """The queue of this name; raises RequestRefused: 404, or 405 if it is someone else's."""
         queue = self.queues.get(name)
         if queue is None:
+            if name == _REPLY_TO:
+                raise NotServed(
+                    ReplyCode.NOT_FOUND,
+                    "direct reply-to",
+                    f"no {self._queue(name)}: direct reply-to is not served,"
+                    " declare an exclusive queue for replies",
+                )
             raise RequestRefused(ReplyCode.NOT_FOUND, f"no {self._queue(name)}")
         if queue.owner and connection and queue.owner != connection:
             raise self._locked(name)

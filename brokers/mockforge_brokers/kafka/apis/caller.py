@@ -6,7 +6,7 @@ from typing import Final
 
 from ...contract import Peer
 from ...environment import Environment
-from ...errors import RequestRefused
+from ...errors import NotServed, RequestRefused
 from ...events import RequestDenied
 from ..codes import ApiKey, ErrorCode
 from ..options import KafkaOptions
@@ -110,6 +110,11 @@ class Caller:
         errors = self.counters.errors
         errors[code] = errors.get(code, 0) + 1
         if code in _PART_OF_LIFE:
+            return code
+        if isinstance(refusal, NotServed):
+            self.environment.unserved.report(
+                "kafka", self.peer.id, self.name, refusal.feature, refusal.text
+            )
             return code
         now = self.environment.clock.now()
         if now - self._told.get((api, code), -_PAUSE) >= _PAUSE:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ...errors import RequestRefused
+from ...errors import NotServed, RequestRefused
 from ..codes import AlterConfigOp, ApiKey, ConfigResourceType, ErrorCode
 from ..wire.messages.configs import (
     AlterConfigsResource,
@@ -30,8 +30,10 @@ def check_resource(caller: Caller, resource_type: int, resource_name: str) -> Co
                     f"there is broker {caller.options.broker_id} only, not {resource_name!r}",
                 )
             return ConfigResourceType.BROKER
-    raise RequestRefused(
-        ErrorCode.INVALID_REQUEST, f"configurations of type {resource_type} are not served"
+    raise NotServed(
+        ErrorCode.INVALID_REQUEST,
+        f"configurations of type {resource_type}",
+        f"configurations of type {resource_type} are not served",
     )
 
 

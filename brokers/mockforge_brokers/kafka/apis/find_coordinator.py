@@ -1,6 +1,6 @@
 """FindCoordinator 0-6: with one broker it is always this one (KIP-699)."""
 
-from ...errors import RequestRefused
+from ...errors import NotServed, RequestRefused
 from ..codes import ApiKey, CoordinatorType, ErrorCode
 from ..wire.messages.groups import (
     Coordinator,
@@ -52,8 +52,11 @@ def _check(key_type: int, key: str) -> None:
             return
         case CoordinatorType.TRANSACTION:
             # The one code for which clients give up at once instead of asking again.
-            raise RequestRefused(
+            raise NotServed(
                 ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                "transactions",
                 f"transactional id {key}: transactions are not served",
             )
-    raise RequestRefused(ErrorCode.INVALID_REQUEST, f"coordinators of type {key_type} not served")
+    kind = f"coordinators of type {key_type}"
+    feature = "share groups" if key_type == CoordinatorType.SHARE else kind
+    raise NotServed(ErrorCode.INVALID_REQUEST, feature, f"{kind} not served")

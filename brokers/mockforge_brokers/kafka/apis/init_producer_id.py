@@ -1,6 +1,6 @@
 """InitProducerId 0-5: ids for idempotent producers (KIP-98, KIP-360). No transactions."""
 
-from ...errors import RequestRefused
+from ...errors import NotServed, RequestRefused
 from ..codes import ApiKey, ErrorCode
 from ..wire.messages.producers import InitProducerIdRequest, InitProducerIdResponse
 from .caller import Caller
@@ -14,8 +14,9 @@ def handle(caller: Caller, request: InitProducerIdRequest) -> InitProducerIdResp
             producer_id=caller.cluster.next_producer_id(), producer_epoch=0
         )
     if name:
-        refusal = RequestRefused(
+        refusal: RequestRefused = NotServed(
             ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            "transactions",
             f"transactional id {name}: transactions are not served",
         )
     else:

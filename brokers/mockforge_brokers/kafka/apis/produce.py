@@ -5,7 +5,7 @@ The one handler that reads and writes its bytes by hand: it is the road of every
 
 from typing import Final
 
-from ...errors import ProtocolError, RequestRefused
+from ...errors import NotServed, ProtocolError, RequestRefused
 from ..codes import ApiKey, ErrorCode
 from ..state.topic import Topic
 from ..wire.messages.logs import ProduceRequest
@@ -110,8 +110,9 @@ def _refused_as_a_whole(acks: int, transactional_id: str | None) -> RequestRefus
     if acks not in (-1, 0, 1):
         return RequestRefused(ErrorCode.INVALID_REQUIRED_ACKS, f"acks are -1, 0 or 1, not {acks}")
     if transactional_id is not None:
-        return RequestRefused(
+        return NotServed(
             ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            "transactions",
             f"transactional id {transactional_id}: transactions are not served",
         )
     return None

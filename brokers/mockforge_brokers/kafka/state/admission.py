@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ...errors import ProtocolError, RequestRefused
+from ...errors import NotServed, ProtocolError, RequestRefused
 from ..codes import ErrorCode
 from ..records import BatchHeader, Buffer, Compression, check_crc, read_batch_header
 
@@ -38,8 +38,10 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
         )
     attributes = header.attributes
     if attributes & _TRANSACTIONAL_OR_CONTROL:
-        raise RequestRefused(
-            ErrorCode.INVALID_RECORD, "transactional and control batches are not served"
+        raise NotServed(
+            ErrorCode.INVALID_RECORD,
+            "transactions",
+            "transactional and control batches are not served",
         )
     if attributes & _COMPRESSION_MASK > Compression.ZSTD:
         raise RequestRefused(
