@@ -14,7 +14,7 @@ from mockforge_brokers.errors import InvalidInput
 
 from .config import Config, ConfigError, Resolved, resolve
 from .exit_codes import ExitCode
-from .settings import SETTINGS, Setting
+from .settings import SETTINGS, Setting, has_option, parse_limit
 
 if TYPE_CHECKING:
     from .fixtures.model import FixtureSet
@@ -35,7 +35,10 @@ class _Words(click.Group):
 
 
 def _command_at(args: Sequence[str], commands: Mapping[str, click.Command]) -> int | None:
-    with_value = {setting.flag for setting in SETTINGS if setting.takes_value} | {"--config"}
+    with_value = {setting.flag for setting in SETTINGS if setting.takes_value} | {
+        "--config",
+        "--limit",
+    }
     skip = False
     for at, word in enumerate(args):
         if word == "--":
@@ -82,9 +85,24 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option(
         "--config", metavar="FILE", help="config file (default: ./mockforge-tui.yaml if there)"
     )(command)
+    command = click.option(
+        "--limit",
+        metavar="NAME=N",
+        multiple=True,
+        callback=_limits,
+        help="set a limit; the command `limits` names all [MOCKFORGE_LIMIT_NAME]",
+    )(command)
     for setting in reversed(SETTINGS):
-        command = _setting_option(setting)(command)
+        if has_option(setting):
+            command = _setting_option(setting)(command)
     return command
+
+
+def _limits(ctx: click.Context, parameter: click.Parameter, value: Any) -> dict[str, int]:
+    try:
+        return dict(parse_limit(text) for text in value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.group(cls=_Words, context_settings={"max_content_width": 100})
@@ -177,7 +195,8 @@ def _resolve(words: dict[str, Any]) -> Resolved:
     """The config of these options; prints it and ends for `--print-config`."""
     file = words.pop("config")
     show = words.pop("print_config")
-    given = {name: value for name, value in words.items() if value is not None}
+    limits = words.pop("limit")
+    given = {name: value for name, value in words.items() if value is not None} | limits
     resolved = resolve(given, os.environ, file)
     for warning in resolved.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -3,14 +3,15 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.limits import LIMITS, Limits
 
-from .settings import BY_KEY, SETTINGS, Setting, boolean
+from .settings import BY_KEY, LIMIT_PREFIX, SETTINGS, Setting, boolean
 
 if TYPE_CHECKING:
     import yaml
@@ -22,7 +23,7 @@ _PORTS = ("kafka_port", "mqtt_port", "amqp_port", "admin_port")
 _DEEPEST = 20
 _ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
-_CONNECTIONS = "each broker takes 10000 connections"
+_CONNECTIONS = "limits.connections bounds the connections of each broker"
 
 IGNORED_SECTIONS = {
     "http": "this program serves Kafka, MQTT and AMQP, not HTTP services",
@@ -85,11 +86,11 @@ class Config:
     auto_create_topics: bool = True
     default_partitions: int = 3
     broker_id: int = 1
-    max_packet_size: int = 16 * 1024 * 1024
     keep_alive: int | None = None
     channel_max: int = 2047
     frame_max: int = 131_072
     heartbeat: int = 60
+    limits: Limits = field(default_factory=Limits)
 
     def port(self, service: str) -> int:
         """The port that `service` (kafka, mqtt, amqp, admin) is to listen at; 0 is any."""
@@ -106,10 +107,18 @@ class Resolved:
 
     def lines(self) -> Iterator[str]:
         """`name = value  # origin` for each setting; a token stays secret."""
-        for field in fields(Config):
-            value = getattr(self.config, field.name)
-            shown = "***" if field.name == "admin_token" and value else value
-            yield f"{field.name} = {shown!r}  # {self.origins.get(field.name, 'default')}"
+        for each in fields(Config):
+            value = getattr(self.config, each.name)
+            if each.name == "limits":
+                yield from self._limits()
+                continue
+            shown = "***" if each.name == "admin_token" and value else value
+            yield f"{each.name} = {shown!r}  # {self.origins.get(each.name, 'default')}"
+
+    def _limits(self) -> Iterator[str]:
+        for name in LIMITS:
+            origin = self.origins.get(LIMIT_PREFIX + name, "default")
+            yield f"limits.{name} = {getattr(self.config.limits, name)}  # {origin}"
 
 
 def resolve(
@@ -139,7 +148,12 @@ def resolve(
         for name in _PORTS:
             if origins.get(name) != "command line":
                 values[name], origins[name] = 0, origins["random_ports"]
-    config = Config(**values)
+    limits = {
+        name.removeprefix(LIMIT_PREFIX): values.pop(name)
+        for name in tuple(values)
+        if name.startswith(LIMIT_PREFIX)
+    }
+    config = Config(**values, limits=Limits(**limits))
     _check(config)
     return Resolved(config, origins, tuple(warnings))
 

@@ -17,7 +17,7 @@ from .fixtures.problems import Position, RenderError
 from .fixtures.report import Report
 from .fixtures.trial import MOMENT, first_messages
 from .production import declarations
-from .runtime import build_brokers, limits_of
+from .runtime import build_brokers
 
 
 def read_fixtures(paths: Iterable[StrPath], config: Config) -> Report:
@@ -38,7 +38,7 @@ class _Rehearsal:
         self._problems = problems
         self._heard: dict[str, None] = {}
         environment = Environment.create(
-            ManualClock(MOMENT), seed=0, limits=limits_of(config), journal=False
+            ManualClock(MOMENT), seed=0, limits=config.limits, journal=False
         )
         self._brokers = build_brokers(environment, config)
         environment.spine.watch(self._hear, Warned)

@@ -16,10 +16,10 @@ from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.faults import Faults
 from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal
-from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
+from mockforge_brokers.usage import Usage
 
 from .config import Config
 from .entrance import Receipt, publish
@@ -58,7 +58,7 @@ class Runtime:
         self.environment = Environment.create(
             self.clock,
             seed=self.seed,
-            limits=limits_of(config),
+            limits=config.limits,
             journal=config.journal,
         )
         self.brokers = build_brokers(self.environment, config)
@@ -75,6 +75,10 @@ class Runtime:
     @property
     def journal(self) -> Journal | None:
         return self.environment.journal
+
+    @property
+    def usage(self) -> Usage:
+        return self.environment.usage
 
     @property
     def faults(self) -> Faults:
@@ -245,7 +249,3 @@ def build_brokers(environment: Environment, config: Config) -> dict[str, Broker]
         for protocol, build in _BUILDERS.items()
         if getattr(config, protocol)
     }
-
-
-def limits_of(config: Config) -> Limits:
-    return Limits(mqtt_packet=config.max_packet_size)

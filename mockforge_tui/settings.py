@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .units import parse_duration
+from mockforge_brokers.limits import LIMITS, Limit
+
+from .units import parse_duration, parse_size
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -16,6 +18,8 @@ class Setting:
     """One field of Config. `keys` are the config file's, below `server:` or at the top level.
 
     A `flag` that begins with `--no-` takes no value and sets False; `switch` flags set True.
+    `limit` is the row of limits.py that it sets: `--limit NAME=VALUE` does that too, and is the
+    only option where `flag` is not one of its own.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Setting:
     metavar: str = ""
     switch: bool = False
     many: bool = False
+    limit: str = ""
 
     @property
     def variable(self) -> str:
@@ -200,14 +205,6 @@ SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
     Setting(
-        "max_packet_size",
-        "--mqtt-max-packet-size",
-        ("mqtt.max_packet_size",),
-        _between(64, 268_435_460),
-        "MQTT: bytes of the largest packet that is taken",
-        "N",
-    ),
-    Setting(
         "keep_alive",
         "--mqtt-keep-alive",
         ("mqtt.keep_alive_secs",),
@@ -240,6 +237,54 @@ SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
 )
+
+_LIMITS_WITH_OPTION = {"mqtt_packet": ("--mqtt-max-packet-size", "mqtt.max_packet_size")}
+
+
+def _of_limit(limit: Limit) -> Setting:
+    flag, *keys = _LIMITS_WITH_OPTION.get(limit.name, ("--limit-" + limit.name.replace("_", "-"),))
+    bound = limit.bound
+
+    def parse(text: str) -> int:
+        number = parse_size(text) if bound.unit == "bytes" else _whole(text.replace("_", ""))
+        if not bound.least <= number <= bound.most:
+            raise ValueError(f"{bound.least} to {bound.most} is wanted, not {number}")
+        return number
+
+    help_ = f"{limit.name.partition('_')[0]}: {bound.what}; when met, {bound.effect}"
+    return Setting(
+        LIMIT_PREFIX + limit.name,
+        flag,
+        (*keys, f"limits.{limit.name}"),
+        parse,
+        help_,
+        "N",
+        limit=limit.name,
+    )
+
+
+LIMIT_PREFIX = "limit_"
+"""Before a limit's name in the names of settings."""
+
+SETTINGS += tuple(_of_limit(limit) for limit in LIMITS.values())
+
+BY_LIMIT: dict[str, Setting] = {setting.limit: setting for setting in SETTINGS if setting.limit}
+
+
+def has_option(setting: Setting) -> bool:
+    """Whether it has an option of its own beside `--limit NAME=VALUE`."""
+    return not setting.limit or setting.limit in _LIMITS_WITH_OPTION
+
+
+def parse_limit(text: str) -> tuple[str, int]:
+    """`kafka_total=2g` as its setting's name and value. Raises ValueError."""
+    name, equals, value = text.partition("=")
+    setting = BY_LIMIT.get(name.strip().replace("-", "_"))
+    if setting is None or not equals:
+        known = ", ".join(BY_LIMIT)
+        raise ValueError(f"NAME=VALUE is wanted, with one of {known}; not {text!r}")
+    return setting.name, setting.parse(value)
+
 
 BY_KEY: dict[str, Setting] = {key: setting for setting in SETTINGS for key in setting.keys}
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

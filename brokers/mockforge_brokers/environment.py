@@ -12,6 +12,7 @@ from .limits import Limits
 from .listener import Listener
 from .spine import Spine
 from .unserved import Unserved
+from .usage import Usage
 
 
 class Environment(Struct):
@@ -27,6 +28,7 @@ class Environment(Struct):
     holds: Holds
     random: Random
     unserved: Unserved
+    usage: Usage
     limits: Limits = field(default_factory=Limits)
     listeners: list[Listener] = field(default_factory=list)
     """All that accept, of all protocols."""
@@ -45,14 +47,21 @@ class Environment(Struct):
         limits = limits or Limits()
         spine = Spine(clock)
         random = Random(seed)
+        usage = Usage(clock, spine, limits)
+        made = Journal(clock, limits) if journal else None
+        holds = Holds(clock, spine, usage)
+        if made is not None:
+            usage.gauge("journal_total", lambda: made.size, lambda: made.left)
+        usage.gauge("held_frames", lambda: len(holds.held))
         return cls(
             clock=clock,
             spine=spine,
-            journal=Journal(clock, limits) if journal else None,
+            journal=made,
             faults=Faults(clock, spine, Random(random.random())),
-            holds=Holds(clock, spine, limits),
+            holds=holds,
             random=random,
             unserved=Unserved(spine),
+            usage=usage,
             limits=limits,
         )
 

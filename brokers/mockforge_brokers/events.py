@@ -72,11 +72,16 @@ class FeatureNotServed(Event, frozen=True):
 
 
 class LimitReached(Event, frozen=True):
-    """A limit of limits.py or of the client was met; `effect` says what was done about it."""
+    """A limit of limits.py was met; `effect` says in words what was done about it.
+
+    `times` and `lost` count since the last such event of this place (`usage.REPORT_EVERY`).
+    """
 
     limit: str
     where: str
     effect: str
+    times: int = 1
+    lost: int = 1
 
 
 class PeerFellBehind(Event, frozen=True):

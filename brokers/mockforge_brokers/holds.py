@@ -5,10 +5,10 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from .clock import Clock, Timer
-from .events import FrameHeld, HeldFrameLeft, LimitReached
+from .events import FrameHeld, HeldFrameLeft
 from .journal import Row
-from .limits import Limits
 from .spine import Spine
+from .usage import Usage
 
 
 class HoldRule(Struct, eq=False):
@@ -37,13 +37,13 @@ class HeldFrame(Struct, eq=False):
 class Holds:
     """The hold rules in force and the frames that wait; `active` is the one test of a frame."""
 
-    def __init__(self, clock: Clock, spine: Spine, limits: Limits) -> None:
+    def __init__(self, clock: Clock, spine: Spine, usage: Usage) -> None:
         self.active = False
         self.rules: dict[int, HoldRule] = {}
         self.held: dict[int, HeldFrame] = {}
         self._clock = clock
         self._spine = spine
-        self._limits = limits
+        self._usage = usage
         self._last_rule = 0
         self._last_held = 0
 
@@ -123,9 +123,7 @@ class Holds:
         return True
 
     def _has_room(self, row: Row) -> bool:
-        if len(self.held) < self._limits.held_frames:
+        if len(self.held) < self._usage.limits.held_frames:
             return True
-        self._spine.emit(
-            LimitReached(row.protocol, "held_frames", row.client, "the frame passed unheld")
-        )
+        self._usage.met(row.protocol, "held_frames", row.client, "frames passed unheld: {lost:,}")
         return False

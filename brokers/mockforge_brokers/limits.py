@@ -1,39 +1,103 @@
-"""What is bounded, and at how much: one table for all brokers."""
+"""What is bounded, and at how much: one table for all brokers.
+
+A limit is one line here. The app makes its setting (`--limit NAME=VALUE`, variable, config key)
+and its row of `limits` from it; who keeps the limit says to `Usage` what is in use and when it was
+met.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, NamedTuple, get_type_hints
 
 from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+Unit = Literal["bytes", "count"]
+
+
+class Bound(NamedTuple):
+    """What a limit counts, and what happens when it is met."""
+
+    unit: Unit
+    what: str
+    effect: str
+    least: int = 1
+    most: int = 2**53
 
 
 class Limits(Struct, frozen=True):
-    """Meeting any of these is a `LimitReached` (or `PeerFellBehind`) event that names it."""
+    """The values in force; each field's annotation says what it bounds."""
 
-    write_mark: int = MIB
-    """Bytes that wait for one peer before its own reading stops."""
-    connections: int = 10_000
-    """Open connections of one protocol."""
-    journal_connection: int = MIB
-    """Bytes of the journal for one connection; the oldest chunks leave."""
-    journal_total: int = 32 * MIB
-    """Bytes of the journal in all."""
-    held_frames: int = 100
-    """Frames held for a person; what comes after passes unheld."""
-    delayed_bytes: int = MIB
-    """Bytes that a fault may delay for one connection before its reading stops."""
-    kafka_partition: int = 64 * MIB
-    """Bytes of one partition's log; the oldest batches leave."""
-    kafka_total: int = 512 * MIB
-    """Bytes of all logs."""
-    kafka_request: int = 100 * MIB
-    """Bytes of one request (`socket.request.max.bytes`)."""
-    mqtt_session_queue: int = 1_000
-    """Messages that wait for one session."""
-    mqtt_retained: int = 10_000
-    """Retained messages."""
-    mqtt_packet: int = 16 * MIB
-    """Bytes of one packet."""
-    amqp_memory: int = 512 * MIB
-    """Bytes of queued messages before publishers are blocked."""
-    amqp_message: int = 128 * MIB
-    """Bytes of one message's body (`max_message_size`)."""
+    write_mark: Annotated[
+        int, Bound("bytes", "waiting for one peer to read", "its own bytes are left unread")
+    ] = MIB
+    connections: Annotated[
+        int, Bound("count", "open connections of one protocol", "a new one is reset")
+    ] = 10_000
+    journal_connection: Annotated[
+        int, Bound("bytes", "journal of one connection", "its oldest frames leave")
+    ] = MIB
+    journal_total: Annotated[
+        int, Bound("bytes", "journal of all connections", "the oldest frames leave")
+    ] = 32 * MIB
+    held_frames: Annotated[
+        int, Bound("count", "frames held for a person", "further ones pass unheld")
+    ] = 100
+    delayed_bytes: Annotated[
+        int,
+        Bound("bytes", "delayed by faults for one connection", "its own bytes are left unread"),
+    ] = MIB
+    kafka_total: Annotated[
+        int, Bound("bytes", "all logs", "the oldest segments of the largest partitions leave")
+    ] = GIB
+    kafka_request: Annotated[
+        int,
+        Bound("bytes", "one request (socket.request.max.bytes)", "the connection ends", 1024),
+    ] = 100 * MIB
+    kafka_topics: Annotated[int, Bound("count", "topics", "a new one is refused")] = 10_000
+    kafka_partitions: Annotated[
+        int, Bound("count", "partitions of all topics", "new ones are refused")
+    ] = 100_000
+    kafka_groups: Annotated[int, Bound("count", "consumer groups", "a new one is refused")] = 10_000
+    mqtt_session_queue: Annotated[
+        int, Bound("count", "messages waiting for one session", "further ones to it are dropped")
+    ] = 1_000
+    mqtt_retained: Annotated[
+        int, Bound("count", "retained messages", "further topics retain nothing")
+    ] = 10_000
+    mqtt_packet: Annotated[
+        int,
+        Bound("bytes", "one packet", "the connection ends with 0x95", 64, 268_435_460),
+    ] = 16 * MIB
+    amqp_memory: Annotated[
+        int, Bound("bytes", "queued messages", "publishers are blocked until it shrinks")
+    ] = 512 * MIB
+    amqp_message: Annotated[
+        int, Bound("bytes", "one message's body (max_message_size)", "the channel closes")
+    ] = 128 * MIB
+
+
+class Limit(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    default: int
+    bound: Bound
+
+
+def _rows() -> Mapping[str, Limit]:
+    notes = get_type_hints(Limits, include_extras=True)
+    default = Limits()
+    return MappingProxyType(
+        {
+            name: Limit(name, getattr(default, name), notes[name].__metadata__[0])
+            for name in Limits.__struct_fields__
+        }
+    )
+
+
+LIMITS: Final = _rows()
+"""By name, in the order of `Limits`."""

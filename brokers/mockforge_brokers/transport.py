@@ -12,7 +12,6 @@ from .events import (
     BrokerFailed,
     ConnectionClosed,
     ConnectionOpened,
-    LimitReached,
     ListenerOpened,
     PeerCaughtUp,
     PeerFellBehind,
@@ -147,6 +146,7 @@ class Endpoint(asyncio.BufferedProtocol):
         self.pause_reading()
         self.pause_sending()
         pending = self._transport.get_write_buffer_size()
+        self.environment.usage.count("write_mark", 0)
         self._tell(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
 
     def resume_writing(self) -> None:
@@ -252,6 +252,11 @@ class Endpoint(asyncio.BufferedProtocol):
     def slow(self) -> bool:
         """The peer does not take what it is sent."""
         return self._slow
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return self._transport.get_write_buffer_size()
 
     def flush(self) -> None:
         """Write all output: one write, unless single pieces are too large to be worth a copy."""
@@ -374,6 +379,8 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._dirty: list[Endpoint] = []
         self._all_gone: asyncio.Future[None] | None = None
+        environment.usage.gauge("connections", lambda: len(self.endpoints))
+        environment.usage.gauge("write_mark", self._most_waiting)
 
     async def listen(self, listener: Listener) -> Listener:
         """Accept connections; returns the listener with the port that it got. Raises OSError.
@@ -404,6 +411,9 @@ class Server:
         await server.start_serving()
         self._listeners.append(server)
         return listener
+
+    def _most_waiting(self) -> int:
+        return max((endpoint.waiting for endpoint in self.endpoints.values()), default=0)
 
     def stop_listening(self) -> None:
         for listener in self._listeners:
@@ -437,8 +447,12 @@ class Server:
     def refuse(self, transport: asyncio.Transport) -> None:
         where = _address(transport.get_extra_info("peername"))
         reset(transport)
-        self.environment.spine.emit(
-            LimitReached(self.broker.protocol, "connections", where, "the connection was reset")
+        self.environment.usage.met(
+            self.broker.protocol,
+            "connections",
+            f"the {self.broker.protocol} listener",
+            "connections reset: {lost:,}, the last from {last}",
+            last=where,
         )
 
     def gone(self, endpoint: Endpoint) -> None:

@@ -11,6 +11,7 @@ from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.spine import Spine
+from mockforge_brokers.usage import Usage
 
 from ..filters import Filter
 from ..fixtures.messages import Outgoing
@@ -252,6 +253,9 @@ class Runtime(Protocol):
     def listeners(self) -> Sequence[Listener]:
         """Where clients are accepted."""
         ...
+
+    @property
+    def usage(self) -> Usage: ...
 
     @property
     def journal(self) -> Journal | None: ...

@@ -112,7 +112,9 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.ProtocolViolated: lambda event: str(event.reason),
     events.RequestDenied: lambda event: f"{event.operation} {event.code} {event.reason}",
     events.FeatureNotServed: lambda event: f"{event.feature}: {event.reason}",
-    events.LimitReached: lambda event: f"{event.limit} at {event.where}: {event.effect}",
+    events.LimitReached: lambda event: (
+        f"{event.limit} met at {event.where}: {event.effect} (--limit {event.limit}=N sets it)"
+    ),
     events.PeerFellBehind: lambda event: f"{event.pending} bytes wait for it",
     events.PeerCaughtUp: lambda event: "it reads again",
     events.FaultFired: lambda event: f"rule {event.rule} {event.kind} hit {event.operation}",

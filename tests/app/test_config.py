@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+from mockforge_brokers.limits import LIMITS
 
 from mockforge_tui.config import Config, ConfigError, resolve
-from mockforge_tui.settings import SETTINGS, boolean
+from mockforge_tui.settings import SETTINGS, boolean, parse_limit
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,35 @@ def test_defaults_are_the_ports_that_clients_try():
 
 
 def test_every_setting_is_a_field_of_the_config():
-    assert {setting.name for setting in SETTINGS} == set(Config.__dataclass_fields__)
+    names = {setting.name for setting in SETTINGS if not setting.limit}
+    assert names | {"limits"} == set(Config.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_limit_is_set_by_file_variable_and_option(name, tmp_path):
+    least = LIMITS[name].bound.least
+    file = write(tmp_path, f"limits: {{{name}: {least}}}")
+    variable = {f"MOCKFORGE_LIMIT_{name.upper()}": str(least + 1)}
+    if name == "mqtt_packet":
+        variable = {"MOCKFORGE_MQTT_MAX_PACKET_SIZE": str(least + 1)}
+    option = dict([parse_limit(f"{name}={least + 2}")])
+    for options, environment, value, origin in (
+        ({}, {}, least, f"{file}:1:{len(name) + 12}"),
+        ({}, variable, least + 1, next(iter(variable))),
+        (option, variable, least + 2, "command line"),
+    ):
+        resolved = resolve(options, environment, file)
+        assert getattr(resolved.config.limits, name) == value
+        assert f"limits.{name} = {value}  # {origin}" in resolved.lines()
+
+
+def test_limits_are_read_with_units_and_refused_with_their_names():
+    assert parse_limit("kafka_total=2g") == ("limit_kafka_total", 2 * 1024**3)
+    assert parse_limit("mqtt-retained=5_000") == ("limit_mqtt_retained", 5000)
+    with pytest.raises(ValueError, match="NAME=VALUE is wanted, with one of write_mark, conn"):
+        parse_limit("kafka_totl=1")
+    with pytest.raises(ValueError, match="64 to 268435460 is wanted, not 1"):
+        parse_limit("mqtt_packet=1")
 
 
 def test_command_line_beats_environment_beats_file_beats_default(tmp_path):
@@ -64,7 +93,7 @@ def test_the_file_in_the_working_folder_is_found(tmp_path):
         ("http: {port: 3000, cors: {enabled: true}}", "http: ignored, this program serves Kafka"),
         ("kafka: {fixtures_dir: ./none}", "none does not exist, nothing is loaded from it"),
         ("kafka: {host: 0.0.0.0}", "kafka.host: ignored, use server.host"),
-        ("mqtt: {max_connections: 9}", "ignored, each broker takes 10000 connections"),
+        ("mqtt: {max_connections: 9}", "ignored, limits.connections bounds"),
         ("kafka: {default_replication_factor: 3}", "ignored, there is one broker"),
         ("kafka: {log_retention_ms: 1}", "ignored, give a topic its own retention.ms"),
         ("kafka: {log_segment_bytes: 1}", "ignored, logs are kept in memory"),
@@ -145,7 +174,7 @@ def test_what_bounds_the_brokers_is_read(tmp_path):
     resolved = resolve({}, {}, file)
     config = resolved.config
     assert resolved.warnings == ()
-    assert (config.max_packet_size, config.keep_alive) == (1048576, 60)
+    assert (config.limits.mqtt_packet, config.keep_alive) == (1048576, 60)
     assert (config.channel_max, config.frame_max, config.heartbeat) == (7, 8192, 5)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
+from mockforge_brokers.limits import Limits
 
 from mockforge_tui.config import Config
 from mockforge_tui.console.session import Session
@@ -89,7 +90,12 @@ def test_limits_of_the_config_reach_the_brokers():
             brokers["amqp"].options.heartbeat,
         )
 
-    limits = {"max_packet_size": 1000, "keep_alive": 9, "channel_max": 3, "frame_max": 8192}
+    limits = {
+        "limits": Limits(mqtt_packet=1000),
+        "keep_alive": 9,
+        "channel_max": 3,
+        "frame_max": 8192,
+    }
     assert started(options, **limits, heartbeat=7) == (1000, 9, 3, 8192, 7)
 
 

@@ -1,6 +1,7 @@
 """The AMQP broker: connections, virtual hosts, and what people ask of them."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
@@ -36,7 +37,11 @@ class AmqpBroker:
     def __init__(self, environment: Environment, options: AmqpOptions | None = None) -> None:
         self.options = options or AmqpOptions()
         self.environment = environment
-        self.memory = Memory(environment.limits.amqp_memory)
+        met = partial(
+            environment.usage.met, "amqp", "amqp_memory", "queues", "publishers wait", lost=0
+        )
+        self.memory = Memory(environment.limits.amqp_memory, met)
+        environment.usage.gauge("amqp_memory", lambda: self.memory.used)
         self.vhosts = {
             name: VirtualHost(name, environment.spine, self.memory) for name in self.options.vhosts
         }

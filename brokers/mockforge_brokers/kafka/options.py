@@ -15,6 +15,3 @@ class KafkaOptions(Struct, frozen=True):
     initial_rebalance_delay: float = 0.0
     min_session_timeout: float = 0.01
     max_session_timeout: float = 1800.0
-    max_topics: int = 10_000
-    max_partitions: int = 100_000
-    max_groups: int = 10_000

@@ -12,6 +12,7 @@ from . import (
     groups,
     holds,
     jobs,
+    limits,
     publish,
     queues,
     republish,
@@ -41,6 +42,7 @@ REGISTRY = Registry(
         *jobs.COMMANDS,
         *broker.COMMANDS,
         *clock.COMMANDS,
+        *limits.COMMANDS,
         *general.COMMANDS,
     )
 )

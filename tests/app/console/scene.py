@@ -64,7 +64,7 @@ class Scene:
         self.production = Production(self.brokers, environment, seed=1)
         self.spine, self.journal = environment.spine, environment.journal
         self.faults, self.holds = environment.faults, environment.holds
-        self.limits = environment.limits
+        self.usage = environment.usage
         self.loop_lag = 0.0
         self.screen = Screen()
         self.notices: list[Notice] = []

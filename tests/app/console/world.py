@@ -15,6 +15,7 @@ from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from mockforge_brokers.spine import Spine
+from mockforge_brokers.usage import Usage
 
 from mockforge_tui.console.generators import generator_of
 from mockforge_tui.console.payloads import Payload
@@ -237,7 +238,8 @@ class World:
         limits = Limits()
         self.journal: Journal | None = Journal(self.clock, limits)
         self.faults = Faults(self.clock, self.spine, Random(1))
-        self.holds = Holds(self.clock, self.spine, limits)
+        self.usage = Usage(self.clock, self.spine, limits)
+        self.holds = Holds(self.clock, self.spine, self.usage)
         self.fakes = {name: Broker(name) for name in ("kafka", "mqtt", "amqp")}
         self.brokers: Any = self.fakes
         self.listeners = [Listener(protocol, port=1) for protocol in self.fakes]

@@ -7,11 +7,12 @@ from mockforge_brokers.events import LimitReached, Warned
 from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
 from mockforge_brokers.kafka.events import LogTruncated, ProducerFenced, TopicCreated, TopicDeleted
 from mockforge_brokers.kafka.options import KafkaOptions
-from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header
 from mockforge_brokers.kafka.state.cluster import Cluster
 from mockforge_brokers.kafka.state.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.partitioner import murmur2
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.usage import REPORT_EVERY
 
 from .refusals import refused
 
@@ -66,25 +67,14 @@ def test_existing_topics_and_bad_partition_counts_are_refused():
 
 
 def test_the_limit_of_partitions_is_told():
-    stage = Stage(max_partitions=10)
+    stage = Stage(Limits(kafka_partitions=10))
     with refused(ErrorCode.POLICY_VIOLATION):
         stage.cluster.create_topic("t", 11, source="")
-    assert stage.told(LimitReached)[0].limit == "max_partitions"
-
-
-def test_full_partition_lets_its_oldest_records_go():
-    stage = Stage(Limits(kafka_partition=100_000))
-    log = stage.cluster.create_topic("t", 1, source="").logs[0]
-    stage.fill(log, 200)
-    assert log.cost <= 100_000
-    assert log.high_watermark == 200
-    assert stage.cluster.bounds.truncated == log.log_start_offset > 0
-    assert stage.told(LogTruncated)[0].reason == "its size met the limit of one partition"
-    assert len(stage.told(LogTruncated)) == 1, "told at most once a second"
+    assert stage.told(LimitReached)[0].limit == "kafka_partitions"
 
 
 def test_full_broker_takes_from_the_largest_log():
-    stage = Stage(Limits(kafka_partition=100_000, kafka_total=150_000))
+    stage = Stage(Limits(kafka_total=150_000))
     small, large = stage.cluster.create_topic("t", 2, source="").logs
     stage.fill(small, 30)
     stage.fill(large, 80)
@@ -92,6 +82,37 @@ def test_full_broker_takes_from_the_largest_log():
     assert stage.cluster.bounds.cost <= 150_000
     assert stage.cluster.bounds.cost == small.cost + large.cost
     assert large.log_start_offset > 0
+
+
+def test_all_logs_are_bounded_together_and_what_is_lost_is_counted():
+    stage = Stage(Limits(kafka_total=100_000))
+    log = stage.cluster.create_topic("t", 1, source="").logs[0]
+    stage.fill(log, 50)
+    assert log.log_start_offset == 0
+    stage.fill(log, 150)
+    stage.clock.advance(REPORT_EVERY)
+    assert log.cost <= 100_000
+    assert log.high_watermark == 200
+    lost = stage.cluster.bounds.truncated
+    assert lost == log.log_start_offset > 0
+    first, rest = stage.told(LimitReached)
+    assert (first.limit, first.where) == ("kafka_total", "t/0")
+    assert first.lost + rest.lost == lost
+    assert rest.effect == f"oldest records deleted: {rest.lost:,}, up to offset {lost - 1}"
+
+
+def test_many_small_partitions_are_bounded_too():
+    """No partition has more than one segment, so each gives the older half of it."""
+    stage = Stage(Limits(kafka_total=400_000))
+    logs = stage.cluster.create_topic("t", 50, source="").logs
+    for _ in range(20):
+        for log in logs:
+            stage.fill(log, 1)
+    assert stage.cluster.bounds.cost <= 400_000
+    assert stage.cluster.bounds.cost == sum(log.cost for log in logs)
+    for log in logs:
+        (last,) = log.batches(log.high_watermark - 1, log.high_watermark - 1)
+        assert read_batch_header(last).base_offset == 19
 
 
 def test_retention_by_time_drops_what_is_older():
@@ -110,6 +131,9 @@ def test_retention_by_bytes_bounds_one_topic():
     log = stage.cluster.create_topic("t", 1, configs=configs, source="").logs[0]
     stage.fill(log, 100)
     assert log.cost <= 20_000
+    (event,) = stage.told(LogTruncated)
+    assert event.reason == "larger than retention.bytes=20000"
+    assert not stage.told(LimitReached), "somebody asked for it"
 
 
 def test_smaller_message_limit_holds_at_once():

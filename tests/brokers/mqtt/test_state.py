@@ -17,6 +17,7 @@ from mockforge_brokers.mqtt.state.session import Session
 from mockforge_brokers.mqtt.state.sessions import Sessions
 from mockforge_brokers.mqtt.state.subscriptions import Subscription, SubscriptionTrie
 from mockforge_brokers.mqtt.state.topics import filter_problem, matches, name_problem
+from mockforge_brokers.usage import REPORT_EVERY
 
 
 class RecordingSink:
@@ -176,10 +177,16 @@ def test_retained_messages_are_limited_and_the_limit_is_told() -> None:
     told: list[LimitReached] = []
     world.environment.spine.watch(told.append, LimitReached)
     world.router.publish(Message("a", b"1", retain=True))
-    world.router.publish(Message("b", b"2", retain=True))
+    for number in range(10):
+        world.router.publish(Message(f"b/{number}", b"2", retain=True))
     world.router.publish(Message("a", b"3", retain=True))
     assert [message.payload for message in world.router.retained.all()] == [b"3"]
-    assert [event.limit for event in told] == ["mqtt_retained"]
+    world.clock.advance(REPORT_EVERY)
+    assert [(event.limit, event.lost) for event in told] == [
+        ("mqtt_retained", 1),
+        ("mqtt_retained", 9),
+    ]
+    assert told[1].effect == "messages not retained: 9, the last to b/9"
 
 
 def test_retained_topic_of_very_many_levels_can_be_found() -> None:

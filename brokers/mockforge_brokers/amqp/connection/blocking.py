@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from ...events import LimitReached
 from ..channel.line import Line
 from ..events import PublisherBlocked, PublisherUnblocked
 from ..state.memory import Memory
@@ -33,7 +32,7 @@ class Blocking:
         if self.told:
             line.out.append(method(0, "connection.blocked", reason="low on memory"))
         if not memory.waiting:
-            line.spine.emit(LimitReached(AMQP, "amqp_memory", "queues", "publishers wait"))
+            memory.met()
         line.spine.emit(PublisherBlocked(AMQP, line.id, line.client))
         memory.wait(line.id, self._go_on)
         line.peer.pause_reading()

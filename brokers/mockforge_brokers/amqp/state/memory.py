@@ -9,10 +9,12 @@ class Memory:
     RabbitMQ's memory alarm. A plain counter, so that a message costs an addition.
     """
 
-    __slots__ = ("_waiting", "mark", "used")
+    __slots__ = ("_waiting", "mark", "met", "used")
 
-    def __init__(self, mark: int) -> None:
+    def __init__(self, mark: int, met: Callable[[], object] = lambda: None) -> None:
         self.mark = mark
+        self.met = met
+        """To be called when publishers begin to wait."""
         self.used = 0
         self._waiting: dict[int, Callable[[], None]] = {}
 

@@ -34,13 +34,12 @@ class Bounds:
 
     def keep(self, log: PartitionLog) -> None:
         """The oldest segments leave: of this partition, then of the largest ones."""
-        reason = "its size met the limit of one partition"
+        reason = f"larger than retention.bytes={log.max_bytes}"
         while log.cost > log.max_bytes and self._drop(log, log.drop_oldest_segment, reason):
             pass
         while self.cost > self._total:
             largest = max(self._logs(), key=lambda one: one.cost)
-            reason = "all logs together met kafka_total"
-            if not self._drop(largest, largest.drop_oldest_segment, reason):
+            if not self._drop(largest, largest.drop_oldest_segment):
                 break
 
     def truncate(self, log: PartitionLog, offset: int, reason: str) -> int:
@@ -74,14 +73,27 @@ class Bounds:
     def _logs(self) -> list[PartitionLog]:
         return [log for topic in self._topics.values() for log in topic.logs]
 
-    def _drop(self, log: PartitionLog, drop: Callable[[], int], reason: str) -> int:
-        """Let `drop` take records from a log, count them and tell it; returns how many left."""
+    def _drop(self, log: PartitionLog, drop: Callable[[], int], reason: str = "") -> int:
+        """Let `drop` take records from a log, count and report them; returns how many left.
+
+        Without a reason it is the limit of all logs that takes them, which nobody asked for.
+        """
         before = log.cost
         left = drop()
         self.cost += log.cost - before
         self.truncated += left
         if not left:
             return 0
+        if not reason:
+            self._environment.usage.met(
+                "kafka",
+                "kafka_total",
+                f"{log.topic}/{log.partition}",
+                "oldest records deleted: {lost:,}, up to offset {last}",
+                lost=left,
+                last=str(log.log_start_offset - 1),
+            )
+            return left
         now = self._environment.clock.now()
         key = (log.topic, log.partition)
         told_at, untold = self._untold.get(key, (-_PAUSE, 0))

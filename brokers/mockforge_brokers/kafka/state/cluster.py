@@ -8,7 +8,7 @@ from typing import Final
 
 from ...environment import Environment
 from ...errors import ProtocolError, RequestRefused
-from ...events import LimitReached, MessageSeen, Warned
+from ...events import MessageSeen, Warned
 from ..codes import AlterConfigOp, ErrorCode
 from ..events import (
     ProducerFenced,
@@ -45,6 +45,9 @@ class Cluster:
         self._next_producer_id = 1000
         self._former_names: dict[bytes, str] = {}
         self._watchers: dict[str | None, list[Watcher]] = {}
+        environment.usage.gauge("kafka_topics", lambda: len(self.topics))
+        environment.usage.gauge("kafka_partitions", self._partitions)
+        environment.usage.gauge("kafka_total", lambda: self.bounds.cost)
 
     @staticmethod
     def _make_cluster_id(environment: Environment) -> str:
@@ -84,8 +87,8 @@ class Cluster:
             raise RequestRefused(ErrorCode.TOPIC_ALREADY_EXISTS, f"topic {name!r} exists already")
         if partitions < 1:
             raise RequestRefused(ErrorCode.INVALID_PARTITIONS, "a topic has 1 partition or more")
-        if len(self.topics) >= self.options.max_topics:
-            self._refuse_by_limit("max_topics", name)
+        if len(self.topics) >= self._environment.limits.kafka_topics:
+            self._refuse_by_limit("kafka_topics", name)
         self._check_partitions(name, partitions)
         return TopicConfig(configs)
 
@@ -100,7 +103,7 @@ class Cluster:
         """A new topic with a new random id. Raises RequestRefused."""
         count = self.options.default_partitions if partitions is None else partitions
         config = self.check_new_topic(name, count, configs or {})
-        topic = Topic(name, self._new_topic_id(), config, self._environment.limits.kafka_partition)
+        topic = Topic(name, self._new_topic_id(), config, self._environment.limits.kafka_total)
         topic.grow(count)
         self.topics[name] = topic
         self.by_id[topic.topic_id] = topic
@@ -179,12 +182,20 @@ class Cluster:
         return bytes(raw)
 
     def _check_partitions(self, name: str, more: int) -> None:
-        count = sum(len(topic.logs) for topic in self.topics.values())
-        if count + more > self.options.max_partitions:
-            self._refuse_by_limit("max_partitions", name)
+        if self._partitions() + more > self._environment.limits.kafka_partitions:
+            self._refuse_by_limit("kafka_partitions", name)
+
+    def _partitions(self) -> int:
+        return sum(len(topic.logs) for topic in self.topics.values())
 
     def _refuse_by_limit(self, limit: str, where: str) -> None:
-        self._environment.spine.emit(LimitReached("kafka", limit, where, "the topic was refused"))
+        self._environment.usage.met(
+            "kafka",
+            limit,
+            "topics",
+            "topics refused: {lost:,}, the last {last}",
+            last=where,
+        )
         raise RequestRefused(ErrorCode.POLICY_VIOLATION, f"{where}: the limit {limit} is met")
 
     def _warn_of_unserved(self, topic: Topic, values: Mapping[str, str | None]) -> None:

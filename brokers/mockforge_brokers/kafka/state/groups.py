@@ -2,7 +2,6 @@
 
 from ...environment import Environment
 from ...errors import RequestRefused
-from ...events import LimitReached
 from ..codes import ErrorCode
 from ..events import OffsetsReset
 from ..options import KafkaOptions
@@ -19,6 +18,7 @@ class Groups:
         self.by_id: dict[str, Group] = {}
         self._environment = environment
         self._options = options
+        environment.usage.gauge("kafka_groups", lambda: len(self.by_id))
 
     def join(self, group_id: str, request: JoinRequest) -> Parked[JoinResult]:
         """Raises RequestRefused."""
@@ -97,17 +97,21 @@ class Groups:
         return group
 
     def _make_room(self, group_id: str) -> None:
-        if len(self.by_id) < self._options.max_groups:
+        if len(self.by_id) < self._environment.limits.kafka_groups:
             return
         for other in self.by_id.values():
             if other.state is GroupState.EMPTY and not other.offsets:
                 del self.by_id[other.group_id]
                 return
-        self._environment.spine.emit(
-            LimitReached("kafka", "max_groups", group_id, "the group was refused")
+        self._environment.usage.met(
+            "kafka",
+            "kafka_groups",
+            "groups",
+            "new groups refused: {lost:,}, the last {last}",
+            last=group_id,
         )
         raise RequestRefused(
-            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"group {group_id}: the limit max_groups is met"
+            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"group {group_id}: the limit kafka_groups is met"
         )
 
 

@@ -13,7 +13,10 @@ from .admission import admit
 from .producers import ProducerTable
 from .purgatory import Watchlist
 
-_SEGMENT_BYTES: Final = 1024 * 1024
+UNBOUNDED: Final = 2**63 - 1
+"""As `max_bytes`: `retention.bytes` is -1."""
+
+_LARGEST_SEGMENT: Final = 1024 * 1024
 _BATCH_OVERHEAD: Final = 128
 """Bytes that a stored batch costs beside its data, so that tiny batches are bounded too."""
 
@@ -70,10 +73,15 @@ class Segment:
             self.max_timestamp = max_timestamp
 
 
+def segment_size(bound: int) -> int:
+    """How many bytes of a log leave at once, when all that may be kept are `bound`."""
+    return min(_LARGEST_SEGMENT, bound // 4)
+
+
 class PartitionLog:
     """Batches in offset order. With one broker the high watermark is always the log's end.
 
-    `max_bytes` bounds its cost in memory; the newest segment always stays.
+    `max_bytes` bounds its cost in memory, segment by segment; the newest batch always stays.
     """
 
     __slots__ = (
@@ -92,15 +100,24 @@ class PartitionLog:
         "producers",
         "records_in",
         "records_out",
+        "segment_bytes",
         "topic",
         "watchlist",
     )
 
-    def __init__(self, topic: str, partition: int, *, max_bytes: int, max_batch_bytes: int) -> None:
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        *,
+        max_bytes: int = UNBOUNDED,
+        max_batch_bytes: int = 1048588,
+    ) -> None:
         self.topic = topic
         self.partition = partition
         self.max_bytes = max_bytes
         self.max_batch_bytes = max_batch_bytes
+        self.segment_bytes = segment_size(max_bytes)
         self.leader_epoch = 0
         self.log_start_offset = 0
         self.high_watermark = 0
@@ -130,7 +147,7 @@ class PartitionLog:
 
     def _store(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         segments = self._segments
-        if not segments or segments[-1].cost >= min(_SEGMENT_BYTES, self.max_bytes // 4):
+        if not segments or segments[-1].cost >= self.segment_bytes:
             segments.append(Segment())
             self._bases.append(base_offset)
         segments[-1].add(base_offset, batch, header.max_timestamp)
@@ -192,10 +209,27 @@ class PartitionLog:
         return left
 
     def drop_oldest_segment(self) -> int:
-        """Make room; returns how many records left: none when only one segment stands."""
+        """Make room; returns how many records left: none when only one batch stands."""
+        if not self._segments:
+            return 0
+        if len(self._segments) == 1:
+            self._halve()
         if len(self._segments) < 2:
             return 0
         return self.truncate_before(self._end_of_first())
+
+    def _halve(self) -> None:
+        """Make two segments of the only one, so that the older half can leave."""
+        only = self._segments[0]
+        middle = len(only.batches) // 2
+        if not middle:
+            return
+        halves = Segment(), Segment()
+        for at, (offset, batch) in enumerate(zip(only.offsets, only.batches, strict=True)):
+            newest = read_batch_header(batch).max_timestamp
+            halves[at >= middle].add(offset, batch, newest)
+        self._segments = list(halves)
+        self._bases = [half.offsets[0] for half in halves]
 
     def drop_older_than(self, timestamp: int) -> int:
         """Retention by time: segments whose newest record is older than `timestamp` (ms) leave."""

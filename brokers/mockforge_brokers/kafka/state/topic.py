@@ -6,7 +6,7 @@ from typing import Final
 from ...errors import RequestRefused
 from ..codes import ErrorCode
 from .configs import TopicConfig
-from .log import PartitionLog
+from .log import UNBOUNDED, PartitionLog, segment_size
 
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
@@ -14,30 +14,32 @@ _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 class Topic:
     """A named list of partition logs, all of one configuration."""
 
-    __slots__ = ("config", "log_bytes", "logs", "name", "topic_id")
+    __slots__ = ("config", "logs", "name", "topic_id", "total_bytes")
 
-    def __init__(self, name: str, topic_id: bytes, config: TopicConfig, log_bytes: int) -> None:
+    def __init__(self, name: str, topic_id: bytes, config: TopicConfig, total_bytes: int) -> None:
         self.name = name
         self.topic_id = topic_id
         self.config = config
-        self.log_bytes = log_bytes
-        """What the broker's limits allow for one partition, whatever the configuration says."""
+        self.total_bytes = total_bytes
+        """What all logs of the broker may take together."""
         self.logs: list[PartitionLog] = []
 
     def grow(self, partitions: int) -> None:
         """Add empty partitions until there are `partitions`."""
         for partition in range(len(self.logs), partitions):
-            self.logs.append(PartitionLog(self.name, partition, max_bytes=0, max_batch_bytes=0))
+            self.logs.append(PartitionLog(self.name, partition))
         self.configure()
 
     def configure(self) -> None:
         """Bring the configuration into force in all partitions."""
         retention = self.config.number("retention.bytes")
-        max_bytes = self.log_bytes if retention < 0 else min(retention, self.log_bytes)
+        max_bytes = UNBOUNDED if retention < 0 else retention
         max_batch_bytes = self.config.number("max.message.bytes")
+        segment_bytes = segment_size(min(max_bytes, self.total_bytes))
         for log in self.logs:
             log.max_bytes = max_bytes
             log.max_batch_bytes = max_batch_bytes
+            log.segment_bytes = segment_bytes
 
     def log(self, partition: int) -> PartitionLog:
         """Raises RequestRefused for a partition that is not there."""

@@ -100,7 +100,7 @@ class Router:
         self._verbatim: dict[int, dict[bytes, Verbatim]] = {}
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
-        self._retained_full = False
+        environment.usage.gauge("mqtt_retained", lambda: self.retained.count)
 
     def publish(self, message: Message, publisher: Session | None = None, client: str = "") -> int:
         """Hand a message to all who subscribed; returns how many sessions got it or keep it.
@@ -152,11 +152,13 @@ class Router:
         if not message.payload:
             self.retained.remove(message.topic_name)
         elif not self.retained.store(message):
-            if not self._retained_full:
-                self._limit("mqtt_retained", message.topic_name, "the message was not retained")
-            self._retained_full = True
-            return
-        self._retained_full = False
+            self._environment.usage.met(
+                "mqtt",
+                "mqtt_retained",
+                "retained messages",
+                "messages not retained: {lost:,}, the last to {last}",
+                last=message.topic_name,
+            )
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """Add or replace; True when the session had none of this filter."""
