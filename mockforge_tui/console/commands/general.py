@@ -31,7 +31,7 @@ _SUBJECT = text("command", "commands")
 def help_(
     session: "Session",
     first: Annotated[
-        str | None, Arg(_SUBJECT, "a command, or: commands, filters, screen, keys")
+        str | None, Arg(_SUBJECT, "a command, or: commands, filters, screen, keys, faults")
     ] = None,
     second: Annotated[str | None, Arg(TEXT, "its second word", "VERB")] = None,
 ) -> Result:
@@ -97,7 +97,9 @@ def _overview(registry: Registry) -> str:
         lines += [
             f"  {each.name:<16} {each.summary}" for each in registry.commands if each.group == group
         ]
-    lines.append("help COMMAND explains one; the guide: help commands, filters, screen, keys")
+    lines.append(
+        "help COMMAND explains one; the guide: help commands, filters, screen, keys, faults"
+    )
     return "\n".join(lines)
 
 

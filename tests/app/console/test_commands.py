@@ -26,6 +26,7 @@ def check(result: Result) -> Result:
         ("filters", "# Filters"),
         ("screen", "# The screen"),
         ("keys", "# Keys"),
+        ("faults", "# Faults and holds"),
     ],
 )
 def test_help_shows_the_guides_pages(page: str, title: str) -> None:

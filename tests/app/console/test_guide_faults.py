@@ -1,0 +1,51 @@
+"""Every line of the guide's page on faults and holds does what it says, in the page's order."""
+
+from pathlib import Path
+
+from mockforge_brokers.faults import KINDS
+from mockforge_brokers.journal import IN, Row
+
+from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.registry import Opt
+
+from .scene import Scene
+
+PAGE = Path(__file__).parents[3] / "mockforge_tui" / "guide" / "faults.md"
+
+
+def lines() -> list[str]:
+    """The page's commands; what stands behind three spaces is for the reader."""
+    text = PAGE.read_text(encoding="utf-8")
+    return [
+        line.strip().partition("   ")[0] for line in text.splitlines() if line.startswith("    ")
+    ]
+
+
+def test_every_line_of_the_page_runs_in_its_order() -> None:
+    scene = Scene()
+    for line in lines():
+        if line.split()[0] == "held":
+            hold_three_frames(scene)
+        result = scene.session.run(line, confirmed=True)
+        assert result.ok, f"{line}: {result.as_text()}"
+    assert scene.holds.rules == {}
+    assert scene.holds.held == {}
+
+
+def hold_three_frames(scene: Scene) -> None:
+    rule = scene.holds.rules[2]
+    for _ in range(3):
+        row = Row("mqtt", IN, "PUBLISH", client="billing")
+        scene.holds.hold(rule, [row], lambda forward: None)
+
+
+def test_the_page_shows_every_kind_and_every_option() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for words in (["fault", "add"], ["hold"]):
+        found = REGISTRY.find(words)
+        assert found is not None
+        for parameter in found[0].parameters:
+            if isinstance(parameter.spec, Opt):
+                assert parameter.spec.names[0] in text
+    for kind in KINDS:
+        assert f"fault add {kind}" in text
