@@ -30,9 +30,7 @@ _SUBJECT = text("command", "commands")
 @command("help", group="control", aliases=("?",), examples=("help", "help pub", "help filters"))
 def help_(
     session: "Session",
-    first: Annotated[
-        str | None, Arg(_SUBJECT, "a command, or: commands, filters, screen, keys, faults")
-    ] = None,
+    first: Annotated[str | None, Arg(_SUBJECT, "a command, or a page of the guide")] = None,
     second: Annotated[str | None, Arg(TEXT, "its second word", "VERB")] = None,
 ) -> Result:
     """Explain a command, a subject of the guide, or list all commands."""
@@ -97,9 +95,7 @@ def _overview(registry: Registry) -> str:
         lines += [
             f"  {each.name:<16} {each.summary}" for each in registry.commands if each.group == group
         ]
-    lines.append(
-        "help COMMAND explains one; the guide: help commands, filters, screen, keys, faults"
-    )
+    lines.append(f"help COMMAND explains one; the guide: help {', '.join(_guide_pages())}")
     return "\n".join(lines)
 
 
@@ -117,6 +113,11 @@ def _explained(found: Command) -> str:
         lines += ["", f"  also: {', '.join(found.aliases)}"]
     lines += ["", *(f"  {example}" for example in found.examples)]
     return "\n".join(lines)
+
+
+def _guide_pages() -> list[str]:
+    pages = (resources.files("mockforge_tui") / "guide").iterdir()
+    return sorted(page.name.removesuffix(".md") for page in pages if page.name.endswith(".md"))
 
 
 def _guide_page(name: str) -> str | None:

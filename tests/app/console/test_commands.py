@@ -31,6 +31,7 @@ def check(result: Result) -> Result:
 )
 def test_help_shows_the_guides_pages(page: str, title: str) -> None:
     assert check(World().run(f"help {page}")).text.startswith(title)
+    assert page in check(World().run("help")).text.splitlines()[-1]
 
 
 def test_every_command_has_help_and_an_example() -> None:
