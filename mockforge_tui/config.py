@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "mockforge-tui.yaml"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-_PORTS = ("kafka_port", "mqtt_port", "amqp_port", "admin_port")
+_USUAL_PORTS = {
+    "kafka-tls": 9093,
+    "mqtt-tls": 8883,
+    "mqtt-ws": 8083,
+    "mqtt-wss": 8084,
+    "amqp-tls": 5671,
+}
+_PORTS = (
+    *(f"{name}_port" for name in ("kafka", "mqtt", "amqp", "admin")),
+    *(f"{name.replace('-', '_')}_port" for name in _USUAL_PORTS),
+)
 _DEEPEST = 20
 _ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -65,10 +75,20 @@ class Config:
     mqtt_port: int = 1883
     amqp_port: int = 5672
     admin_port: int = 9080
+    kafka_tls_port: int | None = None
+    mqtt_tls_port: int | None = None
+    mqtt_ws_port: int | None = None
+    mqtt_wss_port: int | None = None
+    amqp_tls_port: int | None = None
     kafka: bool = True
     mqtt: bool = True
     amqp: bool = True
     admin: bool = True
+    mqtt_ws: bool = True
+    tls: str | None = None
+    tls_only: bool = False
+    tls_client_ca: str | None = None
+    tls_dir: str | None = None
     host: str = "127.0.0.1"
     advertise: str | None = None
     admin_host: str = "127.0.0.1"
@@ -93,8 +113,15 @@ class Config:
     limits: Limits = field(default_factory=Limits)
 
     def port(self, service: str) -> int:
-        """The port that `service` (kafka, mqtt, amqp, admin) is to listen at; 0 is any."""
-        return int(getattr(self, f"{service}_port"))
+        """The port that `service` (admin, or one of a listener) is to listen at; 0 is any.
+
+        One that was not given is the usual one, and any where its protocol's plain one is.
+        """
+        port = getattr(self, f"{service.replace('-', '_')}_port")
+        if port is None:
+            plain = self.port(service.partition("-")[0])
+            port = _USUAL_PORTS[service] if plain else 0
+        return int(port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +202,14 @@ def _check(config: Config) -> None:
             f"admin at {config.admin_host} would be open to the network: "
             "give --admin-token, or leave --admin-host at 127.0.0.1"
         )
+    for option, given in (
+        ("--tls-only", config.tls_only),
+        ("--tls-client-ca", config.tls_client_ca),
+    ):
+        if given and config.tls is None:
+            raise ConfigError(f"{option} is of no use without TLS: give --tls auto or CERT,KEY")
+    if config.tls_client_ca == "auto" and config.tls != "auto":
+        raise ConfigError("--tls-client-ca auto is the CA of --tls auto: give a FILE here")
     if not (config.kafka or config.mqtt or config.amqp):
         raise ConfigError("nothing to serve: leave out one of --no-kafka, --no-mqtt, --no-amqp")
 

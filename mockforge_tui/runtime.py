@@ -23,6 +23,7 @@ from mockforge_brokers.usage import Usage
 
 from .config import Config
 from .entrance import Receipt, publish
+from .listening import Certificates, wanted
 from .ports import holder
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Runtime:
         self.notices: list[str] = []
         self.loop_lag = 0.0
         self.listeners: list[Listener] = []
+        self.listening = False
+        """Every listener accepts."""
+        self._certificates = None if config.tls is None else Certificates(config)
         self.next_free = next_free
         self._loop = asyncio.get_running_loop()
         self.seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(4), "big")
@@ -99,8 +103,9 @@ class Runtime:
 
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
-        for wanted in self._wanted():
-            self.listeners.append(await self._listen(wanted))
+        for each in wanted(self.config, self.brokers, self._certificates):
+            await self._listen(each)
+        self.listening = True
         if fixtures is not None:
             self.production.load(fixtures, start=self.config.auto_produce)
         self._watch_lag()
@@ -113,16 +118,13 @@ class Runtime:
             self._production.stop()
         self.holds.clear()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
+        if self._certificates is not None:
+            self._certificates.remove()
 
     @property
     def ports(self) -> dict[str, int]:
         """By protocol: the port of its first listener."""
         return {each.protocol: each.port for each in reversed(self.listeners)}
-
-    @property
-    def listening(self) -> bool:
-        """Every listener accepts."""
-        return bool(self.listeners) and len(self.listeners) == len(self._wanted())
 
     def publish(self, message: "Outgoing") -> Receipt:
         """Publish as if a client had. Raises InvalidInput."""
@@ -138,25 +140,22 @@ class Runtime:
             told.setdefault(broker.address_name, address)
             if listener.name != "plain":
                 told[listener.name] = address
+        if self._certificates is not None and self._certificates.facts:
+            facts["tls"] = self._certificates.facts
         return facts
 
-    def _wanted(self) -> list[Listener]:
-        """The listeners that the config asks for."""
-        config = self.config
-        return [
-            Listener(protocol, config.host, config.port(protocol), None, False, config.advertise)
-            for protocol in self.brokers
-        ]
-
-    async def _listen(self, wanted: Listener) -> Listener:
-        accepting: list[Listener] = []
-
+    async def _listen(self, asked: Listener) -> None:
         async def listen(port: int) -> int:
-            accepting.append(await self._servers[wanted.protocol].listen(wanted.at(port)))
-            return accepting[0].port
+            self.listeners.append(await self._servers[asked.protocol].listen(asked.at(port)))
+            return self.listeners[-1].port
 
-        await self.take_port(wanted.service, wanted.host, listen)
-        return accepting[0]
+        try:
+            await self.take_port(asked.service, asked.host, listen)
+        except CannotListen as error:
+            if asked.name != "ws" or self.config.mqtt_ws_port is not None:
+                raise
+            # Nobody asked for it by name: no reason not to serve the rest.
+            self.notices.append(f"{error}. There is no MQTT over WebSocket")
 
     async def take_port(
         self, service: str, host: str, listen: Callable[[int], Awaitable[int]]

@@ -89,6 +89,12 @@ def _address(text: str) -> str:
     return text.strip()
 
 
+def _certificates(text: str) -> str:
+    if text != "auto" and not all(part.strip() for part in text.split(",", 1)):
+        raise ValueError(f"auto, or a certificate and its key as CERT,KEY, not {text!r}")
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         word = {"warn": "warning"}.get(text.lower(), text.lower())
@@ -103,11 +109,64 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("kafka_port", "--kafka-port", ("kafka.port",), _port, "Kafka's port (0: any)", "N"),
     Setting("mqtt_port", "--mqtt-port", ("mqtt.port",), _port, "MQTT's port (0: any)", "N"),
     Setting("amqp_port", "--amqp-port", ("amqp.port",), _port, "AMQP's port (0: any)", "N"),
+    Setting(
+        "kafka_tls_port",
+        "--kafka-tls-port",
+        ("kafka.tls_port",),
+        _port,
+        "Kafka over TLS: 9093",
+        "N",
+    ),
+    Setting(
+        "mqtt_tls_port", "--mqtt-tls-port", ("mqtt.tls_port",), _port, "MQTT over TLS: 8883", "N"
+    ),
+    Setting(
+        "mqtt_ws_port", "--mqtt-ws-port", ("mqtt.ws_port",), _port, "MQTT over WebSocket: 8083", "N"
+    ),
+    Setting(
+        "mqtt_wss_port",
+        "--mqtt-wss-port",
+        ("mqtt.wss_port",),
+        _port,
+        "MQTT over secure WebSocket: 8084",
+        "N",
+    ),
+    Setting(
+        "amqp_tls_port", "--amqp-tls-port", ("amqp.tls_port",), _port, "AMQP over TLS: 5671", "N"
+    ),
     Setting("admin_port", "--admin-port", ("admin.port",), _port, "admin port (0: any)", "N"),
     Setting("kafka", "--no-kafka", ("kafka.enabled",), boolean, "do not serve Kafka"),
     Setting("mqtt", "--no-mqtt", ("mqtt.enabled",), boolean, "do not serve MQTT"),
     Setting("amqp", "--no-amqp", ("amqp.enabled",), boolean, "do not serve AMQP"),
     Setting("admin", "--no-admin", ("admin.enabled",), boolean, "open no admin port"),
+    Setting("mqtt_ws", "--no-mqtt-ws", ("mqtt.ws",), boolean, "no MQTT over WebSocket"),
+    Setting(
+        "tls",
+        "--tls",
+        ("tls.certificates", "tls"),
+        _certificates,
+        "TLS too, on ports of its own: auto makes a throw-away CA, or PEM files",
+        "auto|CERT,KEY",
+    ),
+    Setting(
+        "tls_only", "--tls-only", ("tls.only",), boolean, "no listeners without TLS", switch=True
+    ),
+    Setting(
+        "tls_client_ca",
+        "--tls-client-ca",
+        ("tls.client_ca",),
+        _text,
+        "TLS clients need a certificate of this CA (auto: of ours)",
+        "FILE",
+    ),
+    Setting(
+        "tls_dir",
+        "--tls-dir",
+        ("tls.dir",),
+        _text,
+        "where --tls auto writes ca.pem (default: a temporary folder)",
+        "DIR",
+    ),
     Setting("host", "--host", ("host",), _address, "address that the brokers listen at", "ADDR"),
     Setting(
         "advertise",

@@ -63,10 +63,10 @@ def test_the_brokers_import_neither_the_app_nor_anything_heavy():
 
 
 @pytest.mark.parametrize("protocol", ["kafka", "mqtt", "amqp"])
-def test_only_the_transport_knows_asyncio_sockets_and_threads(protocol):
+def test_only_the_transport_and_its_layers_know_asyncio_sockets_and_threads(protocol):
     root = Path(__file__).parent.parent / "brokers" / "mockforge_brokers"
     for path in [*root.glob("*.py"), *(root / protocol).rglob("*.py")]:
-        if path.name in {"transport.py", "hangup.py"}:
+        if path.name in {"transport.py", "hangup.py", "layered.py", "streams.py", "tls.py"}:
             continue
         for line in path.read_text().splitlines():
             words = line.split()

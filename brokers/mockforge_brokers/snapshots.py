@@ -5,9 +5,14 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from .access import Principal
+
 
 class ConnectionView(Struct, frozen=True):
-    """One connection; `state` is a word such as open, handshake, slow or rebalancing."""
+    """One connection; `state` is a word such as open, handshake, slow or rebalancing.
+
+    `listener` is the name of the one that it came by (plain, tls, ws, wss).
+    """
 
     id: int
     protocol: str
@@ -21,6 +26,8 @@ class ConnectionView(Struct, frozen=True):
     bytes_in: int = 0
     bytes_out: int = 0
     detail: Mapping[str, Any] = field(default_factory=dict)
+    listener: str = "plain"
+    principal: Principal = Principal()
 
 
 class DestinationView(Struct, frozen=True):

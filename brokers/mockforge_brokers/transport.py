@@ -1,4 +1,4 @@
-"""The one file that knows asyncio: listens, reads bursts, writes once for each burst."""
+"""The file that knows asyncio: listens, reads bursts, writes once for each burst."""
 
 import asyncio
 import logging
@@ -19,7 +19,9 @@ from .events import (
 from .gate import Lane
 from .hangup import HangUp, reset
 from .journal import IN, OUT, Tape
+from .layered import Layered
 from .listener import Listener
+from .streams import layers
 
 _log = logging.getLogger(__name__)
 
@@ -140,6 +142,10 @@ class Endpoint(asyncio.BufferedProtocol):
             self._hang_up()
         else:
             self._transport.close()
+
+    def identify(self, principal: Principal) -> None:
+        """A layer below knows who it is."""
+        self.principal = principal
 
     def pause_writing(self) -> None:
         self._slow = True
@@ -401,8 +407,10 @@ class Server:
         return listener
 
     async def _listen(self, listener: Listener, host: str) -> Listener:
-        def accept() -> Endpoint:
-            return Endpoint(self, listener)
+        def accept() -> asyncio.BufferedProtocol:
+            endpoint = Endpoint(self, listener)
+            stream = layers(listener, self.environment.listeners, endpoint.identify)
+            return endpoint if stream is None else Layered(endpoint, stream)
 
         server = await self._loop.create_server(
             accept, host, listener.port, backlog=1024, start_serving=False

@@ -240,3 +240,34 @@ def test_a_fixture_file_given_as_config_is_told_where_it_belongs(tmp_path):
     file.write_text("mockforge: 1\n")
     (warning,) = resolve({}, {}, str(file)).warnings
     assert warning.endswith("this is a fixture file: give it as PATH, without --config")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"tls_only": True}, "--tls-only is of no use without TLS"),
+        ({"tls_client_ca": "ca.pem"}, "--tls-client-ca is of no use without TLS"),
+        ({"tls": "a,b", "tls_client_ca": "auto"}, "give a FILE here"),
+    ],
+)
+def test_tls_options_that_do_not_go_together_are_refused(options, error):
+    with pytest.raises(ConfigError, match=error):
+        resolve(options, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "port"),
+    [({}, 8083), ({"mqtt_port": 1884}, 8083), ({"mqtt_port": 0}, 0), ({"mqtt_ws_port": 9}, 9)],
+)
+def test_a_port_beside_the_plain_one_is_free_where_that_is(options, port):
+    assert resolve(options, {}).config.port("mqtt-ws") == port
+
+
+@pytest.mark.parametrize(
+    ("text", "tls"), [("tls: auto", "auto"), ("tls: {certificates: 'a,b', only: true}", "a,b")]
+)
+def test_tls_stands_in_the_file_as_a_word_or_as_a_section(tmp_path, text, tls):
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    config = resolve({}, {}, str(file)).config
+    assert (config.tls, config.tls_only) == (tls, tls != "auto")

@@ -31,6 +31,24 @@ def test_the_env_file_has_the_variables_that_clients_know():
     ]
 
 
+def test_listeners_beside_the_plain_ones_have_variables_of_their_own():
+    facts = {
+        "kafka": {"bootstrap": "h:1", "tls": "h:2"},
+        "mqtt": {"url": "mqtts://h:3", "tls": "mqtts://h:3", "wss": "wss://h:4/mqtt"},
+        "tls": {"ca": "/tmp/ca.pem"},
+    }
+    assert environment_lines(facts).splitlines() == [
+        "KAFKA_BOOTSTRAP_SERVERS=h:1",
+        "KAFKA_TLS_BOOTSTRAP_SERVERS=h:2",
+        "MQTT_URL=mqtts://h:3",
+        "MQTT_HOST=h",
+        "MQTT_PORT=3",
+        "MQTT_TLS_URL=mqtts://h:3",
+        "MQTT_WSS_URL=wss://h:4/mqtt",
+        "MOCKFORGE_TLS_CA=/tmp/ca.pem",
+    ]
+
+
 def test_what_is_off_is_left_out():
     assert environment_lines({"version": "1"}) == ""
 

@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import Limits
 
+from mockforge_tui import config
 from mockforge_tui.config import Config
 from mockforge_tui.console.session import Session
 from mockforge_tui.runtime import CannotListen, Runtime
@@ -50,9 +53,69 @@ def test_the_ready_line_and_the_console_name_each_listener():
         return runtime.facts(), Session(runtime).run("listener ls").data
 
     found, rows = started(look)
-    told = [found[each["proto"]].get("url") or found["kafka"]["bootstrap"] for each in rows]
+    told = [address for name in ("kafka", "mqtt", "amqp") for address in found[name].values()]
     assert [each["address"] for each in rows] == told
-    assert [each["name"] for each in rows] == ["plain"] * 3
+    assert [each["name"] for each in rows] == ["plain", "plain", "ws", "plain"]
+
+
+def test_tls_and_web_socket_have_ports_of_their_own(tmp_path):
+    found = started(facts, tls="auto", tls_dir=str(tmp_path))
+    assert {name: list(found[name]) for name in ("kafka", "mqtt", "amqp")} == {
+        "kafka": ["bootstrap", "tls"],
+        "mqtt": ["url", "tls", "ws", "wss"],
+        "amqp": ["url", "tls"],
+    }
+    assert found["tls"] == {"ca": str(tmp_path / "ca.pem")}
+    assert found["mqtt"]["wss"].startswith("wss://127.0.0.1:")
+    assert found["mqtt"]["wss"].endswith("/mqtt")
+
+
+def test_tls_alone_is_what_clients_are_told_first(tmp_path):
+    found = started(facts, tls="auto", tls_only=True, tls_dir=str(tmp_path))
+    assert found["kafka"]["bootstrap"] == found["kafka"]["tls"]
+    assert found["mqtt"]["url"] == found["mqtt"]["tls"]
+    assert list(found["mqtt"]) == ["url", "tls", "wss"]
+    assert found["amqp"]["url"].startswith("amqps://")
+
+
+def test_files_serve_as_certificates(tmp_path):
+    started(facts, tls="auto", tls_dir=str(tmp_path))
+    files = f"{tmp_path / 'server.pem'},{tmp_path / 'server.key'}"
+    found = started(facts, tls=files, tls_client_ca=str(tmp_path / "ca.pem"))
+    assert "tls" in found["kafka"]
+    assert "tls" not in found
+    with pytest.raises(InvalidInput, match=r"nothing\.pem"):
+        started(facts, tls=f"{tmp_path / 'nothing.pem'},{tmp_path / 'server.key'}")
+
+
+def test_a_throw_away_ca_goes_with_its_instance():
+    async def there(runtime: Runtime) -> str:
+        path = runtime.facts()["tls"]["ca"]
+        assert Path(path).read_text().startswith("-----BEGIN CERTIFICATE-----")
+        assert "client_key" in runtime.facts()["tls"]
+        return path
+
+    assert not Path(started(there, tls="auto", tls_client_ca="auto")).parent.exists()
+
+
+def test_web_socket_is_left_out_where_nobody_asked_and_its_port_is_taken(monkeypatch):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        socket.create_server(("127.0.0.1", 0)) as spare,
+    ):
+        port, other = taken.getsockname()[1], spare.getsockname()[1]
+        spare.close()
+        monkeypatch.setitem(config._USUAL_PORTS, "mqtt-ws", port)
+
+        async def look(runtime: Runtime) -> tuple[dict[str, Any], list[str], bool]:
+            return runtime.facts(), runtime.notices, runtime.listening
+
+        found, notices, listening = started(look, mqtt_port=other)
+        assert list(found["mqtt"]) == ["url"]
+        assert "--mqtt-ws-port" in notices[0]
+        assert listening
+        with pytest.raises(CannotListen, match="--mqtt-ws-port"):
+            started(look, mqtt_ws_port=port)
 
 
 def test_facts_leave_out_what_is_off():

@@ -15,11 +15,11 @@ class FakePeer:
     what it appends to `out` after that is never written.
     """
 
-    def __init__(self, number: int, opened: float) -> None:
+    def __init__(self, number: int, opened: float, protocol: str = "fake") -> None:
         self.id = number
         self.address = f"127.0.0.1:{50_000 + number}"
         self.local = ("127.0.0.1", 1)
-        self.listener = Listener("fake", port=1)
+        self.listener = Listener(protocol, port=1)
         self.principal = Principal()
         self.opened = opened
         self.bytes_in = 0
@@ -83,7 +83,9 @@ class FakeClient:
     def __init__(self, network: "FakeNetwork") -> None:
         environment = network.environment
         self.network = network
-        self.peer = FakePeer(environment.next_connection(), environment.clock.wall())
+        self.peer = FakePeer(
+            environment.next_connection(), environment.clock.wall(), network.broker.protocol
+        )
         self.connection = self.peer.connection = network.broker.connect(self.peer)
         self.history: list[tuple[int, bytes]] = []
         self._received = bytearray()

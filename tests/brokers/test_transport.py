@@ -1,6 +1,7 @@
 """The one asyncio file, over real sockets."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,11 +16,13 @@ from mockforge_brokers.events import (
     LimitReached,
     PeerCaughtUp,
     PeerFellBehind,
+    ProtocolViolated,
 )
 from mockforge_brokers.faults import Rule
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
 
 from .lines import LineBroker, is_word
@@ -384,5 +387,57 @@ def test_a_client_that_ended_its_side_and_takes_nothing_is_cut_off(monkeypatch):
         world.broker.all[0].peer.resume_reading()
         await world.until(lambda: not world.server.endpoints)
         assert world.broker.all[0].lost == ["the client closed the connection"]
+
+    run(test)
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_protocol_goes_through_layers_as_it_goes_without(tmp_path, slow):
+    issued = issue(tmp_path, [])
+    context = server_context(str(issued.certificate), str(issued.key))
+
+    async def test(world: Serving) -> None:
+        listener = await world.server.listen(Listener("lines", tls=context))
+        trusting = ssl.create_default_context(cafile=str(issued.ca))
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", listener.port, ssl=trusting, server_hostname="localhost"
+        )
+        world.open.append((reader, writer))
+        if slow:
+            reader._transport.pause_reading()
+        writer.write(b"one\nbig 20000000\n")
+        if slow:
+            await world.until(lambda: world.seen(PeerFellBehind))
+            reader._transport.resume_reading()
+        assert await reader.readexactly(20_000_004) == b"one\n" + b"x" * 19_999_999 + b"\n"
+        (connection,) = world.broker.all
+        assert connection.peer.principal.tls == "TLSv1.3"
+        assert connection.peer.listener is listener
+        writer.write(b"bye\n")
+        assert await reader.read() == b"end\nbye\n"
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert world.seen(ConnectionClosed)[0].reason == "said bye"
+        chunks = [c.data for c in world.environment.journal.since(0) if c.direction == IN]
+        assert chunks[0] == b"bye\n"
+
+    run(test)
+
+
+def test_whoever_speaks_something_else_to_a_layer_is_told_of_and_closed(tmp_path):
+    issued = issue(tmp_path, [])
+    context = server_context(str(issued.certificate), str(issued.key))
+
+    async def test(world: Serving) -> None:
+        listener = await world.server.listen(Listener("lines", tls=context))
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert await reader.read() == b""
+        writer.close()
+        await world.until(lambda: world.seen(ConnectionClosed))
+        assert "it speaks HTTP without TLS" in world.seen(ConnectionClosed)[0].reason
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.close()
+        await world.until(lambda: len(world.seen(ProtocolViolated)) == 2)
+        assert "the client left before TLS" in world.seen(ProtocolViolated)[1].reason
 
     run(test)

@@ -27,6 +27,8 @@ def connection_view(connection: Connection) -> ConnectionView:
         address=peer.address,
         state=_state(connection),
         since=peer.opened,
+        listener=peer.listener.name,
+        principal=peer.principal,
         software=agreement.software,
         messages_in=connection.channels.publishes,
         messages_out=connection.channels.delivered,

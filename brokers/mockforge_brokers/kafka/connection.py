@@ -10,6 +10,7 @@ from ..contract import Peer
 from ..environment import Environment
 from ..errors import ProtocolError
 from ..events import ClientIdentified, ProtocolViolated
+from ..first_bytes import misdirected
 from ..journal import IN, Row
 from .apis import API_VERSIONS, HANDLERS, answer_on_road
 from .apis.caller import Caller, Counters
@@ -123,7 +124,10 @@ class KafkaConnection:
                 # What stands behind them may be an impossible size: that is told at once.
                 self._run(self._splitter.feed(b""))
         except ProtocolError as error:
-            self._violated(error.text)
+            wrong = ""
+            if not self._identified:
+                wrong = misdirected(data, self._peer.listener, self._environment.listeners)
+            self._violated(wrong or error.text)
         return self._splitter.pending
 
     def take_rest(self) -> bytes:

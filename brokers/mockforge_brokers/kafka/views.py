@@ -32,6 +32,8 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         address=peer.address,
         state=connection.state,
         since=peer.opened,
+        listener=peer.listener.name,
+        principal=peer.principal,
         software=caller.software,
         messages_in=caller.messages_in,
         messages_out=caller.messages_out,

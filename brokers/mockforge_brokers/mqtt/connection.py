@@ -7,6 +7,7 @@ from ..bytes_io import ByteReader
 from ..contract import Peer
 from ..errors import ProtocolError
 from ..events import ProtocolViolated
+from ..first_bytes import misdirected
 from ..journal import Row, Splitter
 from . import handshake, lint
 from .burst import walk
@@ -240,9 +241,10 @@ class MqttConnection:
             self.outlet.send(Connack(answer.code))
 
     def _violated(self, error: ProtocolError, data: bytes) -> None:
-        self.broker.environment.spine.emit(
-            ProtocolViolated("mqtt", self.peer.id, self.client, error.text)
-        )
+        environment = self.broker.environment
+        if self.session is None:
+            error.text = misdirected(data, self.peer.listener, environment.listeners) or error.text
+        environment.spine.emit(ProtocolViolated("mqtt", self.peer.id, self.client, error.text))
         if self.session is None and handshake.begins_as_mqtt_5(data):
             # A broken CONNECT too is answered where its version can be read [MQTT-4.13.1-2].
             self.version = self.outlet.version = V5

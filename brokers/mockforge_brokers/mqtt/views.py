@@ -34,6 +34,8 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
         address=peer.address,
         state=state,
         since=peer.opened,
+        listener=peer.listener.name,
+        principal=peer.principal,
         messages_in=connection.messages_in,
         messages_out=connection.outlet.messages_out,
         bytes_in=peer.bytes_in,

@@ -15,7 +15,19 @@ from ..types import filter_of
 if TYPE_CHECKING:
     from ..session import Session
 
-_FIELDS = ("id", "proto", "client", "ip", "state", "software", "in", "out", "age")
+_FIELDS = (
+    "id",
+    "proto",
+    "client",
+    "user",
+    "ip",
+    "state",
+    "listener",
+    "software",
+    "in",
+    "out",
+    "age",
+)
 _SUBJECT = records("connections", _FIELDS)
 _NUMBER = re.compile(r"[c#]?(\d+)")
 
@@ -50,6 +62,7 @@ def conn_ls(
         Column("id", "id", lambda number: f"c{number}", right=True),
         Column("proto", "broker"),
         Column("client", "client"),
+        Column("user", "user"),
         Column("ip", "address"),
         Column("state", "state"),
         Column("in", "in", count, right=True),
@@ -72,6 +85,7 @@ def conn_show(
         **_record(session, view),
         "bytes_in": size(view.bytes_in),
         "bytes_out": size(view.bytes_out),
+        **_security(view),
         **view.detail,
     }
     facts["age"] = duration(facts["age"])
@@ -108,13 +122,27 @@ def conn_kill(
     return done(f"{len(ended)} ended: {', '.join(f'c{n}' for n in ended)}", {"ended": ended})
 
 
+def _security(view: ConnectionView) -> dict[str, str]:
+    """How the client proved who it is, and what it came over; what is not there is left out."""
+    principal = view.principal
+    found = {
+        "mechanism": principal.mechanism,
+        "tls": principal.tls,
+        "certificate": principal.certificate,
+        "server_name": principal.server_name,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def _record(session: "Session", view: ConnectionView) -> dict[str, Any]:
     return {
         "id": view.id,
         "proto": view.protocol,
         "client": view.client,
+        "user": view.principal.name,
         "ip": view.address,
         "state": view.state,
+        "listener": view.listener,
         "software": view.software,
         "in": view.messages_in,
         "out": view.messages_out,

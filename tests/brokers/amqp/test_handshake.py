@@ -30,14 +30,21 @@ def test_start_offers_what_is_served(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"AMQP\x00\x01\x00\x00", b"GET / HTTP/1.1\r\n\r\n", b"\x10\x0c\x00\x04MQTT\x04\x02"]
+    ("header", "why"),
+    [
+        (b"AMQP\x00\x01\x00\x00", "no header of it"),
+        (b"GET / HTTP/1.1\r\n\r\n", "it speaks HTTP to the plain AMQP port"),
+        (b"\x10\x0c\x00\x04MQTT\x04\x02", "it speaks MQTT to the plain AMQP port"),
+    ],
 )
-def test_other_header_is_answered_with_ours_and_a_close(house: House, header: bytes) -> None:
+def test_other_header_is_answered_with_ours_and_a_close(
+    house: House, header: bytes, why: str
+) -> None:
     client = house.stranger()
     client.fake.send(header)
     assert client.fake.take() == frames.PROTOCOL_HEADER
     assert client.peer.ended == "closed"
-    assert "no header" in house.told(ProtocolViolated)[0].reason
+    assert why in house.told(ProtocolViolated)[0].reason
 
 
 def test_tune_proposes_rabbitmqs_values(house: House) -> None:

@@ -125,13 +125,14 @@ def test_reset_in_the_middle_of_a_frame_ends_only_that_connection() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "MQTT-3.1.0-1"),
+        (b"GET / HTTP/1.1\r\n\r\n", "it speaks HTTP to the plain MQTT port"),
+        (b"LEAVE ME ALONE", "MQTT-3.1.0-1"),
         (b"\x10\xff\xff\xff\xff\x01", "four bytes"),
-        (b"\x16\x03\x01\x02\x00\x01\x00", "MQTT-2.1.3-1"),
+        (b"\x16\x03\x01\x02\x00\x01\x00", "switch TLS on with --tls auto"),
         (b"\x10\x04\x00\x04MQ", "CONNECT"),
         (b"\x00\x00", "not CONNECT"),
     ],
-    ids=["http", "endless-length", "tls", "cut", "zeros"],
+    ids=["http", "text", "endless-length", "tls", "cut", "zeros"],
 )
 def test_bytes_that_are_no_mqtt_end_their_connection_with_a_reason(
     data: bytes, reason: str

@@ -8,6 +8,7 @@ from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated, Warned
+from ...first_bytes import misdirected
 from ...journal import Row, Splitter
 from ..channel.channel import AMQP, Channel
 from ..channel.unroutable import Unroutable
@@ -73,6 +74,7 @@ class Connection:
         self.reader = BurstReader(self.channels, self._frame)
         self.reader.max_payload = self.max_payload
         self._clock = environment.clock
+        self._listeners = environment.listeners
         self._options = options
         self._vhosts = vhosts
         self._gone = gone
@@ -177,7 +179,8 @@ class Connection:
         if not data.startswith(PROTOCOL_HEADER):
             # AMQP 2.2.4: answer with the header that we do speak, and hang up.
             self.out.append(PROTOCOL_HEADER)
-            raise Refused(f"it does not speak AMQP 0-9-1: {data[:8]!r} is no header of it")
+            wrong = misdirected(data, self.peer.listener, self._listeners)
+            raise Refused(wrong or f"it does not speak AMQP 0-9-1: {data[:8]!r} is no header of it")
         self.phase = Phase.HANDSHAKE
         self.handshake.start()
         return len(PROTOCOL_HEADER)

@@ -1,0 +1,197 @@
+"""TLS contexts: from files, or from a throw-away CA that is made when the broker starts."""
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from .errors import InvalidInput
+from .streams import remember_server_name
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.x509 import Certificate, GeneralName
+
+_DAYS: Final = 30
+_ALWAYS: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal")
+
+
+class Issued(Struct, frozen=True):
+    """Paths of what the throw-away CA made, all PEM."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+    client_certificate: Path
+    client_key: Path
+
+
+def server_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
+    """The context of a listener; with `client_ca` its clients need a certificate of that CA.
+
+    All are paths of PEM files. Raises InvalidInput, which names the file.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.sni_callback = remember_server_name
+    _check_readable(certificate, key)
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except ssl.SSLError as error:
+        raise InvalidInput(
+            f"TLS: {certificate} and {key} are no certificate with its key, both as PEM: {error}"
+        ) from None
+    if client_ca is not None:
+        _check_readable(client_ca)
+        try:
+            context.load_verify_locations(client_ca)
+        except ssl.SSLError as error:
+            raise InvalidInput(f"TLS: {client_ca} has no certificate as PEM: {error}") from None
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _check_readable(*paths: str) -> None:
+    for path in paths:
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            raise InvalidInput(f"TLS: {path}: {error.strerror}") from None
+
+
+def _no_password() -> str:
+    raise InvalidInput("TLS: the key has a password: give one without (openssl pkey -in KEY)")
+
+
+def issue(folder: Path, names: Iterable[str]) -> Issued:
+    """Make a CA, a server's certificate for `names` and a client's; raises InvalidInput.
+
+    The CA's key is never written: nobody can make more certificates of it.
+    """
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        raise InvalidInput(
+            "--tls auto makes its certificates with the package cryptography, which is not there: "
+            "pip install 'mockforge-tui[tls]', or give --tls CERT,KEY"
+        ) from None
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = _certificate("MockForge throw-away CA", ca_key, None, ca_key, [])
+    found = Issued(
+        ca=folder / "ca.pem",
+        certificate=folder / "server.pem",
+        key=folder / "server.key",
+        client_certificate=folder / "client.pem",
+        client_key=folder / "client.key",
+    )
+    _write(found.ca, _pem(ca))
+    alternatives = [_general_name(x509, name) for name in dict.fromkeys((*_ALWAYS, *names))]
+    for common_name, certificate, key, others in (
+        ("localhost", found.certificate, found.key, alternatives),
+        ("client", found.client_certificate, found.client_key, []),
+    ):
+        private = ec.generate_private_key(ec.SECP256R1())
+        _write(certificate, _pem(_certificate(common_name, private, ca, ca_key, others)))
+        _write(key, _key_pem(private), secret=True)
+    return found
+
+
+def own_names(*hosts: str | None) -> list[str]:
+    """What this machine's clients may call it."""
+    wild = {"", "0.0.0.0", "::"}
+    return [*(host for host in hosts if host and host not in wild), socket.gethostname()]
+
+
+def _general_name(x509: Any, name: str) -> "GeneralName":
+    try:
+        found: GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        found = x509.DNSName(name.encode("idna").decode())
+    return found
+
+
+def _certificate(
+    common_name: str,
+    key: "EllipticCurvePrivateKey",
+    issuer: "Certificate | None",
+    issuer_key: "EllipticCurvePrivateKey",
+    names: "list[GeneralName]",
+) -> "Certificate":
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if issuer is None else issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # Clocks of containers and virtual machines are sometimes behind.
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=_DAYS))
+        .add_extension(
+            x509.BasicConstraints(ca=issuer is None, path_length=0 if issuer is None else None),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+        .add_extension(_usage(issuer is None), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _usage(of_ca: bool) -> Any:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not of_ca,
+        key_cert_sign=of_ca,
+        crl_sign=of_ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: "Certificate") -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def _key_pem(key: "EllipticCurvePrivateKey") -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _write(path: Path, data: bytes, *, secret: bool = False) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600 if secret else 0o644)
+        path.write_bytes(data)
+    except OSError as error:
+        raise InvalidInput(f"TLS: {path}: {error.strerror}") from None

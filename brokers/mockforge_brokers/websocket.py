@@ -1,0 +1,154 @@
+"""MQTT over WebSocket (MQTT 5, section 6): frames of wsproto, split and joined as they come."""
+
+from collections.abc import Callable
+from typing import Final
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Event,
+    Ping,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from .streams import StreamFailed
+
+SUBPROTOCOLS: Final = ("mqtt", "mqttv3.1")
+"""What [MQTT-6.0.0-3] names, and what clients of MQTT 3.1 ask for."""
+
+_MOST_HEAD: Final = 16 * 1024
+
+
+class WebSocketStream:
+    """The server's side of one WebSocket. `explain` knows bytes that are no HTTP request."""
+
+    def __init__(self, explain: Callable[[bytes], str] | None = None) -> None:
+        self.ended = False
+        self._ws = WSConnection(ConnectionType.SERVER)
+        self._explain = explain
+        self._head = b""
+        self.open = False
+        self._answer: list[bytes] = []
+        self._early: list[bytes] = []
+
+    def received(self, data: bytes) -> bytes:
+        if not self.open:
+            data = self._request(data)
+        pieces: list[bytes] = []
+        try:
+            if data:
+                self._ws.receive_data(data)
+            for event in self._ws.events():
+                self._take(event, pieces)
+        except RemoteProtocolError as error:
+            self._refuse(error)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def sent(self, data: bytes) -> bytes:
+        if not self.open:
+            self._early.append(data)
+            return b""
+        if self._ws.state is not ConnectionState.OPEN:
+            return b""
+        return self._ws.send(BytesMessage(data))
+
+    def answer(self) -> bytes:
+        said, self._answer = b"".join(self._answer), []
+        if self.open and self._early:
+            early, self._early = b"".join(self._early), []
+            said += self.sent(early)
+        return said
+
+    def closed(self) -> bytes:
+        if self.open and self._ws.state is ConnectionState.OPEN:
+            return self._ws.send(CloseConnection(CloseReason.NORMAL_CLOSURE))
+        return b""
+
+    def _request(self, data: bytes) -> bytes:
+        """The whole upgrade request, once it is there."""
+        if not self._head and self._explain is not None:
+            wrong = self._explain(data)
+            if wrong:
+                if wrong.startswith("it speaks HTTP"):
+                    self._reject(426, "MQTT over WebSocket is served here, and nothing else.")
+                raise StreamFailed(wrong)
+        self._head += data
+        if b"\r\n\r\n" in self._head:
+            head, self._head = self._head, b""
+            self.open = True
+            return head
+        if len(self._head) > _MOST_HEAD:
+            self._reject(431, "The request's header is too large.")
+            raise StreamFailed("the WebSocket request has no end")
+        return b""
+
+    def _take(self, event: Event, pieces: list[bytes]) -> None:
+        match event:
+            case Request():
+                self._upgrade(event)
+            case BytesMessage():
+                pieces.append(bytes(event.data))
+            case TextMessage():
+                # [MQTT-6.0.0-1] MQTT is carried in binary frames; others close the connection.
+                self._say(CloseConnection(CloseReason.UNSUPPORTED_DATA, "binary frames only"))
+                raise StreamFailed("a WebSocket text frame: MQTT wants binary ones [MQTT-6.0.0-1]")
+            case Ping():
+                self._say(event.response())
+            case CloseConnection():
+                if self._ws.state is ConnectionState.OPEN:
+                    # No frame of the client's: wsproto says so what it could not read.
+                    self._say(event)
+                    raise StreamFailed(f"WebSocket: {event.reason}")
+                if self._ws.state is ConnectionState.REMOTE_CLOSING:
+                    self._say(event.response())
+                self.ended = True
+
+    def _upgrade(self, request: Request) -> None:
+        offered = request.subprotocols
+        for name in SUBPROTOCOLS:
+            if name in offered:
+                self._say(AcceptConnection(subprotocol=name))
+                return
+        text = f"sub-protocol {', '.join(offered) or '(none)'} is none of {', '.join(SUBPROTOCOLS)}"
+        self._reject(400, f"WebSocket {text}.")
+        raise StreamFailed(f"WebSocket: {text} [MQTT-6.0.0-3]")
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        hint = error.event_hint
+        if isinstance(hint, RejectConnection):
+            status = 426 if "pgrade" in str(error) else hint.status_code
+            self._reject(status, f"No WebSocket: {error}.")
+        elif hint is not None:
+            self._say(hint)
+        raise StreamFailed(f"WebSocket: {error}") from error
+
+    def _reject(self, status: int, text: str) -> None:
+        """An HTTP answer that says why there is no WebSocket; wsproto has none for bad HTTP."""
+        body = f"{text}\n".encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        if status == 426:
+            headers += [(b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")]
+        lines = [f"HTTP/1.1 {status} {_PHRASES[status]}".encode()]
+        lines += [name + b": " + value for name, value in headers]
+        self._answer.append(b"\r\n".join([*lines, b"", body]))
+
+    def _say(self, event: Event) -> None:
+        try:
+            self._answer.append(self._ws.send(event))
+        except LocalProtocolError:
+            # It is too late for it: the connection is closing already.
+            pass
+
+
+_PHRASES: Final = {400: "Bad Request", 426: "Upgrade Required", 431: "Header Fields Too Large"}

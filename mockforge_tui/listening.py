@@ -1,0 +1,64 @@
+"""Which listeners a config asks for, and the certificates that some of them need."""
+
+import shutil
+import ssl
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from mockforge_brokers.listener import Listener
+
+from .config import Config
+
+
+class Certificates:
+    """The TLS context of all listeners, with the folder of a throw-away CA where there is one."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises InvalidInput: a file cannot be used, or no CA can be made."""
+        from mockforge_brokers.tls import issue, own_names, server_context
+
+        self.facts: dict[str, str] = {}
+        self._folder: str | None = None
+        client_ca = config.tls_client_ca
+        if config.tls == "auto":
+            folder = config.tls_dir
+            if folder is None:
+                folder = self._folder = tempfile.mkdtemp(prefix="mockforge-tls-")
+            issued = issue(Path(folder).absolute(), own_names(config.host, config.advertise))
+            certificate, key = str(issued.certificate), str(issued.key)
+            self.facts["ca"] = str(issued.ca)
+            if client_ca == "auto":
+                client_ca = str(issued.ca)
+                self.facts["client_certificate"] = str(issued.client_certificate)
+                self.facts["client_key"] = str(issued.client_key)
+        else:
+            certificate, _, key = (config.tls or "").partition(",")
+        self.context: ssl.SSLContext = server_context(certificate, key or certificate, client_ca)
+
+    def remove(self) -> None:
+        """A throw-away CA goes with the instance; what a person named stays."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def wanted(
+    config: Config, protocols: Iterable[str], certificates: Certificates | None
+) -> list[Listener]:
+    """All listeners, the one that clients look for first at the head of its protocol."""
+    contexts: list[ssl.SSLContext | None] = [] if config.tls_only else [None]
+    if certificates is not None:
+        contexts.append(certificates.context)
+    found = []
+    for protocol in protocols:
+        for websocket in (False, True) if protocol == "mqtt" and config.mqtt_ws else (False,):
+            for context in contexts:
+                listener = Listener(
+                    protocol,
+                    config.host,
+                    tls=context,
+                    websocket=websocket,
+                    advertised_host=config.advertise,
+                )
+                found.append(listener.at(config.port(listener.service)))
+    return found
