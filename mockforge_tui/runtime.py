@@ -120,6 +120,7 @@ class Runtime:
         await asyncio.gather(*(server.close() for server in self._servers.values()))
         if self._certificates is not None:
             self._certificates.remove()
+        self.usage.report()
 
     @property
     def ports(self) -> dict[str, int]:

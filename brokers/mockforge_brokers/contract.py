@@ -27,6 +27,11 @@ class Peer(Protocol):
     bytes_in: int
     bytes_out: int
 
+    @property
+    def waiting(self) -> int:
+        """Bytes written that the peer's socket has not taken yet."""
+        ...
+
     def wake(self) -> None:
         """Somebody else gave this connection output: write it in the loop's next turn.
 

@@ -64,10 +64,17 @@ class Limits(Struct, frozen=True):
     kafka_groups: Annotated[int, Bound("count", "consumer groups", "a new one is refused")] = 10_000
     mqtt_session_queue: Annotated[
         int, Bound("count", "messages waiting for one session", "further ones to it are dropped")
-    ] = 1_000
+    ] = 10_000
+    mqtt_session_bytes: Annotated[
+        int, Bound("bytes", "waiting for one session", "further messages to it are dropped")
+    ] = 64 * MIB
+    mqtt_backlog: Annotated[
+        int,
+        Bound("bytes", "that a subscriber has not read yet", "QoS 0 messages to it are dropped"),
+    ] = 8 * MIB
     mqtt_retained: Annotated[
         int, Bound("count", "retained messages", "further topics retain nothing")
-    ] = 10_000
+    ] = 100_000
     mqtt_packet: Annotated[
         int,
         Bound("bytes", "one packet", "the connection ends with 0x95", 64, 268_435_460),

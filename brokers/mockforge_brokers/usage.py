@@ -121,6 +121,11 @@ class Usage:
         place.met += 1
         place.lost += lost
 
+    def report(self) -> None:
+        """Report at once what would be reported later: the program ends."""
+        for key in tuple(self._places):
+            self._report(key)
+
     def views(self) -> list[LimitView]:
         """Every limit, in the table's order."""
         found = []
@@ -145,8 +150,8 @@ class Usage:
 
     def _report(self, key: tuple[str, str, str]) -> None:
         """What was met since the last report; a place where nothing more happened is forgotten."""
-        place = self._places.pop(key)
-        if place.event is None:
+        place = self._places.pop(key, None)
+        if place is None or place.event is None:
             return
         event = place.event(place.met, place.lost)
         self._places[key] = _Place()

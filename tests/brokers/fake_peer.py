@@ -6,6 +6,9 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, OUT, Tape
 from mockforge_brokers.listener import Listener
 
+FAR_BEHIND = 1 << 40
+"""Bytes that wait for a peer which does not read: more than any limit."""
+
 
 class FakePeer:
     """One connection's other end, as `contract.Peer` describes it and `transport` plays it.
@@ -24,6 +27,7 @@ class FakePeer:
         self.opened = opened
         self.bytes_in = 0
         self.bytes_out = 0
+        self.waiting = 0
         self.awake = False
         self.paused = 0
         self.stopped = 0
@@ -136,6 +140,7 @@ class FakeClient:
 
     def set_writable(self, writable: bool) -> None:
         """Pretend that the socket's buffer passed its mark (False) or drained (True)."""
+        self.peer.waiting = 0 if writable else FAR_BEHIND
         (self.peer.resume_sending if writable else self.peer.pause_sending)()
         self.flush()
         self.network.settle()

@@ -45,6 +45,14 @@ def test_a_place_where_nothing_more_happens_is_quiet_and_forgotten() -> None:
     assert [event.lost for event in world.events] == [1, 7], "new, so at once"
 
 
+def test_at_the_end_nothing_stays_unreported() -> None:
+    world = World()
+    for _ in range(5):
+        world.meet()
+    world.usage.report()
+    assert [event.lost for event in world.events] == [1, 4]
+
+
 def test_very_many_places_are_reported_as_one() -> None:
     world = World()
     for number in range(3_000):

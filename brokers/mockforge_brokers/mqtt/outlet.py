@@ -19,6 +19,7 @@ class Outlet:
     __slots__ = (
         "_aliases",
         "_clock",
+        "_peer",
         "_renderer",
         "alias_maximum",
         "bulky",
@@ -49,6 +50,7 @@ class Outlet:
         self.alias_maximum = 0
         self.messages_out = 0
         self._clock = clock
+        self._peer = peer
         self._renderer = renderer
         self._aliases: dict[str, int] = {}
 
@@ -58,6 +60,10 @@ class Outlet:
         if self.maximum is not None or self.alias_maximum:
             return 0
         return dialect(self.version)
+
+    @property
+    def backlog(self) -> int:
+        return self._peer.waiting
 
     def send(self, packet: Packet) -> bool:
         """Append a packet; False when it is larger than the client takes."""

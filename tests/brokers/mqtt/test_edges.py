@@ -192,7 +192,7 @@ def test_peer_that_never_reads_is_held_back_and_the_others_are_not() -> None:
         while not rest.endswith(b"after"):
             rest = (rest + await lazy.read(65_536))[-10:]
 
-    in_town(story, Limits(write_mark=65_536))
+    in_town(story, Limits(write_mark=65_536, mqtt_backlog=65_536))
 
 
 def test_packets_larger_than_a_read_arrive_whole() -> None:

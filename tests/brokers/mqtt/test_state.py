@@ -28,6 +28,7 @@ class RecordingSink:
         self.dialect = dialect
         self.out: list[bytes] = []
         self.messages_out = 0
+        self.backlog = 0
         self.delivered: list[tuple[int, bytes, bool]] = []
         self.released: list[int] = []
         self.closed: list[Reason] = []
@@ -161,15 +162,66 @@ def test_window_of_a_resumed_session_is_kept_while_resending() -> None:
     assert again.delivered[2:] == [(3, b"2", True)]
 
 
-def test_queue_overflow_is_told_once_until_it_drains() -> None:
+def test_queue_overflow_is_reported_with_what_is_lost() -> None:
     world = World(mqtt_session_queue=2)
     told: list[LimitReached] = []
     world.environment.spine.watch(told.append, LimitReached)
     session, _ = world.client("s", "t", qos=1)
     world.sessions.close(session, publish_will=False)
-    for _ in range(5):
+    for _ in range(500):
         world.router.publish(Message("t", b"x", 1))
-    assert (len(session.queue), session.dropped, len(told)) == (2, 3, 1)
+    world.clock.advance(REPORT_EVERY)
+    assert (len(session.queue), session.dropped) == (2, 498)
+    assert [(event.where, event.effect) for event in told] == [
+        ("session s", "messages to it dropped: 1"),
+        ("session s", "messages to it dropped: 497"),
+    ]
+
+
+def test_a_session_is_bounded_by_bytes_too_and_has_room_again_when_they_leave() -> None:
+    world = World(mqtt_session_bytes=30)
+    session, sink = world.client("s", "t", qos=1)
+    world.sessions.close(session, publish_will=False)
+    for _ in range(5):
+        world.router.publish(Message("t", bytes(9), 1))
+    assert (len(session.queue), session.queued_bytes, session.dropped) == (3, 30, 2)
+    world.sessions.open("s", sink, clean_start=False)
+    session.resume()
+    assert (len(session.queue), session.queued_bytes) == (0, 0)
+
+
+def test_a_message_larger_than_the_bound_waits_alone() -> None:
+    world = World(mqtt_session_bytes=30)
+    session, _ = world.client("s", "t", qos=1)
+    world.sessions.close(session, publish_will=False)
+    for _ in range(2):
+        world.router.publish(Message("t", bytes(99), 1))
+    assert (len(session.queue), session.dropped) == (1, 1)
+
+
+def test_qos_0_goes_on_to_a_slow_subscriber_until_its_backlog_is_full() -> None:
+    world = World(mqtt_backlog=100)
+    session, sink = world.client("s", "t")
+    world.router.set_ready(session, False)
+    sink.backlog = 99
+    world.router.publish(Message("t", b"in"))
+    sink.backlog = 100
+    world.router.publish(Message("t", b"lost"))
+    world.router.set_ready(session, True)
+    world.router.publish(Message("t", b"again"))
+    assert [payload for _, payload, _ in sink.delivered] == [b"in", b"again"]
+    assert session.dropped == 1
+
+
+def test_a_connected_subscriber_with_a_small_window_gets_all() -> None:
+    world = World()
+    session, sink = world.client("s", "t", qos=1)
+    session.window = 20
+    for number in range(5_000):
+        world.router.publish(Message("t", b"%d" % number, 1))
+    while session.inflight:
+        session.acknowledge(next(iter(session.inflight)))
+    assert [int(payload) for _, payload, _ in sink.delivered] == list(range(5_000))
 
 
 def test_retained_messages_are_limited_and_the_limit_is_told() -> None:

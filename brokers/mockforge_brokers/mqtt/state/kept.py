@@ -1,6 +1,5 @@
 """What outlives a restart (4.1), as plain values: retained messages, and sessions that last."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -174,7 +173,7 @@ def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     session.inflight = {
         packet_id: None if place is None else messages[place] for packet_id, place in kept.inflight
     }
-    session.queue = deque(messages[place] for place in kept.queue)
+    session.keep(messages[place] for place in kept.queue)
     session.inbound = set(kept.inbound)
     if kept.will is not None:
         session.will = _message(kept.will.message, None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ...environment import Environment
-from ...events import LimitReached, MessageSeen
+from ...events import MessageSeen
 from ..events import Subscribed, Unsubscribed
 from ..records import Message
 from .retained import RetainedMessages
@@ -202,7 +202,7 @@ class Router:
 
     def set_ready(self, session: Session, ready: bool) -> None:
         """A session's peer takes bytes again, or no longer."""
-        session.ready = ready
+        session.ready, session.slow = ready, not ready
         self.forget_routes()
         if ready:
             session.pump()
@@ -219,9 +219,11 @@ class Router:
 
         return stop
 
-    def overflowed(self, session: Session) -> None:
-        """A session's queue is full: told once until it drains."""
-        self._limit("mqtt_session_queue", session.client_id, "new messages for it are dropped")
+    def overflowed(self, session: Session, limit: str) -> None:
+        """A session loses a message, since as much waits for it as may."""
+        self._environment.usage.met(
+            "mqtt", limit, f"session {session.client_id}", "messages to it dropped: {lost:,}"
+        )
 
     def reset(self) -> None:
         """Forget retained messages, subscriptions and counters; watchers stay."""
@@ -309,6 +311,3 @@ class Router:
         )
         for watcher in watchers:
             watcher(seen)
-
-    def _limit(self, limit: str, where: str, effect: str) -> None:
-        self._environment.spine.emit(LimitReached("mqtt", limit, where, effect))

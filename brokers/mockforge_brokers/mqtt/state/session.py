@@ -1,10 +1,11 @@
 """One client's session: what is on its way to it, what waits, what it subscribed to."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from ...clock import Clock, Timer
+from ...limits import Limits
 from ..codes import PacketType, Reason
 from ..records import Message
 from .subscriptions import Subscription
@@ -29,6 +30,11 @@ class Sink(Protocol):
     @property
     def dialect(self) -> int: ...
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the client has not read yet."""
+        ...
+
     def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
         """Send a message (packet id 0: QoS 0); False when it is too large for this client."""
         ...
@@ -49,9 +55,10 @@ class Session:
 
     __slots__ = (
         "_clock",
-        "_limit",
+        "_most",
+        "_most_backlog",
+        "_most_bytes",
         "_overflowed",
-        "_overflowing",
         "client_id",
         "dropped",
         "ended",
@@ -62,8 +69,10 @@ class Session:
         "inflight",
         "last_id",
         "queue",
+        "queued_bytes",
         "ready",
         "sink",
+        "slow",
         "subscriptions",
         "unsent",
         "will",
@@ -74,17 +83,24 @@ class Session:
     )
 
     def __init__(
-        self, client_id: str, clock: Clock, limit: int, overflowed: Callable[["Session"], None]
+        self,
+        client_id: str,
+        clock: Clock,
+        limits: Limits,
+        overflowed: Callable[["Session", str], None],
     ) -> None:
         self.client_id = client_id
         self.sink: Sink | None = None
         self.ready = False
         """Connected, and its peer takes what it is sent."""
+        self.slow = False
+        """Connected, and its peer reads less than it is sent."""
         self.window = LAST_ID
         """How many QoS 1 and 2 messages may be unacknowledged (Receive Maximum)."""
         self.inflight: dict[int, Message | None] = {}
         """By packet id, in the order of sending, until PUBACK or PUBCOMP."""
         self.queue: deque[Message] = deque()
+        self.queued_bytes = 0
         self.inbound: set[int] = set()
         """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
         self.subscriptions: dict[str, Subscription] = {}
@@ -102,26 +118,34 @@ class Session:
         self.will_timer: Timer | None = None
         self.ended = False
         self._clock = clock
-        self._limit = limit
+        self._most = limits.mqtt_session_queue
+        self._most_bytes = limits.mqtt_session_bytes
+        self._most_backlog = limits.mqtt_backlog
         self._overflowed = overflowed
-        self._overflowing = False
         self.unsent: deque[int] = deque()
         """Packet ids that were in flight before this connection and are yet to be sent again."""
 
     def deliver(self, message: Message) -> bool:
         """Send, or keep for later; False when the message is lost to this client."""
         if message.qos == 0:
-            if self.ready and self.sink is not None:
-                self.sink.deliver(0, message)
-                return True
-            self.dropped += self.sink is not None
-            return False
+            return self._deliver_at_once(message)
         if not self.ready:
             return self._enqueue(message)
         packet_id = self.begin(message)
         if packet_id > 0:
             self._send(packet_id, message)
         return packet_id >= 0
+
+    def _deliver_at_once(self, message: Message) -> bool:
+        """QoS 0 waits in the socket's buffer or nowhere."""
+        sink = self.sink
+        if sink is None:
+            return False
+        if self.ready or (self.slow and sink.backlog < self._most_backlog):
+            sink.deliver(0, message)
+            return True
+        self._lose("mqtt_backlog")
+        return False
 
     def awaits(self, packet_id: int) -> PacketType | None:
         """The acknowledgement that is due next for a packet id; None when nothing has it."""
@@ -174,10 +198,10 @@ class Session:
         now = self._clock.now()
         while queue and len(self.inflight) < self.window and self.ready:
             message = queue.popleft()
+            self.queued_bytes -= _cost(message)
             if message.expires is not None and message.expires <= now:
                 continue
             self._send(self.begin(message, first=False), message)
-        self._overflowing = self._overflowing and len(queue) >= self._limit
 
     def attach(self, sink: Sink, window: int) -> None:
         """A connection took this session up; nothing is sent before `resume`."""
@@ -192,7 +216,7 @@ class Session:
 
     def detach(self) -> None:
         self.sink = None
-        self.ready = False
+        self.ready = self.slow = False
         self.unsent.clear()
 
     def _resend(self, packet_id: int) -> None:
@@ -213,11 +237,26 @@ class Session:
             del self.inflight[packet_id]
 
     def _enqueue(self, message: Message) -> bool:
-        if len(self.queue) < self._limit:
-            self.queue.append(message)
-            return True
+        if len(self.queue) >= self._most:
+            self._lose("mqtt_session_queue")
+            return False
+        size = _cost(message)
+        if self.queue and self.queued_bytes + size > self._most_bytes:
+            self._lose("mqtt_session_bytes")
+            return False
+        self.queue.append(message)
+        self.queued_bytes += size
+        return True
+
+    def keep(self, messages: Iterable[Message]) -> None:
+        """What waited before a restart waits again."""
+        self.queue = deque(messages)
+        self.queued_bytes = sum(map(_cost, self.queue))
+
+    def _lose(self, limit: str) -> None:
         self.dropped += 1
-        if not self._overflowing:
-            self._overflowing = True
-            self._overflowed(self)
-        return False
+        self._overflowed(self, limit)
+
+
+def _cost(message: Message) -> int:
+    return len(message.payload) + len(message.topic_name)

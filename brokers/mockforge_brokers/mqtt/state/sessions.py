@@ -17,6 +17,15 @@ class Sessions:
         """Messages that sessions lost which have ended since."""
         self._environment = environment
         self._router = router
+        sessions = self.by_client
+        environment.usage.gauge(
+            "mqtt_session_queue",
+            lambda: max((len(one.queue) for one in sessions.values()), default=0),
+        )
+        environment.usage.gauge(
+            "mqtt_session_bytes",
+            lambda: max((one.queued_bytes for one in sessions.values()), default=0),
+        )
 
     def open(
         self, client_id: str, sink: Sink, *, clean_start: bool, window: int = LAST_ID
@@ -79,7 +88,7 @@ class Sessions:
         session = self.by_client[client_id] = Session(
             client_id,
             environment.clock,
-            environment.limits.mqtt_session_queue,
+            environment.limits,
             self._router.overflowed,
         )
         return session
