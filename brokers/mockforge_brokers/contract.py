@@ -50,6 +50,10 @@ class Peer(Protocol):
         """End the connection at once with a reset; `connection_lost` as with `close`."""
         ...
 
+    def leaving(self, reason: str) -> None:
+        """The client has said that it goes, and why; it hangs up itself."""
+        ...
+
     def pause_reading(self) -> None:
         """Take no more bytes from this peer until `resume_reading`."""
         ...

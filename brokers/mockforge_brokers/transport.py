@@ -38,6 +38,7 @@ class Endpoint(asyncio.BufferedProtocol):
     __slots__ = (
         "_awake",
         "_closing",
+        "_farewell",
         "_hangup",
         "_inward",
         "_lost",
@@ -74,6 +75,7 @@ class Endpoint(asyncio.BufferedProtocol):
         self._awake = False
         self._closing = False
         self._lost = False
+        self._farewell = ""
         self._slow = False
         self._paused = 0
         self._stopped = 0
@@ -195,6 +197,9 @@ class Endpoint(asyncio.BufferedProtocol):
         reset(self._transport)
         self._lose(reason)
 
+    def leaving(self, reason: str) -> None:
+        self._farewell = self._farewell or reason
+
     def pause_reading(self) -> None:
         self._paused += 1
         if self._paused == 1 and not self._transport.is_closing():
@@ -230,6 +235,7 @@ class Endpoint(asyncio.BufferedProtocol):
         if self._lost:
             return
         self._lost = True
+        reason = self._farewell or reason
         if self._inward is not None:
             self._inward.end()
         try:

@@ -47,11 +47,14 @@ class FakePeer:
     def abort(self, reason: str) -> None:
         self._end("reset", reason)
 
+    def leaving(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
     def _end(self, how: str, reason: str) -> None:
         if not self.ended:
-            self.ended, self.reason = how, reason
+            self.ended, self.reason = how, self.reason or reason
             if self.connection is not None:
-                self.connection.connection_lost(reason)
+                self.connection.connection_lost(self.reason)
 
     def flush(self) -> None:
         """The loop's part: write what is in `out`."""

@@ -19,4 +19,7 @@ class AmqpOptions(Struct, frozen=True):
     handshake_timeout: float = 10.0
     """Seconds until a connection must be open."""
     close_timeout: float = 3.0
-    """Seconds to wait for the answer to our connection.close, and before a failed login ends."""
+    """Seconds before a connection ends that failed in its login or in its framing."""
+    closing_time: float = 30.0
+    """Seconds to wait for the answer to our connection.close, and for a client that closed to
+    hang up; the agreed heartbeat holds if it is shorter."""

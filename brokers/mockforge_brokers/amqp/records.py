@@ -29,6 +29,7 @@ TYPE_NAMES: Final[dict[str, str]] = {
 
 INTEGER_TYPES: Final = frozenset("bBsuIilL")
 _FLOAT_TYPES: Final = frozenset("fd")
+_NUMBERS: Final = INTEGER_TYPES | _FLOAT_TYPES | {"T"}
 
 
 class Field(NamedTuple):
@@ -54,6 +55,28 @@ class Field(NamedTuple):
     def equals(self, other: "Field") -> bool:
         """Equal as RabbitMQ sees it: one family, one value."""
         return self.family == other.family and bool(self.value == other.value)
+
+    @property
+    def alike(self) -> object:
+        """Equal for fields that a headers exchange takes for equal.
+
+        RabbitMQ compares Erlang's terms: numbers and timestamps by value (1 is 1.0), texts and
+        byte arrays by their bytes, an empty table and an empty array are both the empty list;
+        inside tables and arrays the types count too.
+        """
+        value = self.value
+        if self.type in _NUMBERS:
+            return ("number", value)
+        if self.type in ("S", "x"):
+            return ("bytes", value.encode() if isinstance(value, str) else bytes(value))
+        if self.type == "D":
+            return ("decimal", value.as_tuple())
+        if self.type == "F":
+            items = sorted((name, item.type, item.alike) for name, item in value.items())
+            return ("list", tuple(items))
+        if self.type == "A":
+            return ("list", tuple((item.type, item.alike) for item in value))
+        return (self.type, value)
 
 
 Table = dict[str, Field]

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from mockforge_brokers.amqp.records import Field, Table, plain, table
 from mockforge_brokers.amqp.wire import content, frames, methods, units
 from mockforge_brokers.amqp.wire.field_table import read_table, write_table
-from mockforge_brokers.amqp.wire.properties import decode_properties, encode_header
+from mockforge_brokers.amqp.wire.properties import (
+    check_properties,
+    decode_properties,
+    encode_header,
+)
 from mockforge_brokers.bytes_io import ByteReader
 from mockforge_brokers.errors import InvalidInput, ProtocolError
 
@@ -246,8 +250,15 @@ def test_properties_agree_with_pamqp() -> None:
     assert header.properties.app_id == "app"
 
 
-def test_more_flags_than_properties_are_refused() -> None:
-    with pytest.raises(ProtocolError, match="more flags"):
+@pytest.mark.parametrize("flags", [b"\x00\x01", b"\x00\x02", b"\x00\x03"])
+def test_flags_of_no_property_are_passed_over(flags: bytes) -> None:
+    payload = b"\x00\x3c\x00\x00" + bytes(8) + flags
+    assert decode_properties(payload) == {}
+    assert check_properties(payload, flags[1]) == 1
+
+
+def test_second_word_of_flags_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="2 bytes too many"):
         decode_properties(b"\x00\x3c\x00\x00" + bytes(8) + b"\x00\x01\x00\x00")
 
 

@@ -13,16 +13,19 @@ from .delivery import Delivery, get_ok
 def basic_qos(
     channel: Channel, *, prefetch_size: int, prefetch_count: int, is_global: bool
 ) -> None:
-    """RabbitMQ's meaning of global: false is for consumers to come, true for the channel."""
+    """RabbitMQ's meaning of global: false is for consumers to come, true for the channel.
+
+    Whichever came last holds: one for consumers lifts the channel's.
+    """
     if prefetch_size:
         raise ProtocolError(f"prefetch_size!=0 ({prefetch_size})", ReplyCode.NOT_IMPLEMENTED)
-    if is_global:
-        channel.limit = prefetch_count
-    else:
-        channel.prefetch = prefetch_count
     channel.send("basic.qos-ok")
     if is_global:
-        channel.refresh()
+        channel.set_limit(prefetch_count)
+        return
+    channel.prefetch = prefetch_count
+    if channel.limit:
+        channel.set_limit(0)
 
 
 def basic_consume(
@@ -103,11 +106,16 @@ def basic_reject(channel: Channel, *, delivery_tag: int, requeue: bool) -> None:
 
 
 def basic_recover(channel: Channel, *, requeue: bool) -> None:
-    basic_recover_async(channel, requeue=requeue)
+    _check_recover(requeue)
     channel.send("basic.recover-ok")
+    channel.recover()
 
 
 def basic_recover_async(channel: Channel, *, requeue: bool) -> None:
+    _check_recover(requeue)
+    channel.recover()
+
+
+def _check_recover(requeue: bool) -> None:
     if not requeue:
         raise ProtocolError("requeue=false", ReplyCode.NOT_IMPLEMENTED)
-    channel.recover()

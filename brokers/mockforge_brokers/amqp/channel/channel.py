@@ -13,17 +13,13 @@ from ..state.queue import Queue
 from ..state.routing import Route
 from ..wire.frames import METHOD, method
 from ..wire.methods import BY_NAME, decode
-from ..wire.properties import FLAG_EXPIRATION, FLAG_HEADERS, FLAG_USER_ID
-from .headers import Extra, examine
+from .headers import Extra, examine, read_headers
 from .line import Line
 from .publication import Publication
 from .transaction import Transaction
 
 AMQP: Final = "amqp"
 _PUBLISH: Final = BY_NAME["basic.publish"]
-_READ_FLAGS: Final = FLAG_HEADERS | FLAG_EXPIRATION | FLAG_USER_ID
-"""Properties that decide about a message; others are passed through unread."""
-
 _ack = struct.Struct(">BHI4sQB1s")
 
 
@@ -32,7 +28,8 @@ class Channel:
 
     `closing`: our channel.close is sent, all but its answer is ignored (AMQP 1.5.2.5).
     `assembling`: a publish came without all of its content.
-    `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come.
+    `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come; `lent`
+    counts the unacknowledged deliveries to consumers (not basic.get's), while there is a limit.
     """
 
     __slots__ = (
@@ -42,7 +39,9 @@ class Channel:
         "confirms",
         "consumers",
         "last_queue",
+        "last_served",
         "last_tag",
+        "lent",
         "limit",
         "line",
         "number",
@@ -69,6 +68,8 @@ class Channel:
         self.last_queue = ""
         self.prefetch = 0
         self.limit = 0
+        self.lent = 0
+        self.last_served: Consumer | None = None
         self.confirming = False
         self.confirms = 0
         self.unconfirmed = 0
@@ -94,19 +95,26 @@ class Channel:
             frame, self, values["exchange"], values["routing_key"], values["mandatory"]
         )
 
-    def publish(self, publication: Publication, content: bytes, size: int, flags: int) -> None:
-        """Take a message: `content` its raw frames, `size` its body's bytes, `flags` what it has.
+    def examine(self, publication: Publication, header: bytes, flags: int) -> Extra | None:
+        """Check a content header's frame, for `publish`; raises RequestRefused or ProtocolError."""
+        route = self._route(publication)
+        return examine(header, flags, self.line.user, read_headers=not route.valid)
 
-        Raises RequestRefused.
+    def publish(
+        self, publication: Publication, content: bytes, size: int, extra: Extra | None
+    ) -> None:
+        """Take a message: `content` its raw frames, `size` its body's bytes.
+
+        `extra` is what `examine` said of its header. Raises RequestRefused.
         """
         if self.transaction is not None:
             self._route(publication)
-            self.transaction.publishes.append((publication, content, size, flags))
+            self.transaction.publishes.append((publication, content, size, extra))
             return
         route = publication.route
         came = content
-        if route is None or not route.valid or flags & _READ_FLAGS:
-            route, content = self._read(publication, content, flags)
+        if extra is not None or route is None or not route.valid:
+            route, content = self._read(publication, content, extra)
         if not self.vhost.publish(route, content, size, self.source):
             self._unroutable(publication, came, content)
         elif publication.unroutable:
@@ -118,22 +126,22 @@ class Channel:
             if self.unconfirmed == 1:
                 self.line.unconfirmed.append(self)
 
-    def _read(self, publication: Publication, content: bytes, flags: int) -> tuple[Route, bytes]:
+    def _read(
+        self, publication: Publication, content: bytes, extra: Extra | None
+    ) -> tuple[Route, bytes]:
         """The route of a message whose properties have a say in it."""
         route = self._route(publication)
-        if not flags & _READ_FLAGS:
-            return route, content
-        extra = examine(content, flags, self.line.user, read_headers=not route.valid)
         if extra is None:
-            return route, content
-        if flags & FLAG_EXPIRATION:
+            if route.valid:
+                return route, content
+            extra = Extra(read_headers(content))
+        if extra.expiration >= 0:
             what = f"messages to exchange '{publication.exchange}'"
             self.vhost.doubts.tell(what, "expiration is passed on, but not acted on yet")
-        if not route.valid:
-            route = self.vhost.route(publication.exchange, publication.routing_key, extra.headers)
-        if extra.keys:
-            route = self._with_copies(route, extra)
-        return route, extra.content
+        if extra.keys or not route.valid:
+            exchange, routing_key = publication.exchange, publication.routing_key
+            route = self.vhost.route(exchange, routing_key, extra.headers, extra.keys)
+        return route, extra.header + content[extra.taken :] if extra.header else content
 
     def _route(self, publication: Publication) -> Route:
         route = publication.route
@@ -147,17 +155,6 @@ class Channel:
                 )
             publication.route = route
         return route
-
-    def _with_copies(self, route: Route, extra: Extra) -> Route:
-        """The route with that of the keys in CC and BCC (RabbitMQ's sender-selected ones)."""
-        both = Route(route.exchange, route.routing_key)
-        both.watchers = route.watchers
-        queues = dict.fromkeys(route.queues)
-        for key in extra.keys:
-            more = self.vhost.route(route.exchange.name, key, extra.headers)
-            queues.update(dict.fromkeys(more.queues))
-        both.queues = tuple(queues)
-        return both
 
     def _unroutable(self, publication: Publication, came: bytes, content: bytes) -> None:
         """Nobody gets it: return it to its publisher, if that was asked for."""
@@ -192,8 +189,11 @@ class Channel:
     def lend(self, tag: int, message: Message) -> None:
         """A message goes out under this delivery tag and must be acknowledged."""
         self.unacked[tag] = message
-        if self.limit and len(self.unacked) >= self.limit:
-            self.refresh()
+        if self.limit and message.consumer is not None:
+            self.lent += 1
+            self.last_served = message.consumer
+            if self.lent >= self.limit:
+                self.refresh()
 
     def take_back(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
         """End the loan of one tag, or of all up to it (0: of all); raises RequestRefused (406)."""
@@ -240,6 +240,7 @@ class Channel:
                 self.settle(tag, False, acknowledged=True, requeue=False)
             return
         take = self.unacked.pop
+        lent = self.lent
         for tag in tags:
             message = take(tag, None)
             if message is None:
@@ -247,10 +248,12 @@ class Channel:
             message.queue.acknowledge(message.size)
             consumer = message.consumer
             if consumer is not None:
+                lent -= 1
                 consumer.credit = credit = consumer.credit + 1
                 if credit == 1:
                     self.line.refilled.append(consumer)
         if self.limit:
+            self.lent = lent
             self.line.relieved.append(self)
 
     def recover(self) -> None:
@@ -265,6 +268,7 @@ class Channel:
         for message in messages:
             consumer = message.consumer
             if consumer is not None:
+                self.lent -= 1
                 consumer.credit += 1
                 if consumer.credit == 1:
                     self.line.refilled.append(consumer)
@@ -273,11 +277,25 @@ class Channel:
 
     def refresh(self) -> None:
         """Let the consumers go on, or stop them, as connection and common prefetch want it."""
-        for consumer in tuple(self.consumers.values()):
-            if self.line.flowing and not (self.limit and len(self.unacked) >= self.limit):
+        for consumer in self._in_turn():
+            if self.line.flowing and not (self.limit and self.lent >= self.limit):
                 consumer.queue.resume(consumer)
             else:
                 consumer.queue.pause(consumer)
+
+    def set_limit(self, limit: int) -> None:
+        """Change the common prefetch; 0 lifts it."""
+        self.limit = limit
+        self.lent = sum(message.consumer is not None for message in self.unacked.values())
+        self.refresh()
+
+    def _in_turn(self) -> list[Consumer]:
+        """The consumers, so that room under the common limit goes round: after the last served."""
+        consumers = list(self.consumers.values())
+        if self.limit and self.last_served in consumers:
+            after = consumers.index(self.last_served) + 1
+            return consumers[after:] + consumers[:after]
+        return consumers
 
     # Names and ends.
 

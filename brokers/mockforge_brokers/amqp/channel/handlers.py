@@ -15,6 +15,7 @@ from .basic_methods import (
     basic_reject,
 )
 from .mode_methods import (
+    access_request,
     channel_flow,
     channel_flow_ok,
     confirm_select,
@@ -35,6 +36,7 @@ from .topology_methods import (
 )
 
 HANDLERS: Final[dict[str, Callable[..., None]]] = {
+    "access.request": access_request,
     "channel.flow": channel_flow,
     "channel.flow-ok": channel_flow_ok,
     "exchange.declare": exchange_declare,

@@ -7,9 +7,17 @@ from typing import Any, Final, NamedTuple
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field
-from ..wire.content import body, header_payload, make_content
-from ..wire.frames import head
-from ..wire.properties import FLAG_EXPIRATION, FLAG_USER_ID, decode_properties
+from ..wire.content import header_payload
+from ..wire.frames import HEAD_SIZE, HEADER, content_head, frame, head
+from ..wire.properties import (
+    FLAG_DELIVERY_MODE,
+    FLAG_EXPIRATION,
+    FLAG_HEADERS,
+    FLAG_USER_ID,
+    check_properties,
+    decode_properties,
+    encode_header,
+)
 
 _MARKS: Final = (b"\x02CC", b"\x03BCC")
 """How the keys begin in a header table; where neither occurs the table is not decoded."""
@@ -20,33 +28,57 @@ _UNUSUAL: Final = FLAG_EXPIRATION | FLAG_USER_ID
 
 
 class Extra(NamedTuple):
-    """What the headers say: themselves, more routing keys, and the content without BCC."""
+    """What a content header says about its message's way, beside the routing key.
+
+    `keys` are more routing keys; `header` is the frame without BCC that goes on instead of the
+    `taken` bytes of the one that came (empty: it goes on as it is). `expiration` is in
+    milliseconds, -1 for none.
+    """
 
     headers: Mapping[str, Field]
-    keys: tuple[str, ...]
-    content: bytes
+    keys: tuple[str, ...] = ()
+    expiration: int = -1
+    header: bytes = b""
+    taken: int = 0
 
 
-def examine(content: bytes, flags: int, user: str, *, read_headers: bool) -> Extra | None:
-    """Check the properties; None if nothing in them matters. Raises RequestRefused (406)."""
-    payload = header_payload(content)
-    marked = any(mark in payload for mark in _MARKS)
-    if not (read_headers or marked or flags & _UNUSUAL):
-        return None
-    properties = decode_properties(payload)
-    if "expiration" in properties:
-        _check_expiration(properties["expiration"])
+def examine(header: bytes, flags: int, user: str, *, read_headers: bool) -> Extra | None:
+    """Check a content header's frame; None if nothing in it matters to anyone on its way.
+
+    Raises RequestRefused (406) for values that RabbitMQ refuses, ProtocolError (541) for bytes
+    that its parser fails on, whether or not anybody would ever look at them.
+    """
+    payload = header[HEAD_SIZE:-1]
+    delivery_mode = check_properties(payload, flags)
+    properties: dict[str, Any] = {}
+    marked = flags & FLAG_HEADERS and any(mark in payload for mark in _MARKS)
+    if marked or flags & _UNUSUAL or (read_headers and flags & FLAG_HEADERS):
+        properties = decode_properties(payload)
     claimed = properties.get("user_id", user)
     if claimed != user:
         raise _refused(f"user_id property set to '{claimed}' but authenticated user was '{user}'")
+    expiration = -1
+    if "expiration" in properties:
+        expiration = _expiration(properties["expiration"])
     headers: dict[str, Field] = properties.get("headers", {})
     keys = (*_keys("CC", headers), *_keys("BCC", headers))
-    if "BCC" in headers:
-        content = _without_bcc(content, properties)
-    return Extra(headers, keys, content)
+    if flags & FLAG_DELIVERY_MODE and delivery_mode not in (1, 2):
+        raise _refused(f"invalid message: {{delivery_mode_unknown,{delivery_mode}}}")
+    if not properties:
+        return None
+    replaced = _without_bcc(header, properties) if "BCC" in headers else b""
+    return Extra(headers, keys, expiration, replaced, len(header))
 
 
-def _check_expiration(text: str) -> None:
+def read_headers(content: bytes) -> Mapping[str, Field]:
+    """The headers of a content's first frame, which was examined before."""
+    if not content_head.unpack_from(content)[6] & FLAG_HEADERS:
+        return {}
+    headers: Mapping[str, Field] = decode_properties(header_payload(content))["headers"]
+    return headers
+
+
+def _expiration(text: str) -> int:
     number = _INTEGER.match(text)
     if number is None:
         reason = "no_integer"
@@ -57,7 +89,7 @@ def _check_expiration(text: str) -> None:
     elif int(text) > _LONGEST:
         reason = f"{{value_too_large,{int(text)}}}"
     else:
-        return
+        return int(text)
     raise _refused(f"invalid expiration '{text}': {reason}")
 
 
@@ -72,11 +104,11 @@ def _keys(name: str, headers: Mapping[str, Field]) -> list[str]:
     return [str(item.value) for item in field.value if item.type == "S"]
 
 
-def _without_bcc(content: bytes, properties: dict[str, Any]) -> bytes:
+def _without_bcc(header: bytes, properties: dict[str, Any]) -> bytes:
+    channel = head.unpack_from(header)[1]
+    size = content_head.unpack_from(header)[5]
     headers = {name: field for name, field in properties["headers"].items() if name != "BCC"}
-    channel = head.unpack_from(content)[1]
-    # One body frame: a consumer with a smaller frame-max has it split again on delivery.
-    return make_content(channel, body(content), {**properties, "headers": headers}, 0)
+    return frame(HEADER, channel, encode_header(size, {**properties, "headers": headers}))
 
 
 def _refused(text: str) -> RequestRefused:

@@ -1,9 +1,14 @@
-"""confirm.* and tx.*, of which a channel can have one, and channel.flow."""
+"""confirm.* and tx.*, of which a channel can have one, channel.flow and access.request."""
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
 from .channel import Channel, requeue_all
 from .transaction import Transaction
+
+
+def access_request(channel: Channel, **asked: object) -> None:
+    """AMQP 0-8's realms: RabbitMQ hands every asker the same ticket, and never looks at it."""
+    channel.send("access.request-ok", ticket=1)
 
 
 def channel_flow(channel: Channel, *, active: bool) -> None:
@@ -42,8 +47,8 @@ def tx_commit(channel: Channel) -> None:
             message.queue.discard(message)
     channel.refill([message for _, message, _, _ in done.settled])
     requeue_all([message for _, message, _, requeue in done.settled if requeue])
-    for publication, content, size, flags in done.publishes:
-        channel.publish(publication, content, size, flags)
+    for publication, content, size, extra in done.publishes:
+        channel.publish(publication, content, size, extra)
     channel.transaction = Transaction()
     channel.send("tx.commit-ok")
 

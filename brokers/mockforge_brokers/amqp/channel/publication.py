@@ -8,6 +8,7 @@ from ..state.routing import Route
 
 if TYPE_CHECKING:
     from .channel import Channel
+    from .headers import Extra
 
 
 class Publication:
@@ -17,13 +18,17 @@ class Publication:
     """
 
     __slots__ = (
+        "body_size",
         "channel",
         "exchange",
+        "extra",
         "frame",
+        "known",
         "mandatory",
         "route",
         "routing_key",
         "size",
+        "span",
         "unroutable",
     )
 
@@ -37,5 +42,14 @@ class Publication:
         self.routing_key = routing_key
         self.mandatory = mandatory
         self.route: Route | None = None
+        self.known = b""
+        """How the last message began: method frame, content header, and the body frame's head.
+
+        `span` is how many bytes it had in all, `body_size` how many of them were its body, and
+        `extra` what its header said. A message that begins the same needs no look at any of it.
+        """
+        self.span = 0
+        self.body_size = 0
+        self.extra: Extra | None = None
         self.unroutable = False
         """The last message that was published so reached no queue."""

@@ -1,6 +1,7 @@
 """exchange.* and queue.*: declare, bind, unbind, purge, delete."""
 
 from ..records import Table
+from ..wire.frames import method
 from .channel import Channel
 
 
@@ -142,11 +143,15 @@ def queue_purge(channel: Channel, *, queue: str, no_wait: bool) -> None:
 def queue_delete(
     channel: Channel, *, queue: str, if_unused: bool, if_empty: bool, no_wait: bool
 ) -> None:
+    name = channel.queue_name(queue)
+    first = len(channel.out)
     count = channel.vhost.delete_queue(
-        channel.queue_name(queue),
+        name,
         if_unused=if_unused,
         if_empty=if_empty,
         connection=channel.line.id,
     )
     if not no_wait:
-        channel.send("queue.delete-ok", message_count=count)
+        # Before what the queue's consumers on this connection were sent: basic.cancel.
+        reply = method(channel.number, "queue.delete-ok", message_count=count)
+        channel.out.insert(first, reply)

@@ -3,6 +3,7 @@
 from msgspec import Struct, field
 
 from ..state.message import Message
+from .headers import Extra
 from .publication import Publication
 
 
@@ -13,6 +14,6 @@ class Transaction(Struct):
     again; nothing is redelivered by it.
     """
 
-    publishes: list[tuple[Publication, bytes, int, int]] = field(default_factory=list)
+    publishes: list[tuple[Publication, bytes, int, Extra | None]] = field(default_factory=list)
     settled: list[tuple[int, Message, bool, bool]] = field(default_factory=list)
     """(delivery tag, message, acknowledged, requeue)"""

@@ -10,12 +10,13 @@ _BASIC = 60
 class Assembly:
     """The content of one basic.publish on one channel, until its body is whole."""
 
-    __slots__ = ("_missing", "_pieces", "flags", "method", "raw_size", "size")
+    __slots__ = ("_missing", "_pieces", "flags", "header", "method", "raw_size", "size")
 
     def __init__(self, method: bytes) -> None:
         self.method = method
         self.size = 0
         self.flags = 0
+        self.header = b""
         self.raw_size = len(method)
         self._missing = -1
         self._pieces: list[bytes] = []
@@ -53,12 +54,19 @@ class Assembly:
                 "expected content header for class 60, got non content header frame instead",
                 ReplyCode.UNEXPECTED_FRAME,
             )
-        class_id, _, self.size, self.flags = content_head.unpack_from(frame)[3:]
+        class_id, weight, self.size, self.flags = content_head.unpack_from(frame)[3:]
         if class_id != _BASIC:
             raise ProtocolError(
                 f"expected content header for class 60, got one for class {class_id} instead",
                 ReplyCode.UNEXPECTED_FRAME,
             )
+        if weight:
+            # AMQP 2.3.5.2: it must be zero. RabbitMQ takes the frame for no header at all then.
+            raise ProtocolError(
+                "expected content header for class 60, got non content header frame instead",
+                ReplyCode.UNEXPECTED_FRAME,
+            )
+        self.header = frame
         if self.size > most:
             raise RequestRefused(
                 ReplyCode.PRECONDITION_FAILED,

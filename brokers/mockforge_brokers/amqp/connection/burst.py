@@ -6,6 +6,7 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ..channel.publication import Publication
+from ..codes import ReplyCode
 from ..wire import methods
 from ..wire.frames import (
     BODY,
@@ -39,7 +40,8 @@ class BurstReader:
     """
 
     def __init__(self, channels: Channels, other: Callable[[int, int, bytes], None]) -> None:
-        self.max_payload = 0
+        self.largest = 0
+        """Bytes of a frame's payload that are taken: eight more than RabbitMQ's texts say."""
         self._channels = channels
         self._other = other
         self._last: Publication | None = None
@@ -71,36 +73,24 @@ class BurstReader:
             if last is None:
                 return self._frame(data, at)
         channel = last.channel
-        frame, method_size, number = last.frame, last.size, channel.number
-        most, size_of_all = self.max_payload, len(data)
+        frame, method_size = last.frame, last.size
+        known, span, size, extra = last.known, last.span, last.body_size, last.extra
+        size_of_all = len(data)
         count = 0
         try:
             while data.startswith(frame, at):
-                start = at + method_size
-                if size_of_all - start < content_head.size:
-                    return at if _may_be(HEADER, data, start) else self._frame(data, at)
-                kind, to, length, class_id, _, size, flags = content_head.unpack_from(data, start)
-                body = start + length + OVERHEAD
-                end: int = body + size + OVERHEAD if size else body
-                if (
-                    kind != HEADER
-                    or to != number
-                    or class_id != _BASIC
-                    or size > most
-                    or not _SMALLEST_HEADER <= length <= most
-                ):
-                    return self._frame(data, at)
+                if not (known and data.startswith(known, at)):
+                    if not self._learn(last, data, at):
+                        return at if self._incomplete(last, data, at) else self._frame(data, at)
+                    known, span, size, extra = last.known, last.span, last.body_size, last.extra
+                end = at + span
                 if end > size_of_all:
-                    return at if _may_be(BODY, data, body) else self._frame(data, at)
-                if (
-                    data[body - 1] != END
-                    or data[end - 1] != END
-                    or (size and head.unpack_from(data, body) != (BODY, number, size))
-                ):
+                    return at
+                if data[end - 1] != END:
                     return self._frame(data, at)
+                channel.publish(last, data[at + method_size : end], size, extra)
                 at = end
                 count += 1
-                channel.publish(last, data[start:end], size, flags)
         except RequestRefused as refusal:
             self._channels.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:
@@ -108,6 +98,50 @@ class BurstReader:
         finally:
             self._channels.publishes += count
         return at
+
+    def _learn(self, publication: Publication, data: bytes, at: int) -> bool:
+        """Look at the content header behind the method frame; False: this is not for us (yet).
+
+        Raises RequestRefused or ProtocolError for what the header says.
+        """
+        start = at + publication.size
+        if len(data) - start < content_head.size:
+            return False
+        kind, number, length, class_id, weight, size, flags = content_head.unpack_from(data, start)
+        body = start + length + OVERHEAD
+        most = self.largest
+        if (
+            (kind, number, class_id, weight) != (HEADER, publication.channel.number, _BASIC, 0)
+            or not _SMALLEST_HEADER <= length <= most
+            or size > most
+            or body + (HEAD_SIZE if size else 0) > len(data)
+            or data[body - 1] != END
+            or (size and head.unpack_from(data, body) != (BODY, number, size))
+        ):
+            return False
+        extra = publication.channel.examine(publication, data[start:body], flags)
+        publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
+        publication.span = body - at + (size + OVERHEAD if size else 0)
+        publication.body_size = size
+        publication.extra = extra
+        return True
+
+    def _incomplete(self, publication: Publication, data: bytes, at: int) -> bool:
+        """Whether the frames that are there could be the start of one whole publish."""
+        start = at + publication.size
+        left = len(data) - start
+        if left < content_head.size:
+            return not left or data[start] == HEADER
+        kind, number, length, class_id, weight, size, _ = content_head.unpack_from(data, start)
+        body = start + length + OVERHEAD
+        return (
+            (kind, number, class_id, weight) == (HEADER, publication.channel.number, _BASIC, 0)
+            and _SMALLEST_HEADER <= length <= self.largest
+            and size <= self.largest
+            and (body > len(data) or data[body - 1] == END)
+            and (body >= len(data) or data[body] == BODY)
+            and body + HEAD_SIZE > len(data)
+        )
 
     def _publication(self, data: bytes, at: int) -> Publication | None:
         """What a publish's method frame stands for; None sends it the slow way."""
@@ -155,21 +189,28 @@ class BurstReader:
         if len(data) - at < HEAD_SIZE:
             return at
         kind, number, size = head.unpack_from(data, at)
-        if size > self.max_payload:
-            raise frame_error(kind, b"", f"{{frame_too_large,{size},{self.max_payload}}}")
+        if size > self.largest:
+            raise frame_error(
+                kind, b"", f"{{frame_too_large,{size},{self.largest - OVERHEAD}}}", fatal=True
+            )
         end: int = at + size + OVERHEAD
         if end > len(data):
             return at
         if data[end - 1] != END:
             payload = data[at + HEAD_SIZE : end - 1]
-            raise frame_error(kind, payload, f"{{invalid_frame_end_marker,{data[end - 1]}}}")
-        if kind not in (METHOD, HEADER, BODY, HEARTBEAT):
-            raise frame_error(kind, data[at + HEAD_SIZE : end - 1], "unknown_frame")
-        if kind != HEARTBEAT:
-            self._other(kind, number, data[at:end])
+            raise frame_error(
+                kind, payload, f"{{invalid_frame_end_marker,{data[end - 1]}}}", fatal=True
+            )
+        if kind not in (METHOD, HEADER, BODY):
+            _check_heartbeat(kind, number, data[at + HEAD_SIZE : end - 1])
+            return end
+        self._other(kind, number, data[at:end])
         return end
 
 
-def _may_be(kind: int, data: bytes, at: int) -> bool:
-    """Whether the frame at `at`, of which not all is there, can be of this kind."""
-    return at >= len(data) or data[at] == kind
+def _check_heartbeat(kind: int, number: int, payload: bytes) -> None:
+    """AMQP 4.2.7: a heartbeat is an empty frame of channel 0; other types there are none."""
+    if kind != HEARTBEAT or payload:
+        raise frame_error(kind, payload, "unknown_frame")
+    if number:
+        raise ProtocolError(f"type {kind}, all octets = <<>>", ReplyCode.UNEXPECTED_FRAME)

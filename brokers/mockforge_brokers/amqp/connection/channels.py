@@ -160,9 +160,10 @@ class Channels:
         try:
             if assembly.add(kind, frame, self._largest):
                 self._assembled(channel)
-                self.publishes += 1
                 publication = channel.publication(assembly.method)
-                channel.publish(publication, assembly.content, assembly.size, assembly.flags)
+                extra = channel.examine(publication, assembly.header, assembly.flags)
+                channel.publish(publication, assembly.content, assembly.size, extra)
+                self.publishes += 1
         except RequestRefused as refusal:
             self._assembled(channel)
             self.refuse(channel, refusal, _PUBLISH)

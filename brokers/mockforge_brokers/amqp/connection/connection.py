@@ -1,5 +1,6 @@
 """One client's connection: its phases, its part of flow control, and its end."""
 
+import math
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Any, Final
@@ -17,12 +18,26 @@ from ..options import AmqpOptions
 from ..rows import read_rows
 from ..state.consumer import Consumer
 from ..state.virtual_host import VirtualHost
-from ..wire.frames import HEAD_SIZE, HEARTBEAT_FRAME, METHOD, PROTOCOL_HEADER, method
+from ..wire.frames import (
+    FRAME_MIN_SIZE,
+    HEAD_SIZE,
+    HEARTBEAT_FRAME,
+    METHOD,
+    PROTOCOL_HEADER,
+    method,
+)
 from ..wire.units import UnitSplitter
 from .blocking import Blocking
 from .burst import BurstReader
 from .channels import Channels
-from .failures import MethodFailed, Refused, read_method, unexpected_frame
+from .failures import (
+    FramingLost,
+    MethodFailed,
+    ReaderCrashed,
+    Refused,
+    read_method,
+    unexpected_frame,
+)
 from .handshake import Handshake
 from .heartbeat import Heartbeat
 
@@ -36,7 +51,15 @@ class Phase(Enum):
     OPEN = auto()
     CLOSING = auto()
     """Our connection.close is sent; only its answer counts."""
+    CLOSED = auto()
+    """The client's connection.close is answered; hanging up is left to it."""
     ENDED = auto()
+
+
+_CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
+_SAID_IN_HANDSHAKE: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.NOT_ALLOWED)
+"""What a client is told before it is trusted: its login or its virtual host is none."""
+_NAMING_NO_METHOD: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.INTERNAL_ERROR)
 
 
 class Connection:
@@ -72,7 +95,8 @@ class Connection:
         self.max_payload = self.handshake.max_payload
         self.channels = Channels(self, environment.limits.amqp_message)
         self.reader = BurstReader(self.channels, self._frame)
-        self.reader.max_payload = self.max_payload
+        # AMQP 4.2.3: as long as nothing is agreed on frames have the smallest size.
+        self.reader.largest = FRAME_MIN_SIZE
         self._clock = environment.clock
         self._listeners = environment.listeners
         self._options = options
@@ -83,6 +107,7 @@ class Connection:
         self._rest = b""
         self._writable = True
         self._held_back = False
+        self._deaf = False
         self._queue_names: dict[str, str] = {}
         self._heartbeat: Heartbeat | None = None
         self._timer = self._clock.call_later(options.handshake_timeout, self._too_slow)
@@ -92,6 +117,8 @@ class Connection:
     def receive(self, data: bytes) -> int:
         if self._heartbeat is not None:
             self._heartbeat.seen()
+        if self.phase is Phase.ENDED or self._deaf:
+            return 0
         if self._rest:
             data = self._rest + data
         try:
@@ -188,7 +215,7 @@ class Connection:
     def _frame(self, kind: int, number: int, frame: bytes) -> None:
         if self.phase is Phase.OPEN and number:
             self.channels.receive(kind, number, frame)
-        elif self.phase is not Phase.ENDED and not (self.phase is Phase.CLOSING and number):
+        elif not (number and self.phase in _CLOSES) and self.phase is not Phase.ENDED:
             if kind != METHOD:
                 raise unexpected_frame()
             self._method(frame[HEAD_SIZE:-1])
@@ -196,10 +223,11 @@ class Connection:
     def _method(self, payload: bytes) -> None:
         """A method of channel 0."""
         found, values = read_method(payload)
-        if found.name == "connection.close":
+        if found.name == "connection.close" and self.phase is not Phase.HANDSHAKE:
             self.out.append(method(0, "connection.close-ok"))
-            self._leave(f"closed by the client: {values['reply_code']} {values['reply_text']}")
-        elif self.phase is Phase.CLOSING:
+            if self.phase is Phase.OPEN:
+                self._closed_by_client(values["reply_code"], values["reply_text"])
+        elif self.phase in _CLOSES:
             if found.name == "connection.close-ok":
                 self._leave("closed")
         else:
@@ -225,7 +253,8 @@ class Connection:
         agreement = self.agreement
         self._timer.cancel()
         self.phase = Phase.OPEN
-        self.max_payload = self.reader.max_payload = self.handshake.max_payload
+        self.max_payload = self.handshake.max_payload
+        self.reader.largest = agreement.frame_max
         self.channels.channel_max = agreement.channel_max
         self.vhost = self._vhosts[agreement.virtual_host]
         self.user = agreement.user
@@ -261,34 +290,54 @@ class Connection:
         """The peer broke the rules: say so and end, or just end where RabbitMQ does."""
         cause = error.__cause__.__cause__ if error.__cause__ else None
         text = f"{error.text} ({cause})" if isinstance(cause, ProtocolError) else error.text
+        if self.phase in _CLOSES:
+            # We have had our last word on it, and wait for no more than its hanging up.
+            self._deaf = isinstance(error, FramingLost)
+            return
         self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
-        if self.phase is Phase.CLOSING:
-            self._leave("it broke the rules again while we closed")
-        elif not isinstance(error, Refused):
+        if self.phase is Phase.HEADER:
+            self._leave(error.text)
+        elif isinstance(error, ReaderCrashed):
+            self.peer.abort(error.text)
+        elif self.phase is Phase.HANDSHAKE and error.code not in _SAID_IN_HANDSHAKE:
+            self.phase = Phase.ENDED
+            self._arm(self._options.close_timeout, lambda: self.peer.abort(error.text))
+        else:
             ids = (0, 0)
-            if isinstance(error, MethodFailed) and error.code != ReplyCode.ACCESS_REFUSED:
+            if isinstance(error, MethodFailed) and error.code not in _NAMING_NO_METHOD:
                 ids = (error.method.class_id, error.method.method_id)
             self.close(error.code or ReplyCode.FRAME_ERROR, error.text, ids)
-        elif self.out:
-            self._leave(error.text)
-        elif error.delay:
-            self.phase = Phase.ENDED
-            self._arm(error.delay, lambda: self.peer.abort(error.text))
-        else:
-            self.peer.abort(error.text)
-            self._end(error.text)
+            self._deaf = isinstance(error, FramingLost)
+            if self._deaf or error.code == ReplyCode.ACCESS_REFUSED:
+                self._arm(self._options.close_timeout, lambda: self.peer.close(error.text))
 
     def close(self, code: int, text: str, ids: tuple[int, int] = (0, 0)) -> None:
-        """Send connection.close, wait a little for its answer; `ids` name the method at fault."""
-        if self.phase in (Phase.CLOSING, Phase.ENDED):
+        """Send connection.close, wait for its answer; `ids` name the method at fault.
+
+        Asked a second time it does not wait.
+        """
+        if self.phase is Phase.ENDED:
             return
-        if self.phase is Phase.HEADER:
+        if self.phase is Phase.HEADER or self.phase in _CLOSES:
             self.peer.close(text)
             return
         self._say_close(code, text, ids)
         self._end_channels(text)
         self.phase = Phase.CLOSING
-        self._arm(self._options.close_timeout, lambda: self.peer.close(text))
+        self._arm(self._closing_time, lambda: self.peer.close(text))
+
+    def _closed_by_client(self, code: int, text: str) -> None:
+        """It said so and hangs up itself; who hung up first would cut the answer's way to it."""
+        reason = f"closed by the client: {code} {text}"
+        self._end_channels(reason)
+        self.phase = Phase.CLOSED
+        self.peer.leaving(reason)
+        self._arm(self._closing_time, lambda: self.peer.close(reason))
+
+    @property
+    def _closing_time(self) -> float:
+        """Seconds that the client has to answer our close, or to hang up after its own."""
+        return min(self.agreement.heartbeat or math.inf, self._options.closing_time)
 
     def _say_close(self, code: int, text: str, ids: tuple[int, int] = (0, 0)) -> None:
         if not self.out:
@@ -298,7 +347,8 @@ class Connection:
                 0,
                 "connection.close",
                 reply_code=code,
-                reply_text=reply_text(code, text),
+                # RabbitMQ keeps the reason of an internal error to its log.
+                reply_text=reply_text(code, "" if code == ReplyCode.INTERNAL_ERROR else text),
                 class_id=ids[0],
                 method_id=ids[1],
             )

@@ -1,6 +1,6 @@
 """How connections fail: which methods were at fault, and what RabbitMQ says about frames."""
 
-from typing import Any
+from typing import Any, Final
 
 from ...errors import ProtocolError
 from ..codes import ReplyCode
@@ -8,11 +8,18 @@ from ..wire import methods
 
 
 class Refused(ProtocolError):
-    """The connection ends without a close frame, after `delay` seconds, as RabbitMQ does it."""
+    """The connection ends without a close frame, as RabbitMQ does it.
 
-    def __init__(self, text: str, delay: float = 0.0) -> None:
-        super().__init__(text)
-        self.delay = delay
+    During the handshake it keeps silent for a while first, against those who try passwords.
+    """
+
+
+class ReaderCrashed(Refused):
+    """What RabbitMQ's reader does not survive: a reset at once."""
+
+
+class FramingLost(ProtocolError):
+    """Where the next frame begins is not known: nothing more is read, not even close-ok."""
 
 
 class MethodFailed(ProtocolError):
@@ -29,14 +36,20 @@ def unexpected_frame() -> ProtocolError:
     )
 
 
-def frame_error(kind: int, payload: bytes, reason: str) -> ProtocolError:
+def frame_error(kind: int, payload: bytes, reason: str, *, fatal: bool = False) -> ProtocolError:
     text = f"type {kind}, all octets = {octets(payload)}: {reason}"
-    return ProtocolError(text, ReplyCode.FRAME_ERROR)
+    return (FramingLost if fatal else ProtocolError)(text, ReplyCode.FRAME_ERROR)
 
 
 def octets(raw: bytes) -> str:
     """Bytes as Erlang prints them, which is what RabbitMQ's texts show."""
+    if raw and all(octet in _PRINTABLE for octet in raw):
+        text = raw.decode().replace("\\", "\\\\").replace('"', '\\"')
+        return f'<<"{text}">>'
     return f"<<{','.join(map(str, raw))}>>"
+
+
+_PRINTABLE: Final = frozenset(range(32, 127))
 
 
 def read_method(payload: bytes) -> tuple[methods.Method, dict[str, Any]]:
@@ -44,7 +57,7 @@ def read_method(payload: bytes) -> tuple[methods.Method, dict[str, Any]]:
     found = methods.find(payload)
     if found is None:
         # RabbitMQ 3.10 crashes on it: its client sees a reset.
-        raise Refused(f"no such method: {octets(payload[:4])}")
+        raise ReaderCrashed(f"no such method: {octets(payload[:4])}")
     try:
         return found, methods.decode(found, payload)
     except ProtocolError as error:

@@ -124,7 +124,7 @@ class Handshake:
                 ReplyCode.ACCESS_REFUSED,
             )
         who = f"user {login[0]!r}" if login else "a response that cannot be read"
-        raise Refused(f"login refused: {mechanism}, {who}", self._options.close_timeout)
+        raise Refused(f"login refused: {mechanism}, {who}")
 
     def _tune_ok(self, *, channel_max: int, frame_max: int, heartbeat: int) -> None:
         options = self._options

@@ -64,6 +64,12 @@ def _queue_type(field: Field) -> str:
     )
 
 
+def _queue_version(field: Field) -> str:
+    return _integer(field) or (
+        "" if field.value in (1, 2) else f"\"unsupported queue version '{field.value}'\""
+    )
+
+
 def _queue_mode(field: Field) -> str:
     known = ("default", "lazy")
     return _text(field) or (
@@ -83,6 +89,7 @@ _QUEUE_CHECKS: Final[dict[str, Check]] = {
     "x-max-priority": _priority,
     "x-overflow": _overflow,
     "x-queue-mode": _queue_mode,
+    "x-queue-version": _queue_version,
     "x-single-active-consumer": _bool,
     "x-queue-type": _queue_type,
     "x-delivery-limit": _not_negative,
@@ -101,7 +108,11 @@ _FOREIGN: Final[dict[str, frozenset[str]]] = {
 }
 """What a type of queue does not take."""
 
-UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - {"x-queue-mode", "x-queue-type"}
+UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - {
+    "x-queue-mode",
+    "x-queue-type",
+    "x-queue-version",
+}
 """Accepted, stored and compared, but not acted on yet."""
 
 
@@ -175,7 +186,11 @@ def same_flag(what: str, name: str, received: object, current: object) -> None:
 
 
 def same_queue_arguments(what: str, received: Table, current: Table) -> None:
-    same_arguments(what, _QUEUE_CHECKS, received, current)
+    """Raise RequestRefused (406) if a redeclaration differs; type classic is none at all."""
+    names = list(_QUEUE_CHECKS)
+    if queue_type(received) == queue_type(current):
+        names.remove("x-queue-type")
+    same_arguments(what, names, received, current)
 
 
 def same_arguments(what: str, names: Iterable[str], received: Table, current: Table) -> None:

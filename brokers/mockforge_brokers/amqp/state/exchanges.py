@@ -241,7 +241,7 @@ def headers_match(arguments: Table, headers: Mapping[str, Field]) -> bool:
     """
     mode = str(arguments["x-match"].value) if "x-match" in arguments else "all"
     results = (
-        name in headers and (wanted.type == "V" or wanted.equals(headers[name]))
+        name in headers and (wanted.type == "V" or wanted.alike == headers[name].alike)
         for name, wanted in arguments.items()
         if name != "x-match" and (mode in _WITH_X or not name.startswith("x-"))
     )

@@ -1,6 +1,6 @@
 """Where a message goes: exchanges walked once, the answer kept until bindings change."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from ..records import Field
@@ -43,8 +43,13 @@ def resolve(
     routing_key: str,
     headers: Mapping[str, Field],
     exchanges: Mapping[str, Exchange],
+    more_keys: Iterable[str] = (),
 ) -> Route:
-    """Walk the bindings from `exchange`; each queue is reached once, in binding order."""
+    """Walk the bindings from `exchange`; each queue is reached once, in binding order.
+
+    Every exchange on the way is asked for each of `more_keys` (CC and BCC) too.
+    """
+    keys = dict.fromkeys((routing_key, *more_keys))
     route = Route(exchange, routing_key)
     queues: dict[Queue, None] = {}
     seen = {exchange.name}
@@ -52,7 +57,7 @@ def resolve(
     for current in ahead:
         if current.reads_headers:
             route.valid = False
-        matched = list(current.match(routing_key, headers))
+        matched = [found for key in keys for found in current.match(key, headers)]
         if not matched and current.alternate in exchanges and current.alternate:
             matched.append(exchanges[current.alternate])
         for destination in matched:

@@ -35,7 +35,10 @@ _PREDECLARED: Final = {
     "amq.topic": "topic",
     "amq.headers": "headers",
     "amq.match": "headers",
+    "amq.rabbitmq.trace": "topic",
 }
+_TRACE: Final = "amq.rabbitmq.trace"
+"""Internal: only the broker publishes to it."""
 _RESERVED: Final = "amq."
 _REPLY_TO: Final = "amq.rabbitmq.reply-to"
 _LOCKED: Final = (
@@ -67,7 +70,8 @@ class Topology:
         self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues)
         for name, kind in _PREDECLARED.items():
-            self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True)
+            internal = name == _TRACE
+            self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True, internal=internal)
         self._changed()
 
     def _changed(self) -> None:
@@ -187,7 +191,9 @@ class Topology:
             queue = self.queue(name, connection)
             if connection and bool(queue.owner) != exclusive:
                 raise self._locked(name)
-            rules.same_flag(what, "durable", durable, queue.durable)
+            if not queue.owner:
+                # An exclusive queue never outlives its connection, let alone the broker.
+                rules.same_flag(what, "durable", durable, queue.durable)
             rules.same_flag(what, "auto_delete", auto_delete, queue.auto_delete)
             rules.same_queue_arguments(what, arguments, queue.arguments)
             return queue

@@ -26,18 +26,23 @@ class VirtualHost(Topology):
     # Messages.
 
     def route(
-        self, exchange: str, routing_key: str, headers: Mapping[str, Field] = NO_HEADERS
+        self,
+        exchange: str,
+        routing_key: str,
+        headers: Mapping[str, Field] = NO_HEADERS,
+        more_keys: tuple[str, ...] = (),
     ) -> Route:
         """Where such a message goes; raises RequestRefused (404) if there is no such exchange.
 
-        A route that reads headers is good for one message.
+        A route that reads headers, or has more keys than one, is good for one message.
         """
-        route = self._routes.get((exchange, routing_key))
+        route = None if more_keys else self._routes.get((exchange, routing_key))
         if route is None:
-            route = resolve(self.exchange(exchange), routing_key, headers, self.exchanges)
+            origin = self.exchange(exchange)
+            route = resolve(origin, routing_key, headers, self.exchanges, more_keys)
             if self._watchers:
                 route.watchers = self._watchers_of(route)
-            if route.valid:
+            if route.valid and not more_keys:
                 if len(self._routes) >= _MOST_ROUTES:
                     self._changed()
                 self._routes[exchange, routing_key] = route

@@ -28,6 +28,44 @@ _FIXED: Final[dict[str, struct.Struct]] = {
 _DECIMAL: Final = struct.Struct(">Bi")
 
 
+_WIDTHS: Final = {ord(kind): layout.size for kind, layout in _FIXED.items()} | {
+    ord("t"): 1,
+    ord("V"): 0,
+    ord("D"): 5,
+}
+_TEXTS: Final = frozenset(b"Sx")
+_NESTED: Final = {ord("F"): True, ord("A"): False}
+
+
+def skip_table(data: bytes, at: int, depth: int = 0, *, named: bool = True) -> int:
+    """Where the table at `at` ends (not `named`: the array); raises ProtocolError or IndexError.
+
+    Looks at the structure only, and takes what RabbitMQ takes: texts may be any bytes.
+    """
+    start = at + 4
+    end = start + int.from_bytes(data[at:start], "big")
+    if end > len(data) or depth > _DEEPEST:
+        raise ProtocolError(f"a table of {end - start} bytes, {len(data) - start} left")
+    at = start
+    while at < end:
+        if named:
+            at += data[at] + 1
+        kind = data[at]
+        at += 1
+        width = _WIDTHS.get(kind)
+        if width is not None:
+            at += width
+        elif kind in _TEXTS:
+            at += 4 + int.from_bytes(data[at : at + 4], "big")
+        elif kind in _NESTED:
+            at = skip_table(data, at, depth + 1, named=_NESTED[kind])
+        else:
+            raise ProtocolError(f"unknown field type {chr(kind)!r} at offset {at - 1}")
+    if at != end:
+        raise ProtocolError("a table's last field passes its end")
+    return at
+
+
 def read_text(reader: ByteReader, length: int) -> str | bytes:
     """Text where it is UTF-8, else the bytes as they are: nothing is lost on the way back."""
     raw = reader.take(length)

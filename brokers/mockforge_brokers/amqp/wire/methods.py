@@ -54,6 +54,8 @@ _TABLE: Final = (
     (20, 21, "channel.flow-ok", "active:bit"),
     (20, 40, "channel.close", _CLOSE),
     (20, 41, "channel.close-ok", ""),
+    (30, 10, "access.request", "realm:shortstr exclusive:bit passive:bit active:bit write:bit read:bit"),
+    (30, 11, "access.request-ok", _TICKET),
     (40, 10, "exchange.declare", f"{_EXCHANGE} exchange_type:shortstr passive:bit durable:bit auto_delete:bit internal:bit no_wait:bit arguments:table"),
     (40, 11, "exchange.declare-ok", ""),
     (40, 20, "exchange.delete", f"{_EXCHANGE} if_unused:bit no_wait:bit"),

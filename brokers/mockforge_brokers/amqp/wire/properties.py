@@ -6,7 +6,7 @@ from typing import Any, Final
 from ...bytes_io import ByteReader
 from ...errors import ProtocolError
 from ..codes import ReplyCode
-from .field_table import read_table, write_table
+from .field_table import read_table, skip_table, write_table
 
 PROPERTIES: Final[tuple[tuple[str, str, int], ...]] = (
     ("content_type", "shortstr", 1 << 15),
@@ -28,9 +28,9 @@ PROPERTIES: Final[tuple[tuple[str, str, int], ...]] = (
 
 NAMES: Final = frozenset(name for name, _, _ in PROPERTIES)
 FLAG_HEADERS: Final = 1 << 13
+FLAG_DELIVERY_MODE: Final = 1 << 12
 FLAG_EXPIRATION: Final = 1 << 8
 FLAG_USER_ID: Final = 1 << 4
-_MORE: Final = 1
 _FIXED: Final = 12
 """Class id, weight and body size stand before the flags."""
 
@@ -39,8 +39,6 @@ def decode_properties(payload: bytes) -> dict[str, Any]:
     """The properties of a content header's payload, by name; raises ProtocolError."""
     reader = ByteReader(payload, _FIXED, what="content header")
     flags = reader.uint16()
-    if flags & _MORE:
-        raise ProtocolError("content header: more flags than properties", ReplyCode.SYNTAX_ERROR)
     values: dict[str, Any] = {}
     for name, kind, flag in PROPERTIES:
         if flags & flag:
@@ -50,6 +48,36 @@ def decode_properties(payload: bytes) -> dict[str, Any]:
             f"content header: {reader.remaining} bytes too many", ReplyCode.SYNTAX_ERROR
         )
     return values
+
+
+def check_properties(payload: bytes, flags: int) -> int:
+    """Walk the properties of a content header's payload; returns the delivery mode, 1 for none.
+
+    Nothing is decoded. Raises ProtocolError (541) where RabbitMQ's parser fails. The two flags
+    that no property has (one of them announces more flags) are not looked at, as there.
+    """
+    at = _FIXED + 2
+    delivery_mode = 1
+    try:
+        for name, kind, flag in PROPERTIES:
+            if not flags & flag:
+                continue
+            if kind == "shortstr":
+                at += payload[at] + 1
+            elif kind == "octet":
+                if name == "delivery_mode":
+                    delivery_mode = payload[at]
+                at += 1
+            elif kind == "table":
+                at = skip_table(payload, at)
+            else:
+                at += 8
+        if at == len(payload):
+            return delivery_mode
+        reason = f"{abs(len(payload) - at)} bytes too {'many' if at < len(payload) else 'few'}"
+    except (IndexError, ProtocolError) as error:
+        reason = str(error) if isinstance(error, ProtocolError) else "it ends too early"
+    raise ProtocolError(f"content header: {reason}", ReplyCode.INTERNAL_ERROR)
 
 
 def _read(reader: ByteReader, kind: str) -> Any:
