@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .runtime import Runtime
+
+if TYPE_CHECKING:
+    from .console.session import Session
 
 
 class Admin:
@@ -17,6 +20,7 @@ class Admin:
         self._socket = sock
         self._task: asyncio.Task[None] | None = None
         self._server: Any = None
+        self._session: Session | None = None
         host, port = sock.getsockname()[:2]
         self.port: int = port
         shown = f"[{host}]" if ":" in host else host
@@ -30,8 +34,9 @@ class Admin:
         from .console.session import Session
 
         runtime = self._runtime
+        self._session = session = Session(runtime)
         config = uvicorn.Config(
-            build(runtime, Session(runtime), facts),
+            build(runtime, session, facts),
             loop="none",
             lifespan="off",
             log_config=None,
@@ -52,6 +57,9 @@ class Admin:
         )
 
     async def close(self) -> None:
+        if self._session is not None:
+            # What streams ends with its jobs.
+            self._session.close()
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task

@@ -1,55 +1,167 @@
 """One console command in an instance that runs elsewhere, over its admin port."""
 
+import base64
+import http.client
 import json
 import sys
-import urllib.error
-import urllib.request
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import SplitResult, urlsplit
 
+from .console.language import Line, read_line
+from .console.rowfile import says_json
 from .exit_codes import ExitCode
+from .text import clean
 
 PREFIX = "/__mockforge"
+_TIMEOUT = 30.0
+
+
+class NoInstance(Exception):
+    """Nothing of ours answers there."""
 
 
 def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int:
-    """Print what `line` gave there: data on standard output, problems on standard error."""
+    """Print what `line` gave there: data on standard output, problems on standard error.
+
+    A file behind > is written here, not there.
+    """
+    asked = read_line(line)
+    path = asked.into.value if asked.into is not None else None
+    text = _without_file(asked) if path is not None else line
     try:
-        answer = post(line, url, token)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        print(f"error: no instance answers at {url}: {reason}", file=sys.stderr)
+        connection, response = _post(text, url, token)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        print(f"error: no instance answers at {url}: {error}", file=sys.stderr)
         return ExitCode.USAGE
-    if as_json:
-        print(json.dumps(answer))
-    elif answer.get("ok"):
-        text = answer.get("text", "")
-        if text:
-            print(text)
-    else:
-        print(f"error: {answer.get('error', answer)}", file=sys.stderr)
+    try:
+        if path is None:
+            return show(response, sys.stdout.buffer, as_json=as_json)
+        return _into_file(response, path, as_json=as_json)
+    except NoInstance as error:
+        print(f"error: no instance answers at {url}: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    finally:
+        connection.close()
+
+
+def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool) -> int:
+    """Write an answer as it comes: rows, exported content, and the result, which is its end."""
+    status, streamed = ExitCode.USAGE, False
+    for line in lines:
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise NoInstance("it is no mockforge-tui admin port") from None
+        if not isinstance(answer, dict):
+            raise NoInstance("it is no mockforge-tui admin port")
+        if "_command" in answer or "error" in answer:
+            status = _result(answer, out, as_json=as_json, streamed=streamed)
+            continue
+        streamed = True
+        _row(line, answer, out, as_json=as_json)
+        out.flush()
+    return status
+
+
+def _result(answer: dict[str, Any], out: BinaryIO, *, as_json: bool, streamed: bool) -> ExitCode:
+    if not answer.get("ok"):
+        _narrate(f"error: {answer.get('error', answer)}")
+        if as_json:
+            out.write(json.dumps(answer).encode() + b"\n")
+    elif as_json:
+        out.write(json.dumps(answer).encode() + b"\n")
+    elif answer.get("text"):
+        if streamed:
+            _narrate(answer["text"])
+        else:
+            out.write(_printed(answer["text"]) + b"\n")
+    out.flush()
     return ExitCode.OK if answer.get("ok") else ExitCode.USAGE
 
 
-def post(line: str, url: str, token: str | None) -> dict[str, Any]:
-    """POST one command; `url` may leave the prefix out. Raises URLError, ValueError."""
-    if urlsplit(url).scheme not in ("http", "https"):
+def _row(line: bytes, answer: dict[str, Any], out: BinaryIO, *, as_json: bool) -> None:
+    match answer:
+        case {"_note": text} | {"_problem": text}:
+            _narrate(text)
+        case {"_content": text}:
+            out.write(text.encode())
+        case {"_content_b64": text}:
+            out.write(base64.b64decode(text))
+        case {"_text": text, "_formed": True}:
+            out.write(_printed(text) + b"\n")
+        case _ if as_json:
+            record = {name: value for name, value in answer.items() if name != "_text"}
+            out.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        case {"_text": text}:
+            out.write(_printed(text) + b"\n")
+        case _:
+            out.write(line)
+
+
+def _printed(text: str) -> bytes:
+    """The text in the encoding of standard output, which may not have all of it."""
+    return _cleaned(text).encode(sys.stdout.encoding or "utf-8", "backslashreplace")
+
+
+def _narrate(text: str) -> None:
+    print(_cleaned(text), file=sys.stderr)
+
+
+def _cleaned(text: str) -> str:
+    """Lines that no terminal obeys: it was clients who gave names."""
+    return "\n".join(map(clean, text.split("\n")))
+
+
+def _into_file(lines: Iterable[bytes], path: str, *, as_json: bool) -> int:
+    try:
+        with Path(path).expanduser().open("wb") as file:
+            status = show(lines, file, as_json=as_json or says_json(path))
+    except OSError as error:
+        print(f"error: {path}: {error.strerror}", file=sys.stderr)
+        return ExitCode.USAGE
+    if status == ExitCode.OK:
+        print(f"wrote {path}", file=sys.stderr)
+    return status
+
+
+def _without_file(line: Line) -> str:
+    assert line.redirect is not None
+    return line.text[: line.redirect.start].rstrip()
+
+
+def _post(
+    line: str, url: str, token: str | None
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """POST one command; `url` may leave the prefix out. Raises OSError, ValueError."""
+    place = urlsplit(url)
+    if place.scheme not in ("http", "https") or not place.hostname:
         raise ValueError("the address begins with http://")
-    base = url.rstrip("/")
+    base = place.path.rstrip("/")
     if not base.endswith(PREFIX):
         base += PREFIX
     headers = {"content-type": "application/json"}
     if token:
         headers["authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(
-        f"{base}/commands", json.dumps({"line": line}).encode(), headers, method="POST"
-    )
+    connection = _connection(place)
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer = json.loads(response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            answer = json.loads(error.read() or b"{}")
-    if not isinstance(answer, dict):
-        raise ValueError("it is no mockforge-tui admin port")
-    return answer
+        body = json.dumps({"line": line}).encode()
+        connection.request("POST", f"{base}/commands", body, headers)
+        response = connection.getresponse()
+        if connection.sock is not None and response.headers.get_content_subtype() == "jsonl":
+            # Rows come when they come.
+            connection.sock.settimeout(None)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, response
+
+
+def _connection(place: SplitResult) -> http.client.HTTPConnection:
+    assert place.hostname is not None
+    if place.scheme == "https":
+        return http.client.HTTPSConnection(place.hostname, place.port, timeout=_TIMEOUT)
+    return http.client.HTTPConnection(place.hostname, place.port, timeout=_TIMEOUT)

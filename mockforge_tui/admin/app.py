@@ -1,7 +1,7 @@
 """The routes under /__mockforge."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import asdict
 from starlette.applications import Starlette
@@ -15,6 +15,7 @@ from ..console.session import Session
 from ..metrics import render
 from ..runtime import Runtime
 from .guard import Guard
+from .stream import Rows, Stream
 
 PREFIX = "/__mockforge"
 
@@ -50,14 +51,24 @@ class Routes:
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def commands(self, request: Request) -> Response:
-        """`{"line": "..."}` runs one console command: 200 with its result, 400 if it is wrong."""
+        """`{"line": "..."}` runs one console command: 200 with its result, 400 if it is wrong.
+
+        What streams (tail, export) comes as JSON lines, the result last.
+        """
         try:
             line = json.loads(await request.body())["line"]
         except (ValueError, KeyError, TypeError):
             raise HTTPException(400, 'a JSON body is wanted: {"line": "topic ls"}') from None
         if not isinstance(line, str):
             raise HTTPException(400, f"line: a text is wanted, not {line!r}")
-        result = await self._session.execute(line)
+        rows = Rows() if self._session.streams(line) else None
+        session = self._session
+        if rows is not None:
+            session = session.heard_by(rows.tell, rows.has_room)
+        result = await session.execute(line)
+        if rows is not None and result.ok:
+            # Starlette takes any ASGI application for a response.
+            return cast(Response, Stream(rows, result, session.jobs))
         return Response(
             to_json(result.as_json()), 200 if result.ok else 400, media_type="application/json"
         )

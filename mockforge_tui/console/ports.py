@@ -296,6 +296,10 @@ class View(Protocol):
 
     def set_theme(self, name: str) -> None: ...
 
+    def numbered(self, first: int, last: int) -> Sequence[Row]:
+        """Rows of the flow by their numbers, as far as they are still there."""
+        ...
+
     def marked(self) -> Sequence[Row]:
         """Rows that the person marked; the one under the cursor comes first."""
         ...

@@ -81,6 +81,7 @@ class Command:
     """A command: its function, and all that help, completion and programs need to know of it.
 
     `asks` is the question that comes first on a terminal (a template over the arguments).
+    `streams`: its data come as rows through the session's `tell`, perhaps for a long time.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Command:
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     asks: str = ""
+    streams: bool = False
 
     @cached_property
     def positionals(self) -> tuple[Parameter, ...]:
@@ -125,6 +127,7 @@ class Command:
             "usage": self.usage,
             "examples": list(self.examples),
             "confirms": bool(self.asks),
+            "streams": self.streams,
             "arguments": {"type": "object", "properties": properties, "required": required},
         }
 
@@ -139,6 +142,7 @@ def command(
     aliases: Iterable[str] = (),
     examples: Iterable[str] = (),
     asks: str = "",
+    streams: bool = False,
 ) -> Callable[[Callable[..., Result]], Command]:
     """Makes a command of a function `run(session, ...)`; its docstring is the help.
 
@@ -157,6 +161,7 @@ def command(
             aliases=tuple(aliases),
             examples=tuple(examples),
             asks=asks,
+            streams=streams,
         )
 
     return make

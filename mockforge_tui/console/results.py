@@ -24,12 +24,15 @@ _LONGEST = 4_000
 class Notice:
     """Something that a front end shows between results: a tailed row, the end of a job.
 
-    `kind` is row (data), note or problem; `data` is its form for programs.
+    `kind` is row (data), note or problem; `data` is its form for programs. `formed`: the text is
+    what was asked for (`-f`), also by programs. `content` is what an export writes, as it is.
     """
 
     kind: Literal["row", "note", "problem"]
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    formed: bool = False
+    content: bytes | None = None
 
     def as_line(self) -> str:
         """The form for programs, on one line."""
@@ -54,7 +57,7 @@ class Result:
     record). `fields` are what a filter behind a | may ask of a table's records: its columns and
     what the records have beside them. `problem` says what went wrong and where in the line;
     `question` asks for a yes before anything is done. `ends` tells the front end to quit with
-    this exit code.
+    this exit code. `narrates`: the data went out as rows, and this only tells of it.
     """
 
     command: str = ""
@@ -67,6 +70,7 @@ class Result:
     question: str = ""
     in_json: bool = False
     ends: int | None = None
+    narrates: bool = False
 
     @property
     def records(self) -> Sequence[JsonRecord]:

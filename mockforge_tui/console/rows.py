@@ -1,5 +1,6 @@
 """Messages as rows, and rows as lines for people and records for programs."""
 
+import base64
 import re
 import time
 from typing import Any
@@ -39,9 +40,10 @@ def clock_time(wall: float) -> str:
 
 
 def record_of(row: Row) -> dict[str, Any]:
-    """What programs get of a row."""
+    """What programs get of a row; `payload_b64` is there where the payload is no UTF-8."""
     record: dict[str, Any] = {
-        "time": round(row.time, 3),
+        # A message in a queue does not say when it came.
+        "time": round(row.time, 3) or None,
         "protocol": row.protocol,
         "direction": ("in", "out")[row.direction],
         "operation": row.operation,
@@ -52,6 +54,8 @@ def record_of(row: Row) -> dict[str, Any]:
         "size": row.size,
         "headers": [[name, _text(value)] for name, value in row.headers],
     }
+    if row.payload is not None and not _is_text(row.payload):
+        record["payload_b64"] = base64.b64encode(row.payload).decode()
     record.update({name: _text(value) for name, value in row.detail.items()})
     if row.error:
         record["error"] = row.error
@@ -61,7 +65,7 @@ def record_of(row: Row) -> dict[str, Any]:
 def line_of(row: Row, cells: int = 200) -> str:
     """One line for people, free of anything that a terminal obeys."""
     letter = _LETTERS.get(row.protocol, "?") + ("→", "←")[row.direction]
-    parts = [clock_time(row.time), letter]
+    parts = [clock_time(row.time), letter] if row.time else [letter]
     if row.kind != "message" or row.operation != "publish":
         parts.append(row.operation)
     parts.append(place_of(row))
@@ -114,6 +118,14 @@ def formatted(row: Row, form: str) -> str:
         return text.clean(str(_text(each)))
 
     return _FORMAT.sub(value, form)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """One person at the console: a line in, a result out, whatever front end the line came from."""
 
+import copy
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from .language import Line, Problem, Token
 from .ports import Administration, Runtime, View
 from .registry import Registry
 from .results import Notice, Result, failed, selected
+from .rowfile import RowFile, says_json
 from .spans import Span, spans
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class Session:
         self.files = files
         self.confirms = True
         self.tail_lines: int | None = 20
+        self.has_room: Callable[[], bool] = lambda: True
+        """Whether who hears `tell` takes more right now; an export waits for it."""
         self.jobs = Jobs(runtime.clock)
         self.filter = compile_filter("")
         self.saved_filters: dict[str, Filter] = {}
@@ -115,6 +119,20 @@ class Session:
     def spans(self, line: str) -> list[Span]:
         """The line's parts with their roles, for colours."""
         return spans(parse(self.registry, line, self._readers))
+
+    def streams(self, line: str) -> bool:
+        """Whether a line's data come as rows, not with its result."""
+        parsed = parse(self.registry, line, self._readers)
+        return parsed.call is not None and parsed.call.command.streams and not parsed.line.prefix
+
+    def heard_by(
+        self, tell: Callable[[Notice], object], has_room: Callable[[], bool] | None = None
+    ) -> "Session":
+        """This session, its jobs and filters, for another listener that takes all rows."""
+        other = copy.copy(self)
+        other.tell, other.tail_lines = tell, None
+        other.has_room = has_room or self.has_room
+        return other
 
     def close(self) -> None:
         """End all jobs."""
@@ -173,9 +191,14 @@ class Session:
         if question is not None:
             return question
         try:
-            result = call.command.run(self, **call.values)
-            result = self._narrowed(result, line)
-            result = self._written(replace(result, command=call.command.name), line)
+            if call.command.streams and line.where is not None:
+                raise InvalidInput("a filter of rows stands before the |: tail TARGET FILTER")
+            if call.command.streams and line.into is not None:
+                result = self._streamed(call, line)
+            else:
+                result = call.command.run(self, **call.values)
+                result = self._narrowed(result, line)
+                result = self._written(replace(result, command=call.command.name), line)
         except BadArgument as error:
             start, end = call.places.get(error.name, (line.words[0].start, line.words[-1].end))
             if error.place is not None:
@@ -212,17 +235,41 @@ class Session:
     def _written(self, result: Result, line: Line) -> Result:
         if line.into is None or not result.ok:
             return result
-        path = line.into.value
-        if not self.files:
-            raise InvalidInput(f"{path}: files are not written for commands of the network")
-        as_json = path.endswith((".json", ".jsonl"))
+        path = self._file(line.into)
         try:
             Path(path).expanduser().write_text(
-                (result.as_line() if as_json else result.as_text(None)) + "\n", encoding="utf-8"
+                (result.as_line() if says_json(path) else result.as_text(None)) + "\n",
+                encoding="utf-8",
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None
         return Result(text=f"wrote {path}")
+
+    def _streamed(self, call: Call, line: Line) -> Result:
+        """Rows go to a file as they come, until the job that brings them ends."""
+        assert line.into is not None
+        path = self._file(line.into)
+        rows = RowFile(path, self.tell)
+        try:
+            result = call.command.run(self.heard_by(rows.tell), **call.values)
+            job = self.jobs.find((result.data or {}).get("job", 0))
+        except BaseException:
+            rows.close()
+            raise
+        if job is None:
+            rows.close()
+            return Result(text=f"wrote {rows.count} messages to {path}", data={"rows": rows.count})
+        job.on_stop.append(rows.close)
+        text = f"job {job.id} writes to {path} (job stop {job.id} ends it)"
+        return Result(text=text, data={"job": job.id, "file": path})
+
+    def _file(self, token: Token) -> str:
+        if not self.files:
+            raise InvalidInput(
+                f"{token.value}: files are not written for commands of the network; "
+                "`mockforge-tui do` writes them where you are"
+            )
+        return token.value
 
     def _repeated(self, line: Line, call: Call, confirmed: bool) -> Result:
         prefix = line.prefix

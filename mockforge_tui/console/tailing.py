@@ -103,7 +103,8 @@ class Tail:
 
     def _tell(self, row: Row) -> None:
         line = line_of(row) if self._form is None else formatted(row, self._form)
-        self._session.tell(Notice("row", line, record_of(row)))
+        formed = self._form is not None
+        self._session.tell(Notice("row", line, record_of(row), formed=formed))
 
     def _end(self) -> None:
         if self._timer is not None:

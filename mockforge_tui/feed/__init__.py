@@ -1,6 +1,7 @@
 """The journal and the spine as numbered rows, for whoever shows or tails them."""
 
+from .decoder import Decoder
 from .feed import Feed
 from .selection import Selection
 
-__all__ = ["Feed", "Selection"]
+__all__ = ["Decoder", "Feed", "Selection"]

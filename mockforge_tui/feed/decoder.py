@@ -64,6 +64,16 @@ class Decoder:
             return rows
         return self._sample(deadline, budget)
 
+    def decode_every(self, budget: float) -> list[Row]:
+        """The same, but never a sample: for who wants all and has time; `caught_up` tells."""
+        pending = list(self._journal.since(self._last))
+        pending.reverse()
+        return self._follow(pending, self._timer() + budget)
+
+    @property
+    def caught_up(self) -> bool:
+        return not self._frames and self._last >= self._journal.seq
+
     def forget_ended(self, connections: set[int]) -> None:
         """Let go of tapes whose connection is gone; without effect while behind."""
         if not self._frames and self._last >= self._journal.seq:

@@ -49,7 +49,9 @@ class Batch:
     def show(self, result: Result) -> None:
         if not result.command and result.problem is None:
             return
-        if self._as_json or result.in_json:
+        if result.narrates and result.ok:
+            self._write(self._err, text.clean(result.text))
+        elif self._as_json or result.in_json:
             self._write(self._out, result.as_line())
         elif result.ok:
             shown = result.as_text(None)
@@ -59,7 +61,9 @@ class Batch:
     def tell(self, notice: Notice) -> None:
         if notice.kind != "row":
             self._write(self._err, text.clean(notice.text))
-        elif self._as_json:
+        elif notice.content is not None:
+            self._write_content(notice.content)
+        elif self._as_json and not notice.formed:
             self._write(self._out, notice.as_line())
         else:
             self._write(self._out, notice.text)
@@ -74,6 +78,15 @@ class Batch:
         shown = text.clean(line.rstrip("\n"))
         marks = "^" * max(1, problem.end - problem.start)
         self._write(self._err, f"  {shown}\n  {' ' * problem.start}{marks}")
+
+    def _write_content(self, content: bytes) -> None:
+        """Bytes as they are, where the stream has a place for them."""
+        raw = getattr(self._out, "buffer", None)
+        if raw is None:
+            self._out.write(content.decode("utf-8", "replace"))
+        else:
+            raw.write(content)
+        self._out.flush()
 
     def _write(self, stream: TextIO, line: str) -> None:
         stream.write(line + "\n")

@@ -258,6 +258,11 @@ class ScreenView:
     def set_theme(self, name: str) -> None:
         self._app.set_palette(name)
 
+    def numbered(self, first: int, last: int) -> Sequence[Row]:
+        feed = self._app.feed
+        numbers = range(max(first, feed.oldest), min(last, feed.newest) + 1)
+        return [row for row in map(feed.row, numbers) if row is not None]
+
     def marked(self) -> Sequence[Row]:
         selected = self._app.dashboard.flow.selected
         others = [row for row in self._app.feed.marked() if row is not selected]

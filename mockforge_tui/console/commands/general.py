@@ -121,10 +121,10 @@ def _guide_pages() -> list[str]:
 
 
 def _guide_page(name: str) -> str | None:
-    for page in (resources.files("mockforge_tui") / "guide").iterdir():
-        if page.name == f"{name}.md":
-            return page.read_text(encoding="utf-8")
-    return None
+    if name not in _guide_pages():
+        return None
+    page = resources.files("mockforge_tui") / "guide" / f"{name}.md"
+    return page.read_text(encoding="utf-8")
 
 
 COMMANDS = (help_, set_, quit_)

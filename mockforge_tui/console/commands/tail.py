@@ -36,12 +36,14 @@ _SOURCE = Type("target", _source, "sources")
 @command(
     "tail",
     group="messages",
+    streams=True,
     aliases=("consume", "sub"),
     examples=(
         "tail kafka:orders --from begin -n 5",
         "tail mqtt:sensors/# size>10",
         "tail (proto:amqp) -f '%T %t %r %v'",
         "tail kafka:orders[0]@-5m",
+        "tail kafka:orders --from begin -n 3 > three.jsonl",
     ),
 )
 def tail(
@@ -63,7 +65,8 @@ def tail(
 
     With a target, messages as they enter a broker. Without one, or with a (filter), all traffic
     that the flow pane shows: requests and deliveries too. Only so many lines are shown at a time;
-    the rest is counted (narrow it with a filter). `tail stop` ends it.
+    the rest is counted (narrow it with a filter); a file behind > gets them all: JSON lines if
+    its name says so, else text. `tail stop` ends it.
     """
     if not session.is_heard:
         raise InvalidInput("tail needs a console that shows rows as they come")

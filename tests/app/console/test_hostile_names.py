@@ -102,7 +102,7 @@ def test_hostile_names_are_shown_by_every_command_and_way(
 ) -> None:
     name = NAMES[kind]
     typed = quoted(name[:255].decode("utf-8", "surrogateescape"))
-    inside = way != "http"
+    inside = way not in ("http", "do")
     for line in looking():
         check(WAYS[way](hostile(name, screen=way == "prompt", files=inside), line)[0])
     scene = hostile(name, screen=way == "prompt", files=inside)

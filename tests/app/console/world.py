@@ -74,7 +74,7 @@ class Broker:
         return BrokerRestarted(self.protocol, len(self.shown_connections), "what it had")
 
     def see(self, destination: str, payload: bytes, **detail: Any) -> None:
-        seen = MessageSeen(self.protocol, 0.0, destination, None, payload, (), "someone", detail)
+        seen = MessageSeen(self.protocol, 1.0, destination, None, payload, (), "someone", detail)
         for wanted, callback in list(self.watchers):
             if wanted in (None, destination):
                 callback(seen)
@@ -218,6 +218,9 @@ class Screen:
 
     def set_theme(self, name: str) -> None:
         self.theme = name
+
+    def numbered(self, first: int, last: int) -> list[Row]:
+        return [row for number, row in enumerate(self.rows, 1) if first <= number <= last]
 
     def marked(self) -> list[Row]:
         return self.rows

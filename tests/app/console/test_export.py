@@ -1,0 +1,276 @@
+"""Messages leave by export and tail: to a file, over HTTP, and where `do` was typed."""
+
+import asyncio
+import contextlib
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockforge_tui import remote
+from mockforge_tui.admin.stream import Rows, Stream
+from mockforge_tui.config import Config
+from mockforge_tui.console.results import Notice
+from mockforge_tui.console.session import Session
+from mockforge_tui.instance import running
+
+from .scene import Scene
+
+BODIES = [b'{"id":1}', b"plain", b"\xff\xfe\x00", b"", None, '{"s": "ü"}'.encode()]
+
+
+def scene(**options: Any) -> Scene:
+    made = Scene(furnished=False, files=True, **options)
+    made.run("topic add t -p 1")
+    for body in BODIES:
+        made.time.advance(1)
+        made.kafka.publish("t", body, key=b"k\xff" if body else b"k", headers=[("h", b"1")])
+    return made
+
+
+def exported(made: Scene, line: str, path: Path) -> bytes:
+    made.run(f"{line} > {path}")
+    while any(job.kind == "export" for job in made.session.jobs):
+        made.advance(0.1)
+    return path.read_bytes()
+
+
+def test_json_lines_have_every_record(tmp_path: Path) -> None:
+    lines = exported(scene(), "export kafka:t", tmp_path / "t.jsonl").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [each["offset"] for each in records] == list(range(len(BODIES)))
+    assert records[0]["payload"] == '{"id":1}'
+    assert records[2]["payload_b64"] == "//4A"
+    assert records[4]["payload"] is None
+
+
+def test_csv_is_a_table_with_a_heading(tmp_path: Path) -> None:
+    text = exported(scene(), "export kafka:t --as csv", tmp_path / "t.csv").decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["encoding"] for row in rows] == ["text", "text", "b64", "text", "null", "text"]
+    assert rows[5]["payload"] == '{"s": "ü"}'
+    assert rows[0]["headers"] == '[["h", "1"]]'
+
+
+def test_one_raw_message_is_exactly_its_bytes(tmp_path: Path) -> None:
+    made = scene()
+    path = tmp_path / "one.bin"
+    assert exported(made, "export kafka:t[0]@2 -n 1 --as raw", path) == b"\xff\xfe\x00"
+    assert exported(made, "export kafka:t -n 2 --as raw", path) == b'{"id":1}\nplain'
+
+
+def test_hex_goes_back_in_by_pub(tmp_path: Path) -> None:
+    made = scene()
+    lines = exported(made, "export kafka:t --as hex", tmp_path / "t.hex").decode().splitlines()
+    made.run(f"pub kafka:t hex:{lines[2]}")
+    assert made.kafka.read("t", 0, len(BODIES), 1)[0].value == b"\xff\xfe\x00"
+
+
+def test_a_recording_has_a_header_times_and_encodings(tmp_path: Path) -> None:
+    made = Scene(files=True)
+    path = tmp_path / "t.mfrec"
+    exported(scene(), "export kafka:t --as recording", path)
+    header, *events = map(json.loads, path.read_text().splitlines())
+    assert (header["v"], header["type"]) == (1, "header")
+    assert [event["enc"] for event in events] == ["json", "text", "b64", "text", "null", "text"]
+    assert [event["t"] for event in events] == [0, 1, 2, 3, 4, 5]
+    assert events[0] | {"t": 0} == {
+        "t": 0,
+        "p": "kafka",
+        "op": "publish",
+        "topic": "t",
+        "part": 0,
+        "off": 0,
+        "key": "a/8=",
+        "key_enc": "b64",
+        "headers": [["h", "1"]],
+        "enc": "json",
+        "value": {"id": 1},
+    }
+    exported(made, "export queue:q.inv --as recording", path)
+    event = json.loads(path.read_text().splitlines()[1])
+    assert (event["exchange"], event["routing_key"]) == ("events", "order.paid")
+    exported(made, "export mqtt:sensors/# --as recording", path)
+    event = json.loads(path.read_text().splitlines()[1])
+    assert (event["topic"], event["retain"], event["value"]) == ("sensors/room1/temp", True, 21.5)
+
+
+def test_a_filter_exports_what_passed_by(tmp_path: Path) -> None:
+    made = Scene(files=True)
+    lines = exported(made, "export (proto:mqtt op:PUBLISH dir:out)", tmp_path / "m.jsonl")
+    topics = [json.loads(line)["destination"] for line in lines.splitlines()]
+    assert "sensors/room1/temp" in topics
+
+
+def test_rows_of_the_screen_are_exported_by_number_and_mark(tmp_path: Path) -> None:
+    made = Scene(files=True, screen=True)
+    for which in ("#1", "@focus", "@marked", "#1..3"):
+        assert b'"payload": "1"' in exported(made, f"export {which}", tmp_path / "r.jsonl")
+    assert "not there" in made.session.run("export #9").as_text()
+
+
+def test_a_long_export_goes_on_in_slices_that_the_loop_survives(tmp_path: Path) -> None:
+    made = scene()
+    for number in range(1_000):
+        made.kafka.publish("t", b"%d" % number)
+    path = tmp_path / "long.jsonl"
+    result = made.run(f"export kafka:t > {path}")
+    assert "job" in result.data
+    made.advance(1)
+    assert len(path.read_bytes().splitlines()) == 1_000 + len(BODIES)
+    assert len(made.session.jobs) == 0
+
+
+def test_tail_writes_the_messages_to_its_file(tmp_path: Path) -> None:
+    made = scene()
+    path = tmp_path / "three.jsonl"
+    result = made.run(f"tail kafka:t --from begin -n 3 > {path}")
+    assert result.text == f"wrote 3 messages to {path}"
+    assert [json.loads(line)["offset"] for line in path.read_text().splitlines()] == [0, 1, 2]
+    assert made.notices == []
+    made.run(f"tail kafka:t -f '%o %v' > {path}")
+    made.run("pub kafka:t live")
+    made.advance(1)
+    made.run("tail stop")
+    assert path.read_text() == f"{len(BODIES)} live\n"
+
+
+def test_a_file_that_cannot_be_written_is_said() -> None:
+    made = scene()
+    assert "No such file" in made.session.run("export kafka:t > /nowhere/x").as_text()
+    assert len(made.session.jobs) == 0
+
+
+# Over HTTP --------------------------------------------------------------------------------------
+
+
+class Reader:
+    """An HTTP client in a test's hands, as ASGI sees it; it reads when it is told to."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.ended = asyncio.Event()
+        self.went = asyncio.Event()
+        self.reads = asyncio.Event()
+        self.got = asyncio.Event()
+
+    async def receive(self) -> Any:
+        await self.went.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        await self.reads.wait()
+        self.body += message.get("body", b"")
+        self.got.set()
+        if message["type"].endswith("body") and not message["more_body"]:
+            self.ended.set()
+
+
+def test_a_tail_ends_when_its_reader_goes() -> None:
+    async def main() -> None:
+        made, reader, rows = scene(), Reader(), Rows()
+        guest = made.session.heard_by(rows.tell, rows.has_room)
+        result = guest.run("tail kafka:t")
+        reader.reads.set()
+        task = asyncio.ensure_future(
+            Stream(rows, result, guest.jobs)({}, reader.receive, reader.send)
+        )
+        made.run("pub kafka:t live")
+        made.advance(1)
+        reader.got.clear()
+        await asyncio.wait_for(reader.got.wait(), 10)
+        assert json.loads(reader.body)["payload"] == "live"
+        assert len(made.session.jobs) == 1
+        reader.went.set()
+        await asyncio.wait_for(task, 10)
+        assert len(made.session.jobs) == 0
+
+    asyncio.run(main())
+
+
+def test_a_slow_reader_holds_up_nobody_and_learns_what_it_missed() -> None:
+    rows = Rows()
+    while rows.has_room():
+        rows.tell(Notice("row", "x" * 65_536))
+    rows.tell(Notice("row", "lost"))
+    assert rows.take().splitlines()[-1] == b'{"_note": "1 rows were left out: this reader is slow"}'
+    assert rows.has_room()
+
+
+def test_an_export_waits_for_a_slow_reader() -> None:
+    made, rows = scene(), Rows()
+    for number in range(300):
+        made.kafka.publish("t", b"%d" % number * 20_000)
+    guest = made.session.heard_by(rows.tell, rows.has_room)
+    result = guest.run("export kafka:t")
+    received = 0
+    for _ in range(200):
+        made.advance(0.1)
+        received += len(rows.take().splitlines())
+    assert received == 300 + len(BODIES)
+    assert made.session.jobs.find(result.data["job"]) is None
+
+
+@pytest.fixture
+def instance() -> Iterator[tuple[str, Session]]:
+    """A running instance with its admin port; its URL and a session of it."""
+    ready, stop = threading.Event(), threading.Event()
+    found: list[Any] = []
+
+    async def main() -> None:
+        config = Config(kafka_port=0, mqtt_port=0, amqp_port=0, admin_port=0)
+        async with running(config, None) as instance:
+            assert instance.admin is not None
+            instance.admin.load(instance.facts())
+            session = Session(instance.runtime)
+            session.run("topic add t -p 1")
+            for body in (b"\xff1", b"two", b"three"):
+                instance.runtime.brokers["kafka"].publish("t", body)  # type: ignore[attr-defined]
+            found.extend([instance.admin.url, session, asyncio.get_running_loop()])
+            ready.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    assert ready.wait(30)
+    try:
+        yield found[0], found[1]
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def test_do_writes_files_where_it_was_typed(
+    instance: tuple[str, Session], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    url, _ = instance
+    for line, name, expected in (
+        ("export kafka:t --as raw", "t.bin", b"\xff1\ntwo\nthree"),
+        ("tail kafka:t --from begin -n 2 -f %v", "t.txt", "\ufffd1\ntwo\n".encode()),
+    ):
+        assert remote.run(f"{line} > {tmp_path / name}", url, None) == 0
+        assert (tmp_path / name).read_bytes() == expected
+    assert remote.run(f"topic ls > {tmp_path / 'topics.json'}", url, None) == 0
+    assert json.loads((tmp_path / "topics.json").read_text())["data"][0]["name"] == "t"
+    assert remote.run(f"tail kafka:t --from begin -n 3 > {tmp_path / 't.jsonl'}", url, None) == 0
+    written = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    assert [row["payload"] for row in written[:3]] == ["\ufffd1", "two", "three"]
+    assert remote.run("topic show nothing > /nowhere/x", url, None) == 2
+
+
+def test_do_prints_rows_as_they_come_and_the_rest_to_standard_error(
+    instance: tuple[str, Session], capfd: pytest.CaptureFixture[str]
+) -> None:
+    url, _ = instance
+    assert remote.run("tail kafka:t --from begin -n 3 -f '%o %v'", url, None) == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines() == ["0 \ufffd1", "1 two", "2 three"]
+    assert "3 of kafka:t" in err
+    with contextlib.suppress(SystemExit):
+        assert remote.run("frobnicate", url, None) == 2
+    assert "no command frobnicate" in capfd.readouterr().err
