@@ -4,7 +4,10 @@ import heapq
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+_MOST_CANCELLED: Final = 100
+"""Cancelled calls that may wait for their time among the others."""
 
 
 class Timer(Protocol):
@@ -48,15 +51,27 @@ class LoopClock:
 
 
 class _Call:
-    __slots__ = ("args", "callback", "cancelled")
+    __slots__ = ("_agenda", "args", "callback", "cancelled")
 
-    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, agenda: "_Agenda", callback: Callable[..., object], args: tuple[Any, ...]
+    ) -> None:
+        self._agenda = agenda
         self.callback = callback
         self.args = args
         self.cancelled = False
 
     def cancel(self) -> None:
-        self.cancelled = True
+        if not self.cancelled:
+            self.cancelled = True
+            # Its due time may be far, and what it would have called is often over by then.
+            self.callback = _nothing
+            self.args = ()
+            self._agenda.call_cancelled()
+
+
+def _nothing() -> None:
+    """What is left of a call that was cancelled."""
 
 
 class _Agenda:
@@ -65,9 +80,13 @@ class _Agenda:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, _Call]] = []
         self._order = count()
+        self._cancelled = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def add(self, due: float, callback: Callable[..., object], args: tuple[Any, ...]) -> _Call:
-        call = _Call(callback, args)
+        call = _Call(self, callback, args)
         heapq.heappush(self._heap, (due, next(self._order), call))
         return call
 
@@ -75,10 +94,21 @@ class _Agenda:
         heap = self._heap
         while heap and heap[0][2].cancelled:
             heapq.heappop(heap)
+            self._cancelled -= 1
         return heap[0][0] if heap else None
 
     def pop(self) -> _Call:
-        return heapq.heappop(self._heap)[2]
+        call = heapq.heappop(self._heap)[2]
+        # Nothing is left to be cancelled: a call that runs may still be asked to.
+        call.cancelled = True
+        return call
+
+    def call_cancelled(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > _MOST_CANCELLED and self._cancelled > len(self._heap) // 2:
+            self._heap = [entry for entry in self._heap if not entry[2].cancelled]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
 
 
 class ManualClock:

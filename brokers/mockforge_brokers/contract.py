@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from .access import Principal
 from .events import BrokerRestarted, MessageSeen
-from .journal import Owner
+from .journal import Owner, Past
 from .listener import Listener
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 
@@ -95,6 +95,13 @@ class Connection(Owner, Protocol):
         """The connection is over, whoever ended it; called once, also by `Peer.close`.
 
         Whatever it queued or parked is forgotten here: it takes no effect any more.
+        """
+        ...
+
+    def past(self) -> Past:
+        """What the journal needs to read its frames once it has ended; asked for at the end.
+
+        It holds nothing of the connection itself, since many of them are kept.
         """
         ...
 

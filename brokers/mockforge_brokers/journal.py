@@ -1,7 +1,7 @@
 """The last raw bytes of each connection, kept as they came and decoded only when looked at."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
@@ -14,9 +14,12 @@ IN: Final = 0
 OUT: Final = 1
 """From the broker to the peer."""
 
-_OVERHEAD: Final = 128
-"""Bytes that a chunk costs beside its data, so that many tiny chunks are bounded too."""
-_MOST_CHUNKS: Final = 262_144
+_OVERHEAD: Final = 224
+"""Bytes that a chunk costs beside its data: itself, its numbers, its places in two deques."""
+_TAPE: Final = 1536
+"""Bytes that a tape costs beside its chunks: its deque and what reads its frames."""
+_MOST_HOLES: Final = 256
+"""Chunks without data that may stand in the common order until it is made anew."""
 
 
 class Row(Struct):
@@ -84,6 +87,27 @@ class Owner(Protocol):
         ...
 
 
+class Past:
+    """The owner of a tape whose connection has ended: all that its frames need to be read.
+
+    `weight` is what that takes in bytes, where it can be much.
+    """
+
+    __slots__ = ("client", "rows", "splitter", "weight")
+
+    def __init__(
+        self,
+        client: str,
+        splitter: Callable[[int], Splitter],
+        rows: Callable[[int, bytes], list[Row]],
+        weight: int = 0,
+    ) -> None:
+        self.client = client
+        self.weight = weight
+        self.splitter = splitter
+        self.rows = rows
+
+
 class Chunk:
     """One read or write. `tail`: bytes at its end that belong to a frame not yet complete.
 
@@ -104,9 +128,13 @@ class Chunk:
 
 
 class Tape:
-    """One connection's chunks, oldest first; `left` counts those that had to go."""
+    """One connection's chunks, oldest first; `left` counts those that had to go.
 
-    __slots__ = ("chunks", "connection", "journal", "left", "owner", "protocol", "size")
+    `size` is that of the chunks, `weight` what the tape takes beside them, which the journal
+    counts as long as there are any.
+    """
+
+    __slots__ = ("chunks", "connection", "journal", "left", "owner", "protocol", "size", "weight")
 
     def __init__(self, journal: "Journal", protocol: str, connection: int, owner: Owner) -> None:
         self.journal = journal
@@ -116,6 +144,7 @@ class Tape:
         self.chunks: deque[Chunk] = deque()
         self.size = 0
         self.left = 0
+        self.weight = _TAPE
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
         """Keep one chunk; the oldest ones leave when a limit is met."""
@@ -123,19 +152,24 @@ class Tape:
         journal.seq = seq = journal.seq + 1
         chunk = Chunk(self, seq, journal.clock.wall(), direction, data, tail)
         cost = len(data) + _OVERHEAD
+        if not self.chunks:
+            journal.size += self.weight
         self.chunks.append(chunk)
         journal.chunks.append(chunk)
         self.size = size = self.size + cost
         journal.size += cost
         if size > journal.limits.journal_connection:
             self._shrink()
-        if journal.size > journal.limits.journal_total or len(journal.chunks) > _MOST_CHUNKS:
+        if journal.size > journal.limits.journal_total:
             journal.shrink()
 
-    def _shrink(self) -> None:
-        # The newest chunk stays, whatever its size: somebody may look at it right now.
-        while self.size > self.journal.limits.journal_connection and len(self.chunks) > 1:
-            self.drop_oldest()
+    def end(self, past: Past) -> None:
+        """The connection is over: `past` reads its frames from now on."""
+        self.owner = past
+        self.weight += past.weight
+        if self.chunks:
+            self.journal.size += past.weight
+        self.journal.tape_ended(self)
 
     def drop_oldest(self) -> None:
         chunk = self.chunks.popleft()
@@ -143,8 +177,12 @@ class Tape:
         chunk.data = None
         self.size -= cost
         self.left += 1
-        self.journal.size -= cost
-        self.journal.left += 1
+        self.journal.chunk_left(cost if self.chunks else cost + self.weight)
+
+    def _shrink(self) -> None:
+        # The newest chunk stays, whatever its size: somebody may look at it right now.
+        while self.size > self.journal.limits.journal_connection and len(self.chunks) > 1:
+            self.drop_oldest()
 
 
 class Journal:
@@ -157,6 +195,8 @@ class Journal:
         self.seq = 0
         self.size = 0
         self.left = 0
+        self._ended: deque[Tape] = deque()
+        self._holes = 0
 
     def open(self, protocol: str, connection: int, owner: Owner) -> Tape:
         return Tape(self, protocol, connection, owner)
@@ -170,12 +210,30 @@ class Journal:
                 yield chunk
 
     def shrink(self) -> None:
-        chunks = self.chunks
-        while chunks and (
-            self.size > self.limits.journal_total
-            or len(chunks) > _MOST_CHUNKS
-            or chunks[0].data is None
+        """Let the oldest chunks go until the limit is kept."""
+        while self.chunks and (
+            self.size > self.limits.journal_total or self.chunks[0].data is None
         ):
-            chunk = chunks.popleft()
+            chunk = self.chunks.popleft()
+            # A hole leaves the common order here; one that is made here never was in it.
+            self._holes -= 1
             if chunk.data is not None:
                 chunk.tape.drop_oldest()
+
+    def tape_ended(self, tape: Tape) -> None:
+        """Keep so many tapes of ended connections, and no more."""
+        ended = self._ended
+        ended.append(tape)
+        if len(ended) > self.limits.journal_ended:
+            oldest = ended.popleft()
+            while oldest.chunks:
+                oldest.drop_oldest()
+
+    def chunk_left(self, cost: int) -> None:
+        self.size -= cost
+        self.left += 1
+        self._holes = holes = self._holes + 1
+        if holes > _MOST_HOLES and holes > len(self.chunks) // 2:
+            # A hole keeps its tape, and behind one old chunk there may be many of them.
+            self.chunks = deque(chunk for chunk in self.chunks if chunk.data is not None)
+            self._holes = 0

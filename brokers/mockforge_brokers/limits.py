@@ -43,6 +43,9 @@ class Limits(Struct, frozen=True):
     journal_total: Annotated[
         int, Bound("bytes", "journal of all connections", "the oldest frames leave")
     ] = 32 * MIB
+    journal_ended: Annotated[
+        int, Bound("count", "journals of ended connections", "the oldest one leaves")
+    ] = 4_000
     held_frames: Annotated[
         int, Bound("count", "frames held for a person", "further ones pass unheld")
     ] = 100

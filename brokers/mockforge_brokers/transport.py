@@ -173,6 +173,8 @@ class Endpoint(asyncio.BufferedProtocol):
             self._hangup.cancel()
         if self._outward is not None:
             self._outward.end()
+        if self._tape is not None:
+            self._tape.end(self.connection.past())
         self.server.gone(self)
 
     # What the connection calls: the Peer of contract.py.

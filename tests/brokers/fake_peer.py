@@ -157,6 +157,9 @@ class FakeClient:
             if self._tape is not None:
                 self._tape.add(OUT, data)
         self.peer.written.clear()
+        if self.peer.ended and self._tape is not None:
+            self._tape.end(self.connection.past())
+            self._tape = None
 
 
 class FakeNetwork:
@@ -179,7 +182,7 @@ class FakeNetwork:
             busy = False
             for client in self.clients:
                 busy = client.read() or busy
-                if client.peer.awake or client.peer.written:
+                if client.peer.awake or client.peer.written or (client.peer.ended and client._tape):
                     client.flush()
                     busy = True
         for client in self.clients:

@@ -6,7 +6,7 @@ from typing import Any
 from mockforge_brokers.contract import Peer
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import ProtocolError
-from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.journal import IN, Past, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
 
@@ -29,6 +29,15 @@ class LineSplitter:
     def take(self) -> bytes:
         rest, self._rest = self._rest, b""
         return rest
+
+
+def _splitter(direction: int) -> LineSplitter:
+    return LineSplitter()
+
+
+def _rows(direction: int, frame: bytes) -> list[Row]:
+    word = frame.split()[0].decode() if frame.split() else ""
+    return [Row("lines", direction, word, destination=word, payload=frame, size=len(frame))]
 
 
 class LineConnection:
@@ -79,6 +88,9 @@ class LineConnection:
         self.lost.append(reason)
         self._broker.live.pop(self.peer.id, None)
 
+    def past(self) -> Past:
+        return Past(self.client, _splitter, _rows)
+
     def shutdown(self) -> None:
         self.out.append(b"the end\n")
         self.peer.close("the broker ended")
@@ -87,8 +99,7 @@ class LineConnection:
         return LineSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        word = frame.split()[0].decode() if frame.split() else ""
-        return [Row("lines", direction, word, destination=word, payload=frame, size=len(frame))]
+        return _rows(direction, frame)
 
 
 class LineBroker:

@@ -83,3 +83,24 @@ def test_a_failing_call_does_not_lose_the_calls_behind_it():
 def test_time_does_not_move_backwards():
     with pytest.raises(ValueError, match="only moves forward"):
         AdjustableClock(ManualClock()).advance(-1)
+
+
+@pytest.mark.parametrize("make", [ManualClock, lambda: AdjustableClock(ManualClock())])
+def test_cancelled_calls_are_not_kept_until_their_time(make):
+    clock = make()
+    kept: list[int] = []
+    clock.call_later(50, kept.append, 1)
+    for _ in range(10_000):
+        clock.call_later(100, kept.append, 0).cancel()
+    assert len(clock._agenda) < 300
+    clock.advance(200)
+    assert kept == [1]
+
+
+def test_a_call_may_be_cancelled_while_it_runs_and_after():
+    clock = ManualClock()
+    timer = clock.call_later(1, lambda: timer.cancel())
+    clock.advance(1)
+    timer.cancel()
+    clock.call_later(1, lambda: None)
+    assert len(clock._agenda) == 1

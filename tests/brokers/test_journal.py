@@ -1,8 +1,12 @@
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.journal import IN, OUT, Journal
+from mockforge_brokers.journal import IN, OUT, Journal, Past
 from mockforge_brokers.limits import Limits
 
 from .lines import LineBroker, LineConnection
+
+CHUNK = 100 + 224
+"""What a chunk of 100 bytes counts."""
+TAPE = 1536
 
 
 def journal(connection: int = 10_000, total: int = 100_000) -> Journal:
@@ -24,12 +28,12 @@ def test_chunks_come_back_newest_first_with_their_direction_and_tail():
 
 
 def test_one_connection_keeps_its_newest_bytes_only():
-    kept = journal(connection=3 * (100 + 128))
+    kept = journal(connection=3 * CHUNK)
     tape = kept.open("lines", 1, owner())
     for _ in range(5):
         tape.add(IN, bytes(100))
     assert len(tape.chunks) == 3
-    assert tape.size == kept.size == 3 * 228
+    assert (tape.size, kept.size) == (3 * CHUNK, 3 * CHUNK + TAPE)
     assert kept.left == 2
     assert [chunk.seq for chunk in kept.since(0)] == [5, 4, 3]
 
@@ -44,10 +48,49 @@ def test_a_chunk_larger_than_the_limit_is_kept_while_it_is_the_newest():
 
 
 def test_all_connections_together_are_bounded_and_the_oldest_chunks_leave():
-    kept = journal(connection=10_000, total=4 * 228)
+    kept = journal(connection=10_000, total=4 * CHUNK + 2 * TAPE)
     first, second = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
     for tape in (first, second, first, second, first, second):
         tape.add(IN, bytes(100))
-    assert kept.size <= 4 * 228
+    assert kept.size <= 4 * CHUNK + 2 * TAPE
     assert [chunk.seq for chunk in first.chunks] == [3, 5]
     assert [chunk.seq for chunk in second.chunks] == [4, 6]
+
+
+def past(weight: int = 0) -> Past:
+    line = owner()
+    return Past("gone", line.splitter, line.rows, weight)
+
+
+def test_tapes_of_ended_connections_are_bounded_by_number():
+    kept = Journal(ManualClock(), Limits(journal_ended=2))
+    tapes = [kept.open("lines", number, owner()) for number in range(5)]
+    for tape in tapes:
+        tape.add(IN, bytes(100))
+    for tape in tapes[:4]:
+        tape.end(past())
+    assert [chunk.tape.connection for chunk in kept.since(0)] == [4, 3, 2]
+    assert kept.size == 3 * (CHUNK + TAPE)
+    assert tapes[3].owner.client == "gone"
+
+
+def test_what_reads_an_ended_connections_frames_is_weighed_as_long_as_they_are_there():
+    kept = journal(total=2 * (CHUNK + TAPE) + 5000)
+    heavy, other = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
+    heavy.add(IN, bytes(100))
+    heavy.end(past(5000))
+    assert kept.size == CHUNK + TAPE + 5000
+    other.add(IN, bytes(100))
+    other.add(IN, bytes(100))
+    assert not heavy.chunks
+    assert kept.size == 2 * CHUNK + TAPE
+
+
+def test_an_old_chunk_of_a_quiet_connection_keeps_no_holes_behind_it():
+    kept = journal(connection=2 * CHUNK)
+    quiet, busy = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
+    quiet.add(IN, bytes(100))
+    for _ in range(20_000):
+        busy.add(IN, bytes(100))
+    assert len(kept.chunks) < 500
+    assert [chunk.seq for chunk in kept.since(0)] == [20_001, 20_000, 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from ..contract import Peer
@@ -11,7 +12,7 @@ from ..environment import Environment
 from ..errors import ProtocolError
 from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
-from ..journal import IN, Row
+from ..journal import IN, Past, Row
 from .apis import API_VERSIONS, HANDLERS, answer_on_road
 from .apis.caller import Caller, Counters
 from .apis.handler import Pieces
@@ -28,6 +29,10 @@ _MOST_QUEUED: Final = 100
 """Requests that may wait behind a parked one before the client's bytes are left unread."""
 _MOST_QUEUED_BYTES: Final = 1024 * 1024
 _LARGEST_RESPONSE: Final = 2**31 - 1
+
+
+def _splitter(limit: int, direction: int) -> Splitter:
+    return Splitter(limit if direction == IN else _LARGEST_RESPONSE)
 
 
 class KafkaConnection:
@@ -145,8 +150,12 @@ class KafkaConnection:
     def shutdown(self) -> None:
         self.end("the broker ended")
 
+    def past(self) -> Past:
+        reader = self._rows
+        return Past(self.client, partial(_splitter, self._limit), reader.rows, reader.weight)
+
     def splitter(self, direction: int) -> Splitter:
-        return Splitter(self._limit if direction == IN else _LARGEST_RESPONSE)
+        return _splitter(self._limit, direction)
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return self._rows.rows(direction, frame)

@@ -49,6 +49,11 @@ class RowReader:
             newest = islice(requests.items(), _REMEMBERED_REQUESTS, None)
             self._requests = dict(newest)
 
+    @property
+    def weight(self) -> int:
+        """About the bytes that the remembered requests take."""
+        return 200 * len(self._requests)
+
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         """What one frame says; bytes that cannot be read make one row with `error`."""
         try:

@@ -1,14 +1,15 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
+from functools import partial
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from ..contract import Peer
 from ..errors import ProtocolError
 from ..events import ProtocolViolated
 from ..first_bytes import misdirected
-from ..journal import Row, Splitter
+from ..journal import IN, Past, Row, Splitter
 from . import handshake, lint
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason
@@ -24,6 +25,13 @@ from .wire.packets import Connack, Connect, Disconnect
 
 if TYPE_CHECKING:
     from .broker import MqttBroker
+
+
+_NO_ALIASES: Final[dict[int, str]] = {}
+
+
+def _splitter(limit: int, direction: int) -> Splitter:
+    return PacketSplitter(limit) if direction == IN else PacketSplitter()
 
 
 class MqttConnection:
@@ -131,8 +139,13 @@ class MqttConnection:
     def shutdown(self) -> None:
         self.goodbye(Reason.SERVER_SHUTTING_DOWN, "the broker ended")
 
+    def past(self) -> Past:
+        reader = partial(rows, version=self.version, aliases=self.aliases or _NO_ALIASES)
+        weight = sum(map(len, self.aliases.values()))
+        return Past(self.client, partial(_splitter, self.limit), reader, weight)
+
     def splitter(self, direction: int) -> Splitter:
-        return PacketSplitter(self.limit) if direction == 0 else PacketSplitter()
+        return _splitter(self.limit, direction)
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return rows(direction, frame, self.version, self.aliases)

@@ -30,6 +30,11 @@ class Unroutable:
         self._units: dict[int, None] = {}
         self._emitted: set[tuple[str, str]] = set()
 
+    @property
+    def remembered(self) -> int:
+        """How many units are kept for rows."""
+        return len(self._units)
+
     def add(
         self, frame: bytes, content: bytes, exchange: str, routing_key: str, *, returned: bool
     ) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
 from ...contract import Peer
@@ -10,7 +11,7 @@ from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated, Warned
 from ...first_bytes import misdirected
-from ...journal import Row, Splitter
+from ...journal import Past, Row, Splitter
 from ..channel.channel import AMQP, Channel
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode, reply_text
@@ -43,6 +44,24 @@ from .heartbeat import Heartbeat
 
 _MOST_NAMES: Final = 1000
 """Consumers whose queues the journal's rows can name."""
+
+
+_NO_NAMES: Final[dict[str, str]] = {}
+_REMEMBERED: Final = 200
+"""About the bytes of a queue's name, or of a unit that reached no queue, kept for rows."""
+
+
+def _splitter(direction: int) -> Splitter:
+    return UnitSplitter()
+
+
+def _rows(
+    names: Mapping[str, str], unroutable: Unroutable, direction: int, frame: bytes
+) -> list[Row]:
+    rows = read_rows(direction, frame, names)
+    for row in rows:
+        unroutable.mark(row)
+    return rows
 
 
 class Phase(Enum):
@@ -156,14 +175,16 @@ class Connection:
         self._end("the broker ended")
         self.peer.close("the broker ended")
 
+    def past(self) -> Past:
+        names = self._queue_names or _NO_NAMES
+        weight = _REMEMBERED * (len(names) + self.unroutable.remembered)
+        return Past(self.client, _splitter, partial(_rows, names, self.unroutable), weight)
+
     def splitter(self, direction: int) -> Splitter:
         return UnitSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        rows = read_rows(direction, frame, self._queue_names)
-        for row in rows:
-            self.unroutable.mark(row)
-        return rows
+        return _rows(self._queue_names, self.unroutable, direction, frame)
 
     # What channels ask (channel/line.py).
 
