@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,7 @@ def main() -> None:
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
     """Brokers and full screen; the word may be left out."""
+    _check_paths(paths)
     resolved = _resolve(words)
     fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
     return _front(resolved.config, fixtures, headless=headless)
@@ -141,7 +143,11 @@ def demo(name: str, headless: bool, **words: Any) -> int:
 @_options
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def shell(paths: tuple[str, ...], **words: Any) -> int:
-    """The console line by line; reads a pipe too."""
+    """The console line by line; reads a pipe too.
+
+    From a pipe or a file the first line that fails ends it with status 2, and into a pipe each
+    result is one JSON object a line.
+    """
     resolved = _resolve(words)
     fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
     return _run(lambda: _line_shell(resolved.config, fixtures), resolved.config)
@@ -207,6 +213,15 @@ def _resolve(words: dict[str, Any]) -> Resolved:
     return resolved
 
 
+def _check_paths(paths: Sequence[str]) -> None:
+    """A word that is no file looks like a command that there is not. Raises UsageError."""
+    for path in paths:
+        if path.replace("-", "").replace("_", "").isalpha() and not Path(path).exists():
+            close = get_close_matches(path, main.commands, 1)
+            hint = f"did you mean {close[0]}?" if close else "mockforge-tui --help lists commands"
+            raise click.UsageError(f"no command, file or folder is called {path}; {hint}")
+
+
 def _load(paths: Sequence[str], config: Config) -> "FixtureSet | None":
     if not paths:
         return None
@@ -243,24 +258,28 @@ def _front(
 
 
 async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool) -> int:
-    from .instance import running
+    from .instance import running, written
     from .shell import run_shell
     from .tui.app import run_screen
 
     async with running(config, fixtures, next_free=next_free) as instance:
-        if instance.admin is not None:
-            instance.admin.load(instance.facts())
-        return await run_screen(instance.runtime, fall_back=run_shell)
+        facts = instance.facts()
+        with written(config, facts):
+            if instance.admin is not None:
+                instance.admin.load(facts)
+            return await run_screen(instance.runtime, fall_back=run_shell)
 
 
 async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:
-    from .instance import running
+    from .instance import running, written
     from .shell import run_shell
 
     async with running(config, fixtures) as instance:
-        if instance.admin is not None:
-            instance.admin.load(instance.facts())
-        return await run_shell(instance.runtime)
+        facts = instance.facts()
+        with written(config, facts):
+            if instance.admin is not None:
+                instance.admin.load(facts)
+            return await run_shell(instance.runtime)
 
 
 def _run(serve: Callable[[], Any], config: Config, *, screen: bool = False) -> int:

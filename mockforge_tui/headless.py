@@ -5,15 +5,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .config import Config, ConfigError
+from .config import Config
 from .event_log import log_events
 from .exit_codes import ExitCode
-from .instance import running
-from .readiness import environment_lines, ready_line, write_whole
+from .instance import running, written
+from .readiness import ready_line
 
 if TYPE_CHECKING:
     from .fixtures.model import FixtureSet
@@ -49,7 +48,7 @@ async def serve(
         for notice in instance.runtime.notices:
             print(notice, file=sys.stderr)
         facts = instance.facts()
-        with _written(config, facts):
+        with written(config, facts):
             announce(ready_line(facts))
             sys.stdout.flush()
             if instance.admin is not None:
@@ -57,24 +56,3 @@ async def serve(
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(interruption.asked.wait(), config.exit_after)
     return ExitCode.OK
-
-
-@contextlib.contextmanager
-def _written(config: Config, facts: dict[str, Any]) -> Iterator[None]:
-    """The ready file and the env file, whole or not at all; the ready file goes at the end."""
-    if config.env_file:
-        _write("--env-file", config.env_file, environment_lines(facts))
-    if config.ready_file:
-        _write("--ready-file", config.ready_file, ready_line(facts) + "\n")
-    try:
-        yield
-    finally:
-        if config.ready_file:
-            Path(config.ready_file).unlink(missing_ok=True)
-
-
-def _write(option: str, path: str, text: str) -> None:
-    try:
-        write_whole(Path(path), text)
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: cannot be written: {error.strerror}") from None

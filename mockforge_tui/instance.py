@@ -1,14 +1,15 @@
 """A running instance: brokers, fixtures and admin, from start to graceful end."""
 
 import gc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .admin_port import Admin, open_admin
-from .config import Config
-from .readiness import startup_ms
+from .config import Config, ConfigError
+from .readiness import environment_lines, ready_line, startup_ms, write_whole
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -57,3 +58,24 @@ async def running(
         if admin is not None:
             await admin.close()
         await runtime.stop()
+
+
+@contextmanager
+def written(config: Config, facts: dict[str, Any]) -> Iterator[None]:
+    """The ready file and the env file, whole or not at all; the ready file goes at the end."""
+    if config.env_file:
+        _write("--env-file", config.env_file, environment_lines(facts))
+    if config.ready_file:
+        _write("--ready-file", config.ready_file, ready_line(facts) + "\n")
+    try:
+        yield
+    finally:
+        if config.ready_file:
+            Path(config.ready_file).unlink(missing_ok=True)
+
+
+def _write(option: str, path: str, text: str) -> None:
+    try:
+        write_whole(Path(path), text)
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: cannot be written: {error.strerror}") from None

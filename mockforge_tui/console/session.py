@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.errors import BrokerError, InvalidInput
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
-from .. import units
 from ..filters import Filter, FilterError, compile_filter, records
 from . import completing
 from .arguments import Call, Parsed, parse
@@ -27,6 +26,7 @@ from .registry import Registry
 from .results import Notice, Result, failed, selected
 from .rowfile import RowFile, says_json
 from .spans import Span, spans
+from .types import duration
 
 if TYPE_CHECKING:
     from ..fixtures.templates import Scope
@@ -277,7 +277,7 @@ class Session:
         inner = line.text[prefix.value.end :].strip()
         try:
             if prefix.word.text == "every":
-                seconds = units.parse_duration(prefix.text)
+                seconds = duration(prefix.text)
                 if seconds < 0.001:
                     raise ValueError(f"every {prefix.text}: too often (1ms is the least)")
                 count, per_second = None, 1 / seconds

@@ -50,6 +50,14 @@ def integer(name: str, least: int = 0, most: int | None = None) -> Type:
     return Type(name, parse, schema={**_INTEGER, "minimum": least})
 
 
+def duration(value: str) -> float:
+    """Seconds of `250ms`, `5s`, `1m30s`. A person must say the unit: 100 may mean either."""
+    seconds = units.parse_duration(value)
+    if value.strip()[-1].isdigit() and seconds:
+        raise ValueError(f"{value} of what? Write {value}ms or {value}s")
+    return seconds
+
+
 def filter_of(subject: Subject) -> Type:
     """A filter over the rows of a table."""
     return Type("filter", lambda token: compile_filter(token.text, subject), "table-filter")
@@ -75,7 +83,7 @@ def _pair(value: str) -> tuple[str, str]:
 
 COUNT = integer("n", 1)
 PARTITION = integer("partition")
-DURATION = Type("dur", of_text(units.parse_duration))
+DURATION = Type("dur", of_text(duration))
 RATE = Type("rate", of_text(units.parse_rate))
 SHARE = Type("p", of_text(units.parse_share), schema=_NUMBER)
 PAIR = Type("k=v", of_text(_pair))

@@ -6,9 +6,16 @@ from itertools import islice
 from time import perf_counter
 from typing import Final
 
-from mockforge_brokers.events import ConnectionClosed, Event, FaultFired, FrameHeld, HeldFrameLeft
+from mockforge_brokers.events import (
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+    FaultFired,
+    FrameHeld,
+    HeldFrameLeft,
+)
 from mockforge_brokers.holds import Holds
-from mockforge_brokers.journal import Journal, Row
+from mockforge_brokers.journal import IN, Journal, Row
 from mockforge_brokers.spine import Spine
 
 from .decoder import Decoder
@@ -19,6 +26,8 @@ from .selection import Selection
 BUDGET: Final = 0.002
 """Seconds of decoding in one tick."""
 _EVENTS_OF_A_TICK: Final = 64
+_CAUSED: Final = 0.02
+"""Seconds before a frame was journaled in which an event may be its effect."""
 _LOOKED_BACK: Final = 512
 _VALUES_FROM: Final = 2000
 _WINDOW: Final = 12
@@ -128,13 +137,25 @@ class Feed:
         return list(islice(spine.history, start, None))
 
     def _merge(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
-        """Events before the frames of the same moment: a burst is journaled once it is handled."""
+        """Rows with the events between them, each event behind the frame that caused it.
+
+        A burst is journaled once it is handled, so what it caused is older by a hair: an event
+        stands behind the first frames from a client that came within `_CAUSED` of it.
+        """
         at = 0
-        for row in rows:
-            while at < len(facts) and facts[at][0] <= row.time:
+        for number, row in enumerate(rows):
+            while at < len(facts) and facts[at][0] <= row.time - _CAUSED:
+                self._add_event(*facts[at])
+                at += 1
+            while at < len(facts) and facts[at][0] <= row.time and _comes_first(facts[at][1], row):
                 self._add_event(*facts[at])
                 at += 1
             self.ring.add(row)
+            following = rows[number + 1] if number + 1 < len(rows) else None
+            if row.direction == IN and (following is None or not _same_burst(row, following)):
+                while at < len(facts) and facts[at][0] <= row.time:
+                    self._add_event(*facts[at])
+                    at += 1
         for time, event in facts[at:]:
             self._add_event(time, event)
         for _, event in facts:
@@ -184,6 +205,20 @@ class Feed:
                 row.fault = event.rule
                 self.ring.pin(row)
                 return
+
+
+def _comes_first(event: Event, row: Row) -> bool:
+    """Whether an event of the moment before a frame was there without it."""
+    return isinstance(event, ConnectionOpened) or row.direction != IN
+
+
+def _same_burst(row: Row, following: Row) -> bool:
+    """Frames of one read have its time."""
+    return (row.connection, row.time, row.direction) == (
+        following.connection,
+        following.time,
+        following.direction,
+    )
 
 
 def _text(value: object) -> str:

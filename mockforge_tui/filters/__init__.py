@@ -6,7 +6,7 @@ One language says what is shown, tailed, held and made to fail; guide/filters.md
 from .compiler import Filter, compile_filter
 from .completion import Suggestion, complete_filter
 from .fields import MESSAGES, Field, Subject, records
-from .syntax import FilterError
+from .syntax import FilterError, quote
 
 __all__ = [
     "MESSAGES",
@@ -17,5 +17,6 @@ __all__ = [
     "Suggestion",
     "compile_filter",
     "complete_filter",
+    "quote",
     "records",
 ]

@@ -25,6 +25,19 @@ class FilterError(InvalidInput):
         self.end = max(end, start)
 
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BEFORE_QUOTE = re.compile(r'(\\+)(")')
+
+
+def quote(text: str) -> str:
+    """The text in quotes, such that a filter reads exactly it."""
+    return '"' + re.sub(r'(\\*)("|$)', _doubled, text) + '"'
+
+
+def _doubled(found: re.Match[str]) -> str:
+    return found[1] * 2 + ('\\"' if found[2] else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """`field op value`; the value is unquoted, and `literal` if it was quoted (no globs)."""
@@ -189,18 +202,16 @@ class _Parser:
         return Flag(found[1], found.start(), found.end())
 
     def quoted(self) -> str:
-        """The string at this place; only \\" and \\\\ are escapes, so that a regex stays whole."""
-        start, text = self.at, self.text
-        at, kept = start + 1, []
-        while at < len(text) and text[at] != '"':
-            if text[at] == "\\" and text[at + 1 : at + 2] == '"':
-                at += 1
-            kept.append(text[at])
-            at += 1
-        if at >= len(text):
-            raise FilterError("this quote is not closed", start, start + 1)
-        self.at = at + 1
-        return "".join(kept)
+        """The string at this place.
+
+        Backslashes are escapes only before a quote, two for one, so that a regex stays whole.
+        """
+        found = _STRING.match(self.text, self.at)
+        if found is None:
+            raise FilterError("this quote is not closed", self.at, self.at + 1)
+        self.at = found.end()
+        body = _BEFORE_QUOTE.sub(lambda run: run[1][: len(run[1]) // 2] + run[2], found[0][1:])
+        return body[:-1]
 
     def word_end(self, at: int) -> int:
         """Where the word ends: at a space, or at a ) that it did not open itself."""

@@ -4,6 +4,7 @@ from mockforge_brokers.journal import Row
 from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from ..console.completing import quoted
+from ..filters import quote
 from .rows import is_binary
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
@@ -13,8 +14,7 @@ def term(field: str, value: str) -> str:
     """`field:value` that means exactly this value, quoted if it must be."""
     if value and set(value) <= _PLAIN:
         return f"{field}:{value}"
-    escaped = value.replace('"', '\\"')
-    return f'{field}:"{escaped}"'
+    return f"{field}:{quote(value)}"
 
 
 def term_of(row: Row, field: str) -> str | None:

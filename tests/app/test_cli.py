@@ -186,3 +186,14 @@ def test_ready_and_env_files_are_written_and_the_ready_file_goes(tmp_path, monke
     assert seen["ready"] == seen["line"] + "\n"
     assert "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:" in seen["env"]
     assert not Path("ready.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("frobnicate", "mockforge-tui --help lists commands"), ("dmeo", "did you mean demo?")],
+)
+def test_a_word_that_is_neither_command_nor_file_is_called_so(capsys, word, hint):
+    assert cli.run([word]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert f"no command, file or folder is called {word}; {hint}" in said
+    assert ":1:1:" not in said

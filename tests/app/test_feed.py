@@ -7,6 +7,7 @@ from mockforge_brokers.events import (
     ConnectionOpened,
     FaultFired,
     ProtocolViolated,
+    Warned,
 )
 from mockforge_brokers.holds import HoldRule
 from mockforge_brokers.journal import IN, OUT, Row
@@ -435,3 +436,30 @@ def test_state_of_ended_connections_is_let_go() -> None:
         feed.tick()
     assert feed._decoder is not None
     assert len(feed._decoder._lanes) <= 1
+
+
+def test_an_event_stands_behind_the_frame_that_caused_it() -> None:
+    traffic = Traffic()
+    feed = Feed(traffic.journal, traffic.spine)
+    traffic.spine.emit(ConnectionOpened("mqtt", 1, "127.0.0.1:50001"))
+    traffic.clock.advance(0.001)
+    # A burst is journaled once it is handled: what it caused was told a moment before.
+    traffic.spine.emit(Warned("mqtt", "dev-1", "caused by the frame"))
+    traffic.clock.advance(0.001)
+    traffic.say("dev-1", op="first")
+    traffic.clock.advance(0.001)
+    traffic.say("dev-1", op="answer", direction=OUT)
+    traffic.clock.advance(1)
+    traffic.spine.emit(Warned("mqtt", "dev-2", "by a timer"))
+    traffic.clock.advance(1)
+    traffic.say("dev-2", op="second")
+    feed.tick()
+    shown = [(row.operation, row.detail.get("text", "")[:6]) for row in feed.since(0)]
+    assert shown == [
+        ("connected", "from 1"),
+        ("first", ""),
+        ("warning", "caused"),
+        ("answer", ""),
+        ("warning", "by a t"),
+        ("second", ""),
+    ]

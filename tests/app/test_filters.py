@@ -13,6 +13,7 @@ from mockforge_tui.filters import (
     FilterError,
     compile_filter,
     complete_filter,
+    quote,
     records,
 )
 from mockforge_tui.filters.patterns import regex_reach
@@ -400,3 +401,10 @@ def test_any_text_can_be_searched_for(text: str) -> None:
     quoted = text.replace('"', '\\"')
     if text.strip() and "\\" not in text:
         assert compile_filter(f'"{quoted}"')(row) or text != text.lower() or not text.isascii()
+
+
+@pytest.mark.parametrize("name", ["a\\", 'a"b', '\\"', "\\\\", "\\d+", "x y", "it's", "a\\ b\\"])
+def test_a_quoted_value_means_exactly_itself(name: str) -> None:
+    found = compile_filter(f"client:{quote(name)} proto:mqtt")
+    assert found(Row("mqtt", 0, "PUBLISH", client=name))
+    assert not found(Row("mqtt", 0, "PUBLISH", client=f"{name}x"))

@@ -3,10 +3,11 @@
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
+from mockforge_brokers.events import ConnectionClosed, ConnectionOpened
 from mockforge_brokers.snapshots import ConnectionView
 
 from ...filters import Filter, compile_filter, records
-from ..asking import BadArgument
+from ..asking import BadArgument, known
 from ..language import Token
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, facts_table, size, table
@@ -28,18 +29,21 @@ _FIELDS = (
     "out",
     "age",
 )
-_SUBJECT = records("connections", _FIELDS)
+_SUBJECT = records("connections", (*_FIELDS, "reason"))
 _NUMBER = re.compile(r"[c#]?(\d+)")
 
 
-def _which(token: Token) -> int | Filter:
-    """A connection's number (`c7`), or a filter in parentheses."""
+Which = int | str | Filter
+
+
+def _which(token: Token) -> Which:
+    """A connection's number (`c7`), a client's name, or a filter in parentheses."""
     number = _NUMBER.fullmatch(token.text)
     if number is not None:
         return int(number[1])
-    if not token.text.startswith("("):
-        raise ValueError(f"{token.text!r} is neither a connection (c7) nor a (filter)")
-    return compile_filter(token.text, _SUBJECT)
+    if token.text.startswith("("):
+        return compile_filter(token.text, _SUBJECT)
+    return token.value
 
 
 _CONNECTION = Type("id", _which, "connections")
@@ -49,13 +53,17 @@ _CONNECTION = Type("id", _which, "connections")
     "conn ls",
     group="connections",
     aliases=("conns", "connections", "list connections"),
-    examples=("conn ls", "conn ls (proto:mqtt)", "conns client:dev-*"),
+    examples=("conn ls", "conn ls (proto:mqtt)", "conns client:dev-*", "conns --ended"),
 )
 def conn_ls(
     session: "Session",
     where: Annotated[Filter | None, Arg(filter_of(_SUBJECT), "a filter", tail=True)] = None,
+    *,
+    ended: Annotated[bool, Opt(("--ended",), None, "those that ended, with their reason")] = False,
 ) -> Result:
-    """List connections."""
+    """List connections: the open ones, or the last that ended and why."""
+    if ended:
+        return _ended_table(session, where)
     rows = [_record(session, each) for each in session.connections()]
     return table(
         [row for row in rows if where is None or where(row)],
@@ -74,10 +82,14 @@ def conn_ls(
 
 
 @command(
-    "conn show", group="connections", aliases=("describe connection",), examples=("conn show c7",)
+    "conn show",
+    group="connections",
+    aliases=("describe connection",),
+    examples=("conn show dev-7", "conn show c1"),
 )
 def conn_show(
-    session: "Session", which: Annotated[int | Filter, Arg(_CONNECTION, "a connection: c7")]
+    session: "Session",
+    which: Annotated[Which, Arg(_CONNECTION, "a connection (c7) or a client's name")],
 ) -> Result:
     """Show all that is known of a connection."""
     view = _one(session, which)
@@ -101,13 +113,15 @@ def conn_show(
 )
 def conn_kill(
     session: "Session",
-    which: Annotated[int | Filter, Arg(_CONNECTION, "a connection (c7) or a (filter)")],
+    which: Annotated[Which, Arg(_CONNECTION, "a connection (c7), a client's name or a (filter)")],
     *,
     reset: Annotated[bool, Opt(("--rst",), None, "with a TCP reset and no goodbye")] = False,
 ) -> Result:
     """End connections with the protocol's goodbye, or with a reset."""
     if isinstance(which, int):
         chosen = [_one(session, which)]
+    elif isinstance(which, str):
+        chosen = _named(session, which)
     else:
         chosen = [each for each in session.connections() if which(_record(session, each))]
     if not chosen:
@@ -150,13 +164,67 @@ def _record(session: "Session", view: ConnectionView) -> dict[str, Any]:
     }
 
 
-def _one(session: "Session", which: int | Filter) -> ConnectionView:
-    if not isinstance(which, int):
+def _one(session: "Session", which: Which) -> ConnectionView:
+    if isinstance(which, Filter):
         raise BadArgument("which", "one connection is wanted: c7")
+    if isinstance(which, str):
+        found = _named(session, which)
+        if len(found) > 1:
+            ids = ", ".join(f"c{each.id}" for each in found)
+            raise BadArgument("which", f"{which} has {len(found)} connections: {ids}")
+        return found[0]
     for each in session.connections():
         if each.id == which:
             return each
+    for time, event in reversed(session.runtime.spine.history):
+        if isinstance(event, ConnectionClosed) and event.connection == which:
+            ago = duration(max(0.0, session.runtime.clock.wall() - time))
+            raise BadArgument("which", f"c{which} ended {ago} ago: {event.reason}")
     raise BadArgument("which", f"no connection c{which}; conn ls lists them")
+
+
+def _named(session: "Session", client: str) -> list[ConnectionView]:
+    """The connections of a client; BadArgument if there is none."""
+    views = session.connections()
+    known("which", client, sorted({each.client for each in views}), "client")
+    return [each for each in views if each.client == client]
+
+
+def _ended_table(session: "Session", where: Filter | None) -> Result:
+    """What the spine still knows of connections that ended, the newest first."""
+    now = session.runtime.clock.wall()
+    opened: dict[int, tuple[float, str]] = {}
+    rows = []
+    for time, event in session.runtime.spine.history:
+        if isinstance(event, ConnectionOpened):
+            opened[event.connection] = (time, event.address)
+        elif isinstance(event, ConnectionClosed):
+            since, address = opened.pop(event.connection, (None, ""))
+            rows.append(
+                {
+                    "id": event.connection,
+                    "proto": event.protocol,
+                    "client": event.client,
+                    "ip": address,
+                    "state": "ended",
+                    "ago": max(0.0, now - time),
+                    "lasted": None if since is None else time - since,
+                    "reason": event.reason,
+                }
+            )
+    rows.reverse()
+    return table(
+        [row for row in rows if where is None or where(row)],
+        Column("id", "id", lambda number: f"c{number}", right=True),
+        Column("proto", "broker"),
+        Column("client", "client"),
+        Column("ip", "address"),
+        Column("ago", "ended", lambda seconds: f"{duration(seconds)} ago", right=True),
+        Column("lasted", "lasted", duration, right=True),
+        Column("reason", "reason"),
+        empty="no connection has ended",
+        fields=("state",),
+    )
 
 
 @command(

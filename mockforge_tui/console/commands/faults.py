@@ -10,6 +10,7 @@ from ..asking import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
 from ..types import COUNT, DURATION, SHARE, choice, integer, of_text
+from ..types import duration as duration_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -144,10 +145,12 @@ def fault_clear(session: "Session") -> Result:
 def _delay(scope: str) -> tuple[float, str]:
     rest, _, last = scope.rstrip().rpartition(" ")
     try:
-        return units.parse_duration(last), rest.strip()
-    except ValueError:
+        return duration_of(last), rest.strip()
+    except ValueError as error:
         place = (len(rest) + 1 if rest else 0, len(scope))
         text = "a delay's duration comes last: fault add delay client:billing 250ms"
+        if last.replace(".", "").isdecimal():
+            text = str(error)
         raise BadArgument("scope", text, place) from None
 
 

@@ -40,7 +40,9 @@ def help_(
     page = _guide_page(first) if second is None else None
     if page is not None:
         # `filters` is `filter ls` elsewhere: who asks for help means the language.
-        return Result(text=page, data={"page": first, "text": page})
+        named = registry.names.get(first)
+        above = f"{_explained(named)}\n\n" if named is not None and named.name == first else ""
+        return Result(text=above + page, data={"page": first, "text": above + page})
     words = [first, second] if second else first.split(" ")
     found = registry.find(words)
     # A noun that is a command too (`auto`, `fault`) means all its verbs, unless it is that name.

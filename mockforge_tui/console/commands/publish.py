@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, assert_never
 
 from mockforge_brokers.errors import BrokerError
 
 from ...fixtures.messages import Outgoing
-from ..asking import BadArgument, resolved
+from ..asking import BadArgument, amqp, resolved
 from ..payloads import Payload, maker, text_maker
 from ..registry import Arg, Opt, command
 from ..results import Notice, Result, done
@@ -111,24 +112,28 @@ def pub(
     order = _Order(key, headers, partition, qos, retain, properties, ttl, mandatory)
     body: Callable[[Scope], bytes | None]
     body = maker(payload, files=session.files) if payload is not None else lambda scope: None
-    make = message_maker(resolved(session, target), order, body)
-    return _send(session, make, order, count, rate)
+    found = resolved(session, target)
+    return _send(session, found, message_maker(found, order, body), order, count, rate)
 
 
 def _send(
     session: "Session",
+    target: Target,
     make: "Callable[[Scope], Outgoing]",
     order: _Order,
     count: int,
     rate: float,
 ) -> Result:
     places: list[str] = []
+    nobody = 0
 
     def publish() -> None:
+        nonlocal nobody
         session.scope.begin()
         receipt = session.runtime.publish(make(session.scope))
         if order.mandatory and receipt.reached == 0:
             raise BadArgument("target", f"no queue takes {receipt.place}")
+        nobody += receipt.reached == 0
         places[:] = [receipt.place]
 
     def step() -> bool:
@@ -143,13 +148,44 @@ def _send(
         return True
 
     job = session.jobs.run("pub", f"{count} messages", step, count=count, per_second=rate)
-    data = {"sent": job.steps, "place": places[0]}
+    data = {"sent": job.steps, "place": places[0], "unreached": nobody}
     if count == 1:
-        return done(f"sent to {places[0]}", data)
+        return done(f"sent to {places[0]}{_for_nobody(session, target, order, nobody)}", data)
     job.what = f"{count} messages, the first to {places[0]}"
     if job.stopped:
-        return done(f"{job.steps} sent, the last to {places[0]}", data)
+        told = _for_nobody(session, target, order, nobody, of=job.steps)
+        return done(f"{job.steps} sent, the last to {places[0]}{told}", data)
     return done(f"job {job.id} sends {count} messages", {**data, "job": job.id})
+
+
+def _for_nobody(
+    session: "Session", target: Target, order: _Order, nobody: int, *, of: int = 1
+) -> str:
+    """What is to be said of messages that reached no queue or session."""
+    if not nobody:
+        return ""
+    some = "" if of == 1 else f" {'all' if nobody == of else f'{nobody} of them'}"
+    match target:
+        case MqttTarget(topic) if order.retain:
+            return f"; nobody subscribes to it{some}: it is kept as {topic}'s retained message"
+        case MqttTarget():
+            return f"; nobody subscribes to it{some}: it is gone"
+        case QueueTarget(name):
+            return f"; there is no queue {name}: it is gone (queue add {name})"
+        case AmqpTarget(exchange, key):
+            return f"; it reached no queue{some}: {_unrouted(session, exchange, key)}"
+    return ""
+
+
+def _unrouted(session: "Session", exchange: str, key: str) -> str:
+    """Why an exchange routes a key nowhere, by its bindings."""
+    if not exchange:
+        return f"there is no queue {key}"
+    bound = [binding for name, _, binding in amqp(session).bindings() if name == exchange]
+    if not bound:
+        return f"nothing is bound to {exchange} (bind {exchange} QUEUE {key or 'KEY'})"
+    close = get_close_matches(key, bound, 1) or bound[:1]
+    return f"no binding of {exchange} matches {key or 'an empty key'}, the nearest is {close[0]}"
 
 
 def message_maker(

@@ -83,7 +83,7 @@ def shot(
     return done(f"wrote {written}", {"path": written})
 
 
-@command("theme", group="view", examples=("theme textual-dark",))
+@command("theme", group="view", examples=("theme", "theme day"))
 def theme(
     session: "Session", name: Annotated[str | None, Arg(text("name", "themes"), "a theme")] = None
 ) -> Result:

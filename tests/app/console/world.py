@@ -26,6 +26,7 @@ from mockforge_tui.entrance import Receipt
 from mockforge_tui.fixtures.engine import FixtureEngine
 from mockforge_tui.fixtures.messages import Outgoing
 from mockforge_tui.fixtures.model import FixtureSet
+from mockforge_tui.tui.palette import PALETTES
 
 from ..traffic import Client, frame
 
@@ -214,7 +215,7 @@ class Screen:
         return path or "shot.svg"
 
     def themes(self) -> list[str]:
-        return ["textual-dark", "nord"]
+        return list(PALETTES)
 
     def set_theme(self, name: str) -> None:
         self.theme = name

@@ -43,7 +43,7 @@ def test_json_is_one_object_a_line() -> None:
         "_version": 1,
         "ok": True,
         "text": "sent to orders p0@0",
-        "data": {"sent": 1, "place": "orders p0@0"},
+        "data": {"sent": 1, "place": "orders p0@0", "unreached": 0},
     }
 
 

@@ -76,3 +76,21 @@ def test_the_console_brings_no_screen_and_no_prompt_along() -> None:
 def test_templates_wait_for_the_first_one_that_is_typed() -> None:
     code = "import mockforge_tui.console.session"
     assert loaded(code, ["mockforge_tui.fixtures.templates.compiler"]) == []
+
+
+def test_the_shell_writes_ready_and_env_files_too(tmp_path: Path) -> None:
+    ready, env = tmp_path / "ready.json", tmp_path / "ports.env"
+    command = [*COMMAND, "--ready-file", str(ready), "--env-file", str(env)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        shell.stdin.write("topics\n")
+        shell.stdin.flush()
+        shell.stdout.readline()
+        assert json.loads(ready.read_text())["kafka"]["bootstrap"]
+        assert "KAFKA_BOOTSTRAP_SERVERS=" in env.read_text()
+        shell.stdin.close()
+        shell.wait(30)
+    assert not ready.exists()

@@ -1,0 +1,86 @@
+"""What the answers of single commands say."""
+
+import pytest
+
+from .scene import Scene
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("pub amqp:events/nope x", "it reached no queue: no binding of events matches nope"),
+        ("pub amqp:other/k x", "nothing is bound to other (bind other QUEUE k)"),
+        ("pub amqp:/nobody x", "it reached no queue: there is no queue nobody"),
+        ("pub queue:nobody x", "there is no queue nobody: it is gone (queue add nobody)"),
+        ("pub amqp:events/nope x -n 3", "it reached no queue all"),
+        ("pub mqtt:nobody/here x", "nobody subscribes to it: it is gone"),
+        ("pub mqtt:nobody/here x -r", "it is kept as nobody/here's retained message"),
+    ],
+)
+def test_who_publishes_for_nobody_learns_it(line: str, text: str) -> None:
+    result = Scene().run(line)
+    assert text in result.text
+    assert result.data["unreached"] == result.data["sent"]
+
+
+@pytest.mark.parametrize(
+    "line", ["pub amqp:events/order.x x", "pub mqtt:sensors/a x", "pub orders x"]
+)
+def test_who_publishes_for_somebody_is_told_nothing_more(line: str) -> None:
+    result = Scene().run(line)
+    assert ";" not in result.text
+    assert result.data["unreached"] == 0
+
+
+def test_a_connection_is_shown_and_ended_by_its_clients_name() -> None:
+    scene = Scene()
+    assert scene.run("conn show dev-7").data["client"] == "dev-7"
+    scene.mqtt_client("dev-9")
+    assert "did you mean dev-9?" in scene.session.run("conn show dev-99").as_text()
+    result = scene.run("conn kill dev-7 -y")
+    scene.settle()
+    assert "dev-7" not in [each["client"] for each in scene.run("conns").records]
+    assert result.data["ended"]
+
+
+def test_connections_that_ended_are_listed_with_their_reason() -> None:
+    scene = Scene(furnished=False)
+    assert scene.run("conns --ended").text == "no connection has ended"
+    runtime_events(scene)
+    (ended,) = scene.run("conns --ended").records
+    assert (ended["client"], ended["reason"], ended["lasted"]) == ("dev-1", "the client left", 5)
+    assert scene.run("conns --ended reason~left").records
+    number = ended["id"]
+    assert "ended 3s ago: the client left" in scene.session.run(f"conn show c{number}").as_text()
+
+
+def runtime_events(scene: Scene) -> None:
+    """What the transport tells of a connection's life."""
+    from mockforge_brokers.events import ConnectionClosed, ConnectionOpened
+
+    scene.spine.emit(ConnectionOpened("mqtt", 7, "127.0.0.1:50001"))
+    scene.time.advance(5)
+    scene.spine.emit(ConnectionClosed("mqtt", 7, "dev-1", "the client left"))
+    scene.time.advance(3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fault add delay client:x 100",
+        "pub mqtt:a x --ttl 5",
+        "clock advance 3",
+        "every 5: topic ls",
+        "hold client:x --timeout 9",
+    ],
+)
+def test_a_duration_without_its_unit_is_asked_for_it(line: str) -> None:
+    problem = Scene(furnished=False).session.run(line).problem
+    assert problem is not None
+    assert "of what? Write" in problem.text
+
+
+def test_a_tables_page_goes_with_its_commands_help() -> None:
+    text = Scene(furnished=False).run("help export").text
+    assert text.startswith("export SOURCE")
+    assert "# Export" in text
