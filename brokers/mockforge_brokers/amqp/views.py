@@ -87,6 +87,7 @@ def exchange_view(exchange: Exchange) -> DestinationView:
             "auto_delete": exchange.auto_delete,
             "internal": exchange.internal,
             "unroutable": exchange.unroutable,
+            "recent_keys": list(exchange.recent_keys),
             "arguments": plain(exchange.arguments),
             "bindings": [
                 {
@@ -148,6 +149,8 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
                         "exclusive": consumer.exclusive,
                         "priority": consumer.priority,
                         "delivered": consumer.delivered,
+                        "exhausted": consumer.credit <= 0,
+                        "paused": consumer.paused,
                     }
                     for consumer in queue.consumers
                 ]

@@ -16,7 +16,7 @@ class PartitionView(Struct, frozen=True):
 
 
 class MemberView(Struct, frozen=True):
-    """`assigned` are topics with partitions where the group is one of consumers, else empty."""
+    """`subscribed` and `assigned` are known where the group is one of consumers, else empty."""
 
     member: str
     client: str
@@ -25,16 +25,31 @@ class MemberView(Struct, frozen=True):
     leader: bool
     waits: bool
     assigned: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    subscribed: tuple[str, ...] = ()
 
 
 class OffsetView(Struct, frozen=True):
-    """`lag` is None when the topic is gone."""
+    """`lag` is None when the topic is gone; `time` is when it was committed."""
 
     topic: str
     partition: int
     committed: int
     lag: int | None
     metadata: str = ""
+    time: float = 0.0
+
+
+class FetchView(Struct, frozen=True):
+    """What one connection reads of a partition: its first position and its present one.
+
+    `end_then` was the high watermark at the first: a consumer that began at the end has both alike.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    end_then: int
+    position: int
 
 
 class RecordView(Struct, frozen=True):

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from ..errors import BrokerError
 from ..snapshots import ConnectionView, DestinationView, GroupView
 from .connection import KafkaConnection
-from .snapshots import MemberView, OffsetView, PartitionView
+from .snapshots import FetchView, MemberView, OffsetView, PartitionView
 from .state.cluster import Cluster
 from .state.group import Group, GroupState
+from .state.member import Member
 from .state.topic import Topic
 from .wire.codec import decode
-from .wire.messages.groups import ConsumerProtocolAssignment
+from .wire.messages.groups import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
 _WORDS = {
     GroupState.EMPTY: "empty",
@@ -39,7 +40,15 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         messages_out=caller.messages_out,
         bytes_in=peer.bytes_in,
         bytes_out=peer.bytes_out,
-        detail={"requests": connection.requests, "dialled": "{}:{}".format(*peer.local)},
+        detail={
+            "requests": connection.requests,
+            "dialled": "{}:{}".format(*peer.local),
+            "fetching": [
+                FetchView(topic, partition, *positions)
+                for (topic, partition), positions in caller.reading.items()
+            ],
+            "unknown_topics": list(caller.unknown_topics),
+        },
     )
 
 
@@ -99,7 +108,7 @@ def committed(cluster: Cluster, group: Group) -> Iterator[OffsetView]:
             lag = None
             if topic is not None and partition < len(topic.logs):
                 lag = max(0, topic.logs[partition].high_watermark - offset.offset)
-            yield OffsetView(name, partition, offset.offset, lag, offset.metadata)
+            yield OffsetView(name, partition, offset.offset, lag, offset.metadata, offset.committed)
 
 
 def _member_view(group: Group, member_id: str) -> MemberView:
@@ -112,7 +121,21 @@ def _member_view(group: Group, member_id: str) -> MemberView:
         leader=member_id == group.members.leader,
         waits=member.waits,
         assigned=tuple(_assigned(member.assignment)) if group.protocol_type == "consumer" else (),
+        subscribed=tuple(_subscribed(group, member)) if group.protocol_type == "consumer" else (),
     )
+
+
+def _subscribed(group: Group, member: Member) -> Iterable[str]:
+    """The topics of a consumer's subscription, which the broker does not read otherwise."""
+    name = group.protocol_name or (member.protocols[0][0] if member.protocols else None)
+    metadata = member.metadata(name)
+    if len(metadata) < 2:
+        return ()
+    version = min(int.from_bytes(metadata[:2], "big"), ConsumerProtocolSubscription.versions.last)
+    try:
+        return decode(ConsumerProtocolSubscription, version, metadata, 2).topics
+    except BrokerError:
+        return ()
 
 
 def _assigned(assignment: bytes) -> Iterable[tuple[str, tuple[int, ...]]]:

@@ -88,6 +88,8 @@ def session_detail(session: Session) -> dict[str, object]:
         "queued": len(session.queue),
         "inflight": len(session.inflight),
         "dropped": session.dropped,
+        "missed": session.missed,
+        "window": session.window,
         "subscriptions": {
             subscription.topic_filter: subscription.qos
             for subscription in session.subscriptions.values()

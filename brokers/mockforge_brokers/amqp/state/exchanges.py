@@ -12,6 +12,7 @@ from .queue import Queue
 
 Destination = Union[Queue, "Exchange"]
 BindingId = tuple[str, str, str, str]
+_MOST_KEYS: Final = 20
 
 
 class Binding(Struct, frozen=True):
@@ -59,6 +60,14 @@ class Exchange:
         self.bindings: dict[BindingId, Binding] = {}
         self.published = 0
         self.unroutable = 0
+        self.recent_keys: dict[str, None] = {}
+        """Routing keys of late, the newest last; for people who look for a wrong one."""
+
+    def note_key(self, routing_key: str) -> None:
+        self.recent_keys.pop(routing_key, None)
+        self.recent_keys[routing_key] = None
+        if len(self.recent_keys) > _MOST_KEYS:
+            del self.recent_keys[next(iter(self.recent_keys))]
 
     @property
     def alternate(self) -> str:

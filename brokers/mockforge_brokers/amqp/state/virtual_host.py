@@ -46,6 +46,8 @@ class VirtualHost(Topology):
                 if len(self._routes) >= _MOST_ROUTES:
                     self._changed()
                 self._routes[exchange, routing_key] = route
+                # A route is found once and kept: this is not on the way of each message.
+                origin.note_key(routing_key)
         return route
 
     def publish(self, route: Route, content: bytes, size: int, source: str) -> int:

@@ -11,6 +11,7 @@ from ...events import RequestDenied
 from ..codes import ApiKey, ErrorCode
 from ..options import KafkaOptions
 from ..state.cluster import Cluster
+from ..state.log import PartitionLog
 from ..state.topic import Topic
 from .produce_road import ProduceRoad
 
@@ -24,6 +25,8 @@ _PART_OF_LIFE: Final = frozenset(
 )
 """Counted, but not told: clients meet these while all is well."""
 
+_MOST_NOTED: Final = 1_000
+_MOST_UNKNOWN: Final = 16
 _PAUSE: Final = 1.0
 """Seconds between two events about the same refusal on one connection."""
 
@@ -59,7 +62,9 @@ class Caller:
         "options",
         "peer",
         "produce_road",
+        "reading",
         "software",
+        "unknown_topics",
         "version",
     )
 
@@ -77,7 +82,26 @@ class Caller:
         self.produce_road: ProduceRoad | None = None
         self.messages_in = 0
         self.messages_out = 0
+        self.reading: dict[tuple[str, int], list[int]] = {}
+        """By partition: first position, high watermark then, present position."""
+        self.unknown_topics: dict[str, None] = {}
+        """Topics that were asked for and are not there, the newest last."""
         self._told: dict[tuple[ApiKey, int], float] = {}
+
+    def note_fetch(self, log: PartitionLog, offset: int) -> None:
+        """Remember where this connection reads, for who asks why it gets nothing."""
+        key = (log.topic, log.partition)
+        known = self.reading.get(key)
+        if known is not None:
+            known[2] = offset
+        elif len(self.reading) < _MOST_NOTED:
+            self.reading[key] = [offset, log.high_watermark, offset]
+
+    def note_unknown(self, topic: str) -> None:
+        self.unknown_topics.pop(topic, None)
+        self.unknown_topics[topic] = None
+        if len(self.unknown_topics) > _MOST_UNKNOWN:
+            del self.unknown_topics[next(iter(self.unknown_topics))]
 
     @property
     def host(self) -> str:

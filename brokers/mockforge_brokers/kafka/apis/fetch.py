@@ -79,6 +79,7 @@ class Reading(Struct):
             log = self.caller.topic(topic.topic, topic.topic_id).log(wanted.partition)
             check_leader_epoch(log, wanted.current_leader_epoch)
             log.check_offset(offset)
+            self.caller.note_fetch(log, offset)
         except RequestRefused as refusal:
             self.answers_now = True
             return PartitionData(

@@ -60,6 +60,8 @@ def _topic(
     try:
         topic = _found_or_created(caller, wanted, request.allow_auto_topic_creation)
     except RequestRefused as refusal:
+        if wanted.name:
+            caller.note_unknown(wanted.name)
         return _refused(caller, wanted, refusal)
     return _described(caller, topic, operations)
 

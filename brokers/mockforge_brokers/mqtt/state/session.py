@@ -68,6 +68,7 @@ class Session:
         "inbound",
         "inflight",
         "last_id",
+        "missed",
         "queue",
         "queued_bytes",
         "ready",
@@ -106,6 +107,8 @@ class Session:
         self.subscriptions: dict[str, Subscription] = {}
         self.last_id = 0
         self.dropped = 0
+        self.missed = 0
+        """QoS 0 messages that came while the client was away, which nobody keeps."""
         self.expiry: float | None = 0.0
         """Seconds that the session outlives its connection; None is for ever."""
         self.ends: float | None = None
@@ -140,6 +143,7 @@ class Session:
         """QoS 0 waits in the socket's buffer or nowhere."""
         sink = self.sink
         if sink is None:
+            self.missed += 1
             return False
         if self.ready or (self.slow and sink.backlog < self._most_backlog):
             sink.deliver(0, message)
