@@ -154,7 +154,7 @@ def _accept(  # noqa: C901
                 break
             topic_end = body + 2 + (data[body] << 8) + data[body + 1]
             found = routes.get(data[body + 2 : topic_end])
-            if found is None or not found.takes_qos_1_of(connection.session):
+            if found is None or not found.sessions or connection.session in found.takers:
                 break
             last, route = route, found
             head, size = data[position:topic_end], stop - position

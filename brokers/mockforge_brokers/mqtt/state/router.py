@@ -50,20 +50,18 @@ class Verbatim:
     """A route whose sinks all take the publisher's own bytes.
 
     `sinks` get QoS 0. `sessions`, each with its sink, get QoS 1; it is empty where some of them
-    would need other bytes.
+    would need other bytes. `takers` are these sessions again: where the publisher is one of them,
+    its PUBLISH and PUBACK take turns on one connection.
     """
 
-    __slots__ = ("counts", "sessions", "sinks", "topic_name")
+    __slots__ = ("counts", "sessions", "sinks", "takers", "topic_name")
 
     def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
         self.counts = counts
         self.topic_name = topic_name
         self.sinks = sinks
         self.sessions: tuple[tuple[Session, Sink], ...] = ()
-
-    def takes_qos_1_of(self, publisher: Session | None) -> bool:
-        """Not its own: there PUBLISH and PUBACK take turns on one connection."""
-        return bool(self.sessions) and all(each is not publisher for each, _ in self.sessions)
+        self.takers: frozenset[Session | None] = frozenset()
 
 
 class Route:
@@ -259,6 +257,7 @@ class Router:
         found = Verbatim(route.counts, topic_name, tuple(sink for _, sink in takers))
         if all(recipient.qos for recipient in route.recipients):
             found.sessions = tuple(takers)
+            found.takers = frozenset(session for session, _ in takers)
         self.verbatim(dialect)[topic_name.encode()] = found
 
     def forget_routes(self) -> None:
