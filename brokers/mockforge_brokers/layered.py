@@ -7,6 +7,7 @@ nothing of layers and a raw one pays nothing for them.
 import asyncio
 from typing import Any, Protocol, cast
 
+from .bulk import READ_SIZE, BulkReader
 from .environment import Environment
 from .events import ProtocolViolated
 from .streams import Stream, StreamFailed
@@ -23,9 +24,7 @@ class Inner(Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
 
-    def get_buffer(self, sizehint: int) -> memoryview: ...
-
-    def buffer_updated(self, count: int) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
 
     def eof_received(self) -> bool | None: ...
 
@@ -38,11 +37,12 @@ class Inner(Protocol):
     def close(self, reason: str) -> None: ...
 
 
-class Layered(asyncio.BufferedProtocol, asyncio.Transport):
+class Layered(asyncio.Protocol, asyncio.Transport):
     """Passes bytes through `stream` in both directions, and all else on as it is."""
 
-    def __init__(self, inner: Inner, stream: Stream) -> None:
+    def __init__(self, inner: Inner, stream: Stream, buffer: memoryview) -> None:
         super().__init__()
+        self._buffer = buffer
         self._inner = inner
         self._stream = stream
         self._said_farewell = False
@@ -54,24 +54,20 @@ class Layered(asyncio.BufferedProtocol, asyncio.Transport):
         self._below = cast("asyncio.Transport", transport)
         self._inner.connection_made(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._inner.get_buffer(sizehint)
-
-    def buffer_updated(self, count: int) -> None:
+    def data_received(self, data: bytes) -> None:
         inner, stream = self._inner, self._stream
-        buffer = inner.get_buffer(-1)
+        if len(data) > READ_SIZE:
+            BulkReader(self, self._below, self._buffer)
         try:
-            data = stream.received(bytes(buffer[:count]))
+            data = stream.received(data)
         except StreamFailed as error:
             self._fail(error.text)
             return
         answer = stream.answer()
         if answer:
             self._below.write(answer)
-        for at in range(0, len(data), len(buffer)):
-            piece = data[at : at + len(buffer)]
-            buffer[: len(piece)] = piece
-            inner.buffer_updated(len(piece))
+        for at in range(0, len(data), READ_SIZE):
+            inner.data_received(data[at : at + READ_SIZE])
         if stream.ended and not self._left:
             # The client took its leave in the layer's own way: as good as the end of its bytes.
             self._left = True

@@ -6,6 +6,7 @@ import traceback
 from typing import Final, cast
 
 from .access import Principal
+from .bulk import READ_SIZE, BulkReader
 from .contract import Broker, Connection
 from .environment import Environment
 from .events import (
@@ -25,14 +26,11 @@ from .streams import layers
 
 _log = logging.getLogger(__name__)
 
-READ_SIZE: Final = 64 * 1024
-"""Bytes of one read: enough to be fast, little enough that nobody else in the loop waits."""
-
 _LAST_FRAMES: Final = 4
 _NOBODY: Final = Principal()
 
 
-class Endpoint(asyncio.BufferedProtocol):
+class Endpoint(asyncio.Protocol):
     """One socket with its connection; also the `Peer` that the connection talks to."""
 
     __slots__ = (
@@ -105,13 +103,12 @@ class Endpoint(asyncio.BufferedProtocol):
         server.endpoints[self.id] = self
         environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self.server.buffer
-
-    def buffer_updated(self, count: int) -> None:
+    def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        data = bytes(self.server.buffer[:count])
+        count = len(data)
+        if count > READ_SIZE:
+            BulkReader(self, self._transport, self.server.buffer)
         self.bytes_in += count
         environment = self.environment
         try:
@@ -415,10 +412,10 @@ class Server:
         return listener
 
     async def _listen(self, listener: Listener, host: str) -> Listener:
-        def accept() -> asyncio.BufferedProtocol:
+        def accept() -> asyncio.Protocol:
             endpoint = Endpoint(self, listener)
             stream = layers(listener, self.environment.listeners, endpoint.identify)
-            return endpoint if stream is None else Layered(endpoint, stream)
+            return endpoint if stream is None else Layered(endpoint, stream, self.buffer)
 
         server = await self._loop.create_server(
             accept, host, listener.port, backlog=1024, start_serving=False

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers import hangup
+from mockforge_brokers.bulk import READ_SIZE
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import (
@@ -441,3 +442,27 @@ def test_whoever_speaks_something_else_to_a_layer_is_told_of_and_closed(tmp_path
         assert "the client left before TLS" in world.seen(ProtocolViolated)[1].reason
 
     run(test)
+
+
+def test_who_floods_us_is_read_in_pieces_of_a_fixed_size_until_it_is_calm_again():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        line = b"x" * 999 + b"\n"
+        writer.write(line * 4_000)
+        writer.write(b"end\n")
+        assert await reader.readexactly(4_000_000) == line * 4_000
+        assert await reader.readexactly(4) == b"end\n"
+        for _ in range(3):
+            writer.write(b"calm\n")
+            assert await reader.readexactly(5) == b"calm\n"
+        chunks = [each for each in world.environment.journal.since(0) if each.direction == IN]
+        sizes = [len(chunk.data) for chunk in reversed(chunks)]
+        # How much there is to read is the kernel's affair; but behind a large read none is as
+        # large before there was a small one.
+        calm = True
+        for size in sizes:
+            assert calm or size <= READ_SIZE
+            calm = size < 4096 or (calm and size <= READ_SIZE)
+        assert sizes[-2:] == [5, 5]
+
+    run(test, Limits(write_mark=8 << 20, journal_connection=16 << 20))
