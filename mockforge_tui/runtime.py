@@ -13,10 +13,10 @@ from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import BrokerError
-from mockforge_brokers.faults import Faults
-from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.holds import Holds
+from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage

@@ -5,8 +5,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from .access import Principal
 from .events import BrokerRestarted, MessageSeen
-from .journal import Owner, Past
+from .journal import Owner, Past, Row
 from .listener import Listener
+from .misbehaviour.actions import Changes
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 
 
@@ -87,6 +88,27 @@ class Connection(Owner, Protocol):
         """Hand back the incomplete frame's bytes and forget them."""
         ...
 
+    def parts(self, rows: list[Row]) -> list[Row]:
+        """What rules match of one frame: a row for each thing that it names on its own.
+
+        `rows` are the frame's; a Kafka request names partitions, an MQTT SUBSCRIBE filters.
+        """
+        ...
+
+    def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
+        """Answer one whole incoming frame with an error code, without its effect.
+
+        `parts` are those that are refused; where the protocol can, the others are served.
+        """
+        ...
+
+    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
+        """The frame with its message `number` (as `rows` counts them, from 0) changed.
+
+        Raises InvalidInput for what cannot be changed, with what can.
+        """
+        ...
+
     def set_writable(self, writable: bool) -> None:
         """Output must wait (False: the peer is slow, or a fault is) or may go on (True)."""
         ...
@@ -116,6 +138,8 @@ class Broker(Protocol):
     protocol: str
     address_name: str
     """What the ready line calls the address that clients look for first (bootstrap, url)."""
+    refusals: Mapping[str, int]
+    """The codes with which a request can be refused, by their names in upper case."""
 
     def connect(self, peer: Peer) -> Connection: ...
 

@@ -5,11 +5,12 @@ from random import Random
 from msgspec import Struct, field
 
 from .clock import Clock
-from .faults import Faults
-from .holds import Holds
 from .journal import Journal
 from .limits import Limits
 from .listener import Listener
+from .misbehaviour.holds import Holds
+from .misbehaviour.lane import Misbehaviour
+from .misbehaviour.rules import Faults
 from .spine import Spine
 from .unserved import Unserved
 from .usage import Usage
@@ -64,6 +65,11 @@ class Environment(Struct):
             usage=usage,
             limits=limits,
         )
+
+    @property
+    def misbehaviour(self) -> Misbehaviour:
+        """What a lane needs of all this."""
+        return Misbehaviour(self.clock, self.faults, self.holds, self.limits)
 
     def next_connection(self) -> int:
         """A connection number that no other connection of this process has."""

@@ -112,8 +112,17 @@ class FrameHeld(Event, frozen=True):
     operation: str
 
 
+class HeldFrameEdited(Event, frozen=True):
+    """A person changed a held message; the frame goes on waiting."""
+
+    held: int
+    connection: int
+    client: str
+    operation: str
+
+
 class HeldFrameLeft(Event, frozen=True):
-    """`outcome`: released, dropped, or gone with its connection."""
+    """`outcome`: released, dropped, refused with a code, or gone with its connection."""
 
     held: int
     outcome: str

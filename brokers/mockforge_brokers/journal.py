@@ -1,7 +1,7 @@
 """The last raw bytes of each connection, kept as they came and decoded only when looked at."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
@@ -28,7 +28,8 @@ class Row(Struct):
     `kind` is message, control or noise (pings, empty polls). `destination` is a Kafka topic, an
     MQTT topic or an AMQP exchange or queue; `detail` has the protocol's own fields under their
     specification's names (partition, offset, qos, retain, routing_key, group, code, ...).
-    `error` names a protocol error or an error code that is on the wire.
+    `error` names a protocol error or an error code that is on the wire. `correlation` is common
+    to a request and what answers it on its connection (None: nothing answers, or it is unknown).
     """
 
     protocol: str
@@ -44,6 +45,7 @@ class Row(Struct):
     headers: tuple[tuple[str, Any], ...] = ()
     detail: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    correlation: Hashable = None
     frame: bytes = b""
     seq: int = 0
     time: float = 0.0

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Final, cast
 
 from .access import Principal
@@ -17,11 +18,12 @@ from .events import (
     PeerCaughtUp,
     PeerFellBehind,
 )
-from .gate import Lane
 from .hangup import HangUp, reset
 from .journal import IN, OUT, Tape
 from .layered import Layered
 from .listener import Listener
+from .misbehaviour.lane import Lane
+from .misbehaviour.rules import Exchanges
 from .streams import layers
 
 _log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Endpoint(asyncio.Protocol):
     __slots__ = (
         "_awake",
         "_closing",
+        "_exchanges",
         "_farewell",
         "_hangup",
         "_inward",
@@ -77,6 +80,7 @@ class Endpoint(asyncio.Protocol):
         self._slow = False
         self._paused = 0
         self._stopped = 0
+        self._exchanges: Exchanges | None = None
         self._inward: Lane | None = None
         self._outward: Lane | None = None
         self._hangup: HangUp | None = None
@@ -314,11 +318,16 @@ class Endpoint(asyncio.Protocol):
 
     # While faults or holds look at each frame.
 
+    def _lane(self, direction: int, forward: Callable[[bytes], object]) -> Lane:
+        self._exchanges = exchanges = self._exchanges or Exchanges()
+        parts = self.environment.misbehaviour
+        return Lane(direction, self.connection, self, forward, parts, exchanges)
+
     def _receive_inspected(self, data: bytes) -> int:
         lane = self._inward
         environment = self.environment
         if lane is None:
-            lane = self._inward = Lane(IN, self.connection, self, environment, self._forward_in)
+            lane = self._inward = self._lane(IN, self._forward_in)
             data = self.connection.take_rest() + data
         elif lane.idle and not (environment.faults.active or environment.holds.active):
             self._inward = None
@@ -341,7 +350,7 @@ class Endpoint(asyncio.Protocol):
         lane = self._outward
         environment = self.environment
         if lane is None:
-            lane = self._outward = Lane(OUT, self.connection, self, environment, self._forward_out)
+            lane = self._outward = self._lane(OUT, self._forward_out)
         elif lane.idle and not (environment.faults.active or environment.holds.active):
             self._outward = None
             self._write(data)

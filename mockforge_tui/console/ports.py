@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.events import MessageSeen
-from mockforge_brokers.faults import Faults
-from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import Journal, Row
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.holds import Holds
+from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.usage import Usage
 

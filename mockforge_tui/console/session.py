@@ -143,6 +143,11 @@ class Session:
     def connections(self) -> list[ConnectionView]:
         return [each for broker in self.runtime.brokers.values() for each in broker.connections()]
 
+    @property
+    def refusals(self) -> dict[str, Mapping[str, int]]:
+        """The codes with which each running broker can refuse a request."""
+        return {name: broker.refusals for name, broker in self.runtime.brokers.items()}
+
     def destinations(self) -> list[DestinationView]:
         return [each for broker in self.runtime.brokers.values() for each in broker.destinations()]
 

@@ -14,8 +14,8 @@ from mockforge_brokers.events import (
     FrameHeld,
     HeldFrameLeft,
 )
-from mockforge_brokers.holds import Holds
 from mockforge_brokers.journal import IN, Journal, Row
+from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.spine import Spine
 
 from .decoder import Decoder

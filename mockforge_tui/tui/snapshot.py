@@ -5,8 +5,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mockforge_brokers.faults import Rule
-from mockforge_brokers.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.session import Session

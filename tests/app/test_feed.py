@@ -2,6 +2,7 @@
 
 from random import Random
 
+from brokers.misbehaving import Waiting, hold
 from mockforge_brokers.events import (
     ConnectionClosed,
     ConnectionOpened,
@@ -9,7 +10,6 @@ from mockforge_brokers.events import (
     ProtocolViolated,
     Warned,
 )
-from mockforge_brokers.holds import HoldRule
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 
@@ -210,11 +210,11 @@ def test_events_stand_between_the_rows_where_they_happened() -> None:
 def test_a_held_frame_shows_it_on_its_row_until_it_is_let_go() -> None:
     traffic = Traffic()
     holds = traffic.environment.holds
-    rule = holds.add(HoldRule("topic:a", lambda row: True))
+    rule = holds.add(hold(lambda row: True, scope="topic:a"))
     data = frame(payload="wait", to="a")
     traffic.write("a", data)
     row = Row("mqtt", IN, "send", connection=1, client="a", frame=data)
-    held = holds.hold(rule, [row], lambda forward: None)
+    held = holds.hold(rule, [row], Waiting())
     feed = _feed(traffic)
     feed.tick()
     assert [row.held for row in feed.since(0)] == [held.id]
@@ -226,9 +226,9 @@ def test_a_held_frame_shows_it_on_its_row_until_it_is_let_go() -> None:
 def test_a_frame_held_on_its_way_out_is_shown_though_no_byte_of_it_was_written() -> None:
     traffic = Traffic()
     holds = traffic.environment.holds
-    rule = holds.add(HoldRule("topic:a", lambda row: True))
+    rule = holds.add(hold(lambda row: True, scope="topic:a"))
     waiting = Row("mqtt", OUT, "send", connection=1, client="a", frame=frame(payload="x"))
-    holds.hold(rule, [waiting], lambda forward: None)
+    holds.hold(rule, [waiting], Waiting())
     feed = _feed(traffic)
     feed.tick()
     assert [(row.direction, row.held) for row in feed.since(0)] == [(OUT, 1)]

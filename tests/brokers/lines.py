@@ -1,13 +1,14 @@
 """The smallest protocol that the shared floor can carry: lines, answered with an echo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mockforge_brokers.contract import Peer
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.errors import ProtocolError
+from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.journal import IN, Past, Row
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.actions import Changes
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
 
 
@@ -101,9 +102,22 @@ class LineConnection:
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return _rows(direction, frame)
 
+    def parts(self, rows: list[Row]) -> list[Row]:
+        return rows
+
+    def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
+        self.out.append(f"no {code} {text}\n".encode())
+
+    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
+        payload = changes.payload
+        if not isinstance(payload, bytes) or b"\n" in payload:
+            raise InvalidInput("a line's payload is one line")
+        return payload + b"\n"
+
 
 class LineBroker:
     protocol = "lines"
+    refusals: Mapping[str, int] = {"NO": 7}
     address_name = "url"
 
     def __init__(self, environment: Environment) -> None:

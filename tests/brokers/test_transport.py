@@ -19,14 +19,15 @@ from mockforge_brokers.events import (
     PeerFellBehind,
     ProtocolViolated,
 )
-from mockforge_brokers.faults import Rule
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
 
 from .lines import LineBroker, is_word
+from .misbehaving import fault
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -241,7 +242,7 @@ def test_a_fault_may_come_and_go_in_the_middle_of_a_frame():
         reader, writer = await world.connect()
         writer.write(b"before\nhal")
         assert await reader.readline() == b"before\n"
-        rule = world.environment.faults.add(Rule("drop", "x", is_word("x")))
+        rule = world.environment.faults.add(fault(matches=is_word("x"), scope="x"))
         writer.write(b"f\nx\nafter\nqua")
         assert await reader.readexactly(11) == b"half\nafter\n"
         world.environment.faults.remove(rule.id)
@@ -257,7 +258,7 @@ def test_an_answer_can_be_delayed_on_its_way_out():
         reader, writer = await world.connect()
         loop = asyncio.get_running_loop()
         world.environment.faults.add(
-            Rule("delay", "x", is_word("x", OUT), direction=OUT, delay=0.05)
+            fault(Delay(0.05), is_word("x", OUT), scope="x", direction=OUT)
         )
         began = loop.time()
         writer.write(b"x\n")
@@ -270,7 +271,7 @@ def test_an_answer_can_be_delayed_on_its_way_out():
 def test_last_words_are_delayed_and_not_lost():
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
-        world.environment.faults.add(Rule("delay", "bye", is_word("bye", OUT), delay=0.05))
+        world.environment.faults.add(fault(Delay(0.05), is_word("bye", OUT), scope="bye"))
         writer.write(b"bye\n")
         assert await reader.read() == b"bye\n"
 
@@ -280,7 +281,7 @@ def test_last_words_are_delayed_and_not_lost():
 def test_what_a_client_sent_before_it_left_has_its_effect_after_a_delay():
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
-        world.environment.faults.add(Rule("delay", "x", is_word("x"), delay=0.05))
+        world.environment.faults.add(fault(Delay(0.05), is_word("x"), scope="x"))
         writer.write(b"x\ny\n")
         writer.write_eof()
         assert await reader.read() == b"x\ny\n"
@@ -299,7 +300,7 @@ def test_a_filter_that_fails_ends_one_connection_only():
         reader, _ = await world.connect()
         _, other = await world.connect()
         await world.until(lambda: len(world.broker.live) == 2)
-        world.environment.faults.add(Rule("drop", "x", fails))
+        world.environment.faults.add(fault(matches=fails, scope="x"))
         other.write(b"all x\n")
         with pytest.raises(ConnectionResetError):
             await reader.readexactly(1)
@@ -336,7 +337,7 @@ def test_the_same_port_is_served_on_both_loopback_addresses():
 def test_a_killed_connection_is_lost_at_once_though_its_client_stays():
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
-        world.environment.faults.add(Rule("delay", "x", is_word("x"), delay=0.05))
+        world.environment.faults.add(fault(Delay(0.05), is_word("x")))
         writer.write(b"x\ny\n")
         await world.until(lambda: world.environment.journal.seq)
         (connection,) = world.broker.all
@@ -361,9 +362,7 @@ def test_socket_and_delayed_answers_hold_a_connection_back_together():
         slow.write(b"big 20000000\n")
         connection = world.broker.all[0]
         await world.until(lambda: connection.writable == [False])
-        delayed = world.environment.faults.add(
-            Rule("delay", "x", is_word("x", OUT), direction=OUT, delay=0.01)
-        )
+        delayed = world.environment.faults.add(fault(Delay(0.01), is_word("x", OUT), direction=OUT))
         talker.write(b"all x " + b"y" * 300 + b"\n")
         await world.until(lambda: delayed.hits == 2)
         (endpoint,) = (one for one in world.server.endpoints.values() if one.slow)

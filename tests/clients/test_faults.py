@@ -4,7 +4,8 @@ import paho.mqtt.client as paho
 import pika
 import pytest
 from confluent_kafka import Producer
-from mockforge_brokers.faults import Rule, Trigger
+from mockforge_brokers.misbehaviour.actions import ACTIONS, make_action
+from mockforge_brokers.misbehaviour.rules import Match, Rule, Trigger
 from paho.mqtt.enums import CallbackAPIVersion
 from pika.exceptions import StreamLostError
 
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.client
 def fault(servers: Servers):
     """Adds a fault that fires once; all are removed at the end."""
 
-    def add(kind, scope, **settings):
-        matches = compile_filter(scope).matches
-        rule = Rule(kind=kind, scope=scope, matches=matches, trigger=Trigger(times=1), **settings)
+    def add(kind, scope, *, direction=None, **parameters):
+        match = Match(scope, compile_filter(scope).matches, direction)
+        rule = Rule(match, make_action(ACTIONS[kind], parameters), Trigger(times=1))
         return servers.call(servers.environment.faults.add, rule)
 
     yield add

@@ -12,18 +12,19 @@ from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..events import MessageSeen
 from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from . import given
 from .codes import ReplyCode
 from .connection.connection import Connection
 from .inside import Inside
+from .misbehaviour import REFUSALS
 from .options import AmqpOptions
-from .records import field, plain, table
+from .records import plain, table
 from .state.memory import Memory
 from .state.queue import Queue
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .views import connection_view, destination_views, group_views, metrics
 from .wire import content as contents
-from .wire.properties import NAMES
 
 AMQP: Final = "amqp"
 
@@ -33,6 +34,7 @@ class AmqpBroker:
 
     protocol = AMQP
     address_name = "url"
+    refusals = REFUSALS
 
     def __init__(self, environment: Environment, options: AmqpOptions | None = None) -> None:
         self.options = options or AmqpOptions()
@@ -86,8 +88,8 @@ class AmqpBroker:
         source: str = "prompt",
     ) -> int:
         """Publish as `source`; returns how many queues it reached. Raises InvalidInput."""
-        _check_short("routing key", routing_key)
-        checked = _properties(properties or {})
+        given.check_short("routing key", routing_key)
+        checked = given.properties(properties or {})
         host = self.vhost(vhost)
         try:
             content = contents.make_content(1, body, checked, self.options.frame_max - 8)
@@ -123,7 +125,7 @@ class AmqpBroker:
         arguments: Mapping[str, Any] | None = None,
         vhost: str = "/",
     ) -> None:
-        _check_short("exchange name", name)
+        given.check_short("exchange name", name)
         with _Refusals():
             self.vhost(vhost).declare_exchange(
                 name,
@@ -163,7 +165,7 @@ class AmqpBroker:
     ) -> None:
         if not name:
             raise InvalidInput("a queue needs a name")
-        _check_short("queue name", name)
+        given.check_short("queue name", name)
         with _Refusals():
             self.vhost(vhost).declare_queue(
                 name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})
@@ -189,7 +191,7 @@ class AmqpBroker:
         *,
         vhost: str = "/",
     ) -> None:
-        _check_short("binding key", binding_key)
+        given.check_short("binding key", binding_key)
         with _Refusals():
             self.vhost(vhost).bind_queue(queue, exchange, binding_key, table(arguments or {}))
 
@@ -215,7 +217,7 @@ class AmqpBroker:
         vhost: str = "/",
     ) -> None:
         """Let messages of one exchange reach another one."""
-        _check_short("binding key", binding_key)
+        given.check_short("binding key", binding_key)
         with _Refusals():
             self.vhost(vhost).bind_exchange(
                 destination, source, binding_key, table(arguments or {})
@@ -295,46 +297,6 @@ class AmqpBroker:
 
 def _names(queues: tuple[Queue, ...]) -> list[str]:
     return [queue.name for queue in queues]
-
-
-def _properties(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person gave as properties, ready for the wire; raises InvalidInput."""
-    checked: dict[str, Any] = {}
-    for name, value in given.items():
-        known = name.replace("-", "_")
-        if known not in NAMES:
-            raise InvalidInput(f"property {name!r} is none of {', '.join(sorted(NAMES))}")
-        if known == "headers":
-            if not isinstance(value, Mapping):
-                raise InvalidInput(f"headers are names with values, not {value!r}")
-            checked[known] = field(dict(value), "headers").value
-        elif known in ("delivery_mode", "priority", "timestamp"):
-            checked[known] = _number(known, value)
-        else:
-            checked[known] = str(value)
-            _check_short(f"property {name!r}", checked[known])
-    return checked
-
-
-def _check_short(what: str, text: str) -> None:
-    """Raise InvalidInput unless the text fits into a short string (AMQP 4.2.5.3)."""
-    try:
-        size = len(text.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:
-        raise InvalidInput(f"{what} {text!r} is no legal text") from None
-    if size > 255:
-        raise InvalidInput(f"{what} has {size} bytes, it is longer than 255 bytes")
-
-
-def _number(name: str, value: Any) -> int:
-    most = 2**64 - 1 if name == "timestamp" else 255
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"property {name!r} is a number, not {value!r}") from None
-    if not 0 <= number <= most:
-        raise InvalidInput(f"property {name!r} is 0 to {most}, not {number}")
-    return number
 
 
 class _Refusals:

@@ -13,6 +13,8 @@ from .wire.properties import decode_properties
 
 AMQP: Final = "amqp"
 _MESSAGES: Final = frozenset(("basic.publish", "basic.return", "basic.deliver", "basic.get-ok"))
+_UNANSWERED: Final = frozenset(("basic.deliver", "basic.ack", "basic.nack", "basic.reject"))
+_ANSWERED: Final = {"basic.return": "basic.publish", "basic.get-empty": "basic.get"}
 _KINDS: Final = {HEADER: "content header", BODY: "content body", HEARTBEAT: "heartbeat"}
 
 
@@ -52,6 +54,7 @@ def _fill_method(row: Row, payload: bytes, queues: Mapping[str, str]) -> None:
     if found is None:
         raise ProtocolError(f"no such method: class and method {payload[:4].hex(' ', 2)}")
     row.operation = found.name
+    row.correlation = _correlation(row.detail.get("channel", 0), found.name)
     values = methods.decode(found, payload)
     values.pop("ticket", None)
     row.detail.update((name, _shown(plain(value))) for name, value in values.items())
@@ -67,6 +70,13 @@ def _fill_method(row: Row, payload: bytes, queues: Mapping[str, str]) -> None:
         row.error = values["reply_text"] or f"reply code {code}"
     if found.name in ("basic.nack", "basic.reject"):
         row.error = "requeued" if values["requeue"] else "rejected"
+
+
+def _correlation(channel: int, name: str) -> tuple[int, str] | None:
+    """Common to a method and its answer; deliveries are answered by tags, not by a method."""
+    if name in _UNANSWERED:
+        return None
+    return channel, _ANSWERED.get(name, name).removesuffix("-ok")
 
 
 def _shown(value: Any) -> Any:

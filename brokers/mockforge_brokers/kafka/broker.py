@@ -17,6 +17,7 @@ from .codes import AlterConfigOp
 from .connection import KafkaConnection
 from .inside import Inside
 from .metrics import families
+from .misbehaviour import REFUSALS
 from .options import KafkaOptions
 from .records import Record, build_batch, read_records
 from .snapshots import RecordView
@@ -36,6 +37,7 @@ class KafkaBroker:
     """
 
     protocol = "kafka"
+    refusals = REFUSALS
     address_name = "bootstrap"
 
     def __init__(self, environment: Environment, options: KafkaOptions | None = None) -> None:

@@ -13,10 +13,13 @@ from ..errors import ProtocolError
 from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
+from ..misbehaviour.actions import Changes
+from . import misbehaviour
 from .apis import API_VERSIONS, HANDLERS, answer_on_road
 from .apis.caller import Caller, Counters
 from .apis.handler import Pieces
 from .codes import ApiKey
+from .misbehaviour import Refusal
 from .rows import RowReader
 from .state.cluster import Cluster
 from .state.purgatory import Parked
@@ -82,7 +85,7 @@ class KafkaConnection:
         self._limit = environment.limits.kafka_request
         self._splitter = Splitter(self._limit)
         self._rows = RowReader(cluster.name_of)
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[bytes | Refusal] = deque()
         self._queued = 0
         self._room = environment.limits.write_mark
         self._parked: Parked[Pieces] | None = None
@@ -160,6 +163,23 @@ class KafkaConnection:
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return self._rows.rows(direction, frame)
 
+    def parts(self, rows: list[Row]) -> list[Row]:
+        return misbehaviour.parts(rows)
+
+    def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
+        if self._ended:
+            return
+        refusal = Refusal(frame, parts, code, text)
+        if self._parked is not None or self._queue or not self._free:
+            self._enqueue(refusal)
+        else:
+            self._handle_refusal(refusal)
+
+    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
+        if direction == IN:
+            return misbehaviour.edit_request(frame, number, changes)
+        return misbehaviour.edit_response(frame, self._rows.answered(frame), number, changes)
+
     # Requests, one after the other.
 
     def _run(self, frames: Iterable[bytes]) -> None:
@@ -196,7 +216,28 @@ class KafkaConnection:
         self.requests += 1
         caller.counters.requests[api_key] += 1
         self._rows.remember(correlation_id, api_key, version)
-        answer = handler.answer(caller, frame, at, correlation_id)
+        self._give(handler.answer(caller, frame, at, correlation_id))
+
+    def _handle_refusal(self, refusal: Refusal) -> None:
+        """Answer with an error code a request whose turn it is."""
+        header, at = read_request_header(refusal.frame)
+        caller = self.caller
+        handler = HANDLERS.get(header.api_key)
+        if handler is None or header.api_version not in handler.served:
+            self._refuse(header)
+            return
+        caller.client_id = header.client_id or caller.client_id
+        caller.version = header.api_version
+        caller.counters.requests[header.api_key] += 1
+        caller.counters.errors[refusal.code] = caller.counters.errors.get(refusal.code, 0) + 1
+        self.requests += 1
+        self._rows.remember(header.correlation_id, header.api_key, header.api_version)
+        try:
+            self._give(misbehaviour.answer(caller, refusal, header, at, caller.cluster.name_of))
+        except ProtocolError as error:
+            self._violated(error.text)
+
+    def _give(self, answer: Pieces | Parked[Pieces] | None) -> None:
         if not self._identified:
             self._identify()
         if isinstance(answer, list):
@@ -239,7 +280,10 @@ class KafkaConnection:
             while self._queue and self._parked is None and self._free:
                 frame = self._queue.popleft()
                 self._queued -= len(frame)
-                self._handle(frame)
+                if isinstance(frame, bytes):
+                    self._handle(frame)
+                else:
+                    self._handle_refusal(frame)
         except ProtocolError as error:
             self._violated(error.text)
         if self._paused and not self._queue:
@@ -248,7 +292,7 @@ class KafkaConnection:
         if self.out:
             self._peer.wake()
 
-    def _enqueue(self, frame: bytes) -> None:
+    def _enqueue(self, frame: bytes | Refusal) -> None:
         if self._ended:
             return
         self._queue.append(frame)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from ..errors import BrokerError
+from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
 from .codes import ApiKey, ErrorCode
 from .records import Record, read_records, split_batches
@@ -53,6 +53,13 @@ class RowReader:
     def weight(self) -> int:
         """About the bytes that the remembered requests take."""
         return 200 * len(self._requests)
+
+    def answered(self, frame: bytes) -> tuple[int, int]:
+        """API and version of the request that a response answers. Raises InvalidInput."""
+        known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
+        if known is None:
+            raise InvalidInput("what this response answers is no longer known")
+        return known
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         """What one frame says; bytes that cannot be read make one row with `error`."""
@@ -128,7 +135,14 @@ class RowReader:
         topics = list(_named(detail))
         destination = topics[0] if len(set(topics)) == 1 else ""
         name = _API_NAMES.get(api_key, f"API {api_key}")
-        return Row("kafka", direction, name, destination=destination, detail=detail)
+        return Row(
+            "kafka",
+            direction,
+            name,
+            destination=destination,
+            detail=detail,
+            correlation=correlation_id,
+        )
 
     def _with_records(self, row: Row, batches: Iterator[tuple[str, int, bytes]]) -> Iterator[Row]:
         """A row for each record; the frame's own row only where there are none."""
@@ -154,6 +168,7 @@ class RowReader:
                     destination=topic,
                     size=len(data),
                     detail={"partition": partition},
+                    correlation=row.correlation,
                     error=str(error),
                     frame=row.frame,
                 )
@@ -179,6 +194,7 @@ class RowReader:
             size=len(record.key or b"") + len(record.value or b""),
             headers=record.headers,
             detail=detail,
+            correlation=row.correlation,
             frame=row.frame,
         )
 

@@ -13,6 +13,7 @@ from . import views
 from .codes import Reason
 from .connection import MqttConnection
 from .inside import InsideProducer, make_message, make_publish
+from .misbehaviour import REFUSALS
 from .options import MqttOptions
 from .records import Message
 from .silence import SilenceWatch
@@ -33,6 +34,7 @@ class MqttBroker:
     """`contract.Broker` for MQTT."""
 
     protocol = "mqtt"
+    refusals = REFUSALS
     address_name = "url"
 
     def __init__(self, environment: Environment, options: MqttOptions | None = None) -> None:

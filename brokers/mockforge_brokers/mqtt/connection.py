@@ -10,7 +10,8 @@ from ..errors import ProtocolError
 from ..events import ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row, Splitter
-from . import handshake, lint
+from ..misbehaviour.actions import Changes
+from . import handshake, lint, misbehaviour
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason
 from .events import ConnectionRefused
@@ -150,6 +151,17 @@ class MqttConnection:
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return rows(direction, frame, self.version, self.aliases)
 
+    def parts(self, rows: list[Row]) -> list[Row]:
+        return misbehaviour.parts(rows)
+
+    def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
+        if not self.closed:
+            self.last_heard = self.broker.environment.clock.now()
+            misbehaviour.refuse(self, frame, parts, code, text)
+
+    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
+        return misbehaviour.edit(self.version, frame, number, changes)
+
     # What happens in here.
 
     def handle(self, first: int, reader: ByteReader) -> None:
@@ -224,7 +236,7 @@ class MqttConnection:
             packet = decode_body(first, reader, self.version)
         except UnsupportedVersion as error:
             # A client of a version that we do not know reads what 3.1.1 has for this.
-            self._refuse(Connack(1), error)
+            self.turn_away(Connack(1), error)
             return
         assert isinstance(packet, Connect)
         self.version = self.outlet.version = packet.version
@@ -238,9 +250,10 @@ class MqttConnection:
                 self.broker.environment.unserved.report(
                     "mqtt", self.peer.id, self.client, error.feature, error.text
                 )
-            self._refuse(handshake.refusal(packet.version, error), error)
+            self.turn_away(handshake.refusal(packet.version, error), error)
 
-    def _refuse(self, answer: Connack | None, error: ProtocolError) -> None:
+    def turn_away(self, answer: Connack | None, error: ProtocolError) -> None:
+        """Answer a CONNECT that is refused, and end."""
         self.closed = True
         self._answer_refusal(answer)
         self.broker.environment.spine.emit(

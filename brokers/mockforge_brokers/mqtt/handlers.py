@@ -1,6 +1,7 @@
 """What a connected client may send, packet by packet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
@@ -76,7 +77,7 @@ def _message(connection: "MqttConnection", packet: Publish) -> Message:
     expires = None
     if properties:
         _check_properties(properties)
-        topic_name = _resolve_alias(connection, packet)
+        topic_name = resolve_alias(connection, packet)
         life = properties.pop("message_expiry_interval", None)
         if life is not None:
             expires = connection.broker.environment.clock.now() + life
@@ -101,7 +102,7 @@ def _check_properties(properties: dict[str, Any]) -> None:
         )
 
 
-def _resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
+def resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
     alias = packet.properties.pop("topic_alias", None)
     if alias is None:
         return packet.topic_name
@@ -175,14 +176,20 @@ _DUE: Final = {
 """The statement that asks the client for each acknowledgement."""
 
 
-def _subscribe(connection: "MqttConnection", packet: Subscribe) -> None:
+def subscribe(
+    connection: "MqttConnection",
+    packet: Subscribe,
+    refusals: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """Serve a SUBSCRIBE but for the filters in `refusals`, which get that reason code."""
     session, router = _session(connection), connection.broker.router
     identifier = packet.properties.get("subscription_identifier", [0])[0]
     codes: list[int] = []
     retained: list[Subscription] = []
     for request in packet.requests:
         _check_filter(request)
-        refused = connection.broker.options.refused_filters.get(request.topic_filter)
+        name = request.topic_filter
+        refused = refusals.get(name, connection.broker.options.refused_filters.get(name))
         if refused is not None:
             codes.append(refused if connection.version == V5 else FAILURE)
             _denied(connection, request.topic_filter, refused)
@@ -274,7 +281,7 @@ def _auth(connection: "MqttConnection", packet: Auth) -> None:
 HANDLERS: Final[dict[type, Callable[["MqttConnection", Any], None]]] = {
     Publish: _publish,
     Ack: _ack,
-    Subscribe: _subscribe,
+    Subscribe: subscribe,
     Unsubscribe: _unsubscribe,
     Pingreq: _pingreq,
     Disconnect: _disconnect,

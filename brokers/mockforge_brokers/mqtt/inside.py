@@ -6,16 +6,14 @@ from typing import Any
 from ..environment import Environment
 from ..errors import InvalidInput
 from ..journal import IN, Row, Splitter, Tape
-from .codes import V5, PacketType
+from .codes import V5
+from .given import check_encoding, publish_properties
 from .records import Message, detailed
 from .rows import rows
 from .state.topics import name_problem
 from .wire.encode import encode_packet
 from .wire.frames import PacketSplitter
 from .wire.packets import Publish
-from .wire.properties import BY_NAME, Properties
-
-_NOT_GIVEN = frozenset({"topic_alias", "subscription_identifier"})
 
 
 class InsideProducer:
@@ -53,12 +51,9 @@ def make_publish(
         raise InvalidInput(f"mqtt:{topic_name}: {problem}")
     if qos not in (0, 1, 2):
         raise InvalidInput(f"mqtt:{topic_name}: qos is 0, 1 or 2, not {qos}")
-    given = _properties(topic_name, properties or {})
+    given = publish_properties(f"mqtt:{topic_name}", properties or {})
     packet = Publish(topic_name, payload, qos, retain, properties=given)
-    try:
-        encode_packet(packet, V5)
-    except (TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
-        raise InvalidInput(f"mqtt:{topic_name}: a property has no legal value: {error}") from None
+    check_encoding(f"mqtt:{topic_name}", packet, V5)
     return packet
 
 
@@ -69,34 +64,3 @@ def make_message(packet: Publish, now: float) -> Message:
     return detailed(
         packet.topic_name, packet.payload, packet.qos, packet.retain, properties, expires
     )
-
-
-def _properties(topic_name: str, wanted: Mapping[str, Any]) -> Properties:
-    given: Properties = {}
-    for name, value in wanted.items():
-        row = BY_NAME.get(name)
-        if row is None or PacketType.PUBLISH not in row.packets or name in _NOT_GIVEN:
-            known = sorted(
-                row.name
-                for row in BY_NAME.values()
-                if PacketType.PUBLISH in row.packets and row.name not in _NOT_GIVEN
-            )
-            raise InvalidInput(
-                f"mqtt:{topic_name}: PUBLISH has no property {name!r}; it has {', '.join(known)}"
-            )
-        if name == "user_property":
-            value = _pairs(topic_name, value)
-        elif name == "correlation_data" and isinstance(value, str):
-            value = value.encode()
-        given[name] = value
-    return given
-
-
-def _pairs(topic_name: str, value: Any) -> list[tuple[str, str]]:
-    pairs = value.items() if isinstance(value, Mapping) else value
-    try:
-        return [(str(key), str(text)) for key, text in pairs]
-    except (TypeError, ValueError):
-        raise InvalidInput(
-            f"mqtt:{topic_name}: user_property is a mapping or pairs, not {value!r}"
-        ) from None

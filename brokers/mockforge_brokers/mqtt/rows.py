@@ -1,6 +1,6 @@
 """Raw packets as people see them, at any time after they passed."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from msgspec.structs import fields
@@ -39,12 +39,32 @@ def rows(direction: int, frame: bytes, version: int, aliases: Mapping[int, str])
     except ProtocolError as error:
         row.error = error.text
         return [row]
+    row.correlation = _correlation(direction, packet)
     if isinstance(packet, Publish):
         _describe_publish(row, packet, aliases if direction == 0 else {})
         return [row]
     row.kind = "noise" if isinstance(packet, _NOISE) else "control"
     _describe(row, packet, version)
     return [row]
+
+
+def _correlation(direction: int, packet: Packet) -> Hashable:
+    """Common to a request and its acknowledgements: who chose the packet identifier, and it."""
+    match packet:
+        case Connect() | Connack():
+            return "CONNECT"
+        case Pingreq() | Pingresp():
+            return "PINGREQ"
+        case Publish(packet_id=0):
+            return None
+        case Publish() | Subscribe() | Unsubscribe():
+            return direction, packet.packet_id
+        case Ack(type=PacketType.PUBREL):
+            return direction, packet.packet_id
+        case Ack() | Suback() | Unsuback():
+            return 1 - direction, packet.packet_id
+        case _:
+            return None
 
 
 def _operation(frame: bytes) -> str:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.rules import Match
 
 from ...filters import Filter, compile_filter
 from ..asking import BadArgument
@@ -61,7 +62,9 @@ def hold(
     What its connection sends behind a held frame waits too, so order is kept.
     """
     rule = session.runtime.holds.add(
-        HoldRule(where.text, where.matches, None if way is None else _WAYS[way], most, timeout)
+        HoldRule(
+            Match(where.text, where.matches, None if way is None else _WAYS[way]), most, timeout
+        )
     )
     return done(f"hold {rule.id}: {rule.scope}", {"id": rule.id})
 
@@ -73,7 +76,7 @@ def hold_ls(session: "Session") -> Result:
         {
             "id": rule.id,
             "scope": rule.scope,
-            "dir": "both" if rule.direction is None else ("in", "out")[rule.direction],
+            "dir": "once" if rule.match.direction is None else ("in", "out")[rule.match.direction],
             "hits": rule.hits,
             "max": rule.most,
             "timeout": rule.timeout,

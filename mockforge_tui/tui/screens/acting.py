@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mockforge_brokers.faults import Rule
-from mockforge_brokers.holds import HeldFrame, HoldRule
 from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView
 
 from ...filters import Filter

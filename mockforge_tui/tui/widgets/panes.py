@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from mockforge_brokers.faults import Rule
-from mockforge_brokers.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
 from ... import units
+from ...console.commands.faults import value_of
 from ...text import clean
 from ..drawing import Piece
 from ..palette import LETTERS, Glyphs, Palette
@@ -240,10 +241,10 @@ def _fault_what(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
             return " ".join(parts), palette.strong
         case HoldRule(scope=scope):
             return f"hold {clean(scope, 120) or 'everything'}", palette.plain
-        case Rule(kind=kind, scope=scope, delay=delay):
-            after = f" {units.format_duration(delay)}" if delay else ""
+        case Rule(kind=kind, scope=scope) as rule:
+            value = f" {value_of(rule)}".rstrip()
             style = palette.plain if line.on else palette.faintest
-            return f"{kind}{after} {clean(scope, 120) or 'everything'}", style
+            return f"{kind}{value} {clean(scope, 120) or 'everything'}", style
 
 
 def _fault_figure(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:

@@ -5,6 +5,7 @@ from typing import Any
 
 from brokers.amqp.client import Client as AmqpClient
 from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.misbehaving import Waiting
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.contract import Broker
@@ -197,7 +198,7 @@ class Scene:
         for _ in range(3):
             row = Row("kafka", 0, "Produce", client="billing", destination="orders", size=20)
             rule = self.holds.rules[1]
-            self.holds.hold(rule, [row], lambda forward: None)
+            self.holds.hold(rule, [row], Waiting())
 
     def add_fixture(self, name: str, target: str) -> None:
         self.production.engine.add(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.actions import Delay
 
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.results import Result
@@ -186,8 +187,8 @@ def test_fault_add_reads_scope_and_duration() -> None:
     line = "fault add delay client:billing op:Fetch 250ms --jitter 50ms --p 10% --times 3"
     check(world.run(line))
     rule = world.faults.rules[1]
-    assert (rule.kind, rule.scope, rule.delay) == ("delay", "client:billing op:Fetch", 0.25)
-    assert (rule.jitter, rule.trigger.probability, rule.trigger.times) == (0.05, 0.1, 3)
+    assert (rule.scope, rule.action) == ("client:billing op:Fetch", Delay(0.25, 0.05))
+    assert (rule.trigger.probability, rule.trigger.times) == (0.1, 3)
     assert "250ms ±50ms 10% 3 times" in world.run("fault ls").as_text()
 
 
@@ -241,9 +242,9 @@ def test_age_goes_by_the_brokers_clock() -> None:
     world = World()
     check(world.run("hold age>10s"))
     row = Row("mqtt", 0, "PUBLISH", time=world.clock.wall())
-    assert not world.holds.rules[1].matches(row)
+    assert not world.holds.rules[1].match.matches(row)
     check(world.run("clock advance 11s"))
-    assert world.holds.rules[1].matches(row)
+    assert world.holds.rules[1].match.matches(row)
 
 
 def test_clock_advance_moves_what_is_due() -> None:

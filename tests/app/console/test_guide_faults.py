@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from mockforge_brokers.faults import KINDS
+from brokers.misbehaving import Waiting
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.misbehaviour.actions import ACTIONS
 
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.registry import Opt
@@ -36,7 +37,7 @@ def hold_three_frames(scene: Scene) -> None:
     rule = scene.holds.rules[2]
     for _ in range(3):
         row = Row("mqtt", IN, "PUBLISH", client="billing")
-        scene.holds.hold(rule, [row], lambda forward: None)
+        scene.holds.hold(rule, [row], Waiting())
 
 
 def test_the_page_shows_every_kind_and_every_option() -> None:
@@ -47,5 +48,5 @@ def test_the_page_shows_every_kind_and_every_option() -> None:
         for parameter in found[0].parameters:
             if isinstance(parameter.spec, Opt):
                 assert parameter.spec.names[0] in text
-    for kind in KINDS:
+    for kind in ACTIONS:
         assert f"fault add {kind}" in text

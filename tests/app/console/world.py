@@ -4,15 +4,19 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from brokers.misbehaving import Waiting, hold
+from mockforge_brokers.amqp import misbehaviour as amqp
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted, MessageSeen
-from mockforge_brokers.faults import Faults
-from mockforge_brokers.holds import HoldRule, Holds
 from mockforge_brokers.journal import Journal, Row, Tape
+from mockforge_brokers.kafka import misbehaviour as kafka
 from mockforge_brokers.kafka.snapshots import RecordView as Record
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.holds import Holds
+from mockforge_brokers.misbehaviour.rules import Faults
+from mockforge_brokers.mqtt import misbehaviour as mqtt
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.usage import Usage
@@ -30,12 +34,15 @@ from mockforge_tui.tui.palette import PALETTES
 
 from ..traffic import Client, frame
 
+REFUSALS = {"kafka": kafka.REFUSALS, "mqtt": mqtt.REFUSALS, "amqp": amqp.REFUSALS}
+
 
 class Broker:
     """Remembers what it was told, and shows what it was given."""
 
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
+        self.refusals = REFUSALS[protocol]
         self.shown_connections: list[ConnectionView] = []
         self.shown_destinations: list[DestinationView] = []
         self.shown_groups: list[GroupView] = []
@@ -290,9 +297,9 @@ class World:
         self.tapes[client].add(0, frame(**said))
 
     def hold_a_frame(self) -> None:
-        rule = self.holds.add(HoldRule("topic:orders", lambda row: True))
+        rule = self.holds.add(hold(lambda row: True, scope="topic:orders"))
         row = Row("kafka", 0, "Produce", client="billing", destination="orders", size=20)
-        self.holds.hold(rule, [row], lambda forward: None)
+        self.holds.hold(rule, [row], Waiting())
 
     def _furnish(self) -> None:
         self.kafka.create_topic("orders", 2)

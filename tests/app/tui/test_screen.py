@@ -1,9 +1,9 @@
 """The dashboard with a person at its keys."""
 
 import pytest
-from mockforge_brokers.faults import Rule
-from mockforge_brokers.holds import HoldRule
+from brokers.misbehaving import Waiting, fault, hold
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.misbehaviour.actions import Delay
 from textual.events import Key
 
 from mockforge_tui.console.results import Notice
@@ -358,18 +358,18 @@ def test_a_message_is_edited_as_the_command_that_publishes_it() -> None:
 def test_panic_ends_faults_and_lets_held_frames_go() -> None:
     async def act(stage: Stage) -> None:
         runtime = stage.runtime
-        runtime.faults.add(Rule("delay", "everything", lambda row: True, delay=1))
-        rule = runtime.holds.add(HoldRule("topic:a", lambda row: True))
-        settled: list[bool] = []
+        runtime.faults.add(fault(Delay(1), scope="everything"))
+        rule = runtime.holds.add(hold(lambda row: True, scope="topic:a"))
+        waiting = Waiting()
         row = Row("mqtt", IN, "PUBLISH", client="dev-7", destination="a", frame=b"x")
-        runtime.holds.hold(rule, [row], settled.append)
+        runtime.holds.hold(rule, [row], waiting)
         await stage.tick()
         await stage.keys("5")
         await stage.shows("↯faults 1")
         await stage.shows("‖held 1")
         await stage.shows("dev-7 PUB")
         await stage.keys("ctrl+x")
-        assert settled == [True]
+        assert waiting.decided == ["released"]
         assert not runtime.faults.rules
         assert not runtime.holds.rules
 

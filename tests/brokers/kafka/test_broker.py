@@ -3,7 +3,6 @@
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import RequestDenied
-from mockforge_brokers.gate import Lane
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey, ErrorCode
@@ -19,6 +18,7 @@ from mockforge_brokers.kafka.wire.messages.groups import (
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 
+from ..misbehaving import lane as make_lane
 from .stage import Stage, fetch, produce
 
 
@@ -391,7 +391,7 @@ def test_rows_of_bad_bytes_never_raise(frame):
 def test_a_lane_passes_on_at_once_what_is_no_frame():
     stage = Stage()
     client = stage.network.connect()
-    lane = Lane(IN, client.connection, client.peer, stage.environment, client.send)
+    lane = make_lane(IN, client.connection, client.peer, stage.environment, client.send)
     lane.feed(encode_request(MetadataRequest(topics=[]), 1, 1, "shop") + b"\xff\xff\xff\xff")
     assert client.peer.ended == "closed"
     assert lane.pending == 0

@@ -12,6 +12,8 @@ from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated, Warned
 from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
+from ...misbehaviour.actions import Changes
+from .. import misbehaviour
 from ..channel.channel import AMQP, Channel
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode, reply_text
@@ -185,6 +187,16 @@ class Connection:
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return _rows(self._queue_names, self.unroutable, direction, frame)
+
+    def parts(self, rows: list[Row]) -> list[Row]:
+        return rows
+
+    def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
+        if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
+            misbehaviour.refuse(self, frame, code, text)
+
+    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
+        return misbehaviour.edit(frame, number, changes, self.max_payload)
 
     # What channels ask (channel/line.py).
 

@@ -7,14 +7,13 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import FaultFired, FrameHeld, HeldFrameLeft, LimitReached
-from mockforge_brokers.faults import Rule, Trigger
-from mockforge_brokers.gate import Lane
-from mockforge_brokers.holds import HoldRule
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.misbehaviour.actions import Delay, Disconnect
 
-from .fake_peer import FakePeer
-from .lines import LineBroker, is_word
+from ..fake_peer import FakePeer
+from ..lines import LineBroker, is_word
+from ..misbehaving import fault, hold, lane
 
 
 class World:
@@ -29,7 +28,7 @@ class World:
         self.passed: list[bytes] = []
         self.events: list[object] = []
         self.environment.spine.watch(self.events.append)
-        self.lane = Lane(
+        self.lane = lane(
             direction, self.connection, self.peer, self.environment, self.passed.append
         )
         self.faults = self.environment.faults
@@ -47,7 +46,7 @@ def test_frames_pass_at_once_and_whole():
 
 def test_a_delayed_frame_makes_those_behind_it_wait():
     world = World()
-    world.faults.add(Rule("delay", "slow", is_word("slow"), delay=0.25))
+    world.faults.add(fault(Delay(0.25), is_word("slow"), scope="slow"))
     world.lane.feed(b"slow\nquick\n")
     assert world.passed == []
     world.clock.advance(0.25)
@@ -56,7 +55,7 @@ def test_a_delayed_frame_makes_those_behind_it_wait():
 
 def test_delays_of_frames_that_come_together_run_side_by_side():
     world = World()
-    world.faults.add(Rule("delay", "slow", is_word("slow"), delay=1.0))
+    world.faults.add(fault(Delay(1.0), is_word("slow"), scope="slow"))
     world.lane.feed(b"slow 1\nslow 2\n")
     world.clock.advance(1.0)
     assert world.passed == [b"slow 1\n", b"slow 2\n"]
@@ -64,7 +63,7 @@ def test_delays_of_frames_that_come_together_run_side_by_side():
 
 def test_a_dropped_frame_vanishes_and_the_rule_counts_it():
     world = World()
-    rule = world.faults.add(Rule("drop", "x", is_word("x")))
+    rule = world.faults.add(fault(matches=is_word("x"), scope="x"))
     world.lane.feed(b"x\ny\nx\n")
     assert world.passed == [b"y\n"]
     assert rule.hits == 2
@@ -73,7 +72,7 @@ def test_a_dropped_frame_vanishes_and_the_rule_counts_it():
 
 def test_disconnect_comes_before_the_effect_unless_told():
     world = World()
-    world.faults.add(Rule("disconnect", "x", is_word("x")))
+    world.faults.add(fault(Disconnect(), is_word("x"), scope="x"))
     world.lane.feed(b"x\ny\n")
     assert world.passed == []
     assert world.peer.ended == "closed"
@@ -82,7 +81,7 @@ def test_disconnect_comes_before_the_effect_unless_told():
 
 def test_disconnect_after_the_effect_resets_when_told():
     world = World()
-    world.faults.add(Rule("disconnect", "x", is_word("x"), after=True, reset=True))
+    world.faults.add(fault(Disconnect(reset=True, after=True), is_word("x"), scope="x"))
     world.lane.feed(b"x\ny\n")
     assert world.passed == [b"x\n"]
     assert world.peer.ended == "reset"
@@ -90,7 +89,7 @@ def test_disconnect_after_the_effect_resets_when_told():
 
 def test_a_rule_for_the_other_direction_does_not_fire():
     world = World(OUT)
-    world.faults.add(Rule("drop", "x", is_word("x", OUT), direction=IN))
+    world.faults.add(fault(matches=is_word("x", OUT), scope="x", direction=IN))
     world.lane.feed(b"x\n")
     assert world.passed == [b"x\n"]
 
@@ -98,17 +97,17 @@ def test_a_rule_for_the_other_direction_does_not_fire():
 @pytest.mark.parametrize(
     ("trigger", "fired"),
     [
-        (Trigger(), "11111"),
-        (Trigger(times=2), "11000"),
-        (Trigger(first=2), "00111"),
-        (Trigger(every=2), "10101"),
-        (Trigger(first=1, every=3, times=1), "01000"),
-        (Trigger(probability=0.0), "00000"),
+        ({}, "11111"),
+        ({"times": 2}, "11000"),
+        ({"first": 2}, "00111"),
+        ({"every": 2}, "10101"),
+        ({"first": 1, "every": 3, "times": 1}, "01000"),
+        ({"probability": 0.0}, "00000"),
     ],
 )
 def test_triggers(trigger, fired):
     world = World()
-    world.faults.add(Rule("drop", "x", is_word("x"), trigger=trigger))
+    world.faults.add(fault(matches=is_word("x"), scope="x", **trigger))
     shown = ""
     for _ in range(5):
         before = len(world.passed)
@@ -120,7 +119,7 @@ def test_triggers(trigger, fired):
 def test_the_dice_are_seeded():
     def run() -> list[bytes]:
         world = World()
-        world.faults.add(Rule("drop", "x", is_word("x"), trigger=Trigger(probability=0.5)))
+        world.faults.add(fault(matches=is_word("x"), scope="x", probability=0.5))
         for number in range(50):
             world.lane.feed(b"x %d\n" % number)
         return world.passed
@@ -131,7 +130,7 @@ def test_the_dice_are_seeded():
 
 def test_a_rule_with_a_lifetime_leaves_by_itself():
     world = World()
-    world.faults.add(Rule("drop", "x", is_word("x"), lifetime=10))
+    world.faults.add(fault(matches=is_word("x"), scope="x", lifetime=10))
     assert world.faults.active
     world.clock.advance(10)
     assert not world.faults.active
@@ -139,13 +138,13 @@ def test_a_rule_with_a_lifetime_leaves_by_itself():
 
 def test_a_negative_delay_is_refused():
     with pytest.raises(InvalidInput, match="0 or more"):
-        Rule("delay", "x", is_word("x"), delay=-1)
+        fault(Delay(-1), is_word("x"), scope="x")
 
 
 def test_jitter_stays_around_the_delay():
     world = World()
-    rule = Rule("delay", "x", is_word("x"), delay=1.0, jitter=0.2)
-    spread = [world.faults.seconds(rule) for _ in range(100)]
+    rule = fault(Delay(1.0, 0.2), is_word("x"), scope="x")
+    spread = [world.faults.seconds(rule.action) for _ in range(100)]
     assert min(spread) >= 0.8
     assert max(spread) <= 1.2
     assert max(spread) - min(spread) > 0.1
@@ -153,7 +152,7 @@ def test_jitter_stays_around_the_delay():
 
 def test_a_held_frame_waits_until_it_is_released():
     world = World()
-    world.holds.add(HoldRule("x", is_word("x")))
+    world.holds.add(hold(is_word("x"), scope="x"))
     world.lane.feed(b"x\ny\n")
     assert world.passed == []
     (held,) = world.holds.held
@@ -167,7 +166,7 @@ def test_a_held_frame_waits_until_it_is_released():
 
 def test_a_held_frame_that_is_dropped_never_passes():
     world = World()
-    world.holds.add(HoldRule("x", is_word("x")))
+    world.holds.add(hold(is_word("x"), scope="x"))
     world.lane.feed(b"x\ny\n")
     world.holds.drop(1)
     assert world.passed == [b"y\n"]
@@ -175,7 +174,7 @@ def test_a_held_frame_that_is_dropped_never_passes():
 
 def test_releasing_out_of_order_keeps_the_order_of_frames():
     world = World()
-    world.holds.add(HoldRule("x", is_word("x")))
+    world.holds.add(hold(is_word("x"), scope="x"))
     world.lane.feed(b"x 1\nx 2\n")
     world.holds.release(2)
     assert world.passed == []
@@ -185,7 +184,7 @@ def test_releasing_out_of_order_keeps_the_order_of_frames():
 
 def test_a_hold_lets_go_by_itself_after_its_timeout():
     world = World()
-    world.holds.add(HoldRule("x", is_word("x"), timeout=5))
+    world.holds.add(hold(is_word("x"), scope="x", timeout=5))
     world.lane.feed(b"x\n")
     world.clock.advance(5)
     assert world.passed == [b"x\n"]
@@ -193,7 +192,7 @@ def test_a_hold_lets_go_by_itself_after_its_timeout():
 
 def test_ending_a_rule_releases_what_it_held():
     world = World()
-    rule = world.holds.add(HoldRule("x", is_word("x")))
+    rule = world.holds.add(hold(is_word("x"), scope="x"))
     world.lane.feed(b"x\n")
     assert world.holds.remove(rule.id)
     assert world.passed == [b"x\n"]
@@ -202,7 +201,7 @@ def test_ending_a_rule_releases_what_it_held():
 
 def test_what_is_held_goes_with_its_connection():
     world = World()
-    world.holds.add(HoldRule("x", is_word("x")))
+    world.holds.add(hold(is_word("x"), scope="x"))
     world.lane.feed(b"x\n")
     world.lane.end()
     assert world.holds.held == {}
@@ -211,8 +210,8 @@ def test_what_is_held_goes_with_its_connection():
 
 def test_held_frames_are_bounded():
     world = World(limits=Limits(held_frames=1))
-    world.holds.add(HoldRule("x", is_word("x")))
-    other = Lane(IN, world.connection, world.peer, world.environment, world.passed.append)
+    world.holds.add(hold(is_word("x"), scope="x"))
+    other = lane(IN, world.connection, world.peer, world.environment, world.passed.append)
     world.lane.feed(b"x 1\n")
     other.feed(b"x 2\n")
     assert world.passed == [b"x 2\n"]
@@ -221,7 +220,7 @@ def test_held_frames_are_bounded():
 
 def test_too_many_delayed_bytes_stop_the_peer_from_being_read():
     world = World(limits=Limits(delayed_bytes=100))
-    world.faults.add(Rule("delay", "slow", is_word("slow"), delay=1.0))
+    world.faults.add(fault(Delay(1.0), is_word("slow"), scope="slow"))
     world.lane.feed(b"slow " + b"x" * 200 + b"\n")
     assert world.peer.paused == 1
     world.clock.advance(1.0)
@@ -230,7 +229,7 @@ def test_too_many_delayed_bytes_stop_the_peer_from_being_read():
 
 def test_too_many_delayed_bytes_outward_hold_the_connection_back():
     world = World(OUT, limits=Limits(delayed_bytes=100))
-    world.faults.add(Rule("delay", "slow", is_word("slow", OUT), delay=1.0))
+    world.faults.add(fault(Delay(1.0), is_word("slow", OUT), scope="slow"))
     world.lane.feed(b"slow " + b"x" * 200 + b"\n")
     assert world.connection.writable == [False]
     world.clock.advance(1.0)
@@ -245,23 +244,23 @@ def test_bytes_that_make_no_frame_go_on_for_the_connection_to_judge():
 
 def test_the_first_rule_that_fires_wins():
     world = World()
-    first = world.faults.add(Rule("drop", "x", is_word("x")))
-    second = world.faults.add(Rule("delay", "x", is_word("x"), delay=1))
+    first = world.faults.add(fault(matches=is_word("x"), scope="x"))
+    second = world.faults.add(fault(Delay(1), is_word("x"), scope="x"))
     world.lane.feed(b"x\n")
     assert (first.hits, second.hits) == (1, 0)
 
 
 def test_clear_removes_all_rules():
     world = World()
-    world.faults.add(Rule("drop", "x", is_word("x")))
-    world.faults.add(Rule("drop", "y", is_word("y")))
+    world.faults.add(fault(matches=is_word("x"), scope="x"))
+    world.faults.add(fault(matches=is_word("y"), scope="y"))
     assert world.faults.clear() == 2
     assert not world.faults.active
 
 
 def test_a_rule_can_be_switched_off_and_on():
     world = World()
-    rule = world.faults.add(Rule("drop", "x", is_word("x")))
+    rule = world.faults.add(fault(matches=is_word("x"), scope="x"))
     assert world.faults.enable(rule.id, False)
     assert not world.faults.active
     world.lane.feed(b"x\n")
@@ -275,6 +274,6 @@ def test_random_is_not_asked_when_a_rule_always_fires():
     world = World()
     state = Random(1).getstate()
     world.faults._random = random = Random(1)
-    world.faults.add(Rule("drop", "x", is_word("x")))
+    world.faults.add(fault(matches=is_word("x"), scope="x"))
     world.lane.feed(b"x\n")
     assert random.getstate() == state

@@ -1,0 +1,124 @@
+"""How a method is refused on purpose, and how a message is changed on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
+
+from ..errors import InvalidInput, RequestRefused
+from ..misbehaviour.actions import Changes
+from . import given
+from .channel.channel import Channel
+from .codes import ReplyCode
+from .records import field
+from .wire import content, methods
+from .wire.frames import METHOD, OVERHEAD, Frame, method, split
+
+if TYPE_CHECKING:
+    from .connection.connection import Connection
+
+NACK: Final = 120
+"""basic.nack's method id (class 60): a publish in confirm mode is refused by it."""
+
+REFUSALS: Final[Mapping[str, int]] = MappingProxyType(
+    {"NACK": NACK, **{code.name: int(code) for code in ReplyCode if code >= 300}}
+)
+
+_CHANNEL_ERRORS: Final = frozenset(
+    (
+        ReplyCode.CONTENT_TOO_LARGE,
+        ReplyCode.ACCESS_REFUSED,
+        ReplyCode.NOT_FOUND,
+        ReplyCode.RESOURCE_LOCKED,
+        ReplyCode.PRECONDITION_FAILED,
+    )
+)
+"""AMQP 1.1 "soft" errors: they end a channel; all others end the connection."""
+_RETURNS: Final = frozenset((ReplyCode.NO_ROUTE, ReplyCode.NO_CONSUMERS))
+_ADDRESSES: Final = frozenset(("basic.publish", "basic.deliver", "basic.return", "basic.get-ok"))
+
+
+def refuse(connection: Connection, unit: bytes, code: int, text: str) -> None:
+    """Answer one unit (a method, with its content where it has one) with an error code."""
+    frames = split(unit)
+    found = methods.find(frames[0].payload) if frames and frames[0].type == METHOD else None
+    if found is None:
+        connection.close(ReplyCode.INTERNAL_ERROR if code == NACK else code, text)
+        return
+    channel = connection.channels.ready(frames[0].channel)
+    publish = found.name == "basic.publish"
+    if channel is not None and publish and code == NACK:
+        _settle(channel, "basic.nack")
+    elif channel is not None and publish and code in _RETURNS:
+        _send_back(channel, unit, frames[0], code, text)
+    elif channel is not None and code in _CHANNEL_ERRORS:
+        connection.channels.refuse(channel, RequestRefused(code, text), found)
+    elif channel is not None and code in _RETURNS | {NACK}:
+        text = f"{text}: only a basic.publish is refused with {code}, not {found.name}"
+        connection.close(ReplyCode.INTERNAL_ERROR, text, (found.class_id, found.method_id))
+    elif channel is not None or not frames[0].channel:
+        connection.close(code, text, (found.class_id, found.method_id))
+
+
+def _settle(channel: Channel, answer: str) -> None:
+    """Confirm one publish; without confirms RabbitMQ says nothing, and neither do we."""
+    if channel.confirming:
+        channel.confirm()
+        channel.confirms += 1
+        channel.send(answer, delivery_tag=channel.confirms)
+
+
+def _send_back(channel: Channel, unit: bytes, first: Frame, code: int, text: str) -> None:
+    values = methods.decode(methods.BY_NAME["basic.publish"], first.payload)
+    channel.send(
+        "basic.return",
+        reply_code=code,
+        reply_text=text,
+        exchange=values["exchange"],
+        routing_key=values["routing_key"],
+    )
+    channel.out.append(_content(unit, first))
+    _settle(channel, "basic.ack")
+
+
+def _content(unit: bytes, first: Frame) -> bytes:
+    return unit[len(first.payload) + OVERHEAD :]
+
+
+def edit(unit: bytes, number: int, changes: Changes, max_payload: int) -> bytes:
+    """The same method and content with the changes; raises InvalidInput."""
+    frames = split(unit)
+    found = methods.find(frames[0].payload) if frames and frames[0].type == METHOD else None
+    if found is None or found.name not in _ADDRESSES or len(frames) < 2 or number:
+        name = found.name if found is not None else "what is held"
+        raise InvalidInput(
+            f"{name} carries no message {number + 1}: hold op:basic.publish or op:basic.deliver"
+        )
+    values = methods.decode(found, frames[0].payload)
+    if changes.key is not UNSET:
+        values["routing_key"] = (changes.key or b"").decode("utf-8", "surrogateescape")
+        given.check_short("routing key", values["routing_key"])
+    raw = _content(unit, frames[0])
+    body = content.body(raw) if changes.payload is UNSET else changes.payload or b""
+    properties = content.properties(raw)
+    for name, value in changes.properties.items():
+        _put(properties, given.property_name(name), given.property_value(name, value))
+    if changes.headers:
+        headers = properties["headers"] = dict(properties.get("headers", {}))
+        for name, value in changes.headers.items():
+            _put(headers, name, None if value is None else field(value, f"header {name}"))
+    try:
+        made = content.make_content(frames[0].channel, body, properties, max_payload)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InvalidInput(f"a property or header has no legal value: {error}") from None
+    return method(frames[0].channel, found.name, **values) + made
+
+
+def _put(target: dict[str, Any], name: str, value: object) -> None:
+    if value is None:
+        target.pop(name, None)
+    else:
+        target[name] = value

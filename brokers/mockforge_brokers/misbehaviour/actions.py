@@ -1,0 +1,194 @@
+"""What a rule can do to a frame: one struct for each action, and one table of them all.
+
+Prompt, completion, help, fixture files and the guide read `ACTIONS`: an action exists once.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from ..errors import InvalidInput
+
+Kind = Literal["duration", "flag", "code", "text"]
+
+
+class Delay(Struct, frozen=True):
+    """The frame waits `duration` s, give or take `jitter` s, and what stands behind it too."""
+
+    duration: float
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("duration", self.duration), ("jitter", self.jitter)):
+            if value < 0:
+                raise InvalidInput(f"fault delay: {name} is 0 or more, not {value:g}")
+
+
+class Disconnect(Struct, frozen=True):
+    """The connection ends: before the frame's effect or `after` it, with FIN or a `reset`."""
+
+    reset: bool = False
+    after: bool = False
+
+
+class Drop(Struct, frozen=True):
+    """The frame vanishes: nobody ever gets it."""
+
+
+class Refuse(Struct, frozen=True):
+    """The request gets its protocol's own answer with an error code, and has no effect.
+
+    `codes` is what the name `code` stands for, by protocol; other protocols' frames pass.
+    """
+
+    code: str
+    codes: Mapping[str, int]
+    text: str = ""
+
+
+Action = Delay | Disconnect | Drop | Refuse
+
+
+class Parameter(Struct, frozen=True):
+    """A field of an action that people set; the one that is `leading` needs no name."""
+
+    name: str
+    kind: Kind
+    help: str
+    leading: bool = False
+
+
+class ActionKind(Struct, frozen=True):
+    """An action as people meet it."""
+
+    name: str
+    action: type[Any]
+    summary: str
+    client_sees: str
+    correct_client: str
+    parameters: tuple[Parameter, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+_KINDS: Final = (
+    ActionKind(
+        "delay",
+        Delay,
+        "lets the frame wait",
+        "a slow network; what it sent behind the frame is late too",
+        "waits, or gives up after its own time-out and tries again without doubling",
+        (
+            Parameter("duration", "duration", "how long", leading=True),
+            Parameter("jitter", "duration", "more or less delay"),
+        ),
+        ("latency",),
+    ),
+    ActionKind(
+        "disconnect",
+        Disconnect,
+        "ends the connection",
+        "the connection closed (or reset), its request perhaps carried out, perhaps not",
+        "connects again with a growing pause and resends what was not confirmed",
+        (
+            Parameter("reset", "flag", "with a TCP reset"),
+            Parameter("after", "flag", "the frame takes effect first"),
+        ),
+    ),
+    ActionKind(
+        "drop",
+        Drop,
+        "makes the frame vanish",
+        "silence: no answer, no message",
+        "times out and asks again",
+    ),
+    ActionKind(
+        "refuse",
+        Refuse,
+        "answers the request with an error code, without its effect",
+        "Kafka: the error code in the response. MQTT: the reason code in CONNACK, SUBACK, PUBACK,"
+        " PUBREC or DISCONNECT (before MQTT 5, where the packet has none, the connection ends)."
+        " AMQP: channel.close, connection.close, basic.return (NO_ROUTE) or basic.nack (NACK)",
+        "tries again where the code says that it helps, and reports it where not",
+        (
+            Parameter("code", "code", "the code's name or number", leading=True),
+            Parameter("text", "text", "the words that go with it"),
+        ),
+        ("error",),
+    ),
+)
+
+ACTIONS: Final[Mapping[str, ActionKind]] = MappingProxyType({kind.name: kind for kind in _KINDS})
+"""By name; `find` knows the aliases too."""
+
+_BY_TYPE: Final = {kind.action: kind.name for kind in _KINDS}
+
+
+def find(name: str) -> ActionKind | None:
+    """The action of a name or alias."""
+    for kind in _KINDS:
+        if name == kind.name or name in kind.aliases:
+            return kind
+    return None
+
+
+def make_action(kind: ActionKind, values: Mapping[str, Any]) -> Action:
+    """The action with these parameters; raises InvalidInput for one that it does not take."""
+    takes = [parameter.name for parameter in kind.parameters]
+    for name in values:
+        if name not in takes and name != "codes":
+            known = f"it takes {', '.join(takes)}" if takes else "it takes nothing"
+            raise InvalidInput(f"fault {kind.name}: no parameter {name!r}; {known}")
+    made: Action = kind.action(**values)
+    return made
+
+
+def name_of(action: Action) -> str:
+    return _BY_TYPE[type(action)]
+
+
+def resolve_code(text: str, known: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """What a code's name or number stands for, by protocol; raises InvalidInput.
+
+    `known` is each broker's `refusals`: names in upper case, with their numbers.
+    """
+    name = text.strip().upper().replace("-", "_").replace(" ", "_")
+    found = {proto: codes[name] for proto, codes in known.items() if name in codes}
+    if found:
+        return found
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = -(2**31)
+    found = {proto: number for proto, codes in known.items() if number in codes.values()}
+    if found:
+        return found
+    near = _nearest(name, known)
+    hint = f"; nearest: {', '.join(near)}" if near else ""
+    raise InvalidInput(f"refuse: {text!r} is no code that a broker here can answer with{hint}")
+
+
+def _nearest(name: str, known: Mapping[str, Mapping[str, int]]) -> list[str]:
+    from difflib import get_close_matches  # only for a mistake
+
+    names = {code for codes in known.values() for code in codes}
+    return get_close_matches(name, sorted(names), n=3, cutoff=0.5)
+
+
+class Changes(Struct, frozen=True):
+    """What a person changes in a held message; UNSET stays as it is.
+
+    A header or property set to None is taken out. `topic` is a topic, or an AMQP exchange.
+    """
+
+    payload: bytes | UnsetType | None = UNSET
+    key: bytes | UnsetType | None = UNSET
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not (
+            self.headers or self.properties or self.payload is not UNSET or self.key is not UNSET
+        )

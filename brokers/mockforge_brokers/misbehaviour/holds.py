@@ -1,0 +1,181 @@
+"""Frames that wait for a person to decide about them."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from ..clock import Clock, Timer
+from ..errors import InvalidInput
+from ..events import FrameHeld, HeldFrameEdited, HeldFrameLeft
+from ..journal import IN, Row
+from ..spine import Spine
+from ..usage import Usage
+from .actions import Changes
+from .rules import Match, matching
+
+
+class HoldRule(Struct, eq=False):
+    """What is held: at most `most` frames of one match, each for `timeout` s at most."""
+
+    match: Match
+    most: int | None = None
+    timeout: float | None = None
+    id: int = 0
+    hits: int = 0
+
+    @property
+    def scope(self) -> str:
+        return self.match.scope
+
+
+class Waiting(Protocol):
+    """The frame where it waits; each of the first three verbs ends the wait."""
+
+    def release(self) -> None: ...
+
+    def drop(self) -> None: ...
+
+    def refuse(self, code: int, text: str) -> None:
+        """Answer it with an error code of its protocol, without its effect."""
+        ...
+
+    def edit(self, number: int, changes: Changes) -> list[Row]:
+        """Change its message `number` (from 0); returns the new rows. Raises InvalidInput."""
+        ...
+
+
+class HeldFrame(Struct, eq=False):
+    """One frame that waits, and with it whatever its connection sent behind it."""
+
+    id: int
+    rule: int
+    rows: list[Row]
+    since: float
+    waiting: Waiting
+    timer: Timer | None = None
+    edited: bool = False
+
+
+class Holds:
+    """The hold rules in force and the frames that wait; `active` is the one test of a frame."""
+
+    def __init__(self, clock: Clock, spine: Spine, usage: Usage) -> None:
+        self.active = False
+        self.rules: dict[int, HoldRule] = {}
+        self.held: dict[int, HeldFrame] = {}
+        self._clock = clock
+        self._spine = spine
+        self._usage = usage
+        self._last_rule = 0
+        self._last_held = 0
+
+    def add(self, rule: HoldRule) -> HoldRule:
+        self._last_rule += 1
+        rule.id = self._last_rule
+        self.rules[rule.id] = rule
+        self.active = True
+        return rule
+
+    def remove(self, number: int) -> bool:
+        """End one rule; what it held is released."""
+        rule = self.rules.pop(number, None)
+        self.active = bool(self.rules)
+        for frame in tuple(self.held.values()):
+            if frame.rule == number:
+                self.release(frame.id)
+        return rule is not None
+
+    def clear(self) -> int:
+        """End all rules and release all frames; returns how many frames waited."""
+        count = len(self.held)
+        for number in tuple(self.rules):
+            self.remove(number)
+        return count
+
+    def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> HoldRule | None:
+        """The rule that holds a frame of these parts, if any."""
+        for rule in self.rules.values():
+            if rule.most is not None and rule.hits >= rule.most:
+                continue
+            found = matching(rule.match, rule, parts, exchange)
+            if found:
+                return rule if self._has_room(found[0]) else None
+        return None
+
+    def hold(self, rule: HoldRule, rows: list[Row], waiting: Waiting) -> HeldFrame:
+        """Keep a frame until somebody decides about it."""
+        rule.hits += 1
+        self._last_held += 1
+        frame = HeldFrame(self._last_held, rule.id, rows, self._clock.now(), waiting)
+        for row in rows:
+            row.held = frame.id
+        self.held[frame.id] = frame
+        if rule.timeout is not None:
+            frame.timer = self._clock.call_later(rule.timeout, self.release, frame.id)
+        first = rows[0]
+        self._spine.emit(
+            FrameHeld(first.protocol, frame.id, first.connection, first.client, first.operation)
+        )
+        return frame
+
+    def release(self, number: int) -> bool:
+        frame = self._leave(number, "released")
+        if frame is not None:
+            frame.waiting.release()
+        return frame is not None
+
+    def drop(self, number: int) -> bool:
+        frame = self._leave(number, "dropped")
+        if frame is not None:
+            frame.waiting.drop()
+        return frame is not None
+
+    def refuse(self, number: int, code: int, text: str = "") -> bool:
+        """Answer a held request with an error code. Raises InvalidInput for what is no request."""
+        frame = self.held.get(number)
+        if frame is None:
+            return False
+        if frame.rows[0].direction != IN:
+            raise InvalidInput(
+                f"held frame {number} is on its way to the client: drop or release it"
+            )
+        self._leave(number, f"refused with code {code}")
+        frame.waiting.refuse(code, text)
+        return True
+
+    def edit(self, number: int, changes: Changes, message: int = 0) -> HeldFrame:
+        """Change a message of a held frame, which goes on waiting. Raises InvalidInput.
+
+        `message` counts from 0 where a frame carries several (records of a Kafka batch).
+        """
+        frame = self.held.get(number)
+        if frame is None:
+            raise InvalidInput(f"no frame {number} is held; held lists what is")
+        rows = frame.waiting.edit(message, changes)
+        for row in rows:
+            row.held = frame.id
+        frame.rows = rows
+        frame.edited = True
+        first = rows[0]
+        self._spine.emit(
+            HeldFrameEdited(first.protocol, number, first.connection, first.client, first.operation)
+        )
+        return frame
+
+    def forget(self, number: int) -> None:
+        """The connection of a held frame is gone."""
+        self._leave(number, "gone with its connection")
+
+    def _leave(self, number: int, outcome: str) -> HeldFrame | None:
+        frame = self.held.pop(number, None)
+        if frame is not None:
+            if frame.timer is not None:
+                frame.timer.cancel()
+            self._spine.emit(HeldFrameLeft(frame.rows[0].protocol, number, outcome))
+        return frame
+
+    def _has_room(self, row: Row) -> bool:
+        if len(self.held) < self._usage.limits.held_frames:
+            return True
+        self._usage.met(row.protocol, "held_frames", row.client, "frames passed unheld: {lost:,}")
+        return False

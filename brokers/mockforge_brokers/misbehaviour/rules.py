@@ -1,0 +1,219 @@
+"""The rules in force: what each matches, when it fires, and what it counted."""
+
+from collections.abc import Callable, Hashable
+from random import Random
+
+from msgspec import Struct, field
+
+from ..clock import Clock, Timer
+from ..errors import InvalidInput
+from ..events import FaultFired
+from ..journal import IN, Row
+from ..spine import Spine
+from .actions import Action, Delay, Refuse, name_of
+
+_MOST_EXCHANGES = 1_000
+
+
+class Match(Struct, frozen=True):
+    """Which frames: `scope` is the filter's text for people, `matches` is what decides.
+
+    `direction` None: a message is matched once, on the way where it first shows; what answers a
+    matched request is then left alone.
+    """
+
+    scope: str
+    matches: Callable[[Row], bool]
+    direction: int | None = None
+
+
+class Trigger(Struct, frozen=True):
+    """When a matching rule fires. All conditions that are set must hold.
+
+    `first`: matches to let pass before; `every`: each n-th match from there on; `times`: at most
+    so often; `after`: not before so many seconds since it was added; `window`: for so many
+    seconds from then on; `probability`: by the seeded dice, asked last.
+    """
+
+    first: int = 0
+    every: int = 1
+    times: int | None = None
+    probability: float = 1.0
+    after: float = 0.0
+    window: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise InvalidInput(f"fault: probability is 0 to 1, not {self.probability:g}")
+        if self.every < 1:
+            raise InvalidInput(f"fault: every is 1 or more, not {self.every}")
+
+
+class Rule(Struct, eq=False):
+    """One fault; with a `lifetime` (seconds) it leaves by itself.
+
+    `hits` counts how often it fired, `seen` how often it matched.
+    """
+
+    match: Match
+    action: Action
+    trigger: Trigger = field(default_factory=Trigger)
+    lifetime: float | None = None
+    name: str = ""
+    id: int = 0
+    enabled: bool = True
+    hits: int = 0
+    seen: int = 0
+    added: float = 0.0
+    timer: Timer | None = None
+
+    @property
+    def kind(self) -> str:
+        return name_of(self.action)
+
+    @property
+    def scope(self) -> str:
+        return self.match.scope
+
+    @property
+    def expires(self) -> float | None:
+        """On the clock's monotonic time."""
+        return None if self.lifetime is None else self.added + self.lifetime
+
+
+class Fired(Struct, frozen=True):
+    """A rule that fires for one frame, and the parts of the frame that it matched."""
+
+    rule: Rule
+    parts: list[Row]
+
+
+class Exchanges:
+    """Which rules matched which requests of one connection, so that answers are left alone.
+
+    A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
+    """
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[Hashable, tuple[int, set[object]]] = {}
+
+    def of(self, row: Row) -> tuple[set[object], bool]:
+        """The matches so far, and whether this row answers an earlier one."""
+        token = row.correlation
+        if token is None:
+            return set(), False
+        known = self._open.get(token)
+        if known is not None and known[0] != row.direction:
+            return known[1], True
+        matched: set[object] = set()
+        self._open.pop(token, None)
+        self._open[token] = (row.direction, matched)
+        if len(self._open) > _MOST_EXCHANGES:
+            del self._open[next(iter(self._open))]
+        return matched, False
+
+
+def matching(
+    match: Match, identity: object, parts: list[Row], exchange: tuple[set[object], bool]
+) -> list[Row]:
+    """The parts of one frame that a match is about; the exchange remembers it."""
+    matched, answers = exchange
+    if match.direction is None and answers and identity in matched:
+        return []
+    found = [
+        part for part in parts if match.direction in (None, part.direction) and match.matches(part)
+    ]
+    if found:
+        matched.add(identity)
+    return found
+
+
+class Faults:
+    """The rules in force. `active` is the one test that a frame costs while there are none."""
+
+    def __init__(self, clock: Clock, spine: Spine, random: Random) -> None:
+        self.active = False
+        self.rules: dict[int, Rule] = {}
+        self._clock = clock
+        self._spine = spine
+        self._random = random
+        self._last = 0
+
+    def add(self, rule: Rule) -> Rule:
+        """Put a rule into force and number it."""
+        self._last += 1
+        rule.id = self._last
+        rule.added = self._clock.now()
+        self.rules[rule.id] = rule
+        if rule.lifetime is not None:
+            rule.timer = self._clock.call_later(rule.lifetime, self.remove, rule.id)
+        self._refresh()
+        return rule
+
+    def remove(self, number: int) -> bool:
+        rule = self.rules.pop(number, None)
+        if rule is not None and rule.timer is not None:
+            rule.timer.cancel()
+        self._refresh()
+        return rule is not None
+
+    def enable(self, number: int, enabled: bool) -> bool:
+        rule = self.rules.get(number)
+        if rule is not None:
+            rule.enabled = enabled
+        self._refresh()
+        return rule is not None
+
+    def clear(self) -> int:
+        """Remove all rules; returns how many there were."""
+        count = len(self.rules)
+        for number in tuple(self.rules):
+            self.remove(number)
+        return count
+
+    def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> Fired | None:
+        """The first rule that fires for a frame of these parts; emitted on the spine."""
+        for rule in tuple(self.rules.values()):
+            if rule.enabled:
+                found = matching(rule.match, rule, _applicable(rule, parts), exchange)
+                if found and self._fires(rule):
+                    self._report(rule, found[0])
+                    return Fired(rule, found)
+        return None
+
+    def seconds(self, delay: Delay) -> float:
+        """How long this firing of a delay lasts."""
+        spread = self._random.uniform(-delay.jitter, delay.jitter) if delay.jitter else 0.0
+        return max(0.0, delay.duration + spread)
+
+    def _fires(self, rule: Rule) -> bool:
+        trigger = rule.trigger
+        age = self._clock.now() - rule.added - trigger.after
+        if age < 0 or (trigger.window is not None and age >= trigger.window):
+            return False
+        rule.seen += 1
+        if rule.seen <= trigger.first or (rule.seen - trigger.first - 1) % trigger.every:
+            return False
+        if trigger.times is not None and rule.hits >= trigger.times:
+            return False
+        return trigger.probability >= 1 or self._random.random() < trigger.probability
+
+    def _report(self, rule: Rule, row: Row) -> None:
+        rule.hits += 1
+        row.fault = rule.id
+        self._spine.emit(
+            FaultFired(row.protocol, rule.id, rule.kind, row.connection, row.client, row.operation)
+        )
+
+    def _refresh(self) -> None:
+        self.active = any(rule.enabled for rule in self.rules.values())
+
+
+def _applicable(rule: Rule, parts: list[Row]) -> list[Row]:
+    """Only what a client sends can be refused, and only with a code that its protocol has."""
+    if isinstance(rule.action, Refuse):
+        codes = rule.action.codes
+        return [part for part in parts if part.direction == IN and part.protocol in codes]
+    return parts

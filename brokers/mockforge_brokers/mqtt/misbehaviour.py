@@ -1,0 +1,123 @@
+"""How a packet is refused on purpose, and how a message is changed on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ..errors import InvalidInput, ProtocolError
+from ..journal import Row
+from ..misbehaviour.actions import Changes
+from . import handshake
+from .codes import FAILURE, V5, PacketType, Reason
+from .given import check_encoding, publish_properties
+from .handlers import resolve_alias, subscribe
+from .wire.decode import decode_packet
+from .wire.packets import Ack, Connect, Publish, Subscribe, Unsuback, Unsubscribe
+
+if TYPE_CHECKING:
+    from .connection import MqttConnection
+
+REFUSALS: Final[Mapping[str, int]] = MappingProxyType(
+    {code.name: int(code) for code in Reason if code >= FAILURE}
+)
+
+_ANSWERS: Final = {1: PacketType.PUBACK, 2: PacketType.PUBREC}
+
+
+def parts(rows: list[Row]) -> list[Row]:
+    """A row for each topic filter of a SUBSCRIBE or UNSUBSCRIBE, else the rows themselves."""
+    [row] = rows
+    filters = row.detail.get("filters")
+    if not filters or row.operation not in ("SUBSCRIBE", "UNSUBSCRIBE"):
+        return rows
+    names = [item["topic_filter"] if isinstance(item, dict) else item for item in filters]
+    return [_part(row, name) for name in names]
+
+
+def _part(row: Row, topic_filter: str) -> Row:
+    part = replace(row)
+    part.destination = topic_filter
+    return part
+
+
+def refuse(
+    connection: MqttConnection, packet: bytes, parts: list[Row], code: int, text: str
+) -> None:
+    """Answer one packet with a reason code, without its effect.
+
+    Before MQTT 5 most acknowledgements have no code: where they have none the connection ends,
+    which is what 3.1.1 leaves to a server that does not take a PUBLISH [MQTT-3.3.5-2].
+    """
+    try:
+        decoded = decode_packet(packet, connection.version)
+    except ProtocolError:
+        connection.receive(packet)
+        return
+    reason = Reason(code)
+    version5 = connection.version == V5
+    match decoded:
+        case Connect():
+            connection.client = decoded.client_id
+            connection.version = connection.outlet.version = decoded.version
+            error = handshake.Refused(text, reason)
+            connection.turn_away(handshake.refusal(decoded.version, error), error)
+        case Publish() if version5:
+            resolve_alias(connection, decoded)
+            if decoded.qos:
+                answer = Ack(_ANSWERS[decoded.qos], decoded.packet_id, code)
+                _send(connection, answer, text)
+        case Subscribe():
+            refused = {part.destination: code for part in parts}
+            subscribe(connection, decoded, refused)
+        case Unsubscribe() if version5:
+            codes = [code] * len(decoded.topic_filters)
+            _send(connection, Unsuback(decoded.packet_id, codes), text)
+        case _:
+            connection.goodbye(reason, text)
+
+
+def _send(connection: MqttConnection, answer: Ack | Unsuback, text: str) -> None:
+    """With its reason string, unless the client takes no packet so large [MQTT-3.4.2-2]."""
+    if not connection.outlet.send(replace(answer, properties={"reason_string": text})):
+        connection.outlet.send(answer)
+
+
+def edit(version: int, packet: bytes, number: int, changes: Changes) -> bytes:
+    """The same PUBLISH with the changes; raises InvalidInput."""
+    try:
+        decoded = decode_packet(packet, version)
+    except ProtocolError as error:
+        raise InvalidInput(f"what is held is no packet: {error.text}") from None
+    if not isinstance(decoded, Publish) or number:
+        raise InvalidInput(
+            f"{PacketType(packet[0] >> 4).name} carries no message {number + 1}:"
+            " hold op:PUBLISH to edit one"
+        )
+    if changes.key is not UNSET:
+        raise InvalidInput("an MQTT message has no key: change payload, headers or properties")
+    if (changes.headers or changes.properties) and version < V5:
+        raise InvalidInput("before MQTT 5 a message has only a payload: change that")
+    payload = decoded.payload if changes.payload is UNSET else changes.payload or b""
+    edited = replace(decoded, payload=payload, properties=_changed(decoded.properties, changes))
+    return check_encoding("edit", edited, version)
+
+
+def _changed(properties: dict[str, Any], changes: Changes) -> dict[str, Any]:
+    given = {name.replace("-", "_"): value for name, value in changes.properties.items()}
+    kept = {name: value for name, value in properties.items() if name not in given}
+    set_now = {name: value for name, value in given.items() if value is not None}
+    changed = kept | publish_properties("edit", set_now)
+    if changes.headers:
+        pairs = [
+            pair for pair in changed.get("user_property", ()) if pair[0] not in changes.headers
+        ]
+        pairs += [
+            (name, str(value)) for name, value in changes.headers.items() if value is not None
+        ]
+        changed["user_property"] = pairs
+    return changed

@@ -1,0 +1,74 @@
+"""Rules, holds and lanes in one line each, for tests."""
+
+from collections.abc import Callable
+
+from mockforge_brokers.contract import Connection, Peer
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.actions import Action, Changes, Drop
+from mockforge_brokers.misbehaviour.holds import HoldRule
+from mockforge_brokers.misbehaviour.lane import Lane
+from mockforge_brokers.misbehaviour.rules import Exchanges, Match, Rule, Trigger
+
+Matches = Callable[[Row], bool]
+
+
+def everything(row: Row) -> bool:
+    return True
+
+
+def fault(
+    action: Action | None = None,
+    matches: Matches = everything,
+    *,
+    scope: str = "x",
+    direction: int | None = None,
+    lifetime: float | None = None,
+    **trigger: float,
+) -> Rule:
+    """A rule; what is not named of the action drops."""
+    when = Trigger(**trigger)  # type: ignore[arg-type]
+    return Rule(Match(scope, matches, direction), action or Drop(), when, lifetime)
+
+
+def hold(matches: Matches = everything, *, scope: str = "x", **options: float) -> HoldRule:
+    return HoldRule(Match(scope, matches), **options)  # type: ignore[arg-type]
+
+
+def lane(
+    direction: int,
+    connection: Connection,
+    peer: Peer,
+    environment: Environment,
+    forward: Callable[[bytes], object],
+    exchanges: Exchanges | None = None,
+) -> Lane:
+    """A lane of a connection, as the transport makes one."""
+    return Lane(
+        direction,
+        connection,
+        peer,
+        forward,
+        environment.misbehaviour,
+        exchanges or Exchanges(),
+    )
+
+
+class Waiting:
+    """A frame that waits nowhere (`holds.Waiting`): remembers what was decided."""
+
+    def __init__(self) -> None:
+        self.decided: list[object] = []
+
+    def release(self) -> None:
+        self.decided.append("released")
+
+    def drop(self) -> None:
+        self.decided.append("dropped")
+
+    def refuse(self, code: int, text: str) -> None:
+        self.decided.append((code, text))
+
+    def edit(self, number: int, changes: Changes) -> list[Row]:
+        self.decided.append((number, changes))
+        return [Row("kafka", 0, "Produce", payload=b"edited")]
