@@ -22,8 +22,8 @@ from .options import KafkaOptions
 from .records import Record, build_batch, read_records
 from .snapshots import RecordView
 from .state.cluster import Cluster
-from .state.partitioner import partition_for
-from .state.topic import Topic
+from .state.logs.partitioner import partition_for
+from .state.logs.topic import Topic
 from .views import connection_view, group_view, topic_view
 
 PROMPT = "prompt"

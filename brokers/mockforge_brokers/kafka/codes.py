@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum
-from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -131,37 +129,6 @@ class ApiKey(IntEnum):
     def title(self) -> str:
         """The name as Kafka's documentation writes it: "ListOffsets"."""
         return self.name.title().replace("_", "")
-
-
-# What ApiVersions advertises. Produce is shown from 0 and served from 3: librdkafka before 2.9
-# turns gzip, snappy and lz4 off silently when it does not see 0 there (KAFKA-18659).
-ADVERTISED: Mapping[ApiKey, VersionRange] = MappingProxyType(
-    {
-        ApiKey.PRODUCE: VersionRange(0, 13),
-        ApiKey.FETCH: VersionRange(4, 18),
-        ApiKey.LIST_OFFSETS: VersionRange(1, 11),
-        ApiKey.METADATA: VersionRange(0, 13),
-        ApiKey.OFFSET_COMMIT: VersionRange(2, 10),
-        ApiKey.OFFSET_FETCH: VersionRange(1, 10),
-        ApiKey.FIND_COORDINATOR: VersionRange(0, 6),
-        ApiKey.JOIN_GROUP: VersionRange(0, 9),
-        ApiKey.HEARTBEAT: VersionRange(0, 4),
-        ApiKey.LEAVE_GROUP: VersionRange(0, 5),
-        ApiKey.SYNC_GROUP: VersionRange(0, 5),
-        ApiKey.DESCRIBE_GROUPS: VersionRange(0, 6),
-        ApiKey.LIST_GROUPS: VersionRange(0, 5),
-        ApiKey.API_VERSIONS: VersionRange(0, 4),
-        ApiKey.CREATE_TOPICS: VersionRange(2, 7),
-        ApiKey.DELETE_TOPICS: VersionRange(1, 6),
-        ApiKey.INIT_PRODUCER_ID: VersionRange(0, 5),
-        ApiKey.OFFSET_FOR_LEADER_EPOCH: VersionRange(2, 4),
-        ApiKey.DESCRIBE_CONFIGS: VersionRange(1, 4),
-        ApiKey.ALTER_CONFIGS: VersionRange(0, 2),
-        ApiKey.CREATE_PARTITIONS: VersionRange(0, 3),
-        ApiKey.INCREMENTAL_ALTER_CONFIGS: VersionRange(0, 1),
-        ApiKey.DESCRIBE_CLUSTER: VersionRange(0, 2),
-    }
-)
 
 
 class ErrorCode(IntEnum):

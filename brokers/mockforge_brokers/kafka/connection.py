@@ -15,7 +15,7 @@ from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
 from ..misbehaviour.actions import Changes
 from . import misbehaviour
-from .apis import API_VERSIONS, HANDLERS, answer_on_road
+from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
 from .apis.handler import Pieces
 from .codes import ApiKey
@@ -195,13 +195,13 @@ class KafkaConnection:
 
     def _handle(self, frame: bytes) -> None:
         caller = self.caller
-        road = caller.produce_road
-        if road is not None:
-            pieces = answer_on_road(caller, frame)
+        path = caller.produce_path
+        if path is not None:
+            pieces = answer_on_path(caller, frame)
             if pieces is not None:
                 self.requests += 1
                 caller.counters.requests[_PRODUCE] += 1
-                self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, road.version)
+                self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
                 self._send(pieces)
                 return
         header, at = read_request_header(frame)

@@ -6,7 +6,7 @@ from ..snapshots import Metric
 from .apis.caller import Counters
 from .codes import ApiKey, ErrorCode
 from .state.cluster import Cluster
-from .state.topic import Topic
+from .state.logs.topic import Topic
 from .views import committed
 
 _ERRORS = {int(code): code.name for code in ErrorCode}

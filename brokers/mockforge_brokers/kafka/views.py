@@ -9,9 +9,9 @@ from ..snapshots import ConnectionView, DestinationView, GroupView
 from .connection import KafkaConnection
 from .snapshots import FetchView, MemberView, OffsetView, PartitionView
 from .state.cluster import Cluster
-from .state.group import Group, GroupState
-from .state.member import Member
-from .state.topic import Topic
+from .state.groups.classic.group import Group, GroupState
+from .state.groups.classic.member import Member
+from .state.logs.topic import Topic
 from .wire.codec import decode
 from .wire.messages.groups import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 

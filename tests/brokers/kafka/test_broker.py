@@ -4,10 +4,10 @@ import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import RequestDenied
 from mockforge_brokers.journal import IN, OUT
-from mockforge_brokers.kafka.apis import HANDLERS
-from mockforge_brokers.kafka.codes import ADVERTISED, ApiKey, ErrorCode
+from mockforge_brokers.kafka.apis import ADVERTISED, HANDLERS
+from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.events import ProducerFenced
-from mockforge_brokers.kafka.state.member import JoinRequest
+from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
 from mockforge_brokers.kafka.wire.messages.groups import (

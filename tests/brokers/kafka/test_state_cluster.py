@@ -9,8 +9,8 @@ from mockforge_brokers.kafka.events import LogTruncated, ProducerFenced, TopicCr
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header
 from mockforge_brokers.kafka.state.cluster import Cluster
-from mockforge_brokers.kafka.state.offsets import CommittedOffset
-from mockforge_brokers.kafka.state.partitioner import murmur2
+from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.logs.partitioner import murmur2
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.usage import REPORT_EVERY
 

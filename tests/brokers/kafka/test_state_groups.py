@@ -9,10 +9,10 @@ from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 from mockforge_brokers.kafka.options import KafkaOptions
-from mockforge_brokers.kafka.state.group import GroupState
-from mockforge_brokers.kafka.state.groups import Groups
-from mockforge_brokers.kafka.state.member import JoinRequest, SyncRequest
-from mockforge_brokers.kafka.state.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.groups.classic.group import GroupState
+from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, SyncRequest
+from mockforge_brokers.kafka.state.groups.coordinator import Groups
+from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 
 from .refusals import refused
 

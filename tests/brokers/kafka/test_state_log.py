@@ -3,7 +3,7 @@
 import pytest
 from mockforge_brokers.kafka.codes import Compression, ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header, read_records
-from mockforge_brokers.kafka.state.log import PartitionLog
+from mockforge_brokers.kafka.state.logs.log import PartitionLog
 
 from .refusals import refused
 

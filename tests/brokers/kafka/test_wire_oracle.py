@@ -14,7 +14,8 @@ from kio.index import load_entity_schema, load_request_schema, load_response_sch
 from kio.schema.errors import ErrorCode as KioErrorCode
 from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
-from mockforge_brokers.kafka.codes import ADVERTISED, ErrorCode
+from mockforge_brokers.kafka.apis import ADVERTISED
+from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
 from mockforge_brokers.kafka.wire.codec import decode, encode
 from mockforge_brokers.kafka.wire.schema import Array, Message, Struct, WireType, unwrap

@@ -1,100 +1,46 @@
-"""The APIs that are served: one handler each, and the registry from which ApiVersions answers.
+"""The APIs that are served, a file each in a folder of its family, and the registry of them.
 
-Left out, and so neither shown nor served: transactions (AddPartitionsToTxn, EndTxn, ...), KIP-848
-and share groups, ACLs, SASL, quotas, log dirs, DeleteRecords, DeleteGroups, telemetry.
+A file of a family that has an `API` is served, and shown in ApiVersions, by being there. Left out:
+transactions (AddPartitionsToTxn, EndTxn, ...), KIP-848 and share groups, ACLs, quotas, telemetry.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType, ModuleType
 from typing import Final
 
-from ..wire.messages.cluster import ApiVersionsRequest, DescribeClusterRequest, MetadataRequest
-from ..wire.messages.configs import (
-    AlterConfigsRequest,
-    DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest,
-)
-from ..wire.messages.groups import (
-    DescribeGroupsRequest,
-    FindCoordinatorRequest,
-    HeartbeatRequest,
-    JoinGroupRequest,
-    LeaveGroupRequest,
-    ListGroupsRequest,
-    SyncGroupRequest,
-)
-from ..wire.messages.logs import FetchRequest
-from ..wire.messages.offsets import (
-    ListOffsetsRequest,
-    OffsetCommitRequest,
-    OffsetFetchRequest,
-    OffsetForLeaderEpochRequest,
-)
-from ..wire.messages.producers import InitProducerIdRequest
-from ..wire.messages.topics import (
-    CreatePartitionsRequest,
-    CreateTopicsRequest,
-    DeleteTopicsRequest,
-)
-from . import (
-    alter_configs,
-    create_partitions,
-    create_topics,
-    delete_topics,
-    describe_cluster,
-    describe_configs,
-    describe_groups,
-    fetch,
-    find_coordinator,
-    heartbeat,
-    incremental_alter_configs,
-    init_producer_id,
-    join_group,
-    leave_group,
-    list_groups,
-    list_offsets,
-    metadata,
-    offset_commit,
-    offset_fetch,
-    offset_for_leader_epoch,
-    sync_group,
-)
-from .api_versions import ApiVersionsTable
+from ..codes import ApiKey, VersionRange
+from ..wire.messages.cluster import ApiVersionsRequest
+from . import cluster, configs, groups, logs, offsets, producers, topics
+from .cluster.api_versions import ApiVersionsTable
 from .handler import Handler, MessageHandler
-from .produce import ProduceHandler
-from .produce import answer_on_road as answer_on_road
+from .logs.produce import answer_on_path as answer_on_path
 
-_ALL_BUT_API_VERSIONS: tuple[Handler, ...] = (
-    ProduceHandler(),
-    MessageHandler(FetchRequest, fetch.handle),
-    MessageHandler(ListOffsetsRequest, list_offsets.handle),
-    MessageHandler(MetadataRequest, metadata.handle),
-    MessageHandler(OffsetCommitRequest, offset_commit.handle),
-    MessageHandler(OffsetFetchRequest, offset_fetch.handle),
-    MessageHandler(FindCoordinatorRequest, find_coordinator.handle),
-    MessageHandler(JoinGroupRequest, join_group.handle),
-    MessageHandler(HeartbeatRequest, heartbeat.handle),
-    MessageHandler(LeaveGroupRequest, leave_group.handle),
-    MessageHandler(SyncGroupRequest, sync_group.handle),
-    MessageHandler(DescribeGroupsRequest, describe_groups.handle),
-    MessageHandler(ListGroupsRequest, list_groups.handle),
-    MessageHandler(CreateTopicsRequest, create_topics.handle),
-    MessageHandler(DeleteTopicsRequest, delete_topics.handle),
-    MessageHandler(InitProducerIdRequest, init_producer_id.handle),
-    MessageHandler(OffsetForLeaderEpochRequest, offset_for_leader_epoch.handle),
-    MessageHandler(DescribeConfigsRequest, describe_configs.handle),
-    MessageHandler(AlterConfigsRequest, alter_configs.handle),
-    MessageHandler(CreatePartitionsRequest, create_partitions.handle),
-    MessageHandler(IncrementalAlterConfigsRequest, incremental_alter_configs.handle),
-    MessageHandler(DescribeClusterRequest, describe_cluster.handle),
-)
+_FAMILIES: Final = (cluster, configs, groups, logs, offsets, producers, topics)
 
-API_VERSIONS: Final = ApiVersionsTable([handler.api_key for handler in _ALL_BUT_API_VERSIONS])
+
+def _found(family: ModuleType) -> Iterator[Handler]:
+    for info in iter_modules(family.__path__):
+        api = getattr(import_module(f"{family.__name__}.{info.name}"), "API", None)
+        if api is not None:
+            yield api
+
+
+_ALL_BUT_API_VERSIONS: Final = tuple(api for family in _FAMILIES for api in _found(family))
+
+_SHOWN: Final = {api.api_key: api.shown for api in _ALL_BUT_API_VERSIONS} | {
+    ApiKey.API_VERSIONS: ApiVersionsRequest.versions
+}
+ADVERTISED: Final[Mapping[ApiKey, VersionRange]] = MappingProxyType(dict(sorted(_SHOWN.items())))
+"""What clients are shown, in the order of API keys."""
+
+API_VERSIONS: Final = ApiVersionsTable(ADVERTISED)
 
 HANDLERS: Final[Mapping[int, Handler]] = MappingProxyType(
     {
-        handler.api_key: handler
-        for handler in (
+        api.api_key: api
+        for api in (
             *_ALL_BUT_API_VERSIONS,
             MessageHandler(ApiVersionsRequest, API_VERSIONS.handle),
         )

@@ -11,9 +11,9 @@ from ...events import RequestDenied
 from ..codes import ApiKey, ErrorCode
 from ..options import KafkaOptions
 from ..state.cluster import Cluster
-from ..state.log import PartitionLog
-from ..state.topic import Topic
-from .produce_road import ProduceRoad
+from ..state.logs.log import PartitionLog
+from ..state.logs.topic import Topic
+from .logs.produce_path import ProducePath
 
 _PART_OF_LIFE: Final = frozenset(
     {
@@ -61,7 +61,7 @@ class Caller:
         "messages_out",
         "options",
         "peer",
-        "produce_road",
+        "produce_path",
         "reading",
         "software",
         "unknown_topics",
@@ -79,7 +79,7 @@ class Caller:
         self.client_id = ""
         self.software = ""
         self.version = 0
-        self.produce_road: ProduceRoad | None = None
+        self.produce_path: ProducePath | None = None
         self.messages_in = 0
         self.messages_out = 0
         self.reading: dict[tuple[str, int], list[int]] = {}

@@ -21,6 +21,8 @@ class Handler(Protocol):
 
     api_key: ApiKey
     served: VersionRange
+    shown: VersionRange
+    """What ApiVersions says: all that is served, but for Produce."""
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
@@ -36,7 +38,7 @@ class Handler(Protocol):
 class MessageHandler:
     """A handler that takes and returns decoded messages."""
 
-    __slots__ = ("_handle", "_request", "api_key", "served")
+    __slots__ = ("_handle", "_request", "api_key", "served", "shown")
 
     def __init__(
         self,
@@ -45,7 +47,7 @@ class MessageHandler:
     ) -> None:
         assert request.api_key is not None
         self.api_key = request.api_key
-        self.served = request.versions
+        self.served = self.shown = request.versions
         self._request = request
         self._handle = handle
 

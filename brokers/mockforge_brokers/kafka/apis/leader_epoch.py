@@ -2,7 +2,7 @@
 
 from ...errors import RequestRefused
 from ..codes import ErrorCode
-from ..state.log import PartitionLog
+from ..state.logs.log import PartitionLog
 
 
 def check_leader_epoch(log: PartitionLog, current_leader_epoch: int) -> None:

@@ -19,12 +19,12 @@ from ..events import (
 )
 from ..options import KafkaOptions
 from ..records import Buffer, read_records
-from .bounds import Bounds
-from .configs import TOPIC_CONFIGS, TopicConfig
-from .groups import Groups
-from .log import Appended, PartitionLog
-from .producers import ProducerFencedError
-from .topic import Topic, check_topic_name
+from .groups.coordinator import Groups
+from .logs.bounds import Bounds
+from .logs.configs import TOPIC_CONFIGS, TopicConfig
+from .logs.log import Appended, PartitionLog
+from .logs.producers import ProducerFencedError
+from .logs.topic import Topic, check_topic_name
 
 _REMEMBERED_IDS: Final = 1000
 

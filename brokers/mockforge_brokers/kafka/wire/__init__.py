@@ -11,7 +11,7 @@ versions. `schema` is the vocabulary it is written in; `codec` compiles it.
 
 `frames.decode_request` and `frames.decode_response` take whole frames apart for display, and
 `frames.encode_request` is the client's side. `frames.response_pieces` spares the copy of a fetched
-batch. Produce, the busiest road, has `produce.read_request` and `produce.write_response`, which
+batch. Produce, the busiest API, has `produce.read_request` and `produce.write_response`, which
 make no object for a field. What does not fit the specification raises ProtocolError with API,
 version, field and offset.
 """

@@ -1,4 +1,4 @@
-"""Produce and Fetch. The road of a message decodes Produce by hand: `wire/produce.py`."""
+"""Produce and Fetch. The path of a message decodes Produce by hand: `wire/produce.py`."""
 
 from collections.abc import Sequence
 

@@ -1,0 +1,40 @@
+"""DescribeCluster 0-2: the cluster's id and its one broker (KIP-700, KIP-919)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...wire.messages.cluster import (
+    DescribeClusterBroker,
+    DescribeClusterRequest,
+    DescribeClusterResponse,
+)
+from ..authorized import NOT_ASKED, ON_CLUSTER
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_BROKERS = 1
+"""The endpoint type of brokers; 2 is that of controllers."""
+
+
+def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterResponse:
+    if request.endpoint_type != _BROKERS:
+        refusal = RequestRefused(
+            ErrorCode.MISMATCHED_ENDPOINT_TYPE, "this is a broker's listener, not a controller's"
+        )
+        return DescribeClusterResponse(
+            error_code=caller.denied(ApiKey.DESCRIBE_CLUSTER, refusal),
+            error_message=refusal.text,
+            cluster_id="",
+            brokers=[],
+        )
+    node = caller.options.broker_id
+    return DescribeClusterResponse(
+        cluster_id=caller.cluster.cluster_id,
+        controller_id=node,
+        brokers=[DescribeClusterBroker(broker_id=node, host=caller.host, port=caller.port)],
+        cluster_authorized_operations=(
+            ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED
+        ),
+    )
+
+
+API = MessageHandler(DescribeClusterRequest, handle)

@@ -1,0 +1,123 @@
+"""Metadata 0-13: brokers, topics and partitions (KIP-204, KIP-430, KIP-516).
+
+Topics that are asked for by name come into being here, when client and options allow it.
+"""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...state.logs.topic import Topic, check_topic_name
+from ...wire.messages.cluster import (
+    MetadataRequest,
+    MetadataRequestTopic,
+    MetadataResponse,
+    MetadataResponseBroker,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
+from ...wire.schema import ZERO_UUID
+from ..authorized import NOT_ASKED, ON_CLUSTER, ON_TOPIC
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_BY_ID_SINCE = 12
+
+
+def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
+    node = caller.options.broker_id
+    operations = ON_TOPIC if request.include_topic_authorized_operations else NOT_ASKED
+    return MetadataResponse(
+        brokers=[MetadataResponseBroker(node_id=node, host=caller.host, port=caller.port)],
+        cluster_id=caller.cluster.cluster_id,
+        controller_id=node,
+        topics=_topics(caller, request, operations),
+        cluster_authorized_operations=(
+            ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED
+        ),
+    )
+
+
+def _topics(
+    caller: Caller, request: MetadataRequest, operations: int
+) -> list[MetadataResponseTopic]:
+    wanted = request.topics
+    # Version 0 cannot say null: there an empty list asks for all topics.
+    if wanted is None or (caller.version == 0 and not wanted):
+        topics = caller.cluster.topics.values()
+        return [_described(caller, topic, operations) for topic in topics]
+    if caller.version < _BY_ID_SINCE and any(
+        one.name is None or one.topic_id != ZERO_UUID for one in wanted
+    ):
+        # KAFKA-13334: ids stand in versions 10 and 11, but no broker ever answered them.
+        refusal = RequestRefused(
+            ErrorCode.INVALID_REQUEST, f"topic ids are taken from version {_BY_ID_SINCE} on"
+        )
+        return [_refused(caller, one, refusal) for one in wanted]
+    return [_topic(caller, request, one, operations) for one in wanted]
+
+
+def _topic(
+    caller: Caller, request: MetadataRequest, wanted: MetadataRequestTopic, operations: int
+) -> MetadataResponseTopic:
+    try:
+        topic = _found_or_created(caller, wanted, request.allow_auto_topic_creation)
+    except RequestRefused as refusal:
+        if wanted.name:
+            caller.note_unknown(wanted.name)
+        return _refused(caller, wanted, refusal)
+    return _described(caller, topic, operations)
+
+
+def _refused(
+    caller: Caller, wanted: MetadataRequestTopic, refusal: RequestRefused
+) -> MetadataResponseTopic:
+    name = wanted.name
+    if caller.version < _BY_ID_SINCE:
+        name = name or ""
+    elif wanted.topic_id != ZERO_UUID:
+        name = None
+    return MetadataResponseTopic(
+        error_code=caller.denied(ApiKey.METADATA, refusal),
+        name=name,
+        topic_id=wanted.topic_id,
+        partitions=[],
+    )
+
+
+def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool) -> Topic:
+    cluster = caller.cluster
+    name = wanted.name
+    if wanted.topic_id != ZERO_UUID:
+        # An id decides, whatever the name is: librdkafka sends none, others an empty one.
+        return cluster.topic_by_id(wanted.topic_id)
+    if name is None:
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, "a topic needs a name or an id")
+    check_topic_name(name)
+    topic = cluster.topics.get(name)
+    if topic is not None:
+        return topic
+    # Versions 0 to 3 have no flag: there a name creates the topic, as the schema's default says.
+    if create and caller.options.auto_create_topics:
+        return cluster.create_topic(name, source=f"auto-create for {caller.name}")
+    return cluster.topic(name)
+
+
+def _described(caller: Caller, topic: Topic, operations: int) -> MetadataResponseTopic:
+    nodes = [caller.options.broker_id]
+    return MetadataResponseTopic(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        partitions=[
+            MetadataResponsePartition(
+                partition_index=log.partition,
+                leader_id=nodes[0],
+                leader_epoch=log.leader_epoch,
+                replica_nodes=nodes,
+                isr_nodes=nodes,
+            )
+            for log in topic.logs
+        ],
+        topic_authorized_operations=operations,
+    )
+
+
+API = MessageHandler(MetadataRequest, handle)

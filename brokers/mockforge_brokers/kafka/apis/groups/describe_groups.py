@@ -1,0 +1,73 @@
+"""DescribeGroups 0-6: a group's state and members (KIP-430, KIP-1043)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...state.groups.classic.group import Group, GroupState
+from ...wire.messages.groups import (
+    DescribedGroup,
+    DescribedGroupMember,
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
+)
+from ..authorized import NOT_ASKED, ON_GROUP
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_NOT_FOUND_SINCE = 6
+
+
+def handle(caller: Caller, request: DescribeGroupsRequest) -> DescribeGroupsResponse:
+    operations = ON_GROUP if request.include_authorized_operations else NOT_ASKED
+    return DescribeGroupsResponse(
+        groups=[_describe(caller, group_id, operations) for group_id in request.groups]
+    )
+
+
+def _describe(caller: Caller, group_id: str, operations: int) -> DescribedGroup:
+    group = caller.cluster.groups.by_id.get(group_id)
+    if group is None:
+        return _dead(caller, group_id, operations)
+    return DescribedGroup(
+        group_id=group_id,
+        group_state=group.state.value,
+        protocol_type=group.protocol_type,
+        # While a generation is in the making there is no protocol yet.
+        protocol_data=group.protocol_name or "" if group.state is GroupState.STABLE else "",
+        members=_members(group),
+        authorized_operations=operations,
+    )
+
+
+def _dead(caller: Caller, group_id: str, operations: int) -> DescribedGroup:
+    code, text = 0, None
+    if caller.version >= _NOT_FOUND_SINCE:
+        refusal = RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+        code, text = caller.denied(ApiKey.DESCRIBE_GROUPS, refusal), refusal.text
+    return DescribedGroup(
+        error_code=code,
+        error_message=text,
+        group_id=group_id,
+        group_state=GroupState.DEAD.value,
+        protocol_type="",
+        protocol_data="",
+        members=[],
+        authorized_operations=operations,
+    )
+
+
+def _members(group: Group) -> list[DescribedGroupMember]:
+    stable = group.state is GroupState.STABLE
+    return [
+        DescribedGroupMember(
+            member_id=member.member_id,
+            group_instance_id=member.group_instance_id,
+            client_id=member.client_id,
+            client_host=member.client_host,
+            member_metadata=member.metadata(group.protocol_name) if stable else b"",
+            member_assignment=member.assignment if stable else b"",
+        )
+        for member in group.members
+    ]
+
+
+API = MessageHandler(DescribeGroupsRequest, handle)

@@ -1,0 +1,66 @@
+"""FindCoordinator 0-6: with one broker it is always this one (KIP-699)."""
+
+from ....errors import NotServed, RequestRefused
+from ...codes import ApiKey, CoordinatorType, ErrorCode
+from ...wire.messages.groups import (
+    Coordinator,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+
+def handle(caller: Caller, request: FindCoordinatorRequest) -> FindCoordinatorResponse:
+    if caller.version >= 4:
+        return FindCoordinatorResponse(
+            coordinators=[_find(caller, request.key_type, key) for key in request.coordinator_keys]
+        )
+    found = _find(caller, request.key_type, request.key)
+    return FindCoordinatorResponse(
+        error_code=found.error_code,
+        error_message=found.error_message,
+        node_id=found.node_id,
+        host=found.host,
+        port=found.port,
+    )
+
+
+def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
+    try:
+        _check(key_type, key)
+    except RequestRefused as refusal:
+        return Coordinator(
+            key=key,
+            node_id=-1,
+            host="",
+            port=-1,
+            error_code=caller.denied(ApiKey.FIND_COORDINATOR, refusal),
+            error_message=refusal.text,
+        )
+    return Coordinator(
+        key=key,
+        node_id=caller.options.broker_id,
+        host=caller.host,
+        port=caller.port,
+        error_message=None,
+    )
+
+
+def _check(key_type: int, key: str) -> None:
+    match key_type:
+        case CoordinatorType.GROUP:
+            return
+        case CoordinatorType.TRANSACTION:
+            # The one code for which clients give up at once instead of asking again.
+            raise NotServed(
+                ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                "transactions",
+                f"transactional id {key}: transactions are not served",
+            )
+    kind = f"coordinators of type {key_type}"
+    feature = "share groups" if key_type == CoordinatorType.SHARE else kind
+    raise NotServed(ErrorCode.INVALID_REQUEST, feature, f"{kind} not served")
+
+
+API = MessageHandler(FindCoordinatorRequest, handle)

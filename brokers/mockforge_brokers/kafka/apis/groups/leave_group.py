@@ -1,0 +1,40 @@
+"""LeaveGroup 0-5: one member goes, or an admin removes several (KIP-345, KIP-800)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...wire.messages.groups import (
+    LeaveGroupRequest,
+    LeaveGroupResponse,
+    MemberIdentity,
+    MemberResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_SEVERAL_SINCE = 3
+
+
+def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
+    group_id = request.group_id
+    if caller.version < _SEVERAL_SINCE:
+        member = MemberIdentity(member_id=request.member_id)
+        return LeaveGroupResponse(error_code=_leave(caller, group_id, member).error_code)
+    return LeaveGroupResponse(
+        members=[_leave(caller, group_id, member) for member in request.members]
+    )
+
+
+def _leave(caller: Caller, group_id: str, member: MemberIdentity) -> MemberResponse:
+    code = 0
+    try:
+        caller.cluster.groups.known(group_id).leave(
+            member.member_id, member.group_instance_id, member.reason or ""
+        )
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.LEAVE_GROUP, refusal)
+    return MemberResponse(
+        member_id=member.member_id, group_instance_id=member.group_instance_id, error_code=code
+    )
+
+
+API = MessageHandler(LeaveGroupRequest, handle)

@@ -1,0 +1,144 @@
+"""Produce 3-13, shown from 0: records in (KIP-98, KIP-467, KIP-516, KIP-951).
+
+The one handler that reads and writes its bytes by hand: it is the path of every message.
+"""
+
+from typing import Final
+
+from ....errors import NotServed, ProtocolError, RequestRefused
+from ...codes import ApiKey, ErrorCode, VersionRange
+from ...state.logs.topic import Topic
+from ...wire.messages.logs import ProduceRequest
+from ...wire.produce import PartitionResult, read_request, write_response
+from ..caller import Caller
+from ..handler import Pieces
+from .produce_path import ProducePath
+
+_ZSTD: Final = 4
+_ZSTD_SINCE: Final = 7
+_CODEC_BYTE: Final = 22
+"""Where the low byte of a batch's attributes stands."""
+
+
+Topics = list[tuple[str | bytes, list[tuple[int, bytes | None]]]]
+
+
+class ProduceHandler:
+    """As `handler.Handler` wants it."""
+
+    api_key = ApiKey.PRODUCE
+    served = ProduceRequest.versions
+    shown = VersionRange(0, ProduceRequest.versions.last)
+    """KAFKA-18659: librdkafka that does not see version 0 sends uncompressed, and says nothing."""
+
+    def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> Pieces | None:
+        version = caller.version
+        request = read_request(frame, at, version)
+        refusal = _refused_as_a_whole(request.acks, request.transactional_id)
+        results = []
+        for name_or_id, partitions in request.topics:
+            topic: Topic | RequestRefused
+            try:
+                if refusal is not None:
+                    raise refusal
+                if isinstance(name_or_id, str):
+                    topic = caller.cluster.topic(name_or_id)
+                else:
+                    topic = caller.cluster.topic_by_id(name_or_id)
+            except RequestRefused as error:
+                topic = error
+            results.append(
+                (name_or_id, [_append(caller, topic, index, batch) for index, batch in partitions])
+            )
+        if request.acks == 0:
+            _end_on_error(results)
+            return None
+        _learn_path(caller, frame, request.topics)
+        return [write_response(version, correlation_id, results)]
+
+
+def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
+    """The answer to a request like the last one; None: it takes the way through `answer`."""
+    path = caller.produce_path
+    records = path.records(frame) if path is not None else None
+    if path is None or records is None:
+        return None
+    try:
+        appended = caller.cluster.append(path.log, records, client=caller.client_id)
+    except RequestRefused as error:
+        return [path.refusal(frame, _refused(caller, path.log.partition, error))]
+    if not appended.duplicate:
+        caller.messages_in += appended.records
+    return [path.response(frame, appended.base_offset)]
+
+
+def _learn_path(caller: Caller, frame: bytes, topics: Topics) -> None:
+    caller.produce_path = None
+    if len(topics) != 1 or len(topics[0][1]) != 1 or caller.version < _ZSTD_SINCE:
+        return
+    topic, [(index, records)] = topics[0]
+    try:
+        found = caller.topic(*((topic, b"") if isinstance(topic, str) else (None, topic)))
+        log = found.log(index)
+    except RequestRefused:
+        return
+    if records is not None:
+        caller.produce_path = ProducePath.learn(frame, caller.version, topic, records, log)
+
+
+def _append(
+    caller: Caller, topic: Topic | RequestRefused, index: int, batch: bytes | None
+) -> PartitionResult:
+    try:
+        if isinstance(topic, RequestRefused):
+            raise topic
+        log = topic.log(index)
+        if batch is None:
+            raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
+        if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
+            _check_codec(batch)
+        appended = caller.cluster.append(log, batch, client=caller.client_id)
+    except RequestRefused as error:
+        return _refused(caller, index, error)
+    if not appended.duplicate:
+        caller.messages_in += appended.records
+    return PartitionResult(index, 0, appended.base_offset, -1, log.log_start_offset)
+
+
+def _refused(caller: Caller, partition: int, refusal: RequestRefused) -> PartitionResult:
+    code = caller.denied(ApiKey.PRODUCE, refusal)
+    return PartitionResult(partition, code, -1, -1, -1, refusal.text)
+
+
+def _refused_as_a_whole(acks: int, transactional_id: str | None) -> RequestRefused | None:
+    if acks not in (-1, 0, 1):
+        return RequestRefused(ErrorCode.INVALID_REQUIRED_ACKS, f"acks are -1, 0 or 1, not {acks}")
+    if transactional_id is not None:
+        return NotServed(
+            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            "transactions",
+            f"transactional id {transactional_id}: transactions are not served",
+        )
+    return None
+
+
+def _check_codec(batch: bytes) -> None:
+    # KIP-110: a client that speaks an older version is not expected to know zstd.
+    if batch[_CODEC_BYTE] & 0x07 == _ZSTD:
+        raise RequestRefused(
+            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or later"
+        )
+
+
+def _end_on_error(results: list[tuple[str | bytes, list[PartitionResult]]]) -> None:
+    """With acks=0 nobody reads an error code: like Kafka, end the connection to be heard."""
+    for topic, partitions in results:
+        for result in partitions:
+            if result.error_code:
+                raise ProtocolError(
+                    f"Produce with acks=0 to {topic!r}/{result.partition} failed:"
+                    f" {result.error_message}"
+                )
+
+
+API = ProduceHandler()

@@ -1,0 +1,116 @@
+"""The short way through Produce: requests that repeat the last one but for their records.
+
+A producer with one partition in a request sends the same bytes again and again: only size,
+correlation id and records differ. What was parsed and looked up for one is good for the next.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from ...records import Buffer
+from ...state.logs.log import PartitionLog
+from ...wire.produce import PartitionResult, write_response
+from ...wire.varints import read_uvarint, write_uvarint
+
+_API_AND_VERSION: Final = slice(4, 8)
+_AFTER_CORRELATION_ID: Final = 12
+_FIRST_FLEXIBLE: Final = 9
+_FLEXIBLE_END: Final = b"\0\0\0"
+"""No tagged fields of partition, topic and request."""
+
+_LARGE: Final = 32 * 1024
+
+_LENGTH = struct.Struct(">i")
+_HEAD = struct.Struct(">ii")
+_OFFSET = struct.Struct(">q")
+_OFFSETS = struct.Struct(">qqq")
+_MARK: Final = 0x0102030405060708
+
+
+class ProducePath:
+    """One shape of request on one connection, with the log it leads to."""
+
+    __slots__ = (
+        "_after",
+        "_api_and_version",
+        "_before",
+        "_flexible",
+        "_prefix",
+        "_size",
+        "_topic",
+        "log",
+        "version",
+    )
+
+    def __init__(
+        self, frame: bytes, prefix_end: int, version: int, topic: str | bytes, log: PartitionLog
+    ) -> None:
+        self.log = log
+        self.version = version
+        self._topic = topic
+        self._api_and_version = frame[_API_AND_VERSION]
+        self._prefix = frame[_AFTER_CORRELATION_ID:prefix_end]
+        self._flexible = version >= _FIRST_FLEXIBLE
+        # The answer's bytes but for correlation id, base offset and log start offset.
+        sample = write_response(version, 0, [(topic, [PartitionResult(log.partition, 0, _MARK)])])
+        at = sample.index(_OFFSET.pack(_MARK))
+        self._size = len(sample) - 4
+        self._before = sample[_HEAD.size : at]
+        self._after = sample[at + _OFFSETS.size :]
+
+    @classmethod
+    def learn(
+        cls, frame: bytes, version: int, topic: str | bytes, records: bytes, log: PartitionLog
+    ) -> ProducePath | None:
+        """The path of a request with this one partition; None where its end is unusual."""
+        if version < 5:
+            return None
+        if version < _FIRST_FLEXIBLE:
+            length, end = _LENGTH.pack(len(records)), b""
+        else:
+            length, end = write_uvarint(len(records) + 1), _FLEXIBLE_END
+        if not frame.endswith(length + records + end):
+            return None
+        prefix_end = len(frame) - len(length) - len(records) - len(end)
+        return cls(frame, prefix_end, version, topic, log)
+
+    def records(self, frame: bytes) -> Buffer | None:
+        """The records of a request of this shape, large ones as a view; None for any other."""
+        if frame[_API_AND_VERSION] != self._api_and_version or self.log.deleted:
+            return None
+        prefix = self._prefix
+        if not frame.startswith(prefix, _AFTER_CORRELATION_ID):
+            return None
+        at = _AFTER_CORRELATION_ID + len(prefix)
+        if not self._flexible:
+            if int.from_bytes(frame[at : at + 4], "big") != len(frame) - at - 4:
+                return None
+            return frame[at + 4 :] if len(frame) < _LARGE else memoryview(frame)[at + 4 :]
+        if not frame.endswith(_FLEXIBLE_END):
+            return None
+        try:
+            length, at = read_uvarint(frame, at)
+        except (IndexError, ValueError):
+            return None
+        if at + length + 2 != len(frame):
+            return None
+        return frame[at:-3] if len(frame) < _LARGE else memoryview(frame)[at:-3]
+
+    def response(self, frame: bytes, base_offset: int) -> bytes:
+        """The answer to `frame`: its records are in the log now."""
+        return b"".join(
+            (
+                self._size.to_bytes(4, "big"),
+                frame[8:12],
+                self._before,
+                _OFFSETS.pack(base_offset, -1, self.log.log_start_offset),
+                self._after,
+            )
+        )
+
+    def refusal(self, frame: bytes, result: PartitionResult) -> bytes:
+        """The answer to `frame` whose records were refused."""
+        correlation_id = int.from_bytes(frame[8:12], "big", signed=True)
+        return write_response(self.version, correlation_id, [(self._topic, [result])])

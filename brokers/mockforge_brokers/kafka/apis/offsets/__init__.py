@@ -1,0 +1,1 @@
+"""Positions: by time, by epoch, and what groups committed."""

@@ -1,0 +1,67 @@
+"""ListOffsets 1-11: positions by time (KIP-79, KIP-320, KIP-405, KIP-734)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode, ListOffsetsTimestamp
+from ...state.logs.log import NOWHERE, PartitionLog, TimedOffset
+from ...wire.messages.offsets import (
+    ListOffsetsPartition,
+    ListOffsetsPartitionResponse,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+from ..leader_epoch import check_leader_epoch
+
+
+def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
+    return ListOffsetsResponse(
+        topics=[
+            ListOffsetsTopicResponse(
+                name=topic.name,
+                partitions=[_partition(caller, topic.name, one) for one in topic.partitions],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _partition(
+    caller: Caller, topic: str, wanted: ListOffsetsPartition
+) -> ListOffsetsPartitionResponse:
+    try:
+        log = caller.cluster.topic(topic).log(wanted.partition_index)
+        check_leader_epoch(log, wanted.current_leader_epoch)
+        found = _look_up(log, wanted.timestamp)
+    except RequestRefused as refusal:
+        return ListOffsetsPartitionResponse(
+            partition_index=wanted.partition_index,
+            error_code=caller.denied(ApiKey.LIST_OFFSETS, refusal),
+        )
+    return ListOffsetsPartitionResponse(
+        partition_index=wanted.partition_index,
+        timestamp=found.timestamp,
+        offset=found.offset,
+        leader_epoch=found.leader_epoch,
+    )
+
+
+def _look_up(log: PartitionLog, timestamp: int) -> TimedOffset:
+    match timestamp:
+        case ListOffsetsTimestamp.LATEST:
+            return TimedOffset(log.high_watermark, -1, log.leader_epoch)
+        case ListOffsetsTimestamp.EARLIEST | ListOffsetsTimestamp.EARLIEST_LOCAL:
+            return TimedOffset(log.log_start_offset, -1, log.leader_epoch)
+        case ListOffsetsTimestamp.MAX_TIMESTAMP:
+            return log.offset_of_max_timestamp()
+        case ListOffsetsTimestamp.LATEST_TIERED | ListOffsetsTimestamp.EARLIEST_PENDING_UPLOAD:
+            return NOWHERE
+    if timestamp < 0:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST, f"timestamp {timestamp} stands for no position"
+        )
+    return log.offset_at(timestamp)
+
+
+API = MessageHandler(ListOffsetsRequest, handle)

@@ -1,0 +1,115 @@
+"""OffsetFetch 1-10: what groups committed (KIP-320, KIP-447, KIP-709)."""
+
+from collections.abc import Iterable
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...state.groups.offsets import GroupOffsets
+from ...wire.messages.offsets import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+    OffsetFetchRequestTopics,
+    OffsetFetchResponse,
+    OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition,
+    OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+)
+from ...wire.schema import ZERO_UUID
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_SEVERAL_GROUPS_SINCE = 8
+
+
+def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
+    if caller.version >= _SEVERAL_GROUPS_SINCE:
+        return OffsetFetchResponse(groups=[_group(caller, group) for group in request.groups])
+    offsets = _offsets_of(caller, request.group_id)
+    if request.topics is None:
+        wanted: Iterable[tuple[str, Iterable[int]]] = offsets.topics.items()
+    else:
+        wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
+    return OffsetFetchResponse(
+        topics=[
+            OffsetFetchResponseTopic(
+                name=name, partitions=[_old_partition(offsets, name, one) for one in partitions]
+            )
+            for name, partitions in wanted
+        ]
+    )
+
+
+def _old_partition(
+    offsets: GroupOffsets, topic: str, partition: int
+) -> OffsetFetchResponsePartition:
+    found = offsets.fetch(topic, partition)
+    return OffsetFetchResponsePartition(
+        partition_index=partition,
+        committed_offset=found.offset,
+        committed_leader_epoch=found.leader_epoch,
+        metadata=found.metadata,
+    )
+
+
+def _group(caller: Caller, wanted: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup:
+    offsets = _offsets_of(caller, wanted.group_id)
+    if wanted.topics is None:
+        topics = [
+            _committed(caller, offsets, name, partitions)
+            for name, partitions in offsets.topics.items()
+        ]
+    else:
+        topics = [_topic(caller, offsets, topic) for topic in wanted.topics]
+    return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
+
+
+def _topic(
+    caller: Caller, offsets: GroupOffsets, wanted: OffsetFetchRequestTopics
+) -> OffsetFetchResponseTopics:
+    name, code = wanted.name, 0
+    if wanted.topic_id != ZERO_UUID:
+        try:
+            name = caller.cluster.topic_by_id(wanted.topic_id).name
+        except RequestRefused as refusal:
+            code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
+    return OffsetFetchResponseTopics(
+        name=name,
+        topic_id=wanted.topic_id,
+        partitions=[
+            _partition(offsets, name, partition, code) for partition in wanted.partition_indexes
+        ],
+    )
+
+
+def _committed(
+    caller: Caller, offsets: GroupOffsets, name: str, partitions: Iterable[int]
+) -> OffsetFetchResponseTopics:
+    return OffsetFetchResponseTopics(
+        name=name,
+        topic_id=caller.cluster.topics[name].topic_id,
+        partitions=[_partition(offsets, name, partition) for partition in partitions],
+    )
+
+
+def _partition(
+    offsets: GroupOffsets, topic: str, partition: int, code: int = 0
+) -> OffsetFetchResponsePartitions:
+    found = offsets.fetch(topic, partition)
+    return OffsetFetchResponsePartitions(
+        partition_index=partition,
+        committed_offset=found.offset,
+        committed_leader_epoch=found.leader_epoch,
+        metadata=found.metadata,
+        error_code=code,
+    )
+
+
+def _offsets_of(caller: Caller, group_id: str) -> GroupOffsets:
+    """An unknown group has committed nothing, which is no error."""
+    group = caller.cluster.groups.by_id.get(group_id)
+    return group.offsets if group is not None else GroupOffsets()
+
+
+API = MessageHandler(OffsetFetchRequest, handle)

@@ -1,0 +1,40 @@
+"""OffsetForLeaderEpoch 2-4: where an epoch ended, for truncation checks (KIP-320)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...wire.messages.offsets import (
+    EpochEndOffset,
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopicResult,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+from ..leader_epoch import check_leader_epoch
+
+
+def handle(caller: Caller, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse:
+    return OffsetForLeaderEpochResponse(
+        topics=[
+            OffsetForLeaderTopicResult(
+                topic=topic.topic,
+                partitions=[_partition(caller, topic.topic, one) for one in topic.partitions],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _partition(caller: Caller, topic: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
+    try:
+        log = caller.cluster.topic(topic).log(wanted.partition)
+        check_leader_epoch(log, wanted.current_leader_epoch)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.OFFSET_FOR_LEADER_EPOCH, refusal)
+        return EpochEndOffset(partition=wanted.partition, error_code=code)
+    epoch, end_offset = log.end_of_epoch(wanted.leader_epoch)
+    return EpochEndOffset(partition=wanted.partition, leader_epoch=epoch, end_offset=end_offset)
+
+
+API = MessageHandler(OffsetForLeaderEpochRequest, handle)

@@ -1,0 +1,60 @@
+"""CreatePartitions 0-3: a topic grows (KIP-195)."""
+
+from collections import Counter
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...wire.messages.topics import (
+    CreatePartitionsRequest,
+    CreatePartitionsResponse,
+    CreatePartitionsTopic,
+    CreatePartitionsTopicResult,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+from .assignments import check_assignment
+
+
+def handle(caller: Caller, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
+    names = Counter(topic.name for topic in request.topics)
+    return CreatePartitionsResponse(
+        results=[
+            _grow(caller, topic, request.validate_only, names[topic.name] > 1)
+            for topic in request.topics
+        ]
+    )
+
+
+def _grow(
+    caller: Caller, wanted: CreatePartitionsTopic, validate_only: bool, repeated: bool
+) -> CreatePartitionsTopicResult:
+    try:
+        if repeated:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST, f"topic {wanted.name} stands twice in the request"
+            )
+        topic = caller.cluster.check_growth(wanted.name, wanted.count)
+        if wanted.assignments is not None:
+            _check_assignments(caller, wanted, wanted.count - len(topic.logs))
+        if not validate_only:
+            caller.cluster.grow_topic(wanted.name, wanted.count, source=caller.name)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.CREATE_PARTITIONS, refusal)
+        return CreatePartitionsTopicResult(
+            name=wanted.name, error_code=code, error_message=refusal.text
+        )
+    return CreatePartitionsTopicResult(name=wanted.name)
+
+
+def _check_assignments(caller: Caller, wanted: CreatePartitionsTopic, new: int) -> None:
+    assignments = wanted.assignments or ()
+    if len(assignments) != new:
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"{len(assignments)} assignments for {new} new partitions",
+        )
+    for one in assignments:
+        check_assignment(one.broker_ids, caller.options.broker_id)
+
+
+API = MessageHandler(CreatePartitionsRequest, handle)

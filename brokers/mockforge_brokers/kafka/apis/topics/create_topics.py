@@ -1,0 +1,110 @@
+"""CreateTopics 2-7: topics with partitions and configuration (KIP-4, KIP-464, KIP-525)."""
+
+from collections import Counter
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ConfigSource, ErrorCode
+from ...state.logs.configs import TOPIC_CONFIGS
+from ...state.logs.topic import Topic
+from ...wire.messages.topics import (
+    CreatableTopic,
+    CreatableTopicConfigs,
+    CreatableTopicResult,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+from .assignments import check_assignment
+
+
+def handle(caller: Caller, request: CreateTopicsRequest) -> CreateTopicsResponse:
+    names = Counter(topic.name for topic in request.topics)
+    return CreateTopicsResponse(
+        topics=[
+            _create(caller, topic, request.validate_only, names[topic.name] > 1)
+            for topic in request.topics
+        ]
+    )
+
+
+def _create(
+    caller: Caller, wanted: CreatableTopic, validate_only: bool, repeated: bool
+) -> CreatableTopicResult:
+    configs = {config.name: config.value for config in wanted.configs}
+    try:
+        if repeated:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST, f"topic {wanted.name} stands twice in the request"
+            )
+        partitions = _partitions(caller, wanted)
+        if validate_only:
+            caller.cluster.check_new_topic(wanted.name, partitions, configs)
+            return CreatableTopicResult(
+                name=wanted.name,
+                error_message=None,
+                num_partitions=partitions,
+                replication_factor=1,
+            )
+        topic = caller.cluster.create_topic(
+            wanted.name, partitions, configs=configs, source=caller.name
+        )
+    except RequestRefused as refusal:
+        return CreatableTopicResult(
+            name=wanted.name,
+            error_code=caller.denied(ApiKey.CREATE_TOPICS, refusal),
+            error_message=refusal.text,
+        )
+    return CreatableTopicResult(
+        name=topic.name,
+        topic_id=topic.topic_id,
+        error_message=None,
+        num_partitions=len(topic.logs),
+        replication_factor=1,
+        configs=_configs(topic),
+    )
+
+
+def _partitions(caller: Caller, wanted: CreatableTopic) -> int:
+    if wanted.assignments:
+        if wanted.num_partitions != -1 or wanted.replication_factor != -1:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST,
+                "with an assignment, partitions and replication factor must be -1",
+            )
+        indexes = sorted(one.partition_index for one in wanted.assignments)
+        if indexes != list(range(len(indexes))):
+            raise RequestRefused(
+                ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"{indexes} are not all partitions from 0"
+            )
+        for one in wanted.assignments:
+            check_assignment(one.broker_ids, caller.options.broker_id)
+        return len(indexes)
+    if wanted.replication_factor not in (-1, 1):
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICATION_FACTOR,
+            f"replication factor {wanted.replication_factor} cannot be reached with 1 broker",
+        )
+    if wanted.num_partitions == -1:
+        return caller.options.default_partitions
+    return wanted.num_partitions
+
+
+def _configs(topic: Topic) -> list[CreatableTopicConfigs]:
+    return [
+        CreatableTopicConfigs(
+            name=name,
+            value=topic.config.value(name),
+            read_only=False,
+            config_source=(
+                ConfigSource.DYNAMIC_TOPIC_CONFIG
+                if name in topic.config.own
+                else ConfigSource.DEFAULT_CONFIG
+            ),
+            is_sensitive=False,
+        )
+        for name in TOPIC_CONFIGS
+    ]
+
+
+API = MessageHandler(CreateTopicsRequest, handle)

@@ -1,0 +1,44 @@
+"""DeleteTopics 1-6: by name, or by id from version 6 on (KIP-516)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...wire.messages.topics import (
+    DeletableTopicResult,
+    DeleteTopicsRequest,
+    DeleteTopicsResponse,
+    DeleteTopicState,
+)
+from ...wire.schema import ZERO_UUID
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_BY_ID_SINCE = 6
+
+
+def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
+    if caller.version >= _BY_ID_SINCE:
+        wanted = list(request.topics)
+    else:
+        wanted = [DeleteTopicState(name=name, topic_id=ZERO_UUID) for name in request.topic_names]
+    return DeleteTopicsResponse(responses=[_delete(caller, topic) for topic in wanted])
+
+
+def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
+    try:
+        if wanted.name is not None and wanted.topic_id != ZERO_UUID:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST, "a topic is deleted by its name or its id, not by both"
+            )
+        topic = caller.topic(wanted.name, wanted.topic_id)
+        caller.cluster.delete_topic(topic.name, source=caller.name)
+    except RequestRefused as refusal:
+        return DeletableTopicResult(
+            name=wanted.name,
+            topic_id=wanted.topic_id,
+            error_code=caller.denied(ApiKey.DELETE_TOPICS, refusal),
+            error_message=refusal.text,
+        )
+    return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id)
+
+
+API = MessageHandler(DeleteTopicsRequest, handle)

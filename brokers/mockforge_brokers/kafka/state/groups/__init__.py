@@ -1,0 +1,1 @@
+"""Consumer groups: the coordinator, what they committed, and each group protocol."""

@@ -1,0 +1,45 @@
+"""Who may be in a group, and who is."""
+
+from .....errors import RequestRefused
+from ....codes import ErrorCode
+from .member import JoinRequest, Member, Members
+
+
+def check_protocols(
+    group_id: str, protocol_type: str, members: Members, request: JoinRequest
+) -> None:
+    """Raises RequestRefused unless the newcomer shares a protocol with all members."""
+    names = {name for name, _ in request.protocols}
+    fits = bool(request.protocol_type) and bool(names)
+    if fits and len(members):
+        fits = request.protocol_type == protocol_type and bool(
+            names.intersection(members.common_protocols())
+        )
+    if not fits:
+        offered = ", ".join(sorted(names)) or "nothing"
+        raise RequestRefused(
+            ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+            f"group {group_id} ({protocol_type or request.protocol_type!r}) shares"
+            f" no protocol with a member of {request.protocol_type!r} that offers {offered}",
+        )
+
+
+def known_member(group_id: str, members: Members, member_id: str, instance: str | None) -> Member:
+    """The member of this id, and of this instance id if one is told. Raises RequestRefused."""
+    if instance is not None:
+        current = members.static.get(instance)
+        if current is not None and current != member_id:
+            raise RequestRefused(
+                ErrorCode.FENCED_INSTANCE_ID,
+                f"instance {instance} of group {group_id} is {current} now",
+            )
+    member = members.by_id.get(member_id)
+    if member is None or (instance is not None and member.group_instance_id != instance):
+        raise unknown_member(group_id, member_id)
+    return member
+
+
+def unknown_member(group_id: str, member_id: str) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.UNKNOWN_MEMBER_ID, f"group {group_id} has no member {member_id!r}"
+    )

@@ -1,0 +1,120 @@
+"""All consumer groups of the broker."""
+
+from ....environment import Environment
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from ...events import OffsetsReset
+from ...options import KafkaOptions
+from ..purgatory import Parked
+from .classic.group import Group, GroupState
+from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
+from .offsets import CommittedOffset
+
+
+class Groups:
+    """The group coordinator. A group comes into being with its first member or commit."""
+
+    def __init__(self, environment: Environment, options: KafkaOptions) -> None:
+        self.by_id: dict[str, Group] = {}
+        self._environment = environment
+        self._options = options
+        environment.usage.gauge("kafka_groups", lambda: len(self.by_id))
+
+    def join(self, group_id: str, request: JoinRequest) -> Parked[JoinResult]:
+        """Raises RequestRefused."""
+        check_group_id(group_id)
+        options = self._options
+        if (
+            not options.min_session_timeout
+            <= request.session_timeout
+            <= options.max_session_timeout
+        ):
+            raise RequestRefused(
+                ErrorCode.INVALID_SESSION_TIMEOUT,
+                f"a session timeout is {options.min_session_timeout:g} to"
+                f" {options.max_session_timeout:g} s, not {request.session_timeout:g} s",
+            )
+        if request.member_id:
+            return self.known(group_id).join(request)
+        return self._get_or_create(group_id).join(request)
+
+    def sync(self, group_id: str, request: SyncRequest) -> Parked[SyncResult]:
+        """Raises RequestRefused."""
+        return self.known(group_id).sync(request)
+
+    def known(self, group_id: str) -> Group:
+        """The group of somebody who says to be in it. Raises RequestRefused."""
+        check_group_id(group_id)
+        group = self.by_id.get(group_id)
+        if group is None:
+            raise RequestRefused(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {group_id}")
+        return group
+
+    def for_commit(
+        self, group_id: str, member_id: str, generation_id: int, instance: str | None
+    ) -> Group:
+        """The group into which this member may commit now. Raises RequestRefused."""
+        check_group_id(group_id)
+        group = self.by_id.get(group_id)
+        if group is None:
+            if generation_id >= 0:
+                raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
+            group = self._get_or_create(group_id)
+        group.check_commit(member_id, generation_id, instance)
+        return group
+
+    def reset_offsets(
+        self, group_id: str, topic: str, offsets: dict[int, int], *, source: str
+    ) -> None:
+        """Move what an empty group committed. Raises RequestRefused."""
+        group = self._get_or_create(group_id)
+        if group.state is not GroupState.EMPTY:
+            raise RequestRefused(
+                ErrorCode.NON_EMPTY_GROUP,
+                f"group {group_id} has {len(group.members)} members; stop or kick them first",
+            )
+        wall = self._environment.clock.wall()
+        for partition, offset in offsets.items():
+            group.offsets.commit(topic, partition, CommittedOffset(offset, committed=wall))
+        told = tuple(sorted(offsets.items()))
+        self._environment.spine.emit(OffsetsReset("kafka", group_id, topic, told, source))
+
+    def forget_topic(self, topic: str) -> None:
+        """The topic was deleted."""
+        for group in self.by_id.values():
+            group.offsets.forget(topic)
+
+    def clear(self) -> None:
+        for group in tuple(self.by_id.values()):
+            group.dissolve("the broker was reset")
+        self.by_id.clear()
+
+    def _get_or_create(self, group_id: str) -> Group:
+        group = self.by_id.get(group_id)
+        if group is None:
+            self._make_room(group_id)
+            group = self.by_id[group_id] = Group(group_id, self._environment, self._options)
+        return group
+
+    def _make_room(self, group_id: str) -> None:
+        if len(self.by_id) < self._environment.limits.kafka_groups:
+            return
+        for other in self.by_id.values():
+            if other.state is GroupState.EMPTY and not other.offsets:
+                del self.by_id[other.group_id]
+                return
+        self._environment.usage.met(
+            "kafka",
+            "kafka_groups",
+            "groups",
+            "new groups refused: {lost:,}, the last {last}",
+            last=group_id,
+        )
+        raise RequestRefused(
+            ErrorCode.COORDINATOR_NOT_AVAILABLE, f"group {group_id}: the limit kafka_groups is met"
+        )
+
+
+def check_group_id(group_id: str) -> None:
+    if not group_id:
+        raise RequestRefused(ErrorCode.INVALID_GROUP_ID, "a group needs a name")

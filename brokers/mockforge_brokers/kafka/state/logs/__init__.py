@@ -1,0 +1,1 @@
+"""Partition logs: what enters them, what bounds them, what they are configured to."""

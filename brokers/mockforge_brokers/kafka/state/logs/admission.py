@@ -1,0 +1,82 @@
+"""What a produced batch must be before it enters a log."""
+
+from typing import Final
+
+from ....errors import NotServed, ProtocolError, RequestRefused
+from ...codes import ErrorCode
+from ...records import BatchHeader, Buffer, Compression, check_crc, read_batch_header
+
+_HEADER_SIZE: Final = 61
+_LENGTH_COUNTS_FROM: Final = 12
+"""`batch_length` leaves out itself and the base offset."""
+
+_COMPRESSION_MASK: Final = 0x07
+_TRANSACTIONAL_OR_CONTROL: Final = 0x30
+
+
+def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
+    """The header of a batch that may be appended. Raises RequestRefused."""
+    size = len(batch)
+    if size < _HEADER_SIZE or batch[16] != 2:
+        raise _misfit(batch)
+    if size > max_bytes:
+        raise RequestRefused(
+            ErrorCode.MESSAGE_TOO_LARGE,
+            f"the batch has {size} bytes, max.message.bytes allows {max_bytes}",
+        )
+    header = _header(batch)
+    if header.batch_length + _LENGTH_COUNTS_FROM != size:
+        raise _wrong_length(header, size)
+    if not check_crc(batch, header):
+        raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, "the batch's CRC does not fit its bytes")
+    count = header.record_count
+    if count < 1 or header.last_offset_delta != count - 1:
+        raise RequestRefused(
+            ErrorCode.INVALID_RECORD,
+            f"the batch counts {count} records, but its last offset delta is"
+            f" {header.last_offset_delta}",
+        )
+    attributes = header.attributes
+    if attributes & _TRANSACTIONAL_OR_CONTROL:
+        raise NotServed(
+            ErrorCode.INVALID_RECORD,
+            "transactions",
+            "transactional and control batches are not served",
+        )
+    if attributes & _COMPRESSION_MASK > Compression.ZSTD:
+        raise RequestRefused(
+            ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+            f"compression {attributes & _COMPRESSION_MASK} is not known",
+        )
+    if header.producer_id >= 0 and (header.producer_epoch < 0 or header.base_sequence < 0):
+        raise RequestRefused(
+            ErrorCode.INVALID_RECORD,
+            f"producer {header.producer_id} needs an epoch and a sequence of 0 or more",
+        )
+    return header
+
+
+def _header(batch: Buffer) -> BatchHeader:
+    try:
+        return read_batch_header(batch)
+    except ProtocolError as error:
+        raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, error.text) from error
+
+
+def _misfit(batch: Buffer) -> RequestRefused:
+    if len(batch) > 16 and batch[16] in (0, 1):
+        return RequestRefused(
+            ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+            f"message format v{batch[16]} is older than record batches (v2)",
+        )
+    return RequestRefused(ErrorCode.CORRUPT_MESSAGE, f"{len(batch)} bytes are no record batch")
+
+
+def _wrong_length(header: BatchHeader, size: int) -> RequestRefused:
+    declared = header.batch_length + _LENGTH_COUNTS_FROM
+    if _HEADER_SIZE <= declared < size:
+        # KIP-98: from Produce v3 on a partition's records are exactly one batch.
+        return RequestRefused(ErrorCode.INVALID_RECORD, "more than one batch for one partition")
+    return RequestRefused(
+        ErrorCode.CORRUPT_MESSAGE, f"the batch declares {declared} bytes, {size} came"
+    )

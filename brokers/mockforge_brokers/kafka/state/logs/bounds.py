@@ -1,0 +1,108 @@
+"""What bounds the logs: bytes of one and of all, and age. The oldest segments leave."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ....environment import Environment
+from ...events import LogTruncated
+from .log import PartitionLog
+from .topic import Topic
+
+_AGE_CHECK: Final = 300.0
+"""Seconds between looks for segments past `retention.ms` (`log.retention.check.interval.ms`)."""
+_PAUSE: Final = 1.0
+"""Seconds between two events about the same partition, when its limit is met again and again."""
+
+
+class Bounds:
+    """`cost` is what all logs take in memory, `truncated` how many records left so far."""
+
+    def __init__(self, environment: Environment, topics: Mapping[str, Topic]) -> None:
+        self.cost = 0
+        self.truncated = 0
+        self._topics = topics
+        self._environment = environment
+        self._total = environment.limits.kafka_total
+        self._untold: dict[tuple[str, int], tuple[float, int]] = {}
+        self._armed = False
+
+    def grown(self, log: PartitionLog, cost: int) -> None:
+        """A log costs so much more."""
+        self.cost += cost
+        if log.cost > log.max_bytes or self.cost > self._total:
+            self.keep(log)
+
+    def keep(self, log: PartitionLog) -> None:
+        """The oldest segments leave: of this partition, then of the largest ones."""
+        reason = f"larger than retention.bytes={log.max_bytes}"
+        while log.cost > log.max_bytes and self._drop(log, log.drop_oldest_segment, reason):
+            pass
+        while self.cost > self._total:
+            largest = max(self._logs(), key=lambda one: one.cost)
+            if not self._drop(largest, largest.drop_oldest_segment):
+                break
+
+    def truncate(self, log: PartitionLog, offset: int, reason: str) -> int:
+        """Records below `offset` leave; returns how many."""
+        return self._drop(log, lambda: log.truncate_before(offset), reason)
+
+    def forget(self, log: PartitionLog) -> None:
+        """The log is no more."""
+        self.cost -= log.cost
+        self._untold.pop((log.topic, log.partition), None)
+
+    def watch_age(self) -> None:
+        """Look for old segments from now on, as long as there are topics."""
+        if not self._armed:
+            self._armed = True
+            self._environment.clock.call_later(_AGE_CHECK, self._check_age)
+
+    def _check_age(self) -> None:
+        self._armed = False
+        wall = int(self._environment.clock.wall() * 1000)
+        for topic in self._topics.values():
+            keep = topic.config.number("retention.ms")
+            for log in topic.logs if keep >= 0 else ():
+                self._drop_older(log, wall - keep, f"older than retention.ms={keep}")
+        if self._topics:
+            self.watch_age()
+
+    def _drop_older(self, log: PartitionLog, timestamp: int, reason: str) -> None:
+        self._drop(log, lambda: log.drop_older_than(timestamp), reason)
+
+    def _logs(self) -> list[PartitionLog]:
+        return [log for topic in self._topics.values() for log in topic.logs]
+
+    def _drop(self, log: PartitionLog, drop: Callable[[], int], reason: str = "") -> int:
+        """Let `drop` take records from a log, count and report them; returns how many left.
+
+        Without a reason it is the limit of all logs that takes them, which nobody asked for.
+        """
+        before = log.cost
+        left = drop()
+        self.cost += log.cost - before
+        self.truncated += left
+        if not left:
+            return 0
+        if not reason:
+            self._environment.usage.met(
+                "kafka",
+                "kafka_total",
+                f"{log.topic}/{log.partition}",
+                "oldest records deleted: {lost:,}, up to offset {last}",
+                lost=left,
+                last=str(log.log_start_offset - 1),
+            )
+            return left
+        now = self._environment.clock.now()
+        key = (log.topic, log.partition)
+        told_at, untold = self._untold.get(key, (-_PAUSE, 0))
+        untold += left
+        if now - told_at >= _PAUSE:
+            event = LogTruncated(
+                "kafka", log.topic, log.partition, log.log_start_offset, untold, reason
+            )
+            told_at, untold = now, 0
+            self._environment.spine.emit(event)
+        self._untold[key] = (told_at, untold)
+        return left

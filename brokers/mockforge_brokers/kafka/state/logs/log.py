@@ -1,0 +1,283 @@
+"""One partition's log: record batches as opaque bytes, in segments, bounded from the front."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from ...records import BatchHeader, Buffer, place, read_batch_header, read_records
+from ..purgatory import Watchlist
+from .admission import admit
+from .producers import ProducerTable
+
+UNBOUNDED: Final = 2**63 - 1
+"""As `max_bytes`: `retention.bytes` is -1."""
+
+_LARGEST_SEGMENT: Final = 1024 * 1024
+_BATCH_OVERHEAD: Final = 128
+"""Bytes that a stored batch costs beside its data, so that tiny batches are bounded too."""
+
+
+class Appended(NamedTuple):
+    """Where a batch came to lie; a `duplicate` had been appended before (KIP-98)."""
+
+    base_offset: int
+    records: int
+    duplicate: bool
+
+
+class Span(NamedTuple):
+    """What one read found: whole batches, and the offset after the last of their records."""
+
+    batches: list[bytes]
+    size: int
+    next_offset: int
+
+
+class TimedOffset(NamedTuple):
+    """A record's place in time; -1 where there is none."""
+
+    offset: int
+    timestamp: int
+    leader_epoch: int
+
+
+NOWHERE: Final = TimedOffset(-1, -1, -1)
+
+
+class Segment:
+    """A run of batches; `ends` are the byte positions after each of them."""
+
+    __slots__ = ("batches", "cost", "ends", "max_timestamp", "offsets")
+
+    def __init__(self) -> None:
+        self.batches: list[bytes] = []
+        self.offsets: list[int] = []
+        self.ends: list[int] = []
+        self.max_timestamp = -1
+        self.cost = 0
+
+    @property
+    def size(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def add(self, base_offset: int, batch: bytes, max_timestamp: int) -> None:
+        self.offsets.append(base_offset)
+        self.ends.append(self.size + len(batch))
+        self.batches.append(batch)
+        self.cost += len(batch) + _BATCH_OVERHEAD
+        if max_timestamp > self.max_timestamp:
+            self.max_timestamp = max_timestamp
+
+
+def segment_size(bound: int) -> int:
+    """How many bytes of a log leave at once, when all that may be kept are `bound`."""
+    return min(_LARGEST_SEGMENT, bound // 4)
+
+
+class PartitionLog:
+    """Batches in offset order. With one broker the high watermark is always the log's end.
+
+    `max_bytes` bounds its cost in memory, segment by segment; the newest batch always stays.
+    """
+
+    __slots__ = (
+        "_bases",
+        "_segments",
+        "bytes_in",
+        "bytes_out",
+        "cost",
+        "deleted",
+        "high_watermark",
+        "leader_epoch",
+        "log_start_offset",
+        "max_batch_bytes",
+        "max_bytes",
+        "partition",
+        "producers",
+        "records_in",
+        "records_out",
+        "segment_bytes",
+        "topic",
+        "watchlist",
+    )
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        *,
+        max_bytes: int = UNBOUNDED,
+        max_batch_bytes: int = 1048588,
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.max_bytes = max_bytes
+        self.max_batch_bytes = max_batch_bytes
+        self.segment_bytes = segment_size(max_bytes)
+        self.leader_epoch = 0
+        self.log_start_offset = 0
+        self.high_watermark = 0
+        self.cost = 0
+        self.deleted = False
+        self.producers = ProducerTable()
+        self.watchlist = Watchlist()
+        self.records_in = 0
+        self.records_out = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._segments: list[Segment] = []
+        self._bases: list[int] = []
+
+    def append(self, batch: Buffer) -> Appended:
+        """Check a batch, give it its offsets and keep it. Raises RequestRefused."""
+        header = admit(batch, self.max_batch_bytes)
+        if header.producer_id >= 0:
+            known = self.producers.duplicate_of(header)
+            if known is not None:
+                return Appended(known, header.record_count, True)
+        base_offset = self.high_watermark
+        self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
+        if header.producer_id >= 0:
+            self.producers.appended(header, base_offset)
+        return Appended(base_offset, header.record_count, False)
+
+    def _store(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
+        segments = self._segments
+        if not segments or segments[-1].cost >= self.segment_bytes:
+            segments.append(Segment())
+            self._bases.append(base_offset)
+        segments[-1].add(base_offset, batch, header.max_timestamp)
+        size = len(batch)
+        count = header.record_count
+        self.high_watermark = base_offset + count
+        self.cost += size + _BATCH_OVERHEAD
+        self.records_in += count
+        self.bytes_in += size
+        if self.watchlist:
+            self.watchlist.tell(size)
+
+    def check_offset(self, offset: int) -> None:
+        """Raises RequestRefused where there is nothing to fetch and never will be."""
+        if not self.log_start_offset <= offset <= self.high_watermark:
+            raise RequestRefused(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"{self.topic}/{self.partition} has offsets {self.log_start_offset} to"
+                f" {self.high_watermark}, not {offset}",
+            )
+
+    def read(self, offset: int, max_bytes: int, *, at_least_one: bool = True) -> Span:
+        """Whole batches from the one that holds `offset` on, up to `max_bytes`.
+
+        The first one may be larger when `at_least_one` is asked for (KIP-74).
+        """
+        if offset >= self.high_watermark or not self._segments:
+            return Span([], 0, offset)
+        at = max(0, bisect_right(self._bases, offset) - 1)
+        first = max(0, bisect_right(self._segments[at].offsets, offset) - 1)
+        found: list[bytes] = []
+        size = 0
+        for number in range(at, len(self._segments)):
+            segment = self._segments[number]
+            before = segment.ends[first - 1] if first else 0
+            last = bisect_right(segment.ends, before + max_bytes - size)
+            if last <= first and not found and at_least_one:
+                last = first + 1
+            if last > first:
+                found += segment.batches[first:last]
+                size += segment.ends[last - 1] - before
+            if last < len(segment.batches):
+                next_offset = segment.offsets[max(first, last)]
+                return Span(found, size, next_offset if found else offset)
+            first = 0
+        return Span(found, size, self.high_watermark)
+
+    def bytes_from(self, offset: int, enough: int) -> int:
+        """How many bytes a fetch from `offset` would find, counted no further than `enough`."""
+        return self.read(offset, enough).size if offset < self.high_watermark else 0
+
+    def truncate_before(self, offset: int) -> int:
+        """Records below `offset` are no more; returns how many left. Whole segments go at once."""
+        offset = min(max(offset, self.log_start_offset), self.high_watermark)
+        left = offset - self.log_start_offset
+        self.log_start_offset = offset
+        while self._segments and self._end_of_first() <= offset:
+            self._drop_first()
+        return left
+
+    def drop_oldest_segment(self) -> int:
+        """Make room; returns how many records left: none when only one batch stands."""
+        if not self._segments:
+            return 0
+        if len(self._segments) == 1:
+            self._halve()
+        if len(self._segments) < 2:
+            return 0
+        return self.truncate_before(self._end_of_first())
+
+    def _halve(self) -> None:
+        """Make two segments of the only one, so that the older half can leave."""
+        only = self._segments[0]
+        middle = len(only.batches) // 2
+        if not middle:
+            return
+        halves = Segment(), Segment()
+        for at, (offset, batch) in enumerate(zip(only.offsets, only.batches, strict=True)):
+            newest = read_batch_header(batch).max_timestamp
+            halves[at >= middle].add(offset, batch, newest)
+        self._segments = list(halves)
+        self._bases = [half.offsets[0] for half in halves]
+
+    def drop_older_than(self, timestamp: int) -> int:
+        """Retention by time: segments whose newest record is older than `timestamp` (ms) leave."""
+        left = 0
+        while self._segments and self._segments[0].max_timestamp < timestamp:
+            left += self.truncate_before(self._end_of_first())
+        return left
+
+    def _end_of_first(self) -> int:
+        return self._bases[1] if len(self._bases) > 1 else self.high_watermark
+
+    def _drop_first(self) -> None:
+        segment = self._segments.pop(0)
+        self._bases.pop(0)
+        self.cost -= segment.cost
+
+    # Offsets by time and by epoch.
+
+    def offset_at(self, timestamp: int) -> TimedOffset:
+        """The first record with this timestamp (ms) or a later one."""
+        for segment in self._segments:
+            if segment.max_timestamp < timestamp:
+                continue
+            for batch in segment.batches:
+                if read_batch_header(batch).max_timestamp < timestamp:
+                    continue
+                for record in read_records(batch):
+                    if record.timestamp >= timestamp and record.offset >= self.log_start_offset:
+                        return TimedOffset(record.offset, record.timestamp, self.leader_epoch)
+        return NOWHERE
+
+    def offset_of_max_timestamp(self) -> TimedOffset:
+        """The record with the greatest timestamp (KIP-734), the first one of equals."""
+        newest = max((segment.max_timestamp for segment in self._segments), default=-1)
+        return self.offset_at(newest) if newest >= 0 else NOWHERE
+
+    def end_of_epoch(self, leader_epoch: int) -> tuple[int, int]:
+        """(epoch, end offset) of the greatest epoch up to `leader_epoch` (KIP-320), or (-1, -1)."""
+        if leader_epoch < 0 or leader_epoch > self.leader_epoch:
+            return -1, -1
+        return self.leader_epoch, self.high_watermark
+
+    # For people.
+
+    def batches(self, first_offset: int, last_offset: int) -> Iterator[bytes]:
+        """The batches that hold the records from `first_offset` up to `last_offset`."""
+        at = max(0, bisect_right(self._bases, first_offset) - 1)
+        for segment in self._segments[at:]:
+            start = max(0, bisect_right(segment.offsets, first_offset) - 1)
+            stop = bisect_left(segment.offsets, last_offset + 1)
+            yield from segment.batches[start:stop]

@@ -1,0 +1,108 @@
+"""Idempotent producers: who produced what last, in each partition (KIP-98)."""
+
+from collections import deque
+from typing import Final
+
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from ...records import BatchHeader
+
+_SEQUENCE_MAX: Final = 2**31 - 1
+_NO_SEQUENCE: Final = -1
+
+REMEMBERED_BATCHES: Final = 5
+"""As many as Kafka keeps: a producer may have five requests in flight."""
+
+
+class ProducerFencedError(RequestRefused):
+    """The producer's epoch is older than the one that is known."""
+
+    def __init__(self, header: BatchHeader, current_epoch: int) -> None:
+        super().__init__(
+            ErrorCode.INVALID_PRODUCER_EPOCH,
+            f"producer {header.producer_id} has epoch {header.producer_epoch},"
+            f" but epoch {current_epoch} is known",
+        )
+        self.producer_id = header.producer_id
+        self.producer_epoch = header.producer_epoch
+        self.current_epoch = current_epoch
+
+
+class Producer:
+    """The last batches of one producer in one partition."""
+
+    __slots__ = ("batches", "epoch", "last_sequence")
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.last_sequence = _NO_SEQUENCE
+        self.batches: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED_BATCHES)
+        """(first sequence, last sequence, base offset)"""
+
+
+class ProducerTable:
+    """The producers of one partition; the longest silent ones are forgotten past `limit`."""
+
+    __slots__ = ("_limit", "_producers")
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._producers: dict[int, Producer] = {}
+
+    def __len__(self) -> int:
+        return len(self._producers)
+
+    def duplicate_of(self, header: BatchHeader) -> int | None:
+        """The base offset under which this batch was appended before; None if it is new.
+
+        Raises RequestRefused for a sequence that leaves a gap and for an old epoch.
+        """
+        producer = self._producers.get(header.producer_id)
+        # As Kafka since 2.4: a producer that is not known may begin anywhere, for its records may
+        # have left the log with what was known of it.
+        if producer is None:
+            return None
+        if header.producer_epoch < producer.epoch:
+            raise ProducerFencedError(header, producer.epoch)
+        first = header.base_sequence
+        if header.producer_epoch > producer.epoch:
+            if first != 0:
+                raise _out_of_order(header, 0)
+            return None
+        last = sequence_after(first, header.last_offset_delta)
+        for known_first, known_last, base_offset in producer.batches:
+            if known_first == first and known_last == last:
+                return base_offset
+        expected = sequence_after(producer.last_sequence, 1)
+        if producer.last_sequence != _NO_SEQUENCE and first != expected:
+            raise _out_of_order(header, expected)
+        return None
+
+    def appended(self, header: BatchHeader, base_offset: int) -> None:
+        """A batch is in the log now."""
+        producer = self._producers.pop(header.producer_id, None)
+        if producer is None or producer.epoch != header.producer_epoch:
+            producer = Producer(header.producer_epoch)
+        first = header.base_sequence
+        last = sequence_after(first, header.last_offset_delta)
+        producer.last_sequence = last
+        producer.batches.append((first, last, base_offset))
+        # Put back at the end, so that the first one is the longest silent one.
+        self._producers[header.producer_id] = producer
+        if len(self._producers) > self._limit:
+            del self._producers[next(iter(self._producers))]
+
+
+def sequence_after(sequence: int, step: int) -> int:
+    """Sequences wrap from 2^31-1 to 0."""
+    if sequence > _SEQUENCE_MAX - step:
+        return step - (_SEQUENCE_MAX - sequence) - 1
+    return sequence + step
+
+
+def _out_of_order(header: BatchHeader, expected: int) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        f"producer {header.producer_id} sent sequence {header.base_sequence},"
+        f" but {expected} is next",
+    )

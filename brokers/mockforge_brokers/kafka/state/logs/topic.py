@@ -1,0 +1,66 @@
+"""One topic: its id, its configuration, its partitions."""
+
+import re
+from typing import Final
+
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from .configs import TopicConfig
+from .log import UNBOUNDED, PartitionLog, segment_size
+
+_LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+class Topic:
+    """A named list of partition logs, all of one configuration."""
+
+    __slots__ = ("config", "logs", "name", "topic_id", "total_bytes")
+
+    def __init__(self, name: str, topic_id: bytes, config: TopicConfig, total_bytes: int) -> None:
+        self.name = name
+        self.topic_id = topic_id
+        self.config = config
+        self.total_bytes = total_bytes
+        """What all logs of the broker may take together."""
+        self.logs: list[PartitionLog] = []
+
+    def grow(self, partitions: int) -> None:
+        """Add empty partitions until there are `partitions`."""
+        for partition in range(len(self.logs), partitions):
+            self.logs.append(PartitionLog(self.name, partition))
+        self.configure()
+
+    def configure(self) -> None:
+        """Bring the configuration into force in all partitions."""
+        retention = self.config.number("retention.bytes")
+        max_bytes = UNBOUNDED if retention < 0 else retention
+        max_batch_bytes = self.config.number("max.message.bytes")
+        segment_bytes = segment_size(min(max_bytes, self.total_bytes))
+        for log in self.logs:
+            log.max_bytes = max_bytes
+            log.max_batch_bytes = max_batch_bytes
+            log.segment_bytes = segment_bytes
+
+    def log(self, partition: int) -> PartitionLog:
+        """Raises RequestRefused for a partition that is not there."""
+        if 0 <= partition < len(self.logs):
+            return self.logs[partition]
+        raise RequestRefused(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+            f"topic {self.name} has {len(self.logs)} partitions, no partition {partition}",
+        )
+
+    @property
+    def records(self) -> int:
+        """How many records its partitions hold now."""
+        return sum(log.high_watermark - log.log_start_offset for log in self.logs)
+
+
+def check_topic_name(name: str) -> None:
+    """Raises RequestRefused for a name that Kafka does not allow."""
+    if not _LEGAL_NAME.fullmatch(name) or name in (".", ".."):
+        raise RequestRefused(
+            ErrorCode.INVALID_TOPIC_EXCEPTION,
+            f"topic name {name!r} is illegal: it has 1 to 249 letters, digits, dots, underscores"
+            " and hyphens, and is neither . nor ..",
+        )
