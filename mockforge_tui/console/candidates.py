@@ -68,6 +68,12 @@ def _targets(session: "Session") -> Iterable[Candidate]:
     yield from _schemes(session)
 
 
+def _subjects(session: "Session") -> Iterable[Candidate]:
+    found = [*_clients(session), *_groups(session)]
+    found += [(each.name, each.note or each.protocol) for each in session.destinations()]
+    return dict(found).items()
+
+
 def _stored(session: "Session") -> Iterable[Candidate]:
     yield from (each for each in _targets(session) if not each[0].startswith("amqp:"))
     for name, note in _sessions(session):
@@ -165,6 +171,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "targets": _targets,
     "sources": _targets,
     "stored": _stored,
+    "subjects": _subjects,
     "topics": _destinations("topic", protocol="kafka"),
     "queues": _destinations("queue"),
     "exchanges": _exchanges,

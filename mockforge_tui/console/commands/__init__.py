@@ -22,6 +22,7 @@ from . import (
     tail,
     topics,
     view,
+    why,
 )
 
 REGISTRY = Registry(
@@ -38,6 +39,7 @@ REGISTRY = Registry(
         *sessions.COMMANDS,
         *connections.COMMANDS,
         *groups.COMMANDS,
+        *why.COMMANDS,
         *faults.COMMANDS,
         *holds.COMMANDS,
         *view.COMMANDS,

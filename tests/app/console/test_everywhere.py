@@ -38,7 +38,7 @@ TABLES = [each.examples[0] for each in REGISTRY.commands if each.name.endswith("
     "exchange show events",
     "conns client:dev-*",
 ]
-FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit")
+FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit", "why #")
 """Refused where there is no screen, or no console that could quit."""
 
 

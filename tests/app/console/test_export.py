@@ -5,7 +5,6 @@ import contextlib
 import csv
 import io
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ import pytest
 
 from mockforge_tui import remote
 from mockforge_tui.admin.stream import Rows, Stream
-from mockforge_tui.config import Config
 from mockforge_tui.console.results import Notice
-from mockforge_tui.console.session import Session
-from mockforge_tui.instance import running
 
+from .live import live
 from .scene import Scene
 
 BODIES = [b'{"id":1}', b"plain", b"\xff\xfe\x00", b"", None, '{"s": "ü"}'.encode()]
@@ -217,38 +214,18 @@ def test_an_export_waits_for_a_slow_reader() -> None:
 
 
 @pytest.fixture
-def instance() -> Iterator[tuple[str, Session]]:
-    """A running instance with its admin port; its URL and a session of it."""
-    ready, stop = threading.Event(), threading.Event()
-    found: list[Any] = []
-
-    async def main() -> None:
-        config = Config(kafka_port=0, mqtt_port=0, amqp_port=0, admin_port=0)
-        async with running(config, None) as instance:
-            assert instance.admin is not None
-            instance.admin.load(instance.facts())
-            session = Session(instance.runtime)
-            session.run("topic add t -p 1")
-            for body in (b"\xff1", b"two", b"three"):
-                instance.runtime.brokers["kafka"].publish("t", body)  # type: ignore[attr-defined]
-            found.extend([instance.admin.url, session, asyncio.get_running_loop()])
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert ready.wait(30)
-    try:
-        yield found[0], found[1]
-    finally:
-        stop.set()
-        thread.join(30)
+def url() -> Iterator[str]:
+    """The admin address of a running instance with three records in topic t."""
+    with live() as instance:
+        instance.run("topic add t -p 1")
+        for payload in ("hex:ff31", "two", "three"):
+            instance.run(f"pub kafka:t {payload}")
+        yield instance.url
 
 
 def test_do_writes_files_where_it_was_typed(
-    instance: tuple[str, Session], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    url: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    url, _ = instance
     for line, name, expected in (
         ("export kafka:t --as raw", "t.bin", b"\xff1\ntwo\nthree"),
         ("tail kafka:t --from begin -n 2 -f %v", "t.txt", "\ufffd1\ntwo\n".encode()),
@@ -264,9 +241,8 @@ def test_do_writes_files_where_it_was_typed(
 
 
 def test_do_prints_rows_as_they_come_and_the_rest_to_standard_error(
-    instance: tuple[str, Session], capfd: pytest.CaptureFixture[str]
+    url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    url, _ = instance
     assert remote.run("tail kafka:t --from begin -n 3 -f '%o %v'", url, None) == 0
     out, err = capfd.readouterr()
     assert out.splitlines() == ["0 \ufffd1", "1 two", "2 three"]

@@ -1,0 +1,233 @@
+"""`why`: what keeps messages from a client, group, queue or topic."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from mockforge_brokers.journal import Row
+
+from ..asking import BadArgument, known, view
+from ..language import Token
+from ..registry import Arg, Type, command
+from ..results import Result
+from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget, parse_target
+from ..why import amqp as amqp_rules
+from ..why import kafka as kafka_rules
+from ..why import mqtt as mqtt_rules
+from ..why.amqp import Amqp
+from ..why.finding import Finding
+from ..why.kafka import Kafka
+from ..why.mqtt import Mqtt
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_NUMBER = re.compile(r"c(\d+)")
+_ROW = re.compile(r"#(\d+)")
+
+
+def _subject(token: Token) -> str:
+    if not token.value:
+        raise ValueError("whom is it about? A client, group, queue, topic, c7 or #1845")
+    return token.value
+
+
+_SUBJECT = Type("who", _subject, "subjects")
+
+
+@command(
+    "why",
+    group="connections",
+    aliases=("explain",),
+    examples=(
+        "why order-svc",
+        "why billing",
+        "why q.mail",
+        "why mqtt:sensors/room1/temp",
+        "why #1",
+    ),
+)
+def why(
+    session: "Session",
+    about: Annotated[
+        str, Arg(_SUBJECT, "a client, group, queue, topic or target; c7; #1845 (a row)", "WHO")
+    ],
+) -> Result:
+    """Say why somebody gets nothing: the fact, and what to do about it.
+
+    Looks at what the brokers hold right now: subscriptions, positions, bindings, prefetch, who
+    shares. One sentence for each cause, the likely ones first. `help nothing` lists causes.
+    """
+    found = sorted(_about(session, about), key=lambda finding: finding.harmless)
+    if not found:
+        text = f"nothing is wrong with {about} that shows here: it gets what comes for it"
+        return Result(text=text, data={"about": about, "findings": []})
+    records = [
+        {"about": f.about, "cause": f.cause, "text": f.text, "harmless": f.harmless} for f in found
+    ]
+    return Result(
+        text="\n".join(finding.text for finding in found),
+        data={"about": about, "findings": records},
+    )
+
+
+def _about(session: "Session", about: str) -> list[Finding]:
+    row = _ROW.fullmatch(about)
+    if row is not None:
+        return _of_row(session, int(row[1]))
+    number = _NUMBER.fullmatch(about)
+    if number is not None:
+        for each in session.connections():
+            if each.id == int(number[1]):
+                return _of_client(session, each.protocol, each.client)
+        raise BadArgument("about", f"no connection {about}; conn ls lists them")
+    if about.startswith(SCHEMES):
+        return _of_target(session, about)
+    ways = list(_meanings(session, about))
+    if not ways:
+        known("about", about, _names(session), "client, group, queue or topic called")
+    return list(dict.fromkeys(finding for explain in ways for finding in explain()))
+
+
+def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Finding]]]:
+    """All that a name may mean here: who has it gets its rules."""
+    for protocol in dict.fromkeys(e.protocol for e in session.connections() if e.client == name):
+        yield lambda protocol=protocol: _of_client(session, protocol, name)  # type: ignore[misc]
+    brokers = session.runtime.brokers
+    mqtt = _mqtt(session)
+    if (
+        name in mqtt.sessions
+        and not any(
+            each.client == name and each.protocol == "mqtt" for each in session.connections()
+        )
+    ) or ("mqtt" in brokers and any(_was_of(event, name) for _, event in mqtt.history)):
+        yield lambda: mqtt_rules.of_client(mqtt, name)
+    for each in session.groups():
+        if each.name == name and each.protocol == "kafka":
+            yield lambda: kafka_rules.of_group(_kafka(session), name)
+    for view_ in session.destinations():
+        if view_.name == name:
+            yield lambda view_=view_: _of_destination(session, view_.protocol, view_.kind, name)  # type: ignore[misc]
+
+
+def _was_of(event: object, client: str) -> bool:
+    return getattr(event, "client", None) == client and type(event).__name__.startswith("Session")
+
+
+def _of_client(session: "Session", protocol: str, client: str) -> list[Finding]:
+    match protocol:
+        case "kafka":
+            return kafka_rules.of_client(_kafka(session), client)
+        case "mqtt":
+            return mqtt_rules.of_client(_mqtt(session), client)
+    return amqp_rules.of_client(_amqp(session), client)
+
+
+def _of_destination(session: "Session", protocol: str, kind: str, name: str) -> list[Finding]:
+    match protocol, kind:
+        case "kafka", _:
+            return kafka_rules.of_topic(_kafka(session), name)
+        case "mqtt", _:
+            return mqtt_rules.of_topic(_mqtt(session), name)
+        case _, "queue":
+            return amqp_rules.of_queue(_amqp(session), name)
+    return amqp_rules.of_exchange(_amqp(session), name)
+
+
+def _of_target(session: "Session", about: str) -> list[Finding]:
+    try:
+        target = parse_target(about)
+    except ValueError as error:
+        raise BadArgument("about", str(error)) from None
+    match target:
+        case KafkaTarget(topic):
+            names = [each.name for each in session.destinations() if each.protocol == "kafka"]
+            return kafka_rules.of_topic(_kafka(session), known("about", topic, names, "topic"))
+        case MqttTarget(topic):
+            return mqtt_rules.of_topic(_mqtt(session), topic)
+        case QueueTarget(name):
+            queues = _amqp(session).queues
+            return amqp_rules.of_queue(_amqp(session), known("about", name, queues, "queue"))
+        case AmqpTarget(exchange, key):
+            return _of_route(session, exchange, key)
+    raise BadArgument("about", f"{about} is not known")
+
+
+def _of_route(session: "Session", exchange: str, key: str) -> list[Finding]:
+    amqp = _amqp(session)
+    if not key:
+        names = [each.name for each in amqp.exchanges]
+        return amqp_rules.of_exchange(amqp, known("about", exchange, names, "exchange"))
+    return [amqp_rules.unrouted(amqp, exchange, key)]
+
+
+def _of_row(session: "Session", number: int) -> list[Finding]:
+    """About a row of the flow: who was to get this message."""
+    rows = view(session, "why #N").numbered(number, number)
+    if not rows:
+        raise BadArgument("about", f"row #{number} is not there (any more)")
+    row: Row = rows[0]
+    if row.kind != "message":
+        return _of_client(session, row.protocol, row.client)
+    match row.protocol:
+        case "kafka":
+            topics = _kafka(session).topics
+            return (
+                kafka_rules.of_topic(_kafka(session), row.destination)
+                if row.destination in topics
+                else []
+            )
+        case "mqtt":
+            return mqtt_rules.of_topic(_mqtt(session), row.destination)
+    if row.detail.get("unroutable") or row.error:
+        exchange = str(row.detail.get("exchange", row.destination))
+        return [
+            amqp_rules.unrouted(_amqp(session), exchange, str(row.detail.get("routing_key", "")))
+        ]
+    queue = str(row.detail.get("queue") or "")
+    amqp = _amqp(session)
+    queues = [queue] if queue else list(row.detail.get("queues") or ())
+    return [
+        each for name in queues if name in amqp.queues for each in amqp_rules.of_queue(amqp, name)
+    ]
+
+
+def _kafka(session: "Session") -> Kafka:
+    return Kafka(
+        [each for each in session.connections() if each.protocol == "kafka"],
+        {each.name: each for each in session.destinations() if each.protocol == "kafka"},
+        [each for each in session.groups() if each.protocol == "kafka"],
+    )
+
+
+def _mqtt(session: "Session") -> Mqtt:
+    admin = session.administration.mqtt
+    runtime = session.runtime
+    return Mqtt(
+        [each for each in session.connections() if each.protocol == "mqtt"],
+        {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
+        [each for each in session.destinations() if each.protocol == "mqtt"],
+        [each for each in runtime.spine.history if each[1].protocol == "mqtt"],
+        runtime.clock.wall(),
+    )
+
+
+def _amqp(session: "Session") -> Amqp:
+    views = [each for each in session.destinations() if each.protocol == "amqp"]
+    return Amqp(
+        [each for each in session.connections() if each.protocol == "amqp"],
+        {each.name: each for each in views if each.kind == "queue"},
+        [each for each in views if each.kind == "exchange"],
+        {each.name: each for each in session.groups() if each.protocol == "amqp"},
+    )
+
+
+def _names(session: "Session") -> list[str]:
+    return [
+        *(each.client for each in session.connections()),
+        *(each.name for each in session.groups()),
+        *(each.name for each in session.destinations()),
+    ]
+
+
+COMMANDS = (why,)

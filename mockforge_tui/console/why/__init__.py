@@ -1,0 +1,1 @@
+"""Why somebody gets nothing: rules of each protocol over what its broker shows of itself."""

@@ -1,0 +1,187 @@
+"""AMQP: why a queue or its consumers get no messages."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
+
+from .finding import Finding, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Amqp:
+    """What the broker shows; `groups` are the consumers of each queue by its name."""
+
+    connections: Sequence[ConnectionView]
+    queues: Mapping[str, DestinationView]
+    exchanges: Sequence[DestinationView]
+    groups: Mapping[str, GroupView]
+
+
+def of_client(amqp: Amqp, client: str) -> list[Finding]:
+    """What keeps messages from all consumers of a client."""
+    found: list[Finding] = []
+    mine = {each.id for each in amqp.connections if each.client == client}
+    consumes = [
+        name
+        for name in amqp.groups
+        if any(each["connection"] in mine for each in _consumers(amqp, name))
+    ]
+    for name in consumes:
+        found += _of_queue(amqp, name, mine)
+    if mine and not consumes:
+        text = f"{client} consumes from no queue: it must send basic.consume (or basic.get)"
+        found.append(Finding(client, "no-consumer", text))
+    return found
+
+
+def of_queue(amqp: Amqp, name: str) -> list[Finding]:
+    """What keeps messages from a queue, or in it."""
+    return list(_of_queue(amqp, name, set()))
+
+
+def of_exchange(amqp: Amqp, name: str) -> list[Finding]:
+    """Where an exchange sends what comes, and what reached nobody."""
+    view = next(each for each in amqp.exchanges if each.name == name)
+    bindings = view.detail["bindings"]
+    if not bindings and name != "(default)":
+        text = f"nothing is bound to {name}: what is published there is gone; bind {name} QUEUE KEY"
+        return [Finding(name, "unbound-exchange", text)]
+    lost = view.detail["unroutable"]
+    if not lost:
+        return []
+    keys = _quoted(each["routing_key"] for each in bindings)
+    recent = _quoted(view.detail.get("recent_keys", ()))
+    text = (
+        f"{counted(lost, 'message')} of {name} reached no queue: it is bound by {keys}, "
+        f"and what came of late had {recent}"
+    )
+    return [Finding(name, "unroutable", text)]
+
+
+def unrouted(amqp: Amqp, exchange: str, key: str) -> Finding:
+    """Why one message of an exchange and routing key reached no queue."""
+    view = next((each for each in amqp.exchanges if each.name == (exchange or "(default)")), None)
+    about = f"{exchange or '(default)'}/{key}"
+    if not exchange:
+        near = get_close_matches(key, amqp.queues, 1)
+        hint = f"; {near[0]} is near" if near else f"; queue add {key}"
+        return Finding(about, "no-queue", f"there is no queue {key}{hint}")
+    bindings = [each["routing_key"] for each in view.detail["bindings"]] if view else []
+    if not bindings:
+        text = f"nothing is bound to {exchange}: bind {exchange} QUEUE {key or 'KEY'}"
+        return Finding(about, "unbound-exchange", text)
+    near = get_close_matches(key, bindings, 1, 0.0)
+    text = (
+        f"no binding of {exchange} matches {key or 'an empty key'}: the nearest is "
+        f"{near[0] or 'an empty key'}; publish by that, or bind {exchange} QUEUE {key or 'KEY'}"
+    )
+    return Finding(about, "routing-key", text)
+
+
+def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
+    view = amqp.queues[name]
+    consumers = _consumers(amqp, name)
+    if not view.messages_in:
+        yield _never_reached(amqp, name)
+        return
+    yield from _stuck(view, consumers, mine)
+    if view.depth and not consumers:
+        text = f"{name} holds {counted(view.depth, 'message')} and has no consumer: start one"
+        yield Finding(name, "no-consumer", text)
+    others = [each for each in consumers if each["connection"] not in mine]
+    if mine and others:
+        yield _taken_by_others(amqp, view, consumers, others)
+    elif len(consumers) > 1:
+        yield _taken_by_others(amqp, view, consumers, consumers)
+    elif not view.depth and not view.detail["unacked"]:
+        text = (
+            f"{name} is empty: all of its {counted(view.messages_in, 'message')} were delivered; "
+            "publish something new"
+        )
+        yield Finding(name, "empty", text, harmless=True)
+
+
+def _never_reached(amqp: Amqp, name: str) -> Finding:
+    """Nothing ever came: no binding, another routing key, or no message."""
+    bound = [
+        (exchange, each["routing_key"])
+        for exchange in amqp.exchanges
+        for each in exchange.detail["bindings"]
+        if each["kind"] == "queue" and each["destination"] == name and exchange.name != "(default)"
+    ]
+    if not bound:
+        text = (
+            f"{name} is bound to no exchange, so only the default exchange reaches it, with the "
+            f"routing key {name}: bind EXCHANGE {name} KEY"
+        )
+        return Finding(name, "unbound", text)
+    for exchange, _ in bound:
+        keys = [key for other, key in bound if other is exchange]
+        recent = list(exchange.detail.get("recent_keys", ()))
+        if exchange.messages_in and recent:
+            last = recent[-1]
+            text = (
+                f"nothing reached {name}: it is bound to {exchange.name} by {_quoted(keys)}, but "
+                f"what is published there has {_quoted(reversed(recent))}; publish by a key that "
+                f"matches, or bind {exchange.name} {name} {last or 'KEY'}"
+            )
+            return Finding(name, "routing-key", text)
+    names = ", ".join(dict.fromkeys(exchange.name for exchange, _ in bound))
+    text = f"nothing was published yet to {names}, which {name} is bound to"
+    return Finding(name, "nothing-published", text, harmless=True)
+
+
+def _stuck(
+    view: DestinationView, consumers: Sequence[Mapping[str, Any]], mine: set[int]
+) -> Iterator[Finding]:
+    """Consumers that may take no more."""
+    for each in consumers:
+        if mine and each["connection"] not in mine:
+            continue
+        who = f"consumer {each['tag']} (c{each['connection']})"
+        if each["exhausted"]:
+            text = (
+                f"{who} of {view.name} holds {counted(each['prefetch'], 'unacked message')}, all "
+                f"that its prefetch of {each['prefetch']} allows, and {view.depth or 0:,} wait: it "
+                "must acknowledge them, or have a larger prefetch"
+            )
+            yield Finding(view.name, "prefetch", text)
+        elif each["paused"] and view.depth:
+            text = (
+                f"{who} of {view.name} is paused: its client does not read, or its channel's "
+                f"prefetch is used up; {view.depth:,} wait"
+            )
+            yield Finding(view.name, "paused", text)
+
+
+def _taken_by_others(
+    amqp: Amqp,
+    view: DestinationView,
+    consumers: Sequence[Mapping[str, Any]],
+    others: Sequence[Mapping[str, Any]],
+) -> Finding:
+    clients = {each.id: each.client for each in amqp.connections}
+    shares = [
+        f"{each['tag']} of {clients.get(each['connection'], '?')} (c{each['connection']}) "
+        f"{each['delivered']:,}"
+        for each in sorted(others, key=lambda each: -each["delivered"])[:3]
+    ]
+    text = (
+        f"{view.name} has {counted(len(consumers), 'consumer')} and gives each message to one of "
+        f"them: {', '.join(shares)} got; stop the other one, or bind a queue of its own to each"
+    )
+    return Finding(view.name, "other-consumer", text)
+
+
+def _consumers(amqp: Amqp, name: str) -> Sequence[Mapping[str, Any]]:
+    group = amqp.groups.get(name)
+    consumers: Sequence[Mapping[str, Any]] = group.detail["consumers"] if group is not None else ()
+    return consumers
+
+
+def _quoted(keys: Any) -> str:
+    shown = [key or "an empty key" for key in dict.fromkeys(keys)]
+    return ", ".join(shown[:4]) + ("…" if len(shown) > 4 else "")

@@ -1,0 +1,266 @@
+"""Kafka: why a consumer or a group gets no records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mockforge_brokers.kafka.snapshots import FetchView, MemberView, OffsetView, PartitionView
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
+
+from .finding import Finding, counted, how_they_differ, lookalike
+
+_JOINING = ("rebalancing", "assigning")
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """What the broker shows."""
+
+    connections: Sequence[ConnectionView]
+    topics: Mapping[str, DestinationView]
+    groups: Sequence[GroupView]
+
+
+def of_client(kafka: Kafka, client: str) -> list[Finding]:
+    """Everything that keeps records from a client, told by its client id."""
+    found: list[Finding] = []
+    memberships = [
+        (group, member)
+        for group in kafka.groups
+        for member in _members(group)
+        if member.client == client
+    ]
+    for group, member in memberships:
+        found += _of_member(kafka, group, member)
+    asked = {name for group, member in memberships for name in member.subscribed}
+    for connection in kafka.connections:
+        if connection.client == client:
+            found += _of_connection(kafka, connection, asked, alone=not memberships)
+    return _once(found)
+
+
+def of_group(kafka: Kafka, name: str) -> list[Finding]:
+    """The same for each member of a group."""
+    group = next(each for each in kafka.groups if each.name == name)
+    members = _members(group)
+    if not members:
+        because = f" ({group.reason})" if group.reason else ""
+        text = f"{name} has no members{because}: nobody reads for it; start a consumer"
+        lag = f", {counted(group.lag, 'record')} wait" if group.lag else ""
+        return [Finding(name, "no-members", text + lag), *_at_the_end(kafka, group, None)]
+    return _once(each for member in members for each in _of_member(kafka, group, member))
+
+
+def of_topic(kafka: Kafka, name: str) -> list[Finding]:
+    """Who reads a topic, and what keeps them from it."""
+    readers = [
+        group
+        for group in kafka.groups
+        if any(name in member.subscribed for member in _members(group))
+        or any(each.topic == name for each in _offsets(group))
+    ]
+    found = [each for group in readers for each in of_group(kafka, group.name)]
+    fetching = [
+        connection.client
+        for connection in kafka.connections
+        if any(each.topic == name for each in _fetches(connection))
+    ]
+    if not readers and not fetching:
+        text = f"nobody reads {name}: no group and no consumer has asked for it"
+        found.append(Finding(name, "no-readers", text))
+    return _once(found)
+
+
+def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[Finding]:
+    who = member.client
+    if group.state in _JOINING:
+        text = (
+            f"{group.name} is {group.state} ({group.reason or 'its members change'}): nobody gets "
+            "records until all members have joined again; a member that never polls holds up all"
+        )
+        yield Finding(who, "rebalancing", text)
+        return
+    missing = list(_wrong_topics(kafka, who, member.subscribed))
+    yield from missing
+    if not member.assigned:
+        if not missing:
+            yield _without_partition(kafka, group, member)
+        return
+    yield from _positions(kafka, group, member)
+
+
+def _wrong_topics(kafka: Kafka, who: str, topics: Sequence[str]) -> Iterator[Finding]:
+    """Topics that are not there or were never written to, while one of nearly that name was."""
+    written = [name for name, topic in kafka.topics.items() if topic.messages_in]
+    for name in topics:
+        topic = kafka.topics.get(name)
+        if topic is not None and topic.messages_in:
+            continue
+        state = "does not exist" if topic is None else "is empty"
+        near = lookalike(name, written)
+        if near is None:
+            yield Finding(who, "topic-empty", f"{who} reads {name}, which {state}: produce to it")
+            continue
+        count = counted(kafka.topics[near].messages_in, "record")
+        text = (
+            f"{who} reads {name}, which {state}, while {near} got {count}: "
+            f"{how_they_differ(name, near)}, subscribe to {near}"
+        )
+        yield Finding(who, "topic-name", text)
+
+
+def _without_partition(kafka: Kafka, group: GroupView, member: MemberView) -> Finding:
+    topics = [name for name in member.subscribed if name in kafka.topics]
+    partitions = sum(len(_partitions(kafka, name)) for name in topics)
+    holders = sorted(
+        {each.client for each in _members(group) if each.assigned and each is not member}
+    )
+    what = " and ".join(topics) or "its topics"
+    held = f"held by {', '.join(holders[:3])}" if holders else "given to nobody"
+    more = f"topic grow {topics[0]} -p {len(_members(group))}" if topics else "more partitions"
+    text = (
+        f"{member.client} has no partition: {what} has {counted(partitions, 'partition')}, {held}, "
+        f"and {group.name} has {counted(group.members, 'member')}; {more}, or run fewer members"
+    )
+    return Finding(member.client, "no-partition", text)
+
+
+def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[Finding]:
+    """Of each topic that a member has partitions of: why it stands where it stands."""
+    offsets = {(each.topic, each.partition): each for each in _offsets(group)}
+    connections = [each for each in kafka.connections if each.client == member.client]
+    fetches = {
+        (each.topic, each.partition): (each, connection)
+        for connection in connections
+        for each in _fetches(connection)
+    }
+    for topic, numbers in member.assigned:
+        told: set[str] = set()
+        for partition in _partitions(kafka, topic):
+            if partition.partition not in numbers:
+                continue
+            key = (topic, partition.partition)
+            finding = _position(
+                group.name, member.client, topic, partition, offsets.get(key), fetches.get(key)
+            )
+            if finding is not None and finding.cause not in told:
+                told.add(finding.cause)
+                yield finding
+
+
+def _position(
+    group: str,
+    who: str,
+    topic: str,
+    partition: PartitionView,
+    committed: OffsetView | None,
+    fetching: tuple[FetchView, ConnectionView] | None,
+) -> Finding | None:
+    place = f"{topic} p{partition.partition}"
+    end, begin = partition.high_watermark, partition.log_start_offset
+    again = f"group reset {group} kafka:{topic} --to begin (while it has no members)"
+    if committed is not None and committed.committed > end:
+        text = f"{group} committed {committed.committed} of {place}, which ends at {end}: {again}"
+        return Finding(who, "beyond-the-end", text)
+    if fetching is None:
+        if end > (committed.committed if committed is not None else begin):
+            text = f"{who} has never fetched {place}, which has records for it: it must poll"
+            return Finding(who, "never-fetched", text)
+        return None
+    fetch, connection = fetching
+    began_late = fetch.first >= fetch.end_then > begin
+    own = committed is None or committed.time >= connection.since
+    if began_late and own:
+        text = (
+            f"{who} began at the end of {place}: {group} had committed nothing there and its "
+            f"auto.offset.reset is latest, so {counted(fetch.first - begin, 'older record')} "
+            f"are not for it; set it to earliest, or {again}"
+        )
+        return Finding(who, "latest", text)
+    if fetch.position < end:
+        text = (
+            f"{counted(end - fetch.position, 'record')} of {place} wait for {who}, which last "
+            f"fetched from {fetch.position}: it must poll, or is held up by a fault or hold"
+        )
+        return Finding(who, "behind", text)
+    return _read_to_the_end(group, who, topic, partition, again)
+
+
+def _read_to_the_end(
+    group: str, who: str, topic: str, partition: PartitionView, again: str
+) -> Finding:
+    end = partition.high_watermark
+    text = (
+        f"{who} has nothing left to read: {group} is at the end of {topic} p{partition.partition} "
+        f"({end} of {end}), so produce something new, or {again}"
+    )
+    return Finding(who, "at-the-end", text, harmless=True)
+
+
+def _at_the_end(kafka: Kafka, group: GroupView, who: str | None) -> Iterator[Finding]:
+    """Where a group without members would go on."""
+    for each in _offsets(group):
+        if each.lag == 0 and each.committed:
+            text = (
+                f"{group.name} has read {each.topic} p{each.partition} to its end "
+                f"({each.committed} of {each.committed}): a new member gets only what is new; "
+                f"group reset {group.name} kafka:{each.topic} --to begin"
+            )
+            yield Finding(who or group.name, "at-the-end", text, harmless=True)
+            return
+
+
+def _of_connection(
+    kafka: Kafka, connection: ConnectionView, asked: set[str], *, alone: bool
+) -> Iterator[Finding]:
+    """What a connection asked for by itself: unknown topics, and partitions without a group."""
+    who = connection.client
+    unknown = [name for name in connection.detail.get("unknown_topics", ()) if name not in asked]
+    yield from _wrong_topics(kafka, who, [n for n in unknown if n not in kafka.topics])
+    if not alone:
+        return
+    fetches = _fetches(connection)
+    yield from _wrong_topics(kafka, who, sorted({each.topic for each in fetches}))
+    for fetch in fetches:
+        partition = next(
+            (p for p in _partitions(kafka, fetch.topic) if p.partition == fetch.partition), None
+        )
+        if partition is None or not partition.high_watermark:
+            continue
+        place = f"{fetch.topic} p{fetch.partition}"
+        begin, end = partition.log_start_offset, partition.high_watermark
+        if fetch.first >= fetch.end_then > begin:
+            older = counted(fetch.first - begin, "older record")
+            text = (
+                f"{who} began at the end of {place}, so {older} are not for it; "
+                "seek to the beginning, or set auto.offset.reset to earliest"
+            )
+            yield Finding(who, "latest", text)
+        elif fetch.position >= end:
+            text = f"{who} has read {place} to its end ({end} of {end}): produce something new"
+            yield Finding(who, "at-the-end", text, harmless=True)
+
+
+def _members(group: GroupView) -> Sequence[MemberView]:
+    members: Any = group.detail.get("members", ())
+    return [each for each in members if isinstance(each, MemberView)]
+
+
+def _offsets(group: GroupView) -> Sequence[OffsetView]:
+    offsets: Sequence[OffsetView] = group.detail.get("offsets", ())
+    return offsets
+
+
+def _fetches(connection: ConnectionView) -> Sequence[FetchView]:
+    fetches: Sequence[FetchView] = connection.detail.get("fetching", ())
+    return fetches
+
+
+def _partitions(kafka: Kafka, topic: str) -> Sequence[PartitionView]:
+    view = kafka.topics.get(topic)
+    partitions: Sequence[PartitionView] = view.detail["partitions"] if view is not None else ()
+    return partitions
+
+
+def _once(findings: Any) -> list[Finding]:
+    return list(dict.fromkeys(findings))

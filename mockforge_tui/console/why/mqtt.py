@@ -1,0 +1,196 @@
+"""MQTT: why a client gets no messages."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mockforge_brokers.events import Event
+from mockforge_brokers.mqtt.events import SessionEnded, SessionTakenOver
+from mockforge_brokers.snapshots import ConnectionView, DestinationView
+
+from ...fixtures.addresses import mqtt_matches
+from .finding import Finding, ago, counted
+
+_LATELY = 600.0
+_SHARE = "$share/"
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """What the broker shows: `sessions` by client id, `history` with its times, and now."""
+
+    connections: Sequence[ConnectionView]
+    sessions: Mapping[str, Mapping[str, Any]]
+    topics: Sequence[DestinationView]
+    history: Sequence[tuple[float, Event]]
+    now: float
+
+
+def of_client(mqtt: Mqtt, client: str) -> list[Finding]:
+    """Everything that keeps messages from a client id."""
+    return [
+        *_taken_over(mqtt, client),
+        *_session(mqtt, client),
+        *_subscriptions(mqtt, client),
+        *_lost(mqtt, client),
+    ]
+
+
+def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
+    """Who subscribes to a topic, and what keeps its messages from them."""
+    takers = [
+        client
+        for client, session in mqtt.sessions.items()
+        if any(_matches(each, topic) for each in session["subscriptions"])
+    ]
+    if takers:
+        return [each for client in takers for each in of_client(mqtt, client)]
+    text = f"nobody subscribes to {topic}"
+    filters = [each for session in mqtt.sessions.values() for each in session["subscriptions"]]
+    near = next((each for each in filters if _nearly(each, [topic])), None)
+    if near is not None:
+        text += f": {near} is near, but {_nearly(near, [topic])}"
+    return [Finding(topic, "no-subscriber", f"{text}; what is published is gone unless retained")]
+
+
+def _taken_over(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    times = [
+        time
+        for time, event in mqtt.history
+        if isinstance(event, SessionTakenOver)
+        and event.client == client
+        and mqtt.now - time <= _LATELY
+    ]
+    if not times:
+        return
+    often = "once" if len(times) == 1 else f"{len(times)} times"
+    text = (
+        f"another connection took over the client id {client} {often}, last "
+        f"{ago(mqtt.now - times[-1])}: the two put each other out, give each its own client id"
+    )
+    yield Finding(client, "taken-over", text)
+
+
+def _session(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    """Where there is no session, or it began anew without what it had."""
+    ended = [
+        (time, event)
+        for time, event in mqtt.history
+        if isinstance(event, SessionEnded) and event.client == client
+    ]
+    session = mqtt.sessions.get(client)
+    if session is None:
+        if ended:
+            time, event = ended[-1]
+            text = (
+                f"{client} is away, and its session ended {ago(mqtt.now - time)} ({event.reason}): "
+                "nothing is kept for it; connect with a clean start of false and a session expiry"
+            )
+            yield Finding(client, "no-session", text)
+        return
+    if ended and session["connected"] and not session["missed"]:
+        time, event = ended[-1]
+        text = (
+            f"{client}'s session began anew: the one before ended {ago(mqtt.now - time)} "
+            f"({event.reason}), so what came while it was away was kept for nobody; connect with "
+            "a clean start of false and a session expiry"
+        )
+        yield Finding(client, "clean-session", text)
+
+
+def _subscriptions(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    session = mqtt.sessions.get(client)
+    if session is None:
+        return
+    published = [each.name for each in mqtt.topics if each.messages_in]
+    if not session["subscriptions"]:
+        text = f"{client} subscribes to nothing: it must send SUBSCRIBE (again, in a new session)"
+        yield Finding(client, "no-subscription", text)
+    for topic_filter in session["subscriptions"]:
+        if any(_matches(topic_filter, name) for name in published):
+            yield from _shared(mqtt, client, topic_filter)
+            continue
+        hint = _nearly(topic_filter, published)
+        if hint:
+            text = f"{client} subscribes to {topic_filter}, which matches nothing published: {hint}"
+            yield Finding(client, "filter", text)
+        else:
+            text = f"nothing was published yet that {client}'s filter {topic_filter} matches"
+            yield Finding(client, "nothing-published", text, harmless=True)
+
+
+def _shared(mqtt: Mqtt, client: str, topic_filter: str) -> Iterator[Finding]:
+    if not topic_filter.startswith(_SHARE):
+        return
+    others = [
+        name
+        for name, session in mqtt.sessions.items()
+        if name != client and topic_filter in session["subscriptions"]
+    ]
+    if others:
+        text = (
+            f"{topic_filter} is shared: each message goes to one of {len(others) + 1} members "
+            f"(also {', '.join(others[:3])}); subscribe without $share to get all"
+        )
+        yield Finding(client, "shared", text)
+
+
+def _lost(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    session = mqtt.sessions.get(client)
+    if session is None:
+        return
+    if session["missed"]:
+        weak = [each for each, qos in session["subscriptions"].items() if not qos]
+        remedy = (
+            f"subscribe to {weak[0]} with QoS 1 (and publish with QoS 1)"
+            if weak
+            else "publish with QoS 1"
+        )
+        count = counted(session["missed"], "message")
+        text = f"{count} of QoS 0 came while {client} was away, which nobody keeps: {remedy}"
+        yield Finding(client, "qos-0-while-away", text)
+    if session["connected"] and session["queued"] and session["inflight"] >= session["window"]:
+        text = (
+            f"{client} has not acknowledged {counted(session['inflight'], 'message')}, all that "
+            f"its Receive Maximum allows: it must send PUBACK, {session['queued']:,} wait"
+        )
+        yield Finding(client, "unacknowledged", text)
+    if session["dropped"]:
+        count = counted(session["dropped"], "message")
+        text = f"{count} for {client} were dropped, since its queue or backlog was full: see limits"
+        yield Finding(client, "dropped", text)
+
+
+def _nearly(topic_filter: str, published: Iterable[str]) -> str:
+    """How a filter that matches nothing differs from a topic that it nearly matches."""
+    wanted = _without_share(topic_filter)
+    for name in published:
+        if _matches(wanted.casefold(), name.casefold()):
+            return f"{name} differs in case, and topics are case-sensitive; subscribe to {name}"
+        if name.startswith(f"{wanted.rstrip('/')}/"):
+            below = wanted.rstrip("/")
+            return f"{name} lies below it, and a wildcard is missing; subscribe to {below}/#"
+        if _matches(wanted.strip("/"), name.strip("/")):
+            return f"{name} differs by a slash at its beginning or end, which is a level"
+        if _matches(wanted.strip(), name.strip()):
+            return f"{name!r} differs from {wanted!r} by spaces"
+    for name in published:
+        levels, names = wanted.split("/"), name.split("/")
+        off = [
+            (level, other)
+            for level, other in zip(levels, names, strict=False)
+            if level not in ("+", "#", other)
+        ]
+        if len(levels) == len(names) and len(off) == 1 and len(levels) > 1:
+            return f"{name} has {off[0][1]!r} where the filter has {off[0][0]!r}"
+    return ""
+
+
+def _matches(topic_filter: str, name: str) -> bool:
+    return mqtt_matches(_without_share(topic_filter), name)
+
+
+def _without_share(topic_filter: str) -> str:
+    if not topic_filter.startswith(_SHARE):
+        return topic_filter
+    return topic_filter.removeprefix(_SHARE).partition("/")[2]

@@ -1,0 +1,384 @@
+"""The situations in which a consumer gets nothing, and what `why` says of each."""
+
+import re
+
+import pytest
+from brokers.fake_peer import FakeClient
+from mockforge_brokers.kafka.wire.codec import encode
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
+from mockforge_brokers.kafka.wire.messages.groups import (
+    ConsumerProtocolAssignment,
+    ConsumerProtocolSubscription,
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    SyncGroupRequest,
+    SyncGroupRequestAssignment,
+    TopicPartition,
+)
+from mockforge_brokers.kafka.wire.messages.logs import FetchPartition, FetchRequest, FetchTopic
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
+
+from .scene import Scene
+
+
+def scene(**options: object) -> Scene:
+    made = Scene(furnished=False, **options)  # type: ignore[arg-type]
+    made.run("topic add orders -p 1")
+    made.run("pub kafka:orders x -n 7")
+    return made
+
+
+def causes(made: Scene, about: str) -> list[str]:
+    return [each["cause"] for each in made.run(f"why {about}").data["findings"]]
+
+
+def said(made: Scene, about: str) -> str:
+    return made.run(f"why {about}").text.splitlines()[0]
+
+
+def fetch(made: Scene, client: FakeClient, topic: str, offset: int, name: str) -> None:
+    part = FetchPartition(partition=0, fetch_offset=offset, partition_max_bytes=1 << 20)
+    request = FetchRequest(
+        max_wait_ms=0, min_bytes=1, topics=[FetchTopic(topic=topic, partitions=[part])]
+    )
+    made.ask(client, request, 11, name)
+
+
+# Kafka ------------------------------------------------------------------------------------------
+
+
+def test_a_topic_in_another_case_is_named_with_the_right_one() -> None:
+    made = scene()
+    made.join("billing", "order-svc", {"Orders": []})
+    assert causes(made, "order-svc") == ["topic-name"]
+    assert said(made, "order-svc") == (
+        "order-svc reads Orders, which does not exist, while orders got 7 records: "
+        "names are case-sensitive, subscribe to orders"
+    )
+    made.run("topic add Orders")
+    assert "Orders, which is empty" in said(made, "billing")
+
+
+def test_a_topic_that_metadata_was_asked_for_in_vain_is_named() -> None:
+    made = scene()
+    client = made.kafka_client()
+    asked = MetadataRequest(
+        topics=[MetadataRequestTopic(name="oders")], allow_auto_topic_creation=False
+    )
+    made.ask(client, asked, 4, "reader")
+    assert "reader reads oders, which does not exist, while orders got" in said(made, "reader")
+
+
+def test_a_group_at_the_end_is_told_so() -> None:
+    made = scene()
+    made.kafka.reset_offsets("billing", "orders", {0: 7})
+    made.time.advance(10)
+    client, _ = made.join("billing", "order-svc", {"orders": [0]})
+    fetch(made, client, "orders", 7, "order-svc")
+    assert causes(made, "order-svc") == ["at-the-end"]
+    assert said(made, "order-svc") == (
+        "order-svc has nothing left to read: billing is at the end of orders p0 (7 of 7), so "
+        "produce something new, or group reset billing kafka:orders --to begin "
+        "(while it has no members)"
+    )
+    client.vanish()
+    made.advance(11)
+    assert causes(made, "billing") == ["no-members", "at-the-end"]
+
+
+def test_latest_on_an_old_topic_is_told_from_a_group_at_the_end() -> None:
+    made = scene()
+    client, member = made.join("billing", "order-svc", {"orders": [0]})
+    fetch(made, client, "orders", 7, "order-svc")
+    assert causes(made, "order-svc") == ["latest"]
+    assert (
+        "auto.offset.reset is latest, so 7 older records are not for it; set it to earliest"
+        in said(made, "order-svc")
+    )
+    # It stays so once the client has committed the position that it began with.
+    made.time.advance(5)
+    commit = OffsetCommitRequest(
+        group_id="billing",
+        generation_id_or_member_epoch=1,
+        member_id=member,
+        topics=[
+            OffsetCommitRequestTopic(
+                name="orders",
+                partitions=[
+                    OffsetCommitRequestPartition(
+                        partition_index=0, committed_offset=7, committed_metadata=""
+                    )
+                ],
+            )
+        ],
+    )
+    made.ask(client, commit, 7, "order-svc")
+    assert made.kafka.groups()[0].lag == 0
+    assert causes(made, "billing") == ["latest"]
+
+
+def test_a_consumer_without_a_group_that_began_at_the_end() -> None:
+    made = scene()
+    client = made.kafka_client()
+    fetch(made, client, "orders", 7, "assigned")
+    assert causes(made, "assigned") == ["latest"]
+    other = made.kafka_client()
+    fetch(made, other, "orders", 0, "reader")
+    fetch(made, other, "orders", 7, "reader")
+    assert causes(made, "reader") == ["at-the-end"]
+
+
+def two_members(made: Scene) -> None:
+    """order-svc leads billing and takes the only partition; late gets none."""
+    wish = b"\0\0" + encode(ConsumerProtocolSubscription(topics=["orders"]), 0)
+
+    def join(member: str) -> JoinGroupRequest:
+        return JoinGroupRequest(
+            group_id="billing",
+            session_timeout_ms=10_000,
+            rebalance_timeout_ms=60_000,
+            member_id=member,
+            protocol_type="consumer",
+            protocols=[JoinGroupRequestProtocol(name="range", metadata=wish)],
+        )
+
+    leader, leader_id = made.join("billing", "order-svc", {"orders": [0]})
+    late = made.kafka_client()
+    assert made.ask(late, join(""), 2, "late") is None
+    assert causes(made, "late") == ["rebalancing"]
+    generation = made.ask(leader, join(leader_id), 2, "order-svc").generation_id
+    made.settle()
+    late_id = next(m.member for m in made.kafka.groups()[0].detail["members"] if m.client == "late")
+    mine = b"\0\0" + encode(
+        ConsumerProtocolAssignment(
+            assigned_partitions=[TopicPartition(topic="orders", partitions=[0])]
+        ),
+        0,
+    )
+    for client, member, name in ((leader, leader_id, "order-svc"), (late, late_id, "late")):
+        client.take()
+        assignments = [SyncGroupRequestAssignment(member_id=leader_id, assignment=mine)]
+        request = SyncGroupRequest(
+            group_id="billing",
+            generation_id=generation,
+            member_id=member,
+            assignments=assignments if client is leader else [],
+        )
+        made.ask(client, request, 0, name)
+
+
+def test_a_member_whose_partition_another_one_holds() -> None:
+    made = scene()
+    two_members(made)
+    assert causes(made, "late") == ["no-partition"]
+    assert said(made, "late") == (
+        "late has no partition: orders has 1 partition, held by order-svc, and billing has "
+        "2 members; topic grow orders -p 2, or run fewer members"
+    )
+
+
+def test_a_member_that_does_not_poll_is_told_from_one_that_reads() -> None:
+    made = scene()
+    client, _ = made.join("billing", "order-svc", {"orders": [0]})
+    assert causes(made, "order-svc") == ["never-fetched"]
+    fetch(made, client, "orders", 3, "order-svc")
+    assert causes(made, "order-svc") == ["behind"]
+    assert "4 records of orders p0 wait for order-svc" in said(made, "order-svc")
+
+
+# MQTT -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "hint"),
+    [
+        ("Sensors/+/temp", "sensors/room1/temp differs in case"),
+        ("sensors", "a wildcard is missing; subscribe to sensors/#"),
+        ("sensors/room1", "a wildcard is missing; subscribe to sensors/room1/#"),
+        ("sensors/+/hum", "sensors/room1/temp has 'temp' where the filter has 'hum'"),
+        ("/sensors/room1/temp", "a slash at its beginning or end"),
+        ("sensors/room1/temp ", "by spaces"),
+        ("$share/g/Sensors/#", "differs in case"),
+    ],
+)
+def test_a_filter_that_nearly_matches_is_told_what_differs(topic_filter: str, hint: str) -> None:
+    made = Scene(furnished=False)
+    made.mqtt_client("hmi", topic_filter)
+    made.run("pub mqtt:sensors/room1/temp 21")
+    assert causes(made, "hmi") == ["filter"]
+    assert f"hmi subscribes to {topic_filter}, which matches nothing published" in said(made, "hmi")
+    assert hint in said(made, "hmi")
+    assert hint in said(made, "mqtt:sensors/room1/temp")
+
+
+def test_two_clients_with_one_client_id() -> None:
+    made = Scene(furnished=False)
+    for _ in range(3):
+        made.mqtt_client("dev-7", "a/#")
+        made.time.advance(1)
+    made.run("pub mqtt:a/b 1")
+    assert causes(made, "dev-7")[0] == "taken-over"
+    assert said(made, "dev-7") == (
+        "another connection took over the client id dev-7 2 times, last 1s ago: "
+        "the two put each other out, give each its own client id"
+    )
+
+
+def test_qos_0_while_the_client_was_away() -> None:
+    made = Scene(furnished=False)
+    made.mqtt_leave(made.mqtt_client("dev-7", "a/#", clean=False))
+    made.run("pub mqtt:a/b 1 -n 2")
+    made.run("pub mqtt:a/b kept -q 1")
+    assert causes(made, "dev-7") == ["qos-0-while-away"]
+    assert said(made, "dev-7") == (
+        "2 messages of QoS 0 came while dev-7 was away, which nobody keeps: publish with QoS 1"
+    )
+    made.mqtt_client("dev-7", clean=False)
+    assert causes(made, "dev-7") == ["qos-0-while-away"]
+
+
+def test_a_subscription_of_qos_0_makes_all_of_it_qos_0() -> None:
+    made = Scene(furnished=False)
+    made.mqtt_leave(made.mqtt_client("dev-7", "a/#", qos=0, clean=False))
+    made.run("pub mqtt:a/b 1 -q 1")
+    assert "subscribe to a/# with QoS 1" in said(made, "dev-7")
+
+
+def test_a_clean_session_keeps_nothing() -> None:
+    made = Scene(furnished=False)
+    made.mqtt_leave(made.mqtt_client("dev-7", "a/#"))
+    made.time.advance(3)
+    made.run("pub mqtt:a/b 1 -q 1")
+    assert causes(made, "dev-7") == ["no-session"]
+    assert "its session ended 3s ago" in said(made, "dev-7")
+    made.mqtt_client("dev-7", "a/#")
+    assert causes(made, "dev-7") == ["clean-session"]
+
+
+def test_a_client_that_does_not_acknowledge() -> None:
+    made = Scene(furnished=False)
+    client = made.networks["mqtt"].connect()
+    client.send(encode_packet(Connect("slow", 5, properties={"receive_maximum": 1}), 5))
+    client.send(encode_packet(Subscribe(1, [Request("a", 1)]), 5))
+    made.run("pub mqtt:a 1 -q 1 -n 3")
+    assert causes(made, "slow") == ["unacknowledged"]
+
+
+def test_a_shared_subscription_gives_to_another_member() -> None:
+    made = Scene(furnished=False)
+    made.mqtt_client("one", "$share/g/a")
+    made.mqtt_client("two", "$share/g/a")
+    made.run("pub mqtt:a 1")
+    assert causes(made, "one") == ["shared"]
+
+
+# AMQP -------------------------------------------------------------------------------------------
+
+
+def test_a_queue_whose_routing_key_is_wrong() -> None:
+    made = Scene(furnished=False)
+    made.run("exchange add events --type topic")
+    made.run("queue add q.mail")
+    made.run("bind events q.mail order.*")
+    made.run("pub amqp:events/orders.paid x")
+    assert causes(made, "q.mail") == ["routing-key"]
+    assert said(made, "q.mail") == (
+        "nothing reached q.mail: it is bound to events by order.*, but what is published there has "
+        "orders.paid; publish by a key that matches, or bind events q.mail orders.paid"
+    )
+    made.run("queue add q.other")
+    made.run("bind events q.other orders.#")
+    made.run("pub amqp:events/orders.paid x")
+    assert causes(made, "q.mail") == ["routing-key"]
+    assert causes(made, "events") == ["unroutable"]
+    assert "the nearest is order.*" in said(made, "amqp:events/order")
+
+
+def test_a_queue_that_is_bound_to_nothing() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail")
+    made.run("exchange add events")
+    made.run("pub amqp:events/q.mail x")
+    assert causes(made, "q.mail") == ["unbound"]
+    assert said(made, "q.mail") == (
+        "q.mail is bound to no exchange, so only the default exchange reaches it, with the "
+        "routing key q.mail: bind EXCHANGE q.mail KEY"
+    )
+    assert causes(made, "events") == ["unbound-exchange"]
+
+
+def consumers(made: Scene, count: int, prefetch: int = 0) -> list[str]:
+    """So many consumers of q.mail on connections of their own; returns the clients' names."""
+    for number in range(count):
+        client = made.amqp_client()
+        if prefetch:
+            client.send("basic.qos", prefetch_count=prefetch)
+        client.send("basic.consume", queue="q.mail", consumer_tag=f"t{number}", arguments={})
+    return [each.client for each in made.session.connections()]
+
+
+def test_a_prefetch_that_unacknowledged_messages_have_used_up() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail")
+    (client, *_) = consumers(made, 1, prefetch=2)
+    made.run("pub queue:q.mail x -n 5")
+    number = made.session.connections()[0].id
+    for about in ("q.mail", f"c{number}"):
+        assert causes(made, about) == ["prefetch"]
+        assert said(made, about) == (
+            f"consumer t0 (c{number}) of q.mail holds 2 unacked messages, all that its prefetch of "
+            "2 allows, and 3 wait: it must acknowledge them, or have a larger prefetch"
+        )
+    assert client
+
+
+def test_another_consumer_that_took_it() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail")
+    consumers(made, 2)
+    made.run("pub queue:q.mail x")
+    first, second = made.session.connections()
+    text = said(made, f"c{second.id}")
+    assert causes(made, f"c{second.id}") == ["other-consumer"]
+    assert "q.mail has 2 consumers and gives each message to one of them: t0 of" in text
+    assert f"(c{first.id}) 1 got" in text
+
+
+def test_a_queue_without_a_consumer_and_a_client_that_does_not_consume() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail")
+    made.run("pub queue:q.mail x")
+    assert causes(made, "q.mail") == ["no-consumer"]
+    made.amqp_client()
+    assert "must send basic.consume" in said(made, f"c{made.session.connections()[0].id}")
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+def test_every_sentence_names_a_fact_and_a_remedy() -> None:
+    made = Scene()
+    for about in ("order-svc", "billing", "dev-7", "dev-8", "q.mail", "q.inv", "events", "other"):
+        for finding in made.run(f"why {about}").data["findings"]:
+            assert re.search(r"[:;,] ", finding["text"]), finding
+            assert "\n" not in finding["text"]
+
+
+def test_whom_nobody_knows_is_asked_back() -> None:
+    made = Scene()
+    assert "did you mean billing?" in made.session.run("why biling").as_text()
+    assert "no connection c99" in made.session.run("why c99").as_text()
+    assert "is for the full screen" in made.session.run("why #4").as_text()
+
+
+def test_who_gets_what_comes_is_told_so() -> None:
+    made = Scene(furnished=False)
+    client = made.mqtt_client("ok", "a", qos=0)
+    client.send(encode_packet(Publish("a", b"1"), 4))
+    assert said(made, "ok").startswith("nothing is wrong with ok that shows here")
