@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -148,7 +149,8 @@ def _post(
         headers["authorization"] = f"Bearer {token}"
     connection = _connection(place)
     try:
-        body = json.dumps({"line": line}).encode()
+        wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        body = json.dumps({"line": line, "width": wide}).encode()
         connection.request("POST", f"{base}/commands", body, headers)
         response = connection.getresponse()
         if connection.sock is not None and response.headers.get_content_subtype() == "jsonl":

@@ -53,14 +53,18 @@ class Routes:
     async def commands(self, request: Request) -> Response:
         """`{"line": "..."}` runs one console command: 200 with its result, 400 if it is wrong.
 
-        What streams (tail, export) comes as JSON lines, the result last.
+        What streams (tail, export) comes as JSON lines, the result last. `width` is how many
+        cells the text of a table may have.
         """
         try:
-            line = json.loads(await request.body())["line"]
+            asked = json.loads(await request.body())
+            line, width = asked["line"], asked.get("width")
         except (ValueError, KeyError, TypeError):
             raise HTTPException(400, 'a JSON body is wanted: {"line": "topic ls"}') from None
         if not isinstance(line, str):
             raise HTTPException(400, f"line: a text is wanted, not {line!r}")
+        if width is not None and (type(width) is not int or width < 1):
+            raise HTTPException(400, f"width: a number of cells is wanted, not {width!r}")
         rows = Rows() if self._session.streams(line) else None
         session = self._session
         if rows is not None:
@@ -70,7 +74,7 @@ class Routes:
             # Starlette takes any ASGI application for a response.
             return cast(Response, Stream(rows, result, session.jobs))
         return Response(
-            to_json(result.as_json()), 200 if result.ok else 400, media_type="application/json"
+            to_json(result.as_json(width)), 200 if result.ok else 400, media_type="application/json"
         )
 
 

@@ -77,8 +77,8 @@ class Result:
         """The rows of a table; nothing for any other result."""
         return self.data if self.columns else ()
 
-    def as_json(self) -> dict[str, Any]:
-        """The form that programs read; `text` is what people would have seen."""
+    def as_json(self, width: int | None = None) -> dict[str, Any]:
+        """The form that programs read; `text` is what people see on `width` cells."""
         answer: dict[str, Any] = {"_command": self.command, "_version": VERSION, "ok": self.ok}
         if self.problem is not None:
             answer["error"] = text.encodable(self.problem.text)
@@ -86,7 +86,7 @@ class Result:
         elif self.question:
             answer["error"] = text.encodable(f"{self.question} Confirm with -y")
         else:
-            answer["text"] = self.as_text(None)
+            answer["text"] = self.as_text(width)
             answer["data"] = for_json(self.data)
         return answer
 

@@ -85,7 +85,7 @@ def conn_ls(
     "conn show",
     group="connections",
     aliases=("describe connection",),
-    examples=("conn show dev-7", "conn show c1"),
+    examples=("conn show dev-7", "conn show c7"),
 )
 def conn_show(
     session: "Session",

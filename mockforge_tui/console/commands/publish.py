@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, assert_never
 
 from mockforge_brokers.errors import BrokerError
 
 from ...fixtures.messages import Outgoing
-from ..asking import BadArgument, amqp, resolved
+from ..asking import BadArgument, resolved
 from ..payloads import Payload, maker, text_maker
 from ..registry import Arg, Opt, command
 from ..results import Notice, Result, done
 from ..targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
 from ..types import COUNT, DURATION, PAIR, PARTITION, PAYLOAD, RATE, TARGET, TEXT, integer
+from ..why.amqp import unrouted
+from ..why.views import amqp_of
 
 if TYPE_CHECKING:
     from ...fixtures.templates import Scope
@@ -173,19 +174,8 @@ def _for_nobody(
         case QueueTarget(name):
             return f"; there is no queue {name}: it is gone (queue add {name})"
         case AmqpTarget(exchange, key):
-            return f"; it reached no queue{some}: {_unrouted(session, exchange, key)}"
+            return f"; it reached no queue{some}: {unrouted(amqp_of(session), exchange, key).text}"
     return ""
-
-
-def _unrouted(session: "Session", exchange: str, key: str) -> str:
-    """Why an exchange routes a key nowhere, by its bindings."""
-    if not exchange:
-        return f"there is no queue {key}"
-    bound = [binding for name, _, binding in amqp(session).bindings() if name == exchange]
-    if not bound:
-        return f"nothing is bound to {exchange} (bind {exchange} QUEUE {key or 'KEY'})"
-    close = get_close_matches(key, bound, 1) or bound[:1]
-    return f"no binding of {exchange} matches {key or 'an empty key'}, the nearest is {close[0]}"
 
 
 def message_maker(

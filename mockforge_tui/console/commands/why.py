@@ -14,10 +14,8 @@ from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget,
 from ..why import amqp as amqp_rules
 from ..why import kafka as kafka_rules
 from ..why import mqtt as mqtt_rules
-from ..why.amqp import Amqp
 from ..why.finding import Finding
-from ..why.kafka import Kafka
-from ..why.mqtt import Mqtt
+from ..why.views import amqp_of, kafka_of, mqtt_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -94,7 +92,7 @@ def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Findi
     for protocol in dict.fromkeys(e.protocol for e in session.connections() if e.client == name):
         yield lambda protocol=protocol: _of_client(session, protocol, name)  # type: ignore[misc]
     brokers = session.runtime.brokers
-    mqtt = _mqtt(session)
+    mqtt = mqtt_of(session)
     if (
         name in mqtt.sessions
         and not any(
@@ -104,7 +102,7 @@ def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Findi
         yield lambda: mqtt_rules.of_client(mqtt, name)
     for each in session.groups():
         if each.name == name and each.protocol == "kafka":
-            yield lambda: kafka_rules.of_group(_kafka(session), name)
+            yield lambda: kafka_rules.of_group(kafka_of(session), name)
     for view_ in session.destinations():
         if view_.name == name:
             yield lambda view_=view_: _of_destination(session, view_.protocol, view_.kind, name)  # type: ignore[misc]
@@ -117,21 +115,21 @@ def _was_of(event: object, client: str) -> bool:
 def _of_client(session: "Session", protocol: str, client: str) -> list[Finding]:
     match protocol:
         case "kafka":
-            return kafka_rules.of_client(_kafka(session), client)
+            return kafka_rules.of_client(kafka_of(session), client)
         case "mqtt":
-            return mqtt_rules.of_client(_mqtt(session), client)
-    return amqp_rules.of_client(_amqp(session), client)
+            return mqtt_rules.of_client(mqtt_of(session), client)
+    return amqp_rules.of_client(amqp_of(session), client)
 
 
 def _of_destination(session: "Session", protocol: str, kind: str, name: str) -> list[Finding]:
     match protocol, kind:
         case "kafka", _:
-            return kafka_rules.of_topic(_kafka(session), name)
+            return kafka_rules.of_topic(kafka_of(session), name)
         case "mqtt", _:
-            return mqtt_rules.of_topic(_mqtt(session), name)
+            return mqtt_rules.of_topic(mqtt_of(session), name)
         case _, "queue":
-            return amqp_rules.of_queue(_amqp(session), name)
-    return amqp_rules.of_exchange(_amqp(session), name)
+            return amqp_rules.of_queue(amqp_of(session), name)
+    return amqp_rules.of_exchange(amqp_of(session), name)
 
 
 def _of_target(session: "Session", about: str) -> list[Finding]:
@@ -142,19 +140,19 @@ def _of_target(session: "Session", about: str) -> list[Finding]:
     match target:
         case KafkaTarget(topic):
             names = [each.name for each in session.destinations() if each.protocol == "kafka"]
-            return kafka_rules.of_topic(_kafka(session), known("about", topic, names, "topic"))
+            return kafka_rules.of_topic(kafka_of(session), known("about", topic, names, "topic"))
         case MqttTarget(topic):
-            return mqtt_rules.of_topic(_mqtt(session), topic)
+            return mqtt_rules.of_topic(mqtt_of(session), topic)
         case QueueTarget(name):
-            queues = _amqp(session).queues
-            return amqp_rules.of_queue(_amqp(session), known("about", name, queues, "queue"))
+            queues = amqp_of(session).queues
+            return amqp_rules.of_queue(amqp_of(session), known("about", name, queues, "queue"))
         case AmqpTarget(exchange, key):
             return _of_route(session, exchange, key)
     raise BadArgument("about", f"{about} is not known")
 
 
 def _of_route(session: "Session", exchange: str, key: str) -> list[Finding]:
-    amqp = _amqp(session)
+    amqp = amqp_of(session)
     if not key:
         names = [each.name for each in amqp.exchanges]
         return amqp_rules.of_exchange(amqp, known("about", exchange, names, "exchange"))
@@ -171,55 +169,25 @@ def _of_row(session: "Session", number: int) -> list[Finding]:
         return _of_client(session, row.protocol, row.client)
     match row.protocol:
         case "kafka":
-            topics = _kafka(session).topics
+            topics = kafka_of(session).topics
             return (
-                kafka_rules.of_topic(_kafka(session), row.destination)
+                kafka_rules.of_topic(kafka_of(session), row.destination)
                 if row.destination in topics
                 else []
             )
         case "mqtt":
-            return mqtt_rules.of_topic(_mqtt(session), row.destination)
+            return mqtt_rules.of_topic(mqtt_of(session), row.destination)
     if row.detail.get("unroutable") or row.error:
         exchange = str(row.detail.get("exchange", row.destination))
         return [
-            amqp_rules.unrouted(_amqp(session), exchange, str(row.detail.get("routing_key", "")))
+            amqp_rules.unrouted(amqp_of(session), exchange, str(row.detail.get("routing_key", "")))
         ]
     queue = str(row.detail.get("queue") or "")
-    amqp = _amqp(session)
+    amqp = amqp_of(session)
     queues = [queue] if queue else list(row.detail.get("queues") or ())
     return [
         each for name in queues if name in amqp.queues for each in amqp_rules.of_queue(amqp, name)
     ]
-
-
-def _kafka(session: "Session") -> Kafka:
-    return Kafka(
-        [each for each in session.connections() if each.protocol == "kafka"],
-        {each.name: each for each in session.destinations() if each.protocol == "kafka"},
-        [each for each in session.groups() if each.protocol == "kafka"],
-    )
-
-
-def _mqtt(session: "Session") -> Mqtt:
-    admin = session.administration.mqtt
-    runtime = session.runtime
-    return Mqtt(
-        [each for each in session.connections() if each.protocol == "mqtt"],
-        {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
-        [each for each in session.destinations() if each.protocol == "mqtt"],
-        [each for each in runtime.spine.history if each[1].protocol == "mqtt"],
-        runtime.clock.wall(),
-    )
-
-
-def _amqp(session: "Session") -> Amqp:
-    views = [each for each in session.destinations() if each.protocol == "amqp"]
-    return Amqp(
-        [each for each in session.connections() if each.protocol == "amqp"],
-        {each.name: each for each in views if each.kind == "queue"},
-        [each for each in views if each.kind == "exchange"],
-        {each.name: each for each in session.groups() if each.protocol == "amqp"},
-    )
 
 
 def _names(session: "Session") -> list[str]:

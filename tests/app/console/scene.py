@@ -160,6 +160,9 @@ class Scene:
     # Furniture.
 
     def _furnish(self) -> None:
+        # The examples speak of c7.
+        self.environment.last_connection = 6
+        self.dev_7 = self.mqtt_client("dev-7", "sensors/#")
         for line in (
             "topic add orders -p 2",
             "topic add payments -p 1",
@@ -188,7 +191,6 @@ class Scene:
         for name, target in (("order-created", "kafka:orders"), ("sensors", "mqtt:sensors/a")):
             self.add_fixture(name, target)
         self.mqtt_leave(self.mqtt_client("dev-8", "sensors/#", clean=False))
-        self.dev_7 = self.mqtt_client("dev-7", "sensors/#")
         self.billing, self.member = self.join("billing", "order-svc", {"orders": [0, 1]})
         self.join("audit", "audit-svc", {"payments": [0]})
         self.web = self.amqp_client()

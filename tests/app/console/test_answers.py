@@ -9,7 +9,7 @@ from .scene import Scene
     ("line", "text"),
     [
         ("pub amqp:events/nope x", "it reached no queue: no binding of events matches nope"),
-        ("pub amqp:other/k x", "nothing is bound to other (bind other QUEUE k)"),
+        ("pub amqp:other/k x", "nothing is bound to other: bind other QUEUE k"),
         ("pub amqp:/nobody x", "it reached no queue: there is no queue nobody"),
         ("pub queue:nobody x", "there is no queue nobody: it is gone (queue add nobody)"),
         ("pub amqp:events/nope x -n 3", "it reached no queue all"),

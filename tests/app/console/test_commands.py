@@ -127,7 +127,7 @@ def test_conn_kill_by_filter() -> None:
         ("theme nord", "is for the full screen"),
         ("shot", "is for the full screen"),
         ("filter proto:kafka", "is for the full screen"),
-        ("help nothing", "no command nothing"),
+        ("help nobody", "no command nobody"),
         ("set confirm maybe", "on or off"),
     ],
 )

@@ -1,0 +1,40 @@
+"""What the rules look at, taken from the brokers of a session."""
+
+from typing import TYPE_CHECKING
+
+from .amqp import Amqp
+from .kafka import Kafka
+from .mqtt import Mqtt
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+def kafka_of(session: "Session") -> Kafka:
+    return Kafka(
+        [each for each in session.connections() if each.protocol == "kafka"],
+        {each.name: each for each in session.destinations() if each.protocol == "kafka"},
+        [each for each in session.groups() if each.protocol == "kafka"],
+    )
+
+
+def mqtt_of(session: "Session") -> Mqtt:
+    admin = session.administration.mqtt
+    runtime = session.runtime
+    return Mqtt(
+        [each for each in session.connections() if each.protocol == "mqtt"],
+        {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
+        [each for each in session.destinations() if each.protocol == "mqtt"],
+        [each for each in runtime.spine.history if each[1].protocol == "mqtt"],
+        runtime.clock.wall(),
+    )
+
+
+def amqp_of(session: "Session") -> Amqp:
+    views = [each for each in session.destinations() if each.protocol == "amqp"]
+    return Amqp(
+        [each for each in session.connections() if each.protocol == "amqp"],
+        {each.name: each for each in views if each.kind == "queue"},
+        [each for each in views if each.kind == "exchange"],
+        {each.name: each for each in session.groups() if each.protocol == "amqp"},
+    )
