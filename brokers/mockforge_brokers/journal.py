@@ -18,6 +18,8 @@ _OVERHEAD: Final = 224
 """Bytes that a chunk costs beside its data: itself, its numbers, its places in two deques."""
 _TAPE: Final = 1536
 """Bytes that a tape costs beside its chunks: its deque and what reads its frames."""
+_SLACK: Final = 9
+"""Where the limit of all is met, one part in 2 to the power of this is made free."""
 _MOST_HOLES: Final = 256
 """Chunks without data that may stand in the common order until it is made anew."""
 
@@ -110,23 +112,18 @@ class Past:
         self.rows = rows
 
 
-class Chunk:
+class Chunk(Struct, eq=False):
     """One read or write. `tail`: bytes at its end that belong to a frame not yet complete.
 
     `data` is None once the chunk had to leave.
     """
 
-    __slots__ = ("data", "direction", "seq", "tail", "tape", "time")
-
-    def __init__(
-        self, tape: "Tape", seq: int, time: float, direction: int, data: bytes, tail: int
-    ) -> None:
-        self.tape = tape
-        self.seq = seq
-        self.time = time
-        self.direction = direction
-        self.data: bytes | None = data
-        self.tail = tail
+    tape: "Tape"
+    seq: int
+    time: float
+    direction: int
+    data: bytes | None
+    tail: int = 0
 
 
 class Tape:
@@ -159,10 +156,11 @@ class Tape:
         self.chunks.append(chunk)
         journal.chunks.append(chunk)
         self.size = size = self.size + cost
-        journal.size += cost
-        if size > journal.limits.journal_connection:
+        journal.size = total = journal.size + cost
+        limits = journal.limits
+        if size > limits.journal_connection:
             self._shrink()
-        if journal.size > journal.limits.journal_total:
+        if total > limits.journal_total:
             journal.shrink()
 
     def end(self, past: Past) -> None:
@@ -174,12 +172,18 @@ class Tape:
         self.journal.tape_ended(self)
 
     def drop_oldest(self) -> None:
-        chunk = self.chunks.popleft()
+        """Let the oldest chunk go and leave a hole in the common order."""
+        self.journal.chunk_left(self.pop_oldest())
+
+    def pop_oldest(self) -> int:
+        """Let the oldest chunk go, which left the common order; returns the bytes it took."""
+        chunks = self.chunks
+        chunk = chunks.popleft()
         cost = len(chunk.data or b"") + _OVERHEAD
         chunk.data = None
         self.size -= cost
         self.left += 1
-        self.journal.chunk_left(cost if self.chunks else cost + self.weight)
+        return cost if chunks else cost + self.weight
 
     def _shrink(self) -> None:
         # The newest chunk stays, whatever its size: somebody may look at it right now.
@@ -212,15 +216,20 @@ class Journal:
                 yield chunk
 
     def shrink(self) -> None:
-        """Let the oldest chunks go until the limit is kept."""
-        while self.chunks and (
-            self.size > self.limits.journal_total or self.chunks[0].data is None
-        ):
-            chunk = self.chunks.popleft()
-            # A hole leaves the common order here; one that is made here never was in it.
-            self._holes -= 1
-            if chunk.data is not None:
-                chunk.tape.drop_oldest()
+        """Let the oldest chunks go, a few more than must be: then this is not called each time."""
+        chunks, limit = self.chunks, self.limits.journal_total
+        goal = limit - (limit >> _SLACK)
+        size, before = self.size, len(chunks)
+        holes = 0
+        while chunks and (size > goal or chunks[0].data is None):
+            chunk = chunks.popleft()
+            if chunk.data is None:
+                holes += 1
+            else:
+                size -= chunk.tape.pop_oldest()
+        self.size = size
+        self.left += before - len(chunks) - holes
+        self._holes -= holes
 
     def tape_ended(self, tape: Tape) -> None:
         """Keep so many tapes of ended connections, and no more."""

@@ -284,12 +284,15 @@ class Endpoint(asyncio.Protocol):
         inspected = (
             environment.faults.active or environment.holds.active or self._outward is not None
         )
-        if connection.bulky and not inspected:
+        if len(pieces) == 1:
+            data = pieces.pop()
+        elif connection.bulky and not inspected:
             connection.bulky = False
             self._write_bulky(pieces)
             return
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        else:
+            data = b"".join(pieces)
+            pieces.clear()
         if inspected:
             self._send_inspected(data)
         else:

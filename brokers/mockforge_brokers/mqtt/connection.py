@@ -40,6 +40,7 @@ class MqttConnection:
 
     __slots__ = (
         "_allowed",
+        "_now",
         "_opened",
         "_rest",
         "aliases",
@@ -69,7 +70,8 @@ class MqttConnection:
         self.client = ""
         self.version = V311
         self.keep_alive = 0
-        self.last_heard = self._opened = environment.clock.now()
+        self._now = environment.clock.now
+        self.last_heard = self._opened = self._now()
         self._allowed = 0.0
         self.limit = environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
@@ -100,7 +102,7 @@ class MqttConnection:
     def receive(self, data: bytes) -> int:
         if self.closed:
             return 0
-        self.last_heard = self.broker.environment.clock.now()
+        self.last_heard = self._now()
         rest = self._rest
         if rest:
             rest += data

@@ -1,12 +1,14 @@
 """The message, as sessions, retained store and connections hand it on."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from msgspec import Struct
 
 NO_PROPERTIES: Final[Mapping[str, Any]] = {}
 
 
-class Message:
+class Message(Struct, gc=False, eq=False):
     """One application message as one subscriber is to get it; never changed once published.
 
     `properties` are those that a PUBLISH hands on (payload_format_indicator, content_type,
@@ -15,17 +17,14 @@ class Message:
     A plain message has none of these, and no room for them: half the cost of making one.
     """
 
-    __slots__ = ("payload", "qos", "retain", "topic_name")
+    topic_name: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
 
-    properties: Mapping[str, Any] = NO_PROPERTIES
-    expires: float | None = None
-    identifiers: tuple[int, ...] = ()
-
-    def __init__(self, topic_name: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
-        self.topic_name = topic_name
-        self.payload = payload
-        self.qos = qos
-        self.retain = retain
+    properties: ClassVar[Mapping[str, Any]] = NO_PROPERTIES
+    expires: ClassVar[float | None] = None
+    identifiers: ClassVar[tuple[int, ...]] = ()
 
     def variant(self, qos: int, retain: bool, identifiers: tuple[int, ...] = ()) -> "Message":
         """This message with another QoS, retain flag or identifiers; itself when none differs."""
@@ -36,25 +35,13 @@ class Message:
         )
 
 
-class DetailedMessage(Message):
+class DetailedMessage(Message, gc=True, eq=False):
     """A message with properties, an expiry or subscription identifiers."""
 
-    __slots__ = ("expires", "identifiers", "properties")
-
-    def __init__(
-        self,
-        topic_name: str,
-        payload: bytes,
-        qos: int,
-        retain: bool,
-        properties: Mapping[str, Any],
-        expires: float | None,
-        identifiers: tuple[int, ...] = (),
-    ) -> None:
-        super().__init__(topic_name, payload, qos, retain)
-        self.properties = properties
-        self.expires = expires
-        self.identifiers = identifiers
+    # Of the class in a plain message, where they take no room.
+    properties: Mapping[str, Any] = NO_PROPERTIES  # type: ignore[misc]
+    expires: float | None = None  # type: ignore[misc]
+    identifiers: tuple[int, ...] = ()  # type: ignore[misc]
 
 
 def detailed(
