@@ -25,6 +25,7 @@ from .listener import Listener
 from .misbehaviour.lane import Lane
 from .misbehaviour.rules import Exchanges
 from .streams import layers
+from .turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +127,10 @@ class Endpoint(asyncio.Protocol):
         if self._tape is not None:
             self._tape.add(IN, data, tail)
         if self.connection.out:
-            self.flush()
+            if self.server.turns.may_answer(self):
+                self.flush()
+            else:
+                self.wake()
 
     def eof_received(self) -> bool:
         lane = self._inward
@@ -183,7 +187,7 @@ class Endpoint(asyncio.Protocol):
     def wake(self) -> None:
         if not self._awake:
             self._awake = True
-            self.server.flush_soon(self)
+            self.server.turns.flush_soon(self)
 
     def close(self, reason: str) -> None:
         if self._closing:
@@ -400,7 +404,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self.call_later = self._loop.call_later
         self._listeners: list[asyncio.Server] = []
-        self._dirty: list[Endpoint] = []
+        self.turns = Turns(self._loop.call_soon)
         self._all_gone: asyncio.Future[None] | None = None
         environment.usage.gauge("connections", lambda: len(self.endpoints))
         environment.usage.gauge("write_mark", self._most_waiting)
@@ -458,16 +462,6 @@ class Server:
                 for endpoint in tuple(self.endpoints.values()):
                     reset(endpoint._transport)
                 await asyncio.sleep(0)
-
-    def flush_soon(self, endpoint: Endpoint) -> None:
-        if not self._dirty:
-            self._loop.call_soon(self._flush_all)
-        self._dirty.append(endpoint)
-
-    def _flush_all(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for endpoint in dirty:
-            endpoint.flush()
 
     def refuse(self, transport: asyncio.Transport) -> None:
         where = _address(transport.get_extra_info("peername"))

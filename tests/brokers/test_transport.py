@@ -465,3 +465,28 @@ def test_who_floods_us_is_read_in_pieces_of_a_fixed_size_until_it_is_calm_again(
         assert sizes[-2:] == [5, 5]
 
     run(test, Limits(write_mark=8 << 20, journal_connection=16 << 20))
+
+
+def test_few_are_answered_at_once_and_a_crowd_at_the_end_of_the_turn():
+    async def test(world: Serving) -> None:
+        streams = [await world.connect() for _ in range(10)]
+        await world.until(lambda: len(world.server.endpoints) == len(streams))
+        endpoints = list(world.server.endpoints.values())
+
+        def answered() -> int:
+            chunks = world.environment.journal.since(0)
+            return sum(chunk.direction == OUT for chunk in chunks)
+
+        for endpoint in endpoints:
+            endpoint.data_received(b"hello\n")
+        assert answered() == 3
+        await asyncio.sleep(0)
+        assert answered() == 10
+        # One that goes on talking alone has each of its answers at once.
+        for count in range(1, 20):
+            endpoints[0].data_received(b"again\n")
+            assert answered() == 10 + count
+        for reader, _ in streams:
+            assert await reader.readexactly(6) == b"hello\n"
+
+    run(test)

@@ -1,0 +1,46 @@
+"""When output is written: at once, or with that of others at the end of the loop's turn."""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+_FEW: Final = 3
+"""Clients that are answered at once in one turn."""
+
+
+class Writer(Protocol):
+    """An endpoint with output."""
+
+    def flush(self) -> None: ...
+
+
+class Turns:
+    """One server's endpoints that wait to be written to."""
+
+    def __init__(self, call_soon: Callable[..., Any]) -> None:
+        self._call_soon = call_soon
+        self._waiting: list[Writer] = []
+        self._answered: Writer | None = None
+        self._crowd = 0
+
+    def may_answer(self, writer: Writer) -> bool:
+        """Whether to write now to one that has just spoken.
+
+        One client, or a few, get their answers at once. Where many speak in the same turn of the
+        loop, to write to each at once is to wake each at once, which costs more than a message.
+        """
+        if writer is not self._answered:
+            self._answered = writer
+            self._crowd += 1
+        return self._crowd <= _FEW
+
+    def flush_soon(self, writer: Writer) -> None:
+        """Flush it at the end of this turn."""
+        if not self._waiting:
+            self._call_soon(self._flush_all)
+        self._waiting.append(writer)
+
+    def _flush_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._crowd = 0
+        for writer in waiting:
+            writer.flush()
