@@ -63,7 +63,7 @@ def network(build: Callable[[Environment], Broker]) -> FakeNetwork:
 def pass_time(net: FakeNetwork) -> None:
     clock = net.environment.clock
     assert isinstance(clock, ManualClock)
-    for _ in range(10):
+    for _ in range(40):
         clock.advance(1)
         net.settle()
 
