@@ -13,6 +13,7 @@ _LONGEST = 4_000
 # By name: to import the fixtures' events is to import the fixtures.
 _WRONG = frozenset(
     {
+        "AccessDenied",
         "FeatureNotServed",
         "FixtureFailed",
         "LimitReached",

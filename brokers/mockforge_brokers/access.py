@@ -1,6 +1,38 @@
-"""Who a client is, and what it may do."""
+"""Who a client is, and what it may do: one vocabulary that each protocol translates.
+
+Where nobody was given a name or a right, everybody may do all: a connection then has no guard,
+which costs it one `is None`.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
+
+from .errors import InvalidInput
+
+PROTOCOLS: Final = ("kafka", "mqtt", "amqp")
+OPERATIONS: Final = ("read", "write", "configure")
+ANONYMOUS: Final = "anonymous"
+"""How rules speak of somebody who did not log in."""
+
+_ALSO: Final = {
+    "consume": "read",
+    "subscribe": "read",
+    "publish": "write",
+    "produce": "write",
+    "create": "configure",
+}
+_LOG_N, _R, _P = 14, 8, 1
+"""scrypt's cost (RFC 7914): tens of milliseconds and 16 MiB, once for each password."""
+_HASH: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/=]+)\$([\w+/=]+)", re.ASCII)
+_MOST_REMEMBERED: Final = 4096
 
 
 class Principal(Struct, frozen=True):
@@ -16,3 +48,281 @@ class Principal(Struct, frozen=True):
     tls: str = ""
     certificate: str = ""
     server_name: str = ""
+
+    @property
+    def common_name(self) -> str:
+        """The CN of the certificate; empty where there is none."""
+        found = re.search(r"(?:^|,)CN=((?:[^,\\]|\\.)*)", self.certificate)
+        return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
+
+
+class User:
+    """A name with its password; `protocols` are those that it may log in to."""
+
+    __slots__ = ("_remembered", "hashed", "name", "plain", "protocols")
+
+    def __init__(self, name: str, password: str, protocols: Iterable[str] = PROTOCOLS) -> None:
+        """`password` is a hash of `hash_password`, or plain. Raises InvalidInput."""
+        if not name or name in (ANONYMOUS, "*"):
+            raise InvalidInput(f"{name!r} is no name for a user")
+        hashed = password.startswith("$")
+        if hashed and not _HASH.fullmatch(password):
+            raise InvalidInput(f"user {name}: a hash is $scrypt$..., as `user hash` prints it")
+        self.name = name
+        self.protocols = frozenset(protocols)
+        self.hashed = password if hashed else ""
+        self.plain = "" if hashed else password
+        self._remembered = b""
+
+    def check(self, password: str) -> bool:
+        """Whether this is the password. A right one is hashed at cost only once."""
+        if not self.hashed:
+            return hmac.compare_digest(self.plain.encode(), password.encode())
+        digest = hashlib.blake2b(password.encode(), key=_SECRET).digest()
+        if self._remembered and hmac.compare_digest(digest, self._remembered):
+            return True
+        found = _HASH.fullmatch(self.hashed)
+        assert found is not None
+        log_n, r, p = (int(found[number]) for number in (1, 2, 3))
+        salt, wanted = b64decode(found[4]), b64decode(found[5])
+        if not hmac.compare_digest(_scrypt(password, salt, log_n, r, p), wanted):
+            return False
+        self._remembered = digest
+        return True
+
+
+_SECRET: Final = os.urandom(32)
+
+
+def hash_password(password: str) -> str:
+    """`$scrypt$ln=14,r=8,p=1$SALT$HASH`, for a config file."""
+    salt = os.urandom(16)
+    key = _scrypt(password, salt, _LOG_N, _R, _P)
+    salt_text, key_text = b64encode(salt).decode(), b64encode(key).decode()
+    return f"$scrypt$ln={_LOG_N},r={_R},p={_P}${salt_text}${key_text}"
+
+
+def _scrypt(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
+    memory = 128 * r * (1 << log_n) + (1 << 20)
+    try:
+        return hashlib.scrypt(
+            password.encode(), salt=salt, n=1 << log_n, r=r, p=p, maxmem=memory, dklen=32
+        )
+    except ValueError as error:
+        raise InvalidInput(f"a hash with ln={log_n}, r={r}, p={p} cannot be had: {error}") from None
+
+
+class Rule(Struct, frozen=True):
+    """Whether a user may do operations on what a pattern names; deny wins over allow.
+
+    `resource` is `PROTOCOL:PATTERN`. Patterns are a Kafka topic (`orders.*`), `group:NAME`,
+    `transactional_id:NAME` or `cluster`; an MQTT topic filter, where %c is the client id and %u
+    the user; an AMQP queue or exchange, `VHOST:NAME` outside of the virtual host `/`. But for
+    MQTT `*` is any text, and `/.../` a regular expression.
+    """
+
+    allow: bool
+    user: str
+    operations: frozenset[str]
+    protocol: str
+    pattern: str
+
+    @property
+    def text(self) -> str:
+        """As `rule_of` reads it."""
+        operations = ",".join(each for each in OPERATIONS if each in self.operations)
+        if len(self.operations) == len(OPERATIONS):
+            operations = "all"
+        verb = "allow" if self.allow else "deny"
+        return f"{verb} {self.user} {operations} {self.protocol}:{self.pattern}"
+
+
+def rule_of(text: str) -> Rule:
+    """`allow|deny USER OPERATIONS PROTOCOL:PATTERN`; raises InvalidInput.
+
+    USER is a name, `anonymous` or `*`. OPERATIONS are read, write, configure or all, with commas.
+    """
+    words = text.split(None, 3)
+    if len(words) != 4 or words[0] not in ("allow", "deny"):
+        raise InvalidInput(
+            f"{text!r} is no rule: allow|deny USER OPERATIONS PROTOCOL:PATTERN, such as "
+            "'allow alice read,write kafka:orders.*'"
+        )
+    operations: set[str] = set()
+    for word in words[2].lower().split(","):
+        if word == "all":
+            operations.update(OPERATIONS)
+        elif _ALSO.get(word, word) in OPERATIONS:
+            operations.add(_ALSO.get(word, word))
+        else:
+            raise InvalidInput(f"{text!r}: {word!r} is none of {', '.join(OPERATIONS)}, all")
+    protocol, _, pattern = words[3].strip().partition(":")
+    if protocol not in PROTOCOLS or not pattern:
+        raise InvalidInput(
+            f"{text!r}: {words[3]!r} is no PROTOCOL:PATTERN with {', '.join(PROTOCOLS)}"
+        )
+    if protocol == "amqp" and _PATTERN.fullmatch(pattern)[1] is None:  # type: ignore[index]
+        pattern = f"/:{pattern}"
+    try:
+        if protocol != "mqtt":
+            _compiled(pattern)
+    except re.error as error:
+        raise InvalidInput(f"{text!r}: {pattern!r} is no regular expression: {error}") from None
+    return Rule(words[0] == "allow", words[1], frozenset(operations), protocol, pattern)
+
+
+_PATTERN: Final = re.compile(r"(?:([^:]*):)?(?:/(.*)/|(.*))", re.DOTALL)
+"""Something in front of a colon (a virtual host, a kind), then `/.../` or a glob."""
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
+    """What stands in front of the colon, if anything must, and what the name itself must be."""
+    found = _PATTERN.fullmatch(pattern)
+    assert found is not None
+    prefix, expression, glob = found.groups()
+    # As in RabbitMQ an expression may match a part.
+    name = re.compile(_glob(glob) + r"\Z" if expression is None else expression, re.DOTALL)
+    return (None if prefix is None else re.compile(_glob(prefix) + r"\Z", re.DOTALL)), name
+
+
+def _glob(text: str) -> str:
+    return r"\A" + re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
+
+
+def matches_name(pattern: str, operation: str, name: str) -> bool:
+    """How Kafka's and AMQP's patterns match."""
+    prefix, wanted = _compiled(pattern)
+    if prefix is not None:
+        front, colon, name = name.partition(":")
+        if not colon or not prefix.search(front):
+            return False
+    return wanted.search(name) is not None
+
+
+Matcher = Callable[[str, str, str], bool]
+"""Whether a pattern covers a name for an operation."""
+Report = Callable[[str, str], object]
+"""Hears once what was denied, and why."""
+
+
+class Guard:
+    """What one connection may do, remembered; good until the rules change."""
+
+    __slots__ = ("_known", "_matches", "_protocol", "_report", "_rules", "_user")
+
+    def __init__(
+        self, protocol: str, user: str, rules: list[Rule], matches: Matcher, report: Report
+    ) -> None:
+        self._protocol = protocol
+        self._user = user or ANONYMOUS
+        self._rules = rules
+        self._matches = matches
+        self._report = report
+        self._known: dict[tuple[str, str], str] = {}
+
+    def denial(self, operation: str, name: str) -> str:
+        """Why it may not, with the rule that denies or the one that is missing; empty if it may."""
+        known = self._known.get((operation, name))
+        if known is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[operation, name] = self._ask(operation, name)
+            if known:
+                self._report(f"{operation} {name}", known)
+        return known
+
+    def allows_any(self, name: str) -> bool:
+        """Whether it may do anything with it: then it may know of it too."""
+        return any(not self._ask(operation, name) for operation in OPERATIONS)
+
+    def reaches(self, prefix: str) -> bool:
+        """Whether there is a rule that allows something below `prefix` (a virtual host)."""
+        allowing = [rule.pattern.partition(":")[0] for rule in self._rules if rule.allow]
+        return not allowing or any(re.fullmatch(_glob(each), prefix) for each in allowing)
+
+    def _ask(self, operation: str, name: str) -> str:
+        allowed = needed = False
+        for rule in self._rules:
+            if rule.allow:
+                needed = True
+            if operation in rule.operations and self._matches(rule.pattern, operation, name):
+                if not rule.allow:
+                    return f"a rule denies it: {rule.text}"
+                allowed = True
+        if allowed or not needed:
+            return ""
+        missing = Rule(True, self._user, frozenset((operation,)), self._protocol, name)
+        return f"no rule allows it: {missing.text}"
+
+
+class Access:
+    """Users and rules of all protocols; `anonymous` are those where nobody needs to log in."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, User] = {}
+        self.rules: dict[int, Rule] = {}
+        self.anonymous: set[str] = {"kafka", "mqtt"}
+        self._last_rule = 0
+        self._watchers: list[Callable[[], object]] = []
+
+    def add_user(self, name: str, password: str, protocols: Iterable[str] = PROTOCOLS) -> User:
+        """Add or replace; raises InvalidInput."""
+        user = self.users[name] = User(name, password, protocols)
+        return user
+
+    def remove_user(self, name: str) -> None:
+        if self.users.pop(name, None) is None:
+            raise InvalidInput(f"no user {name}; user ls lists them")
+
+    def has_users(self, protocol: str) -> bool:
+        return any(protocol in user.protocols for user in self.users.values())
+
+    def checks(self, protocol: str) -> bool:
+        """A name that comes with a password is compared, and not just believed."""
+        return protocol not in self.anonymous or self.has_users(protocol)
+
+    def user(self, protocol: str, name: str) -> User | None:
+        found = self.users.get(name)
+        return found if found is not None and protocol in found.protocols else None
+
+    def login(self, protocol: str, name: str, password: str) -> bool:
+        user = self.user(protocol, name)
+        return user is not None and user.check(password)
+
+    def add_rule(self, rule: Rule) -> int:
+        self._last_rule += 1
+        self.rules[self._last_rule] = rule
+        self._changed()
+        return self._last_rule
+
+    def remove_rule(self, number: int) -> Rule:
+        rule = self.rules.pop(number, None)
+        if rule is None:
+            raise InvalidInput(f"no rule {number}; rule ls lists them")
+        self._changed()
+        return rule
+
+    def guard(
+        self, protocol: str, user: str, report: Report, matches: Matcher = matches_name
+    ) -> Guard | None:
+        """What a user's connection has to ask; None: it may do all."""
+        of_protocol = [rule for rule in self.rules.values() if rule.protocol == protocol]
+        if not of_protocol:
+            return None
+        own = [rule for rule in of_protocol if rule.user in (user or ANONYMOUS, "*")]
+        if not any(rule.allow for rule in own) and any(rule.allow for rule in of_protocol):
+            # Others have rights here: who has none is not let do all.
+            own.append(_NOTHING)
+        return Guard(protocol, user, own, matches, report)
+
+    def on_change(self, callback: Callable[[], object]) -> None:
+        """Call whenever guards are out of date."""
+        self._watchers.append(callback)
+
+    def _changed(self) -> None:
+        for callback in self._watchers:
+            callback()
+
+
+_NOTHING: Final = Rule(True, "", frozenset(), "", "")

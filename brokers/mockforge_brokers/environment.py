@@ -4,6 +4,7 @@ from random import Random
 
 from msgspec import Struct, field
 
+from .access import Access
 from .clock import Clock
 from .journal import Journal
 from .limits import Limits
@@ -33,6 +34,7 @@ class Environment(Struct):
     limits: Limits = field(default_factory=Limits)
     listeners: list[Listener] = field(default_factory=list)
     """All that accept, of all protocols."""
+    access: Access = field(default_factory=Access)
     last_connection: int = 0
 
     @classmethod

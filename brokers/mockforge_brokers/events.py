@@ -71,6 +71,19 @@ class FeatureNotServed(Event, frozen=True):
     reason: str
 
 
+class AccessDenied(Event, frozen=True):
+    """A login or an operation was refused for want of a right.
+
+    `reason` names the password, user or rule that is missing, or the rule that denies.
+    """
+
+    connection: int
+    client: str
+    user: str
+    operation: str
+    reason: str
+
+
 class LimitReached(Event, frozen=True):
     """A limit of limits.py was met; `effect` says in words what was done about it.
 

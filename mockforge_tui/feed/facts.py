@@ -42,6 +42,7 @@ _ERRORS = (
     events.ProtocolViolated,
     events.BrokerFailed,
     events.RequestDenied,
+    events.AccessDenied,
     events.FeatureNotServed,
 )
 
@@ -97,6 +98,7 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.ProtocolViolated: "protocol error",
     events.RequestDenied: "refused",
     events.FeatureNotServed: "not served",
+    events.AccessDenied: "access denied",
     events.LimitReached: "limit reached",
     events.PeerFellBehind: "fell behind",
     events.PeerCaughtUp: "caught up",
@@ -112,6 +114,9 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.ProtocolViolated: lambda event: str(event.reason),
     events.RequestDenied: lambda event: f"{event.operation} {event.code} {event.reason}",
     events.FeatureNotServed: lambda event: f"{event.feature}: {event.reason}",
+    events.AccessDenied: lambda event: (
+        f"{event.user or 'anonymous'}: {event.operation}: {event.reason}"
+    ),
     events.LimitReached: lambda event: (
         f"{event.limit} met at {event.where}: {event.effect} (--limit {event.limit}=N sets it)"
     ),

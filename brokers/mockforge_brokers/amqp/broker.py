@@ -47,6 +47,11 @@ class AmqpBroker:
         self.vhosts = {
             name: VirtualHost(name, environment.spine, self.memory) for name in self.options.vhosts
         }
+        access = environment.access
+        if not access.has_users(AMQP):
+            for user, password in self.options.users.items():
+                access.add_user(user, password, (AMQP,))
+        access.on_change(self._renew_guards)
         self._connections: dict[int, Connection] = {}
         self._inside = Inside(environment)
 
@@ -54,6 +59,32 @@ class AmqpBroker:
         connection = Connection(peer, self.environment, self.options, self.vhosts, self._forget)
         self._connections[peer.id] = connection
         return connection
+
+    def _renew_guards(self) -> None:
+        for connection in self._connections.values():
+            connection.renew_guard()
+        for vhost in self.vhosts.values():
+            vhost.forget_routes()
+
+    def add_vhost(self, name: str) -> None:
+        """Raises InvalidInput."""
+        if not name:
+            raise InvalidInput("a virtual host needs a name")
+        if name in self.vhosts:
+            raise InvalidInput(f"virtual host {name} is there already")
+        self.vhosts[name] = VirtualHost(name, self.environment.spine, self.memory)
+
+    def remove_vhost(self, name: str) -> int:
+        """With all that is in it; its connections are closed. Returns how many. InvalidInput."""
+        vhost = self.vhost(name)
+        if name == "/":
+            raise InvalidInput("the virtual host / stays: prompt and fixtures publish there")
+        using = [each for each in self._connections.values() if each.vhost is vhost]
+        for connection in using:
+            connection.close(ReplyCode.CONNECTION_FORCED, f"vhost '{name}' is deleted")
+        vhost.clear()
+        del self.vhosts[name]
+        return len(using)
 
     def _forget(self, number: int) -> None:
         self._connections.pop(number, None)
@@ -246,9 +277,15 @@ class AmqpBroker:
     def address(self, listener: Listener) -> str:
         """With the first user and the first virtual host that there are."""
         scheme = "amqp" if listener.tls is None else "amqps"
-        user, password = next(iter(self.options.users.items()))
-        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-        return f"{scheme}://{login}@{listener.reachable}/{quote(self.options.vhosts[0], safe='')}"
+        users = self.environment.access.users.values()
+        login = ""
+        for user in users:
+            if AMQP in user.protocols:
+                password = f":{quote(user.plain, safe='')}" if user.plain else ""
+                login = f"{quote(user.name, safe='')}{password}@"
+                break
+        vhost = quote(self.options.vhosts[0], safe="")
+        return f"{scheme}://{login}{listener.reachable}/{vhost}"
 
     def connections(self) -> list[ConnectionView]:
         return [connection_view(connection) for connection in self._connections.values()]

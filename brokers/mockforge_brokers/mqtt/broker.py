@@ -44,12 +44,18 @@ class MqttBroker:
         self.registry = Sessions(environment, self.router)
         self.renderer = PublishRenderer()
         self._connections: dict[int, MqttConnection] = {}
+        environment.access.on_change(self._renew_guards)
         self._inside: dict[str, InsideProducer] = {}
         self.silence = SilenceWatch(environment.clock)
 
     def connect(self, peer: Peer) -> MqttConnection:
         connection = self._connections[peer.id] = MqttConnection(self, peer)
         return connection
+
+    def _renew_guards(self) -> None:
+        for connection in self._connections.values():
+            if connection.session is not None:
+                connection.renew_guard()
 
     def gone(self, connection: MqttConnection) -> None:
         self._connections.pop(connection.peer.id, None)

@@ -4,6 +4,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from ..access import Guard
 from ..bytes_io import ByteReader
 from ..contract import Peer
 from ..errors import ProtocolError
@@ -11,7 +12,7 @@ from ..events import ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row, Splitter
 from ..misbehaviour.actions import Changes
-from . import handshake, lint, misbehaviour
+from . import handshake, lint, misbehaviour, rights
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason
 from .events import ConnectionRefused
@@ -22,7 +23,7 @@ from .state.router import Verbatim
 from .state.session import Session
 from .wire.decode import UnsupportedVersion, decode_body
 from .wire.frames import PacketSplitter
-from .wire.packets import Connack, Connect, Disconnect
+from .wire.packets import Connack, Connect, Disconnect, Will
 
 if TYPE_CHECKING:
     from .broker import MqttBroker
@@ -47,6 +48,7 @@ class MqttConnection:
         "broker",
         "client",
         "closed",
+        "guard",
         "keep_alive",
         "last_heard",
         "limit",
@@ -78,6 +80,7 @@ class MqttConnection:
         self.session: Session | None = None
         """Set from CONNACK on, until somebody else has it."""
         self.closed = False
+        self.guard: Guard | None = None
         self.verbatim: dict[bytes, Verbatim] = {}
         self.aliases: dict[int, str] = {}
         """What the client's topic aliases stand for; kept for the journal's rows."""
@@ -166,6 +169,14 @@ class MqttConnection:
 
     # What happens in here.
 
+    def renew_guard(self) -> None:
+        """What the client may do: who it is is known, or rules changed."""
+        rights.renew_guard(self)
+
+    def may_leave(self, will: Will | None) -> bool:
+        """A will that may not be published is none; its client is let in, as Mosquitto does."""
+        return will is None or rights.may_publish(self, will.topic_name)
+
     def handle(self, first: int, reader: ByteReader) -> None:
         """One packet that the hot road did not take; raises ProtocolError."""
         if self.session is None:
@@ -246,6 +257,7 @@ class MqttConnection:
         lint.check_text(self, packet)
         try:
             handshake.check(packet)
+            rights.log_in(self, packet)
             handshake.accept(self, packet)
         except handshake.Refused as error:
             if isinstance(error, handshake.NotServed):

@@ -8,6 +8,7 @@ from ..errors import ProtocolError
 from ..events import RequestDenied
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .records import Message, detailed
+from .rights import code_of_denied_publish, may_publish, refused_filter
 from .state.session import Session
 from .state.subscriptions import Subscription
 from .state.topics import SHARE, filter_problem, name_problem
@@ -45,6 +46,9 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         return
     if packet.qos == 2 and len(session.inbound) >= broker.options.receive_maximum:
         _check_quota(connection)
+    if connection.guard is not None and not may_publish(connection, message.topic_name):
+        _refuse_publish(connection, packet, session)
+        return
     reached = broker.router.publish(message, session, connection.client)
     if message.topic_name.isprintable():
         # Lint has to see the others each time.
@@ -60,6 +64,16 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
             session.inbound.add(packet.packet_id)
         kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
         connection.outlet.acknowledge(kind, packet.packet_id, code)
+
+
+def _refuse_publish(connection: "MqttConnection", packet: Publish, session: Session) -> None:
+    code = code_of_denied_publish(connection)
+    if packet.qos == 1:
+        connection.outlet.acknowledge(PacketType.PUBACK, packet.packet_id, code)
+    elif packet.qos == 2:
+        if code < FAILURE:
+            session.inbound.add(packet.packet_id)
+        connection.outlet.acknowledge(PacketType.PUBREC, packet.packet_id, code)
 
 
 def _check_quota(connection: "MqttConnection") -> None:
@@ -189,6 +203,10 @@ def subscribe(
     for request in packet.requests:
         _check_filter(request)
         name = request.topic_filter
+        denied = refused_filter(connection, name)
+        if denied is not None:
+            codes.append(denied if connection.version == V5 else FAILURE)
+            continue
         refused = refusals.get(name, connection.broker.options.refused_filters.get(name))
         if refused is not None:
             codes.append(refused if connection.version == V5 else FAILURE)

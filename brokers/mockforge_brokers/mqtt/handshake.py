@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
-from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason, dialect
+from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
 from .events import ClientConnected
 from .records import detailed
 from .state.session import LAST_ID, Session
@@ -90,9 +90,9 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
         window=asked.get("receive_maximum", LAST_ID),
     )
     session.expiry = _expiry(packet)
-    _leave_will(session, packet.will)
+    connection.renew_guard()
+    _leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     connection.session = session
-    connection.verbatim = broker.router.verbatim(dialect(packet.version))
     # Session Present only with code 0 [MQTT-3.2.2-6].
     outlet.send(Connack(0, present, answer))
     spine = broker.environment.spine

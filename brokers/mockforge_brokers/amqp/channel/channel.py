@@ -146,6 +146,8 @@ class Channel:
     def _route(self, publication: Publication) -> Route:
         route = publication.route
         if route is None or not route.valid:
+            if self.line.guard is not None:
+                self.permit("write", "exchange", publication.exchange)
             route = self.vhost.route(publication.exchange, publication.routing_key)
             if route.exchange.internal:
                 name = route.exchange.name
@@ -183,6 +185,17 @@ class Channel:
             self.confirms += count
             self.unconfirmed = 0
             self.out.append(_acknowledgement(self.number, self.confirms, count > 1))
+
+    def permit(self, operation: str, kind: str, name: str) -> None:
+        """Raise RequestRefused (403) where the user may not do this with a queue or exchange."""
+        guard, vhost = self.line.guard, self.vhost.name
+        name = name or "amq.default"
+        if guard is not None and guard.denial(operation, f"{vhost}:{name}"):
+            user = self.line.user
+            raise RequestRefused(
+                ReplyCode.ACCESS_REFUSED,
+                f"access to {kind} '{name}' in vhost '{vhost}' refused for user '{user}'",
+            )
 
     # Deliveries and what comes back.
 

@@ -3,6 +3,7 @@
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
+from ...access import Guard
 from ...contract import Peer
 from ...spine import Spine
 from ...unserved import Unserved
@@ -25,6 +26,8 @@ class Line(Protocol):
     """Bytes of deliveries in `out` since it was last empty."""
     vhost: VirtualHost
     user: str
+    guard: Guard | None
+    """What the user may do; None: all."""
     client: str
     max_payload: int
     """Bytes of one frame's payload that the client takes (0: any number)."""

@@ -7,6 +7,7 @@ from ...events import RequestDenied
 from ..channel.channel import AMQP, Channel
 from ..channel.handlers import HANDLERS
 from ..channel.line import Line
+from ..channel.permissions import check
 from ..codes import ReplyCode, reply_text
 from ..events import ChannelClosed, ChannelOpened
 from ..wire import methods
@@ -135,6 +136,8 @@ class Channels:
         if handler is not None:
             values.pop("ticket", None)
             try:
+                if self._line.guard is not None:
+                    check(channel, method.name, values)
                 handler(channel, **values)
             except RequestRefused as refusal:
                 self.refuse(channel, refusal, method)

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any, Final
 
+from ...access import Guard
 from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
@@ -43,6 +44,7 @@ from .failures import (
 )
 from .handshake import Handshake
 from .heartbeat import Heartbeat
+from .login import Door
 
 _MOST_NAMES: Final = 1000
 """Consumers whose queues the journal's rows can name."""
@@ -111,7 +113,9 @@ class Connection:
         self.client = ""
         self.user = ""
         self.vhost = next(iter(vhosts.values()))
-        self.handshake = Handshake(options, self.out.append, self._warn)
+        self.guard: Guard | None = None
+        self._door = Door(peer, environment, vhosts)
+        self.handshake = Handshake(options, self._door, self.out.append, self._warn)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
         self.channels = Channels(self, environment.limits.amqp_message)
@@ -215,6 +219,11 @@ class Connection:
             # The loop writes what waits before it comes to this.
             self._clock.call_later(0, self._go_on)
 
+    def renew_guard(self) -> None:
+        """Rules changed, or the user is known now."""
+        if self.user:
+            self.guard = self._door.guard(self.client, self.user)
+
     def name_queue(self, consumer_tag: str, queue: str) -> None:
         names = self._queue_names
         if len(names) >= _MOST_NAMES:
@@ -291,6 +300,7 @@ class Connection:
         self.channels.channel_max = agreement.channel_max
         self.vhost = self._vhosts[agreement.virtual_host]
         self.user = agreement.user
+        self.renew_guard()
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
         self.unroutable.client = self.client
         self.blocking.told = "connection.blocked" in agreement.capabilities

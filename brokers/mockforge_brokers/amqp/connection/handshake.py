@@ -11,7 +11,7 @@ from ..options import AmqpOptions
 from ..records import Table, plain, table
 from ..wire.frames import FRAME_MIN_SIZE, OVERHEAD, method
 from .failures import Refused
-from .login import MECHANISMS, allowed, credentials
+from .login import Door
 
 _CAPABILITIES: Final = (
     "publisher_confirms",
@@ -42,14 +42,22 @@ class Agreement(Struct):
 
 
 class Handshake:
-    """Takes the client's methods in the one order that is legal; `warn` hears what is doubtful."""
+    """Takes the client's methods in the one order that is legal; `warn` hears what is doubtful.
+
+    `door` knows who may log in, and to which virtual host.
+    """
 
     def __init__(
-        self, options: AmqpOptions, send: Callable[[bytes], None], warn: Callable[[str], None]
+        self,
+        options: AmqpOptions,
+        door: Door,
+        send: Callable[[bytes], None],
+        warn: Callable[[str], None],
     ) -> None:
         self.agreement = Agreement(frame_max=options.frame_max)
         self.expected = "protocol header"
         self._options = options
+        self._door = door
         self._send = send
         self._warn = warn
 
@@ -70,7 +78,7 @@ class Handshake:
             version_major=0,
             version_minor=9,
             server_properties=table(properties),
-            mechanisms=MECHANISMS,
+            mechanisms=self._door.mechanisms,
             locales="en_US",
         )
         self.expected = "connection.start-ok"
@@ -100,13 +108,13 @@ class Handshake:
         )
         agreement.client = str(told.get("connection_name") or "")
         try:
-            login = credentials(mechanism, response)
+            user = self._door.enter(agreement.client, mechanism, response)
         except ProtocolError as error:
             raise Refused(error.text) from None
-        if not allowed(self._options.users, login):
-            self._refuse_login(mechanism, login)
-        assert login is not None
-        agreement.user = login[0]
+        if user is None:
+            self._refuse_login(mechanism)
+        else:
+            agreement.user = user
         options = self._options
         self._reply(
             "connection.tune",
@@ -116,15 +124,14 @@ class Handshake:
         )
         self.expected = "connection.tune-ok"
 
-    def _refuse_login(self, mechanism: str, login: tuple[str, str] | None) -> None:
+    def _refuse_login(self, mechanism: str) -> None:
         if "authentication_failure_close" in self.agreement.capabilities:
             raise ProtocolError(
                 f"Login was refused using authentication mechanism {mechanism}. "
                 "For details see the broker logfile.",
                 ReplyCode.ACCESS_REFUSED,
             )
-        who = f"user {login[0]!r}" if login else "a response that cannot be read"
-        raise Refused(f"login refused: {mechanism}, {who}")
+        raise Refused(f"login refused: {mechanism}")
 
     def _tune_ok(self, *, channel_max: int, frame_max: int, heartbeat: int) -> None:
         options = self._options
@@ -142,8 +149,9 @@ class Handshake:
         self.expected = "connection.open"
 
     def _open(self, virtual_host: str) -> None:
-        if virtual_host not in self._options.vhosts:
-            raise ProtocolError(f"vhost {virtual_host} not found", ReplyCode.NOT_ALLOWED)
+        problem = self._door.problem_of_host(self.agreement.client, virtual_host)
+        if problem:
+            raise ProtocolError(problem, ReplyCode.NOT_ALLOWED)
         self.agreement.virtual_host = virtual_host
 
     def _reply(self, name: str, **values: Any) -> None:

@@ -1,27 +1,103 @@
-"""Who logs in: the SASL mechanisms PLAIN and AMQPLAIN."""
+"""Who logs in, by which SASL mechanism, and to which virtual host."""
 
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
+from ...access import Guard
 from ...bytes_io import ByteReader
+from ...contract import Peer
+from ...environment import Environment
 from ...errors import ProtocolError
+from ...events import AccessDenied
+from ..channel.channel import AMQP
+from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table
 
-MECHANISMS: Final = "PLAIN AMQPLAIN"
+_MECHANISMS: Final = "PLAIN AMQPLAIN"
+
+
+class Door:
+    """Lets one client in, or reports why not."""
+
+    def __init__(
+        self, peer: Peer, environment: Environment, vhosts: Mapping[str, VirtualHost]
+    ) -> None:
+        self._peer = peer
+        self._environment = environment
+        self._access = environment.access
+        self._vhosts = vhosts
+
+    @property
+    def mechanisms(self) -> str:
+        """EXTERNAL is for who came with a certificate (rabbitmq_auth_mechanism_ssl)."""
+        return f"{_MECHANISMS} EXTERNAL" if self._peer.principal.certificate else _MECHANISMS
+
+    def enter(self, client: str, mechanism: str, response: str | bytes) -> str | None:
+        """The user's name; None if it may not log in. Raises ProtocolError: no such mechanism."""
+        if mechanism not in self.mechanisms.split():
+            raise ProtocolError(f"login mechanism {mechanism!r} is none of {self.mechanisms}")
+        if mechanism == "EXTERNAL":
+            name = self._of_certificate()
+            problem = "" if name else "no user is called like the certificate's subject or its CN"
+        else:
+            login = credentials(mechanism, response)
+            name = "" if login is None else login[0]
+            problem = self._problem(login)
+        if problem:
+            self._report(client, name, f"login with {mechanism}", problem)
+            return None
+        self._peer.principal = replace(self._peer.principal, name=name, mechanism=mechanism)
+        return name
+
+    def problem_of_host(self, client: str, name: str) -> str:
+        """Why this virtual host cannot be opened, in RabbitMQ's words; empty if it can."""
+        user = self._peer.principal.name
+        if name not in self._vhosts:
+            return f"vhost {name} not found"
+        guard = self.guard(client, user)
+        if guard is not None and not guard.reaches(name):
+            reason = f"no rule allows it: allow {user} all amqp:{name}:*"
+            self._report(client, user, f"open vhost {name}", reason)
+            return f"access to vhost '{name}' refused for user '{user}'"
+        return ""
+
+    def guard(self, client: str, user: str) -> Guard | None:
+        def report(what: str, why: str) -> None:
+            self._report(client, user, what, why)
+
+        return self._access.guard(AMQP, user, report)
+
+    def _of_certificate(self) -> str:
+        principal = self._peer.principal
+        for name in (principal.certificate, principal.common_name):
+            if self._access.user(AMQP, name) is not None:
+                return name
+        return ""
+
+    def _problem(self, login: tuple[str, str] | None) -> str:
+        if login is None:
+            return "the response cannot be read"
+        if self._access.user(AMQP, login[0]) is None:
+            return "no such user"
+        return "" if self._access.login(AMQP, *login) else "wrong password"
+
+    def _report(self, client: str, user: str, what: str, why: str) -> None:
+        event = AccessDenied(AMQP, self._peer.id, client, user, what, why)
+        self._environment.spine.emit(event)
 
 
 def credentials(mechanism: str, response: str | bytes) -> tuple[str, str] | None:
-    """User and password; None if they cannot be read. Raises ProtocolError: no such mechanism."""
+    """User and password of PLAIN or AMQPLAIN; None if they cannot be read."""
     raw = response.encode() if isinstance(response, str) else response
-    if mechanism == "PLAIN":
-        # RFC 4616: authorization id, user, password, each ended by NUL.
-        parts = raw.split(b"\x00")
-        if len(parts) != 3:
-            return None
-        return parts[1].decode(errors="replace"), parts[2].decode(errors="replace")
     if mechanism == "AMQPLAIN":
         return _amqplain(raw)
-    raise ProtocolError(f"login mechanism {mechanism!r} is none of {MECHANISMS}")
+    # RFC 4616: authorization id, user, password, each ended by NUL.
+    parts = raw.split(b"\x00")
+    if len(parts) != 3:
+        return None
+    return parts[1].decode(errors="replace"), parts[2].decode(errors="replace")
 
 
 def _amqplain(raw: bytes) -> tuple[str, str] | None:
@@ -34,7 +110,3 @@ def _amqplain(raw: bytes) -> tuple[str, str] | None:
     if user is None or password is None:
         return None
     return str(user.value), str(password.value)
-
-
-def allowed(users: Mapping[str, str], login: tuple[str, str] | None) -> bool:
-    return login is not None and users.get(login[0]) == login[1]

@@ -85,6 +85,10 @@ class VirtualHost(Topology):
         names = {None, route.exchange.name, *(f"queue:{queue.name}" for queue in route.queues)}
         return tuple(watcher for name, watcher in self._watchers if name in names)
 
+    def forget_routes(self) -> None:
+        """Who may publish where changed: each publisher is looked at anew."""
+        self._changed()
+
     def _changed(self) -> None:
         for route in self._routes.values():
             route.valid = False

@@ -53,3 +53,19 @@ def matches(topic_filter: str, topic_name: str) -> bool:
     return len(wanted) == len(levels) and all(
         level in ("+", name) for level, name in zip(wanted, levels, strict=True)
     )
+
+
+def covers(pattern: str, topic_filter: str) -> bool:
+    """Whether `pattern` matches every topic name that `topic_filter` matches."""
+    wide, narrow = pattern.split("/"), topic_filter.split("/")
+    if wide[0] in ("+", "#") and topic_filter.startswith("$"):
+        return False
+    if wide[-1] == "#":
+        wide.pop()
+        if narrow[-1] == "#" and len(narrow) - 1 < len(wide):
+            return False
+        narrow = narrow[: len(wide)]
+    return len(wide) == len(narrow) and all(
+        level == own or (level == "+" and own != "#")
+        for level, own in zip(wide, narrow, strict=True)
+    )

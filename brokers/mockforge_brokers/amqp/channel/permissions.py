@@ -1,0 +1,78 @@
+"""Which rights a method needs of the user, as RabbitMQ's access control page has them.
+
+Configure, write and read on queues and exchanges; the default exchange is called amq.default.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from .channel import Channel
+
+Need = tuple[str, str, str]
+"""An operation, queue or exchange, and its name."""
+
+
+def check(channel: Channel, method: str, values: dict[str, Any]) -> None:
+    """Raise RequestRefused (403) where the user of the channel may not do this."""
+    needs = _NEEDS.get(method)
+    if needs is not None:
+        for operation, kind, name in needs(channel, values):
+            channel.permit(operation, kind, name)
+
+
+def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    if values["passive"]:
+        return
+    name = values["queue"] or channel.new_name("amq.gen-")
+    yield "configure", "queue", name
+    dead_letters = values["arguments"].get("x-dead-letter-exchange")
+    if dead_letters is not None:
+        yield "read", "queue", name
+        yield "write", "exchange", str(dead_letters.value)
+
+
+def _declare_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    if values["passive"]:
+        return
+    name = values["exchange"]
+    yield "configure", "exchange", name
+    alternate = values["arguments"].get("alternate-exchange")
+    if alternate is not None:
+        yield "read", "exchange", name
+        yield "write", "exchange", str(alternate.value)
+
+
+def _bind_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    yield "write", "queue", channel.queue_name(values["queue"])
+    yield "read", "exchange", values["exchange"]
+
+
+def _bind_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    yield "write", "exchange", values["destination"]
+    yield "read", "exchange", values["source"]
+
+
+def _of_queue(operation: str) -> Callable[[Channel, dict[str, Any]], Iterator[Need]]:
+    def needs(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+        yield operation, "queue", channel.queue_name(values["queue"])
+
+    return needs
+
+
+def _delete_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    yield "configure", "exchange", values["exchange"]
+
+
+_NEEDS: Final[dict[str, Callable[[Channel, dict[str, Any]], Iterator[Need]]]] = {
+    "exchange.declare": _declare_exchange,
+    "exchange.delete": _delete_exchange,
+    "exchange.bind": _bind_exchange,
+    "exchange.unbind": _bind_exchange,
+    "queue.declare": _declare_queue,
+    "queue.delete": _of_queue("configure"),
+    "queue.purge": _of_queue("read"),
+    "queue.bind": _bind_queue,
+    "queue.unbind": _bind_queue,
+    "basic.consume": _of_queue("read"),
+    "basic.get": _of_queue("read"),
+}

@@ -1,0 +1,97 @@
+"""Who may connect, publish and subscribe, and how MQTT says no (as Mosquitto does)."""
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from ..access import Matcher
+from ..events import AccessDenied
+from .codes import V5, Reason, dialect
+from .handshake import Refused
+from .state.topics import covers, matches, split_share
+from .wire.packets import Connect
+
+if TYPE_CHECKING:
+    from .connection import MqttConnection
+
+_PLACES = re.compile("%[cu]")
+
+
+def log_in(connection: "MqttConnection", packet: Connect) -> None:
+    """Make the peer's principal of CONNECT's user and password; raises Refused.
+
+    Who came with a certificate and no name is called as its subject's CN.
+    """
+    access, peer = connection.broker.environment.access, connection.peer
+    name, mechanism, problem = packet.user_name or "", "", ""
+    if packet.user_name is None and peer.principal.certificate:
+        name, mechanism = peer.principal.common_name, "certificate"
+    elif packet.user_name is None:
+        if "mqtt" not in access.anonymous:
+            problem = "a user and a password are wanted here (--anonymous lets all in)"
+    elif access.checks("mqtt"):
+        mechanism = "password"
+        password = (packet.password or b"").decode(errors="replace")
+        if access.user("mqtt", name) is None:
+            problem = "no such user"
+        elif not access.login("mqtt", name, password):
+            problem = "wrong password"
+    if problem:
+        _report(connection, name, "connect", problem)
+        raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
+    peer.principal = replace(peer.principal, name=name, mechanism=mechanism)
+
+
+def renew_guard(connection: "MqttConnection") -> None:
+    """Rules changed, or the client is known now."""
+    broker = connection.broker
+    user = connection.peer.principal.name
+
+    def report(what: str, why: str) -> None:
+        _report(connection, user, what, why)
+
+    matcher = _matcher(connection.client, user)
+    connection.guard = broker.environment.access.guard("mqtt", user, report, matcher)
+    # With a guard nothing takes the hot road, which asks nobody.
+    ours = connection.guard is None
+    connection.verbatim = broker.router.verbatim(dialect(connection.version)) if ours else {}
+
+
+def may_publish(connection: "MqttConnection", topic_name: str) -> bool:
+    guard = connection.guard
+    return guard is None or not guard.denial("write", topic_name)
+
+
+def refused_filter(connection: "MqttConnection", topic_filter: str) -> int | None:
+    """The code that SUBACK has for a filter that may not be subscribed to; None if it may."""
+    guard = connection.guard
+    if guard is not None and guard.denial("read", topic_filter):
+        return int(Reason.NOT_AUTHORIZED)
+    return None
+
+
+def code_of_denied_publish(connection: "MqttConnection") -> Reason:
+    """MQTT 5 has a code; before it nothing but the usual answer can be said (3.1.1, 3.3.5)."""
+    return Reason.NOT_AUTHORIZED if connection.version == V5 else Reason.SUCCESS
+
+
+def _matcher(client_id: str, user: str) -> Matcher:
+    places = {"%c": client_id, "%u": user}
+
+    def match(pattern: str, operation: str, name: str) -> bool:
+        used = [places[each] for each in _PLACES.findall(pattern)]
+        if any(not each or set(each) & set("+#/") for each in used):
+            # Somebody who is called `+` does not get everybody's topics.
+            return False
+        pattern = _PLACES.sub(lambda found: places[found[0]], pattern)
+        if operation == "read":
+            return covers(pattern, split_share(name)[1])
+        return matches(pattern, name)
+
+    return match
+
+
+def _report(connection: "MqttConnection", user: str, what: str, why: str) -> None:
+    event = AccessDenied("mqtt", connection.peer.id, connection.client, user, what, why)
+    connection.broker.environment.spine.emit(event)

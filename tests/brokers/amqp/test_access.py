@@ -1,0 +1,205 @@
+"""Users, virtual hosts and permissions: refused with the words that RabbitMQ 3.10.8 had for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mockforge_brokers.access import rule_of
+from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.wire import frames
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import AccessDenied
+from msgspec.structs import replace
+
+from .client import Client, House
+
+# rabbitmqctl set_permissions -p shop guest '^bob-.*' '^(bob-.*|amq\.default|amq\.topic)$'
+#   '^bob-.*|^out$'
+RULES = (
+    "allow guest configure amqp:shop:/^bob-.*/",
+    r"allow guest write amqp:shop:/^(bob-.*|amq\.default|amq\.topic)$/",
+    "allow guest read amqp:shop:/^bob-.*|^out$/",
+    "allow owner all amqp:*:*",
+)
+
+
+@pytest.fixture
+def shop() -> House:
+    house = House(AmqpOptions(users={"guest": "guest", "owner": "x"}, vhosts=("/", "shop")))
+    for queue in ("in", "out", "bob-q"):
+        house.broker.declare_queue(queue, vhost="shop")
+    for exchange in ("bob-x", "other"):
+        house.broker.declare_exchange(exchange, vhost="shop")
+    for rule in RULES:
+        house.environment.access.add_rule(rule_of(rule))
+    return house
+
+
+def refused(kind: str, name: str) -> str:
+    return f"ACCESS_REFUSED - access to {kind} '{name}' in vhost 'shop' refused for user 'guest'"
+
+
+DECLARE = {"durable": False, "exclusive": False, "auto_delete": False}
+DLX: dict[str, Any] = {"x-dead-letter-exchange": "other"}
+STEPS = [
+    ("queue.declare", {"queue": "x"}, refused("queue", "x")),
+    ("queue.declare", {"queue": "in", "passive": True}, ""),
+    ("queue.declare", {"queue": "bob-new"}, ""),
+    ("queue.declare", {"queue": "out"}, refused("queue", "out")),
+    ("queue.declare", {"queue": "bob-dl", "arguments": DLX}, refused("exchange", "other")),
+    ("exchange.declare", {"exchange": "y", "exchange_type": "direct"}, refused("exchange", "y")),
+    ("exchange.declare", {"exchange": "other", "passive": True, "exchange_type": "direct"}, ""),
+    (
+        "exchange.declare",
+        {
+            "exchange": "bob-ae",
+            "exchange_type": "direct",
+            "arguments": {"alternate-exchange": "other"},
+        },
+        refused("exchange", "other"),
+    ),
+    ("basic.consume", {"queue": "in"}, refused("queue", "in")),
+    ("basic.get", {"queue": "in"}, refused("queue", "in")),
+    ("basic.get", {"queue": "out"}, ""),
+    ("basic.get", {"queue": "missing"}, refused("queue", "missing")),
+    ("queue.bind", {"queue": "bob-q", "exchange": "amq.topic"}, refused("exchange", "amq.topic")),
+    ("queue.bind", {"queue": "bob-q", "exchange": "bob-x"}, ""),
+    ("queue.bind", {"queue": "in", "exchange": "bob-x"}, refused("queue", "in")),
+    ("queue.unbind", {"queue": "in", "exchange": "bob-x"}, refused("queue", "in")),
+    ("exchange.bind", {"destination": "amq.topic", "source": "bob-x"}, ""),
+    (
+        "exchange.bind",
+        {"destination": "bob-x", "source": "amq.topic"},
+        refused("exchange", "amq.topic"),
+    ),
+    ("queue.purge", {"queue": "in"}, refused("queue", "in")),
+    ("queue.delete", {"queue": "in"}, refused("queue", "in")),
+    ("queue.delete", {"queue": "missing"}, refused("queue", "missing")),
+    ("exchange.delete", {"exchange": "other"}, refused("exchange", "other")),
+]
+
+
+def client_of(house: House) -> Client:
+    client = house.stranger()
+    (opened,) = client.connect(vhost="shop")
+    assert opened.name == "connection.open-ok"
+    return client.open()
+
+
+@pytest.mark.parametrize(("method", "values", "text"), STEPS)
+def test_methods_need_the_rights_that_rabbitmq_wants(
+    shop: House, method: str, values: dict[str, Any], text: str
+) -> None:
+    came = client_of(shop).send(method, **values)
+    if text:
+        assert (came[0].name, came[0]["reply_code"]) == ("channel.close", 403)
+        assert came[0]["reply_text"] == text
+        (event,) = shop.told(AccessDenied)
+        assert event.reason.startswith("no rule allows it: allow guest ")
+    else:
+        assert came[0].name != "channel.close"
+
+
+def test_a_queue_with_a_name_of_ours_needs_the_right_for_it(shop: House) -> None:
+    (close,) = client_of(shop).send("queue.declare", queue="")
+    assert close["reply_text"].startswith("ACCESS_REFUSED - access to queue 'amq.gen-"), close[
+        "reply_text"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "text"),
+    [
+        ("other", refused("exchange", "other")),
+        ("amq.direct", refused("exchange", "amq.direct")),
+        ("", ""),
+        ("amq.topic", ""),
+    ],
+)
+def test_who_publishes_needs_write_on_the_exchange(shop: House, exchange: str, text: str) -> None:
+    client = client_of(shop)
+    client.publish(exchange, "in", b"1")
+    came = client.publish(exchange, "in", b"2")
+    if text:
+        assert client.send("channel.open", channel=2)
+        assert shop.broker.vhost("shop").queues["in"].published == 0
+    else:
+        assert not came
+
+
+def test_a_right_that_is_taken_away_ends_the_next_publish(shop: House) -> None:
+    client = client_of(shop)
+    assert not client.publish("amq.topic", "k")
+    number = shop.environment.access.add_rule(rule_of("deny guest write amqp:shop:amq.topic"))
+    (close,) = client.publish("amq.topic", "k")
+    assert close["reply_text"] == refused("exchange", "amq.topic")
+    shop.environment.access.remove_rule(number)
+    assert not client_of(shop).publish("amq.topic", "k")
+
+
+def test_a_virtual_host_without_any_right_is_closed(shop: House) -> None:
+    (close,) = shop.stranger().connect(vhost="/")
+    assert (close.name, close["reply_code"]) == ("connection.close", 530)
+    assert close["reply_text"] == "NOT_ALLOWED - access to vhost '/' refused for user 'guest'"
+    (event,) = shop.told(AccessDenied)
+    assert event.reason == "no rule allows it: allow guest all amqp:/:*"
+
+
+@pytest.mark.parametrize(("password", "why"), [("wrong", "wrong password")])
+def test_a_refused_login_says_why_at_the_console_only(
+    house: House, password: str, why: str
+) -> None:
+    (close,) = house.stranger().connect(password=password)
+    assert close["reply_text"] == (
+        "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. "
+        "For details see the broker logfile."
+    )
+    (event,) = house.told(AccessDenied)
+    assert (event.user, event.reason) == ("guest", why)
+
+
+def external(house: House, certificate: str) -> list[str]:
+    client = house.stranger()
+    client.peer.principal = replace(client.peer.principal, certificate=certificate)
+    client.fake.send(frames.PROTOCOL_HEADER)
+    (start,) = client.received()
+    came = client.send(
+        "connection.start-ok",
+        channel=0,
+        client_properties={},
+        mechanism="EXTERNAL",
+        response="",
+        locale="en_US",
+    )
+    return [start["mechanisms"], *(got.name for got in came), client.peer.principal.name]
+
+
+@pytest.mark.parametrize("user", ["CN=robot,O=x", "robot"])
+def test_a_certificate_logs_in_a_user_of_its_subject_or_common_name(user: str) -> None:
+    house = House(AmqpOptions(users={user: "x"}))
+    assert external(house, "CN=robot,O=x") == ["PLAIN AMQPLAIN EXTERNAL", "connection.tune", user]
+
+
+def test_external_is_for_who_has_a_certificate_with_a_user(house: House) -> None:
+    assert external(house, "CN=robot")[1:] == [""]
+    assert external(house, "")[0] == "PLAIN AMQPLAIN"
+
+
+def test_virtual_hosts_come_and_go() -> None:
+    house = House()
+    house.broker.add_vhost("shop")
+    client = client_of(house)
+    client.send("queue.declare", queue="q")
+    assert house.broker.remove_vhost("shop") == 1
+    house.advance(0)
+    (close,) = client.received()
+    assert close["reply_text"] == "CONNECTION_FORCED - vhost 'shop' is deleted"
+    assert house.stranger().connect(vhost="shop")[0]["reply_text"].endswith("shop not found")
+    problems: list[Callable[[], object]] = [
+        lambda: house.broker.remove_vhost("/"),
+        lambda: house.broker.remove_vhost("shop"),
+        lambda: house.broker.add_vhost("/"),
+    ]
+    for problem in problems:
+        with pytest.raises(InvalidInput):
+            problem()
