@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec.structs import fields
-
 from ..errors import ProtocolError
-from .codes import Reason
+from .codes import PacketType, Reason
 from .events import LintFound
 from .wire.packets import Packet, Publish, Request, Will
 
@@ -20,6 +18,9 @@ _DOUBTFUL: Final = re.compile(
     + "]"
 )
 """Control characters, and what Unicode says is no character."""
+
+
+_NO_TEXT: Final = frozenset({int, bool, bytes, PacketType})
 
 
 def check_text(connection: "MqttConnection", packet: Packet) -> None:
@@ -53,8 +54,10 @@ def report(connection: "MqttConnection", statement: str, text: str) -> None:
 
 def _texts(packet: Packet | Will | Request, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Each string of a packet with the name of its field."""
-    for field in fields(packet):
-        yield from _strings(prefix + field.name, getattr(packet, field.name))
+    for name in packet.__struct_fields__:
+        value = getattr(packet, name)
+        if value and type(value) not in _NO_TEXT:
+            yield from _strings(prefix + name, value)
 
 
 def _strings(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,6 @@
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from msgspec.structs import fields
-
 from ..errors import ProtocolError
 from ..journal import Row
 from .codes import FAILURE, V5, VERSION_NAMES, PacketType, reason_name
@@ -104,7 +102,7 @@ def _describe(row: Row, packet: Packet, version: int) -> None:
             row.destination = ", ".join(request.topic_filter for request in packet.requests)
             row.detail = {"packet_id": packet.packet_id}
             row.detail["filters"] = [
-                {item.name: getattr(request, item.name) for item in fields(request)}
+                {name: getattr(request, name) for name in request.__struct_fields__}
                 for request in packet.requests
             ]
             row.detail |= packet.properties
@@ -147,8 +145,8 @@ def _connect_detail(packet: Connect) -> dict[str, Any]:
 
 def _plain_detail(packet: Packet) -> dict[str, Any]:
     detail = {
-        item.name: getattr(packet, item.name)
-        for item in fields(packet)
-        if item.name not in ("type", "properties")
+        name: getattr(packet, name)
+        for name in packet.__struct_fields__
+        if name not in ("type", "properties")
     }
     return detail | getattr(packet, "properties", {})
