@@ -5,11 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+from msgspec import convert, to_builtins
 
 from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, RequestRefused
-from ..events import MessageSeen
+from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .apis.caller import Counters
@@ -21,7 +24,7 @@ from .misbehaviour import REFUSALS
 from .options import KafkaOptions
 from .records import Record, build_batch, read_records
 from .snapshots import RecordView
-from .state.cluster import Cluster
+from .state.cluster import Cluster, KeptCluster
 from .state.logs.partitioner import partition_for
 from .state.logs.topic import Topic
 from .views import connection_view, group_view, topic_view
@@ -94,6 +97,33 @@ class KafkaBroker:
         self.cluster.clear()
         self.counters.clear()
         self._next_partition.clear()
+
+    # contract.Durable
+
+    def dump(self) -> dict[str, object]:
+        values: dict[str, object] = to_builtins(self.cluster.dump(), builtin_types=(bytes,))
+        return values
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        self.cluster.restore(convert(values, KeptCluster, builtin_types=(bytes,)))
+
+    def restart(self) -> BrokerRestarted:
+        connections = tuple(self._connections.values())
+        for connection in connections:
+            connection.shutdown()
+        values = self.dump()
+        self.cluster.stop()
+        self._next_partition.clear()
+        self.restore(values)
+        topics, groups = self.cluster.topics.values(), self.cluster.groups.by_id
+        records = sum(topic.records for topic in topics)
+        event = BrokerRestarted(
+            "kafka",
+            len(connections),
+            f"{len(topics)} topics with {records:,} records, what {len(groups)} groups committed",
+        )
+        self.environment.spine.emit(event)
+        return event
 
     # Records.
 

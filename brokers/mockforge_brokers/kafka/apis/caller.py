@@ -104,6 +104,16 @@ class Caller:
             del self.unknown_topics[next(iter(self.unknown_topics))]
 
     @property
+    def node(self) -> int:
+        """The node that this connection was made to."""
+        return self.options.broker_id
+
+    def address(self, node_id: int) -> tuple[str, int]:
+        """Where this client finds a node of the cluster."""
+        assert node_id == self.node, "there is one node"
+        return self.host, self.port
+
+    @property
     def host(self) -> str:
         """Where clients are told to find this broker: where this one found it, unless told."""
         return self.peer.listener.advertised_host or self.peer.local[0]

@@ -6,6 +6,8 @@ import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from ...environment import Environment
 from ...errors import ProtocolError, RequestRefused
 from ...events import MessageSeen, Warned
@@ -19,16 +21,28 @@ from ..events import (
 )
 from ..options import KafkaOptions
 from ..records import Buffer, read_records
-from .groups.coordinator import Groups
+from .groups.coordinator import Groups, KeptGroup
 from .logs.bounds import Bounds
 from .logs.configs import TOPIC_CONFIGS, TopicConfig
 from .logs.log import Appended, PartitionLog
 from .logs.producers import ProducerFencedError
-from .logs.topic import Topic, check_topic_name
+from .logs.topic import KeptTopic, Topic, check_topic_name
+from .nodes import Nodes
 
 _REMEMBERED_IDS: Final = 1000
+_FORMAT: Final = 1
 
 Watcher = Callable[[MessageSeen], object]
+
+
+class KeptCluster(Struct):
+    """What outlives a restart."""
+
+    format: int
+    cluster_id: str
+    next_producer_id: int
+    topics: list[KeptTopic]
+    groups: list[KeptGroup]
 
 
 class Cluster:
@@ -37,6 +51,7 @@ class Cluster:
     def __init__(self, environment: Environment, options: KafkaOptions) -> None:
         self.options = options
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
+        self.nodes = Nodes(options)
         self.topics: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
         self.groups = Groups(environment, options)
@@ -290,4 +305,40 @@ class Cluster:
         """All topics and groups go."""
         for name in tuple(self.topics):
             self.delete_topic(name, source="reset")
-        self.groups.clear()
+        self.groups.clear("the broker was reset")
+
+    # What outlives a restart.
+
+    def dump(self) -> KeptCluster:
+        return KeptCluster(
+            _FORMAT,
+            self.cluster_id,
+            self._next_producer_id,
+            [topic.dump() for topic in self.topics.values()],
+            self.groups.dump(),
+        )
+
+    def restore(self, kept: KeptCluster) -> None:
+        """Take up what `dump` gave; the cluster must be empty."""
+        self.cluster_id = kept.cluster_id
+        self._next_producer_id = kept.next_producer_id
+        total = self._environment.limits.kafka_total
+        for one in kept.topics:
+            topic = Topic(one.name, one.topic_id, TopicConfig(one.config), total)
+            topic.grow(len(one.logs))
+            self.topics[topic.name] = self.by_id[topic.topic_id] = topic
+            for log, log_kept in zip(topic.logs, one.logs, strict=True):
+                log.restore(log_kept)
+                self.bounds.grown(log, log.cost)
+            self.bounds.watch_age()
+        self.groups.restore(kept.groups)
+
+    def stop(self) -> None:
+        """Forget all without a word: the broker is stopped."""
+        for topic in self.topics.values():
+            for log in topic.logs:
+                log.deleted = True
+                self.bounds.forget(log)
+        self.topics.clear()
+        self.by_id.clear()
+        self.groups.clear("the broker was restarted")

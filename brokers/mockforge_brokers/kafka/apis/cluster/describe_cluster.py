@@ -26,15 +26,20 @@ def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterRe
             cluster_id="",
             brokers=[],
         )
-    node = caller.options.broker_id
+    nodes = caller.cluster.nodes
     return DescribeClusterResponse(
         cluster_id=caller.cluster.cluster_id,
-        controller_id=node,
-        brokers=[DescribeClusterBroker(broker_id=node, host=caller.host, port=caller.port)],
+        controller_id=nodes.controller,
+        brokers=[_broker(caller, node) for node in nodes.ids],
         cluster_authorized_operations=(
             ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED
         ),
     )
+
+
+def _broker(caller: Caller, node: int) -> DescribeClusterBroker:
+    host, port = caller.address(node)
+    return DescribeClusterBroker(broker_id=node, host=host, port=port)
 
 
 API = MessageHandler(DescribeClusterRequest, handle)

@@ -23,17 +23,22 @@ _BY_ID_SINCE = 12
 
 
 def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
-    node = caller.options.broker_id
+    nodes = caller.cluster.nodes
     operations = ON_TOPIC if request.include_topic_authorized_operations else NOT_ASKED
     return MetadataResponse(
-        brokers=[MetadataResponseBroker(node_id=node, host=caller.host, port=caller.port)],
+        brokers=[_broker(caller, node) for node in nodes.ids],
         cluster_id=caller.cluster.cluster_id,
-        controller_id=node,
+        controller_id=nodes.controller,
         topics=_topics(caller, request, operations),
         cluster_authorized_operations=(
             ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED
         ),
     )
+
+
+def _broker(caller: Caller, node: int) -> MetadataResponseBroker:
+    host, port = caller.address(node)
+    return MetadataResponseBroker(node_id=node, host=host, port=port)
 
 
 def _topics(
@@ -102,17 +107,17 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
 
 
 def _described(caller: Caller, topic: Topic, operations: int) -> MetadataResponseTopic:
-    nodes = [caller.options.broker_id]
+    nodes = caller.cluster.nodes
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         partitions=[
             MetadataResponsePartition(
                 partition_index=log.partition,
-                leader_id=nodes[0],
+                leader_id=nodes.leader(log),
                 leader_epoch=log.leader_epoch,
-                replica_nodes=nodes,
-                isr_nodes=nodes,
+                replica_nodes=nodes.replicas(log),
+                isr_nodes=nodes.replicas(log),
             )
             for log in topic.logs
         ],

@@ -38,11 +38,13 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
             error_code=caller.denied(ApiKey.FIND_COORDINATOR, refusal),
             error_message=refusal.text,
         )
+    node = caller.cluster.nodes.coordinator(key)
+    host, port = caller.address(node)
     return Coordinator(
         key=key,
-        node_id=caller.options.broker_id,
-        host=caller.host,
-        port=caller.port,
+        node_id=node,
+        host=host,
+        port=port,
         error_message=None,
     )
 

@@ -1,10 +1,12 @@
 """OffsetCommit 2-10: where a group got to (KIP-211, KIP-320, KIP-345)."""
 
+from collections.abc import Iterator
+from itertools import count
+
 from ....errors import RequestRefused
-from ...codes import ApiKey, ErrorCode
-from ...state.groups.classic.group import Group
+from ...codes import ApiKey
+from ...state.groups.coordinator import Committer
 from ...state.groups.offsets import CommittedOffset
-from ...state.logs.topic import Topic
 from ...wire.messages.offsets import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -16,80 +18,62 @@ from ...wire.messages.offsets import (
 from ..caller import Caller
 from ..handler import MessageHandler
 
-_METADATA_BYTES = 4096
-"""Kafka's offset.metadata.max.bytes"""
-
 
 def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse:
-    group: Group | RequestRefused
-    try:
-        group = caller.cluster.groups.for_commit(
-            request.group_id,
-            request.member_id,
-            request.generation_id_or_member_epoch,
-            request.group_instance_id,
+    codes: dict[int, int] = {}
+    """By the partition's place in the request."""
+    offsets: dict[tuple[str, int], CommittedOffset] = {}
+    places: dict[tuple[str, int], int] = {}
+    for place, (topic, partition) in enumerate(_partitions(request)):
+        try:
+            name = caller.topic(topic.name, topic.topic_id).log(partition.partition_index).topic
+        except RequestRefused as refusal:
+            codes[place] = caller.denied(ApiKey.OFFSET_COMMIT, refusal)
+            continue
+        key = (name, partition.partition_index)
+        places[key] = place
+        offsets[key] = CommittedOffset(
+            partition.committed_offset,
+            partition.committed_leader_epoch,
+            partition.committed_metadata or "",
         )
+    committer = Committer(
+        request.member_id,
+        request.generation_id_or_member_epoch,
+        request.group_instance_id,
+    )
+    try:
+        refused = caller.cluster.groups.commit(request.group_id, committer, offsets)
     except RequestRefused as refusal:
-        caller.denied(ApiKey.OFFSET_COMMIT, refusal)
-        group = refusal
+        code = caller.denied(ApiKey.OFFSET_COMMIT, refusal)
+        codes |= dict.fromkeys(places.values(), code)
+    else:
+        for key, reason in refused.items():
+            codes[places[key]] = caller.denied(ApiKey.OFFSET_COMMIT, reason)
+    numbers = count()
     return OffsetCommitResponse(
         topics=[
             OffsetCommitResponseTopic(
                 name=topic.name,
                 topic_id=topic.topic_id,
-                partitions=_commit_topic(caller, group, topic),
+                partitions=[
+                    OffsetCommitResponsePartition(
+                        partition_index=one.partition_index, error_code=codes.get(next(numbers), 0)
+                    )
+                    for one in topic.partitions
+                ],
             )
             for topic in request.topics
         ]
     )
 
 
-def _commit_topic(
-    caller: Caller, group: Group | RequestRefused, wanted: OffsetCommitRequestTopic
-) -> list[OffsetCommitResponsePartition]:
-    code = 0
-    if isinstance(group, RequestRefused):
-        code = group.code
-    else:
-        try:
-            topic = caller.topic(wanted.name, wanted.topic_id)
-        except RequestRefused as refusal:
-            code = caller.denied(ApiKey.OFFSET_COMMIT, refusal)
-        else:
-            return [
-                OffsetCommitResponsePartition(
-                    partition_index=one.partition_index,
-                    error_code=_commit(caller, group, topic, one),
-                )
-                for one in wanted.partitions
-            ]
-    return [
-        OffsetCommitResponsePartition(partition_index=one.partition_index, error_code=code)
-        for one in wanted.partitions
-    ]
-
-
-def _commit(
-    caller: Caller, group: Group, topic: Topic, wanted: OffsetCommitRequestPartition
-) -> int:
-    metadata = wanted.committed_metadata or ""
-    try:
-        topic.log(wanted.partition_index)
-        if len(metadata.encode()) > _METADATA_BYTES:
-            raise RequestRefused(
-                ErrorCode.OFFSET_METADATA_TOO_LARGE,
-                f"the metadata has more than {_METADATA_BYTES} bytes",
-            )
-    except RequestRefused as refusal:
-        return caller.denied(ApiKey.OFFSET_COMMIT, refusal)
-    committed = CommittedOffset(
-        wanted.committed_offset,
-        wanted.committed_leader_epoch,
-        metadata,
-        caller.environment.clock.wall(),
-    )
-    group.offsets.commit(topic.name, wanted.partition_index, committed)
-    return 0
+def _partitions(
+    request: OffsetCommitRequest,
+) -> Iterator[tuple[OffsetCommitRequestTopic, OffsetCommitRequestPartition]]:
+    for topic in request.topics:
+        for partition in topic.partitions:
+            yield topic, partition
 
 
 API = MessageHandler(OffsetCommitRequest, handle)

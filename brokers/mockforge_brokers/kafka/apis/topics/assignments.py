@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from ....errors import RequestRefused
 from ...codes import ErrorCode
+from ...state.nodes import Nodes
 
 
-def check_assignment(broker_ids: Sequence[int], broker_id: int) -> None:
-    """Raises RequestRefused unless the replicas of a partition are this broker alone."""
-    if list(broker_ids) != [broker_id]:
+def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
+    """Raises RequestRefused unless the replicas of a partition are one node of the cluster."""
+    if len(broker_ids) != 1 or broker_ids[0] not in nodes:
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-            f"replicas {list(broker_ids)}: there is broker {broker_id} only",
+            f"replicas {list(broker_ids)}: there is broker {nodes.controller} only",
         )

@@ -54,7 +54,7 @@ def _check_assignments(caller: Caller, wanted: CreatePartitionsTopic, new: int) 
             f"{len(assignments)} assignments for {new} new partitions",
         )
     for one in assignments:
-        check_assignment(one.broker_ids, caller.options.broker_id)
+        check_assignment(one.broker_ids, caller.cluster.nodes)
 
 
 API = MessageHandler(CreatePartitionsRequest, handle)

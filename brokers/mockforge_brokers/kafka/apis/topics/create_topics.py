@@ -78,7 +78,7 @@ def _partitions(caller: Caller, wanted: CreatableTopic) -> int:
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"{indexes} are not all partitions from 0"
             )
         for one in wanted.assignments:
-            check_assignment(one.broker_ids, caller.options.broker_id)
+            check_assignment(one.broker_ids, caller.cluster.nodes)
         return len(indexes)
     if wanted.replication_factor not in (-1, 1):
         raise RequestRefused(

@@ -1,5 +1,11 @@
 """All consumer groups of the broker."""
 
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
 from ....environment import Environment
 from ....errors import RequestRefused
 from ...codes import ErrorCode
@@ -9,6 +15,32 @@ from ..purgatory import Parked
 from .classic.group import Group, GroupState
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
 from .offsets import CommittedOffset
+
+_METADATA_BYTES: Final = 4096
+"""Kafka's offset.metadata.max.bytes"""
+
+Offsets = Mapping[tuple[str, int], CommittedOffset]
+"""By topic and partition."""
+
+
+class Committer(Struct, frozen=True):
+    """Who commits. Without a member id: somebody outside, into a group without members."""
+
+    member_id: str = ""
+    generation_id: int = -1
+    group_instance_id: str | None = None
+
+
+class KeptGroup(Struct):
+    """A group as a restart keeps it: its members are gone, what they committed is not.
+
+    `offsets` by topic and partition.
+    """
+
+    group_id: str
+    protocol_type: str
+    generation_id: int
+    offsets: dict[str, dict[int, CommittedOffset]]
 
 
 class Groups:
@@ -50,17 +82,35 @@ class Groups:
             raise RequestRefused(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {group_id}")
         return group
 
-    def for_commit(
-        self, group_id: str, member_id: str, generation_id: int, instance: str | None
-    ) -> Group:
-        """The group into which this member may commit now. Raises RequestRefused."""
+    def commit(
+        self, group_id: str, committer: Committer, offsets: Offsets
+    ) -> dict[tuple[str, int], RequestRefused]:
+        """Keep committed offsets; returns what is refused of them, each with its reason.
+
+        The one entrance for offsets. Raises RequestRefused where the group takes none at all.
+        """
+        group = self._for_commit(group_id, committer)
+        refused: dict[tuple[str, int], RequestRefused] = {}
+        wall = self._environment.clock.wall()
+        for (topic, partition), committed in offsets.items():
+            if len(committed.metadata.encode()) > _METADATA_BYTES:
+                refused[topic, partition] = RequestRefused(
+                    ErrorCode.OFFSET_METADATA_TOO_LARGE,
+                    f"the metadata has more than {_METADATA_BYTES} bytes",
+                )
+            else:
+                group.offsets.commit(topic, partition, replace(committed, committed=wall))
+        return refused
+
+    def _for_commit(self, group_id: str, committer: Committer) -> Group:
         check_group_id(group_id)
+        generation_id = committer.generation_id
         group = self.by_id.get(group_id)
         if group is None:
             if generation_id >= 0:
                 raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
             group = self._get_or_create(group_id)
-        group.check_commit(member_id, generation_id, instance)
+        group.check_commit(committer.member_id, generation_id, committer.group_instance_id)
         return group
 
     def reset_offsets(
@@ -73,9 +123,8 @@ class Groups:
                 ErrorCode.NON_EMPTY_GROUP,
                 f"group {group_id} has {len(group.members)} members; stop or kick them first",
             )
-        wall = self._environment.clock.wall()
-        for partition, offset in offsets.items():
-            group.offsets.commit(topic, partition, CommittedOffset(offset, committed=wall))
+        moved = {(topic, partition): CommittedOffset(at) for partition, at in offsets.items()}
+        self.commit(group_id, Committer(), moved)
         told = tuple(sorted(offsets.items()))
         self._environment.spine.emit(OffsetsReset("kafka", group_id, topic, told, source))
 
@@ -84,10 +133,28 @@ class Groups:
         for group in self.by_id.values():
             group.offsets.forget(topic)
 
-    def clear(self) -> None:
+    def clear(self, reason: str) -> None:
         for group in tuple(self.by_id.values()):
-            group.dissolve("the broker was reset")
+            group.dissolve(reason)
         self.by_id.clear()
+
+    def dump(self) -> list[KeptGroup]:
+        return [
+            KeptGroup(
+                group.group_id,
+                group.protocol_type,
+                group.generation_id,
+                {topic: dict(partitions) for topic, partitions in group.offsets.topics.items()},
+            )
+            for group in self.by_id.values()
+        ]
+
+    def restore(self, kept: Iterable[KeptGroup]) -> None:
+        for one in kept:
+            group = self._get_or_create(one.group_id)
+            group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
+            group.offsets.topics = {topic: dict(parts) for topic, parts in one.offsets.items()}
+            group.reason = "the broker was restarted"
 
     def _get_or_create(self, group_id: str) -> Group:
         group = self.by_id.get(group_id)

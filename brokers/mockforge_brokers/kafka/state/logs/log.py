@@ -6,12 +6,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...records import BatchHeader, Buffer, place, read_batch_header, read_records
 from ..purgatory import Watchlist
 from .admission import admit
-from .producers import ProducerTable
+from .producers import KeptProducer, ProducerTable
 
 UNBOUNDED: Final = 2**63 - 1
 """As `max_bytes`: `retention.bytes` is -1."""
@@ -71,6 +73,16 @@ class Segment:
         self.cost += len(batch) + _BATCH_OVERHEAD
         if max_timestamp > self.max_timestamp:
             self.max_timestamp = max_timestamp
+
+
+class KeptLog(Struct):
+    """One partition as a restart keeps it; batches with their offsets, oldest first."""
+
+    log_start_offset: int
+    high_watermark: int
+    leader_epoch: int
+    batches: list[bytes]
+    producers: list[KeptProducer]
 
 
 def segment_size(bound: int) -> int:
@@ -146,19 +158,42 @@ class PartitionLog:
         return Appended(base_offset, header.record_count, False)
 
     def _store(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
+        self._keep(base_offset, batch, header)
+        size = len(batch)
+        self.records_in += header.record_count
+        self.bytes_in += size
+        if self.watchlist:
+            self.watchlist.tell(size)
+
+    def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         segments = self._segments
         if not segments or segments[-1].cost >= self.segment_bytes:
             segments.append(Segment())
             self._bases.append(base_offset)
         segments[-1].add(base_offset, batch, header.max_timestamp)
-        size = len(batch)
-        count = header.record_count
-        self.high_watermark = base_offset + count
-        self.cost += size + _BATCH_OVERHEAD
-        self.records_in += count
-        self.bytes_in += size
-        if self.watchlist:
-            self.watchlist.tell(size)
+        self.high_watermark = base_offset + header.last_offset_delta + 1
+        self.cost += len(batch) + _BATCH_OVERHEAD
+
+    # What outlives a restart.
+
+    def dump(self) -> KeptLog:
+        return KeptLog(
+            self.log_start_offset,
+            self.high_watermark,
+            self.leader_epoch,
+            [batch for segment in self._segments for batch in segment.batches],
+            self.producers.dump(),
+        )
+
+    def restore(self, kept: KeptLog) -> None:
+        """Take up what `dump` gave; the log must be empty."""
+        self.leader_epoch = kept.leader_epoch
+        for batch in kept.batches:
+            header = read_batch_header(batch)
+            self._keep(header.base_offset, batch, header)
+        self.log_start_offset = kept.log_start_offset
+        self.high_watermark = kept.high_watermark
+        self.producers.restore(kept.producers)
 
     def check_offset(self, offset: int) -> None:
         """Raises RequestRefused where there is nothing to fetch and never will be."""

@@ -1,7 +1,10 @@
 """Idempotent producers: who produced what last, in each partition (KIP-98)."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
+
+from msgspec import Struct
 
 from ....errors import RequestRefused
 from ...codes import ErrorCode
@@ -40,6 +43,15 @@ class Producer:
         """(first sequence, last sequence, base offset)"""
 
 
+class KeptProducer(Struct):
+    """A producer as a restart keeps it: `batches` as in `Producer`."""
+
+    producer_id: int
+    epoch: int
+    last_sequence: int
+    batches: list[tuple[int, int, int]]
+
+
 class ProducerTable:
     """The producers of one partition; the longest silent ones are forgotten past `limit`."""
 
@@ -51,6 +63,19 @@ class ProducerTable:
 
     def __len__(self) -> int:
         return len(self._producers)
+
+    def dump(self) -> list[KeptProducer]:
+        """The longest silent one first."""
+        return [
+            KeptProducer(producer_id, one.epoch, one.last_sequence, list(one.batches))
+            for producer_id, one in self._producers.items()
+        ]
+
+    def restore(self, kept: Iterable[KeptProducer]) -> None:
+        for one in kept:
+            producer = self._producers[one.producer_id] = Producer(one.epoch)
+            producer.last_sequence = one.last_sequence
+            producer.batches.extend(one.batches)
 
     def duplicate_of(self, header: BatchHeader) -> int | None:
         """The base offset under which this batch was appended before; None if it is new.

@@ -3,12 +3,23 @@
 import re
 from typing import Final
 
+from msgspec import Struct
+
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from .configs import TopicConfig
-from .log import UNBOUNDED, PartitionLog, segment_size
+from .log import UNBOUNDED, KeptLog, PartitionLog, segment_size
 
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+class KeptTopic(Struct):
+    """A topic as a restart keeps it."""
+
+    name: str
+    topic_id: bytes
+    config: dict[str, str]
+    logs: list[KeptLog]
 
 
 class Topic:
@@ -48,6 +59,11 @@ class Topic:
         raise RequestRefused(
             ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
             f"topic {self.name} has {len(self.logs)} partitions, no partition {partition}",
+        )
+
+    def dump(self) -> KeptTopic:
+        return KeptTopic(
+            self.name, self.topic_id, dict(self.config.own), [log.dump() for log in self.logs]
         )
 
     @property

@@ -1,0 +1,57 @@
+"""`broker restart kafka` among produces of an unmodified client: what was confirmed is there."""
+
+from itertools import count
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+from clients.conftest import Servers
+
+pytestmark = pytest.mark.client
+
+TOTAL = 10_000
+RESTARTS = 20
+_numbers = count(1)
+
+
+def test_restarts_lose_and_double_nothing(servers: Servers) -> None:
+    topic = f"restarted-{next(_numbers)}"
+    broker = servers.brokers["kafka"]
+    servers.call(broker.create_topic, topic, 1)
+    bootstrap = {"bootstrap.servers": f"127.0.0.1:{servers.ports['kafka']}"}
+    producer = Producer(
+        bootstrap
+        | {
+            "enable.idempotence": True,
+            "linger.ms": 0,
+            "batch.num.messages": 20,
+            "reconnect.backoff.ms": 5,
+            "reconnect.backoff.max.ms": 20,
+            "retry.backoff.ms": 5,
+        }
+    )
+    confirmed: list[int] = []
+
+    def delivered(error, message) -> None:  # type: ignore[no-untyped-def]
+        assert error is None, error
+        confirmed.append(int(message.value()))
+
+    restarts = 0
+    for number in range(TOTAL):
+        producer.produce(topic, str(number), partition=0, on_delivery=delivered)
+        producer.poll(0)
+        if number % (TOTAL // RESTARTS) == TOTAL // RESTARTS // 2:
+            restarts += servers.call(broker.restart).connections > 0
+    assert producer.flush(30) == 0
+    assert restarts, "no restart met a connection"
+    assert sorted(confirmed) == list(range(TOTAL))
+
+    consumer = Consumer(bootstrap | {"group.id": topic, "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    found: list[int] = []
+    while len(found) < TOTAL:
+        batch = consumer.consume(1_000, 10)
+        assert batch, f"only {len(found)} came"
+        found += [int(message.value()) for message in batch]
+    consumer.close()
+    assert found == list(range(TOTAL)), "in order, each once"
