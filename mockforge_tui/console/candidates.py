@@ -147,7 +147,7 @@ def _held(session: "Session") -> Iterable[Candidate]:
     yield "@held", "all"
     for frame in session.runtime.holds.held.values():
         first = frame.rows[0]
-        yield f"#{frame.id}", f"{first.operation} {first.destination}"
+        yield f"h{frame.id}", f"{first.operation} {first.destination}"
 
 
 def _jobs(session: "Session") -> Iterable[Candidate]:

@@ -206,8 +206,8 @@ class ConsoleApp(App[int]):
 
         self.push_screen(Question(question), answered)
 
-    def show_help(self) -> None:
-        self.push_screen(HelpScreen(self.session.registry))
+    def show_help(self, pane: str) -> None:
+        self.push_screen(HelpScreen(self.session.registry, pane))
 
     def set_palette(self, name: str) -> None:
         self.palette = PALETTES[name]
@@ -218,7 +218,7 @@ class ConsoleApp(App[int]):
                 restyled()
 
     async def action_quit(self) -> None:
-        self.dashboard.action_quit()
+        self.dashboard.do_quit()
 
     async def edit(self, text: str) -> str:
         """Let the person edit a text in $EDITOR; the screen is theirs meanwhile.
@@ -264,7 +264,7 @@ class ScreenView:
         return [row for row in map(feed.row, numbers) if row is not None]
 
     def marked(self) -> Sequence[Row]:
-        selected = self._app.dashboard.flow.selected
+        selected = self._app.dashboard.chosen_row()
         others = [row for row in self._app.feed.marked() if row is not selected]
         return [selected, *others] if selected is not None else others
 

@@ -1,45 +1,69 @@
-"""What the inspector says of one row: its tabs as lines of roles, made when they are looked at."""
+"""What the inspector says of one row, tab by tab."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from mockforge_brokers.journal import OUT, Row
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from ..text import clean, decode
 from ..units import format_size
-from .jsonlines import LARGEST, JsonLine, json_lines
+from .documents import Document, Hex, Joined, Line, Plain
+from .jsontree import JsonTree
 from .rows import clock_text, is_binary, short
 
-Line = tuple[tuple[str, str], ...]
-"""Pieces of clean text with their role."""
-
 TABS = ("JSON", "Headers", "Hex", "Wire")
-_HEX_WIDTH = 16
 _MOST_LINES = 2_000
+_MOST_TEXT = 1 << 20
+_LONGEST = 4_096
+"""Characters of a line of text; what is longer goes on as another line."""
 
 
 @dataclass
 class Inspection:
-    """One row opened for reading; each tab is laid out once."""
+    """One row opened for reading; what a tab shows is laid out when somebody looks at it."""
 
     row: Row
 
     @cached_property
-    def json(self) -> list[JsonLine] | None:
-        return json_lines(self.row.payload) if self.row.payload else None
+    def json(self) -> JsonTree | None:
+        try:
+            return JsonTree(self.row.payload) if self.row.payload else None
+        except ValueError:
+            return None
 
     @property
-    def body_name(self) -> str:
-        """What the first tab is called for this row."""
-        if self.json is not None or not self.row.payload:
-            return "JSON"
-        return "Bytes" if is_binary(self.row.payload) else "Text"
+    def tabs(self) -> tuple[str, ...]:
+        """Their names; the first one's is what the payload is."""
+        first = "JSON"
+        if self.json is None and self.row.payload:
+            first = "Bytes" if is_binary(self.row.payload) else "Text"
+        return (first, *TABS[1:])
+
+    def document(self, tab: int, width: int) -> Document:
+        """What a tab shows, for so many cells."""
+        match TABS[tab]:
+            case "JSON":
+                payload = self.row.payload
+                if self.json is not None:
+                    return JsonDocument(self.json)
+                if payload and is_binary(payload):
+                    return Hex(payload, width)
+                return Plain(self.text)
+            case "Headers":
+                return Plain(self.headers)
+            case "Hex":
+                if self.row.payload:
+                    return Hex(self.row.payload, width)
+                return Plain([(("no payload: the frame's bytes are in Wire", "comment"),)])
+        return Joined(Plain(self.wire), Hex(self.row.frame, width))
 
     @cached_property
     def text(self) -> list[Line]:
-        """A body that is not JSON: text, or hex; or why there is none."""
+        """A body that is not JSON, as text; or why there is none."""
         row = self.row
         if "body" in row.detail:
             return [((clean(str(row.detail["body"])), "comment"),)]
@@ -47,15 +71,14 @@ class Inspection:
             return self._no_body()
         if not row.payload:
             return [(("an empty payload", "comment"),)]
-        if is_binary(row.payload):
-            return list(hex_lines(row.payload, 0, len(row.payload)))
-        lines: list[Line] = [
-            ((clean(line.expandtabs(4)), "argument"),)
-            for line in row.payload[:LARGEST].decode("utf-8", "replace").split("\n")[:_MOST_LINES]
-        ]
-        if len(row.payload) > LARGEST:
-            rest = format_size(len(row.payload) - LARGEST)
-            lines.append(((f"… {rest} more: save it with export, or look at Hex", "comment"),))
+        lines: list[Line] = []
+        for line in row.payload[:_MOST_TEXT].decode("utf-8", "replace").split("\n"):
+            shown = clean(line.expandtabs(4))
+            starts = range(0, max(1, len(shown)), _LONGEST)
+            lines += [((shown[at : at + _LONGEST], "argument"),) for at in starts]
+        if len(row.payload) > _MOST_TEXT:
+            rest = format_size(len(row.payload) - _MOST_TEXT)
+            lines.append(((f"… {rest} more: Hex has all of it, export saves it", "comment"),))
         return lines
 
     def _no_body(self) -> list[Line]:
@@ -70,7 +93,7 @@ class Inspection:
     def headers(self) -> list[Line]:
         """Who, when and where, then the protocol's properties, then the message's headers."""
         row = self.row
-        lines = [_pair(name, value) for name, value in self._facts() if value]
+        lines = [pair(name, value) for name, value in self._facts() if value]
         for name, value in row.headers:
             shown = decode(value, 400) if isinstance(value, bytes) else short(value)
             lines.append((("h:", "mark"), (clean(str(name), 80).ljust(14), "key"), (" ", "mark"),
@@ -98,20 +121,6 @@ class Inspection:
         yield "error", clean(row.error, 400)
 
     @cached_property
-    def hex(self) -> list[Line]:
-        """The whole frame; the payload's bytes stand out."""
-        row = self.row
-        frame = row.frame or row.payload or b""
-        if not frame:
-            return [(("the bytes are no longer kept", "comment"),)]
-        start = frame.find(row.payload) if row.payload else -1
-        end = start + len(row.payload or b"") if start >= 0 else -1
-        lines = list(hex_lines(frame[:LARGEST], start, end))
-        if len(frame) > LARGEST:
-            lines.append(((f"… {format_size(len(frame) - LARGEST)} more", "comment"),))
-        return lines
-
-    @cached_property
     def wire(self) -> list[Line]:
         """The decoded fields of the frame under their specification's names."""
         row = self.row
@@ -120,54 +129,58 @@ class Inspection:
         if row.error:
             lines.append((("error  ", "error"), (clean(row.error, 400), "error")))
         for name, value in row.detail.items():
-            lines += _tree(str(name), value, 1)
+            lines += tree(str(name), value, 1)
         if row.payload is not None:
             lines.append((("  payload ", "key"), (f"{len(row.payload)} B", "number")))
-        return lines[:_MOST_LINES]
-
-    def lines(self, tab: str) -> list[Line]:
-        readers: dict[str, Callable[[], list[Line]]] = {
-            "JSON": lambda: self.text,
-            "Headers": lambda: self.headers,
-            "Hex": lambda: self.hex,
-            "Wire": lambda: self.wire,
-        }
-        return readers[tab]()
+        lines = lines[:_MOST_LINES]
+        if not row.frame:
+            return [*lines, (("the frame's bytes are no longer kept", "comment"),)]
+        return [*lines, (("", "mark"),), ((f"the frame, {len(row.frame):,} B", "comment"),)]
 
 
-def hex_lines(data: bytes, start: int, end: int) -> Iterator[Line]:
-    """`0010  71 2e ...  q.`: bytes from `start` to `end` have another role than the rest."""
-    for at in range(0, len(data), _HEX_WIDTH):
-        row = data[at : at + _HEX_WIDTH]
-        pieces: list[tuple[str, str]] = [(f"{at:04x}  ", "comment")]
-        low = min(max(start - at, 0), len(row))
-        high = min(max(end - at, 0), len(row))
-        for first, last, role in ((0, low, "mark"), (low, high, "string"), (high, 16, "mark")):
-            text = "".join(_byte(row, index) for index in range(first, last))
-            if text:
-                pieces.append((text, role))
-        shown = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in row)
-        pieces.append((f" {shown}", "comment"))
-        yield tuple(pieces)
+class JsonDocument:
+    """The unfolded lines of a JSON text, each behind the sign of its fold."""
+
+    wraps = True
+
+    def __init__(self, tree: JsonTree) -> None:
+        self.tree = tree
+
+    def __len__(self) -> int:
+        return len(self.tree.lines)
+
+    def line(self, number: int) -> Line:
+        line = self.tree.lines[number]
+        folds = bool(line.opening) and not line.is_closing and len(memoryview(line.raw)) > 2
+        fold = ("-" if self.tree.is_open(line.place) else "+") if folds else " "
+        depth = len(line.place) + (1 if line.hidden else 0)
+        return ((fold, "fold"), ("  " * depth, "mark"), *self.tree.parts(line))
+
+    def find(self, text: str) -> list[int]:
+        """Only among what is unfolded; `JsonTree.find` looks everywhere."""
+        return [
+            number for number, line in enumerate(self.tree.lines)
+            if text in "".join(piece for piece, _ in self.tree.parts(line))
+        ]  # fmt: skip
+
+    def indent(self, number: int) -> int:
+        return 2 * len(self.tree.lines[number].place) + 3
 
 
-def _byte(row: bytes, index: int) -> str:
-    gap = "  " if index == _HEX_WIDTH // 2 - 1 else " "
-    return (f"{row[index]:02x}" if index < len(row) else "  ") + gap
-
-
-def _pair(name: str, value: str) -> Line:
+def pair(name: str, value: str) -> Line:
+    """A fact's name and its clean value."""
     return ((clean(name, 40).ljust(16), "key"), (" ", "mark"), (value, "argument"))
 
 
-def _tree(name: str, value: Any, depth: int) -> list[Line]:
+def tree(name: str, value: Any, depth: int) -> list[Line]:
     """A field of the detail, and what is inside of it, indented."""
     indent = "  " * depth
+    value = _plain(value)
     label = (f"{indent}{clean(name, 60)} ", "key")
     if depth < 8 and isinstance(value, dict) and value:
         lines: list[Line] = [(label,)]
         for key, inner in list(value.items())[:200]:
-            lines += _tree(str(key), inner, depth + 1)
+            lines += tree(str(key), inner, depth + 1)
         return lines
     if (
         depth < 8
@@ -176,9 +189,18 @@ def _tree(name: str, value: Any, depth: int) -> list[Line]:
     ):
         lines = [(label, (f"{len(value)}", "comment"))]
         for index, inner in enumerate(value[:200]):
-            lines += _tree(f"[{index}]", inner, depth + 1)
+            lines += tree(f"[{index}]", inner, depth + 1)
         return lines
     return [(label, (clean(short(value), 400), _role(value)))]
+
+
+def _plain(value: Any) -> Any:
+    """Views of the brokers as mappings."""
+    if isinstance(value, Struct):
+        return asdict(value)
+    if isinstance(value, list | tuple) and any(isinstance(each, Struct) for each in value):
+        return [_plain(each) for each in value]
+    return value
 
 
 def _role(value: Any) -> str:

@@ -1,19 +1,38 @@
-"""Every key of the dashboard: what it does, and the words that help and the last line have for it.
+"""Every key of the dashboard: what it does in which pane, in the words of help and the last line.
 
-A key that changes something runs a command line, which is told in the log: what was done by hand
-can be written down as a script.
+A key does nothing where this table does not have it. One that changes something runs a command
+line, which stands in the log: what was done by hand can be written down as a script.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from textual.binding import Binding
+
+FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS = "flow", "inspector", "connections", "topics"
+GROUPS, FAULTS, LOG = "groups", "faults", "log"
+PANE_NAMES: Final = {
+    FLOW: "the flow",
+    CONNECTIONS: "connections",
+    DESTINATIONS: "topics and queues",
+    GROUPS: "groups and sessions",
+    FAULTS: "faults and held frames",
+    LOG: "the log",
+    INSPECTOR: "the inspector",
+}
+"""Places where a key may mean something, in the order of their numbers."""
+
+_TABLES = (CONNECTIONS, DESTINATIONS, GROUPS, FAULTS)
+_LISTS = (*_TABLES, LOG)
+_ROWS = (FLOW, INSPECTOR)
+_THINGS = (*_ROWS, CONNECTIONS, DESTINATIONS, GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """`keys` are Textual's names, `shown` is how people read them; `brief` goes to the last line.
 
-    `pane` is where the last line tells of it ("" everywhere).
+    It acts in `panes` (none: in all); the last line has it only while `when` is so.
     """
 
     keys: str
@@ -22,68 +41,131 @@ class Key:
     says: str
     group: str
     brief: str = ""
-    pane: str = ""
+    panes: tuple[str, ...] = ()
+    when: str = ""
+
+    def acts_in(self, pane: str) -> bool:
+        return not self.panes or pane in self.panes
 
 
 MOVE, LOOK, FILTER, ACT, SCREEN = "Move", "Look", "Filter", "Act", "Screen"
+GROUPS_OF_KEYS: Final = (SCREEN, MOVE, LOOK, FILTER, ACT)
+PAUSED, HELD = "paused", "held"
 
 KEYS: tuple[Key, ...] = (
+    Key("enter", "enter", "inspect", "inspect this message", LOOK, "inspect", (FLOW,)),
+    Key("enter", "enter", "inspect", "inspect this held frame, hold or fault", LOOK, "inspect",
+        (FAULTS,)),
+    Key("enter", "enter", "fold", "fold or unfold; at “more”: the next lines", LOOK, "fold",
+        (INSPECTOR,)),
+    Key("enter", "enter", "show_only", "show only this client in the flow", LOOK, "only this",
+        (CONNECTIONS,)),
+    Key("enter", "enter", "show_only", "show only this topic or queue; unfold a branch", LOOK,
+        "only this", (DESTINATIONS,)),
+    Key("enter", "enter", "show_group", "its members, or what waits in its session", LOOK,
+        "members", (GROUPS,)),
+    Key("space", "space", "switch", "switch a fault off or on", ACT, "on/off", (FAULTS,)),
+    Key("D", "D", "remove", "remove a fault, or a hold with all it holds", ACT, "remove",
+        (FAULTS,)),
+    Key("a", "a", "release", "release this held frame", ACT, "release", (*_ROWS, FAULTS), HELD),
+    Key("X", "X", "drop", "drop this held frame", ACT, "drop", (*_ROWS, FAULTS), HELD),
+    Key("A", "A", "release_all", "release all held frames", ACT, "all", (), HELD),
+    Key("plus", "+", "narrow(1)", "show only what is like this cell", FILTER, "only", (FLOW,),
+        PAUSED),
+    Key("minus", "-", "narrow(-1)", "hide what is like this cell", FILTER, "not", (FLOW,), PAUSED),
+    Key("plus", "+", "narrow(1)", "show only rows with this JSON value", FILTER, "only",
+        (INSPECTOR,)),
+    Key("minus", "-", "narrow(-1)", "hide rows with this JSON value", FILTER, "not", (INSPECTOR,)),
+    Key("plus", "+", "narrow(1)", "this too must match in the flow", FILTER, "and",
+        _TABLES),
+    Key("minus", "-", "narrow(-1)", "hide this in the flow", FILTER, "hide",
+        _TABLES),
+    Key("r", "r", "republish", "publish this message again", ACT, "again", _ROWS, PAUSED),
+    Key("e", "e", "edit", "edit it as a command, and publish", ACT, "edit", (*_ROWS, FAULTS),
+        PAUSED),
+    Key("p", "p", "publish", "publish to this destination…", ACT, "publish",
+        (*_ROWS, DESTINATIONS), PAUSED),
+    Key("y", "y", "copy", "copy the payload to the clipboard", ACT, "copy", (*_ROWS, FAULTS),
+        PAUSED),
+    Key("f", "f", "fault", "fault on this client…", ACT, "fault", (*_ROWS, CONNECTIONS), PAUSED),
+    Key("K", "K", "kill", "close this connection (asks)", ACT, "kill", (*_ROWS, CONNECTIONS),
+        PAUSED),
+    Key("i", "i", "hold", "hold frames like this…", ACT, "", (*_ROWS, CONNECTIONS, DESTINATIONS)),
+    Key("m", "m", "mark", "mark, or take the mark away", ACT, "", _ROWS),
+    Key("M", "M", "only_marked", "only marked, and back", FILTER),
     Key("colon", ":", "prompt", "command prompt", SCREEN, "command"),
-    Key("slash", "/", "filter", "filter the flow", FILTER, "filter"),
-    Key("enter", "enter", "open", "inspect; in a pane: show only this", LOOK, "inspect"),
-    Key("space", "space", "live", "pause, or back to live", MOVE, "pause"),
+    Key("slash", "/", "filter", "filter the flow", FILTER, "filter", (FLOW, *_LISTS)),
+    Key("slash", "/", "find", "find a text in this message", FILTER, "find", (INSPECTOR,)),
+    Key("n", "n", "find_next(1)", "next place of the text", FILTER, "", (INSPECTOR,)),
+    Key("N", "N", "find_next(-1)", "place of the text before", FILTER, "", (INSPECTOR,)),
+    Key("space", "space", "live", "pause the flow, or back to live", MOVE, "pause",
+        (FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS, GROUPS, LOG)),
     Key("j,down", "j ↓", "move(1)", "next line", MOVE),
-    Key("k,up", "k ↑", "move(-1)", "previous line", MOVE),
+    Key("k,up", "k ↑", "move(-1)", "line before", MOVE),
     Key("ctrl+d,pagedown", "^d", "page(1)", "half a page down", MOVE),
     Key("ctrl+u,pageup", "^u", "page(-1)", "half a page up", MOVE),
-    Key("g,home", "g", "top", "oldest line", MOVE),
-    Key("G,end", "G", "end", "newest line: live again", MOVE, "live", "paused"),
-    Key("h,left", "h ←", "field(-1)", "previous column or tab", MOVE),
-    Key("l,right", "l →", "field(1)", "next column or tab", MOVE),
+    Key("g,home", "g", "top", "first line", MOVE),
+    Key("G,end", "G", "end", "newest row: live again", MOVE, "live", (FLOW,), PAUSED),
+    Key("G,end", "G", "end", "last line", MOVE, "", (INSPECTOR, *_LISTS)),
+    Key("h,left", "h ←", "field(-1)", "column before", MOVE, "", (FLOW,)),
+    Key("l,right", "l →", "field(1)", "next column", MOVE, "", (FLOW,)),
+    Key("h,left", "h ←", "tab(-1)", "tab before", MOVE, "", (INSPECTOR,)),
+    Key("l,right", "l →", "tab(1)", "next tab", MOVE, "tab", (INSPECTOR,)),
+    Key("left_square_bracket", "[", "tab(-1)", "inspector: tab before", LOOK),
+    Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "tab", (FLOW,), PAUSED),
+    Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "",
+        (INSPECTOR, *_LISTS)),
+    Key("w", "w", "wire", "inspector: decoded fields and bytes of the frame", LOOK),
+    Key("full_stop", ".", "noise", "flow with or without pings and empty polls", LOOK),
+    Key("backslash", "\\", "toggle_filter", "clear the filter, or bring it back", FILTER),
     Key("tab", "tab", "next_pane(1)", "next pane", SCREEN),
-    Key("shift+tab", "⇧tab", "next_pane(-1)", "previous pane", SCREEN),
+    Key("shift+tab", "⇧tab", "next_pane(-1)", "pane before", SCREEN),
     Key("1", "1", "pane(1)", "flow", SCREEN),
     Key("2", "2", "pane(2)", "connections", SCREEN),
     Key("3", "3", "pane(3)", "topics, exchanges, queues", SCREEN),
-    Key("4", "4", "pane(4)", "groups", SCREEN),
-    Key("5", "5", "pane(5)", "faults and held frames", SCREEN),
-    Key("6", "6", "pane(6)", "log of commands and results", SCREEN),
+    Key("4", "4", "pane(4)", "groups and sessions", SCREEN),
+    Key("5", "5", "pane(5)", "faults and held frames, and back", SCREEN),
+    Key("6", "6", "pane(6)", "log of commands and results, and back", SCREEN),
     Key("z", "z", "zoom", "this pane alone, and back", SCREEN, "zoom"),
     Key("escape", "esc", "back", "back", SCREEN),
-    Key("left_square_bracket", "[", "tab(-1)", "inspector: previous tab", LOOK),
-    Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "tab", "paused"),
-    Key("w", "w", "wire", "inspector: decoded fields of the frame", LOOK),
-    Key("full_stop", ".", "noise", "with or without pings and empty polls", LOOK),
-    Key("plus", "+", "narrow(1)", "show only what is like this cell", FILTER, "only", "paused"),
-    Key("minus", "-", "narrow(-1)", "hide what is like this cell", FILTER, "not", "paused"),
-    Key("backslash", "\\", "toggle_filter", "clear the filter, or bring it back", FILTER),
-    Key("m", "m", "mark", "mark", ACT),
-    Key("M", "M", "only_marked", "only marked", FILTER),
-    Key("r", "r", "republish", "publish this message again", ACT, "again", "paused"),
-    Key("e", "e", "edit", "edit it as a command, and publish", ACT, "edit", "paused"),
-    Key("p", "p", "publish", "publish to this destination…", ACT),
-    Key("y", "y", "copy", "copy the payload to the clipboard", ACT, "copy", "paused"),
-    Key("i", "i", "hold", "hold frames like this…", ACT),
-    Key("a", "a", "release", "release the held frame", ACT, "release", "held"),
-    Key("A", "A", "release_all", "release all held frames", ACT, "all", "held"),
-    Key("X", "X", "drop", "drop the held frame", ACT, "drop", "held"),
-    Key("f", "f", "fault", "fault on this client…", ACT, "fault", "paused"),
-    Key("K", "K", "kill", "close this connection", ACT, "kill", "paused"),
-    Key("ctrl+x", "^x", "panic", "panic: faults off, release all", ACT, "panic", "held"),
+    Key("ctrl+x", "^x", "panic", "panic: faults off, release all", ACT, "panic", (), HELD),
     Key("S", "S", "shot", "screenshot to an SVG file", SCREEN),
     Key("ctrl+l", "^l", "repaint", "draw everything again", SCREEN),
-    Key("question_mark,f1", "?", "help", "help, searchable", SCREEN, "help"),
+    Key("question_mark,f1", "?", "help", "help on this pane, searchable", SCREEN, "help"),
     Key("q,ctrl+q,ctrl+c", "q", "quit", "quit (asks)", SCREEN, "quit"),
-)
+)  # fmt: skip
 
 
 def bindings() -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
     # Of priority: they act in the order in which keys came, before what follows goes to the prompt
     # that they may have opened. Textual queues other keys for whoever has the focus now.
-    return [Binding(key.keys, key.action, key.says, show=False, priority=True) for key in KEYS]
+    names = dict.fromkeys(name for key in KEYS for name in key.keys.split(","))
+    return [Binding(name, f"press('{name}')", show=False, priority=True) for name in names]
 
 
-def brief_keys(contexts: set[str]) -> list[Key]:
-    """What the last line tells: keys of the place where the person is, then the usual ones."""
-    here = [key for key in KEYS if key.brief and key.pane in contexts]
-    return here + [key for key in KEYS if key.brief and not key.pane]
+def key_of(name: str, pane: str) -> Key | None:
+    """What a key (by Textual's name) does in a pane."""
+    for key in KEYS:
+        if key.acts_in(pane) and name in key.keys.split(","):
+            return key
+    return None
+
+
+def where(key: Key) -> str:
+    """The panes of a key, for the guide."""
+    if not key.panes or len(key.panes) == len(PANE_NAMES):
+        return "everywhere"
+    others = [pane for pane in PANE_NAMES if pane not in key.panes]
+    if len(others) == 1:
+        return f"not in {PANE_NAMES[others[0]]}"
+    return ", ".join(PANE_NAMES[pane].removeprefix("the ") for pane in key.panes)
+
+
+def brief_keys(pane: str, states: set[str]) -> list[Key]:
+    """What the last line shows: keys of this pane alone first, then the usual ones."""
+    shown = [
+        key for key in KEYS
+        if key.brief and key.acts_in(pane) and (not key.when or key.when in states)
+    ]  # fmt: skip
+    return sorted(shown, key=lambda key: 3 if not key.panes else 2 if pane == LOG else
+                  0 if key.panes == (pane,) else 1)  # fmt: skip

@@ -45,6 +45,32 @@ def combined(text: str, added: str, *, negated: bool = False) -> str:
     return f"{text} {added}".strip()
 
 
+def replaced(text: str, before: str, added: str) -> tuple[str, str]:
+    """A filter with `added` where `before` was, and what was added: nothing if it was there."""
+    kept = _without(text, before) if before else text
+    if added == before and kept != text:
+        return kept, ""
+    return combined(kept, added), added
+
+
+def _without(text: str, part: str) -> str:
+    """A filter less one of its terms, where that is its end, its beginning or all of it."""
+    if text == part:
+        return ""
+    if text.endswith(f" {part}"):
+        text = text.removesuffix(f" {part}")
+        whole = text.startswith("(") and text.endswith(")")
+        return text[1:-1] if whole and ")" not in text[1:-1] else text
+    return text.removeprefix(f"{part} ")
+
+
+def destination_term(view: DestinationView) -> str:
+    """What shows only the traffic of a topic, an exchange or a queue; of all of a branch."""
+    if view.detail.get("branch"):
+        return term("topic", view.name.removesuffix("#")).replace("topic:", "topic^=", 1)
+    return term("topic", view.name)
+
+
 def publish_line(row: Row) -> str:
     """The `pub` command that would send this message again."""
     target = target_of(row.protocol, row.destination, row)

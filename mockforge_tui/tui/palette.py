@@ -138,6 +138,7 @@ class Palette:
             "number": self.style(self.number),
             "word": self.style(self.word),
             "mark": self.style(self.dim),
+            "found": Style(color=self.ground, bgcolor=self.held, bold=True),
         }
 
     def protocol(self, name: str) -> Style:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 _WAYS = {"in": 0, "out": 1}
-_NUMBERS = re.compile(r"#?(\d+)(?:\.\.#?(\d+))?")
+_NUMBERS = re.compile(r"h?(\d+)(?:\.\.h?(\d+))?")
 _RULE = integer("id", 1)
 _ID = Type("id", _RULE.parse, "hold-rules", schema=_RULE.schema)
 
@@ -26,7 +26,7 @@ Selector = range | Filter | None
 
 
 def _selector(token: Token) -> Selector:
-    """`#3`, `#3..5`, `@held` (all: None) or a (filter)."""
+    """`h3`, `h3..5`, `@held` (all: None) or a (filter)."""
     if token.text in ("@held", "@all", "all"):
         return None
     numbers = _NUMBERS.fullmatch(token.text)
@@ -35,7 +35,9 @@ def _selector(token: Token) -> Selector:
         return range(first, int(numbers[2] or first) + 1)
     if token.text.startswith("("):
         return compile_filter(token.text)
-    raise ValueError(f"{token.text!r} is none of #3, #3..5, @held or a (filter)")
+    if token.text.startswith("#"):
+        raise ValueError(f"{token.text} is a row of the flow; held frames are h1, h2, ...: held")
+    raise ValueError(f"{token.text!r} is none of h3, h3..5, @held or a (filter)")
 
 
 _SELECTOR = Type("sel", _selector, "held")
@@ -131,7 +133,7 @@ def held(session: "Session") -> Result:
         )
     return table(
         rows,
-        Column("id", "held", lambda number: f"#{number}", right=True),
+        Column("id", "held", lambda number: f"h{number}", right=True),
         Column("age", "age", duration, right=True),
         Column("protocol", "broker"),
         Column("client", "client"),
@@ -143,19 +145,19 @@ def held(session: "Session") -> Result:
     )
 
 
-@command("release", group="faults", examples=("release", "release #3", "release (client:billing)"))
+@command("release", group="faults", examples=("release", "release h3", "release (client:billing)"))
 def release(
     session: "Session",
-    which: Annotated[Selector, Arg(_SELECTOR, "#3, #3..5, @held (all) or a (filter)")] = None,
+    which: Annotated[Selector, Arg(_SELECTOR, "h3, h3..5, @held (all) or a (filter)")] = None,
 ) -> Result:
     """Let held frames go on; without a selector all of them."""
     return _settled(session, which, session.runtime.holds.release, "released")
 
 
-@command("drop", group="faults", examples=("drop #3", "drop @held"))
+@command("drop", group="faults", examples=("drop h3", "drop @held"))
 def drop(
     session: "Session",
-    which: Annotated[Selector, Arg(_SELECTOR, "#3, #3..5, @held (all) or a (filter)")],
+    which: Annotated[Selector, Arg(_SELECTOR, "h3, h3..5, @held (all) or a (filter)")],
 ) -> Result:
     """Make held frames vanish: nobody ever gets them."""
     return _settled(session, which, session.runtime.holds.drop, "dropped")
@@ -166,12 +168,12 @@ def _settled(
 ) -> Result:
     frames = list(_chosen(session.runtime.holds.held.values(), which))
     if not frames and isinstance(which, range):
-        name = f"#{which[0]}" if len(which) == 1 else f"#{which[0]}..{which[-1]}"
+        name = f"h{which[0]}" if len(which) == 1 else f"h{which[0]}..{which[-1]}"
         raise BadArgument("which", f"{name} is not held; held lists what is")
     numbers = [frame.id for frame in frames if settle(frame.id)]
     if not numbers:
         return done(f"nothing to be {what}", {what: []})
-    shown = ", ".join(f"#{number}" for number in numbers[:10])
+    shown = ", ".join(f"h{number}" for number in numbers[:10])
     return done(f"{len(numbers)} {what}: {shown}", {what: numbers})
 
 

@@ -5,65 +5,124 @@ from typing import Any
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
-from mockforge_brokers.snapshots import ConnectionView
+from mockforge_brokers.snapshots import ConnectionView, GroupView
 
 from ...filters import Filter
-from ...text import clean
-from ..inspection import TABS
+from ..keys import KEYS, key_of
 from ..narrowing import (
     combined,
     connection_term,
     destination_target,
+    destination_term,
     publish_line,
+    replaced,
     target_of,
     term,
     term_of,
 )
 from ..snapshot import ConnectionLine, DestinationLine, FaultLine
+from ..subjects import Subject, row_of
 from ..widgets.flow import FlowPane
 from ..widgets.inspector import Inspector
-from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
+from ..widgets.panes import DestinationsPane
+from ..widgets.table import LiveTable
 from .layout import PaneScreen
 
 
 class ActingScreen(PaneScreen):
     """The dashboard's keys at work."""
 
+    _only = ""
+    """The filter's term that `enter` in a pane put there: the next one takes its place."""
+
+    def action_press(self, name: str) -> None:
+        """Do what `keys.py` says that a key does in this pane, or say that it does nothing."""
+        key = key_of(name, self.here.place)
+        if key is None:
+            shown = next(each.shown for each in KEYS if name in each.keys.split(","))
+            self.console_app.note(
+                f"{shown.split(' ')[0]} does nothing in this pane; ? has its keys"
+            )
+            return
+        action, _, argument = key.action.rstrip(")").partition("(")
+        act: Any = getattr(self, f"do_{action}")
+        act(int(argument)) if argument else act()
+
+    # What is chosen ----------------------------------------------------------------------
+
+    def subject(self) -> Subject | None:
+        """What keys act on: the chosen record of this pane, which the inspector shows too."""
+        here = self.here
+        match here:
+            case Inspector():
+                return here.subject
+            case LiveTable():
+                return here.chosen
+        if self.flow.selected is not None:
+            return self.flow.selected
+        if not self.flow.follow:
+            return None
+        # While live the newest message is chosen: the one that can be read.
+        shown = self.inspector.subject
+        return shown if self.inspector.display and self.inspector.live else self.flow.live_row()
+
+    def show_chosen(self) -> None:
+        here = self.here
+        if isinstance(here, Inspector):
+            return
+        if isinstance(here, LiveTable) and here.chosen is not None:
+            self.inspector.show(here.chosen)
+        elif self.flow.selected is not None:
+            self.inspector.show(self.flow.selected)
+        elif self.flow.follow and self.inspector.display:
+            row = self.flow.live_row()
+            if row is not None:
+                self.inspector.show(row, live=True)
+
+    def _row(self) -> Row | None:
+        """The chosen row, or the frame that is chosen among the held ones."""
+        return row_of(self.subject())
+
+    def chosen_row(self) -> Row | None:
+        """The same, but not the newest message while live: that changes under the finger."""
+        live = isinstance(self.here, FlowPane) and self.flow.selected is None
+        return None if live else self._row()
+
+    def _connection(self) -> ConnectionView | None:
+        subject = self.subject()
+        return subject.view if isinstance(subject, ConnectionLine) else None
+
     # Moving ------------------------------------------------------------------------------
 
-    def action_move(self, lines: int) -> None:
+    def do_move(self, lines: int) -> None:
         self.here.move(lines)  # type: ignore[attr-defined]
 
-    def action_page(self, direction: int) -> None:
+    def do_page(self, direction: int) -> None:
         here: Any = self.here
         lines = here.rows_shown if isinstance(here, FlowPane) else here.page_lines()
         here.move(direction * max(1, lines // 2))
 
-    def action_top(self) -> None:
+    def do_top(self) -> None:
         self.here.to_top()  # type: ignore[attr-defined]
 
-    def action_end(self) -> None:
+    def do_end(self) -> None:
         here: Any = self.here
         if isinstance(here, FlowPane):
             here.go_live()
         else:
             here.to_end()
 
-    def action_live(self) -> None:
+    def do_live(self) -> None:
         if self.flow.follow:
             self.flow.pause()
         else:
             self.flow.go_live()
         self.tell_keys()
 
-    def action_field(self, step: int) -> None:
-        here = self.here
-        if isinstance(here, FlowPane):
-            here.next_field(step)
-        elif isinstance(here, Inspector):
-            here.next_tab(step)
+    def do_field(self, step: int) -> None:
+        self.flow.next_field(step)
 
-    def action_next_pane(self, step: int) -> None:
+    def do_next_pane(self, step: int) -> None:
         shown = [pane for pane in self.panes if pane.display]
         if self.narrow and self.alone is None and len(shown) == 1:
             self.go_to((self.tab - 1 + step) % 6 + 1)
@@ -71,29 +130,31 @@ class ActingScreen(PaneScreen):
         at = shown.index(self.here) if self.here in shown else 0
         shown[(at + step) % len(shown)].focus()
 
-    def action_pane(self, number: int) -> None:
+    def do_pane(self, number: int) -> None:
         toggled = {5: self.faults, 6: self.log_pane}.get(number)
         if toggled is not None and toggled.has_focus and not self.narrow and self.alone is None:
             self._close(toggled)
         else:
             self.go_to(number)
 
-    def action_zoom(self) -> None:
+    def do_zoom(self) -> None:
         here = self.here
         self.alone = None if self.alone is not None else here
         self.lay_out()
         here.focus()
 
-    def action_back(self) -> None:
+    def do_back(self) -> None:
         here = self.here
-        if self.alone is not None:
-            self.action_zoom()
+        if isinstance(here, Inspector) and here.search.text:
+            here.find("")
+        elif self.alone is not None:
+            self.do_zoom()
         elif here in (self.faults, self.log_pane) and not self.narrow:
             self._close(here)
+        elif isinstance(here, Inspector):
+            (self.panes[self.tab - 1] if self.narrow else self.flow).focus()
         elif self.narrow and self.tab != 1:
             self.go_to(1)
-        elif isinstance(here, Inspector):
-            self.flow.focus()
         elif self.inspector_open and self.short:
             self.inspector_open = False
             self.lay_out()
@@ -111,87 +172,117 @@ class ActingScreen(PaneScreen):
 
     # Looking -----------------------------------------------------------------------------
 
-    def action_open(self) -> None:
-        """Inspect a message, fold a node, narrow the flow to a thing, settle a held frame."""
-        here = self.here
-        match here:
-            case FlowPane():
-                self._inspect()
-            case Inspector():
-                here.fold()
-            case FaultsPane():
-                self._settle(here.chosen)
-            case GroupsPane():
-                if here.chosen is not None:
-                    self._run(f"group show {clean(here.chosen.name)}")
-            case _:
-                self.action_narrow(1)
-                if self.narrow:
-                    self.go_to(1)
-
-    def _inspect(self) -> None:
-        if self.flow.selected is None:
+    def do_inspect(self) -> None:
+        if self.here is self.flow and self.flow.selected is None:
             self.flow.move(-1)
-        if self.flow.selected is None:
+        if self.subject() is None:
             return
-        if self.inspector_open and self.inspector.display:
+        shown = self.inspector.display
+        self._open_inspector()
+        if shown or self.here is not self.flow:
             self.inspector.focus()
+
+    def do_fold(self) -> None:
+        self.inspector.fold()
+
+    def do_show_group(self) -> None:
+        self.do_show_only()
+
+    def do_tab(self, step: int) -> None:
+        if not self._open_inspector():
             return
-        self.inspector_open = True
-        self.inspector.show(self.flow.selected)
-        self.lay_out()
-
-    def _settle(self, line: FaultLine | None) -> None:
-        match line.what if line is not None else None:
-            case HeldFrame(id=number):
-                self._run(f"release #{number}")
-            case HoldRule(id=number):
-                self._run(f"hold rm {number}")
-            case Rule(id=number, enabled=enabled):
-                self._run(f"fault {'off' if enabled else 'on'} {number}")
-
-    def action_tab(self, step: int) -> None:
-        if not self.inspector.display:
-            self._inspect()
+        if len(self.inspector.tabs) == 1:
+            self.console_app.note("these facts are all there is: messages have more tabs")
         self.inspector.next_tab(step)
 
-    def action_wire(self) -> None:
-        if not self.inspector.display:
-            self._inspect()
-        self.inspector.show_tab(TABS.index("Wire"))
+    def do_wire(self) -> None:
+        if self._row() is None:
+            self.console_app.note("select a message to see its frame")
+        elif self._open_inspector():
+            self.inspector.show_wire()
 
-    def action_noise(self) -> None:
+    def _open_inspector(self) -> bool:
+        """Make the inspector visible; False where there is nothing to inspect."""
+        subject = self.subject()
+        if subject is None:
+            self.console_app.note("nothing is chosen here")
+            return False
+        if not self.inspector.display:
+            self.inspector_open = True
+            if self.alone is not None:
+                self.alone = None
+            self.lay_out()
+        live = self.here is self.flow and self.flow.selected is None
+        self.inspector.show(subject, live=live)
+        return True
+
+    def do_find(self) -> None:
+        self.open_find()
+
+    def do_find_next(self, step: int) -> None:
+        text = self.inspector.search.text
+        if text:
+            self.inspector.find(text, step)
+        else:
+            self.console_app.note("/ searches here first")
+
+    def do_noise(self) -> None:
         self.flow.show(self.flow.filter, with_noise=not self.flow.with_noise)
         state = "with" if self.flow.with_noise else "without"
         self.console_app.note(f"the flow is {state} pings and empty polls")
 
     # Filtering ---------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
+    def do_filter(self) -> None:
         self.open_filter()
 
-    def action_narrow(self, sign: int) -> None:
+    def do_narrow(self, sign: int) -> None:
         found = self._term()
         if found is None:
-            self.console_app.note("nothing here to filter by; h l choose a column")
+            self.console_app.note("nothing here to filter by")
             return
         text = combined(self.console_app.session.filter.text, found, negated=sign < 0)
         self._run(f"filter {text}" if text else "filter clear")
 
+    def do_show_only(self) -> None:
+        """Put the chosen thing into the filter, in the place of the one chosen before."""
+        here = self.here
+        if isinstance(here, DestinationsPane) and here.unfold():
+            return
+        found = self._term()
+        if found is None:
+            self.console_app.note("nothing here to filter by")
+            return
+        text, self._only = replaced(self.console_app.session.filter.text, self._only, found)
+        self._run(f"filter {text}" if text else "filter clear")
+        if self.narrow:
+            self.go_to(1)
+
     def _term(self) -> str | None:
         here = self.here
-        match here:
-            case FlowPane():
-                row = here.selected or here.live_row()
-                return term_of(row, here.field_name) if row is not None else None
-            case Inspector():
-                node = here.node()
-                return term(f"json.{node.path}", node.value or "") if node is not None else None
-            case ConnectionsPane() | DestinationsPane() | GroupsPane():
-                return _term_of_record(here.chosen)
+        if isinstance(here, Inspector):
+            node = here.node()
+            return term(f"json.{node.path}", node.value or "") if node is not None else None
+        match self.subject():
+            case Row() as row:
+                return term_of(row, self.flow.field_name)
+            case ConnectionLine(view=view):
+                return connection_term(view)
+            case DestinationLine(view=view):
+                return destination_term(view)
+            case GroupView(protocol="kafka", name=name):
+                return term("group", name)
+            case GroupView(protocol="mqtt", name=name):
+                return term("client", name)
+            case GroupView(name=name):
+                return term("topic", name)
+            case FaultLine(what=HeldFrame(rows=rows)):
+                return term("client", rows[0].client) if rows[0].client else None
+            case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):
+                return f"({scope})" if " " in scope else scope or None
         return None
 
-    def action_toggle_filter(self) -> None:
+    def do_toggle_filter(self) -> None:
         app = self.console_app
         if app.session.filter.text:
             app.last_filter = app.session.filter.text
@@ -199,10 +290,14 @@ class ActingScreen(PaneScreen):
         elif app.last_filter:
             self._run(f"filter {app.last_filter}")
 
-    def action_mark(self) -> None:
-        self.flow.mark()
+    def do_mark(self) -> None:
+        row = self._row()
+        if row is None or not self.console_app.feed.mark(row.seq, not row.marked):
+            self.console_app.note("select a row to mark it")
+            return
+        self.flow.refresh()
 
-    def action_only_marked(self) -> None:
+    def do_only_marked(self) -> None:
         self.flow.show(self.flow.filter, only_marked=not self.flow.only_marked)
 
     def show_filter(self, shown: Filter | None) -> None:
@@ -210,34 +305,34 @@ class ActingScreen(PaneScreen):
 
     # Acting ------------------------------------------------------------------------------
 
-    def action_prompt(self) -> None:
+    def do_prompt(self) -> None:
         self.prefill("")
 
-    def action_republish(self) -> None:
-        if self.flow.selected is not None:
+    def do_republish(self) -> None:
+        row = self.chosen_row()
+        if row is not None and row.kind == "message":
             self._run("republish")
         elif self.console_app.feed.marks:
             self._run("republish @marked")
         else:
             self.console_app.note("select a message to publish it again")
 
-    def action_edit(self) -> None:
+    def do_edit(self) -> None:
         row = self._row()
         if row is None or row.kind != "message":
             self.console_app.note("select a message to edit it")
             return
         self.prefill(publish_line(row))
 
-    def action_publish(self) -> None:
-        here = self.here
-        target = ""
-        if isinstance(here, DestinationsPane) and here.chosen is not None:
-            target = destination_target(here.chosen.view)
+    def do_publish(self) -> None:
+        subject, target = self.subject(), ""
+        if isinstance(subject, DestinationLine):
+            target = destination_target(subject.view)
         elif (row := self._row()) is not None and row.destination:
             target = target_of(row.protocol, row.destination, row)
         self.prefill(f"pub {target} " if target else "pub ")
 
-    def action_copy(self) -> None:
+    def do_copy(self) -> None:
         row = self._row()
         if row is None or row.payload is None:
             self.console_app.note("nothing to copy here")
@@ -247,33 +342,50 @@ class ActingScreen(PaneScreen):
             f"{len(row.payload)} bytes are in the clipboard, if the terminal lets us"
         )
 
-    def action_hold(self) -> None:
-        row = self._row()
-        scope = f"{term('client', row.client)} {term('op', row.operation)}" if row else ""
+    def do_hold(self) -> None:
+        match self.subject():
+            case ConnectionLine(view=view):
+                scope = connection_term(view)
+            case DestinationLine(view=view):
+                scope = destination_term(view)
+            case _:
+                row = self._row()
+                scope = f"{term('client', row.client)} {term('op', row.operation)}" if row else ""
         self.prefill(f"hold {scope}".rstrip() + " ")
 
-    def action_release(self) -> None:
-        number = self._held_number()
-        self._run(f"release #{number}" if number else "release")
+    def do_release(self) -> None:
+        self._settle("release")
 
-    def action_release_all(self) -> None:
+    def do_drop(self) -> None:
+        self._settle("drop")
+
+    def _settle(self, command: str) -> None:
+        row = self._row()
+        if row is not None and row.held:
+            self._run(f"{command} h{row.held}")
+        else:
+            self.console_app.note("no held frame is chosen; 5 lists them, A releases all")
+
+    def do_release_all(self) -> None:
         self._run("release")
 
-    def action_drop(self) -> None:
-        number = self._held_number()
-        if number:
-            self._run(f"drop #{number}")
-        else:
-            self.console_app.note("no held frame is selected")
+    def do_switch(self) -> None:
+        match self.subject():
+            case FaultLine(what=Rule(id=number, enabled=enabled)):
+                self._run(f"fault {'off' if enabled else 'on'} {number}")
+            case _:
+                self.console_app.note("only a fault can be switched off; a releases, D removes")
 
-    def _held_number(self) -> int:
-        chosen = self.faults.chosen if self.here is self.faults else None
-        if chosen is not None and isinstance(chosen.what, HeldFrame):
-            return chosen.id
-        row = self.flow.selected
-        return row.held if row is not None else 0
+    def do_remove(self) -> None:
+        match self.subject():
+            case FaultLine(what=Rule(id=number)):
+                self._run(f"fault rm {number}")
+            case FaultLine(what=HoldRule(id=number)):
+                self._run(f"hold rm {number}")
+            case _:
+                self.console_app.note("choose a fault or a hold; a releases a held frame")
 
-    def action_fault(self) -> None:
+    def do_fault(self) -> None:
         scope = ""
         view = self._connection()
         if view is not None:
@@ -283,7 +395,7 @@ class ActingScreen(PaneScreen):
         line = f"fault add delay {scope}".rstrip() + " "
         self.prefill(line + "250ms", len(line))
 
-    def action_kill(self) -> None:
+    def do_kill(self) -> None:
         view = self._connection()
         row = self._row()
         number = view.id if view is not None else row.connection if row is not None else 0
@@ -292,43 +404,23 @@ class ActingScreen(PaneScreen):
         else:
             self.console_app.note("select a connection, or a message of one")
 
-    def action_panic(self) -> None:
+    def do_panic(self) -> None:
         self._run("fault clear", confirmed=True)
         self._run("hold off")
 
-    def _connection(self) -> ConnectionView | None:
-        here = self.here
-        if isinstance(here, ConnectionsPane) and here.chosen is not None:
-            return here.chosen.view
-        return None
-
-    def _row(self) -> Row | None:
-        return self.flow.selected or (self.flow.live_row() if self.flow.follow else None)
-
     # The screen itself -------------------------------------------------------------------
 
-    def action_shot(self) -> None:
+    def do_shot(self) -> None:
         self._run("shot")
 
-    def action_repaint(self) -> None:
+    def do_repaint(self) -> None:
         self.refresh(layout=True)
 
-    def action_help(self) -> None:
-        self.console_app.show_help()
+    def do_help(self) -> None:
+        self.console_app.show_help(self.here.place)
 
-    def action_quit(self) -> None:
+    def do_quit(self) -> None:
         self.console_app.ask("End the console and its brokers?", lambda: self._run("quit"))
 
     def _run(self, line: str, *, confirmed: bool = False) -> None:
         self.console_app.run_line(line, confirmed=confirmed)
-
-
-def _term_of_record(record: object) -> str | None:
-    match record:
-        case ConnectionLine(view=view):
-            return connection_term(view)
-        case DestinationLine(view=view):
-            return term("topic", view.name)
-        case _ if hasattr(record, "name") and getattr(record, "protocol", "") == "kafka":
-            return term("group", str(record.name))
-    return None

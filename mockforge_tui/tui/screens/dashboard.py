@@ -4,7 +4,7 @@ from time import thread_time
 
 from ..widgets.flow import FlowPane
 from ..widgets.pane import Pane
-from ..widgets.prompt import FILTER, Prompt
+from ..widgets.prompt import FILTER, FIND, Prompt
 from ..widgets.table import LiveTable
 from .acting import ActingScreen
 
@@ -29,10 +29,7 @@ class Dashboard(ActingScreen):
         self.groups.show(snapshot.groups)
         self.faults.show(snapshot.faults)
         self.fit_side()
-        if self.flow.follow and self.inspector.display and not self.inspector.has_focus:
-            row = self.flow.live_row()
-            if row is not None:
-                self.inspector.show(row, live=True)
+        self.show_chosen()
         self.tell_keys()
 
     def _compositor_refresh(self) -> None:
@@ -44,15 +41,17 @@ class Dashboard(ActingScreen):
     # What parts of the screen tell ---------------------------------------------------------
 
     def on_flow_pane_selected(self, message: FlowPane.Selected) -> None:
-        if message.row is not None:
-            self.inspector.show(message.row)
+        self.show_chosen()
         self.tell_keys()
 
     def on_flow_pane_opened(self, message: FlowPane.Opened) -> None:
-        self.action_open()
+        self.action_press("enter")
 
     def on_live_table_chosen(self, message: LiveTable.Chosen) -> None:
-        self.action_open()
+        self.show_chosen()
+
+    def on_live_table_opened(self, message: LiveTable.Opened) -> None:
+        self.action_press("enter")
 
     def on_prompt_noticed(self, message: Prompt.Noticed) -> None:
         self.result.warn(message.text)
@@ -62,6 +61,8 @@ class Dashboard(ActingScreen):
         self.result.warn("")
         if message.mode == FILTER and not message.kept:
             self.flow.show(self.console_app.session.filter)
+        elif message.mode == FIND and not message.kept:
+            self.inspector.find("")
         if not isinstance(self.focused, Pane) and not self.prompt.is_active:
             shown = next(pane for pane in self.panes if pane.display)
             self.set_focus(shown)

@@ -14,7 +14,7 @@ from ...console.registry import Registry
 from ...filters import MESSAGES
 from ...text import clean, fit, width
 from ..drawing import Piece, cut, strip
-from ..keys import KEYS
+from ..keys import GROUPS_OF_KEYS, KEYS, PANE_NAMES
 from ..widgets.pane import Pane
 from ..widgets.prompt import Sign
 
@@ -22,10 +22,17 @@ Entry = tuple[str, str, str]
 """Section, what is typed, what it does."""
 
 
-def help_entries(registry: Registry) -> list[Entry]:
-    """All there is to know, in the order in which it is shown."""
-    entries = [(f"Keys: {key.group}", key.shown, key.says) for key in KEYS]
-    entries.sort(key=lambda entry: _ORDER.index(entry[0]))
+def help_entries(registry: Registry, pane: str) -> list[Entry]:
+    """All there is to know, in the order in which it is shown: first this pane's own keys."""
+    own = [key for key in KEYS if key.panes and key.acts_in(pane)]
+    entries = [(f"Keys in {PANE_NAMES[pane]}", key.shown, key.says) for key in own]
+    everywhere = [key for key in KEYS if not key.panes]
+    entries += [
+        (f"Keys: {group}", key.shown, key.says)
+        for group in GROUPS_OF_KEYS
+        for key in everywhere
+        if key.group == group
+    ]
     entries += [("Commands", each.usage, each.summary) for each in registry.commands]
     fields = {field.name: field for field in MESSAGES.fields.values()}
     entries += [
@@ -35,7 +42,6 @@ def help_entries(registry: Registry) -> list[Entry]:
     return entries + [("Filter", typed, says) for typed, says in _FILTERS]
 
 
-_ORDER = ["Keys: Screen", "Keys: Move", "Keys: Look", "Keys: Filter", "Keys: Act"]
 _FILTERS = (
     ("proto:kafka topic:orders.*", "both must hold; * ? are globs, + # MQTT's own in topic:"),
     ("has:error or size>1k", "or between terms; > < >= <= with units: 1k, 250ms"),
@@ -138,9 +144,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("pageup,ctrl+u", "scroll_by(-15)", "up", show=False, priority=True),
     ]
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, pane: str) -> None:
         super().__init__()
-        self._pane = HelpPane(help_entries(registry))
+        self._pane = HelpPane(help_entries(registry, pane))
 
     def compose(self) -> ComposeResult:
         yield self._pane

@@ -8,7 +8,7 @@ from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.strip import Strip
 
-from ..keys import bindings
+from ..keys import HELD, PAUSED, bindings
 from ..widgets.dropdown import DropDown
 from ..widgets.flow import FlowPane
 from ..widgets.header import Header
@@ -16,7 +16,7 @@ from ..widgets.inspector import Inspector
 from ..widgets.lines import KeyLine, LogPane, ResultLine
 from ..widgets.pane import Drawn, Pane
 from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
-from ..widgets.prompt import COMMAND, FILTER, Prompt
+from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
@@ -55,7 +55,12 @@ class PaneScreen(Screen[None]):
         self.log_pane = LogPane(app.record)
         self.drop_down = DropDown()
         self.prompt = Prompt(
-            app.session, app.history, self.drop_down, self.enter_line, self.try_filter
+            app.session,
+            app.history,
+            self.drop_down,
+            self.enter_line,
+            self.try_filter,
+            self.try_find,
         )
         self.result = ResultLine()
         self.key_line = KeyLine()
@@ -111,8 +116,10 @@ class PaneScreen(Screen[None]):
 
     @property
     def here(self) -> Pane:
-        """The pane that keys are for: the focused one, or the flow while typing."""
+        """The pane that keys are for: the focused one, or the one before while typing."""
         focused = self.focused
+        if not isinstance(focused, Pane) and self.prompt.is_active:
+            focused = self.prompt.before
         return focused if isinstance(focused, Pane) else self.flow
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -162,7 +169,7 @@ class PaneScreen(Screen[None]):
             return {self.alone}
         if self.narrow:
             chosen = self.panes[self.tab - 1]
-            with_inspector = self.inspector_open and chosen is self.flow
+            with_inspector = self.inspector_open and chosen is not self.log_pane
             return {chosen, self.inspector} if with_inspector else {chosen}
         shown: set[Pane] = {self.flow, self.connections, self.destinations}
         if not self.short:
@@ -202,16 +209,20 @@ class PaneScreen(Screen[None]):
             self.lay_out()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.show_chosen()
         self.tell_keys()
+
+    def show_chosen(self) -> None:
+        """Let the inspector show what is chosen in the pane where the person is."""
 
     def tell_keys(self) -> None:
         """Give the last line the keys of this place."""
-        contexts = set()
-        if not self.flow.follow:
-            contexts.add("paused")
+        states = set()
+        if not self.flow.follow or not isinstance(self.here, FlowPane):
+            states.add(PAUSED)
         if self.console_app.session.runtime.holds.held:
-            contexts.add("held")
-        self.key_line.tell(contexts)
+            states.add(HELD)
+        self.key_line.tell(self.here.place, states)
         foot = self.query_one("#foot")
         foot.set_class(self.result.is_fresh, "telling")
         foot.set_class(not self.result.is_fresh, "quiet")
@@ -227,9 +238,18 @@ class PaneScreen(Screen[None]):
         else:
             self.flow.show(self.console_app.session.filter_of(text))
 
+    def try_find(self, text: str, final: bool) -> None:
+        """A text is searched in the inspector; `final` once it is entered."""
+        told = self.inspector.find(text, 1 if text != self.inspector.search.text else 0)
+        if final and told:
+            self.console_app.note(told)
+
     def prefill(self, line: str, cursor: int | None = None) -> None:
         """Begin a command at the prompt."""
         self.prompt.open(COMMAND, line, cursor)
+
+    def open_find(self) -> None:
+        self.prompt.open(FIND, self.inspector.search.text)
 
     def open_filter(self) -> None:
         text = self.console_app.session.filter.text

@@ -1,19 +1,22 @@
-"""The inspector: one row's payload, headers, bytes and decoded fields."""
+"""The inspector: all that is known of what somebody chose, in tabs."""
 
 from typing import ClassVar
 
 from mockforge_brokers.journal import Row
 from rich.segment import Segment
 from textual import events
-from textual.message import Message
 from textual.strip import Strip
 
 from ...text import clean
+from ..documents import Document, Line, Plain, Wrapped
 from ..drawing import Piece, cells, cut, strip
-from ..inspection import TABS, Inspection, Line
-from ..jsonlines import JsonLine
+from ..inspection import TABS, Inspection, JsonDocument
+from ..jsontree import JsonLine
+from ..keys import INSPECTOR
 from ..palette import LETTERS
 from ..rows import destination_text, operation_text
+from ..searching import Search
+from ..subjects import Sheet, Subject, identity, row_of
 from .pane import Pane
 
 _SPLIT_FROM = 84
@@ -21,111 +24,151 @@ _SPLIT_FROM = 84
 
 
 class Inspector(Pane):
-    """Shows one row until it is given another; knows the JSON node under its cursor."""
+    """Shows what it was given until it is given something else; the cursor is on a line."""
 
     label: ClassVar[str] = "Inspect"
-
-    class Closed(Message):
-        """Esc."""
+    place: ClassVar[str] = INSPECTOR
 
     def __init__(self) -> None:
         super().__init__()
-        self.tab = 0
+        self.subject: Subject | None = None
         self.live = True
+        self.search = Search()
+        self._tab = 0
         self._inspection: Inspection | None = None
-        self._folded: set[int] = set()
+        self._sheet: Sheet | None = None
+        self._shown: tuple[object, Wrapped] | None = None
         self._top = 0
         self._cursor = 0
 
     @property
     def row(self) -> Row | None:
-        return self._inspection.row if self._inspection is not None else None
+        """The row that is inspected: a message, or a frame that is held."""
+        return row_of(self.subject)
 
-    def show(self, row: Row | None, *, live: bool = False) -> None:
-        """Open a row at its first line; the tab stays."""
+    def show(self, subject: Subject | None, *, live: bool = False) -> None:
+        """Open something at its first line; the tab stays. New figures of it change no place."""
         self.live = live
-        if row is not self.row:
-            self._inspection = Inspection(row) if row is not None else None
-            self._folded.clear()
-            self._top = self._cursor = 0
+        if subject is not self.subject:
+            if identity(subject) != identity(self.subject):
+                self._top = self._cursor = 0
+                self.search.clear()
+            self.subject = subject
+            row = row_of(subject)
+            if self._inspection is None or row is not self._inspection.row:
+                self._inspection = Inspection(row) if row is not None else None
+            self._sheet = Sheet(subject) if subject is not None and row is None else None  # type: ignore[arg-type]
+            self._shown = None
         self.refresh()
+
+    @property
+    def tabs(self) -> tuple[str, ...]:
+        return self._inspection.tabs if self._inspection is not None else ("Facts",)
+
+    @property
+    def tab(self) -> int:
+        return self._tab if self._tab < len(self.tabs) else 0
 
     def next_tab(self, step: int) -> None:
-        self.show_tab((self.tab + step) % len(TABS))
+        self.show_tab((self.tab + step) % len(self.tabs))
 
     def show_tab(self, tab: int) -> None:
-        self.tab = tab
+        self._tab = tab
         self._top = self._cursor = 0
+        self.search.clear()
+        self._shown = None
         self.refresh()
+
+    def show_wire(self) -> None:
+        self.show_tab(TABS.index("Wire"))
 
     def node(self) -> JsonLine | None:
         """The JSON value under the cursor, if it can go into a filter."""
-        visible = self._visible_json()
-        if visible is None or not self.has_focus or self._cursor >= len(visible):
-            return None
-        line = visible[self._cursor][1]
-        return line if line.value is not None and line.path else None
+        line = self._json_line()
+        found = line is not None and line.value is not None and line.path
+        return line if self.has_focus and found else None
 
     # Moves -------------------------------------------------------------------------------
 
     def move(self, lines: int) -> None:
-        last = max(0, self._count() - 1)
-        self._cursor = min(last, max(0, self._cursor + lines))
-        height = max(1, self.body_height)
-        self._top = min(max(self._top, self._cursor - height + 1), self._cursor)
-        self.refresh()
+        last = max(0, len(self._rows) - 1)
+        self._go_to(min(last, max(0, self._cursor + lines)))
 
     def to_top(self) -> None:
-        self.move(-self._count())
+        self._go_to(0)
 
     def to_end(self) -> None:
-        self.move(self._count())
+        self._go_to(max(0, len(self._rows) - 1))
 
     def page_lines(self) -> int:
         return max(1, self.body_height - 1)
 
     def fold(self) -> bool:
-        """Fold or unfold the JSON node under the cursor; False if there is none."""
-        visible = self._visible_json()
-        if visible is None or self._cursor >= len(visible):
+        """Fold or unfold at the cursor, or show more members; False if there is nothing to fold."""
+        document, line = self._rows.document, self._json_line()
+        if line is None or not isinstance(document, JsonDocument):
             return False
-        index, line = visible[self._cursor]
-        if not line.count:
+        if not document.tree.toggle(line):
             return False
-        self._folded.symmetric_difference_update({index})
-        self.refresh()
+        self._shown = None
+        self._go_to(min(self._cursor, len(self._rows) - 1))
         return True
+
+    def find(self, text: str, step: int = 1) -> str:
+        """Go to the next place of a text; returns what to say about it."""
+        found = self.search.go(text, step, self._rows.document, self._rows.number(self._cursor))
+        if found is None:
+            self.refresh()
+            return f"{text!r} is not in here" if text else ""
+        self._shown = None
+        self._go_to(self._rows.row_of(found))
+        return self.search.where
+
+    def _go_to(self, row: int) -> None:
+        self._cursor = row
+        height = max(1, self.body_height)
+        self._top = min(max(self._top, row - height + 1), row)
+        self.refresh()
 
     # Lines -------------------------------------------------------------------------------
 
-    def _visible_json(self) -> list[tuple[int, JsonLine]] | None:
-        lines = self._inspection.json if self._inspection is not None and not self.tab else None
-        if lines is None:
-            return None
-        visible, index = [], 0
-        while index < len(lines):
-            visible.append((index, lines[index]))
-            index = lines[index].last + 1 if index in self._folded else index + 1
-        return visible
+    @property
+    def _rows(self) -> Wrapped:
+        """The tab's lines, wrapped to the width that is there."""
+        width = self._body_cells(self.body_width)
+        key = (self.tab, width)
+        if self._shown is None or self._shown[0] != key:
+            self._shown = (key, Wrapped(self._document(width), width - 1))
+        return self._shown[1]
 
-    def _count(self) -> int:
-        if self._inspection is None:
-            return 0
-        visible = self._visible_json()
-        return len(visible if visible is not None else self._inspection.lines(TABS[self.tab]))
+    def _document(self, width: int) -> Document:
+        if self._inspection is not None:
+            return self._inspection.document(self.tab, width - 1)
+        return Plain(self._sheet.lines if self._sheet is not None else ())
+
+    def _json_line(self) -> JsonLine | None:
+        document = self._rows.document
+        if not isinstance(document, JsonDocument):
+            return None
+        number = self._rows.number(self._cursor)
+        return document.tree.lines[number] if number < len(document) else None
 
     def _is_split(self, width: int) -> bool:
-        return self.tab == 0 and width >= _SPLIT_FROM
+        return self._inspection is not None and self.tab == 0 and width >= _SPLIT_FROM
+
+    def _body_cells(self, width: int) -> int:
+        return (width - 1) * 11 // 20 if self._is_split(width) else width
 
     def body_line(self, y: int, width: int) -> Strip:
         palette = self.palette
-        if self._inspection is None:
+        if self.subject is None:
             return self._hint_line(y, width)
         if not self._is_split(width):
             return strip(self._main_pieces(y, width), width, palette.plain)
-        left = (width - 1) * 11 // 20
+        left = self._body_cells(width)
         right = width - 1 - left
         body = strip(self._main_pieces(y, left), left, palette.plain)
+        assert self._inspection is not None
         headers = self._inspection.headers
         at = y + (self._top if len(headers) > self.body_height else 0)
         beside = self._styled(headers[at]) if at < len(headers) else []
@@ -133,42 +176,26 @@ class Inspector(Pane):
         return Strip([*body, Segment(self.glyphs.ladder, palette.border), *aside], width)
 
     def _main_pieces(self, y: int, width: int) -> list[Piece]:
-        palette = self.palette
+        palette, rows = self.palette, self._rows
         at = self._top + y
-        chosen = at == self._cursor and self.has_focus
-        visible = self._visible_json()
-        assert self._inspection is not None
-        if visible is not None:
-            if at >= len(visible):
-                return []
-            pieces = self._json_pieces(*visible[at])
-        else:
-            lines = self._inspection.lines(TABS[self.tab])
-            if at >= len(lines):
-                return []
-            pieces = [(" ", palette.plain), *self._styled(lines[at])]
+        if at >= len(rows):
+            return []
+        pieces = self._styled(self.search.lit(rows.row(at)))
+        if not isinstance(rows.document, JsonDocument):
+            pieces = [(" ", palette.plain), *pieces]
         pieces = cut(pieces, width)
-        if not chosen:
+        if at != self._cursor or not self.has_focus:
             return pieces
         pieces.append((" " * (width - cells(pieces)), palette.plain))
         return [(text, style + palette.cursor) for text, style in pieces]
 
-    def _json_pieces(self, index: int, line: JsonLine) -> list[Piece]:
-        palette, glyphs, roles = self.palette, self.glyphs, self.palette.roles
-        folded = index in self._folded
-        sign = (glyphs.folded if folded else glyphs.open) if line.count else " "
-        pieces: list[Piece] = [(sign, palette.muted), ("  " * line.depth, palette.plain)]
-        pieces += [(text, roles[role]) for text, role in line.parts]
-        if folded:
-            opening = line.parts[-1][0]
-            closing = "}" if opening == "{" else "]"
-            pieces.append((f" {glyphs.more} {line.count} ", palette.muted))
-            pieces.append((closing, palette.muted))
-        return pieces
-
     def _styled(self, line: Line) -> list[Piece]:
-        roles = self.palette.roles
-        return [(text, roles[role]) for text, role in line]
+        palette, roles, glyphs = self.palette, self.palette.roles, self.glyphs
+        signs = {"-": glyphs.open, "+": glyphs.folded}
+        return [
+            (signs.get(text, text), palette.muted) if role == "fold" else (text, roles[role])
+            for text, role in line
+        ]
 
     def _hint_line(self, y: int, width: int) -> Strip:
         palette = self.palette
@@ -181,11 +208,23 @@ class Inspector(Pane):
     # Edges -------------------------------------------------------------------------------
 
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
-        palette, glyphs, row = self.palette, self.glyphs, self.row
-        if row is None or self._inspection is None:
+        if self.subject is None:
             return [(self.label, self.title_style)], []
+        left = self._title()
+        right = self._tab_pieces()
+        if cells(left) + cells(right) + 8 > self.outer_size.width:
+            right = [right[self.tab]]
+        return cut(left, max(12, self.outer_size.width - cells(right) - 8)), right
+
+    def _title(self) -> list[Piece]:
+        palette, glyphs, row = self.palette, self.glyphs, self.row
+        if row is None:
+            assert self._sheet is not None
+            protocol, title = self._sheet.title
+            letter = f"{LETTERS[protocol]} " if protocol in LETTERS else ""
+            return [(letter, palette.protocol(protocol)), (title, self.title_style)]
         left: list[Piece] = [
-            (f"#{row.seq} ", self.title_style),
+            (f"#{row.seq} " if row.seq else "", self.title_style),
             (f"{LETTERS.get(row.protocol, '?')} ", palette.protocol(row.protocol)),
             (f"{clean(row.client, 24)} ", palette.plain),
             (f"{operation_text(row)} ", palette.strong),
@@ -194,45 +233,50 @@ class Inspector(Pane):
         if row.key is not None:
             left.append((f"  key {clean(row.key.decode('utf-8', 'replace'), 24)}", palette.muted))
         if row.held:
-            left.append((f"  {glyphs.held} held {row.held}", palette.holding))
+            left.append((f"  {glyphs.held} held h{row.held}", palette.holding))
         if row.fault:
             left.append((f"  {glyphs.fault} fault {row.fault}", palette.faulty))
         if self.live:
             left.append(("  newest", palette.muted))
-        right = self._tab_pieces(self._inspection.body_name)
-        if cells(left) + cells(right) + 8 > self.outer_size.width:
-            right = [right[self.tab]]
-        return cut(left, max(12, self.outer_size.width - cells(right) - 8)), right
+        return left
 
-    def _tab_pieces(self, body_name: str) -> list[Piece]:
+    def _tab_pieces(self) -> list[Piece]:
         palette = self.palette
         return [
             (f"[{name}]", palette.title_focused) if at == self.tab else (f" {name} ", palette.muted)
-            for at, name in enumerate((body_name, *TABS[1:]))
+            for at, name in enumerate(self.tabs)
         ]
 
     def foot_pieces(self) -> list[Piece]:
         palette = self.palette
+        pieces: list[Piece] = []
+        if self.search.where:
+            pieces = [
+                ("/ ", palette.key),
+                (self.search.where, palette.accented),
+                ("  ", palette.plain),
+            ]
         node = self.node()
         if node is not None:
-            return [
-                ("+", palette.key),
-                (f" json.{clean(node.path, 60)}:{clean(node.value or '', 30)}", palette.accented),
-            ]
-        return []
+            shown = f" json.{clean(node.path, 60)}:{clean(node.value or '', 30)}"
+            pieces += [("+", palette.key), (shown, palette.accented)]
+        return pieces
 
     def scroll_range(self) -> tuple[float, float] | None:
-        total, height = self._count(), self.body_height
+        total, height = len(self._rows), self.body_height
         if total <= height:
             return None
         return self._top / total, (self._top + height) / total
 
     def scrolled_to(self, share: float) -> None:
-        self._show_from_line(int(share * self._count()))
+        self._show_from_line(int(share * len(self._rows)))
 
     def _show_from_line(self, top: int) -> None:
-        self._top = max(0, min(top, self._count() - self.body_height))
+        self._top = max(0, min(top, len(self._rows) - self.body_height))
         self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._go_to(min(self._cursor, max(0, len(self._rows) - 1)))
 
     # Mouse -------------------------------------------------------------------------------
 
@@ -249,8 +293,9 @@ class Inspector(Pane):
             self.next_tab(1)
             return
         at = self._top + self.body_y(event.y)
-        if 0 <= at < self._count():
-            if at == self._cursor:
-                self.fold()
+        if 0 <= at < len(self._rows):
+            again = at == self._cursor
             self._cursor = at
+            if again:
+                self.fold()
             self.refresh()

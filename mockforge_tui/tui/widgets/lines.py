@@ -7,7 +7,7 @@ from textual.strip import Strip
 
 from ...text import clean
 from ..drawing import Piece, cells, cut, strip
-from ..keys import brief_keys
+from ..keys import FLOW, LOG, brief_keys
 from ..palette import Palette
 from ..record import Entry, Record
 from ..rows import clock_text
@@ -101,17 +101,18 @@ class ResultLine(Drawn):
 class KeyLine(Drawn):
     """The keys that help where the person is."""
 
-    contexts: frozenset[str] = frozenset()
+    pane = FLOW
+    states: frozenset[str] = frozenset()
 
-    def tell(self, contexts: set[str]) -> None:
-        if contexts != self.contexts:
-            self.contexts = frozenset(contexts)
+    def tell(self, pane: str, states: set[str]) -> None:
+        if pane != self.pane or states != self.states:
+            self.pane, self.states = pane, frozenset(states)
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         palette = self.palette
         pieces: list[Piece] = [(" ", palette.plain)]
-        for key in brief_keys(set(self.contexts)):
+        for key in brief_keys(self.pane, set(self.states)):
             each: list[Piece] = [
                 (key.shown.split(" ")[0], palette.accented),
                 (f" {key.brief}  ", palette.muted),
@@ -126,6 +127,7 @@ class LogPane(Pane):
     """Commands with their results, notices, tailed rows; follows until somebody scrolls."""
 
     label: ClassVar[str] = "6 Log"
+    place: ClassVar[str] = LOG
 
     def __init__(self, record: Record) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..drawing import Piece, cells, cut, strip
+from ..keys import FLOW
 from ..palette import Glyphs, Palette
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Pane(Drawn, can_focus=True):
 
     framed: reactive[bool] = reactive(True, init=False)
     label: ClassVar[str] = ""
+    place: ClassVar[str] = FLOW
+    """Which keys of `keys.py` are its own."""
     _thumb: range | None = None
 
     # What a subclass tells ---------------------------------------------------------------

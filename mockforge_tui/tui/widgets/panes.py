@@ -1,6 +1,6 @@
 """The side panes: connections, topics and queues, groups, faults and holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, ClassVar
 
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
@@ -12,6 +12,7 @@ from ... import units
 from ...console.commands.faults import value_of
 from ...text import clean
 from ..drawing import Piece
+from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
 from ..palette import LETTERS, Glyphs, Palette
 from ..rows import destination_text, operation_text
 from ..snapshot import ConnectionLine, DestinationLine, FaultLine
@@ -80,6 +81,7 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
     """Who is connected, and how busy."""
 
     label = "2 Connections"
+    place = CONNECTIONS
     nothing = "nobody is connected"
     columns: ClassVar[Sequence[Column[Any]]] = (
         Column("", 2, _connection_state),
@@ -118,6 +120,7 @@ class DestinationsPane(LiveTable[DestinationLine]):
     """Topics, exchanges and queues with what comes in and what they hold."""
 
     label = "3 Topics · queues"
+    place = DESTINATIONS
     nothing = "no topics or queues yet"
     columns: ClassVar[Sequence[Column[Any]]] = (
         Column("", 2, _destination_sign),
@@ -136,12 +139,36 @@ class DestinationsPane(LiveTable[DestinationLine]):
         view = record.view
         return _PROTOCOLS.get(view.protocol, 9), _KINDS.get(view.kind, 9), view.name
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._unfolded: set[str] = set()
+        self._all: Sequence[DestinationLine] = ()
+
     def show(self, records: Sequence[DestinationLine]) -> None:
+        self._all = records
         used = [line for line in records if _in_use(line)]
-        super().show(used if self.body_width > _TREES_UP_TO else folded(used))
+        narrow = self.body_width <= _TREES_UP_TO
+        super().show(folded(used, self._unfolded) if narrow else used)
+
+    def unfold(self) -> bool:
+        """Show the topics of the chosen branch; False if it is a topic or queue itself."""
+        line = self.chosen
+        if line is None or not line.view.detail.get("branch"):
+            return False
+        self._unfolded.add(line.view.name.removesuffix("/#"))
+        self.show(self._all)
+        first = next(each for each in self.records if _root(each) == _root(line))
+        self._choose(first)
+        return True
 
 
-def folded(lines: Sequence[DestinationLine]) -> list[DestinationLine]:
+def _root(line: DestinationLine) -> str:
+    return line.view.name.partition("/")[0]
+
+
+def folded(
+    lines: Sequence[DestinationLine], unfolded: Set[str] = frozenset()
+) -> list[DestinationLine]:
     """MQTT topics of one first level as one line (`sensors/#`), where there are many."""
     trees: dict[str, list[DestinationLine]] = {}
     kept = []
@@ -152,7 +179,8 @@ def folded(lines: Sequence[DestinationLine]) -> list[DestinationLine]:
         else:
             kept.append(line)
     for root, tree in trees.items():
-        kept += [_tree(root, tree)] if len(tree) >= _TREE_FROM else tree
+        many = len(tree) >= _TREE_FROM and root not in unfolded
+        kept += [_tree(root, tree)] if many else tree
     return kept
 
 
@@ -166,6 +194,7 @@ def _tree(root: str, lines: Sequence[DestinationLine]) -> DestinationLine:
         messages_out=sum(each.messages_out for each in views),
         depth=sum(each.depth or 0 for each in views),
         note=f"{len(views)} topics",
+        detail={"branch": [each.name for each in views[:200]]},
     )
     return DestinationLine(view, sum(line.rate for line in lines))
 
@@ -203,6 +232,7 @@ class GroupsPane(LiveTable[GroupView]):
     """Consumer groups and sessions: how many take part, and how far behind they are."""
 
     label = "4 Groups"
+    place = GROUPS
     nothing = "no groups"
     columns: ClassVar[Sequence[Column[Any]]] = (
         Column("", 1, _group_sign),
@@ -226,7 +256,7 @@ class GroupsPane(LiveTable[GroupView]):
 def _fault_sign(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
     match line.what:
         case HeldFrame():
-            return f"{glyphs.held}#{line.id}", palette.holding
+            return f"{glyphs.held}h{line.id}", palette.holding
         case HoldRule():
             return f"{glyphs.held} {line.id}", palette.warning
     sign = glyphs.fault if line.on else glyphs.off
@@ -257,6 +287,7 @@ class FaultsPane(LiveTable[FaultLine]):
     """What misbehaves on purpose, and what waits for a person."""
 
     label = "5 Faults · held"
+    place = FAULTS
     nothing = "no faults, nothing held"
     columns: ClassVar[Sequence[Column[Any]]] = (
         Column("id", 5, _fault_sign),

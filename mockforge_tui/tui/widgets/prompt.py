@@ -25,7 +25,7 @@ from .pane import Drawn
 
 _log = logging.getLogger(__name__)
 
-COMMAND, FILTER = "command", "filter"
+COMMAND, FILTER, FIND = "command", "filter", "find"
 PLACEHOLDER = ": command   / filter   ? help"
 
 
@@ -37,6 +37,8 @@ class _Colours(Highlighter):
 
     def highlight(self, text: Text) -> None:
         line, roles = self._line, self._line.prompt.sign.palette.roles
+        if line.prompt.mode == FIND:
+            return
         if line.prompt.mode == COMMAND:
             for span in line.session.spans(text.plain):
                 style = roles.get(span.role)
@@ -58,7 +60,7 @@ class _Ghost(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         line = self._line
-        if line.prompt.mode == FILTER:
+        if line.prompt.mode != COMMAND:
             return None
         older = line.history.suggestion(value)
         line.ghost_is_history = bool(older)
@@ -126,10 +128,11 @@ class Sign(Drawn):
 
 
 class Prompt(Horizontal):
-    """Two modes of one line.
+    """Three modes of one line.
 
     `enter_line` gets a command line, `try_filter` each valid filter that is typed, and with True
-    the one that is entered. Both are called at once, so that what is typed on finds them done.
+    the one that is entered; `find` likewise the text that is searched in the inspector. All are
+    called at once, so that what is typed on finds them done.
     """
 
     class Noticed(Message):
@@ -154,17 +157,19 @@ class Prompt(Horizontal):
         drop_down: DropDown,
         enter_line: Callable[[str], object],
         try_filter: Callable[[str, bool], object],
+        find: Callable[[str, bool], object],
     ) -> None:
         super().__init__()
         self.session = session
         self._enter_line = enter_line
         self._try_filter = try_filter
+        self._find = find
         self.history = history
         self.drop_down = drop_down
         self.mode = COMMAND
         self.filter_problem: FilterError | None = None
         self.is_active = False
-        self._before: Widget | None = None
+        self.before: Widget | None = None
         self.sign = Sign()
         self.input = PromptInput(self, session, history)
 
@@ -184,7 +189,7 @@ class Prompt(Horizontal):
     def _activate(self) -> None:
         """Take the keys, from the very next one on: `Widget.focus` would wait a turn."""
         if not self.is_active and self.screen.focused is not self.input:
-            self._before = self.screen.focused
+            self.before = self.screen.focused
         self.is_active = self.sign.lit = True
         self.sign.refresh()
         self.screen.set_focus(self.input)
@@ -204,8 +209,8 @@ class Prompt(Horizontal):
         self.sign.refresh()
         self.input.put("")
         self.input.refresh()
-        if self._before is not None and self._before.display:
-            self.screen.set_focus(self._before)
+        if self.before is not None and self.before.display:
+            self.screen.set_focus(self.before)
         self.post_message(self.Left(mode=mode, kept=kept))
 
     # Keys --------------------------------------------------------------------------------
@@ -248,6 +253,10 @@ class Prompt(Horizontal):
             if self.filter_problem is None:
                 self.leave(kept=True)
                 self._try_filter(text, True)
+            return
+        if self.mode == FIND:
+            self.leave(kept=True)
+            self._find(text, True)
             return
         if not text:
             self.leave(kept=False)
@@ -324,6 +333,8 @@ class Prompt(Horizontal):
         self._check()
 
     def _completions(self, text: str, cursor: int) -> list[Completion]:
+        if self.mode == FIND:
+            return []
         if self.mode == COMMAND:
             return self.session.complete(text, cursor) if text else []
         return [
@@ -333,6 +344,9 @@ class Prompt(Horizontal):
 
     def _check(self) -> None:
         text = self.input.value
+        if self.mode == FIND:
+            self._find(text, False)
+            return
         if self.mode == FILTER:
             self._check_filter(text)
             return

@@ -41,12 +41,10 @@ class LiveTable(Pane, Generic[R]):
     nothing: ClassVar[str] = "none"
 
     class Chosen(Message):
-        """Enter on a record."""
+        """The cursor is on another record, or on the same one with new figures."""
 
-        def __init__(self, table: "LiveTable[Any]", record: Any) -> None:
-            super().__init__()
-            self.table = table
-            self.record = record
+    class Opened(Message):
+        """A click on the chosen record."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +69,8 @@ class LiveTable(Pane, Generic[R]):
             self._drawn = len(ordered)
             self._keep_in_view()
             self.refresh()
+            if self._chosen is not None:
+                self.post_message(self.Chosen())
 
     @property
     def chosen(self) -> R | None:
@@ -82,16 +82,23 @@ class LiveTable(Pane, Generic[R]):
             return
         at = self._position()
         at = (0 if lines > 0 else len(self.records) - 1) if at is None else at + lines
-        at = min(len(self.records) - 1, max(0, at))
-        self._chosen = self.identity(self.records[at])
-        self._keep_in_view()
+        self._go_to(at)
+
+    def _go_to(self, at: int) -> None:
+        if self.records:
+            self._choose(self.records[min(len(self.records) - 1, max(0, at))])
+            self._keep_in_view()
+
+    def _choose(self, record: R) -> None:
+        self._chosen = self.identity(record)
         self.refresh()
+        self.post_message(self.Chosen())
 
     def to_top(self) -> None:
-        self.move(-len(self.records))
+        self._go_to(0)
 
     def to_end(self) -> None:
-        self.move(len(self.records))
+        self._go_to(len(self.records) - 1)
 
     def page_lines(self) -> int:
         return max(1, self.body_height - 1)
@@ -195,6 +202,5 @@ class LiveTable(Pane, Generic[R]):
         if self.body_y(event.y) >= 1 and 0 <= at < len(self.records):
             identity = self.identity(self.records[at])
             if identity == self._chosen:
-                self.post_message(self.Chosen(self, self.records[at]))
-            self._chosen = identity
-            self.refresh()
+                self.post_message(self.Opened())
+            self._choose(self.records[at])

@@ -121,7 +121,8 @@ def test_conn_kill_by_filter() -> None:
         ("session rm nobody -y", "no session nobody"),
         ("retained rm x/# -y", "nothing is retained at x/#"),
         ("fault off 9", "no fault 9"),
-        ("release #9", "#9 is not held"),
+        ("release h9", "h9 is not held"),
+        ("release #9", "#9 is a row of the flow"),
         ("play nothing", "no fixture nothing"),
         ("topic add orders", "topic orders exists"),
         ("theme nord", "is for the full screen"),
@@ -212,7 +213,7 @@ def test_held_frames_are_released_by_selector() -> None:
     for _ in range(3):
         world.hold_a_frame()
     assert len(check(world.run("held")).records) == 3
-    assert "#2" in check(world.run("release #2")).text
+    assert "h2" in check(world.run("release h2")).text
     check(world.run("drop (client:nobody)"))
     assert sorted(world.holds.held) == [1, 3]
     check(world.run("release"))

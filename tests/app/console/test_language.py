@@ -23,7 +23,7 @@ TOKENS = [
     ("   ", []),
     ("topic ls", [("word", "topic"), ("word", "ls")]),
     ("# topic ls", [("comment", "# topic ls")]),
-    ("release #3", [("word", "release"), ("word", "#3")]),
+    ("release h3", [("word", "release"), ("word", "h3")]),
     ('pub a {"id": 1}', [("word", "pub"), ("word", "a"), ("json", '{"id": 1}')]),
     ('{"a": {"b": "}"}} x', [("json", '{"a": {"b": "}"}}'), ("word", "x")]),
     ('{"id": {{sequence}}}', [("json", '{"id": {{sequence}}}')]),

@@ -191,7 +191,7 @@ def test_a_held_frame_waits_for_its_release() -> None:
         await until(lambda: console.run("held").records)
         (row,) = console.run("held").records
         assert (row["client"], row["destination"]) == ("a", "x/y")
-        console.run(f"release #{row['id']}")
+        console.run(f"release h{row['id']}")
         await client.gets(PUBLISH)
         console.run("hold off")
         client.writer.close()

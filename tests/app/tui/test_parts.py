@@ -1,5 +1,6 @@
 """What the screen is made of, without a screen."""
 
+import json
 import re
 from importlib import resources
 from pathlib import Path
@@ -11,11 +12,12 @@ from mockforge_brokers.snapshots import DestinationView
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.language import Kind, lex
 from mockforge_tui.filters import compile_filter
+from mockforge_tui.tui.documents import Hex, Plain, Wrapped
 from mockforge_tui.tui.drawing import cells, cut, sparkline, spread
 from mockforge_tui.tui.history import History
 from mockforge_tui.tui.inspection import Inspection
-from mockforge_tui.tui.jsonlines import json_lines
-from mockforge_tui.tui.keys import KEYS, brief_keys
+from mockforge_tui.tui.jsontree import JsonTree
+from mockforge_tui.tui.keys import FAULTS, HELD, KEYS, PANE_NAMES, PAUSED, brief_keys, where
 from mockforge_tui.tui.narrowing import combined, payload_word, publish_line, term, term_of
 from mockforge_tui.tui.pace import FASTEST, SHARE, SLOWEST, Pace
 from mockforge_tui.tui.palette import ASCII, NIGHT, PALETTES, UNICODE
@@ -112,49 +114,122 @@ def test_mqtt_topics_of_one_tree_are_one_line_once_they_are_many() -> None:
 # JSON and the inspector -------------------------------------------------------------------
 
 
+def _texts(tree: JsonTree) -> list[str]:
+    return ["  " * len(line.place) + "".join(text for text, _ in tree.parts(line))
+            for line in tree.lines]  # fmt: skip
+
+
+def _shown(row: Row, tab: int, width: int = 84) -> list[str]:
+    document = Inspection(row).document(tab, width)
+    return ["".join(text for text, _ in document.line(at)) for at in range(len(document))]
+
+
 def test_json_keeps_numbers_as_they_were_written_and_knows_paths() -> None:
-    lines = json_lines(b'{"total": 41.70, "lines": [{"sku": "A-1"}], "none": [], "big": 1e400}')
-    assert lines is not None
-    texts = ["  " * line.depth + "".join(text for text, _ in line.parts) for line in lines]
-    assert texts == [
-        "{", '  "total": 41.70,', '  "lines": [', "    {", '      "sku": "A-1"', "    }", "  ],",
-        '  "none": [],', '  "big": 1e400', "}",
+    tree = JsonTree(b'{"total": 41.70, "lines": [{"sku": "A-1"}], "none": [], "big": 1e400}')
+    assert [text.strip() for text in _texts(tree)] == [
+        "{", '"total": 41.70,', '"lines": [', "{", '"sku": "A-1"', "}", "],", '"none": [],',
+        '"big": 1e400', "}",
     ]  # fmt: skip
-    assert [(line.path, line.value) for line in lines if line.value] == [
+    assert [(line.path, line.value) for line in tree.lines if line.value] == [
         ("total", "41.70"), ("lines[0].sku", "A-1"), ("big", "1e400"),
     ]  # fmt: skip
-    assert (lines[0].last, lines[0].count) == (9, 4)
-    assert lines[2].last == 6
+
+
+def test_json_folds_and_says_how_many_members_that_hides() -> None:
+    tree = JsonTree(b'{"a": {"b": 1, "c": 2}, "d": 3}')
+    assert tree.toggle(tree.lines[1])
+    assert [text.strip() for text in _texts(tree)] == ["{", '"a": { … 2 },', '"d": 3', "}"]
+    assert tree.toggle(tree.lines[1])
+    assert len(tree.lines) == 7
+    assert not tree.toggle(tree.lines[2])
+
+
+def test_json_of_any_size_opens_with_its_members_folded() -> None:
+    payload = json.dumps([{"id": number, "name": "x" * 40} for number in range(100_000)]).encode()
+    tree = JsonTree(payload)
+    texts = _texts(tree)
+    assert len(texts) == 1003
+    assert texts[1].strip() == "{ … 2 },"
+    assert "99,000 more" in texts[1001]
+    assert tree.toggle(tree.lines[1001])
+    assert len(tree.lines) == 2003
+    assert tree.toggle(tree.lines[5])
+    assert _texts(tree)[6].strip() == '"id": 4,'
+
+
+def test_json_is_searched_where_it_is_folded_and_unfolded_there() -> None:
+    payload = json.dumps([{"id": number, "in": {"tag": f"T-{number}"}} for number in range(9000)])
+    tree = JsonTree(payload.encode())
+    (place,) = tree.find("t-8123")
+    at = tree.reveal(place)
+    line = tree.lines[at]
+    assert (line.path, line.value) == ("[8123].in.tag", "T-8123")
+    assert tree.find("T-8123") == [place]
+    assert tree.find("no such thing") == []
+    assert len(tree.find("tag")) == 9000
+
+
+def test_json_that_is_nested_too_deep_for_a_screen_is_not_unfolded_for_ever() -> None:
+    tree = JsonTree(b"[" * 900 + b"]" * 900)
+    assert len(tree.lines) < 200
+    assert tree.find("x") == []
 
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"21.5", b"{", b'{"a": }', b"[" * 5000 + b"]" * 5000, b'{"a": "' + b"x" * 70_000 + b'"}'],
+    [b"", b"21.5", b"{", b'{"a": }', b"[" * 5000 + b"]" * 5000, b'["\xff"]', b'{"a": 1} x'],
 )
 def test_what_is_no_json_document_is_not_laid_out_as_one(payload: bytes) -> None:
-    assert json_lines(payload) is None
+    with pytest.raises(ValueError, match=r"."):
+        JsonTree(payload)
 
 
 def test_hostile_names_in_json_are_made_harmless() -> None:
-    lines = json_lines('{"\u202eevil\u200b": "\u009b31m"}'.encode())
-    assert lines is not None
-    assert "".join(text for text, _ in lines[1].parts) == '"·evil·": "·31m"'
+    tree = JsonTree('{"\u202eevil\u200b": "\u009b31m"}'.encode())
+    assert _texts(tree)[1].strip() == '"·evil·": "·31m"'
+
+
+def test_long_lines_are_wrapped_and_nothing_of_them_is_cut_off() -> None:
+    words = " ".join(f"word{number}" for number in range(100))
+    document = Inspection(_row(payload=json.dumps({"text": words}).encode())).document(0, 40)
+    rows = Wrapped(document, 40)
+    shown = ["".join(text for text, _ in rows.row(at)) for at in range(len(rows))]
+    assert max(map(len, shown)) <= 40
+    joined = "".join(shown[1:2] + [line.strip(" ") for line in shown[2:-1]])
+    assert joined.replace(" ", "") == f'"text":"{words}"'.replace(" ", "")
+    assert [rows.number(at) for at in range(len(rows))] == [0] + [1] * (len(rows) - 2) + [2]
+
+
+def test_wide_characters_wrap_by_their_cells() -> None:
+    rows = Wrapped(Plain([(("温度" * 30, "string"),)]), 21)
+    assert [len("".join(text for text, _ in rows.row(at))) for at in range(len(rows))] == [10] * 6
 
 
 def test_the_inspector_lays_out_text_bytes_and_what_has_no_payload() -> None:
-    def text(row: Row) -> str:
-        return "\n".join("".join(part for part, _ in line) for line in Inspection(row).text)
-
-    assert text(_row(payload="two\nlines\u202e".encode())) == "two\nlines·"
-    assert text(_row(payload=b"\x00\x01A")).startswith("0000  00 01 41")
-    assert "no payload" in text(_row(payload=None))
-    assert "empty" in text(_row(payload=b""))
+    assert _shown(_row(payload="two\nlines\u202e".encode()), 0) == ["two", "lines·"]
+    assert _shown(_row(payload=b"\x00\x01A"), 0)[0].startswith("0000  00 01 41")
+    assert "no payload" in _shown(_row(payload=None), 0)[0]
+    assert "empty" in _shown(_row(payload=b""), 0)[0]
 
 
-def test_hex_marks_the_payload_within_its_frame() -> None:
+def test_hex_is_the_payload_by_itself_and_the_frame_is_with_the_decoded_fields() -> None:
     row = _row(frame=b"\x30\x08\x00\x01ahello", payload=b"hello")
-    (line,) = Inspection(row).hex
-    assert [text.strip() for text, role in line if role == "string"] == ["68 65 6c  6c 6f"]
+    assert _shown(row, 2) == ["0000  68 65 6c 6c 6f" + " " * 36 + "hello"]
+    assert _shown(row, 3)[-1].startswith("0000  30 08 00 01 61 68 65 6c  6c 6f")
+
+
+@pytest.mark.parametrize(("width", "bytes_in_line"), [(84, 16), (72, 16), (71, 8), (42, 8)])
+def test_hex_has_its_characters_beside_it_at_every_width(width: int, bytes_in_line: int) -> None:
+    line = _shown(_row(payload=bytes(range(65, 97))), 2, width)[0]
+    assert line.endswith("ABCDEFGHIJKLMNOP"[:bytes_in_line])
+    assert len(line) <= width
+
+
+def test_bytes_are_found_as_characters_and_as_hex() -> None:
+    document = Hex(b"\x00" * 100 + b"Needle" + b"\x00" * 20, 84)
+    assert document.find("needle") == [6]
+    assert document.find("4e 65") == [6]
+    assert document.find("NEEDLE") == []
 
 
 def test_wire_shows_nested_fields_under_their_names() -> None:
@@ -282,13 +357,19 @@ def test_history_goes_back_by_what_was_typed_and_is_kept_in_a_file(tmp_path: Pat
     assert again.suggestion("") == ""
 
 
-def test_every_key_is_used_once_and_stands_in_the_guide() -> None:
-    names = [name for key in KEYS for name in key.keys.split(",")]
-    assert len(names) == len(set(names))
+def test_a_key_means_one_thing_in_a_pane_and_stands_in_the_guide() -> None:
     guide = (resources.files("mockforge_tui") / "guide" / "keys.md").read_text(encoding="utf-8")
+    for pane in PANE_NAMES:
+        names = [name for key in KEYS if key.acts_in(pane) for name in key.keys.split(",")]
+        assert len(names) == len(set(names)), pane
     for key in KEYS:
-        assert f"| `{key.shown}` | {key.says} |" in guide
-    assert [key.brief for key in brief_keys({"held"})][:4] == ["release", "all", "drop", "panic"]
+        assert f"| `{key.shown}` | {key.says} | {where(key)} |" in guide
+
+
+def test_the_last_line_begins_with_the_keys_of_the_pane() -> None:
+    held = [key.brief for key in brief_keys(FAULTS, {HELD, PAUSED})]
+    assert held[:5] == ["inspect", "on/off", "remove", "release", "drop"]
+    assert "release" not in [key.brief for key in brief_keys(FAULTS, {PAUSED})]
 
 
 def test_lines_that_keys_run_are_commands() -> None:

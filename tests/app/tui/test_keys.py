@@ -1,0 +1,281 @@
+"""Every key in every pane does what help, the guide and the last line say, and nothing else."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from brokers.misbehaving import Waiting, fault
+from brokers.misbehaving import hold as hold_rule
+from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.misbehaviour.actions import Delay
+
+from mockforge_tui.tui.keys import KEYS, PANE_NAMES, brief_keys, key_of
+from mockforge_tui.tui.screens.help import help_entries
+from mockforge_tui.tui.widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane
+
+from .stage import Stage, play
+
+NAMES = sorted({name for key in KEYS for name in key.keys.split(",")})
+
+# What is seen of a key's action, in any of the panes that it acts in.
+RUNS, PREFILLS, NOTES, ASKS = "runs ", "prefills ", "notes ", "asks "
+EFFECTS: dict[str, str] = {
+    "inspect": "focuses the inspector",
+    "fold": "folds",
+    "show_only": RUNS + r"filter .*",
+    "show_group": RUNS + r"filter .*",
+    "switch": RUNS + r"fault off 1|" + NOTES + "only a fault .*",
+    "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
+    "release": RUNS + "release h1|" + NOTES + "no held frame is chosen.*",
+    "drop": RUNS + "drop h1|" + NOTES + "no held frame is chosen.*",
+    "release_all": RUNS + "release",
+    "narrow": RUNS + r"filter .*|" + NOTES + "nothing here to filter by",
+    "republish": RUNS + "republish|" + NOTES + "select a message .*",
+    "edit": PREFILLS + "pub .*|" + NOTES + "select a message .*",
+    "publish": PREFILLS + "pub .*",
+    "copy": NOTES + ".*(in the clipboard|nothing to copy).*",
+    "fault": PREFILLS + "fault add delay .*",
+    "kill": ASKS + "End .* connections.*",
+    "hold": PREFILLS + "hold .*",
+    "mark": "marks",
+    "only_marked": "shows only marked",
+    "prompt": "opens command",
+    "filter": "opens filter",
+    "find": "opens find",
+    "find_next": NOTES + "/ searches here first",
+    "live": "pauses|goes live",
+    "move": "moves|stays",
+    "page": "moves|stays",
+    "top": "moves|stays",
+    "end": "moves|goes live|stays",
+    "field": "chooses a column",
+    "tab": "turns a tab|" + NOTES + "(nothing is chosen here|these facts are all .*)",
+    "wire": "turns a tab|" + NOTES + "select a message .*",
+    "noise": NOTES + "the flow is with.*",
+    "toggle_filter": "stays",
+    "next_pane": "focuses .*",
+    "pane": "focuses .*|stays|closes .*",
+    "zoom": "zooms",
+    "back": "focuses the flow|stays|closes .*",
+    "panic": RUNS + "fault clear, hold off",
+    "shot": RUNS + "shot",
+    "repaint": "stays",
+    "help": "opens help",
+    "quit": ASKS + "End the console.*",
+}
+
+
+def test_every_action_of_the_keys_has_its_effect_here() -> None:
+    assert {key.action.partition("(")[0] for key in KEYS} == set(EFFECTS)
+
+
+@pytest.mark.parametrize("pane", PANE_NAMES)
+def test_each_key_does_in_a_pane_what_its_table_says(pane: str, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+
+    async def act(stage: Stage) -> None:
+        for name in NAMES:
+            await _reset(stage, pane)
+            seen = await _press(stage, name)
+            key = key_of(name, pane)
+            if key is None:
+                assert re.fullmatch(NOTES + ".* does nothing in this pane; .*", seen), (name, seen)
+                continue
+            expected = EFFECTS[key.action.partition("(")[0]]
+            assert re.fullmatch(expected, seen), (pane, name, key.says, seen)
+
+    play(act)
+
+
+@pytest.mark.parametrize("pane", PANE_NAMES)
+def test_help_and_the_last_line_have_the_keys_of_a_pane_and_no_others(pane: str) -> None:
+    async def act(stage: Stage) -> None:
+        told = {
+            (typed, says)
+            for head, typed, says in help_entries(stage.app.session.registry, pane)
+            if head.startswith("Keys")
+        }
+        assert told == {(key.shown, key.says) for key in KEYS if key.acts_in(pane)}
+        await _reset(stage, pane)
+        line = stage.lines()[-1]
+        shown = [key for key in brief_keys(pane, {"paused"}) if f"{key.brief} " in line]
+        assert shown
+        for key in shown:
+            assert key_of(key.keys.split(",")[0], pane) is key
+
+    play(act)
+
+
+async def _reset(stage: Stage, pane: str) -> None:
+    """Put the same scene up again: rows, one fault, one hold with one held frame, a pane chosen."""
+    app, runtime, screen = stage.app, stage.runtime, stage.screen
+    while len(app.screen_stack) > 1:
+        app.pop_screen()
+    if screen.prompt.is_active:
+        screen.prompt.leave(kept=False)
+    screen.alone = None
+    screen.inspector_open = screen.faults_open = screen.log_open = True
+    runtime.faults.clear()
+    runtime.holds.clear()
+    runtime.faults._last = 0
+    runtime.holds._last_rule = runtime.holds._last_held = 0
+    runtime.faults.add(fault(Delay(1), scope="topic:a"))
+    hold = runtime.holds.add(hold_rule(lambda row: True, scope="topic:a"))
+    held = Row("mqtt", IN, "PUBLISH", client="dev-7", destination="a", frame=b"x",
+               kind="message", payload=b"held", connection=3)  # fmt: skip
+    runtime.holds.hold(hold, [held], Waiting())
+    app.session.filter = app.session.filter_of("")
+    app.last_filter = ""
+    for mark in list(app.feed.marks):
+        app.feed.mark(mark, False)
+    screen.flow.show(None, with_noise=False, only_marked=False)
+    screen.inspector.search.clear()
+    screen.inspector.show_tab(0)
+    screen.lay_out()
+    screen.go_to(7 if pane == "inspector" else list(PANE_NAMES).index(pane) + 1)
+    await stage.tick()
+    screen.flow.to_number(10)
+    if pane != "inspector":
+        screen.go_to(list(PANE_NAMES).index(pane) + 1)
+    else:
+        screen.inspector.show(screen.flow.selected)
+    here = screen.here
+    if isinstance(here, ConnectionsPane | DestinationsPane | FaultsPane) or pane == "groups":
+        here.to_top()  # type: ignore[attr-defined]
+    await stage.pilot.pause()
+
+
+async def _press(stage: Stage, name: str) -> str:
+    """What one key does, in words."""
+    app, screen = stage.app, stage.screen
+    before = _look(stage)
+    recorded = len(app.record.entries)
+    await stage.keys(name)
+    entries = list(app.record.entries)[recorded:]
+    commands = [entry.text for entry in entries if entry.kind == "command"]
+    notes = [entry.text for entry in entries if entry.kind == "note"]
+    if len(app.screen_stack) > 1:
+        top = type(app.screen).__name__
+        question = getattr(app.screen, "_question", "")
+        return f"{ASKS}{question}" if top == "Question" else "opens help"
+    if screen.prompt.is_active:
+        text = screen.prompt.input.value.strip()
+        return f"{PREFILLS}{text}" if text else f"opens {screen.prompt.mode}"
+    if commands:
+        return RUNS + ", ".join(commands)
+    if notes:
+        return NOTES + notes[-1]
+    after = _look(stage)
+    for what, word in _CHANGES.items():
+        if before[what] != after[what]:
+            return word(after[what])
+    return "stays"
+
+
+_CHANGES: dict[str, Callable[[object], str]] = {
+    "alone": lambda pane: "zooms",
+    "open": lambda panes: "closes a pane",
+    "focus": lambda place: f"focuses {PANE_NAMES[str(place)]}",
+    "live": lambda live: "goes live" if live else "pauses",
+    "marked": lambda marks: "marks",
+    "only_marked": lambda only: "shows only marked",
+    "tab": lambda tab: "turns a tab",
+    "folds": lambda lines: "folds",
+    "field": lambda field: "chooses a column",
+    "places": lambda places: "moves",
+}
+
+
+def _look(stage: Stage) -> dict[str, object]:
+    screen = stage.screen
+    inspector = screen.inspector
+    return {
+        "alone": screen.alone,
+        "open": (screen.faults_open, screen.log_open),
+        "focus": screen.here.place,
+        "live": screen.flow.follow,
+        "marked": sorted(stage.app.feed.marks),
+        "only_marked": screen.flow.only_marked,
+        "tab": inspector.tab,
+        "folds": len(inspector._rows) if inspector.has_focus else 0,
+        "field": screen.flow.field,
+        "places": (
+            screen.flow.cursor, inspector._cursor, screen.log_pane._from_end,
+            *(pane.chosen for pane in (screen.connections, screen.destinations, screen.groups,
+                                       screen.faults)),
+        ),
+    }  # fmt: skip
+
+
+def test_enter_on_another_record_takes_the_place_of_the_first_in_the_filter() -> None:
+    async def act(stage: Stage) -> None:
+        session = stage.app.session
+        await stage.keys("2", "j", "enter")
+        assert session.filter.text == "client:order-svc"
+        await stage.keys("j", "enter")
+        assert session.filter.text == "client:billing"
+        await stage.keys("3", "j", "plus")
+        assert session.filter.text == "client:billing topic:orders.created"
+        await stage.keys("2", "k", "enter")
+        assert session.filter.text == "topic:orders.created client:order-svc"
+
+    play(act)
+
+
+def test_enter_on_the_same_record_again_shows_all() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("2", "j", "enter", "enter")
+        assert stage.app.session.filter.text == ""
+
+    play(act)
+
+
+def test_a_held_frame_that_is_chosen_is_inspected_edited_and_released_alone() -> None:
+    async def act(stage: Stage) -> None:
+        await _reset(stage, "faults")
+        holds = stage.runtime.holds
+        hold = holds.rules[1]
+        other = Row("mqtt", IN, "PUBLISH", client="hmi", destination="b", frame=b"y",
+                    kind="message", payload=b"second", connection=4)  # fmt: skip
+        holds.hold(hold, [other], Waiting())
+        await stage.tick()
+        await stage.keys("j")
+        assert stage.screen.inspector.row is other
+        await stage.shows("held h2")
+        await stage.keys("enter")
+        assert stage.screen.inspector.has_focus
+        assert set(holds.held) == {1, 2}
+        await stage.keys("e")
+        await stage.until(lambda: stage.screen.prompt.input.value == "pub mqtt:b second")
+        await stage.keys("escape", "a")
+        assert set(holds.held) == {1}
+
+    play(act)
+
+
+def test_release_with_nothing_chosen_releases_nothing() -> None:
+    async def act(stage: Stage) -> None:
+        await _reset(stage, "flow")
+        await stage.keys("a")
+        assert set(stage.runtime.holds.held) == {1}
+        await stage.shows("A releases all")
+        await stage.keys("A")
+        assert not stage.runtime.holds.held
+
+    play(act)
+
+
+def test_the_inspector_shows_what_is_chosen_in_each_pane() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("2", "j")
+        await stage.shows("connection c1  order-svc")
+        await stage.shows("127.0.0.1:50871")
+        await stage.keys("3", "j")
+        await stage.shows("topic orders.created")
+        await stage.keys("4", "j")
+        await stage.shows("group audit")
+        await stage.shows("3rd rebalance in 30 s")
+        await stage.keys("1", "k")
+        await stage.shows("A inv-worker nack")
+
+    play(act)
