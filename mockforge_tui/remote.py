@@ -49,8 +49,11 @@ def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int
         connection.close()
 
 
-def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool) -> int:
-    """Write an answer as it comes: rows, exported content, and the result, which is its end."""
+def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool, rows_only: bool = False) -> int:
+    """Write an answer as it comes: rows, exported content, and the result, which is its end.
+
+    `rows_only`: the result of what streamed is narration, as for a file of messages.
+    """
     status, streamed = ExitCode.USAGE, False
     for line in lines:
         try:
@@ -60,7 +63,8 @@ def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool) -> int:
         if not isinstance(answer, dict):
             raise NoInstance("it is no mockforge-tui admin port")
         if "_command" in answer or "error" in answer:
-            status = _result(answer, out, as_json=as_json, streamed=streamed)
+            with_rows = as_json and not (streamed and rows_only)
+            status = _result(answer, out, as_json=with_rows, streamed=streamed)
             continue
         streamed = True
         _row(line, answer, out, as_json=as_json)
@@ -120,7 +124,7 @@ def _cleaned(text: str) -> str:
 def _into_file(lines: Iterable[bytes], path: str, *, as_json: bool) -> int:
     try:
         with Path(path).expanduser().open("wb") as file:
-            status = show(lines, file, as_json=as_json or says_json(path))
+            status = show(lines, file, as_json=as_json or says_json(path), rows_only=True)
     except OSError as error:
         print(f"error: {path}: {error.strerror}", file=sys.stderr)
         return ExitCode.USAGE
