@@ -20,6 +20,7 @@ from .silence import SilenceWatch
 from .state import kept
 from .state.router import Router
 from .state.sessions import Sessions
+from .system_topics import SystemTopics
 from .wire.publish import PublishRenderer
 
 _SCHEMES = {
@@ -47,6 +48,9 @@ class MqttBroker:
         environment.access.on_change(self._renew_guards)
         self._inside: dict[str, InsideProducer] = {}
         self.silence = SilenceWatch(environment.clock)
+        self._totals = views.Totals()
+        system = SystemTopics(environment, self.router, self._figures, self.options.sys_interval)
+        self.router.system_topics = system.retained
 
     def connect(self, peer: Peer) -> MqttConnection:
         connection = self._connections[peer.id] = MqttConnection(self, peer)
@@ -58,7 +62,11 @@ class MqttBroker:
                 connection.renew_guard()
 
     def gone(self, connection: MqttConnection) -> None:
-        self._connections.pop(connection.peer.id, None)
+        if self._connections.pop(connection.peer.id, None) is not None:
+            self._totals.add(connection)
+
+    def _figures(self) -> dict[str, int]:
+        return self._totals.figures(self.router, self.registry, self._connections.values())
 
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
         found = self._connections.get(connection)

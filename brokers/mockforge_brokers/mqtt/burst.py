@@ -9,7 +9,8 @@ When it may be taken. The bytes that a publisher sent are handed on as they are,
 must want those very bytes. The router says so by a `Verbatim` route, found by the raw topic name:
 it was learned from a packet that went the general path, all its takers are connected, ready and of
 the publisher's dialect, take packets of any size and set no aliases, none has a subscription
-identifier, No Local or a shared subscription, and nobody watches the topic. Whatever changes one
+identifier, No Local or a shared subscription, and nobody watches the topic. A publisher whom access
+rules concern has no routes at all. Whatever changes one
 of these facts forgets all routes. What is left to ask of each packet is in its own bytes:
 
   _forward  PUBLISH with first byte 0x30: QoS 0, not retained.
@@ -182,6 +183,7 @@ def _accept(  # noqa: C901
     if packet_ids:
         connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
         connection.messages_in += len(packet_ids)
+        connection.outlet.others_out += len(packet_ids)
     return position
 
 
@@ -201,6 +203,7 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
         del inflight[packet_id]
         position += 4
     if position > start:
+        connection.others_in += (position - start) // 4
         session.pump()
     return position
 

@@ -54,6 +54,7 @@ class MqttConnection:
         "limit",
         "linted",
         "messages_in",
+        "others_in",
         "out",
         "outlet",
         "peer",
@@ -85,6 +86,8 @@ class MqttConnection:
         self.aliases: dict[int, str] = {}
         """What the client's topic aliases stand for; kept for the journal's rows."""
         self.messages_in = 0
+        self.others_in = 0
+        """Packets that are no PUBLISH."""
         self.wanted = 0
         """Bytes of the packet that is incomplete, where its header is there."""
         self.linted: frozenset[str] = frozenset()
@@ -178,7 +181,8 @@ class MqttConnection:
         return will is None or rights.may_publish(self, will.topic_name)
 
     def handle(self, first: int, reader: ByteReader) -> None:
-        """One packet that the hot road did not take; raises ProtocolError."""
+        """One packet that the fast path did not take; raises ProtocolError."""
+        self.others_in += first >> 4 != PacketType.PUBLISH
         if self.session is None:
             self._begin(first, reader)
             return

@@ -22,6 +22,8 @@ class MqttOptions(Struct, frozen=True):
     """Longest keep alive in seconds that MQTT 5 clients get; None leaves it to them."""
     response_information: str = ""
     """Told to clients that ask for it."""
+    sys_interval: float = 10.0
+    """Seconds between the values of `$SYS`; 0: there is no `$SYS`."""
     merge_overlapping: bool = True
     """One message with all subscription identifiers, or one for each subscription that matches."""
     tell_no_subscribers: bool = True

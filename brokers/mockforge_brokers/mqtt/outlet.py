@@ -27,6 +27,7 @@ class Outlet:
         "connection",
         "maximum",
         "messages_out",
+        "others_out",
         "out",
         "version",
         "wake",
@@ -49,6 +50,8 @@ class Outlet:
         """The client's Maximum Packet Size."""
         self.alias_maximum = 0
         self.messages_out = 0
+        self.others_out = 0
+        """Packets that are no PUBLISH."""
         self._clock = clock
         self._peer = peer
         self._renderer = renderer
@@ -71,6 +74,7 @@ class Outlet:
         if self.maximum is not None and len(data) > self.maximum:
             return False
         self.out.append(data)
+        self.others_out += 1
         self.wake()
         return True
 
@@ -91,6 +95,7 @@ class Outlet:
     def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
         """Append a PUBACK, PUBREC, PUBREL or PUBCOMP; only MQTT 5 has a code."""
         self.out.append(encode_ack(kind, packet_id, code if self.version == V5 else 0))
+        self.others_out += 1
         self.wake()
 
     def release(self, packet_id: int) -> None:

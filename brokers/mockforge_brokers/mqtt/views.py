@@ -1,7 +1,8 @@
 """What the broker shows of itself: connections, topics, sessions, metrics."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
+from operator import attrgetter
+from typing import Any, Final
 
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .codes import VERSION_NAMES
@@ -95,6 +96,53 @@ def session_detail(session: Session) -> dict[str, object]:
             for subscription in session.subscriptions.values()
         },
     }
+
+
+_COUNTED: Final[dict[str, Callable[[Any], int]]] = {
+    "messages_in": attrgetter("messages_in"),
+    "messages_out": attrgetter("outlet.messages_out"),
+    "others_in": attrgetter("others_in"),
+    "others_out": attrgetter("outlet.others_out"),
+    "bytes_in": attrgetter("peer.bytes_in"),
+    "bytes_out": attrgetter("peer.bytes_out"),
+    "sockets": lambda connection: 1,
+    "connections": lambda connection: int(bool(connection.client)),
+}
+
+
+class Totals:
+    """What all connections did since the start, those that have ended too."""
+
+    def __init__(self) -> None:
+        self._ended = dict.fromkeys(_COUNTED, 0)
+
+    def add(self, connection: MqttConnection) -> None:
+        """It is over."""
+        for name, count in _COUNTED.items():
+            self._ended[name] += count(connection)
+
+    def figures(
+        self, router: Router, sessions: Sessions, connections: Collection[MqttConnection]
+    ) -> dict[str, int]:
+        """Each by name, and how much there is of sessions and messages."""
+        figures = {
+            name: self._ended[name] + sum(map(count, connections))
+            for name, count in _COUNTED.items()
+        }
+        held = sessions.by_client.values()
+        away = sum(session.sink is None for session in held)
+        waiting = sum(len(session.queue) + len(session.inflight) for session in held)
+        return figures | {
+            "packets_in": figures["messages_in"] + figures["others_in"],
+            "packets_out": figures["messages_out"] + figures["others_out"],
+            "connected": len(held) - away,
+            "away": away,
+            "expired": sessions.expired,
+            "stored": router.retained.count + waiting,
+            "retained": router.retained.count,
+            "subscriptions": router.subscriptions.count,
+            "dropped": sessions.dropped + sum(session.dropped for session in held),
+        }
 
 
 def metrics(

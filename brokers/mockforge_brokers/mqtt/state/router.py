@@ -92,6 +92,8 @@ class Router:
         self.subscriptions = SubscriptionTrie()
         self.topics: dict[str, TopicCounts] = {}
         self.other_topics = TopicCounts(None)
+        self.system_topics: Callable[[str], list[Message]] = lambda topic_filter: []
+        """What a new subscriber of a filter gets of the topics that are not stored."""
         self._environment = environment
         self._merge = merge_overlapping
         self._routes: dict[str, Route] = {}
@@ -194,7 +196,8 @@ class Router:
         """Give a new subscriber what is retained; never for shares [MQTT-3.8.4-4]."""
         now = self._environment.clock.now()
         identifiers = (subscription.identifier,) if subscription.identifier else ()
-        for message in self.retained.match(subscription.topic_filter, now):
+        retained = self.retained.match(subscription.topic_filter, now)
+        for message in [*retained, *self.system_topics(subscription.topic_filter)]:
             qos = min(message.qos, subscription.qos)
             session.deliver(message.variant(qos, True, identifiers))
 

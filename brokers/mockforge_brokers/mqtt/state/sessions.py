@@ -1,11 +1,15 @@
 """All sessions by client identifier: taken up, left, expired, and the wills they leave."""
 
+from typing import Final
+
 from ...environment import Environment
 from ..codes import Reason
 from ..events import SessionEnded, SessionTakenOver, WillPublished
 from ..records import detailed
 from .router import Router
 from .session import LAST_ID, Session, Sink
+
+EXPIRED: Final = "it expired"
 
 
 class Sessions:
@@ -15,6 +19,8 @@ class Sessions:
         self.by_client: dict[str, Session] = {}
         self.dropped = 0
         """Messages that sessions lost which have ended since."""
+        self.expired = 0
+        """Sessions that ended since nobody came back to them in time."""
         self._environment = environment
         self._router = router
         sessions = self.by_client
@@ -78,9 +84,9 @@ class Sessions:
                 session.will_timer = clock.call_later(will_due - now, self._publish_will, session)
         if ends is not None:
             if ends <= now:
-                self.end(session, "its connection ended" if session.expiry == 0 else "it expired")
+                self.end(session, "its connection ended" if session.expiry == 0 else EXPIRED)
             else:
-                session.expiry_timer = clock.call_later(ends - now, self.end, session, "it expired")
+                session.expiry_timer = clock.call_later(ends - now, self.end, session, EXPIRED)
 
     def create(self, client_id: str) -> Session:
         """A new session, which belongs to nobody yet."""
@@ -116,6 +122,7 @@ class Sessions:
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
         self._publish_will(session)
         self.dropped += session.dropped
+        self.expired += reason == EXPIRED
         lost = len(session.queue) + len(session.inflight)
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 

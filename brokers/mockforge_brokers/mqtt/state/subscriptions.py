@@ -110,6 +110,10 @@ class SubscriptionTrie:
             del node.shares[share]
         return True
 
+    def begins_with(self, level: str) -> bool:
+        """Whether some filter has this first level."""
+        return level in self._root.children
+
     def match(self, topic_name: str) -> "tuple[list[tuple[Session, Subscription]], list[Share]]":
         """The plain subscriptions and the shares that a topic name reaches."""
         plain: list[tuple[Session, Subscription]] = []

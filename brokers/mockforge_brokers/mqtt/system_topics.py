@@ -1,0 +1,142 @@
+"""`$SYS`: what the broker says of itself in topics, named as Mosquitto 2.0 names them.
+
+Nothing is stored: a new subscriber gets the values as they are now, as retained messages, and as
+long as there are subscribers those that changed are sent at each interval and loads are measured,
+from the first interval on. What Mosquitto says of
+its own memory (`heap`, `publish/bytes`, `store/messages/bytes`) is left out; `$SYS/mockforge` is
+ours.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from .. import __version__
+from ..environment import Environment
+from .records import Message
+from .state.router import Router
+from .state.session import Session
+from .state.subscriptions import Subscription
+from .state.topics import matches
+
+ROOT: Final = "$SYS"
+
+_RATES: Final = {
+    "messages/received": "packets_in",
+    "messages/sent": "packets_out",
+    "publish/received": "messages_in",
+    "publish/sent": "messages_out",
+    "bytes/received": "bytes_in",
+    "bytes/sent": "bytes_out",
+    "sockets": "sockets",
+    "connections": "connections",
+}
+_SPANS: Final = {"1min": 1, "5min": 5, "15min": 15}
+
+
+class SystemTopics:
+    """`figures` gives the counters since the start by name, as `views.figures` has them."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        router: Router,
+        figures: Callable[[], Mapping[str, int]],
+        interval: float,
+    ) -> None:
+        self.interval = interval
+        self._environment = environment
+        self._router = router
+        self._figures = figures
+        self._started = environment.clock.now()
+        self._before: Mapping[str, int] = {}
+        self._loads: dict[str, float] = {}
+        self._sent: dict[str, str] = {}
+        self._ticking = False
+
+    def retained(self, topic_filter: str) -> list[Message]:
+        """What a new subscriber of this filter gets."""
+        if not self.interval or topic_filter.partition("/")[0] != ROOT:
+            return []
+        values = self._values()
+        if not self._ticking:
+            self._ticking = True
+            self._before, self._loads = self._figures(), {}
+            self._environment.clock.call_later(self.interval, self._tick)
+        self._sent = values
+        return [
+            _message(name, value) for name, value in values.items() if matches(topic_filter, name)
+        ]
+
+    def _tick(self) -> None:
+        if not self._router.subscriptions.begins_with(ROOT):
+            self._ticking = False
+            return
+        self._environment.clock.call_later(self.interval, self._tick)
+        self._measure()
+        values, before = self._values(), self._sent
+        self._sent = values
+        for name, value in values.items():
+            if before.get(name) != value:
+                self._send(name, value)
+
+    def _measure(self) -> None:
+        """Moving averages a minute over 1, 5 and 15 minutes, as a load average is made."""
+        now, before = self._figures(), self._before
+        self._before = now
+        for name, figure in _RATES.items():
+            rate = max(0, now[figure] - before.get(figure, 0)) * 60 / self.interval
+            for span, minutes in _SPANS.items():
+                key = f"{name}/{span}"
+                share = min(1.0, self.interval / (60 * minutes))
+                load = self._loads.get(key, 0.0)
+                self._loads[key] = load + share * (rate - load)
+
+    def _send(self, name: str, value: str) -> None:
+        plain, shares = self._router.subscriptions.match(name)
+        takers: dict[Session, Subscription] = {}
+        for session, subscription in [*plain, *(share.choose() for share in shares)]:
+            best = takers.get(session)
+            if best is None or best.qos < subscription.qos:
+                takers[session] = subscription
+        message = _message(name, value)
+        for session, subscription in takers.items():
+            identifiers = (subscription.identifier,) if subscription.identifier else ()
+            retain = subscription.retain_as_published
+            session.deliver(message.variant(subscription.qos, retain, identifiers))
+
+    def _values(self) -> dict[str, str]:
+        figures, environment = self._figures(), self._environment
+        uptime = int(environment.clock.now() - self._started)
+        values: dict[str, object] = {
+            "broker/version": f"mockforge-tui version {__version__}",
+            "broker/uptime": f"{uptime} seconds",
+            "broker/clients/connected": figures["connected"],
+            "broker/clients/active": figures["connected"],
+            "broker/clients/disconnected": figures["away"],
+            "broker/clients/inactive": figures["away"],
+            "broker/clients/total": figures["connected"] + figures["away"],
+            "broker/clients/expired": figures["expired"],
+            "broker/messages/received": figures["packets_in"],
+            "broker/messages/sent": figures["packets_out"],
+            "broker/messages/stored": figures["stored"],
+            "broker/store/messages/count": figures["stored"],
+            "broker/publish/messages/received": figures["messages_in"],
+            "broker/publish/messages/sent": figures["messages_out"],
+            "broker/publish/messages/dropped": figures["dropped"],
+            "broker/bytes/received": figures["bytes_in"],
+            "broker/bytes/sent": figures["bytes_out"],
+            "broker/subscriptions/count": figures["subscriptions"],
+            "broker/retained messages/count": figures["retained"],
+            **{f"broker/load/{name}": f"{load:.2f}" for name, load in self._loads.items()},
+            "mockforge/faults/active": sum(
+                rule.enabled for rule in environment.faults.rules.values()
+            ),
+            "mockforge/faults/fired": sum(rule.hits for rule in environment.faults.rules.values()),
+            "mockforge/holds/waiting": len(environment.holds.held),
+        }
+        return {f"{ROOT}/{name}": str(value) for name, value in values.items()}
+
+
+def _message(name: str, value: str) -> Message:
+    """QoS 2, as Mosquitto publishes them: everybody gets the QoS that it subscribed with."""
+    return Message(name, value.encode(), 2, True)
