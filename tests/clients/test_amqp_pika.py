@@ -199,3 +199,30 @@ def test_prompt_publishes_to_a_client(servers: Servers, channel: BlockingChannel
     reached = servers.call(servers.brokers["amqp"].publish, "amq.topic", "a.b", b"hello")
     assert reached == 1
     assert take(channel, queue, 1) == [b"hello"]
+
+
+def test_restart_keeps_confirmed_persistent_messages(servers: Servers) -> None:
+    connection = connect(servers)
+    channel = connection.channel()
+    channel.queue_declare("lasting", durable=True)
+    channel.queue_declare("passing")
+    channel.confirm_delivery()
+    persistent = pika.BasicProperties(delivery_mode=2, headers={"n": 1})
+    for body in (b"1", b"2", b"3"):
+        channel.basic_publish("", "lasting", body, persistent)
+    channel.basic_publish("", "lasting", b"transient")
+    assert channel.basic_get("lasting")[2] == b"1"
+    servers.call(servers.brokers["amqp"].restart)
+    with pytest.raises(ConnectionClosedByBroker, match="CONNECTION_FORCED"):
+        connection.process_data_events(5)
+    connection = connect(servers)
+    channel = connection.channel()
+    found = [channel.basic_get("lasting", auto_ack=True) for _ in range(4)]
+    assert [body for _, _, body in found] == [b"1", b"2", b"3", None]
+    assert [method.redelivered for method, _, _ in found[:3]] == [True, False, False]
+    assert found[0][1].headers == {"n": 1}
+    with pytest.raises(ChannelClosedByBroker, match="no queue 'passing'"):
+        channel.queue_declare("passing", passive=True)
+    channel = connection.channel()
+    channel.queue_delete("lasting")
+    connection.close()

@@ -9,10 +9,10 @@ from urllib.parse import quote
 from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, RequestRefused
-from ..events import MessageSeen
+from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from . import given
+from . import given, kept
 from .codes import ReplyCode
 from .connection.connection import Connection
 from .inside import Inside
@@ -20,7 +20,7 @@ from .misbehaviour import REFUSALS
 from .options import AmqpOptions
 from .records import plain, table
 from .state.memory import Memory
-from .state.queue import Queue
+from .state.queues.queue import Queue
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .views import connection_view, destination_views, group_views, metrics
@@ -104,6 +104,31 @@ class AmqpBroker:
             connection.close(ReplyCode.CONNECTION_FORCED, "the broker was reset")
         for vhost in self.vhosts.values():
             vhost.clear()
+
+    # A restart.
+
+    def dump(self) -> dict[str, object]:
+        unacked = [
+            message
+            for connection in self._connections.values()
+            for message in connection.channels.unacked()
+        ]
+        return kept.dump(self.vhosts.values(), unacked, self.environment.clock)
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        kept.restore(values, self.vhosts, self.environment.clock)
+
+    def restart(self) -> BrokerRestarted:
+        connections = tuple(self._connections.values())
+        for connection in connections:
+            connection.shutdown()
+        values = self.dump()
+        for vhost in self.vhosts.values():
+            vhost.empty()
+        self.restore(values)
+        event = BrokerRestarted(AMQP, len(connections), kept.in_words(self.vhosts.values()))
+        self.environment.spine.emit(event)
+        return event
 
     # What people do.
 

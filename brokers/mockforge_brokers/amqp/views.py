@@ -9,7 +9,7 @@ from .connection.connection import Connection, Phase
 from .records import plain
 from .state.arguments import UNSERVED_ARGUMENTS
 from .state.exchanges import Exchange
-from .state.queue import Queue
+from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 
 AMQP: Final = "amqp"

@@ -9,7 +9,7 @@ from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
 from ..state.message import Message
-from ..state.queue import Queue
+from ..state.queues.queue import Queue
 from ..state.routing import Route
 from ..wire.frames import METHOD, method
 from ..wire.methods import BY_NAME, decode
@@ -342,15 +342,20 @@ class Channel:
             ConsumerEnded(AMQP, self.line.id, self.number, queue, consumer.tag, reason)
         )
 
+    def away(self) -> list[Message]:
+        """What it borrowed and did not give back for good."""
+        messages = list(self.unacked.values())
+        if self.transaction is not None:
+            messages += [message for _, message, _, _ in self.transaction.settled]
+        return messages
+
     def end(self, reason: str) -> None:
         """The channel is over: its consumers end, what it borrowed is ready again."""
         for consumer in tuple(self.consumers.values()):
             del self.consumers[consumer.tag]
             self.vhost.cancel(consumer)
             self.ended(consumer, reason)
-        messages = list(self.unacked.values())
-        if self.transaction is not None:
-            messages += [message for _, message, _, _ in self.transaction.settled]
+        messages = self.away()
         self.unacked.clear()
         for queue, count in requeue_all(messages).items():
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, count, reason))

@@ -10,6 +10,7 @@ from ..channel.line import Line
 from ..channel.permissions import check
 from ..codes import ReplyCode, reply_text
 from ..events import ChannelClosed, ChannelOpened
+from ..state.message import Message
 from ..wire import methods
 from ..wire.frames import HEAD_SIZE, METHOD
 from .assembly import Assembly
@@ -96,6 +97,10 @@ class Channels:
                 RequestDenied(AMQP, line.id, line.client, method.name, code, refusal.text)
             )
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
+
+    def unacked(self) -> list[Message]:
+        """Messages that the client has: delivered, and not acknowledged for good."""
+        return [message for channel in self.open.values() for message in channel.away()]
 
     def refresh(self) -> None:
         for channel in tuple(self.open.values()):

@@ -8,7 +8,7 @@ from ..records import Table
 
 if TYPE_CHECKING:
     from .message import Message
-    from .queue import Queue
+    from .queues.queue import Queue
     from .routing import Route
 
 UNLIMITED: Final = 1 << 62

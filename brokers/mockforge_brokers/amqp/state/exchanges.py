@@ -8,7 +8,7 @@ from msgspec import Struct
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field, Table
-from .queue import Queue
+from .queues.queue import Queue
 
 Destination = Union[Queue, "Exchange"]
 BindingId = tuple[str, str, str, str]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .consumer import Consumer
-    from .queue import Queue
+    from .queues.queue import Queue
     from .routing import Route
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from ..records import Field
 from .exchanges import Exchange
-from .queue import Queue
+from .queues.queue import Queue
 
 Watcher = Callable[["Route", bytes, str], object]
 """Called with a message's route, its content and who published it."""

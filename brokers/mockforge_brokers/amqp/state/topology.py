@@ -26,7 +26,7 @@ from .exchanges import (
     binding_id,
 )
 from .memory import Memory
-from .queue import Queue
+from .queues.queue import Queue
 
 AMQP: Final = "amqp"
 _PREDECLARED: Final = {
@@ -72,6 +72,41 @@ class Topology:
         for name, kind in _PREDECLARED.items():
             internal = name == _TRACE
             self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True, internal=internal)
+        self._changed()
+
+    def empty(self) -> None:
+        """Forget all without a word, as a process that ends does."""
+        for queue in self.queues.values():
+            queue.purge()
+            queue.gone = True
+        self.queues.clear()
+        self.clear()
+
+    def is_predeclared(self, exchange: Exchange) -> bool:
+        """Whether every virtual host has it."""
+        return not exchange.name or exchange.name in _PREDECLARED
+
+    # What was there before a restart is there again: nothing is checked or emitted.
+
+    def restore_exchange(
+        self, name: str, kind: str, *, auto_delete: bool, internal: bool, arguments: Table
+    ) -> None:
+        self.exchanges[name] = EXCHANGE_TYPES[kind](
+            name, durable=True, auto_delete=auto_delete, internal=internal, arguments=arguments
+        )
+        self._changed()
+
+    def restore_queue(self, name: str, *, auto_delete: bool, arguments: Table) -> None:
+        self.queues[name] = Queue(
+            name, self.memory, durable=True, auto_delete=auto_delete, arguments=arguments
+        )
+        self._changed()
+
+    def restore_binding(
+        self, exchange: str, kind: str, destination: str, routing_key: str, arguments: Table
+    ) -> None:
+        to = self.queues[destination] if kind == "queue" else self.exchanges[destination]
+        self.exchanges[exchange].add(Binding(to, routing_key, arguments))
         self._changed()
 
     def _changed(self) -> None:

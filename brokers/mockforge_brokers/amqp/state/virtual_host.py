@@ -8,6 +8,7 @@ from ...spine import Spine
 from ..codes import ReplyCode
 from ..records import Field
 from .consumer import Consumer
+from .exchanges import Exchange
 from .memory import Memory
 from .routing import NO_HEADERS, Route, Watcher, resolve
 from .topology import Topology
@@ -49,6 +50,14 @@ class VirtualHost(Topology):
                 # A route is found once and kept: this is not on the way of each message.
                 origin.note_key(routing_key)
         return route
+
+    def origin(self, exchange: str, routing_key: str) -> Route:
+        """What a message of old says of where it came from; the exchange may be gone."""
+        known = self._routes.get((exchange, routing_key))
+        found = self.exchanges.get(exchange)
+        if known is not None or found is not None:
+            return known or self.route(exchange, routing_key)
+        return Route(Exchange(exchange), routing_key)
 
     def publish(self, route: Route, content: bytes, size: int, source: str) -> int:
         """Put a message into all queues of its route; returns how many.

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ..records import Table
-from .consumer import Consumer
-from .memory import Memory
-from .message import Message
+from ...records import Table
+from ..consumer import Consumer
+from ..memory import Memory
+from ..message import Message
 
 if TYPE_CHECKING:
-    from .routing import Route
+    from ..routing import Route
 
 _by_position = attrgetter("position")
 
@@ -90,6 +90,14 @@ class Queue:
         self._position = position = self._position + 1
         self.memory.used += size
         self.messages.append(Message(self, route, content, size, position))
+
+    def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
+        """Put in, behind the others, what was there before a restart."""
+        self._position = position = self._position + 1
+        self.memory.used += size
+        message = Message(self, route, content, size, position)
+        message.redelivered = redelivered
+        self.messages.append(message)
 
     def take(self, no_ack: bool) -> Message | None:
         """The oldest ready message for basic.get; it is lent unless `no_ack`."""
