@@ -23,7 +23,7 @@ def main() -> None:
 def _open_standard_streams() -> None:
     """Put /dev/null where the caller closed one: else the first socket gets its number.
 
-    What goes out is escaped where it cannot be encoded.
+    What goes out is escaped where it cannot be encoded; bytes that are no text come in as they are.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -36,6 +36,8 @@ def _open_standard_streams() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal's encoding does not have must not end the program.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def history_file() -> Path:
 def read_history(path: Path) -> list[str]:
     """Lines, oldest first; the form is prompt-toolkit's: `# time`, then `+line`."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return []
     lines = [line[1:] for line in text.split("\n") if line.startswith("+")]
@@ -32,7 +32,7 @@ def append_history(path: Path, line: str) -> None:
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"\n# {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
             file.writelines(f"+{part}\n" for part in line.split("\n"))
     except OSError:

@@ -113,7 +113,7 @@ async def standard_input() -> AsyncIterator[str]:
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     while data := await reader.readline():
-        yield data.decode("utf-8", "replace").rstrip("\n")
+        yield data.decode("utf-8", "surrogateescape").rstrip("\n")
 
 
 async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncIterator[str]:

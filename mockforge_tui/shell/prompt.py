@@ -62,7 +62,7 @@ class Prompt:
         session.tell = self.tell
         self._prompt: PromptSession[str] = PromptSession(
             _PROMPT,
-            history=FileHistory(str(history_file())),
+            history=_History(str(history_file())),
             completer=LineCompleter(session),
             complete_while_typing=True,
             auto_suggest=AutoSuggestFromHistory(),
@@ -189,6 +189,13 @@ class Prompt:
 
     def _in(self, colour: str, line: str) -> str:
         return f"{colour}{line}{_PLAIN}" if self._coloured else line
+
+
+class _History(FileHistory):
+    """prompt-toolkit's, for lines with bytes that are no text too."""
+
+    def store_string(self, string: str) -> None:
+        super().store_string(text.encodable(string))
 
 
 class LineCompleter(Completer):

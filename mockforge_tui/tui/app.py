@@ -228,7 +228,7 @@ class ConsoleApp(App[int]):
         """
         with tempfile.TemporaryDirectory(prefix="mockforge-") as folder:
             path = Path(folder) / "line.txt"
-            path.write_text(text + "\n", encoding="utf-8")
+            path.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
             with self.suspend(), self.batch_update():
                 command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
                 process = await asyncio.create_subprocess_exec(*command, str(path))

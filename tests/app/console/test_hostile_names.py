@@ -10,6 +10,7 @@ from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect
 
 from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.history import append_history, read_history
 from mockforge_tui.console.language import quoted, unquoted
 from mockforge_tui.console.registry import Arg, Command
 from mockforge_tui.event_log import log_events
@@ -172,3 +173,9 @@ def test_a_client_id_of_mqtt_is_shown_as_far_as_it_fits() -> None:
     client = scene.networks["mqtt"].connect()
     client.send(encode_packet(Connect("n" * 65_000), 4))
     assert all(len(line) <= 120 for line in scene.run("conns").as_text(120).splitlines())
+
+
+def test_the_history_takes_a_line_with_bytes_that_are_no_text(tmp_path: Path) -> None:
+    line = 'queue show "\udcff"'
+    append_history(tmp_path / "history", line)
+    assert read_history(tmp_path / "history") == [line]

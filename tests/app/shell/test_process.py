@@ -94,3 +94,17 @@ def test_the_shell_writes_ready_and_env_files_too(tmp_path: Path) -> None:
         shell.stdin.close()
         shell.wait(30)
     assert not ready.exists()
+
+
+def test_bytes_that_are_no_text_come_in_as_they_are(tmp_path: Path) -> None:
+    script = tmp_path / "bytes.mf"
+    script.write_bytes(b'queue add "a\xff"\nqueue show "a\\xff"\n')
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "PYTHONIOENCODING": "utf-8"}
+    for way in ("file", "pipe"):
+        with script.open("rb") as lines:
+            given = {"stdin": lines} if way == "file" else {"input": script.read_bytes()}
+            ran = subprocess.run(  # type: ignore[call-overload]
+                COMMAND, **given, capture_output=True, timeout=30, env=environment, check=False
+            )
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert json.loads(ran.stdout.splitlines()[1])["data"]["name"] == "a\\xff"

@@ -115,3 +115,11 @@ def test_completion_lexer_and_validator_speak_the_same_language() -> None:
     with pytest.raises(ValidationError) as caught:
         LineValidator(session).validate(Document("topic rm"))
     assert caught.value.cursor_position == len("topic rm")
+
+
+def test_a_line_with_bytes_that_are_no_text_is_kept_in_the_history(
+    keys: PipeInput, tmp_path: Path
+) -> None:
+    keys.send_bytes(b'pub kafka:orders "\xff"\rquit\r')
+    assert typed(keys, "") == 0
+    assert "\\xff" in (tmp_path / "mockforge-tui" / "history").read_text()
