@@ -53,16 +53,20 @@ class ProduceHandler:
         if request.acks == 0:
             _end_on_error(results)
             return None
-        _learn_path(caller, frame, request.topics)
+        caller.produce_path = None
+        if refusal is None:
+            _learn_path(caller, frame, request.topics)
         return [write_response(version, correlation_id, results)]
 
 
 def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
-    """The answer to a request like the last one; None: it takes the way through `answer`."""
+    """The answer to a request like the last one; None: it takes the general path, `answer`."""
     path = caller.produce_path
     records = path.records(frame) if path is not None else None
     if path is None or records is None:
         return None
+    # Another API's request may have come in between, with another client id.
+    caller.client_id = path.client_id
     try:
         appended = caller.cluster.append(path.log, records, client=caller.client_id)
     except RequestRefused as error:
@@ -73,7 +77,6 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
 
 
 def _learn_path(caller: Caller, frame: bytes, topics: Topics) -> None:
-    caller.produce_path = None
     if len(topics) != 1 or len(topics[0][1]) != 1 or caller.version < _ZSTD_SINCE:
         return
     topic, [(index, records)] = topics[0]
@@ -83,7 +86,9 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics) -> None:
     except RequestRefused:
         return
     if records is not None:
-        caller.produce_path = ProducePath.learn(frame, caller.version, topic, records, log)
+        caller.produce_path = ProducePath.learn(
+            frame, caller.version, caller.client_id, topic, records, log
+        )
 
 
 def _append(

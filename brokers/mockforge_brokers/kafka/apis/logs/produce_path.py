@@ -1,7 +1,29 @@
-"""The short way through Produce: requests that repeat the last one but for their records.
+"""The fast path: a Produce request that repeats the last one of its connection but for its records.
 
-A producer with one partition in a request sends the same bytes again and again: only size,
-correlation id and records differ. What was parsed and looked up for one is good for the next.
+What it does. A producer that sends one partition a request sends the same bytes again and again:
+only size, correlation id and the records with their length differ. The general path
+(`ProduceHandler`) decodes a request, looks up its topic and encodes its answer; what it found out
+is kept as a `ProducePath` of the connection, and the next frame is compared with it: two slices
+and one length. If they fit, the records go to the log at once, and the answer is the one before
+with another correlation id and other offsets.
+
+When it may be taken. `learn` makes a path of a request that
+
+  - named one partition of one topic that is there, with acks 1 or -1 and no transactional id;
+  - is of version 7 or later, where each codec may come (KIP-110);
+  - ends with its records and, from version 9 on, with no tagged fields.
+
+`records` takes a frame that has the same API and version, the same bytes from behind the
+correlation id up to the length of the records (client id, acks, timeout, topic, partition), a
+length that leads exactly to its end, and whose topic was not deleted since: a deleted log never
+comes back, a topic of the same name has other logs.
+
+What it leaves to the general path. Every other frame, and all that is malformed: `records` answers
+None, nothing was done, and the general path meets the same bytes next. Refusals by the log are
+answered here, in the words of the general path, since the log reports what it refuses only once.
+
+What comes out is the same either way, byte for byte and event for event; tests/brokers/kafka/
+test_produce_path.py compares them.
 """
 
 from __future__ import annotations
@@ -40,13 +62,21 @@ class ProducePath:
         "_prefix",
         "_size",
         "_topic",
+        "client_id",
         "log",
         "version",
     )
 
     def __init__(
-        self, frame: bytes, prefix_end: int, version: int, topic: str | bytes, log: PartitionLog
+        self,
+        frame: bytes,
+        prefix_end: int,
+        version: int,
+        client_id: str,
+        topic: str | bytes,
+        log: PartitionLog,
     ) -> None:
+        self.client_id = client_id
         self.log = log
         self.version = version
         self._topic = topic
@@ -62,11 +92,15 @@ class ProducePath:
 
     @classmethod
     def learn(
-        cls, frame: bytes, version: int, topic: str | bytes, records: bytes, log: PartitionLog
+        cls,
+        frame: bytes,
+        version: int,
+        client_id: str,
+        topic: str | bytes,
+        records: bytes,
+        log: PartitionLog,
     ) -> ProducePath | None:
         """The path of a request with this one partition; None where its end is unusual."""
-        if version < 5:
-            return None
         if version < _FIRST_FLEXIBLE:
             length, end = _LENGTH.pack(len(records)), b""
         else:
@@ -74,7 +108,7 @@ class ProducePath:
         if not frame.endswith(length + records + end):
             return None
         prefix_end = len(frame) - len(length) - len(records) - len(end)
-        return cls(frame, prefix_end, version, topic, log)
+        return cls(frame, prefix_end, version, client_id, topic, log)
 
     def records(self, frame: bytes) -> Buffer | None:
         """The records of a request of this shape, large ones as a view; None for any other."""
@@ -94,7 +128,8 @@ class ProducePath:
             length, at = read_uvarint(frame, at)
         except (IndexError, ValueError):
             return None
-        if at + length + 2 != len(frame):
+        # The length is one more than that of the records; 0 is null (KIP-482).
+        if not length or at + length + 2 != len(frame):
             return None
         return frame[at:-3] if len(frame) < _LARGE else memoryview(frame)[at:-3]
 

@@ -1,0 +1,226 @@
+"""The fast path of Produce does what the general one does, however the bytes come."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from mockforge_brokers.kafka import connection as kafka_connection
+from mockforge_brokers.kafka.apis.logs import produce_path
+from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
+from mockforge_brokers.kafka.wire.varints import write_uvarint
+from msgspec import Struct
+
+from .stage import Stage, produce
+
+IDS = (b"\1" * 16, b"\2" * 16)
+
+
+class Request(Struct, frozen=True):
+    """One Produce request, and what is wrong with its bytes.
+
+    `cut` takes bytes from its end, `tail` follows them, `patch` replaces bytes (from the end when
+    negative), `ending` stands in place of the records with their length and of all behind them.
+    `sequence` -1: not idempotent. `values` None: null.
+    """
+
+    version: int = 9
+    client: str = "shop"
+    topic: str = "t"
+    partition: int = 0
+    acks: int = -1
+    transactional: bool = False
+    values: tuple[bytes, ...] | None = (b"v",)
+    sequence: int = -1
+    epoch: int = 0
+    cut: int = 0
+    tail: bytes = b""
+    ending: bytes | None = None
+    patch: tuple[int, int] | None = None
+
+    def frame(self, number: int) -> bytes:
+        values = self.values if self.values is not None else (b"",)
+        more = {}
+        if self.sequence >= 0:
+            more = {
+                "producer_id": 7,
+                "producer_epoch": self.epoch,
+                "base_sequence": self.sequence,
+            }
+        message = produce(self.topic, *values, topic_id=IDS[self.topic == "u"], **more)
+        message.acks = self.acks
+        message.transactional_id = "tx" if self.transactional else None
+        (partition,) = message.topic_data[0].partition_data
+        partition.index = self.partition
+        if self.values is None:
+            partition.records = None
+        frame = bytearray(encode_request(message, self.version, number, self.client))
+        if self.ending is not None:
+            records = partition.records or b""
+            frame = frame[: frame.index(records) - len(write_uvarint(len(records) + 1))]
+            frame += self.ending
+        frame = frame[: len(frame) - self.cut] + self.tail
+        if self.patch is not None:
+            at, byte = self.patch
+            frame[at if at < 0 else 4 + at % (len(frame) - 4)] = byte
+        frame[:4] = (len(frame) - 4).to_bytes(4, "big")
+        return bytes(frame)
+
+
+Step = Request | str
+"""A request, `again` (the topic is made anew) or `other` (another API, another client id)."""
+
+
+def play(steps: Sequence[Step], cuts: Sequence[int], *, fast: bool) -> tuple[object, ...]:
+    """Output, what is stored, what was seen and counted, and how the connection stands."""
+    stage = Stage()
+    broker, cluster = stage.broker, stage.broker.cluster
+    make(stage, "t", IDS[0])
+    make(stage, "u", IDS[1], {"max.message.bytes": "200"})
+    events: list[object] = []
+    seen: list[object] = []
+    stage.environment.spine.watch(events.append)
+    broker.watch(seen.append)
+    client = stage.network.connect()
+    answer = kafka_connection.answer_on_path if fast else lambda caller, frame: None
+    with patch.object(kafka_connection, "answer_on_path", answer):
+        run: list[bytes] = []
+        for number, step in enumerate([*steps, ""]):
+            if isinstance(step, Request):
+                run.append(step.frame(number))
+                continue
+            send(client, b"".join(run), cuts)
+            run.clear()
+            if step == "again":
+                broker.delete_topic("t")
+                make(stage, "t", IDS[0])
+            elif step == "other" and not client.peer.ended:
+                client.send(encode_request(MetadataRequest(topics=None), 9, number, "admin"))
+    view = [
+        (one.client, one.state, one.messages_in, one.bytes_in, one.bytes_out, one.detail)
+        for one in broker.connections()
+    ]
+    return (
+        client.take(),
+        cluster.dump(),
+        Counter(map(repr, events)),
+        seen,
+        broker.metrics(),
+        view,
+        (client.peer.ended, client.peer.reason),
+    )
+
+
+def make(stage: Stage, name: str, topic_id: bytes, config: dict[str, str] | None = None) -> None:
+    stage.broker.create_topic(name, 2, config)
+    cluster = stage.broker.cluster
+    topic = cluster.topics[name]
+    del cluster.by_id[topic.topic_id]
+    topic.topic_id = topic_id
+    cluster.by_id[topic_id] = topic
+
+
+def send(client, data: bytes, cuts: Sequence[int]) -> None:
+    places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
+    for start, stop in pairwise(places):
+        if not client.peer.ended:
+            client.send(data[start:stop])
+
+
+LARGE = (b"k" * 40_000,)
+VERSIONS = (3, 5, 7, 8, 9, 9, 12, 13)
+requests = st.builds(
+    Request,
+    version=st.sampled_from(VERSIONS),
+    client=st.sampled_from(["shop", "shop", "shop", "x"]),
+    topic=st.sampled_from(["t", "t", "t", "u", "none"]),
+    partition=st.sampled_from([0, 0, 0, 1, 5]),
+    acks=st.sampled_from([-1, -1, -1, 1, 0, 2]),
+    transactional=st.sampled_from([False] * 5 + [True]),
+    values=st.sampled_from([(b"v",), (b"v", b"w" * 90), (b"",), (b"z" * 250,), None, LARGE]),
+    sequence=st.sampled_from([-1, -1, 0, 1, 2, 3]),
+    epoch=st.sampled_from([1, 1, 1, 0, 2]),
+    cut=st.sampled_from([0] * 8 + [1, 2, 3]),
+    tail=st.sampled_from([b""] * 6 + [b"\0", b"\0\0", b"\1\0\0"]),
+    ending=st.sampled_from([None] * 8 + [b"\0\0\0\0", b"\x85\0\0\0\0"]),
+    patch=st.one_of(
+        st.none(),
+        st.none(),
+        st.none(),
+        st.tuples(st.integers(-8, 120), st.sampled_from([0, 1, 127, 128, 255])),
+    ),
+)
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> tuple[list[Step], list[int]]:
+    steps: list[Step] = []
+    for _ in range(draw(st.integers(1, 5))):
+        one = draw(requests)
+        steps += [one] * draw(st.integers(1, 4))
+        if draw(st.integers(0, 3)) == 0:
+            steps.append(draw(st.sampled_from(["again", "other"])))
+    return steps, draw(st.lists(st.integers(0, 3_000), max_size=6))
+
+
+OLD, NEW = Request(version=8), Request(version=9)
+
+
+def like(request: Request, **changes: object) -> Request:
+    return Request(**{name: getattr(request, name) for name in request.__struct_fields__} | changes)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scripts())
+# Repeated, small and large, of both formats, in one burst and in pieces.
+@example(([OLD, OLD, like(OLD, values=LARGE), OLD], []))
+@example(([NEW, NEW, like(NEW, values=LARGE), NEW], [60, 200, 40_100]))
+@example(([like(NEW, version=13)] * 3, []))
+# Too small for its batch, out of sequence, fenced, a duplicate: what the log refuses.
+@example(([like(NEW, topic="u"), like(NEW, topic="u", values=(b"z" * 250,))] * 2, []))
+@example(
+    ([like(OLD, sequence=n, epoch=e) for n, e in ((0, 1), (1, 1), (1, 1), (5, 1), (2, 0))], [])
+)
+# What must not be learned from: refused as a whole, an end that is unusual, null records.
+@example(([like(NEW, transactional=True)] * 3, []))
+@example(([like(NEW, acks=2)] * 3, []))
+@example(([like(NEW, tail=b"\0")] * 3, []))
+@example(([like(NEW, values=None)] * 3, []))
+@example(([like(NEW, partition=5)] * 3, []))
+# Nearly the same: another version, client, topic, topic made anew, another API between.
+@example(([NEW, OLD, NEW, like(NEW, client="x"), like(NEW, topic="u"), NEW], []))
+@example(([NEW, NEW, "again", NEW, NEW, "other", NEW], []))
+# Damaged behind the first: length of the records too small, too large, null, endless, cut off.
+@example(([NEW, like(NEW, patch=(-4, 1))], []))
+@example(([OLD, like(OLD, cut=1)], []))
+@example(([OLD, like(OLD, tail=b"\0")], []))
+@example(([NEW, like(NEW, tail=b"\0\0\0")], []))
+@example(([NEW, like(NEW, values=None)], []))
+@example(([NEW, like(NEW, values=None, cut=1)], []))
+@example(([NEW, like(NEW, tail=b"\1\0\0")], []))
+@example(([NEW, like(NEW, ending=b"\0\0\0")], []))
+@example(([NEW, like(NEW, ending=b"\1\0\0\0")], []))
+@example(([NEW, like(NEW, ending=b"\xff\xff\xff\xff\xff\xff\0\0\0")], []))
+def test_fast_path_and_general_path_have_the_same_outcome(
+    script: tuple[list[Step], list[int]],
+) -> None:
+    steps, cuts = script
+    assert play(steps, cuts, fast=True) == play(steps, cuts, fast=False)
+
+
+def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    options = [f"--data-file={tmp_path / 'data'}", f"--rcfile={tmp_path / 'empty'}"]
+    coverage = [sys.executable, "-m", "coverage"]
+    measured = [*coverage, "run", "--branch", *options, f"--include={produce_path.__file__}"]
+    test = f"{__file__}::{test_fast_path_and_general_path_have_the_same_outcome.__name__}"
+    subprocess.run([*measured, "-m", "pytest", "-q", test], check=True, capture_output=True)
+    report = [*coverage, "report", *options, "-m", "--fail-under=100"]
+    done = subprocess.run(report, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
