@@ -49,6 +49,7 @@ class KafkaBroker:
         self.cluster = Cluster(environment, self.options)
         self.counters = Counters()
         self._connections: dict[int, KafkaConnection] = {}
+        environment.access.on_change(self._renew_guards)
         self._inside = Inside(environment, self.cluster.name_of)
         self._next_partition: dict[str, int] = {}
 
@@ -60,6 +61,11 @@ class KafkaBroker:
         )
         self._connections[peer.id] = connection
         return connection
+
+    def _renew_guards(self) -> None:
+        for connection in self._connections.values():
+            if connection.caller.login.admitted:
+                connection.caller.renew_guard()
 
     def _gone(self, connection: KafkaConnection) -> None:
         self._connections.pop(connection.peer.id, None)

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import ProtocolError
+from ..errors import ProtocolError, RequestRefused
 from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
@@ -19,6 +19,7 @@ from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
 from .apis.handler import Pieces
 from .codes import ApiKey
+from .login import ACK
 from .misbehaviour import Refusal
 from .rows import RowReader
 from .state.cluster import Cluster
@@ -204,11 +205,18 @@ class KafkaConnection:
                 self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
                 self._send(pieces)
                 return
+        if caller.login.bare:
+            self._take_bare_token(frame[4:])
+            return
         header, at = read_request_header(frame)
         api_key, version, correlation_id, client_id = header
         handler = HANDLERS.get(api_key)
         if client_id is not None:
-            caller.client_id = client_id
+            caller.client_id = caller.login.client = client_id
+        if not caller.login.admitted and not caller.admit(api_key):
+            raise ProtocolError(
+                f"{_title(api_key)} came before the client logged in by SASL, which is wanted here"
+            )
         if handler is None or version not in handler.served:
             self._refuse(header)
             return
@@ -248,6 +256,14 @@ class KafkaConnection:
             else:
                 self._parked = answer
                 answer.then(self._answered)
+
+    def _take_bare_token(self, token: bytes) -> None:
+        """After SaslHandshake v0: a token without a request around it; no code can be said."""
+        try:
+            self.caller.authenticate(token)
+        except RequestRefused as refusal:
+            raise ProtocolError(refusal.text) from None
+        self._send([ACK])
 
     def _send(self, pieces: Pieces) -> None:
         self.out += pieces
@@ -321,7 +337,7 @@ class KafkaConnection:
             self._send(response_pieces(answer, 0, header.correlation_id))
             return
         handler = HANDLERS.get(api_key)
-        name = ApiKey(api_key).title if api_key in _KNOWN_KEYS else "API"
+        name = _title(api_key)
         self._environment.unserved.report(
             "kafka",
             self._peer.id,
@@ -347,3 +363,7 @@ class KafkaConnection:
 
 
 _KNOWN_KEYS: Final = frozenset(ApiKey)
+
+
+def _title(api_key: int) -> str:
+    return ApiKey(api_key).title if api_key in _KNOWN_KEYS else "API"

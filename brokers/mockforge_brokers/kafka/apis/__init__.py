@@ -12,12 +12,12 @@ from typing import Final
 
 from ..codes import ApiKey, VersionRange
 from ..wire.messages.cluster import ApiVersionsRequest
-from . import cluster, configs, groups, logs, offsets, producers, topics
+from . import cluster, configs, groups, logs, offsets, producers, security, topics
 from .cluster.api_versions import ApiVersionsTable
 from .handler import Handler, MessageHandler
 from .logs.produce import answer_on_path as answer_on_path
 
-_FAMILIES: Final = (cluster, configs, groups, logs, offsets, producers, topics)
+_FAMILIES: Final = (cluster, configs, groups, logs, offsets, producers, security, topics)
 
 
 def _found(family: ModuleType) -> Iterator[Handler]:

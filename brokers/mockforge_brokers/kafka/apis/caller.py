@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...access import Guard
 from ...contract import Peer
 from ...environment import Environment
 from ...errors import NotServed, RequestRefused
 from ...events import RequestDenied
 from ..codes import ApiKey, ErrorCode
+from ..login import Login
 from ..options import KafkaOptions
 from ..state.cluster import Cluster
 from ..state.logs.log import PartitionLog
@@ -29,6 +31,14 @@ _MOST_NOTED: Final = 1_000
 _MOST_UNKNOWN: Final = 16
 _PAUSE: Final = 1.0
 """Seconds between two events about the same refusal on one connection."""
+
+
+_UNAUTHORIZED: Final = {
+    "topic": ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+    "group": ErrorCode.GROUP_AUTHORIZATION_FAILED,
+    "cluster": ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+    "transactional_id": ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+}
 
 
 class Counters:
@@ -57,6 +67,8 @@ class Caller:
         "cluster",
         "counters",
         "environment",
+        "guard",
+        "login",
         "messages_in",
         "messages_out",
         "options",
@@ -76,6 +88,8 @@ class Caller:
         self.options: KafkaOptions = cluster.options
         self.counters = counters
         self.peer = peer
+        self.login = Login(peer, environment)
+        self.guard: Guard | None = None
         self.client_id = ""
         self.software = ""
         self.version = 0
@@ -132,11 +146,57 @@ class Caller:
         """Who sent it, for people."""
         return self.client_id or self.peer.address
 
-    def topic(self, name: str | None, topic_id: bytes) -> Topic:
-        """By name, or by id where there is no name. Raises RequestRefused."""
-        if name:
-            return self.cluster.topic(name)
-        return self.cluster.topic_by_id(topic_id)
+    def topic(self, name: str | None, topic_id: bytes, operation: str = "") -> Topic:
+        """By name, or by id where there is no name; raises RequestRefused.
+
+        `operation` is what the client wants with it: read, write, configure, or just to know.
+        """
+        if not name:
+            found = self.cluster.topic_by_id(topic_id)
+            self.permit(operation, "topic", found.name)
+            return found
+        self.permit(operation, "topic", name)
+        return self.cluster.topic(name)
+
+    def admit(self, api_key: int) -> bool:
+        """Whether it may send this: it has logged in, or need not."""
+        admitted = self.login.admit(api_key)
+        if self.login.admitted:
+            self.renew_guard()
+        return admitted
+
+    def authenticate(self, token: bytes) -> None:
+        """Log in by SASL; raises RequestRefused."""
+        self.login.authenticate(token)
+        self.renew_guard()
+
+    def renew_guard(self) -> None:
+        """What it may do: rules changed, or it is known who it is."""
+        self.guard = self.login.guard()
+        self.produce_path = None
+
+    def permit(self, operation: str, kind: str, name: str) -> None:
+        """Raise RequestRefused where the user may not do this.
+
+        `kind` is topic, group, transactional_id or cluster. Without an operation it is to know
+        of a thing, which whoever may do anything with it may do too (as Kafka's DESCRIBE).
+        """
+        guard = self.guard
+        if guard is None:
+            return
+        resource = name if kind == "topic" else "cluster" if kind == "cluster" else f"{kind}:{name}"
+        if not operation and guard.allows_any(resource):
+            return
+        if guard.denial(operation or "read", resource):
+            raise RequestRefused(
+                _UNAUTHORIZED[kind], f"not authorized: {operation or 'describe'} {kind} {name}"
+            )
+
+    def may_know(self, kind: str, name: str) -> bool:
+        """Whether lists show it."""
+        if self.guard is None:
+            return True
+        return self.guard.allows_any(name if kind == "topic" else f"{kind}:{name}")
 
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
         """Count a refusal, tell it if it is worth it, and return its code for the response."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .messages import cluster, configs, groups, logs, offsets, producers, topics
+from .messages import cluster, configs, groups, logs, offsets, producers, security, topics
 from .schema import Kind, Message
 
-FAMILIES = (cluster, configs, groups, logs, offsets, producers, topics)
+FAMILIES = (cluster, configs, groups, logs, offsets, producers, security, topics)
 
 
 def _messages(kind: Kind) -> Mapping[int, type[Message]]:

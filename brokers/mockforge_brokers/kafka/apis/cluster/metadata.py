@@ -48,7 +48,11 @@ def _topics(
     # Version 0 cannot say null: there an empty list asks for all topics.
     if wanted is None or (caller.version == 0 and not wanted):
         topics = caller.cluster.topics.values()
-        return [_described(caller, topic, operations) for topic in topics]
+        return [
+            _described(caller, topic, operations)
+            for topic in topics
+            if caller.may_know("topic", topic.name)
+        ]
     if caller.version < _BY_ID_SINCE and any(
         one.name is None or one.topic_id != ZERO_UUID for one in wanted
     ):
@@ -93,15 +97,17 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
     name = wanted.name
     if wanted.topic_id != ZERO_UUID:
         # An id decides, whatever the name is: librdkafka sends none, others an empty one.
-        return cluster.topic_by_id(wanted.topic_id)
+        return caller.topic(None, wanted.topic_id)
     if name is None:
         raise RequestRefused(ErrorCode.INVALID_REQUEST, "a topic needs a name or an id")
     check_topic_name(name)
+    caller.permit("", "topic", name)
     topic = cluster.topics.get(name)
     if topic is not None:
         return topic
     # Versions 0 to 3 have no flag: there a name creates the topic, as the schema's default says.
     if create and caller.options.auto_create_topics:
+        caller.permit("configure", "topic", name)
         return cluster.create_topic(name, source=f"auto-create for {caller.name}")
     return cluster.topic(name)
 

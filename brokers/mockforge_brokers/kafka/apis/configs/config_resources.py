@@ -14,14 +14,16 @@ from ..caller import Caller
 Changes = Mapping[str, str | None] | Iterable[tuple[str, AlterConfigOp, str | None]]
 
 
-def check_resource(caller: Caller, resource_type: int, resource_name: str) -> ConfigResourceType:
+def check_resource(
+    caller: Caller, resource_type: int, resource_name: str, operation: str = ""
+) -> ConfigResourceType:
     """TOPIC or BROKER, of one that is there (an empty broker name stands for all brokers).
 
     Raises RequestRefused.
     """
     match resource_type:
         case ConfigResourceType.TOPIC:
-            caller.cluster.topic(resource_name)
+            caller.topic(resource_name, b"", operation)
             return ConfigResourceType.TOPIC
         case ConfigResourceType.BROKER:
             if resource_name not in ("", str(caller.options.broker_id)):
@@ -29,6 +31,7 @@ def check_resource(caller: Caller, resource_type: int, resource_name: str) -> Co
                     ErrorCode.INVALID_REQUEST,
                     f"there is broker {caller.options.broker_id} only, not {resource_name!r}",
                 )
+            caller.permit(operation, "cluster", "kafka-cluster")
             return ConfigResourceType.BROKER
     raise NotServed(
         ErrorCode.INVALID_REQUEST,
@@ -63,7 +66,8 @@ def alter(
 
 def _check_alterable(caller: Caller, resource_type: int, resource_name: str) -> None:
     """Raises RequestRefused for all but topics."""
-    if check_resource(caller, resource_type, resource_name) is not ConfigResourceType.TOPIC:
+    kind = check_resource(caller, resource_type, resource_name, "configure")
+    if kind is not ConfigResourceType.TOPIC:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST,
             "the broker's configuration is set when it starts and cannot be altered",

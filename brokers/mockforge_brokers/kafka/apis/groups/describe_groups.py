@@ -24,6 +24,18 @@ def handle(caller: Caller, request: DescribeGroupsRequest) -> DescribeGroupsResp
 
 
 def _describe(caller: Caller, group_id: str, operations: int) -> DescribedGroup:
+    try:
+        caller.permit("", "group", group_id)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.DESCRIBE_GROUPS, refusal)
+        return DescribedGroup(
+            error_code=code,
+            group_id=group_id,
+            group_state="",
+            protocol_type="",
+            protocol_data="",
+            members=[],
+        )
     group = caller.cluster.groups.by_id.get(group_id)
     if group is None:
         return _dead(caller, group_id, operations)

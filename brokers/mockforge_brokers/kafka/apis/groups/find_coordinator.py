@@ -28,6 +28,8 @@ def handle(caller: Caller, request: FindCoordinatorRequest) -> FindCoordinatorRe
 
 def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
     try:
+        if key_type == CoordinatorType.GROUP:
+            caller.permit("", "group", key)
         _check(key_type, key)
     except RequestRefused as refusal:
         return Coordinator(

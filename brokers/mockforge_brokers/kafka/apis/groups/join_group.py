@@ -38,6 +38,7 @@ def handle(
         reason=request.reason or "",
     )
     try:
+        caller.permit("read", "group", request.group_id)
         parked = caller.cluster.groups.join(request.group_id, wish)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.JOIN_GROUP, refusal)

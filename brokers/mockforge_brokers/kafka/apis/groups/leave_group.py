@@ -27,6 +27,7 @@ def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
 def _leave(caller: Caller, group_id: str, member: MemberIdentity) -> MemberResponse:
     code = 0
     try:
+        caller.permit("read", "group", group_id)
         caller.cluster.groups.known(group_id).leave(
             member.member_id, member.group_instance_id, member.reason or ""
         )

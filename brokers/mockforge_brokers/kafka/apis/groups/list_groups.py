@@ -21,7 +21,8 @@ def handle(caller: Caller, request: ListGroupsRequest) -> ListGroupsResponse:
                 group_type=_TYPE,
             )
             for group in caller.cluster.groups.by_id.values()
-            if not states or group.state.value.lower() in states
+            if caller.may_know("group", group.group_id)
+            and (not states or group.state.value.lower() in states)
         ]
     )
 

@@ -21,6 +21,7 @@ def handle(
         assignments=tuple((one.member_id, one.assignment) for one in request.assignments),
     )
     try:
+        caller.permit("read", "group", request.group_id)
         parked = caller.cluster.groups.sync(request.group_id, wish)
     except RequestRefused as refusal:
         return SyncGroupResponse(

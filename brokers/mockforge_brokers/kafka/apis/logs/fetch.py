@@ -77,7 +77,7 @@ class Reading(Struct):
     ) -> PartitionData:
         offset = wanted.fetch_offset
         try:
-            log = self.caller.topic(topic.topic, topic.topic_id).log(wanted.partition)
+            log = self.caller.topic(topic.topic, topic.topic_id, "read").log(wanted.partition)
             check_leader_epoch(log, wanted.current_leader_epoch)
             log.check_offset(offset)
             self.caller.note_fetch(log, offset)

@@ -42,9 +42,9 @@ class ProduceHandler:
                 if refusal is not None:
                     raise refusal
                 if isinstance(name_or_id, str):
-                    topic = caller.cluster.topic(name_or_id)
+                    topic = caller.topic(name_or_id, b"", "write")
                 else:
-                    topic = caller.cluster.topic_by_id(name_or_id)
+                    topic = caller.topic(None, name_or_id, "write")
             except RequestRefused as error:
                 topic = error
             results.append(
@@ -81,7 +81,8 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics) -> None:
         return
     topic, [(index, records)] = topics[0]
     try:
-        found = caller.topic(*((topic, b"") if isinstance(topic, str) else (None, topic)))
+        name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
+        found = caller.topic(name, topic_id, "write")
         log = found.log(index)
     except RequestRefused:
         return

@@ -31,7 +31,7 @@ def _partition(
     caller: Caller, topic: str, wanted: ListOffsetsPartition
 ) -> ListOffsetsPartitionResponse:
     try:
-        log = caller.cluster.topic(topic).log(wanted.partition_index)
+        log = caller.topic(topic, b"").log(wanted.partition_index)
         check_leader_epoch(log, wanted.current_leader_epoch)
         found = _look_up(log, wanted.timestamp)
     except RequestRefused as refusal:

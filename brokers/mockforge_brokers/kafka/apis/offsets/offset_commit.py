@@ -26,7 +26,8 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
     places: dict[tuple[str, int], int] = {}
     for place, (topic, partition) in enumerate(_partitions(request)):
         try:
-            name = caller.topic(topic.name, topic.topic_id).log(partition.partition_index).topic
+            found = caller.topic(topic.name, topic.topic_id, "read")
+            name = found.log(partition.partition_index).topic
         except RequestRefused as refusal:
             codes[place] = caller.denied(ApiKey.OFFSET_COMMIT, refusal)
             continue
@@ -43,6 +44,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
         request.group_instance_id,
     )
     try:
+        caller.permit("read", "group", request.group_id)
         refused = caller.cluster.groups.commit(request.group_id, committer, offsets)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_COMMIT, refusal)

@@ -26,6 +26,11 @@ _SEVERAL_GROUPS_SINCE = 8
 def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
     if caller.version >= _SEVERAL_GROUPS_SINCE:
         return OffsetFetchResponse(groups=[_group(caller, group) for group in request.groups])
+    try:
+        caller.permit("", "group", request.group_id)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
+        return OffsetFetchResponse(topics=[], error_code=code)
     offsets = _offsets_of(caller, request.group_id)
     if request.topics is None:
         wanted: Iterable[tuple[str, Iterable[int]]] = offsets.topics.items()
@@ -54,6 +59,11 @@ def _old_partition(
 
 
 def _group(caller: Caller, wanted: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup:
+    try:
+        caller.permit("", "group", wanted.group_id)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
+        return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=[], error_code=code)
     offsets = _offsets_of(caller, wanted.group_id)
     if wanted.topics is None:
         topics = [

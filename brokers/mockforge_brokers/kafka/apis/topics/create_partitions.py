@@ -33,6 +33,7 @@ def _grow(
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST, f"topic {wanted.name} stands twice in the request"
             )
+        caller.permit("configure", "topic", wanted.name)
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         if wanted.assignments is not None:
             _check_assignments(caller, wanted, wanted.count - len(topic.logs))

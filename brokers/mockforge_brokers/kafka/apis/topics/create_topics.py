@@ -37,6 +37,7 @@ def _create(
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST, f"topic {wanted.name} stands twice in the request"
             )
+        caller.permit("configure", "topic", wanted.name)
         partitions = _partitions(caller, wanted)
         if validate_only:
             caller.cluster.check_new_topic(wanted.name, partitions, configs)

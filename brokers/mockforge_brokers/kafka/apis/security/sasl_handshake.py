@@ -1,0 +1,23 @@
+"""SaslHandshake 0-1: which mechanism the client logs in with (KIP-43, KIP-152)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...login import MECHANISMS
+from ...wire.messages.security import SaslHandshakeRequest, SaslHandshakeResponse
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_TOKENS_ARE_BARE = 0
+
+
+def handle(caller: Caller, request: SaslHandshakeRequest) -> SaslHandshakeResponse:
+    bare = caller.version == _TOKENS_ARE_BARE
+    code = caller.login.agree(request.mechanism, bare=bare)
+    if code:
+        reason = f"SASL mechanism {request.mechanism} is not taken here"
+        caller.denied(ApiKey.SASL_HANDSHAKE, RequestRefused(code, reason))
+        caller.login.hang_up(reason)
+    return SaslHandshakeResponse(error_code=code, mechanisms=MECHANISMS)
+
+
+API = MessageHandler(SaslHandshakeRequest, handle)

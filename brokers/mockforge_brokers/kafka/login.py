@@ -1,0 +1,112 @@
+"""Who may send requests: a certificate, SASL PLAIN, or nobody in particular."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from ..access import Guard
+from ..contract import Peer
+from ..environment import Environment
+from ..errors import RequestRefused
+from ..events import AccessDenied
+from .codes import ApiKey, ErrorCode
+
+KAFKA: Final = "kafka"
+MECHANISMS: Final = ["PLAIN"]
+ACK: Final = b"\0\0\0\0"
+"""The answer to a bare token: an empty one."""
+
+_BEFORE_LOGIN: Final = frozenset(
+    {ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE}
+)
+_ANONYMOUS: Final = "ANONYMOUS"
+"""What Kafka calls who did not log in."""
+
+
+class Login:
+    """One connection's way in. `admitted`: it may send any request.
+
+    `bare`: SaslHandshake v0 was agreed on, so that the next frame is a token and no request.
+    """
+
+    __slots__ = ("_access", "_environment", "_mechanism", "_peer", "admitted", "bare", "client")
+
+    def __init__(self, peer: Peer, environment: Environment) -> None:
+        self.admitted = False
+        self.bare = False
+        self.client = ""
+        self._peer = peer
+        self._environment = environment
+        self._access = environment.access
+        self._mechanism = ""
+
+    def admit(self, api_key: int) -> bool:
+        """Whether a request of this API may be handled now."""
+        if self.admitted or api_key in _BEFORE_LOGIN:
+            return True
+        principal = self._peer.principal
+        if principal.certificate:
+            # As Kafka's SSL listeners do: the whole subject is the name.
+            self._peer.principal = replace(
+                principal, name=principal.certificate, mechanism="certificate"
+            )
+        elif KAFKA not in self._access.anonymous:
+            self._report("", "login", "SASL is wanted here, or --anonymous to let all in")
+            return False
+        self.admitted = True
+        return True
+
+    def agree(self, mechanism: str, *, bare: bool) -> int:
+        """Begin SASL; returns an error code."""
+        if not self._access.checks(KAFKA):
+            # A listener of PLAINTEXT or SSL: nobody is to log in.
+            return ErrorCode.ILLEGAL_SASL_STATE
+        if mechanism not in MECHANISMS:
+            self._report("", f"login with {mechanism}", f"only {', '.join(MECHANISMS)} is served")
+            return ErrorCode.UNSUPPORTED_SASL_MECHANISM
+        self._mechanism, self.bare = mechanism, bare
+        return 0
+
+    def authenticate(self, token: bytes) -> None:
+        """Take PLAIN's token (RFC 4616); raises RequestRefused."""
+        if not self._mechanism:
+            raise RequestRefused(
+                ErrorCode.ILLEGAL_SASL_STATE, "SaslAuthenticate came without a SaslHandshake"
+            )
+        parts = token.decode(errors="replace").split("\0")
+        self.bare = False
+        if len(parts) != 3:
+            self._refuse("", "Invalid SASL/PLAIN response: expected 3 tokens", "no PLAIN token")
+        other, user, password = parts
+        if other and other != user:
+            self._refuse(
+                user,
+                "Client requested an authorization id that is different from username",
+                f"it asked to act as {other}",
+            )
+        if self._access.user(KAFKA, user) is None:
+            self._refuse(user, "Invalid username or password", "no such user")
+        if not self._access.login(KAFKA, user, password):
+            self._refuse(user, "Invalid username or password", "wrong password")
+        self._peer.principal = replace(self._peer.principal, name=user, mechanism=self._mechanism)
+        self.admitted = True
+
+    def guard(self) -> Guard | None:
+        user = self._peer.principal.name
+
+        def report(what: str, why: str) -> None:
+            self._report(user, what, why)
+
+        return self._access.guard(KAFKA, user, report)
+
+    def hang_up(self, reason: str) -> None:
+        """Once the answer is written: a refused login ends the connection."""
+        self._environment.clock.call_later(0, self._peer.close, reason)
+
+    def _refuse(self, user: str, text: str, why: str) -> None:
+        self._report(user, f"login with {self._mechanism}", why)
+        raise RequestRefused(ErrorCode.SASL_AUTHENTICATION_FAILED, f"Authentication failed: {text}")
+
+    def _report(self, user: str, what: str, why: str) -> None:
+        event = AccessDenied(KAFKA, self._peer.id, self.client, user or _ANONYMOUS, what, why)
+        self._environment.spine.emit(event)
