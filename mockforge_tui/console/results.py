@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -97,21 +98,29 @@ class Result:
             answer["text"] = text.encodable(self.text)
         return to_json(answer)
 
-    def as_text(self, width: int | None = 120) -> str:
+    def as_text(self, width: int | None = None) -> str:
         """Lines for a terminal of `width` cells, free of anything that a terminal obeys.
 
-        In a pipe (None) nothing is cut.
+        Sentences that are longer go on in a second line; tables are cut. In a pipe (None) neither.
         """
         if self.problem is not None:
-            return text.clean(f"× {self.problem.text}", _LONGEST)
+            return _wrapped(f"× {self.problem.text}", width)
         if self.question:
-            return text.clean(self.question, _LONGEST)
+            return _wrapped(self.question, width)
         parts = []
         if self.columns:
             parts += table_lines(self.columns, self.records, width)
         if self.text:
-            parts += [text.clean(line) for line in self.text.split("\n")]
+            parts += [_wrapped(line, width) for line in self.text.split("\n")]
         return "\n".join(parts)
+
+
+def _wrapped(line: str, width: int | None) -> str:
+    """One clean line, or several where it is a sentence that is too long."""
+    shown = text.clean(line, _LONGEST)
+    if width is None or text.width(shown) <= width or line.startswith(" "):
+        return shown
+    return "\n".join(textwrap.wrap(shown, width, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def done(line: str, data: Any = None) -> Result:

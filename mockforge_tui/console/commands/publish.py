@@ -165,16 +165,16 @@ def _for_nobody(
     """What is to be said of messages that reached no queue or session."""
     if not nobody:
         return ""
-    some = "" if of == 1 else f" {'all' if nobody == of else f'{nobody} of them'}"
+    who = "it" if of == 1 else "all of them" if nobody == of else f"{nobody} of them"
     match target:
         case MqttTarget(topic) if order.retain:
-            return f"; nobody subscribes to it{some}: it is kept as {topic}'s retained message"
-        case MqttTarget():
-            return f"; nobody subscribes to it{some}: it is gone"
+            return f"; nobody subscribes to {topic}: it is kept as its retained message"
+        case MqttTarget(topic):
+            return f"; {who} reached nobody: nobody subscribes to {topic}"
         case QueueTarget(name):
-            return f"; there is no queue {name}: it is gone (queue add {name})"
+            return f"; {who} reached no queue: there is no queue {name}; queue add {name}"
         case AmqpTarget(exchange, key):
-            return f"; it reached no queue{some}: {unrouted(amqp_of(session), exchange, key).text}"
+            return f"; {who} reached no queue: {unrouted(amqp_of(session), exchange, key).text}"
     return ""
 
 

@@ -11,10 +11,10 @@ from .scene import Scene
         ("pub amqp:events/nope x", "it reached no queue: no binding of events matches nope"),
         ("pub amqp:other/k x", "nothing is bound to other: bind other QUEUE k"),
         ("pub amqp:/nobody x", "it reached no queue: there is no queue nobody"),
-        ("pub queue:nobody x", "there is no queue nobody: it is gone (queue add nobody)"),
-        ("pub amqp:events/nope x -n 3", "it reached no queue all"),
-        ("pub mqtt:nobody/here x", "nobody subscribes to it: it is gone"),
-        ("pub mqtt:nobody/here x -r", "it is kept as nobody/here's retained message"),
+        ("pub queue:nobody x", "it reached no queue: there is no queue nobody; queue add nobody"),
+        ("pub amqp:events/nope x -n 3", "all of them reached no queue: no binding of events"),
+        ("pub mqtt:nobody/here x", "it reached nobody: nobody subscribes to nobody/here"),
+        ("pub mqtt:nobody/here x -r", "it is kept as its retained message"),
     ],
 )
 def test_who_publishes_for_nobody_learns_it(line: str, text: str) -> None:
@@ -84,3 +84,15 @@ def test_a_tables_page_goes_with_its_commands_help() -> None:
     text = Scene(furnished=False).run("help export").text
     assert text.startswith("export SOURCE")
     assert "# Export" in text
+
+
+def test_a_sentence_that_is_longer_than_the_terminal_goes_on_in_the_next_line() -> None:
+    scene = Scene(furnished=False)
+    scene.run("queue add q.mail")
+    result = scene.run("why q.mail")
+    assert result.as_text(60).splitlines() == [
+        "q.mail is bound to no exchange, so only the default exchange",
+        "  reaches it, with the routing key q.mail: bind EXCHANGE",
+        "  q.mail KEY",
+    ]
+    assert result.as_text(None) == result.text
