@@ -1,6 +1,5 @@
 """One configuration from command line, environment, config file and defaults."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS, Limits
+from mockforge_brokers.mqtt.options import NOT_AUTHORIZED, MqttOptions
 
-from .settings import BY_KEY, LIMIT_PREFIX, SETTINGS, Setting, boolean
+from .settings import BY_KEY, LIMIT_PREFIX, MQTT_PREFIX, SETTINGS, Setting, boolean
 
 if TYPE_CHECKING:
     import yaml
@@ -110,6 +110,7 @@ class Config:
     channel_max: int = 2047
     frame_max: int = 131_072
     heartbeat: int = 60
+    mqtt_options: MqttOptions = field(default_factory=MqttOptions)
     limits: Limits = field(default_factory=Limits)
 
     def port(self, service: str) -> int:
@@ -139,8 +140,19 @@ class Resolved:
             if each.name == "limits":
                 yield from self._limits()
                 continue
+            if each.name == "mqtt_options":
+                yield from self._mqtt_options()
+                continue
             shown = "***" if each.name == "admin_token" and value else value
             yield f"{each.name} = {shown!r}  # {self.origins.get(each.name, 'default')}"
+
+    def _mqtt_options(self) -> Iterator[str]:
+        for setting in SETTINGS:
+            if setting.name.startswith(MQTT_PREFIX):
+                name = setting.name.removeprefix(MQTT_PREFIX)
+                value = getattr(self.config.mqtt_options, name)
+                shown = tuple(value) if name == "refused_filters" else value
+                yield f"mqtt.{name} = {shown!r}  # {self.origins.get(setting.name, 'default')}"
 
     def _limits(self) -> Iterator[str]:
         for name in LIMITS:
@@ -175,14 +187,19 @@ def resolve(
         for name in _PORTS:
             if origins.get(name) != "command line":
                 values[name], origins[name] = 0, origins["random_ports"]
-    limits = {
-        name.removeprefix(LIMIT_PREFIX): values.pop(name)
-        for name in tuple(values)
-        if name.startswith(LIMIT_PREFIX)
-    }
-    config = Config(**values, limits=Limits(**limits))
+    limits = _taken_out(values, LIMIT_PREFIX)
+    mqtt = _taken_out(values, MQTT_PREFIX)
+    filters = mqtt.pop("refused_filters", ())
+    mqtt["refused_filters"] = dict.fromkeys(filters, NOT_AUTHORIZED)
+    config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(warnings))
+
+
+def _taken_out(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The values whose name begins so, under the rest of their name."""
+    names = [name for name in values if name.startswith(prefix)]
+    return {name.removeprefix(prefix): values.pop(name) for name in names}
 
 
 def _from_variable(setting: Setting, text: str) -> Any:
@@ -190,7 +207,7 @@ def _from_variable(setting: Setting, text: str) -> Any:
         if setting.negative:
             return not boolean(text)
         if setting.many:
-            return tuple(part for part in text.split(os.pathsep) if part)
+            return tuple(part for part in text.split(setting.separator) if part)
         return setting.parse(text)
     except ValueError as error:
         raise ConfigError(f"{setting.variable}: {error}") from None
@@ -246,8 +263,10 @@ def _read_file(
                 warnings.append(f"{place}: {key}: {error}; the default is kept")
                 continue
             raise ConfigError(f"{place}: {key}: {error}") from None
-        if setting.many:
-            value = _fixtures(path, place, key, text, values.get(setting.name, ()), warnings)
+        if setting.name == "fixtures":
+            value = _fixtures(path, place, key, text, values.get("fixtures", ()), warnings)
+        elif setting.many:
+            value = (*values.get(setting.name, ()), value)
         values[setting.name] = value
         origins[setting.name] = place
 

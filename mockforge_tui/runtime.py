@@ -220,9 +220,10 @@ def _kafka(environment: Environment, config: Config) -> Broker:
 
 def _mqtt(environment: Environment, config: Config) -> Broker:
     from mockforge_brokers.mqtt.broker import MqttBroker
-    from mockforge_brokers.mqtt.options import MqttOptions
+    from msgspec.structs import replace
 
-    return MqttBroker(environment, MqttOptions(server_keep_alive=config.keep_alive))
+    options = replace(config.mqtt_options, server_keep_alive=config.keep_alive)
+    return MqttBroker(environment, options)
 
 
 def _amqp(environment: Environment, config: Config) -> Broker:

@@ -1,5 +1,6 @@
 """The table of all settings: one row makes the option, the variable and the config file's key."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ LOG_FORMATS = ("text", "json")
 class Setting:
     """One field of Config. `keys` are the config file's, below `server:` or at the top level.
 
+    `separator` stands between the values of one that takes `many`, in its variable.
     A `flag` that begins with `--no-` takes no value and sets False; `switch` flags set True.
     `limit` is the row of limits.py that it sets: `--limit NAME=VALUE` does that too, and is the
     only option where `flag` is not one of its own.
@@ -30,6 +32,7 @@ class Setting:
     metavar: str = ""
     switch: bool = False
     many: bool = False
+    separator: str = os.pathsep
     limit: str = ""
 
     @property
@@ -69,6 +72,10 @@ def _between(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def _seconds(text: str) -> int:
+    return int(parse_duration(text))
+
+
 def boolean(text: str) -> bool:
     """`true` or `false` as YAML 1.2 has them, and what people put into variables."""
     word = text.strip().lower()
@@ -104,6 +111,120 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
     return parse
 
+
+MQTT_PREFIX = "mqtt_option_"
+"""Before the names of MqttOptions in the names of settings."""
+
+
+def _mqtt(
+    name: str,
+    flag: str,
+    parse: Callable[[str], Any],
+    help_: str,
+    metavar: str = "",
+    *,
+    switch: bool = False,
+    many: bool = False,
+) -> Setting:
+    """A row for a field of MqttOptions; `mqtt.NAME` is its key."""
+    return Setting(
+        MQTT_PREFIX + name,
+        flag,
+        (f"mqtt.{name}",),
+        parse,
+        f"MQTT: {help_}",
+        metavar,
+        switch=switch,
+        many=many,
+        separator=",",
+    )
+
+
+_MQTT_OPTIONS: tuple[Setting, ...] = (
+    _mqtt(
+        "strict",
+        "--mqtt-strict",
+        boolean,
+        "end connections for what is only reported else (lint)",
+        switch=True,
+    ),
+    _mqtt("maximum_qos", "--mqtt-maximum-qos", _between(0, 2), "highest QoS served", "0|1|2"),
+    _mqtt("retain_available", "--no-mqtt-retain", boolean, "refuse retained messages"),
+    _mqtt("wildcards_available", "--no-mqtt-wildcards", boolean, "refuse wildcards"),
+    _mqtt("shares_available", "--no-mqtt-shares", boolean, "refuse shared subscriptions"),
+    _mqtt(
+        "identifiers_available", "--no-mqtt-identifiers", boolean, "refuse subscription identifiers"
+    ),
+    _mqtt(
+        "receive_maximum",
+        "--mqtt-receive-maximum",
+        _between(1, 65_535),
+        "QoS 2 publishes that a client may have unfinished",
+        "N",
+    ),
+    _mqtt(
+        "topic_alias_maximum",
+        "--mqtt-alias-maximum",
+        _between(0, 65_535),
+        "topic aliases that a client may set",
+        "N",
+    ),
+    _mqtt(
+        "outbound_topic_aliases",
+        "--mqtt-outbound-aliases",
+        _between(0, 65_535),
+        "topic aliases that we set at most, where a client allows them",
+        "N",
+    ),
+    _mqtt(
+        "session_expiry_maximum",
+        "--mqtt-session-expiry-maximum",
+        _seconds,
+        "longest time that a session outlives its connection",
+        "1h",
+    ),
+    _mqtt(
+        "connect_timeout",
+        "--mqtt-connect-timeout",
+        parse_duration,
+        "time that a connection has for its CONNECT",
+        "30s",
+    ),
+    _mqtt(
+        "sys_interval",
+        "--mqtt-sys-interval",
+        parse_duration,
+        "how often $SYS is brought up to date (0s: no $SYS)",
+        "10s",
+    ),
+    _mqtt(
+        "response_information",
+        "--mqtt-response-information",
+        _text,
+        "what clients are told that ask for response information",
+        "TEXT",
+    ),
+    _mqtt(
+        "merge_overlapping",
+        "--no-mqtt-merge",
+        boolean,
+        "one message for each overlapping subscription instead of one in all",
+    ),
+    _mqtt(
+        "tell_no_subscribers",
+        "--no-mqtt-tell-no-subscribers",
+        boolean,
+        "PUBACK never says that nobody subscribed (0x10)",
+    ),
+    _mqtt(
+        "refused_filters",
+        "--mqtt-refuse",
+        _text,
+        "topic filter that nobody may subscribe to; may be given several times",
+        "FILTER",
+        many=True,
+    ),
+)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("kafka_port", "--kafka-port", ("kafka.port",), _port, "Kafka's port (0: any)", "N"),
@@ -271,6 +392,7 @@ SETTINGS: tuple[Setting, ...] = (
         "MQTT 5: longest keep alive in seconds that clients get",
         "N",
     ),
+    *_MQTT_OPTIONS,
     Setting(
         "channel_max",
         "--amqp-channel-max",

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers.limits import LIMITS
+from mockforge_brokers.mqtt.options import MqttOptions
 
 from mockforge_tui.config import Config, ConfigError, resolve
-from mockforge_tui.settings import SETTINGS, boolean, parse_limit
+from mockforge_tui.settings import MQTT_PREFIX, SETTINGS, boolean, parse_limit
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,24 @@ def test_defaults_are_the_ports_that_clients_try():
 
 def test_every_setting_is_a_field_of_the_config():
     names = {setting.name for setting in SETTINGS if not setting.limit}
-    assert names | {"limits"} == set(Config.__dataclass_fields__)
+    of_mqtt = {name for name in names if name.startswith(MQTT_PREFIX)}
+    assert names - of_mqtt | {"limits", "mqtt_options"} == set(Config.__dataclass_fields__)
+    # The longest keep alive has had its own name from the beginning.
+    fields = set(MqttOptions.__struct_fields__) - {"server_keep_alive"}
+    assert {name.removeprefix(MQTT_PREFIX) for name in of_mqtt} == fields
+
+
+def test_options_of_mqtt_are_set_by_file_variable_and_option(tmp_path):
+    text = "mqtt:\n  maximum_qos: 1\n  retain_available: false\n  refused_filters: [a/#, b]\n"
+    variables = {"MOCKFORGE_MQTT_SYS_INTERVAL": "1m", "MOCKFORGE_MQTT_MAXIMUM_QOS": "0"}
+    options = {"mqtt_option_strict": True}
+    resolved = resolve(options, variables, write(tmp_path, text))
+    mqtt = resolved.config.mqtt_options
+    assert (mqtt.maximum_qos, mqtt.retain_available, mqtt.sys_interval) == (0, False, 60)
+    assert (mqtt.strict, mqtt.refused_filters) == (True, {"a/#": 0x87, "b": 0x87})
+    assert "mqtt.maximum_qos = 0  # MOCKFORGE_MQTT_MAXIMUM_QOS" in resolved.lines()
+    filters = resolve({}, {"MOCKFORGE_MQTT_REFUSE": "a/#,b:c"}).config.mqtt_options.refused_filters
+    assert set(filters) == {"a/#", "b:c"}
 
 
 @pytest.mark.parametrize("name", LIMITS)

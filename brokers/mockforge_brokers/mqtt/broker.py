@@ -41,7 +41,11 @@ class MqttBroker:
     def __init__(self, environment: Environment, options: MqttOptions | None = None) -> None:
         self.environment = environment
         self.options = options or MqttOptions()
-        self.router = Router(environment, merge_overlapping=self.options.merge_overlapping)
+        self.router = Router(
+            environment,
+            merge_overlapping=self.options.merge_overlapping,
+            maximum_qos=self.options.maximum_qos,
+        )
         self.registry = Sessions(environment, self.router)
         self.renderer = PublishRenderer()
         self._connections: dict[int, MqttConnection] = {}

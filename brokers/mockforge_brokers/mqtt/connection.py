@@ -260,7 +260,7 @@ class MqttConnection:
         self.client = packet.client_id
         lint.check_text(self, packet)
         try:
-            handshake.check(packet)
+            handshake.check(packet, self.broker.options)
             rights.log_in(self, packet)
             handshake.accept(self, packet)
         except handshake.Refused as error:

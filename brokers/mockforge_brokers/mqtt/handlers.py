@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import RequestDenied
+from . import capabilities
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .records import Message, detailed
 from .rights import code_of_denied_publish, may_publish, refused_filter
@@ -38,6 +39,7 @@ def _session(connection: "MqttConnection") -> Session:
 
 def _publish(connection: "MqttConnection", packet: Publish) -> None:
     broker, session = connection.broker, _session(connection)
+    capabilities.check_message(packet, broker.options)
     message = _message(connection, packet)
     connection.messages_in += 1
     if packet.qos == 2 and packet.packet_id in session.inbound:
@@ -197,6 +199,8 @@ def subscribe(
 ) -> None:
     """Serve a SUBSCRIBE but for the filters in `refusals`, which get that reason code."""
     session, router = _session(connection), connection.broker.router
+    options = connection.broker.options
+    capabilities.check_subscribe(packet, connection.version, options)
     identifier = packet.properties.get("subscription_identifier", [0])[0]
     codes: list[int] = []
     retained: list[Subscription] = []
@@ -207,14 +211,17 @@ def subscribe(
         if denied is not None:
             codes.append(denied if connection.version == V5 else FAILURE)
             continue
-        refused = refusals.get(name, connection.broker.options.refused_filters.get(name))
+        refused = refusals.get(name, options.refused_filters.get(name))
+        if refused is None:
+            refused = capabilities.refused_filter(name, options)
         if refused is not None:
             codes.append(refused if connection.version == V5 else FAILURE)
             _denied(connection, request.topic_filter, refused)
             continue
+        qos = min(request.qos, options.maximum_qos)
         subscription = Subscription(
             request.topic_filter,
-            request.qos,
+            qos,
             request.no_local,
             request.retain_as_published,
             request.retain_handling,
@@ -224,7 +231,7 @@ def subscribe(
         # Retain Handling 0: always, 1: only when new, 2: never [MQTT-3.3.1-9 to -11].
         if request.retain_handling == 0 or (request.retain_handling == 1 and new):
             retained.append(subscription)
-        codes.append(request.qos)
+        codes.append(qos)
     connection.outlet.answer(Suback(packet.packet_id, codes))
     for subscription in retained:
         if not subscription.topic_filter.startswith(SHARE):
@@ -285,7 +292,8 @@ def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
                 "DISCONNECT: a session expiry where CONNECT had none [MQTT-3.14.2-2]",
                 Reason.PROTOCOL_ERROR,
             )
-        session.expiry = None if expiry == 0xFFFF_FFFF else float(expiry)
+        wanted = None if expiry == 0xFFFF_FFFF else float(expiry)
+        session.expiry = connection.broker.options.capped_expiry(wanted)
     # Only code 0 takes the will back [MQTT-3.14.4-3].
     connection.disconnected(publish_will=packet.code != Reason.SUCCESS)
 

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
+from .capabilities import announced, check_message
 from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
 from .events import ClientConnected
+from .options import MqttOptions
 from .records import detailed
 from .state.session import LAST_ID, Session
 from .state.topics import name_problem
@@ -29,7 +31,7 @@ class NotServed(Refused):
         self.feature = feature
 
 
-def check(packet: Connect) -> None:
+def check(packet: Connect, options: MqttOptions) -> None:
     """Raise Refused for what this broker does not take in."""
     if "authentication_method" in packet.properties:
         method = packet.properties["authentication_method"]
@@ -51,6 +53,10 @@ def check(packet: Connect) -> None:
         )
     if packet.will is not None:
         _check_will(packet.will)
+        try:
+            check_message(packet.will, options)
+        except ProtocolError as error:
+            raise Refused(f"will: {error.text}", error.code) from None
 
 
 def _check_will(will: Will) -> None:
@@ -89,7 +95,7 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
         clean_start=packet.clean_start,
         window=asked.get("receive_maximum", LAST_ID),
     )
-    session.expiry = _expiry(packet)
+    session.expiry = broker.options.capped_expiry(_expiry(packet))
     connection.renew_guard()
     _leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     connection.session = session
@@ -164,6 +170,12 @@ def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dic
         "maximum_packet_size": connection.limit,
         "topic_alias_maximum": options.topic_alias_maximum,
     }
+    told |= announced(options)
+    wanted = _expiry(packet)
+    given = options.capped_expiry(wanted)
+    if given is not None and given != wanted:
+        # The client uses the server's value in place of its own [MQTT-3.2.2.3.2].
+        told["session_expiry_interval"] = int(given)
     if assigned:
         told["assigned_client_identifier"] = assigned
     if connection.keep_alive != packet.keep_alive:

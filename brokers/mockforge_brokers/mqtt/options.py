@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+NOT_AUTHORIZED = 0x87
+"""What SUBACK says of a filter in `refused_filters` where no other code was given."""
+
 
 class MqttOptions(Struct, frozen=True):
     """Where the specification leaves a choice, the default is what most brokers do."""
@@ -12,6 +15,18 @@ class MqttOptions(Struct, frozen=True):
     """End connections for what is only reported else: lint, such as control characters."""
     receive_maximum: int = 1024
     """QoS 2 publishes that one MQTT 5 client may have unfinished."""
+    maximum_qos: int = 2
+    """Publishes above it end their connection; subscriptions are granted it at most."""
+    retain_available: bool = True
+    """Else a retained publish ends its connection."""
+    wildcards_available: bool = True
+    """Wildcards in topic filters."""
+    shares_available: bool = True
+    """Shared subscriptions."""
+    identifiers_available: bool = True
+    """Subscription identifiers (MQTT 5)."""
+    session_expiry_maximum: int | None = None
+    """Seconds that a session outlives its connection at most."""
     topic_alias_maximum: int = 256
     """Topic aliases that a client may set."""
     outbound_topic_aliases: int = 0
@@ -30,3 +45,10 @@ class MqttOptions(Struct, frozen=True):
     """PUBACK and PUBREC say 0x10 when nobody subscribed (MQTT 5)."""
     refused_filters: Mapping[str, int] = field(default_factory=dict)
     """Topic filters that nobody may subscribe to, with the code of the SUBACK."""
+
+    def capped_expiry(self, seconds: float | None) -> float | None:
+        """How long a session lasts that asks for so long (None: for ever)."""
+        most = self.session_expiry_maximum
+        if most is None:
+            return seconds
+        return float(most) if seconds is None else min(seconds, float(most))

@@ -14,8 +14,18 @@ from brokers.playback import TRANSCRIPTS, Playback
 
 ROOT = TRANSCRIPTS / "mqtt"
 
+MINIMAL = MqttOptions(
+    maximum_qos=0,
+    retain_available=False,
+    wildcards_available=False,
+    shares_available=False,
+    identifiers_available=False,
+    session_expiry_maximum=60,
+)
+
 SETTINGS: dict[str, tuple[MqttOptions, Limits]] = {
     "each": (MqttOptions(merge_overlapping=False), Limits()),
+    "minimal": (MINIMAL, Limits()),
     "outbound_aliases": (MqttOptions(outbound_topic_aliases=5), Limits()),
     "receive_maximum": (MqttOptions(receive_maximum=2), Limits()),
     "refused_filters": (MqttOptions(refused_filters={"secret": 0x87}), Limits()),

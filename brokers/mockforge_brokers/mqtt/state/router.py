@@ -87,7 +87,13 @@ class Route:
 class Router:
     """Subscriptions, retained messages and the routes that follow from them."""
 
-    def __init__(self, environment: Environment, *, merge_overlapping: bool = True) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        merge_overlapping: bool = True,
+        maximum_qos: int = 2,
+    ) -> None:
         self.retained = RetainedMessages(environment.limits.mqtt_retained)
         self.subscriptions = SubscriptionTrie()
         self.topics: dict[str, TopicCounts] = {}
@@ -96,6 +102,7 @@ class Router:
         """What a new subscriber of a filter gets of the topics that are not stored."""
         self._environment = environment
         self._merge = merge_overlapping
+        self._maximum_qos = maximum_qos
         self._routes: dict[str, Route] = {}
         self._verbatim: dict[int, dict[bytes, Verbatim]] = {}
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
@@ -258,7 +265,7 @@ class Router:
                 return
             takers.append((session, sink))
         found = Verbatim(route.counts, topic_name, tuple(sink for _, sink in takers))
-        if all(recipient.qos for recipient in route.recipients):
+        if self._maximum_qos and all(recipient.qos for recipient in route.recipients):
             found.sessions = tuple(takers)
             found.takers = frozenset(session for session, _ in takers)
         self.verbatim(dialect)[topic_name.encode()] = found
