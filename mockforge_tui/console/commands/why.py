@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.events import ConnectionClosed
 from mockforge_brokers.journal import Row
 
 from ..asking import BadArgument, known, view
@@ -14,8 +15,9 @@ from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget,
 from ..why import amqp as amqp_rules
 from ..why import kafka as kafka_rules
 from ..why import mqtt as mqtt_rules
+from ..why import refusals
 from ..why.finding import Finding
-from ..why.views import amqp_of, kafka_of, mqtt_of
+from ..why.views import amqp_of, kafka_of, mqtt_of, seen_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -78,11 +80,17 @@ def _about(session: "Session", about: str) -> list[Finding]:
         for each in session.connections():
             if each.id == int(number[1]):
                 return _of_client(session, each.protocol, each.client)
+        for _, event in reversed(session.runtime.spine.history):
+            if isinstance(event, ConnectionClosed) and event.connection == int(number[1]):
+                return refusals.gone(seen_of(session), event.client)
         raise BadArgument("about", f"no connection {about}; conn ls lists them")
     if about.startswith(SCHEMES):
         return _of_target(session, about)
     ways = list(_meanings(session, about))
     if not ways:
+        left = refusals.gone(seen_of(session), about)
+        if left:
+            return left
         known("about", about, _names(session), "client, group, queue or topic called")
     return list(dict.fromkeys(finding for explain in ways for finding in explain()))
 
@@ -113,6 +121,16 @@ def _was_of(event: object, client: str) -> bool:
 
 
 def _of_client(session: "Session", protocol: str, client: str) -> list[Finding]:
+    mine = frozenset(
+        each.id
+        for each in session.connections()
+        if each.client == client and each.protocol == protocol
+    )
+    done_to_it = refusals.of_client(seen_of(session, protocol), client, mine)
+    return [*done_to_it, *_by_protocol(session, protocol, client)]
+
+
+def _by_protocol(session: "Session", protocol: str, client: str) -> list[Finding]:
     match protocol:
         case "kafka":
             return kafka_rules.of_client(kafka_of(session), client)

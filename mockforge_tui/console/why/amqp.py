@@ -88,6 +88,13 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
         yield _never_reached(amqp, name)
         return
     yield from _stuck(view, consumers, mine)
+    if view.detail["redelivered"] > max(20, 5 * view.messages_in):
+        text = (
+            f"{name} redelivered {view.detail['redelivered']:,} times what was published "
+            f"{view.messages_in:,} times: a consumer rejects with requeue again and again; it must "
+            "reject without, or acknowledge"
+        )
+        yield Finding(name, "requeue-loop", text)
     if view.depth and not consumers:
         text = f"{name} holds {counted(view.depth, 'message')} and has no consumer: start one"
         yield Finding(name, "no-consumer", text)

@@ -39,4 +39,6 @@ def counted(number: int, what: str) -> str:
 
 
 def ago(seconds: float) -> str:
+    if seconds < 0.5:
+        return "just now"
     return f"{units.format_duration(max(0.0, round(seconds, 3)))} ago"

@@ -1,13 +1,36 @@
 """What the rules look at, taken from the brokers of a session."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from .amqp import Amqp
 from .kafka import Kafka
 from .mqtt import Mqtt
+from .refusals import Seen
 
 if TYPE_CHECKING:
     from ..session import Session
+
+
+def seen_of(session: "Session", protocol: str = "") -> Seen:
+    """What happened in one broker of late, or in all."""
+    runtime = session.runtime
+    held = Counter(
+        (row.client, frame.rule)
+        for frame in runtime.holds.held.values()
+        for row in frame.rows[:1]
+        if protocol in ("", row.protocol)
+    )
+    return Seen(
+        [each for each in runtime.spine.history if protocol in ("", each[1].protocol)],
+        held,
+        {
+            rule.id: f"{rule.kind} {rule.match.scope}".strip()
+            for rule in runtime.faults.rules.values()
+            if rule.enabled
+        },
+        runtime.clock.wall(),
+    )
 
 
 def kafka_of(session: "Session") -> Kafka:

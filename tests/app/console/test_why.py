@@ -4,6 +4,8 @@ import re
 
 import pytest
 from brokers.fake_peer import FakeClient
+from mockforge_brokers.events import ConnectionClosed, FaultFired, ProtocolViolated
+from mockforge_brokers.journal import Row
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
 from mockforge_brokers.kafka.wire.messages.groups import (
@@ -357,6 +359,62 @@ def test_a_queue_without_a_consumer_and_a_client_that_does_not_consume() -> None
     assert causes(made, "q.mail") == ["no-consumer"]
     made.amqp_client()
     assert "must send basic.consume" in said(made, f"c{made.session.connections()[0].id}")
+
+
+# What was refused, held or made to fail ----------------------------------------------------------
+
+
+def test_a_channel_that_was_closed_for_an_acknowledgement_twice() -> None:
+    made = Scene(furnished=False)
+    client = made.amqp_client()
+    client.send("basic.ack", delivery_tag=7)
+    number = made.session.connections()[0].id
+    assert causes(made, f"c{number}")[0] == "refused"
+    assert "was closed just now (406): PRECONDITION_FAILED - unknown delivery tag 7" in said(
+        made, f"c{number}"
+    )
+
+
+def test_a_client_that_broke_the_protocol_is_said_though_it_is_gone() -> None:
+    made = Scene(furnished=False)
+    made.spine.emit(ProtocolViolated("mqtt", 3, "dev-1", "QoS 3 [MQTT-3.3.1-4]"))
+    made.spine.emit(ConnectionClosed("mqtt", 3, "dev-1", "QoS 3"))
+    made.time.advance(2)
+    assert causes(made, "dev-1") == ["gone", "protocol"]
+    assert said(made, "dev-1") == (
+        "dev-1 is not connected: its connection ended 2s ago (QoS 3); start it again"
+    )
+    assert causes(made, "c3") == ["gone", "protocol"]
+
+
+def test_frames_that_are_held_and_faults_that_fired() -> None:
+    made = Scene(furnished=False)
+    client = made.mqtt_client("dev-7", "a")
+    made.run("fault add drop client:dev-7")
+    made.run("pub mqtt:a 1")
+    made.spine.emit(FaultFired("mqtt", 1, "drop", 1, "dev-7", "PUBLISH"))
+    assert causes(made, "dev-7")[0] == "fault"
+    assert "fault 1 (drop client:dev-7) hit dev-7 1 times, last just now: fault off 1" in said(
+        made, "dev-7"
+    )
+    made.run("fault clear")
+    assert "fault" not in causes(made, "dev-7")
+    rule = made.run("hold client:dev-7").data["id"]
+    row = Row("mqtt", 1, "PUBLISH", client="dev-7", destination="a", size=3)
+    made.holds.hold(made.holds.rules[rule], [row], lambda forward: None)
+    assert said(made, "dev-7") == "hold 1 holds 1 frame of dev-7: release, or hold off"
+    assert client
+
+
+def test_a_message_that_goes_round_between_queue_and_consumer() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail")
+    client = made.amqp_client()
+    client.send("basic.consume", queue="q.mail", consumer_tag="t", arguments={})
+    made.run("pub queue:q.mail x")
+    for tag in range(1, 40):
+        client.send("basic.reject", delivery_tag=tag, requeue=True)
+    assert "requeue-loop" in causes(made, "q.mail")
 
 
 # The command ------------------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+"""What the brokers refused a client of late, and what is done to it on purpose: all protocols."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mockforge_brokers import events
+from mockforge_brokers.amqp.events import ChannelClosed
+from mockforge_brokers.mqtt.events import ConnectionRefused
+
+from .finding import Finding, ago, counted
+
+_LATELY = 600.0
+_IN_PEACE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`history` with its times; frames held now by client and hold; faults in force, described."""
+
+    history: Sequence[tuple[float, events.Event]]
+    held: Mapping[tuple[str, int], int]
+    faults: Mapping[int, str]
+    now: float
+
+
+def of_client(seen: Seen, client: str, connections: frozenset[int]) -> list[Finding]:
+    """The newest refusal of each kind, frames that are held, and faults that hit it."""
+    return [
+        *_held(seen, client),
+        *_faults(seen, client),
+        *_refused(seen, client, connections),
+    ]
+
+
+def gone(seen: Seen, client: str) -> list[Finding]:
+    """That a client is not connected, and why its last connection ended."""
+    ends = [
+        (time, event)
+        for time, event in seen.history
+        if isinstance(event, events.ConnectionClosed) and event.client == client
+    ]
+    if not ends:
+        return []
+    time, event = ends[-1]
+    when = ago(seen.now - time)
+    text = (
+        f"{client} is not connected: its connection ended {when} ({event.reason}); start it again"
+    )
+    return [Finding(client, "gone", text), *of_client(seen, client, frozenset({event.connection}))]
+
+
+def _held(seen: Seen, client: str) -> Iterator[Finding]:
+    for (who, rule), count in seen.held.items():
+        if who == client:
+            text = f"hold {rule} holds {counted(count, 'frame')} of {client}: release, or hold off"
+            yield Finding(client, "held", text)
+
+
+def _faults(seen: Seen, client: str) -> Iterator[Finding]:
+    fired = [
+        (time, event.rule)
+        for time, event in _lately(seen)
+        if isinstance(event, events.FaultFired) and event.client == client
+    ]
+    last = {rule: time for time, rule in fired}
+    for rule, times in Counter(rule for _, rule in fired).items():
+        if rule in seen.faults:
+            text = (
+                f"fault {rule} ({seen.faults[rule]}) hit {client} {times:,} times, last "
+                f"{ago(seen.now - last[rule])}: fault off {rule}"
+            )
+            yield Finding(client, "fault", text)
+
+
+def _refused(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Finding]:
+    told: dict[str, Finding] = {}
+    for time, event in _lately(seen):
+        number = getattr(event, "connection", 0)
+        if getattr(event, "client", client if number in connections else "") != client:
+            continue
+        said = _said(event, client, ago(seen.now - time))
+        if said is not None:
+            # The newest of a kind stands for the others.
+            told[said[0]] = Finding(client, *said)
+    yield from told.values()
+
+
+def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None:
+    match event:
+        case events.ProtocolViolated(reason=reason):
+            return "protocol", f"{client} broke the protocol {when} and was cut off: {reason}"
+        case events.AccessDenied(operation=operation, reason=reason):
+            return "access", f"{client} was denied {operation} {when}: {reason}"
+        case events.FeatureNotServed(feature=feature, reason=reason):
+            return (
+                "not-served",
+                f"{client} asked for {feature} {when}, which is not served: {reason}",
+            )
+        case events.RequestDenied(operation=operation, reason=reason):
+            return "refused", f"{operation} of {client} was refused {when}: {reason}"
+        case ConnectionRefused(reason=reason):
+            return "refused", f"{client} was not let in {when}: {reason}"
+        case ChannelClosed(channel=channel, code=code, reason=reason) if code != _IN_PEACE:
+            text = f"channel {channel} of {client} was closed {when} ({code}): {reason}"
+            return "refused", f"{text}; it must open another one"
+        case events.BrokerFailed(error=error):
+            return "bug", f"a bug of ours ended {client}'s connection {when}: {error}; see the log"
+    return None
+
+
+def _lately(seen: Seen) -> Iterator[tuple[float, events.Event]]:
+    return ((time, event) for time, event in seen.history if seen.now - time <= _LATELY)
