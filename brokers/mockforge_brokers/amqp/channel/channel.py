@@ -278,14 +278,16 @@ class Channel:
 
     def refill(self, messages: list[Message]) -> None:
         """The consumers of these messages have credit again, from the end of this burst on."""
+        lent = self.lent
         for message in messages:
             consumer = message.consumer
             if consumer is not None:
-                self.lent -= 1
+                lent -= 1
                 consumer.credit += 1
                 if consumer.credit == 1:
                     self.line.refilled.append(consumer)
         if self.limit:
+            self.lent = lent
             self.line.relieved.append(self)
 
     def refresh(self) -> None:

@@ -1,4 +1,32 @@
-"""Takes bursts apart: whole publishes and acks at once, all other frames one by one."""
+"""The fast path: a burst of bytes walked in one go, publishes and acks without an object each.
+
+What it does. `walk` goes over all whole frames of a burst. Two shapes are frequent enough to be
+worth a look of their own; every other frame goes, one by one, to the general path (`other`:
+Connection._frame and Channels.receive), which assembles any content and serves any method.
+
+  _publish      basic.publish as publishers repeat it: method frame, content header and one body
+                frame (none for an empty body), one behind the other. What repeats from message to
+                message is not parsed but compared: the method frame stands for its exchange and
+                routing key (`Publication`, kept for each distinct frame), and method frame,
+                content header and the body frame's head together stand for all that was checked
+                of them (`Publication.known`): a message that begins the same is one comparison.
+                The content is sliced off as it is and handed on.
+  _acknowledge  basic.ack of one delivery each, a run of them for one channel.
+
+When it may be taken. The channel is open, not closing, and not in the middle of another content;
+the frames are whole, of this channel, end in 0xCE and are within the frame size; the content
+header is one of class 60 with weight 0. The first message of each kind is examined
+(Channel.examine) before it counts as known, so what RabbitMQ refuses is refused here with the same
+words.
+
+What it leaves to the general path. Contents of several body frames or with heartbeats or other
+channels' frames between them, acks with `multiple`, channels that are not ready, whatever is
+malformed or too large. No framing error is raised for these shapes: the general path meets the same
+bytes next. The refusals of a publish or an ack itself are the same calls on both paths.
+
+What comes out is the same either way, byte for byte, count for count, event for event;
+tests/brokers/amqp/test_burst.py compares them in every branch.
+"""
 
 import struct
 from collections.abc import Callable
@@ -33,11 +61,7 @@ _MOST_PUBLICATIONS: Final = 8192
 
 
 class BurstReader:
-    """`other(kind, channel, frame)` gets each whole frame that is neither publish nor ack.
-
-    A publish is method, header and body frame. What repeats from one to the next is the method
-    frame: it is compared, not parsed, and the content is sliced off as it is.
-    """
+    """`other(kind, channel, frame)` is the general path: it gets each frame that is left to it."""
 
     def __init__(self, channels: Channels, other: Callable[[int, int, bytes], None]) -> None:
         self.largest = 0
@@ -92,6 +116,8 @@ class BurstReader:
                 at = end
                 count += 1
         except RequestRefused as refusal:
+            # What was refused is behind us: the channel closes, and drops what follows.
+            at += last.span
             self._channels.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:
             raise MethodFailed(error, _PUBLISH) from error
@@ -100,7 +126,7 @@ class BurstReader:
         return at
 
     def _learn(self, publication: Publication, data: bytes, at: int) -> bool:
-        """Look at the content header behind the method frame; False: this is not for us (yet).
+        """Look at what is behind the method frame; False: it is not for us, or not yet.
 
         Raises RequestRefused or ProtocolError for what the header says.
         """
@@ -109,19 +135,22 @@ class BurstReader:
             return False
         kind, number, length, class_id, weight, size, flags = content_head.unpack_from(data, start)
         body = start + length + OVERHEAD
+        end = body + (size + OVERHEAD if size else 0)
         most = self.largest
         if (
             (kind, number, class_id, weight) != (HEADER, publication.channel.number, _BASIC, 0)
             or not _SMALLEST_HEADER <= length <= most
             or size > most
-            or body + (HEAD_SIZE if size else 0) > len(data)
+            or end > len(data)
             or data[body - 1] != END
             or (size and head.unpack_from(data, body) != (BODY, number, size))
+            or data[end - 1] != END
         ):
             return False
+        publication.known = b""
+        publication.span = end - at
         extra = publication.channel.examine(publication, data[start:body], flags)
         publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
-        publication.span = body - at + (size + OVERHEAD if size else 0)
         publication.body_size = size
         publication.extra = extra
         return True
@@ -130,34 +159,41 @@ class BurstReader:
         """Whether the frames that are there could be the start of one whole publish."""
         start = at + publication.size
         left = len(data) - start
-        if left < content_head.size:
+        if left < HEAD_SIZE:
             return not left or data[start] == HEADER
-        kind, number, length, class_id, weight, size, _ = content_head.unpack_from(data, start)
+        kind, number, length = head.unpack_from(data, start)
+        if (kind, number) != (HEADER, publication.channel.number):
+            return False
+        if not _SMALLEST_HEADER <= length <= self.largest:
+            return False
+        if left < content_head.size:
+            return True
+        class_id, weight, size, _ = content_head.unpack_from(data, start)[3:]
+        if (class_id, weight) != (_BASIC, 0) or size > self.largest:
+            return False
         body = start + length + OVERHEAD
-        return (
-            (kind, number, class_id, weight) == (HEADER, publication.channel.number, _BASIC, 0)
-            and _SMALLEST_HEADER <= length <= self.largest
-            and size <= self.largest
-            and (body > len(data) or data[body - 1] == END)
-            and (body >= len(data) or data[body] == BODY)
-            and body + HEAD_SIZE > len(data)
-        )
+        if body > len(data):
+            return True
+        if data[body - 1] != END or body + size + OVERHEAD <= len(data) or not size:
+            return False
+        # Of the body frame's head as much as there is must be right.
+        return head.pack(BODY, number, size).startswith(data[body : body + HEAD_SIZE])
 
     def _publication(self, data: bytes, at: int) -> Publication | None:
-        """What a publish's method frame stands for; None sends it the slow way."""
+        """What a publish's method frame stands for; None leaves it to the general path."""
         _, number, size = head.unpack_from(data, at)
         frame = data[at : at + size + OVERHEAD]
         found = self._publications.get(frame)
         if found is None or not found.channel.ready:
             channel = self._channels.ready(number)
-            if channel is None or frame[0] != METHOD or frame[-1] != END:
+            if channel is None or len(frame) != size + OVERHEAD:
                 return None
-            if len(frame) != size + OVERHEAD:
+            if frame[0] != METHOD or frame[-1] != END:
                 return None
             try:
                 found = channel.publication(frame)
-            except ProtocolError as error:
-                raise MethodFailed(error, _PUBLISH) from error
+            except ProtocolError:
+                return None
             if len(self._publications) >= _MOST_PUBLICATIONS:
                 self._publications.clear()
             self._publications[frame] = found
@@ -178,6 +214,7 @@ class BurstReader:
             at += _ack.size
         if channel is None or not tags:
             return self._frame(data, first)
+        channel.confirm()
         try:
             channel.acknowledge(tags)
         except RequestRefused as refusal:

@@ -1,0 +1,207 @@
+"""The fast path does what the general one does, however the bytes come (connection/burst.py)."""
+
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from mockforge_brokers.amqp.connection import burst
+from mockforge_brokers.amqp.connection.burst import BurstReader
+from mockforge_brokers.amqp.wire import content, frames
+
+from .client import Client, House, publish
+
+Chunks = list[bytes]
+
+
+class General(BurstReader):
+    """All frames one by one."""
+
+    def _publish(self, data: bytes, at: int) -> int:
+        return self._frame(data, at)
+
+    def _acknowledge(self, data: bytes, at: int) -> int:
+        return self._frame(data, at)
+
+
+def play(chunks: Chunks, mode: str, *, fast: bool) -> list[object]:
+    """What came of these bytes: what every client got, the state, the counters, the events."""
+    reader = BurstReader if fast else General
+    with (
+        patch("mockforge_brokers.amqp.connection.connection.BurstReader", reader),
+        patch.object(burst, "_MOST_PUBLICATIONS", 3),
+    ):
+        return _outcome(chunks, mode)
+
+
+def _outcome(chunks: Chunks, mode: str) -> list[object]:
+    house = House()
+    client, taker = house.client(tune=(2047, 4096, 0)), house.client()
+    client.open(2)
+    for name in ("q", "r"):
+        client.send("queue.declare", queue=name)
+    client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="a.#")
+    client.send("queue.bind", queue="r", exchange="amq.direct", routing_key="q")
+    client.send("queue.bind", queue="q", exchange="amq.headers", arguments={"n": 1})
+    for number in (1, 2):
+        if mode in ("confirm", "tx"):
+            client.send(f"{mode}.select", channel=number)
+    client.send("basic.qos", prefetch_count=3, is_global=mode == "global")
+    client.send("basic.consume", queue="r", consumer_tag="mine")
+    client.send("basic.get", queue="q", channel=2)
+    taker.send("queue.declare", queue="t")
+    taker.send("queue.bind", queue="t", exchange="amq.topic", routing_key="#")
+    taker.send("basic.consume", queue="t", no_ack=True)
+    for chunk in chunks:
+        if chunk and not client.peer.ended:
+            client.fake.send(chunk)
+    return [
+        client.fake.take(),
+        taker.fake.take(),
+        (client.peer.ended, client.peer.reason, client.peer.bytes_in),
+        client.fake.connection.take_rest() if not client.peer.ended else b"",
+        _state(house, client),
+        house.events,
+        house.broker.destinations(),
+        house.broker.connections(),
+        house.broker.memory.used,
+    ]
+
+
+def _state(house: House, client: Client) -> list[object]:
+    queues = [
+        (name, [(message.content, message.redelivered) for message in queue.messages])
+        for name, queue in house.broker.vhost().queues.items()
+    ]
+    channels = [
+        (number, list(channel.unacked), channel.last_tag, channel.closing or channel.lent)
+        for number, channel in client.fake.connection.channels.open.items()
+    ]
+    return [queues, channels]
+
+
+def cut(data: bytes, sizes: list[int]) -> Chunks:
+    chunks = []
+    for size in sizes:
+        chunks.append(data[:size])
+        data = data[size:]
+    return [*chunks, data]
+
+
+PLAIN = publish("", "q", b"body", message_id="1")
+METHOD = frames.method(1, "basic.publish", routing_key="q")
+HEADER = frames.frame(2, 1, content.encode_header(4, {}))
+BODY = frames.frame(3, 1, b"body")
+
+
+def ack(tag: int, channel: int = 1, *, multiple: bool = False) -> bytes:
+    return frames.method(channel, "basic.ack", delivery_tag=tag, multiple=multiple)
+
+
+def header(*, class_id: int = 60, weight: int = 0, size: int = 4, more: bytes = b"\0\0") -> bytes:
+    start = class_id.to_bytes(2, "big") + weight.to_bytes(2, "big") + size.to_bytes(8, "big")
+    return frames.frame(2, 1, start + more)
+
+
+DAMAGED = [
+    PLAIN[:-1] + b"\0",
+    METHOD + BODY,
+    METHOD + METHOD,
+    METHOD + HEADER[:-1] + b"\0" + BODY,
+    METHOD + HEADER + BODY[:-1] + b"\0",
+    METHOD + HEADER + frames.frame(3, 1, b"longer body"),
+    METHOD + HEADER + frames.frame(3, 2, b"body"),
+    METHOD + HEADER + frames.frame(3, 1, b"bo") + frames.frame(3, 1, b"dy"),
+    METHOD + HEADER + frames.HEARTBEAT_FRAME + BODY,
+    METHOD + frames.HEARTBEAT_FRAME + HEADER + BODY,
+    METHOD + HEADER + HEADER,
+    METHOD[:-1] + b"\0" + HEADER + BODY,
+    b"\2" + METHOD[1:],
+    METHOD + frames.frame(2, 1, b"short header!"),
+    METHOD + header(class_id=50) + BODY,
+    METHOD + header(weight=1) + BODY,
+    METHOD + header(more=b"\x80\0") + BODY,
+    METHOD + header(more=b"\x10\0\x03") + BODY,
+    METHOD + header(size=5000) + frames.frame(3, 1, bytes(4000)) + frames.frame(3, 1, bytes(1000)),
+    METHOD + header(size=0),
+    METHOD + header(more=bytes(5000)),
+    frames.frame(8, 1, b""),
+    frames.frame(8, 0, b"x"),
+    frames.frame(9, 1, b"x"),
+    b"\1\0\1\xff\xff\xff\xff",
+    frames.method(1, "channel.close"),
+    frames.method(9, "basic.publish", routing_key="q") + HEADER,
+    publish("nope", "q", b"x"),
+    publish("", "q", b"x", immediate=True),
+    publish("", "q", b"x", expiration="never"),
+    ack(99),
+    ack(1, 9),
+    METHOD[:7] + METHOD[7:11] + b"\xff" * 20,
+]  # fmt: skip
+
+HEADERS = ({"CC": ["r"]}, {"n": 1}, {"BCC": ["r"], "n": 1})
+headers = st.sampled_from([{}] * 4 + [{"headers": each} for each in HEADERS])
+publishes = st.builds(
+    lambda exchange, key, body, channel, mandatory, more, times: (
+        publish(exchange, key, body, channel, mandatory, **more) * times
+    ),
+    st.sampled_from(["", "amq.direct", "amq.topic", "amq.headers"]),
+    st.sampled_from(["q", "a.b", "none"]),
+    st.sampled_from([b"", b"x", b"y" * 50, b"z" * 4090]),
+    st.sampled_from([1, 1, 2]),
+    st.booleans(),
+    headers,
+    st.integers(1, 3),
+)
+acks = st.builds(ack, st.integers(1, 6), st.sampled_from([1, 1, 2]), multiple=st.booleans())
+others = st.sampled_from(
+    [
+        frames.HEARTBEAT_FRAME,
+        frames.method(1, "basic.get", queue="q"),
+        frames.method(2, "basic.get", queue="q", no_ack=True),
+        frames.method(1, "basic.recover", requeue=True),
+        frames.method(2, "queue.declare", queue="q", passive=True),
+        frames.method(1, "channel.close-ok"),
+        frames.method(1, "channel.open"),
+        frames.method(1, "tx.commit"),
+    ]
+)
+parts = st.lists(st.one_of(publishes, publishes, acks, acks, others), max_size=12)
+cuts = st.lists(st.sampled_from([1, 2, 5, 7, 13, 21, 40, 64, 200, 4100]), max_size=20)
+modes = st.sampled_from(["plain", "confirm", "tx", "global"])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(parts, st.sampled_from([b""] * 3 + DAMAGED), cuts, modes)
+@example([PLAIN * 3, ack(1), ack(2), ack(1, 2)], b"", [], "confirm")
+@example([publish("amq.direct", "q", b"x") * 5, ack(1) + ack(2) + ack(3)], b"", [], "plain")
+@example([publish("", f"{key}", b"x") for key in range(6)], b"", [], "plain")
+@example([PLAIN, publish("", "q", b""), PLAIN * 2, publish("", "q", b"other")], b"", [], "tx")
+def test_the_fast_path_and_the_general_one_have_the_same_outcome(
+    stream: list[bytes], damage: bytes, sizes: list[int], mode: str
+) -> None:
+    chunks = cut(b"".join(stream) + damage + PLAIN, sizes)
+    assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
+
+
+def test_every_damage_at_every_cut_has_the_same_outcome() -> None:
+    for damage in DAMAGED:
+        data = PLAIN + damage + PLAIN
+        for at in {0, len(PLAIN), *range(len(PLAIN), min(len(data), 2 * len(PLAIN) + 40), 3)}:
+            chunks = [data[:at], data[at:]]
+            fast, general = play(chunks, "confirm", fast=True), play(chunks, "confirm", fast=False)
+            assert fast == general, (damage, at)
+
+
+def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    settings_ = [f"--data-file={tmp_path / 'data'}", f"--rcfile={tmp_path / 'empty'}"]
+    coverage = [sys.executable, "-m", "coverage"]
+    measured = [*coverage, "run", "--branch", *settings_, f"--include={burst.__file__}"]
+    tests = [*measured, "-m", "pytest", "-q", __file__, "-k", "same_outcome"]
+    subprocess.run(tests, check=True, capture_output=True)
+    report = [*coverage, "report", *settings_, "-m", "--fail-under=100"]
+    done = subprocess.run(report, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
