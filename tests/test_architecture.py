@@ -62,7 +62,15 @@ def test_the_brokers_import_neither_the_app_nor_anything_heavy():
         assert "asyncio" not in loaded
 
 
-_KNOW_ASYNCIO = {"transport.py", "bulk.py", "hangup.py", "layered.py", "streams.py", "tls.py"}
+_KNOW_ASYNCIO = {
+    "transport.py",
+    "endpoint.py",
+    "bulk.py",
+    "hangup.py",
+    "layered.py",
+    "streams.py",
+    "tls.py",
+}
 
 
 @pytest.mark.parametrize("protocol", ["kafka", "mqtt", "amqp"])

@@ -76,6 +76,14 @@ class Connection(Owner, Protocol):
     bulky: bool
     """Set when a piece of more than 32 KiB was appended: then pieces are not joined."""
 
+    @property
+    def unfinished(self) -> bool:
+        """Its turn was up before `receive` had handled all whole frames.
+
+        Then `receive(b"")` is called in a later turn, and the peer's bytes are left unread.
+        """
+        ...
+
     def receive(self, data: bytes) -> int:
         """Handle one burst; return how many bytes at its end belong to an incomplete frame.
 

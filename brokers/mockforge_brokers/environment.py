@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from .access import Access
 from .clock import Clock
+from .fairness import Turn
 from .journal import Journal
 from .limits import Limits
 from .listener import Listener
@@ -32,6 +33,8 @@ class Environment(Struct):
     unserved: Unserved
     usage: Usage
     limits: Limits = field(default_factory=Limits)
+    turn: Turn = field(default_factory=Turn)
+    """The time of the connection whose bytes are being handled."""
     listeners: list[Listener] = field(default_factory=list)
     """All that accept, of all protocols."""
     access: Access = field(default_factory=Access)

@@ -1,6 +1,7 @@
 """The end of a socket: our last bytes and FIN in order, or RST."""
 
 import asyncio
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -62,3 +63,31 @@ def reset(transport: asyncio.Transport) -> None:
     if sock is not None and not transport.is_closing():
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def was_reset(transport: asyncio.Transport) -> bool:
+    """Whether the peer reset the connection, which a loop that does not read is not told.
+
+    A peer that only ended its side is not meant: what it sent before counts. Where the system
+    cannot say (Windows) the answer is no, and the next read or write tells.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is None or not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), 0)
+    return bool(poll.poll(0))
+
+
+def address_of(name: tuple[str, int] | None) -> str:
+    """A socket's name as people write it."""
+    if not name:
+        return "unknown"
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def why_lost(error: Exception | None) -> str:
+    if error is None:
+        return "the client closed the connection"
+    return f"the connection was lost: {error}"

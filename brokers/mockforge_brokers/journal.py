@@ -171,6 +171,13 @@ class Tape:
             self.journal.size += past.weight
         self.journal.tape_ended(self)
 
+    def last(self, count: int) -> str:
+        """The newest chunks in hex, for a log."""
+        return "".join(
+            f"{'<' if chunk.direction == OUT else '>'} {(chunk.data or b'')[:512].hex(' ')}\n"
+            for chunk in list(self.chunks)[-count:]
+        )
+
     def drop_oldest(self) -> None:
         """Let the oldest chunk go and leave a hole in the common order."""
         self.journal.chunk_left(self.pop_oldest())

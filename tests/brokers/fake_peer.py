@@ -119,9 +119,15 @@ class FakeClient:
         data = self._unread.pop(0)
         self.history.append((IN, data))
         self.peer.bytes_in += len(data)
+        turn = self.network.environment.turn
+        turn.begin()
         tail = self.connection.receive(data)
         if self._tape is not None:
             self._tape.add(IN, data, tail)
+        while self.connection.unfinished and not self.peer.ended:
+            self.flush()
+            turn.begin()
+            self.connection.receive(b"")
         self.flush()
         return True
 

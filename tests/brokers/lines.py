@@ -47,6 +47,7 @@ class LineConnection:
     def __init__(self, broker: "LineBroker", peer: Peer) -> None:
         self.out: list[bytes] = []
         self.bulky = False
+        self.unfinished = False
         self.client = "?"
         self.lines: list[bytes] = []
         self.writable: list[bool] = []
@@ -54,11 +55,18 @@ class LineConnection:
         self.peer = peer
         self._broker = broker
         self._splitter = LineSplitter()
+        self._waiting: list[bytes] = []
 
     def receive(self, data: bytes) -> int:
-        for line in self._splitter.feed(data):
-            self._handle(line)
-        return self._splitter.pending
+        turn = self._broker.environment.turn
+        self._waiting += self._splitter.feed(data)
+        self.unfinished = False
+        while self._waiting:
+            self._handle(self._waiting.pop(0))
+            if self._waiting and turn.now() > turn.until:
+                self.unfinished = True
+                break
+        return self._splitter.pending + sum(map(len, self._waiting))
 
     def _handle(self, line: bytes) -> None:
         self.lines.append(line)
@@ -80,7 +88,9 @@ class LineConnection:
                 self.out.append(line)
 
     def take_rest(self) -> bytes:
-        return self._splitter.take()
+        waiting = b"".join(self._waiting)
+        self._waiting.clear()
+        return waiting + self._splitter.take()
 
     def set_writable(self, writable: bool) -> None:
         self.writable.append(writable)

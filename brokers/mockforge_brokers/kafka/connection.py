@@ -61,11 +61,13 @@ class KafkaConnection:
         "_room",
         "_rows",
         "_splitter",
+        "_turn",
         "_writable",
         "bulky",
         "caller",
         "out",
         "requests",
+        "unfinished",
     )
 
     def __init__(
@@ -82,6 +84,8 @@ class KafkaConnection:
         self.caller = Caller(cluster, environment, counters, peer)
         self._peer = peer
         self._environment = environment
+        self._turn = environment.turn
+        self.unfinished = False
         self._on_lost = on_lost
         self._limit = environment.limits.kafka_request
         self._splitter = Splitter(self._limit)
@@ -189,6 +193,16 @@ class KafkaConnection:
                 self._enqueue(frame)
             else:
                 self._handle(frame)
+                self._look_at_the_time()
+
+    def _look_at_the_time(self) -> None:
+        """The requests behind this one wait for a later turn when its turn is up."""
+        if not self._deferred and self._turn.now() > self._turn.until:
+            self._defer()
+
+    def _defer(self) -> None:
+        self._deferred = True
+        self._environment.clock.call_later(0, self._go_on_after_writing)
 
     @property
     def _free(self) -> bool:
@@ -273,8 +287,7 @@ class KafkaConnection:
         self._room -= size
         if self._room < 0 and not self._deferred:
             # The client asked for more in one burst than is wise to hold: write this much first.
-            self._deferred = True
-            self._environment.clock.call_later(0, self._go_on_after_writing)
+            self._defer()
 
     def _answered(self, pieces: Pieces) -> None:
         """Somebody completed the parked request: its answer goes out in the loop's next turn."""
@@ -283,8 +296,7 @@ class KafkaConnection:
         self._peer.wake()
         if self._queue and not self._deferred:
             # Not at once: who completed it is in the midst of something.
-            self._deferred = True
-            self._environment.clock.call_later(0, self._go_on_after_writing)
+            self._defer()
 
     def _go_on_after_writing(self) -> None:
         self._deferred = False
@@ -292,6 +304,7 @@ class KafkaConnection:
 
     def _go_on(self) -> None:
         self._room = self._environment.limits.write_mark
+        self._turn.begin()
         try:
             while self._queue and self._parked is None and self._free:
                 frame = self._queue.popleft()
@@ -300,6 +313,7 @@ class KafkaConnection:
                     self._handle(frame)
                 else:
                     self._handle_refusal(frame)
+                self._look_at_the_time()
         except ProtocolError as error:
             self._violated(error.text)
         if self._paused and not self._queue:

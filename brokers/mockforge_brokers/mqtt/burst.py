@@ -48,6 +48,8 @@ _QOS_0: Final = 0x30
 _QOS_1: Final = 0x32
 _PUBACK: Final = 0x40
 _PUBACK_HEAD: Final = b"\x40\x02"
+_BETWEEN_LOOKS: Final = 128
+"""Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
 _NOT_PLAIN: Final = (-1, 0)
 _NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
@@ -56,7 +58,11 @@ _NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
 def walk(connection: "MqttConnection", data: bytes) -> int:
     """Handle all whole packets; returns the position of the first byte left over."""
     position, end = 0, len(data)
+    turn = connection.turn
     while end - position > 1 and not connection.closed:
+        if position and turn.now() > turn.until:
+            connection.unfinished = True
+            break
         first = data[position]
         if connection.session is None:
             connection.expect_connect(first)
@@ -95,9 +101,10 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
     """QoS 0: what one route takes is handed on as one slice of the burst."""
     routes, limit = connection.verbatim, connection.limit
     plain = connection.version == V5
-    published = 0
+    turn = connection.turn
+    published = looks = 0
     last = None
-    while position + 4 <= end and data[position] == _QOS_0:
+    while looks >= 0 and position + 4 <= end and data[position] == _QOS_0:
         length, body = data[position + 1], position + 2
         if length > 0x7F:
             length, body = _length(data, position, end)
@@ -127,6 +134,9 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         route.counts.delivered += count * len(route.sinks)
         published += count
         position = stop
+        looks += 1 + len(route.sinks)
+        if looks > _BETWEEN_LOOKS:
+            looks = turn.look()
     connection.messages_in += published
     return position
 
@@ -138,10 +148,11 @@ def _accept(  # noqa: C901
     """QoS 1: each subscriber's packet gets its own id, the publisher its PUBACK."""
     routes, limit = connection.verbatim, connection.limit
     plain = connection.version == V5
+    turn, looks = connection.turn, 0
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
     head, size = b"", 0
-    while position + 6 <= end and data[position] == _QOS_1:
+    while looks >= 0 and position + 6 <= end and data[position] == _QOS_1:
         stop = position + size
         if route is last and size and stop <= end and data.startswith(head, position):
             # The header of the packet before, as above.
@@ -180,6 +191,9 @@ def _accept(  # noqa: C901
         route.counts.published += 1
         route.counts.delivered += reached
         position = stop
+        looks += 1 + len(route.sessions)
+        if looks > _BETWEEN_LOOKS:
+            looks = turn.look()
     if packet_ids:
         connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
         connection.messages_in += len(packet_ids)

@@ -59,6 +59,8 @@ class MqttConnection:
         "outlet",
         "peer",
         "session",
+        "turn",
+        "unfinished",
         "verbatim",
         "version",
         "wanted",
@@ -78,6 +80,8 @@ class MqttConnection:
         self._allowed = 0.0
         self.limit = environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
+        self.turn = environment.turn
+        self.unfinished = False
         self.session: Session | None = None
         """Set from CONNACK on, until somebody else has it."""
         self.closed = False
@@ -117,6 +121,7 @@ class MqttConnection:
             data = bytes(rest)
             rest.clear()
         self.wanted = 0
+        self.unfinished = False
         try:
             position = walk(self, data)
         except ProtocolError as error:

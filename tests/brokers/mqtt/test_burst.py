@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -52,6 +53,7 @@ class Stage(Struct, frozen=True):
     own: str = ""
     queue: int = 1000
     packet: int = 1 << 20
+    hurried: bool = False
 
 
 Cuts = list[int]
@@ -66,6 +68,9 @@ class Scene:
     def __init__(self, stage: Stage) -> None:
         limits = Limits(mqtt_session_queue=stage.queue, mqtt_packet=stage.packet)
         environment = Environment.create(ManualClock(), seed=1, limits=limits, journal=False)
+        if stage.hurried:
+            # Time that passes with every look at it: each turn is up at its first one.
+            environment.turn.now, environment.turn.length = count().__next__, 0
         self.stage = stage
         self.broker = MqttBroker(environment)
         self.network = FakeNetwork(self.broker, environment)
@@ -236,6 +241,7 @@ def scripts(draw: st.DrawFn) -> tuple[Stage, list[Action]]:
 LEARN = stream(publish("a"), publish("b/c"))
 LEARN_5 = stream(publish("a"), publish("b/c"), version=5)
 ONE = Stage(takers=(Taker("#", 1),))
+HURRIED = Stage(takers=(Taker("#", 1),), hurried=True)
 ONE_5 = Stage(version=5, takers=(Taker("#", 1),))
 
 
@@ -249,6 +255,10 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((ONE, [sent(LEARN, stream(*[publish("a"), publish("b/c")] * 2, *[publish("a")] * 5))]))
 @example((ONE, [sent(LEARN, stream(*[publish("a", b"x", n) for n in range(1, 9)]))]))
 @example((ONE, [sent(LEARN, stream(publish("a", b"x", 1), publish("b/c", b"x", 2)) * 3)]))
+# More than one turn has time for.
+@example((HURRIED, [sent(LEARN, stream(publish("a"), publish("b/c"), Pingreq()) * 99)]))
+@example((HURRIED, [sent(LEARN, stream(publish("a"), publish("b/c")) * 99, stream(Pingreq()))]))
+@example((HURRIED, [sent(LEARN, stream(publish("a", b"x", 1)) * 199, stream(Pingreq()))]))
 @example((ONE_5, [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in (1, 2, 3)], version=5))]))
 # The last of a run is cut off: of the same header, and in the middle of its length.
 @example((ONE, [sent(LEARN, stream(publish("a")) * 4, cuts=(len(LEARN) + 21,))]))

@@ -22,6 +22,9 @@ AMQP: Final = "amqp"
 _PUBLISH: Final = BY_NAME["basic.publish"]
 _ack = struct.Struct(">BHI4sQB1s")
 
+_WIDE: Final = 8
+"""Queues of a publish that is looked at by itself, since it takes its time."""
+
 
 class Channel:
     """One channel of one connection. Method handlers (methods.py) and deliveries act on it.
@@ -156,6 +159,7 @@ class Channel:
                     f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'",
                 )
             publication.route = route
+            publication.wide = not route.valid or len(route.queues) > _WIDE
         return route
 
     def _unroutable(self, publication: Publication, came: bytes, content: bytes) -> None:

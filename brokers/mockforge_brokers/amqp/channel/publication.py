@@ -30,6 +30,7 @@ class Publication:
         "size",
         "span",
         "unroutable",
+        "wide",
     )
 
     def __init__(
@@ -51,5 +52,7 @@ class Publication:
         self.span = 0
         self.body_size = 0
         self.extra: Extra | None = None
+        self.wide = False
+        """It goes to many queues, or to who knows how many."""
         self.unroutable = False
         """The last message that was published so reached no queue."""

@@ -119,7 +119,7 @@ class Connection:
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
         self.channels = Channels(self, environment.limits.amqp_message)
-        self.reader = BurstReader(self.channels, self._frame)
+        self.reader = BurstReader(self.channels, self._frame, environment.turn)
         # AMQP 4.2.3: as long as nothing is agreed on frames have the smallest size.
         self.reader.largest = FRAME_MIN_SIZE
         self._clock = environment.clock
@@ -160,6 +160,10 @@ class Connection:
         if memory.used > memory.mark or memory.waiting:
             self.blocking.check(self.channels.publishes)
         return len(self._rest) + self.channels.incomplete
+
+    @property
+    def unfinished(self) -> bool:
+        return self.reader.unfinished
 
     def take_rest(self) -> bytes:
         rest, self._rest = self._rest, b""

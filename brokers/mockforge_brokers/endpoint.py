@@ -1,0 +1,426 @@
+"""One socket: hands on what it reads, writes once for each burst, and knows how it may end."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from .access import Principal
+from .bulk import READ_SIZE, BulkReader
+from .contract import Connection
+from .events import (
+    BrokerFailed,
+    ConnectionClosed,
+    ConnectionOpened,
+    PeerCaughtUp,
+    PeerFellBehind,
+)
+from .fairness import SMALL
+from .hangup import HangUp, address_of, reset, was_reset, why_lost
+from .journal import IN, OUT, Tape
+from .listener import Listener
+from .misbehaviour.lane import Lane
+from .misbehaviour.rules import Exchanges
+
+if TYPE_CHECKING:
+    from .transport import Server
+
+_log = logging.getLogger(__name__)
+
+_LAST_FRAMES: Final = 4
+_NOBODY: Final = Principal()
+
+
+class Endpoint(asyncio.Protocol):
+    """One socket with its connection; also the `Peer` that the connection talks to."""
+
+    __slots__ = (
+        "_awake",
+        "_closing",
+        "_exchanges",
+        "_farewell",
+        "_hangup",
+        "_inward",
+        "_later",
+        "_lost",
+        "_outward",
+        "_paused",
+        "_slow",
+        "_stopped",
+        "_tape",
+        "_transport",
+        "address",
+        "bytes_in",
+        "bytes_out",
+        "connection",
+        "environment",
+        "id",
+        "listener",
+        "local",
+        "opened",
+        "principal",
+        "server",
+    )
+
+    def __init__(self, server: "Server", listener: Listener) -> None:
+        self.server = server
+        self.listener = listener
+        self.environment = server.environment
+        self.id = 0
+        self.address = ""
+        self.local = ("", 0)
+        self.opened = 0.0
+        self.principal = _NOBODY
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._awake = False
+        self._closing = False
+        self._later: list[bytes] | None = None
+        self._lost = False
+        self._farewell = ""
+        self._slow = False
+        self._paused = 0
+        self._stopped = 0
+        self._exchanges: Exchanges | None = None
+        self._inward: Lane | None = None
+        self._outward: Lane | None = None
+        self._hangup: HangUp | None = None
+        self._tape: Tape | None = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast("asyncio.Transport", transport)
+        server, environment = self.server, self.environment
+        if len(server.endpoints) >= environment.limits.connections:
+            server.refuse(transport)
+            self._closing = True
+            return
+        self.id = environment.next_connection()
+        self.address = address_of(transport.get_extra_info("peername"))
+        host, port = (transport.get_extra_info("sockname") or ("", 0))[:2]
+        self.local = (host, port)
+        self.opened = environment.clock.wall()
+        transport.set_write_buffer_limits(high=environment.limits.write_mark)
+        self.connection: Connection = server.broker.connect(self)
+        if environment.journal is not None:
+            self._tape = environment.journal.open(server.broker.protocol, self.id, self.connection)
+        server.endpoints[self.id] = self
+        environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        count = len(data)
+        if count > READ_SIZE:
+            BulkReader(self, self._transport, self.server.buffer)
+        self.bytes_in += count
+        if self._later is not None or (count > SMALL and self.server.backlog.crowded()):
+            self._wait(data)
+        else:
+            self._receive(data)
+
+    def _wait(self, data: bytes) -> None:
+        """Leave these bytes for a later turn of the loop, and the peer's next ones unread."""
+        if self._later is None:
+            self._later = []
+            self.pause_reading()
+            self.server.backlog.wait(self)
+        self._later.append(data)
+
+    def go_on(self) -> bool:
+        """It is our turn again; True when there is still more to do."""
+        if self._closing or self._later is None:
+            return False
+        if was_reset(self._transport):
+            self.abort("the connection was lost: reset by the client")
+            return False
+        data = b"".join(self._later)
+        self._later.clear()
+        self._receive(data)
+        if not self._closing and not self.connection.unfinished:
+            self._later = None
+            self.resume_reading()
+        return self._later is not None
+
+    def _receive(self, data: bytes) -> None:
+        environment = self.environment
+        environment.turn.begin()
+        try:
+            if environment.faults.active or environment.holds.active or self._inward is not None:
+                tail = self._receive_inspected(data)
+            else:
+                tail = self.connection.receive(data)
+        except Exception as error:
+            self._fail(error, data)
+            return
+        if self._tape is not None and data:
+            self._tape.add(IN, data, tail)
+        if self.connection.unfinished and self._later is None:
+            self._wait(b"")
+        if self.connection.out:
+            if self.server.turns.may_answer(self):
+                self.flush()
+            else:
+                self.wake()
+
+    def eof_received(self) -> bool:
+        while self.go_on():
+            """Only a layer below us tells of an end before all that came is handled."""
+        lane = self._inward
+        if self._closing or lane is None or lane.idle or not self._transport.can_write_eof():
+            self._follow()
+            return False
+        # What it sent before it left is delayed or held, and still has its effect.
+        lane.when_idle(self._follow)
+        return True
+
+    def _follow(self) -> None:
+        """The client left, and the last of its frames is handled."""
+        self.flush()
+        self._lose("the client closed the connection")
+        if self._transport.get_write_buffer_size():
+            self._hang_up()
+        else:
+            self._transport.close()
+
+    def identify(self, principal: Principal) -> None:
+        """A layer below knows who it is."""
+        self.principal = principal
+
+    def pause_writing(self) -> None:
+        self._slow = True
+        self.pause_reading()
+        self.pause_sending()
+        pending = self._transport.get_write_buffer_size()
+        self.environment.usage.count("write_mark", 0)
+        self._tell(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
+
+    def resume_writing(self) -> None:
+        self._slow = False
+        self._tell(PeerCaughtUp(self.protocol, self.id, self.connection.client))
+        self.resume_sending()
+        self.resume_reading()
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.id:
+            return
+        self._lose(why_lost(exc))
+        self.server.endpoints.pop(self.id, None)
+        if self._hangup is not None:
+            self._hangup.cancel()
+        if self._outward is not None:
+            self._outward.end()
+        if self._tape is not None:
+            self._tape.end(self.connection.past())
+        self.server.gone(self)
+
+    # What the connection calls: the Peer of contract.py.
+
+    def wake(self) -> None:
+        if not self._awake:
+            self._awake = True
+            self.server.turns.flush_soon(self)
+
+    def close(self, reason: str) -> None:
+        if self._closing:
+            return
+        self.flush()
+        self._lose(reason)
+        lane = self._outward
+        if lane is None or lane.idle:
+            self._hang_up()
+        else:
+            lane.when_idle(self._hang_up)
+
+    def abort(self, reason: str) -> None:
+        reset(self._transport)
+        self._lose(reason)
+
+    def leaving(self, reason: str) -> None:
+        self._farewell = self._farewell or reason
+
+    def pause_reading(self) -> None:
+        self._paused += 1
+        if self._paused == 1 and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused -= 1
+        if self._paused == 0 and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def pause_sending(self) -> None:
+        self._stopped += 1
+        if self._stopped == 1 and not self._lost:
+            self._set_writable(False)
+
+    def resume_sending(self) -> None:
+        self._stopped -= 1
+        if self._stopped == 0 and not self._lost:
+            self._set_writable(True)
+
+    def _set_writable(self, writable: bool) -> None:
+        try:
+            self.connection.set_writable(writable)
+        except Exception as error:
+            self._fail(error, b"")
+
+    def _lose(self, reason: str) -> None:
+        """The connection is over, whoever ended it: nothing of it takes effect from here on.
+
+        What was written before may still be on its way, and the socket may live on for a while.
+        """
+        self._closing = True
+        if self._lost:
+            return
+        self._lost = True
+        reason = self._farewell or reason
+        if self._inward is not None:
+            self._inward.end()
+        try:
+            self.connection.connection_lost(reason)
+        except Exception as error:
+            self._fail(error, b"")
+        self._tell(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
+
+    def shut_down(self) -> None:
+        """The broker ends."""
+        if not self._lost:
+            self.connection.shutdown()
+            self.close("the broker ended")
+
+    def _hang_up(self) -> None:
+        self._hangup = HangUp(self._transport, self.server.call_later)
+        self._hangup.begin(reading=not self._paused)
+
+    # Writing.
+
+    @property
+    def protocol(self) -> str:
+        return self.server.broker.protocol
+
+    @property
+    def slow(self) -> bool:
+        """The peer does not take what it is sent."""
+        return self._slow
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def flush(self) -> None:
+        """Write all output: one write, unless single pieces are too large to be worth a copy."""
+        self._awake = False
+        connection = self.connection
+        pieces = connection.out
+        if not pieces or self._closing:
+            return
+        environment = self.environment
+        inspected = (
+            environment.faults.active or environment.holds.active or self._outward is not None
+        )
+        if len(pieces) == 1:
+            data = pieces.pop()
+        elif connection.bulky and not inspected:
+            connection.bulky = False
+            self._write_bulky(pieces)
+            return
+        else:
+            data = b"".join(pieces)
+            pieces.clear()
+        if inspected:
+            self._send_inspected(data)
+        else:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        if self._tape is not None:
+            self._tape.add(OUT, data)
+        self._transport.write(data)
+
+    def _write_bulky(self, pieces: list[bytes]) -> None:
+        size = sum(map(len, pieces))
+        self.bytes_out += size
+        if self._tape is not None:
+            # Frame ends inside the burst are not known here: each piece but the last counts as
+            # part of one frame that is not yet complete.
+            done = 0
+            for piece in pieces:
+                done += len(piece)
+                self._tape.add(OUT, piece, done if done < size else 0)
+        # Not writelines: that of asyncio 3.12.0 to 3.13.1 never tells us that the peer is slow.
+        for piece in pieces:
+            self._transport.write(piece)
+        pieces.clear()
+
+    # While faults or holds look at each frame.
+
+    def _lane(self, direction: int, forward: Callable[[bytes], object]) -> Lane:
+        self._exchanges = exchanges = self._exchanges or Exchanges()
+        parts = self.environment.misbehaviour
+        return Lane(direction, self.connection, self, forward, parts, exchanges)
+
+    def _receive_inspected(self, data: bytes) -> int:
+        lane = self._inward
+        environment = self.environment
+        if lane is None:
+            lane = self._inward = self._lane(IN, self._forward_in)
+            data = self.connection.take_rest() + data
+        elif lane.idle and not (environment.faults.active or environment.holds.active):
+            self._inward = None
+            return self.connection.receive(lane.take_rest() + data)
+        lane.feed(data)
+        return lane.pending
+
+    def _forward_in(self, frame: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            self.connection.receive(frame)
+        except Exception as error:
+            self._fail(error, frame)
+            return
+        if self.connection.out:
+            self.wake()
+
+    def _send_inspected(self, data: bytes) -> None:
+        lane = self._outward
+        environment = self.environment
+        if lane is None:
+            lane = self._outward = self._lane(OUT, self._forward_out)
+        elif lane.idle and not (environment.faults.active or environment.holds.active):
+            self._outward = None
+            self._write(data)
+            return
+        try:
+            lane.feed(data)
+        except Exception as error:
+            self._fail(error, b"")
+
+    def _forward_out(self, frame: bytes) -> None:
+        # Also while we close: the last words may be delayed too.
+        if not self._transport.is_closing():
+            self._write(frame)
+
+    # When something is wrong.
+
+    def _tell(self, event: PeerFellBehind | PeerCaughtUp | ConnectionClosed | BrokerFailed) -> None:
+        self.environment.spine.emit(event)
+
+    def _fail(self, error: Exception, data: bytes) -> None:
+        """A bug of ours: log it with the last frames, end this connection, disturb nobody else."""
+        if self._tape is not None and data:
+            self._tape.add(IN, data)
+        trace = "".join(traceback.format_exception(error))
+        if self._tape is not None:
+            trace += self._tape.last(_LAST_FRAMES)
+        client = self.connection.client
+        _log.error("bug: %s connection %d (%s)\n%s", self.protocol, self.id, client, trace)
+        text = f"{type(error).__name__}: {error}"
+        self._tell(BrokerFailed(self.protocol, self.id, client, text, trace))
+        self.abort(f"a bug of ours: {text}")

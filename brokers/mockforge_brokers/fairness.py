@@ -1,0 +1,95 @@
+"""How the loop's time is shared: nobody's bytes keep the others waiting for more than moments.
+
+A connection that used its slice stops between two of its frames and goes on in a later turn of the
+loop, after those that wait already. So a burst that costs much (a publish to a thousand queues, a
+thousand times in one read) is taken in many slices, between which everybody else is served.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from time import perf_counter
+from typing import Final, Protocol
+
+SLICE: Final = 0.002
+"""Seconds that one connection's bytes may be handled at a stretch."""
+TURN: Final = 0.004
+"""Seconds of one turn of the loop, after which large reads wait for the next one."""
+SMALL: Final = 4096
+"""Bytes of a read that never waits for its turn: those who send little are answered at once."""
+
+
+class Turn:
+    """The time of whoever is at work: `now() > until` says that it is up.
+
+    Connections ask between two frames. Without sockets it never is, so that what a test sees does
+    not depend on how fast it runs; a server sets `length`.
+    """
+
+    __slots__ = ("length", "now", "until")
+
+    def __init__(self, now: Callable[[], float] = perf_counter) -> None:
+        self.now = now
+        self.length = inf
+        self.until = inf
+
+    def begin(self) -> None:
+        self.until = self.now() + self.length
+
+    def look(self) -> int:
+        """0 as long as there is time, then -1: for loops that count down to their next look."""
+        return -1 if self.now() > self.until else 0
+
+
+class Waiter(Protocol):
+    """A connection with bytes that are not handled yet."""
+
+    def go_on(self) -> bool:
+        """Work for one slice; True when there is more to do."""
+        ...
+
+
+class Backlog:
+    """Those who wait for another slice, in the order in which they came."""
+
+    def __init__(self, turn: Turn, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        self._now = turn.now
+        self._call_soon = call_soon
+        self._waiting: deque[Waiter] = deque()
+        self._end = 0.0
+        self._armed = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def crowded(self) -> bool:
+        """Whether this turn has used its time; the first who asks begins it."""
+        if not self._armed:
+            self._arm()
+            return False
+        return self._now() > self._end
+
+    def wait(self, waiter: Waiter) -> None:
+        self._waiting.append(waiter)
+        if not self._armed:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._armed = True
+        self._end = self._now() + TURN
+        self._call_soon(self._next)
+
+    def _next(self) -> None:
+        """The loop's next turn: those who wait come first, as long as its time lasts."""
+        self._armed = False
+        waiting = self._waiting
+        if not waiting:
+            return
+        self._arm()
+        for _ in range(len(waiting)):
+            waiter = waiting.popleft()
+            if waiter.go_on():
+                waiting.append(waiter)
+            if self._now() > self._end:
+                return

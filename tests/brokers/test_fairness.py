@@ -1,0 +1,149 @@
+"""Nobody's bytes keep the others waiting, and work stops with its connection."""
+
+import asyncio
+from itertools import count
+
+from mockforge_brokers.fairness import Backlog, Turn
+from mockforge_brokers.hangup import reset
+from mockforge_brokers.transport import Server
+
+from .test_transport import Serving, run
+
+
+class Worker:
+    def __init__(self, name: str, work: int, log: list[str]) -> None:
+        self.name = name
+        self.work = work
+        self.log = log
+
+    def go_on(self) -> bool:
+        self.log.append(self.name)
+        self.work -= 1
+        return self.work > 0
+
+
+class Loop:
+    """`call_soon` and turns by hand; time stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.calls: list[object] = []
+        self.backlog = Backlog(Turn(lambda: self.time), self.calls.append)
+
+    def turn(self) -> None:
+        calls, self.calls[:] = list(self.calls), []
+        for call in calls:
+            call()  # type: ignore[operator]
+
+
+def test_those_who_wait_take_turns_until_they_are_done() -> None:
+    loop, log = Loop(), []
+    for name, work in (("a", 3), ("b", 1), ("c", 2)):
+        loop.backlog.wait(Worker(name, work, log))
+    for _ in range(4):
+        loop.turn()
+    assert log == ["a", "b", "c", "a", "c", "a"]
+    assert not loop.backlog.waiting
+    assert not loop.calls, "an idle loop is not woken"
+
+
+def test_a_turn_that_used_its_time_leaves_the_rest_to_the_next_one() -> None:
+    loop, log = Loop(), []
+
+    class Slow(Worker):
+        def go_on(self) -> bool:
+            loop.time += 1.0
+            return super().go_on()
+
+    for name in "abc":
+        loop.backlog.wait(Slow(name, 2, log))
+    turns = []
+    for _ in range(6):
+        before = len(log)
+        loop.turn()
+        turns.append(log[before:])
+    assert turns == [["a"], ["b"], ["c"], ["a"], ["b"], ["c"]]
+
+
+def test_a_turn_is_crowded_once_its_time_is_used() -> None:
+    loop = Loop()
+    assert not loop.backlog.crowded()
+    assert not loop.backlog.crowded()
+    loop.time += 1.0
+    assert loop.backlog.crowded()
+    loop.turn()
+    assert not loop.backlog.crowded()
+
+
+def hurry(world: Serving) -> None:
+    """Each look at the time finds the turn to be up."""
+    turn, ticks = world.environment.turn, count()
+    turn.now, turn.length = lambda: float(next(ticks)), 0.0
+
+
+def test_a_burst_that_takes_long_is_handled_in_slices_and_others_come_between() -> None:
+    async def test(world: Serving) -> None:
+        hurry(world)
+        reader, writer = await world.connect()
+        other_reader, other = await world.connect()
+        await world.until(lambda: len(world.broker.live) == 2)
+        first, _ = world.broker.all
+        writer.write(b"".join(b"%d\n" % number for number in range(200)))
+        await world.until(lambda: first.unfinished)
+        other.write(b"ping\n")
+        assert await other_reader.readline() == b"ping\n"
+        assert first.unfinished, "somebody else was served meanwhile"
+        writer.write(b"last\n")
+        lines = [await reader.readline() for _ in range(201)]
+        assert lines == [*(b"%d\n" % number for number in range(200)), b"last\n"]
+
+    run(test)
+
+
+def test_what_a_client_sent_counts_though_it_left() -> None:
+    async def test(world: Serving) -> None:
+        hurry(world)
+        _, writer = await world.connect()
+        writer.write(b"x\n" * 100)
+        writer.write_eof()
+        await world.until(lambda: world.broker.all and world.broker.all[0].lost)
+        assert len(world.broker.all[0].lines) == 100
+
+    run(test)
+
+
+def test_work_stops_when_the_client_reset_its_connection() -> None:
+    async def test(world: Serving) -> None:
+        hurry(world)
+        _, writer = await world.connect()
+        writer.write(b"x\n" * 3000)
+        await world.until(lambda: world.broker.all and world.broker.all[0].lines)
+        reset(writer.transport)
+        await world.until(lambda: world.broker.all[0].lost)
+        assert len(world.broker.all[0].lines) < 3000
+
+    run(test)
+
+
+def test_a_kill_ends_the_work_that_waits() -> None:
+    async def test(world: Serving) -> None:
+        hurry(world)
+        reader, writer = await world.connect()
+        writer.write(b"x\n" * 3000)
+        await world.until(lambda: world.broker.all and world.broker.all[0].lines)
+        connection = world.broker.all[0]
+        connection.peer.close("killed")
+        handled = len(connection.lines)
+        assert len(await reader.read()) == 2 * handled
+        await asyncio.sleep(0)
+        assert len(connection.lines) == handled
+
+    run(test)
+
+
+def test_a_server_gives_turns_their_length() -> None:
+    async def test(world: Serving) -> None:
+        assert isinstance(world.server, Server)
+        assert world.environment.turn.length < 0.1
+
+    run(test)
