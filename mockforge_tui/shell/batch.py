@@ -4,7 +4,8 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TextIO
 
 from .. import text
@@ -33,15 +34,17 @@ class Batch:
     async def run(self, lines: AsyncIterator[str], stop: asyncio.Event) -> int:
         """Returns the exit status."""
         number = 0
-        async for line in _until(lines, stop):
-            number += 1
-            result = await self._session.execute(line)
-            self.show(result)
-            if not result.ok:
-                self._blame(number, line, result)
-                return ExitCode.USAGE
-            if result.ends is not None:
-                return result.ends
+        # A generator that is left in the middle closes what it reads from only when it is told.
+        async with aclosing(_until(lines, stop)) as until:
+            async for line in until:
+                number += 1
+                result = await self._session.execute(line)
+                self.show(result)
+                if not result.ok:
+                    self._blame(number, line, result)
+                    return ExitCode.USAGE
+                if result.ends is not None:
+                    return result.ends
         while len(self._session.jobs) and not stop.is_set():
             await _pause(stop)
         return ExitCode.OK
@@ -109,14 +112,17 @@ async def standard_input() -> AsyncIterator[str]:
                 return
             yield line.rstrip("\n")
     reader = asyncio.StreamReader(limit=2**24)
-    await asyncio.get_running_loop().connect_read_pipe(
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
-    while data := await reader.readline():
-        yield data.decode("utf-8", "surrogateescape").rstrip("\n")
+    try:
+        while data := await reader.readline():
+            yield data.decode("utf-8", "surrogateescape").rstrip("\n")
+    finally:
+        transport.close()
 
 
-async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncIterator[str]:
+async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncGenerator[str, None]:
     """The lines, as long as nobody says stop."""
     ended = asyncio.ensure_future(stop.wait())
     try:
@@ -125,6 +131,7 @@ async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncIterato
             await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not following.done():
                 following.cancel()
+                await asyncio.wait({following})
                 return
             line = following.result()
             if line is None:
@@ -132,6 +139,8 @@ async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncIterato
             yield line
     finally:
         ended.cancel()
+        if isinstance(lines, AsyncGenerator):
+            await lines.aclose()
 
 
 async def _following(lines: AsyncIterator[str]) -> str | None:

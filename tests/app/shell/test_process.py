@@ -108,3 +108,20 @@ def test_bytes_that_are_no_text_come_in_as_they_are(tmp_path: Path) -> None:
             )
         assert ran.returncode == 0, ran.stderr.decode()
         assert json.loads(ran.stdout.splitlines()[1])["data"]["name"] == "a\\xff"
+
+
+def test_nothing_is_left_open_when_the_shell_quits_before_its_input_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "always", *COMMAND[1:]]
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    for ending in ("quit\n", "nonsense\n", "tail\nquit\n"):
+        ran = subprocess.run(
+            command,
+            input=f"topics\n{ending}topics\n",
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=environment,
+            check=False,
+        )
+        assert "Warning" not in ran.stderr
+        assert "never awaited" not in ran.stderr
