@@ -2,7 +2,7 @@
 
 A loop hands over what it read as bytes, up to 256 KiB of it: cheapest for a packet or two, but who
 floods us would hold up everybody else. So after a read that was larger than `READ_SIZE` a
-`BulkReader` takes the endpoint's place at its transport until a read is small again.
+`BulkReader` takes the endpoint's place at its transport until reads are small again.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ READ_SIZE: Final = 64 * 1024
 """Bytes of one read: enough to be fast, little enough that nobody else in the loop waits."""
 
 _SMALL: Final = 4 * 1024
+_CALM: Final = 32
+"""Small reads in a row until a flood counts as over."""
 
 
 class BulkReader(asyncio.BufferedProtocol):
@@ -23,14 +25,19 @@ class BulkReader(asyncio.BufferedProtocol):
         self._reader = reader
         self._transport = transport
         self._buffer = buffer
+        self._small = 0
         transport.set_protocol(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if nbytes < _SMALL:
-            self._transport.set_protocol(self._reader)
+        if nbytes > _SMALL:
+            self._small = 0
+        else:
+            self._small += 1
+            if self._small == _CALM:
+                self._transport.set_protocol(self._reader)
         self._reader.data_received(bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> bool | None:

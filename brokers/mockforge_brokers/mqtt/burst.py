@@ -52,6 +52,7 @@ _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
 _NOT_PLAIN: Final = (-1, 0)
+"""A length and a beginning of which no packet is made: it would end before its topic."""
 _NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
 
 
@@ -99,9 +100,11 @@ def _length(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 def _forward(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
     """QoS 0: what one route takes is handed on as one slice of the burst."""
-    routes, limit = connection.verbatim, connection.limit
+    routes = connection.verbatim
     plain = connection.version == V5
     turn = connection.turn
+    # No packet that ends before this is larger than we take.
+    end = min(end, position + connection.limit)
     published = looks = 0
     last = None
     while looks >= 0 and position + 4 <= end and data[position] == _QOS_0:
@@ -109,7 +112,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         if length > 0x7F:
             length, body = _length(data, position, end)
         stop = body + length
-        if length < 2 or stop > end or stop - position > limit:
+        if stop > end:
             break
         topic_end = body + 2 + (data[body] << 8) + data[body + 1]
         route = routes.get(data[body + 2 : topic_end])
@@ -146,9 +149,10 @@ def _accept(  # noqa: C901
     connection: "MqttConnection", data: bytes, position: int, end: int
 ) -> int:
     """QoS 1: each subscriber's packet gets its own id, the publisher its PUBACK."""
-    routes, limit = connection.verbatim, connection.limit
+    routes = connection.verbatim
     plain = connection.version == V5
     turn, looks = connection.turn, 0
+    end = min(end, position + connection.limit)
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
     head, size = b"", 0
@@ -162,7 +166,7 @@ def _accept(  # noqa: C901
             if length > 0x7F:
                 length, body = _length(data, position, end)
             stop = body + length
-            if length < 2 or stop > end or stop - position > limit:
+            if stop > end:
                 break
             topic_end = body + 2 + (data[body] << 8) + data[body + 1]
             found = routes.get(data[body + 2 : topic_end])
