@@ -17,9 +17,9 @@ from .targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 if TYPE_CHECKING:
     from .session import Session
 
-CHUNK: Final = 200
+CHUNK: Final = 100
 """Messages decoded at a time."""
-MOST_LOOKED_AT: Final = 20_000
+MOST_LOOKED_AT: Final = 5_000
 """Messages that one page looks at for a filter: more would hold up the brokers."""
 _PLACES = re.compile(r"\d+:\d+(?:,\d+:\d+)*")
 
@@ -56,6 +56,10 @@ class Store:
     def place(self) -> str:
         """Where `forward` would go on; empty behind the last message."""
         raise NotImplementedError
+
+    def grew(self) -> bool:
+        """Whether more came behind what `forward` was to read; then `place` is where."""
+        return False
 
 
 def open_store(session: "Session", target: Target | SessionTarget) -> Store:
@@ -114,6 +118,9 @@ class _Listed(Store):
 
     def forward(self, start: str | None) -> Iterator[Row]:
         self._next = _number(start)
+        return self._from_next()
+
+    def _from_next(self) -> Iterator[Row]:
         while rows := self.read(self._next, CHUNK):
             for row in rows:
                 self._next += 1
@@ -154,6 +161,13 @@ class _Topic(Store):
 
     def forward(self, start: str | None) -> Iterator[Row]:
         self._begin(start if start is not None else self.target.offset)
+        return self._merged()
+
+    def grew(self) -> bool:
+        self._ends = {p: end for p, end in self._current_ends().items() if p in self._ends}
+        return bool(self.place())
+
+    def _merged(self) -> Iterator[Row]:
         parts = [self._up(partition, offset) for partition, offset in self._next.items()]
         for record in heapq.merge(*parts, key=_moment):
             self._next[record.partition] = record.offset + 1
@@ -168,6 +182,10 @@ class _Topic(Store):
         if all(offset >= self._ends[p] for p, offset in self._next.items()):
             return ""
         return ",".join(f"{p}:{offset}" for p, offset in self._next.items())
+
+    def _current_ends(self) -> dict[int, int]:
+        offsets = kafka(self.session).offsets(self.target.topic)
+        return {partition: end for partition, (_, end) in enumerate(offsets)}
 
     def _begin(self, start: str | None) -> None:
         if start is None:

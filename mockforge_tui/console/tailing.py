@@ -1,6 +1,6 @@
 """Rows to the prompt as they come: from one destination, or from all traffic."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.clock import Timer
@@ -13,7 +13,7 @@ from ..filters import Filter
 from .asking import BadArgument
 from .results import Notice
 from .rows import formatted, line_of, record_of, row_of
-from .stored import open_store, page
+from .stored import Store, open_store
 from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 _TICK = 0.125
 _FIRST_LOOK = 0.02
 """Seconds of decoding what the journal had before the tail began."""
-PAST = 10_000
-"""Rows of the past that a tail without -n begins with at most."""
+_SLICE = 500
+"""Rows of the past that are shown in one turn of the loop."""
+_PAUSE = 0.02
 _ROWS = 4096
 """Kept of all traffic: a tail looks at each row once."""
 
@@ -55,6 +56,26 @@ class Tail:
         self.job.on_stop += [
             broker.watch(see, destination) for broker, destination in _watched(session, target)
         ]
+
+    def catch_up(self, store: Store, rows: Iterator[Row], target: Target) -> None:
+        """Show what is stored, a slice a turn, and follow once nothing more is."""
+        job, session = self.job, self._session
+        job.what, job.timer = described(target, self._where), None
+        for _ in range(_SLICE):
+            if job.stopped or not session.has_room():
+                break
+            row = next(rows, None)
+            if row is not None:
+                self.take(row)
+            elif store.grew():
+                rows = store.forward(store.place())
+            else:
+                self.follow(target)
+                return
+        if not job.stopped:
+            pause = 0.0 if session.has_room() else _PAUSE
+            later = session.runtime.clock.call_later
+            job.timer = later(pause, self.catch_up, store, rows, target)
 
     def take(self, row: Row) -> None:
         """Show a row if it is wanted."""
@@ -180,18 +201,19 @@ def _named(target: Target | None) -> str:
 
 
 def past(
-    session: "Session", target: Target | None, start: str | None, where: Filter | None, most: int
-) -> Sequence[Row]:
-    """At most `most` of what Kafka's log has from an offset on, oldest first."""
+    session: "Session", target: Target | None, start: str | None
+) -> tuple[Store, Iterator[Row]] | None:
+    """What Kafka's log has from an offset on, oldest first; None where no past was asked for."""
     argument = "start"
     if start is None and isinstance(target, KafkaTarget):
         start, argument = target.offset, "source"
     if start is None:
-        return ()
+        return None
     if not isinstance(target, KafkaTarget):
         text = "only Kafka keeps its records: --from needs a kafka: target"
         raise BadArgument(argument, f"{text} (peek shows what a queue holds)")
     try:
-        return page(open_store(session, target), most, start=start, where=where).rows
+        store = open_store(session, target)
+        return store, store.forward(start)
     except BadArgument as error:
         raise BadArgument({"start": argument, "target": "source"}[error.name], str(error)) from None

@@ -10,7 +10,7 @@ from ..asking import BadArgument, resolved
 from ..language import Kind, PlacedError, Token
 from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
-from ..tailing import PAST, Tail, described, past
+from ..tailing import Tail, described, past
 from ..targets import SCHEMES, Target, parse_target
 from ..types import COUNT, FILTER, OFFSET, TEXT
 
@@ -75,11 +75,12 @@ def tail(
             raise BadArgument("where", "one filter is enough; write both in the parentheses")
         where, source = source, None
     target = resolved(session, source, "source") if source is not None else None
-    rows = past(session, target, start, where, most or PAST)
+    before = past(session, target, start)
     following = Tail(session, where, form, most)
-    following.follow(target)
-    for row in rows:
-        following.take(row)
+    if before is not None and target is not None:
+        following.catch_up(*before, target)
+    else:
+        following.follow(target)
     what, job = described(target, where), following.job
     if job.stopped:
         return done(f"{following.shown} of {what}", {"shown": following.shown})

@@ -1,9 +1,12 @@
 """`tail`: rows as they come."""
 
+from pathlib import Path
+
 import pytest
 
 from mockforge_tui.console.results import Result
 
+from .scene import Scene
 from .world import World
 
 
@@ -96,3 +99,22 @@ def test_tail_of_one_partition() -> None:
 )
 def test_mistakes_of_tail(line: str, text: str) -> None:
     assert text in World().run(line).as_text()
+
+
+def test_a_long_past_is_shown_in_slices_and_nothing_is_lost_or_doubled_where_the_present_begins(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(furnished=False, files=True)
+    scene.run("topic add t -p 2")
+    for number in range(1_200):
+        scene.kafka.publish("t", b"%d" % number)
+    path = tmp_path / "all.txt"
+    scene.run(f"tail kafka:t --from begin -f %v > {path}")
+    # While the past is still being read, the present goes on.
+    scene.kafka.publish("t", b"1200")
+    scene.advance(0)
+    scene.kafka.publish("t", b"1201")
+    scene.advance(1)
+    scene.kafka.publish("t", b"1202")
+    scene.run("tail stop")
+    assert sorted(map(int, path.read_text().split())) == list(range(1_203))
