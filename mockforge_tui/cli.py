@@ -57,11 +57,11 @@ def _setting_option(setting: Setting) -> Callable[[Any], Any]:
     def parse(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
         if value is None or value == ():
             return None
-        if setting.many:
-            return tuple(value)
         if not setting.takes_value:
             return not setting.negative
         try:
+            if setting.many:
+                return tuple(setting.parse(each) for each in value)
             return setting.parse(value)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None

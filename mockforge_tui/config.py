@@ -11,7 +11,7 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS, Limits
 from mockforge_brokers.mqtt.options import NOT_AUTHORIZED, MqttOptions
 
-from .settings import BY_KEY, LIMIT_PREFIX, MQTT_PREFIX, SETTINGS, Setting, boolean
+from .settings import BY_KEY, BY_NAME, LIMIT_PREFIX, MQTT_PREFIX, SETTINGS, Setting, boolean
 
 if TYPE_CHECKING:
     import yaml
@@ -33,6 +33,14 @@ _PORTS = (
 _DEEPEST = 20
 _ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
+_PLAIN = "a plain password; its hash may stand here as well (mockforge-tui do 'user hash PASSWORD')"
+_PATHS = "paths of fixture files or folders"
+_TAKES = {
+    "rules": "texts such as 'allow alice read kafka:orders.*'",
+    "amqp.vhosts": "names of virtual hosts",
+    "users": "a name with its password each",
+}
+_SECRETS = frozenset({"admin_token", "amqp_password", "users"})
 _CONNECTIONS = "limits.connections bounds the connections of each broker"
 
 IGNORED_SECTIONS = {
@@ -91,6 +99,13 @@ class Config:
     tls_dir: str | None = None
     host: str = "127.0.0.1"
     advertise: str | None = None
+    users: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    anonymous: bool | None = None
+    amqp_user: str | None = None
+    amqp_password: str | None = None
+    amqp_vhost: str | None = None
+    vhosts: tuple[str, ...] = ()
     admin_host: str = "127.0.0.1"
     admin_token: str | None = None
     random_ports: bool = False
@@ -134,7 +149,7 @@ class Resolved:
     warnings: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
-        """`name = value  # origin` for each setting; a token stays secret."""
+        """`name = value  # origin` for each setting; tokens and passwords stay secret."""
         for each in fields(Config):
             value = getattr(self.config, each.name)
             if each.name == "limits":
@@ -143,7 +158,7 @@ class Resolved:
             if each.name == "mqtt_options":
                 yield from self._mqtt_options()
                 continue
-            shown = "***" if each.name == "admin_token" and value else value
+            shown = "***" if each.name in _SECRETS and value else value
             yield f"{each.name} = {shown!r}  # {self.origins.get(each.name, 'default')}"
 
     def _mqtt_options(self) -> Iterator[str]:
@@ -179,8 +194,8 @@ def resolve(
             values[setting.name] = _from_variable(setting, text)
             origins[setting.name] = setting.variable
     for name, value in options.items():
-        if name == "fixtures":
-            value = (*values.get("fixtures", ()), *value)
+        if name in BY_NAME and BY_NAME[name].many:
+            value = (*values.get(name, ()), *value)
         values[name] = value
         origins[name] = "command line"
     if values.get("random_ports"):
@@ -207,7 +222,8 @@ def _from_variable(setting: Setting, text: str) -> Any:
         if setting.negative:
             return not boolean(text)
         if setting.many:
-            return tuple(part for part in text.split(setting.separator) if part)
+            parts = text.split(setting.separator)
+            return tuple(setting.parse(part.strip()) for part in parts if part.strip())
         return setting.parse(text)
     except ValueError as error:
         raise ConfigError(f"{setting.variable}: {error}") from None
@@ -248,12 +264,16 @@ def _read_file(
                 warnings.append(f"{place}: {section}: ignored, {IGNORED_SECTIONS[section]}")
             seen_sections.add(section)
             continue
+        if section == "users" and key != section:
+            _read_user(key, node, place, environment, values, warnings)
+            origins["users"] = place
+            continue
         setting = BY_KEY.get(key)
         if setting is None:
             warnings.append(f"{place}: {_not_used(key)}")
             continue
         if setting.many and not isinstance(node.value, str):
-            warnings.append(f"{place}: {key}: ignored, it takes paths of fixture files or folders")
+            warnings.append(f"{place}: {key}: ignored, it takes {_TAKES.get(key, _PATHS)}")
             continue
         text = _expand(_scalar(node, key, place), environment)
         try:
@@ -263,12 +283,41 @@ def _read_file(
                 warnings.append(f"{place}: {key}: {error}; the default is kept")
                 continue
             raise ConfigError(f"{place}: {key}: {error}") from None
-        if setting.name == "fixtures":
-            value = _fixtures(path, place, key, text, values.get("fixtures", ()), warnings)
-        elif setting.many:
-            value = (*values.get(setting.name, ()), value)
+        if setting.many:
+            value = _one_more(path, place, setting, key, text, values, warnings)
         values[setting.name] = value
         origins[setting.name] = place
+
+
+def _one_more(
+    path: Path,
+    place: str,
+    setting: Setting,
+    key: str,
+    text: str,
+    values: Mapping[str, Any],
+    warnings: list[str],
+) -> tuple[str, ...]:
+    before = values.get(setting.name, ())
+    if setting.name == "fixtures":
+        return _fixtures(path, place, key, text, before, warnings)
+    return (*before, text)
+
+
+def _read_user(
+    key: str,
+    node: "yaml.Node",
+    place: str,
+    environment: Mapping[str, str],
+    values: dict[str, Any],
+    warnings: list[str],
+) -> None:
+    """One line of `users:`, a name with its password."""
+    name = key.partition(".")[2]
+    password = _expand(_scalar(node, key, place), environment)
+    if not password.startswith("$"):
+        warnings.append(f"{place}: {key}: {_PLAIN}")
+    values["users"] = (*values.get("users", ()), f"{name}:{password}")
 
 
 def _fixtures(
@@ -330,7 +379,7 @@ def _walk(node: "yaml.MappingNode", prefix: str, path: Path) -> Iterator[tuple[s
         seen.add(key)
         if value_node.tag == "tag:yaml.org,2002:null" and _is_known(key):
             continue
-        if value_node.id == "mapping" and not _takes_many(key):
+        if value_node.id == "mapping" and (not _takes_many(key) or _is_users(key)):
             if key.count(".") > _DEEPEST:
                 raise ConfigError(f"{place}: too deep: an alias that holds itself?")
             yield from _walk(value_node, f"{key}.", path)
@@ -339,6 +388,11 @@ def _walk(node: "yaml.MappingNode", prefix: str, path: Path) -> Iterator[tuple[s
                 yield key, item
         elif not (_is_section(key) and value_node.value in ("", "~", "null")):
             yield key, value_node
+
+
+def _is_users(key: str) -> bool:
+    """A mapping of names to passwords."""
+    return key.removeprefix("server.") == "users"
 
 
 def _is_known(key: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
+from mockforge_brokers.access import Access
 from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
@@ -21,6 +22,7 @@ from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
 
+from .accounts import fill, virtual_hosts
 from .config import Config
 from .entrance import Receipt, publish
 from .listening import Certificates, wanted
@@ -79,6 +81,10 @@ class Runtime:
     @property
     def journal(self) -> Journal | None:
         return self.environment.journal
+
+    @property
+    def access(self) -> Access:
+        return self.environment.access
 
     @property
     def usage(self) -> Usage:
@@ -231,7 +237,10 @@ def _amqp(environment: Environment, config: Config) -> Broker:
     from mockforge_brokers.amqp.options import AmqpOptions
 
     options = AmqpOptions(
-        channel_max=config.channel_max, frame_max=config.frame_max, heartbeat=config.heartbeat
+        vhosts=virtual_hosts(config),
+        channel_max=config.channel_max,
+        frame_max=config.frame_max,
+        heartbeat=config.heartbeat,
     )
     return AmqpBroker(environment, options)
 
@@ -244,7 +253,8 @@ _BUILDERS: Mapping[str, Callable[[Environment, Config], Broker]] = {
 
 
 def build_brokers(environment: Environment, config: Config) -> dict[str, Broker]:
-    """A broker for each protocol that the config serves."""
+    """A broker for each protocol that the config serves; raises ConfigError."""
+    fill(environment.access, config)
     return {
         protocol: build(environment, config)
         for protocol, build in _BUILDERS.items()

@@ -102,6 +102,13 @@ def _certificates(text: str) -> str:
     return text
 
 
+def _user(text: str) -> str:
+    name, colon, password = text.partition(":")
+    if not (name and colon and password):
+        raise ValueError("a user is NAME:PASSWORD")
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         word = {"warn": "warning"}.get(text.lower(), text.lower())
@@ -287,6 +294,49 @@ SETTINGS: tuple[Setting, ...] = (
         _text,
         "where --tls auto writes ca.pem (default: a temporary folder)",
         "DIR",
+    ),
+    Setting(
+        "users",
+        "--user",
+        ("users",),
+        _user,
+        "who may log in, everywhere; may be given several times",
+        "NAME:PASSWORD",
+        many=True,
+        separator=",",
+    ),
+    Setting(
+        "rules",
+        "--rule",
+        ("rules",),
+        _text,
+        "what users may do: 'allow alice read kafka:orders.*'; several times",
+        "RULE",
+        many=True,
+        separator=";",
+    ),
+    Setting(
+        "anonymous",
+        "--anonymous",
+        ("anonymous",),
+        boolean,
+        "let in who does not log in (default: where there are no users)",
+        switch=True,
+    ),
+    Setting("amqp_user", "--amqp-user", ("amqp.user",), _text, "AMQP's user: guest", "NAME"),
+    Setting(
+        "amqp_password", "--amqp-password", ("amqp.password",), _text, "its password: guest", "TEXT"
+    ),
+    Setting("amqp_vhost", "--amqp-vhost", ("amqp.vhost",), _text, "AMQP's virtual host: /", "NAME"),
+    Setting(
+        "vhosts",
+        "--vhost",
+        ("amqp.vhosts",),
+        _text,
+        "one more AMQP virtual host; several times",
+        "NAME",
+        many=True,
+        separator=",",
     ),
     Setting("host", "--host", ("host",), _address, "address that the brokers listen at", "ADDR"),
     Setting(

@@ -102,6 +102,11 @@ def _connections(session: "Session") -> Iterable[Candidate]:
         yield f"c{each.id}", f"{each.protocol} {each.client}"
 
 
+def _users(session: "Session") -> Iterable[Candidate]:
+    for user in session.runtime.access.users.values():
+        yield user.name, ", ".join(sorted(user.protocols))
+
+
 def _clients(session: "Session") -> Iterable[Candidate]:
     return dict.fromkeys((each.client, each.protocol) for each in session.connections())
 
@@ -176,6 +181,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "queues": _destinations("queue"),
     "exchanges": _exchanges,
     "connections": _connections,
+    "users": _users,
     "groups": _groups,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,

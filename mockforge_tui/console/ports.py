@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mockforge_brokers.access import Access
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.events import MessageSeen
@@ -135,8 +136,27 @@ class MqttAdmin(Protocol):
         ...
 
 
+class VirtualHost(Protocol):
+    """What is declared in a virtual host, by name."""
+
+    @property
+    def queues(self) -> Mapping[str, Any]: ...
+
+    @property
+    def exchanges(self) -> Mapping[str, Any]: ...
+
+
 class AmqpAdmin(Protocol):
-    """What can be done to AMQP's virtual host from inside; InvalidInput says what cannot be."""
+    """What can be done to AMQP's virtual hosts from inside; InvalidInput says what cannot be."""
+
+    @property
+    def vhosts(self) -> Mapping[str, VirtualHost]: ...
+
+    def add_vhost(self, name: str) -> None: ...
+
+    def remove_vhost(self, name: str) -> int:
+        """With all that is in it; returns how many connections were closed."""
+        ...
 
     def declare_queue(
         self, name: str, *, durable: bool = False, arguments: Mapping[str, Any] | None = None
@@ -252,6 +272,11 @@ class Runtime(Protocol):
     @property
     def listeners(self) -> Sequence[Listener]:
         """Where clients are accepted."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """Who may log in, and what for."""
         ...
 
     @property

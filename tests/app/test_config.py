@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from mockforge_brokers.access import Access, hash_password
 from mockforge_brokers.limits import LIMITS
 from mockforge_brokers.mqtt.options import MqttOptions
 
+from mockforge_tui.accounts import fill, virtual_hosts
 from mockforge_tui.config import Config, ConfigError, resolve
 from mockforge_tui.settings import MQTT_PREFIX, SETTINGS, boolean, parse_limit
 
@@ -289,3 +291,59 @@ def test_tls_stands_in_the_file_as_a_word_or_as_a_section(tmp_path, text, tls):
     file.write_text(text)
     config = resolve({}, {}, str(file)).config
     assert (config.tls, config.tls_only) == (tls, tls != "auto")
+
+
+def test_users_rules_and_virtual_hosts_come_from_everywhere(tmp_path):
+    file = tmp_path / "c.yaml"
+    hashed = hash_password("x")
+    file.write_text(
+        f"""
+users:
+  alice: ${{SECRET}}
+  bob: {hashed}
+rules:
+  - allow alice read,write kafka:orders.*
+amqp: {{vhosts: [shop], user: shop, password: till}}
+anonymous: true
+"""
+    )
+    variables = {"SECRET": "s3cret", "MOCKFORGE_VHOST": "a, b"}
+    resolved = resolve({"users": ("carl:c",)}, variables, str(file))
+    config = resolved.config
+    assert config.users == ("alice:s3cret", f"bob:{hashed}", "carl:c")
+    assert config.rules == ("allow alice read,write kafka:orders.*",)
+    assert (config.amqp_user, config.amqp_password, config.vhosts) == ("shop", "till", ("a", "b"))
+    (warning,) = resolved.warnings
+    assert warning.startswith(f"{file}:3:10: users.alice: a plain password; its hash may stand")
+    shown = "\n".join(resolved.lines())
+    assert "s3cret" not in shown
+    assert "till" not in shown
+    access = Access()
+    fill(access, config)
+    assert access.anonymous == {"kafka", "mqtt"}
+    assert access.login("amqp", "shop", "till")
+    assert not access.login("mqtt", "shop", "till")
+    assert access.login("mqtt", "bob", "x")
+    assert virtual_hosts(config) == ("a", "b", "/")
+
+
+def test_with_users_nobody_comes_in_without_a_login_unless_told():
+    access = Access()
+    fill(access, resolve({"users": ("a:b",)}, {}).config)
+    assert access.anonymous == set()
+    fill(access, resolve({}, {}).config)
+    assert access.anonymous == {"kafka", "mqtt"}
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({"rules": ("allow me",)}, "is no rule"), ({"users": ("*:x",)}, "no name for a user")],
+)
+def test_what_is_no_rule_or_user_is_an_error_of_the_config(options, error):
+    with pytest.raises(ConfigError, match=error):
+        fill(Access(), resolve(options, {}).config)
+
+
+def test_a_user_in_a_variable_needs_a_password():
+    with pytest.raises(ConfigError, match="MOCKFORGE_USER: a user is NAME:PASSWORD"):
+        resolve({}, {"MOCKFORGE_USER": "alice"})

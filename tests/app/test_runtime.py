@@ -124,6 +124,12 @@ def test_facts_leave_out_what_is_off():
     assert found["seed"] == 5
 
 
+def test_the_url_of_amqp_has_the_user_and_virtual_host_that_were_given():
+    found = started(facts, amqp_user="shop", amqp_password="p/w", amqp_vhost="orders/eu")
+    assert found["amqp"]["url"].startswith("amqp://shop:p%2Fw@127.0.0.1:")
+    assert found["amqp"]["url"].endswith("/orders%2Feu")
+
+
 def test_a_seed_is_chosen_where_none_is_given():
     assert started(facts)["seed"] != started(facts)["seed"]
 

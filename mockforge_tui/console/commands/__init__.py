@@ -2,6 +2,7 @@
 
 from ..registry import Registry
 from . import (
+    access,
     broker,
     clock,
     connections,
@@ -39,6 +40,7 @@ REGISTRY = Registry(
         *sessions.COMMANDS,
         *connections.COMMANDS,
         *groups.COMMANDS,
+        *access.COMMANDS,
         *why.COMMANDS,
         *faults.COMMANDS,
         *holds.COMMANDS,

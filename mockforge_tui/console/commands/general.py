@@ -20,6 +20,7 @@ _GROUPS = {
     "queues": "Queues and exchanges",
     "mqtt": "MQTT",
     "connections": "Connections and groups",
+    "access": "Users and rights",
     "faults": "Faults and holds",
     "view": "View",
     "control": "Control",

@@ -6,6 +6,7 @@ from typing import Any
 from brokers.amqp.client import Client as AmqpClient
 from brokers.fake_peer import FakeClient, FakeNetwork
 from brokers.misbehaving import Waiting
+from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.contract import Broker
@@ -65,7 +66,7 @@ class Scene:
         self.production = Production(self.brokers, environment, seed=1)
         self.spine, self.journal = environment.spine, environment.journal
         self.faults, self.holds = environment.faults, environment.holds
-        self.usage = environment.usage
+        self.usage, self.access = environment.usage, environment.access
         self.loop_lag = 0.0
         self.screen = Screen()
         self.notices: list[Notice] = []
@@ -219,5 +220,9 @@ class Scene:
         if example.startswith("group reset"):
             self.billing.vanish()
             self.advance(11)
+        elif example.startswith("vhost rm"):
+            self.amqp.add_vhost("shop")
+        elif example.startswith("rule rm"):
+            self.access.add_rule(rule_of("allow alice read kafka:a"))
         elif example.startswith("auto rm"):
             self.add_fixture("temps", "mqtt:a")

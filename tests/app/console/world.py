@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from brokers.misbehaving import Waiting, hold
+from mockforge_brokers.access import Access
 from mockforge_brokers.amqp import misbehaviour as amqp
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.errors import InvalidInput
@@ -163,6 +165,15 @@ class AmqpAdmin:
         self.broker = broker
         self.bound: list[tuple[str, str, str]] = [("events", "q.inv", "order.*")]
         self.declared: dict[str, Mapping[str, Any]] = {}
+        empty = SimpleNamespace(queues={}, exchanges={})
+        self.vhosts: dict[str, Any] = {"/": empty}
+
+    def add_vhost(self, name: str) -> None:
+        self.vhosts[name] = self.vhosts["/"]
+
+    def remove_vhost(self, name: str) -> int:
+        del self.vhosts[name]
+        return 1
 
     def declare_queue(
         self, name: str, *, durable: bool = False, arguments: Mapping[str, Any] | None = None
@@ -249,6 +260,8 @@ class World:
         limits = Limits()
         self.journal: Journal | None = Journal(self.clock, limits)
         self.faults = Faults(self.clock, self.spine, Random(1))
+        self.access = Access()
+        self.access.add_user("guest", "guest", ("amqp",))
         self.usage = Usage(self.clock, self.spine, limits)
         self.holds = Holds(self.clock, self.spine, self.usage)
         self.fakes = {name: Broker(name) for name in ("kafka", "mqtt", "amqp")}

@@ -1,0 +1,34 @@
+"""Users, rules and virtual hosts that a config gives to the brokers."""
+
+from mockforge_brokers.access import Access, rule_of
+from mockforge_brokers.errors import InvalidInput
+
+from .config import Config, ConfigError
+
+AMQP_DEFAULT = "guest"
+
+
+def fill(access: Access, config: Config) -> None:
+    """Raises ConfigError for what is no user or rule.
+
+    Where there are users, nobody is let in without a login unless the config says so.
+    """
+    try:
+        if config.amqp_user is not None or config.amqp_password is not None:
+            user, password = config.amqp_user, config.amqp_password
+            access.add_user(user or AMQP_DEFAULT, password or AMQP_DEFAULT, ("amqp",))
+        for text in config.users:
+            name, _, password = text.partition(":")
+            access.add_user(name, password)
+        for text in config.rules:
+            access.add_rule(rule_of(text))
+    except InvalidInput as error:
+        raise ConfigError(str(error)) from None
+    anonymous = not config.users if config.anonymous is None else config.anonymous
+    access.anonymous = {"kafka", "mqtt"} if anonymous else set()
+
+
+def virtual_hosts(config: Config) -> tuple[str, ...]:
+    """The one that clients are told of first; `/` is always there, for prompt and fixtures."""
+    wanted = (config.amqp_vhost, *config.vhosts, "/")
+    return tuple(dict.fromkeys(each for each in wanted if each))

@@ -1,0 +1,273 @@
+"""`user`, `vhost`, `rule` and `permission`: who may log in, and what they may do."""
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mockforge_brokers.access import PROTOCOLS, hash_password, rule_of
+from mockforge_brokers.errors import InvalidInput
+
+from ..asking import BadArgument, amqp, known
+from ..registry import Arg, Opt, Type, command
+from ..results import Column, Result, done, table
+from ..types import TEXT, integer, of_text, text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_USER = text("user", "users")
+_PASSWORD = text("password")
+_VHOST = text("vhost")
+_RULE = Type("rule", lambda token: token.text)
+_NUMBER = integer("n", 1)
+
+
+def _protocols(value: str) -> tuple[str, ...]:
+    names = tuple(value.split(","))
+    for name in names:
+        if name not in PROTOCOLS:
+            raise ValueError(f"{name!r} is none of {', '.join(PROTOCOLS)}")
+    return names
+
+
+_PROTOCOLS = Type("protocols", of_text(_protocols))
+
+
+@command("user ls", group="access", aliases=("users", "list users"), examples=("user ls",))
+def user_ls(session: "Session") -> Result:
+    """List who may log in, and where nobody needs to."""
+    access = session.runtime.access
+    rows: list[dict[str, Any]] = [
+        {
+            "user": user.name,
+            "protocols": [each for each in PROTOCOLS if each in user.protocols],
+            "password": "hashed" if user.hashed else "plain",
+        }
+        for user in access.users.values()
+    ]
+    if access.anonymous:
+        rows.append({"user": "anonymous", "protocols": sorted(access.anonymous), "password": None})
+    return table(
+        rows,
+        Column("user", "user"),
+        Column("protocols", "may log in to"),
+        Column("password", "password"),
+        empty="nobody may log in",
+    )
+
+
+@command(
+    "user add",
+    group="access",
+    aliases=("add user", "create user"),
+    examples=("user add alice secret", "user add shop secret --only amqp"),
+)
+def user_add(
+    session: "Session",
+    name: Annotated[str, Arg(text("name"), "the user's name")],
+    password: Annotated[str, Arg(_PASSWORD, "a password, or its hash")],
+    *,
+    only: Annotated[
+        tuple[str, ...] | None, Opt(("--only",), _PROTOCOLS, "kafka, mqtt, amqp: not all of them")
+    ] = None,
+) -> Result:
+    """Let a user log in.
+
+    Connections that are open go on as they are. Where nobody needs to log in that stays so.
+    """
+    if name in session.runtime.access.users:
+        raise BadArgument("name", f"user {name} is there already; user passwd changes its password")
+    user = session.runtime.access.add_user(name, password, only or PROTOCOLS)
+    places = [each for each in PROTOCOLS if each in user.protocols]
+    return done(f"user {name} may log in to {', '.join(places)}", {"user": name})
+
+
+@command("user passwd", group="access", examples=("user passwd guest changed",))
+def user_passwd(
+    session: "Session",
+    name: Annotated[str, Arg(_USER, "a user")],
+    password: Annotated[str, Arg(_PASSWORD, "the new password, or its hash")],
+) -> Result:
+    """Change a user's password."""
+    access = session.runtime.access
+    user = access.users[known("name", name, access.users, "user")]
+    access.add_user(name, password, user.protocols)
+    return done(f"user {name} has a new password", {"user": name})
+
+
+@command("user rm", group="access", aliases=("delete user",), examples=("user rm guest",))
+def user_rm(session: "Session", name: Annotated[str, Arg(_USER, "a user")]) -> Result:
+    """Let a user log in no more; connections that are open go on."""
+    session.runtime.access.remove_user(known("name", name, session.runtime.access.users, "user"))
+    return done(f"user {name} is gone", {"user": name})
+
+
+@command("user hash", group="access", examples=("user hash secret",))
+def user_hash(session: "Session", password: Annotated[str, Arg(_PASSWORD, "a password")]) -> Result:
+    """Print a password's hash, for `users:` in a config file."""
+    hashed = hash_password(password)
+    return done(hashed, {"hash": hashed})
+
+
+@command("vhost ls", group="access", aliases=("vhosts", "list vhosts"), examples=("vhost ls",))
+def vhost_ls(session: "Session") -> Result:
+    """List AMQP's virtual hosts."""
+    rows = [
+        {"vhost": name, "queues": len(vhost.queues), "exchanges": len(vhost.exchanges)}
+        for name, vhost in amqp(session).vhosts.items()
+    ]
+    return table(
+        rows,
+        Column("vhost", "virtual host"),
+        Column("queues", "queues", right=True),
+        Column("exchanges", "exchanges", right=True),
+    )
+
+
+@command("vhost add", group="access", aliases=("add vhost",), examples=("vhost add shop",))
+def vhost_add(
+    session: "Session", name: Annotated[str, Arg(text("name"), "the virtual host's name")]
+) -> Result:
+    """Add an AMQP virtual host."""
+    amqp(session).add_vhost(name)
+    return done(f"virtual host {name} added", {"vhost": name})
+
+
+@command(
+    "vhost rm",
+    group="access",
+    aliases=("delete vhost",),
+    examples=("vhost rm shop -y",),
+    asks="Delete virtual host {name} with all that is in it?",
+)
+def vhost_rm(session: "Session", name: Annotated[str, Arg(_VHOST, "a virtual host")]) -> Result:
+    """Delete an AMQP virtual host; its connections are closed."""
+    admin = amqp(session)
+    closed = admin.remove_vhost(known("name", name, admin.vhosts, "virtual host"))
+    return done(f"virtual host {name} deleted, {closed} connections closed", {"vhost": name})
+
+
+@command("rule ls", group="access", aliases=("rules", "list rules"), examples=("rule ls",))
+def rule_ls(session: "Session") -> Result:
+    """List what users may do and may not."""
+    rows = [
+        {"id": number, "rule": rule.text} for number, rule in session.runtime.access.rules.items()
+    ]
+    return table(
+        rows, Column("id", "id", right=True), Column("rule", "rule"), empty="all may do all"
+    )
+
+
+@command(
+    "rule add",
+    group="access",
+    examples=(
+        "rule add allow alice read,write kafka:orders.*",
+        "rule add allow * publish mqtt:devices/%c/#",
+        "rule add deny guest configure amqp:*",
+    ),
+)
+def rule_add(
+    session: "Session",
+    rule: Annotated[
+        str, Arg(_RULE, "allow|deny USER OPERATIONS PROTOCOL:PATTERN", "RULE", tail=True)
+    ],
+) -> Result:
+    """Allow or deny read, write, configure or all; denied wins.
+
+    As soon as a protocol has a rule that allows, what no rule allows is refused there. Patterns:
+    a Kafka topic (orders.*), group:NAME or cluster; an MQTT filter with %c for the client id and
+    %u for the user; an AMQP queue or exchange, VHOST:NAME outside of /.
+    """
+    made = rule_of(rule)
+    number = session.runtime.access.add_rule(made)
+    return done(f"rule {number}: {made.text}", {"id": number, "rule": made.text})
+
+
+@command("rule rm", group="access", examples=("rule rm 1",))
+def rule_rm(session: "Session", number: Annotated[int, Arg(_NUMBER, "a rule's number")]) -> Result:
+    """Take a rule back; it holds at once, also for open connections."""
+    rule = session.runtime.access.remove_rule(number)
+    return done(f"rule {number} is gone: {rule.text}", {"id": number})
+
+
+@command(
+    "permission set",
+    group="access",
+    aliases=("set_permissions", "permissions set"),
+    examples=("permission set guest .* .* .*", "permission set guest '^a-.*' '' .* -p /"),
+)
+def permission_set(
+    session: "Session",
+    name: Annotated[str, Arg(_USER, "a user")],
+    configure: Annotated[str, Arg(TEXT, "what it may configure: an expression", "CONFIGURE")],
+    write: Annotated[str, Arg(TEXT, "what it may write to", "WRITE")],
+    read: Annotated[str, Arg(TEXT, "what it may read from", "READ")],
+    *,
+    vhost: Annotated[str, Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")] = "/",
+) -> Result:
+    """Give a user AMQP permissions as rabbitmqctl set_permissions does, in place of those it had.
+
+    Each is a regular expression over names of queues and exchanges; '' is nothing.
+    """
+    known("vhost", vhost, amqp(session).vhosts, "virtual host")
+    access = session.runtime.access
+    made = []
+    for operation, expression in (("configure", configure), ("write", write), ("read", read)):
+        try:
+            re.compile(expression)
+        except re.error as error:
+            raise InvalidInput(f"{expression!r} is no regular expression: {error}") from None
+        pattern = expression or "^$"
+        made.append(rule_of(f"allow {name} {operation} amqp:{vhost}:/{pattern}/"))
+    _clear(session, name, vhost)
+    for rule in made:
+        access.add_rule(rule)
+    return done(
+        f"user {name} in virtual host {vhost}: configure {configure!r}, write {write!r}, "
+        f"read {read!r}",
+        {"user": name, "vhost": vhost, "configure": configure, "write": write, "read": read},
+    )
+
+
+@command("permission clear", group="access", examples=("permission clear guest",))
+def permission_clear(
+    session: "Session",
+    name: Annotated[str, Arg(_USER, "a user")],
+    *,
+    vhost: Annotated[str, Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")] = "/",
+) -> Result:
+    """Take a user's rules for a virtual host back."""
+    count = _clear(session, name, vhost)
+    return done(f"{count} rules of {name} for virtual host {vhost} are gone", {"rules": count})
+
+
+def _clear(session: "Session", name: str, vhost: str) -> int:
+    access = session.runtime.access
+    gone = [
+        number
+        for number, rule in access.rules.items()
+        if rule.allow
+        and rule.user == name
+        and rule.protocol == "amqp"
+        and rule.pattern.partition(":")[0] == vhost
+    ]
+    for number in gone:
+        access.remove_rule(number)
+    return len(gone)
+
+
+COMMANDS = (
+    user_ls,
+    user_add,
+    user_passwd,
+    user_rm,
+    user_hash,
+    vhost_ls,
+    vhost_add,
+    vhost_rm,
+    rule_ls,
+    rule_add,
+    rule_rm,
+    permission_set,
+    permission_clear,
+)

@@ -1,0 +1,73 @@
+"""Users, virtual hosts, rules and permissions at the prompt."""
+
+import pytest
+
+from .scene import Scene
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(furnished=False)
+
+
+def test_users_come_and_go(scene: Scene) -> None:
+    scene.run("user add alice secret --only mqtt,kafka")
+    shown = scene.run("user ls").as_text()
+    assert "alice" in shown
+    assert "kafka, mqtt" in shown
+    assert scene.access.login("mqtt", "alice", "secret")
+    assert not scene.access.login("amqp", "alice", "secret")
+    hashed = scene.run("user hash other").text
+    scene.run(f"user passwd alice {hashed}")
+    assert scene.access.login("kafka", "alice", "other")
+    scene.run("user rm alice")
+    assert scene.access.user("mqtt", "alice") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("user add guest x", "user guest is there already"),
+        ("user rm alise", "no user alise"),
+        ("user add a b --only http", "'http' is none of kafka, mqtt, amqp"),
+        ("rule add allow me", "is no rule"),
+        ("rule rm 7", "no rule 7"),
+        ("vhost rm / -y", "the virtual host / stays"),
+        ("vhost rm nope -y", "no virtual host nope"),
+        ("permission set guest '(' '' ''", "no regular expression"),
+        ("permission set guest .* .* .* -p nope", "no virtual host nope"),
+    ],
+)
+def test_mistakes_are_told_in_words(scene: Scene, line: str, problem: str) -> None:
+    result = scene.session.run(line)
+    assert not result.ok
+    assert problem in result.as_text()
+
+
+def test_rules_are_listed_with_their_numbers(scene: Scene) -> None:
+    scene.run("rule add allow alice publish,read mqtt:a/#")
+    shown = scene.run("rule ls").data
+    assert shown == [{"id": 1, "rule": "allow alice read,write mqtt:a/#"}]
+    scene.run("rule rm 1")
+    assert scene.run("rule ls").as_text() == "all may do all"
+
+
+def test_permissions_are_rabbitmqs_and_replace_those_before(scene: Scene) -> None:
+    scene.run("vhost add shop")
+    scene.run("permission set guest .* .* .* -p shop")
+    scene.run("permission set guest '^a-' '' .* -p shop")
+    rules = [rule.text for rule in scene.access.rules.values()]
+    assert rules == [
+        "allow guest configure amqp:shop:/^a-/",
+        "allow guest write amqp:shop:/^$/",
+        "allow guest read amqp:shop:/.*/",
+    ]
+    scene.run("permission clear guest -p shop")
+    assert not scene.access.rules
+
+
+def test_virtual_hosts_come_and_go(scene: Scene) -> None:
+    scene.run("vhost add shop")
+    assert [row["vhost"] for row in scene.run("vhost ls").data] == ["/", "shop"]
+    scene.run("vhost rm shop -y")
+    assert list(scene.amqp.vhosts) == ["/"]
