@@ -1,122 +1,26 @@
 """The table of all settings: one row makes the option, the variable and the config file's key."""
 
-import os
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from mockforge_brokers.limits import LIMITS, Limit
 
+from .setting import Setting as Setting
+from .setting import (
+    address,
+    between,
+    certificates,
+    one_of,
+    port,
+    seconds,
+    user,
+    whole,
+)
+from .setting import boolean as boolean
 from .units import parse_duration, parse_size
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One field of Config. `keys` are the config file's, below `server:` or at the top level.
-
-    `separator` stands between the values of one that takes `many`, in its variable.
-    A `flag` that begins with `--no-` takes no value and sets False; `switch` flags set True.
-    `limit` is the row of limits.py that it sets: `--limit NAME=VALUE` does that too, and is the
-    only option where `flag` is not one of its own.
-    """
-
-    name: str
-    flag: str
-    keys: tuple[str, ...]
-    parse: Callable[[str], Any]
-    help: str
-    metavar: str = ""
-    switch: bool = False
-    many: bool = False
-    separator: str = os.pathsep
-    limit: str = ""
-
-    @property
-    def variable(self) -> str:
-        """`MOCKFORGE_KAFKA_PORT`, `MOCKFORGE_NO_KAFKA`."""
-        return "MOCKFORGE_" + self.flag.removeprefix("--").replace("-", "_").upper()
-
-    @property
-    def negative(self) -> bool:
-        return self.flag.startswith("--no-")
-
-    @property
-    def takes_value(self) -> bool:
-        return not self.negative and not self.switch
-
-
-def _port(text: str) -> int:
-    number = _whole(text)
-    if number > 65535:
-        raise ValueError(f"a port is 0 to 65535 (0 takes a free one), not {number}")
-    return number
-
-
-def _whole(text: str) -> int:
-    if not re.fullmatch(r"\d+", text):
-        raise ValueError(f"a whole number is wanted, not {text!r}")
-    return int(text)
-
-
-def _between(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = _whole(text)
-        if not least <= number <= most:
-            raise ValueError(f"{least} to {most} is wanted, not {number}")
-        return number
-
-    return parse
-
-
-def _seconds(text: str) -> int:
-    return int(parse_duration(text))
-
-
-def boolean(text: str) -> bool:
-    """`true` or `false` as YAML 1.2 has them, and what people put into variables."""
-    word = text.strip().lower()
-    if word in ("true", "1", "yes", "on"):
-        return True
-    if word in ("false", "0", "no", "off", ""):
-        return False
-    raise ValueError(f"true or false is wanted, not {text!r}")
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def _address(text: str) -> str:
-    if not text.strip():
-        raise ValueError("an address is wanted; 0.0.0.0 is every address of this machine")
-    return text.strip()
-
-
-def _certificates(text: str) -> str:
-    if text != "auto" and not all(part.strip() for part in text.split(",", 1)):
-        raise ValueError(f"auto, or a certificate and its key as CERT,KEY, not {text!r}")
-    return text
-
-
-def _user(text: str) -> str:
-    name, colon, password = text.partition(":")
-    if not (name and colon and password):
-        raise ValueError("a user is NAME:PASSWORD")
-    return text
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        word = {"warn": "warning"}.get(text.lower(), text.lower())
-        if word not in words:
-            raise ValueError(f"one of {', '.join(words)} is wanted, not {text!r}")
-        return word
-
-    return parse
 
 
 MQTT_PREFIX = "mqtt_option_"
@@ -155,7 +59,7 @@ _MQTT_OPTIONS: tuple[Setting, ...] = (
         "end connections for what is only reported else (lint)",
         switch=True,
     ),
-    _mqtt("maximum_qos", "--mqtt-maximum-qos", _between(0, 2), "highest QoS served", "0|1|2"),
+    _mqtt("maximum_qos", "--mqtt-maximum-qos", between(0, 2), "highest QoS served", "0|1|2"),
     _mqtt("retain_available", "--no-mqtt-retain", boolean, "refuse retained messages"),
     _mqtt("wildcards_available", "--no-mqtt-wildcards", boolean, "refuse wildcards"),
     _mqtt("shares_available", "--no-mqtt-shares", boolean, "refuse shared subscriptions"),
@@ -165,28 +69,28 @@ _MQTT_OPTIONS: tuple[Setting, ...] = (
     _mqtt(
         "receive_maximum",
         "--mqtt-receive-maximum",
-        _between(1, 65_535),
+        between(1, 65_535),
         "QoS 2 publishes that a client may have unfinished",
         "N",
     ),
     _mqtt(
         "topic_alias_maximum",
         "--mqtt-alias-maximum",
-        _between(0, 65_535),
+        between(0, 65_535),
         "topic aliases that a client may set",
         "N",
     ),
     _mqtt(
         "outbound_topic_aliases",
         "--mqtt-outbound-aliases",
-        _between(0, 65_535),
+        between(0, 65_535),
         "topic aliases that we set at most, where a client allows them",
         "N",
     ),
     _mqtt(
         "session_expiry_maximum",
         "--mqtt-session-expiry-maximum",
-        _seconds,
+        seconds,
         "longest time that a session outlives its connection",
         "1h",
     ),
@@ -207,7 +111,7 @@ _MQTT_OPTIONS: tuple[Setting, ...] = (
     _mqtt(
         "response_information",
         "--mqtt-response-information",
-        _text,
+        str,
         "what clients are told that ask for response information",
         "TEXT",
     ),
@@ -226,7 +130,7 @@ _MQTT_OPTIONS: tuple[Setting, ...] = (
     _mqtt(
         "refused_filters",
         "--mqtt-refuse",
-        _text,
+        str,
         "topic filter that nobody may subscribe to; may be given several times",
         "FILTER",
         many=True,
@@ -234,35 +138,35 @@ _MQTT_OPTIONS: tuple[Setting, ...] = (
 )
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("kafka_port", "--kafka-port", ("kafka.port",), _port, "Kafka's port (0: any)", "N"),
-    Setting("mqtt_port", "--mqtt-port", ("mqtt.port",), _port, "MQTT's port (0: any)", "N"),
-    Setting("amqp_port", "--amqp-port", ("amqp.port",), _port, "AMQP's port (0: any)", "N"),
+    Setting("kafka_port", "--kafka-port", ("kafka.port",), port, "Kafka's port (0: any)", "N"),
+    Setting("mqtt_port", "--mqtt-port", ("mqtt.port",), port, "MQTT's port (0: any)", "N"),
+    Setting("amqp_port", "--amqp-port", ("amqp.port",), port, "AMQP's port (0: any)", "N"),
     Setting(
         "kafka_tls_port",
         "--kafka-tls-port",
         ("kafka.tls_port",),
-        _port,
+        port,
         "Kafka over TLS: 9093",
         "N",
     ),
     Setting(
-        "mqtt_tls_port", "--mqtt-tls-port", ("mqtt.tls_port",), _port, "MQTT over TLS: 8883", "N"
+        "mqtt_tls_port", "--mqtt-tls-port", ("mqtt.tls_port",), port, "MQTT over TLS: 8883", "N"
     ),
     Setting(
-        "mqtt_ws_port", "--mqtt-ws-port", ("mqtt.ws_port",), _port, "MQTT over WebSocket: 8083", "N"
+        "mqtt_ws_port", "--mqtt-ws-port", ("mqtt.ws_port",), port, "MQTT over WebSocket: 8083", "N"
     ),
     Setting(
         "mqtt_wss_port",
         "--mqtt-wss-port",
         ("mqtt.wss_port",),
-        _port,
+        port,
         "MQTT over secure WebSocket: 8084",
         "N",
     ),
     Setting(
-        "amqp_tls_port", "--amqp-tls-port", ("amqp.tls_port",), _port, "AMQP over TLS: 5671", "N"
+        "amqp_tls_port", "--amqp-tls-port", ("amqp.tls_port",), port, "AMQP over TLS: 5671", "N"
     ),
-    Setting("admin_port", "--admin-port", ("admin.port",), _port, "admin port (0: any)", "N"),
+    Setting("admin_port", "--admin-port", ("admin.port",), port, "admin port (0: any)", "N"),
     Setting("kafka", "--no-kafka", ("kafka.enabled",), boolean, "do not serve Kafka"),
     Setting("mqtt", "--no-mqtt", ("mqtt.enabled",), boolean, "do not serve MQTT"),
     Setting("amqp", "--no-amqp", ("amqp.enabled",), boolean, "do not serve AMQP"),
@@ -272,7 +176,7 @@ SETTINGS: tuple[Setting, ...] = (
         "tls",
         "--tls",
         ("tls.certificates", "tls"),
-        _certificates,
+        certificates,
         "TLS too, on ports of its own: auto makes a throw-away CA, or PEM files",
         "auto|CERT,KEY",
     ),
@@ -283,7 +187,7 @@ SETTINGS: tuple[Setting, ...] = (
         "tls_client_ca",
         "--tls-client-ca",
         ("tls.client_ca",),
-        _text,
+        str,
         "TLS clients need a certificate of this CA (auto: of ours)",
         "FILE",
     ),
@@ -291,7 +195,7 @@ SETTINGS: tuple[Setting, ...] = (
         "tls_dir",
         "--tls-dir",
         ("tls.dir",),
-        _text,
+        str,
         "where --tls auto writes ca.pem (default: a temporary folder)",
         "DIR",
     ),
@@ -299,7 +203,7 @@ SETTINGS: tuple[Setting, ...] = (
         "users",
         "--user",
         ("users",),
-        _user,
+        user,
         "who may log in, everywhere; may be given several times",
         "NAME:PASSWORD",
         many=True,
@@ -309,7 +213,7 @@ SETTINGS: tuple[Setting, ...] = (
         "rules",
         "--rule",
         ("rules",),
-        _text,
+        str,
         "what users may do: 'allow alice read kafka:orders.*'; several times",
         "RULE",
         many=True,
@@ -323,36 +227,41 @@ SETTINGS: tuple[Setting, ...] = (
         "let in who does not log in (default: where there are no users)",
         switch=True,
     ),
-    Setting("amqp_user", "--amqp-user", ("amqp.user",), _text, "AMQP's user: guest", "NAME"),
+    Setting("amqp_user", "--amqp-user", ("amqp.user",), str, "AMQP's user: guest", "NAME"),
     Setting(
-        "amqp_password", "--amqp-password", ("amqp.password",), _text, "its password: guest", "TEXT"
+        "amqp_password",
+        "--amqp-password",
+        ("amqp.password",),
+        str,
+        "its password: guest",
+        "TEXT",
     ),
-    Setting("amqp_vhost", "--amqp-vhost", ("amqp.vhost",), _text, "AMQP's virtual host: /", "NAME"),
+    Setting("amqp_vhost", "--amqp-vhost", ("amqp.vhost",), str, "AMQP's virtual host: /", "NAME"),
     Setting(
         "vhosts",
         "--vhost",
         ("amqp.vhosts",),
-        _text,
+        str,
         "one more AMQP virtual host; several times",
         "NAME",
         many=True,
         separator=",",
     ),
-    Setting("host", "--host", ("host",), _address, "address that the brokers listen at", "ADDR"),
+    Setting("host", "--host", ("host",), address, "address that the brokers listen at", "ADDR"),
     Setting(
         "advertise",
         "--advertise",
         ("advertise", "kafka.advertised_host"),
-        _text,
+        str,
         "host that Kafka clients are told (default: the one they dialled)",
         "HOST",
     ),
-    Setting("admin_host", "--admin-host", ("admin.host",), _address, "admin's address", "ADDR"),
+    Setting("admin_host", "--admin-host", ("admin.host",), address, "admin's address", "ADDR"),
     Setting(
         "admin_token",
         "--admin-token",
         ("admin.token",),
-        _text,
+        str,
         "bearer token that admin asks for (needed off loopback)",
         "TEXT",
     ),
@@ -368,7 +277,7 @@ SETTINGS: tuple[Setting, ...] = (
         "fixtures",
         "--fixtures",
         ("fixtures", "kafka.fixtures_dir", "mqtt.fixtures_dir", "amqp.fixtures_dir"),
-        _text,
+        str,
         "fixture file or folder; may be given several times",
         "PATH",
         many=True,
@@ -380,10 +289,15 @@ SETTINGS: tuple[Setting, ...] = (
         boolean,
         "load fixtures, but start none of their generators",
     ),
-    Setting("seed", "--seed", ("seed",), _whole, "seed of all that is random", "N"),
-    Setting("ready_file", "--ready-file", ("ready_file",), _text, "write the ready line to F", "F"),
+    Setting("seed", "--seed", ("seed",), whole, "seed of all that is random", "N"),
+    Setting("ready_file", "--ready-file", ("ready_file",), str, "write the ready line to F", "F"),
     Setting(
-        "env_file", "--env-file", ("env_file",), _text, "write addresses as variables to F", "F"
+        "env_file",
+        "--env-file",
+        ("env_file",),
+        str,
+        "write addresses as variables to F",
+        "F",
     ),
     Setting(
         "exit_after", "--exit-after", ("exit_after",), parse_duration, "end after a time", "10m"
@@ -392,7 +306,7 @@ SETTINGS: tuple[Setting, ...] = (
         "log_level",
         "--log-level",
         ("logging.level",),
-        _one_of(*LOG_LEVELS),
+        one_of(*LOG_LEVELS),
         "debug, info, warning or error",
         "LEVEL",
     ),
@@ -400,7 +314,7 @@ SETTINGS: tuple[Setting, ...] = (
         "log_format",
         "--log-format",
         ("logging.format",),
-        _one_of(*LOG_FORMATS),
+        one_of(*LOG_FORMATS),
         "text or json",
         "FORMAT",
     ),
@@ -422,7 +336,7 @@ SETTINGS: tuple[Setting, ...] = (
         "default_partitions",
         "--default-partitions",
         ("kafka.default_partitions",),
-        _between(1, 100_000),
+        between(1, 100_000),
         "Kafka: partitions of a new topic",
         "N",
     ),
@@ -430,7 +344,7 @@ SETTINGS: tuple[Setting, ...] = (
         "broker_id",
         "--broker-id",
         ("kafka.broker_id",),
-        _between(0, 2**31 - 1),
+        between(0, 2**31 - 1),
         "Kafka: node id",
         "N",
     ),
@@ -438,7 +352,7 @@ SETTINGS: tuple[Setting, ...] = (
         "keep_alive",
         "--mqtt-keep-alive",
         ("mqtt.keep_alive_secs",),
-        _between(1, 65_535),
+        between(1, 65_535),
         "MQTT 5: longest keep alive in seconds that clients get",
         "N",
     ),
@@ -447,7 +361,7 @@ SETTINGS: tuple[Setting, ...] = (
         "channel_max",
         "--amqp-channel-max",
         ("amqp.max_channels_per_connection", "amqp.channel_max"),
-        _between(1, 65_535),
+        between(1, 65_535),
         "AMQP: channels that a connection may open",
         "N",
     ),
@@ -455,7 +369,7 @@ SETTINGS: tuple[Setting, ...] = (
         "frame_max",
         "--amqp-frame-max",
         ("amqp.frame_max",),
-        _between(4_096, 2**31 - 1),
+        between(4_096, 2**31 - 1),
         "AMQP: bytes of the largest frame",
         "N",
     ),
@@ -463,7 +377,7 @@ SETTINGS: tuple[Setting, ...] = (
         "heartbeat",
         "--amqp-heartbeat",
         ("amqp.heartbeat_interval", "amqp.heartbeat"),
-        _between(0, 65_535),
+        between(0, 65_535),
         "AMQP: heartbeat in seconds that clients are offered (0: none)",
         "N",
     ),
@@ -477,7 +391,7 @@ def _of_limit(limit: Limit) -> Setting:
     bound = limit.bound
 
     def parse(text: str) -> int:
-        number = parse_size(text) if bound.unit == "bytes" else _whole(text.replace("_", ""))
+        number = parse_size(text) if bound.unit == "bytes" else whole(text.replace("_", ""))
         if not bound.least <= number <= bound.most:
             raise ValueError(f"{bound.least} to {bound.most} is wanted, not {number}")
         return number
