@@ -6,17 +6,26 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
+from mockforge_brokers.errors import InvalidInput
+
 from .console.language import Line, read_line
-from .console.rowfile import says_json
+from .console.rowfile import LateFile, says_json
 from .exit_codes import ExitCode
 from .text import clean
 
 PREFIX = "/__mockforge"
 _TIMEOUT = 30.0
+
+
+class Out(Protocol):
+    """Where an answer is written."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
 
 
 class NoInstance(Exception):
@@ -49,10 +58,10 @@ def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int
         connection.close()
 
 
-def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool, rows_only: bool = False) -> int:
+def show(lines: Iterable[bytes], out: Out, *, as_json: bool, rows_only: bool = False) -> int:
     """Write an answer as it comes: rows, exported content, and the result, which is its end.
 
-    `rows_only`: the result of what streamed is narration, as for a file of messages.
+    `rows_only`: what failed and the result of what streamed are narration, as for a file.
     """
     status, streamed = ExitCode.USAGE, False
     for line in lines:
@@ -63,7 +72,8 @@ def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool, rows_only: boo
         if not isinstance(answer, dict):
             raise NoInstance("it is no mockforge-tui admin port")
         if "_command" in answer or "error" in answer:
-            with_rows = as_json and not (streamed and rows_only)
+            narrated = rows_only and (streamed or not answer.get("ok"))
+            with_rows = as_json and not narrated
             status = _result(answer, out, as_json=with_rows, streamed=streamed)
             continue
         streamed = True
@@ -72,7 +82,7 @@ def show(lines: Iterable[bytes], out: BinaryIO, *, as_json: bool, rows_only: boo
     return status
 
 
-def _result(answer: dict[str, Any], out: BinaryIO, *, as_json: bool, streamed: bool) -> ExitCode:
+def _result(answer: dict[str, Any], out: Out, *, as_json: bool, streamed: bool) -> ExitCode:
     if not answer.get("ok"):
         _narrate(f"error: {answer.get('error', answer)}")
         if as_json:
@@ -88,7 +98,7 @@ def _result(answer: dict[str, Any], out: BinaryIO, *, as_json: bool, streamed: b
     return ExitCode.OK if answer.get("ok") else ExitCode.USAGE
 
 
-def _row(line: bytes, answer: dict[str, Any], out: BinaryIO, *, as_json: bool) -> None:
+def _row(line: bytes, answer: dict[str, Any], out: Out, *, as_json: bool) -> None:
     match answer:
         case {"_note": text} | {"_problem": text}:
             _narrate(text)
@@ -122,12 +132,16 @@ def _cleaned(text: str) -> str:
 
 
 def _into_file(lines: Iterable[bytes], path: str, *, as_json: bool) -> int:
+    file = LateFile(path)
     try:
-        with Path(path).expanduser().open("wb") as file:
-            status = show(lines, file, as_json=as_json or says_json(path), rows_only=True)
-    except OSError as error:
-        print(f"error: {path}: {error.strerror}", file=sys.stderr)
+        status = show(lines, file, as_json=as_json or says_json(path), rows_only=True)
+        if status == ExitCode.OK:
+            file.write(b"")
+    except InvalidInput as error:
+        _narrate(f"error: {error}")
         return ExitCode.USAGE
+    finally:
+        file.close()
     if status == ExitCode.OK:
         print(f"wrote {path}", file=sys.stderr)
     return status

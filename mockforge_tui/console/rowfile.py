@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from mockforge_brokers.errors import InvalidInput
 
@@ -21,29 +22,63 @@ def line_of(notice: Notice, *, as_json: bool) -> bytes:
     return shown.encode(errors="backslashreplace") + b"\n"
 
 
+class LateFile:
+    """A file that is opened when there is something to write: a line that is refused leaves what
+    was there before. Raises InvalidInput where it cannot be written."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file: BinaryIO | None = None
+
+    def write(self, data: bytes) -> None:
+        try:
+            if self._file is None:
+                self._file = Path(self.path).expanduser().open("wb")
+            self._file.write(data)
+        except OSError as error:
+            raise InvalidInput(f"{self.path}: {error.strerror}") from None
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 class RowFile:
-    """Writes rows, and hands all other notices on. Raises InvalidInput if it cannot be opened."""
+    """Writes rows, and hands all other notices on.
+
+    A row that cannot be written is the line's failure while the line runs; later it is a problem
+    that is told, once.
+    """
 
     def __init__(self, path: str, others: Callable[[Notice], object]) -> None:
         self.count = 0
+        self.later = False
         self._as_json = says_json(path)
         self._others = others
-        self._path = path
-        try:
-            self._file = Path(path).expanduser().open("wb")
-        except OSError as error:
-            raise InvalidInput(f"{path}: {error.strerror}") from None
+        self._file: LateFile | None = LateFile(path)
 
     def tell(self, notice: Notice) -> None:
         if notice.kind != "row":
             self._others(notice)
-        elif not self._file.closed:
-            try:
-                self._file.write(line_of(notice, as_json=self._as_json))
-                self.count += 1
-            except OSError as error:
-                self._file.close()
-                self._others(Notice("problem", f"{self._path}: {error.strerror}"))
+            return
+        if self._file is None:
+            return
+        try:
+            self._file.write(line_of(notice, as_json=self._as_json))
+            self.count += 1
+        except InvalidInput as error:
+            self._file = None
+            if not self.later:
+                raise
+            self._others(Notice("problem", str(error)))
 
     def close(self) -> None:
-        self._file.close()
+        """All is there: an empty file where there was no row."""
+        if self._file is not None:
+            if not self.count:
+                self._file.write(b"")
+            self._file.close()

@@ -255,12 +255,16 @@ class Session:
         assert line.into is not None
         path = self._file(line.into)
         rows = RowFile(path, self.tell)
+        running = {each.id for each in self.jobs}
         try:
             result = call.command.run(self.heard_by(rows.tell), **call.values)
-            job = self.jobs.find((result.data or {}).get("job", 0))
         except BaseException:
-            rows.close()
+            for each in self.jobs:
+                if each.id not in running:
+                    self.jobs.stop(each)
             raise
+        job = self.jobs.find((result.data or {}).get("job", 0))
+        rows.later = True
         if job is None:
             rows.close()
             return Result(text=f"wrote {rows.count} messages to {path}", data={"rows": rows.count})
