@@ -1,7 +1,7 @@
 """What transport, brokers and connections expect of each other."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from .access import Principal
 from .events import BrokerRestarted, MessageSeen
@@ -180,10 +180,7 @@ class Broker(Protocol):
         """Back to empty: all topics, queues, sessions and groups go; connections are closed."""
         ...
 
-
-@runtime_checkable
-class Durable(Protocol):
-    """A broker that keeps what its protocol keeps over a restart, and only that."""
+    # What the protocol keeps over a restart, and only that.
 
     def dump(self) -> dict[str, object]:
         """What outlives a restart, as values that msgspec.msgpack can encode.

@@ -104,7 +104,7 @@ class KafkaBroker:
         self.counters.clear()
         self._next_partition.clear()
 
-    # contract.Durable
+    # A restart.
 
     def dump(self) -> dict[str, object]:
         values: dict[str, object] = to_builtins(self.cluster.dump(), builtin_types=(bytes,))

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.contract import Durable
 from mockforge_brokers.errors import InvalidInput
 
 from ..registry import Arg, command
@@ -28,8 +27,6 @@ def broker_restart(
     broker = session.runtime.brokers.get(protocol)
     if broker is None:
         raise InvalidInput(f"{protocol} does not run here")
-    if not isinstance(broker, Durable):
-        raise InvalidInput(f"{protocol} cannot be restarted yet")
     event = broker.restart()
     text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
     data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
-from mockforge_brokers.contract import Durable
 from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.snapshots import DestinationView
 
@@ -152,11 +151,6 @@ def test_dump_is_plain_changes_nothing_and_counts_what_clients_have(house: House
     expected = [(b"0", True), (b"1", False), (b"2", False)]
     assert drain(other.client(), "q\udcff") == expected
     assert names(client.send("basic.ack", delivery_tag=1)) == []
-
-
-def test_amqp_broker_is_durable(house: House) -> None:
-    broker: Durable = house.broker
-    assert isinstance(broker, Durable)
 
 
 def test_waiting_publisher_and_its_message_are_gone_but_not_the_confirmed_ones(

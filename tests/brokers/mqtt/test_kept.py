@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.contract import Durable
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.mqtt.broker import MqttBroker
@@ -79,7 +78,6 @@ def publishes(client: FakeClient) -> list[Publish]:
 
 
 def test_connections_end_as_at_a_stop_and_the_event_says_what_is_kept(scene: Scene) -> None:
-    assert isinstance(scene.broker, Durable)
     client = scene.connect("stays")
     scene.subscribe(client, "t", 1)
     scene.publish("r", b"kept", retain=True)
