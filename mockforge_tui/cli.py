@@ -286,24 +286,16 @@ def _run(serve: Callable[[], Any], config: Config, *, screen: bool = False) -> i
     import asyncio
 
     from .logs import set_up
+    from .loops import loop_factory
     from .runtime import CannotListen
 
     set_up(config.log_level, config.log_format, screen=screen)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return int(runner.run(serve()))
     except CannotListen as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.CANNOT_LISTEN
-
-
-def _loop_factory() -> Callable[[], Any] | None:
-    """uvloop where it is installed; asyncio's own loop works as well."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -180,13 +180,15 @@ def resolve(
 ) -> Resolved:
     """Put one config together; `options` are the command line's, by setting name.
 
-    `file` None looks for ./mockforge-tui.yaml. Raises ConfigError.
+    `file` None looks for ./mockforge-tui.yaml, "" reads none. Raises ConfigError.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     warnings: list[str] = []
-    path = file or (DEFAULT_FILE if Path(DEFAULT_FILE).is_file() else None)
-    if path is not None:
+    path: str | None = file
+    if file is None and Path(DEFAULT_FILE).is_file():
+        path = DEFAULT_FILE
+    if path:
         _read_file(Path(path), environment, values, origins, warnings)
     for setting in SETTINGS:
         text = environment.get(setting.variable)

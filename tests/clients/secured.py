@@ -1,20 +1,14 @@
 """An instance with TLS, users, a virtual host and rules, in a thread of its own."""
 
-import asyncio
 import os
-import threading
 from pathlib import Path
-from typing import Any, TypeVar
 
 from mockforge_brokers.events import AccessDenied, Event, ProtocolViolated
 
-from mockforge_tui.config import Config
+from mockforge_tui import MockForge
 from mockforge_tui.readiness import environment_lines
-from mockforge_tui.runtime import Runtime
 
 from .conftest import wait_for
-
-T = TypeVar("T")
 
 RULES = (
     "allow alice all kafka:orders.*",
@@ -26,15 +20,11 @@ RULES = (
 )
 
 
-class Secured:
-    """`facts` are the ready line's; with `client_ca` TLS clients need a certificate."""
+class Secured(MockForge):
+    """With `client_ca` TLS clients need a certificate."""
 
     def __init__(self, folder: Path, *, client_ca: bool = False) -> None:
-        self.config = Config(
-            kafka_port=0,
-            mqtt_port=0,
-            amqp_port=0,
-            admin=False,
+        super().__init__(
             tls="auto",
             tls_dir=str(folder),
             tls_client_ca="auto" if client_ca else None,
@@ -43,13 +33,6 @@ class Secured:
             amqp_vhost="shop",
             seed=1,
         )
-        self.facts: dict[str, Any] = {}
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(20)
 
     @property
     def ca(self) -> str:
@@ -83,19 +66,3 @@ class Secured:
         """What the env file has, for clients in other languages."""
         lines = environment_lines(self.facts).splitlines()
         return {**os.environ, **dict(line.split("=", 1) for line in lines)}
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        self.runtime = Runtime(self.config)
-        await self.runtime.start()
-        self.facts = self.runtime.facts()
-        self._ready.set()
-        await self._stop.wait()
-        await self.runtime.stop()

@@ -1,10 +1,8 @@
 """What fixtures and the prompt publish, as client libraries receive it."""
 
-import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -14,10 +12,7 @@ from confluent_kafka import Consumer, Message
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from mockforge_tui.config import Config
-from mockforge_tui.console.session import Session
-from mockforge_tui.fixtures import load
-from mockforge_tui.runtime import Runtime
+from mockforge_tui import MockForge
 
 from .conftest import wait_for
 
@@ -73,57 +68,16 @@ reactions:
 """
 
 
-class House:
-    """A runtime with fixtures and a console, in a thread of its own."""
-
-    def __init__(self, path: Path) -> None:
-        path.write_text(FIXTURES)
-        self._fixtures = load([path])
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(20)
-
-    def run(self, line: str) -> Any:
-        """What a line at the prompt gives; it must succeed."""
-
-        async def execute() -> Any:
-            return await self.session.execute(line)
-
-        result = asyncio.run_coroutine_threadsafe(execute(), self._loop).result(10)
-        assert result.ok, result.as_text()
-        return result
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        config = Config(kafka_port=0, mqtt_port=0, amqp_port=0, auto_produce=False, seed=1)
-        runtime = Runtime(config)
-        await runtime.start(self._fixtures)
-        self.ports = runtime.ports
-        self.session = Session(runtime)
-        self._ready.set()
-        await self._end.wait()
-        await runtime.stop()
-
-
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    running = House(tmp_path_factory.mktemp("fixtures") / "shop.yaml")
-    yield running
-    running.stop()
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockForge]:
+    path = tmp_path_factory.mktemp("fixtures") / "shop.yaml"
+    path.write_text(FIXTURES)
+    with MockForge(path, auto_produce=False, seed=1) as running:
+        yield running
 
 
 @pytest.fixture
-def read(house: House) -> Iterator[Callable[[str], Message]]:
+def read(house: MockForge) -> Iterator[Callable[[str], Message]]:
     """The next record of a topic, from its beginning."""
     consumers: dict[str, Consumer] = {}
 
@@ -131,7 +85,7 @@ def read(house: House) -> Iterator[Callable[[str], Message]]:
         if topic not in consumers:
             consumers[topic] = Consumer(
                 {
-                    "bootstrap.servers": f"127.0.0.1:{house.ports['kafka']}",
+                    "bootstrap.servers": f"127.0.0.1:{house.runtime.ports['kafka']}",
                     "group.id": f"readers-of-{topic}",
                     "auto.offset.reset": "earliest",
                 }
@@ -149,23 +103,25 @@ def read(house: House) -> Iterator[Callable[[str], Message]]:
 
 
 @pytest.fixture
-def channel(house: House) -> Iterator[Any]:
+def channel(house: MockForge) -> Iterator[Any]:
     connection = pika.BlockingConnection(
-        pika.ConnectionParameters("127.0.0.1", house.ports["amqp"])
+        pika.ConnectionParameters("127.0.0.1", house.runtime.ports["amqp"])
     )
     yield connection.channel()
     connection.close()
 
 
 @pytest.fixture
-def messages(house: House) -> Iterator[list[mqtt.MQTTMessage]]:
+def messages(house: MockForge) -> Iterator[list[mqtt.MQTTMessage]]:
     """All that an MQTT 5 client gets that subscribed to everything."""
     got: list[mqtt.MQTTMessage] = []
     subscribed = threading.Event()
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.on_message = lambda *arguments: got.append(arguments[2])
     client.on_subscribe = lambda *arguments: subscribed.set()
-    client.connect("127.0.0.1", house.ports["mqtt"], properties=Properties(PacketTypes.CONNECT))
+    client.connect(
+        "127.0.0.1", house.runtime.ports["mqtt"], properties=Properties(PacketTypes.CONNECT)
+    )
     client.loop_start()
     client.subscribe("#", qos=2)
     assert subscribed.wait(10)
@@ -227,7 +183,7 @@ def test_amqp_text_on_the_default_exchange_has_no_content_type(house, channel):
 
 def test_a_reaction_carries_a_clients_message_to_another_protocol(house, channel):
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", house.ports["mqtt"])
+    client.connect("127.0.0.1", house.runtime.ports["mqtt"])
     client.loop_start()
     client.publish("alarms/smoke", '{"level": 1}', qos=1).wait_for_publish(10)
     client.publish("alarms/smoke", '{"level": 3}', qos=1).wait_for_publish(10)

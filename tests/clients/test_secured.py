@@ -26,16 +26,14 @@ pytest.importorskip("cryptography")
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    running = Secured(tmp_path_factory.mktemp("tls"))
-    yield running
-    running.stop()
+    with Secured(tmp_path_factory.mktemp("tls")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def mutual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    running = Secured(tmp_path_factory.mktemp("mutual"), client_ca=True)
-    yield running
-    running.stop()
+    with Secured(tmp_path_factory.mktemp("mutual"), client_ca=True) as running:
+        yield running
 
 
 # Kafka -------------------------------------------------------------------------------------

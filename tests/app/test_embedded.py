@@ -1,0 +1,121 @@
+"""The brokers inside the process that uses them."""
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from mockforge_brokers.errors import InvalidInput, LocalError
+
+from mockforge_tui import MockForge
+from mockforge_tui.fixtures.problems import FixtureError
+from mockforge_tui.runtime import CannotListen
+
+
+def connects(address: str) -> bool:
+    host, _, port = (
+        address.rpartition("://")[2].rpartition("@")[2].partition("/")[0].rpartition(":")
+    )
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_clients_connect_inside_the_block_and_not_after_it() -> None:
+    with MockForge() as mockforge:
+        addresses = [mockforge.kafka.bootstrap, mockforge.mqtt.url, mockforge.amqp.url]
+        assert all(map(connects, addresses))
+    assert not any(map(connects, addresses))
+
+
+def test_the_async_block_leaves_the_callers_loop_free() -> None:
+    async def main() -> None:
+        async with MockForge(mqtt=False) as mockforge:
+            host, _, port = mockforge.kafka.bootstrap.rpartition(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_commands_run_in_the_brokers_thread_and_give_their_result() -> None:
+    with MockForge(seed=1) as mockforge:
+        mockforge.run("pub kafka:orders 1 -k o-1")
+        assert [row["name"] for row in mockforge.run("topic ls").data] == ["orders"]
+        here = threading.current_thread()
+        assert mockforge.call(threading.current_thread) is not here
+
+
+def test_a_wrong_command_raises_what_the_console_says() -> None:
+    with MockForge() as mockforge, pytest.raises(InvalidInput, match="frobnicate"):
+        mockforge.run("frobnicate")
+
+
+def test_an_error_of_a_called_function_reaches_its_caller_and_harms_nothing() -> None:
+    with MockForge() as mockforge:
+        with pytest.raises(ZeroDivisionError):
+            mockforge.call(lambda: 1 // 0)
+        assert connects(mockforge.kafka.bootstrap)
+
+
+def test_fixtures_are_declared_before_the_block_begins(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text("mockforge: 1\nname: shop\nkafka:\n  topics: {orders: {partitions: 2}}\n")
+    with MockForge(path) as mockforge:
+        assert mockforge.run("topic ls").data[0]["name"] == "orders"
+
+
+def test_broken_fixtures_open_no_port_and_name_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text("mockforge: 1\nname: shop\nkafka:\n  topics: {orders: {partitions: 0}}\n")
+    mockforge = MockForge(path)
+    with pytest.raises(FixtureError, match=r"shop\.yaml:4:"):
+        mockforge.start()
+    assert mockforge.facts == {}
+
+
+def test_a_taken_port_raises_and_the_same_object_can_start_later() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        mockforge = MockForge(
+            kafka_port=taken.getsockname()[1],
+            random_ports=False,
+            mqtt_port=0,
+            amqp_port=0,
+            mqtt_ws_port=0,
+        )
+        with pytest.raises(CannotListen, match="kafka cannot listen"):
+            mockforge.start()
+    with mockforge:
+        assert connects(mockforge.kafka.bootstrap)
+
+
+def test_two_at_once_do_not_meet() -> None:
+    with MockForge() as one, MockForge() as other:
+        one.run("topic add orders")
+        assert other.run("topic ls").data == []
+
+
+def test_what_is_not_served_says_what_is() -> None:
+    with MockForge(mqtt=False) as mockforge:
+        with pytest.raises(AttributeError, match="mqtt has no 'url': it is not served"):
+            _ = mockforge.mqtt.url
+        with pytest.raises(AttributeError, match="kafka has no 'url': bootstrap"):
+            _ = mockforge.kafka.url
+
+
+def test_an_unknown_setting_is_named_with_the_nearest() -> None:
+    with pytest.raises(InvalidInput, match="did you mean seed"):
+        MockForge(sead=1)
+
+
+def test_what_does_not_run_says_how_to_start_it() -> None:
+    with pytest.raises(LocalError, match="with block"):
+        MockForge().run("topic ls")
+
+
+def test_the_admin_port_serves_commands_when_asked_for() -> None:
+    with MockForge(admin=True, admin_port=0) as mockforge:
+        assert connects(mockforge.facts["admin"]["url"])
