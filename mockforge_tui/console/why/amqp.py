@@ -76,7 +76,8 @@ def unrouted(amqp: Amqp, exchange: str, key: str) -> Finding:
     near = get_close_matches(key, bindings, 1, 0.0)
     text = (
         f"no binding of {exchange} matches {key or 'an empty key'}: the nearest is "
-        f"{near[0] or 'an empty key'}; publish by that, or bind {exchange} QUEUE {key or 'KEY'}"
+        f"{near[0] or 'an empty key'}; publish by a key that fits, or "
+        f"bind {exchange} QUEUE {key or 'KEY'}"
     )
     return Finding(about, "routing-key", text)
 
