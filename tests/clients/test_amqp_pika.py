@@ -8,6 +8,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import (
     ChannelClosedByBroker,
     ConnectionClosedByBroker,
+    NackError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
     UnroutableError,
@@ -226,3 +227,38 @@ def test_restart_keeps_confirmed_persistent_messages(servers: Servers) -> None:
     channel = connection.channel()
     channel.queue_delete("lasting")
     connection.close()
+
+
+def test_rejected_and_expired_messages_come_to_the_dead_letter_queue(
+    channel: BlockingChannel,
+) -> None:
+    dead = channel.queue_declare("", exclusive=True).method.queue
+    arguments = {
+        "x-message-ttl": 50,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead,
+    }
+    source = channel.queue_declare("", exclusive=True, arguments=arguments).method.queue
+    channel.basic_publish("", source, b"rejected")
+    method, _, _ = channel.basic_get(source)
+    channel.basic_reject(method.delivery_tag, requeue=False)
+    channel.basic_publish("", source, b"expired", pika.BasicProperties(expiration="20"))
+    found = []
+    for _, properties, body in channel.consume(dead, auto_ack=True, inactivity_timeout=10):
+        assert properties is not None
+        found.append((body, properties.headers["x-death"][0]["reason"]))
+        if len(found) == 2:
+            break
+    channel.cancel()
+    assert found == [(b"rejected", "rejected"), (b"expired", "expired")]
+
+
+def test_full_queue_nacks_and_priorities_go_first(channel: BlockingChannel) -> None:
+    arguments = {"x-max-length": 3, "x-overflow": "reject-publish", "x-max-priority": 9}
+    queue = channel.queue_declare("", exclusive=True, arguments=arguments).method.queue
+    channel.confirm_delivery()
+    for priority in (1, 9, 5):
+        channel.basic_publish("", queue, b"%d" % priority, pika.BasicProperties(priority=priority))
+    with pytest.raises(NackError):
+        channel.basic_publish("", queue, b"too many")
+    assert take(channel, queue, 3) == [b"9", b"5", b"1"]

@@ -13,6 +13,7 @@ from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import given, kept
+from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
 from .inside import Inside
@@ -44,9 +45,7 @@ class AmqpBroker:
         )
         self.memory = Memory(environment.limits.amqp_memory, met)
         environment.usage.gauge("amqp_memory", lambda: self.memory.used)
-        self.vhosts = {
-            name: VirtualHost(name, environment.spine, self.memory) for name in self.options.vhosts
-        }
+        self.vhosts = {name: self._make_vhost(name) for name in self.options.vhosts}
         access = environment.access
         if not access.has_users(AMQP):
             for user, password in self.options.users.items():
@@ -72,7 +71,11 @@ class AmqpBroker:
             raise InvalidInput("a virtual host needs a name")
         if name in self.vhosts:
             raise InvalidInput(f"virtual host {name} is there already")
-        self.vhosts[name] = VirtualHost(name, self.environment.spine, self.memory)
+        self.vhosts[name] = self._make_vhost(name)
+
+    def _make_vhost(self, name: str) -> VirtualHost:
+        environment = self.environment
+        return VirtualHost(name, environment.spine, self.memory, environment.clock, Contents())
 
     def remove_vhost(self, name: str) -> int:
         """With all that is in it; its connections are closed. Returns how many. InvalidInput."""
@@ -155,8 +158,14 @@ class AmqpBroker:
             route = host.route(exchange, routing_key, checked.get("headers", {}))
             if route.exchange.internal:
                 raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
-            reached = host.publish(route, content, len(body), source)
+            publish = host.publish_expiring if "expiration" in checked else host.publish
+            reached = publish(route, content, len(body), source)
         self._inside.published(source, exchange, routing_key, mandatory, content, reached)
+        if reached < 0:
+            raise InvalidInput(
+                f"a queue of '{exchange}' and '{routing_key}' is full and rejects what is "
+                "published (x-overflow): purge it, or raise its x-max-length"
+            )
         if mandatory and not reached:
             raise InvalidInput(
                 f"exchange '{exchange}' routes '{routing_key}' to no queue: bind one, "

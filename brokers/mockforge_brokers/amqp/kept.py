@@ -1,5 +1,6 @@
 """What outlives a restart, as plain values: durable exchanges and queues, persistent messages."""
 
+import math
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final
@@ -11,6 +12,7 @@ from ..clock import Clock
 from .records import Table
 from .state.exchanges import Binding, Exchange
 from .state.message import Message
+from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 from .wire.content import header_payload
@@ -137,17 +139,19 @@ def _queue(queue: Queue, lent: list[Message], clock: Clock) -> KeptQueue:
         _raw(queue.name),
         queue.auto_delete,
         write_table(queue.arguments),
-        [_message(one, id(one) in away) for one in messages if _persistent(one.content)],
+        [_message(one, id(one) in away, clock) for one in messages if _persistent(one.content)],
     )
 
 
-def _message(message: Message, away: bool) -> KeptMessage:
+def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
+    expires = message.expires if isinstance(message, GovernedMessage) else math.inf
     return KeptMessage(
         _raw(message.route.exchange.name),
         _raw(message.route.routing_key),
         message.content,
         message.size,
         away or message.redelivered,
+        None if expires == math.inf else clock.wall() + expires - clock.now(),
     )
 
 
@@ -189,7 +193,15 @@ def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
         restored = vhost.queues[_text(queue.name)]
         for message in queue.messages:
             route = vhost.origin(_text(message.exchange), _text(message.routing_key))
-            restored.restore(route, message.content, message.size, message.redelivered)
+            if message.expires is None:
+                restored.restore(route, message.content, message.size, message.redelivered)
+                continue
+            if not isinstance(restored, GovernedQueue):
+                restored = govern(restored, vhost)
+            expires = clock.now() + message.expires - clock.wall()
+            restored.restore_expiring(
+                route, message.content, message.size, message.redelivered, expires
+            )
 
 
 def in_words(vhosts: Iterable[VirtualHost]) -> str:

@@ -9,6 +9,7 @@ from .connection.connection import Connection, Phase
 from .records import plain
 from .state.arguments import UNSERVED_ARGUMENTS
 from .state.exchanges import Exchange
+from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 
@@ -106,6 +107,8 @@ def queue_view(queue: Queue) -> DestinationView:
     unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
     marks += ["no consumer"] if not queue.consumers and queue.messages else []
+    gone = _gone(queue)
+    marks += [f"{count} {what.replace('_', '-')}" for what, count in gone.items() if count]
     marks += [f"not acted on: {', '.join(unserved)}"] if unserved else []
     return DestinationView(
         AMQP,
@@ -126,8 +129,20 @@ def queue_view(queue: Queue) -> DestinationView:
             "consumers": len(queue.consumers),
             "acknowledged": queue.acknowledged,
             "redelivered": queue.redelivered,
+            **gone,
         },
     )
+
+
+def _gone(queue: Queue) -> dict[str, int]:
+    """How many messages its arguments took: over in time, over its length, sent on as dead."""
+    if not isinstance(queue, GovernedQueue):
+        return {}
+    return {
+        "expired": queue.expired,
+        "dropped": queue.dropped,
+        "dead_lettered": queue.dead_lettered,
+    }
 
 
 def group_views(vhost: VirtualHost) -> list[GroupView]:

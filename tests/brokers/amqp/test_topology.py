@@ -1,6 +1,7 @@
 """Exchanges, queues and bindings: how they match, live and die."""
 
 import pytest
+from mockforge_brokers.amqp.channel.contents import Contents
 from mockforge_brokers.amqp.events import ExchangeDeleted, QueueDeleted
 from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.state.exchanges import headers_match
@@ -16,7 +17,7 @@ from .client import Client, House, names
 
 @pytest.fixture
 def vhost() -> VirtualHost:
-    return VirtualHost("/", Spine(ManualClock()), Memory(1 << 20))
+    return VirtualHost("/", Spine(ManualClock()), Memory(1 << 20), ManualClock(), Contents())
 
 
 def queues_of(vhost: VirtualHost, exchange: str, key: str, **headers: object) -> list[str]:
@@ -58,7 +59,7 @@ def test_topic_pattern(
 
 
 def test_topic_of_many_hashes_is_walked_once() -> None:
-    vhost = VirtualHost("/", Spine(ManualClock()), Memory(1))
+    vhost = VirtualHost("/", Spine(ManualClock()), Memory(1), ManualClock(), Contents())
     vhost.declare_queue("q")
     vhost.bind_queue("q", "amq.topic", ".".join(["#", "a"] * 20), {})
     assert queues_of(vhost, "amq.topic", ".".join("a" * 60)) == ["q"]

@@ -7,7 +7,7 @@ from .client import House, publish
 
 def test_views_show_what_is_declared_and_used(house: House) -> None:
     client = house.client()
-    client.send("queue.declare", queue="q", arguments={"x-max-length": 5})
+    client.send("queue.declare", queue="q", arguments={"x-max-length": 2})
     client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="a.#")
     client.send("basic.qos", prefetch_count=1)
     client.send("basic.consume", queue="q", consumer_tag="c")
@@ -15,7 +15,7 @@ def test_views_show_what_is_declared_and_used(house: House) -> None:
     views = {view.name: view for view in house.broker.destinations()}
     assert views["amq.topic"].messages_in == 3
     assert (views["q"].depth, views["q"].messages_in, views["q"].messages_out) == (2, 3, 1)
-    assert views["q"].note == "1 unacked, not acted on: x-max-length"
+    assert views["q"].note == "1 unacked"
     (group,) = house.broker.groups()
     assert (group.name, group.members, group.lag) == ("q", 1, 3)
     (connection,) = house.broker.connections()
@@ -87,3 +87,14 @@ def test_metrics_are_legal_text_whatever_clients_name(house: House) -> None:
     client.publish("", "odd \udcff", b"x")
     (depth,) = [metric for metric in house.broker.metrics() if metric.name == "amqp_queue_depth"]
     assert (("odd \\udcff", "ready"), 1.0) in depth.samples
+
+
+def test_queue_shows_what_its_arguments_took(house: House) -> None:
+    client = house.client()
+    given = {"x-max-length": 1, "x-message-ttl": 100, "x-dead-letter-exchange": "amq.fanout"}
+    client.send("queue.declare", queue="q", arguments=given)
+    client.fake.send(publish("", "q", b"x") * 3)
+    house.advance(1)
+    (view,) = [one for one in house.broker.destinations() if one.name == "q"]
+    assert view.note == "1 expired, 2 dropped, 3 dead-lettered"
+    assert (view.detail["expired"], view.detail["dropped"]) == (1, 2)

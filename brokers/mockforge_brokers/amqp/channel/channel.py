@@ -118,7 +118,14 @@ class Channel:
         came = content
         if extra is not None or route is None or not route.valid:
             route, content = self._read(publication, content, extra)
-        if not self.vhost.publish(route, content, size, self.source):
+        if extra is not None and extra.expiration >= 0:
+            reached = self.vhost.publish_expiring(route, content, size, self.source)
+        else:
+            reached = self.vhost.publish(route, content, size, self.source)
+        if reached <= 0:
+            if reached:
+                self._rejected()
+                return
             self._unroutable(publication, came, content)
         elif publication.unroutable:
             publication.unroutable = False
@@ -138,9 +145,6 @@ class Channel:
             if route.valid:
                 return route, content
             extra = Extra(read_headers(content))
-        if extra.expiration >= 0:
-            what = f"messages to exchange '{publication.exchange}'"
-            self.vhost.doubts.tell(what, "expiration is passed on, but not acted on yet")
         if extra.keys or not route.valid:
             exchange, routing_key = publication.exchange, publication.routing_key
             route = self.vhost.route(exchange, routing_key, extra.headers, extra.keys)
@@ -161,6 +165,14 @@ class Channel:
             publication.route = route
             publication.wide = not route.valid or len(route.queues) > _WIDE
         return route
+
+    def _rejected(self) -> None:
+        """A queue refused the message for its length: the publisher gets a nack, if anything."""
+        if self.confirming:
+            self.confirm()
+            self.confirms += 1
+            # RabbitMQ's own bits: all before it were confirmed, and requeue has no meaning here.
+            self.send("basic.nack", delivery_tag=self.confirms, multiple=True, requeue=True)
 
     def _unroutable(self, publication: Publication, came: bytes, content: bytes) -> None:
         """Nobody gets it: return it to its publisher, if that was asked for."""

@@ -6,6 +6,7 @@ from typing import Final
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import INTEGER_TYPES, Field, Table
+from .queues.policy import SERVED
 
 Check = Callable[[Field], str]
 """Returns why a value cannot be, in RabbitMQ's words; empty if it can."""
@@ -108,11 +109,9 @@ _FOREIGN: Final[dict[str, frozenset[str]]] = {
 }
 """What a type of queue does not take."""
 
-UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - {
-    "x-queue-mode",
-    "x-queue-type",
-    "x-queue-version",
-}
+UNSERVED_ARGUMENTS: Final = (
+    frozenset(_QUEUE_CHECKS) - SERVED - {"x-queue-mode", "x-queue-type", "x-queue-version"}
+)
 """Accepted, stored and compared, but not acted on yet."""
 
 

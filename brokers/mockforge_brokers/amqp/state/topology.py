@@ -1,7 +1,8 @@
 """What is declared in a virtual host: exchanges, queues and the bindings between them."""
 
-from typing import Final
+from typing import Any, Final
 
+from ...clock import Clock
 from ...errors import NotServed, ProtocolError, RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
@@ -26,6 +27,9 @@ from .exchanges import (
     binding_id,
 )
 from .memory import Memory
+from .message import Message
+from .queues.governed import Contents, GovernedQueue
+from .queues.policy import policy_of
 from .queues.queue import Queue
 
 AMQP: Final = "amqp"
@@ -53,9 +57,15 @@ class Topology:
     Where a method takes `connection`, 0 is the console, which may do everything.
     """
 
-    def __init__(self, name: str, spine: Spine, memory: Memory) -> None:
+    def __init__(
+        self, name: str, spine: Spine, memory: Memory, clock: Clock, contents: Contents
+    ) -> None:
         self.name = name
         self.memory = memory
+        self.clock = clock
+        self.contents = contents
+        self.rejected = False
+        """A queue refused what is just being published."""
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
         self.doubts = Doubts(spine)
@@ -79,6 +89,7 @@ class Topology:
         for queue in self.queues.values():
             queue.purge()
             queue.gone = True
+            queue.end()
         self.queues.clear()
         self.clear()
 
@@ -97,8 +108,8 @@ class Topology:
         self._changed()
 
     def restore_queue(self, name: str, *, auto_delete: bool, arguments: Table) -> None:
-        self.queues[name] = Queue(
-            name, self.memory, durable=True, auto_delete=auto_delete, arguments=arguments
+        self.queues[name] = self._make_queue(
+            name, durable=True, auto_delete=auto_delete, arguments=arguments
         )
         self._changed()
 
@@ -108,6 +119,21 @@ class Topology:
         to = self.queues[destination] if kind == "queue" else self.exchanges[destination]
         self.exchanges[exchange].add(Binding(to, routing_key, arguments))
         self._changed()
+
+    def _make_queue(self, name: str, *, arguments: Table, **flags: Any) -> Queue:
+        policy = policy_of(arguments)
+        if policy is None:
+            return Queue(name, self.memory, arguments=arguments, **flags)
+        return GovernedQueue(
+            name, self.memory, host=self, policy=policy, arguments=arguments, **flags
+        )
+
+    def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+        """A message died; VirtualHost publishes it."""
+
+    def queue_expired(self, queue: GovernedQueue) -> None:
+        """Nobody used the queue for as long as its x-expires says."""
+        self._drop_queue(queue, "nobody used it for its x-expires")
 
     def _changed(self) -> None:
         """Something was declared, bound or deleted: what was derived from it is void."""
@@ -231,6 +257,7 @@ class Topology:
                 rules.same_flag(what, "durable", durable, queue.durable)
             rules.same_flag(what, "auto_delete", auto_delete, queue.auto_delete)
             rules.same_queue_arguments(what, arguments, queue.arguments)
+            queue.touch()
             return queue
         if not server_named:
             _check_reserved("queue", name)
@@ -242,9 +269,8 @@ class Topology:
             auto_delete=auto_delete,
             named=not server_named,
         )
-        queue = Queue(
+        queue = self._make_queue(
             name,
-            self.memory,
             durable=durable,
             owner=connection if exclusive else 0,
             auto_delete=auto_delete,
@@ -296,6 +322,7 @@ class Topology:
             queue.remove(consumer)
         count = queue.purge()
         queue.gone = True
+        queue.end()
         self._spine.emit(QueueDeleted(AMQP, self.name, queue.name, reason, count))
         for consumer in consumers:
             consumer.sink.cancelled(f"queue '{queue.name}' is gone: {reason}")

@@ -1,28 +1,38 @@
 """A virtual host: the one entrance for messages and consumers."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
+from ...clock import Clock
 from ...errors import RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..records import Field
 from .consumer import Consumer
+from .dead_letters import DeadLetters, Rewriter
 from .exchanges import Exchange
 from .memory import Memory
+from .message import Message
+from .queues.governed import Contents, GovernedQueue, govern
+from .queues.queue import Queue
 from .routing import NO_HEADERS, Route, Watcher, resolve
 from .topology import Topology
 
 _MOST_ROUTES: Final = 8192
 
 
+class Wire(Contents, Rewriter, Protocol):
+    """All that state asks of the codec."""
+
+
 class VirtualHost(Topology):
     """What wire handlers, console, fixtures and tests alike publish to and consume from."""
 
-    def __init__(self, name: str, spine: Spine, memory: Memory) -> None:
+    def __init__(self, name: str, spine: Spine, memory: Memory, clock: Clock, wire: Wire) -> None:
         self._routes: dict[tuple[str, str], Route] = {}
         self._watchers: list[tuple[str | None, Watcher]] = []
-        super().__init__(name, spine, memory)
+        self._dead_letters = DeadLetters(self, wire)
+        super().__init__(name, spine, memory, clock, wire)
 
     # Messages.
 
@@ -62,8 +72,28 @@ class VirtualHost(Topology):
     def publish(self, route: Route, content: bytes, size: int, source: str) -> int:
         """Put a message into all queues of its route; returns how many.
 
+        A negative number says that one of them refused it (x-overflow).
+
         `content` is opaque (message.py), `size` the bytes of its body, `source` who published it.
         """
+        reached = self.deliver(route, content, size, source)
+        if self.rejected:
+            self.rejected = False
+            return -reached
+        return reached
+
+    def publish_expiring(self, route: Route, content: bytes, size: int, source: str) -> int:
+        """As `publish`, for a message with an expiration: plain queues have to watch it, too."""
+        for queue in route.queues:
+            if type(queue) is Queue:
+                govern(queue, self)
+        return self.publish(route, content, size, source)
+
+    def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+        self._dead_letters.add(queue, message, reason)
+
+    def deliver(self, route: Route, content: bytes, size: int, source: str) -> int:
+        """What `publish` and dead letters have in common."""
         exchange = route.exchange
         exchange.published += 1
         queues = route.queues

@@ -30,19 +30,30 @@ class Queue:
         "_position",
         "_rotation",
         "acknowledged",
+        "active",
         "arguments",
         "auto_delete",
         "consumers",
+        "dead_lettered",
+        "dropped",
+        "due",
         "durable",
+        "expired",
         "gone",
+        "host",
+        "idle_timer",
         "memory",
         "messages",
         "name",
         "owner",
+        "policy",
         "published",
         "redelivered",
+        "timer",
         "unacked",
     )
+    # active, dead_lettered, due, expired and the like are a governed queue's (governed.py): they
+    # stand here since a plain queue can become one.
 
     def __init__(
         self,
@@ -138,6 +149,12 @@ class Queue:
         else:
             self.messages = deque(sorted((*back, *messages), key=_by_position))
         self.drain()
+
+    def touch(self) -> None:
+        """Somebody declared it again."""
+
+    def end(self) -> None:
+        """It is gone: nothing is due any more."""
 
     def purge(self) -> int:
         """Drop what is ready; returns how many."""

@@ -1,0 +1,103 @@
+"""What queues ask of a message's content, and how a death is written into its headers."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..records import Field, Table
+from ..state.dead_letters import Death, Rewritten
+from ..wire.content import header_payload
+from ..wire.frames import HEADER, OVERHEAD, content_head, frame, head
+from ..wire.properties import FLAG_EXPIRATION, FLAG_PRIORITY, decode_properties, encode_header
+
+_DEATHS: Final = "x-death"
+_CC: Final = "CC"
+
+
+class Contents:
+    """The port of a queue (state/queues/governed.py) and of dead letters to the wire's codec."""
+
+    def priority(self, content: bytes) -> int:
+        """0 for a message without one."""
+        if not content_head.unpack_from(content)[6] & FLAG_PRIORITY:
+            return 0
+        return int(decode_properties(header_payload(content))["priority"])
+
+    def expiration(self, content: bytes) -> int:
+        """In milliseconds; -1 for a message without one."""
+        if not content_head.unpack_from(content)[6] & FLAG_EXPIRATION:
+            return -1
+        text = decode_properties(header_payload(content))["expiration"]
+        return int(text) if text.isdecimal() else -1
+
+    def bury(self, content: bytes, death: Death, *, keep_cc: bool) -> Rewritten:
+        """RabbitMQ's rabbit_dead_letter: x-death, the first death's headers, no expiration."""
+        properties = decode_properties(header_payload(content))
+        headers: Table = dict(properties.get("headers", {}))
+        cc = _texts(headers.get(_CC))
+        keys = (death.routing_key, *cc)
+        expiration = properties.pop("expiration", None)
+        headers = _with_death(headers, _entry(death, keys, expiration))
+        if not keep_cc:
+            headers.pop(_CC, None)
+            cc = ()
+        properties["headers"] = headers
+        return Rewritten(_replace(content, properties), headers, cc, _deaths(headers))
+
+
+def _entry(death: Death, keys: tuple[str, ...], expiration: str | None) -> Table:
+    entry = {
+        "count": Field("l", 1),
+        "reason": Field("S", death.reason),
+        "queue": Field("S", death.queue),
+        "time": Field("T", death.time),
+        "exchange": Field("S", death.exchange),
+        "routing-keys": Field("A", tuple(Field("S", key) for key in keys)),
+    }
+    if expiration is not None:
+        entry["original-expiration"] = Field("S", expiration)
+    return entry
+
+
+def _with_death(headers: Table, entry: Table) -> Table:
+    """The newest death comes first; one of the same queue and reason is counted."""
+    before = headers.get(_DEATHS)
+    newest, others = entry, []
+    if before is None:
+        # The first death of all has headers of its own (rabbitmq-server#1332).
+        first = {f"x-first-death-{name}": entry[name] for name in ("reason", "queue", "exchange")}
+        headers = {**headers, **first}
+    elif before.type == "A":
+        same = [one for one in before.value if one.type == "F" and _same(one.value, entry)]
+        others = [one for one in before.value if one not in same]
+        if same:
+            newest = dict(same[0].value)
+            count = newest.get("count", Field("l", 0))
+            newest["count"] = Field("l", int(count.value) + 1)
+        newest = dict(sorted(newest.items()))
+    deaths = Field("A", (Field("F", newest), *others))
+    return dict(sorted({**headers, _DEATHS: deaths}.items()))
+
+
+def _same(table: Table, entry: Table) -> bool:
+    return all(table.get(name) == entry[name] for name in ("queue", "reason"))
+
+
+def _deaths(headers: Mapping[str, Field]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (str(one.value["queue"].value), str(one.value["reason"].value))
+        for one in headers[_DEATHS].value
+        if one.type == "F" and {"queue", "reason"} <= one.value.keys()
+    )
+
+
+def _texts(field: Field | None) -> tuple[str, ...]:
+    if field is None or field.type != "A":
+        return ()
+    return tuple(str(item.value) for item in field.value if item.type == "S")
+
+
+def _replace(content: bytes, properties: Mapping[str, Any]) -> bytes:
+    """The content with another header frame in front of the same body frames."""
+    _, channel, length = head.unpack_from(content)
+    size = content_head.unpack_from(content)[5]
+    return frame(HEADER, channel, encode_header(size, properties)) + content[length + OVERHEAD :]

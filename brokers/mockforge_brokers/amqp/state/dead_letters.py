@@ -1,0 +1,101 @@
+"""Dead letters: where a message goes that was rejected, expired, or too much (RabbitMQ's DLX)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from ..records import Field
+from .queues.queue import Queue
+from .routing import resolve
+
+if TYPE_CHECKING:
+    from .message import Message
+    from .queues.governed import GovernedQueue
+    from .virtual_host import VirtualHost
+
+REJECTED: Final = "rejected"
+
+
+class Death(NamedTuple):
+    """What x-death says of one end: `time` is in seconds since 1970."""
+
+    queue: str
+    reason: str
+    time: int
+    exchange: str
+    routing_key: str
+
+
+class Rewritten(NamedTuple):
+    """A message as it goes on after a death: without its expiration, with x-death.
+
+    `more_keys` are those of its CC header, `deaths` (queue, reason) of each death, newest first.
+    """
+
+    content: bytes
+    headers: Mapping[str, Field]
+    more_keys: tuple[str, ...]
+    deaths: tuple[tuple[str, str], ...]
+
+
+class Rewriter(Protocol):
+    """Changes a message's headers, which state does not look into (channel/contents.py)."""
+
+    def bury(self, content: bytes, death: Death, *, keep_cc: bool) -> Rewritten: ...
+
+
+class DeadLetters:
+    """Publishes them one after the other: a death may cause the next, in this queue or another."""
+
+    def __init__(self, vhost: VirtualHost, rewriter: Rewriter) -> None:
+        self._vhost = vhost
+        self._rewriter = rewriter
+        self._waiting: deque[tuple[GovernedQueue, Message, str]] = deque()
+        self._busy = False
+
+    def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+        self._waiting.append((queue, message, reason))
+        if self._busy:
+            return
+        self._busy = True
+        rejected = self._vhost.rejected
+        try:
+            while self._waiting:
+                self._publish(*self._waiting.popleft())
+        finally:
+            self._busy = False
+            # A dead letter that is refused somewhere is lost; its publisher was answered long ago.
+            self._vhost.rejected = rejected
+
+    def _publish(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+        vhost, policy, old = self._vhost, queue.policy, message.route
+        exchange = vhost.exchanges.get(policy.dead_letter_exchange or "")
+        if exchange is None:
+            name = policy.dead_letter_exchange
+            what = f"queue '{queue.name}' in vhost '{vhost.name}'"
+            vhost.doubts.tell(what, f"its dead letters are lost: there is no exchange '{name}'")
+            return
+        time = int(vhost.clock.wall())
+        death = Death(queue.name, reason, time, old.exchange.name, old.routing_key)
+        key = policy.dead_letter_routing_key
+        written = self._rewriter.bury(message.content, death, keep_cc=key is None)
+        routing_key = old.routing_key if key is None else key
+        route = resolve(exchange, routing_key, written.headers, vhost.exchanges, written.more_keys)
+        route.queues = tuple(
+            found
+            for found in route.queues
+            if reason == REJECTED or not _is_cycle(found, written.deaths)
+        )
+        vhost.deliver(route, written.content, message.size, "")
+
+
+def _is_cycle(queue: Queue, deaths: tuple[tuple[str, str], ...]) -> bool:
+    """Whether the message died in this queue before, and was rejected by nobody since."""
+    for name, reason in deaths:
+        if reason == REJECTED:
+            return False
+        if name == queue.name:
+            return True
+    return False

@@ -1,0 +1,314 @@
+"""A queue whose arguments act: time to live, lengths, dead letters, priorities, one consumer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import inf
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ....clock import Clock, Timer
+from ..message import Message
+from .policy import NO_POLICY, REJECTING, Policy
+from .queue import Queue
+from .store import Lanes
+
+if TYPE_CHECKING:
+    from ..consumer import Consumer
+    from ..routing import Route
+
+_by_position = attrgetter("position")
+
+
+class Contents(Protocol):
+    """Reads what a content says of itself; state does not look into it (channel/contents.py)."""
+
+    def priority(self, content: bytes) -> int: ...
+
+    def expiration(self, content: bytes) -> int:
+        """Milliseconds; -1 for none."""
+        ...
+
+
+class Host(Protocol):
+    """What a governed queue needs of its virtual host."""
+
+    clock: Clock
+    contents: Contents
+    rejected: bool
+    """Set by a queue that refuses what is just being published."""
+
+    def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+        """A message died here: rejected, expired, maxlen or delivery_limit."""
+        ...
+
+    def queue_expired(self, queue: GovernedQueue) -> None:
+        """Nobody used the queue for as long as its x-expires says."""
+        ...
+
+
+class GovernedMessage(Message):
+    """`expires` is a time of the clock, `deliveries` how often it came back."""
+
+    __slots__ = ("deliveries", "expires", "priority")
+
+    def __init__(
+        self,
+        queue: Queue,
+        route: Route,
+        content: bytes,
+        size: int,
+        position: int,
+        *,
+        expires: float = inf,
+        priority: int = 0,
+    ) -> None:
+        super().__init__(queue, route, content, size, position)
+        self.expires = expires
+        self.priority = priority
+        self.deliveries = 0
+
+
+class GovernedQueue(Queue):
+    """Does on the way of each message what its policy says; a plain queue is asked none of it.
+
+    A plain queue becomes one (`govern`) when first a message with an expiration of its own comes:
+    from then on its head must be watched.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, *args: Any, host: Host, policy: Policy, **flags: Any) -> None:
+        super().__init__(*args, **flags)
+        self.prepare(host, policy)
+
+    def prepare(self, host: Host, policy: Policy) -> None:
+        self.host = host
+        self.policy = policy
+        self.messages = cast("deque[Message]", Lanes(policy.max_priority))
+        self.timer: Timer | None = None
+        self.due = inf
+        self.idle_timer: Timer | None = None
+        self.active: Consumer | None = None
+        self.expired = self.dropped = self.dead_lettered = 0
+        self.touch()
+
+    @property
+    def lanes(self) -> Lanes:
+        return cast("Lanes", self.messages)
+
+    # Messages in and out.
+
+    def enqueue(self, route: Route, content: bytes, size: int) -> None:
+        self.published += 1
+        policy, host = self.policy, self.host
+        self._expire()
+        if policy.overflow in REJECTING and self._over(1, size):
+            self._reject(route, content, size)
+            return
+        ttl = host.contents.expiration(content) / 1000
+        if policy.message_ttl is not None:
+            ttl = policy.message_ttl if ttl < 0 else min(ttl, policy.message_ttl)
+        expires = inf if ttl < 0 else host.clock.now() + ttl
+        priority = host.contents.priority(content) if policy.max_priority else 0
+        self._put(route, content, size, expires, priority)
+        if self.messages:
+            self.drain()
+            self._expire()
+            while self._over(0, 0):
+                self.dropped += 1
+                # Its head, also where that is the one of the highest priority, as in RabbitMQ.
+                self._bury(self.lanes.popleft(), "maxlen")
+            self._watch()
+
+    def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
+        self._position = position = self._position + 1
+        self.memory.used += size
+        message = GovernedMessage(
+            self, route, content, size, position, expires=expires, priority=priority
+        )
+        self.messages.append(message)
+        # Not our own drain: a time to live of 0 is over unless somebody takes it right now.
+        super().drain()
+
+    def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
+        self._restore(route, content, size, redelivered, inf)
+
+    def restore_expiring(
+        self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
+    ) -> None:
+        """As `restore`, for a message that has only until then."""
+        self._restore(route, content, size, redelivered, expires)
+
+    def _restore(
+        self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
+    ) -> None:
+        self._position = position = self._position + 1
+        self.memory.used += size
+        priority = self.host.contents.priority(content) if self.policy.max_priority else 0
+        message = GovernedMessage(
+            self, route, content, size, position, expires=expires, priority=priority
+        )
+        message.redelivered = redelivered
+        self.messages.append(message)
+        self._watch()
+
+    def _over(self, more: int, bytes_more: int) -> bool:
+        """Whether the queue would be too long with so many more ready messages in it."""
+        policy, lanes = self.policy, self.lanes
+        if policy.max_length is not None and len(lanes) + more > policy.max_length:
+            return True
+        return policy.max_bytes is not None and lanes.size + bytes_more > policy.max_bytes
+
+    def _reject(self, route: Route, content: bytes, size: int) -> None:
+        self.dropped += 1
+        self.host.rejected = True
+        if self.policy.overflow == "reject-publish-dlx":
+            self._dead_letter(GovernedMessage(self, route, content, size, 0), "maxlen")
+
+    def take(self, no_ack: bool) -> Message | None:
+        self.touch()
+        self._expire()
+        message = super().take(no_ack)
+        self._watch()
+        return message
+
+    def drain(self) -> None:
+        if self._rotation:
+            self._expire()
+            super().drain()
+
+    def discard(self, message: Message) -> None:
+        super().discard(message)
+        if not self.gone:
+            self._dead_letter(message, "rejected")
+
+    def requeue(self, lent: Iterable[Message]) -> None:
+        back = sorted(map(_adopt, lent), key=_by_position)
+        limit = self.policy.delivery_limit
+        self.unacked -= len(back)
+        living = []
+        for message in back:
+            message.redelivered = True
+            message.consumer = None
+            message.deliveries += 1
+            if self.gone:
+                self.memory.used -= message.size
+            elif limit is not None and message.deliveries > limit:
+                self._bury(message, "delivery_limit")
+            else:
+                living.append(message)
+        self.lanes.put_back(living)
+        self.drain()
+        self._expire()
+        self._watch()
+
+    def purge(self) -> int:
+        count = super().purge()
+        self._watch()
+        return count
+
+    # Death.
+
+    def _expire(self) -> None:
+        """What is over at the head goes before anybody gets it."""
+        if self.due == inf and not self.messages:
+            return
+        lanes = self.lanes
+        # Its dead letter may come back to this very queue, already over again.
+        while over := lanes.expired(self.host.clock.now()):
+            self.expired += len(over)
+            for message in over:
+                self._bury(message, "expired")
+
+    def _bury(self, message: Message, reason: str) -> None:
+        self.memory.used -= message.size
+        self._dead_letter(message, reason)
+
+    def _dead_letter(self, message: Message, reason: str) -> None:
+        if self.policy.dead_letter_exchange is not None:
+            self.dead_lettered += 1
+            self.host.dead_letter(self, message, reason)
+
+    def _watch(self) -> None:
+        """Have a timer for the first head that will be over."""
+        due = self.lanes.next_expiry
+        if due >= self.due or self.gone:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        self.due = due
+        clock = self.host.clock
+        self.timer = clock.call_later(max(0.0, due - clock.now()), self._look)
+
+    def _look(self) -> None:
+        self.timer = None
+        self.due = inf
+        if not self.gone:
+            self._expire()
+            self._watch()
+            self.memory.settle()
+
+    # Consumers, and being used at all.
+
+    def add(self, consumer: Consumer) -> None:
+        super().add(consumer)
+        if self.active is None:
+            self.active = consumer
+        self.touch()
+
+    def remove(self, consumer: Consumer) -> None:
+        super().remove(consumer)
+        if consumer is self.active:
+            self.active = self.consumers[0] if self.consumers else None
+            if self.policy.single_active and self.active is not None:
+                self.refresh(self.active)
+        self.touch()
+
+    def refresh(self, consumer: Consumer) -> None:
+        if consumer is self.active or not self.policy.single_active:
+            super().refresh(consumer)
+
+    def touch(self) -> None:
+        """Somebody used the queue: its x-expires begins anew, if nobody consumes from it."""
+        if self.policy.expires is None:
+            return
+        if self.idle_timer is not None:
+            self.idle_timer.cancel()
+            self.idle_timer = None
+        if not self.consumers and not self.gone:
+            self.idle_timer = self.host.clock.call_later(self.policy.expires, self._unused)
+
+    def _unused(self) -> None:
+        if not self.consumers and not self.gone:
+            self.host.queue_expired(self)
+
+    def end(self) -> None:
+        for timer in (self.timer, self.idle_timer):
+            if timer is not None:
+                timer.cancel()
+
+
+def govern(queue: Queue, host: Host) -> GovernedQueue:
+    """Let a plain queue, in place, be one that watches for expired messages."""
+    ready = list(queue.messages)
+    # Both classes have the same slots, and everyone who holds the queue keeps holding it.
+    queue.__class__ = GovernedQueue
+    governed = cast("GovernedQueue", queue)
+    governed.prepare(host, NO_POLICY)
+    for message in ready:
+        governed.lanes.append(_adopt(message))
+    governed.active = queue.consumers[0] if queue.consumers else None
+    return governed
+
+
+def _adopt(message: Message) -> GovernedMessage:
+    """A message as a governed queue has it; one of a plain queue has no end and no priority."""
+    if isinstance(message, GovernedMessage):
+        return message
+    adopted = GovernedMessage(
+        message.queue, message.route, message.content, message.size, message.position
+    )
+    adopted.redelivered = message.redelivered
+    return adopted

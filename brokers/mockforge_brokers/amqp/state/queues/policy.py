@@ -1,0 +1,61 @@
+"""What a queue's arguments ask of it, as one value."""
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ...records import Table
+
+REJECTING: Final = ("reject-publish", "reject-publish-dlx")
+
+
+class Policy(Struct, frozen=True):
+    """Times are in seconds; None is no limit. RabbitMQ's pages on TTL, lengths, dead letters,
+    priority and single active consumer say what each is for."""
+
+    message_ttl: float | None = None
+    expires: float | None = None
+    max_length: int | None = None
+    max_bytes: int | None = None
+    overflow: str = "drop-head"
+    dead_letter_exchange: str | None = None
+    dead_letter_routing_key: str | None = None
+    max_priority: int = 0
+    single_active: bool = False
+    delivery_limit: int | None = None
+
+    @property
+    def bounded(self) -> bool:
+        return self.max_length is not None or self.max_bytes is not None
+
+
+def policy_of(arguments: Table) -> Policy | None:
+    """The policy of arguments that were checked; None where a plain queue does."""
+    if not SERVED & arguments.keys():
+        return None
+    given: dict[str, Any] = {
+        name: arguments[argument].value
+        for argument, name in _FIELDS.items()
+        if argument in arguments
+    }
+    for name in ("message_ttl", "expires"):
+        if name in given:
+            given[name] /= 1000
+    return Policy(**given)
+
+
+_FIELDS: Final = {
+    "x-message-ttl": "message_ttl",
+    "x-expires": "expires",
+    "x-max-length": "max_length",
+    "x-max-length-bytes": "max_bytes",
+    "x-overflow": "overflow",
+    "x-dead-letter-exchange": "dead_letter_exchange",
+    "x-dead-letter-routing-key": "dead_letter_routing_key",
+    "x-max-priority": "max_priority",
+    "x-single-active-consumer": "single_active",
+    "x-delivery-limit": "delivery_limit",
+}
+SERVED: Final = frozenset(_FIELDS)
+"""The arguments that are acted on."""
+NO_POLICY: Final = Policy()
