@@ -1,5 +1,6 @@
 """AMQP: why a queue or its consumers get no messages."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -128,18 +129,49 @@ def _never_reached(amqp: Amqp, name: str) -> Finding:
         return Finding(name, "unbound", text)
     for exchange, _ in bound:
         keys = [key for other, key in bound if other is exchange]
-        recent = list(exchange.detail.get("recent_keys", ()))
-        if exchange.messages_in and recent:
-            last = recent[-1]
-            text = (
-                f"nothing reached {name}: it is bound to {exchange.name} by {_quoted(keys)}, but "
-                f"what is published there has {_quoted(reversed(recent))}; publish by a key that "
-                f"matches, or bind {exchange.name} {name} {last or 'KEY'}"
-            )
-            return Finding(name, "routing-key", text)
+        if exchange.messages_in:
+            return _passed_by(exchange, name, keys)
     names = ", ".join(dict.fromkeys(exchange.name for exchange, _ in bound))
     text = f"nothing was published yet to {names}, which {name} is bound to"
     return Finding(name, "nothing-published", text, harmless=True)
+
+
+def _passed_by(exchange: DestinationView, queue: str, keys: Sequence[str]) -> Finding:
+    """Why nothing of what an exchange got reached a queue that is bound to it."""
+    kind = exchange.detail["type"]
+    recent = list(exchange.detail.get("recent_keys", ()))
+    if kind == "headers":
+        text = (
+            f"nothing reached {queue}: {exchange.name} compares headers, and those of its "
+            f"{counted(exchange.messages_in, 'message')} did not fit the binding's arguments"
+        )
+        return Finding(queue, "headers", text)
+    if not recent or any(_fits(kind, bound, key) for bound in keys for key in recent):
+        text = (
+            f"nothing reached {queue} since it was bound to {exchange.name}: what was published "
+            "before is not for it; publish again"
+        )
+        return Finding(queue, "bound-later", text)
+    text = (
+        f"nothing reached {queue}: it is bound to {exchange.name} by {_quoted(keys)}, but "
+        f"what is published there has {_quoted(reversed(recent))}; publish by a key that "
+        f"matches, or bind {exchange.name} {queue} {recent[-1] or 'KEY'}"
+    )
+    return Finding(queue, "routing-key", text)
+
+
+def _fits(kind: str, binding_key: str, routing_key: str) -> bool:
+    """Whether a binding of a direct, fanout or topic exchange takes a routing key."""
+    if kind == "fanout":
+        return True
+    if kind != "topic":
+        return binding_key == routing_key
+    words = (
+        {"*": r"[^.]*", "#": r".*"}.get(word, re.escape(word)) for word in binding_key.split(".")
+    )
+    # `#` stands for no word as well, with the dot that would part it from its neighbour.
+    pattern = r"\.".join(words).replace(r"\..*", r"(?:\..*)?").replace(r".*\.", r"(?:.*\.)?")
+    return re.fullmatch(pattern, routing_key) is not None
 
 
 def _stuck(

@@ -33,6 +33,11 @@ def how_they_differ(name: str, other: str) -> str:
     return "the names differ"
 
 
+def named(client: str) -> str:
+    """A client's name in a sentence; some have none."""
+    return client or "a client without a name"
+
+
 def counted(number: int, what: str) -> str:
     """`1 record`, `7 records`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

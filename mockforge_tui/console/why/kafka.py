@@ -7,7 +7,7 @@ from typing import Any
 from mockforge_brokers.kafka.snapshots import FetchView, MemberView, OffsetView, PartitionView
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
-from .finding import Finding, counted, how_they_differ, lookalike
+from .finding import Finding, counted, how_they_differ, lookalike, named
 
 _JOINING = ("rebalancing", "assigning")
 
@@ -72,7 +72,7 @@ def of_topic(kafka: Kafka, name: str) -> list[Finding]:
 
 
 def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[Finding]:
-    who = member.client
+    who = named(member.client)
     if group.state in _JOINING:
         text = (
             f"{group.name} is {group.state} ({group.reason or 'its members change'}): nobody gets "
@@ -118,8 +118,9 @@ def _without_partition(kafka: Kafka, group: GroupView, member: MemberView) -> Fi
     what = " and ".join(topics) or "its topics"
     held = f"held by {', '.join(holders[:3])}" if holders else "given to nobody"
     more = f"topic grow {topics[0]} -p {len(_members(group))}" if topics else "more partitions"
+    count = counted(partitions, "partition")
     text = (
-        f"{member.client} has no partition: {what} has {counted(partitions, 'partition')}, {held}, "
+        f"{named(member.client)} has no partition: {what} has {count}, {held}, "
         f"and {group.name} has {counted(group.members, 'member')}; {more}, or run fewer members"
     )
     return Finding(member.client, "no-partition", text)
@@ -141,7 +142,12 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
                 continue
             key = (topic, partition.partition)
             finding = _position(
-                group.name, member.client, topic, partition, offsets.get(key), fetches.get(key)
+                group.name,
+                named(member.client),
+                topic,
+                partition,
+                offsets.get(key),
+                fetches.get(key),
             )
             if finding is not None and finding.cause not in told:
                 told.add(finding.cause)
@@ -214,7 +220,7 @@ def _of_connection(
     kafka: Kafka, connection: ConnectionView, asked: set[str], *, alone: bool
 ) -> Iterator[Finding]:
     """What a connection asked for by itself: unknown topics, and partitions without a group."""
-    who = connection.client
+    who = named(connection.client)
     unknown = [name for name in connection.detail.get("unknown_topics", ()) if name not in asked]
     yield from _wrong_topics(kafka, who, [n for n in unknown if n not in kafka.topics])
     if not alone:

@@ -302,6 +302,33 @@ def test_a_queue_whose_routing_key_is_wrong() -> None:
     assert "the nearest is order.*" in said(made, "amqp:events/order")
 
 
+@pytest.mark.parametrize(
+    ("kind", "binding", "key", "cause"),
+    [
+        ("fanout", "", "k", "bound-later"),
+        ("direct", "k", "k", "bound-later"),
+        ("direct", "k", "K", "routing-key"),
+        ("topic", "order.*", "order.paid", "bound-later"),
+        ("topic", "order.#", "order", "bound-later"),
+        ("topic", "#.paid", "paid", "bound-later"),
+        ("topic", "#", "", "bound-later"),
+        ("topic", "order.*", "order.paid.now", "routing-key"),
+        ("headers", "", "k", "headers"),
+    ],
+)
+def test_what_an_exchange_got_and_a_queue_did_not(
+    kind: str, binding: str, key: str, cause: str
+) -> None:
+    made = Scene(furnished=False)
+    made.run(f"exchange add x --type {kind}")
+    made.amqp.publish("x", key, b"1")
+    made.run("queue add q")
+    made.run(
+        f'bind x q "{binding}" --arg color=red' if kind == "headers" else f'bind x q "{binding}"'
+    )
+    assert causes(made, "q") == [cause]
+
+
 def test_a_queue_that_is_bound_to_nothing() -> None:
     made = Scene(furnished=False)
     made.run("queue add q.mail")
