@@ -1,8 +1,12 @@
 """What the answers of single commands say."""
 
+import asyncio
+import json
+
 import pytest
 
 from .scene import Scene
+from .test_everywhere import request
 
 
 @pytest.mark.parametrize(
@@ -96,3 +100,15 @@ def test_a_sentence_that_is_longer_than_the_terminal_goes_on_in_the_next_line() 
         "  q.mail KEY",
     ]
     assert result.as_text(None) == result.text
+
+
+def test_http_fits_a_table_to_the_width_that_is_asked_for() -> None:
+    scene = Scene()
+    for width, fits in ((40, True), (None, False)):
+        status, body = asyncio.run(request(scene, "/commands", {"line": "conns", "width": width}))
+        assert status == 200
+        lines = json.loads(body)["text"].splitlines()
+        assert (max(map(len, lines)) <= 40) is fits
+    for wrong in ("40", 0, True, [1]):
+        status, body = asyncio.run(request(scene, "/commands", {"line": "jobs", "width": wrong}))
+        assert (status, "a number of cells is wanted" in body.decode()) == (400, True)
