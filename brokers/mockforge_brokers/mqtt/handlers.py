@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import RequestDenied
-from . import capabilities
+from . import capabilities, lint
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .records import Message, detailed
 from .rights import code_of_denied_publish, may_publish, refused_filter
@@ -42,7 +42,9 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     capabilities.check_message(packet, broker.options)
     message = _message(connection, packet)
     connection.messages_in += 1
-    if packet.qos == 2 and packet.packet_id in session.inbound:
+    known = packet.qos == 2 and packet.packet_id in session.inbound
+    lint.check_dup(connection, packet, known)
+    if known:
         # Sent again: it was published when it came first [MQTT-4.3.3-10].
         connection.outlet.acknowledge(PacketType.PUBREC, packet.packet_id)
         return

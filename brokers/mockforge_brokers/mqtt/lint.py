@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
-from .codes import PacketType, Reason
+from .codes import V31, PacketType, Reason
 from .events import LintFound
 from .wire.packets import Packet, Publish, Request, Will
 
@@ -33,6 +33,22 @@ def check_text(connection: "MqttConnection", packet: Packet) -> None:
             where = f"{type(packet).__name__.upper()}: {name} {text[:40]!r}"
             report(connection, "MQTT-1.5.4", f"{where} has U+{ord(found[0]):04X} in it")
             return
+
+
+def check_dup(connection: "MqttConnection", packet: Publish, known: bool) -> None:
+    """Report a DUP flag that is wrong; `known`: a QoS 2 publish of this identifier is unfinished.
+
+    3.1 lets clients set it in all that they send again.
+    """
+    if packet.dup and not packet.qos and connection.version != V31:
+        report(connection, "MQTT-3.3.1-2", "PUBLISH: DUP with QoS 0")
+    elif known and not packet.dup:
+        report(
+            connection,
+            "MQTT-2.2.1-3",
+            f"PUBLISH: identifier {packet.packet_id} is in use, and this one is not marked as DUP; "
+            "it is taken for the same message",
+        )
 
 
 def check_length(connection: "MqttConnection", size: int) -> None:

@@ -175,7 +175,6 @@ MALFORMED: list[tuple[str, int, str, int, str]] = [
     ("client id nul", 4, '10 0d 00 04 "MQTT" 04 02 00 3c 00 01 00', 0x81, "MQTT-1.5.4-2"),
     ("connack flags", 4, "20 02 02 00", 0x81, "MQTT-3.2.2-1"),
     ("publish qos 3", 4, '36 05 00 01 "a" 00 01', 0x81, "MQTT-3.3.1-4"),
-    ("publish dup qos 0", 4, '38 03 00 01 "a"', 0x81, "MQTT-3.3.1-2"),
     ("publish id 0", 4, '32 05 00 01 "a" 00 00', 0x82, "MQTT-2.2.1-3"),
     ("publish without id", 4, '32 03 00 01 "a"', 0, "PUBLISH"),
     ("publish topic cut", 4, '30 03 00 05 "a"', 0, "PUBLISH"),

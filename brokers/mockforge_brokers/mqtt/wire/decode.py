@@ -126,8 +126,6 @@ def _publish(flags: int, reader: ByteReader, version: int) -> Publish:
     qos, dup = flags >> 1 & 3, bool(flags & 8)
     if qos == 3:
         raise malformed("PUBLISH: QoS 3 [MQTT-3.3.1-4]")
-    if dup and not qos and version != V31:
-        raise malformed("PUBLISH: DUP with QoS 0 [MQTT-3.3.1-2]")
     packet = Publish(read_text(reader), qos=qos, retain=bool(flags & 1), dup=dup)
     if qos:
         packet.packet_id = _packet_id(reader)
