@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -185,9 +186,54 @@ def metrics() -> None:
         assert line in text, f"{line} is not in\n{text}"
 
 
+def web_socket() -> None:
+    mqtt_message("websockets", 8083, None)
+
+
+def secured(facts: dict[str, Any]) -> None:
+    """TLS on the default ports, for clients that trust the throw-away CA."""
+    ca = facts["tls"]["ca"]
+    assert facts["kafka"]["tls"] == "127.0.0.1:9093"
+    settings = {
+        "bootstrap.servers": "localhost:9093",
+        "security.protocol": "SSL",
+        "ssl.ca.location": ca,
+    }
+    producer = Producer(settings)
+    producer.produce("ports.tls", "here")
+    assert producer.flush(20) == 0
+    mqtt_message("tcp", 8883, ca)
+    mqtt_message("websockets", 8084, ca)
+    parameters = pika.URLParameters("amqps://guest:guest@localhost:5671/%2F")
+    context = ssl.create_default_context(cafile=ca)
+    parameters.ssl_options = pika.SSLOptions(context, "localhost")
+    with pika.BlockingConnection(parameters) as connection:
+        assert connection.channel().queue_declare("ports.tls").method.queue == "ports.tls"
+    print("over TLS: ok", flush=True)
+
+
+def mqtt_message(transport: Any, port: int, ca: str | None) -> None:
+    got: list[bytes] = []
+    client = Client(CallbackAPIVersion.VERSION2, transport=transport)
+    if ca is not None:
+        client.tls_set(ca)
+    client.on_message = lambda client, data, message: got.append(message.payload)
+    granted = threading.Event()
+    client.on_subscribe = lambda *arguments: granted.set()
+    client.connect("localhost", port)
+    client.loop_start()
+    client.subscribe("other/ports", qos=1)
+    assert granted.wait(10)
+    client.publish("other/ports", b"here", qos=1)
+    until(lambda: got == [b"here"], f"a message by port {port}")
+    client.disconnect()
+    client.loop_stop()
+
+
 def check(facts: dict[str, Any]) -> None:
     assert facts["kafka"]["bootstrap"] == "127.0.0.1:9092"
-    for client in (confluent, kafka_python, aio_kafka, paho, aio_mqtt, rabbit, aio_rabbit):
+    clients = (confluent, kafka_python, aio_kafka, paho, web_socket, aio_mqtt, rabbit, aio_rabbit)
+    for client in clients:
         outcome = client()
         if outcome is not None:
             asyncio.run(asyncio.wait_for(outcome, 40))
@@ -196,14 +242,15 @@ def check(facts: dict[str, Any]) -> None:
     node(facts)
 
 
-def main() -> int:
-    command = [sys.executable, "-m", "mockforge_tui", "--headless"]
+def serve(check: Callable[[dict[str, Any]], object], *arguments: str) -> bool:
+    """Check one instance; False where a port of it is taken."""
+    command = [sys.executable, "-m", "mockforge_tui", "--headless", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line and process.wait() == 4:
         print("skipped: another program holds a default port of this machine")
-        return 0
+        return False
     try:
         facts = json.loads(line)
         check(facts)
@@ -212,6 +259,12 @@ def main() -> int:
         process.send_signal(signal.SIGTERM)
         status = process.wait(10)
     assert status == 0, f"ended with {status}"
+    return True
+
+
+def main() -> int:
+    if serve(check):
+        serve(secured, "--tls", "auto", "--no-admin")
     return 0
 
 
