@@ -8,7 +8,8 @@ from ..journal import Row
 from .codes import ReplyCode
 from .records import plain
 from .wire import methods
-from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, PROTOCOL_HEADER, Frame, split
+from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frame, split
+from .wire.old import VERSIONS
 from .wire.properties import decode_properties
 
 AMQP: Final = "amqp"
@@ -31,7 +32,7 @@ def read_rows(direction: int, unit: bytes, queues: Mapping[str, str]) -> list[Ro
 def _fill(row: Row, unit: bytes, queues: Mapping[str, str]) -> None:
     if unit.startswith(b"AMQP"):
         row.operation = "protocol header"
-        if unit != PROTOCOL_HEADER:
+        if unit not in VERSIONS:
             row.error = f"not AMQP 0-9-1: {unit!r}"
         return
     frames = split(unit)

@@ -26,17 +26,17 @@ class General(BurstReader):
         return self._frame(data, at)
 
 
-def play(chunks: Chunks, mode: str, *, fast: bool) -> list[object]:
+def play(chunks: Chunks, mode: str, *, fast: bool, hurried: bool = False) -> list[object]:
     """What came of these bytes: what every client got, the state, the counters, the events."""
     reader = BurstReader if fast else General
     with (
         patch("mockforge_brokers.amqp.connection.connection.BurstReader", reader),
         patch.object(burst, "_MOST_PUBLICATIONS", 3),
     ):
-        return _outcome(chunks, mode)
+        return _outcome(chunks, mode, hurried)
 
 
-def _outcome(chunks: Chunks, mode: str) -> list[object]:
+def _outcome(chunks: Chunks, mode: str, hurried: bool) -> list[object]:
     house = House()
     client, taker = house.client(tune=(2047, 4096, 0)), house.client()
     client.open(2)
@@ -54,6 +54,8 @@ def _outcome(chunks: Chunks, mode: str) -> list[object]:
     taker.send("queue.declare", queue="t")
     taker.send("queue.bind", queue="t", exchange="amq.topic", routing_key="#")
     taker.send("basic.consume", queue="t", no_ack=True)
+    if hurried:
+        house.environment.turn.length = -1
     for chunk in chunks:
         if chunk and not client.peer.ended:
             client.fake.send(chunk)
@@ -193,6 +195,14 @@ def test_every_damage_at_every_cut_has_the_same_outcome() -> None:
             chunks = [data[:at], data[at:]]
             fast, general = play(chunks, "confirm", fast=True), play(chunks, "confirm", fast=False)
             assert fast == general, (damage, at)
+
+
+def test_a_burst_in_slices_has_the_same_outcome() -> None:
+    wide = publish("amq.headers", "", b"x", headers={"n": 1})
+    data = PLAIN * 40 + wide * 3 + frames.HEARTBEAT_FRAME + METHOD + HEADER + BODY
+    at_once = play([data], "plain", fast=True)
+    assert play([data], "plain", fast=True, hurried=True) == at_once
+    assert play([data], "plain", fast=False, hurried=True) == at_once
 
 
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:

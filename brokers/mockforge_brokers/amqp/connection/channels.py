@@ -13,6 +13,7 @@ from ..events import ChannelClosed, ChannelOpened
 from ..state.message import Message
 from ..wire import methods
 from ..wire.frames import HEAD_SIZE, METHOD
+from ..wire.frames import method as method_frame
 from .assembly import Assembly
 from .failures import MethodFailed, read_method, unexpected_frame
 
@@ -28,6 +29,7 @@ class Channels:
     def __init__(self, line: Line, largest: int) -> None:
         self.channel_max = 0
         self.publishes = 0
+        self.method_frame = method_frame
         self.open: dict[int, Channel] = {}
         self._line = line
         self._largest = largest
@@ -131,8 +133,8 @@ class Channels:
                 f"channel_max ({self.channel_max})"
             )
             raise MethodFailed(ProtocolError(text, ReplyCode.NOT_ALLOWED), method)
-        channel = self.open[number] = Channel(number, self._line)
-        channel.send("channel.open-ok")
+        self.open[number] = Channel(number, self._line)
+        self._line.out.append(self.method_frame(number, "channel.open-ok"))
         self._line.spine.emit(ChannelOpened(AMQP, self._line.id, number))
 
     def _serve(self, channel: Channel, method: methods.Method, values: dict[str, Any]) -> None:

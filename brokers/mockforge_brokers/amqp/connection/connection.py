@@ -30,6 +30,7 @@ from ..wire.frames import (
     PROTOCOL_HEADER,
     method,
 )
+from ..wire.old import OLD_VERSION, VERSIONS, modern, old_method
 from ..wire.units import UnitSplitter
 from .blocking import Blocking
 from .burst import BurstReader
@@ -133,6 +134,7 @@ class Connection:
         self._writable = True
         self._held_back = False
         self._deaf = False
+        self._method_frame = method
         self._queue_names: dict[str, str] = {}
         self._heartbeat: Heartbeat | None = None
         self._timer = self._clock.call_later(options.handshake_timeout, self._too_slow)
@@ -194,6 +196,8 @@ class Connection:
         return UnitSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
+        if self._method_frame is old_method:
+            frame = modern(frame)
         return _rows(self._queue_names, self.unroutable, direction, frame)
 
     def parts(self, rows: list[Row]) -> list[Row]:
@@ -249,16 +253,21 @@ class Connection:
         """The eight bytes before all frames; returns how many were taken."""
         if len(data) < len(PROTOCOL_HEADER):
             return 0
-        if not data.startswith(PROTOCOL_HEADER):
+        version = VERSIONS.get(data[: len(PROTOCOL_HEADER)])
+        if version is None:
             # AMQP 2.2.4: answer with the header that we do speak, and hang up.
             self.out.append(PROTOCOL_HEADER)
             wrong = misdirected(data, self.peer.listener, self._listeners)
             raise Refused(wrong or f"it does not speak AMQP 0-9-1: {data[:8]!r} is no header of it")
         self.phase = Phase.HANDSHAKE
-        self.handshake.start()
+        if version == OLD_VERSION:
+            self._method_frame = self.channels.method_frame = old_method
+        self.handshake.start(version)
         return len(PROTOCOL_HEADER)
 
     def _frame(self, kind: int, number: int, frame: bytes) -> None:
+        if self._method_frame is old_method:
+            frame = modern(frame)
         if self.phase is Phase.OPEN and number:
             self.channels.receive(kind, number, frame)
         elif not (number and self.phase in _CLOSES) and self.phase is not Phase.ENDED:
@@ -270,7 +279,7 @@ class Connection:
         """A method of channel 0."""
         found, values = read_method(payload)
         if found.name == "connection.close" and self.phase is not Phase.HANDSHAKE:
-            self.out.append(method(0, "connection.close-ok"))
+            self.out.append(self._method_frame(0, "connection.close-ok"))
             if self.phase is Phase.OPEN:
                 self._closed_by_client(values["reply_code"], values["reply_text"])
         elif self.phase in _CLOSES:
@@ -390,7 +399,7 @@ class Connection:
         if not self.out:
             self.peer.wake()
         self.out.append(
-            method(
+            self._method_frame(
                 0,
                 "connection.close",
                 reply_code=code,

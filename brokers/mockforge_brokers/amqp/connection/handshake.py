@@ -61,8 +61,8 @@ class Handshake:
         self._send = send
         self._warn = warn
 
-    def start(self) -> None:
-        """The protocol header came and is ours."""
+    def start(self, version: tuple[int, int]) -> None:
+        """The protocol header came and is one of ours: it asks for this version."""
         options = self._options
         properties: dict[str, Any] = {
             "capabilities": dict.fromkeys(_CAPABILITIES, True),
@@ -75,8 +75,8 @@ class Handshake:
         }
         self._reply(
             "connection.start",
-            version_major=0,
-            version_minor=9,
+            version_major=version[0],
+            version_minor=version[1],
             server_properties=table(properties),
             mechanisms=self._door.mechanisms,
             locales="en_US",
