@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-_FEW: Final = 3
+_FEW: Final = 2
 """Clients that are answered at once in one turn."""
 
 
