@@ -1,11 +1,11 @@
 """The one way in for messages that no socket carried: to the entrance of their broker."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mockforge_brokers.contract import Broker
 from mockforge_brokers.errors import InvalidInput
+
+from .brokers import Brokers
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -23,18 +23,16 @@ class Receipt:
     reached: int | None = None
 
 
-def publish(brokers: Mapping[str, Broker], message: "Outgoing") -> Receipt:
+def publish(brokers: Brokers, message: "Outgoing") -> Receipt:
     """Hand one message to its broker's entrance. Raises InvalidInput."""
-    broker: Any = brokers.get(message.protocol)
-    if broker is None:
-        raise InvalidInput(f"{message.protocol} is not served here (it was switched off)")
     match message.protocol:
-        case "kafka":
-            return _to_kafka(broker, message)
-        case "mqtt":
-            return _to_mqtt(broker, message)
-        case "amqp":
-            return _to_amqp(broker, message)
+        case "kafka" if brokers.kafka is not None:
+            return _to_kafka(brokers.kafka, message)
+        case "mqtt" if brokers.mqtt is not None:
+            return _to_mqtt(brokers.mqtt, message)
+        case "amqp" if brokers.amqp is not None:
+            return _to_amqp(brokers.amqp, message)
+    raise InvalidInput(f"{message.protocol} is not served here (it was switched off)")
 
 
 def _to_kafka(broker: "KafkaBroker", message: "Outgoing") -> Receipt:

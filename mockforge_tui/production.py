@@ -1,14 +1,14 @@
 """Carries messages between the fixtures and the brokers, both ways."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen, Warned
 
+from .brokers import Brokers
 from .entrance import publish
 from .fixtures.addresses import glob, mqtt_matches
 from .fixtures.engine import FixtureEngine, GeneratorStatus
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Production:
     """The fixture engine at work on the brokers."""
 
-    def __init__(self, brokers: Mapping[str, Broker], environment: Environment, seed: int) -> None:
+    def __init__(self, brokers: Brokers, environment: Environment, seed: int) -> None:
         self._brokers = brokers
         self._environment = environment
         self._seed = seed
@@ -103,11 +103,10 @@ def _protocols(fixtures: FixtureSet) -> set[str]:
 
 
 def declarations(
-    brokers: Mapping[str, Broker], fixtures: FixtureSet
+    brokers: Brokers, fixtures: FixtureSet
 ) -> Iterator[tuple[Position, Callable[[], object]]]:
     """What the fixtures need: its place, and what declares it or raises InvalidInput."""
-    kafka: Any = brokers.get("kafka")
-    amqp: Any = brokers.get("amqp")
+    kafka, amqp = brokers.kafka, brokers.amqp
     if kafka is not None:
         for topic in fixtures.topics:
             yield topic.position, partial(_declare_topic, kafka, topic)

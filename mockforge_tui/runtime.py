@@ -5,13 +5,12 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
 from mockforge_brokers.access import Access
 from mockforge_brokers.clock import AdjustableClock, LoopClock
-from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import Journal
@@ -23,12 +22,17 @@ from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
 
 from .accounts import fill, virtual_hosts
+from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
 from .listening import Certificates, wanted
 from .ports import holder
 
 if TYPE_CHECKING:
+    from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.kafka.broker import KafkaBroker
+    from mockforge_brokers.mqtt.broker import MqttBroker
+
     from .fixtures.messages import Outgoing
     from .fixtures.model import FixtureSet
     from .production import Production
@@ -212,7 +216,7 @@ def _cannot_listen(service: str, host: str, port: int, error: Exception) -> str:
     return f"{text}{why}; choose another with --{service}-port (0 takes a free one{others})"
 
 
-def _kafka(environment: Environment, config: Config) -> Broker:
+def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.kafka.options import KafkaOptions
 
@@ -224,7 +228,7 @@ def _kafka(environment: Environment, config: Config) -> Broker:
     return KafkaBroker(environment, options)
 
 
-def _mqtt(environment: Environment, config: Config) -> Broker:
+def _mqtt(environment: Environment, config: Config) -> "MqttBroker":
     from mockforge_brokers.mqtt.broker import MqttBroker
     from msgspec.structs import replace
 
@@ -232,7 +236,7 @@ def _mqtt(environment: Environment, config: Config) -> Broker:
     return MqttBroker(environment, options)
 
 
-def _amqp(environment: Environment, config: Config) -> Broker:
+def _amqp(environment: Environment, config: Config) -> "AmqpBroker":
     from mockforge_brokers.amqp.broker import AmqpBroker
     from mockforge_brokers.amqp.options import AmqpOptions
 
@@ -245,18 +249,11 @@ def _amqp(environment: Environment, config: Config) -> Broker:
     return AmqpBroker(environment, options)
 
 
-_BUILDERS: Mapping[str, Callable[[Environment, Config], Broker]] = {
-    "kafka": _kafka,
-    "mqtt": _mqtt,
-    "amqp": _amqp,
-}
-
-
-def build_brokers(environment: Environment, config: Config) -> dict[str, Broker]:
+def build_brokers(environment: Environment, config: Config) -> Brokers:
     """A broker for each protocol that the config serves; raises ConfigError."""
     fill(environment.access, config)
-    return {
-        protocol: build(environment, config)
-        for protocol, build in _BUILDERS.items()
-        if getattr(config, protocol)
-    }
+    return Brokers(
+        _kafka(environment, config) if config.kafka else None,
+        _mqtt(environment, config) if config.mqtt else None,
+        _amqp(environment, config) if config.amqp else None,
+    )

@@ -19,7 +19,11 @@ from .targets import (
 )
 
 if TYPE_CHECKING:
-    from .ports import AmqpAdmin, KafkaAdmin, MqttAdmin, View
+    from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.kafka.broker import KafkaBroker
+    from mockforge_brokers.mqtt.broker import MqttBroker
+
+    from .ports import View
     from .session import Session
 
 
@@ -35,25 +39,25 @@ class BadArgument(InvalidInput):
         self.place = place
 
 
-def kafka(session: "Session") -> "KafkaAdmin":
-    admin = session.administration.kafka
-    if admin is None:
+def kafka(session: "Session") -> "KafkaBroker":
+    broker = session.runtime.brokers.kafka
+    if broker is None:
         raise InvalidInput("Kafka does not run here")
-    return admin
+    return broker
 
 
-def mqtt(session: "Session") -> "MqttAdmin":
-    admin = session.administration.mqtt
-    if admin is None:
+def mqtt(session: "Session") -> "MqttBroker":
+    broker = session.runtime.brokers.mqtt
+    if broker is None:
         raise InvalidInput("MQTT does not run here")
-    return admin
+    return broker
 
 
-def amqp(session: "Session") -> "AmqpAdmin":
-    admin = session.administration.amqp
-    if admin is None:
+def amqp(session: "Session") -> "AmqpBroker":
+    broker = session.runtime.brokers.amqp
+    if broker is None:
         raise InvalidInput("AMQP does not run here")
-    return admin
+    return broker
 
 
 def view(session: "Session", command: str) -> "View":

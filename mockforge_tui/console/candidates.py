@@ -93,7 +93,7 @@ def _schemes(session: "Session") -> Iterable[Candidate]:
 
 
 def _exchanges(session: "Session") -> Iterable[Candidate]:
-    amqp = session.administration.amqp
+    amqp = session.runtime.brokers.amqp
     return amqp.exchanges() if amqp is not None else ()
 
 
@@ -127,13 +127,13 @@ def _fixtures_or_all(session: "Session") -> Iterable[Candidate]:
 
 
 def _retained(session: "Session") -> Iterable[Candidate]:
-    mqtt = session.administration.mqtt
+    mqtt = session.runtime.brokers.mqtt
     for topic, payload, _ in mqtt.retained() if mqtt is not None else ():
         yield topic, units.format_size(len(payload))
 
 
 def _sessions(session: "Session") -> Iterable[Candidate]:
-    mqtt = session.administration.mqtt
+    mqtt = session.runtime.brokers.mqtt
     for each in mqtt.sessions() if mqtt is not None else ():
         yield str(each["client"]), "connected" if each.get("connected") else "away"
 

@@ -15,13 +15,12 @@ from ..filters import Filter, FilterError, compile_filter, records
 from . import completing
 from .arguments import Call, Parsed, parse
 from .asking import BadArgument
-from .brokers import BrokerAdministration
 from .candidates import Candidates
 from .commands import REGISTRY
 from .completing import Completion
 from .jobs import Jobs
 from .language import Line, Problem, Token
-from .ports import Administration, Runtime, View
+from .ports import Runtime, View
 from .registry import Registry
 from .results import Notice, Result, failed, selected
 from .rowfile import RowFile, says_json
@@ -59,7 +58,6 @@ class Session:
         runtime: Runtime,
         *,
         registry: Registry = REGISTRY,
-        administration: Administration | None = None,
         view: View | None = None,
         tell: Callable[[Notice], object] | None = None,
         interactive: bool = False,
@@ -67,7 +65,6 @@ class Session:
     ) -> None:
         self.runtime = runtime
         self.registry = registry
-        self.administration = administration or BrokerAdministration(runtime.brokers)
         self.view = view
         self.tell: Callable[[Notice], object] = tell or _unheard
         self.interactive = interactive

@@ -10,11 +10,12 @@ from mockforge_brokers.journal import Row
 
 from .asking import BadArgument, amqp, kafka, matching, mqtt
 from .offsets import starting_offsets
-from .ports import Record
 from .rows import row_of
 from .targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 
 if TYPE_CHECKING:
+    from mockforge_brokers.kafka.snapshots import RecordView
+
     from .session import Session
 
 CHUNK: Final = 100
@@ -199,7 +200,7 @@ class _Topic(Store):
         for partition, first in self._next.items():
             self._next[partition] = max(first, begins[partition])
 
-    def _up(self, partition: int, offset: int) -> Iterator[Record]:
+    def _up(self, partition: int, offset: int) -> Iterator["RecordView"]:
         admin = kafka(self.session)
         while offset < self._ends[partition]:
             records = admin.read(self.target.topic, partition, offset, CHUNK)
@@ -207,7 +208,7 @@ class _Topic(Store):
             # A chunk of offsets may be empty where records left the log.
             offset = records[-1].offset + 1 if records else offset + CHUNK
 
-    def _down(self, partition: int, first: int) -> Iterator[Record]:
+    def _down(self, partition: int, first: int) -> Iterator["RecordView"]:
         admin, end = kafka(self.session), self._ends[partition]
         while end > first:
             begin = max(first, end - CHUNK)
@@ -215,11 +216,11 @@ class _Topic(Store):
             yield from (each for each in reversed(records) if each.offset < end)
             end = begin
 
-    def _row(self, record: Record) -> Row:
+    def _row(self, record: "RecordView") -> Row:
         return record_row(self.target.topic, record)
 
 
-def record_row(topic: str, record: Record) -> Row:
+def record_row(topic: str, record: "RecordView") -> Row:
     """A record of a log as a row of the flow."""
     return Row(
         protocol="kafka",
@@ -256,7 +257,7 @@ def _mqtt_row(topic: str, payload: bytes, qos: int, retain: bool) -> Row:
     )
 
 
-def _moment(record: Record) -> tuple[float, int, int]:
+def _moment(record: "RecordView") -> tuple[float, int, int]:
     return (record.time, record.partition, record.offset)
 
 

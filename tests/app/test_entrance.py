@@ -1,12 +1,9 @@
 """Messages of fixtures, prompt and HTTP on their way into the brokers."""
 
-from collections.abc import Mapping
-
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.broker import KafkaBroker
@@ -14,18 +11,19 @@ from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.options import MqttOptions
 
+from mockforge_tui.brokers import Brokers
 from mockforge_tui.entrance import Receipt, publish
 from mockforge_tui.fixtures.messages import Outgoing
 
 
 @pytest.fixture
-def brokers() -> Mapping[str, Broker]:
+def brokers() -> Brokers:
     environment = Environment.create(ManualClock(wall=1_700_000_000.0), seed=1)
-    return {
-        "kafka": KafkaBroker(environment, KafkaOptions()),
-        "mqtt": MqttBroker(environment, MqttOptions()),
-        "amqp": AmqpBroker(environment, AmqpOptions()),
-    }
+    return Brokers(
+        KafkaBroker(environment, KafkaOptions()),
+        MqttBroker(environment, MqttOptions()),
+        AmqpBroker(environment, AmqpOptions()),
+    )
 
 
 def test_kafka_says_partition_and_offset(brokers):
@@ -69,4 +67,4 @@ def test_what_the_broker_refuses_is_bad_input(brokers, message, error):
 
 def test_a_broker_that_is_off_is_named():
     with pytest.raises(InvalidInput, match="mqtt is not served here"):
-        publish({}, Outgoing("mqtt", "a", b"", "test"))
+        publish(Brokers(), Outgoing("mqtt", "a", b"", "test"))

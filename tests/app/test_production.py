@@ -16,6 +16,7 @@ from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.options import MqttOptions
 
+from mockforge_tui.brokers import Brokers
 from mockforge_tui.fixtures import load
 from mockforge_tui.fixtures.events import FixtureFailed
 from mockforge_tui.production import Production
@@ -27,11 +28,11 @@ class Plant:
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock(wall=1_700_000_000.0)
         self.environment = Environment.create(self.clock, seed=1)
-        self.brokers: dict[str, Any] = {
-            "kafka": KafkaBroker(self.environment, KafkaOptions()),
-            "mqtt": MqttBroker(self.environment, MqttOptions()),
-            "amqp": AmqpBroker(self.environment, AmqpOptions()),
-        }
+        self.brokers: Any = Brokers(
+            KafkaBroker(self.environment, KafkaOptions()),
+            MqttBroker(self.environment, MqttOptions()),
+            AmqpBroker(self.environment, AmqpOptions()),
+        )
         self.production = Production(self.brokers, self.environment, 1)
         self._folder = folder
 
@@ -114,7 +115,9 @@ def test_what_the_broker_does_not_declare_is_bad_input(plant):
 
 
 def test_a_broker_that_is_off_is_a_warning(plant):
-    del plant.brokers["kafka"]
+    served = plant.brokers
+    without = Brokers(mqtt=served.mqtt, amqp=served.amqp)
+    plant.production = Production(without, plant.environment, 1)
     told: list[Warned] = []
     plant.environment.spine.watch(told.append, Warned)
     plant.load(BEAT)

@@ -42,7 +42,7 @@ def kafka_of(session: "Session") -> Kafka:
 
 
 def mqtt_of(session: "Session") -> Mqtt:
-    admin = session.administration.mqtt
+    admin = session.runtime.brokers.mqtt
     runtime = session.runtime
     return Mqtt(
         [each for each in session.connections() if each.protocol == "mqtt"],

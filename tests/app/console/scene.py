@@ -9,7 +9,6 @@ from brokers.misbehaving import Waiting
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.clock import AdjustableClock, ManualClock
-from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import OUT, Row
 from mockforge_brokers.kafka.broker import KafkaBroker
@@ -30,6 +29,7 @@ from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
 
+from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.generators import generator_of
 from mockforge_tui.console.payloads import Payload
 from mockforge_tui.console.results import Notice, Result
@@ -54,11 +54,7 @@ class Scene:
         self.kafka = KafkaBroker(environment, KafkaOptions(initial_rebalance_delay=0))
         self.mqtt = MqttBroker(environment)
         self.amqp = AmqpBroker(environment)
-        self.brokers: Mapping[str, Broker] = {
-            "kafka": self.kafka,
-            "mqtt": self.mqtt,
-            "amqp": self.amqp,
-        }
+        self.brokers = Brokers(self.kafka, self.mqtt, self.amqp)
         self.listeners = [Listener(name, port=1) for name in self.brokers]
         self.networks = {
             name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()

@@ -275,6 +275,6 @@ def test_quit_tells_the_front_end() -> None:
 
 
 def test_what_needs_a_console_is_refused_without_one() -> None:
-    session = Session(World(), administration=World())
+    session = Session(World())
     assert "needs a console" in session.run("tail").as_text()
     assert "quit ends a console" in session.run("quit").as_text()

@@ -90,6 +90,14 @@ class Broker:
                 callback(seen)
 
 
+class FakeBrokers(dict[str, Broker]):
+    """`Brokers`: by protocol what all show, by attribute what each can do."""
+
+    kafka: Any
+    mqtt: Any
+    amqp: Any
+
+
 class KafkaAdmin:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -265,12 +273,13 @@ class World:
         self.usage = Usage(self.clock, self.spine, limits)
         self.holds = Holds(self.clock, self.spine, self.usage)
         self.fakes = {name: Broker(name) for name in ("kafka", "mqtt", "amqp")}
-        self.brokers: Any = self.fakes
         self.listeners = [Listener(protocol, port=1) for protocol in self.fakes]
         self.sent: list[Outgoing] = []
         self.kafka = KafkaAdmin(self.fakes["kafka"])
         self.mqtt = MqttAdmin()
         self.amqp = AmqpAdmin(self.fakes["amqp"])
+        self.brokers: Any = FakeBrokers(self.fakes)
+        self.brokers.kafka, self.brokers.mqtt, self.brokers.amqp = self.kafka, self.mqtt, self.amqp
         self._furnish()
         engine = FixtureEngine(FixtureSet(), self.clock, self.publish, seed=1)
         self.production = _Production(engine)
@@ -286,7 +295,6 @@ class World:
         self.screen = Screen()
         self.session = Session(
             self,
-            administration=self,
             view=self.screen if screen else None,
             tell=self.notices.append,
             **options,
