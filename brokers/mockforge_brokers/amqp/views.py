@@ -8,6 +8,7 @@ from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection, Phase
 from .records import plain
 from .state.arguments import UNSERVED_ARGUMENTS
+from .state.consumer import Consumer
 from .state.exchanges import Exchange
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
@@ -145,6 +146,13 @@ def _gone(queue: Queue) -> dict[str, int]:
     }
 
 
+def _stands_by(queue: Queue, consumer: Consumer) -> bool:
+    """Whether another consumer is the single active one of this queue."""
+    if not isinstance(queue, GovernedQueue) or not queue.policy.single_active:
+        return False
+    return consumer is not queue.active
+
+
 def group_views(vhost: VirtualHost) -> list[GroupView]:
     """The consumers of each queue, as one group."""
     return [
@@ -166,6 +174,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
                         "delivered": consumer.delivered,
                         "exhausted": consumer.credit <= 0,
                         "paused": consumer.paused,
+                        "standby": _stands_by(queue, consumer),
                     }
                     for consumer in queue.consumers
                 ]

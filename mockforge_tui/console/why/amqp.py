@@ -89,7 +89,17 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
     if not view.messages_in:
         yield _never_reached(amqp, name)
         return
-    yield from _stuck(view, consumers, mine)
+    standing_by = [each for each in consumers if each.get("standby")]
+    if any(not mine or each["connection"] in mine for each in standing_by):
+        active = next((each for each in consumers if not each.get("standby")), None)
+        holder = f"{active['tag']} (c{active['connection']})" if active else "none"
+        text = (
+            f"{name} has a single active consumer, {holder}: the others get messages only once it "
+            "goes; leave x-single-active-consumer out to share"
+        )
+        yield Finding(name, "single-active", text)
+    yield from _stuck(view, [each for each in consumers if not each.get("standby")], mine)
+    yield from _gone(view)
     if view.detail["redelivered"] > max(20, 5 * view.messages_in):
         text = (
             f"{name} redelivered {view.detail['redelivered']:,} times what was published "
@@ -101,6 +111,8 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
         text = f"{name} holds {counted(view.depth, 'message')} and has no consumer: start one"
         yield Finding(name, "no-consumer", text)
     others = [each for each in consumers if each["connection"] not in mine]
+    if standing_by:
+        return
     if mine and others:
         yield _taken_by_others(amqp, view, consumers, others)
     elif len(consumers) > 1:
@@ -134,6 +146,24 @@ def _never_reached(amqp: Amqp, name: str) -> Finding:
     names = ", ".join(dict.fromkeys(exchange.name for exchange, _ in bound))
     text = f"nothing was published yet to {names}, which {name} is bound to"
     return Finding(name, "nothing-published", text, harmless=True)
+
+
+def _gone(view: DestinationView) -> Iterator[Finding]:
+    """What the queue's own arguments took away."""
+    for cause, what in (
+        ("expired", "their time to live was over before anybody took them"),
+        ("dropped", "the queue was at its maximum length"),
+    ):
+        count = view.detail.get(cause, 0)
+        if count:
+            dead = view.detail.get("dead_lettered", 0)
+            exchange = view.detail["arguments"].get("x-dead-letter-exchange")
+            to = f", {dead:,} went to {exchange or 'the default exchange'}" if dead else ""
+            text = (
+                f"{counted(count, 'message')} of {view.name} are gone, since {what}{to}: see "
+                f"queue show {view.name} for its arguments"
+            )
+            yield Finding(view.name, cause, text)
 
 
 def _passed_by(exchange: DestinationView, queue: str, keys: Sequence[str]) -> Finding:

@@ -108,3 +108,12 @@ def test_a_table_uses_the_width_there_is() -> None:
     assert narrow[1] == f"{'x' * 54}…  {'y' * 20}  7"
     assert len(table_lines(columns, records, 30)[1]) == 30
     assert table_lines(columns, records, 30)[1].endswith("7")
+
+
+def test_a_priority_queue_is_shown_in_the_order_of_its_deliveries() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q --arg x-max-priority=5 --ttl 1m")
+    for number in range(3):
+        made.run(f"pub queue:q p{number} --prop priority={number}")
+    assert payloads(made.run("peek q")) == ["p2", "p1", "p0"]
+    assert payloads(made.run("peek q --last -n 1")) == ["p0"]

@@ -379,6 +379,28 @@ def test_another_consumer_that_took_it() -> None:
     assert f"(c{first.id}) 1 got" in text
 
 
+def test_a_consumer_that_stands_by_for_the_single_active_one() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail --arg x-single-active-consumer=true")
+    consumers(made, 2)
+    made.run("pub queue:q.mail x")
+    first, second = made.session.connections()
+    assert causes(made, f"c{second.id}") == ["single-active"]
+    assert f"a single active consumer, t0 (c{first.id})" in said(made, f"c{second.id}")
+
+
+def test_messages_that_the_queues_own_arguments_took() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.short --ttl 1s --max 2")
+    made.run("pub queue:q.short x -n 5")
+    made.advance(2)
+    found = causes(made, "q.short")
+    assert found[:2] == ["expired", "dropped"]
+    assert "3 messages of q.short are gone, since the queue was at its maximum length" in (
+        made.run("why q.short").text
+    )
+
+
 def test_a_queue_without_a_consumer_and_a_client_that_does_not_consume() -> None:
     made = Scene(furnished=False)
     made.run("queue add q.mail")
