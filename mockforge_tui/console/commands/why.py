@@ -174,7 +174,7 @@ def _of_route(session: "Session", exchange: str, key: str) -> list[Finding]:
     if not key:
         names = [each.name for each in amqp.exchanges]
         return amqp_rules.of_exchange(amqp, known("about", exchange, names, "exchange"))
-    return [amqp_rules.unrouted(amqp, exchange, key)]
+    return amqp_rules.of_route(amqp, exchange, key)
 
 
 def _of_row(session: "Session", number: int) -> list[Finding]:

@@ -62,6 +62,25 @@ def of_exchange(amqp: Amqp, name: str) -> list[Finding]:
     return [Finding(name, "unroutable", text)]
 
 
+def of_route(amqp: Amqp, exchange: str, key: str) -> list[Finding]:
+    """Where a message of this exchange and routing key goes, and what keeps it there."""
+    if exchange in ("", "(default)"):
+        reached = [key] if key in amqp.queues else []
+    else:
+        reached = [
+            each["destination"]
+            for view in amqp.exchanges
+            if view.name == exchange
+            for each in view.detail["bindings"]
+            if each["kind"] == "queue"
+            and (view.detail["type"] == "headers"
+                 or _fits(view.detail["type"], each["routing_key"], key))
+        ]  # fmt: skip
+    if not reached:
+        return [unrouted(amqp, exchange, key)]
+    return [finding for name in dict.fromkeys(reached) for finding in of_queue(amqp, name)]
+
+
 def unrouted(amqp: Amqp, exchange: str, key: str) -> Finding:
     """Why one message of an exchange and routing key reached no queue."""
     view = next((each for each in amqp.exchanges if each.name == (exchange or "(default)")), None)

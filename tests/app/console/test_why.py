@@ -329,6 +329,14 @@ def test_what_an_exchange_got_and_a_queue_did_not(
     assert causes(made, "q") == [cause]
 
 
+def test_a_route_that_reaches_queues_is_told_what_keeps_it_there() -> None:
+    made = Scene()
+    assert causes(made, "amqp:events/order.paid") == ["no-consumer"]
+    assert "q.inv holds" in said(made, "amqp:events/order.paid")
+    assert causes(made, "amqp:/q.inv") == ["no-consumer"]
+    assert causes(made, "amqp:events/nope") == ["routing-key"]
+
+
 def test_a_queue_that_is_bound_to_nothing() -> None:
     made = Scene(furnished=False)
     made.run("queue add q.mail")
