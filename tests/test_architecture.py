@@ -1,11 +1,14 @@
 """What the layers promise, asked of a process that really started."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+HOUSE = Path(__file__).parents[1]
 
 HEAVY = (
     "textual",
@@ -83,3 +86,21 @@ def test_only_the_transport_and_its_layers_know_asyncio_sockets_and_threads(prot
             words = line.split()
             if words[:1] in (["import"], ["from"]):
                 assert words[1].split(".")[0] not in {"asyncio", "socket", "ssl", "threading"}, path
+
+
+def test_the_map_names_only_rooms_that_exist() -> None:
+    """CONTRIBUTING.md is how a successor finds things: what moves is renamed there too."""
+    text = (HOUSE / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    roots = [HOUSE, HOUSE / "mockforge_tui", HOUSE / "brokers" / "mockforge_brokers"]
+    roots += [roots[2] / broker for broker in ("kafka", "mqtt", "amqp")]
+    roots += [root / "state" for root in roots]
+    named = re.findall(r"`([a-z_]+/[a-z_/]*(?:\.\w+)?)`", text)
+    assert len(named) > 30
+    missing = [
+        name
+        for name in named
+        if not any(
+            (root / name).exists() or (root / name).with_suffix(".py").exists() for root in roots
+        )
+    ]
+    assert missing == []
