@@ -1,7 +1,5 @@
 """The fast path does what the general one does, however the bytes come (mqtt/burst.py)."""
 
-import subprocess
-import sys
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from mockforge_brokers.mqtt.wire.packets import (
 )
 from msgspec import Struct, structs
 
+from brokers.branches import missed_branches
 from brokers.fake_peer import FakeClient, FakeNetwork
 
 LASTING = 1000
@@ -299,15 +298,7 @@ def test_fast_path_and_general_path_have_the_same_outcome(
 
 
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    settings_ = [f"--data-file={tmp_path / 'data'}", f"--rcfile={tmp_path / 'empty'}"]
-    coverage = [sys.executable, "-m", "coverage"]
-    measured = [*coverage, "run", "--branch", *settings_, f"--include={burst.__file__}"]
-    test = f"{__file__}::{test_fast_path_and_general_path_have_the_same_outcome.__name__}"
-    subprocess.run([*measured, "-m", "pytest", "-q", test], check=True, capture_output=True)
-    report = [*coverage, "report", *settings_, "-m", "--fail-under=100"]
-    done = subprocess.run(report, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""
 
 
 def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
