@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.errors import InvalidInput
 
 from .brokers import Brokers
+from .fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.mqtt.broker import MqttBroker
-
-    from .fixtures.messages import Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +22,47 @@ class Receipt:
     reached: int | None = None
 
 
-def publish(brokers: Brokers, message: "Outgoing") -> Receipt:
+def publish(brokers: Brokers, message: Outgoing) -> Receipt:
     """Hand one message to its broker's entrance. Raises InvalidInput."""
-    match message.protocol:
-        case "kafka" if brokers.kafka is not None:
+    match message:
+        case KafkaMessage() if brokers.kafka is not None:
             return _to_kafka(brokers.kafka, message)
-        case "mqtt" if brokers.mqtt is not None:
+        case MqttMessage() if brokers.mqtt is not None:
             return _to_mqtt(brokers.mqtt, message)
-        case "amqp" if brokers.amqp is not None:
+        case AmqpMessage() if brokers.amqp is not None:
             return _to_amqp(brokers.amqp, message)
     raise InvalidInput(f"{message.protocol} is not served here (it was switched off)")
 
 
-def _to_kafka(broker: "KafkaBroker", message: "Outgoing") -> Receipt:
+def _to_kafka(broker: "KafkaBroker", message: KafkaMessage) -> Receipt:
     partition, offset = broker.publish(
-        message.destination,
+        message.topic,
         message.payload,
         key=message.key,
         headers=message.headers,
         partition=message.partition,
         source=message.source,
     )
-    return Receipt(f"{message.destination} p{partition}@{offset}")
+    return Receipt(f"{message.topic} p{partition}@{offset}")
 
 
-def _to_mqtt(broker: "MqttBroker", message: "Outgoing") -> Receipt:
+def _to_mqtt(broker: "MqttBroker", message: MqttMessage) -> Receipt:
     reached = broker.publish(
-        message.destination,
-        message.payload or b"",
+        message.topic_name,
+        message.payload,
         qos=message.qos,
         retain=message.retain,
         properties=message.properties or None,
         source=message.source,
     )
-    return Receipt(message.destination, reached)
+    return Receipt(message.topic_name, reached)
 
 
-def _to_amqp(broker: "AmqpBroker", message: "Outgoing") -> Receipt:
+def _to_amqp(broker: "AmqpBroker", message: AmqpMessage) -> Receipt:
     reached = broker.publish(
         message.exchange,
         message.routing_key,
-        message.payload or b"",
+        message.payload,
         properties=message.properties or None,
         source=message.source,
     )

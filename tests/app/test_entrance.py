@@ -13,7 +13,7 @@ from mockforge_brokers.mqtt.options import MqttOptions
 
 from mockforge_tui.brokers import Brokers
 from mockforge_tui.entrance import Receipt, publish
-from mockforge_tui.fixtures.messages import Outgoing
+from mockforge_tui.fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage
 
 
 @pytest.fixture
@@ -27,37 +27,37 @@ def brokers() -> Brokers:
 
 
 def test_kafka_says_partition_and_offset(brokers):
-    message = Outgoing("kafka", "t", b"1", "test", key=b"k", partition=2)
+    message = KafkaMessage("t", b"1", "test", key=b"k", partition=2)
     assert publish(brokers, message) == Receipt("t p2@0")
     assert publish(brokers, message) == Receipt("t p2@1")
 
 
 def test_a_kafka_tombstone_keeps_its_key_and_headers(brokers):
-    publish(brokers, Outgoing("kafka", "t", None, "test", b"k", (("h", None),), 0))
+    publish(brokers, KafkaMessage("t", None, "test", b"k", (("h", None),), 0))
     (record,) = brokers["kafka"].read("t", 0, 0, 10)  # type: ignore[attr-defined]
     assert (record.key, record.value, record.headers) == (b"k", None, (("h", None),))
 
 
 def test_mqtt_says_how_many_sessions_it_reached(brokers):
-    message = Outgoing("mqtt", "a/b", b"1", "test", qos=1, retain=True)
+    message = MqttMessage("a/b", b"1", "test", qos=1, retain=True)
     assert publish(brokers, message) == Receipt("a/b", 0)
     assert brokers["mqtt"].retained() == [("a/b", b"1", 1)]  # type: ignore[attr-defined]
 
 
 def test_amqp_says_how_many_queues_it_reached(brokers):
     brokers["amqp"].declare_queue("q")  # type: ignore[attr-defined]
-    message = Outgoing("amqp", "q", b"1", "test", routing_key="q")
+    message = AmqpMessage("", "q", b"1", "test")
     assert publish(brokers, message) == Receipt("(default)/q", 1)
-    nowhere = Outgoing("amqp", "amq.topic", b"1", "test", exchange="amq.topic", routing_key="x")
+    nowhere = AmqpMessage("amq.topic", "x", b"1", "test")
     assert publish(brokers, nowhere) == Receipt("amq.topic/x", 0)
 
 
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        (Outgoing("kafka", "no such!", b"", "test"), "topic name 'no such!' is illegal"),
-        (Outgoing("mqtt", "a/#", b"", "test"), "a/#"),
-        (Outgoing("amqp", "x", b"", "test", exchange="x"), "no exchange 'x'"),
+        (KafkaMessage("no such!", b"", "test"), "topic name 'no such!' is illegal"),
+        (MqttMessage("a/#", b"", "test"), "a/#"),
+        (AmqpMessage("x", "", b"", "test"), "no exchange 'x'"),
     ],
 )
 def test_what_the_broker_refuses_is_bad_input(brokers, message, error):
@@ -67,4 +67,4 @@ def test_what_the_broker_refuses_is_bad_input(brokers, message, error):
 
 def test_a_broker_that_is_off_is_named():
     with pytest.raises(InvalidInput, match="mqtt is not served here"):
-        publish(Brokers(), Outgoing("mqtt", "a", b"", "test"))
+        publish(Brokers(), MqttMessage("a", b"", "test"))

@@ -191,10 +191,10 @@ def test_ports_are_free_again_after_the_end():
 
 
 def test_a_message_through_the_runtime_is_counted():
-    from mockforge_tui.fixtures.messages import Outgoing
+    from mockforge_tui.fixtures.messages import KafkaMessage
 
     async def publish(runtime: Runtime) -> tuple[str, int]:
-        receipt = runtime.publish(Outgoing("kafka", "t", b"1", "test", partition=0))
+        receipt = runtime.publish(KafkaMessage("t", b"1", "test", partition=0))
         (topic,) = runtime.brokers["kafka"].destinations()
         return receipt.place, topic.messages_in
 

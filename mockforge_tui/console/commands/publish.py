@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, assert_never
 
 from mockforge_brokers.errors import BrokerError
 
-from ...fixtures.messages import Outgoing
+from ...fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
 from ..asking import BadArgument, resolved
 from ..payloads import Payload, maker, text_maker
 from ..registry import Arg, Opt, command
@@ -211,9 +211,8 @@ def _to_kafka(
     headers = [(text_maker(name), text_maker(value)) for name, value in order.headers]
 
     def make(scope: "Scope") -> Outgoing:
-        return Outgoing(
-            protocol="kafka",
-            destination=topic(scope),
+        return KafkaMessage(
+            topic=topic(scope),
             payload=body(scope),
             source=_SOURCE,
             key=_octets(key(scope)) if key is not None else None,
@@ -238,9 +237,8 @@ def _to_mqtt(
             values["message_expiry_interval"] = max(1, round(order.ttl))
         if headers:
             values["user_property"] = [(name(scope), value(scope)) for name, value in headers]
-        return Outgoing(
-            protocol="mqtt",
-            destination=topic(scope),
+        return MqttMessage(
+            topic_name=topic(scope),
             payload=body(scope) or b"",
             source=_SOURCE,
             qos=order.qos or 0,
@@ -267,9 +265,7 @@ def _to_amqp(
         if headers:
             values["headers"] = {name(scope): value(scope) for name, value in headers}
         name, key = name_of(scope), key_of(scope)
-        return Outgoing(
-            protocol="amqp",
-            destination=name or key,
+        return AmqpMessage(
             payload=body(scope) or b"",
             source=_SOURCE,
             exchange=name,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.journal import Row
 
-from ...fixtures.messages import Outgoing
+from ...fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
 from ..asking import BadArgument, resolved, view
 from ..registry import Arg, Opt, command
 from ..results import Result, done
@@ -65,13 +65,11 @@ def again(row: Row, target: Target | None) -> Outgoing:
     match target or _origin(row):
         case KafkaTarget(topic, partition):
             headers = tuple((name, _bytes(value)) for name, value in row.headers)
-            return Outgoing(
-                "kafka", topic, row.payload, _SOURCE, row.key, headers, partition=partition
-            )
+            return KafkaMessage(topic, row.payload, _SOURCE, row.key, headers, partition=partition)
         case MqttTarget(topic):
             qos, retain = int(row.detail.get("qos", 0)), bool(row.detail.get("retain", False))
-            return Outgoing(
-                "mqtt", topic, row.payload or b"", _SOURCE,
+            return MqttMessage(
+                topic, row.payload or b"", _SOURCE,
                 qos=qos, retain=retain, properties=_mqtt_properties(row),
             )  # fmt: skip
         case AmqpTarget(exchange, routing_key):
@@ -98,10 +96,7 @@ def _to_amqp(row: Row, exchange: str, routing_key: str) -> Outgoing:
         properties |= row.detail.get("properties") or {}
         if row.headers:
             properties["headers"] = dict(row.headers)
-    return Outgoing(
-        "amqp", exchange or routing_key, row.payload or b"", _SOURCE,
-        exchange=exchange, routing_key=routing_key, properties=properties,
-    )  # fmt: skip
+    return AmqpMessage(exchange, routing_key, row.payload or b"", _SOURCE, properties=properties)
 
 
 def _mqtt_properties(row: Row) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def test_a_bare_name_is_found_if_it_is_the_only_one() -> None:
     world = World()
     check(world.run("pub orders 1"))
     check(world.run("pub q.mail 1"))
-    assert [(each.protocol, each.routing_key) for each in world.sent] == [
-        ("kafka", ""),
+    assert [(each.protocol, each.destination) for each in world.sent] == [
+        ("kafka", "orders"),
         ("amqp", "q.mail"),
     ]
     near = world.run("pub order 1")
