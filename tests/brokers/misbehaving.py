@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from mockforge_brokers.contract import Connection, Peer
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.journal import Row
+from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import Action, Changes, Drop
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.misbehaviour.rules import Exchanges, Match, Rule, Trigger
+
+from .fake_peer import FakeClient
 
 Matches = Callable[[Row], bool]
 
@@ -72,3 +74,12 @@ class Waiting:
     def edit(self, number: int, changes: Changes) -> list[Row]:
         self.decided.append((number, changes))
         return [Row("kafka", 0, "Produce", payload=b"edited")]
+
+
+def refuse(client: FakeClient, frame: bytes, matches: Matches, code: int, text: str = "no") -> None:
+    """Refuse what matches of one frame that this client sends, as a lane would."""
+    connection = client.connection
+    parts = [part for part in connection.parts(connection.rows(IN, frame)) if matches(part)]
+    connection.refuse(frame, parts, code, text)
+    client.flush()
+    client.network.settle()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
 
-from ..errors import InvalidInput, RequestRefused
+from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..misbehaviour.actions import Changes
 from . import given
 from .channel.channel import Channel
@@ -42,25 +42,35 @@ _ADDRESSES: Final = frozenset(("basic.publish", "basic.deliver", "basic.return",
 
 
 def refuse(connection: Connection, unit: bytes, code: int, text: str) -> None:
-    """Answer one unit (a method, with its content where it has one) with an error code."""
+    """Answer one unit (a method, with its content where it has one) with an error code.
+
+    What cannot be read, or comes where no channel takes it, is answered as without a rule.
+    """
     frames = split(unit)
     found = methods.find(frames[0].payload) if frames and frames[0].type == METHOD else None
+    try:
+        values = methods.decode(found, frames[0].payload) if found is not None else {}
+    except ProtocolError:
+        found = None
     if found is None:
-        connection.close(ReplyCode.INTERNAL_ERROR if code == NACK else code, text)
+        connection.receive(unit)
         return
     channel = connection.channels.ready(frames[0].channel)
     publish = found.name == "basic.publish"
     if channel is not None and publish and code == NACK:
         _settle(channel, "basic.nack")
     elif channel is not None and publish and code in _RETURNS:
-        _send_back(channel, unit, frames[0], code, text)
+        _send_back(channel, unit, values, code, text)
     elif channel is not None and code in _CHANNEL_ERRORS:
         connection.channels.refuse(channel, RequestRefused(code, text), found)
     elif channel is not None and code in _RETURNS | {NACK}:
         text = f"{text}: only a basic.publish is refused with {code}, not {found.name}"
-        connection.close(ReplyCode.INTERNAL_ERROR, text, (found.class_id, found.method_id))
-    elif channel is not None or not frames[0].channel:
+        connection.close(ReplyCode.COMMAND_INVALID, text, (found.class_id, found.method_id))
+    elif channel is not None or not frames[0].channel or found.name == "channel.open":
+        code = ReplyCode.COMMAND_INVALID if code == NACK else code
         connection.close(code, text, (found.class_id, found.method_id))
+    else:
+        connection.receive(unit)
 
 
 def _settle(channel: Channel, answer: str) -> None:
@@ -71,8 +81,9 @@ def _settle(channel: Channel, answer: str) -> None:
         channel.send(answer, delivery_tag=channel.confirms)
 
 
-def _send_back(channel: Channel, unit: bytes, first: Frame, code: int, text: str) -> None:
-    values = methods.decode(methods.BY_NAME["basic.publish"], first.payload)
+def _send_back(
+    channel: Channel, unit: bytes, values: Mapping[str, Any], code: int, text: str
+) -> None:
     channel.send(
         "basic.return",
         reply_code=code,
@@ -80,7 +91,7 @@ def _send_back(channel: Channel, unit: bytes, first: Frame, code: int, text: str
         exchange=values["exchange"],
         routing_key=values["routing_key"],
     )
-    channel.out.append(_content(unit, first))
+    channel.out.append(_content(unit, split(unit)[0]))
     _settle(channel, "basic.ack")
 
 

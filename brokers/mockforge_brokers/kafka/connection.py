@@ -17,7 +17,7 @@ from ..misbehaviour.actions import Changes
 from . import misbehaviour
 from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
-from .apis.handler import Pieces
+from .apis.handler import Handler, Pieces
 from .codes import ApiKey
 from .login import ACK
 from .misbehaviour import Refusal
@@ -223,7 +223,30 @@ class KafkaConnection:
             self._take_bare_token(frame[4:])
             return
         header, at = read_request_header(frame)
+        handler = self._begin(header)
+        if handler is not None:
+            self._give(handler.answer(caller, frame, at, header.correlation_id))
+
+    def _handle_refusal(self, refusal: Refusal) -> None:
+        """Answer with an error code a request whose turn it is."""
+        try:
+            header, at = read_request_header(refusal.frame)
+            if self._begin(header) is None:
+                return
+            errors = self.caller.counters.errors
+            errors[refusal.code] = errors.get(refusal.code, 0) + 1
+            name_of = self.caller.cluster.name_of
+            self._give(misbehaviour.answer(self.caller, refusal, header, at, name_of))
+        except ProtocolError as error:
+            self._violated(error.text)
+
+    def _begin(self, header: RequestHeader) -> Handler | None:
+        """What serves a request; None when it was told already that nothing does.
+
+        Raises ProtocolError where the client must log in first.
+        """
         api_key, version, correlation_id, client_id = header
+        caller = self.caller
         handler = HANDLERS.get(api_key)
         if client_id is not None:
             caller.client_id = caller.login.client = client_id
@@ -233,31 +256,12 @@ class KafkaConnection:
             )
         if handler is None or version not in handler.served:
             self._refuse(header)
-            return
+            return None
         caller.version = version
         self.requests += 1
         caller.counters.requests[api_key] += 1
         self._rows.remember(correlation_id, api_key, version)
-        self._give(handler.answer(caller, frame, at, correlation_id))
-
-    def _handle_refusal(self, refusal: Refusal) -> None:
-        """Answer with an error code a request whose turn it is."""
-        header, at = read_request_header(refusal.frame)
-        caller = self.caller
-        handler = HANDLERS.get(header.api_key)
-        if handler is None or header.api_version not in handler.served:
-            self._refuse(header)
-            return
-        caller.client_id = header.client_id or caller.client_id
-        caller.version = header.api_version
-        caller.counters.requests[header.api_key] += 1
-        caller.counters.errors[refusal.code] = caller.counters.errors.get(refusal.code, 0) + 1
-        self.requests += 1
-        self._rows.remember(header.correlation_id, header.api_key, header.api_version)
-        try:
-            self._give(misbehaviour.answer(caller, refusal, header, at, caller.cluster.name_of))
-        except ProtocolError as error:
-            self._violated(error.text)
+        return handler
 
     def _give(self, answer: Pieces | Parked[Pieces] | None) -> None:
         if not self._identified:

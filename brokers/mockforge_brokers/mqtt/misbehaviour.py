@@ -55,7 +55,13 @@ def refuse(
     """
     try:
         decoded = decode_packet(packet, connection.version)
+        if isinstance(decoded, Publish) and connection.session is not None:
+            resolve_alias(connection, decoded)
     except ProtocolError:
+        connection.receive(packet)
+        return
+    if isinstance(decoded, Connect) == (connection.session is not None):
+        # Nothing comes before CONNECT, and no second one [MQTT-3.1.0-1] [MQTT-3.1.0-2].
         connection.receive(packet)
         return
     reason = Reason(code)
@@ -67,7 +73,6 @@ def refuse(
             error = handshake.Refused(text, reason)
             connection.turn_away(handshake.refusal(decoded.version, error), error)
         case Publish() if version5:
-            resolve_alias(connection, decoded)
             if decoded.qos:
                 answer = Ack(_ANSWERS[decoded.qos], decoded.packet_id, code)
                 _send(connection, answer, text)
@@ -104,7 +109,12 @@ def edit(version: int, packet: bytes, number: int, changes: Changes) -> bytes:
         raise InvalidInput("before MQTT 5 a message has only a payload: change that")
     payload = decoded.payload if changes.payload is UNSET else changes.payload or b""
     edited = replace(decoded, payload=payload, properties=_changed(decoded.properties, changes))
-    return check_encoding("edit", edited, version)
+    encoded = check_encoding("edit", edited, version)
+    try:
+        decode_packet(encoded, version)
+    except ProtocolError as error:
+        raise InvalidInput(f"edit: {error.text}") from None
+    return encoded
 
 
 def _changed(properties: dict[str, Any], changes: Changes) -> dict[str, Any]:

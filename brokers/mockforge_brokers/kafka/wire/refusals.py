@@ -24,8 +24,13 @@ _SAME: Final = {
     "topic": ("topic", "name"),
     "group_id": ("group_id", "group"),
 }
-_NOBODY: Final = frozenset(("node_id", "port", "leader_id"))
-"""Where there is nobody to name Kafka writes -1."""
+_NONE: Final = frozenset(
+    ("node_id", "port", "leader_id", "leader_epoch", "base_offset", "log_append_time_ms",
+     "log_start_offset", "high_watermark", "last_stable_offset", "offset", "timestamp",
+     "committed_offset", "committed_leader_epoch", "end_offset", "low_watermark",
+     "generation_id", "producer_id", "producer_epoch")
+)  # fmt: skip
+"""Where there is nobody or nothing to name Kafka writes -1, whatever the request said."""
 _BY_PART_ALONE: Final = frozenset((ApiKey.FETCH, ApiKey.METADATA))
 """The code at the top of their responses is about something else (the fetch session)."""
 
@@ -95,7 +100,7 @@ def _codes(of: type[Struct], version: int, code: int, text: str) -> dict[str, An
             values["error_code"] = code
         elif field.name == "error_message":
             values["error_message"] = text
-        elif field.name in _NOBODY:
+        elif field.name in _NONE:
             values[field.name] = -1
     return values
 

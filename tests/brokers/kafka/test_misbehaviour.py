@@ -1,0 +1,304 @@
+"""Requests refused with an error code on purpose, and records changed on their way."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.kafka.apis import HANDLERS
+from mockforge_brokers.kafka.codes import ApiKey, Compression, ErrorCode
+from mockforge_brokers.kafka.records import read_records, split_batches
+from mockforge_brokers.kafka.wire.catalog import REQUESTS
+from mockforge_brokers.kafka.wire.frames import decode_request, decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import (
+    MetadataRequest,
+    MetadataRequestTopic,
+)
+from mockforge_brokers.kafka.wire.messages.logs import (
+    PartitionProduceData,
+    ProduceRequest,
+    TopicProduceData,
+)
+from mockforge_brokers.kafka.wire.schema import Message, Struct
+from mockforge_brokers.misbehaviour.actions import Changes
+
+from ..fake_peer import FakeClient
+from ..misbehaving import everything, refuse
+from .generated import value_of
+from .stage import Stage, fetch, produce
+
+CODE = int(ErrorCode.KAFKA_STORAGE_ERROR)
+
+
+class Filled(Random):
+    """Chance that leaves no array empty and nothing null."""
+
+    def choice(self, seq: Any) -> Any:
+        return super().choice([item for item in seq if not isinstance(item, int) or item])
+
+    def random(self) -> float:
+        return 0.9
+
+
+SERVED = [
+    (key, version)
+    for key, handler in HANDLERS.items()
+    for version in range(handler.served.first, handler.served.last + 1)
+]
+
+
+def stage_of(**topics: int) -> Stage:
+    stage = Stage()
+    for name, partitions in topics.items():
+        stage.broker.create_topic(name, partitions)
+    return stage
+
+
+def answers(client: FakeClient, api: int, version: int) -> list[Message]:
+    frames = client.connection.splitter(OUT).feed(client.take())
+    return [decode_response(frame, api, version)[1] for frame in frames]
+
+
+def codes(struct: Struct) -> Iterator[tuple[str, int]]:
+    """Each error code of an answer, with the name of the struct that it stands in."""
+    for field in struct.fields:
+        value = getattr(struct, field.name)
+        if field.name == "error_code":
+            yield type(struct).__name__, value
+        for item in value if isinstance(value, list) else ():
+            if isinstance(item, Struct):
+                yield from codes(item)
+
+
+IDS = [f"{ApiKey(key).name}-v{version}" for key, version in SERVED]
+
+
+def refused_answer(api: int, version: int) -> Message:
+    client = stage_of(orders=1).network.connect()
+    request = value_of(REQUESTS[api], version, Filled(f"{api} {version}"))
+    if isinstance(request, ProduceRequest):
+        request.acks = -1
+    if isinstance(request, MetadataRequest):
+        for topic in request.topics or ():
+            topic.topic_id = bytes(16)  # by name or by id, never both
+    refuse(client, encode_request(request, version, 7, "shop"), everything, CODE)
+    assert not client.peer.ended, client.peer.reason
+    [answer] = answers(client, api, version)
+    return answer
+
+
+@pytest.mark.parametrize(("api", "version"), SERVED, ids=IDS)
+def test_every_request_has_an_answer_that_carries_the_code(api: int, version: int) -> None:
+    found = [code for _, code in codes(refused_answer(api, version))]
+    assert CODE in found
+    assert set(found) <= {0, CODE}
+
+
+NOTHING = {
+    "PRODUCE": {"base_offset", "log_append_time_ms", "log_start_offset"},
+    "FETCH": {"high_watermark", "last_stable_offset", "log_start_offset"},
+    "LIST_OFFSETS": {"offset", "timestamp", "leader_epoch"},
+    "OFFSET_FETCH": {"committed_offset", "committed_leader_epoch"},
+    "OFFSET_FOR_LEADER_EPOCH": {"end_offset", "leader_epoch"},
+    "FIND_COORDINATOR": {"node_id", "port"},
+    "JOIN_GROUP": {"generation_id"},
+    "INIT_PRODUCER_ID": {"producer_id", "producer_epoch"},
+    "DELETE_RECORDS": {"low_watermark"},
+}
+"""What is -1 in Apache Kafka's own `getErrorResponse`."""
+
+
+@pytest.mark.parametrize(("api", "version"), SERVED, ids=IDS)
+def test_what_an_answer_has_not_is_minus_one_as_in_kafka(api: int, version: int) -> None:
+    names = NOTHING.get(ApiKey(api).name, set())
+    answer = refused_answer(api, version)
+    assert {value for name, value in numbers(answer, version) if name in names} <= {-1}
+
+
+def numbers(struct: Struct, version: int) -> Iterator[tuple[str, int]]:
+    for field in struct.fields:
+        value = getattr(struct, field.name)
+        if version not in field.versions:
+            continue
+        if isinstance(value, int):
+            yield field.name, value
+        for item in value if isinstance(value, list) else ():
+            if isinstance(item, Struct):
+                yield from numbers(item, version)
+
+
+def test_one_partition_is_refused_and_the_other_is_stored() -> None:
+    stage = stage_of(orders=2)
+    client = stage.network.connect()
+    request = produce("orders", b"a")
+    [topic] = request.topic_data
+    records = topic.partition_data[0].records
+    topic.partition_data.append(PartitionProduceData(index=1, records=records))
+
+    def first(row: Row) -> bool:
+        return row.detail.get("partition") == 0
+
+    refuse(client, encode_request(request, 9, 7, "shop"), first, CODE)
+    [answer] = answers(client, ApiKey.PRODUCE, 9)
+    [one] = answer.responses  # type: ignore[attr-defined]
+    got = {part.index: (part.error_code, part.base_offset) for part in one.partition_responses}
+    assert got == {0: (CODE, -1), 1: (0, 0)}
+
+
+def test_a_topic_is_known_by_its_id_too() -> None:
+    stage = stage_of(orders=1, bills=1)
+    client = stage.network.connect()
+    stage.ask(client, MetadataRequest(topics=[MetadataRequestTopic(name="orders")]), 12)
+    [topic] = stage.answer(client, ApiKey.METADATA, 12).topics
+    request = fetch("", 0, topic_id=topic.topic_id)
+
+    def orders(row: Row) -> bool:
+        return row.destination == "orders"
+
+    refuse(client, encode_request(request, 13, 7, "shop"), orders, CODE)
+    [answer] = answers(client, ApiKey.FETCH, 13)
+    [one] = answer.responses  # type: ignore[attr-defined]
+    assert one.topic_id == topic.topic_id
+    assert [part.error_code for part in one.partitions] == [CODE]
+    assert answer.error_code == 0  # type: ignore[attr-defined]
+
+
+def test_a_refusal_waits_behind_a_parked_fetch() -> None:
+    stage = stage_of(orders=1)
+    client = stage.network.connect()
+    stage.ask(client, fetch("orders", 0, wait=500), 11)
+    refuse(client, encode_request(produce("orders", b"a"), 9, 8, "shop"), everything, CODE)
+    assert client.take() == b""
+    stage.clock.advance(0.5)
+    stage.clock.advance(0)
+    stage.network.settle()
+    frames = client.connection.splitter(OUT).feed(client.take())
+    assert [int.from_bytes(frame[4:8], "big") for frame in frames] == [1, 8]
+
+
+def test_produce_without_answer_ends_the_connection() -> None:
+    stage = stage_of(orders=1)
+    client = stage.network.connect()
+    request = produce("orders", b"a")
+    request.acks = 0
+    refuse(client, encode_request(request, 9, 7, "shop"), everything, CODE)
+    assert client.peer.ended
+    assert "acks=0" in client.peer.reason
+
+
+def test_a_malformed_request_ends_its_own_connection_only() -> None:
+    stage = stage_of(orders=1)
+    client, other = stage.network.connect(), stage.network.connect()
+    refuse(client, b"\0\0\0\x03\0\0\0", everything, CODE)
+    assert client.peer.ended
+    whole = encode_request(produce("orders", b"a"), 9, 7, "shop")
+    short = whole[4:-9]
+    third = stage.network.connect()
+    refuse(third, len(short).to_bytes(4, "big") + short, everything, CODE)
+    assert third.peer.ended
+    stage.ask(other, produce("orders", b"a"), 9)
+    assert (
+        stage.answer(other, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code == 0
+    )
+
+
+def test_metadata_refuses_topics_and_still_names_the_brokers() -> None:
+    stage = stage_of(orders=1)
+    client = stage.network.connect()
+    refuse(client, encode_request(MetadataRequest(topics=None), 12, 7, "shop"), everything, CODE)
+    [answer] = answers(client, ApiKey.METADATA, 12)
+    assert answer.brokers  # type: ignore[attr-defined]
+    assert [topic.error_code for topic in answer.topics] == [CODE]  # type: ignore[attr-defined]
+
+
+# Editing.
+
+
+def edit(stage: Stage, frame: bytes, number: int = 0, **changes: Any) -> ProduceRequest:
+    client = stage.network.connect()
+    client.connection.rows(IN, frame)
+    edited = client.connection.edit(IN, frame, number, Changes(**changes))
+    message = decode_request(edited)[1]
+    assert isinstance(message, ProduceRequest)
+    return message
+
+
+def records_of(message: ProduceRequest) -> list[Any]:
+    return [
+        record
+        for topic in message.topic_data
+        for part in topic.partition_data
+        for _, raw in split_batches(part.records or b"")
+        for record in read_records(raw)
+    ]
+
+
+@pytest.mark.parametrize("codec", list(Compression))
+def test_a_record_is_changed_in_every_compression(codec: Compression) -> None:
+    frame = encode_request(produce("orders", b"a", b"b", compression=codec), 9, 7, "shop")
+    message = edit(Stage(), frame, 1, payload=b"changed", key=None, headers={"h": None, "new": "x"})
+    first, second = records_of(message)
+    assert (first.key, first.value, first.headers) == (b"k", b"a", (("h", b"1"),))
+    assert (second.key, second.value, second.headers) == (None, b"changed", (("new", b"x"),))
+    [(header, _)] = split_batches(message.topic_data[0].partition_data[0].records)
+    assert header.compression == codec
+
+
+def test_an_idempotent_batch_keeps_its_producer_and_sequence() -> None:
+    request = produce("orders", b"a", producer_id=9, producer_epoch=2, base_sequence=40)
+    message = edit(Stage(), encode_request(request, 9, 7, "shop"), payload=None)
+    [(header, _)] = split_batches(message.topic_data[0].partition_data[0].records)
+    assert (header.producer_id, header.producer_epoch, header.base_sequence) == (9, 2, 40)
+    assert records_of(message)[0].value is None
+
+
+def test_records_are_counted_over_partitions() -> None:
+    request = produce("orders", b"a", b"b")
+    [topic] = request.topic_data
+    more = topic.partition_data[0].records
+    topic.partition_data.append(PartitionProduceData(index=1, records=more))
+    request.topic_data.append(
+        TopicProduceData(name="bills", partition_data=[PartitionProduceData(index=0, records=more)])
+    )
+    message = edit(Stage(), encode_request(request, 9, 7, "shop"), 4, payload=b"fifth")
+    assert [record.value for record in records_of(message)] == [
+        b"a", b"b", b"a", b"b", b"fifth", b"b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [4, 11, 12])
+def test_a_fetched_record_is_changed_and_keeps_its_offset(version: int) -> None:
+    stage = stage_of(orders=1)
+    stage.call(produce("orders", b"a", b"b"), 9)
+    client = stage.network.connect()
+    frame = encode_request(fetch("orders", 0), version, 7, "shop")
+    client.connection.rows(IN, frame)
+    client.send(frame)
+    answer = client.take()
+    client.connection.rows(OUT, answer)
+    edited = client.connection.edit(OUT, answer, 1, Changes(payload=b"new"))
+    message: Any = decode_response(edited, ApiKey.FETCH, version)[1]
+    raw = message.responses[0].partitions[0].records
+    got = [(r.offset, r.value) for _, batch in split_batches(raw) for r in read_records(batch)]
+    assert got == [(0, b"a"), (1, b"new")]
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "text"),
+    [
+        (2, {"payload": b"x"}, "there is no record 3"),
+        (0, {"properties": {"qos": 1}}, "has no properties"),
+    ],
+)
+def test_what_cannot_be_changed_is_said(number: int, changes: dict[str, Any], text: str) -> None:
+    frame = encode_request(produce("orders", b"a", b"b"), 9, 7, "shop")
+    with pytest.raises(InvalidInput, match=text):
+        edit(Stage(), frame, number, **changes)
+
+
+def test_only_produce_and_fetch_carry_records() -> None:
+    frame = encode_request(MetadataRequest(topics=None), 12, 7, "shop")
+    with pytest.raises(InvalidInput, match="Metadata carries no record: hold op:Produce"):
+        edit(Stage(), frame, payload=b"x")

@@ -1,0 +1,182 @@
+"""When rules match and fire, without any connection."""
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.misbehaviour.actions import (
+    ACTIONS,
+    Delay,
+    Disconnect,
+    Refuse,
+    find,
+    make_action,
+    name_of,
+    resolve_code,
+)
+from mockforge_brokers.misbehaviour.rules import Exchanges, Rule
+
+from ..misbehaving import fault
+
+
+def row(direction: int = IN, number: object = None, protocol: str = "kafka") -> Row:
+    return Row(protocol, direction, "Produce", destination="t", correlation=number)
+
+
+class World:
+    def __init__(self, rule: Rule) -> None:
+        self.clock = ManualClock()
+        self.faults = Environment.create(self.clock, seed=1).faults
+        self.rule = self.faults.add(rule)
+        self.exchanges = Exchanges()
+
+    def fires(self, one: Row) -> bool:
+        return self.faults.ask([one], self.exchanges.of(one)) is not None
+
+    def run(self, count: int) -> list[int]:
+        """Which of so many matches fire, counted from 1."""
+        return [number for number in range(1, count + 1) if self.fires(row())]
+
+
+def test_the_answer_to_a_matched_request_is_left_alone() -> None:
+    world = World(fault())
+    assert world.fires(row(IN, 1))
+    assert not world.fires(row(OUT, 1))
+    assert world.fires(row(OUT, 2))
+    assert world.rule.hits == 2
+
+
+def test_what_was_let_pass_counts_as_matched_in_its_answer_too() -> None:
+    world = World(fault(first=1))
+    assert not world.fires(row(IN, 1))
+    assert not world.fires(row(OUT, 1))
+    assert world.rule.seen == 1
+
+
+def test_an_answer_alone_can_be_matched_where_the_request_does_not() -> None:
+    world = World(fault(matches=lambda one: one.direction == OUT))
+    assert not world.fires(row(IN, 1))
+    assert world.fires(row(OUT, 1))
+
+
+def test_a_direction_matches_each_frame_of_it() -> None:
+    world = World(fault(direction=OUT))
+    assert not world.fires(row(IN, 1))
+    assert world.fires(row(OUT, 1))
+
+
+def test_a_number_used_again_opens_a_new_exchange() -> None:
+    world = World(fault())
+    assert world.fires(row(IN, 1))
+    assert world.fires(row(IN, 1))
+
+
+def test_open_exchanges_are_bounded_and_the_oldest_goes() -> None:
+    exchanges = Exchanges()
+    for number in range(1_001):
+        exchanges.of(row(IN, number))
+    assert not exchanges.of(row(OUT, 0))[1]
+    assert exchanges.of(row(OUT, 1_000))[1]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fired"),
+    [
+        ({}, [1, 2, 3, 4, 5, 6]),
+        ({"first": 2}, [3, 4, 5, 6]),
+        ({"every": 2}, [1, 3, 5]),
+        ({"first": 1, "every": 3}, [2, 5]),
+        ({"times": 2}, [1, 2]),
+        ({"first": 1, "every": 2, "times": 2}, [2, 4]),
+        ({"probability": 0.0}, []),
+    ],
+)
+def test_conditions_count_matches(trigger: dict[str, float], fired: list[int]) -> None:
+    assert World(fault(**trigger)).run(6) == fired
+
+
+def test_a_rule_begins_late_and_rests_after_its_window() -> None:
+    world = World(fault(after=10.0, window=5.0))
+    assert world.run(2) == []
+    world.clock.advance(10)
+    assert world.run(2) == [1, 2]
+    world.clock.advance(4.5)
+    assert world.run(1) == [1]
+    world.clock.advance(0.5)
+    assert world.run(1) == []
+    assert world.rule.seen == 3
+    assert world.faults.rules
+
+
+def test_a_lifetime_takes_the_rule_out() -> None:
+    world = World(fault(lifetime=2.0))
+    world.clock.advance(2)
+    assert not world.faults.rules
+    assert not world.faults.active
+
+
+def test_a_resting_rule_neither_fires_nor_counts() -> None:
+    world = World(fault())
+    world.faults.enable(1, False)
+    assert world.run(2) == []
+    assert world.rule.seen == 0
+
+
+def test_only_requests_of_a_protocol_that_has_the_code_are_refused() -> None:
+    world = World(fault(Refuse("QUOTA_EXCEEDED", {"mqtt": 0x97})))
+    assert not world.fires(row(IN))
+    assert not world.fires(row(OUT, protocol="mqtt"))
+    assert world.fires(row(IN, protocol="mqtt"))
+
+
+@pytest.mark.parametrize("trigger", [{"probability": 1.1}, {"every": 0}])
+def test_impossible_conditions_are_refused(trigger: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput):
+        fault(**trigger)
+
+
+# Actions and codes.
+
+
+def test_every_action_is_found_by_its_names_and_made_from_its_parameters() -> None:
+    for name, kind in ACTIONS.items():
+        assert all(find(alias) is kind for alias in (name, *kind.aliases))
+        values = {p.name: 1.0 if p.kind == "duration" else "1" for p in kind.parameters}
+        extra = {"codes": {}} if kind.action is Refuse else {}
+        assert name_of(make_action(kind, values | extra)) == name
+        assert {p.name for p in kind.parameters} <= set(kind.action.__struct_fields__)
+    assert find("explode") is None
+
+
+def test_an_unknown_parameter_names_those_there_are() -> None:
+    with pytest.raises(InvalidInput, match="no parameter 'speed'; it takes duration, jitter"):
+        make_action(ACTIONS["delay"], {"duration": 1.0, "speed": 2})
+    assert make_action(ACTIONS["delay"], {"duration": 1.0}) == Delay(1.0)
+    assert make_action(ACTIONS["disconnect"], {"reset": True}) == Disconnect(reset=True)
+
+
+KNOWN = {
+    "kafka": {"NOT_LEADER_OR_FOLLOWER": 6, "NETWORK_EXCEPTION": 13},
+    "mqtt": {"NOT_AUTHORIZED": 135},
+    "amqp": {"NACK": 120, "NOT_FOUND": 404, "NOT_AUTHORIZED": 999},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("NOT_LEADER_OR_FOLLOWER", {"kafka": 6}),
+        ("not-leader-or-follower", {"kafka": 6}),
+        ("6", {"kafka": 6}),
+        ("0x87", {"mqtt": 135}),
+        ("not_authorized", {"mqtt": 135, "amqp": 999}),
+    ],
+)
+def test_a_code_is_known_by_name_and_number(text: str, found: dict[str, int]) -> None:
+    assert resolve_code(text, KNOWN) == found
+
+
+def test_an_unknown_code_names_the_nearest() -> None:
+    with pytest.raises(InvalidInput, match=r"'NOT_LEADER' is no code .*NOT_LEADER_OR_FOLLOWER"):
+        resolve_code("NOT_LEADER", KNOWN)

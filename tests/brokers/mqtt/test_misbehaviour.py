@@ -1,0 +1,258 @@
+"""Packets refused with a reason code on purpose, and messages changed on their way."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.codes import PacketType, Reason
+from mockforge_brokers.mqtt.wire.decode import decode_packet
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.frames import PacketSplitter
+from mockforge_brokers.mqtt.wire.packets import (
+    Ack,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+)
+
+from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.misbehaving import everything, refuse
+
+QUOTA = int(Reason.QUOTA_EXCEEDED)
+TEXT = {"reason_string": "no"}
+
+
+@pytest.fixture
+def network() -> FakeNetwork:
+    environment = Environment.create(ManualClock(), seed=1)
+    return FakeNetwork(MqttBroker(environment), environment)
+
+
+def connect(network: FakeNetwork, version: int, name: str = "c", *filters: str) -> FakeClient:
+    client = network.connect()
+    client.send(encode_packet(Connect(name, version), version))
+    if filters:
+        requests = [Request(topic_filter) for topic_filter in filters]
+        client.send(encode_packet(Subscribe(1, requests), version))
+    client.take()
+    return client
+
+
+def taken(client: FakeClient, version: int) -> list[Packet]:
+    return [decode_packet(frame, version) for frame in PacketSplitter().feed(client.take())]
+
+
+def refused(network: FakeNetwork, version: int, packet: Packet) -> tuple[list[Packet], str]:
+    """What a connected client gets for one packet, and how its connection ended."""
+    client = connect(network, version)
+    refuse(client, encode_packet(packet, version), everything, QUOTA)
+    return taken(client, version), client.peer.ended
+
+
+@pytest.mark.parametrize(
+    ("packet", "answers"),
+    [
+        (Publish("t", b"x"), []),
+        (Publish("t", b"x", 1, packet_id=7), [Ack(PacketType.PUBACK, 7, QUOTA, TEXT)]),
+        (Publish("t", b"x", 2, packet_id=7), [Ack(PacketType.PUBREC, 7, QUOTA, TEXT)]),
+        (Subscribe(7, [Request("a"), Request("b")]), [Suback(7, [QUOTA, QUOTA])]),
+        (Unsubscribe(7, ["a", "b"]), [Unsuback(7, [QUOTA, QUOTA], TEXT)]),
+    ],
+)
+def test_mqtt_5_names_the_reason_and_goes_on(
+    network: FakeNetwork, packet: Packet, answers: list[Packet]
+) -> None:
+    assert refused(network, 5, packet) == (answers, "")
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Publish("t", b"x"),
+        Publish("t", b"x", 1, packet_id=7),
+        Publish("t", b"x", 2, packet_id=7),
+        Unsubscribe(7, ["a"]),
+    ],
+)
+def test_before_mqtt_5_the_connection_ends_where_no_code_is(
+    network: FakeNetwork, packet: Packet
+) -> None:
+    assert refused(network, 4, packet) == ([], "closed")
+
+
+def test_before_mqtt_5_a_subscription_fails_with_its_one_code(network: FakeNetwork) -> None:
+    assert refused(network, 4, Subscribe(7, [Request("a")])) == ([Suback(7, [0x80])], "")
+
+
+def test_a_packet_that_has_no_answer_ends_in_disconnect(network: FakeNetwork) -> None:
+    got, ended = refused(network, 5, Pingreq())
+    assert got == [Disconnect(QUOTA, TEXT)]
+    assert ended == "closed"
+
+
+@pytest.mark.parametrize(("version", "code"), [(5, 0x87), (4, 5), (3, 5)])
+def test_connect_is_refused_in_connack(network: FakeNetwork, version: int, code: int) -> None:
+    client = network.connect()
+    frame = encode_packet(Connect("c", version), version)
+    refuse(client, frame, everything, int(Reason.NOT_AUTHORIZED))
+    [connack] = taken(client, version)
+    assert isinstance(connack, Connack)
+    assert connack.code == code
+    assert client.peer.ended == "closed"
+    assert not broker_of(network).connections()
+
+
+def test_a_reason_that_an_old_connack_has_not_closes_without_a_word(network: FakeNetwork) -> None:
+    client = network.connect()
+    refuse(client, encode_packet(Connect("c", 4), 4), everything, QUOTA)
+    assert (client.take(), client.peer.ended) == (b"", "closed")
+
+
+def broker_of(network: FakeNetwork) -> MqttBroker:
+    assert isinstance(network.broker, MqttBroker)
+    return network.broker
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_one_filter_of_two_is_refused(network: FakeNetwork, version: int) -> None:
+    client = connect(network, version)
+
+    def secret(row: Row) -> bool:
+        return row.destination == "secret"
+
+    packet = Subscribe(7, [Request("secret"), Request("open", 1)])
+    refuse(client, encode_packet(packet, version), secret, QUOTA)
+    assert taken(client, version) == [Suback(7, [QUOTA if version == 5 else 0x80, 1])]
+    other = connect(network, version, "p")
+    other.send(encode_packet(Publish("open", b"x"), version))
+    other.send(encode_packet(Publish("secret", b"x"), version))
+    assert taken(client, version) == [Publish("open", b"x")]
+
+
+def test_a_refused_publish_reaches_nobody_and_the_next_does(network: FakeNetwork) -> None:
+    subscriber = connect(network, 5, "s", "t")
+    client = connect(network, 5, "p")
+    refuse(client, encode_packet(Publish("t", b"1", 2, packet_id=7), 5), everything, QUOTA)
+    client.take()
+    client.send(encode_packet(Publish("t", b"2", 2, packet_id=7), 5))
+    assert taken(client, 5) == [Ack(PacketType.PUBREC, 7)]
+    assert [packet.payload for packet in taken(subscriber, 5)] == [b"2"]  # type: ignore[union-attr]
+
+
+def test_an_alias_that_a_refused_publish_sets_is_known_to_the_next(network: FakeNetwork) -> None:
+    subscriber = connect(network, 5, "s", "t")
+    client = connect(network, 5, "p")
+    first = Publish("t", b"1", 1, packet_id=7, properties={"topic_alias": 1})
+    refuse(client, encode_packet(first, 5), everything, QUOTA)
+    client.send(encode_packet(Publish("", b"2", properties={"topic_alias": 1}), 5))
+    assert not client.peer.ended, client.peer.reason
+    assert [packet.payload for packet in taken(subscriber, 5)] == [b"2"]  # type: ignore[union-attr]
+
+
+def test_a_wrong_packet_under_a_rule_ends_its_own_connection_only(network: FakeNetwork) -> None:
+    subscriber = connect(network, 5, "s", "t")
+    unknown_alias = encode_packet(Publish("", b"2", properties={"topic_alias": 9}), 5)
+    for wrong in (b"\x82\x02\x00\x07", unknown_alias, b"\x30\x01\x00"):
+        client = connect(network, 5, "p")
+        refuse(client, wrong, everything, QUOTA)
+        assert client.peer.ended, wrong
+    for early in (Subscribe(7, [Request("a")]), Publish("t", b"x", 1, packet_id=7), Pingreq()):
+        stranger = network.connect()
+        refuse(stranger, encode_packet(early, 4), everything, QUOTA)
+        assert stranger.peer.ended
+        assert stranger.take() == b""
+    assert not subscriber.peer.ended
+
+
+# Editing.
+
+
+def edit(network: FakeNetwork, version: int, packet: Publish, **changes: Any) -> Publish:
+    client = connect(network, version)
+    frame = encode_packet(packet, version)
+    edited = client.connection.edit(IN, frame, 0, Changes(**changes))
+    decoded = decode_packet(edited, version)
+    assert isinstance(decoded, Publish)
+    return decoded
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_only_the_payload_changes_of_a_publish(network: FakeNetwork, version: int) -> None:
+    packet = Publish("t", b"x", 1, True, True, 7)
+    changed = edit(network, version, packet, payload=b"y" * 300)
+    assert changed == Publish("t", b"y" * 300, 1, True, True, 7)
+    assert edit(network, version, packet, payload=None).payload == b""
+
+
+def test_properties_and_user_properties_change_and_go(network: FakeNetwork) -> None:
+    packet = Publish(
+        "",
+        b"x",
+        properties={
+            "topic_alias": 1,
+            "content_type": "a",
+            "user_property": [("k", "1"), ("k", "2"), ("other", "3")],
+        },
+    )
+    changed = edit(
+        network,
+        5,
+        packet,
+        properties={"content-type": None, "response_topic": "r"},
+        headers={"k": "new", "other": None},
+    )
+    assert changed.properties == {
+        "topic_alias": 1,
+        "response_topic": "r",
+        "user_property": [("k", "new")],
+    }
+
+
+def test_what_goes_to_a_client_changes_too(network: FakeNetwork) -> None:
+    client = connect(network, 5, "s", "t")
+    frame = encode_packet(Publish("t", b"x"), 5)
+    edited = client.connection.edit(OUT, frame, 0, Changes(payload=b"y"))
+    assert decode_packet(edited, 5) == Publish("t", b"y")
+
+
+@pytest.mark.parametrize(
+    ("version", "packet", "number", "changes", "text"),
+    [
+        (4, Pingreq(), 0, {"payload": b"x"}, "PINGREQ carries no message 1: hold op:PUBLISH"),
+        (4, Publish("t"), 1, {"payload": b"x"}, "PUBLISH carries no message 2"),
+        (4, Publish("t"), 0, {"key": b"x"}, "has no key"),
+        (4, Publish("t"), 0, {"headers": {"a": "b"}}, "before MQTT 5"),
+        (5, Publish("t"), 0, {"properties": {"colour": "b"}}, "colour"),
+        (
+            5,
+            Publish("t"),
+            0,
+            {"properties": {"payload_format_indicator": 7}},
+            "payload.format|not legal|must be|value",
+        ),
+    ],
+)
+def test_what_cannot_be_changed_is_said(
+    network: FakeNetwork,
+    version: int,
+    packet: Packet,
+    number: int,
+    changes: dict[str, Any],
+    text: str,
+) -> None:
+    client = connect(network, version)
+    with pytest.raises(InvalidInput, match=text):
+        client.connection.edit(IN, encode_packet(packet, version), number, Changes(**changes))
