@@ -17,6 +17,8 @@ HEAVY = (
     "prometheus_client",
     "prompt_toolkit",
     "starlette",
+    "cryptography",
+    "wsproto",
     "uvicorn",
     "confluent_kafka",
     "kafka",

@@ -5,12 +5,15 @@ nothing of layers and a raw one pays nothing for them.
 """
 
 import asyncio
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from .bulk import READ_SIZE, BulkReader
 from .environment import Environment
 from .events import ProtocolViolated
 from .streams import Stream, StreamFailed
+
+HANDSHAKE: Final = 10.0
+"""Seconds in which the layers have to be agreed on."""
 
 
 class Inner(Protocol):
@@ -47,11 +50,13 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         self._stream = stream
         self._said_farewell = False
         self._left = False
+        self._timer: asyncio.TimerHandle | None = None
 
     # The socket's protocol.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._below = cast("asyncio.Transport", transport)
+        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE, self._too_slow)
         self._inner.connection_made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -87,6 +92,8 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._inner.connection_lost(exc)
 
     # The endpoint's transport.
@@ -133,6 +140,10 @@ class Layered(asyncio.Protocol, asyncio.Transport):
             words = self._stream.closed()
             if words:
                 self._below.write(words)
+
+    def _too_slow(self) -> None:
+        if not self._stream.open and not self._below.is_closing():
+            self._fail(f"no TLS or WebSocket was agreed on within {HANDSHAKE:g} s")
 
     def _fail(self, reason: str) -> None:
         self._report(reason)

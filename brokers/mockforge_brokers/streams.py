@@ -118,7 +118,11 @@ class TlsStream:
             # A protocol that speaks first: it waits until the two sides agreed.
             self._early.append(data)
         elif data:
-            self._tls.write(data)
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:
+                # The connection is ending, and nobody is there any more who could read it.
+                return b""
         return self._outgoing.read()
 
     def answer(self) -> bytes:

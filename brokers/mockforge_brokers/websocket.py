@@ -49,6 +49,10 @@ class WebSocketStream:
                 self._take(event, pieces)
         except RemoteProtocolError as error:
             self._refuse(error)
+        except UnicodeError as error:
+            # wsproto decodes a request's target and host without a thought for those it cannot.
+            self._reject(400, f"No WebSocket: {error}.")
+            raise StreamFailed(f"WebSocket: {error}") from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def sent(self, data: bytes) -> bytes:

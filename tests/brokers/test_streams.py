@@ -305,6 +305,26 @@ def test_a_wrong_upgrade_gets_an_http_answer(request_text: str, status: int, say
     assert says.encode() in body
 
 
+@given(st.binary(max_size=40), st.binary(max_size=200))
+def test_noise_ends_the_connection_and_nothing_else(host: bytes, noise: bytes) -> None:
+    head = b"GET /\xff HTTP/1.1\r\nUpgrade: websocket\r\nHost: " + host + b"\r\n\r\n"
+    for data in (head, noise + b"\r\n\r\n"):
+        with pytest.raises(StreamFailed):
+            WebSocketStream().received(data)
+    browser = Browser(WebSocketStream())
+    try:
+        browser.stream.received(noise)
+    except StreamFailed:
+        pass
+
+
+def test_what_is_written_after_the_end_goes_nowhere(issued: Issued) -> None:
+    client = Client(serving(plain_context(issued), []), trusting(issued))
+    client.shake_hands()
+    client.stream.closed()
+    assert client.stream.sent(b"too late") == b""
+
+
 @pytest.fixture
 def secure(issued: Issued) -> tuple[Client, Browser]:
     client = Client(serving(plain_context(issued), [], websocket=True), trusting(issued))

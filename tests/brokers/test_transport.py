@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from mockforge_brokers import hangup
+from mockforge_brokers import hangup, layered
 from mockforge_brokers.bulk import READ_SIZE
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
@@ -486,5 +486,20 @@ def test_few_are_answered_at_once_and_a_crowd_at_the_end_of_the_turn():
             assert answered() == 10 + count
         for reader, _ in streams:
             assert await reader.readexactly(6) == b"hello\n"
+
+    run(test)
+
+
+def test_a_client_that_never_agrees_on_tls_is_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(layered, "HANDSHAKE", 0.05)
+    issued = issue(tmp_path, [])
+    context = server_context(str(issued.certificate), str(issued.key))
+
+    async def test(world: Serving) -> None:
+        listener = await world.server.listen(Listener("lines", tls=context))
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        assert await reader.read() == b""
+        writer.close()
+        assert "within 0.05 s" in world.seen(ProtocolViolated)[0].reason
 
     run(test)

@@ -1,6 +1,8 @@
 """Users, virtual hosts, rules and permissions at the prompt."""
 
 import pytest
+from mockforge_brokers.access import Principal
+from mockforge_brokers.listener import Listener
 
 from .scene import Scene
 
@@ -71,3 +73,14 @@ def test_virtual_hosts_come_and_go(scene: Scene) -> None:
     assert [row["vhost"] for row in scene.run("vhost ls").data] == ["/", "shop"]
     scene.run("vhost rm shop -y")
     assert list(scene.amqp.vhosts) == ["/"]
+
+
+def test_a_connection_shows_who_it_is_and_what_it_came_over(scene: Scene) -> None:
+    peer = scene.networks["mqtt"].connect().peer
+    peer.listener = Listener("mqtt", tls=object())
+    peer.principal = Principal("alice", "password", "TLSv1.3", "CN=alice", "localhost")
+    shown = scene.run(f"conn show c{peer.id}").data
+    assert (shown["user"], shown["mechanism"], shown["tls"]) == ("alice", "password", "TLSv1.3")
+    assert (shown["certificate"], shown["listener"]) == ("CN=alice", "tls")
+    (row,) = scene.run("conn ls (user:alice)").data
+    assert row["id"] == peer.id

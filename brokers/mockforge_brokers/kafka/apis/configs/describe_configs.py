@@ -60,6 +60,12 @@ def _describe(
     )
 
 
+def _scheme(caller: Caller) -> str:
+    """The security protocol of the listener that the client came by."""
+    sasl = "SASL_" if caller.peer.principal.mechanism == "PLAIN" else ""
+    return sasl + ("PLAINTEXT" if caller.peer.listener.tls is None else "SSL")
+
+
 def _entry(
     key: ConfigKey, own: str | None, source: ConfigSource, synonyms: bool
 ) -> DescribeConfigsResourceResult:
@@ -85,7 +91,7 @@ def _entry(
 def _broker_values(caller: Caller) -> dict[str, str]:
     options = caller.options
     return {
-        "advertised.listeners": f"PLAINTEXT://{caller.host}:{caller.port}",
+        "advertised.listeners": f"{_scheme(caller)}://{caller.host}:{caller.port}",
         "auto.create.topics.enable": str(options.auto_create_topics).lower(),
         "broker.id": str(options.broker_id),
         "group.initial.rebalance.delay.ms": str(round(options.initial_rebalance_delay * 1000)),
