@@ -262,3 +262,24 @@ def test_full_queue_nacks_and_priorities_go_first(channel: BlockingChannel) -> N
     with pytest.raises(NackError):
         channel.basic_publish("", queue, b"too many")
     assert take(channel, queue, 3) == [b"9", b"5", b"1"]
+
+
+def test_rpc_over_direct_reply_to(servers: Servers, channel: BlockingChannel) -> None:
+    server = connect(servers)
+    serving = server.channel()
+    queue = serving.queue_declare("", exclusive=True).method.queue
+    replies: list[bytes] = []
+    channel.basic_consume(
+        "amq.rabbitmq.reply-to", lambda *got: replies.append(got[3]), auto_ack=True
+    )
+    properties = pika.BasicProperties(reply_to="amq.rabbitmq.reply-to", correlation_id="1")
+    channel.basic_publish("", queue, b"ping", properties)
+    request = wait_for(lambda: _request(serving, queue))
+    serving.basic_publish("", request.reply_to, b"pong")
+    wait_for(lambda: channel.connection.process_data_events(0.01) or replies)
+    assert replies == [b"pong"]
+    server.close()
+
+
+def _request(channel: BlockingChannel, queue: str) -> pika.BasicProperties | None:
+    return channel.basic_get(queue, auto_ack=True)[1]

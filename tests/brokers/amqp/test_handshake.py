@@ -9,7 +9,6 @@ from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.wire import content, frames
 from mockforge_brokers.events import (
     ClientIdentified,
-    FeatureNotServed,
     ProtocolViolated,
     RequestDenied,
 )
@@ -26,7 +25,7 @@ def test_start_offers_what_is_served(house: House) -> None:
     properties = start["server_properties"]
     assert (properties["product"], properties["version"][:5]) == ("RabbitMQ", "3.13.")
     assert properties["capabilities"]["publisher_confirms"] is True
-    assert "direct_reply_to" not in properties["capabilities"]
+    assert properties["capabilities"]["direct_reply_to"] is True
 
 
 @pytest.mark.parametrize(
@@ -339,14 +338,6 @@ def test_refusal_is_told_with_its_operation(house: House) -> None:
     house.client().send("queue.declare", queue="nope", passive=True)
     (event,) = house.told(RequestDenied)
     assert (event.operation, event.code) == ("queue.declare", 404)
-
-
-def test_direct_reply_to_is_reported_as_not_served(house: House) -> None:
-    house.client().send("basic.consume", queue="amq.rabbitmq.reply-to", no_ack=True)
-    (event,) = house.told(FeatureNotServed)
-    assert event.feature == "direct reply-to"
-    assert "declare an exclusive queue for replies" in event.reason
-    assert house.told(RequestDenied) == []
 
 
 def test_options_name_users_and_vhosts() -> None:

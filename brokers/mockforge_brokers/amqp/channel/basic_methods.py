@@ -1,11 +1,13 @@
 """basic.*: consume, cancel, get, qos, and what becomes of deliveries."""
 
-from ...errors import ProtocolError
+from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
 from ..events import ConsumerStarted
 from ..records import Table
 from ..state.arguments import check_consumer
 from ..state.consumer import Consumer
+from ..state.queues.queue import Queue
+from ..state.topology import REPLY_TO
 from .channel import AMQP, Channel
 from .delivery import Delivery, get_ok
 
@@ -40,7 +42,8 @@ def basic_consume(
     arguments: Table,
 ) -> None:
     """`no_local` is not looked at, as in RabbitMQ."""
-    found = channel.queue(queue)
+    direct = queue == REPLY_TO
+    found = _replies(channel, no_ack) if direct else channel.queue(queue)
     if consumer_tag in channel.consumers:
         raise ProtocolError(
             f"attempt to reuse consumer tag '{consumer_tag}'", ReplyCode.NOT_ALLOWED
@@ -60,12 +63,28 @@ def basic_consume(
     )
     channel.vhost.consume(consumer)
     channel.consumers[tag] = consumer
+    if direct:
+        channel.replies = consumer
     line = channel.line
     line.name_queue(tag, found.name)
     line.spine.emit(ConsumerStarted(AMQP, line.id, channel.number, found.name, tag))
     if not no_wait:
         channel.send("basic.consume-ok", consumer_tag=tag)
     channel.refresh()
+
+
+def _replies(channel: Channel, no_ack: bool) -> Queue:
+    """Direct reply-to: a queue of no name that anyone could declare, for this channel."""
+    if channel.reply_to:
+        raise _refused("reply consumer already set")
+    if not no_ack:
+        raise _refused("reply consumer cannot acknowledge")
+    name = channel.new_name(channel.new_name(f"{REPLY_TO}.") + ".")
+    return channel.vhost.open_replies(name, channel.line.id)
+
+
+def _refused(text: str) -> RequestRefused:
+    return RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
 
 
 def basic_cancel(channel: Channel, *, consumer_tag: str, no_wait: bool) -> None:

@@ -50,6 +50,7 @@ class Channel:
         "number",
         "out",
         "prefetch",
+        "replies",
         "source",
         "transaction",
         "unacked",
@@ -77,11 +78,18 @@ class Channel:
         self.confirms = 0
         self.unconfirmed = 0
         self.transaction: Transaction | None = None
+        self.replies: Consumer | None = None
 
     @property
     def ready(self) -> bool:
         """It may take a method."""
         return not (self.closing or self.assembling)
+
+    @property
+    def reply_to(self) -> str:
+        """What direct reply-to stands for on this channel, while it consumes its replies."""
+        replies = self.replies
+        return replies.queue.name if replies is not None and not replies.queue.gone else ""
 
     def send(self, name: str, **values: Any) -> None:
         """Append a method's frame to the connection's output."""
@@ -101,7 +109,8 @@ class Channel:
     def examine(self, publication: Publication, header: bytes, flags: int) -> Extra | None:
         """Check a content header's frame, for `publish`; raises RequestRefused or ProtocolError."""
         route = self._route(publication)
-        return examine(header, flags, self.line.user, read_headers=not route.valid)
+        headers = not route.valid
+        return examine(header, flags, self.line.user, self.reply_to, read_headers=headers)
 
     def publish(
         self, publication: Publication, content: bytes, size: int, extra: Extra | None

@@ -7,12 +7,14 @@ from typing import Any, Final, NamedTuple
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field
+from ..state.topology import REPLY_TO
 from ..wire.content import header_payload
 from ..wire.frames import HEAD_SIZE, HEADER, content_head, frame, head
 from ..wire.properties import (
     FLAG_DELIVERY_MODE,
     FLAG_EXPIRATION,
     FLAG_HEADERS,
+    FLAG_REPLY_TO,
     FLAG_USER_ID,
     check_properties,
     decode_properties,
@@ -21,6 +23,7 @@ from ..wire.properties import (
 
 _MARKS: Final = (b"\x02CC", b"\x03BCC")
 """How the keys begin in a header table; where neither occurs the table is not decoded."""
+_DIRECT: Final = bytes((len(REPLY_TO),)) + REPLY_TO.encode()
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _LONGEST: Final = 2**32 - 1
 """Milliseconds of any expiration."""
@@ -30,9 +33,9 @@ _UNUSUAL: Final = FLAG_EXPIRATION | FLAG_USER_ID
 class Extra(NamedTuple):
     """What a content header says about its message's way, beside the routing key.
 
-    `keys` are more routing keys; `header` is the frame without BCC that goes on instead of the
-    `taken` bytes of the one that came (empty: it goes on as it is). `expiration` is in
-    milliseconds, -1 for none.
+    `keys` are more routing keys; `header` is the frame (without BCC, with the name for replies)
+    that goes on instead of the `taken` bytes of the one that came (empty: it goes on as it is).
+    `expiration` is in milliseconds, -1 for none.
     """
 
     headers: Mapping[str, Field]
@@ -42,8 +45,12 @@ class Extra(NamedTuple):
     taken: int = 0
 
 
-def examine(header: bytes, flags: int, user: str, *, read_headers: bool) -> Extra | None:
+def examine(
+    header: bytes, flags: int, user: str, reply_to: str, *, read_headers: bool
+) -> Extra | None:
     """Check a content header's frame; None if nothing in it matters to anyone on its way.
+
+    `reply_to` is what direct reply-to stands for on this channel, empty if it does not.
 
     Raises RequestRefused (406) for values that RabbitMQ refuses, ProtocolError (541) for bytes
     that its parser fails on, whether or not anybody would ever look at them.
@@ -52,7 +59,8 @@ def examine(header: bytes, flags: int, user: str, *, read_headers: bool) -> Extr
     delivery_mode = check_properties(payload, flags)
     properties: dict[str, Any] = {}
     marked = flags & FLAG_HEADERS and any(mark in payload for mark in _MARKS)
-    if marked or flags & _UNUSUAL or (read_headers and flags & FLAG_HEADERS):
+    direct = flags & FLAG_REPLY_TO and _DIRECT in payload
+    if direct or marked or flags & _UNUSUAL or (read_headers and flags & FLAG_HEADERS):
         properties = decode_properties(payload)
     claimed = properties.get("user_id", user)
     if claimed != user:
@@ -66,8 +74,13 @@ def examine(header: bytes, flags: int, user: str, *, read_headers: bool) -> Extr
         raise _refused(f"invalid message: {{delivery_mode_unknown,{delivery_mode}}}")
     if not properties:
         return None
-    replaced = _without_bcc(header, properties) if "BCC" in headers else b""
-    return Extra(headers, keys, expiration, replaced, len(header))
+    if properties.get("reply_to") == REPLY_TO:
+        if not reply_to:
+            raise _refused("fast reply consumer does not exist")
+        properties["reply_to"] = reply_to
+    elif "BCC" not in headers:
+        return Extra(headers, keys, expiration)
+    return Extra(headers, keys, expiration, _rewritten(header, properties), len(header))
 
 
 def read_headers(content: bytes) -> Mapping[str, Field]:
@@ -104,11 +117,14 @@ def _keys(name: str, headers: Mapping[str, Field]) -> list[str]:
     return [str(item.value) for item in field.value if item.type == "S"]
 
 
-def _without_bcc(header: bytes, properties: dict[str, Any]) -> bytes:
+def _rewritten(header: bytes, properties: dict[str, Any]) -> bytes:
+    """The frame with these properties, and without BCC."""
     channel = head.unpack_from(header)[1]
     size = content_head.unpack_from(header)[5]
-    headers = {name: field for name, field in properties["headers"].items() if name != "BCC"}
-    return frame(HEADER, channel, encode_header(size, {**properties, "headers": headers}))
+    if "headers" in properties:
+        headers = {name: field for name, field in properties["headers"].items() if name != "BCC"}
+        properties = {**properties, "headers": headers}
+    return frame(HEADER, channel, encode_header(size, properties))
 
 
 def _refused(text: str) -> RequestRefused:

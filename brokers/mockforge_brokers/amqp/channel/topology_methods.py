@@ -82,7 +82,10 @@ def queue_declare(
     no_wait: bool,
     arguments: Table,
 ) -> None:
-    if passive:
+    if queue in channel.vhost.replies:
+        # Who answers may ask in this way whether there is anybody left to answer to.
+        found = channel.vhost.replies[queue]
+    elif passive:
         found = channel.vhost.queue(queue, channel.line.id)
     else:
         queue = _without_line_ends(queue)

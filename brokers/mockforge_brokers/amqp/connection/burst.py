@@ -167,7 +167,8 @@ class BurstReader:
         publication.known = b""
         publication.span = end - at
         extra = publication.channel.examine(publication, data[start:body], flags)
-        publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
+        if extra is None or not extra.header:
+            publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
         publication.body_size = size
         publication.extra = extra
         return True

@@ -22,6 +22,7 @@ _CAPABILITIES: Final = (
     "consumer_priorities",
     "authentication_failure_close",
     "per_consumer_qos",
+    "direct_reply_to",
 )
 _SMALL_FRAME: Final = 8192
 """What RabbitMQ 4.1 and later ask for at least."""

@@ -136,12 +136,13 @@ class DefaultExchange(Exchange):
 
     type = "direct"
 
-    def __init__(self, queues: Mapping[str, Queue]) -> None:
+    def __init__(self, queues: Mapping[str, Queue], replies: Mapping[str, Queue]) -> None:
         super().__init__("", durable=True)
         self._queues = queues
+        self._replies = replies
 
     def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
-        queue = self._queues.get(routing_key)
+        queue = self._queues.get(routing_key) or self._replies.get(routing_key)
         return () if queue is None else (queue,)
 
 

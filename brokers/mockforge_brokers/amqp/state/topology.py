@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ...clock import Clock
-from ...errors import NotServed, ProtocolError, RequestRefused
+from ...errors import ProtocolError, RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
@@ -44,7 +44,8 @@ _PREDECLARED: Final = {
 _TRACE: Final = "amq.rabbitmq.trace"
 """Internal: only the broker publishes to it."""
 _RESERVED: Final = "amq."
-_REPLY_TO: Final = "amq.rabbitmq.reply-to"
+REPLY_TO: Final = "amq.rabbitmq.reply-to"
+"""RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
 _LOCKED: Final = (
     "It could be originally declared on another connection or the exclusive property value does "
     "not match that of the original declaration."
@@ -68,6 +69,8 @@ class Topology:
         """A queue refused what is just being published."""
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
+        self.replies: dict[str, Queue] = {}
+        """Those of direct reply-to, one for each channel that waits for replies."""
         self.doubts = Doubts(spine)
         self._spine = spine
         self.clear()
@@ -78,7 +81,7 @@ class Topology:
             self._drop_queue(queue, "the virtual host was reset")
         self.exchanges.clear()
         self.doubts.clear()
-        self.exchanges[""] = DefaultExchange(self.queues)
+        self.exchanges[""] = DefaultExchange(self.queues, self.replies)
         for name, kind in _PREDECLARED.items():
             internal = name == _TRACE
             self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True, internal=internal)
@@ -222,13 +225,6 @@ class Topology:
         """The queue of this name; raises RequestRefused: 404, or 405 if it is someone else's."""
         queue = self.queues.get(name)
         if queue is None:
-            if name == _REPLY_TO:
-                raise NotServed(
-                    ReplyCode.NOT_FOUND,
-                    "direct reply-to",
-                    f"no {self._queue(name)}: direct reply-to is not served,"
-                    " declare an exclusive queue for replies",
-                )
             raise RequestRefused(ReplyCode.NOT_FOUND, f"no {self._queue(name)}")
         if queue.owner and connection and queue.owner != connection:
             raise self._locked(name)
@@ -329,6 +325,18 @@ class Topology:
         self._unbind_all(queue)
         self.memory.settle()
         return count
+
+    def open_replies(self, name: str, connection: int) -> Queue:
+        """Where the replies to one channel go, as long as it consumes them."""
+        queue = self.replies[name] = Queue(name, self.memory, owner=connection)
+        self._changed()
+        return queue
+
+    def close_replies(self, queue: Queue) -> None:
+        del self.replies[queue.name]
+        queue.purge()
+        queue.gone = True
+        self._changed()
 
     # Bindings.
 

@@ -151,5 +151,7 @@ class VirtualHost(Topology):
         """End a consumer; an auto-delete queue ends with its last one."""
         queue = consumer.queue
         queue.remove(consumer)
-        if queue.auto_delete and not queue.consumers and not queue.gone:
+        if queue is self.replies.get(queue.name):
+            self.close_replies(queue)
+        elif queue.auto_delete and not queue.consumers and not queue.gone:
             self._drop_queue(queue, "its last consumer went")

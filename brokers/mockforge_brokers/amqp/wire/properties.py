@@ -30,6 +30,7 @@ NAMES: Final = frozenset(name for name, _, _ in PROPERTIES)
 FLAG_HEADERS: Final = 1 << 13
 FLAG_DELIVERY_MODE: Final = 1 << 12
 FLAG_PRIORITY: Final = 1 << 11
+FLAG_REPLY_TO: Final = 1 << 9
 FLAG_EXPIRATION: Final = 1 << 8
 FLAG_USER_ID: Final = 1 << 4
 _FIXED: Final = 12
