@@ -90,10 +90,14 @@ class ConsoleApp(App[int]):
     def get_default_screen(self) -> Dashboard:
         return self.dashboard
 
-    async def on_mount(self) -> None:
-        # Textual sets eager tasks on Python 3.12 and later: brokers' tasks would run in another
-        # order with a screen than without one.
+    async def _process_messages(self, *arguments: Any, **named: Any) -> None:
+        # On Python 3.12 and later Textual has just set eager tasks: brokers' tasks would run in
+        # another order with a screen than without one, and uvloop hands the factory of 3.12 and
+        # 3.13 an argument that it does not take, so that no task could be made at all.
         asyncio.get_running_loop().set_task_factory(None)
+        await super()._process_messages(*arguments, **named)
+
+    async def on_mount(self) -> None:
         self.call_after_refresh(self._begin)
 
     async def on_event(self, event: events.Event) -> None:

@@ -85,6 +85,10 @@ class Questions:
         return "bye"
 
 
+def _refused(loop: object, work: object, **_: object) -> None:
+    raise TypeError("a task factory that uvloop cannot call")
+
+
 async def main(told: str) -> None:
     runtime = FakeRuntime()
     shop(runtime)
@@ -92,6 +96,8 @@ async def main(told: str) -> None:
     # As Textual leaves the loop on Python 3.12 and later: with a factory of its own.
     loop = asyncio.get_running_loop()
     loop.set_task_factory(lambda loop, work, **_: asyncio.Task(work, loop=loop))
+    # What Textual sets there when it begins; uvloop calls it with an argument that it refuses.
+    asyncio.eager_task_factory = _refused  # type: ignore[attr-defined, unused-ignore]
     server = await asyncio.start_server(Questions(runtime, app).serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
