@@ -232,6 +232,10 @@ class Guard:
                 self._report(f"{operation} {name}", known)
         return known
 
+    def allows(self, operation: str, name: str) -> bool:
+        """The same for who only wants to know: nothing is reported."""
+        return not self._ask(operation, name)
+
     def allows_any(self, name: str) -> bool:
         """Whether it may do anything with it: then it may know of it too."""
         return any(not self._ask(operation, name) for operation in OPERATIONS)

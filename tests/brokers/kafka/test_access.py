@@ -243,3 +243,22 @@ def test_every_api_that_is_shown_before_the_login_is_served():
     stage = Stage()
     keys = [key.api_key for key in stage.call(ApiVersionsRequest(), 2).api_keys]
     assert {ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE} <= set(keys)
+
+
+def test_the_bits_of_what_is_allowed_follow_the_rules():
+    def bits(*numbers):
+        return sum(1 << number for number in numbers)
+
+    stage = Guarded("allow alice read,write kafka:mine", "allow alice read kafka:group:billing")
+    stage.broker.create_topic("mine", 1)
+    client = stage.client()
+    request = MetadataRequest(
+        topics=[MetadataRequestTopic(name="mine")],
+        include_topic_authorized_operations=True,
+        include_cluster_authorized_operations=True,
+    )
+    answer = stage.ask_for(client, request, 9)
+    assert answer.topics[0].topic_authorized_operations == bits(3, 4, 8, 10)
+    assert answer.cluster_authorized_operations == 0
+    groups = DescribeGroupsRequest(groups=["billing"], include_authorized_operations=True)
+    assert stage.ask_for(client, groups, 5).groups[0].authorized_operations == bits(3, 8, 10)

@@ -184,7 +184,7 @@ class Caller:
         guard = self.guard
         if guard is None:
             return
-        resource = name if kind == "topic" else "cluster" if kind == "cluster" else f"{kind}:{name}"
+        resource = _resource(kind, name)
         if not operation and guard.allows_any(resource):
             return
         if guard.denial(operation or "read", resource):
@@ -192,11 +192,13 @@ class Caller:
                 _UNAUTHORIZED[kind], f"not authorized: {operation or 'describe'} {kind} {name}"
             )
 
+    def may(self, operation: str, kind: str, name: str) -> bool:
+        """The same for who only wants to know."""
+        return self.guard is None or self.guard.allows(operation, _resource(kind, name))
+
     def may_know(self, kind: str, name: str) -> bool:
         """Whether lists show it."""
-        if self.guard is None:
-            return True
-        return self.guard.allows_any(name if kind == "topic" else f"{kind}:{name}")
+        return self.guard is None or self.guard.allows_any(_resource(kind, name))
 
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
         """Count a refusal, tell it if it is worth it, and return its code for the response."""
@@ -217,3 +219,8 @@ class Caller:
                 RequestDenied("kafka", self.peer.id, self.name, api.title, code, refusal.text)
             )
         return code
+
+
+def _resource(kind: str, name: str) -> str:
+    """As rules name it."""
+    return {"topic": name, "cluster": "cluster"}.get(kind, f"{kind}:{name}")

@@ -7,7 +7,7 @@ from ...wire.messages.cluster import (
     DescribeClusterRequest,
     DescribeClusterResponse,
 )
-from ..authorized import NOT_ASKED, ON_CLUSTER
+from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler
 
@@ -31,8 +31,8 @@ def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterRe
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
         brokers=[_broker(caller, node) for node in nodes.ids],
-        cluster_authorized_operations=(
-            ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED
+        cluster_authorized_operations=authorized(
+            caller, "cluster", asked=request.include_cluster_authorized_operations
         ),
     )
 

@@ -15,7 +15,7 @@ from ...wire.messages.cluster import (
     MetadataResponseTopic,
 )
 from ...wire.schema import ZERO_UUID
-from ..authorized import NOT_ASKED, ON_CLUSTER, ON_TOPIC
+from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler
 
@@ -24,14 +24,13 @@ _BY_ID_SINCE = 12
 
 def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
     nodes = caller.cluster.nodes
-    operations = ON_TOPIC if request.include_topic_authorized_operations else NOT_ASKED
     return MetadataResponse(
         brokers=[_broker(caller, node) for node in nodes.ids],
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
-        topics=_topics(caller, request, operations),
-        cluster_authorized_operations=(
-            ON_CLUSTER if request.include_cluster_authorized_operations else NOT_ASKED
+        topics=_topics(caller, request),
+        cluster_authorized_operations=authorized(
+            caller, "cluster", asked=request.include_cluster_authorized_operations
         ),
     )
 
@@ -41,15 +40,14 @@ def _broker(caller: Caller, node: int) -> MetadataResponseBroker:
     return MetadataResponseBroker(node_id=node, host=host, port=port)
 
 
-def _topics(
-    caller: Caller, request: MetadataRequest, operations: int
-) -> list[MetadataResponseTopic]:
+def _topics(caller: Caller, request: MetadataRequest) -> list[MetadataResponseTopic]:
     wanted = request.topics
+    asked = request.include_topic_authorized_operations
     # Version 0 cannot say null: there an empty list asks for all topics.
     if wanted is None or (caller.version == 0 and not wanted):
         topics = caller.cluster.topics.values()
         return [
-            _described(caller, topic, operations)
+            _described(caller, topic, asked)
             for topic in topics
             if caller.may_know("topic", topic.name)
         ]
@@ -61,11 +59,11 @@ def _topics(
             ErrorCode.INVALID_REQUEST, f"topic ids are taken from version {_BY_ID_SINCE} on"
         )
         return [_refused(caller, one, refusal) for one in wanted]
-    return [_topic(caller, request, one, operations) for one in wanted]
+    return [_topic(caller, request, one) for one in wanted]
 
 
 def _topic(
-    caller: Caller, request: MetadataRequest, wanted: MetadataRequestTopic, operations: int
+    caller: Caller, request: MetadataRequest, wanted: MetadataRequestTopic
 ) -> MetadataResponseTopic:
     try:
         topic = _found_or_created(caller, wanted, request.allow_auto_topic_creation)
@@ -73,7 +71,7 @@ def _topic(
         if wanted.name:
             caller.note_unknown(wanted.name)
         return _refused(caller, wanted, refusal)
-    return _described(caller, topic, operations)
+    return _described(caller, topic, request.include_topic_authorized_operations)
 
 
 def _refused(
@@ -112,7 +110,7 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
     return cluster.topic(name)
 
 
-def _described(caller: Caller, topic: Topic, operations: int) -> MetadataResponseTopic:
+def _described(caller: Caller, topic: Topic, asked: bool) -> MetadataResponseTopic:
     nodes = caller.cluster.nodes
     return MetadataResponseTopic(
         name=topic.name,
@@ -127,7 +125,7 @@ def _described(caller: Caller, topic: Topic, operations: int) -> MetadataRespons
             )
             for log in topic.logs
         ],
-        topic_authorized_operations=operations,
+        topic_authorized_operations=authorized(caller, "topic", topic.name, asked=asked),
     )
 
 

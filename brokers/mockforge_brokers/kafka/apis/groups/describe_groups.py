@@ -9,7 +9,7 @@ from ...wire.messages.groups import (
     DescribeGroupsRequest,
     DescribeGroupsResponse,
 )
-from ..authorized import NOT_ASKED, ON_GROUP
+from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler
 
@@ -17,13 +17,13 @@ _NOT_FOUND_SINCE = 6
 
 
 def handle(caller: Caller, request: DescribeGroupsRequest) -> DescribeGroupsResponse:
-    operations = ON_GROUP if request.include_authorized_operations else NOT_ASKED
+    asked = request.include_authorized_operations
     return DescribeGroupsResponse(
-        groups=[_describe(caller, group_id, operations) for group_id in request.groups]
+        groups=[_describe(caller, group_id, asked) for group_id in request.groups]
     )
 
 
-def _describe(caller: Caller, group_id: str, operations: int) -> DescribedGroup:
+def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedGroup:
     try:
         caller.permit("", "group", group_id)
     except RequestRefused as refusal:
@@ -36,6 +36,7 @@ def _describe(caller: Caller, group_id: str, operations: int) -> DescribedGroup:
             protocol_data="",
             members=[],
         )
+    operations = authorized(caller, "group", group_id, asked=asked)
     group = caller.cluster.groups.by_id.get(group_id)
     if group is None:
         return _dead(caller, group_id, operations)
