@@ -131,6 +131,8 @@ class Runtime:
         if self._certificates is not None:
             self._certificates.remove()
         self.usage.report()
+        if self.journal is not None:
+            self.journal.clear()
 
     @property
     def ports(self) -> dict[str, int]:

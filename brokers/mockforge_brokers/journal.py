@@ -112,10 +112,12 @@ class Past:
         self.rows = rows
 
 
-class Chunk(Struct, eq=False):
+class Chunk(Struct, eq=False, gc=False):
     """One read or write. `tail`: bytes at its end that belong to a frame not yet complete.
 
-    `data` is None once the chunk had to leave.
+    `data` is None once the chunk had to leave. There may be a hundred thousand of them, which the
+    garbage collector would look at again and again: it does not know them, and the circle of tape
+    and chunk is broken by the journal, as chunks leave and in `clear`.
     """
 
     tape: "Tape"
@@ -211,6 +213,14 @@ class Journal:
         self.left = 0
         self._ended: deque[Tape] = deque()
         self._holes = 0
+
+    def clear(self) -> None:
+        """Let go of everything; whoever is done with a journal calls it."""
+        for chunk in self.chunks:
+            if chunk.data is not None:
+                chunk.tape.chunks.clear()
+        self.chunks.clear()
+        self.size = 0
 
     def open(self, protocol: str, connection: int, owner: Owner) -> Tape:
         return Tape(self, protocol, connection, owner)

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.journal import IN, OUT, Journal, Past
 from mockforge_brokers.limits import Limits
@@ -94,3 +97,18 @@ def test_an_old_chunk_of_a_quiet_connection_keeps_no_holes_behind_it():
         busy.add(IN, bytes(100))
     assert len(kept.chunks) < 500
     assert [chunk.seq for chunk in kept.since(0)] == [20_001, 20_000, 1]
+
+
+def test_a_cleared_journal_holds_nothing_though_the_collector_does_not_know_its_chunks():
+    kept = journal()
+    someone = owner()
+    tape = kept.open("lines", 1, someone)
+    tape.add(IN, bytes(100))
+    (chunk,) = kept.since(0)
+    assert not gc.is_tracked(chunk)
+    gone = weakref.ref(someone)
+    kept.clear()
+    assert (list(kept.since(0)), kept.size) == ([], 0)
+    del kept, tape, chunk, someone
+    gc.collect()
+    assert gone() is None
