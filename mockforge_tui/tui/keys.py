@@ -10,7 +10,7 @@ from typing import Final
 from textual.binding import Binding
 
 FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS = "flow", "inspector", "connections", "topics"
-GROUPS, FAULTS, LOG = "groups", "faults", "log"
+GROUPS, FAULTS, LOG, STORED = "groups", "faults", "log", "stored"
 PANE_NAMES: Final = {
     FLOW: "the flow",
     CONNECTIONS: "connections",
@@ -19,13 +19,14 @@ PANE_NAMES: Final = {
     FAULTS: "faults and held frames",
     LOG: "the log",
     INSPECTOR: "the inspector",
+    STORED: "stored messages",
 }
 """Places where a key may mean something, in the order of their numbers."""
 
 _TABLES = (CONNECTIONS, DESTINATIONS, GROUPS, FAULTS)
 _LISTS = (*_TABLES, LOG)
 _ROWS = (FLOW, INSPECTOR)
-_THINGS = (*_ROWS, CONNECTIONS, DESTINATIONS, GROUPS)
+_MESSAGES = (*_ROWS, STORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ KEYS: tuple[Key, ...] = (
         (INSPECTOR,)),
     Key("enter", "enter", "show_only", "show only this client in the flow", LOOK, "only this",
         (CONNECTIONS,)),
-    Key("enter", "enter", "show_only", "show only this topic or queue; unfold a branch", LOOK,
-        "only this", (DESTINATIONS,)),
-    Key("enter", "enter", "show_group", "its members, or what waits in its session", LOOK,
-        "members", (GROUPS,)),
+    Key("enter", "enter", "stored", "its stored messages; unfold a branch", LOOK, "stored",
+        (DESTINATIONS,)),
+    Key("enter", "enter", "stored", "what waits in a session or queue; only this Kafka group", LOOK,
+        "stored", (GROUPS,)),
+    Key("enter", "enter", "inspect", "inspect this stored message", LOOK, "inspect", (STORED,)),
+    Key("W", "W", "why", "why does nothing come here? Causes and remedies", LOOK, "why",
+        (*_MESSAGES, CONNECTIONS, DESTINATIONS, GROUPS)),
     Key("space", "space", "switch", "switch a fault off or on", ACT, "on/off", (FAULTS,)),
     Key("D", "D", "remove", "remove a fault, or a hold with all it holds", ACT, "remove",
         (FAULTS,)),
@@ -80,12 +84,12 @@ KEYS: tuple[Key, ...] = (
         _TABLES),
     Key("minus", "-", "narrow(-1)", "hide this in the flow", FILTER, "hide",
         _TABLES),
-    Key("r", "r", "republish", "publish this message again", ACT, "again", _ROWS, PAUSED),
-    Key("e", "e", "edit", "edit it as a command, and publish", ACT, "edit", (*_ROWS, FAULTS),
+    Key("r", "r", "republish", "publish this message again", ACT, "again", _MESSAGES, PAUSED),
+    Key("e", "e", "edit", "edit it as a command, and publish", ACT, "edit", (*_MESSAGES, FAULTS),
         PAUSED),
     Key("p", "p", "publish", "publish to this destination…", ACT, "publish",
-        (*_ROWS, DESTINATIONS), PAUSED),
-    Key("y", "y", "copy", "copy the payload to the clipboard", ACT, "copy", (*_ROWS, FAULTS),
+        (*_MESSAGES, DESTINATIONS), PAUSED),
+    Key("y", "y", "copy", "copy the payload to the clipboard", ACT, "copy", (*_MESSAGES, FAULTS),
         PAUSED),
     Key("f", "f", "fault", "fault on this client…", ACT, "fault", (*_ROWS, CONNECTIONS), PAUSED),
     Key("K", "K", "kill", "close this connection (asks)", ACT, "kill", (*_ROWS, CONNECTIONS),
@@ -95,16 +99,19 @@ KEYS: tuple[Key, ...] = (
     Key("M", "M", "only_marked", "only marked, and back", FILTER),
     Key("colon", ":", "prompt", "command prompt", SCREEN, "command"),
     Key("slash", "/", "filter", "filter the flow", FILTER, "filter", (FLOW, *_LISTS)),
+    Key("slash", "/", "filter", "filter the stored messages", FILTER, "filter", (STORED,)),
     Key("slash", "/", "find", "find a text in this message", FILTER, "find", (INSPECTOR,)),
     Key("n", "n", "find_next(1)", "next place of the text", FILTER, "", (INSPECTOR,)),
     Key("N", "N", "find_next(-1)", "place of the text before", FILTER, "", (INSPECTOR,)),
     Key("space", "space", "live", "pause the flow, or back to live", MOVE, "pause",
-        (FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS, GROUPS, LOG)),
+        (FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS, GROUPS, LOG, STORED)),
     Key("j,down", "j ↓", "move(1)", "next line", MOVE),
     Key("k,up", "k ↑", "move(-1)", "line before", MOVE),
     Key("ctrl+d,pagedown", "^d", "page(1)", "half a page down", MOVE),
     Key("ctrl+u,pageup", "^u", "page(-1)", "half a page up", MOVE),
-    Key("g,home", "g", "top", "first line", MOVE),
+    Key("g,home", "g", "top", "first line", MOVE, "", (FLOW, INSPECTOR, *_LISTS)),
+    Key("g,home", "g", "top", "the oldest stored messages", MOVE, "oldest", (STORED,)),
+    Key("G,end", "G", "end", "the newest stored messages", MOVE, "newest", (STORED,)),
     Key("G,end", "G", "end", "newest row: live again", MOVE, "live", (FLOW,), PAUSED),
     Key("G,end", "G", "end", "last line", MOVE, "", (INSPECTOR, *_LISTS)),
     Key("h,left", "h ←", "field(-1)", "column before", MOVE, "", (FLOW,)),
@@ -114,7 +121,7 @@ KEYS: tuple[Key, ...] = (
     Key("left_square_bracket", "[", "tab(-1)", "inspector: tab before", LOOK),
     Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "tab", (FLOW,), PAUSED),
     Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "",
-        (INSPECTOR, *_LISTS)),
+        (INSPECTOR, STORED, *_LISTS)),
     Key("w", "w", "wire", "inspector: decoded fields and bytes of the frame", LOOK),
     Key("full_stop", ".", "noise", "flow with or without pings and empty polls", LOOK),
     Key("backslash", "\\", "toggle_filter", "clear the filter, or bring it back", FILTER),

@@ -1,11 +1,13 @@
 """Filter terms and command lines made from what somebody points at."""
 
 from mockforge_brokers.journal import Row
-from mockforge_brokers.snapshots import ConnectionView, DestinationView
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.completing import quoted
+from ..console.targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 from ..filters import quote
 from .rows import is_binary
+from .snapshot import ENDED, ConnectionLine, DestinationLine
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
 
@@ -113,6 +115,41 @@ def destination_target(view: DestinationView) -> str:
         case "amqp", _:
             return f"queue:{view.name}"
     return f"{view.protocol}:{view.name}"
+
+
+def stored_target(subject: object) -> tuple[Target | SessionTarget, str] | None:
+    """Where a chosen thing keeps messages, and its name; None for what keeps none."""
+    match subject:
+        case DestinationLine(view=DestinationView(protocol="kafka", name=name)):
+            return KafkaTarget(name), f"topic {name}"
+        case DestinationLine(view=DestinationView(protocol="mqtt", name=name)):
+            return MqttTarget(name), f"retained at {name}"
+        case DestinationLine(view=DestinationView(kind="queue", name=name)):
+            return QueueTarget(name), f"queue {name}"
+        case GroupView(protocol="mqtt", name=name):
+            return SessionTarget(name), f"waiting for {name}"
+        case GroupView(protocol="amqp", name=name):
+            return QueueTarget(name), f"queue {name}"
+    return None
+
+
+def why_about(subject: object) -> str | None:
+    """What `why` is asked about a chosen thing."""
+    match subject:
+        case Row() as row:
+            if row.seq:
+                return f"#{row.seq}"
+            return quoted(target_of(row.protocol, row.destination, row))
+        case ConnectionLine(view=view):
+            ended = view.state == ENDED and view.client
+            return quoted(view.client) if ended else f"c{view.id}"
+        case DestinationLine(view=view):
+            if view.kind == "exchange":
+                return quoted(view.name)
+            return quoted(destination_target(view))
+        case GroupView(name=name):
+            return quoted(name)
+    return None
 
 
 def connection_term(view: ConnectionView) -> str:

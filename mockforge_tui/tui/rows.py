@@ -1,14 +1,14 @@
 """One row of the flow as styled text, in columns that fit the width."""
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from time import localtime
-from typing import Any
+from typing import Any, Final
 
 from mockforge_brokers.journal import OUT, Row
 
-from ..text import clean, decode, fit
+from ..text import clean, decode, fit, width
 from ..units import format_size
 from .drawing import Piece
 from .palette import LETTERS, Glyphs, Palette
@@ -30,21 +30,66 @@ class Columns:
     preview: int
 
 
-@lru_cache(maxsize=32)
-def columns(width: int) -> Columns:
-    """The columns of a width; one cell is between them, two are the cursor's."""
-    if width < 70:
-        plan = Columns(5, 0, 9, 8, 18, 0, 4, 0)
-    elif width < 84:
-        plan = Columns(5, 6, 9, 8, 18, 7, 4, 0)
-    elif width < 96:
-        plan = Columns(5, 6, 10, 8, 24, 8, 5, 0)
-    elif width < 124:
-        plan = Columns(6, 9, 12, 10, 28, 10, 5, 0)
-    else:
-        plan = Columns(6, 12, 16, 12, 32, 12, 6, 0)
-    used = 5 + sum(size + 1 for size in astuple(plan) if size)
-    return replace(plan, preview=max(0, width - used))
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Cells that the rows of a page would take in the columns that give way to the preview."""
+
+    client: int = 6
+    operation: int = 7
+    destination: int = 12
+    key: int = 0
+
+    def grown(self, other: "Need") -> "Need":
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Need(*(max(one, two) for one, two in pairs))
+
+
+ROOMY: Final = Need(16, 12, 40, 16)
+"""What no column is wider than, whatever the rows would take."""
+_LEAST: Final = Need(9, 7, 18, 6)
+
+
+def need(row: Row, glyphs: Glyphs) -> Need:
+    """What one row would take."""
+    if row.kind == "event":
+        return Need(client=len(client_text(row, glyphs)))
+    sign = 2 if row.held or row.fault or row.error else 0
+    key = 0 if row.key is None or row.protocol == "amqp" else min(16, max(3, len(row.key)))
+    told = width(destination_text(row)) if row.kind == "message" else 0
+    return Need(
+        width(client_text(row, glyphs)), len(operation_text(row)) + sign, told, key
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def columns(cells: int, wanted: Need = ROOMY) -> Columns:
+    """The columns of a width; one cell is between them, two are the cursor's.
+
+    They take what the rows need, and the preview has the rest: a quarter at the least where
+    there is room, for which the longest columns give way.
+    """
+    number, time, size = (5, 0, 4) if cells < 70 else (5, 6, 4) if cells < 84 else (
+        (6, 9, 5) if cells < 124 else (6, 12, 6))  # fmt: skip
+    if 84 <= cells < 96:
+        time, size = 6, 4
+    sizes = [min(one, most) for one, most in zip(astuple(wanted), astuple(ROOMY), strict=True)]
+    fixed = 5 + number + 1 + (time + 1 if time else 0) + size + 1
+    gaps = sum(1 for each in sizes if each)
+    least = 0 if cells < 70 else 9 if cells < 84 else 12 if cells < 110 else cells // 4
+    room = cells - fixed - gaps - least
+    while sum(sizes) > room:
+        # The destination first, then whichever is furthest over the least that it can do with.
+        over = [each - least for each, least in zip(sizes, astuple(_LEAST), strict=True)]
+        at = max(range(4), key=lambda each: (over[each], each == 2))
+        if over[at] <= 0:
+            break
+        sizes[at] -= 1
+    client, operation, destination, key = sizes
+    used = fixed + sum(each + 1 for each in sizes if each)
+    preview = cells - used
+    if preview < 0:
+        destination, preview = destination + preview, 0
+    return Columns(number, time, client, operation, destination, key, size, preview)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +101,10 @@ class Field:
     name: str
 
 
-def fields(width: int) -> list[Field]:
+def fields(cells: int, wanted: Need = ROOMY) -> list[Field]:
     """The columns that `+` and `-` work on, with their place in a line."""
     found, at = [], 2
-    plan = columns(width)
+    plan = columns(cells, wanted)
     for size, name in (
         (plan.number, ""),
         (plan.time, ""),
@@ -77,8 +122,8 @@ def fields(width: int) -> list[Field]:
     return found
 
 
-def heading(width: int) -> str:
-    plan = columns(width)
+def heading(cells: int, wanted: Need = ROOMY) -> str:
+    plan = columns(cells, wanted)
     parts = [
         ("#", plan.number, str.rjust),
         ("time", plan.time, str.ljust),
@@ -90,14 +135,20 @@ def heading(width: int) -> str:
         ("size", plan.size, str.rjust),
     ]
     line = "  " + " ".join(pad(text[:size], size) for text, size, pad in parts if size)
-    return fit(line + " preview", width)
+    return fit(line + " preview", cells)
 
 
 def row_pieces(
-    row: Row, width: int, palette: Palette, glyphs: Glyphs, *, chosen: bool = False
+    row: Row,
+    cells: int,
+    palette: Palette,
+    glyphs: Glyphs,
+    *,
+    chosen: bool = False,
+    wanted: Need = ROOMY,
 ) -> list[Piece]:
-    """The row in five to eight pieces, exactly `width` cells together."""
-    plan = columns(width)
+    """The row in five to eight pieces, exactly `cells` cells together."""
+    plan = columns(cells, wanted)
     protocol = palette.protocol(row.protocol)
     event = row.kind == "event"
     sign, sign_style = _sign(row, palette, glyphs)
@@ -112,7 +163,7 @@ def row_pieces(
     ]
     if event:
         text = f"{row.operation}  {fact_text(row)}"
-        room = width - 2 - plan.number - len(time) - 1 - 3 - plan.client - 1
+        room = cells - 2 - plan.number - len(time) - 1 - 3 - plan.client - 1
         style = palette.error if row.error else palette.faulty if row.fault else palette.muted
         return [*pieces, (fit(text, room), style)]
     operation = operation_text(row)

@@ -5,14 +5,20 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mockforge_brokers.events import ConnectionClosed
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
+from msgspec.structs import replace
 
 from ..console.session import Session
+from .rows import clock_text
 
 _SMOOTHING: Final = 0.5
 _HISTORY: Final = 60
+ENDED: Final = "ended"
+"""The state of a connection that is listed on after its end."""
+_ENDED_SHOWN: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,25 @@ class Snapshot:
         self._session = session
         self._rates = Rates()
         self._at: float | None = None
+        self._ended: deque[tuple[float, ConnectionClosed]] = deque(maxlen=_ENDED_SHOWN)
+        self._ended_lines: deque[ConnectionLine] = deque(maxlen=_ENDED_SHOWN)
+        spine = session.runtime.spine
+        spine.watch(self._note_end, ConnectionClosed)
+
+    def _note_end(self, event: ConnectionClosed) -> None:
+        self._ended.append((self._session.runtime.clock.wall(), event))
+
+    def _list_ended(self) -> None:
+        """Connections that ended since the last look, as they were last seen."""
+        known = {line.view.id: line.view for line in self.connections}
+        while self._ended:
+            at, event = self._ended.popleft()
+            view = known.get(event.connection) or ConnectionView(
+                event.connection, event.protocol, event.client, "", ENDED, at
+            )
+            facts = {"ended": clock_text(at, 12), "reason": event.reason, **view.detail}
+            view = replace(view, state=ENDED, client=event.client or view.client, detail=facts)
+            self._ended_lines.append(ConnectionLine(view, 0.0, 0.0))
 
     def take(self, now: float) -> None:
         """Look at everything; `now` is monotonic seconds."""
@@ -93,6 +118,7 @@ class Snapshot:
         elapsed = now - self._at if self._at is not None else 0.0
         self._at = now
         connections = session.connections()
+        self._list_ended()
         self.connections = [
             ConnectionLine(
                 each,
@@ -101,6 +127,7 @@ class Snapshot:
             )
             for each in connections
         ]
+        self.connections += reversed(self._ended_lines)
         destinations = session.destinations()
         self.destinations = [
             DestinationLine(

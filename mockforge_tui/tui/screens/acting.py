@@ -16,15 +16,18 @@ from ..narrowing import (
     destination_term,
     publish_line,
     replaced,
+    stored_target,
     target_of,
     term,
     term_of,
+    why_about,
 )
 from ..snapshot import ConnectionLine, DestinationLine, FaultLine
 from ..subjects import Subject, row_of
 from ..widgets.flow import FlowPane
 from ..widgets.inspector import Inspector
 from ..widgets.panes import DestinationsPane
+from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
 from .layout import PaneScreen
 
@@ -56,6 +59,8 @@ class ActingScreen(PaneScreen):
         match here:
             case Inspector():
                 return here.subject
+            case StoredPane():
+                return here.chosen.row if here.chosen is not None else None
             case LiveTable():
                 return here.chosen
         if self.flow.selected is not None:
@@ -70,8 +75,8 @@ class ActingScreen(PaneScreen):
         here = self.here
         if isinstance(here, Inspector):
             return
-        if isinstance(here, LiveTable) and here.chosen is not None:
-            self.inspector.show(here.chosen)
+        if isinstance(here, LiveTable) and self.subject() is not None:
+            self.inspector.show(self.subject())
         elif self.flow.selected is not None:
             self.inspector.show(self.flow.selected)
         elif self.flow.follow and self.inspector.display:
@@ -85,7 +90,7 @@ class ActingScreen(PaneScreen):
 
     def chosen_row(self) -> Row | None:
         """The same, but not the newest message while live: that changes under the finger."""
-        live = isinstance(self.here, FlowPane) and self.flow.selected is None
+        live = self.here is self.flow and self.flow.selected is None
         return None if live else self._row()
 
     def _connection(self) -> ConnectionView | None:
@@ -149,10 +154,16 @@ class ActingScreen(PaneScreen):
             here.find("")
         elif self.alone is not None:
             self.do_zoom()
+        elif here is self.stored:
+            self.stored_open = False
+            self.lay_out()
+            back = self._stored_from
+            (back if back.display else self.flow).focus()
         elif here in (self.faults, self.log_pane) and not self.narrow:
             self._close(here)
         elif isinstance(here, Inspector):
-            (self.panes[self.tab - 1] if self.narrow else self.flow).focus()
+            back = self.panes[self.tab - 1] if self.narrow else self.flow
+            (self.stored if self.stored_open else back).focus()
         elif self.narrow and self.tab != 1:
             self.go_to(1)
         elif self.inspector_open and self.short:
@@ -185,8 +196,32 @@ class ActingScreen(PaneScreen):
     def do_fold(self) -> None:
         self.inspector.fold()
 
-    def do_show_group(self) -> None:
-        self.do_show_only()
+    def do_stored(self) -> None:
+        """Show what a topic, queue or session has stored; a branch is unfolded instead."""
+        here = self.here
+        if isinstance(here, DestinationsPane) and here.unfold():
+            return
+        target = stored_target(self.subject())
+        if target is None:
+            self.do_show_only()
+            return
+        problem = self.stored.open(self.console_app.session, *target)
+        if problem:
+            self.console_app.note(problem)
+            return
+        if here is not self.stored:
+            self._stored_from = here
+        self.stored_open = True
+        self.alone = None
+        self.lay_out()
+        self.stored.focus()
+
+    def do_why(self) -> None:
+        about = why_about(self.subject())
+        if about is None:
+            self.console_app.note("choose a client, a group, a queue or a message first")
+        else:
+            self._run(f"why {about}")
 
     def do_tab(self, step: int) -> None:
         if not self._open_inspector():

@@ -17,6 +17,7 @@ from ..widgets.lines import KeyLine, LogPane, ResultLine
 from ..widgets.pane import Drawn, Pane
 from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
 from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
+from ..widgets.stored import StoredPane
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
@@ -53,6 +54,7 @@ class PaneScreen(Screen[None]):
         self.groups = GroupsPane()
         self.faults = FaultsPane()
         self.log_pane = LogPane(app.record)
+        self.stored = StoredPane()
         self.drop_down = DropDown()
         self.prompt = Prompt(
             app.session,
@@ -68,6 +70,8 @@ class PaneScreen(Screen[None]):
         self.inspector_open = True
         self.faults_open = False
         self.log_open = False
+        self.stored_open = False
+        self._stored_from: Pane = self.destinations
         self.tab = 1
         self._heights: tuple[str | int, str | int] = ("", "")
 
@@ -77,6 +81,7 @@ class PaneScreen(Screen[None]):
             with Container(id="main"):
                 with Vertical(id="left"):
                     yield self.flow
+                    yield self.stored
                     yield self.faults
                     yield self.log_pane
                 yield self.inspector
@@ -103,7 +108,7 @@ class PaneScreen(Screen[None]):
         """By their number, from 1."""
         return (
             self.flow, self.connections, self.destinations, self.groups,
-            self.faults, self.log_pane, self.inspector,
+            self.faults, self.log_pane, self.inspector, self.stored,
         )  # fmt: skip
 
     @property
@@ -141,14 +146,15 @@ class PaneScreen(Screen[None]):
             pane.display = pane in shown
             pane.framed = not self.narrow
         side = {self.connections, self.destinations, self.groups}
-        left = {self.flow, self.faults, self.log_pane}
+        left = {self.flow, self.stored, self.faults, self.log_pane}
         self.query_one("#side").display = bool(side & shown)
         self.query_one("#left").display = bool(left & shown)
         self.query_one("#main").display = bool(shown - side)
         self.fit_side()
         self.header.update(narrow=self.narrow, tab=self.tab - 1)
         if isinstance(self.focused, Pane) and self.focused not in shown:
-            (self.flow if self.flow in shown else next(iter(shown))).focus()
+            first = self.stored if self.stored in shown else self.flow
+            (first if first in shown else next(iter(shown))).focus()
 
     def fit_side(self) -> None:
         """Give connections and groups the lines that they need, topics and queues the rest."""
@@ -168,10 +174,11 @@ class PaneScreen(Screen[None]):
         if self.alone is not None:
             return {self.alone}
         if self.narrow:
-            chosen = self.panes[self.tab - 1]
+            chosen = self.stored if self.stored_open else self.panes[self.tab - 1]
             with_inspector = self.inspector_open and chosen is not self.log_pane
             return {chosen, self.inspector} if with_inspector else {chosen}
-        shown: set[Pane] = {self.flow, self.connections, self.destinations}
+        top = self.stored if self.stored_open else self.flow
+        shown: set[Pane] = {top, self.connections, self.destinations}
         if not self.short:
             shown.add(self.groups)
         if self.inspector_open:
@@ -187,6 +194,8 @@ class PaneScreen(Screen[None]):
         pane = self.panes[number - 1]
         if self.alone is not None:
             self.alone = pane
+        if number == 1 or (self.narrow and number < 7):
+            self.stored_open = False
         if number < 7:
             self.tab = number
         if pane is self.faults:
@@ -233,7 +242,12 @@ class PaneScreen(Screen[None]):
 
     def try_filter(self, text: str, final: bool) -> None:
         """A filter is being typed; `final` once it is entered."""
-        if final:
+        if self.here is self.stored:
+            if final:
+                problem = self.stored.narrow(self.console_app.session.filter_of(text))
+                if problem:
+                    self.console_app.note(problem)
+        elif final:
             self.console_app.run_line(f"filter {text}" if text else "filter clear")
         else:
             self.flow.show(self.console_app.session.filter_of(text))
@@ -252,5 +266,6 @@ class PaneScreen(Screen[None]):
         self.prompt.open(FIND, self.inspector.search.text)
 
     def open_filter(self) -> None:
-        text = self.console_app.session.filter.text
+        shown = self.stored.filter if self.here is self.stored else self.console_app.session.filter
+        text = shown.text if shown is not None else ""
         self.prompt.open(FILTER, text + (" " if text else ""))

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from ...feed import Feed
 from ...text import clean, fit
 from ..drawing import Piece, cut, strip
-from ..rows import columns, fields, heading, row_pieces
+from ..rows import columns, fields, heading, need, row_pieces
 from .paging import PagedFlow
 
 _KEPT_STRIPS = 512
@@ -35,6 +35,7 @@ class FlowPane(PagedFlow):
     def body_line(self, y: int, width: int) -> Strip:
         palette = self.palette
         if y == 0:
+            self._measure()
             return self._heading(width)
         y -= 1
         if y >= len(self._page):
@@ -47,9 +48,18 @@ class FlowPane(PagedFlow):
             if chosen and self.selected is not None:
                 row = self.selected
             else:
-                text = f"  {number:>{columns(width).number}}  has left the ring"
+                text = f"  {number:>{columns(width, self.need).number}}  has left the ring"
                 return strip([(fit(text, width), palette.faintest)], width, palette.plain)
-        key = (number, width, chosen, row.held, row.fault, row.marked, self.field if chosen else 0)
+        key = (
+            number,
+            width,
+            self.need,
+            chosen,
+            row.held,
+            row.fault,
+            row.marked,
+            self.field if chosen else 0,
+        )
         found = self._strips.get(key)
         if found is None:
             found = self._strips[key] = self._row_strip(row, width, chosen)
@@ -58,14 +68,14 @@ class FlowPane(PagedFlow):
         return found
 
     def _row_strip(self, row: Row, width: int, chosen: bool) -> Strip:
-        pieces = row_pieces(row, width, self.palette, self.glyphs, chosen=chosen)
+        pieces = row_pieces(row, width, self.palette, self.glyphs, chosen=chosen, wanted=self.need)
         drawn = strip(pieces, width, self.palette.plain)
         if not chosen:
             return drawn
         cursor = self.palette.cursor
         lit = Strip([Segment(text, (style + cursor) if style else cursor)
                      for text, style, _ in drawn], width)  # fmt: skip
-        known = fields(width)
+        known = fields(width, self.need)
         place = known[self.field % len(known)]
         before, cell, after = (
             lit.crop(0, place.start), lit.crop(place.start, place.end), lit.crop(place.end, width),
@@ -74,8 +84,21 @@ class FlowPane(PagedFlow):
                  for text, style, _ in cell]  # fmt: skip
         return Strip([*before, *under, *after], width)
 
+    def _measure(self) -> None:
+        """Widen columns for rows that are new on the page; only another filter narrows them."""
+        for number in self._page:
+            if number in self._measured:
+                continue
+            row = self.feed.row(number)
+            if row is not None:
+                self.need = self.need.grown(need(row, self.glyphs))
+        if self._page:
+            self._measured = range(self._page[0], self._page[-1] + 1)
+
     def _heading(self, width: int) -> Strip:
-        return strip([(heading(width), self.palette.faintest)], width, self.palette.plain)
+        return strip(
+            [(heading(width, self.need), self.palette.faintest)], width, self.palette.plain
+        )
 
     def _nothing(self, y: int) -> list[Piece]:
         """What an empty flow says; the first time, where clients find the brokers."""

@@ -8,7 +8,7 @@ from textual.message import Message
 
 from ...feed import Feed, Selection
 from ...filters import Filter
-from ..rows import fields
+from ..rows import Need, fields
 from .pane import Pane
 
 _SLICE = 0.002
@@ -42,12 +42,14 @@ class PagedFlow(Pane):
         self.with_noise = False
         self.only_marked = False
         self.field = 0
+        self.need = Need()
         self.waiting_at = 0
         self._selection: Selection = feed.select(self._matcher())
         self._page: list[int] = []
         self._line = 0
         self._edges_shown: object = None
         self._settled = True
+        self._measured = range(0)
 
     # What is shown -----------------------------------------------------------------------
 
@@ -60,6 +62,7 @@ class PagedFlow(Pane):
     ) -> None:
         """Show other rows; the selected one stays selected while it matches."""
         self.filter = shown
+        self.need, self._measured = Need(), range(0)
         if with_noise is not None:
             self.with_noise = with_noise
         if only_marked is not None:
@@ -173,12 +176,12 @@ class PagedFlow(Pane):
 
     def next_field(self, step: int) -> None:
         """Choose the column that `+` and `-` take their value from."""
-        self.field = (self.field + step) % len(fields(self.body_width))
+        self.field = (self.field + step) % len(fields(self.body_width, self.need))
         self.refresh()
 
     @property
     def field_name(self) -> str:
-        known = fields(self.body_width)
+        known = fields(self.body_width, self.need)
         return known[self.field % len(known)].name
 
     def mark(self) -> None:

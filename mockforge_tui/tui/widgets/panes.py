@@ -15,7 +15,7 @@ from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
 from ..palette import LETTERS, Glyphs, Palette
 from ..rows import destination_text, operation_text
-from ..snapshot import ConnectionLine, DestinationLine, FaultLine
+from ..snapshot import ENDED, ConnectionLine, DestinationLine, FaultLine
 from .table import Column, LiveTable
 
 _PROTOCOLS = {"kafka": 0, "mqtt": 1, "amqp": 2}
@@ -66,12 +66,16 @@ def _rate(read: Callable[[Any], float]) -> Reader:
 
 def _connection_state(line: ConnectionLine, palette: Palette, glyphs: Glyphs) -> Cell:
     letter = LETTERS.get(line.view.protocol, "?")
+    if line.view.state == ENDED:
+        return letter + glyphs.off, palette.faintest
     sign = glyphs.on if line.view.state in _STEADY else glyphs.half
     return letter + sign, palette.protocol(line.view.protocol)
 
 
 def _connection_client(line: ConnectionLine, palette: Palette, glyphs: Glyphs) -> Cell:
     name = clean(line.view.client, 80) or f"c{line.view.id}"
+    if line.view.state == ENDED:
+        return f"{name} {clean(str(line.view.detail.get('reason', '')), 200)}", palette.faintest
     if line.view.state in _STEADY:
         return name, palette.plain
     return f"{name} {clean(line.view.state, 30)}", palette.warning
@@ -99,7 +103,16 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
         return record.view.id
 
     def sort_key(self, record: ConnectionLine) -> Any:
+        if record.view.state == ENDED:
+            return 99, -record.view.id
         return _PROTOCOLS.get(record.view.protocol, 9), record.view.id
+
+    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        left, right = super().title_pieces()
+        gone = sum(line.view.state == ENDED for line in self.records)
+        if gone:
+            right = [(f"{len(self.records) - gone} +{gone} ended", self.palette.muted)]
+        return left, right
 
 
 # Topics, exchanges, queues ----------------------------------------------------------------

@@ -34,6 +34,18 @@ class FakeBroker:
     def groups(self) -> list[GroupView]:
         return self.shown_groups
 
+    def offsets(self, topic: str) -> list[tuple[int, int]]:
+        return [(0, 0)]
+
+    def retained(self) -> list[Any]:
+        return []
+
+    def sessions(self) -> list[Any]:
+        return []
+
+    def peek(self, queue: str, limit: int, *, start: int = 0) -> list[Any]:
+        return []
+
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
         self.disconnected.append(connection)
         return True

@@ -23,7 +23,7 @@ def _still() -> float:
 class Stage:
     """The app with its pilot; `keys` presses, `tick` is one frame with all its work."""
 
-    def __init__(self, runtime: FakeRuntime, app: ConsoleApp, pilot: "Pilot[int | None]") -> None:
+    def __init__(self, runtime: Any, app: ConsoleApp, pilot: "Pilot[int | None]") -> None:
         self.runtime = runtime
         self.app = app
         self.pilot = pilot
@@ -76,14 +76,16 @@ def play(
     size: tuple[int, int] = LARGE,
     *,
     rounds: int = 12,
+    real: Callable[[], Any] | None = None,
     **options: Any,
 ) -> None:
-    """Run a scene; the traffic of `shop` is on the screen when it begins."""
+    """Run a scene; the traffic of `shop` is on the screen when it begins, or what `real` made."""
 
     async def scene() -> None:
-        runtime = FakeRuntime()
-        shop(runtime, rounds)
-        app = ConsoleApp(runtime, timer=_still, now=_still, **options)  # type: ignore[arg-type]
+        runtime: Any = FakeRuntime() if real is None else real()
+        if real is None:
+            shop(runtime, rounds)
+        app = ConsoleApp(runtime, timer=_still, now=_still, **options)
         async with app.run_test(size=size) as pilot:
             stage = Stage(runtime, app, pilot)
             await pilot.pause()

@@ -11,7 +11,8 @@ from mockforge_brokers.misbehaviour.actions import Delay
 
 from mockforge_tui.tui.keys import KEYS, PANE_NAMES, brief_keys, key_of
 from mockforge_tui.tui.screens.help import help_entries
-from mockforge_tui.tui.widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane
+from mockforge_tui.tui.widgets.stored import StoredPane
+from mockforge_tui.tui.widgets.table import LiveTable
 
 from .stage import Stage, play
 
@@ -23,7 +24,8 @@ EFFECTS: dict[str, str] = {
     "inspect": "focuses the inspector",
     "fold": "folds",
     "show_only": RUNS + r"filter .*",
-    "show_group": RUNS + r"filter .*",
+    "stored": RUNS + r"filter .*|focuses stored messages",
+    "why": RUNS + "why .*",
     "switch": RUNS + r"fault off 1|" + NOTES + "only a fault .*",
     "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
     "release": RUNS + "release h1|" + NOTES + "no held frame is chosen.*",
@@ -56,7 +58,7 @@ EFFECTS: dict[str, str] = {
     "next_pane": "focuses .*",
     "pane": "focuses .*|stays|closes .*",
     "zoom": "zooms",
-    "back": "focuses the flow|stays|closes .*",
+    "back": "focuses (the flow|topics and queues)|stays|closes .*",
     "panic": RUNS + "fault clear, hold off",
     "shot": RUNS + "shot",
     "repaint": "stays",
@@ -132,16 +134,22 @@ async def _reset(stage: Stage, pane: str) -> None:
     screen.inspector.search.clear()
     screen.inspector.show_tab(0)
     screen.lay_out()
-    screen.go_to(7 if pane == "inspector" else list(PANE_NAMES).index(pane) + 1)
+    screen.stored_open = pane == "stored"
+    screen.stored.put([held, held])
+    screen.go_to(list(PANE_NAMES).index(pane) + 1)
     await stage.tick()
     screen.flow.to_number(10)
-    if pane != "inspector":
+    if pane == "stored":
+        screen.stored.focus()
+    elif pane != "inspector":
         screen.go_to(list(PANE_NAMES).index(pane) + 1)
     else:
         screen.inspector.show(screen.flow.selected)
     here = screen.here
-    if isinstance(here, ConnectionsPane | DestinationsPane | FaultsPane) or pane == "groups":
-        here.to_top()  # type: ignore[attr-defined]
+    if isinstance(here, StoredPane):
+        here.move(1)
+    elif isinstance(here, LiveTable):
+        here.to_top()
     await stage.pilot.pause()
 
 
@@ -174,8 +182,9 @@ async def _press(stage: Stage, name: str) -> str:
 
 _CHANGES: dict[str, Callable[[object], str]] = {
     "alone": lambda pane: "zooms",
-    "open": lambda panes: "closes a pane",
     "focus": lambda place: f"focuses {PANE_NAMES[str(place)]}",
+    "open": lambda panes: "closes a pane",
+    "stored": lambda shown: "stays",
     "live": lambda live: "goes live" if live else "pauses",
     "marked": lambda marks: "marks",
     "only_marked": lambda only: "shows only marked",
@@ -191,12 +200,13 @@ def _look(stage: Stage) -> dict[str, object]:
     inspector = screen.inspector
     return {
         "alone": screen.alone,
-        "open": (screen.faults_open, screen.log_open),
+        "open": (screen.faults_open, screen.log_open, screen.stored_open),
         "focus": screen.here.place,
         "live": screen.flow.follow,
         "marked": sorted(stage.app.feed.marks),
         "only_marked": screen.flow.only_marked,
         "tab": inspector.tab,
+        "stored": len(screen.stored.records),
         "folds": len(inspector._rows) if inspector.has_focus else 0,
         "field": screen.flow.field,
         "places": (

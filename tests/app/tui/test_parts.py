@@ -21,7 +21,16 @@ from mockforge_tui.tui.keys import FAULTS, HELD, KEYS, PANE_NAMES, PAUSED, brief
 from mockforge_tui.tui.narrowing import combined, payload_word, publish_line, term, term_of
 from mockforge_tui.tui.pace import FASTEST, SHARE, SLOWEST, Pace
 from mockforge_tui.tui.palette import ASCII, NIGHT, PALETTES, UNICODE
-from mockforge_tui.tui.rows import columns, fields, fit_middle, heading, preview_text, row_pieces
+from mockforge_tui.tui.rows import (
+    ROOMY,
+    Need,
+    columns,
+    fields,
+    fit_middle,
+    heading,
+    preview_text,
+    row_pieces,
+)
 from mockforge_tui.tui.snapshot import DestinationLine, Rates
 from mockforge_tui.tui.widgets.panes import folded
 
@@ -63,7 +72,7 @@ def test_a_row_is_exactly_as_wide_as_the_pane(row: Row, width: int) -> None:
 
 
 def test_a_row_tells_who_did_what_with_which_message() -> None:
-    told = r"   1841 20\.102 K→ order-svc  Produce  orders\.created p2@118 +o-1 +9B \{\"id\""
+    told = r" +1841 20\.102 K→ order-svc +Produce +orders.+p2@118 +o-1 +9B \{\"id\""
     assert re.match(told, _line(_row()))
 
 
@@ -76,11 +85,18 @@ def test_signs_stand_for_held_faulty_and_failed_frames() -> None:
 
 def test_columns_and_heading_agree() -> None:
     for width in range(60, 200):
-        plan = columns(width)
-        assert plan.preview >= 0
-        assert len(heading(width)) == width
-        for field in fields(width):
-            assert field.end <= width - plan.preview
+        for wanted in (ROOMY, Need(), Need(10, 7, 21, 6)):
+            plan = columns(width, wanted)
+            assert plan.preview >= 0
+            assert len(heading(width, wanted)) == width
+            for field in fields(width, wanted):
+                assert field.end <= width - plan.preview
+
+
+@pytest.mark.parametrize(("width", "least"), [(80, 9), (84, 12), (122, 30), (160, 40)])
+def test_the_preview_gets_what_other_columns_do_not_need(width: int, least: int) -> None:
+    assert columns(width, ROOMY).preview >= least
+    assert columns(width, Need(10, 7, 12)).preview > columns(width, ROOMY).preview
 
 
 def test_previews_run_white_space_together_and_show_bytes_as_hex() -> None:

@@ -1,0 +1,168 @@
+"""What a topic, a queue or a session has stored, a page at a time; looking takes nothing away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.journal import Row
+
+from ...console.session import Session
+from ...console.stored import open_store, page
+from ...console.targets import SessionTarget, Target
+from ...filters import Filter
+from ...text import clean
+from ...units import format_size
+from ..drawing import Piece
+from ..keys import STORED
+from ..palette import Glyphs, Palette
+from ..rows import clock_text, payload_text
+from .flow import spaced
+from .table import Column, LiveTable
+
+PAGE: Final = 200
+"""Messages on one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """One stored message and its number on the page."""
+
+    number: int
+    row: Row
+
+
+def _place(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
+    detail = line.row.detail
+    if "partition" in detail:
+        text = f"p{detail['partition']}@{detail.get('offset', '')}"
+    elif line.row.protocol == "mqtt":
+        text = clean(line.row.destination, 80)
+    else:
+        text = clean(
+            f"{detail.get('exchange') or ''} {detail.get('routing_key') or ''}", 80
+        ).strip()
+    return text, palette.strong
+
+
+def _time(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
+    return (clock_text(line.row.time, 12) if line.row.time else ""), palette.faintest
+
+
+def _key(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
+    key = line.row.key if line.row.protocol == "kafka" else None
+    return (payload_text(key, 24) if key is not None else ""), palette.muted
+
+
+def _size(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
+    return format_size(len(line.row.payload or b"")), palette.muted
+
+
+def _preview(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
+    payload = line.row.payload
+    return ("null" if payload is None else payload_text(payload, 200)), palette.plain
+
+
+class StoredPane(LiveTable[StoredLine]):
+    """Oldest message first; at the ends of a page the next one is loaded."""
+
+    label = "Stored"
+    place = STORED
+    nothing = "nothing is stored here"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("where", 22, _place, keep_end=True),
+        Column("time", 12, _time, least=64),
+        Column("key", 12, _key, least=90),
+        Column("size", 6, _size, right=True),
+        Column("message", 0, _preview),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.what = ""
+        self.filter: Filter | None = None
+        self._session: Session | None = None
+        self._target: Target | SessionTarget | None = None
+        self._start: str | None = None
+        self._before: list[str | None] = []
+        self._following = ""
+        self._newest = False
+        self._total = 0
+
+    def identity(self, record: StoredLine) -> object:
+        return record.number
+
+    def open(self, session: Session, target: Target | SessionTarget, name: str) -> str:
+        """Show the newest messages; returns what is wrong, or nothing."""
+        self._session, self._target, self.what, self.filter = session, target, name, None
+        return self.newest()
+
+    def narrow(self, shown: Filter | None) -> str:
+        """Show only messages that match, from the newest on."""
+        self.filter = shown if shown is not None and shown.text else None
+        return self.newest()
+
+    def oldest(self) -> str:
+        self._before.clear()
+        return self._load(None)
+
+    def newest(self) -> str:
+        self._before.clear()
+        return self._load(None, newest=True)
+
+    def move(self, lines: int) -> None:
+        at = self._position()
+        last = len(self.records) - 1
+        if lines > 0 and at == last and self._following:
+            self._before.append(self._start)
+            self._load(self._following)
+        elif lines < 0 and at == 0 and self._before:
+            self._load(self._before.pop())
+            self._go_to(len(self.records) - 1)
+        else:
+            super().move(lines)
+
+    def to_top(self) -> None:
+        self.oldest()
+
+    def to_end(self) -> None:
+        self.newest()
+
+    def _load(self, start: str | None, *, newest: bool = False) -> str:
+        if self._session is None or self._target is None:
+            return "nothing is open"
+        where = self.filter.matches if self.filter is not None else None
+        try:
+            store = open_store(self._session, self._target)
+            found = page(store, PAGE, start=start, where=where, newest=newest)
+        except BrokerError as error:
+            self.put([])
+            return str(error)
+        self._start, self._newest, self._following = start, newest, found.following
+        self._total = found.total
+        self.put(found.rows)
+        if found.rows:
+            self._go_to(len(found.rows) - 1 if newest else 0)
+        return ""
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Show these messages."""
+        self.records = []
+        self._chosen, self._top = None, 0
+        self.show([StoredLine(number, row) for number, row in enumerate(rows)])
+        self.refresh()
+
+    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        palette = self.palette
+        left = [(f"{self.label}  ", self.title_style), (clean(self.what, 80), palette.strong)]
+        at = "newest" if self._newest else "oldest" if self._start is None else "further on"
+        shown = f"{at} {len(self.records)} of {spaced(self._total)}"
+        return left, [(shown, palette.muted)]
+
+    def foot_pieces(self) -> list[Piece]:
+        palette = self.palette
+        pieces: list[Piece] = [("g", palette.key), (" oldest  ", palette.muted),
+                               ("G", palette.key), (" newest", palette.muted)]  # fmt: skip
+        if self.filter is not None:
+            pieces += [("  / ", palette.key), (clean(self.filter.text, 80), palette.accented)]
+        return pieces
