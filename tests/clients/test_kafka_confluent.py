@@ -5,7 +5,17 @@ from collections import Counter
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 
 from .conftest import Servers, wait_for
@@ -230,3 +240,25 @@ def test_a_transactional_producer_is_told_at_once_that_there_are_no_transactions
     producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "till-1"})
     with pytest.raises(KafkaException):
         producer.init_transactions(10)
+
+
+def test_groups_and_records_are_deleted(bootstrap):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic("deleting", 1, 1)])["deleting"].result()
+    produce(bootstrap, "deleting", 5)
+    consume(bootstrap, "deleting", 5, "deleting-group")
+    (result,) = admin.delete_records([TopicPartition("deleting", 0, 3)]).values()
+    assert result.result().low_watermark == 3
+
+    def deleted():
+        (future,) = admin.delete_consumer_groups(["deleting-group"]).values()
+        refusal = future.exception()
+        return refusal is None or "NON_EMPTY_GROUP" not in str(refusal)
+
+    wait_for(deleted, what="the consumer's leave")
+    listed = admin.list_consumer_groups().result().valid
+    assert "deleting-group" not in [group.group_id for group in listed]
+    every = (ResourceType.ANY, None, ResourcePatternType.ANY, None, None)
+    acls = AclBindingFilter(*every, AclOperation.ANY, AclPermissionType.ANY)
+    # librdkafka makes no error of SECURITY_DISABLED, with Apache Kafka neither.
+    assert admin.describe_acls(acls).result() == []

@@ -90,6 +90,13 @@ class GroupEmptied(Event, frozen=True):
     reason: str
 
 
+class GroupDeleted(Event, frozen=True):
+    """A group went with what it had committed; `source` says who asked."""
+
+    group: str
+    source: str
+
+
 class OffsetsReset(Event, frozen=True):
     """A person moved a group's committed offsets."""
 

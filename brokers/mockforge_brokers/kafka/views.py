@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-from ..errors import BrokerError
 from ..snapshots import ConnectionView, DestinationView, GroupView
 from .connection import KafkaConnection
 from .snapshots import FetchView, MemberView, OffsetView, PartitionView
@@ -12,8 +11,7 @@ from .state.cluster import Cluster
 from .state.groups.classic.group import Group, GroupState
 from .state.groups.classic.member import Member
 from .state.logs.topic import Topic
-from .wire.codec import decode
-from .wire.messages.groups import ConsumerProtocolAssignment, ConsumerProtocolSubscription
+from .wire.consumer_protocol import assigned_partitions, subscribed_topics
 
 _WORDS = {
     GroupState.EMPTY: "empty",
@@ -113,6 +111,7 @@ def committed(cluster: Cluster, group: Group) -> Iterator[OffsetView]:
 
 def _member_view(group: Group, member_id: str) -> MemberView:
     member = group.members.by_id[member_id]
+    consumes = group.protocol_type == "consumer"
     return MemberView(
         member=member_id,
         client=member.client_id,
@@ -120,31 +119,12 @@ def _member_view(group: Group, member_id: str) -> MemberView:
         instance=member.group_instance_id,
         leader=member_id == group.members.leader,
         waits=member.waits,
-        assigned=tuple(_assigned(member.assignment)) if group.protocol_type == "consumer" else (),
-        subscribed=tuple(_subscribed(group, member)) if group.protocol_type == "consumer" else (),
+        assigned=tuple(assigned_partitions(member.assignment)) if consumes else (),
+        subscribed=tuple(_subscribed(group, member)) if consumes else (),
     )
 
 
-def _subscribed(group: Group, member: Member) -> Iterable[str]:
+def _subscribed(group: Group, member: Member) -> Sequence[str]:
     """The topics of a consumer's subscription, which the broker does not read otherwise."""
     name = group.protocol_name or (member.protocols[0][0] if member.protocols else None)
-    metadata = member.metadata(name)
-    if len(metadata) < 2:
-        return ()
-    version = min(int.from_bytes(metadata[:2], "big"), ConsumerProtocolSubscription.versions.last)
-    try:
-        return decode(ConsumerProtocolSubscription, version, metadata, 2).topics
-    except BrokerError:
-        return ()
-
-
-def _assigned(assignment: bytes) -> Iterable[tuple[str, tuple[int, ...]]]:
-    """Opaque to the broker, but consumers agree on a format; whatever else it is shows as none."""
-    if len(assignment) < 2:
-        return ()
-    version = min(int.from_bytes(assignment[:2], "big"), ConsumerProtocolAssignment.versions.last)
-    try:
-        decoded = decode(ConsumerProtocolAssignment, version, assignment, 2)
-    except BrokerError:
-        return ()
-    return [(one.topic, tuple(one.partitions)) for one in decoded.assigned_partitions]
+    return subscribed_topics(member.metadata(name))

@@ -20,7 +20,7 @@ from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
 from mockforge_brokers.kafka.wire.codec import decode, encode
 from mockforge_brokers.kafka.wire.schema import Array, Message, Struct, WireType, unwrap
 
-from .generated import IDS, VERSIONS, value_of
+from .generated import VERSIONS, value_of
 
 # kio reads durations and points in time to Python's own types, and drops their unit.
 KIO_TYPES = {
@@ -29,10 +29,18 @@ KIO_TYPES = {
     "timedelta_i64": "int64",
     "datetime_i64": "int64",
 }
+NEWER_THAN_KIO = {("DeleteGroupsRequest", 3), ("DeleteGroupsResponse", 3)}
+"""As Kafka 4.4 has them; recorded answers of it stand in their place (test_recorded.py)."""
+KNOWN = [
+    (message, version)
+    for message, version in VERSIONS
+    if (message.__name__, version) not in NEWER_THAN_KIO
+]
+KNOWN_IDS = [f"{message.__name__}-v{version}" for message, version in KNOWN]
 IN_MILLISECONDS = ("timedelta_i32", "timedelta_i64", "datetime_i64")
 
 
-@pytest.mark.parametrize(("message", "version"), VERSIONS, ids=IDS)
+@pytest.mark.parametrize(("message", "version"), KNOWN, ids=KNOWN_IDS)
 def test_kio_reads_what_we_write_and_writes_it_the_same(
     message: type[Message], version: int
 ) -> None:
@@ -49,7 +57,7 @@ def test_kio_reads_what_we_write_and_writes_it_the_same(
         assert decode(message, version, ours) == value
 
 
-@pytest.mark.parametrize(("message", "version"), VERSIONS, ids=IDS)
+@pytest.mark.parametrize(("message", "version"), KNOWN, ids=KNOWN_IDS)
 def test_table_agrees_with_kio(message: type[Message], version: int) -> None:
     kio = kio_class(message, version)
     assert message.is_flexible(version) == kio.__flexible__

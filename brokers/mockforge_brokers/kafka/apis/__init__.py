@@ -1,7 +1,7 @@
 """The APIs that are served, a file each in a folder of its family, and the registry of them.
 
 A file of a family that has an `API` is served, and shown in ApiVersions, by being there. Left out:
-transactions (AddPartitionsToTxn, EndTxn, ...), KIP-848 and share groups, ACLs, quotas, telemetry.
+transactions (AddPartitionsToTxn, EndTxn, ...), KIP-848 and share groups, quotas, telemetry.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,32 @@ from typing import Final
 
 from ..codes import ApiKey, VersionRange
 from ..wire.messages.cluster import ApiVersionsRequest
-from . import cluster, configs, groups, logs, offsets, producers, security, topics
+from . import (
+    cluster,
+    configs,
+    groups,
+    logs,
+    offsets,
+    producers,
+    reassignments,
+    security,
+    topics,
+)
 from .cluster.api_versions import ApiVersionsTable
 from .handler import Handler, MessageHandler
 from .logs.produce import answer_on_path as answer_on_path
 
-_FAMILIES: Final = (cluster, configs, groups, logs, offsets, producers, security, topics)
+_FAMILIES: Final = (
+    cluster,
+    configs,
+    groups,
+    logs,
+    offsets,
+    producers,
+    reassignments,
+    security,
+    topics,
+)
 
 
 def _found(family: ModuleType) -> Iterator[Handler]:

@@ -3,10 +3,32 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .messages import cluster, configs, groups, logs, offsets, producers, security, topics
+from .messages import (
+    acls,
+    cluster,
+    configs,
+    groups,
+    logs,
+    offsets,
+    producers,
+    reassignments,
+    security,
+    topics,
+)
 from .schema import Kind, Message
 
-FAMILIES = (cluster, configs, groups, logs, offsets, producers, security, topics)
+FAMILIES = (
+    acls,
+    cluster,
+    configs,
+    groups,
+    logs,
+    offsets,
+    producers,
+    reassignments,
+    security,
+    topics,
+)
 
 
 def _messages(kind: Kind) -> Mapping[int, type[Message]]:

@@ -78,6 +78,12 @@ class _Writer:
                 self.array(wire.of, target, nullable)
             elif isinstance(wire, WireType):
                 self.primitive(wire, target, nullable)
+            elif nullable and field.tag is None:
+                self.fixed("n", "b")
+                self.flush()
+                with self.unless_null(target, nullable):
+                    self.source.line(f"{target} = {self.struct(wire)}")
+                    self.flush()
             else:
                 self.source.line(f"{target} = {self.struct(wire)}")
 

@@ -65,8 +65,22 @@ class _Writer:
                 self.array(wire.of, source, nullable)
             elif isinstance(wire, WireType):
                 self.primitive(wire, source, nullable)
+            elif nullable and field.tag is None:
+                self.nullable_struct(wire, source)
             else:
                 self.struct(wire, source)
+
+    def nullable_struct(self, of: type[Struct], source: str) -> None:
+        """A byte says whether there is one: -1 for null, else 1 (KIP-893)."""
+        self.flush()
+        value = self.source.name("v")
+        self.source.line(f"{value} = {source}")
+        with self.source.block(f"if {value} is None:"):
+            self.source.line(f'{self._add}(b"\\xff")')
+        with self.source.block("else:"):
+            self.source.line(f'{self._add}(b"\\1")')
+            self.struct(of, value)
+            self.flush()
 
     def primitive(self, wire: WireType, source: str, nullable: bool = False) -> None:
         if wire.code:

@@ -9,12 +9,15 @@ from msgspec.structs import replace
 from ....environment import Environment
 from ....errors import RequestRefused
 from ...codes import ErrorCode
-from ...events import OffsetsReset
+from ...events import GroupDeleted, OffsetsReset
 from ...options import KafkaOptions
 from ..purgatory import Parked
 from .classic.group import Group, GroupState
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
 from .offsets import CommittedOffset
+
+_CONSUMERS: Final = "consumer"
+"""The protocol type whose members say to which topics they subscribe."""
 
 _METADATA_BYTES: Final = 4096
 """Kafka's offset.metadata.max.bytes"""
@@ -128,6 +131,47 @@ class Groups:
         told = tuple(sorted(offsets.items()))
         self._environment.spine.emit(OffsetsReset("kafka", group_id, topic, told, source))
 
+    def delete(self, group_id: str, *, source: str) -> None:
+        """A group without members goes with all that it committed. Raises RequestRefused."""
+        group = self.by_id.get(group_id)
+        if group is None:
+            raise _not_found(group_id)
+        if group.state is not GroupState.EMPTY:
+            raise RequestRefused(
+                ErrorCode.NON_EMPTY_GROUP,
+                f"group {group_id} has {len(group.members)} members",
+            )
+        group.dissolve(f"deleted by {source}")
+        del self.by_id[group_id]
+        self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
+
+    def for_deletion(self, group_id: str) -> Group:
+        """The group of which committed offsets are to go. Raises RequestRefused."""
+        check_group_id(group_id)
+        group = self.by_id.get(group_id)
+        if group is None:
+            raise _not_found(group_id)
+        if group.state is not GroupState.EMPTY and group.protocol_type != _CONSUMERS:
+            raise RequestRefused(
+                ErrorCode.NON_EMPTY_GROUP,
+                f"what group {group_id} ({group.protocol_type}) uses is not known",
+            )
+        return group
+
+    def delete_offset(
+        self, group: Group, topic: str, partition: int, subscribed: frozenset[str]
+    ) -> None:
+        """Forget what was committed of a partition. Raises RequestRefused.
+
+        `subscribed` are the topics of the group's members.
+        """
+        if topic in subscribed:
+            raise RequestRefused(
+                ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC,
+                f"group {group.group_id} is subscribed to {topic}",
+            )
+        group.offsets.forget_partition(topic, partition)
+
     def forget_topic(self, topic: str) -> None:
         """The topic was deleted."""
         for group in self.by_id.values():
@@ -180,6 +224,10 @@ class Groups:
         raise RequestRefused(
             ErrorCode.COORDINATOR_NOT_AVAILABLE, f"group {group_id}: the limit kafka_groups is met"
         )
+
+
+def _not_found(group_id: str) -> RequestRefused:
+    return RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {group_id}")
 
 
 def check_group_id(group_id: str) -> None:

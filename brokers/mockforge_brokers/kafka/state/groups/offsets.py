@@ -37,5 +37,11 @@ class GroupOffsets:
         """What was committed, or `UNCOMMITTED`, which is no error."""
         return self.topics.get(topic, {}).get(partition, UNCOMMITTED)
 
+    def forget_partition(self, topic: str, partition: int) -> None:
+        partitions = self.topics.get(topic, {})
+        partitions.pop(partition, None)
+        if not partitions:
+            self.topics.pop(topic, None)
+
     def forget(self, topic: str) -> None:
         self.topics.pop(topic, None)

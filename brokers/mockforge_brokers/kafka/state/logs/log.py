@@ -144,6 +144,11 @@ class PartitionLog:
         self._segments: list[Segment] = []
         self._bases: list[int] = []
 
+    @property
+    def size(self) -> int:
+        """Bytes of its batches."""
+        return sum(segment.size for segment in self._segments)
+
     def append(self, batch: Buffer) -> Appended:
         """Check a batch, give it its offsets and keep it. Raises RequestRefused."""
         header = admit(batch, self.max_batch_bytes)

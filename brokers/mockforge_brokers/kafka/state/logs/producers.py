@@ -34,11 +34,12 @@ class ProducerFencedError(RequestRefused):
 class Producer:
     """The last batches of one producer in one partition."""
 
-    __slots__ = ("batches", "epoch", "last_sequence")
+    __slots__ = ("batches", "epoch", "last_sequence", "last_timestamp")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.last_sequence = _NO_SEQUENCE
+        self.last_timestamp = -1
         self.batches: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED_BATCHES)
         """(first sequence, last sequence, base offset)"""
 
@@ -49,6 +50,7 @@ class KeptProducer(Struct):
     producer_id: int
     epoch: int
     last_sequence: int
+    last_timestamp: int
     batches: list[tuple[int, int, int]]
 
 
@@ -67,7 +69,9 @@ class ProducerTable:
     def dump(self) -> list[KeptProducer]:
         """The longest silent one first."""
         return [
-            KeptProducer(producer_id, one.epoch, one.last_sequence, list(one.batches))
+            KeptProducer(
+                producer_id, one.epoch, one.last_sequence, one.last_timestamp, list(one.batches)
+            )
             for producer_id, one in self._producers.items()
         ]
 
@@ -75,6 +79,7 @@ class ProducerTable:
         for one in kept:
             producer = self._producers[one.producer_id] = Producer(one.epoch)
             producer.last_sequence = one.last_sequence
+            producer.last_timestamp = one.last_timestamp
             producer.batches.extend(one.batches)
 
     def duplicate_of(self, header: BatchHeader) -> int | None:
@@ -111,6 +116,7 @@ class ProducerTable:
         first = header.base_sequence
         last = sequence_after(first, header.last_offset_delta)
         producer.last_sequence = last
+        producer.last_timestamp = header.max_timestamp
         producer.batches.append((first, last, base_offset))
         # Put back at the end, so that the first one is the longest silent one.
         self._producers[header.producer_id] = producer

@@ -14,6 +14,7 @@ from ..schema import (
     Message,
     String,
     Struct,
+    Uint16,
     Uuid,
     field,
     request,
@@ -148,3 +149,67 @@ class DescribeClusterResponse(Message):
     controller_id: Int32 = -1
     brokers: Sequence[DescribeClusterBroker]
     cluster_authorized_operations: Int32 = INT32_MIN
+
+
+@struct
+class QuorumPartition(Struct):
+    partition_index: Int32
+
+
+@struct
+class QuorumTopic(Struct):
+    topic_name: String
+    partitions: Sequence[QuorumPartition]
+
+
+@request(ApiKey.DESCRIBE_QUORUM, "0-2", flexible=0)
+class DescribeQuorumRequest(Message):
+    topics: Sequence[QuorumTopic]
+
+
+@struct
+class QuorumListener(Struct):
+    name: String
+    host: String
+    port: Uint16
+
+
+@struct
+class QuorumNode(Struct):
+    node_id: Int32
+    listeners: Sequence[QuorumListener]
+
+
+@struct
+class QuorumReplica(Struct):
+    replica_id: Int32
+    replica_directory_id: Uuid = field("2+")
+    log_end_offset: Int64
+    last_fetch_timestamp: Int64 = field("1+", default=-1)
+    last_caught_up_timestamp: Int64 = field("1+", default=-1)
+
+
+@struct
+class QuorumPartitionState(Struct):
+    partition_index: Int32
+    error_code: Int16 = 0
+    error_message: String | None = field("2+")
+    leader_id: Int32
+    leader_epoch: Int32
+    high_watermark: Int64
+    current_voters: Sequence[QuorumReplica]
+    observers: Sequence[QuorumReplica]
+
+
+@struct
+class QuorumTopicState(Struct):
+    topic_name: String
+    partitions: Sequence[QuorumPartitionState]
+
+
+@response(ApiKey.DESCRIBE_QUORUM, "0-2", flexible=0)
+class DescribeQuorumResponse(Message):
+    error_code: Int16 = 0
+    error_message: String | None = field("2+")
+    topics: Sequence[QuorumTopicState]
+    nodes: Sequence[QuorumNode] = field("2+")

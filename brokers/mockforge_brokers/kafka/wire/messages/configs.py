@@ -127,3 +127,21 @@ class IncrementalAlterConfigsRequest(Message):
 class IncrementalAlterConfigsResponse(Message):
     throttle_time_ms: Int32 = 0
     responses: Sequence[AlterConfigsResourceResponse]
+
+
+@request(ApiKey.LIST_CONFIG_RESOURCES, "0-1", flexible=0)
+class ListConfigResourcesRequest(Message):
+    resource_types: Sequence[Int8] = field("1+", default=())
+
+
+@struct
+class ConfigResource(Struct):
+    resource_name: String
+    resource_type: Int8 = field("1+", default=16)
+
+
+@response(ApiKey.LIST_CONFIG_RESOURCES, "0-1", flexible=0)
+class ListConfigResourcesResponse(Message):
+    throttle_time_ms: Int32 = 0
+    error_code: Int16 = 0
+    config_resources: Sequence[ConfigResource]

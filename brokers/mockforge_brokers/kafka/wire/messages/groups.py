@@ -243,3 +243,21 @@ class ConsumerProtocolAssignment(Message):
 
     assigned_partitions: Sequence[TopicPartition]
     user_data: Bytes | None = None
+
+
+@request(ApiKey.DELETE_GROUPS, "0-3", flexible=2)
+class DeleteGroupsRequest(Message):
+    groups_names: Sequence[String] = ()
+
+
+@struct
+class DeletableGroupResult(Struct):
+    group_id: String
+    error_code: Int16 = 0
+    error_message: String | None = field("3+", default=None)
+
+
+@response(ApiKey.DELETE_GROUPS, "0-3", flexible=2)
+class DeleteGroupsResponse(Message):
+    throttle_time_ms: Int32 = 0
+    results: Sequence[DeletableGroupResult]

@@ -7,6 +7,7 @@ from ..schema import (
     INT32_MAX,
     INT64_MAX,
     ZERO_UUID,
+    Bool,
     Int8,
     Int16,
     Int32,
@@ -195,3 +196,82 @@ class FetchResponse(Message):
     session_id: Int32 = field("7+", default=0)
     responses: Sequence[FetchableTopicResponse]
     node_endpoints: Sequence[NodeEndpoint] = field("16+", default=(), tag=0)
+
+
+@struct
+class DeleteRecordsPartition(Struct):
+    partition_index: Int32
+    offset: Int64
+
+
+@struct
+class DeleteRecordsTopic(Struct):
+    name: String
+    partitions: Sequence[DeleteRecordsPartition]
+
+
+@request(ApiKey.DELETE_RECORDS, "0-2", flexible=2)
+class DeleteRecordsRequest(Message):
+    topics: Sequence[DeleteRecordsTopic]
+    timeout_ms: Int32
+
+
+@struct
+class DeleteRecordsPartitionResult(Struct):
+    partition_index: Int32
+    low_watermark: Int64
+    error_code: Int16 = 0
+
+
+@struct
+class DeleteRecordsTopicResult(Struct):
+    name: String
+    partitions: Sequence[DeleteRecordsPartitionResult]
+
+
+@response(ApiKey.DELETE_RECORDS, "0-2", flexible=2)
+class DeleteRecordsResponse(Message):
+    throttle_time_ms: Int32 = 0
+    topics: Sequence[DeleteRecordsTopicResult]
+
+
+@struct
+class DescribableLogDirTopic(Struct):
+    topic: String
+    partitions: Sequence[Int32] = ()
+
+
+@request(ApiKey.DESCRIBE_LOG_DIRS, "1-5", flexible=2)
+class DescribeLogDirsRequest(Message):
+    topics: Sequence[DescribableLogDirTopic] | None
+
+
+@struct
+class DescribeLogDirsPartition(Struct):
+    partition_index: Int32
+    partition_size: Int64
+    offset_lag: Int64
+    is_future_key: Bool
+
+
+@struct
+class DescribeLogDirsTopic(Struct):
+    name: String
+    partitions: Sequence[DescribeLogDirsPartition]
+
+
+@struct
+class DescribeLogDirsResult(Struct):
+    error_code: Int16 = 0
+    log_dir: String
+    topics: Sequence[DescribeLogDirsTopic]
+    total_bytes: Int64 = field("4+", default=-1)
+    usable_bytes: Int64 = field("4+", default=-1)
+    is_cordoned: Bool = field("5+", default=False)
+
+
+@response(ApiKey.DESCRIBE_LOG_DIRS, "1-5", flexible=2)
+class DescribeLogDirsResponse(Message):
+    throttle_time_ms: Int32 = 0
+    error_code: Int16 = field("3+", default=0)
+    results: Sequence[DescribeLogDirsResult]

@@ -231,3 +231,39 @@ class OffsetFetchResponse(Message):
     topics: Sequence[OffsetFetchResponseTopic] = field("0-7", default=())
     error_code: Int16 = field("2-7", default=0)
     groups: Sequence[OffsetFetchResponseGroup] = field("8+", default=())
+
+
+@struct
+class OffsetDeleteRequestPartition(Struct):
+    partition_index: Int32
+
+
+@struct
+class OffsetDeleteRequestTopic(Struct):
+    name: String
+    partitions: Sequence[OffsetDeleteRequestPartition]
+
+
+@request(ApiKey.OFFSET_DELETE, "0")
+class OffsetDeleteRequest(Message):
+    group_id: String
+    topics: Sequence[OffsetDeleteRequestTopic]
+
+
+@struct
+class OffsetDeleteResponsePartition(Struct):
+    partition_index: Int32
+    error_code: Int16 = 0
+
+
+@struct
+class OffsetDeleteResponseTopic(Struct):
+    name: String
+    partitions: Sequence[OffsetDeleteResponsePartition]
+
+
+@response(ApiKey.OFFSET_DELETE, "0")
+class OffsetDeleteResponse(Message):
+    error_code: Int16 = 0
+    throttle_time_ms: Int32 = 0
+    topics: Sequence[OffsetDeleteResponseTopic]

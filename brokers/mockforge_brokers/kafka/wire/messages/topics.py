@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ...codes import ApiKey
 from ..schema import (
+    INT32_MIN,
     ZERO_UUID,
     Bool,
     Int8,
@@ -136,3 +137,51 @@ class CreatePartitionsTopicResult(Struct):
 class CreatePartitionsResponse(Message):
     throttle_time_ms: Int32 = 0
     results: Sequence[CreatePartitionsTopicResult]
+
+
+@struct
+class Cursor(Struct):
+    topic_name: String
+    partition_index: Int32
+
+
+@struct
+class DescribeTopicPartitionsTopic(Struct):
+    name: String
+
+
+@request(ApiKey.DESCRIBE_TOPIC_PARTITIONS, "0", flexible=0)
+class DescribeTopicPartitionsRequest(Message):
+    topics: Sequence[DescribeTopicPartitionsTopic]
+    response_partition_limit: Int32 = 2000
+    cursor: Cursor | None = None
+
+
+@struct
+class DescribeTopicPartitionsResponsePartition(Struct):
+    error_code: Int16 = 0
+    partition_index: Int32
+    leader_id: Int32
+    leader_epoch: Int32 = -1
+    replica_nodes: Sequence[Int32] = ()
+    isr_nodes: Sequence[Int32] = ()
+    eligible_leader_replicas: Sequence[Int32] | None = None
+    last_known_elr: Sequence[Int32] | None = None
+    offline_replicas: Sequence[Int32] = ()
+
+
+@struct
+class DescribeTopicPartitionsResponseTopic(Struct):
+    error_code: Int16 = 0
+    name: String | None
+    topic_id: Uuid
+    is_internal: Bool = False
+    partitions: Sequence[DescribeTopicPartitionsResponsePartition]
+    topic_authorized_operations: Int32 = INT32_MIN
+
+
+@response(ApiKey.DESCRIBE_TOPIC_PARTITIONS, "0", flexible=0)
+class DescribeTopicPartitionsResponse(Message):
+    throttle_time_ms: Int32 = 0
+    topics: Sequence[DescribeTopicPartitionsResponseTopic]
+    next_cursor: Cursor | None = None

@@ -1,0 +1,47 @@
+"""ListConfigResources 0-1: what has a configuration (KIP-714, KIP-1142)."""
+
+from collections.abc import Iterator
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ConfigResourceType, ErrorCode
+from ...wire.messages.configs import (
+    ConfigResource,
+    ListConfigResourcesRequest,
+    ListConfigResourcesResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_LISTED = frozenset(ConfigResourceType) - {ConfigResourceType.UNKNOWN}
+
+
+def handle(caller: Caller, request: ListConfigResourcesRequest) -> ListConfigResourcesResponse:
+    if caller.version == 0:
+        # There it lists client metrics alone (ListClientMetricsResources), of which we have none.
+        return ListConfigResourcesResponse(config_resources=[])
+    wanted = frozenset(request.resource_types) or _LISTED
+    if wanted - _LISTED:
+        refusal = RequestRefused(
+            ErrorCode.UNSUPPORTED_VERSION,
+            f"there are no resources of type {min(wanted - _LISTED)}",
+        )
+        code = caller.denied(ApiKey.LIST_CONFIG_RESOURCES, refusal)
+        return ListConfigResourcesResponse(error_code=code, config_resources=[])
+    return ListConfigResourcesResponse(
+        config_resources=[
+            ConfigResource(resource_name=name, resource_type=kind)
+            for kind, name in _resources(caller)
+            if kind in wanted
+        ]
+    )
+
+
+def _resources(caller: Caller) -> Iterator[tuple[ConfigResourceType, str]]:
+    for node in caller.cluster.nodes.ids:
+        yield ConfigResourceType.BROKER, str(node)
+    for name in caller.cluster.topics:
+        if caller.may_know("topic", name):
+            yield ConfigResourceType.TOPIC, name
+
+
+API = MessageHandler(ListConfigResourcesRequest, handle)

@@ -1,0 +1,30 @@
+"""DeleteGroups 0-3: groups without members go, with all that they committed (KIP-229)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...wire.messages.groups import (
+    DeletableGroupResult,
+    DeleteGroupsRequest,
+    DeleteGroupsResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+
+def handle(caller: Caller, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
+    # Once each, as Kafka does: the second of two equal names would not be found.
+    names = dict.fromkeys(request.groups_names)
+    return DeleteGroupsResponse(results=[_delete(caller, name) for name in names])
+
+
+def _delete(caller: Caller, group_id: str) -> DeletableGroupResult:
+    code = 0
+    try:
+        caller.permit("configure", "group", group_id)
+        caller.cluster.groups.delete(group_id, source=caller.name)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.DELETE_GROUPS, refusal)
+    return DeletableGroupResult(group_id=group_id, error_code=code)
+
+
+API = MessageHandler(DeleteGroupsRequest, handle)

@@ -1,0 +1,59 @@
+"""DeleteRecords 0-2: records below an offset go (KIP-107)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...wire.messages.logs import (
+    DeleteRecordsPartition,
+    DeleteRecordsPartitionResult,
+    DeleteRecordsRequest,
+    DeleteRecordsResponse,
+    DeleteRecordsTopicResult,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_TO_THE_END = -1
+
+
+def handle(caller: Caller, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
+    return DeleteRecordsResponse(
+        topics=[
+            DeleteRecordsTopicResult(
+                name=topic.name,
+                partitions=[_delete(caller, topic.name, one) for one in topic.partitions],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _delete(
+    caller: Caller, name: str, wanted: DeleteRecordsPartition
+) -> DeleteRecordsPartitionResult:
+    try:
+        topic = caller.topic(name, b"", "configure")
+        log = topic.log(wanted.partition_index)
+        if topic.config.value("cleanup.policy") == "compact":
+            raise RequestRefused(
+                ErrorCode.POLICY_VIOLATION,
+                f"topic {name} is compacted: its records are not deleted",
+            )
+        offset = log.high_watermark if wanted.offset == _TO_THE_END else wanted.offset
+        if not 0 <= offset <= log.high_watermark:
+            raise RequestRefused(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"{name}/{log.partition} ends at {log.high_watermark}: nothing is before {offset}",
+            )
+        caller.cluster.delete_records(log, offset, reason=f"deleted by {caller.name}")
+    except RequestRefused as refusal:
+        return DeleteRecordsPartitionResult(
+            partition_index=wanted.partition_index,
+            low_watermark=-1,
+            error_code=caller.denied(ApiKey.DELETE_RECORDS, refusal),
+        )
+    return DeleteRecordsPartitionResult(
+        partition_index=wanted.partition_index, low_watermark=log.log_start_offset
+    )
+
+
+API = MessageHandler(DeleteRecordsRequest, handle)

@@ -1,0 +1,69 @@
+"""DescribeLogDirs 1-5: how large each partition is (KIP-113, KIP-827, KIP-1066).
+
+There is one directory, which is memory: its size is the limit of all logs.
+"""
+
+from collections.abc import Iterator
+
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from ...state.logs.log import PartitionLog
+from ...wire.messages.logs import (
+    DescribeLogDirsPartition,
+    DescribeLogDirsRequest,
+    DescribeLogDirsResponse,
+    DescribeLogDirsResult,
+    DescribeLogDirsTopic,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+LOG_DIR = "/memory"
+
+
+def handle(caller: Caller, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
+    try:
+        caller.permit("", "cluster", "kafka-cluster")
+    except RequestRefused:
+        return DescribeLogDirsResponse(
+            error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results=[]
+        )
+    total = caller.environment.limits.kafka_total
+    return DescribeLogDirsResponse(
+        results=[
+            DescribeLogDirsResult(
+                log_dir=LOG_DIR,
+                topics=[
+                    DescribeLogDirsTopic(name=name, partitions=[_describe(log) for log in logs])
+                    for name, logs in _wanted(caller, request)
+                ],
+                total_bytes=total,
+                usable_bytes=max(0, total - caller.cluster.bounds.cost),
+            )
+        ]
+    )
+
+
+def _wanted(
+    caller: Caller, request: DescribeLogDirsRequest
+) -> Iterator[tuple[str, list[PartitionLog]]]:
+    """What is there of it: what is not is left out, as Kafka does."""
+    topics = caller.cluster.topics
+    if request.topics is None:
+        for topic in topics.values():
+            yield topic.name, topic.logs
+        return
+    for wanted in request.topics:
+        logs = topics[wanted.topic].logs if wanted.topic in topics else []
+        found = [logs[index] for index in wanted.partitions if 0 <= index < len(logs)]
+        if found:
+            yield wanted.topic, found
+
+
+def _describe(log: PartitionLog) -> DescribeLogDirsPartition:
+    return DescribeLogDirsPartition(
+        partition_index=log.partition, partition_size=log.size, offset_lag=0, is_future_key=False
+    )
+
+
+API = MessageHandler(DescribeLogDirsRequest, handle)

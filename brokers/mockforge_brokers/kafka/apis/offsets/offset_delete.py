@@ -1,0 +1,64 @@
+"""OffsetDelete 0: what a group committed of single partitions goes (KIP-496)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...state.groups.classic.group import Group
+from ...wire.consumer_protocol import subscribed_topics
+from ...wire.messages.offsets import (
+    OffsetDeleteRequest,
+    OffsetDeleteRequestTopic,
+    OffsetDeleteResponse,
+    OffsetDeleteResponsePartition,
+    OffsetDeleteResponseTopic,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+
+def handle(caller: Caller, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
+    try:
+        caller.permit("configure", "group", request.group_id)
+        group = caller.cluster.groups.for_deletion(request.group_id)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
+        return OffsetDeleteResponse(error_code=code, topics=[])
+    subscribed = _subscribed(group)
+    return OffsetDeleteResponse(
+        topics=[
+            OffsetDeleteResponseTopic(
+                name=topic.name,
+                partitions=[
+                    _delete(caller, group, topic, one.partition_index, subscribed)
+                    for one in topic.partitions
+                ],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _delete(
+    caller: Caller,
+    group: Group,
+    topic: OffsetDeleteRequestTopic,
+    partition: int,
+    subscribed: frozenset[str],
+) -> OffsetDeleteResponsePartition:
+    code = 0
+    try:
+        caller.topic(topic.name, b"", "read").log(partition)
+        caller.cluster.groups.delete_offset(group, topic.name, partition, subscribed)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
+    return OffsetDeleteResponsePartition(partition_index=partition, error_code=code)
+
+
+def _subscribed(group: Group) -> frozenset[str]:
+    return frozenset(
+        topic
+        for member in group.members
+        for topic in subscribed_topics(member.metadata(group.protocol_name))
+    )
+
+
+API = MessageHandler(OffsetDeleteRequest, handle)

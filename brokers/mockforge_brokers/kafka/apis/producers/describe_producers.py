@@ -1,0 +1,59 @@
+"""DescribeProducers 0: who produces into a partition idempotently (KIP-664)."""
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...state.logs.topic import check_topic_name
+from ...wire.messages.producers import (
+    DescribeProducersPartitionResponse,
+    DescribeProducersRequest,
+    DescribeProducersResponse,
+    DescribeProducersTopicResponse,
+    ProducerState,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_NO_COORDINATOR = -1
+
+
+def handle(caller: Caller, request: DescribeProducersRequest) -> DescribeProducersResponse:
+    return DescribeProducersResponse(
+        topics=[
+            DescribeProducersTopicResponse(
+                name=topic.name,
+                partitions=[
+                    _describe(caller, topic.name, index) for index in topic.partition_indexes
+                ],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _describe(caller: Caller, topic: str, index: int) -> DescribeProducersPartitionResponse:
+    try:
+        check_topic_name(topic)
+        log = caller.topic(topic, b"", "read").log(index)
+    except RequestRefused as refusal:
+        return DescribeProducersPartitionResponse(
+            partition_index=index,
+            error_code=caller.denied(ApiKey.DESCRIBE_PRODUCERS, refusal),
+            error_message=refusal.text,
+            active_producers=[],
+        )
+    return DescribeProducersPartitionResponse(
+        partition_index=index,
+        active_producers=[
+            ProducerState(
+                producer_id=one.producer_id,
+                producer_epoch=one.epoch,
+                last_sequence=one.last_sequence,
+                last_timestamp=one.last_timestamp,
+                coordinator_epoch=_NO_COORDINATOR,
+            )
+            for one in log.producers.dump()
+        ],
+    )
+
+
+API = MessageHandler(DescribeProducersRequest, handle)

@@ -1,0 +1,1 @@
+"""Leaders elected and replicas moved, of which one node leaves little to do."""

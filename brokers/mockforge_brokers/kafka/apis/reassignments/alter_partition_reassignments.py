@@ -1,0 +1,93 @@
+"""AlterPartitionReassignments 0-1: replicas stay where they are, at once (KIP-455)."""
+
+from collections.abc import Sequence
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...state.nodes import Nodes
+from ...wire.messages.reassignments import (
+    AlterPartitionReassignmentsRequest,
+    AlterPartitionReassignmentsResponse,
+    ReassignablePartition,
+    ReassignablePartitionResponse,
+    ReassignableTopicResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_API = ApiKey.ALTER_PARTITION_REASSIGNMENTS
+
+
+def handle(
+    caller: Caller, request: AlterPartitionReassignmentsRequest
+) -> AlterPartitionReassignmentsResponse:
+    allow = request.allow_replication_factor_change
+    try:
+        caller.permit("configure", "cluster", "kafka-cluster")
+    except RequestRefused as refusal:
+        return AlterPartitionReassignmentsResponse(
+            allow_replication_factor_change=allow,
+            error_code=caller.denied(_API, refusal),
+            error_message=refusal.text,
+            responses=[],
+        )
+    return AlterPartitionReassignmentsResponse(
+        allow_replication_factor_change=allow,
+        responses=[
+            ReassignableTopicResponse(
+                name=topic.name,
+                partitions=[_alter(caller, topic.name, one) for one in topic.partitions],
+            )
+            for topic in request.topics
+        ],
+    )
+
+
+def _alter(
+    caller: Caller, topic: str, wanted: ReassignablePartition
+) -> ReassignablePartitionResponse:
+    code, text = 0, None
+    index = wanted.partition_index
+    try:
+        _check(caller, topic, index, wanted.replicas)
+    except RequestRefused as refusal:
+        code, text = caller.denied(_API, refusal), refusal.text
+        if code == ErrorCode.NO_REASSIGNMENT_IN_PROGRESS:
+            text = None
+    return ReassignablePartitionResponse(partition_index=index, error_code=code, error_message=text)
+
+
+def _check(caller: Caller, topic: str, index: int, replicas: Sequence[int] | None) -> None:
+    found = caller.cluster.topics.get(topic)
+    if found is None:
+        raise RequestRefused(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find a topic named {topic}."
+        )
+    if not 0 <= index < len(found.logs):
+        raise RequestRefused(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find partition {topic}:{index}."
+        )
+    if replicas is None:
+        raise RequestRefused(
+            ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, f"{topic}-{index} is not being moved"
+        )
+    problem = _problem(replicas, caller.cluster.nodes)
+    if problem:
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"The manual partition assignment includes {problem}.",
+        )
+
+
+def _problem(replicas: Sequence[int], nodes: Nodes) -> str:
+    if not replicas:
+        return "an empty replica list"
+    for place, node in enumerate(sorted(replicas)):
+        if node not in nodes:
+            return f"broker {node}, but no such broker is registered"
+        if place and node == sorted(replicas)[place - 1]:
+            return f"the broker {node} more than once"
+    return ""
+
+
+API = MessageHandler(AlterPartitionReassignmentsRequest, handle)

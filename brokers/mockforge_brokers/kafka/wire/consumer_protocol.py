@@ -1,0 +1,35 @@
+"""What consumers put into the opaque bytes of the classic group protocol."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ...errors import BrokerError
+from .codec import decode
+from .messages.groups import ConsumerProtocolAssignment, ConsumerProtocolSubscription
+from .schema import Message
+
+M = TypeVar("M", bound=Message)
+
+
+def subscribed_topics(metadata: bytes) -> Sequence[str]:
+    """The topics of a member's subscription; none where the bytes are something else."""
+    found = _decoded(ConsumerProtocolSubscription, metadata)
+    return () if found is None else found.topics
+
+
+def assigned_partitions(assignment: bytes) -> list[tuple[str, tuple[int, ...]]]:
+    """The topics of an assignment, each with its partitions."""
+    found = _decoded(ConsumerProtocolAssignment, assignment)
+    if found is None:
+        return []
+    return [(one.topic, tuple(one.partitions)) for one in found.assigned_partitions]
+
+
+def _decoded(message: type[M], data: bytes) -> M | None:
+    if len(data) < 2:
+        return None
+    version = min(int.from_bytes(data[:2], "big"), message.versions.last)
+    try:
+        return decode(message, version, data, 2)
+    except BrokerError:
+        return None

@@ -1,0 +1,386 @@
+"""Administration: each case is what Apache Kafka 4.4 answers, unless it says otherwise."""
+
+import pytest
+from mockforge_brokers.kafka.codes import ErrorCode
+from mockforge_brokers.kafka.events import GroupDeleted, LogTruncated
+from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.wire.codec import encode
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_response
+from mockforge_brokers.kafka.wire.messages import (
+    acls,
+    cluster,
+    configs,
+    groups,
+    logs,
+    offsets,
+    producers,
+    reassignments,
+    topics,
+)
+
+from .stage import Stage, produce
+
+NOT_THERE = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+@pytest.fixture
+def stage():
+    stage = Stage()
+    stage.broker.create_topic("t", 2)
+    stage.broker.create_topic("other", 4)
+    for number in range(4):
+        stage.broker.publish("t", b"v%d" % number, partition=0, timestamp=1000 + number)
+    for group in ("idle", "also"):
+        committed = {("t", partition): CommittedOffset(1) for partition in (0, 1)}
+        stage.broker.cluster.groups.commit(group, Committer(), committed)
+    return stage
+
+
+def join(stage, group, *topics_, kind="consumer"):
+    """One member, stable, subscribed to these topics."""
+    subscription = groups.ConsumerProtocolSubscription(topics=list(topics_))
+    metadata = b"\0\0" + encode(subscription, 0) if kind == "consumer" else b"x"
+    request = groups.JoinGroupRequest(
+        group_id=group,
+        session_timeout_ms=10_000,
+        rebalance_timeout_ms=10_000,
+        protocol_type=kind,
+        protocols=[groups.JoinGroupRequestProtocol(name="range", metadata=metadata)],
+    )
+    joined = stage.call(request, 3)
+    sync = groups.SyncGroupRequest(
+        group_id=group,
+        generation_id=joined.generation_id,
+        member_id=joined.member_id,
+        assignments=[groups.SyncGroupRequestAssignment(member_id=joined.member_id, assignment=b"")],
+    )
+    assert not stage.call(sync, 3).error_code
+
+
+# Groups and offsets.
+
+
+@pytest.mark.parametrize("version", range(4))
+def test_groups_are_deleted_while_nobody_is_in_them(stage, version):
+    join(stage, "live", "t")
+    gone = []
+    stage.environment.spine.watch(gone.append, GroupDeleted)
+    names = ["idle", "none", "live", "", "idle"]
+    answer = stage.call(groups.DeleteGroupsRequest(groups_names=names), version)
+    assert {one.group_id: one.error_code for one in answer.results} == {
+        "idle": 0,
+        "none": ErrorCode.GROUP_ID_NOT_FOUND,
+        "live": ErrorCode.NON_EMPTY_GROUP,
+        "": ErrorCode.GROUP_ID_NOT_FOUND,
+    }
+    assert len(answer.results) == 4, "the same name twice is answered once"
+    assert [event.group for event in gone] == ["idle"]
+    assert sorted(stage.broker.cluster.groups.by_id) == ["also", "live"]
+
+
+def test_delete_groups_v3_is_read_as_kafka_writes_it():
+    """Kafka 4.4's answer for the groups nogroup and "" before its coordinator was ready."""
+    frame = bytes.fromhex("0000001c000000050000000000030100100000086e6f67726f75700010000000")
+    correlation_id, answer = decode_response(frame, 42, 3)
+    assert [(one.group_id, one.error_code, one.error_message) for one in answer.results] == [
+        ("", ErrorCode.NOT_COORDINATOR, None),
+        ("nogroup", ErrorCode.NOT_COORDINATOR, None),
+    ]
+    assert encode_response(answer, 3, correlation_id) == frame
+
+
+def offset_delete(group, topic, *partitions):
+    return offsets.OffsetDeleteRequest(
+        group_id=group,
+        topics=[
+            offsets.OffsetDeleteRequestTopic(
+                name=topic,
+                partitions=[
+                    offsets.OffsetDeleteRequestPartition(partition_index=one) for one in partitions
+                ],
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "topic", "partitions", "code", "codes"),
+    [
+        ("idle", "t", (0, 7), 0, [0, NOT_THERE]),
+        ("idle", "none", (0,), 0, [NOT_THERE]),
+        ("none", "t", (0,), ErrorCode.GROUP_ID_NOT_FOUND, []),
+        ("", "t", (0,), ErrorCode.INVALID_GROUP_ID, []),
+        ("live", "t", (0, 9), 0, [ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC, NOT_THERE]),
+        ("live", "other", (0,), 0, [0]),
+        ("connect", "t", (0,), ErrorCode.NON_EMPTY_GROUP, []),
+    ],
+)
+def test_offsets_are_deleted_of_what_nobody_reads(stage, group, topic, partitions, code, codes):
+    join(stage, "live", "t")
+    join(stage, "connect", kind="connect")
+    answer = stage.call(offset_delete(group, topic, *partitions), 0)
+    found = [part.error_code for one in answer.topics for part in one.partitions]
+    assert (answer.error_code, found) == (code, codes)
+    left = stage.broker.cluster.groups.by_id["idle"].offsets.topics["t"]
+    assert sorted(left) == ([1] if group == "idle" and topic == "t" else [0, 1])
+
+
+# Records.
+
+
+@pytest.mark.parametrize(
+    ("topic", "partition", "offset", "code", "low"),
+    [
+        ("t", 0, 1, 0, 1),
+        ("t", 0, 0, 0, 0),
+        ("t", 0, -1, 0, 4),
+        ("t", 0, 4, 0, 4),
+        ("t", 1, 0, 0, 0),
+        ("t", 0, 99, ErrorCode.OFFSET_OUT_OF_RANGE, -1),
+        ("t", 0, -2, ErrorCode.OFFSET_OUT_OF_RANGE, -1),
+        ("t", 5, 0, NOT_THERE, -1),
+        ("none", 0, 0, NOT_THERE, -1),
+        ("compacted", 0, 0, ErrorCode.POLICY_VIOLATION, -1),
+    ],
+)
+def test_records_are_deleted_below_an_offset(stage, topic, partition, offset, code, low):
+    stage.broker.create_topic("compacted", 1, {"cleanup.policy": "compact"})
+    left = []
+    stage.environment.spine.watch(left.append, LogTruncated)
+    part = logs.DeleteRecordsPartition(partition_index=partition, offset=offset)
+    request = logs.DeleteRecordsRequest(
+        topics=[logs.DeleteRecordsTopic(name=topic, partitions=[part])], timeout_ms=0
+    )
+    for version in range(3):
+        (answer,) = stage.call(request, version).topics[0].partitions
+        assert (answer.error_code, answer.low_watermark) == (code, low)
+    assert [event.reason for event in left] == (["deleted by shop"] if low > 0 else [])
+
+
+@pytest.mark.parametrize("version", range(1, 6))
+def test_log_dirs_show_the_size_of_each_partition(stage, version):
+    def described(wanted):
+        answer = stage.call(logs.DescribeLogDirsRequest(topics=wanted), version)
+        (result,) = answer.results
+        return result, {
+            (topic.name, part.partition_index): part.partition_size
+            for topic in result.topics
+            for part in topic.partitions
+        }
+
+    topic = logs.DescribableLogDirTopic
+    result, sizes = described(
+        [topic(topic="t", partitions=[0, 1, 7]), topic(topic="none", partitions=[0])]
+    )
+    log = stage.broker.cluster.topics["t"].logs[0]
+    assert sizes == {("t", 0): sum(map(len, log.batches(0, 9))), ("t", 1): 0}
+    if version >= 4:
+        assert result.total_bytes - result.usable_bytes == stage.broker.cluster.bounds.cost
+    assert len(described(None)[1]) == 6
+    assert described([])[1] == described([topic(topic="t", partitions=[])])[1] == {}
+
+
+# Topics and configurations.
+
+
+def page(stage, *names, limit=2000, cursor=None):
+    request = topics.DescribeTopicPartitionsRequest(
+        topics=[topics.DescribeTopicPartitionsTopic(name=name) for name in names],
+        response_partition_limit=limit,
+        cursor=cursor and topics.Cursor(topic_name=cursor[0], partition_index=cursor[1]),
+    )
+    answer = stage.call(request, 0)
+    found = [
+        (one.name, one.error_code, [part.partition_index for part in one.partitions])
+        for one in answer.topics
+    ]
+    after = answer.next_cursor
+    return found, after and (after.topic_name, after.partition_index)
+
+
+BAD = ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("names", "limit", "cursor", "found", "after"),
+    [
+        ((), 2000, None, [("other", 0, [0, 1, 2, 3]), ("t", 0, [0, 1])], None),
+        (("t", "none"), 2000, None, [("none", NOT_THERE, []), ("t", 0, [0, 1])], None),
+        (("t", "t"), 2000, None, [("t", 0, [0, 1])], None),
+        (("t", "other"), 1, None, [("other", 0, [0])], ("other", 1)),
+        (("t", "other"), 3, None, [("other", 0, [0, 1, 2])], ("other", 3)),
+        (("t", "other"), 4, None, [("other", 0, [0, 1, 2, 3])], ("t", 0)),
+        (("t",), 0, None, [("t", 0, [0])], ("t", 1)),
+        (("t", "other"), 2, ("t", 1), [("t", 0, [1])], None),
+        (("t",), 2, ("t", -1), [("t", BAD, [])], None),
+        (("other", "t"), 2, ("none", 0), [("other", BAD, []), ("t", BAD, [])], None),
+        # Kafka answers a whole request with UNKNOWN_SERVER_ERROR for one such name.
+        (("a b",), 2, None, [("a b", ErrorCode.INVALID_TOPIC_EXCEPTION, [])], None),
+    ],
+)
+def test_topics_are_described_in_pages(stage, names, limit, cursor, found, after):
+    assert page(stage, *names, limit=limit, cursor=cursor) == (found, after)
+
+
+def test_pages_make_up_the_whole(stage):
+    cursor, seen = None, []
+    while True:
+        found, cursor = page(stage, limit=1, cursor=cursor)
+        seen += [(name, index) for name, _, indexes in found for index in indexes]
+        if cursor is None:
+            break
+    assert seen == [("other", 0), ("other", 1), ("other", 2), ("other", 3), ("t", 0), ("t", 1)]
+
+
+@pytest.mark.parametrize(
+    ("types", "code", "found"),
+    [
+        ([], 0, [(4, "1"), (2, "t"), (2, "other")]),
+        ([2], 0, [(2, "t"), (2, "other")]),
+        ([4], 0, [(4, "1")]),
+        ([16, 32], 0, []),
+        ([1], ErrorCode.UNSUPPORTED_VERSION, []),
+        ([99], ErrorCode.UNSUPPORTED_VERSION, []),
+    ],
+)
+def test_resources_with_a_configuration_are_listed(stage, types, code, found):
+    answer = stage.call(configs.ListConfigResourcesRequest(resource_types=types), 1)
+    assert answer.error_code == code
+    listed = [(one.resource_type, one.resource_name) for one in answer.config_resources]
+    assert listed == found
+    assert not stage.call(configs.ListConfigResourcesRequest(), 0).config_resources
+
+
+# Producers.
+
+
+def test_producers_of_a_partition_are_described(stage):
+    batch = produce("t", b"a", b"b", producer_id=77, producer_epoch=3, base_sequence=5)
+    stage.call(batch, 9)
+    wanted = producers.DescribeProducersTopic(name="t", partition_indexes=[0, 1, 9])
+    request = producers.DescribeProducersRequest(topics=[wanted])
+    known, none, gone = stage.call(request, 0).topics[0].partitions
+    (one,) = known.active_producers
+    assert (one.producer_id, one.producer_epoch, one.last_sequence) == (77, 3, 6)
+    assert (one.last_timestamp, one.coordinator_epoch, one.current_txn_start_offset) == (
+        1000,
+        -1,
+        -1,
+    )
+    assert (none.error_code, none.active_producers) == (0, [])
+    assert gone.error_code == NOT_THERE
+    wanted.name = "a b"
+    part = stage.call(request, 0).topics[0].partitions[0]
+    assert part.error_code == ErrorCode.INVALID_TOPIC_EXCEPTION
+
+
+# What one node leaves to do.
+
+
+def test_no_leader_needs_to_be_elected(stage):
+    wanted = [
+        reassignments.TopicPartitions(topic="t", partitions=[0, 9]),
+        reassignments.TopicPartitions(topic="none", partitions=[0]),
+    ]
+    for version in range(3):
+        request = reassignments.ElectLeadersRequest(topic_partitions=wanted)
+        answer = stage.call(request, version)
+        assert [
+            (part.error_code, part.error_message)
+            for topic in answer.replica_election_results
+            for part in topic.partition_result
+        ] == [
+            (ErrorCode.ELECTION_NOT_NEEDED, "Leader election not needed for topic partition."),
+            (NOT_THERE, "No such partition as t-9"),
+            (NOT_THERE, "No such topic as none"),
+        ]
+        request.topic_partitions = None
+        results = stage.call(request, version).replica_election_results
+        assert [(one.topic, one.partition_result) for one in results] == [("t", []), ("other", [])]
+    request.election_type = 9
+    assert stage.call(request, 2).error_code == BAD
+
+
+INCLUDES = "The manual partition assignment includes "
+
+
+@pytest.mark.parametrize(
+    ("topic", "partition", "replicas", "code", "text"),
+    [
+        ("t", 0, [1], 0, None),
+        ("t", 0, None, ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, None),
+        ("t", 9, [1], NOT_THERE, "Unable to find partition t:9."),
+        ("none", 0, [1], NOT_THERE, "Unable to find a topic named none."),
+        ("t", 0, [2], 39, f"{INCLUDES}broker 2, but no such broker is registered."),
+        ("t", 0, [1, 2], 39, f"{INCLUDES}broker 2, but no such broker is registered."),
+        ("t", 0, [-1], 39, f"{INCLUDES}broker -1, but no such broker is registered."),
+        ("t", 0, [1, 1], 39, f"{INCLUDES}the broker 1 more than once."),
+        ("t", 0, [], 39, f"{INCLUDES}an empty replica list."),
+    ],
+)
+def test_replicas_stay_where_they_are(stage, topic, partition, replicas, code, text):
+    wanted = reassignments.ReassignablePartition(partition_index=partition, replicas=replicas)
+    request = reassignments.AlterPartitionReassignmentsRequest(
+        topics=[reassignments.ReassignableTopic(name=topic, partitions=[wanted])]
+    )
+    for version in range(2):
+        (part,) = stage.call(request, version).responses[0].partitions
+        assert (part.error_code, part.error_message) == (code, text)
+    listing = reassignments.ListPartitionReassignmentsRequest(topics=None)
+    assert stage.call(listing, 0).topics == []
+
+
+@pytest.mark.parametrize("version", range(3))
+def test_the_quorum_is_this_node(stage, version):
+    def ask(topic):
+        part = cluster.QuorumPartition(partition_index=0)
+        wanted = cluster.QuorumTopic(topic_name=topic, partitions=[part])
+        answer = stage.call(cluster.DescribeQuorumRequest(topics=[wanted]), version)
+        return answer, answer.topics[0].partitions[0]
+
+    stage.clock.advance(100)
+    answer, part = ask("__cluster_metadata")
+    assert (part.error_code, part.leader_id, part.leader_epoch) == (0, 1, 1)
+    assert [voter.replica_id for voter in part.current_voters] == [1]
+    assert part.high_watermark == part.current_voters[0].log_end_offset > 0
+    assert [node.node_id for node in answer.nodes] == ([1] if version >= 2 else [])
+    _, part = ask("t")
+    assert part.error_code == NOT_THERE
+
+
+# Access control lists.
+
+ANY_ACL = {
+    "resource_type_filter": 1,
+    "resource_name_filter": None,
+    "pattern_type_filter": 1,
+    "principal_filter": None,
+    "host_filter": None,
+    "operation": 1,
+    "permission_type": 1,
+}
+
+
+@pytest.mark.parametrize("version", range(1, 4))
+def test_without_an_authorizer_lists_are_disabled(stage, version):
+    answer = stage.call(acls.DescribeAclsRequest(**ANY_ACL), version)
+    assert (answer.error_code, answer.error_message) == (
+        ErrorCode.SECURITY_DISABLED,
+        "No Authorizer is configured on the broker",
+    )
+    creation = acls.AclCreation(
+        resource_type=2,
+        resource_name="t",
+        principal="User:a",
+        host="*",
+        operation=3,
+        permission_type=3,
+    )
+    created = stage.call(acls.CreateAclsRequest(creations=[creation] * 2), version)
+    deleted = stage.call(
+        acls.DeleteAclsRequest(filters=[acls.DeleteAclsFilter(**ANY_ACL)]), version
+    )
+    refused = (ErrorCode.SECURITY_DISABLED, "No Authorizer is configured.")
+    for results, count in ((created.results, 2), (deleted.filter_results, 1)):
+        assert [(one.error_code, one.error_message) for one in results] == [refused] * count
