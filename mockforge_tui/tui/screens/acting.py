@@ -133,7 +133,7 @@ class ActingScreen(PaneScreen):
             self.go_to((self.tab - 1 + step) % 6 + 1)
             return
         at = shown.index(self.here) if self.here in shown else 0
-        shown[(at + step) % len(shown)].focus()
+        self.set_focus(shown[(at + step) % len(shown)])
 
     def do_pane(self, number: int) -> None:
         toggled = {5: self.faults, 6: self.log_pane}.get(number)
@@ -146,7 +146,7 @@ class ActingScreen(PaneScreen):
         here = self.here
         self.alone = None if self.alone is not None else here
         self.lay_out()
-        here.focus()
+        self.set_focus(here)
 
     def do_back(self) -> None:
         here = self.here
@@ -158,19 +158,19 @@ class ActingScreen(PaneScreen):
             self.stored_open = False
             self.lay_out()
             back = self._stored_from
-            (back if back.display else self.flow).focus()
+            self.set_focus(back if back.display else self.flow)
         elif here in (self.faults, self.log_pane) and not self.narrow:
             self._close(here)
         elif isinstance(here, Inspector):
             back = self.panes[self.tab - 1] if self.narrow else self.flow
-            (self.stored if self.stored_open else back).focus()
+            self.set_focus(self.stored if self.stored_open else back)
         elif self.narrow and self.tab != 1:
             self.go_to(1)
         elif self.inspector_open and self.short:
             self.inspector_open = False
             self.lay_out()
         else:
-            self.flow.focus()
+            self.set_focus(self.flow)
 
     def _close(self, pane: object) -> None:
         if pane is self.faults:
@@ -179,7 +179,7 @@ class ActingScreen(PaneScreen):
             self.log_open = False
         self.tab = 1
         self.lay_out()
-        self.flow.focus()
+        self.set_focus(self.flow)
 
     # Looking -----------------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ class ActingScreen(PaneScreen):
         shown = self.inspector.display
         self._open_inspector()
         if shown or self.here is not self.flow:
-            self.inspector.focus()
+            self.set_focus(self.inspector)
 
     def do_fold(self) -> None:
         self.inspector.fold()
@@ -214,7 +214,7 @@ class ActingScreen(PaneScreen):
         self.stored_open = True
         self.alone = None
         self.lay_out()
-        self.stored.focus()
+        self.set_focus(self.stored)
 
     def do_why(self) -> None:
         about = why_about(self.subject())

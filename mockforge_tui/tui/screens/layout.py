@@ -99,7 +99,7 @@ class PaneScreen(Screen[None]):
     def on_mount(self) -> None:
         self.inspector_open = self.app.size.height >= _SHORT
         self.lay_out()
-        self.flow.focus()
+        self.set_focus(self.flow)
 
     # What is shown where -----------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class PaneScreen(Screen[None]):
         self.header.update(narrow=self.narrow, tab=self.tab - 1)
         if isinstance(self.focused, Pane) and self.focused not in shown:
             first = self.stored if self.stored in shown else self.flow
-            (first if first in shown else next(iter(shown))).focus()
+            self.set_focus(first if first in shown else next(iter(shown)))
 
     def fit_side(self) -> None:
         """Give connections and groups the lines that they need, topics and queues the rest."""
@@ -207,7 +207,7 @@ class PaneScreen(Screen[None]):
         elif pane is self.groups and self.short and not self.narrow:
             self.alone = pane
         self.lay_out()
-        pane.focus()
+        self.set_focus(pane)
 
     def open_log(self) -> None:
         """Show the log without taking the focus, where there is room for it."""

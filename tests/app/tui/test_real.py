@@ -3,6 +3,7 @@
 from typing import Any
 
 from mockforge_brokers.events import ConnectionClosed
+from textual.events import Key
 
 from mockforge_tui.tui.inspection import Inspection
 
@@ -50,6 +51,15 @@ def test_enter_on_a_topic_shows_its_records_and_takes_none() -> None:
         await stage.keys("escape", "escape")
         await stage.shows("1 Flow")
         assert stage.screen.destinations.has_focus
+
+    play(act, real=Real)
+
+
+def test_keys_of_one_burst_act_in_the_pane_that_the_first_of_them_chose() -> None:
+    async def act(stage: Stage) -> None:
+        for name in ("3", "g", "enter"):
+            stage.app.post_message(Key(name, name if len(name) == 1 else None))
+        await stage.shows("Stored  topic orders")
 
     play(act, real=Real)
 
