@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .common import (
+    Port,
     Settings,
     Skipped,
     Subject,
+    before,
     compare,
     compile_c,
     free_port,
@@ -48,7 +50,7 @@ def rabbitmq() -> Subject:
                 )
             try:
                 wait_for_port(port, 90)
-                yield port
+                yield Port.of(port, process.pid)
             finally:
                 process.terminate()
                 process.wait(30)
@@ -81,7 +83,7 @@ def run(settings: Settings) -> None:
     except Skipped as reason:
         print(f"AMQP skipped: {reason}")
         return
-    subjects = [ours("amqp")]
+    subjects = [ours("amqp"), *before("amqp", settings)]
     try:
         subjects.append(rabbitmq())
     except Skipped as reason:

@@ -24,6 +24,42 @@ LOAD_CPU = 1
 class Settings:
     rounds: int = 5
     seconds: float = 2.0
+    only: str = ""
+    """Rows whose title has this in it."""
+    against: Path | None = None
+    """Another checkout of ours, measured beside this one."""
+
+
+class Port(int):
+    """A server's port, with the process that serves it."""
+
+    pid = 0
+
+    @classmethod
+    def of(cls, port: int, pid: int) -> "Port":
+        made = cls(port)
+        made.pid = pid
+        return made
+
+
+def memory(pid: int) -> float:
+    """MiB of a process and all that it started, as `VmRSS` has it."""
+    children: dict[int, list[int]] = {}
+    sizes: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            facts = dict(line.split(":", 1) for line in path.read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        number = int(path.parent.name)
+        children.setdefault(int(facts["PPid"]), []).append(number)
+        sizes[number] = int(facts.get("VmRSS", "0").split()[0])
+    total, waiting = 0, [pid]
+    while waiting:
+        number = waiting.pop()
+        total += sizes.get(number, 0)
+        waiting += children.get(number, [])
+    return total / 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +125,27 @@ def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Po
             process.wait()
 
 
-def ours(protocol: str, *options: str) -> Subject:
+def ours(protocol: str, *options: str, checkout: Path = ROOT) -> Subject:
     """Our broker in a process of its own, journal and counters on."""
 
     @contextmanager
     def start() -> Iterator[int]:
         command = [sys.executable, "-m", "tests.benchmarks.serve", protocol, *options]
-        with running(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        paths = f"{checkout / 'brokers'}{os.pathsep}{checkout}"
+        environment = os.environ | {"PYTHONPATH": paths}
+        with running(command, stdout=subprocess.PIPE, cwd=checkout, env=environment) as process:
             assert process.stdout is not None
-            yield int(process.stdout.readline())
+            yield Port.of(int(process.stdout.readline()), process.pid)
 
-    return Subject(" ".join(("ours", *options)), "", start)
+    name = "ours" if checkout == ROOT else f"ours of {checkout.name}"
+    return Subject(" ".join((name, *options)), "", start)
+
+
+def before(protocol: str, settings: Settings) -> list[Subject]:
+    """The other checkout, if one is asked for."""
+    if settings.against is None:
+        return []
+    return [ours(protocol, checkout=settings.against.resolve())]
 
 
 def free_port() -> int:
@@ -137,11 +183,16 @@ def compare(
     once: Callable[[int], float],
     settings: Settings,
     unit: str = "messages/s",
+    *,
+    less: bool = False,
 ) -> dict[str, float]:
     """Measure all subjects in turns, print medians and ratios to the first; returns medians.
 
-    All stay up meanwhile: an idle server costs the busy one nothing.
+    All stay up meanwhile: an idle server costs the busy one nothing. Where `less` is better the
+    ratio is turned round, so that more than 1 always speaks for ours.
     """
+    if settings.only.lower() not in title.lower():
+        return {}
     figures: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     with ExitStack() as stack:
         ports = {subject.name: stack.enter_context(subject.start()) for subject in subjects}
@@ -153,7 +204,10 @@ def compare(
     print(f"\n{title} ({unit}, median of {settings.rounds} rounds in turns)")
     for subject in subjects:
         values = figures[subject.name]
-        ratio = "" if subject is subjects[0] else f"   ours is {first / medians[subject.name]:.2f}x"
+        ratio = ""
+        if subject is not subjects[0]:
+            theirs = medians[subject.name]
+            ratio = f"   ours is {theirs / first if less else first / theirs:.2f}x"
         label = f"{subject.name} {subject.version}".strip()
         print(
             f"  {label:28} {medians[subject.name]:>12,.0f}"

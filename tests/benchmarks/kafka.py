@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .common import Settings, Skipped, Subject, compare, compile_c, measure, ours, running
+from .common import (
+    Port,
+    Settings,
+    Skipped,
+    Subject,
+    before,
+    compare,
+    compile_c,
+    measure,
+    ours,
+    running,
+)
 
 _LOADS = (
     ("produce, batched", "batched"),
@@ -24,7 +35,7 @@ def mock() -> Subject:
     def start() -> Iterator[int]:
         with running([str(program)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
-            yield int(process.stdout.readline())
+            yield Port.of(int(process.stdout.readline()), process.pid)
 
     return Subject("librdkafka's C mock", _version(), start)
 
@@ -40,7 +51,7 @@ def _version() -> str:
 def run(settings: Settings) -> None:
     try:
         load = compile_c("kafka_load.c", "-lrdkafka", "-lpthread")
-        subjects = [ours("kafka"), mock()]
+        subjects = [ours("kafka"), *before("kafka", settings), mock()]
     except Skipped as reason:
         print(f"Kafka skipped: {reason} (librdkafka-dev is needed)")
         return

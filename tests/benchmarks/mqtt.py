@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .common import (
+    Port,
     Settings,
     Skipped,
     Subject,
+    before,
     compare,
     compile_c,
     free_port,
@@ -46,9 +48,9 @@ def mosquitto() -> Subject:
             "max_inflight_messages 0\nmax_queued_messages 0\nlog_type none\npersistence false\n"
         )
         quiet = subprocess.DEVNULL
-        with running([program, "-c", str(config)], stdout=quiet, stderr=quiet):
+        with running([program, "-c", str(config)], stdout=quiet, stderr=quiet) as process:
             wait_for_port(port)
-            yield port
+            yield Port.of(port, process.pid)
 
     return Subject("Mosquitto", version[1] if version else "", start)
 
@@ -59,7 +61,7 @@ def run(settings: Settings) -> None:
     except Skipped as reason:
         print(f"MQTT skipped: {reason}")
         return
-    subjects = [ours("mqtt")]
+    subjects = [ours("mqtt"), *before("mqtt", settings)]
     try:
         subjects.append(mosquitto())
     except Skipped as reason:

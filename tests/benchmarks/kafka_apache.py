@@ -1,0 +1,94 @@
+"""A real Apache Kafka of one node, where Java and its jars are here or Maven can fetch them."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .common import Port, Skipped, Subject, free_port, wait_for_port
+
+VERSION = "4.4.0"
+_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+<version>{VERSION}</version></dependency></dependencies></project>
+"""
+_PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+num.partitions=1
+auto.create.topics.enable=true
+offsets.topic.replication.factor=1
+"""
+
+
+def jars() -> Path:
+    """The folder of Kafka's jars (`KAFKA_LIB`, or fetched once by Maven); raises Skipped."""
+    if shutil.which("java") is None:
+        raise Skipped("Apache Kafka: no java")
+    given = os.environ.get("KAFKA_LIB")
+    folder = Path(given) if given else Path.home() / ".cache" / "mockforge-benchmarks" / VERSION
+    if not list(folder.glob("kafka_2.13-*.jar")):
+        if given or shutil.which("mvn") is None:
+            raise Skipped(f"Apache Kafka: no jars in {folder}, and no Maven to fetch them")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "pom.xml").write_text(_POM)
+        fetched = subprocess.run(
+            ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        if fetched.returncode:
+            raise Skipped(f"Apache Kafka: Maven: {fetched.stdout.strip()[:200]}")
+    return folder
+
+
+def apache_kafka() -> Subject:
+    """On all cores: it can use them."""
+    classes = f"{jars()}/*"
+
+    @contextmanager
+    def start() -> Iterator[int]:
+        with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
+            port = free_port()
+            properties = Path(folder, "server.properties")
+            properties.write_text(
+                _PROPERTIES.format(port=port, controller=free_port(), folder=folder)
+            )
+            java = ["java", "-Xms256m", "-Xmx700m", "-cp", classes]
+            storage = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+            made = subprocess.run(
+                [*storage, "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(properties)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if made.returncode:
+                raise Skipped(f"Apache Kafka: {made.stderr.strip()[-200:]}")
+            with Path(folder, "output").open("w") as output:
+                process = subprocess.Popen(
+                    [*java, "kafka.Kafka", str(properties)], stdout=output, stderr=output
+                )
+            try:
+                wait_for_port(port, 60)
+                yield Port.of(port, process.pid)
+            finally:
+                process.terminate()
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    return Subject("Apache Kafka", VERSION, start)
