@@ -1,5 +1,6 @@
 """Raw clients of the three protocols: logged in by us, then handed to a load generator in C."""
 
+import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -61,7 +62,7 @@ def ask(client: socket.socket, data: bytes, wait: float = QUIET) -> bytes:
 
 def mqtt_client(port: int, wait: float = 0.02) -> socket.socket:
     client = dial(port)
-    ask(client, encode_packet(Connect(f"bench-{next(_numbers)}"), 4), wait)
+    ask(client, encode_packet(Connect(f"bench-{os.getpid()}-{next(_numbers)}"), 4), wait)
     return client
 
 
@@ -122,7 +123,7 @@ def publish(exchange: str, routing_key: str, body: bytes) -> bytes:
 
 
 def _declare(client: socket.socket) -> str:
-    queue = f"bench-{next(_numbers)}"
+    queue = f"bench-{os.getpid()}-{next(_numbers)}"
     ask(client, method(1, "queue.declare", queue=queue, auto_delete=True, arguments=table({})))
     return queue
 
