@@ -32,6 +32,7 @@ def play(chunks: Chunks, mode: str, *, fast: bool, hurried: bool = False) -> lis
     with (
         patch("mockforge_brokers.amqp.connection.connection.BurstReader", reader),
         patch.object(burst, "_MOST_PUBLICATIONS", 3),
+        patch.object(burst, "_LARGE", 20),
     ):
         return _outcome(chunks, mode, hurried)
 

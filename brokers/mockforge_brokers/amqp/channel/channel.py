@@ -243,14 +243,16 @@ class Channel:
             back = [(tag, message)]
         elif tag and tag not in unacked:
             raise _unknown(tag)
+        elif not tag or next(reversed(unacked)) == tag:
+            back = list(unacked.items())
+            unacked.clear()
         else:
-            back = []
-            for key, message in unacked.items():
-                if tag and key > tag:
+            keys = []
+            for key in unacked:
+                keys.append(key)
+                if key == tag:
                     break
-                back.append((key, message))
-            for key, _ in back:
-                del unacked[key]
+            back = [(key, unacked.pop(key)) for key in keys]
         return back
 
     def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
@@ -264,12 +266,34 @@ class Channel:
             self.refill([message for _, message in back])
             requeue_all([message for _, message in back])
             return
+        if acknowledged:
+            self._done_with(back)
+            return
         for _, message in back:
-            if acknowledged:
-                message.queue.acknowledge(message.size)
-            else:
-                message.queue.discard(message)
+            message.queue.discard(message)
         self.refill([message for _, message in back])
+
+    def _done_with(self, back: list[tuple[int, Message]]) -> None:
+        """These are acknowledged: counted by queue and consumer, of which there are few."""
+        counts: dict[tuple[Queue, Consumer | None], list[int]] = {}
+        for _, message in back:
+            key = message.queue, message.consumer
+            count = counts.get(key)
+            if count is None:
+                counts[key] = [1, message.size]
+            else:
+                count[0] += 1
+                count[1] += message.size
+        for (queue, consumer), (number, size) in counts.items():
+            queue.acknowledge(size, number)
+            if consumer is not None:
+                consumer.credit += number
+                if self.limit:
+                    self.lent -= number
+                if consumer.credit <= number:
+                    self.line.refilled.append(consumer)
+        if self.limit:
+            self.line.relieved.append(self)
 
     def acknowledge(self, tags: list[int]) -> None:
         """basic.ack of single deliveries, the frequent case."""

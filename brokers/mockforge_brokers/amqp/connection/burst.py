@@ -61,6 +61,8 @@ _SMALLEST_HEADER: Final = 14
 _BETWEEN_LOOKS: Final = 16
 """Publishes to few queues between two looks at the time."""
 _MOST_PUBLICATIONS: Final = 8192
+_LARGE: Final = 16 * 1024
+"""Bytes of a body whose parts are not worth to be copied before the last one is there."""
 
 
 class BurstReader:
@@ -196,6 +198,21 @@ class BurstReader:
             return False
         # Of the body frame's head as much as there is must be right.
         return head.pack(BODY, number, size).startswith(data[body : body + HEAD_SIZE])
+
+    def missing(self, data: bytes, at: int) -> int:
+        """How many bytes a large publish lacks that begins at `at` and is not whole; else 0."""
+        last = self._last
+        if last is None or not data.startswith(last.frame, at):
+            return 0
+        start = at + last.size
+        if len(data) - start < content_head.size:
+            return 0
+        length, size = content_head.unpack_from(data, start)[2::3]
+        body = start + length + OVERHEAD
+        if len(data) - body < HEAD_SIZE or head.unpack_from(data, body)[::2] != (BODY, size):
+            return 0
+        end: int = body + size + OVERHEAD
+        return end - len(data) if size > _LARGE else 0
 
     def _publication(self, data: bytes, at: int) -> Publication | None:
         """What a publish's method frame stands for; None leaves it to the general path."""

@@ -130,7 +130,9 @@ class Connection:
         self._gone = gone
         self._memory = self.vhost.memory
         self.blocking = Blocking(self, self._memory)
-        self._rest = b""
+        self._rest: list[memoryview] = []
+        self._kept = 0
+        self._missing = 0
         self._writable = True
         self._held_back = False
         self._deaf = False
@@ -146,29 +148,65 @@ class Connection:
             self._heartbeat.seen()
         if self.phase is Phase.ENDED or self._deaf:
             return 0
+        at = 0
         if self._rest:
-            data = self._rest + data
-        try:
-            taken = self._header(data) if self.phase is Phase.HEADER else 0
-            if self.phase is not Phase.HEADER:
-                taken = self.reader.walk(data, taken)
-        except ProtocolError as error:
-            self._fail(error)
-            taken = len(data)
-        self._rest = data[taken:]
+            if len(data) < self._missing:
+                self._keep(data, 0, self._missing - len(data))
+                return self._kept + self.channels.incomplete
+            data, at = self._join(data)
+        taken = self._take(data, at)
+        if taken < len(data):
+            # What was not its turn yet lacks nothing.
+            missing = 0 if self.reader.unfinished else self.reader.missing(data, taken)
+            self._keep(data, taken, missing)
         if self.unconfirmed or self.refilled or self.relieved:
             self._finish_burst()
         memory = self._memory
         if memory.used > memory.mark or memory.waiting:
             self.blocking.check(self.channels.publishes)
-        return len(self._rest) + self.channels.incomplete
+        return self._kept + self.channels.incomplete
+
+    def _take(self, data: bytes, at: int) -> int:
+        """Handle what is whole from `at` on; returns where the rest begins."""
+        try:
+            if self.phase is Phase.HEADER:
+                at = self._header(data)
+            if self.phase is not Phase.HEADER:
+                at = self.reader.walk(data, at)
+        except ProtocolError as error:
+            self._fail(error)
+            return len(data)
+        return at
+
+    def _keep(self, data: bytes, at: int, missing: int) -> None:
+        """Keep the bytes from `at` on; those of a large message are not copied before it is whole.
+
+        `missing`: how many it lacks, if that is worth to be waited for (0: look at the next read).
+        """
+        self._rest.append(memoryview(data)[at:])
+        self._kept += len(data) - at
+        self._missing = missing
+
+    def _join(self, data: bytes) -> tuple[bytes, int]:
+        """What was kept with what comes now, and where in it to go on."""
+        at, self._missing = self._missing, 0
+        if not at:
+            return self.take_rest() + data, 0
+        self._rest.append(memoryview(data)[:at])
+        message = self.take_rest()
+        taken = self._take(message, 0)
+        if taken < len(message):
+            return message[taken:] + data[at:], 0
+        return data, at
 
     @property
     def unfinished(self) -> bool:
         return self.reader.unfinished
 
     def take_rest(self) -> bytes:
-        rest, self._rest = self._rest, b""
+        rest = b"".join(self._rest)
+        self._rest.clear()
+        self._kept = self._missing = 0
         return rest
 
     def set_writable(self, writable: bool) -> None:

@@ -122,10 +122,10 @@ class Queue:
             self.unacked += 1
         return message
 
-    def acknowledge(self, size: int) -> None:
-        """A lent message of `size` bytes is done with."""
-        self.unacked -= 1
-        self.acknowledged += 1
+    def acknowledge(self, size: int, count: int = 1) -> None:
+        """A lent message, or `count` of them, of `size` bytes in all, is done with."""
+        self.unacked -= count
+        self.acknowledged += count
         self.memory.used -= size
 
     def discard(self, message: Message) -> None:
