@@ -148,6 +148,15 @@ def _hold_rules(session: "Session") -> Iterable[Candidate]:
         yield str(rule.id), rule.scope
 
 
+def _codes(session: "Session") -> Iterable[Candidate]:
+    found: dict[str, list[str]] = {}
+    for protocol, codes in session.refusals.items():
+        for name, number in codes.items():
+            found.setdefault(name, []).append(f"{protocol} {number}")
+    for name in sorted(found):
+        yield name, ", ".join(found[name])
+
+
 def _held(session: "Session") -> Iterable[Candidate]:
     yield "@held", "all"
     for frame in session.runtime.holds.held.values():
@@ -190,6 +199,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "faults": _faults,
     "hold-rules": _hold_rules,
     "held": _held,
+    "codes": _codes,
     "jobs": _jobs,
     "commands": _commands,
     "themes": _themes,

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from mockforge_brokers.misbehaviour.actions import find
+
 from ..filters import MESSAGES, Subject, complete_filter
 from .arguments import Binder
 from .language import Kind, Line, Token, read_line
@@ -119,6 +121,9 @@ def _arguments(
         return [] if partial.text else _ranked(partial, _options(command, binder))
     start = binder.tail[0].start if binder.tail and not binder.tail_done else partial.start
     found = _values(following, partial, start, line.text, candidates)
+    kind = find(str(binder.values.get("kind", ""))) if command.name == "fault add" else None
+    if kind is not None and partial.text and any(p.kind == "code" for p in kind.parameters):
+        found += _ranked(partial, candidates("codes"))
     if not partial.text and not following.required:
         found += _ranked(partial, _options(command, binder))
     return found

@@ -98,6 +98,11 @@ def publish_line(row: Row) -> str:
     return " ".join(parts)
 
 
+def edit_line(row: Row) -> str:
+    """The `edit` command that would leave this held message as it is."""
+    return f"edit h{row.held} {payload_word(row.payload)}"
+
+
 def target_of(protocol: str, name: str, row: Row | None = None) -> str:
     """`kafka:orders`, `mqtt:a/b`, `amqp:events/order.paid`, `queue:q`."""
     if protocol != "amqp":

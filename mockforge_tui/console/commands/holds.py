@@ -40,7 +40,15 @@ def _selector(token: Token) -> Selector:
     raise ValueError(f"{token.text!r} is none of h3, h3..5, @held or a (filter)")
 
 
-_SELECTOR = Type("sel", _selector, "held")
+SELECTOR = Type("sel", _selector, "held")
+
+
+def one_held(token: Token) -> int:
+    """`h3`; raises ValueError."""
+    found = _selector(token) if _NUMBERS.fullmatch(token.text) else None
+    if not isinstance(found, range) or len(found) != 1:
+        raise ValueError(f"{token.text!r} is no held frame: h1, h2, ... as held lists them")
+    return found[0]
 
 
 @command(
@@ -148,7 +156,7 @@ def held(session: "Session") -> Result:
 @command("release", group="faults", examples=("release", "release h3", "release (client:billing)"))
 def release(
     session: "Session",
-    which: Annotated[Selector, Arg(_SELECTOR, "h3, h3..5, @held (all) or a (filter)")] = None,
+    which: Annotated[Selector, Arg(SELECTOR, "h3, h3..5, @held (all) or a (filter)")] = None,
 ) -> Result:
     """Let held frames go on; without a selector all of them."""
     return _settled(session, which, session.runtime.holds.release, "released")
@@ -157,7 +165,7 @@ def release(
 @command("drop", group="faults", examples=("drop h3", "drop @held"))
 def drop(
     session: "Session",
-    which: Annotated[Selector, Arg(_SELECTOR, "h3, h3..5, @held (all) or a (filter)")],
+    which: Annotated[Selector, Arg(SELECTOR, "h3, h3..5, @held (all) or a (filter)")],
 ) -> Result:
     """Make held frames vanish: nobody ever gets them."""
     return _settled(session, which, session.runtime.holds.drop, "dropped")
@@ -166,15 +174,21 @@ def drop(
 def _settled(
     session: "Session", which: Selector, settle: Callable[[int], bool], what: str
 ) -> Result:
-    frames = list(_chosen(session.runtime.holds.held.values(), which))
-    if not frames and isinstance(which, range):
-        name = f"h{which[0]}" if len(which) == 1 else f"h{which[0]}..{which[-1]}"
-        raise BadArgument("which", f"{name} is not held; held lists what is")
+    frames = chosen(session, which)
     numbers = [frame.id for frame in frames if settle(frame.id)]
     if not numbers:
         return done(f"nothing to be {what}", {what: []})
     shown = ", ".join(f"h{number}" for number in numbers[:10])
     return done(f"{len(numbers)} {what}: {shown}", {what: numbers})
+
+
+def chosen(session: "Session", which: Selector) -> list[HeldFrame]:
+    """The held frames of a selector; raises BadArgument for numbers that are not held."""
+    frames = list(_chosen(session.runtime.holds.held.values(), which))
+    if not frames and isinstance(which, range):
+        name = f"h{which[0]}" if len(which) == 1 else f"h{which[0]}..{which[-1]}"
+        raise BadArgument("which", f"{name} is not held; held lists what is")
+    return frames
 
 
 def _chosen(frames: Iterable[HeldFrame], which: Selector) -> Iterable[HeldFrame]:

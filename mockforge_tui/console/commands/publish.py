@@ -215,8 +215,8 @@ def _to_kafka(
             topic=topic(scope),
             payload=body(scope),
             source=_SOURCE,
-            key=_octets(key(scope)) if key is not None else None,
-            headers=tuple((name(scope), _octets(value(scope))) for name, value in headers),
+            key=octets(key(scope)) if key is not None else None,
+            headers=tuple((name(scope), octets(value(scope))) for name, value in headers),
             partition=partition,
         )
 
@@ -228,7 +228,7 @@ def _to_mqtt(
 ) -> "Callable[[Scope], Outgoing]":
     order.refuse("MQTT", "key", "partition", "mandatory")
     topic = text_maker(target.topic)
-    properties = _properties(order.properties)
+    properties = properties_of(order.properties)
     headers = [(text_maker(name), text_maker(value)) for name, value in order.headers]
 
     def make(scope: "Scope") -> Outgoing:
@@ -254,7 +254,7 @@ def _to_amqp(
 ) -> "Callable[[Scope], Outgoing]":
     order.refuse("AMQP", "key", "partition", "qos", "retain")
     name_of, key_of = text_maker(exchange), text_maker(routing_key)
-    properties = _properties(order.properties)
+    properties = properties_of(order.properties)
     headers = [(text_maker(name), text_maker(value)) for name, value in order.headers]
 
     def make(scope: "Scope") -> Outgoing:
@@ -276,12 +276,13 @@ def _to_amqp(
     return make
 
 
-def _octets(text: str) -> bytes:
+def octets(text: str) -> bytes:
     """`"\\xff"` was typed for a byte that is no UTF-8."""
     return text.encode(errors="surrogateescape")
 
 
-def _properties(pairs: tuple[Pair, ...]) -> "dict[str, Callable[[Scope], Any]]":
+def properties_of(pairs: tuple[Pair, ...]) -> "dict[str, Callable[[Scope], Any]]":
+    """What renders each property, by its name with underscores; raises BadArgument."""
     found: dict[str, Callable[[Scope], Any]] = {}
     for name, value in pairs:
         name = name.replace("-", "_")

@@ -14,6 +14,7 @@ from ..narrowing import (
     connection_term,
     destination_target,
     destination_term,
+    edit_line,
     publish_line,
     replaced,
     stored_target,
@@ -357,7 +358,14 @@ class ActingScreen(PaneScreen):
         if row is None or row.kind != "message":
             self.console_app.note("select a message to edit it")
             return
-        self.prefill(publish_line(row))
+        self.prefill(edit_line(row) if row.held else publish_line(row))
+
+    def do_refuse(self) -> None:
+        row = self._row()
+        if row is not None and row.held:
+            self.prefill(f"refuse h{row.held} ")
+        else:
+            self.console_app.note("no held frame is chosen; 5 lists them")
 
     def do_publish(self) -> None:
         subject, target = self.subject(), ""

@@ -30,10 +30,11 @@ EFFECTS: dict[str, str] = {
     "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
     "release": RUNS + "release h1|" + NOTES + "no held frame is chosen.*",
     "drop": RUNS + "drop h1|" + NOTES + "no held frame is chosen.*",
+    "refuse": PREFILLS + "refuse h1 |" + NOTES + "no held frame is chosen.*",
     "release_all": RUNS + "release",
     "narrow": RUNS + r"filter .*|" + NOTES + "nothing here to filter by",
     "republish": RUNS + "republish|" + NOTES + "select a message .*",
-    "edit": PREFILLS + "pub .*|" + NOTES + "select a message .*",
+    "edit": PREFILLS + "(pub .*|edit h1 .*)|" + NOTES + "select a message .*",
     "publish": PREFILLS + "pub .*",
     "copy": NOTES + ".*(in the clipboard|nothing to copy).*",
     "fault": PREFILLS + "fault add delay .*",
@@ -256,7 +257,9 @@ def test_a_held_frame_that_is_chosen_is_inspected_edited_and_released_alone() ->
         assert stage.screen.inspector.has_focus
         assert set(holds.held) == {1, 2}
         await stage.keys("e")
-        await stage.until(lambda: stage.screen.prompt.input.value == "pub mqtt:b second")
+        await stage.until(lambda: stage.screen.prompt.input.value == "edit h2 second")
+        await stage.keys("escape", "x")
+        await stage.until(lambda: stage.screen.prompt.input.value == "refuse h2 ")
         await stage.keys("escape", "a")
         assert set(holds.held) == {1}
 

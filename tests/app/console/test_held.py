@@ -1,0 +1,120 @@
+"""Held frames: shown whole, changed, and refused with a code."""
+
+from typing import Any
+
+import pytest
+from brokers.misbehaving import Waiting, hold
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.misbehaviour.actions import Changes
+from msgspec import UNSET
+
+from .test_commands import check
+from .world import World
+
+
+def held(direction: int = IN, protocol: str = "kafka") -> tuple[World, Waiting]:
+    world, waiting = World(), Waiting()
+    row = Row(
+        protocol, direction, "Produce", client="billing", destination="orders", kind="message",
+        key=b"o-1", payload=b'{"id": 1}', headers=(("trace", b"abc"),), detail={"partition": 2},
+    )  # fmt: skip
+    world.holds.hold(world.holds.add(hold()), [row, row], waiting)
+    return world, waiting
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "changes"),
+    [
+        ('edit h1 {"total": 99}', 0, {"payload": b'{"total": 99}'}),
+        ("edit h1 -- all of this", 0, {"payload": b"all of this"}),
+        ("edit h1 hex:cafe", 0, {"payload": b"\xca\xfe"}),
+        ("edit h1 --null", 0, {"payload": None}),
+        ("edit h1 x -k o-2", 0, {"payload": b"x", "key": b"o-2"}),
+        ("edit h1 --without key", 0, {"key": None}),
+        (
+            "edit h1 -H a=b --without header.trace --prop priority=3 --without prop.content-type",
+            0,
+            {
+                "headers": {"trace": None, "a": "b"},
+                "properties": {"content_type": None, "priority": 3},
+            },
+        ),
+        ("edit h1 x --record 2", 1, {"payload": b"x"}),
+    ],
+)
+def test_edit_changes_what_is_named_and_nothing_else(
+    line: str, number: int, changes: dict[str, Any]
+) -> None:
+    world, waiting = held()
+    check(world.run(line))
+    assert waiting.decided == [(number, Changes(**changes))]
+    assert list(world.holds.held) == [1]
+    assert world.holds.held[1].edited
+
+
+def test_edit_lets_go_when_asked() -> None:
+    world, waiting = held()
+    assert check(world.run("edit h1 x --release")).data["released"] is True
+    assert waiting.decided[1:] == ["released"]
+    assert not world.holds.held
+    assert waiting.decided[0] == (0, Changes(payload=b"x", key=UNSET))
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "blamed"),
+    [
+        ("edit h9 x", "h9 is not held; held lists what is", "h9"),
+        ("edit h1..2 x", "is no held frame", "h1..2"),
+        ("edit #1 x", "is no held frame", "#1"),
+        ("edit h1 x --null", "--null or a payload", "x"),
+        ("edit h1 --without colour", "none of key, header.NAME or prop.NAME", "colour"),
+        ("edit h1 --prop priority=high", "priority is a number", "priority=high"),
+        ("refuse h9 NACK", "h9 is not held", "h9"),
+        ("refuse h1 NACKS", "is no code", "NACKS"),
+        ("refuse h1 QUOTA_EXCEEDED", "kafka has no code", "QUOTA_EXCEEDED"),
+        ("held show h2", "h2 is not held", "h2"),
+    ],
+)
+def test_mistakes_are_named_where_they_are(line: str, text: str, blamed: str) -> None:
+    world, waiting = held()
+    problem = world.run(line).problem
+    assert problem is not None
+    assert text in problem.text
+    assert line[problem.start : problem.end] == blamed
+    assert not waiting.decided
+
+
+def test_refuse_answers_with_the_code_of_the_frames_protocol() -> None:
+    world, waiting = held()
+    check(world.run("refuse h1 not_leader_or_follower --text moved"))
+    assert waiting.decided == [(6, "moved")]
+    assert not world.holds.held
+
+
+def test_only_what_a_client_sent_is_refused() -> None:
+    world, waiting = held(OUT)
+    problem = world.run("refuse h1 6").problem
+    assert problem is not None
+    assert "drop or release it" in problem.text
+    assert not waiting.decided
+
+
+def test_show_has_every_field_of_every_message() -> None:
+    world, _ = held()
+    fields = {each["field"]: each["value"] for each in check(world.run("held show h1")).records}
+    assert fields["1.client"] == "billing"
+    assert fields["2.key"] == b"o-1"
+    assert fields["1.header trace"] == b"abc"
+    assert fields["2.partition"] == 2
+    assert fields["1.payload"] == '{"id": 1}'
+
+
+def test_codes_are_completed_after_refuse_and_in_a_refusing_fault() -> None:
+    world, _ = held()
+
+    def offered(line: str) -> list[str]:
+        return [each.text for each in world.session.complete(line)]
+
+    assert offered("refuse h1 NOT_LEAD") == ["NOT_LEADER_OR_FOLLOWER"]
+    assert "NOT_LEADER_OR_FOLLOWER" in offered("fault add refuse topic:orders NOT_LEAD")
+    assert "NOT_LEADER_OR_FOLLOWER" not in offered("fault add drop topic:orders NOT_LEAD")
