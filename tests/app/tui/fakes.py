@@ -8,6 +8,8 @@ from mockforge_brokers.journal import OUT
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
+from mockforge_tui.brokers import Brokers
+
 from ..traffic import Traffic
 
 
@@ -68,7 +70,8 @@ class FakeRuntime:
         self.ports = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
         self.listeners = [Listener(name, port=port) for name, port in self.ports.items()]
         self.notices: list[str] = []
-        self.brokers: dict[str, Any] = {name: FakeBroker(name) for name in self.ports}
+        fakes: Any = [FakeBroker(name) for name in self.ports]
+        self.brokers: Any = Brokers(*fakes)
         self.production = SimpleNamespace(status=lambda: (), list=lambda: ())
         self.published: list[Any] = []
 
