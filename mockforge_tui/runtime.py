@@ -118,6 +118,11 @@ class Runtime:
         self.listening = True
         if fixtures is not None:
             self.production.load(fixtures, start=self.config.auto_produce)
+            if fixtures.faults:
+                from .fixtures.faults import rule_of
+
+                for fault in fixtures.faults:
+                    self.faults.add(rule_of(fault))
         self._watch_lag()
 
     async def stop(self) -> None:

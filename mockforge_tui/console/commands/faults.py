@@ -99,6 +99,7 @@ def fault_ls(session: "Session") -> Result:
     rows = [
         {
             "id": rule.id,
+            "name": rule.name,
             "on": rule.enabled,
             "kind": rule.kind,
             "scope": rule.scope or "everything",
@@ -112,6 +113,7 @@ def fault_ls(session: "Session") -> Result:
     return table(
         rows,
         Column("id", "id", right=True),
+        Column("name", "name"),
         Column("on", "on", on_off),
         Column("kind", "kind"),
         Column("scope", "scope"),
