@@ -98,3 +98,21 @@ def test_an_amqp_publisher_sees_the_nack_and_a_consumer_the_edited_message(mockf
     wait_for(lambda: connection.process_data_events(0.1) or got, 20)
     assert got == [b"changed"]
     connection.close()
+
+
+def test_a_fixture_file_refuses_until_it_is_switched_off_by_name(tmp_path):
+    file = tmp_path / "storm.yaml"
+    file.write_text(
+        "mockforge: 1\n"
+        "faults: [{id: storm, where: {amqp: {method: basic.publish}}, do: {refuse: NACK}}]\n"
+    )
+    with MockForge(str(file)) as mockforge:
+        connection = pika.BlockingConnection(pika.URLParameters(mockforge.amqp.url))
+        channel = connection.channel()
+        channel.queue_declare("q")
+        channel.confirm_delivery()
+        with pytest.raises(NackError):
+            channel.basic_publish("", "q", b"a")
+        mockforge.run("fault off storm")
+        channel.basic_publish("", "q", b"b")
+        connection.close()

@@ -19,7 +19,7 @@ from ...filters import FilterError
 from ..asking import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
-from ..types import COUNT, DURATION, SHARE, TEXT, choice, integer, of_text
+from ..types import COUNT, DURATION, SHARE, TEXT, choice, of_text
 from ..types import duration as duration_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 _KIND = choice("kind", *(name for kind in ACTIONS.values() for name in (kind.name, *kind.aliases)))
 _SCOPE = Type("scope", of_text(str), "filter")
-_RULE = integer("id", 1)
-_ID = Type("id", _RULE.parse, "faults", schema=_RULE.schema)
+_ID = Type("id", of_text(str), "faults")
 _WAYS = {"in": 0, "out": 1}
 
 
@@ -126,23 +125,29 @@ def fault_ls(session: "Session") -> Result:
 
 
 @command("fault on", group="faults", examples=("fault on 1",))
-def fault_on(session: "Session", number: Annotated[int, Arg(_ID, "a fault's number")]) -> Result:
+def fault_on(
+    session: "Session", number: Annotated[str, Arg(_ID, "a fault's number or name")]
+) -> Result:
     """Put a fault into force again."""
-    return _switched(session, number, on=True)
+    return _switched(session, _number(session, number), on=True)
 
 
 @command("fault off", group="faults", examples=("fault off 1",))
-def fault_off(session: "Session", number: Annotated[int, Arg(_ID, "a fault's number")]) -> Result:
+def fault_off(
+    session: "Session", number: Annotated[str, Arg(_ID, "a fault's number or name")]
+) -> Result:
     """Let a fault rest; it keeps its number and hits."""
-    return _switched(session, number, on=False)
+    return _switched(session, _number(session, number), on=False)
 
 
 @command("fault rm", group="faults", examples=("fault rm 1",))
-def fault_rm(session: "Session", number: Annotated[int, Arg(_ID, "a fault's number")]) -> Result:
+def fault_rm(
+    session: "Session", number: Annotated[str, Arg(_ID, "a fault's number or name")]
+) -> Result:
     """Remove a fault."""
-    if not session.runtime.faults.remove(number):
-        raise _unknown(number)
-    return done(f"fault {number} removed", {"id": number})
+    found = _number(session, number)
+    session.runtime.faults.remove(found)
+    return done(f"fault {found} removed", {"id": found})
 
 
 @command("fault clear", group="faults", examples=("fault clear",))
@@ -207,13 +212,16 @@ def _when(trigger: Trigger) -> Iterator[str]:
 
 
 def _switched(session: "Session", number: int, *, on: bool) -> Result:
-    if not session.runtime.faults.enable(number, on):
-        raise _unknown(number)
+    session.runtime.faults.enable(number, on)
     return done(f"fault {number} is {'on' if on else 'off'}", {"id": number, "on": on})
 
 
-def _unknown(number: int) -> BadArgument:
-    return BadArgument("number", f"no fault {number}; fault ls lists them")
+def _number(session: "Session", name: str) -> int:
+    """Of a fault by its number or a fixture file's name for it."""
+    for rule in session.runtime.faults.rules.values():
+        if name in (str(rule.id), rule.name):
+            return rule.id
+    raise BadArgument("number", f"no fault {name}; fault ls lists them")
 
 
 COMMANDS = (fault_add, fault_ls, fault_on, fault_off, fault_rm, fault_clear)
