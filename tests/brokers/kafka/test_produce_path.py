@@ -176,7 +176,9 @@ def like(request: Request, **changes: object) -> Request:
     return Request(**{name: getattr(request, name) for name in request.__struct_fields__} | changes)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(scripts())
 # Repeated, small and large, of both formats, in one burst and in pieces.
 @example(([OLD, OLD, like(OLD, values=LARGE), OLD], []))
