@@ -169,7 +169,9 @@ class ConsoleApp(App[int]):
 
     def _tell(self, line: str, result: Result, typed: bool) -> None:
         now = time.time()
-        text = result.as_text(max(60, self.size.width - 8))
+        brief = result.as_text(max(60, self.size.width - 8))
+        # What one line has no room for is read in the log.
+        text = result.as_text(self.dashboard.log_width) if "\n" in brief else brief
         kind = "result" if result.ok else "problem"
         self.record.add("command", line, now)
         before = self.record.added

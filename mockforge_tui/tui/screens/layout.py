@@ -1,5 +1,6 @@
 """Which panes are shown where, for a size and for what the person opened."""
 
+from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -7,13 +8,14 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widget import Widget
 
 from ..keys import HELD, PAUSED, bindings
 from ..widgets.dropdown import DropDown
 from ..widgets.flow import FlowPane
 from ..widgets.header import Header
 from ..widgets.inspector import Inspector
-from ..widgets.lines import KeyLine, LogPane, ResultLine
+from ..widgets.lines import SIGN_WIDTH, KeyLine, LogPane, ResultLine
 from ..widgets.pane import Drawn, Pane
 from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
 from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 
 LEAST_SIZE = (60, 16)
 _NARROW, _SHORT = 100, 30
+
+
+def _cells(widget: Widget, around: int) -> int:
+    """How wide the style sheet makes a widget within so many cells."""
+    width = widget.styles.width
+    if width is None:
+        return 0
+    return int(width.value) if width.is_cells else ceil(width.value * around / 100)
 
 
 class TooSmall(Drawn):
@@ -155,6 +165,19 @@ class PaneScreen(Screen[None]):
         if isinstance(self.focused, Pane) and self.focused not in shown:
             first = self.stored if self.stored in shown else self.flow
             self.set_focus(first if first in shown else next(iter(shown)))
+
+    @property
+    def log_width(self) -> int:
+        """Cells that a line of the log has beside its sign, once the log is on the screen."""
+        width = self.app.size.width
+        if self.narrow:
+            return width - SIGN_WIDTH
+        if self.alone is None:
+            # Styles and not sizes: the panes may not have been laid out since they changed.
+            width -= _cells(self.query_one("#side"), width)
+            if self.has_class("-wide") and self.inspector_open:
+                width -= _cells(self.inspector, width)
+        return width - SIGN_WIDTH - 2
 
     def fit_side(self) -> None:
         """Give connections and groups the lines that they need, topics and queues the rest."""

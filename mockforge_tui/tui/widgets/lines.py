@@ -17,6 +17,8 @@ _FRESH = 8.0
 """Seconds that a result stays where it shares its line with the keys."""
 _SIGNS = {"command": "❯", "result": "✓", "problem": "×", "note": "·", "row": " ", "more": " "}
 
+SIGN_WIDTH = 3
+
 
 def entry_pieces(entry: Entry, palette: Palette, signs: dict[str, str]) -> list[Piece]:
     sign_style = {
@@ -90,7 +92,9 @@ class ResultLine(Drawn):
         if self.is_blank:
             return self.drawn([])
         pieces = [(f"  {sign} ", style)]
-        if self._command:
+        told = cells([*pieces, (self._command, palette.plain), (self._text, palette.plain)]) + 2
+        # What came of it matters more than the command, which the log has too.
+        if self._command and told <= self.outer_size.width:
             pieces.append((self._command, palette.muted))
             pieces.append(("  ", palette.plain))
         text_style = palette.error if self._kind == "problem" else palette.plain

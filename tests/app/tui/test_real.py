@@ -1,21 +1,24 @@
 """The screen in front of real brokers: what is stored, why nothing comes, who has gone."""
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from mockforge_brokers.events import ConnectionClosed
 from textual.events import Key
 
 from mockforge_tui.tui.inspection import Inspection
 
 from ..console.scene import Scene
-from .stage import SMALL, Stage, play
+from ..console.test_why import consumers, fetch, two_members
+from .stage import LARGE, SMALL, Stage, play
 
 
 class Real(Scene):
     """Real brokers with what the screen asks of a runtime besides."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.ports = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
         self.notices_at_start: list[str] = []
 
@@ -145,20 +148,137 @@ def test_stored_messages_fit_a_small_terminal() -> None:
     play(act, SMALL, real=Real)
 
 
-def test_one_key_on_a_client_says_why_it_gets_nothing() -> None:
-    def wrong_case() -> Real:
-        real = Real()
-        real.lost = real.mqtt_client("lost", "Sensors/#")  # type: ignore[attr-defined]
+def _wrong_topic_case(made: Real) -> None:
+    made.join("billing", "order-svc", {"Orders": []})
+
+
+def _group_at_the_end(made: Real) -> None:
+    made.kafka.reset_offsets("billing", "orders", {0: 7})
+    made.time.advance(10)
+    client, _ = made.join("billing", "order-svc", {"orders": [0]})
+    fetch(made, client, "orders", 7, "order-svc")
+
+
+def _latest_on_an_old_topic(made: Real) -> None:
+    client, _ = made.join("billing", "order-svc", {"orders": [0]})
+    fetch(made, client, "orders", 7, "order-svc")
+
+
+def _wrong_filter_case(made: Real) -> None:
+    made.mqtt_client("hmi", "Sensors/+/temp")
+    made.run("pub mqtt:sensors/room1/temp 21")
+
+
+def _missing_wildcard(made: Real) -> None:
+    made.mqtt_client("hmi", "sensors/room1")
+    made.run("pub mqtt:sensors/room1/temp 21")
+
+
+def _taken_over_client_id(made: Real) -> None:
+    for _ in range(3):
+        made.mqtt_client("dev-7", "a/#")
+        made.time.advance(1)
+    made.run("pub mqtt:a/b 1")
+
+
+def _qos_0_while_away(made: Real) -> None:
+    made.mqtt_leave(made.mqtt_client("dev-7", "a/#", clean=False))
+    made.run("pub mqtt:a/b 1 -n 2")
+    made.mqtt_client("dev-7", clean=False)
+
+
+def _wrong_routing_key(made: Real) -> None:
+    for line in (
+        "exchange add events --type topic",
+        "queue add q.mail",
+        "bind events q.mail order.*",
+        "pub amqp:events/orders.paid x",
+    ):
+        made.run(line)
+    consumers(made, 1)
+
+
+def _unbound_queue(made: Real) -> None:
+    made.run("queue add q.mail")
+    consumers(made, 1)
+
+
+def _prefetch_used_up(made: Real) -> None:
+    made.run("queue add q.mail")
+    consumers(made, 1, prefetch=2)
+    made.run("pub queue:q.mail x -n 5")
+
+
+def _taken_by_another_consumer(made: Real) -> None:
+    made.run("queue add q.mail")
+    consumers(made, 2)
+    made.run("pub queue:q.mail x")
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
+@pytest.mark.parametrize(
+    ("plant", "client", "cause", "remedy"),
+    [
+        (_wrong_topic_case, "order-svc", "reads Orders, which does not exist",
+         "names are case-sensitive, subscribe to orders"),
+        (_group_at_the_end, "order-svc", "billing is at the end of orders p0 (7 of 7)",
+         "group reset billing kafka:orders --to begin"),
+        (_latest_on_an_old_topic, "order-svc", "auto.offset.reset is latest, so 7 older records",
+         "set it to earliest"),
+        (two_members, "late", "late has no partition: orders has 1 partition, held by order-svc",
+         "topic grow orders -p 2, or run fewer members"),
+        (_wrong_filter_case, "hmi", "sensors/room1/temp differs in case",
+         "subscribe to sensors/room1/temp"),
+        (_missing_wildcard, "hmi", "a wildcard is missing", "subscribe to sensors/room1/#"),
+        (_taken_over_client_id, "dev-7", "took over the client id dev-7 2 times",
+         "give each its own client id"),
+        (_qos_0_while_away, "dev-7", "2 messages of QoS 0 came while dev-7 was away",
+         "publish with QoS 1"),
+        (_wrong_routing_key, None, "it is bound to events by order.*, but what is published there "
+         "has orders.paid", "bind events q.mail orders.paid"),
+        (_unbound_queue, None, "q.mail is bound to no exchange", "bind EXCHANGE q.mail KEY"),
+        (_prefetch_used_up, None, "holds 2 unacked messages, all that its prefetch of 2 allows",
+         "it must acknowledge them, or have a larger prefetch"),
+        (_taken_by_another_consumer, None, "gives each message to one of them: t0 of",
+         "stop the other one, or bind a queue of its own to each"),
+    ],
+)  # fmt: skip
+def test_one_key_on_a_client_says_why_it_gets_nothing(
+    plant: Callable[[Real], None],
+    client: str | None,
+    cause: str,
+    remedy: str,
+    size: tuple[int, int],
+) -> None:
+    def made() -> Real:
+        real = Real(furnished=False)
+        real.run("topic add orders -p 1")
+        real.run("pub kafka:orders x -n 7")
+        plant(real)
         return real
 
     async def act(stage: Stage) -> None:
-        await _choose(stage, "2", "lost")
+        # AMQP's clients have no name but their number: the newest of them.
+        newest = stage.runtime.session.connections()[-1]
+        await _choose(stage, "2", client or newest.client)
+        chosen: Any = stage.screen.here.chosen
+        assert client is not None or chosen.view.id == newest.id
         await stage.keys("W")
-        await stage.shows("Sensors/#")
+        await stage.until(lambda: remedy in _read(stage), remedy)
+        assert cause in _read(stage), stage.text()
         commands = [each.text for each in stage.app.record.entries if each.kind == "command"]
-        assert commands[-1].startswith("why c")
+        assert commands[-1] == f"why c{chosen.view.id}"
 
-    play(act, real=wrong_case)
+    play(act, size, real=made)
+
+
+def _read(stage: Stage) -> str:
+    """What the log pane, or the line of results, says, with wrapped lines put together."""
+    log = stage.screen.log_pane
+    shown = stage.lines()
+    if log.display:
+        shown = [line[log.region.x : log.region.right] for line in shown]
+    return " ".join(" ".join(shown).replace("│", " ").split())
 
 
 def test_a_connection_that_ended_stays_listed_with_its_reason() -> None:
