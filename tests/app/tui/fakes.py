@@ -18,6 +18,7 @@ class FakeBroker:
 
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
+        self.refusals: dict[str, int] = {}
         self.shown_connections: list[ConnectionView] = []
         self.shown_destinations: list[DestinationView] = []
         self.shown_groups: list[GroupView] = []

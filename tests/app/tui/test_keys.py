@@ -30,7 +30,7 @@ EFFECTS: dict[str, str] = {
     "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
     "release": RUNS + "release h1|" + NOTES + "no held frame is chosen.*",
     "drop": RUNS + "drop h1|" + NOTES + "no held frame is chosen.*",
-    "refuse": PREFILLS + "refuse h1 |" + NOTES + "no held frame is chosen.*",
+    "refuse": PREFILLS + "refuse h1|" + NOTES + "no held frame is chosen.*",
     "release_all": RUNS + "release",
     "narrow": RUNS + r"filter .*|" + NOTES + "nothing here to filter by",
     "republish": RUNS + "republish|" + NOTES + "select a message .*",
