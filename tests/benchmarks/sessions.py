@@ -21,6 +21,8 @@ from mockforge_brokers.kafka.wire.messages.logs import (
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
 
+from .common import Skipped
+
 QUIET = 0.3
 """Seconds without bytes after which an answer is taken to be whole, where we learn its length."""
 
@@ -57,12 +59,30 @@ def ask(client: socket.socket, data: bytes, wait: float = QUIET) -> bytes:
     return answer
 
 
+def ask_for(client: socket.socket, data: bytes, answer: int) -> bytes:
+    """Send, and return the answer of this many bytes; raises Skipped where none comes."""
+    client.settimeout(10)
+    client.sendall(data)
+    got = b""
+    try:
+        while len(got) < answer:
+            piece = client.recv(answer - len(got))
+            if not piece:
+                break
+            got += piece
+    except TimeoutError:
+        pass
+    if len(got) < answer:
+        raise Skipped(f"{len(got)} of {answer} bytes of an answer came")
+    return got
+
+
 # MQTT
 
 
-def mqtt_client(port: int, wait: float = 0.02) -> socket.socket:
+def mqtt_client(port: int) -> socket.socket:
     client = dial(port)
-    ask(client, encode_packet(Connect(f"bench-{os.getpid()}-{next(_numbers)}"), 4), wait)
+    ask_for(client, encode_packet(Connect(f"bench-{os.getpid()}-{next(_numbers)}"), 4), 4)
     return client
 
 
@@ -103,10 +123,16 @@ _OPEN = method(0, "connection.open", virtual_host="/")
 _CHANNEL = method(1, "channel.open")
 
 
-def amqp_client(port: int, wait: float = 0.05) -> socket.socket:
+def _call(client: socket.socket, data: bytes) -> bytes:
+    """Send, and return the one frame that answers."""
+    head = ask_for(client, data, 7)
+    return head + ask_for(client, b"", int.from_bytes(head[3:]) + 1)
+
+
+def amqp_client(port: int) -> socket.socket:
     client = dial(port)
     for step in (PROTOCOL_HEADER, _START_OK, _TUNE_OK + _OPEN, _CHANNEL):
-        ask(client, step, wait)
+        _call(client, step)
     return client
 
 
@@ -114,7 +140,7 @@ def amqp_login(port: int) -> list[tuple[bytes, int]]:
     """The steps of a login with the lengths of their answers."""
     client = dial(port)
     steps = [PROTOCOL_HEADER, _START_OK, _TUNE_OK + _OPEN]
-    return [(step, len(ask(client, step))) for step in steps]
+    return [(step, len(_call(client, step))) for step in steps]
 
 
 def publish(exchange: str, routing_key: str, body: bytes) -> bytes:
@@ -124,13 +150,13 @@ def publish(exchange: str, routing_key: str, body: bytes) -> bytes:
 
 def _declare(client: socket.socket) -> str:
     queue = f"bench-{os.getpid()}-{next(_numbers)}"
-    ask(client, method(1, "queue.declare", queue=queue, auto_delete=True, arguments=table({})))
+    _call(client, method(1, "queue.declare", queue=queue, auto_delete=True, arguments=table({})))
     return queue
 
 
 def _consume(client: socket.socket, queue: str) -> None:
     consume = method(1, "basic.consume", queue=queue, no_ack=True, arguments=table({}))
-    ask(client, consume)
+    _call(client, consume)
 
 
 def amqp_echo(port: int, size: int, clients: int = 1) -> Flight:
@@ -148,9 +174,9 @@ def amqp_confirmed(port: int, size: int, clients: int) -> Flight:
     _consume(taker, queue)
     publishers = [amqp_client(port) for _ in range(clients)]
     for publisher in publishers:
-        ask(publisher, method(1, "confirm.select"), 0.05)
+        _call(publisher, method(1, "confirm.select"))
     request = publish("", queue, bytes(size))
-    answer = len(ask(publishers[0], request))
+    answer = len(_call(publishers[0], request))
     return Flight(request, answer, publishers, [taker])
 
 
