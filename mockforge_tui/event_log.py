@@ -28,14 +28,14 @@ _LOGGED = frozenset({"BrokerFailed"})
 
 
 def log_events(spine: Spine) -> None:
-    """Log what is told from now on: a warning for what went wrong, else an info."""
+    """Log what is emitted from now on: a warning for what went wrong, else an info."""
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         name = type(event).__name__
         level = logging.WARNING if name in _WRONG else logging.INFO
         if name in _LOGGED or isinstance(event, MessageSeen) or not _log.isEnabledFor(level):
             return
-        # Nothing is told in many a run: what words it is imported when something is.
+        # Nothing is emitted in many a run: what words it is imported when something is.
         from .feed.facts import event_row
 
         row = event_row(0.0, event)
@@ -45,4 +45,4 @@ def log_events(spine: Spine) -> None:
             line = f"{' '.join(filter(None, who))}: {row.detail['text']}"
             _log.log(level, "%s", text.clean(line, _LONGEST))
 
-    spine.watch(tell)
+    spine.watch(report)

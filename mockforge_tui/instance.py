@@ -40,7 +40,7 @@ class Instance:
 async def running(
     config: Config, fixtures: "FixtureSet | None", *, next_free: bool = False
 ) -> AsyncIterator[Instance]:
-    """Listen, load and produce; at the end say goodbye to everybody. Raises CannotListen.
+    """Listen, load and produce; at the end close every connection. Raises CannotListen.
 
     The admin port is bound, but answers only after `admin.load`.
     """

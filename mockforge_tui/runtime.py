@@ -126,7 +126,7 @@ class Runtime:
         self._watch_lag()
 
     async def stop(self) -> None:
-        """End production, say goodbye to all clients, close all ports."""
+        """End production, close all connections and ports."""
         if self._lag_timer is not None:
             self._lag_timer.cancel()
         if self._production is not None:

@@ -87,7 +87,7 @@ class Connection(Owner, Protocol):
     def receive(self, data: bytes) -> int:
         """Handle one burst; return how many bytes at its end belong to an incomplete frame.
 
-        A ProtocolError is the connection's own affair: it says goodbye and closes its peer.
+        A ProtocolError is the connection's own affair: it writes the close and ends its peer.
         What it raises all the same is taken as a bug of ours.
         """
         ...
@@ -136,7 +136,7 @@ class Connection(Owner, Protocol):
         ...
 
     def shutdown(self) -> None:
-        """The broker ends: put the protocol's goodbye to `out` and close the peer."""
+        """The broker ends: put the protocol's close frame to `out` and close the peer."""
         ...
 
 
@@ -164,7 +164,7 @@ class Broker(Protocol):
     def metrics(self) -> list[Metric]: ...
 
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
-        """End one connection with the protocol's goodbye (or a reset); False if unknown."""
+        """End one connection by the protocol's close (or a reset); False if unknown."""
         ...
 
     def watch(

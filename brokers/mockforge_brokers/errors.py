@@ -8,7 +8,7 @@ class BrokerError(Exception):
 class ProtocolError(BrokerError):
     """The peer broke the specification: its connection ends, nobody else's does.
 
-    `code` is the protocol's own reason or reply code for the goodbye, where it has one; 0 leaves
+    `code` is the protocol's own reason or reply code for the close, where it has one; 0 leaves
     the choice to the connection.
     """
 

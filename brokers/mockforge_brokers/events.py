@@ -1,4 +1,4 @@
-"""Facts that all three brokers tell on the spine, after they happened."""
+"""Facts that all three brokers emit on the spine, after they happened."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The one place where rare facts are told to whoever watches."""
+"""The one place where rare facts are emitted to whoever watches."""
 
 import logging
 from collections import deque
@@ -20,13 +20,13 @@ class Spine:
 
     def __init__(self, clock: Clock, keep: int = 2000) -> None:
         self.history: deque[tuple[float, Event]] = deque(maxlen=keep)
-        self.told = 0
+        self.emitted = 0
         self._clock = clock
         self._watchers: dict[int, tuple[tuple[type[Event], ...], Callable[[Any], object]]] = {}
         self._next = 0
 
     def emit(self, event: Event) -> None:
-        self.told += 1
+        self.emitted += 1
         self.history.append((self._clock.wall(), event))
         for kinds, callback in tuple(self._watchers.values()):
             if not kinds or isinstance(event, kinds):

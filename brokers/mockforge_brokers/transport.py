@@ -87,7 +87,7 @@ class Server:
         self._listeners.clear()
 
     async def close(self, grace: float = 0.5) -> None:
-        """Say goodbye to everybody and end; who does not go within `grace` seconds is reset."""
+        """Close all connections and end; who does not go within `grace` seconds is reset."""
         self.stop_listening()
         for endpoint in tuple(self.endpoints.values()):
             endpoint.shut_down()

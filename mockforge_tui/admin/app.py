@@ -68,7 +68,7 @@ class Routes:
         rows = Rows() if self._session.streams(line) else None
         session = self._session
         if rows is not None:
-            session = session.heard_by(rows.tell, rows.has_room)
+            session = session.heard_by(rows.report, rows.has_room)
         result = await session.execute(line)
         if rows is not None and result.ok:
             # Starlette takes any ASGI application for a response.

@@ -27,7 +27,7 @@ class Rows:
         self._left_out = 0
         self._changed = asyncio.Event()
 
-    def tell(self, notice: Notice) -> None:
+    def report(self, notice: Notice) -> None:
         if notice.kind == "row" and not self.has_room():
             self._left_out += 1
             return

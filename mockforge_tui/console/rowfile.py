@@ -61,7 +61,7 @@ class RowFile:
         self._others = others
         self._file: LateFile | None = LateFile(path)
 
-    def tell(self, notice: Notice) -> None:
+    def report(self, notice: Notice) -> None:
         if notice.kind != "row":
             self._others(notice)
             return

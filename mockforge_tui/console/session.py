@@ -59,14 +59,14 @@ class Session:
         *,
         registry: Registry = REGISTRY,
         view: View | None = None,
-        tell: Callable[[Notice], object] | None = None,
+        report: Callable[[Notice], object] | None = None,
         interactive: bool = False,
         files: bool = False,
     ) -> None:
         self.runtime = runtime
         self.registry = registry
         self.view = view
-        self.tell: Callable[[Notice], object] = tell or _unheard
+        self.report: Callable[[Notice], object] = report or _unheard
         self.interactive = interactive
         self.files = files
         self.confirms = True
@@ -123,11 +123,11 @@ class Session:
         return parsed.call is not None and parsed.call.command.streams and not parsed.line.prefix
 
     def heard_by(
-        self, tell: Callable[[Notice], object], has_room: Callable[[], bool] | None = None
+        self, report: Callable[[Notice], object], has_room: Callable[[], bool] | None = None
     ) -> "Session":
         """This session, its jobs and filters, for another listener that takes all rows."""
         other = copy.copy(self)
-        other.tell, other.tail_lines = tell, None
+        other.report, other.tail_lines = report, None
         other.has_room = has_room or self.has_room
         return other
 
@@ -165,7 +165,7 @@ class Session:
     @property
     def is_heard(self) -> bool:
         """Whether anybody gets this session's notices."""
-        return self.tell is not _unheard
+        return self.report is not _unheard
 
     @property
     def scope(self) -> "Scope":
@@ -251,10 +251,10 @@ class Session:
         """Rows go to a file as they come, until the job that brings them ends."""
         assert line.into is not None
         path = self._file(line.into)
-        rows = RowFile(path, self.tell)
+        rows = RowFile(path, self.report)
         running = {each.id for each in self.jobs}
         try:
-            result = call.command.run(self.heard_by(rows.tell), **call.values)
+            result = call.command.run(self.heard_by(rows.report), **call.values)
         except BaseException:
             for each in self.jobs:
                 if each.id not in running:
@@ -300,9 +300,9 @@ class Session:
             result = self.run(inner, confirmed=True)
             last[:] = [result]
             if not result.ok and result.problem is not None:
-                self.tell(Notice("problem", f"{inner}: {result.problem.text}"))
+                self.report(Notice("problem", f"{inner}: {result.problem.text}"))
             elif result.text and count is None:
-                self.tell(Notice("note", result.text))
+                self.report(Notice("note", result.text))
             return result.ok
 
         job = self.jobs.run(prefix.word.text, inner, step, count=count, per_second=per_second)

@@ -120,12 +120,12 @@ class Tail:
         for row in rows:
             self._tell(row)
         if more:
-            self._session.tell(Notice("note", f"… {more:,} more (narrow with a filter)"))
+            self._session.report(Notice("note", f"… {more:,} more (narrow with a filter)"))
 
     def _tell(self, row: Row) -> None:
         line = line_of(row) if self._form is None else formatted(row, self._form)
         formed = self._form is not None
-        self._session.tell(Notice("row", line, record_of(row), formed=formed))
+        self._session.report(Notice("row", line, record_of(row), formed=formed))
 
     def _end(self) -> None:
         if self._timer is not None:

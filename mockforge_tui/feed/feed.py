@@ -31,7 +31,7 @@ _CAUSED: Final = 0.02
 _LOOKED_BACK: Final = 512
 _VALUES_FROM: Final = 2000
 _WINDOW: Final = 12
-"""Ticks over which `shown 1 of N` is told."""
+"""Ticks over which the note `shown 1 of N` counts."""
 
 
 class Feed:
@@ -55,7 +55,7 @@ class Feed:
         self._spine = spine
         self._holds = holds
         self._decoder = Decoder(journal, timer) if journal is not None else None
-        self._told = 0
+        self._emitted = 0
         self._ended: set[int] = set()
         self._held_rows: dict[int, list[Row]] = {}
         self._window: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_WINDOW)
@@ -129,8 +129,8 @@ class Feed:
 
     def _new_events(self) -> list[tuple[float, Event]]:
         spine = self._spine
-        fresh = min(spine.told - self._told, len(spine.history))
-        self._told = spine.told
+        fresh = min(spine.emitted - self._emitted, len(spine.history))
+        self._emitted = spine.emitted
         if fresh <= 0:
             return []
         start = len(spine.history) - min(fresh, _EVENTS_OF_A_TICK)

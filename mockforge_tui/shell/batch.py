@@ -28,7 +28,7 @@ class Batch:
         self._out = out
         self._err = err
         self._as_json = as_json
-        session.tell = self.tell
+        session.report = self.report
         session.tail_lines = None
 
     async def run(self, lines: AsyncIterator[str], stop: asyncio.Event) -> int:
@@ -61,7 +61,7 @@ class Batch:
             if shown:
                 self._write(self._out, shown)
 
-    def tell(self, notice: Notice) -> None:
+    def report(self, notice: Notice) -> None:
         if notice.kind != "row":
             self._write(self._err, text.clean(notice.text))
         elif notice.content is not None:

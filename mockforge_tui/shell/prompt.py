@@ -59,7 +59,7 @@ class Prompt:
         self._last = (session.runtime.clock.now(), 0)
         self._rate = 0.0
         session.interactive = True
-        session.tell = self.tell
+        session.report = self.report
         self._prompt: PromptSession[str] = PromptSession(
             _PROMPT,
             history=_History(str(history_file())),
@@ -133,7 +133,7 @@ class Prompt:
         if shown:
             _print(shown)
 
-    def tell(self, notice: Notice) -> None:
+    def report(self, notice: Notice) -> None:
         """Print what comes between results, above the prompt."""
         match notice.kind:
             case "row":

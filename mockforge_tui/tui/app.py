@@ -71,7 +71,7 @@ class ConsoleApp(App[int]):
         self.addresses = {name: next(iter(facts[name].values())) for name in self.ports}
         self.feed = Feed(runtime.journal, runtime.spine, runtime.holds, timer=timer)
         self.session = Session(
-            runtime, view=ScreenView(self), tell=self.notice, interactive=True, files=True
+            runtime, view=ScreenView(self), report=self.notice, interactive=True, files=True
         )
         self.session.seen = self.feed.seen
         self.snapshot = Snapshot(self.session)
@@ -165,7 +165,7 @@ class ConsoleApp(App[int]):
             return
         self._tell(line, result, typed)
         self._snapshot_due = 0.0
-        self.dashboard.tell_keys()
+        self.dashboard.show_keys()
 
     def _tell(self, line: str, result: Result, typed: bool) -> None:
         now = time.time()
@@ -304,7 +304,7 @@ async def run_screen(
 
 @contextlib.contextmanager
 def ended_by_signals(app: ConsoleApp) -> Iterator[None]:
-    """SIGTERM and a terminal that hangs up end the screen as a person would, goodbyes and all."""
+    """SIGTERM and a terminal that hangs up end the screen as a person would."""
     loop = asyncio.get_running_loop()
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     for number in numbers:

@@ -1,4 +1,4 @@
-"""The screen's colours and glyphs; no state is told by a colour alone."""
+"""The screen's colours and glyphs; no state is shown by a colour alone."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -55,9 +55,9 @@ def need(row: Row, glyphs: Glyphs) -> Need:
         return Need(client=len(client_text(row, glyphs)))
     sign = 2 if row.held or row.fault or row.error else 0
     key = 0 if row.key is None or row.protocol == "amqp" else min(16, max(3, len(row.key)))
-    told = width(destination_text(row)) if row.kind == "message" else 0
+    destination = width(destination_text(row)) if row.kind == "message" else 0
     return Need(
-        width(client_text(row, glyphs)), len(operation_text(row)) + sign, told, key
+        width(client_text(row, glyphs)), len(operation_text(row)) + sign, destination, key
     )  # fmt: skip
 
 
@@ -172,11 +172,11 @@ def row_pieces(
         pieces.append((sign + " ", sign_style))
     else:
         pieces.append((fit(operation, plan.operation) + " ", palette.plain))
-    told = destination_text(row)
+    destination = destination_text(row)
     # A frame that is about no topic or queue has that room for what it says.
     preview = preview_text(row, plan.preview)
-    if told or row.kind == "message":
-        place = fit_middle(told, plan.destination, glyphs)
+    if destination or row.kind == "message":
+        place = fit_middle(destination, plan.destination, glyphs)
     else:
         place, preview = fit(fact_text(row), plan.destination), clean(row.error, plan.preview)
     pieces.append((place + " ", palette.strong

@@ -1,4 +1,4 @@
-"""What the spine tells is in the log of a run without a screen."""
+"""What the spine emits is in the log of a run without a screen."""
 
 import logging
 

@@ -45,4 +45,4 @@ def test_history_keeps_the_newest_with_their_time():
     clock.advance(1)
     spine.emit(CLOSED)
     assert list(spine.history) == [(101.0, CLOSED)]
-    assert spine.told == 2
+    assert spine.emitted == 2

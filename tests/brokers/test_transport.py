@@ -309,7 +309,7 @@ def test_a_filter_that_fails_ends_one_connection_only():
     run(test)
 
 
-def test_closing_says_goodbye_to_everybody():
+def test_closing_sends_everybody_the_close():
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
         writer.write(b"hi\n")

@@ -1,4 +1,4 @@
-"""Facts that the AMQP broker tells on the spine."""
+"""Facts that the AMQP broker emits on the spine."""
 
 from collections.abc import Mapping
 from typing import Any

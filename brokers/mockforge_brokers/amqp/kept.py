@@ -78,16 +78,16 @@ class KeptState(Struct):
 def dump(
     vhosts: Iterable[VirtualHost], unacked: Iterable[Message], clock: Clock
 ) -> dict[str, object]:
-    """What is kept; `unacked` are the messages that clients have: they come back redelivered."""
-    lent: dict[Queue, list[Message]] = {}
+    """What is kept; `unacked` is what clients have: it comes back redelivered."""
+    outstanding: dict[Queue, list[Message]] = {}
     for message in unacked:
-        lent.setdefault(message.queue, []).append(message)
-    hosts = [_host(vhost, lent, clock) for vhost in vhosts]
+        outstanding.setdefault(message.queue, []).append(message)
+    hosts = [_host(vhost, outstanding, clock) for vhost in vhosts]
     values: dict[str, object] = to_builtins(KeptState(FORMAT, hosts), builtin_types=(bytes,))
     return values
 
 
-def _host(vhost: VirtualHost, lent: Mapping[Queue, list[Message]], clock: Clock) -> KeptHost:
+def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock: Clock) -> KeptHost:
     exchanges = [each for each in vhost.exchanges.values() if each.durable]
     bindings = [
         KeptBinding(
@@ -105,7 +105,7 @@ def _host(vhost: VirtualHost, lent: Mapping[Queue, list[Message]], clock: Clock)
         vhost.name,
         [_exchange(exchange) for exchange in exchanges if not vhost.is_predeclared(exchange)],
         [
-            _queue(queue, lent.get(queue, []), clock)
+            _queue(queue, outstanding.get(queue, []), clock)
             for queue in vhost.queues.values()
             if _outlives(queue)
         ],
@@ -132,9 +132,9 @@ def _exchange(exchange: Exchange) -> KeptExchange:
     )
 
 
-def _queue(queue: Queue, lent: list[Message], clock: Clock) -> KeptQueue:
-    messages = sorted((*lent, *queue.messages), key=_by_position)
-    away = set(map(id, lent))
+def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
+    messages = sorted((*outstanding, *queue.messages), key=_by_position)
+    away = set(map(id, outstanding))
     return KeptQueue(
         _raw(queue.name),
         queue.auto_delete,

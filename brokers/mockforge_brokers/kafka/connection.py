@@ -134,7 +134,7 @@ class KafkaConnection:
             frames = self._splitter.feed(data)
             self._run(frames)
             if frames and self._splitter.pending:
-                # What stands behind them may be an impossible size: that is told at once.
+                # What stands behind them may be an impossible size: that is reported at once.
                 self._run(self._splitter.feed(b""))
         except ProtocolError as error:
             wrong = ""
@@ -241,7 +241,7 @@ class KafkaConnection:
             self._violated(error.text)
 
     def _begin(self, header: RequestHeader) -> Handler | None:
-        """What serves a request; None when it was told already that nothing does.
+        """What serves a request; None when it was reported already that nothing does.
 
         Raises ProtocolError where the client must log in first.
         """

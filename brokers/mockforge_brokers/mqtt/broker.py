@@ -79,7 +79,7 @@ class MqttBroker:
         if reset:
             found.peer.abort(reason)
         else:
-            found.goodbye(Reason.ADMINISTRATIVE_ACTION, reason)
+            found.disconnect(Reason.ADMINISTRATIVE_ACTION, reason)
         return True
 
     def watch(
@@ -164,7 +164,7 @@ class MqttBroker:
 
     def reset(self) -> None:
         for connection in tuple(self._connections.values()):
-            connection.goodbye(Reason.ADMINISTRATIVE_ACTION, "the broker was reset")
+            connection.disconnect(Reason.ADMINISTRATIVE_ACTION, "the broker was reset")
         for session in tuple(self.registry.by_client.values()):
             self.registry.end(session, "the broker was reset")
         self.router.reset()

@@ -70,7 +70,7 @@ class MqttConnection:
         environment = broker.environment
         self.broker = broker
         self.peer = peer
-        self.outlet = Outlet(environment.clock, broker.renderer, peer, self.goodbye)
+        self.outlet = Outlet(environment.clock, broker.renderer, peer, self.disconnect)
         self.out = self.outlet.out
         self.client = ""
         self.version = V311
@@ -151,7 +151,7 @@ class MqttConnection:
         self.broker.gone(self)
 
     def shutdown(self) -> None:
-        self.goodbye(Reason.SERVER_SHUTTING_DOWN, "the broker ended")
+        self.disconnect(Reason.SERVER_SHUTTING_DOWN, "the broker ended")
 
     def past(self) -> Past:
         reader = partial(rows, version=self.version, aliases=self.aliases or _NO_ALIASES)
@@ -217,16 +217,16 @@ class MqttConnection:
 
     def silent_too_long(self) -> None:
         if self.session is None:
-            self.goodbye(Reason.KEEP_ALIVE_TIMEOUT, f"no CONNECT within {self._allowed:g} s")
+            self.disconnect(Reason.KEEP_ALIVE_TIMEOUT, f"no CONNECT within {self._allowed:g} s")
             return
         # [MQTT-3.1.2-22] of MQTT 5, [MQTT-3.1.2-24] of 3.1.1.
         silent = self.broker.environment.clock.now() - self.last_heard
-        self.goodbye(
+        self.disconnect(
             Reason.KEEP_ALIVE_TIMEOUT,
             f"silent for {silent:.0f} s with a keep alive of {self.keep_alive} s",
         )
 
-    def goodbye(self, code: Reason, text: str) -> None:
+    def disconnect(self, code: Reason, text: str) -> None:
         """End the connection from our side; MQTT 5 clients are told why [MQTT-4.13.1-1]."""
         if self.closed:
             return
@@ -298,7 +298,7 @@ class MqttConnection:
             # A broken CONNECT too is answered where its version can be read [MQTT-4.13.1-2].
             self.version = self.outlet.version = V5
             self._answer_refusal(handshake.refusal(V5, error))
-        self.goodbye(Reason(error.code or Reason.MALFORMED_PACKET), error.text)
+        self.disconnect(Reason(error.code or Reason.MALFORMED_PACKET), error.text)
 
     def _leave(self, *, publish_will: bool) -> None:
         session, self.session = self.session, None

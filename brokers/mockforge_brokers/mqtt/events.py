@@ -1,4 +1,4 @@
-"""What happens in the MQTT broker, told after the fact."""
+"""What happens in the MQTT broker, emitted after the fact."""
 
 from ..events import Event
 

@@ -165,21 +165,21 @@ def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dic
     if packet.version < V5:
         return {}
     options = connection.broker.options
-    told: dict[str, Any] = {
+    announcement: dict[str, Any] = {
         "receive_maximum": options.receive_maximum,
         "maximum_packet_size": connection.limit,
         "topic_alias_maximum": options.topic_alias_maximum,
     }
-    told |= announced(options)
+    announcement |= announced(options)
     wanted = _expiry(packet)
     given = options.capped_expiry(wanted)
     if given is not None and given != wanted:
         # The client uses the server's value in place of its own [MQTT-3.2.2.3.2].
-        told["session_expiry_interval"] = int(given)
+        announcement["session_expiry_interval"] = int(given)
     if assigned:
-        told["assigned_client_identifier"] = assigned
+        announcement["assigned_client_identifier"] = assigned
     if connection.keep_alive != packet.keep_alive:
-        told["server_keep_alive"] = connection.keep_alive
+        announcement["server_keep_alive"] = connection.keep_alive
     if options.response_information and packet.properties.get("request_response_information"):
-        told["response_information"] = options.response_information
-    return told
+        announcement["response_information"] = options.response_information
+    return announcement

@@ -83,7 +83,7 @@ def refuse(
             codes = [code] * len(decoded.topic_filters)
             _send(connection, Unsuback(decoded.packet_id, codes), text)
         case _:
-            connection.goodbye(reason, text)
+            connection.disconnect(reason, text)
 
 
 def _send(connection: MqttConnection, answer: Ack | Unsuback, text: str) -> None:

@@ -53,7 +53,7 @@ def renew_guard(connection: "MqttConnection") -> None:
 
     matcher = _matcher(connection.client, user)
     connection.guard = broker.environment.access.guard("mqtt", user, report, matcher)
-    # With a guard nothing takes the hot road, which asks nobody.
+    # With a guard nothing takes the hot path, which asks nobody.
     ours = connection.guard is None
     connection.verbatim = broker.router.verbatim(dialect(connection.version)) if ours else {}
 

@@ -115,9 +115,9 @@ def conn_kill(
     session: "Session",
     which: Annotated[Which, Arg(_CONNECTION, "a connection (c7), a client's name or a (filter)")],
     *,
-    reset: Annotated[bool, Opt(("--rst",), None, "with a TCP reset and no goodbye")] = False,
+    reset: Annotated[bool, Opt(("--rst",), None, "with a TCP reset and no closing frame")] = False,
 ) -> Result:
-    """End connections with the protocol's goodbye, or with a reset."""
+    """End connections as the protocol closes them, or with a reset."""
     if isinstance(which, int):
         chosen = [_one(session, which)]
     elif isinstance(which, str):

@@ -145,7 +145,7 @@ class _Export:
             if self._where is None or self._where(row):
                 job.steps += 1
                 content = self._form(row)
-                session.tell(Notice("row", line_of(row), record_of(row), content=content))
+                session.report(Notice("row", line_of(row), record_of(row), content=content))
                 if self._most is not None and job.steps >= self._most:
                     return True
         return False

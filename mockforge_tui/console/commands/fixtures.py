@@ -74,7 +74,7 @@ def play(
             if not places:
                 raise
 
-            session.tell(Notice("problem", f"play stopped: {error}"))
+            session.report(Notice("problem", f"play stopped: {error}"))
             return False
         places[:] = [f"{each.protocol}:{each.destination}" for each in sent]
         return True

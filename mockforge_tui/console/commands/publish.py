@@ -144,7 +144,7 @@ def _send(
             if not places:
                 raise
 
-            session.tell(Notice("problem", f"pub stopped: {error}"))
+            session.report(Notice("problem", f"pub stopped: {error}"))
             return False
         return True
 

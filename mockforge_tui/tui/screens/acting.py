@@ -1,4 +1,4 @@
-"""What the keys do. All that changes something is a command line, run and told like a typed one."""
+"""What the keys do. What changes something is a command line, run and reported as if typed."""
 
 from typing import Any
 
@@ -123,7 +123,7 @@ class ActingScreen(PaneScreen):
             self.flow.pause()
         else:
             self.flow.go_live()
-        self.tell_keys()
+        self.show_keys()
 
     def do_field(self, step: int) -> None:
         self.flow.next_field(step)

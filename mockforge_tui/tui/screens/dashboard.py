@@ -30,7 +30,7 @@ class Dashboard(ActingScreen):
         self.faults.show(snapshot.faults)
         self.fit_side()
         self.show_chosen()
-        self.tell_keys()
+        self.show_keys()
 
     def _compositor_refresh(self) -> None:
         # Textual paints all that is dirty in this one call: the frame's whole cost.
@@ -42,7 +42,7 @@ class Dashboard(ActingScreen):
 
     def on_flow_pane_selected(self, message: FlowPane.Selected) -> None:
         self.show_chosen()
-        self.tell_keys()
+        self.show_keys()
 
     def on_flow_pane_opened(self, message: FlowPane.Opened) -> None:
         self.action_press("enter")
@@ -55,7 +55,7 @@ class Dashboard(ActingScreen):
 
     def on_prompt_noticed(self, message: Prompt.Noticed) -> None:
         self.result.warn(message.text)
-        self.tell_keys()
+        self.show_keys()
 
     def on_prompt_left(self, message: Prompt.Left) -> None:
         self.result.warn("")

@@ -242,19 +242,19 @@ class PaneScreen(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.show_chosen()
-        self.tell_keys()
+        self.show_keys()
 
     def show_chosen(self) -> None:
         """Let the inspector show what is chosen in the pane where the person is."""
 
-    def tell_keys(self) -> None:
+    def show_keys(self) -> None:
         """Give the last line the keys of this place."""
         states = set()
         if not self.flow.follow or not isinstance(self.here, FlowPane):
             states.add(PAUSED)
         if self.console_app.session.runtime.holds.held:
             states.add(HELD)
-        self.key_line.tell(self.here.place, states)
+        self.key_line.show(self.here.place, states)
         foot = self.query_one("#foot")
         foot.set_class(self.result.is_fresh, "telling")
         foot.set_class(not self.result.is_fresh, "quiet")

@@ -108,7 +108,7 @@ class KeyLine(Drawn):
     pane = FLOW
     states: frozenset[str] = frozenset()
 
-    def tell(self, pane: str, states: set[str]) -> None:
+    def show(self, pane: str, states: set[str]) -> None:
         if pane != self.pane or states != self.states:
             self.pane, self.states = pane, frozenset(states)
             self.refresh()

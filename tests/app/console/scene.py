@@ -68,7 +68,7 @@ class Scene:
         self.notices: list[Notice] = []
         self._correlation = 0
         self.session = Session(
-            self, view=self.screen if screen else None, tell=self.notices.append, **options
+            self, view=self.screen if screen else None, report=self.notices.append, **options
         )
         if furnished:
             self._furnish()

@@ -171,7 +171,7 @@ class Reader:
 def test_a_tail_ends_when_its_reader_goes() -> None:
     async def main() -> None:
         made, reader, rows = scene(), Reader(), Rows()
-        guest = made.session.heard_by(rows.tell, rows.has_room)
+        guest = made.session.heard_by(rows.report, rows.has_room)
         result = guest.run("tail kafka:t")
         reader.reads.set()
         task = asyncio.ensure_future(
@@ -193,8 +193,8 @@ def test_a_tail_ends_when_its_reader_goes() -> None:
 def test_a_slow_reader_holds_up_nobody_and_learns_what_it_missed() -> None:
     rows = Rows()
     while rows.has_room():
-        rows.tell(Notice("row", "x" * 65_536))
-    rows.tell(Notice("row", "lost"))
+        rows.report(Notice("row", "x" * 65_536))
+    rows.report(Notice("row", "lost"))
     assert rows.take().splitlines()[-1] == b'{"_note": "1 rows were left out: this reader is slow"}'
     assert rows.has_room()
 
@@ -203,7 +203,7 @@ def test_an_export_waits_for_a_slow_reader() -> None:
     made, rows = scene(), Rows()
     for number in range(300):
         made.kafka.publish("t", b"%d" % number * 20_000)
-    guest = made.session.heard_by(rows.tell, rows.has_room)
+    guest = made.session.heard_by(rows.report, rows.has_room)
     result = guest.run("export kafka:t")
     received = 0
     for _ in range(200):

@@ -34,7 +34,7 @@ class Console:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.notices: list[Notice] = []
-        self.session = Session(runtime, view=Screen(), tell=self.notices.append, files=True)
+        self.session = Session(runtime, view=Screen(), report=self.notices.append, files=True)
 
     def run(self, line: str) -> Result:
         result = self.session.run(line)
@@ -113,12 +113,12 @@ def test_tail_shows_the_traffic_of_the_console_itself() -> None:
     async def act(console: Console) -> None:
         told = asyncio.Event()
 
-        def tell(notice: Notice) -> None:
+        def report(notice: Notice) -> None:
             console.notices.append(notice)
             if notice.kind == "row":
                 told.set()
 
-        console.session.tell = tell
+        console.session.report = report
         console.run("tail (@mine proto:mqtt)")
         console.run('pub mqtt:room {"t": 1}')
         await told.wait()

@@ -22,7 +22,7 @@ def test_tail_shows_what_enters() -> None:
     world.fakes["mqtt"].see("a", b"1\x1b]0;x\x07")
     world.fakes["mqtt"].see("b", b"other topic")
     world.time.advance(1)
-    assert [line.split(" ", 1)[1] for line in world.told()] == ["M→ a 1·]0;x·"]
+    assert [line.split(" ", 1)[1] for line in world.reported()] == ["M→ a 1·]0;x·"]
 
 
 def test_tail_counts_what_it_leaves_out() -> None:
@@ -31,8 +31,8 @@ def test_tail_counts_what_it_leaves_out() -> None:
     for number in range(1000):
         world.fakes["mqtt"].see("a", b"%d" % number)
     world.time.advance(0.2)
-    assert len(world.told()) == 20
-    assert world.told("note") == ["… 980 more (narrow with a filter)"]
+    assert len(world.reported()) == 20
+    assert world.reported("note") == ["… 980 more (narrow with a filter)"]
 
 
 def test_tail_ends_after_n_and_by_stop() -> None:
@@ -40,7 +40,7 @@ def test_tail_ends_after_n_and_by_stop() -> None:
     world.run("tail mqtt:a -n 2")
     for _ in range(3):
         world.fakes["mqtt"].see("a", b"x")
-    assert len(world.told()) == 2
+    assert len(world.reported()) == 2
     assert world.fakes["mqtt"].watchers == []
     world.run("tail kafka:orders")
     check(world.run("tail stop"))
@@ -56,11 +56,11 @@ def test_tail_without_a_target_shows_all_traffic_from_now_on() -> None:
     world.frame("dev-7", op="PINGREQ", kind="noise")
     world.frame("other", op="PUBLISH", to="a", payload="x")
     world.time.advance(1)
-    assert [line.split(" ", 1)[1] for line in world.told()] == ["M→ PUBLISH a after"]
+    assert [line.split(" ", 1)[1] for line in world.reported()] == ["M→ PUBLISH a after"]
     check(world.run("tail stop"))
     world.frame("dev-7", op="PUBLISH", to="a", payload="late")
     world.time.advance(1)
-    assert len(world.told()) == 1
+    assert len(world.reported()) == 1
 
 
 def test_tail_falls_back_on_messages_where_nothing_is_journaled() -> None:
@@ -69,13 +69,13 @@ def test_tail_falls_back_on_messages_where_nothing_is_journaled() -> None:
     world.run("tail")
     world.fakes["mqtt"].see("a", b"1")
     world.time.advance(1)
-    assert len(world.told()) == 1
+    assert len(world.reported()) == 1
 
 
 def test_tail_reads_kafkas_log_first() -> None:
     world = World()
     check(world.run("tail kafka:orders@1 -f '%t %p@%o %k %v' -n 2"))
-    assert world.told() == ['orders 0@1 o-1 {"id": 1}', 'orders 0@2 o-2 {"id": 2}']
+    assert world.reported() == ['orders 0@1 o-1 {"id": 1}', 'orders 0@2 o-2 {"id": 2}']
 
 
 def test_tail_of_one_partition() -> None:
@@ -84,7 +84,7 @@ def test_tail_of_one_partition() -> None:
     world.fakes["kafka"].see("orders", b"x", partition=0, offset=1)
     world.fakes["kafka"].see("orders", b"y", partition=1, offset=1)
     world.time.advance(1)
-    assert [line.split(" ", 1)[1] for line in world.told()] == ["K→ orders p1@1 y"]
+    assert [line.split(" ", 1)[1] for line in world.reported()] == ["K→ orders p1@1 y"]
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ class World:
         self.session = Session(
             self,
             view=self.screen if screen else None,
-            tell=self.notices.append,
+            report=self.notices.append,
             **options,
         )
 
@@ -307,7 +307,7 @@ class World:
     def run(self, line: str, **options: Any) -> Result:
         return self.session.run(line, **options)
 
-    def told(self, kind: str = "row") -> list[str]:
+    def reported(self, kind: str = "row") -> list[str]:
         return [notice.text for notice in self.notices if notice.kind == kind]
 
     def frame(self, client: str, **said: Any) -> None:

@@ -82,9 +82,9 @@ def test_notices_results_and_mistakes_are_printed_without_escapes(
 ) -> None:
     world = World()
     prompt = Prompt(world.session, {"kafka": 9092})
-    prompt.tell(Notice("row", "12:00 M→ a 1"))
-    prompt.tell(Notice("note", "… 3 more"))
-    prompt.tell(Notice("problem", "pub stopped: \x1b[2J"))
+    prompt.report(Notice("row", "12:00 M→ a 1"))
+    prompt.report(Notice("note", "… 3 more"))
+    prompt.report(Notice("problem", "pub stopped: \x1b[2J"))
     prompt.show("topics", world.run("topics orders"))
     prompt.show("topics --json", world.run("topics orders --json"))
     prompt.show("topic show x", world.run("topic show x"))

@@ -101,12 +101,12 @@ async def main(told: str) -> None:
     server = await asyncio.start_server(Questions(runtime, app).serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
-    async def tell() -> None:
+    async def report() -> None:
         while not app.is_running or gc.get_freeze_count() <= FROZEN_BEFORE:
             await asyncio.sleep(0.01)
         Path(told).write_text(f"{port}\n")
 
-    telling = loop.create_task(tell())
+    telling = loop.create_task(report())
     with ended_by_signals(app):
         await app.run_async()
     await telling

@@ -144,7 +144,7 @@ def publish(
 
 
 class House:
-    """A broker on a manual clock, the clients around it and the events that it told."""
+    """A broker on a manual clock, the clients around it and the events that it emitted."""
 
     def __init__(self, options: AmqpOptions | None = None, limits: Limits | None = None) -> None:
         self.clock = ManualClock()
@@ -169,7 +169,7 @@ class House:
         self.clock.advance(seconds)
         self.network.settle()
 
-    def told(self, kind: type[Event]) -> list[Any]:
+    def emitted(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
 

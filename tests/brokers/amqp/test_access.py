@@ -94,7 +94,7 @@ def test_methods_need_the_rights_that_rabbitmq_wants(
     if text:
         assert (came[0].name, came[0]["reply_code"]) == ("channel.close", 403)
         assert came[0]["reply_text"] == text
-        (event,) = shop.told(AccessDenied)
+        (event,) = shop.emitted(AccessDenied)
         assert event.reason.startswith("no rule allows it: allow guest ")
     else:
         assert came[0].name != "channel.close"
@@ -141,7 +141,7 @@ def test_a_virtual_host_without_any_right_is_closed(shop: House) -> None:
     (close,) = shop.stranger().connect(vhost="/")
     assert (close.name, close["reply_code"]) == ("connection.close", 530)
     assert close["reply_text"] == "NOT_ALLOWED - access to vhost '/' refused for user 'guest'"
-    (event,) = shop.told(AccessDenied)
+    (event,) = shop.emitted(AccessDenied)
     assert event.reason == "no rule allows it: allow guest all amqp:/:*"
 
 
@@ -154,7 +154,7 @@ def test_a_refused_login_says_why_at_the_console_only(
         "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. "
         "For details see the broker logfile."
     )
-    (event,) = house.told(AccessDenied)
+    (event,) = house.emitted(AccessDenied)
     assert (event.user, event.reason) == ("guest", why)
 
 

@@ -79,7 +79,7 @@ def _state(house: House, client: Client) -> list[object]:
         for name, queue in house.broker.vhost().queues.items()
     ]
     channels = [
-        (number, list(channel.unacked), channel.last_tag, channel.closing or channel.lent)
+        (number, list(channel.unacked), channel.last_tag, channel.closing or channel.outstanding)
         for number, channel in client.fake.connection.channels.open.items()
     ]
     return [queues, channels]

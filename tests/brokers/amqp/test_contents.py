@@ -100,7 +100,7 @@ def test_content_that_cannot_be_read_is_an_internal_error(
     assert (close.name, close["reply_code"]) == ("connection.close", 541)
     assert close["reply_text"] == "INTERNAL_ERROR"
     assert (close["class_id"], close["method_id"]) == (0, 0)
-    assert house.told(ProtocolViolated)[0].reason.startswith("content header: ")
+    assert house.emitted(ProtocolViolated)[0].reason.startswith("content header: ")
 
 
 @pytest.mark.parametrize("step", [1, 1000])

@@ -44,7 +44,7 @@ def test_nothing_that_is_served_is_called_not_acted_on(house: House, client: Cli
     declare(client, x_message_ttl=1000, x_expires=1000, x_max_length=1, x_max_length_bytes=1,
             x_overflow="drop-head", x_dead_letter_exchange="", x_dead_letter_routing_key="d",
             x_max_priority=3, x_single_active_consumer=True)  # fmt: skip
-    assert house.told(Warned) == []
+    assert house.emitted(Warned) == []
 
 
 # Time to live.
@@ -123,9 +123,9 @@ def test_unused_queue_is_deleted(house: House, client: Client) -> None:
     house.advance(10)
     client.send("basic.cancel", consumer_tag="c")
     house.advance(0.29)
-    assert house.told(QueueDeleted) == []
+    assert house.emitted(QueueDeleted) == []
     house.advance(0.02)
-    assert house.told(QueueDeleted)[0].queue == "q"
+    assert house.emitted(QueueDeleted)[0].queue == "q"
 
 
 # Lengths.
@@ -266,7 +266,7 @@ def test_missing_dead_letter_exchange_is_warned_of_once(house: House, client: Cl
     declare(client, x_max_length=0, x_dead_letter_exchange="nope")
     client.publish("", "q", b"1")
     client.publish("", "q", b"2")
-    (warning,) = house.told(Warned)
+    (warning,) = house.emitted(Warned)
     assert "no exchange 'nope'" in warning.text
 
 

@@ -43,7 +43,7 @@ def test_other_header_is_answered_with_ours_and_a_close(
     client.fake.send(header)
     assert client.fake.take() == frames.PROTOCOL_HEADER
     assert client.peer.ended == "closed"
-    assert why in house.told(ProtocolViolated)[0].reason
+    assert why in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_tune_proposes_rabbitmqs_values(house: House) -> None:
@@ -112,7 +112,7 @@ def test_unknown_mechanism_is_a_reset_that_says_why(house: House) -> None:
     assert _login(client, "GSSAPI", "") == []
     house.advance(3)
     assert client.peer.ended == "reset"
-    assert "GSSAPI" in house.told(ProtocolViolated)[0].reason
+    assert "GSSAPI" in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_unknown_vhost_is_530(house: House) -> None:
@@ -131,12 +131,12 @@ def test_tune_ok_out_of_range_is_a_reset_that_says_why(
     assert client.connect(tune=tune) == []
     house.advance(3)
     assert client.peer.ended == "reset"
-    assert "tune-ok" in house.told(ProtocolViolated)[0].reason
+    assert "tune-ok" in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_client_is_named_by_its_properties(house: House) -> None:
     house.client()
-    (event,) = house.told(ClientIdentified)
+    (event,) = house.emitted(ClientIdentified)
     assert (event.client, event.software) == ("guest@127.0.0.1:50001", "test 1")
 
 
@@ -145,7 +145,7 @@ def test_handshake_has_a_time_limit(house: House) -> None:
     client.fake.send(frames.PROTOCOL_HEADER)
     house.advance(10)
     assert client.peer.ended == "reset"
-    assert "connection.start-ok within 10 s" in house.told(ProtocolViolated)[0].reason
+    assert "connection.start-ok within 10 s" in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_heartbeats_come_at_half_the_time_and_silence_ends_it(house: House) -> None:
@@ -158,7 +158,7 @@ def test_heartbeats_come_at_half_the_time_and_silence_ends_it(house: House) -> N
         assert client.peer.ended == ""
     house.advance(15)
     assert client.peer.ended == "reset"
-    assert "missed heartbeats" in house.told(ProtocolViolated)[0].reason
+    assert "missed heartbeats" in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_heartbeat_zero_means_none(house: House) -> None:
@@ -203,7 +203,7 @@ def test_broken_rule_closes_the_connection(
     assert close["reply_code"] == code
     assert close["reply_text"].endswith(text)
     assert (close["class_id"], close["method_id"]) == ids
-    assert house.told(ProtocolViolated)[0].connection == client.peer.id
+    assert house.emitted(ProtocolViolated)[0].connection == client.peer.id
     client.send("connection.close-ok", channel=0)
     if "{" in text:
         # What follows a frame without an end cannot be read, so its answer is not waited for.
@@ -217,7 +217,7 @@ def test_method_that_nobody_knows_is_a_reset(house: House) -> None:
     client = house.client()
     client.fake.send(frames.frame(1, 1, b"\x00\x63\x00\x63"))
     assert client.peer.ended == "reset"
-    assert "no such method" in house.told(ProtocolViolated)[0].reason
+    assert "no such method" in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_body_longer_than_its_header_says(house: House) -> None:
@@ -283,7 +283,7 @@ def test_reason_of_a_clients_close_is_the_connections_end(house: House) -> None:
     assert client.peer.reason == "closed by the client: 200 bye"
 
 
-def test_broker_that_ends_says_goodbye(house: House) -> None:
+def test_broker_that_ends_closes_every_connection(house: House) -> None:
     client = house.client()
     client.fake.connection.shutdown()
     assert client.peer.ended == "closed"
@@ -336,7 +336,7 @@ def test_memory_is_counted_to_the_byte(house: House) -> None:
 
 def test_refusal_is_told_with_its_operation(house: House) -> None:
     house.client().send("queue.declare", queue="nope", passive=True)
-    (event,) = house.told(RequestDenied)
+    (event,) = house.emitted(RequestDenied)
     assert (event.operation, event.code) == ("queue.declare", 404)
 
 
@@ -377,7 +377,7 @@ def test_publisher_goes_on_when_a_slow_consumer_reads_again() -> None:
 
 def test_violation_says_what_could_not_be_decoded(house: House) -> None:
     house.client().fake.send(frames.frame(1, 1, b"\x00\x32\x00\x0a\x00\x00"))
-    (event,) = house.told(ProtocolViolated)
+    (event,) = house.emitted(ProtocolViolated)
     assert (
         event.reason == "cannot decode <<0,0>> (queue.declare: 1 bytes wanted at offset 6, 0 left)"
     )

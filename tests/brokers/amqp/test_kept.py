@@ -108,7 +108,7 @@ def test_clients_are_told_320_and_hung_up_on(house: House) -> None:
     )
     assert client.peer.ended == "closed"
     assert event.connections == 1
-    assert house.told(BrokerRestarted) == [event]
+    assert house.emitted(BrokerRestarted) == [event]
 
 
 def test_event_says_what_was_kept(furnished: House) -> None:

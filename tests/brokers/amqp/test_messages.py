@@ -50,7 +50,7 @@ def test_body_is_cut_to_the_consumers_smaller_frames(house: House) -> None:
     raw = consumer.fake.peek()
     assert bodies(consumer.received()) == [bytes(10_000)]
     assert raw.count(b"\x03\x00\x01\x00\x00\x0f\xf8") == 2
-    assert [event.text for event in house.told(Warned) if "4096" in event.text]
+    assert [event.text for event in house.emitted(Warned) if "4096" in event.text]
 
 
 def test_body_of_several_frames_is_put_together(house: House) -> None:
@@ -216,7 +216,7 @@ def test_lost_connection_requeues_in_order(house: House) -> None:
     came = second.send("basic.consume", queue="q")
     assert bodies(came) == [b"\0", b"\1", b"\2"]
     assert all(got["redelivered"] for got in came[1:])
-    assert house.told(MessagesRequeued)[0].messages == 3
+    assert house.emitted(MessagesRequeued)[0].messages == 3
 
 
 def test_closed_channel_requeues_and_answers(client: Client) -> None:

@@ -67,7 +67,7 @@ def test_refused_connection_of_0_8_is_told_so_in_its_numbers(old: Client) -> Non
 def test_confirms_are_unknown_in_0_8(house: House, old: Client) -> None:
     old.fake.send(frames.method(1, "confirm.select"))
     assert old.peer.ended == "reset"
-    assert "no such method" in house.told(ProtocolViolated)[0].reason
+    assert "no such method" in house.emitted(ProtocolViolated)[0].reason
 
 
 def test_rows_of_0_8_have_the_names_of_0_9_1(old: Client) -> None:

@@ -152,7 +152,7 @@ def test_auto_delete_exchange_goes_with_its_last_binding(house: House) -> None:
     vhost.bind_queue("q", "x", "k", {})
     vhost.delete_queue("q")
     assert "x" not in vhost.exchanges
-    assert house.told(ExchangeDeleted)[0].reason == "its last binding went"
+    assert house.emitted(ExchangeDeleted)[0].reason == "its last binding went"
 
 
 def test_auto_delete_queue_goes_with_its_last_consumer_not_before_the_first(house: House) -> None:
@@ -162,7 +162,7 @@ def test_auto_delete_queue_goes_with_its_last_consumer_not_before_the_first(hous
     client.send("basic.consume", queue="q", consumer_tag="c")
     client.send("basic.cancel", consumer_tag="c")
     assert "q" not in house.broker.vhost().queues
-    assert house.told(QueueDeleted)[0].reason == "its last consumer went"
+    assert house.emitted(QueueDeleted)[0].reason == "its last consumer went"
 
 
 def test_exclusive_queue_goes_with_its_connection_at_once(house: House) -> None:
@@ -218,8 +218,8 @@ def test_no_wait_methods_are_not_answered(client: Client) -> None:
 def test_what_is_not_acted_on_is_told_once_and_not_remembered_for_ever(house: House) -> None:
     vhost = house.broker.vhost()
     for number in (*range(1000), 999):
-        vhost.doubts.tell(f"queue {number}", "doubtful")
-    assert len(house.told(Warned)) == 1000
-    vhost.doubts.tell("queue 1000", "doubtful")
-    vhost.doubts.tell("queue 0", "doubtful")
-    assert len(house.told(Warned)) == 1002
+        vhost.doubts.report(f"queue {number}", "doubtful")
+    assert len(house.emitted(Warned)) == 1000
+    vhost.doubts.report("queue 1000", "doubtful")
+    vhost.doubts.report("queue 0", "doubtful")
+    assert len(house.emitted(Warned)) == 1002

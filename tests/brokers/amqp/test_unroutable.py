@@ -60,7 +60,7 @@ def test_event_is_emitted_once_for_each_exchange_and_key(house: House, client: C
     for _ in range(3):
         client.publish("amq.topic", "a.b")
     client.publish("amq.topic", "c", mandatory=True)
-    told = house.told(MessageUnroutable)
+    told = house.emitted(MessageUnroutable)
     assert [(event.exchange, event.routing_key, event.returned) for event in told] == [
         ("amq.topic", "a.b", False),
         ("amq.topic", "c", True),
@@ -74,7 +74,7 @@ def test_event_is_emitted_again_after_the_key_had_a_queue(house: House, client: 
     client.publish("", "q", b"2")
     client.send("queue.delete", queue="q")
     client.publish("", "q", b"3")
-    assert len(house.told(MessageUnroutable)) == 2
+    assert len(house.emitted(MessageUnroutable)) == 2
 
 
 def test_publishers_without_end_of_keys_are_counted_not_emitted(
@@ -82,7 +82,7 @@ def test_publishers_without_end_of_keys_are_counted_not_emitted(
 ) -> None:
     for number in range(1500):
         client.publish("", f"nowhere {number}")
-    assert len(house.told(MessageUnroutable)) == 100
+    assert len(house.emitted(MessageUnroutable)) == 100
     (view,) = house.broker.connections()
     assert view.detail["unroutable"] == 1500
 
@@ -99,7 +99,7 @@ def test_publish_from_inside_is_reported_as_a_clients_is(house: House) -> None:
     with pytest.raises(InvalidInput, match="routes 'k' to no queue"):
         house.broker.publish("amq.direct", "k", b"y", mandatory=True)
     assert errors(house) == ["reached no queue"] * 2
-    (event,) = house.told(MessageUnroutable)
+    (event,) = house.emitted(MessageUnroutable)
     assert event.client == "∗prompt"
 
 
@@ -115,4 +115,4 @@ def test_message_that_an_alternate_exchange_takes_is_not_unroutable(
     )  # fmt: skip
     client.publish("x", "k")
     assert errors(house) == [""]
-    assert house.told(MessageUnroutable) == []
+    assert house.emitted(MessageUnroutable) == []

@@ -19,7 +19,7 @@ from .refusals import refused
 
 
 class Stage:
-    """A cluster with its clock and everything that it told."""
+    """A cluster with its clock and everything that it emitted."""
 
     def __init__(self, limits=None, **options):
         self.clock = ManualClock()
@@ -28,7 +28,7 @@ class Stage:
         self.events = []
         self.environment.spine.watch(self.events.append)
 
-    def told(self, kind):
+    def emitted(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
 
     def fill(self, log, batches, size=1000, **more):
@@ -46,8 +46,8 @@ def test_cluster_id_is_22_characters_and_topic_ids_are_new_on_re_creation():
     assert first != second
     assert bytes(16) not in (first, second)
     assert stage.cluster.name_of(first) == "t", "rows of old frames can still name it"
-    assert [e.source for e in stage.told(TopicCreated)] == ["a", "c"]
-    assert [e.source for e in stage.told(TopicDeleted)] == ["b"]
+    assert [e.source for e in stage.emitted(TopicCreated)] == ["a", "c"]
+    assert [e.source for e in stage.emitted(TopicDeleted)] == ["b"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a b", "ü", "x" * 250, "a/b"])
@@ -71,7 +71,7 @@ def test_the_limit_of_partitions_is_told():
     stage = Stage(Limits(kafka_partitions=10))
     with refused(ErrorCode.POLICY_VIOLATION):
         stage.cluster.create_topic("t", 11, source="")
-    assert stage.told(LimitReached)[0].limit == "kafka_partitions"
+    assert stage.emitted(LimitReached)[0].limit == "kafka_partitions"
 
 
 def test_full_broker_takes_from_the_largest_log():
@@ -96,7 +96,7 @@ def test_all_logs_are_bounded_together_and_what_is_lost_is_counted():
     assert log.high_watermark == 200
     lost = stage.cluster.bounds.truncated
     assert lost == log.log_start_offset > 0
-    first, rest = stage.told(LimitReached)
+    first, rest = stage.emitted(LimitReached)
     assert (first.limit, first.where) == ("kafka_total", "t/0")
     assert first.lost + rest.lost == lost
     assert rest.effect == f"oldest records deleted: {rest.lost:,}, up to offset {lost - 1}"
@@ -132,9 +132,9 @@ def test_retention_by_bytes_bounds_one_topic():
     log = stage.cluster.create_topic("t", 1, configs=configs, source="").logs[0]
     stage.fill(log, 100)
     assert log.cost <= 20_000
-    (event,) = stage.told(LogTruncated)
+    (event,) = stage.emitted(LogTruncated)
     assert event.reason == "larger than retention.bytes=20000"
-    assert not stage.told(LimitReached), "somebody asked for it"
+    assert not stage.emitted(LimitReached), "somebody asked for it"
 
 
 def test_smaller_message_limit_holds_at_once():
@@ -153,7 +153,7 @@ def test_configuration_is_altered_value_by_value_or_not_at_all():
     assert topic.config.value("cleanup.policy") == "delete,compact"
     change("t", [("cleanup.policy", AlterConfigOp.SUBTRACT, "delete")], source="")
     assert topic.config.value("cleanup.policy") == "compact"
-    assert "not acted on" in stage.told(Warned)[-1].text
+    assert "not acted on" in stage.emitted(Warned)[-1].text
     with refused(ErrorCode.INVALID_CONFIG):
         change(
             "t",
@@ -193,7 +193,7 @@ def test_fenced_producer_is_told():
     stage.fill(log, 1, producer_id=5, producer_epoch=1, base_sequence=0)
     with refused(ErrorCode.INVALID_PRODUCER_EPOCH):
         stage.fill(log, 1, producer_id=5, producer_epoch=0, base_sequence=1)
-    (event,) = stage.told(ProducerFenced)
+    (event,) = stage.emitted(ProducerFenced)
     assert (event.producer_id, event.producer_epoch, event.current_epoch) == (5, 0, 1)
 
 

@@ -1,4 +1,4 @@
-"""The hand-written road for Produce agrees with the table's codec."""
+"""The hand-written path for Produce agrees with the table's codec."""
 
 import re
 import zlib

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Town:
-    """A listening broker with the events that it told."""
+    """A listening broker with the events that it emitted."""
 
     def __init__(self, broker: MqttBroker, server: Server, port: int) -> None:
         self.broker = broker
@@ -64,7 +64,7 @@ class Town:
         assert (await reader.readexactly(5))[0] == 0x90
         return reader, writer
 
-    def told(self, kind: type[Event], text: str = "") -> bool:
+    def emitted(self, kind: type[Event], text: str = "") -> bool:
         return any(isinstance(event, kind) and text in repr(event) for event in self.events)
 
 
@@ -84,7 +84,7 @@ def in_town(story: Callable[[Town], Coroutine[Any, Any, T]], limits: Limits | No
         town = Town(broker, server, (await server.listen(Listener("mqtt"))).port)
         try:
             result = await story(town)
-            assert not town.told(BrokerFailed)
+            assert not town.emitted(BrokerFailed)
             return result
         finally:
             await town.leave()
@@ -102,7 +102,7 @@ def test_peer_that_vanishes_mid_frame_leaves_its_will() -> None:
         writer.close()
         packet = encode_packet(Publish("wills", b"gone"), 4)
         assert await watcher.readexactly(len(packet)) == packet
-        await until(lambda: town.told(ConnectionClosed, "doomed"))
+        await until(lambda: town.emitted(ConnectionClosed, "doomed"))
         assert [view.client for view in town.broker.connections()] == ["watcher"]
 
     in_town(story)
@@ -115,7 +115,7 @@ def test_reset_in_the_middle_of_a_frame_ends_only_that_connection() -> None:
         writer.write(b"\x32\x40\x00")
         await writer.drain()
         writer.transport.abort()
-        await until(lambda: town.told(ConnectionClosed, "resetter"))
+        await until(lambda: town.emitted(ConnectionClosed, "resetter"))
         other.write(b"\xc0\x00")
         assert await reader.readexactly(2) == b"\xd0\x00"
 
@@ -142,7 +142,7 @@ def test_bytes_that_are_no_mqtt_end_their_connection_with_a_reason(
         stranger, writer = await town.knock()
         writer.write(data)
         assert await stranger.read() == b""
-        await until(lambda: town.told(ProtocolViolated, reason))
+        await until(lambda: town.emitted(ProtocolViolated, reason))
         other.write(b"\xc0\x00")
         assert await reader.readexactly(2) == b"\xd0\x00"
         writer.close()
@@ -174,7 +174,7 @@ def test_peer_that_never_reads_is_held_back_and_the_others_are_not() -> None:
         _, publisher = await town.dial("publisher")
         packet = encode_packet(Publish("flood", bytes(16_000)), 4)
         received = 0
-        while not town.told(PeerFellBehind, "lazy"):
+        while not town.emitted(PeerFellBehind, "lazy"):
             publisher.write(packet)
             received += len(await keen.readexactly(len(packet)))
         for _ in range(20):
@@ -185,7 +185,7 @@ def test_peer_that_never_reads_is_held_back_and_the_others_are_not() -> None:
         states = {view.client: view.state for view in town.broker.connections()}
         assert states["lazy"] == "slow"
         lazy_writer.transport.resume_reading()  # type: ignore[attr-defined]
-        while not town.told(PeerCaughtUp, "lazy"):
+        while not town.emitted(PeerCaughtUp, "lazy"):
             await lazy.read(65_536)
         publisher.write(encode_packet(Publish("flood", b"after"), 4))
         rest = b""
@@ -208,7 +208,7 @@ def test_packets_larger_than_a_read_arrive_whole() -> None:
     in_town(story)
 
 
-def test_shutdown_says_goodbye_and_closes() -> None:
+def test_shutdown_sends_disconnect_and_closes() -> None:
     async def story(town: Town) -> None:
         reader, writer = await town.knock()
         writer.write(encode_packet(Connect("five", 5), 5))

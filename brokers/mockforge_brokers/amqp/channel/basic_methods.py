@@ -109,7 +109,7 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
     )
     channel.out += frames
     if not no_ack:
-        channel.lend(channel.last_tag, message)
+        channel.await_ack(channel.last_tag, message)
 
 
 def basic_ack(channel: Channel, *, delivery_tag: int, multiple: bool) -> None:

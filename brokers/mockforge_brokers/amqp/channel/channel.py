@@ -1,4 +1,4 @@
-"""A channel: publishes in, deliveries lent out, acknowledgements back, confirms owed."""
+"""A channel: publishes in, deliveries unacked, acknowledgements back, confirms owed."""
 
 import struct
 from base64 import urlsafe_b64encode
@@ -31,7 +31,7 @@ class Channel:
 
     `closing`: our channel.close is sent, all but its answer is ignored (AMQP 1.5.2.5).
     `assembling`: a publish came without all of its content.
-    `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come; `lent`
+    `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come; `unacked`
     counts the unacknowledged deliveries to consumers (not basic.get's), while there is a limit.
     """
 
@@ -44,11 +44,11 @@ class Channel:
         "last_queue",
         "last_served",
         "last_tag",
-        "lent",
         "limit",
         "line",
         "number",
         "out",
+        "outstanding",
         "prefetch",
         "replies",
         "source",
@@ -72,7 +72,7 @@ class Channel:
         self.last_queue = ""
         self.prefetch = 0
         self.limit = 0
-        self.lent = 0
+        self.outstanding = 0
         self.last_served: Consumer | None = None
         self.confirming = False
         self.confirms = 0
@@ -224,16 +224,16 @@ class Channel:
 
     # Deliveries and what comes back.
 
-    def lend(self, tag: int, message: Message) -> None:
+    def await_ack(self, tag: int, message: Message) -> None:
         """A message goes out under this delivery tag and must be acknowledged."""
         self.unacked[tag] = message
         if self.limit and message.consumer is not None:
-            self.lent += 1
+            self.outstanding += 1
             self.last_served = message.consumer
-            if self.lent >= self.limit:
+            if self.outstanding >= self.limit:
                 self.refresh()
 
-    def take_back(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
+    def take_unacked(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
         """End the loan of one tag, or of all up to it (0: of all); raises RequestRefused (406)."""
         unacked = self.unacked
         if not multiple:
@@ -257,7 +257,7 @@ class Channel:
 
     def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
         """basic.ack, nack and reject."""
-        back = self.take_back(tag, multiple)
+        back = self.take_unacked(tag, multiple)
         if self.transaction is not None:
             for key, message in back:
                 self.transaction.settled.append((key, message, acknowledged, requeue))
@@ -289,7 +289,7 @@ class Channel:
             if consumer is not None:
                 consumer.credit += number
                 if self.limit:
-                    self.lent -= number
+                    self.outstanding -= number
                 if consumer.credit <= number:
                     self.line.refilled.append(consumer)
         if self.limit:
@@ -302,7 +302,7 @@ class Channel:
                 self.settle(tag, False, acknowledged=True, requeue=False)
             return
         take = self.unacked.pop
-        lent = self.lent
+        outstanding = self.outstanding
         for tag in tags:
             message = take(tag, None)
             if message is None:
@@ -310,12 +310,12 @@ class Channel:
             message.queue.acknowledge(message.size)
             consumer = message.consumer
             if consumer is not None:
-                lent -= 1
+                outstanding -= 1
                 consumer.credit = credit = consumer.credit + 1
                 if credit == 1:
                     self.line.refilled.append(consumer)
         if self.limit:
-            self.lent = lent
+            self.outstanding = outstanding
             self.line.relieved.append(self)
 
     def recover(self) -> None:
@@ -327,22 +327,22 @@ class Channel:
 
     def refill(self, messages: list[Message]) -> None:
         """The consumers of these messages have credit again, from the end of this burst on."""
-        lent = self.lent
+        outstanding = self.outstanding
         for message in messages:
             consumer = message.consumer
             if consumer is not None:
-                lent -= 1
+                outstanding -= 1
                 consumer.credit += 1
                 if consumer.credit == 1:
                     self.line.refilled.append(consumer)
         if self.limit:
-            self.lent = lent
+            self.outstanding = outstanding
             self.line.relieved.append(self)
 
     def refresh(self) -> None:
         """Let the consumers go on, or stop them, as connection and common prefetch want it."""
         for consumer in self._in_turn():
-            if self.line.flowing and not (self.limit and self.lent >= self.limit):
+            if self.line.flowing and not (self.limit and self.outstanding >= self.limit):
                 consumer.queue.resume(consumer)
             else:
                 consumer.queue.pause(consumer)
@@ -350,7 +350,7 @@ class Channel:
     def set_limit(self, limit: int) -> None:
         """Change the common prefetch; 0 lifts it."""
         self.limit = limit
-        self.lent = sum(message.consumer is not None for message in self.unacked.values())
+        self.outstanding = sum(message.consumer is not None for message in self.unacked.values())
         self.refresh()
 
     def _in_turn(self) -> list[Consumer]:

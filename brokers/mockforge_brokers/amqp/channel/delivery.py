@@ -41,12 +41,12 @@ class Delivery:
         self._route: Route | None = None
 
     def deliver(
-        self, route: Route, content: bytes, size: int, redelivered: bool, lent: Message | None
+        self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None:
         channel = self._channel
         channel.last_tag = tag = channel.last_tag + 1
-        if lent is not None:
-            channel.lend(tag, lent)
+        if unacked is not None:
+            channel.await_ack(tag, unacked)
         if route is not self._route:
             self._prepare(route)
         line = self._line

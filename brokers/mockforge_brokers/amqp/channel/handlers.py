@@ -62,4 +62,4 @@ HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "tx.commit": tx_commit,
     "tx.rollback": tx_rollback,
 }
-"""Called with the channel and the method's fields by name. basic.publish has its own road."""
+"""Called with the channel and the method's fields by name. basic.publish has its own path."""

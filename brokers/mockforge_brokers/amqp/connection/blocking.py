@@ -13,12 +13,12 @@ AMQP: Final = "amqp"
 class Blocking:
     """Stops reading from one connection while the memory mark is passed.
 
-    `told`: the client wants to hear of it (its capability `connection.blocked`).
+    `wanted`: the client asks to be notified (its capability `connection.blocked`).
     """
 
     def __init__(self, line: Line, memory: Memory) -> None:
         self.blocked = False
-        self.told = False
+        self.wanted = False
         self._line = line
         self._memory = memory
 
@@ -29,7 +29,7 @@ class Blocking:
             memory.settle()
             return
         self.blocked = True
-        if self.told:
+        if self.wanted:
             line.out.append(method(0, "connection.blocked", reason="low on memory"))
         if not memory.waiting:
             memory.met()
@@ -44,7 +44,7 @@ class Blocking:
     def _go_on(self) -> None:
         line = self._line
         self.blocked = False
-        if self.told:
+        if self.wanted:
             line.out.append(method(0, "connection.unblocked"))
             line.peer.wake()
         line.spine.emit(PublisherUnblocked(AMQP, line.id, line.client))

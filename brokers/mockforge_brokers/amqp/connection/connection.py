@@ -354,7 +354,7 @@ class Connection:
         self.renew_guard()
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
         self.unroutable.client = self.client
-        self.blocking.told = "connection.blocked" in agreement.capabilities
+        self.blocking.wanted = "connection.blocked" in agreement.capabilities
         self.out.append(method(0, "connection.open-ok"))
         if agreement.heartbeat:
             self._heartbeat = Heartbeat(

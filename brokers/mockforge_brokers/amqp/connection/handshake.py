@@ -100,14 +100,14 @@ class Handshake:
 
     def _start_ok(self, properties: Table, mechanism: str, response: str | bytes) -> None:
         agreement = self.agreement
-        told = agreement.properties = plain(properties)
-        capabilities = told.get("capabilities")
+        declared = agreement.properties = plain(properties)
+        capabilities = declared.get("capabilities")
         if isinstance(capabilities, dict):
             agreement.capabilities = frozenset(key for key, on in capabilities.items() if on)
         agreement.software = " ".join(
-            str(told[key]) for key in ("product", "version") if told.get(key)
+            str(declared[key]) for key in ("product", "version") if declared.get(key)
         )
-        agreement.client = str(told.get("connection_name") or "")
+        agreement.client = str(declared.get("connection_name") or "")
         try:
             user = self._door.enter(agreement.client, mechanism, response)
         except ProtocolError as error:

@@ -19,9 +19,9 @@ class Sink(Protocol):
     """Where a consumer's messages go; the channel has one for each of its consumers."""
 
     def deliver(
-        self, route: Route, content: bytes, size: int, redelivered: bool, lent: Message | None
+        self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None:
-        """Send a message; `lent` comes back by acknowledgement or requeue (None: it is gone)."""
+        """Send a message; `unacked` comes back by acknowledgement or requeue (None: it is gone)."""
         ...
 
     def cancelled(self, reason: str) -> None:

@@ -75,7 +75,7 @@ class DeadLetters:
         if exchange is None:
             name = policy.dead_letter_exchange
             what = f"queue '{queue.name}' in vhost '{vhost.name}'"
-            vhost.doubts.tell(what, f"its dead letters are lost: there is no exchange '{name}'")
+            vhost.doubts.report(what, f"its dead letters are lost: there is no exchange '{name}'")
             return
         time = int(vhost.clock.wall())
         death = Death(queue.name, reason, time, old.exchange.name, old.routing_key)

@@ -1,4 +1,4 @@
-"""What clients ask for and the broker does not act on: told once each."""
+"""What clients ask for and the broker does not act on: reported once each."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ _MOST_REMEMBERED: Final = 1000
 
 
 class Doubts:
-    """Remembers what was told, within bounds: clients may make up names without end."""
+    """Remembers what was reported, within bounds: clients may make up names without end."""
 
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
         self._told: dict[tuple[str, str], None] = {}
 
-    def tell(self, about: str, text: str) -> None:
+    def report(self, about: str, text: str) -> None:
         if (about, text) in self._told:
             return
         if len(self._told) >= _MOST_REMEMBERED:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Message:
-    """Ready in its queue, or lent to a consumer until it is acknowledged.
+    """Ready in its queue, or unacked at a consumer until it is acknowledged.
 
     `content` is the raw header and body frames, shared by all queues and carried along unread, so
     that delivery costs nothing; state never looks into it. `size` counts the body's bytes.

@@ -279,9 +279,9 @@ class Topology:
         )
         kind = rules.queue_type(arguments)
         if kind != "classic":
-            self.doubts.tell(what, f"a {kind} queue is served as a classic one")
+            self.doubts.report(what, f"a {kind} queue is served as a classic one")
         for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
-            self.doubts.tell(what, f"{argument} is stored and compared, but not acted on yet")
+            self.doubts.report(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
 
     def delete_queue(

@@ -25,7 +25,7 @@ _PART_OF_LIFE: Final = frozenset(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     }
 )
-"""Counted, but not told: clients meet these while all is well."""
+"""Counted, but not reported: clients meet these while all is well."""
 
 _MOST_NOTED: Final = 1_000
 _MOST_UNKNOWN: Final = 16
@@ -62,7 +62,7 @@ class Caller:
     """One for each connection; `version` and `client_id` are those of the request in hand."""
 
     __slots__ = (
-        "_told",
+        "_reported",
         "client_id",
         "cluster",
         "counters",
@@ -100,7 +100,7 @@ class Caller:
         """By partition: first position, high watermark then, present position."""
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""
-        self._told: dict[tuple[ApiKey, int], float] = {}
+        self._reported: dict[tuple[ApiKey, int], float] = {}
 
     def note_fetch(self, log: PartitionLog, offset: int) -> None:
         """Remember where this connection reads, for who asks why it gets nothing."""
@@ -201,7 +201,7 @@ class Caller:
         return self.guard is None or self.guard.allows_any(_resource(kind, name))
 
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
-        """Count a refusal, tell it if it is worth it, and return its code for the response."""
+        """Count a refusal, report it if it is worth it, and return its code for the response."""
         code = int(refusal.code)
         errors = self.counters.errors
         errors[code] = errors.get(code, 0) + 1
@@ -213,8 +213,8 @@ class Caller:
             )
             return code
         now = self.environment.clock.now()
-        if now - self._told.get((api, code), -_PAUSE) >= _PAUSE:
-            self._told[api, code] = now
+        if now - self._reported.get((api, code), -_PAUSE) >= _PAUSE:
+            self._reported[api, code] = now
             self.environment.spine.emit(
                 RequestDenied("kafka", self.peer.id, self.name, api.title, code, refusal.text)
             )

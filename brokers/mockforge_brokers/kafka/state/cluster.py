@@ -141,7 +141,7 @@ class Cluster:
         self.groups.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
         for log in topic.logs:
-            log.watchlist.tell(-1)
+            log.watchlist.notify(-1)
 
     def check_growth(self, name: str, partitions: int) -> Topic:
         """Raises RequestRefused where `grow_topic` would; changes nothing."""
@@ -179,13 +179,13 @@ class Cluster:
             return
         before, topic.config = topic.config.own, config
         topic.configure()
-        told = tuple(
+        chosen = tuple(
             (key, config.own.get(key))
             for key in sorted(before.keys() | config.own.keys())
             if before.get(key) != config.own.get(key)
         )
-        self._environment.spine.emit(TopicConfigured("kafka", name, told, source))
-        self._warn_of_unserved(topic, dict(told))
+        self._environment.spine.emit(TopicConfigured("kafka", name, chosen, source))
+        self._warn_of_unserved(topic, dict(chosen))
         for log in topic.logs:
             self.bounds.keep(log)
 

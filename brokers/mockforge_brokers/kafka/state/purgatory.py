@@ -69,7 +69,7 @@ class Parked(Generic[T]):
 
 
 class Watchlist:
-    """The parked fetches of one partition, told about bytes as they come."""
+    """The parked fetches of one partition, notified of bytes as they come."""
 
     __slots__ = ("_waiting",)
 
@@ -85,7 +85,7 @@ class Watchlist:
     def discard(self, waiter: object) -> None:
         self._waiting.pop(id(waiter), None)
 
-    def tell(self, size: int) -> None:
+    def notify(self, size: int) -> None:
         """`size` bytes were appended; a negative size says that the log itself changed."""
         for callback in tuple(self._waiting.values()):
             callback(size)

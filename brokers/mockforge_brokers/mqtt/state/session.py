@@ -46,7 +46,7 @@ class Sink(Protocol):
     def wake(self) -> None: ...
 
     def close(self, code: Reason, reason: str) -> None:
-        """Say goodbye with this code and close; the session is taken from it before or by it."""
+        """Send this code and close; the session is taken from it before or by it."""
         ...
 
 

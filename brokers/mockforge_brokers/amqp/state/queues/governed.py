@@ -184,8 +184,8 @@ class GovernedQueue(Queue):
         if not self.gone:
             self._dead_letter(message, "rejected")
 
-    def requeue(self, lent: Iterable[Message]) -> None:
-        back = sorted(map(_adopt, lent), key=_by_position)
+    def requeue(self, unacked: Iterable[Message]) -> None:
+        back = sorted(map(_adopt, unacked), key=_by_position)
         limit = self.policy.delivery_limit
         self.unacked -= len(back)
         living = []

@@ -22,7 +22,7 @@ class Queue:
     """While messages wait no consumer is ready, and the other way round.
 
     `owner` is the connection of an exclusive queue, else 0; `gone` is set once it is deleted.
-    `messages` are the ready ones, `unacked` counts the lent ones. The counters only grow.
+    `messages` are the ready ones, `unacked` counts what consumers have. The counters only grow.
     """
 
     __slots__ = (
@@ -111,7 +111,7 @@ class Queue:
         self.messages.append(message)
 
     def take(self, no_ack: bool) -> Message | None:
-        """The oldest ready message for basic.get; it is lent unless `no_ack`."""
+        """The oldest ready message for basic.get; it is unacked unless `no_ack`."""
         if not self.messages:
             return None
         message = self.messages.popleft()
@@ -123,19 +123,19 @@ class Queue:
         return message
 
     def acknowledge(self, size: int, count: int = 1) -> None:
-        """A lent message, or `count` of them, of `size` bytes in all, is done with."""
+        """An unacked message, or `count` of them, of `size` bytes in all, is done with."""
         self.unacked -= count
         self.acknowledged += count
         self.memory.used -= size
 
     def discard(self, message: Message) -> None:
-        """A lent message was rejected for good."""
+        """An unacked message was rejected for good."""
         self.unacked -= 1
         self.memory.used -= message.size
 
-    def requeue(self, lent: Iterable[Message]) -> None:
-        """Lent messages come back to where they stood, marked as redelivered."""
-        back = sorted(lent, key=_by_position)
+    def requeue(self, unacked: Iterable[Message]) -> None:
+        """Unacked messages come back to where they stood, marked as redelivered."""
+        back = sorted(unacked, key=_by_position)
         for message in back:
             message.redelivered = True
             message.consumer = None

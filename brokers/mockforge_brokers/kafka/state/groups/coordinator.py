@@ -128,8 +128,8 @@ class Groups:
             )
         moved = {(topic, partition): CommittedOffset(at) for partition, at in offsets.items()}
         self.commit(group_id, Committer(), moved)
-        told = tuple(sorted(offsets.items()))
-        self._environment.spine.emit(OffsetsReset("kafka", group_id, topic, told, source))
+        committed = tuple(sorted(offsets.items()))
+        self._environment.spine.emit(OffsetsReset("kafka", group_id, topic, committed, source))
 
     def delete(self, group_id: str, *, source: str) -> None:
         """A group without members goes with all that it committed. Raises RequestRefused."""

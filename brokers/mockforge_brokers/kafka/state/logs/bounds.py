@@ -23,7 +23,7 @@ class Bounds:
         self._topics = topics
         self._environment = environment
         self._total = environment.limits.kafka_total
-        self._untold: dict[tuple[str, int], tuple[float, int]] = {}
+        self._unreported: dict[tuple[str, int], tuple[float, int]] = {}
         self._armed = False
 
     def grown(self, log: PartitionLog, cost: int) -> None:
@@ -49,7 +49,7 @@ class Bounds:
     def forget(self, log: PartitionLog) -> None:
         """The log is no more."""
         self.cost -= log.cost
-        self._untold.pop((log.topic, log.partition), None)
+        self._unreported.pop((log.topic, log.partition), None)
 
     def watch_age(self) -> None:
         """Look for old segments from now on, as long as there are topics."""
@@ -96,13 +96,13 @@ class Bounds:
             return left
         now = self._environment.clock.now()
         key = (log.topic, log.partition)
-        told_at, untold = self._untold.get(key, (-_PAUSE, 0))
-        untold += left
-        if now - told_at >= _PAUSE:
+        reported_at, unreported = self._unreported.get(key, (-_PAUSE, 0))
+        unreported += left
+        if now - reported_at >= _PAUSE:
             event = LogTruncated(
-                "kafka", log.topic, log.partition, log.log_start_offset, untold, reason
+                "kafka", log.topic, log.partition, log.log_start_offset, unreported, reason
             )
-            told_at, untold = now, 0
+            reported_at, unreported = now, 0
             self._environment.spine.emit(event)
-        self._untold[key] = (told_at, untold)
+        self._unreported[key] = (reported_at, unreported)
         return left

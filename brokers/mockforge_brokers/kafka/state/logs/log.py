@@ -168,7 +168,7 @@ class PartitionLog:
         self.records_in += header.record_count
         self.bytes_in += size
         if self.watchlist:
-            self.watchlist.tell(size)
+            self.watchlist.notify(size)
 
     def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         segments = self._segments

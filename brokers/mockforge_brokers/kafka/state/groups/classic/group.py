@@ -220,14 +220,14 @@ class Group:
     def sync(self, request: SyncRequest) -> Parked[SyncResult]:
         """A member asks for its assignment; the leader brings all. Raises RequestRefused."""
         member = self._current(request.member_id, request.group_instance_id, request.generation_id)
-        for told, known in (
+        for given, known in (
             (request.protocol_type, self.protocol_type),
             (request.protocol_name, self.protocol_name),
         ):
-            if told is not None and told != known:
+            if given is not None and given != known:
                 raise RequestRefused(
                     ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
-                    f"group {self.group_id} chose {known}, the member says {told}",
+                    f"group {self.group_id} chose {known}, the member says {given}",
                 )
         if self.state is GroupState.PREPARING_REBALANCE:
             raise self._rebalancing()
@@ -274,7 +274,7 @@ class Group:
             raise self._rebalancing()
 
     def leave(self, member_id: str, instance: str | None = None, reason: str = "") -> str:
-        """A member goes, told by its id or by its instance id alone; returns its id."""
+        """A member goes, named by its id or by its instance id alone; returns its id."""
         if self._pending.take(member_id):
             self._complete_join_if_all()
             return member_id
