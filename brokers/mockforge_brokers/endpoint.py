@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from .access import Principal
-from .bulk import READ_SIZE, BulkReader
+from .bulk import write_together
 from .contract import Connection
 from .events import (
     BrokerFailed,
@@ -113,8 +113,6 @@ class Endpoint(asyncio.Protocol):
         if self._closing:
             return
         count = len(data)
-        if count > READ_SIZE:
-            BulkReader(self, self._transport, self.server.buffer)
         self.bytes_in += count
         if self._later is not None or (count > SMALL and self.server.backlog.crowded()):
             self._wait(data)
@@ -353,9 +351,7 @@ class Endpoint(asyncio.Protocol):
             for piece in pieces:
                 done += len(piece)
                 self._tape.add(OUT, piece, done if done < size else 0)
-        # Not writelines: that of asyncio 3.12.0 to 3.13.1 never tells us that the peer is slow.
-        for piece in pieces:
-            self._transport.write(piece)
+        write_together(self._transport, pieces)
         pieces.clear()
 
     # While faults or holds look at each frame.

@@ -7,7 +7,6 @@ nothing of layers and a raw one pays nothing for them.
 import asyncio
 from typing import Any, Final, Protocol, cast
 
-from .bulk import READ_SIZE, BulkReader
 from .environment import Environment
 from .events import ProtocolViolated
 from .streams import Stream, StreamFailed
@@ -43,9 +42,8 @@ class Inner(Protocol):
 class Layered(asyncio.Protocol, asyncio.Transport):
     """Passes bytes through `stream` in both directions, and all else on as it is."""
 
-    def __init__(self, inner: Inner, stream: Stream, buffer: memoryview) -> None:
+    def __init__(self, inner: Inner, stream: Stream) -> None:
         super().__init__()
-        self._buffer = buffer
         self._inner = inner
         self._stream = stream
         self._said_farewell = False
@@ -61,8 +59,6 @@ class Layered(asyncio.Protocol, asyncio.Transport):
 
     def data_received(self, data: bytes) -> None:
         inner, stream = self._inner, self._stream
-        if len(data) > READ_SIZE:
-            BulkReader(self, self._below, self._buffer)
         try:
             data = stream.received(data)
         except StreamFailed as error:
@@ -71,8 +67,8 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         answer = stream.answer()
         if answer:
             self._below.write(answer)
-        for at in range(0, len(data), READ_SIZE):
-            inner.data_received(data[at : at + READ_SIZE])
+        if data:
+            inner.data_received(data)
         if stream.ended and not self._left:
             # The client took its leave in the layer's own way: as good as the end of its bytes.
             self._left = True
@@ -120,7 +116,8 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         return self._below.is_closing()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._below.get_extra_info(name, default)
+        # Who writes to the socket itself must know that the bytes are not those of the layer.
+        return True if name == "layered" else self._below.get_extra_info(name, default)
 
     def pause_reading(self) -> None:
         self._below.pause_reading()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from typing import Final
 
-from .bulk import READ_SIZE
 from .contract import Broker
 from .endpoint import Endpoint
 from .environment import Environment
@@ -31,7 +30,6 @@ class Server:
         self.broker = broker
         self.environment = environment
         self.endpoints: dict[int, Endpoint] = {}
-        self.buffer = memoryview(bytearray(READ_SIZE))
         self._loop = asyncio.get_running_loop()
         self.call_later = self._loop.call_later
         self.turns = Turns(self._loop.call_soon)
@@ -64,7 +62,7 @@ class Server:
         def accept() -> asyncio.Protocol:
             endpoint = Endpoint(self, listener)
             stream = layers(listener, self.environment.listeners, endpoint.identify)
-            return endpoint if stream is None else Layered(endpoint, stream, self.buffer)
+            return endpoint if stream is None else Layered(endpoint, stream)
 
         server = await self._loop.create_server(
             accept, host, listener.port, backlog=_ACCEPTED_AT_ONCE, start_serving=False

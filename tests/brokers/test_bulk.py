@@ -1,0 +1,139 @@
+"""Large output: by one system call as far as the socket takes it, then by the loop, in order."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+from mockforge_brokers import bulk
+from mockforge_brokers.bulk import write_together
+
+PIECES = [b"head", bytes(300_000), b"", b"tail", bytes(range(256)) * 4_000]
+
+
+class Layer:
+    """A transport whose bytes are changed before they are on the socket."""
+
+    def __init__(self, below: asyncio.Transport) -> None:
+        self.below = below
+        self.written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.below, name)
+
+    def get_extra_info(self, name: str) -> object:
+        return True if name == "layered" else self.below.get_extra_info(name)
+
+    def write(self, data: bytes) -> None:
+        self.written.append(bytes(data))
+
+
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What each call of writev took, from now on."""
+    took: list[int] = []
+
+    def writev(descriptor: int, pieces: list[bytes]) -> int:
+        took.append(os.writev(descriptor, pieces))
+        return took[-1]
+
+    monkeypatch.setattr(bulk, "_writev", writev)
+    return took
+
+
+def run(test: Callable[[asyncio.Transport, socket.socket], Awaitable[None]]) -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            asyncio.Protocol, sock=ours
+        )
+        with theirs:
+            await test(transport, theirs)
+        transport.abort()
+
+    asyncio.run(main())
+
+
+async def read(theirs: socket.socket, size: int) -> bytes:
+    got = b""
+    while len(got) < size:
+        piece = await asyncio.get_running_loop().sock_recv(theirs, size - len(got))
+        assert piece
+        got += piece
+    return got
+
+
+def test_what_the_socket_takes_is_one_call_and_the_rest_follows_in_order(monkeypatch):
+    took = calls(monkeypatch)
+
+    async def test(transport, theirs):
+        write_together(transport, PIECES)
+        assert len(took) == 1
+        assert transport.get_write_buffer_size() == sum(map(len, PIECES)) - took[0] > 0
+        write_together(transport, [b"later", b"still"])
+        assert len(took) == 1, "not past what waits in the loop"
+        whole = b"".join(PIECES) + b"laterstill"
+        assert await read(theirs, len(whole)) == whole
+
+    run(test)
+
+
+def test_more_pieces_than_a_call_takes_arrive_all(monkeypatch):
+    took = calls(monkeypatch)
+
+    async def test(transport, theirs):
+        pieces = [b"%05d" % number for number in range(3_000)]
+        write_together(transport, pieces)
+        assert took == [512 * 5]
+        assert await read(theirs, 15_000) == b"".join(pieces)
+
+    run(test)
+
+
+def test_a_socket_that_takes_nothing_now_leaves_all_to_the_loop(monkeypatch):
+    async def test(transport, theirs):
+        filling = transport.get_extra_info("socket").fileno()
+        filled = 0
+        try:
+            while True:
+                filled += os.write(filling, bytes(65_536))
+        except BlockingIOError:
+            pass
+        write_together(transport, [b"one", b"two"])
+        assert transport.get_write_buffer_size() == 6
+        assert (await read(theirs, filled + 6))[-6:] == b"onetwo"
+
+    run(test)
+
+
+def test_a_peer_that_is_gone_is_found_by_the_loop():
+    async def test(transport, theirs):
+        theirs.close()
+        write_together(transport, [b"one", b"two"])
+        while not transport.is_closing():
+            await asyncio.sleep(0)
+        write_together(transport, [b"three", b"four"])
+
+    run(test)
+
+
+def test_a_layer_gets_the_bytes_that_it_has_to_change(monkeypatch):
+    took = calls(monkeypatch)
+
+    async def test(transport, theirs):
+        layer = Layer(transport)
+        write_together(layer, [b"one", b"two"])
+        assert (layer.written, took) == ([b"one", b"two"], [])
+
+    run(test)
+
+
+def test_where_the_system_has_no_writev_the_loop_writes(monkeypatch):
+    monkeypatch.setattr(bulk, "_writev", None)
+
+    async def test(transport, theirs):
+        write_together(transport, [b"one", b"two"])
+        assert await read(theirs, 6) == b"onetwo"
+
+    run(test)
