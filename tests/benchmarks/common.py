@@ -1,5 +1,6 @@
 """What all benchmarks share: compile, start, pin, measure in turns, print side by side."""
 
+import json
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -31,14 +33,16 @@ class Settings:
 
 
 class Port(int):
-    """A server's port, with the process that serves it."""
+    """A server's port, with the process that serves it and the URL of its admin's HTTP, if any."""
 
     pid = 0
+    admin = ""
 
     @classmethod
-    def of(cls, port: int, pid: int) -> "Port":
+    def of(cls, port: int, pid: int, admin: str = "") -> "Port":
         made = cls(port)
         made.pid = pid
+        made.admin = admin
         return made
 
 
@@ -125,20 +129,52 @@ def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Po
             process.wait()
 
 
+def _environment(checkout: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": f"{checkout / 'brokers'}{os.pathsep}{checkout}"}
+
+
+def _name(checkout: Path, options: Sequence[str] = ()) -> str:
+    name = "ours" if checkout == ROOT else f"ours of {checkout.name}"
+    return " ".join((name, *options))
+
+
 def ours(protocol: str, *options: str, checkout: Path = ROOT) -> Subject:
     """Our broker in a process of its own, journal and counters on."""
 
     @contextmanager
     def start() -> Iterator[int]:
         command = [sys.executable, "-m", "tests.benchmarks.serve", protocol, *options]
-        paths = f"{checkout / 'brokers'}{os.pathsep}{checkout}"
-        environment = os.environ | {"PYTHONPATH": paths}
-        with running(command, stdout=subprocess.PIPE, cwd=checkout, env=environment) as process:
+        with running(
+            command, stdout=subprocess.PIPE, cwd=checkout, env=_environment(checkout)
+        ) as process:
             assert process.stdout is not None
             yield Port.of(int(process.stdout.readline()), process.pid)
 
-    name = "ours" if checkout == ROOT else f"ours of {checkout.name}"
-    return Subject(" ".join((name, *options)), "", start)
+    return Subject(_name(checkout, options), "", start)
+
+
+def program(protocol: str, checkout: Path = ROOT) -> Subject:
+    """The whole program, headless, with all three brokers and the admin's HTTP."""
+
+    @contextmanager
+    def start() -> Iterator[int]:
+        command = [sys.executable, "-m", "mockforge_tui", "--headless", "--random-ports"]
+        with running(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=checkout,
+            env=_environment(checkout),
+        ) as process:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            if protocol == "kafka":
+                port = int(ready["kafka"]["bootstrap"].rsplit(":", 1)[1])
+            else:
+                port = urlsplit(ready[protocol]["url"]).port
+            yield Port.of(port, process.pid, ready["admin"]["url"])
+
+    return Subject(_name(checkout), "", start)
 
 
 def before(protocol: str, settings: Settings) -> list[Subject]:

@@ -1,146 +1,97 @@
-"""What others suffer: a client's round trips while somebody else asks much of the same broker."""
+"""What others suffer: a client's round trips while somebody else asks much of the same broker.
 
-import multiprocessing
-import socket
+Beside each load: the probe's round trips, the longest answer of the admin's HTTP, the memory of
+the server, and how long it takes to end after a SIGTERM, with the load still on. Ours is the whole
+program, headless; only ours has an admin and is asked to end.
+"""
+
+import os
+import select
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-
-from mockforge_brokers.amqp.records import table
-from mockforge_brokers.amqp.wire.frames import method
-from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 
 from . import sessions
-from .common import Port, Settings, Skipped, Subject, compile_c, memory
-from .flight import fly, subjects_of
+from .common import LOAD_CPU, ROOT, Port, Settings, Skipped, Subject, compile_c, memory, pinned
+from .common import program as whole
+from .flight import PEERS, fly
+from .loads import LOADS, Load
 
 _PAUSE = 2_000
 """Microseconds between two round trips of the probe."""
-_BIG = 15_000_000
+_SETTING_UP = 30.0
+"""Seconds that a load has until it begins."""
+_ENDING = 10.0
+"""Seconds after a SIGTERM until we give up."""
 
 
-def _flood(port: int, data: bytes, clients: int, kind: str, *, reads: bool = False) -> None:
-    """Send the same bytes for ever from several clients, as fast as they are taken."""
-    open_client = sessions.mqtt_client if kind == "mqtt" else sessions.amqp_client
-    sockets = [open_client(port) for _ in range(clients)]
-    for each in sockets:
-        each.setblocking(False)
-    rest = dict.fromkeys(sockets, b"")
-    while True:
-        busy = False
-        for each in sockets:
-            if reads:
-                try:
-                    each.recv(1 << 20)
-                except BlockingIOError:
-                    pass
+class Admin:
+    """Asks the admin's HTTP for its health again and again; `longest` is in milliseconds."""
+
+    def __init__(self, url: str) -> None:
+        self.longest = 0.0
+        self._url = f"{url}/health"
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Admin":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(_ENDING)
+
+    def _run(self) -> None:
+        while not self._over.wait(0.05):
+            began = time.monotonic()
             try:
-                left = rest[each] or data
-                rest[each] = left[each.send(left) :]
-                busy = True
-            except BlockingIOError:
-                pass
-        if not busy:
-            time.sleep(0.0005)
-
-
-def idle(port: int) -> None:
-    time.sleep(3600)
-
-
-def mqtt_flood(port: int) -> None:
-    taker = sessions.mqtt_client(port)
-    sessions.ask(taker, encode_packet(Subscribe(1, [Request("flood", 0)]), 4))
-    multiprocessing.Process(target=_drain, args=(taker,), daemon=True).start()
-    _flood(port, encode_packet(Publish("flood", bytes(64)), 4) * 1000, 10, "mqtt")
-
-
-def _drain(client: socket.socket) -> None:
-    client.settimeout(None)
-    while client.recv(1 << 20):
-        """Take all of it."""
-
-
-def mqtt_bodies(port: int) -> None:
-    _flood(port, encode_packet(Publish("big", bytes(_BIG)), 4), 2, "mqtt")
-
-
-def mqtt_never_reads(port: int) -> None:
-    taker = sessions.mqtt_client(port)
-    sessions.ask(taker, encode_packet(Subscribe(1, [Request("flood", 1)]), 4))
-    _flood(port, encode_packet(Publish("flood", bytes(1000)), 4) * 100, 4, "mqtt")
-
-
-def mqtt_properties(port: int) -> None:
-    """CONNECT with 5,000 user properties, again and again."""
-    pairs = [(f"key {number}", "value") for number in range(5000)]
-    connect = encode_packet(Connect("p", 5, properties={"user_property": pairs}), 5)
-    while True:
-        with sessions.dial(port) as client:
-            client.sendall(connect)
-            client.recv(100)
-
-
-def connect_storm(port: int) -> None:
-    """500 clients at once, again and again."""
-    connect = encode_packet(Connect(""), 4)
-    while True:
-        clients = [sessions.dial(port) for _ in range(500)]
-        for each in clients:
-            each.sendall(connect)
-        for each in clients:
-            each.close()
-
-
-def amqp_wide(port: int) -> None:
-    """1,500 consumed queues on one fanout exchange, ten publishers."""
-    client = sessions.amqp_client(port)
-    frames = []
-    for number in range(1500):
-        queue = f"wide-{number}"
-        frames += [
-            method(1, "queue.declare", queue=queue, no_wait=True, arguments=table({})),
-            method(1, "queue.bind", queue=queue, exchange="amq.fanout", no_wait=True,
-                   arguments=table({})),
-            method(1, "basic.consume", queue=queue, no_wait=True, arguments=table({})),
-        ]  # fmt: skip
-    sessions.ask(client, b"".join(frames))
-    _flood(port, sessions.publish("amq.fanout", "", b"") * 50, 10, "amqp")
-
-
-def amqp_bodies(port: int) -> None:
-    client = sessions.amqp_client(port)
-    declare = method(1, "queue.declare", queue="big", arguments=table({"x-max-length": 2}))
-    sessions.ask(client, declare)
-    consume = method(1, "basic.consume", queue="big", no_ack=True, arguments=table({}))
-    sessions.ask(client, consume)
-    multiprocessing.Process(target=_drain, args=(client,), daemon=True).start()
-    _flood(port, sessions.publish("", "big", bytes(20_000_000)), 2, "amqp")
-
-
-LOADS: dict[str, Sequence[Callable[[int], None]]] = {
-    "mqtt": (idle, mqtt_flood, mqtt_bodies, mqtt_never_reads, mqtt_properties, connect_storm),
-    "amqp": (idle, amqp_wide, amqp_bodies),
-}
+                urllib.request.urlopen(self._url, timeout=_ENDING).read()
+            except OSError:
+                self.longest = float("inf")
+            self.longest = max(self.longest, (time.monotonic() - began) * 1000)
 
 
 @contextmanager
-def _loaded(load: Callable[[int], None], port: int) -> Iterator[None]:
+def _loaded(load: Load, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that asks much of the server, in a session of its own so that all of it ends."""
+    words = [sys.executable, "-m", "tests.benchmarks.loads", load.__name__, str(int(port))]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.fairness", load.__name__, str(int(port))],
+        pinned(LOAD_CPU, words),
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
         start_new_session=True,
     )
+    assert process.stdout is not None
     try:
-        time.sleep(4 if load is amqp_wide else 1.5)
-        yield
+        ready, _, _ = select.select([process.stdout], [], [], _SETTING_UP)
+        if not ready or not process.stdout.readline():
+            raise Skipped(f"the load was not set up within {_SETTING_UP:.0f} s")
+        time.sleep(0.5)
+        yield process
     finally:
-        subprocess.run(["kill", "-KILL", f"-{process.pid}"], check=False)
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        process.stdout.close()
+
+
+def _ended(pid: int) -> float:
+    """Ask the server to end; returns the seconds that it took."""
+    began = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() - began > _ENDING:
+            return float("inf")
+        time.sleep(0.002)
+    return time.monotonic() - began
 
 
 def run(settings: Settings) -> None:
@@ -149,38 +100,62 @@ def run(settings: Settings) -> None:
     except Skipped as reason:
         print(f"skipped: {reason}")
         return
+    checkouts = [ROOT] if settings.against is None else [ROOT, settings.against.resolve()]
     for protocol, loads in LOADS.items():
-        for load in loads:
-            title = f"{protocol} round trips beside {load.__name__}"
-            if settings.only.lower() not in title.lower():
-                continue
-            print(f"\n{title} (us: p50, p99, longest; the server's MiB)")
-            for subject in subjects_of(protocol, settings):
-                _beside(subject, protocol, load, partial(fly, probe), settings)
+        chosen = [each for each in loads if settings.only.lower() in _title(protocol, each)]
+        if not chosen:
+            continue
+        with ExitStack() as stack:
+            subjects = [whole(protocol, checkout) for checkout in checkouts]
+            try:
+                subjects.append(_kept(PEERS[protocol](), stack))
+            except Skipped as reason:
+                print(f"skipped beside ours: {reason}")
+            for load in chosen:
+                print(f"\n{_title(protocol, load)}: {load.__doc__ or 'nobody else is there.'}")
+                print(_HEAD)
+                for subject in subjects:
+                    _beside(subject, protocol, load, probe, settings)
 
 
-def _beside(
-    subject: Subject,
-    protocol: str,
-    load: Callable[[int], None],
-    fly: Callable[..., list[float]],
-    settings: Settings,
-) -> None:
-    with subject.start() as port:
+def _kept(peer: Subject, stack: ExitStack) -> Subject:
+    """A subject that takes seconds to start, and stays up over all rows."""
+    if peer.name == "Mosquitto":
+        return peer
+    port = stack.enter_context(peer.start())
+    return Subject(peer.name, peer.version, lambda: nullcontext(port))
+
+
+def _title(protocol: str, load: Load) -> str:
+    return f"{protocol} round trips beside {load.__name__}"
+
+
+_HEAD = (
+    f"  {'':26}{'p50 us':>9}{'p99 us':>10}{'longest us':>12}{'admin ms':>10}{'MiB':>7}{'ends s':>8}"
+)
+
+
+def _beside(subject: Subject, protocol: str, load: Load, probe: Path, settings: Settings) -> None:
+    label = f"  {subject.name} {subject.version}".rstrip()
+    try:
+        row = _measured(subject, protocol, load, probe, settings)
+    except (Skipped, OSError, subprocess.TimeoutExpired) as reason:
+        row = f" no answer: {reason}"
+    print(f"{label:28}{row}", flush=True)
+
+
+def _measured(subject: Subject, protocol: str, load: Load, probe: Path, settings: Settings) -> str:
+    with subject.start() as port, ExitStack() as stack:
         assert isinstance(port, Port)
         flight = sessions.ECHO[protocol](port, 100, 1)
-        label = f"{subject.name} {subject.version}".strip()
-        with _loaded(load, port):
-            try:
-                _, median, most, longest = fly(flight, max(settings.seconds, 5.0), _PAUSE)
-            except (Skipped, subprocess.TimeoutExpired) as reason:
-                print(f"  {label:28} no answer: {reason}")
-                return
-            used = memory(port.pid)
-        print(f"  {label:28} {median:>9,.0f} {most:>9,.0f} {longest:>11,.0f} {used:>8,.0f} MiB")
-
-
-if __name__ == "__main__":
-    name, where = sys.argv[1:]
-    (chosen,) = (each for loads in LOADS.values() for each in set(loads) if each.__name__ == name)
-    chosen(int(where))
+        loading = stack.enter_context(_loaded(load, port))
+        admin = Admin(port.admin)
+        with admin if port.admin else nullcontext():
+            _, median, most, longest = fly(probe, flight, settings.seconds, _PAUSE)
+        row = f"{median:>9,.0f}{most:>10,.0f}{longest:>12,.0f}"
+        row += f"{admin.longest:>10,.0f}" if port.admin else f"{'':10}"
+        row += f"{memory(port.pid):>7,.0f}"
+        gone = loading.poll() is not None
+        if port.admin:
+            row += f"{_ended(port.pid):>8.2f}"
+        return row + ("   (the load ended before)" if gone else "")

@@ -20,7 +20,7 @@ from .common import (
 from .sessions import Flight
 
 BODIES = ((1_000, "1 KB"), (10_000, "10 KB"), (100_000, "100 KB"), (1_000_000, "1 MB"))
-_PEERS: dict[str, Callable[[], Subject]] = {
+PEERS: dict[str, Callable[[], Subject]] = {
     "mqtt": mqtt.mosquitto,
     "amqp": amqp.rabbitmq,
     "kafka": kafka_apache.apache_kafka,
@@ -41,7 +41,7 @@ def subjects_of(protocol: str, settings: Settings) -> list[Subject]:
     """Ours, the other checkout, and the original where it is here."""
     subjects = [ours(protocol), *before(protocol, settings)]
     try:
-        subjects.append(_PEERS[protocol]())
+        subjects.append(PEERS[protocol]())
     except Skipped as reason:
         print(f"skipped beside ours: {reason}")
     return subjects
@@ -66,7 +66,7 @@ def fly(load: Path, flight: Flight, seconds: float, pause: int = 0) -> list[floa
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=seconds + 30,
         )
     if done.returncode:
         raise Skipped(done.stderr.strip())
