@@ -21,6 +21,7 @@ from .misbehaviour import REFUSALS
 from .options import AmqpOptions
 from .records import plain, table
 from .state.memory import Memory
+from .state.policies import NamedPolicy
 from .state.queues.queue import Queue
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
@@ -287,6 +288,25 @@ class AmqpBroker:
             self.vhost(vhost).bind_exchange(
                 destination, source, binding_key, table(arguments or {})
             )
+
+    def set_policy(
+        self,
+        name: str,
+        pattern: str,
+        definition: Mapping[str, Any],
+        *,
+        apply_to: str = "all",
+        priority: int = 0,
+        operator: bool = False,
+        vhost: str = "/",
+    ) -> None:
+        """Add or replace a policy; it acts at once. Raises InvalidInput."""
+        policy = NamedPolicy(name, pattern, dict(definition), apply_to, priority)
+        self.vhost(vhost).set_policy(policy, operator=operator)
+
+    def remove_policy(self, name: str, *, operator: bool = False, vhost: str = "/") -> None:
+        if not self.vhost(vhost).remove_policy(name, operator=operator):
+            raise InvalidInput(f"vhost {vhost} has no such policy: {name}")
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""

@@ -64,6 +64,24 @@ class BindingRemoved(Event, frozen=True):
     routing_key: str
 
 
+class PolicySet(Event, frozen=True):
+    """A policy was added or replaced; an operator's limits those of users."""
+
+    vhost: str
+    policy: str
+    operator: bool
+    pattern: str
+    apply_to: str
+    priority: int
+    definition: Mapping[str, Any]
+
+
+class PolicyRemoved(Event, frozen=True):
+    vhost: str
+    policy: str
+    operator: bool
+
+
 class ConsumerStarted(Event, frozen=True):
     connection: int
     channel: int

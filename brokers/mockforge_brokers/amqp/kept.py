@@ -12,6 +12,7 @@ from ..clock import Clock
 from .records import Table
 from .state.exchanges import Binding, Exchange
 from .state.message import Message
+from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
@@ -68,6 +69,8 @@ class KeptHost(Struct):
     exchanges: list[KeptExchange]
     queues: list[KeptQueue]
     bindings: list[KeptBinding]
+    policies: list[NamedPolicy] = []
+    operator_policies: list[NamedPolicy] = []
 
 
 class KeptState(Struct):
@@ -110,6 +113,8 @@ def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock:
             if _outlives(queue)
         ],
         bindings,
+        list(vhost.policies.of_users.values()),
+        list(vhost.policies.of_operators.values()),
     )
 
 
@@ -169,6 +174,9 @@ def restore(values: Mapping[str, Any], vhosts: Mapping[str, VirtualHost], clock:
 
 
 def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
+    for operator, policies in ((False, host.policies), (True, host.operator_policies)):
+        vhost.policies.table(operator).update((policy.name, policy) for policy in policies)
+    vhost.apply_policies()
     for exchange in host.exchanges:
         vhost.restore_exchange(
             _text(exchange.name),

@@ -7,9 +7,10 @@ from typing import Final, Literal
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection, Phase
 from .records import plain
-from .state.arguments import UNSERVED_ARGUMENTS
+from .state.arguments import UNSERVED_ARGUMENTS, queue_type
 from .state.consumer import Consumer
 from .state.exchanges import Exchange
+from .state.policies import EXCHANGE, NOTHING, Effective
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
@@ -61,21 +62,25 @@ def _state(connection: Connection) -> str:
 def destination_views(vhost: VirtualHost) -> list[DestinationView]:
     """Exchanges that are declared or used, and all queues."""
     exchanges = [
-        exchange_view(exchange)
+        exchange_view(exchange, vhost.policies.effective(EXCHANGE, exchange.name))
         for exchange in vhost.exchanges.values()
         if exchange.published or exchange.bindings or not _predeclared(exchange)
     ]
-    return exchanges + [queue_view(queue) for queue in vhost.queues.values()]
+    return exchanges + [
+        queue_view(queue, vhost.policies.effective(queue_type(queue.arguments), queue.name))
+        for queue in vhost.queues.values()
+    ]
 
 
 def _predeclared(exchange: Exchange) -> bool:
     return not exchange.name or exchange.name.startswith("amq.")
 
 
-def exchange_view(exchange: Exchange) -> DestinationView:
+def exchange_view(exchange: Exchange, policies: Effective = NOTHING) -> DestinationView:
     count = len(exchange.bindings)
     marks = [exchange.type, f"{count} binding{'' if count == 1 else 's'}"]
     marks += [f"{exchange.unroutable} unroutable"] if exchange.unroutable else []
+    marks += _marks(policies)
     return DestinationView(
         AMQP,
         "exchange",
@@ -91,6 +96,7 @@ def exchange_view(exchange: Exchange) -> DestinationView:
             "unroutable": exchange.unroutable,
             "recent_keys": list(exchange.recent_keys),
             "arguments": plain(exchange.arguments),
+            **_policies(policies),
             "bindings": [
                 {
                     "kind": binding.kind,
@@ -104,13 +110,29 @@ def exchange_view(exchange: Exchange) -> DestinationView:
     )
 
 
-def queue_view(queue: Queue) -> DestinationView:
+def _policies(policies: Effective) -> dict[str, object]:
+    if policies is NOTHING:
+        return {}
+    return {
+        "policy": policies.policy or None,
+        "operator_policy": policies.operator_policy or None,
+        "effective_policy": dict(policies.definition),
+    }
+
+
+def _marks(policies: Effective) -> list[str]:
+    names = (policies.policy, policies.operator_policy)
+    return [f"policy {name}" for name in names if name]
+
+
+def queue_view(queue: Queue, policies: Effective = NOTHING) -> DestinationView:
     unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
     marks += ["no consumer"] if not queue.consumers and queue.messages else []
     gone = _gone(queue)
     marks += [f"{count} {what.replace('_', '-')}" for what, count in gone.items() if count]
     marks += [f"not acted on: {', '.join(unserved)}"] if unserved else []
+    marks += _marks(policies)
     return DestinationView(
         AMQP,
         "queue",
@@ -124,6 +146,7 @@ def queue_view(queue: Queue) -> DestinationView:
             "exclusive": bool(queue.owner),
             "auto_delete": queue.auto_delete,
             "arguments": plain(queue.arguments),
+            **_policies(policies),
             "unserved_arguments": unserved,
             "ready": len(queue.messages),
             "unacked": queue.unacked,

@@ -218,6 +218,8 @@ class Scene:
             self.advance(11)
         elif example.startswith("vhost rm"):
             self.amqp.add_vhost("shop")
+        elif example.startswith("policy rm"):
+            self.amqp.set_policy("short", "^q", {"max-length": 1000})
         elif example.startswith("rule rm"):
             self.access.add_rule(rule_of("allow alice read kafka:a"))
         elif example.startswith("auto rm"):

@@ -8,6 +8,7 @@ from msgspec import Struct
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field, Table
+from .policies import NO_DEFINITION, Definition
 from .queues.queue import Queue
 
 Destination = Union[Queue, "Exchange"]
@@ -58,6 +59,8 @@ class Exchange:
         self.internal = internal
         self.arguments = arguments or {}
         self.bindings: dict[BindingId, Binding] = {}
+        self.definition: Definition = NO_DEFINITION
+        """What policies set for it."""
         self.published = 0
         self.unroutable = 0
         self.recent_keys: dict[str, None] = {}
@@ -73,7 +76,7 @@ class Exchange:
     def alternate(self) -> str:
         """Where messages go that match nothing here; empty for nowhere."""
         field = self.arguments.get("alternate-exchange")
-        return str(field.value) if field else ""
+        return str(field.value if field else self.definition.get("alternate-exchange", ""))
 
     def add(self, binding: Binding) -> bool:
         """True if this binding is new; raises RequestRefused for arguments that cannot be."""

@@ -28,6 +28,7 @@ from .exchanges import (
 )
 from .memory import Memory
 from .message import Message
+from .policies import EXCHANGE, Policies
 from .queues.governed import Contents, GovernedQueue
 from .queues.policy import policy_of
 from .queues.queue import Queue
@@ -72,6 +73,7 @@ class Topology:
         self.replies: dict[str, Queue] = {}
         """Those of direct reply-to, one for each channel that waits for replies."""
         self.doubts = Doubts(spine)
+        self.policies = Policies()
         self._spine = spine
         self.clear()
 
@@ -80,6 +82,7 @@ class Topology:
         for queue in tuple(self.queues.values()):
             self._drop_queue(queue, "the virtual host was reset")
         self.exchanges.clear()
+        self.policies.clear()
         self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues, self.replies)
         for name, kind in _PREDECLARED.items():
@@ -105,9 +108,10 @@ class Topology:
     def restore_exchange(
         self, name: str, kind: str, *, auto_delete: bool, internal: bool, arguments: Table
     ) -> None:
-        self.exchanges[name] = EXCHANGE_TYPES[kind](
+        exchange = self.exchanges[name] = EXCHANGE_TYPES[kind](
             name, durable=True, auto_delete=auto_delete, internal=internal, arguments=arguments
         )
+        exchange.definition = self.policies.effective(EXCHANGE, name).definition
         self._changed()
 
     def restore_queue(self, name: str, *, auto_delete: bool, arguments: Table) -> None:
@@ -124,7 +128,8 @@ class Topology:
         self._changed()
 
     def _make_queue(self, name: str, *, arguments: Table, **flags: Any) -> Queue:
-        policy = policy_of(arguments)
+        by_policy = self.policies.effective(rules.queue_type(arguments), name)
+        policy = policy_of(arguments, by_policy.definition)
         if policy is None:
             return Queue(name, self.memory, arguments=arguments, **flags)
         return GovernedQueue(
@@ -192,6 +197,7 @@ class Topology:
             internal=internal,
             arguments=arguments,
         )
+        exchange.definition = self.policies.effective(EXCHANGE, name).definition
         self.exchanges[name] = exchange
         self._changed()
         self._spine.emit(ExchangeDeclared(AMQP, self.name, name, kind, durable, plain(arguments)))

@@ -7,16 +7,20 @@ from ...clock import Clock
 from ...errors import RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
+from ..events import PolicyRemoved, PolicySet
 from ..records import Field
+from .arguments import queue_type
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
 from .exchanges import Exchange
 from .memory import Memory
 from .message import Message
+from .policies import EXCHANGE, NamedPolicy, check_policy
 from .queues.governed import Contents, GovernedQueue, govern
+from .queues.policy import NO_POLICY, policy_of
 from .queues.queue import Queue
 from .routing import NO_HEADERS, Route, Watcher, resolve
-from .topology import Topology
+from .topology import AMQP, Topology
 
 _MOST_ROUTES: Final = 8192
 
@@ -132,6 +136,53 @@ class VirtualHost(Topology):
         for route in self._routes.values():
             route.valid = False
         self._routes.clear()
+
+    # Policies.
+
+    def set_policy(self, policy: NamedPolicy, *, operator: bool = False) -> None:
+        """Add or replace, in force at once; raises InvalidInput."""
+        check_policy(policy, operator=operator)
+        self.policies.table(operator)[policy.name] = policy
+        self.apply_policies()
+        self._spine.emit(
+            PolicySet(
+                AMQP,
+                self.name,
+                policy.name,
+                operator,
+                policy.pattern,
+                policy.apply_to,
+                policy.priority,
+                policy.definition,
+            )
+        )
+
+    def remove_policy(self, name: str, *, operator: bool = False) -> bool:
+        """False if there is none of this name."""
+        if self.policies.table(operator).pop(name, None) is None:
+            return False
+        self.apply_policies()
+        self._spine.emit(PolicyRemoved(AMQP, self.name, name, operator))
+        return True
+
+    def apply_policies(self) -> None:
+        """Each queue and exchange does what holds for it now."""
+        for exchange in self.exchanges.values():
+            if exchange.name:
+                # The default exchange routes by itself, whatever a policy says.
+                effective = self.policies.effective(EXCHANGE, exchange.name)
+                exchange.definition = effective.definition
+        self._changed()
+        for queue in tuple(self.queues.values()):
+            self._apply(queue)
+
+    def _apply(self, queue: Queue) -> None:
+        effective = self.policies.effective(queue_type(queue.arguments), queue.name)
+        policy = policy_of(queue.arguments, effective.definition) or NO_POLICY
+        if isinstance(queue, GovernedQueue):
+            queue.change(policy)
+        elif policy is not NO_POLICY:
+            govern(queue, self, policy).change(policy)
 
     # Consumers.
 

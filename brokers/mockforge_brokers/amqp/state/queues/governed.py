@@ -73,8 +73,8 @@ class GovernedMessage(Message):
 class GovernedQueue(Queue):
     """Does on the way of each message what its policy says; a plain queue is asked none of it.
 
-    A plain queue becomes one (`govern`) when first a message with an expiration of its own comes:
-    from then on its head must be watched.
+    A plain queue becomes one (`govern`) when first a message with an expiration of its own comes,
+    since from then on its head must be watched, or when a policy comes to hold for it.
     """
 
     __slots__ = ()
@@ -93,6 +93,13 @@ class GovernedQueue(Queue):
         self.active: Consumer | None = None
         self.expired = self.dropped = self.dead_lettered = 0
         self.touch()
+
+    def change(self, policy: Policy) -> None:
+        """Another policy holds from now on; what is in the queue keeps the time that it has."""
+        self.policy = policy
+        self.touch()
+        self._shorten()
+        self.memory.settle()
 
     @property
     def lanes(self) -> Lanes:
@@ -116,10 +123,7 @@ class GovernedQueue(Queue):
         if self.messages:
             self.drain()
             self._expire()
-            while self._over(0, 0):
-                self.dropped += 1
-                # Its head, also where that is the one of the highest priority, as in RabbitMQ.
-                self._bury(self.lanes.popleft(), "maxlen")
+            self._shorten()
             self._watch()
 
     def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
@@ -160,6 +164,14 @@ class GovernedQueue(Queue):
         if policy.max_length is not None and len(lanes) + more > policy.max_length:
             return True
         return policy.max_bytes is not None and lanes.size + bytes_more > policy.max_bytes
+
+    def _shorten(self) -> None:
+        if self.policy.overflow in REJECTING:
+            return
+        while self._over(0, 0):
+            self.dropped += 1
+            # Its head, also where that is the one of the highest priority, as in RabbitMQ.
+            self._bury(self.lanes.popleft(), "maxlen")
 
     def _reject(self, route: Route, content: bytes, size: int) -> None:
         self.dropped += 1
@@ -272,12 +284,10 @@ class GovernedQueue(Queue):
 
     def touch(self) -> None:
         """Somebody used the queue: its x-expires begins anew, if nobody consumes from it."""
-        if self.policy.expires is None:
-            return
         if self.idle_timer is not None:
             self.idle_timer.cancel()
             self.idle_timer = None
-        if not self.consumers and not self.gone:
+        if self.policy.expires is not None and not self.consumers and not self.gone:
             self.idle_timer = self.host.clock.call_later(self.policy.expires, self._unused)
 
     def _unused(self) -> None:
@@ -290,13 +300,13 @@ class GovernedQueue(Queue):
                 timer.cancel()
 
 
-def govern(queue: Queue, host: Host) -> GovernedQueue:
-    """Let a plain queue, in place, be one that watches for expired messages."""
+def govern(queue: Queue, host: Host, policy: Policy = NO_POLICY) -> GovernedQueue:
+    """Let a plain queue, in place, be one that does what `policy` says."""
     ready = list(queue.messages)
     # Both classes have the same slots, and everyone who holds the queue keeps holding it.
     queue.__class__ = GovernedQueue
     governed = cast("GovernedQueue", queue)
-    governed.prepare(host, NO_POLICY)
+    governed.prepare(host, policy)
     for message in ready:
         governed.lanes.append(_adopt(message))
     governed.active = queue.consumers[0] if queue.consumers else None

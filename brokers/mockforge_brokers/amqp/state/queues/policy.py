@@ -1,10 +1,12 @@
-"""What a queue's arguments ask of it, as one value."""
+"""What a queue's arguments and policies ask of it, as one value."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Struct
 
 from ...records import Table
+from ..policies import NO_DEFINITION
 
 REJECTING: Final = ("reject-publish", "reject-publish-dlx")
 
@@ -29,15 +31,21 @@ class Policy(Struct, frozen=True):
         return self.max_length is not None or self.max_bytes is not None
 
 
-def policy_of(arguments: Table) -> Policy | None:
-    """The policy of arguments that were checked; None where a plain queue does."""
-    if not SERVED & arguments.keys():
+def policy_of(arguments: Table, definition: Mapping[str, Any] = NO_DEFINITION) -> Policy | None:
+    """Arguments that were checked and the definition of policies; None where a plain queue does.
+
+    Of two limits the lower one holds, of two other values the argument.
+    """
+    given: dict[str, Any] = {}
+    for argument, name in _FIELDS.items():
+        by_policy = definition.get(argument[2:]) if argument not in _ONLY_ARGUMENTS else None
+        value = arguments[argument].value if argument in arguments else by_policy
+        if by_policy is not None and isinstance(value, int):
+            value = min(value, by_policy)
+        if value is not None:
+            given[name] = value
+    if not given:
         return None
-    given: dict[str, Any] = {
-        name: arguments[argument].value
-        for argument, name in _FIELDS.items()
-        if argument in arguments
-    }
     for name in ("message_ttl", "expires"):
         if name in given:
             given[name] /= 1000
@@ -56,6 +64,7 @@ _FIELDS: Final = {
     "x-single-active-consumer": "single_active",
     "x-delivery-limit": "delivery_limit",
 }
+_ONLY_ARGUMENTS: Final = ("x-max-priority", "x-single-active-consumer")
 SERVED: Final = frozenset(_FIELDS)
 """The arguments that are acted on."""
 NO_POLICY: Final = Policy()

@@ -1,0 +1,207 @@
+"""Policies: arguments that queues and exchanges get by their names (RabbitMQ's Policies page)."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ...errors import InvalidInput
+
+Definition = Mapping[str, Any]
+"""Settings by their names, which are those of arguments without `x-`; times are milliseconds."""
+NO_DEFINITION: Final[Definition] = MappingProxyType({})
+EXCHANGE: Final = "exchange"
+
+_APPLY_TO: Final[dict[str, frozenset[str]]] = {
+    "all": frozenset(("classic", "quorum", "stream", EXCHANGE)),
+    "queues": frozenset(("classic", "quorum", "stream")),
+    "exchanges": frozenset((EXCHANGE,)),
+    "classic_queues": frozenset(("classic",)),
+    "quorum_queues": frozenset(("quorum",)),
+    "streams": frozenset(("stream",)),
+}
+APPLY_TO: Final = tuple(_APPLY_TO)
+
+
+class NamedPolicy(Struct, frozen=True):
+    """`pattern` is a regular expression over names, searched for anywhere in them."""
+
+    name: str
+    pattern: str
+    definition: Definition
+    apply_to: str = "all"
+    priority: int = 0
+
+
+class Effective(Struct, frozen=True):
+    """What holds for one queue or exchange: the names of the policies, and both as one."""
+
+    policy: str = ""
+    operator_policy: str = ""
+    definition: Definition = NO_DEFINITION
+
+
+NOTHING: Final = Effective()
+
+
+class Policies:
+    """The policies of a virtual host: of users, and of operators, which limit those."""
+
+    def __init__(self) -> None:
+        self.of_users: dict[str, NamedPolicy] = {}
+        self.of_operators: dict[str, NamedPolicy] = {}
+
+    def table(self, operator: bool) -> dict[str, NamedPolicy]:
+        return self.of_operators if operator else self.of_users
+
+    def effective(self, kind: str, name: str) -> Effective:
+        """`kind` is a queue's type, or EXCHANGE."""
+        user = _best(self.of_users.values(), kind, name)
+        operator = _best(self.of_operators.values(), kind, name)
+        if user is None and operator is None:
+            return NOTHING
+        return Effective(
+            user.name if user else "",
+            operator.name if operator else "",
+            _merged(user, operator),
+        )
+
+    def clear(self) -> None:
+        self.of_users.clear()
+        self.of_operators.clear()
+
+
+def _best(policies: Iterable[NamedPolicy], kind: str, name: str) -> NamedPolicy | None:
+    """One policy holds, that of the highest priority; of several the last by name."""
+    matching = (
+        each
+        for each in policies
+        if kind in _APPLY_TO[each.apply_to]
+        and not _NOT_APPLICABLE[kind] & each.definition.keys()
+        and re.search(each.pattern, name)
+    )
+    return max(matching, key=lambda each: (each.priority, each.name), default=None)
+
+
+def _merged(user: NamedPolicy | None, operator: NamedPolicy | None) -> Definition:
+    """An operator's limit holds where it is lower than the user's."""
+    merged = dict(user.definition) if user else {}
+    for name, value in operator.definition.items() if operator else ():
+        merged[name] = min(merged.get(name, value), value)
+    return merged
+
+
+# What may be set.
+
+Check = Callable[[Any], bool]
+_MAX_AGE: Final = re.compile(r"\d+[YMDhms]", re.ASCII)
+
+
+def _at_least(least: int) -> Check:
+    return lambda value: type(value) is int and value >= least
+
+
+def _one_of(*known: object) -> Check:
+    return lambda value: type(value) in (str, int) and value in known
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_age(value: object) -> bool:
+    return isinstance(value, str) and _MAX_AGE.fullmatch(value) is not None
+
+
+_LIMITS: Final[dict[str, tuple[Check, str]]] = {
+    "message-ttl": (_at_least(0), "message TTL"),
+    "expires": (_at_least(1), "queue expiry"),
+    "max-length": (_at_least(0), "maximum length"),
+    "max-length-bytes": (_at_least(0), "maximum length in bytes"),
+    "max-in-memory-length": (_at_least(0), "maximum memory in length"),
+    "max-in-memory-bytes": (_at_least(0), "maximum memory in bytes"),
+    "delivery-limit": (_at_least(0), "delivery limit"),
+}
+"""What an operator's policy may set too."""
+
+_SETTINGS: Final[dict[str, tuple[Check, str]]] = {
+    **_LIMITS,
+    "alternate-exchange": (_is_text, "alternate exchange name"),
+    "dead-letter-exchange": (_is_text, "dead letter exchange name"),
+    "dead-letter-routing-key": (_is_text, "dead letter routing key"),
+    "dead-letter-strategy": (_one_of("at-most-once", "at-least-once"), "dead letter strategy"),
+    "overflow": (_one_of("drop-head", "reject-publish", "reject-publish-dlx"), "overflow value"),
+    "max-age": (_is_age, "max age"),
+    "stream-max-segment-size-bytes": (_at_least(0), "segment size"),
+    "queue-mode": (_one_of("default", "lazy"), "queue-mode value"),
+    "queue-version": (_one_of(1, 2), "queue-version value"),
+    "queue-leader-locator": (
+        _one_of("client-local", "balanced", "random", "least-leaders"),
+        "queue leader locator value",
+    ),
+    "queue-master-locator": (
+        _one_of("min-masters", "client-local", "random"),
+        "queue master locator value",
+    ),
+    "initial-cluster-size": (_at_least(1), "cluster size"),
+    "ha-mode": (_one_of("all", "exactly", "nodes"), "ha-mode value"),
+    "ha-params": (lambda value: isinstance(value, (int, list)), "ha-params value"),
+    "ha-sync-mode": (_one_of("automatic", "manual"), "ha-sync-mode value"),
+    "ha-sync-batch-size": (_at_least(1), "ha-sync-batch-size value"),
+    "ha-promote-on-shutdown": (_one_of("always", "when-synced"), "ha-promote-on-shutdown value"),
+    "ha-promote-on-failure": (_one_of("always", "when-synced"), "ha-promote-on-failure value"),
+}
+"""By name: the check, and what RabbitMQ calls it where it refuses a value."""
+SETTINGS: Final = tuple(_SETTINGS)
+OPERATOR_SETTINGS: Final = tuple(_LIMITS)
+
+_OF_STREAMS: Final = frozenset(("max-age", "stream-max-segment-size-bytes"))
+_OF_MIRRORS: Final = frozenset(name for name in _SETTINGS if name.startswith("ha-"))
+_NOT_APPLICABLE: Final[dict[str, frozenset[str]]] = {
+    "classic": _OF_STREAMS
+    | {"delivery-limit", "dead-letter-strategy", "initial-cluster-size", "queue-leader-locator"},
+    "quorum": _OF_STREAMS
+    | _OF_MIRRORS
+    | {"queue-mode", "initial-cluster-size", "queue-master-locator"},
+    "stream": (frozenset(_LIMITS) - {"max-length-bytes"})
+    | _OF_MIRRORS
+    | {
+        "overflow",
+        "dead-letter-exchange",
+        "dead-letter-routing-key",
+        "dead-letter-strategy",
+        "queue-mode",
+        "queue-master-locator",
+    },
+    EXCHANGE: frozenset(),
+}
+"""A policy that sets one of these does not hold at all for such a queue (asked of 3.10.8)."""
+
+
+def check_policy(policy: NamedPolicy, *, operator: bool) -> None:
+    """Raises InvalidInput, in RabbitMQ's words where it has words for people."""
+    what = f"policy {policy.name!r}"
+    if not policy.name:
+        raise InvalidInput("a policy needs a name")
+    try:
+        re.compile(policy.pattern)
+    except re.error as error:
+        raise InvalidInput(f"{what}: its pattern is no regular expression: {error}") from None
+    if policy.apply_to not in APPLY_TO:
+        raise InvalidInput(
+            f"{what}: apply-to '{policy.apply_to}' unrecognised; it is one of {', '.join(APPLY_TO)}"
+        )
+    if not policy.definition:
+        raise InvalidInput(f"{what} sets nothing: give it a definition, as max-length=1000")
+    known = _LIMITS if operator else _SETTINGS
+    for name, value in policy.definition.items():
+        if name not in known:
+            kind = "an operator policy" if operator else "a policy"
+            raise InvalidInput(
+                f"{what}: {name} is not recognised; {kind} sets {', '.join(sorted(known))}"
+            )
+        check, wording = known[name]
+        if not check(value):
+            raise InvalidInput(f"{what}: {value!r} is not a valid {wording} ({name})")

@@ -1,0 +1,250 @@
+"""Policies, as RabbitMQ 3.10.8 was seen to apply them."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.events import PolicyRemoved, PolicySet, QueueDeleted
+from mockforge_brokers.amqp.state.queues.governed import GovernedQueue
+from mockforge_brokers.amqp.state.queues.queue import Queue
+from mockforge_brokers.errors import InvalidInput
+
+from .client import Client, House
+from .test_governed import held
+
+
+def declare(client: Client, queue: str = "q", **arguments: Any) -> None:
+    given = {name.replace("_", "-"): value for name, value in arguments.items()}
+    durable = "x-queue-type" in given
+    client.send("queue.declare", queue=queue, durable=durable, arguments=given)
+
+
+def fill(client: Client, count: int, queue: str = "q") -> None:
+    for number in range(count):
+        client.publish("", queue, b"%d" % number)
+
+
+def ready(house: House, queue: str = "q") -> int:
+    return len(house.broker.vhost().queues[queue].messages)
+
+
+def test_policy_acts_on_a_queue_that_is_there(house: House, client: Client) -> None:
+    declare(client)
+    fill(client, 5)
+    house.broker.set_policy("short", "^q", {"max-length": 2})
+    assert ready(house) == 2
+    fill(client, 5)
+    assert held(client) == [b"3", b"4"]
+
+
+def test_queue_is_as_before_when_its_policy_is_gone(house: House, client: Client) -> None:
+    house.broker.set_policy("short", "^q", {"max-length": 2})
+    declare(client)
+    fill(client, 3)
+    house.broker.remove_policy("short")
+    fill(client, 3)
+    assert ready(house) == 5
+
+
+def test_queue_of_another_name_stays_a_plain_one(house: House, client: Client) -> None:
+    declare(client, "other")
+    house.broker.set_policy("short", "^q", {"max-length": 2})
+    assert type(house.broker.vhost().queues["other"]) is Queue
+
+
+def test_time_to_live_is_for_messages_to_come(house: House, client: Client) -> None:
+    declare(client)
+    fill(client, 1)
+    house.broker.set_policy("ttl", "q", {"message-ttl": 100})
+    house.advance(1)
+    assert ready(house) == 1
+    house.broker.purge_queue("q")
+    fill(client, 1)
+    house.broker.remove_policy("ttl")
+    house.advance(1)
+    assert ready(house) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "definition", "left"),
+    [
+        ({"x-max-length": 3}, {"max-length": 5}, [b"5", b"6", b"7"]),
+        ({"x-max-length": 3}, {"max-length": 1}, [b"7"]),
+        (
+            {"x-max-length": 2, "x-overflow": "drop-head"},
+            {"overflow": "reject-publish"},
+            [b"6", b"7"],
+        ),
+        ({"x-max-length": 2}, {"overflow": "reject-publish"}, [b"0", b"1"]),
+    ],
+)
+def test_lower_limit_holds_and_else_the_argument(
+    house: House,
+    client: Client,
+    arguments: dict[str, Any],
+    definition: dict[str, Any],
+    left: list[bytes],
+) -> None:
+    house.broker.set_policy("p", "q", definition)
+    client.send("queue.declare", queue="q", arguments=arguments)
+    fill(client, 8)
+    assert held(client) == left
+
+
+def test_one_policy_holds_that_of_the_highest_priority(house: House, client: Client) -> None:
+    declare(client)
+    house.broker.set_policy("a", "^q", {"max-length": 2}, priority=1)
+    house.broker.set_policy("b", "^q", {"max-length-bytes": 1000}, priority=2)
+    fill(client, 4)
+    assert ready(house) == 4
+    house.broker.remove_policy("b")
+    assert ready(house) == 2
+
+
+def test_of_one_priority_the_last_by_name_holds(house: House, client: Client) -> None:
+    declare(client)
+    for name, length in (("b", 2), ("a", 4)):
+        house.broker.set_policy(name, "^q", {"max-length": length})
+    (view,) = (view for view in house.broker.destinations() if view.name == "q")
+    assert view.detail["policy"] == "b"
+
+
+def test_operator_limits_what_users_may_set(house: House, client: Client) -> None:
+    declare(client)
+    house.broker.set_policy("u", "q", {"max-length": 5, "overflow": "reject-publish"})
+    house.broker.set_policy("o", "q", {"max-length": 3, "expires": 100_000}, operator=True)
+    (view,) = (view for view in house.broker.destinations() if view.name == "q")
+    assert (view.detail["policy"], view.detail["operator_policy"]) == ("u", "o")
+    assert view.detail["effective_policy"] == {
+        "max-length": 3,
+        "overflow": "reject-publish",
+        "expires": 100_000,
+    }
+    assert view.note == "policy u, policy o"
+    fill(client, 5)
+    assert held(client) == [b"0", b"1", b"2"]
+
+
+def test_unused_queue_ends_by_policy(house: House, client: Client) -> None:
+    declare(client)
+    house.broker.set_policy("gone", "q", {"expires": 300})
+    house.advance(0.4)
+    (gone,) = house.emitted(QueueDeleted)
+    assert gone.queue == "q"
+
+
+def test_queue_that_had_an_end_lives_on_without_its_policy(house: House, client: Client) -> None:
+    house.broker.set_policy("gone", "q", {"expires": 300})
+    declare(client)
+    house.broker.remove_policy("gone")
+    house.advance(1)
+    assert "q" in house.broker.vhost().queues
+
+
+def test_dead_letters_by_policy_and_key_by_policy(house: House, client: Client) -> None:
+    declare(client, "dead")
+    declare(client, x_dead_letter_exchange="")
+    house.broker.set_policy("p", "^q$", {"dead-letter-routing-key": "dead"})
+    client.publish("", "q", b"over", expiration="1")
+    house.advance(0.1)
+    assert held(client, "dead") == [b"over"]
+
+
+def test_alternate_exchange_by_policy(house: House, client: Client) -> None:
+    declare(client)
+    client.send("queue.bind", queue="q", exchange="amq.fanout")
+    client.publish("amq.direct", "none", b"lost")
+    house.broker.set_policy("p", "^amq.direct$|^$", {"alternate-exchange": "amq.fanout"})
+    client.publish("amq.direct", "none", b"kept")
+    client.publish("", "no such queue", b"the default exchange has no alternate one")
+    assert held(client) == [b"kept"]
+    house.broker.remove_policy("p")
+    client.publish("amq.direct", "none", b"lost")
+    assert held(client) == []
+
+
+def test_alternate_exchange_of_a_declaration_comes_first(house: House, client: Client) -> None:
+    house.broker.set_policy("p", "^x$", {"alternate-exchange": "amq.fanout"})
+    client.send(
+        "exchange.declare",
+        exchange="x",
+        exchange_type="direct",
+        arguments={"alternate-exchange": "amq.topic"},
+    )
+    declare(client)
+    client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="#")
+    client.publish("x", "none", b"1")
+    assert held(client) == [b"1"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "holds_for"),
+    [
+        ({"message-ttl": 1}, "classic quorum"),
+        ({"max-length-bytes": 1}, "classic quorum stream"),
+        ({"overflow": "drop-head"}, "classic quorum"),
+        ({"delivery-limit": 1}, "quorum"),
+        ({"dead-letter-strategy": "at-least-once"}, "quorum"),
+        ({"max-age": "1h"}, "stream"),
+        ({"stream-max-segment-size-bytes": 1}, "stream"),
+        ({"queue-mode": "lazy"}, "classic"),
+        ({"queue-version": 2}, "classic quorum stream"),
+        ({"queue-leader-locator": "balanced"}, "quorum stream"),
+        ({"initial-cluster-size": 1}, "stream"),
+        ({"ha-mode": "all"}, "classic"),
+        ({"alternate-exchange": "x"}, "classic quorum stream"),
+        ({"max-age": "1h", "max-length-bytes": 5}, "stream"),
+    ],
+)
+def test_policy_with_a_setting_that_a_type_does_not_know_is_not_for_it(
+    house: House, client: Client, setting: dict[str, Any], holds_for: str
+) -> None:
+    for kind in ("classic", "quorum", "stream"):
+        declare(client, kind, x_queue_type=kind)
+    house.broker.set_policy("p", "", setting, apply_to="queues")
+    found = [view.name for view in house.broker.destinations() if view.detail.get("policy") == "p"]
+    assert " ".join(found) == holds_for
+
+
+@pytest.mark.parametrize(
+    ("pattern", "definition", "apply_to", "words"),
+    [
+        ("(", {"max-length": 1}, "all", "no regular expression"),
+        ("q", {}, "all", "sets nothing"),
+        ("q", {"max-length": 1}, "x", "'x' unrecognised"),
+        ("q", {"nonsense": 1}, "all", "nonsense is not recognised"),
+        ("q", {"message-ttl": "x"}, "all", "'x' is not a valid message TTL"),
+        ("q", {"message-ttl": -1}, "all", "-1 is not a valid message TTL"),
+        ("q", {"expires": 0}, "all", "0 is not a valid queue expiry"),
+        ("q", {"max-length": True}, "all", "True is not a valid maximum length"),
+        ("q", {"overflow": "x"}, "all", "'x' is not a valid overflow value"),
+        ("q", {"dead-letter-exchange": 1}, "all", "not a valid dead letter exchange name"),
+        ("q", {"max-age": "x"}, "all", "not a valid max age"),
+    ],
+)
+def test_policy_that_cannot_be_is_refused(
+    house: House, pattern: str, definition: dict[str, Any], apply_to: str, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        house.broker.set_policy("p", pattern, definition, apply_to=apply_to)
+    assert not house.broker.vhost().policies.of_users
+
+
+@pytest.mark.parametrize("setting", ["overflow", "dead-letter-exchange", "alternate-exchange"])
+def test_operator_sets_limits_alone(house: House, setting: str) -> None:
+    with pytest.raises(InvalidInput, match="an operator policy sets"):
+        house.broker.set_policy("p", "", {setting: "drop-head"}, operator=True)
+
+
+def test_policies_are_reported_and_outlive_a_restart(house: House, client: Client) -> None:
+    house.broker.set_policy("p", "^q", {"max-length": 2}, apply_to="queues", priority=3)
+    house.broker.set_policy("o", "^q", {"max-length": 1}, operator=True)
+    house.broker.set_policy("away", "^q", {"max-length": 1})
+    house.broker.remove_policy("away")
+    assert [event.policy for event in house.emitted(PolicySet)] == ["p", "o", "away"]
+    assert [event.policy for event in house.emitted(PolicyRemoved)] == ["away"]
+    client.send("queue.declare", queue="q", durable=True)
+    house.broker.restart()
+    queue = house.broker.vhost().queues["q"]
+    assert isinstance(queue, GovernedQueue)
+    assert queue.policy.max_length == 1
+    assert house.broker.vhost().policies.of_users["p"].priority == 3
