@@ -15,7 +15,7 @@ def missed_branches(module: ModuleType, file: str, keyword: str, folder: Path) -
     files = [f"--data-file={folder / 'data'}", f"--rcfile={folder / 'empty'}"]
     coverage = [sys.executable, "-m", "coverage"]
     run = [*coverage, "run", "--branch", *files, f"--include={module.__file__}"]
-    tests = [*run, "-m", "pytest", "-q", file, "-k", keyword]
+    tests = [*run, "-m", "pytest", "-q", "--timeout=500", file, "-k", keyword]
     subprocess.run(tests, check=True, capture_output=True)
     report = [*coverage, "report", *files, "-m", "--fail-under=100"]
     done = subprocess.run(report, check=False, capture_output=True, text=True)

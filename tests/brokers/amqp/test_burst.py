@@ -3,6 +3,7 @@
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.connection import burst
@@ -208,5 +209,6 @@ def test_a_burst_in_slices_has_the_same_outcome() -> None:
     assert play([data], "plain", fast=False, hurried=True) == at_once
 
 
+@pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""

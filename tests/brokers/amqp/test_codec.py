@@ -272,6 +272,9 @@ def test_content_is_cut_and_joined(size: int) -> None:
     again = content.readdress(raw, 6, 0)
     assert {frame.channel for frame in frames.split(again)} == {6}
     assert content.body(again) == body
+    assert content.readdress(raw, 5, 100) is raw
+    assert content.readdress(raw, 6, 100) == content.make_content(6, body, {"type": "t"}, 100)
+    assert content.readdress(raw, 6, 99) == content.make_content(6, body, {"type": "t"}, 99)
 
 
 UNITS = [

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.kafka import connection as kafka_connection
@@ -216,5 +217,6 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     assert play(steps, cuts, fast=True) == play(steps, cuts, fast=False)
 
 
+@pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(produce_path, __file__, "same_outcome", tmp_path) == ""

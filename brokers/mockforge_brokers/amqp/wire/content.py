@@ -1,10 +1,13 @@
 """A message's content as raw frames: its header frame and body frames, one after the other."""
 
+import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from .frames import BODY, HEAD_SIZE, HEADER, OVERHEAD, frame, head, split
 from .properties import decode_properties, encode_header
+
+_channel: Final = struct.Struct(">H")
 
 
 def make_content(
@@ -41,6 +44,29 @@ def body(content: bytes) -> bytes:
 
 
 def readdress(content: bytes, channel: int, max_payload: int) -> bytes:
-    """The same content for another channel or a smaller frame-max (0: no limit)."""
+    """The same content for another channel or a smaller frame-max (0: no limit).
+
+    Its frames stay as they are where they are small enough: a large body is copied once, and not
+    at all where the channel is the same.
+    """
+    heads = _heads(content)
+    if not max_payload or max(length for _, _, length in heads) <= max_payload:
+        if all(number == channel for _, number, _ in heads):
+            return content
+        changed = bytearray(content)
+        for at, _, _ in heads:
+            _channel.pack_into(changed, at + 1, channel)
+        return bytes(changed)
     header = frame(HEADER, channel, header_payload(content))
     return header + body_frames(channel, body(content), max_payload)
+
+
+def _heads(content: bytes) -> list[tuple[int, int, int]]:
+    """Of each frame where it begins, its channel and the length of its payload."""
+    heads = []
+    at = 0
+    while at < len(content):
+        _, number, length = head.unpack_from(content, at)
+        heads.append((at, number, length))
+        at += length + OVERHEAD
+    return heads
