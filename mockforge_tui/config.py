@@ -118,6 +118,7 @@ class Config:
     log_level: str = "warning"
     log_format: str = "text"
     journal: bool = True
+    keep_messages: int = 0
     auto_create_topics: bool = True
     default_partitions: int = 3
     broker_id: int = 1

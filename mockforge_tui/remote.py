@@ -84,7 +84,8 @@ def show(lines: Iterable[bytes], out: Out, *, as_json: bool, rows_only: bool = F
 
 def _result(answer: dict[str, Any], out: Out, *, as_json: bool, streamed: bool) -> ExitCode:
     if not answer.get("ok"):
-        _narrate(f"error: {answer.get('error', answer)}")
+        failure = answer.get("failure")
+        _narrate(failure["text"] if failure else f"error: {answer.get('error', answer)}")
         if as_json:
             out.write(json.dumps(answer).encode() + b"\n")
     elif as_json:
@@ -95,6 +96,8 @@ def _result(answer: dict[str, Any], out: Out, *, as_json: bool, streamed: bool) 
         else:
             out.write(_printed(answer["text"]) + b"\n")
     out.flush()
+    if answer.get("failure"):
+        return ExitCode.EXPECTATION_FAILED
     return ExitCode.OK if answer.get("ok") else ExitCode.USAGE
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.mqtt.broker import MqttBroker
 
+    from .expectations.record import Record
     from .fixtures.messages import Outgoing
     from .fixtures.model import FixtureSet
     from .production import Production
@@ -76,6 +77,8 @@ class Runtime:
             protocol: Server(broker, self.environment) for protocol, broker in self.brokers.items()
         }
         self._production: Production | None = None
+        self._record: Record | None = None
+        self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -111,19 +114,62 @@ class Runtime:
             self._production = Production(self.brokers, self.environment, self.seed)
         return self._production
 
+    @property
+    def record(self) -> "Record":
+        """The messages that entered; it keeps none before it is started."""
+        if self._record is None:
+            from .expectations.record import MOST, Record
+
+            self._record = Record(self.brokers, self.spine, self.config.keep_messages or MOST)
+        return self._record
+
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         for each in wanted(self.config, self.brokers, self._certificates):
             await self._listen(each)
         self.listening = True
-        if fixtures is not None:
-            self.production.load(fixtures, start=self.config.auto_produce)
-            if fixtures.faults:
-                from .fixtures.faults import rule_of
-
-                for fault in fixtures.faults:
-                    self.faults.add(rule_of(fault))
+        if self.config.keep_messages:
+            self.record.start()
+        self._load(fixtures)
         self._watch_lag()
+
+    def reset(self) -> None:
+        """Back to the state right after loading, at once.
+
+        All connections end, and whatever the brokers held, what was kept of messages, faults,
+        holds and changes to fixtures are gone; the fixtures begin anew with the same seed. Users,
+        rules, limits and the clock stay as they are, and the record keeps messages from now on.
+        """
+        self._reset(self._fixtures)
+
+    def load(self, fixtures: "FixtureSet | None", seed: int | None = None) -> None:
+        """As `reset`, with other fixtures, and perhaps another seed for them."""
+        if seed is not None:
+            self.seed = seed
+        self._reset(fixtures)
+
+    def _reset(self, fixtures: "FixtureSet | None") -> None:
+        if self._production is not None:
+            self._production.stop()
+            self._production = None
+        self.faults.clear()
+        self.holds.clear()
+        for broker in self.brokers.values():
+            broker.reset()
+        self.record.clear()
+        self.record.start()
+        self._load(fixtures)
+
+    def _load(self, fixtures: "FixtureSet | None") -> None:
+        self._fixtures = fixtures
+        if fixtures is None:
+            return
+        self.production.load(fixtures, start=self.config.auto_produce)
+        if fixtures.faults:
+            from .fixtures.faults import rule_of
+
+            for fault in fixtures.faults:
+                self.faults.add(rule_of(fault))
 
     async def stop(self) -> None:
         """End production, close all connections and ports."""

@@ -326,6 +326,14 @@ SETTINGS: tuple[Setting, ...] = (
         "keep no raw bytes (no wire inspector)",
     ),
     Setting(
+        "keep_messages",
+        "--keep-messages",
+        ("keep_messages",),
+        between(1, 10_000_000),
+        "keep so many messages for expectations from the start (else from the first one on)",
+        "N",
+    ),
+    Setting(
         "auto_create_topics",
         "--no-auto-create-topics",
         ("kafka.auto_create_topics",),

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ..console.jobs import Job, Jobs
@@ -111,6 +112,8 @@ async def _gone(receive: Receive) -> None:
 def _outcome(result: Result, job: Job | None) -> Result:
     if job is None:
         return result
+    if job.outcome is not None:
+        return replace(job.outcome, command=result.command)
     text = f"{job.steps} of {job.what}"
     return Result(result.command, text=text, data={"shown": job.steps})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mockforge_brokers.clock import Timer
 
 from .ports import Clock
+from .results import Result
 
 _SLICE = 200
 """Steps in one turn of the loop, so that a large count does not hold up the brokers."""
@@ -26,6 +27,8 @@ class Job:
     per_second: float = math.inf
     stopped: bool = False
     timer: Timer | None = None
+    outcome: Result | None = None
+    """What it came to, where that is more than having run."""
     on_stop: list[Callable[[], object]] = field(default_factory=list)
 
 

@@ -13,6 +13,7 @@ from mockforge_brokers.spine import Spine
 from mockforge_brokers.usage import Usage
 
 from ..brokers import Brokers
+from ..expectations.record import Record
 from ..filters import Filter
 from ..fixtures.messages import Outgoing
 
@@ -115,6 +116,15 @@ class Runtime(Protocol):
 
     @property
     def production(self) -> Production: ...
+
+    @property
+    def record(self) -> Record:
+        """The messages that entered, from when somebody asked for them."""
+        ...
+
+    def reset(self) -> None:
+        """Back to the state right after loading, at once."""
+        ...
 
     def publish(self, message: Outgoing) -> Receipt:
         """Publish as if a client had; raises InvalidInput."""

@@ -5,13 +5,16 @@ import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from .. import text, units
 from .language import Problem
+
+if TYPE_CHECKING:
+    from ..expectations.failure import Failure
 
 JsonRecord = Mapping[str, Any]
 VERSION = 1
@@ -58,7 +61,8 @@ class Result:
     record). `fields` are what a filter behind a | may ask of a table's records: its columns and
     what the records have beside them. `problem` says what went wrong and where in the line;
     `question` asks for a yes before anything is done. `ends` tells the front end to quit with
-    this exit code. `narrates`: the data went out as rows, and this only tells of it.
+    this exit code. `failure`: an expectation was not met. `narrates`: the data went out as rows,
+    and this only tells of it.
     """
 
     command: str = ""
@@ -72,6 +76,7 @@ class Result:
     in_json: bool = False
     ends: int | None = None
     narrates: bool = False
+    failure: "Failure | None" = None
 
     @property
     def records(self) -> Sequence[JsonRecord]:
@@ -84,6 +89,8 @@ class Result:
         if self.problem is not None:
             answer["error"] = text.encodable(self.problem.text)
             answer["place"] = [self.problem.start, self.problem.end]
+            if self.failure is not None:
+                answer["failure"] = for_json(self.failure.as_json())
         elif self.question:
             answer["error"] = text.encodable(f"{self.question} Confirm with -y")
         else:
@@ -103,6 +110,8 @@ class Result:
 
         Sentences that are longer go on in a second line; tables are cut. In a pipe (None) neither.
         """
+        if self.failure is not None:
+            return f"× {self.failure.as_text()}"
         if self.problem is not None:
             return _wrapped(f"× {self.problem.text}", width)
         if self.question:

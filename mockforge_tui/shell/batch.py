@@ -6,14 +6,16 @@ import stat
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TextIO
 
 from .. import text
+from ..console.expecting import KIND
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
 
-_LOOK = 0.05
+_LOOK = 0.02
 
 
 class Batch:
@@ -38,16 +40,26 @@ class Batch:
         async with aclosing(_until(lines, stop)) as until:
             async for line in until:
                 number += 1
-                result = await self._session.execute(line)
+                result = await self._outcome(await self._session.execute(line), stop)
                 self.show(result)
                 if not result.ok:
                     self._blame(number, line, result)
-                    return ExitCode.USAGE
+                    unmet = result.failure is not None
+                    return ExitCode.EXPECTATION_FAILED if unmet else ExitCode.USAGE
                 if result.ends is not None:
                     return result.ends
         while len(self._session.jobs) and not stop.is_set():
             await _pause(stop)
         return ExitCode.OK
+
+    async def _outcome(self, result: Result, stop: asyncio.Event) -> Result:
+        """What an expectation came to: the next line is for after it."""
+        job = self._session.jobs.find(result.data["job"]) if _waits(result) else None
+        if job is None or job.kind != KIND:
+            return result
+        while not job.stopped and not stop.is_set():
+            await _pause(stop)
+        return replace(job.outcome or result, command=result.command, in_json=result.in_json)
 
     def show(self, result: Result) -> None:
         if not result.command and result.problem is None:
@@ -72,6 +84,9 @@ class Batch:
             self._write(self._out, notice.text)
 
     def _blame(self, number: int, line: str, result: Result) -> None:
+        if result.failure is not None:
+            self._write(self._err, f"line {number}: {result.as_text(None)}")
+            return
         if result.problem is None:
             question = f"{result.question} Confirm with -y, or: set confirm off"
             self._write(self._err, f"line {number}: {text.clean(question)}")
@@ -145,6 +160,10 @@ async def _until(lines: AsyncIterator[str], stop: asyncio.Event) -> AsyncGenerat
 
 async def _following(lines: AsyncIterator[str]) -> str | None:
     return await anext(lines, None)
+
+
+def _waits(result: Result) -> bool:
+    return isinstance(result.data, dict) and "job" in result.data
 
 
 async def _pause(stop: asyncio.Event) -> None:

@@ -33,4 +33,20 @@ def broker_restart(
     return done(text, data)
 
 
-COMMANDS = (broker_restart,)
+@command(
+    "reset",
+    group="control",
+    examples=("reset -y",),
+    asks="End all connections and empty all brokers?",
+)
+def reset(session: "Session") -> Result:
+    """Go back to the state right after loading.
+
+    Connections end; what brokers hold, faults, holds and changed fixtures are gone, and fixtures
+    begin anew with the same seed. Users, rules, limits and the clock stay.
+    """
+    session.runtime.reset()
+    return done("back to the state right after loading")
+
+
+COMMANDS = (broker_restart, reset)

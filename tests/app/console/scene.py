@@ -36,6 +36,7 @@ from mockforge_tui.console.results import Notice, Result
 from mockforge_tui.console.session import Session
 from mockforge_tui.console.targets import parse_target
 from mockforge_tui.entrance import Receipt, publish
+from mockforge_tui.expectations.record import Record
 from mockforge_tui.fixtures.messages import Outgoing
 from mockforge_tui.production import Production
 
@@ -63,6 +64,8 @@ class Scene:
         self.spine, self.journal = environment.spine, environment.journal
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access
+        self.record = Record(self.brokers, self.spine)
+        self.record.start()
         self.loop_lag = 0.0
         self.screen = Screen()
         self.notices: list[Notice] = []
@@ -75,6 +78,11 @@ class Scene:
 
     def publish(self, message: Outgoing) -> Receipt:
         return publish(self.brokers, message)
+
+    def reset(self) -> None:
+        for broker in self.brokers.values():
+            broker.reset()
+        self.record.clear()
 
     def run(self, line: str, **options: Any) -> Result:
         """A line that has to succeed."""
@@ -216,6 +224,15 @@ class Scene:
         if example.startswith("group reset"):
             self.billing.vanish()
             self.advance(11)
+        elif example.startswith("expect group"):
+            self.billing.vanish()
+            self.advance(11)
+            self.run("group reset billing kafka:orders --to end")
+        elif example.startswith("expect drained"):
+            self.run("queue rm q.mail -y")
+            self.run("queue add q.mail")
+        elif example.startswith("expect fault"):
+            self.faults.rules[1].hits = 1
         elif example.startswith("vhost rm"):
             self.amqp.add_vhost("shop")
         elif example.startswith("policy rm"):

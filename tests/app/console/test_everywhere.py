@@ -89,7 +89,12 @@ def in_the_shell(scene: Scene, line: str, *, as_json: bool = False) -> tuple[str
         stop = asyncio.Event()
         batch = Batch(scene.session, out, err, as_json=as_json)
         scene.session.jobs.stop_all()
-        return await batch.run(lines(stop), stop)
+        ran = asyncio.ensure_future(batch.run(lines(stop), stop))
+        while not ran.done():
+            # An expectation waits by the brokers' clock.
+            await asyncio.sleep(0)
+            scene.time.advance(0.01)
+        return await ran
 
     status = asyncio.run(main())
     return out.getvalue() + err.getvalue(), status == 0

@@ -88,6 +88,7 @@ class DeadLetters:
             for found in route.queues
             if reason == REJECTED or not _is_cycle(found, written.deaths)
         )
+        vhost.show(route)
         vhost.deliver(route, written.content, message.size, "")
 
 

@@ -55,8 +55,7 @@ class VirtualHost(Topology):
         if route is None:
             origin = self.exchange(exchange)
             route = resolve(origin, routing_key, headers, self.exchanges, more_keys)
-            if self._watchers:
-                route.watchers = self._watchers_of(route)
+            self.show(route)
             if route.valid and not more_keys:
                 if len(self._routes) >= _MOST_ROUTES:
                     self._changed()
@@ -123,6 +122,11 @@ class VirtualHost(Topology):
                 self._changed()
 
         return stop
+
+    def show(self, route: Route) -> None:
+        """Let those who watch its exchange or queues see what takes this route."""
+        if self._watchers:
+            route.watchers = self._watchers_of(route)
 
     def _watchers_of(self, route: Route) -> tuple[Watcher, ...]:
         names = {None, route.exchange.name, *(f"queue:{queue.name}" for queue in route.queues)}

@@ -1,0 +1,206 @@
+"""`expect`: wait until the brokers have seen what they should, or say what is missing."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from ...filters import Filter
+from ...fixtures.expected.conditions import ANYTHING, Conditions, of_predicate
+from ...fixtures.expected.model import (
+    DEFAULT_WITHIN,
+    Came,
+    Client,
+    Drained,
+    FaultHit,
+    GroupAt,
+    LintClean,
+)
+from ...fixtures.messages import Watch
+from ..asking import BadArgument, resolved
+from ..expecting import begin
+from ..registry import Arg, Opt, command
+from ..results import Result
+from ..targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+from ..types import CLIENT, COUNT, DURATION, FILTER, GROUP, QUEUE, TARGET, TEXT, TOPIC, integer
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_TARGET = Arg(TARGET, "kafka:TOPIC, mqtt:FILTER, amqp:EXCHANGE/KEY, queue:Q")
+_WHERE = Arg(FILTER, "only what matches", tail=True)
+_WITHIN = Opt(("--within",), DURATION, "how long to wait")
+_EXACTLY = Opt(("-n", "--count"), COUNT, "so many, no more")
+_LEAST = Opt(("--least",), COUNT, "so many or more")
+_SETTLE = Opt(("--settle",), DURATION, "then wait for one too many")
+_LAG = Opt(("--lag",), integer("lag"), "messages behind, at most")
+
+
+@command(
+    "expect",
+    group="expectations",
+    streams=True,
+    aliases=("verify", "wait"),
+    examples=(
+        "expect kafka:orders -n 7",
+        "expect kafka:orders --least 2 key:o-1",
+        "expect mqtt:sensors/+/temp --within 10s",
+        "expect amqp:events/order.* json.order:1",
+        "expect queue:q.inv",
+    ),
+)
+def expect(
+    session: "Session",
+    target: Annotated[Target, _TARGET],
+    where: Annotated[Filter | None, _WHERE] = None,
+    *,
+    exactly: Annotated[int | None, _EXACTLY] = None,
+    least: Annotated[int | None, _LEAST] = None,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+    settle: Annotated[float, _SETTLE] = 0.0,
+) -> Result:
+    """Wait until messages came to a destination.
+
+    Counts what came since the last `reset`, or since the first `expect` of this run (start with
+    --keep-messages to count from the beginning). A Kafka topic and an exchange may be globs, a
+    routing key has AMQP's * and #, an MQTT topic + and #. What is missing is shown with the
+    nearest message, where messages went instead, who is connected, and what to try.
+    """
+    if exactly is not None and least is not None:
+        raise BadArgument("least", "--count or --least, not both")
+    fewest = exactly or least or 1
+    came = Came(_watch(session, target), _conditions(where), fewest, exactly, within, settle)
+    return begin(session, came)
+
+
+@command(
+    "expect none",
+    group="expectations",
+    streams=True,
+    examples=("expect none kafka:orders.dlq --within 300ms",),
+)
+def expect_none(
+    session: "Session",
+    target: Annotated[Target, _TARGET],
+    where: Annotated[Filter | None, _WHERE] = None,
+    *,
+    within: Annotated[float, _WITHIN] = 1.0,
+) -> Result:
+    """See that no message came to a destination, nor comes for a while."""
+    came = Came(_watch(session, target), _conditions(where), 0, 0, within)
+    return begin(session, came)
+
+
+@command(
+    "expect group",
+    group="expectations",
+    streams=True,
+    examples=("expect group billing --lag 20 --within 5s",),
+)
+def expect_group(
+    session: "Session",
+    name: Annotated[str, Arg(GROUP, "a Kafka group")],
+    *,
+    topic: Annotated[str, Opt(("--topic",), TOPIC, "in this topic only")] = "",
+    lag: Annotated[int, _LAG] = 0,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+) -> Result:
+    """Wait until a consumer group has committed all but so many messages."""
+    return begin(session, GroupAt(name, lag, topic, within))
+
+
+@command(
+    "expect drained",
+    group="expectations",
+    streams=True,
+    examples=("expect drained q.mail",),
+)
+def expect_drained(
+    session: "Session",
+    name: Annotated[str, Arg(QUEUE, "a queue")],
+    *,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+) -> Result:
+    """Wait until a queue holds nothing, neither ready nor unacknowledged."""
+    return begin(session, Drained(name, within))
+
+
+@command(
+    "expect client",
+    group="expectations",
+    streams=True,
+    examples=("expect client dev-*",),
+)
+def expect_client(
+    session: "Session",
+    name: Annotated[str, Arg(CLIENT, "a client's name or a glob")],
+    *,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+) -> Result:
+    """Wait until a client is connected."""
+    return begin(session, Client(name, True, "", within))
+
+
+@command("expect gone", group="expectations", streams=True, examples=("expect gone dev-8",))
+def expect_gone(
+    session: "Session",
+    name: Annotated[str, Arg(CLIENT, "a client's name or a glob")],
+    *,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+) -> Result:
+    """Wait until no such client is connected."""
+    return begin(session, Client(name, False, "", within))
+
+
+@command(
+    "expect fault",
+    group="expectations",
+    streams=True,
+    examples=("expect fault 1 --within 100ms",),
+)
+def expect_fault(
+    session: "Session",
+    name: Annotated[str, Arg(TEXT, "a fault's number or name", "FAULT")],
+    *,
+    hits: Annotated[int, Opt(("--hits",), COUNT, "how often at least")] = 1,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+) -> Result:
+    """Wait until a fault has fired."""
+    return begin(session, FaultHit(name, hits, within))
+
+
+@command("expect lint", group="expectations", streams=True, examples=("expect lint",))
+def expect_lint(session: "Session") -> Result:
+    """See that no client broke its protocol, or did what is legal but doubtful."""
+    return begin(session, LintClean())
+
+
+def _conditions(where: Filter | None) -> Conditions:
+    if where is None:
+        return ANYTHING
+    matches = where.matches
+    return of_predicate(where.text, lambda view: matches(view["row"]))
+
+
+def _watch(session: "Session", target: Target) -> Watch:
+    found = resolved(session, target)
+    match found:
+        case KafkaTarget(topic):
+            return Watch("kafka", topic, "topic")
+        case MqttTarget(topic):
+            return Watch("mqtt", topic, "filter")
+        case AmqpTarget(exchange, routing_key):
+            return Watch("amqp", exchange, "exchange", routing_key or "#")
+        case QueueTarget(name):
+            return Watch("amqp", name, "queue")
+        case BareTarget():
+            raise BadArgument("target", f"{found.name} is not known")
+
+
+COMMANDS = (
+    expect,
+    expect_none,
+    expect_group,
+    expect_drained,
+    expect_client,
+    expect_gone,
+    expect_fault,
+    expect_lint,
+)

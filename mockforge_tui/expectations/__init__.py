@@ -1,0 +1,1 @@
+"""Expectations looked at in running brokers: met, broken, or what is missing and why."""

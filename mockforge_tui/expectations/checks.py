@@ -1,0 +1,299 @@
+"""Whether an expectation is met right now; each check remembers how far it has looked."""
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any, Final, assert_never
+
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import Event
+from mockforge_brokers.misbehaviour.rules import Rule
+
+from ..fixtures.addresses import glob, mqtt_matches, topic_key_matches
+from ..fixtures.expected.model import (
+    Came,
+    Client,
+    Drained,
+    Expectation,
+    FaultHit,
+    GroupAt,
+    InOrder,
+    LintClean,
+    counted,
+)
+from ..fixtures.messages import Watch
+from .ground import Ground
+from .message import Message
+
+MOST_FOUND: Final = 10_000
+"""Messages that a check hands out; it counts them all."""
+_WRONG = frozenset({"LintFound", "ProtocolViolated"})
+
+
+class State(Enum):
+    MET = "met"
+    OPEN = "open"
+    """Not yet, but it still may."""
+    BROKEN = "broken"
+    """Nothing that comes can make it good."""
+
+
+class Check:
+    """Looks at one expectation again and again."""
+
+    found: list[Message]
+    """The messages that it is about, oldest first."""
+
+    def __init__(self) -> None:
+        self.found = []
+
+    def look(self) -> State:
+        raise NotImplementedError
+
+    @property
+    def seen(self) -> str:
+        """What is there instead, in words."""
+        raise NotImplementedError
+
+
+def check_of(expectation: Expectation, ground: Ground, since: int) -> Check:
+    """A check that counts messages after number `since`. Raises InvalidInput."""
+    match expectation:
+        case Came():
+            return CameCheck(expectation, ground, since)
+        case InOrder():
+            return OrderCheck(expectation, ground, since)
+        case GroupAt():
+            return GroupCheck(expectation, ground)
+        case Drained():
+            return DrainedCheck(expectation, ground)
+        case Client():
+            return ClientCheck(expectation, ground)
+        case FaultHit():
+            return FaultCheck(expectation, ground)
+        case LintClean():
+            return LintCheck(expectation, ground)
+        case _:
+            assert_never(expectation)
+
+
+def is_at(watch: Watch) -> Callable[[Message], bool]:
+    """Whether a message came to this destination."""
+    protocol, destination, kind, binding_key = watch
+    match kind:
+        case "topic":
+            topic = glob(destination)
+            return lambda m: m.protocol == protocol and bool(topic.fullmatch(m.destination))
+        case "filter":
+            return lambda m: m.protocol == protocol and mqtt_matches(destination, m.destination)
+        case "queue":
+            queue = glob(destination)
+            return lambda m: any(queue.fullmatch(each) for each in m.queues)
+        case "exchange":
+            exchange = glob(destination)
+            return lambda m: (
+                m.protocol == protocol
+                and bool(exchange.fullmatch(m.destination))
+                and topic_key_matches(binding_key, m.routing_key or "")
+            )
+
+
+class _Reader:
+    """Messages of the record, each once."""
+
+    def __init__(self, ground: Ground, since: int) -> None:
+        self._record = ground.record
+        self._at = since
+
+    def fresh(self) -> Iterator[Message]:
+        for message in self._record.since(self._at):
+            self._at = message.number
+            yield message
+
+
+class CameCheck(Check):
+    def __init__(self, expectation: Came, ground: Ground, since: int) -> None:
+        super().__init__()
+        self.count = 0
+        self._expected = expectation
+        self._is_at = is_at(expectation.watch)
+        self._reader = _Reader(ground, since)
+
+    def look(self) -> State:
+        expected = self._expected
+        for message in self._reader.fresh():
+            if self._is_at(message) and expected.where(message.view):
+                self.count += 1
+                if len(self.found) < MOST_FOUND:
+                    self.found.append(message)
+        if expected.most is not None and self.count > expected.most:
+            return State.BROKEN
+        return State.MET if self.count >= expected.least else State.OPEN
+
+    @property
+    def seen(self) -> str:
+        return counted(self.count) if self.count else "none"
+
+
+class OrderCheck(Check):
+    """The first message for each part, behind the one for the part before."""
+
+    def __init__(self, expectation: InOrder, ground: Ground, since: int) -> None:
+        super().__init__()
+        self._parts = [(is_at(part.watch), part) for part in expectation.parts]
+        self._reader = _Reader(ground, since)
+
+    @property
+    def missing(self) -> Came | None:
+        """The part that has no message yet."""
+        at = len(self.found)
+        return self._parts[at][1] if at < len(self._parts) else None
+
+    def look(self) -> State:
+        for message in self._reader.fresh():
+            if len(self.found) == len(self._parts):
+                break
+            at, part = self._parts[len(self.found)]
+            if at(message) and part.where(message.view):
+                self.found.append(message)
+        return State.MET if len(self.found) == len(self._parts) else State.OPEN
+
+    @property
+    def seen(self) -> str:
+        total = len(self._parts)
+        return f"the first {len(self.found)} of {total}" if self.found else f"none of {total}"
+
+
+class GroupCheck(Check):
+    def __init__(self, expectation: GroupAt, ground: Ground) -> None:
+        super().__init__()
+        self._expected = expectation
+        self._ground = ground
+        self._seen = ""
+
+    def look(self) -> State:
+        expected = self._expected
+        groups = [
+            group
+            for broker in self._ground.brokers.values()
+            for group in broker.groups()
+            if group.name == expected.group
+        ]
+        if not groups:
+            self._seen = "there is no such group"
+            return State.OPEN
+        group = groups[0]
+        lag = group.lag
+        if expected.topic:
+            lags = [o.lag for o in group.detail.get("offsets", ()) if o.topic == expected.topic]
+            known = [each for each in lags if each is not None]
+            lag = sum(known) if known else None
+        if lag is None:
+            where = f" in {expected.topic}" if expected.topic else ""
+            self._seen = f"the group is {group.state} and has committed nothing{where}"
+            return State.OPEN
+        self._seen = f"lag {lag:,}, {group.state} with {group.members} members"
+        return State.MET if lag <= expected.lag else State.OPEN
+
+    @property
+    def seen(self) -> str:
+        return self._seen
+
+
+class DrainedCheck(Check):
+    def __init__(self, expectation: Drained, ground: Ground) -> None:
+        super().__init__()
+        self._name = expectation.queue
+        self._ground = ground
+        self._seen = ""
+
+    def look(self) -> State:
+        amqp = self._ground.brokers.amqp
+        views = amqp.destinations() if amqp is not None else []
+        view = next((v for v in views if v.kind == "queue" and v.name == self._name), None)
+        if view is None:
+            self._seen = "there is no such queue"
+            return State.OPEN
+        ready, unacked = view.depth or 0, int(view.detail.get("unacked") or 0)
+        self._seen = f"{ready:,} ready, {unacked:,} unacknowledged"
+        return State.OPEN if ready or unacked else State.MET
+
+    @property
+    def seen(self) -> str:
+        return self._seen
+
+
+class ClientCheck(Check):
+    def __init__(self, expectation: Client, ground: Ground) -> None:
+        super().__init__()
+        self._expected = expectation
+        self._ground = ground
+        self._there = 0
+
+    def look(self) -> State:
+        expected = self._expected
+        self._there = sum(
+            fnmatchcase(view.client, expected.name)
+            for protocol, broker in self._ground.brokers.items()
+            if expected.protocol in ("", protocol)
+            for view in broker.connections()
+        )
+        return State.MET if bool(self._there) == expected.connected else State.OPEN
+
+    @property
+    def seen(self) -> str:
+        return f"{self._there} of that name connected"
+
+
+class FaultCheck(Check):
+    """Raises InvalidInput for a fault that is not there."""
+
+    def __init__(self, expectation: FaultHit, ground: Ground) -> None:
+        super().__init__()
+        self._hits = expectation.hits
+        self.rule = find_rule(ground, expectation.fault)
+
+    def look(self) -> State:
+        return State.MET if self.rule.hits >= self._hits else State.OPEN
+
+    @property
+    def seen(self) -> str:
+        return f"{self.rule.hits} hits; {self.rule.seen} frames matched it"
+
+
+class LintCheck(Check):
+    """By what the spine still has; a lint is rare."""
+
+    def __init__(self, expectation: LintClean, ground: Ground) -> None:
+        super().__init__()
+        self._protocol = expectation.protocol
+        self._spine = ground.spine
+        self._began = ground.record.emitted
+        self.events: list[Event] = []
+
+    def look(self) -> State:
+        fresh = self._spine.emitted - self._began
+        history = list(self._spine.history)
+        self.events = [
+            event
+            for _, event in history[max(0, len(history) - fresh) :]
+            if type(event).__name__ in _WRONG and self._protocol in ("", event.protocol)
+        ]
+        return State.BROKEN if self.events else State.MET
+
+    @property
+    def seen(self) -> str:
+        return "; ".join(_worded(event) for event in self.events[:5]) or "nothing"
+
+
+def find_rule(ground: Ground, name: str) -> Rule:
+    """A fault by its number or its name in a file. Raises InvalidInput."""
+    for rule in ground.faults.rules.values():
+        if name in (str(rule.id), rule.name):
+            return rule
+    raise InvalidInput(f"there is no fault {name}; fault ls lists them")
+
+
+def _worded(event: Any) -> str:
+    text = getattr(event, "text", "") or getattr(event, "reason", "")
+    return f"{event.client or 'a client without a name'}: {text}"

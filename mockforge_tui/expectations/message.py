@@ -1,0 +1,192 @@
+"""One message as it entered a broker, in the words of its protocol."""
+
+import base64
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.journal import Row
+
+T = TypeVar("T")
+
+
+class Message:
+    """What came: `payload` as bytes, `json` and `text` as people read it.
+
+    `number` counts the messages of all brokers in the order in which they came. What a protocol
+    does not have is None (`partition`, `qos`, `exchange`, ...).
+    """
+
+    def __init__(self, number: int, seen: MessageSeen) -> None:
+        self.number = number
+        self._seen = seen
+
+    @property
+    def protocol(self) -> str:
+        return self._seen.protocol
+
+    @property
+    def time(self) -> float:
+        """Wall time."""
+        return self._seen.time
+
+    @property
+    def destination(self) -> str:
+        """Kafka topic, MQTT topic name, AMQP exchange."""
+        return self._seen.destination
+
+    @property
+    def topic(self) -> str | None:
+        return None if self.protocol == "amqp" else self._seen.destination
+
+    @property
+    def exchange(self) -> str | None:
+        return self._seen.destination if self.protocol == "amqp" else None
+
+    @property
+    def routing_key(self) -> str | None:
+        return self._detail("routing_key", str)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """AMQP: those that it was routed to."""
+        return tuple(self._seen.detail.get("queues") or ())
+
+    @property
+    def key(self) -> str | None:
+        """Kafka: the record's key as text (`key_bytes` for what is none)."""
+        key = self.key_bytes
+        return None if key is None else key.decode("utf-8", "replace")
+
+    @property
+    def key_bytes(self) -> bytes | None:
+        return self._seen.key if self.protocol == "kafka" else None
+
+    @property
+    def partition(self) -> int | None:
+        return self._detail("partition", int)
+
+    @property
+    def offset(self) -> int | None:
+        return self._detail("offset", int)
+
+    @property
+    def qos(self) -> int | None:
+        return self._detail("qos", int)
+
+    @property
+    def retain(self) -> bool | None:
+        return self._detail("retain", bool)
+
+    @property
+    def payload(self) -> bytes | None:
+        """None: a Kafka tombstone."""
+        return self._seen.payload
+
+    @property
+    def text(self) -> str:
+        return (self._seen.payload or b"").decode("utf-8", "replace")
+
+    @property
+    def json(self) -> Any:
+        """Raises ValueError where the payload is no JSON."""
+        return json.loads(self._seen.payload or b"")
+
+    @cached_property
+    def value(self) -> Any:
+        """JSON where the payload is JSON, else its text; None for a tombstone."""
+        if self._seen.payload is None:
+            return None
+        try:
+            return self.json
+        except (ValueError, RecursionError):
+            return self.text
+
+    @cached_property
+    def headers(self) -> dict[str, Any]:
+        """Headers, or MQTT 5's user properties, by name; the last one of a name counts."""
+        return {name: _readable(value) for name, value in self.header_pairs}
+
+    @property
+    def header_pairs(self) -> tuple[tuple[str, Any], ...]:
+        """All of them in their order; Kafka's values are bytes."""
+        return self._seen.headers
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Those of MQTT 5 or AMQP by their own names."""
+        return self._seen.detail.get("properties") or {}
+
+    @property
+    def client(self) -> str:
+        """Who published it; `∗prompt` and the like for what no socket carried."""
+        return self._seen.client
+
+    @cached_property
+    def view(self) -> dict[str, Any]:
+        """What conditions look at."""
+        view = {
+            "protocol": self.protocol,
+            "payload": self.payload,
+            "value": self.value,
+            "headers": self.headers,
+            "properties": self.properties,
+            "client": self.client,
+            "row": self.row,
+        }
+        names = {
+            "kafka": ("topic", "key", "partition", "offset"),
+            "mqtt": ("topic", "qos", "retain"),
+            "amqp": ("exchange", "routing_key", "queues"),
+        }[self.protocol]
+        return view | {name: getattr(self, name) for name in names}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What programs get of it; `payload_b64` is there where the payload is no UTF-8."""
+        record = {name: value for name, value in self.view.items() if name != "row"}
+        record["payload"] = None if self.payload is None else self.text
+        if self.payload is not None and self.text.encode() != self.payload:
+            record["payload_b64"] = base64.b64encode(self.payload).decode()
+        return {"number": self.number, "time": round(self.time, 3), **record}
+
+    @property
+    def row(self) -> Row:
+        """The same as a row of the flow, for filters."""
+        seen = self._seen
+        return Row(
+            protocol=seen.protocol,
+            direction=0,
+            operation="publish",
+            client=seen.client,
+            kind="message",
+            destination=seen.destination,
+            key=seen.key,
+            payload=seen.payload,
+            size=len(seen.payload or b""),
+            headers=seen.headers,
+            detail=dict(seen.detail),
+            time=seen.time,
+        )
+
+    @property
+    def place(self) -> str:
+        """`orders p0@97`, `billing/invoice.paid`, `sensors/room1`."""
+        if self.offset is not None:
+            return f"{self.destination} p{self.partition}@{self.offset}"
+        if self.protocol == "amqp":
+            return f"{self.destination or '(default)'}/{self.routing_key}"
+        return self.destination
+
+    def __repr__(self) -> str:
+        return f"<{self.protocol} {self.place} {self.text[:80]!r}>"
+
+    def _detail(self, name: str, kind: type[T]) -> T | None:
+        value = self._seen.detail.get(name)
+        return value if isinstance(value, kind) else None
+
+
+def _readable(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

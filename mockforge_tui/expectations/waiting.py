@@ -1,0 +1,125 @@
+"""Waits for one expectation on the brokers' clock, and says how it ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mockforge_brokers.clock import Timer
+
+from ..fixtures.expected.model import Came, Expectation, InOrder
+from .checks import Check, State, check_of
+from .failure import Failure, failure_of
+from .ground import Ground
+from .message import Message
+
+_LOOK: Final = 0.01
+"""Seconds between looks at what nothing wakes us for: lags, depths, connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended; `took` is seconds."""
+
+    expectation: Expectation
+    messages: tuple[Message, ...]
+    took: float
+    failure: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None
+
+
+class Waiting:
+    """One expectation under way. `done` is called once with its outcome, unless it is cancelled.
+
+    It looks at once, then whenever a message came, until its time is over. Raises InvalidInput
+    for what can never be (a fault that there is not).
+    """
+
+    def __init__(
+        self,
+        expectation: Expectation,
+        ground: Ground,
+        done: Callable[[Outcome], object],
+        since: int | None = None,
+    ) -> None:
+        ground.record.start()
+        self._expectation = expectation
+        self._ground = ground
+        self._done = done
+        self._since = ground.record.begin if since is None else since
+        self._check: Check = check_of(expectation, ground, self._since)
+        self._began = ground.clock.now()
+        self._met: float | None = None
+        self._ended = False
+        self._timer: Timer | None = None
+        self._due = -1.0
+        """The delay of the look that is to come; below 0 while there is none."""
+        self._unwatch: Callable[[], None] | None = None
+        if isinstance(expectation, Came | InOrder):
+            self._unwatch = ground.record.watch(self._wake)
+        self._look()
+
+    @property
+    def seen(self) -> str:
+        """How far it is."""
+        return self._check.seen
+
+    def cancel(self) -> None:
+        """Wait no more; nobody is called."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._unwatch is not None:
+            self._unwatch()
+
+    def _wake(self) -> None:
+        # A watcher must not act while a message enters; and one look is enough for a burst.
+        if not self._ended and self._due != 0.0:
+            self._again(0.0)
+
+    def _again(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = delay
+        self._timer = self._ground.clock.call_later(delay, self._look)
+
+    def _look(self) -> None:
+        self._due = -1.0
+        if self._ended:
+            return
+        state = self._check.look()
+        left = self._began + self._expectation.within - self._ground.clock.now()
+        over = left <= 1e-9
+        if state is State.BROKEN:
+            self._end(met=False)
+        elif state is State.MET:
+            self._settle(left, over)
+        elif over:
+            self._end(met=False)
+        else:
+            self._again(left if self._unwatch is not None else min(left, _LOOK))
+
+    def _settle(self, left: float, over: bool) -> None:
+        """Met for now: some must stay so for a while."""
+        expected, now = self._expectation, self._ground.clock.now()
+        if isinstance(expected, Came) and expected.most == 0:
+            wait = left
+        elif isinstance(expected, Came):
+            self._met = now if self._met is None else self._met
+            wait = self._met + expected.settle - now
+        else:
+            wait = 0.0
+        if wait <= 1e-9:
+            self._end(met=True)
+        else:
+            self._again(wait)
+
+    def _end(self, *, met: bool) -> None:
+        self.cancel()
+        took = self._ground.clock.now() - self._began
+        failure = None
+        if not met:
+            failure = failure_of(self._expectation, self._check, self._ground, self._since)
+        self._done(Outcome(self._expectation, tuple(self._check.found), took, failure))
