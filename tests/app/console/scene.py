@@ -1,16 +1,17 @@
 """Real brokers on a manual clock, with two of everything that a command can speak of."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from brokers.amqp.client import Client as AmqpClient
 from brokers.fake_peer import FakeClient, FakeNetwork
-from brokers.misbehaving import Waiting
+from brokers.misbehaving import Waiting, hold
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.journal import OUT, Row
+from mockforge_brokers.journal import OUT, Journal, Row
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.wire.codec import encode
@@ -25,6 +26,7 @@ from mockforge_brokers.kafka.wire.messages.groups import (
     TopicPartition,
 )
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
@@ -39,45 +41,113 @@ from mockforge_tui.entrance import Receipt, publish
 from mockforge_tui.expectations.record import Record
 from mockforge_tui.fixtures.messages import Outgoing
 from mockforge_tui.production import Production
+from mockforge_tui.tui.palette import PALETTES
 
-from .world import Screen
-
+PORTS = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
 BUG = "this is a bug of mockforge-tui"
 
 
-class Scene:
-    """What a command's session asks of a runtime, with no loop and no socket."""
+class Screen:
+    """A view that remembers what commands did to it."""
 
-    def __init__(self, *, furnished: bool = True, screen: bool = False, **options: Any) -> None:
+    def __init__(self) -> None:
+        self.filter: Any = "untouched"
+        self.theme = ""
+        seen = Row("mqtt", 0, "PUBLISH", kind="message", destination="a", payload=b"1", marked=True)
+        self.rows = [seen]
+
+    def show_filter(self, shown: Any) -> None:
+        self.filter = shown
+
+    def screenshot(self, path: str | None) -> str:
+        return path or "shot.svg"
+
+    def themes(self) -> list[str]:
+        return list(PALETTES)
+
+    def set_theme(self, name: str) -> None:
+        self.theme = name
+
+    def numbered(self, first: int, last: int) -> list[Row]:
+        return [row for number, row in enumerate(self.rows, 1) if first <= number <= last]
+
+    def marked(self) -> list[Row]:
+        return self.rows
+
+
+class Scene:
+    """A runtime with no loop and no socket, with the session of who types at it.
+
+    `sent` has what was published from the prompt, `heard` what the session reported. Where it is
+    furnished, the brokers have two of everything; where it is busy too, so has the console.
+    """
+
+    def __init__(
+        self,
+        *,
+        furnished: bool = True,
+        busy: bool = True,
+        screen: bool = False,
+        journal: bool = True,
+        **options: Any,
+    ) -> None:
         self.time = ManualClock()
         self.clock = AdjustableClock(self.time)
-        self.environment = environment = Environment.create(self.clock, seed=1)
+        self.environment = environment = Environment.create(self.clock, seed=1, journal=journal)
         self.kafka = KafkaBroker(environment, KafkaOptions(initial_rebalance_delay=0))
         self.mqtt = MqttBroker(environment)
         self.amqp = AmqpBroker(environment)
         self.brokers = Brokers(self.kafka, self.mqtt, self.amqp)
-        self.listeners = [Listener(name, port=1) for name in self.brokers]
+        self.listeners = [Listener(name, port=PORTS[name]) for name in self.brokers]
         self.networks = {
             name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()
         }
         self.production = Production(self.brokers, environment, seed=1)
-        self.spine, self.journal = environment.spine, environment.journal
+        self.spine = environment.spine
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access
         self.record = Record(self.brokers, self.spine)
         self.record.start()
         self.loop_lag = 0.0
         self.screen = Screen()
-        self.notices: list[Notice] = []
+        self.notices: list[str] = []
+        self.sent: list[Any] = []
+        self.heard: list[Notice] = []
         self._correlation = 0
         self.session = Session(
-            self, view=self.screen if screen else None, report=self.notices.append, **options
+            self, view=self.screen if screen else None, report=self.heard.append, **options
         )
         if furnished:
             self._furnish()
+        if furnished and busy:
+            self._work_at_the_console()
+        self.sent.clear()
+        self.heard.clear()
 
     def publish(self, message: Outgoing) -> Receipt:
-        return publish(self.brokers, message)
+        receipt = publish(self.brokers, message)
+        self.sent.append(message)
+        return receipt
+
+    @property
+    def journal(self) -> Journal | None:
+        return self.environment.journal
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {each.protocol: each.port for each in self.listeners}
+
+    def facts(self) -> dict[str, Any]:
+        """What the ready line says, as Runtime has it."""
+        return {
+            each.protocol: {
+                self.brokers[each.protocol].address_name: self.brokers[each.protocol].address(each)
+            }
+            for each in self.listeners
+        }
+
+    def reported(self, kind: str = "row") -> list[str]:
+        return [notice.text for notice in self.heard if notice.kind == kind]
 
     def reset(self) -> None:
         for broker in self.brokers.values():
@@ -88,6 +158,13 @@ class Scene:
         """A line that has to succeed."""
         result = self.session.run(line, **options)
         assert result.ok, f"{line}: {result.as_text()}"
+        json.loads(result.as_line())
+        return result
+
+    def refused(self, line: str, **options: Any) -> Result:
+        """A line that has to fail."""
+        result = self.session.run(line, **options)
+        assert not result.ok, f"{line}: {result.as_text()}"
         return result
 
     def advance(self, seconds: float) -> None:
@@ -182,6 +259,21 @@ class Scene:
             "bind events q.inv order.*",
             "bind events q.mail order.*",
             'pub amqp:events/order.paid {"order": 1} -n 3',
+        ):
+            self.run(line)
+        for name, target in (("order-created", "kafka:orders"), ("sensors", "mqtt:sensors/a")):
+            self.add_fixture(name, target)
+        self.mqtt_leave(self.mqtt_client("dev-8", "sensors/#", clean=False))
+        self.billing, self.member = self.join("billing", "order-svc", {"orders": [0, 1]})
+        self.join("audit", "audit-svc", {"payments": [0]})
+        self.web = self.amqp_client()
+        self.worker = self.amqp_client()
+        self.worker.send("basic.consume", queue="q.mail", consumer_tag="mail", arguments={})
+        self.run("pub mqtt:sensors/room1/temp 23 -q 1")
+
+    def _work_at_the_console(self) -> None:
+        """What a person has saved, arranged to go wrong, and left running."""
+        for line in (
             "filter save busy size>1k",
             "filter save errors has:error",
             "fault add delay client:nobody 250ms",
@@ -192,20 +284,12 @@ class Scene:
             "every 2m: queue ls",
         ):
             self.run(line)
-        self.notices.clear()
-        for name, target in (("order-created", "kafka:orders"), ("sensors", "mqtt:sensors/a")):
-            self.add_fixture(name, target)
-        self.mqtt_leave(self.mqtt_client("dev-8", "sensors/#", clean=False))
-        self.billing, self.member = self.join("billing", "order-svc", {"orders": [0, 1]})
-        self.join("audit", "audit-svc", {"payments": [0]})
-        self.web = self.amqp_client()
-        self.worker = self.amqp_client()
-        self.worker.send("basic.consume", queue="q.mail", consumer_tag="mail", arguments={})
-        self.run("pub mqtt:sensors/room1/temp 23 -q 1")
         for _ in range(3):
-            row = Row("kafka", 0, "Produce", client="billing", destination="orders", size=20)
-            rule = self.holds.rules[1]
-            self.holds.hold(rule, [row], Waiting())
+            self.hold_a_frame(self.holds.rules[1])
+
+    def hold_a_frame(self, rule: HoldRule | None = None) -> None:
+        row = Row("kafka", 0, "Produce", client="billing", destination="orders", size=20)
+        self.holds.hold(rule or self.holds.add(hold(scope="topic:orders")), [row], Waiting())
 
     def add_fixture(self, name: str, target: str) -> None:
         self.production.engine.add(

@@ -1,23 +1,18 @@
-"""Commands against brokers that only remember."""
+"""Commands and what they do to the brokers."""
 
 import json
 from pathlib import Path
 
 import pytest
+from mockforge_brokers.amqp.records import plain
+from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.actions import Delay
 
 from mockforge_tui.console.commands import REGISTRY
-from mockforge_tui.console.results import Result
 from mockforge_tui.console.session import Session
 
-from .world import World
-
-
-def check(result: Result) -> Result:
-    assert result.ok, result.as_text()
-    json.loads(result.as_line())
-    return result
+from .scene import Scene
 
 
 @pytest.mark.parametrize(
@@ -31,19 +26,19 @@ def check(result: Result) -> Result:
     ],
 )
 def test_help_shows_the_guides_pages(page: str, title: str) -> None:
-    assert check(World().run(f"help {page}")).text.startswith(title)
-    assert page in check(World().run("help")).text.splitlines()[-1]
+    assert Scene(busy=False).run(f"help {page}").text.startswith(title)
+    assert page in Scene(busy=False).run("help").text.splitlines()[-1]
 
 
 def test_every_command_has_help_and_an_example() -> None:
     for each in REGISTRY.commands:
         assert each.examples, each.name
         assert each.summary, each.name
-        assert check(World().run(f"help {each.name}")).text.startswith(each.usage)
+        assert Scene(busy=False).run(f"help {each.name}").text.startswith(each.usage)
 
 
 def test_the_schema_is_json() -> None:
-    schema = json.loads(World().run("help --json").as_line())["data"]
+    schema = json.loads(Scene(busy=False).run("help --json").as_line())["data"]
     assert {"pub", "topic add"} <= {each["name"] for each in schema}
     arguments = next(each for each in schema if each["name"] == "topic add")["arguments"]
     assert arguments["required"] == ["name"]
@@ -54,61 +49,61 @@ def test_the_schema_is_json() -> None:
 
 
 def test_destructive_commands_ask_first() -> None:
-    world = World()
-    asked = world.run("topic rm orders")
-    assert not asked.ok
+    scene = Scene(busy=False)
+    topics = scene.kafka.cluster.topics
+    asked = scene.refused("topic rm orders")
     assert asked.question == "Delete topic orders with all its records?"
-    assert "orders" in world.kafka.logs
-    check(world.run("topic rm orders", confirmed=True))
-    assert "orders" not in world.kafka.logs
+    assert "orders" in topics
+    scene.run("topic rm orders", confirmed=True)
+    assert "orders" not in topics
 
 
 def test_confirmation_can_be_switched_off() -> None:
-    world = World()
-    assert world.run("queue purge q.mail").question
-    check(world.run("set confirm off"))
-    check(world.run("queue purge q.mail"))
+    scene = Scene(busy=False)
+    assert scene.refused("queue purge q.mail").question
+    scene.run("set confirm off")
+    scene.run("queue purge q.mail")
 
 
 def test_a_table_goes_through_a_filter() -> None:
-    result = check(World().run("conns | client:dev-*"))
+    result = Scene(busy=False).run("conns | client:dev-*")
     assert [row["client"] for row in result.records] == ["dev-7"]
-    assert result.text == "1 of 2 left out"
+    assert result.text == "4 of 5 left out"
 
 
 def test_a_filter_of_other_fields_is_refused_at_its_place() -> None:
     line = "conns | topic:a"
-    problem = World().run(line).problem
+    problem = Scene(busy=False).refused(line).problem
     assert problem is not None
     assert "topic does not apply to these records" in problem.text
     assert line[problem.start : problem.end] == "topic"
 
 
 def test_a_result_goes_to_a_file(tmp_path: Path) -> None:
-    world = World(files=True)
+    scene = Scene(files=True)
     place = tmp_path / "topics.json"
-    check(world.run(f"topic ls > {place}"))
+    scene.run(f"topic ls > {place}")
     assert json.loads(place.read_text())["data"][0]["name"] == "orders"
-    assert "network" in World().run("topic ls > /tmp/x").as_text()
+    assert "network" in Scene(busy=False).refused("topic ls > /tmp/x").as_text()
 
 
 def test_queue_arguments_have_their_types() -> None:
-    world = World()
-    check(world.run("queue add q --dlx d --ttl 30s --max 5 --type quorum --arg x-priority=3"))
-    assert world.amqp.declared["q"] == {
+    scene = Scene(busy=False)
+    scene.run("queue add q --dlx d --ttl 30s --max 5 --arg x-max-priority=3 --arg x-of-mine=yes")
+    assert plain(scene.amqp.vhost().queues["q"].arguments) == {
         "x-dead-letter-exchange": "d",
         "x-message-ttl": 30_000,
         "x-max-length": 5,
-        "x-queue-type": "quorum",
-        "x-priority": 3,
+        "x-max-priority": 3,
+        "x-of-mine": "yes",
     }
 
 
 def test_conn_kill_by_filter() -> None:
-    world = World()
-    check(world.run("conn kill (client:dev-*) --rst -y"))
-    assert world.fakes["mqtt"].ended == [(7, True)]
-    assert world.fakes["kafka"].ended == []
+    scene = Scene(busy=False)
+    scene.run("conn kill (client:dev-*) --rst -y")
+    assert scene.dev_7.peer.ended == "reset"
+    assert not scene.billing.peer.ended
 
 
 @pytest.mark.parametrize(
@@ -124,7 +119,7 @@ def test_conn_kill_by_filter() -> None:
         ("release h9", "h9 is not held"),
         ("release #9", "#9 is a row of the flow"),
         ("play nothing", "no fixture nothing"),
-        ("topic add orders", "topic orders exists"),
+        ("topic add orders", "topic 'orders' exists already"),
         ("theme nord", "is for the full screen"),
         ("shot", "is for the full screen"),
         ("filter proto:kafka", "is for the full screen"),
@@ -133,64 +128,73 @@ def test_conn_kill_by_filter() -> None:
     ],
 )
 def test_what_is_not_there_is_said(line: str, text: str) -> None:
-    result = World().run(line)
-    assert not result.ok
-    assert text in result.as_text()
+    assert text in Scene(busy=False).refused(line).as_text()
 
 
 def test_group_reset_moves_what_was_committed() -> None:
-    world = World()
-    check(world.run("group reset billing kafka:orders --to end"))
-    check(world.run("group reset billing orders[1] --to 7"))
-    check(world.run("group reset billing orders --to @-5m"))
-    assert world.kafka.done == [
-        ("billing", "orders", {0: 3, 1: 0}),
-        ("billing", "orders", {1: 7}),
-        ("billing", "orders", {0: 3, 1: 0}),
-    ]
-    assert "where to?" in world.run("group reset billing orders").as_text()
-    assert "only Kafka's" in world.run("group reset billing q.mail --to 1").as_text()
+    scene = Scene(busy=False)
+    scene.billing.vanish()
+    scene.advance(11)
+
+    def committed() -> dict[int, int]:
+        offsets = scene.kafka.cluster.groups.known("billing").offsets.topics["orders"]
+        return {partition: each.offset for partition, each in offsets.items()}
+
+    scene.run("group reset billing kafka:orders --to end")
+    assert committed() == {0: 7, 1: 0}
+    scene.run("group reset billing orders[0] --to 3")
+    assert committed() == {0: 3, 1: 0}
+    scene.run("pub kafka:orders[0] later")
+    scene.run("group reset billing orders --to @-5s")
+    assert committed() == {0: 7, 1: 0}
+    assert "where to?" in scene.refused("group reset billing orders").as_text()
+    assert "only Kafka's" in scene.refused("group reset billing q.mail --to 1").as_text()
 
 
 # Fixtures -------------------------------------------------------------------------------------
 
 
 def test_play_and_auto() -> None:
-    world = World()
-    check(world.run("play order-created -n 3"))
-    assert [each.payload for each in world.sent] == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
-    check(world.run("auto on sensors --rate 10/s"))
-    world.time.advance(1.05)
-    made = len(world.sent) - 3
+    scene = Scene(busy=False)
+    seen: list[MessageSeen] = []
+    scene.kafka.watch(seen.append)
+    scene.mqtt.watch(seen.append)
+    scene.run("play order-created -n 3")
+    assert [each.payload for each in seen] == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
+    seen.clear()
+    scene.run("auto on sensors --rate 10/s")
+    scene.time.advance(1.05)
+    made = len(seen)
     assert 9 <= made <= 11
-    check(world.run("auto off sensors"))
-    world.time.advance(5)
-    assert len(world.sent) - 3 == made
+    scene.run("auto off sensors")
+    scene.time.advance(5)
+    assert len(seen) == made
 
 
 def test_auto_add_makes_a_fixture_of_a_line() -> None:
-    world = World()
-    check(world.run('auto add temps mqtt:room{{int 1 1}}/t {"t": "{{int 5 5}}"} --rate 10/s'))
-    world.time.advance(0.35)
-    assert world.sent[0].destination == "room1/t"
-    assert world.sent[0].payload == b'{"t":5}'
-    row = check(world.run("fixture ls temps")).records[0]
+    scene = Scene(busy=False)
+    seen: list[MessageSeen] = []
+    scene.mqtt.watch(seen.append)
+    scene.run('auto add temps mqtt:room{{int 1 1}}/t {"t": "{{int 5 5}}"} --rate 10/s')
+    scene.time.advance(0.35)
+    assert (seen[0].destination, seen[0].payload) == ("room1/t", b'{"t":5}')
+    row = scene.run("fixture ls temps").records[0]
     assert row["on"]
-    check(world.run("auto rm temps -y"))
-    assert check(world.run("fixture ls temps")).records == []
+    scene.run("auto rm temps -y")
+    assert scene.run("fixture ls temps").records == []
 
 
 # Faults and holds -----------------------------------------------------------------------------
 
 
 def test_fault_add_reads_scope_and_duration() -> None:
-    world = World()
+    scene = Scene(busy=False)
     line = "fault add delay client:billing op:Fetch 250ms --jitter 50ms --p 10% --times 3"
-    check(world.run(line))
-    rule = world.faults.rules[1]
+    scene.run(line)
+    rule = scene.faults.rules[1]
     assert (rule.scope, rule.action) == ("client:billing op:Fetch", Delay(0.25, 0.05))
     assert (rule.trigger.probability, rule.trigger.times) == (0.1, 3)
-    assert "250ms ±50ms 10% 3 times" in world.run("fault ls").as_text()
+    assert "250ms ±50ms 10% 3 times" in scene.run("fault ls").as_text()
 
 
 @pytest.mark.parametrize(
@@ -202,79 +206,79 @@ def test_fault_add_reads_scope_and_duration() -> None:
     ],
 )
 def test_mistakes_of_fault_add(line: str, text: str, blamed: str) -> None:
-    problem = World().run(line).problem
+    problem = Scene(busy=False).refused(line).problem
     assert problem is not None
     assert text in problem.text
     assert line[problem.start : problem.end] == blamed
 
 
 def test_held_frames_are_released_by_selector() -> None:
-    world = World()
+    scene = Scene(busy=False)
     for _ in range(3):
-        world.hold_a_frame()
-    assert len(check(world.run("held")).records) == 3
-    assert "h2" in check(world.run("release h2")).text
-    check(world.run("drop (client:nobody)"))
-    assert sorted(world.holds.held) == [1, 3]
-    check(world.run("release"))
-    assert world.holds.held == {}
+        scene.hold_a_frame()
+    assert len(scene.run("held").records) == 3
+    assert "h2" in scene.run("release h2").text
+    scene.run("drop (client:nobody)")
+    assert sorted(scene.holds.held) == [1, 3]
+    scene.run("release")
+    assert scene.holds.held == {}
 
 
 # The rest -------------------------------------------------------------------------------------
 
 
 def test_filters_are_shown_saved_and_cleared() -> None:
-    world = World(screen=True)
-    check(world.run("filter save busy size>1k"))
-    check(world.run("filter @busy"))
-    assert world.screen.filter.text == "size>1k"
-    check(world.run("filter clear"))
-    assert world.screen.filter is None
-    assert "@busy" in world.run("filters").as_text()
-    check(world.run("hold @busy"))
-    assert world.holds.rules[1].scope == "size>1k"
-    check(world.run("filter proto:kafka"))
-    check(world.run("filter save shown"))
-    assert world.session.saved_filters["shown"].text == "proto:kafka"
-    assert [each.text for each in world.session.complete("filter @b")] == ["@busy"]
+    scene = Scene(busy=False, screen=True)
+    scene.run("filter save busy size>1k")
+    scene.run("filter @busy")
+    assert scene.screen.filter.text == "size>1k"
+    scene.run("filter clear")
+    assert scene.screen.filter is None
+    assert "@busy" in scene.run("filters").as_text()
+    scene.run("hold @busy")
+    assert scene.holds.rules[1].scope == "size>1k"
+    scene.run("filter proto:kafka")
+    scene.run("filter save shown")
+    assert scene.session.saved_filters["shown"].text == "proto:kafka"
+    assert [each.text for each in scene.session.complete("filter @b")] == ["@busy"]
 
 
 def test_age_goes_by_the_brokers_clock() -> None:
-    world = World()
-    check(world.run("hold age>10s"))
-    row = Row("mqtt", 0, "PUBLISH", time=world.clock.wall())
-    assert not world.holds.rules[1].match.matches(row)
-    check(world.run("clock advance 11s"))
-    assert world.holds.rules[1].match.matches(row)
+    scene = Scene(busy=False)
+    scene.run("hold age>10s")
+    row = Row("mqtt", 0, "PUBLISH", time=scene.clock.wall())
+    assert not scene.holds.rules[1].match.matches(row)
+    scene.run("clock advance 11s")
+    assert scene.holds.rules[1].match.matches(row)
 
 
 def test_clock_advance_moves_what_is_due() -> None:
-    world = World()
-    world.run("every 10s: pub kafka:orders x")
-    check(world.run("clock advance 35s"))
-    assert len(world.sent) == 4
+    scene = Scene(busy=False)
+    scene.run("every 10s: pub kafka:orders x")
+    scene.run("clock advance 35s")
+    assert len(scene.sent) == 4
 
 
 def test_repeat_runs_a_line_so_often() -> None:
-    world = World()
-    result = check(world.run("repeat 3: pub kafka:orders {{sequence}}"))
-    assert len(world.sent) == 3
+    scene = Scene(busy=False)
+    result = scene.run("repeat 3: pub kafka:orders {{sequence}}")
+    assert len(scene.sent) == 3
     assert result.text.startswith("3 times")
-    assert not world.run("repeat x: pub kafka:orders 1").ok
+    scene.refused("repeat x: pub kafka:orders 1")
 
 
 def test_every_stops_at_its_first_failure() -> None:
-    world = World()
-    world.run("every 1s: pub kafka:orders x")
-    assert not world.run("every 1s: pub nothing x").ok
-    assert len(world.session.jobs) == 1
+    scene = Scene(busy=False)
+    scene.run("every 1s: pub kafka:orders x")
+    scene.refused("every 1s: pub nothing x")
+    assert len(scene.session.jobs) == 1
 
 
 def test_quit_tells_the_front_end() -> None:
-    assert World(interactive=True).run("quit --code 3").ends == 3
+    assert Scene(interactive=True).run("quit --code 3").ends == 3
 
 
 def test_what_needs_a_console_is_refused_without_one() -> None:
-    session = Session(World())
+    session = Session(Scene(busy=False))
     assert "needs a console" in session.run("tail").as_text()
     assert "quit ends a console" in session.run("quit").as_text()

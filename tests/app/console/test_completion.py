@@ -3,11 +3,10 @@
 import time
 
 import pytest
-from mockforge_brokers.snapshots import DestinationView
 
 from mockforge_tui.console.commands import REGISTRY
 
-from .world import World
+from .scene import Scene
 
 FIRST = [
     ("pu", "pub"),
@@ -29,9 +28,9 @@ FIRST = [
     ("hold topic:orders si", "hold topic:orders size:"),
     ("hold client:dev", "hold client:dev-7"),
     ("hold topic:orders --t", "hold topic:orders --timeout"),
-    ("conn kill ", "conn kill c8"),
+    ("conn kill ", "conn kill c12"),
     ("group show b", "group show billing"),
-    ("retained rm s", "retained rm sensors/room1/temp"),
+    ("retained rm sensors/room1", "retained rm sensors/room1/temp"),
     ("session rm d", "session rm dev-7"),
     ("help pu", "help pub"),
     ("every 5s: pu", "every 5s: pub"),
@@ -45,13 +44,13 @@ FIRST = [
 
 @pytest.mark.parametrize(("line", "expected"), FIRST)
 def test_the_first_completion(line: str, expected: str | None) -> None:
-    found = World().session.complete(line)
+    found = Scene(busy=False).session.complete(line)
     shown = [line[: each.start] + each.text + line[each.end :] for each in found]
     assert (shown[0] if shown else None) == expected
 
 
 def test_every_completer_that_a_command_names_is_there() -> None:
-    candidates = World(screen=True).session.candidates
+    candidates = Scene(screen=True).session.candidates
     for each in REGISTRY.commands:
         for parameter in each.parameters:
             kind = parameter.spec.type
@@ -60,18 +59,19 @@ def test_every_completer_that_a_command_names_is_there() -> None:
 
 
 def test_names_with_spaces_are_quoted() -> None:
-    world = World()
-    view = DestinationView("mqtt", "topic", "room 1/temp", 0)
-    world.fakes["mqtt"].shown_destinations.append(view)
-    found = [each.text for each in world.session.complete("tail mqtt:room")]
+    scene = Scene(busy=False)
+    scene.mqtt.publish("room 1/temp", b"20", retain=True)
+    found = [each.text for each in scene.session.complete("tail mqtt:room")]
     assert found == ['"mqtt:room 1/temp"']
-    world.run("tail " + found[0])
-    assert world.fakes["mqtt"].watchers[0][0] == "room 1/temp"
+    scene.run("tail " + found[0])
+    scene.mqtt.publish("room 1/temp", b"21")
+    scene.time.advance(1)
+    assert len(scene.reported()) == 1
 
 
 def test_completion_in_the_middle_of_a_line() -> None:
     line = "topic rm or -y"
-    (first, *_) = World().session.complete(line, len("topic rm or"))
+    (first, *_) = Scene(busy=False).session.complete(line, len("topic rm or"))
     assert line[: first.start] + first.text + line[len("topic rm or") :] == "topic rm orders -y"
 
 
@@ -88,12 +88,14 @@ def test_completion_in_the_middle_of_a_line() -> None:
     ],
 )
 def test_hints_tell_what_is_still_to_come(line: str, hint: str) -> None:
-    assert World().session.hint(line) == hint
+    assert Scene(busy=False).session.hint(line) == hint
 
 
 def test_colours_follow_the_roles() -> None:
     line = 'pub kafka:orders {"id": {{sequence}}} -k x --nope'
-    shown = [(span.role, line[span.start : span.end]) for span in World().session.spans(line)]
+    shown = [
+        (span.role, line[span.start : span.end]) for span in Scene(busy=False).session.spans(line)
+    ]
     assert shown == [
         ("command", "pub"),
         ("target", "kafka:orders"),
@@ -107,13 +109,12 @@ def test_colours_follow_the_roles() -> None:
 
 
 def test_a_keystroke_costs_little_among_500_topics() -> None:
-    world = World()
+    scene = Scene(busy=False)
     for number in range(500):
-        view = DestinationView("kafka", "topic", f"orders.v{number}", 0)
-        world.fakes["kafka"].shown_destinations.append(view)
-    world.session.complete("pub kafka:orders.v4")
+        scene.kafka.create_topic(f"orders.v{number}", 1)
+    scene.session.complete("pub kafka:orders.v4")
     before = time.process_time()
     for _ in range(100):
-        assert world.session.complete("pub kafka:orders.v4")
+        assert scene.session.complete("pub kafka:orders.v4")
     # 0.1 to 0.3 ms on an idle machine; the bound only keeps out another order of magnitude.
     assert (time.process_time() - before) / 100 < 0.01

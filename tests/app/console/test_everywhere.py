@@ -112,7 +112,6 @@ def by_http(scene: Scene, line: str) -> tuple[str, bool]:
 async def request(scene: Scene, path: str, body: Any = None) -> tuple[int, bytes]:
     """One HTTP request to the admin application; returns status and body."""
     scene.config = Config()  # type: ignore[attr-defined]
-    scene.ports = {}  # type: ignore[attr-defined]
     app = build(scene, scene.session, {})  # type: ignore[arg-type]
     sent: list[Any] = []
     data = b"" if body is None else json.dumps(body).encode()

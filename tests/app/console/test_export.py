@@ -129,7 +129,7 @@ def test_tail_writes_the_messages_to_its_file(tmp_path: Path) -> None:
     result = made.run(f"tail kafka:t --from begin -n 3 > {path}")
     assert result.text == f"wrote 3 messages to {path}"
     assert [json.loads(line)["offset"] for line in path.read_text().splitlines()] == [0, 1, 2]
-    assert made.notices == []
+    assert made.heard == []
     made.run(f"tail kafka:t -f '%o %v' > {path}")
     made.run("pub kafka:t live")
     made.advance(1)

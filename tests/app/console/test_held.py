@@ -8,18 +8,17 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import Changes
 from msgspec import UNSET
 
-from .test_commands import check
-from .world import World
+from .scene import Scene
 
 
-def held(direction: int = IN, protocol: str = "kafka") -> tuple[World, Waiting]:
-    world, waiting = World(), Waiting()
+def held(direction: int = IN, protocol: str = "kafka") -> tuple[Scene, Waiting]:
+    scene, waiting = Scene(busy=False), Waiting()
     row = Row(
         protocol, direction, "Produce", client="billing", destination="orders", kind="message",
         key=b"o-1", payload=b'{"id": 1}', headers=(("trace", b"abc"),), detail={"partition": 2},
     )  # fmt: skip
-    world.holds.hold(world.holds.add(hold()), [row, row], waiting)
-    return world, waiting
+    scene.holds.hold(scene.holds.add(hold()), [row, row], waiting)
+    return scene, waiting
 
 
 @pytest.mark.parametrize(
@@ -45,18 +44,18 @@ def held(direction: int = IN, protocol: str = "kafka") -> tuple[World, Waiting]:
 def test_edit_changes_what_is_named_and_nothing_else(
     line: str, number: int, changes: dict[str, Any]
 ) -> None:
-    world, waiting = held()
-    check(world.run(line))
+    scene, waiting = held()
+    scene.run(line)
     assert waiting.decided == [(number, Changes(**changes))]
-    assert list(world.holds.held) == [1]
-    assert world.holds.held[1].edited
+    assert list(scene.holds.held) == [1]
+    assert scene.holds.held[1].edited
 
 
 def test_edit_lets_go_when_asked() -> None:
-    world, waiting = held()
-    assert check(world.run("edit h1 x --release")).data["released"] is True
+    scene, waiting = held()
+    assert scene.run("edit h1 x --release").data["released"] is True
     assert waiting.decided[1:] == ["released"]
-    assert not world.holds.held
+    assert not scene.holds.held
     assert waiting.decided[0] == (0, Changes(payload=b"x", key=UNSET))
 
 
@@ -76,8 +75,8 @@ def test_edit_lets_go_when_asked() -> None:
     ],
 )
 def test_mistakes_are_named_where_they_are(line: str, text: str, blamed: str) -> None:
-    world, waiting = held()
-    problem = world.run(line).problem
+    scene, waiting = held()
+    problem = scene.refused(line).problem
     assert problem is not None
     assert text in problem.text
     assert line[problem.start : problem.end] == blamed
@@ -85,23 +84,23 @@ def test_mistakes_are_named_where_they_are(line: str, text: str, blamed: str) ->
 
 
 def test_refuse_answers_with_the_code_of_the_frames_protocol() -> None:
-    world, waiting = held()
-    check(world.run("refuse h1 not_leader_or_follower --text moved"))
+    scene, waiting = held()
+    scene.run("refuse h1 not_leader_or_follower --text moved")
     assert waiting.decided == [(6, "moved")]
-    assert not world.holds.held
+    assert not scene.holds.held
 
 
 def test_only_what_a_client_sent_is_refused() -> None:
-    world, waiting = held(OUT)
-    problem = world.run("refuse h1 6").problem
+    scene, waiting = held(OUT)
+    problem = scene.refused("refuse h1 6").problem
     assert problem is not None
     assert "drop or release it" in problem.text
     assert not waiting.decided
 
 
 def test_show_has_every_field_of_every_message() -> None:
-    world, _ = held()
-    fields = {each["field"]: each["value"] for each in check(world.run("held show h1")).records}
+    scene, _ = held()
+    fields = {each["field"]: each["value"] for each in scene.run("held show h1").records}
     assert fields["1.client"] == "billing"
     assert fields["2.key"] == b"o-1"
     assert fields["1.header trace"] == b"abc"
@@ -110,10 +109,10 @@ def test_show_has_every_field_of_every_message() -> None:
 
 
 def test_codes_are_completed_after_refuse_and_in_a_refusing_fault() -> None:
-    world, _ = held()
+    scene, _ = held()
 
     def offered(line: str) -> list[str]:
-        return [each.text for each in world.session.complete(line)]
+        return [each.text for each in scene.session.complete(line)]
 
     assert offered("refuse h1 NOT_LEAD") == ["NOT_LEADER_OR_FOLLOWER"]
     assert "NOT_LEADER_OR_FOLLOWER" in offered("fault add refuse topic:orders NOT_LEAD")

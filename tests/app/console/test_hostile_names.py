@@ -56,7 +56,7 @@ def hostile(name: bytes, **options: object) -> Scene:
     scene.mqtt_client(topic, "hostile/#", *([topic] if topic else ()))
     if topic:
         scene.run(f"pub mqtt:{quoted(topic)} {quoted(text)} -r")
-    scene.notices.clear()
+    scene.heard.clear()
     return scene
 
 

@@ -16,7 +16,7 @@ from mockforge_tui.console.targets import (
     parse_target,
 )
 
-from .world import World
+from .scene import Scene
 
 TOKENS = [
     ("", []),
@@ -219,14 +219,14 @@ def test_any_line_is_understood_or_refused_in_its_bounds(line: str) -> None:
         assert problem.text
 
 
-WORLD = World()
+SCENE = Scene(busy=False)
 
 
 @settings(deadline=None)
 @given(typed)
 def test_colours_never_overlap(line: str) -> None:
     at = 0
-    for span in WORLD.session.spans(line):
+    for span in SCENE.session.spans(line):
         assert at <= span.start < span.end <= len(line)
         at = span.end
 
@@ -235,6 +235,6 @@ def test_colours_never_overlap(line: str) -> None:
 @given(typed, st.integers(0, 60))
 def test_completion_and_hints_never_fail(line: str, cursor: int) -> None:
     cursor = min(cursor, len(line))
-    for each in WORLD.session.complete(line, cursor):
+    for each in SCENE.session.complete(line, cursor):
         assert 0 <= each.start <= each.end <= cursor
-    WORLD.session.hint(line)
+    SCENE.session.hint(line)

@@ -6,38 +6,31 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.journal import Row
 
-from mockforge_tui.console.results import Result
-
-from .world import World
-
-
-def check(result: Result) -> Result:
-    assert result.ok, result.as_text()
-    return result
+from .scene import Scene
 
 
 def test_pub_sends_json_as_it_was_typed() -> None:
-    world = World()
-    check(world.run('pub kafka:orders {"id": 1, "b": [1, "x y"]} -k 42 -H trace=abc -p 1'))
-    message = world.sent[0]
+    scene = Scene(busy=False)
+    scene.run('pub kafka:orders {"id": 1, "b": [1, "x y"]} -k 42 -H trace=abc -p 1')
+    message = scene.sent[0]
     assert message.payload == b'{"id": 1, "b": [1, "x y"]}'
     assert (message.key, message.headers, message.partition) == (b"42", (("trace", b"abc"),), 1)
 
 
 def test_pub_types_a_template_that_is_a_whole_string() -> None:
-    world = World()
-    check(world.run('pub kafka:o {"id": "{{sequence}}", "sku": "SKU-{{sequence}}"} -n 2'))
-    assert [json.loads(each.payload or b"") for each in world.sent] == [
+    scene = Scene(busy=False)
+    scene.run('pub kafka:o {"id": "{{sequence}}", "sku": "SKU-{{sequence}}"} -n 2')
+    assert [json.loads(each.payload or b"") for each in scene.sent] == [
         {"id": 1, "sku": "SKU-1"},
         {"id": 2, "sku": "SKU-2"},
     ]
 
 
 def test_pub_takes_templates_outside_of_strings() -> None:
-    world = World()
-    check(world.run('pub kafka:o {"id": {{int 7 7}}} -k k-{{sequence}} -H n={{sequence}}'))
-    assert world.sent[0].payload == b'{"id": 7}'
-    assert world.sent[0].key == b"k-1"
+    scene = Scene(busy=False)
+    scene.run('pub kafka:o {"id": {{int 7 7}}} -k k-{{sequence}} -H n={{sequence}}')
+    assert scene.sent[0].payload == b'{"id": 7}'
+    assert scene.sent[0].key == b"k-1"
 
 
 @pytest.mark.parametrize(
@@ -55,19 +48,19 @@ def test_pub_takes_templates_outside_of_strings() -> None:
     ],
 )
 def test_payloads(payload: str, expected: bytes | None) -> None:
-    world = World()
-    result = world.run(f"pub mqtt:a {payload}")
-    assert (world.sent[0].payload if world.sent else None) == expected, result.as_text()
+    scene = Scene(busy=False)
+    result = scene.session.run(f"pub mqtt:a {payload}")
+    assert (scene.sent[0].payload if scene.sent else None) == expected, result.as_text()
 
 
 def test_pub_reads_a_file_only_where_files_are_allowed(tmp_path: Path) -> None:
     place = tmp_path / "body.bin"
     place.write_bytes(b"\x00\xff")
-    refused = World().run(f"pub mqtt:a @{place}")
+    refused = Scene(busy=False).refused(f"pub mqtt:a @{place}")
     assert "over the network" in refused.as_text()
-    world = World(files=True)
-    check(world.run(f"pub mqtt:a @{place}"))
-    assert world.sent[0].payload == b"\x00\xff"
+    scene = Scene(files=True)
+    scene.run(f"pub mqtt:a @{place}")
+    assert scene.sent[0].payload == b"\x00\xff"
 
 
 @pytest.mark.parametrize(
@@ -90,28 +83,27 @@ def test_pub_reads_a_file_only_where_files_are_allowed(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_of_pub_name_the_place(line: str, text: str, blamed: str | None) -> None:
-    world = World()
-    result = world.run(line)
-    assert not result.ok
+    scene = Scene(busy=False)
+    result = scene.refused(line)
     assert result.problem is not None
     assert text in result.problem.text
-    assert world.sent == []
+    assert scene.sent == []
     if blamed is not None:
         assert line[result.problem.start : result.problem.end] == blamed
 
 
 def test_mqtt_and_amqp_properties_have_their_names() -> None:
-    world = World()
-    check(world.run("pub mqtt:a 1 -q 1 -r --ttl 30s -H a=b --prop content-type=text/plain"))
-    check(world.run("pub amqp:e/k.1 1 --ttl 2s -H a=b --prop delivery-mode=2 --prop type=x"))
-    mqtt, amqp = world.sent
+    scene = Scene(busy=False)
+    scene.run("pub mqtt:a 1 -q 1 -r --ttl 30s -H a=b --prop content-type=text/plain")
+    scene.run("pub amqp:events/k.1 1 --ttl 2s -H a=b --prop delivery-mode=2 --prop type=x")
+    mqtt, amqp = scene.sent
     assert (mqtt.qos, mqtt.retain) == (1, True)
     assert mqtt.properties == {
         "content_type": "text/plain",
         "message_expiry_interval": 30,
         "user_property": [("a", "b")],
     }
-    assert (amqp.exchange, amqp.routing_key) == ("e", "k.1")
+    assert (amqp.exchange, amqp.routing_key) == ("events", "k.1")
     assert amqp.properties == {
         "delivery_mode": 2,
         "type": "x",
@@ -121,47 +113,48 @@ def test_mqtt_and_amqp_properties_have_their_names() -> None:
 
 
 def test_a_bare_name_is_found_if_it_is_the_only_one() -> None:
-    world = World()
-    check(world.run("pub orders 1"))
-    check(world.run("pub q.mail 1"))
-    assert [(each.protocol, each.destination) for each in world.sent] == [
+    scene = Scene(busy=False)
+    scene.run("pub orders 1")
+    scene.run("pub q.mail 1")
+    assert [(each.protocol, each.destination) for each in scene.sent] == [
         ("kafka", "orders"),
         ("amqp", "q.mail"),
     ]
-    near = world.run("pub order 1")
+    near = scene.refused("pub order 1")
     assert "did you mean orders?" in near.as_text()
 
 
 def test_a_rate_is_kept_by_the_clock() -> None:
-    world = World()
-    result = check(world.run("pub kafka:orders {{sequence}} -n 5 --rate 10/s"))
-    assert "job 1" in result.text
-    assert len(world.sent) == 1
-    world.time.advance(0.2)
-    assert len(world.sent) == 3
-    world.time.advance(10)
-    assert [each.payload for each in world.sent] == [b"1", b"2", b"3", b"4", b"5"]
-    assert len(world.session.jobs) == 0
+    scene = Scene(busy=False)
+    result = scene.run("pub kafka:orders {{sequence}} -n 5 --rate 10/s")
+    assert result.data is not None
+    assert result.text == f"job {result.data['job']} sends 5 messages"
+    assert len(scene.sent) == 1
+    scene.time.advance(0.2)
+    assert len(scene.sent) == 3
+    scene.time.advance(10)
+    assert [each.payload for each in scene.sent] == [b"1", b"2", b"3", b"4", b"5"]
+    assert len(scene.session.jobs) == 0
 
 
 def test_many_messages_leave_room_for_the_brokers() -> None:
-    world = World()
-    check(world.run("pub kafka:orders x -n 1000"))
-    assert len(world.sent) == 200
-    world.time.advance(1)
-    assert len(world.sent) == 1000
+    scene = Scene(busy=False)
+    scene.run("pub kafka:orders x -n 1000")
+    assert len(scene.sent) == 200
+    scene.time.advance(1)
+    assert len(scene.sent) == 1000
 
 
 def test_job_stop_ends_a_pub() -> None:
-    world = World()
-    world.run("pub kafka:orders x -n 1000 --rate 1/s")
-    check(world.run("job stop 1"))
-    world.time.advance(10)
-    assert len(world.sent) == 1
+    scene = Scene(busy=False)
+    job = scene.run("pub kafka:orders x -n 1000 --rate 1/s").data["job"]
+    scene.run(f"job stop {job}")
+    scene.time.advance(10)
+    assert len(scene.sent) == 1
 
 
 def test_republish_sends_what_was_seen_again_or_elsewhere() -> None:
-    world = World(screen=True)
+    scene = Scene(screen=True)
     kafka = Row("kafka", 0, "Produce", kind="message", destination="orders", key=b"k", payload=None)
     amqp = Row(
         "amqp",
@@ -174,15 +167,15 @@ def test_republish_sends_what_was_seen_again_or_elsewhere() -> None:
         detail={"exchange": "events", "routing_key": "r", "properties": {"priority": 3}},
         marked=True,
     )
-    world.screen.rows = [kafka, amqp]
-    check(world.run("republish"))
-    check(world.run("republish @marked"))
-    check(world.run("republish @marked --to kafka:copy"))
-    first, second, third = world.sent
+    scene.screen.rows = [kafka, amqp]
+    scene.run("republish")
+    scene.run("republish @marked")
+    scene.run("republish @marked --to kafka:copy")
+    first, second, third = scene.sent
     assert (first.destination, first.key, first.payload) == ("orders", b"k", None)
     assert (second.exchange, second.routing_key) == ("events", "r")
     assert second.properties == {"priority": 3, "headers": {"h": 1}}
     assert (third.protocol, third.destination, third.headers) == ("kafka", "copy", (("h", b"1"),))
-    world.screen.rows = [Row("kafka", 0, "Metadata")]
-    assert "only messages" in world.run("republish").as_text()
-    assert "nothing is marked" in world.run("republish @marked").as_text()
+    scene.screen.rows = [Row("kafka", 0, "Metadata")]
+    assert "only messages" in scene.refused("republish").as_text()
+    assert "nothing is marked" in scene.refused("republish @marked").as_text()

@@ -13,7 +13,7 @@ from mockforge_tui.console.session import Session
 from mockforge_tui.console.targets import parse_target
 from mockforge_tui.runtime import Runtime
 
-from .world import Screen
+from .scene import Screen
 
 T = TypeVar("T")
 

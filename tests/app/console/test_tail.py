@@ -3,88 +3,83 @@
 from pathlib import Path
 
 import pytest
-
-from mockforge_tui.console.results import Result
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Pingreq
 
 from .scene import Scene
-from .world import World
-
-
-def check(result: Result) -> Result:
-    assert result.ok, result.as_text()
-    return result
 
 
 def test_tail_shows_what_enters() -> None:
-    world = World()
-    check(world.run("tail mqtt:a size>3"))
-    world.fakes["mqtt"].see("a", b"12")
-    world.fakes["mqtt"].see("a", b"1\x1b]0;x\x07")
-    world.fakes["mqtt"].see("b", b"other topic")
-    world.time.advance(1)
-    assert [line.split(" ", 1)[1] for line in world.reported()] == ["M→ a 1·]0;x·"]
+    scene = Scene(busy=False)
+    scene.run("tail mqtt:a size>3")
+    scene.mqtt.publish("a", b"12")
+    scene.mqtt.publish("a", b"1\x1b]0;x\x07")
+    scene.mqtt.publish("b", b"other topic")
+    scene.time.advance(1)
+    assert [line.split(" ", 1)[1] for line in scene.reported()] == ["M→ a 1·]0;x·"]
 
 
 def test_tail_counts_what_it_leaves_out() -> None:
-    world = World()
-    world.run("tail mqtt:a")
+    scene = Scene(busy=False)
+    scene.run("tail mqtt:a")
     for number in range(1000):
-        world.fakes["mqtt"].see("a", b"%d" % number)
-    world.time.advance(0.2)
-    assert len(world.reported()) == 20
-    assert world.reported("note") == ["… 980 more (narrow with a filter)"]
+        scene.mqtt.publish("a", b"%d" % number)
+    scene.time.advance(0.2)
+    assert len(scene.reported()) == 20
+    assert scene.reported("note") == ["… 980 more (narrow with a filter)"]
 
 
 def test_tail_ends_after_n_and_by_stop() -> None:
-    world = World()
-    world.run("tail mqtt:a -n 2")
+    scene = Scene(busy=False)
+    scene.run("tail mqtt:a -n 2")
     for _ in range(3):
-        world.fakes["mqtt"].see("a", b"x")
-    assert len(world.reported()) == 2
-    assert world.fakes["mqtt"].watchers == []
-    world.run("tail kafka:orders")
-    check(world.run("tail stop"))
-    assert world.fakes["kafka"].watchers == []
+        scene.mqtt.publish("a", b"x")
+    assert len(scene.reported()) == 2
+    assert len(scene.session.jobs) == 0
+    scene.run("tail kafka:orders")
+    scene.run("tail stop")
+    scene.kafka.publish("orders", b"x")
+    assert len(scene.reported()) == 2
 
 
 def test_tail_without_a_target_shows_all_traffic_from_now_on() -> None:
-    world = World()
-    world.frame("dev-7", op="PUBLISH", to="a", payload="before")
-    world.time.advance(1)
-    world.run("tail (client:dev-7 or op:PINGREQ)")
-    world.frame("dev-7", op="PUBLISH", to="a", payload="after")
-    world.frame("dev-7", op="PINGREQ", kind="noise")
-    world.frame("other", op="PUBLISH", to="a", payload="x")
-    world.time.advance(1)
-    assert [line.split(" ", 1)[1] for line in world.reported()] == ["M→ PUBLISH a after"]
-    check(world.run("tail stop"))
-    world.frame("dev-7", op="PUBLISH", to="a", payload="late")
-    world.time.advance(1)
-    assert len(world.reported()) == 1
+    scene = Scene(busy=False)
+    other = scene.mqtt_client("other")
+    scene.mqtt_publish(scene.dev_7, "a", b"before")
+    scene.time.advance(1)
+    scene.run("tail (client:dev-7 or op:PINGREQ)")
+    scene.mqtt_publish(scene.dev_7, "a", b"after")
+    scene.dev_7.send(encode_packet(Pingreq(), 4))
+    scene.mqtt_publish(other, "a", b"x")
+    scene.time.advance(1)
+    assert [line.split(" ", 1)[1] for line in scene.reported()] == ["M→ PUBLISH a after"]
+    scene.run("tail stop")
+    scene.mqtt_publish(scene.dev_7, "a", b"late")
+    scene.time.advance(1)
+    assert len(scene.reported()) == 1
 
 
 def test_tail_falls_back_on_messages_where_nothing_is_journaled() -> None:
-    world = World()
-    world.journal = None
-    world.run("tail")
-    world.fakes["mqtt"].see("a", b"1")
-    world.time.advance(1)
-    assert len(world.reported()) == 1
+    scene = Scene(busy=False, journal=False)
+    scene.run("tail")
+    scene.mqtt.publish("a", b"1")
+    scene.time.advance(1)
+    assert len(scene.reported()) == 1
 
 
 def test_tail_reads_kafkas_log_first() -> None:
-    world = World()
-    check(world.run("tail kafka:orders@1 -f '%t %p@%o %k %v' -n 2"))
-    assert world.reported() == ['orders 0@1 o-1 {"id": 1}', 'orders 0@2 o-2 {"id": 2}']
+    scene = Scene(busy=False)
+    scene.run("tail kafka:orders[0]@1 -f '%t %p@%o %k %v' -n 2")
+    assert scene.reported() == ['orders 0@1 o-1 {"id": 2}', 'orders 0@2 o-1 {"id": 3}']
 
 
 def test_tail_of_one_partition() -> None:
-    world = World()
-    world.run("tail kafka:orders[1]")
-    world.fakes["kafka"].see("orders", b"x", partition=0, offset=1)
-    world.fakes["kafka"].see("orders", b"y", partition=1, offset=1)
-    world.time.advance(1)
-    assert [line.split(" ", 1)[1] for line in world.reported()] == ["K→ orders p1@1 y"]
+    scene = Scene(busy=False)
+    scene.run("tail kafka:orders[1]")
+    scene.kafka.publish("orders", b"x", partition=0)
+    scene.kafka.publish("orders", b"y", partition=1)
+    scene.time.advance(1)
+    assert [line.split(" ", 1)[1] for line in scene.reported()] == ["K→ orders p1@0 y"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +93,7 @@ def test_tail_of_one_partition() -> None:
     ],
 )
 def test_mistakes_of_tail(line: str, text: str) -> None:
-    assert text in World().run(line).as_text()
+    assert text in Scene(busy=False).refused(line).as_text()
 
 
 def test_a_long_past_is_shown_in_slices_and_nothing_is_lost_or_doubled_where_the_present_begins(

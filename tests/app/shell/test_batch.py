@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from mockforge_tui.shell.batch import Batch
 
-from ..console.world import World
+from ..console.scene import Scene
 
 
 async def lines_of(*lines: str) -> AsyncIterator[str]:
@@ -15,12 +15,12 @@ async def lines_of(*lines: str) -> AsyncIterator[str]:
         yield line
 
 
-def run(*lines: str, as_json: bool = False, world: World | None = None) -> tuple[int, str, str]:
+def run(*lines: str, as_json: bool = False, scene: Scene | None = None) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of a batch."""
     out, err = io.StringIO(), io.StringIO()
 
     async def main() -> int:
-        batch = Batch((world or World(files=True)).session, out, err, as_json=as_json)
+        batch = Batch((scene or Scene(busy=False, files=True)).session, out, err, as_json=as_json)
         return await asyncio.wait_for(batch.run(lines_of(*lines), asyncio.Event()), 10)
 
     return asyncio.run(main()), out.getvalue(), err.getvalue()
@@ -30,7 +30,7 @@ def test_results_go_to_standard_output() -> None:
     status, out, err = run("# a comment", "", "topic ls orders", "pub kafka:orders 1")
     assert status == 0
     assert out.splitlines()[0].split() == ["broker", "topic", "in", "out", "held", "note"]
-    assert out.splitlines()[-1] == "sent to orders p0@0"
+    assert out.splitlines()[-1] == "sent to orders p0@7"
     assert err == ""
 
 
@@ -42,16 +42,16 @@ def test_json_is_one_object_a_line() -> None:
         "_command": "pub",
         "_version": 1,
         "ok": True,
-        "text": "sent to orders p0@0",
-        "data": {"sent": 1, "place": "orders p0@0", "unreached": 0},
+        "text": "sent to orders p0@7",
+        "data": {"sent": 1, "place": "orders p0@7", "unreached": 0},
     }
 
 
 def test_the_first_failure_ends_it_and_shows_the_place() -> None:
-    world = World()
-    status, out, err = run("topic ls", "topic show order", "pub kafka:orders 1", world=world)
+    scene = Scene(busy=False)
+    status, out, err = run("topic ls", "topic show order", "pub kafka:orders 1", scene=scene)
     assert status == 2
-    assert world.sent == []
+    assert scene.sent == []
     assert err.splitlines() == [
         "line 2: no Kafka topic order; did you mean orders?",
         "  topic show order",
@@ -78,7 +78,7 @@ def test_rows_are_data_and_notes_are_not() -> None:
     assert status == 0
     rows = [json.loads(line) for line in out.splitlines()[:3]]
     assert [row["offset"] for row in rows] == [0, 1, 2]
-    assert rows[0]["payload"] == '{"id": 0}'
+    assert rows[0]["payload"] == '{"id": 1}'
     assert err == ""
 
 
@@ -89,16 +89,16 @@ def test_hostile_lines_are_harmless_in_errors() -> None:
 
 
 def test_jobs_are_waited_for_and_a_signal_ends_the_waiting() -> None:
-    world = World()
+    scene = Scene(busy=False)
     out, err = io.StringIO(), io.StringIO()
 
     async def main() -> int:
         stop = asyncio.Event()
-        batch = Batch(world.session, out, err, as_json=False)
+        batch = Batch(scene.session, out, err, as_json=False)
         running = asyncio.ensure_future(batch.run(lines_of("tail mqtt:a"), stop))
-        while not len(world.session.jobs):
+        while not len(scene.session.jobs):
             await asyncio.sleep(0)
-        world.fakes["mqtt"].see("a", b"1")
+        scene.mqtt.publish("a", b"1")
         assert not running.done()
         stop.set()
         return await asyncio.wait_for(running, 10)

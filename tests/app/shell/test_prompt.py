@@ -16,7 +16,7 @@ from mockforge_tui.console.history import append_history, read_history
 from mockforge_tui.console.results import Notice
 from mockforge_tui.shell.prompt import LineCompleter, LineLexer, LineValidator, Prompt
 
-from ..console.world import World
+from ..console.scene import Scene
 
 
 @pytest.fixture
@@ -27,21 +27,21 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PipeInput]
         yield pipe
 
 
-def typed(pipe: PipeInput, text: str, world: World | None = None) -> int:
+def typed(pipe: PipeInput, text: str, scene: Scene | None = None) -> int:
     pipe.send_text(text)
-    world = world or World()
+    scene = scene or Scene(busy=False)
 
     async def main() -> int:
-        prompt = Prompt(world.session, {"kafka": 9092})
+        prompt = Prompt(scene.session, {"kafka": 9092})
         return await asyncio.wait_for(prompt.run(asyncio.Event()), 10)
 
     return asyncio.run(main())
 
 
 def test_lines_run_and_quit_ends(keys: PipeInput, capsys: pytest.CaptureFixture[str]) -> None:
-    world = World()
-    assert typed(keys, 'pub kafka:orders {"id": 1}\rquit --code 4\r', world) == 4
-    assert world.sent[0].payload == b'{"id": 1}'
+    scene = Scene(busy=False)
+    assert typed(keys, 'pub kafka:orders {"id": 1}\rquit --code 4\r', scene) == 4
+    assert scene.sent[0].payload == b'{"id": 1}'
 
 
 def test_end_of_input_ends(keys: PipeInput) -> None:
@@ -49,24 +49,24 @@ def test_end_of_input_ends(keys: PipeInput) -> None:
 
 
 def test_a_deletion_waits_for_a_yes(keys: PipeInput) -> None:
-    world = World()
-    typed(keys, "topic rm orders\rn\rquit\r", world)
-    assert "orders" in world.kafka.logs
-    typed(keys, "topic rm orders\ry\rquit\r", world)
-    assert "orders" not in world.kafka.logs
+    scene = Scene(busy=False)
+    typed(keys, "topic rm orders\rn\rquit\r", scene)
+    assert "orders" in scene.kafka.cluster.topics
+    typed(keys, "topic rm orders\ry\rquit\r", scene)
+    assert "orders" not in scene.kafka.cluster.topics
 
 
 def test_a_mistake_keeps_the_line_until_it_is_corrected(keys: PipeInput) -> None:
-    world = World()
+    scene = Scene(busy=False)
     # Enter on the wrong option puts the cursor on it; ctrl+k takes it away.
-    typed(keys, "pub kafka:orders 1 --nope\r\x0b\rquit\r", world)
-    assert len(world.sent) == 1
+    typed(keys, "pub kafka:orders 1 --nope\r\x0b\rquit\r", scene)
+    assert len(scene.sent) == 1
 
 
 def test_ctrl_c_stops_what_goes_on(keys: PipeInput) -> None:
-    world = World()
-    typed(keys, "tail\r\x03quit\r", world)
-    assert len(world.session.jobs) == 0
+    scene = Scene(busy=False)
+    typed(keys, "tail\r\x03quit\r", scene)
+    assert len(scene.session.jobs) == 0
 
 
 def test_history_is_shared_with_the_screen(keys: PipeInput, tmp_path: Path) -> None:
@@ -80,14 +80,14 @@ def test_history_is_shared_with_the_screen(keys: PipeInput, tmp_path: Path) -> N
 def test_notices_results_and_mistakes_are_printed_without_escapes(
     keys: PipeInput, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = World()
-    prompt = Prompt(world.session, {"kafka": 9092})
+    scene = Scene(busy=False)
+    prompt = Prompt(scene.session, {"kafka": 9092})
     prompt.report(Notice("row", "12:00 M→ a 1"))
     prompt.report(Notice("note", "… 3 more"))
     prompt.report(Notice("problem", "pub stopped: \x1b[2J"))
-    prompt.show("topics", world.run("topics orders"))
-    prompt.show("topics --json", world.run("topics orders --json"))
-    prompt.show("topic show x", world.run("topic show x"))
+    prompt.show("topics", scene.run("topics orders"))
+    prompt.show("topics --json", scene.run("topics orders --json"))
+    prompt.show("topic show x", scene.refused("topic show x"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["12:00 M→ a 1", "… 3 more", "× pub stopped: ·[2J"]
     assert lines[4].startswith("kafka")
@@ -96,17 +96,17 @@ def test_notices_results_and_mistakes_are_printed_without_escapes(
 
 
 def test_the_toolbar_counts_and_warns(keys: PipeInput) -> None:
-    world = World()
-    prompt = Prompt(world.session, {"kafka": 9092, "mqtt": 1883, "amqp": 5672})
-    world.run("every 1s: pub kafka:orders x")
-    assert prompt.toolbar() == [("", "kafka:9092 1  mqtt:1883 1  amqp:5672 0  0/s  1 jobs")]
-    world.hold_a_frame()
-    world.run("fault add drop topic:a")
+    scene = Scene(busy=False)
+    prompt = Prompt(scene.session, {"kafka": 9092, "mqtt": 1883, "amqp": 5672})
+    scene.run("every 1s: pub kafka:orders x")
+    assert prompt.toolbar() == [("", "kafka:9092 2  mqtt:1883 1  amqp:5672 2  0/s  1 jobs")]
+    scene.hold_a_frame()
+    scene.run("fault add drop topic:a")
     assert prompt.misbehaviour() == [("class:bottom-toolbar.busy", "‖1 ↯1")]
 
 
 def test_completion_lexer_and_validator_speak_the_same_language() -> None:
-    session = World().session
+    session = Scene(busy=False).session
     document = Document("topic rm o")
     (first, *_) = LineCompleter(session).get_completions(document, CompleteEvent())
     assert (first.text, first.start_position) == ("orders", -1)

@@ -14,18 +14,6 @@ from ..console.test_why import consumers, fetch, two_members
 from .stage import LARGE, SMALL, Stage, play
 
 
-class Real(Scene):
-    """Real brokers with what the screen asks of a runtime besides."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.ports = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
-        self.notices_at_start: list[str] = []
-
-    def facts(self) -> dict[str, Any]:
-        return {name: {"url": f"{name}://127.0.0.1:{port}"} for name, port in self.ports.items()}
-
-
 async def _choose(stage: Stage, pane: str, name: str) -> None:
     """Put the cursor of a pane on a record by its name, as j does."""
     await stage.keys(pane, "g")
@@ -55,7 +43,7 @@ def test_enter_on_a_topic_shows_its_records_and_takes_none() -> None:
         await stage.shows("1 Flow")
         assert stage.screen.destinations.has_focus
 
-    play(act, real=Real)
+    play(act, real=Scene)
 
 
 def test_keys_of_one_burst_act_in_the_pane_that_the_first_of_them_chose() -> None:
@@ -64,7 +52,7 @@ def test_keys_of_one_burst_act_in_the_pane_that_the_first_of_them_chose() -> Non
             stage.app.post_message(Key(name, name if len(name) == 1 else None))
         await stage.shows("Stored  topic orders")
 
-    play(act, real=Real)
+    play(act, real=Scene)
 
 
 def test_stored_messages_are_filtered() -> None:
@@ -76,12 +64,12 @@ def test_stored_messages_are_filtered() -> None:
         await stage.shows("newest 2 of 7")
         assert stage.app.session.filter.text == ""
 
-    play(act, real=Real)
+    play(act, real=Scene)
 
 
 def test_stored_messages_go_on_page_by_page_in_both_directions() -> None:
-    def many() -> Real:
-        real = Real()
+    def many() -> Scene:
+        real = Scene()
         for turn in range(5):
             real.run(f"pub kafka:payments {turn}-{{{{sequence}}}} -n 100")
         return real
@@ -117,12 +105,12 @@ def test_enter_on_a_queue_shows_its_messages_and_leaves_them_there() -> None:
         await stage.shows("events order.paid")
         assert len(stage.runtime.amqp.peek("q.inv", 10)) == 3
 
-    play(act, real=Real)
+    play(act, real=Scene)
 
 
 def test_enter_on_a_session_shows_what_waits_for_its_client() -> None:
-    def away() -> Real:
-        real = Real()
+    def away() -> Scene:
+        real = Scene()
         real.run("pub mqtt:sensors/room9/temp 19.5 -q 1")
         return real
 
@@ -145,49 +133,49 @@ def test_stored_messages_fit_a_small_terminal() -> None:
         await stage.keys("escape", "escape")
         await stage.shows("3 Topics")
 
-    play(act, SMALL, real=Real)
+    play(act, SMALL, real=Scene)
 
 
-def _wrong_topic_case(made: Real) -> None:
+def _wrong_topic_case(made: Scene) -> None:
     made.join("billing", "order-svc", {"Orders": []})
 
 
-def _group_at_the_end(made: Real) -> None:
+def _group_at_the_end(made: Scene) -> None:
     made.kafka.reset_offsets("billing", "orders", {0: 7})
     made.time.advance(10)
     client, _ = made.join("billing", "order-svc", {"orders": [0]})
     fetch(made, client, "orders", 7, "order-svc")
 
 
-def _latest_on_an_old_topic(made: Real) -> None:
+def _latest_on_an_old_topic(made: Scene) -> None:
     client, _ = made.join("billing", "order-svc", {"orders": [0]})
     fetch(made, client, "orders", 7, "order-svc")
 
 
-def _wrong_filter_case(made: Real) -> None:
+def _wrong_filter_case(made: Scene) -> None:
     made.mqtt_client("hmi", "Sensors/+/temp")
     made.run("pub mqtt:sensors/room1/temp 21")
 
 
-def _missing_wildcard(made: Real) -> None:
+def _missing_wildcard(made: Scene) -> None:
     made.mqtt_client("hmi", "sensors/room1")
     made.run("pub mqtt:sensors/room1/temp 21")
 
 
-def _taken_over_client_id(made: Real) -> None:
+def _taken_over_client_id(made: Scene) -> None:
     for _ in range(3):
         made.mqtt_client("dev-7", "a/#")
         made.time.advance(1)
     made.run("pub mqtt:a/b 1")
 
 
-def _qos_0_while_away(made: Real) -> None:
+def _qos_0_while_away(made: Scene) -> None:
     made.mqtt_leave(made.mqtt_client("dev-7", "a/#", clean=False))
     made.run("pub mqtt:a/b 1 -n 2")
     made.mqtt_client("dev-7", clean=False)
 
 
-def _wrong_routing_key(made: Real) -> None:
+def _wrong_routing_key(made: Scene) -> None:
     for line in (
         "exchange add events --type topic",
         "queue add q.mail",
@@ -198,18 +186,18 @@ def _wrong_routing_key(made: Real) -> None:
     consumers(made, 1)
 
 
-def _unbound_queue(made: Real) -> None:
+def _unbound_queue(made: Scene) -> None:
     made.run("queue add q.mail")
     consumers(made, 1)
 
 
-def _prefetch_used_up(made: Real) -> None:
+def _prefetch_used_up(made: Scene) -> None:
     made.run("queue add q.mail")
     consumers(made, 1, prefetch=2)
     made.run("pub queue:q.mail x -n 5")
 
 
-def _taken_by_another_consumer(made: Real) -> None:
+def _taken_by_another_consumer(made: Scene) -> None:
     made.run("queue add q.mail")
     consumers(made, 2)
     made.run("pub queue:q.mail x")
@@ -244,14 +232,14 @@ def _taken_by_another_consumer(made: Real) -> None:
     ],
 )  # fmt: skip
 def test_one_key_on_a_client_says_why_it_gets_nothing(
-    plant: Callable[[Real], None],
+    plant: Callable[[Scene], None],
     client: str | None,
     cause: str,
     remedy: str,
     size: tuple[int, int],
 ) -> None:
-    def made() -> Real:
-        real = Real(furnished=False)
+    def made() -> Scene:
+        real = Scene(furnished=False)
         real.run("topic add orders -p 1")
         real.run("pub kafka:orders x -n 7")
         plant(real)
@@ -295,12 +283,12 @@ def test_a_connection_that_ended_stays_listed_with_its_reason() -> None:
         await stage.shows("the client said DISCONNECT")
         await stage.shows("+1 ended")
 
-    play(act, real=Real)
+    play(act, real=Scene)
 
 
 def test_a_publish_that_reached_no_queue_says_so_in_its_row_and_in_the_inspector() -> None:
-    def unroutable() -> Real:
-        real = Real()
+    def unroutable() -> Scene:
+        real = Scene()
         real.web.publish("events", "nobody", b"x")
         return real
 
