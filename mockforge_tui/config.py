@@ -36,6 +36,7 @@ _ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 _PLAIN = "a plain password; its hash may stand here as well (mockforge-tui do 'user hash PASSWORD')"
 _PATHS = "paths of fixture files or folders"
 _TAKES = {
+    "fail_on": "words such as lint:error",
     "rules": "texts such as 'allow alice read kafka:orders.*'",
     "amqp.vhosts": "names of virtual hosts",
     "users": "a name with its password each",
@@ -115,6 +116,7 @@ class Config:
     ready_file: str | None = None
     env_file: str | None = None
     exit_after: float | None = None
+    fail_on: tuple[str, ...] = ()
     log_level: str = "warning"
     log_format: str = "text"
     journal: bool = True

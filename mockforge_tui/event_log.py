@@ -32,7 +32,8 @@ def log_events(spine: Spine) -> None:
 
     def report(event: Event) -> None:
         name = type(event).__name__
-        level = logging.WARNING if name in _WRONG else logging.INFO
+        wrong = name in _WRONG or getattr(event, "severity", "") == "error"
+        level = logging.WARNING if wrong else logging.INFO
         if name in _LOGGED or isinstance(event, MessageSeen) or not _log.isEnabledFor(level):
             return
         # Nothing is emitted in many a run: what words it is imported when something is.

@@ -13,6 +13,7 @@ from .event_log import log_events
 from .exit_codes import ExitCode
 from .instance import running, written
 from .readiness import ready_line
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .fixtures.model import FixtureSet
@@ -45,6 +46,7 @@ async def serve(
     interruption = Interruption()
     async with running(config, fixtures, next_free=next_free) as instance:
         log_events(instance.runtime.spine)
+        verdict = Verdict(instance.runtime.spine, config.fail_on)
         for notice in instance.runtime.notices:
             print(notice, file=sys.stderr)
         facts = instance.facts()
@@ -55,4 +57,6 @@ async def serve(
                 instance.admin.load(facts)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(interruption.asked.wait(), config.exit_after)
-    return ExitCode.OK
+    for line in verdict.lines():
+        print(line, file=sys.stderr)
+    return ExitCode.EXPECTATION_FAILED if verdict.failed else ExitCode.OK

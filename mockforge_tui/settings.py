@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mockforge_brokers.limits import LIMITS, Limit
+from mockforge_brokers.mqtt.options import LINT_LEVELS
 
 from .setting import Setting as Setting
 from .setting import (
@@ -18,6 +19,7 @@ from .setting import (
 )
 from .setting import boolean as boolean
 from .units import parse_duration, parse_size
+from .verdict import CAUSES, causes
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -53,11 +55,11 @@ def _mqtt(
 
 _MQTT_OPTIONS: tuple[Setting, ...] = (
     _mqtt(
-        "strict",
-        "--mqtt-strict",
-        boolean,
-        "end connections for what is only reported else (lint)",
-        switch=True,
+        "lint",
+        "--mqtt-lint",
+        one_of(*LINT_LEVELS),
+        "what breaks the letter of the specification is reported, or ends the connection",
+        "lenient|strict|as-mosquitto",
     ),
     _mqtt("maximum_qos", "--mqtt-maximum-qos", between(0, 2), "highest QoS served", "0|1|2"),
     _mqtt("retain_available", "--no-mqtt-retain", boolean, "refuse retained messages"),
@@ -301,6 +303,16 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "exit_after", "--exit-after", ("exit_after",), parse_duration, "end after a time", "10m"
+    ),
+    Setting(
+        "fail_on",
+        "--fail-on",
+        ("fail_on",),
+        causes,
+        f"exit with status 1 if this happened: {', '.join(CAUSES)}; several times",
+        "WHAT",
+        many=True,
+        separator=",",
     ),
     Setting(
         "log_level",

@@ -49,6 +49,21 @@ class ProtocolViolated(Event, frozen=True):
     reason: str
 
 
+class LintFound(Event, frozen=True):
+    """A client did what it should not, and was served all the same.
+
+    `severity` is `error` where it broke `statement` of the specification, `warning` where
+    `statement` is our name for what is legal and risky. Once a connection and statement; what
+    ends its connection is ProtocolViolated instead.
+    """
+
+    connection: int
+    client: str
+    statement: str
+    text: str
+    severity: str = "error"
+
+
 class RequestDenied(Event, frozen=True):
     """A legal request was refused with a code of the protocol."""
 

@@ -157,6 +157,12 @@ def _codes(session: "Session") -> Iterable[Candidate]:
         yield name, ", ".join(found[name])
 
 
+def _lint_clients(session: "Session") -> Iterable[Candidate]:
+    broker = session.runtime.brokers.mqtt
+    if broker is not None:
+        yield from dict.fromkeys((each.client, "") for each in broker.lint())
+
+
 def _held(session: "Session") -> Iterable[Candidate]:
     yield "@held", "all"
     for frame in session.runtime.holds.held.values():
@@ -196,6 +202,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "fixtures-or-all": _fixtures_or_all,
     "retained": _retained,
     "sessions": _sessions,
+    "lint-clients": _lint_clients,
     "faults": _faults,
     "hold-rules": _hold_rules,
     "held": _held,

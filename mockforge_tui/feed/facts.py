@@ -63,7 +63,7 @@ def event_row(time: float, event: events.Event) -> Row | None:
     describe = _KNOWN.get(type(event))
     text = describe(event) if describe is not None else _fields_of(event, row)
     row.detail["text"] = text
-    if isinstance(event, _ERRORS):
+    if isinstance(event, _ERRORS) or getattr(event, "severity", "") == "error":
         row.error = text
     if isinstance(event, events.FaultFired):
         row.fault = event.rule
@@ -96,6 +96,7 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.ConnectionOpened: "connected",
     events.ConnectionClosed: "closed",
     events.ProtocolViolated: "protocol error",
+    events.LintFound: "lint",
     events.RequestDenied: "refused",
     events.FeatureNotServed: "not served",
     events.AccessDenied: "access denied",
@@ -112,6 +113,7 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.ConnectionOpened: lambda event: f"from {event.address}",
     events.ConnectionClosed: lambda event: str(event.reason),
     events.ProtocolViolated: lambda event: str(event.reason),
+    events.LintFound: lambda event: f"{event.statement}: {event.text}",
     events.RequestDenied: lambda event: f"{event.operation} {event.code} {event.reason}",
     events.FeatureNotServed: lambda event: f"{event.feature}: {event.reason}",
     events.AccessDenied: lambda event: (

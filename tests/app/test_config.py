@@ -39,11 +39,11 @@ def test_every_setting_is_a_field_of_the_config():
 def test_options_of_mqtt_are_set_by_file_variable_and_option(tmp_path):
     text = "mqtt:\n  maximum_qos: 1\n  retain_available: false\n  refused_filters: [a/#, b]\n"
     variables = {"MOCKFORGE_MQTT_SYS_INTERVAL": "1m", "MOCKFORGE_MQTT_MAXIMUM_QOS": "0"}
-    options = {"mqtt_option_strict": True}
+    options = {"mqtt_option_lint": "strict"}
     resolved = resolve(options, variables, write(tmp_path, text))
     mqtt = resolved.config.mqtt_options
     assert (mqtt.maximum_qos, mqtt.retain_available, mqtt.sys_interval) == (0, False, 60)
-    assert (mqtt.strict, mqtt.refused_filters) == (True, {"a/#": 0x87, "b": 0x87})
+    assert (mqtt.lint, mqtt.refused_filters) == ("strict", {"a/#": 0x87, "b": 0x87})
     assert "mqtt.maximum_qos = 0  # MOCKFORGE_MQTT_MAXIMUM_QOS" in resolved.lines()
     filters = resolve({}, {"MOCKFORGE_MQTT_REFUSE": "a/#,b:c"}).config.mqtt_options.refused_filters
     assert set(filters) == {"a/#", "b:c"}

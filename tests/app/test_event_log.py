@@ -9,6 +9,7 @@ from mockforge_brokers.events import (
     ConnectionOpened,
     Event,
     FeatureNotServed,
+    LintFound,
     ProtocolViolated,
     Warned,
 )
@@ -36,6 +37,10 @@ def logged(caplog: pytest.LogCaptureFixture, level: int, event: Event) -> list[t
         (
             FeatureNotServed("kafka", 1, "billing", "transactions", "transactional id a: no"),
             "kafka not served billing: transactions: transactional id a: no",
+        ),
+        (
+            LintFound("mqtt", 3, "dev-1", "MQTT-3.3.1-2", "PUBLISH: DUP with QoS 0"),
+            "mqtt lint dev-1: MQTT-3.3.1-2: PUBLISH: DUP with QoS 0",
         ),
         (Warned("amqp", "queue q", "x-quorum is not acted on"), "queue q: x-quorum is not"),
         (FixtureFailed("kafka", "orders", "no such topic"), "orders  no such topic"),

@@ -203,3 +203,33 @@ def test_do_runs_a_command_in_the_instance(instance, capsys):
     assert cli.run(["do", "--json", "topic ls by.*", "--attach", instance.url]) == 0
     assert '"by.do"' in capsys.readouterr().out
     assert cli.run(["do", "topic nonsense", "--attach", instance.url]) != 0
+
+
+@pytest.mark.parametrize(("cause", "status"), [("lint:error", 1), ("protocol-error", 0)])
+def test_fail_on_makes_the_exit_status_1_and_names_what_happened(cause, status):
+    running = Instance("--fail-on", cause, "--no-kafka", "--no-amqp")
+    host, port = running.facts["mqtt"]["url"].removeprefix("mqtt://").split(":")
+    with socket.create_connection((host, int(port)), 20) as client:
+        client.settimeout(20)
+        # CONNECT dev, PUBLISH with QoS 0 and DUP, PINGREQ.
+        client.sendall(bytes.fromhex("100f00044d515454040200000003646576 380400017478 c000"))
+        received = b""
+        while not received.endswith(b"\xd0\x00"):
+            received += client.recv(100)
+    findings = running.command("lint ls dev")["data"]
+    ended, error = running.end()
+    assert [each["statement"] for each in findings] == ["MQTT-3.3.1-2", "keep-alive-0"]
+    assert ended == status, error
+    line = "failed on lint:error: dev: MQTT-3.3.1-2: PUBLISH: DUP with QoS 0\n"
+    assert (line in error) is bool(status)
+
+
+def test_fail_on_takes_only_what_it_knows():
+    done = subprocess.run(
+        [sys.executable, "-m", "mockforge_tui", "--headless", "--fail-on", "lint:error,rain"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 2
+    assert "protocol-error is wanted, not 'rain'" in done.stderr

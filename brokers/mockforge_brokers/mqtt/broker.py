@@ -12,6 +12,8 @@ from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import views
 from .codes import Reason
 from .connection import MqttConnection
+from .findings import Finding, Findings
+from .habits import Newcomers
 from .inside import InsideProducer, make_message, make_publish
 from .misbehaviour import REFUSALS
 from .options import MqttOptions
@@ -48,6 +50,8 @@ class MqttBroker:
         )
         self.registry = Sessions(environment, self.router)
         self.renderer = PublishRenderer()
+        self.findings = Findings(environment.clock.wall)
+        self.newcomers = Newcomers(self.registry)
         self._connections: dict[int, MqttConnection] = {}
         environment.access.on_change(self._renew_guards)
         self._inside: dict[str, InsideProducer] = {}
@@ -104,7 +108,11 @@ class MqttBroker:
         return [views.group_view(each) for each in self.registry.by_client.values()]
 
     def metrics(self) -> list[Metric]:
-        return views.metrics(self.router, self.registry, self._connections.values())
+        return views.metrics(self.router, self.registry, self._connections.values(), self.findings)
+
+    def lint(self) -> list[Finding]:
+        """What clients did against the specification, and what is legal and risky."""
+        return self.findings.views()
 
     # What people do; each by the same state methods as the wire handlers.
 
@@ -168,6 +176,7 @@ class MqttBroker:
         for session in tuple(self.registry.by_client.values()):
             self.registry.end(session, "the broker was reset")
         self.router.reset()
+        self.findings.clear()
 
     # A restart.
 

@@ -15,7 +15,8 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
 
   _forward  PUBLISH with first byte 0x30: QoS 0, not retained.
   _accept   PUBLISH with first byte 0x32: QoS 1, not retained, not sent again, with a packet
-            identifier; each taker subscribed with QoS 1 or 2 and is not the publisher itself.
+            identifier that no unfinished QoS 2 publish has; each taker subscribed with QoS 1 or 2
+            and is not the publisher itself.
   _settle   PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
 
 In each case the packet is whole, within our Maximum Packet Size, its Remaining Length as short as
@@ -84,6 +85,8 @@ def walk(connection: "MqttConnection", data: bytes) -> int:
             lint.check_length(connection, body - position - 1)
         connection.handle(first, ByteReader(data, body, stop))
         position = stop
+    if connection.unanswered > connection.receive_maximum and not connection.closed:
+        lint.check_unanswered(connection)
     return position
 
 
@@ -153,6 +156,8 @@ def _accept(  # noqa: C901
     plain = connection.version == V5
     turn, looks = connection.turn, 0
     end = min(end, position + connection.limit)
+    own = connection.session
+    unreleased = own.inbound if own is not None else ()
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
     head, size = b"", 0
@@ -170,13 +175,15 @@ def _accept(  # noqa: C901
                 break
             topic_end = body + 2 + (data[body] << 8) + data[body + 1]
             found = routes.get(data[body + 2 : topic_end])
-            if found is None or not found.sessions or connection.session in found.takers:
+            if found is None or not found.sessions or own in found.takers:
                 break
             last, route = route, found
             head, size = data[position:topic_end], stop - position
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
         if rest + plain > stop or packet_id == _NO_ID or (plain and data[rest]):
+            break
+        if unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
         message = Message(route.topic_name, tail[1:] if plain else tail, 1)
@@ -202,6 +209,7 @@ def _accept(  # noqa: C901
         connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
         connection.messages_in += len(packet_ids)
         connection.outlet.others_out += len(packet_ids)
+        connection.unanswered += len(packet_ids)
     return position
 
 

@@ -14,8 +14,9 @@ from ..journal import IN, Past, Row, Splitter
 from ..misbehaviour.actions import Changes
 from . import handshake, lint, misbehaviour, rights
 from .burst import walk
-from .codes import V5, V311, PacketType, Reason
+from .codes import V5, V311, PacketType, Reason, dialect
 from .events import ConnectionRefused
+from .habits import DOUBTFUL_TOPIC
 from .handlers import HANDLERS
 from .outlet import Outlet
 from .rows import rows
@@ -58,8 +59,10 @@ class MqttConnection:
         "out",
         "outlet",
         "peer",
+        "receive_maximum",
         "session",
         "turn",
+        "unanswered",
         "unfinished",
         "verbatim",
         "version",
@@ -80,6 +83,7 @@ class MqttConnection:
         self._allowed = 0.0
         self.limit = environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
+        self.receive_maximum = broker.options.receive_maximum
         self.turn = environment.turn
         self.unfinished = False
         self.session: Session | None = None
@@ -95,7 +99,9 @@ class MqttConnection:
         self.wanted = 0
         """Bytes of the packet that is incomplete, where its header is there."""
         self.linted: frozenset[str] = frozenset()
-        """Statements of the specification that lint reported of it."""
+        """Statements and habits that lint reported of it."""
+        self.unanswered = 0
+        """QoS 1 publishes of this burst, of which the client has no PUBACK yet."""
         self._rest = bytearray()
         self.allow_silence(broker.options.connect_timeout)
 
@@ -120,7 +126,7 @@ class MqttConnection:
                 return len(rest)
             data = bytes(rest)
             rest.clear()
-        self.wanted = 0
+        self.wanted = self.unanswered = 0
         self.unfinished = False
         try:
             position = walk(self, data)
@@ -181,6 +187,12 @@ class MqttConnection:
         """What the client may do: who it is is known, or rules changed."""
         rights.renew_guard(self)
 
+    def find_routes(self) -> None:
+        """Where the fast path looks; with a guard it finds nothing, since it asks nobody."""
+        every = DOUBTFUL_TOPIC in self.linted
+        ours = self.guard is None
+        self.verbatim = self.broker.router.verbatim(dialect(self.version), every) if ours else {}
+
     def may_leave(self, will: Will | None) -> bool:
         """A will that may not be published is none; its client is let in, as Mosquitto does."""
         return will is None or rights.may_publish(self, will.topic_name)
@@ -195,11 +207,11 @@ class MqttConnection:
         lint.check_text(self, packet)
         handler = HANDLERS.get(type(packet))
         if handler is None:
-            # [MQTT-3.1.0-2] a second CONNECT; the others only ever go from server to client.
-            raise ProtocolError(
-                f"{PacketType(first >> 4).name} is not for a client to send here",
-                Reason.PROTOCOL_ERROR,
-            )
+            kind = PacketType(first >> 4)
+            text = f"{kind.name} is not for a client to send"
+            if kind is PacketType.CONNECT:
+                text = "a second CONNECT on one connection [MQTT-3.1.0-2]"
+            raise ProtocolError(text, Reason.PROTOCOL_ERROR)
         handler(self, packet)
 
     @property
@@ -278,6 +290,7 @@ class MqttConnection:
     def turn_away(self, answer: Connack | None, error: ProtocolError) -> None:
         """Answer a CONNECT that is refused, and end."""
         self.closed = True
+        lint.count_violation(self, error)
         self._answer_refusal(answer)
         self.broker.environment.spine.emit(
             ConnectionRefused("mqtt", self.peer.id, self.client, error.code, error.text)
@@ -291,8 +304,13 @@ class MqttConnection:
 
     def _violated(self, error: ProtocolError, data: bytes) -> None:
         environment = self.broker.environment
-        if self.session is None:
-            error.text = misdirected(data, self.peer.listener, environment.listeners) or error.text
+        stray = self.session is None and misdirected(
+            data, self.peer.listener, environment.listeners
+        )
+        if stray:
+            error.text = stray
+        else:
+            lint.count_violation(self, error)
         environment.spine.emit(ProtocolViolated("mqtt", self.peer.id, self.client, error.text))
         if self.session is None and handshake.begins_as_mqtt_5(data):
             # A broken CONNECT too is answered where its version can be read [MQTT-4.13.1-2].

@@ -21,18 +21,6 @@ class ConnectionRefused(Event, frozen=True):
     reason: str
 
 
-class LintFound(Event, frozen=True):
-    """A client broke `statement` of the specification and was served all the same.
-
-    Once a connection and statement; where the broker is strict, ProtocolViolated instead.
-    """
-
-    connection: int
-    client: str
-    statement: str
-    text: str
-
-
 class SessionTakenOver(Event, frozen=True):
     """The same client connected again while its old connection was open."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import RequestDenied
-from . import capabilities, lint
+from . import capabilities, habits, lint
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .records import Message, detailed
 from .rights import code_of_denied_publish, may_publish, refused_filter
@@ -44,6 +44,9 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     connection.messages_in += 1
     known = packet.qos == 2 and packet.packet_id in session.inbound
     lint.check_dup(connection, packet, known)
+    if packet.qos == 1:
+        lint.check_identifier(connection, "PUBLISH", packet.packet_id)
+        connection.unanswered += 1
     if known:
         # Sent again: it was published when it came first [MQTT-4.3.3-10].
         connection.outlet.acknowledge(PacketType.PUBREC, packet.packet_id)
@@ -53,10 +56,12 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     if connection.guard is not None and not may_publish(connection, message.topic_name):
         _refuse_publish(connection, packet, session)
         return
+    habits.check_publish(connection, packet, message)
     reached = broker.router.publish(message, session, connection.client)
     if message.topic_name.isprintable():
         # Lint has to see the others each time.
-        broker.router.learn(dialect(connection.version), message.topic_name)
+        odd = bool(habits.doubtful(message.topic_name))
+        broker.router.learn(dialect(connection.version), message.topic_name, odd)
     if packet.qos:
         nobody = (
             reached == 0
@@ -202,6 +207,7 @@ def subscribe(
     """Serve a SUBSCRIBE but for the filters in `refusals`, which get that reason code."""
     session, router = _session(connection), connection.broker.router
     options = connection.broker.options
+    lint.check_identifier(connection, "SUBSCRIBE", packet.packet_id)
     capabilities.check_subscribe(packet, connection.version, options)
     identifier = packet.properties.get("subscription_identifier", [0])[0]
     codes: list[int] = []
@@ -230,6 +236,7 @@ def subscribe(
             identifier,
         )
         new = router.subscribe(session, subscription)
+        habits.check_subscription(connection, request)
         # Retain Handling 0: always, 1: only when new, 2: never [MQTT-3.3.1-9 to -11].
         if request.retain_handling == 0 or (request.retain_handling == 1 and new):
             retained.append(subscription)
@@ -266,6 +273,7 @@ def _denied(connection: "MqttConnection", topic_filter: str, code: int) -> None:
 
 def _unsubscribe(connection: "MqttConnection", packet: Unsubscribe) -> None:
     session, router = _session(connection), connection.broker.router
+    lint.check_identifier(connection, "UNSUBSCRIBE", packet.packet_id)
     codes: list[int] = []
     for topic_filter in packet.topic_filters:
         problem = filter_problem(topic_filter)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
+from . import habits
 from .capabilities import announced, check_message
 from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
 from .events import ClientConnected
@@ -99,6 +100,7 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
     connection.renew_guard()
     _leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     connection.session = session
+    habits.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].
     outlet.send(Connack(0, present, answer))
     spine = broker.environment.spine

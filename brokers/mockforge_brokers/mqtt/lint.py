@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
-from .codes import V31, PacketType, Reason
-from .events import LintFound
+from ..events import LintFound
+from .codes import V5, V31, PacketType, Reason
+from .findings import ERROR
 from .wire.packets import Packet, Publish, Request, Will
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ _DOUBTFUL: Final = re.compile(
 )
 """Control characters, and what Unicode says is no character."""
 
+_MOSQUITTO_ENDS: Final = frozenset({"MQTT-1.5.4"})
+"""Of all that is checked here Mosquitto 2.0.11 ends connections for this alone: DUP with QoS 0,
+identifiers in use, long lengths and acknowledgements of nothing are served
+(tests/brokers/mqtt/test_lint.py has what it answered)."""
+
+_STATEMENT: Final = re.compile(r"\[(MQTT-[\d.]+-\d+|MQTT[ -][\d.]+)\]")
 
 _NO_TEXT: Final = frozenset({int, bool, bytes, PacketType})
 
@@ -45,9 +52,31 @@ def check_dup(connection: "MqttConnection", packet: Publish, known: bool) -> Non
     elif known and not packet.dup:
         report(
             connection,
-            "MQTT-2.2.1-3",
+            _identifier_in_use(connection),
             f"PUBLISH: identifier {packet.packet_id} is in use, and this one is not marked as DUP; "
             "it is taken for the same message",
+        )
+
+
+def check_identifier(connection: "MqttConnection", kind: str, packet_id: int) -> None:
+    """Report an identifier that an unfinished QoS 2 publish of this client has."""
+    session = connection.session
+    if session is not None and packet_id in session.inbound:
+        report(
+            connection,
+            _identifier_in_use(connection),
+            f"{kind}: identifier {packet_id} is that of a QoS 2 publish whose PUBREL is not here",
+        )
+
+
+def check_unanswered(connection: "MqttConnection") -> None:
+    """Report a burst with more QoS 1 publishes than our Receive Maximum."""
+    if connection.version == V5:
+        report(
+            connection,
+            "MQTT-3.3.4-7",
+            f"PUBLISH: {connection.unanswered} of QoS 1 without waiting for a PUBACK, "
+            f"and our Receive Maximum is {connection.receive_maximum}",
         )
 
 
@@ -56,16 +85,42 @@ def check_length(connection: "MqttConnection", size: int) -> None:
     report(connection, "MQTT-1.5.5-1", f"a Remaining Length of {size} bytes could be shorter")
 
 
-def report(connection: "MqttConnection", statement: str, text: str) -> None:
-    """Emit it, once a connection and statement; where we are strict, raise ProtocolError."""
+def report(connection: "MqttConnection", statement: str, text: str, severity: str = ERROR) -> None:
+    """Count it and emit it; where the level says so, raise ProtocolError.
+
+    Errors are emitted once a connection and statement, warnings once a client.
+    """
     broker = connection.broker
-    if broker.options.strict:
+    level = broker.options.lint
+    ends = level == "strict" or (level == "as-mosquitto" and statement in _MOSQUITTO_ENDS)
+    if severity == ERROR and ends:
         raise ProtocolError(f"{text} [{statement}]", Reason.MALFORMED_PACKET)
-    if statement not in connection.linted:
-        connection.linted = connection.linted | {statement}
+    new = broker.findings.add(connection.client, statement, text, severity)
+    if severity == ERROR:
+        new = statement not in connection.linted
+    connection.linted |= {statement}
+    if new:
         broker.environment.spine.emit(
-            LintFound("mqtt", connection.peer.id, connection.client, statement, text)
+            LintFound("mqtt", connection.peer.id, connection.client, statement, text, severity)
         )
+
+
+def count_violation(connection: "MqttConnection", error: ProtocolError) -> None:
+    """What ends a connection is counted beside what is served, by the statement in its text."""
+    found = _STATEMENT.search(error.text)
+    code = Reason(error.code) if error.code else Reason.MALFORMED_PACKET
+    if found:
+        statement = found[1]
+    elif code in (Reason.MALFORMED_PACKET, Reason.PROTOCOL_ERROR):
+        statement = code.name.lower().replace("_", " ")
+    else:
+        # A choice of ours: something that is not served, or is limited.
+        return
+    connection.broker.findings.add(connection.client, statement, error.text, ERROR, ended=True)
+
+
+def _identifier_in_use(connection: "MqttConnection") -> str:
+    return "MQTT-2.2.1-3" if connection.version == V5 else "MQTT-2.3.1-2"
 
 
 def _texts(packet: Packet | Will | Request, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+LINT_LEVELS = ("lenient", "strict", "as-mosquitto")
 NOT_AUTHORIZED = 0x87
 """What SUBACK says of a filter in `refused_filters` where no other code was given."""
 
@@ -11,8 +12,12 @@ NOT_AUTHORIZED = 0x87
 class MqttOptions(Struct, frozen=True):
     """Where the specification leaves a choice, the default is what most brokers do."""
 
-    strict: bool = False
-    """End connections for what is only reported else: lint, such as control characters."""
+    lint: str = "lenient"
+    """What becomes of who breaks the letter of the specification where we could serve it.
+
+    `lenient`: it is reported. `strict`: its connection ends. `as-mosquitto`: it ends where
+    Mosquitto 2.0 ends it (lint.py has the table).
+    """
     receive_maximum: int = 1024
     """QoS 2 publishes that one MQTT 5 client may have unfinished."""
     maximum_qos: int = 2

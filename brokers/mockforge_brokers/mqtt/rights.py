@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ..access import Matcher
 from ..events import AccessDenied
-from .codes import V5, Reason, dialect
+from .codes import V5, Reason
 from .handshake import Refused
 from .state.topics import covers, matches, split_share
 from .wire.packets import Connect
@@ -53,9 +53,7 @@ def renew_guard(connection: "MqttConnection") -> None:
 
     matcher = _matcher(connection.client, user)
     connection.guard = broker.environment.access.guard("mqtt", user, report, matcher)
-    # With a guard nothing takes the hot path, which asks nobody.
-    ours = connection.guard is None
-    connection.verbatim = broker.router.verbatim(dialect(connection.version)) if ours else {}
+    connection.find_routes()
 
 
 def may_publish(connection: "MqttConnection", topic_name: str) -> bool:

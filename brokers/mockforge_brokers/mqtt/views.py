@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .codes import VERSION_NAMES
 from .connection import MqttConnection
+from .findings import Findings
 from .state.router import Router
 from .state.session import Session
 from .state.sessions import Sessions
@@ -146,7 +147,10 @@ class Totals:
 
 
 def metrics(
-    router: Router, sessions: Sessions, connections: Iterable[MqttConnection]
+    router: Router,
+    sessions: Sessions,
+    connections: Iterable[MqttConnection],
+    findings: Findings,
 ) -> list[Metric]:
     connected = sum(connection.session is not None for connection in connections)
     held = list(sessions.by_client.values())
@@ -173,6 +177,13 @@ def metrics(
             "counter",
             (),
             [((), sessions.dropped + sum(session.dropped for session in held))],
+        ),
+        Metric(
+            "mqtt_lint_findings_total",
+            "What clients did against the specification (error), or legal and risky (warning)",
+            "counter",
+            ("statement", "severity"),
+            list(findings.by_statement().items()),
         ),
     ]
 

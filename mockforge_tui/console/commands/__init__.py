@@ -17,6 +17,7 @@ from . import (
     holds,
     jobs,
     limits,
+    lint,
     policies,
     publish,
     queues,
@@ -55,6 +56,7 @@ REGISTRY = Registry(
         *broker.COMMANDS,
         *clock.COMMANDS,
         *limits.COMMANDS,
+        *lint.COMMANDS,
         *general.COMMANDS,
     )
 )

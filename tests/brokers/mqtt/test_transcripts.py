@@ -31,7 +31,7 @@ SETTINGS: dict[str, tuple[MqttOptions, Limits]] = {
     "refused_filters": (MqttOptions(refused_filters={"secret": 0x87}), Limits()),
     "response_information": (MqttOptions(response_information="answers/"), Limits()),
     "server_keep_alive": (MqttOptions(server_keep_alive=60), Limits()),
-    "strict": (MqttOptions(strict=True), Limits()),
+    "strict": (MqttOptions(lint="strict"), Limits()),
     "small_limits": (MqttOptions(), Limits(mqtt_session_queue=2)),
     "small_packets": (MqttOptions(), Limits(mqtt_packet=100)),
 }

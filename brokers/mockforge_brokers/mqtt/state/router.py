@@ -104,7 +104,7 @@ class Router:
         self._merge = merge_overlapping
         self._maximum_qos = maximum_qos
         self._routes: dict[str, Route] = {}
-        self._verbatim: dict[int, dict[bytes, Verbatim]] = {}
+        self._verbatim: dict[tuple[int, bool], dict[bytes, Verbatim]] = {}
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
         environment.usage.gauge("mqtt_retained", lambda: self.retained.count)
@@ -131,6 +131,14 @@ class Router:
             reached += self._hand_over(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
+
+    def highest_qos(self, topic_name: str) -> int:
+        """That somebody subscribed to a topic with; 0 where nobody did."""
+        route = self._routes.get(topic_name) or self._find(topic_name)
+        found = [recipient.qos for recipient in route.recipients]
+        for share in route.shares:
+            found += [one.qos for one in share.members.values()]
+        return max(found, default=0)
 
     def has_takers(self, topic_name: str, publisher: Session) -> bool:
         """Whether anybody else subscribed to this, or the publisher itself without No Local."""
@@ -243,11 +251,14 @@ class Router:
 
     # Routes.
 
-    def verbatim(self, dialect: int) -> dict[bytes, Verbatim]:
-        """By raw topic name: routes that take this dialect's packets as they are. Live."""
-        return self._verbatim.setdefault(dialect, {})
+    def verbatim(self, dialect: int, odd: bool = False) -> dict[bytes, Verbatim]:
+        """By raw topic name: routes that take this dialect's packets as they are. Live.
 
-    def learn(self, dialect: int, topic_name: str) -> None:
+        Those of `odd` topics are for who asks for them too.
+        """
+        return self._verbatim.setdefault((dialect, odd), {})
+
+    def learn(self, dialect: int, topic_name: str, odd: bool = False) -> None:
         """After a plain publish: remember a verbatim route for the next, if there is one."""
         route = self._routes.get(topic_name)
         if route is None or dialect in route.tried:
@@ -268,7 +279,10 @@ class Router:
         if self._maximum_qos and all(recipient.qos for recipient in route.recipients):
             found.sessions = tuple(takers)
             found.takers = frozenset(session for session, _ in takers)
-        self.verbatim(dialect)[topic_name.encode()] = found
+        raw = topic_name.encode()
+        self.verbatim(dialect, True)[raw] = found
+        if not odd:
+            self.verbatim(dialect)[raw] = found
 
     def forget_routes(self) -> None:
         """Something changed that routes depend on."""
