@@ -155,8 +155,7 @@ class Endpoint(asyncio.Protocol):
             return
         if self._tape is not None and data:
             self._tape.add(IN, data, tail)
-        if self.connection.unfinished and self._later is None:
-            self._wait(b"")
+        self._go_on_later()
         if self.connection.out:
             if self.server.turns.may_answer(self):
                 self.flush()
@@ -265,6 +264,12 @@ class Endpoint(asyncio.Protocol):
             self.connection.set_writable(writable)
         except Exception as error:
             self._fail(error, b"")
+        self._go_on_later()
+
+    def _go_on_later(self) -> None:
+        """What the connection has not finished goes on in a later turn."""
+        if self.connection.unfinished and self._later is None and not self._closing:
+            self._wait(b"")
 
     def _lose(self, reason: str) -> None:
         """The connection is over, whoever ended it: nothing of it takes effect from here on.
@@ -370,6 +375,9 @@ class Endpoint(asyncio.Protocol):
         elif lane.idle and not (environment.faults.active or environment.holds.active):
             self._inward = None
             return self.connection.receive(lane.take_rest() + data)
+        if self.connection.unfinished:
+            # What passed the lane already comes first.
+            self.connection.receive(b"")
         lane.feed(data)
         return lane.pending
 
@@ -381,6 +389,7 @@ class Endpoint(asyncio.Protocol):
         except Exception as error:
             self._fail(error, frame)
             return
+        self._go_on_later()
         if self.connection.out:
             self.wake()
 

@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from .access import Access
 from .clock import Clock
-from .fairness import Turn
+from .fairness import Chores, Turn
 from .journal import Journal
 from .limits import Limits
 from .listener import Listener
@@ -32,6 +32,7 @@ class Environment(Struct):
     random: Random
     unserved: Unserved
     usage: Usage
+    chores: Chores
     limits: Limits = field(default_factory=Limits)
     turn: Turn = field(default_factory=Turn)
     """The time of the connection whose bytes are being handled."""
@@ -55,6 +56,7 @@ class Environment(Struct):
         random = Random(seed)
         usage = Usage(clock, spine, limits)
         made = Journal(clock, limits) if journal else None
+        turn = Turn()
         holds = Holds(clock, spine, usage)
         if made is not None:
             usage.gauge("journal_total", lambda: made.size, lambda: made.left)
@@ -68,7 +70,9 @@ class Environment(Struct):
             random=random,
             unserved=Unserved(spine),
             usage=usage,
+            chores=Chores(turn, clock.call_later),
             limits=limits,
+            turn=turn,
         )
 
     @property

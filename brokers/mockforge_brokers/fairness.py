@@ -2,11 +2,13 @@
 
 A connection that used its slice stops between two of its frames and goes on in a later turn of the
 loop, after those that wait already. So a burst that costs much (a publish to a thousand queues, a
-thousand times in one read) is taken in many slices, between which everybody else is served.
+thousand times in one read) is taken in many slices, between which everybody else is served. What
+one frame, or the end of a connection, asks for can be much too: it is done in steps (`Steps`), as
+many as there is time for.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
 from time import perf_counter
 from typing import Final, Protocol
@@ -15,6 +17,8 @@ SLICE: Final = 0.002
 """Seconds that one connection's bytes may be handled at a stretch."""
 TURN: Final = 0.004
 """Seconds of one turn of the loop, after which large reads wait for the next one."""
+Steps = Iterator[object]
+"""Work that may stop after each step, and goes on with the next one."""
 SMALL: Final = 4096
 """Bytes of a read that never waits for its turn: those who send little are answered at once."""
 
@@ -40,6 +44,14 @@ class Turn:
         """0 as long as there is time, then -1: for loops that count down to their next look."""
         return -1 if self.now() > self.until else 0
 
+    def work(self, steps: Steps) -> bool:
+        """Do steps until the time is up; True when there may be more of them."""
+        now = self.now
+        for _ in steps:  # noqa: SIM110
+            if now() > self.until:
+                return True
+        return False
+
 
 class Waiter(Protocol):
     """A connection with bytes that are not handled yet."""
@@ -52,9 +64,16 @@ class Waiter(Protocol):
 class Backlog:
     """Those who wait for another slice, in the order in which they came."""
 
-    def __init__(self, turn: Turn, call_soon: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        call_soon: Callable[[Callable[[], None]], object],
+        full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`full` says that what was made of the bytes so far is yet to be written."""
         self._now = turn.now
         self._call_soon = call_soon
+        self._full = full
         self._waiting: deque[Waiter] = deque()
         self._end = 0.0
         self._armed = False
@@ -67,8 +86,8 @@ class Backlog:
         """Whether this turn has used its time; the first who asks begins it."""
         if not self._armed:
             self._arm()
-            return False
-        return self._now() > self._end
+            return self._full()
+        return self._now() > self._end or self._full()
 
     def wait(self, waiter: Waiter) -> None:
         self._waiting.append(waiter)
@@ -87,9 +106,72 @@ class Backlog:
         if not waiting:
             return
         self._arm()
+        if self._full():
+            return
         for _ in range(len(waiting)):
             waiter = waiting.popleft()
             if waiter.go_on():
                 waiting.append(waiter)
             if self._now() > self._end:
                 return
+
+
+class Chores:
+    """Work that belongs to no bytes of a connection: done at once as far as a slice goes, then in
+    later turns, a slice for each in the order in which they came.
+    """
+
+    def __init__(
+        self, turn: Turn, call_later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
+        self._turn = turn
+        self._call_later = call_later
+        self._waiting: deque[Steps] = deque()
+        self._armed = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def do(self, steps: Steps) -> None:
+        """Begin with these steps now."""
+        if self._some(steps):
+            self._wait(steps)
+
+    def soon(self, call: Callable[[], object]) -> None:
+        """Call it in the loop's next turn, or in a later one where others take the time."""
+        self._wait(call() for _ in (0,))
+
+    def finish(self) -> None:
+        """Do all that waits: somebody has to see the end of it."""
+        waiting, self._waiting = self._waiting, deque()
+        for steps in waiting:
+            for _ in steps:
+                """Each is done by asking for it."""
+
+    def _some(self, steps: Steps) -> bool:
+        turn = self._turn
+        turn.begin()
+        return turn.work(steps)
+
+    def _wait(self, steps: Steps) -> None:
+        self._waiting.append(steps)
+        if not self._armed:
+            self._armed = True
+            self._call_later(0, self._next)
+
+    def _next(self) -> None:
+        self._armed = False
+        waiting, turn = self._waiting, self._turn
+        end = turn.now() + 2 * turn.length
+        try:
+            for _ in range(len(waiting)):
+                steps = waiting.popleft()
+                if self._some(steps):
+                    waiting.append(steps)
+                if turn.now() > end:
+                    break
+        finally:
+            if waiting and not self._armed:
+                self._armed = True
+                self._call_later(0, self._next)

@@ -32,8 +32,8 @@ class Server:
         self.endpoints: dict[int, Endpoint] = {}
         self._loop = asyncio.get_running_loop()
         self.call_later = self._loop.call_later
-        self.turns = Turns(self._loop.call_soon)
-        self.backlog = Backlog(environment.turn, self._loop.call_soon)
+        self.turns = Turns(environment.turn, self._loop.call_soon)
+        self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
         self._listeners: list[asyncio.Server] = []
         self._all_gone: asyncio.Future[None] | None = None

@@ -2,10 +2,14 @@
 
 import asyncio
 from itertools import count
+from typing import Any
 
-from mockforge_brokers.fairness import Backlog, Turn
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.fairness import Backlog, Chores, Turn
 from mockforge_brokers.hangup import reset
 from mockforge_brokers.transport import Server
+from mockforge_brokers.turns import Turns
 
 from .test_transport import Serving, run
 
@@ -73,6 +77,93 @@ def test_a_turn_is_crowded_once_its_time_is_used() -> None:
     assert loop.backlog.crowded()
     loop.turn()
     assert not loop.backlog.crowded()
+
+
+def test_those_who_wait_wait_longer_while_output_is_yet_to_be_written() -> None:
+    full, log = [True], list[str]()
+    calls: list[Any] = []
+    backlog = Backlog(Turn(lambda: 0.0), calls.append, lambda: full[0])
+    backlog.wait(Worker("a", 1, log))
+    calls.pop()()
+    assert not log
+    assert backlog.crowded()
+    full[0] = False
+    calls.pop()()
+    assert log == ["a"]
+
+
+class Page:
+    """Somebody who is written to."""
+
+    def __init__(self, log: list[int], number: int) -> None:
+        self.log = log
+        self.number = number
+
+    def flush(self) -> None:
+        self.log.append(self.number)
+
+
+def test_many_are_written_to_in_several_turns_in_their_order() -> None:
+    log: list[int] = []
+    calls: list[Any] = []
+    turns = Turns(Turn(lambda: 0.0), calls.append)
+    for number in range(1000):
+        turns.flush_soon(Page(log, number))
+    sizes = []
+    while calls:
+        before = len(log)
+        calls.pop()()
+        sizes.append(len(log) - before)
+        assert turns.behind() == bool(calls)
+    assert log == list(range(1000))
+    assert len(sizes) > 1
+
+
+class Ticking:
+    """A manual clock, and a turn whose time passes with each look at it."""
+
+    def __init__(self, length: float) -> None:
+        self.clock = ManualClock()
+        self.turn = Turn(count().__next__)  # type: ignore[arg-type]
+        self.turn.length = length
+        self.chores = Chores(self.turn, self.clock.call_later)
+
+
+def test_a_chore_is_done_in_slices_and_others_come_between() -> None:
+    ticking, log = Ticking(2.0), list[str]()
+    for name in "ab":
+        ticking.chores.do(map(log.append, name * 5))
+    assert set(log) == {"a", "b"}
+    assert len(log) < 10
+    ticking.clock.advance(0)
+    assert sorted(log) == [*"aaaaabbbbb"]
+    assert log.index("b") < 4, "b did not wait for the end of a"
+
+
+def test_a_chore_that_must_be_over_is_finished_at_once() -> None:
+    ticking, log = Ticking(0.0), list[int]()
+    ticking.chores.do(log.append(number) for number in range(100))
+    assert len(log) < 100
+    ticking.chores.finish()
+    assert log == list(range(100))
+
+
+def test_a_chore_that_fails_does_not_hold_up_the_others() -> None:
+    ticking, log = Ticking(0.0), list[str]()
+    ticking.chores.soon(lambda: 1 // 0)
+    ticking.chores.soon(lambda: log.append("done"))
+    with pytest.raises(ZeroDivisionError):
+        ticking.clock.advance(0)
+    ticking.clock.advance(0)
+    assert log == ["done"]
+
+
+def test_without_sockets_a_chore_is_done_when_it_is_asked_for() -> None:
+    log: list[int] = []
+    chores = Chores(Turn(), ManualClock().call_later)
+    chores.do(log.append(number) for number in range(10_000))
+    assert len(log) == 10_000
+    assert not chores.waiting
 
 
 def hurry(world: Serving) -> None:

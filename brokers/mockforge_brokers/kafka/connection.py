@@ -202,7 +202,7 @@ class KafkaConnection:
 
     def _defer(self) -> None:
         self._deferred = True
-        self._environment.clock.call_later(0, self._go_on_after_writing)
+        self._environment.chores.soon(self._go_on_after_writing)
 
     @property
     def _free(self) -> bool:
