@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
@@ -165,11 +166,22 @@ class Runtime:
         if fixtures is None:
             return
         self.production.load(fixtures, start=self.config.auto_produce)
+        self._misbehave(fixtures)
+
+    def _misbehave(self, fixtures: "FixtureSet") -> None:
+        """Put the rules of fixture files into force."""
         if fixtures.faults:
             from .fixtures.faults import rule_of
 
             for fault in fixtures.faults:
                 self.faults.add(rule_of(fault))
+        if fixtures.holds:
+            from .fixtures.holds import hold_rule_of
+            from .fixtures.templates.scope import Scope
+
+            scope = Scope(Random(self.seed), self.clock.wall, environ=os.environ)
+            for hold in fixtures.holds:
+                self.holds.add(hold_rule_of(hold, scope))
 
     async def stop(self) -> None:
         """End production, close all connections and ports."""

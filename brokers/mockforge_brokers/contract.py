@@ -110,8 +110,8 @@ class Connection(Owner, Protocol):
         """
         ...
 
-    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
-        """The frame with its message `number` (as `rows` counts them, from 0) changed.
+    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
+        """The frame with the messages of these numbers (as `rows` counts them, from 0) changed.
 
         Raises InvalidInput for what cannot be changed, with what can.
         """

@@ -141,7 +141,7 @@ class FrameHeld(Event, frozen=True):
 
 
 class HeldFrameEdited(Event, frozen=True):
-    """A person changed a held message; the frame goes on waiting."""
+    """A held message was changed, by a person or by its hold."""
 
     held: int
     connection: int

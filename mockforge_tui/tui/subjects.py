@@ -11,6 +11,7 @@ from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.commands.faults import value_of
+from ..console.commands.holds import decision_of
 from ..text import clean
 from ..units import format_count, format_duration, format_size
 from .documents import Line
@@ -126,6 +127,7 @@ def _rule(what: Rule | HoldRule | HeldFrame) -> Iterator[Line]:
             way = {None: "", 0: "in", 1: "out"}[what.match.direction]
             yield from _facts(
                 ("holds", what.scope or "everything"),
+                ("does", decision_of(what)),
                 ("direction", way),
                 ("held", str(what.hits)),
                 ("at most", str(what.most or "")),

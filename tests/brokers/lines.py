@@ -118,8 +118,8 @@ class LineConnection:
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         self.out.append(f"no {code} {text}\n".encode())
 
-    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
-        payload = changes.payload
+    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
+        payload = changes[0].payload
         if not isinstance(payload, bytes) or b"\n" in payload:
             raise InvalidInput("a line's payload is one line")
         return payload + b"\n"

@@ -1,6 +1,7 @@
 """Rules, holds and lanes in one line each, for tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from mockforge_brokers.contract import Connection, Peer
 from mockforge_brokers.environment import Environment
@@ -33,8 +34,8 @@ def fault(
     return Rule(Match(scope, matches, direction), action or Drop(), when, lifetime)
 
 
-def hold(matches: Matches = everything, *, scope: str = "x", **options: float) -> HoldRule:
-    return HoldRule(Match(scope, matches), **options)  # type: ignore[arg-type]
+def hold(matches: Matches = everything, *, scope: str = "x", **options: Any) -> HoldRule:
+    return HoldRule(Match(scope, matches), **options)
 
 
 def lane(
@@ -68,11 +69,11 @@ class Waiting:
     def drop(self) -> None:
         self.decided.append("dropped")
 
-    def refuse(self, code: int, text: str) -> None:
+    def refuse(self, code: int, text: str, match: Matches | None = None) -> None:
         self.decided.append((code, text))
 
-    def edit(self, number: int, changes: Changes) -> list[Row]:
-        self.decided.append((number, changes))
+    def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
+        self.decided.extend(changes.items())
         return [Row("kafka", 0, "Produce", payload=b"edited")]
 
 

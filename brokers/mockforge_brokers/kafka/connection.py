@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -180,10 +180,10 @@ class KafkaConnection:
         else:
             self._handle_refusal(refusal)
 
-    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
+    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
         if direction == IN:
-            return misbehaviour.edit_request(frame, number, changes)
-        return misbehaviour.edit_response(frame, self._rows.answered(frame), number, changes)
+            return misbehaviour.edit_request(frame, changes)
+        return misbehaviour.edit_response(frame, self._rows.answered(frame), changes)
 
     # Requests, one after the other.
 

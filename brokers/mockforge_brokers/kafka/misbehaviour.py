@@ -170,46 +170,47 @@ def _refuse_topics(message: Message, refusal: Refusal, name_of: NameOf) -> None:
 # Editing.
 
 
-def edit_request(frame: bytes, number: int, changes: Changes) -> bytes:
-    """A Produce request with record `number` changed; raises InvalidInput."""
+def edit_request(frame: bytes, changes: Mapping[int, Changes]) -> bytes:
+    """A Produce request with the records of these numbers changed; raises InvalidInput."""
     header, message = decode_request(frame)
     if not isinstance(message, ProduceRequest):
         raise InvalidInput(f"{ApiKey(header.api_key).title} carries no record: hold op:Produce")
     fields = [part for topic in message.topic_data for part in topic.partition_data]
-    _edit(fields, number, changes)
+    _edit(fields, changes)
     return encode_request(message, header.api_version, header.correlation_id, header.client_id)
 
 
-def edit_response(frame: bytes, known: tuple[int, int], number: int, changes: Changes) -> bytes:
-    """A Fetch response with record `number` changed; `known` is what it answers."""
+def edit_response(frame: bytes, known: tuple[int, int], changes: Mapping[int, Changes]) -> bytes:
+    """A Fetch response with these records changed; `known` is what it answers."""
     api_key, version = known
     correlation_id, message = decode_response(frame, api_key, version)
     if not isinstance(message, FetchResponse):
         raise InvalidInput(f"{ApiKey(api_key).title} carries no record: hold op:Fetch")
-    _edit([part for topic in message.responses for part in topic.partitions], number, changes)
+    _edit([part for topic in message.responses for part in topic.partitions], changes)
     return encode_response(message, version, correlation_id)
 
 
-def _edit(fields: list[Any], number: int, changes: Changes) -> None:
-    """Change the record that is `number` when all of them are counted as rows.py shows them."""
-    if changes.properties:
+def _edit(fields: list[Any], changes: Mapping[int, Changes]) -> None:
+    """Change the records of these numbers when all are counted as rows.py shows them."""
+    if any(each.properties for each in changes.values()):
         raise InvalidInput("a Kafka record has no properties: change payload, key or headers")
-    left = number
+    first = 0
     for part in fields:
         batches = split_batches(part.records or b"")
-        for index, (header, batch) in enumerate(batches):
-            if left >= header.record_count:
-                left -= header.record_count
-                continue
-            changed = _changed_batch(batch, left, changes)
-            pieces = [raw for _, raw in batches]
-            pieces[index] = changed
+        pieces = []
+        for header, batch in batches:
+            end = first + header.record_count
+            mine = {at - first: each for at, each in changes.items() if first <= at < end}
+            pieces.append(_changed_batch(batch, mine) if mine else batch)
+            first = end
+        if batches:
             part.records = b"".join(pieces)
-            return
-    raise InvalidInput(f"there is no record {number + 1} in what is held")
+    beyond = max(changes, default=0)
+    if beyond >= first:
+        raise InvalidInput(f"there is no record {beyond + 1} in what is held")
 
 
-def _changed_batch(batch: bytes, index: int, changes: Changes) -> bytes:
+def _changed_batch(batch: bytes, changes: Mapping[int, Changes]) -> bytes:
     [(header, _)] = split_batches(batch)
     try:
         records = list(read_records(batch))
@@ -219,7 +220,8 @@ def _changed_batch(batch: bytes, index: int, changes: Changes) -> bytes:
         raise InvalidInput("this batch is the broker's own and cannot be changed")
     if header.last_offset_delta != len(records) - 1:
         raise InvalidInput("a compacted batch has gaps and cannot be changed")
-    records[index] = _changed(records[index], changes)
+    for index, each in changes.items():
+        records[index] = _changed(records[index], each)
     made = build_batch(
         records,
         compression=header.compression,

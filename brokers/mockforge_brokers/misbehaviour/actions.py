@@ -3,7 +3,7 @@
 Prompt, completion, help, fixture files and the guide read `ACTIONS`: an action exists once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -192,3 +192,17 @@ class Changes(Struct, frozen=True):
         return not (
             self.headers or self.properties or self.payload is not UNSET or self.key is not UNSET
         )
+
+
+class Edit(Struct, frozen=True):
+    """What a hold changes by itself: in message `number` (from 0), or in all that it matches.
+
+    `changes` is asked for each message, so that no two need be alike. Raises BrokerError.
+    """
+
+    changes: Callable[[], Changes]
+    number: int | None = None
+
+
+Decision = Edit | Refuse
+"""What becomes of a held frame when nobody decides about it; without one it is released."""

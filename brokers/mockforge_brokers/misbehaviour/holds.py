@@ -1,25 +1,31 @@
-"""Frames that wait for a person to decide about them."""
+"""Frames that wait for a person to decide about them, or for their rule to do it."""
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, assert_never
 
 from msgspec import Struct
 
 from ..clock import Clock, Timer
-from ..errors import InvalidInput
-from ..events import FrameHeld, HeldFrameEdited, HeldFrameLeft
+from ..errors import BrokerError, InvalidInput
+from ..events import FrameHeld, HeldFrameEdited, HeldFrameLeft, Warned
 from ..journal import IN, Row
 from ..spine import Spine
 from ..usage import Usage
-from .actions import Changes
-from .rules import Match, matching
+from .actions import Changes, Decision, Edit, Refuse
+from .rules import Match, applicable, matching
 
 
 class HoldRule(Struct, eq=False):
-    """What is held: at most `most` frames of one match, each for `timeout` s at most."""
+    """What is held: at most `most` frames of one match, each for `timeout` s at most.
+
+    Then `decision` is taken: after the time-out, at once where there is none.
+    """
 
     match: Match
     most: int | None = None
     timeout: float | None = None
+    decision: Decision | None = None
+    name: str = ""
     id: int = 0
     hits: int = 0
 
@@ -35,12 +41,18 @@ class Waiting(Protocol):
 
     def drop(self) -> None: ...
 
-    def refuse(self, code: int, text: str) -> None:
-        """Answer it with an error code of its protocol, without its effect."""
+    def refuse(self, code: int, text: str, match: Callable[[Row], bool] | None = None) -> None:
+        """Answer it with an error code of its protocol, without its effect.
+
+        Of a request for several things only those that `match` are refused (None: all).
+        """
         ...
 
-    def edit(self, number: int, changes: Changes) -> list[Row]:
-        """Change its message `number` (from 0); returns the new rows. Raises InvalidInput."""
+    def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
+        """Change its messages of these numbers (from 0); returns the new rows.
+
+        Raises InvalidInput.
+        """
         ...
 
 
@@ -97,13 +109,18 @@ class Holds:
         for rule in self.rules.values():
             if rule.most is not None and rule.hits >= rule.most:
                 continue
-            found = matching(rule.match, rule, parts, exchange)
+            found = matching(rule.match, rule, applicable(rule.decision, parts), exchange)
             if found:
                 return rule if self._has_room(found[0]) else None
         return None
 
+    def pass_by(self, parts: list[Row], exchange: tuple[set[object], bool]) -> None:
+        """A fault took this frame: the rules that match it leave its answer alone all the same."""
+        for rule in self.rules.values():
+            matching(rule.match, rule, applicable(rule.decision, parts), exchange)
+
     def hold(self, rule: HoldRule, rows: list[Row], waiting: Waiting) -> HeldFrame:
-        """Keep a frame until somebody decides about it."""
+        """Keep a frame until somebody decides about it; see `decide`."""
         rule.hits += 1
         self._last_held += 1
         frame = HeldFrame(self._last_held, rule.id, rows, self._clock.now(), waiting)
@@ -111,12 +128,44 @@ class Holds:
             row.held = frame.id
         self.held[frame.id] = frame
         if rule.timeout is not None:
-            frame.timer = self._clock.call_later(rule.timeout, self.release, frame.id)
+            frame.timer = self._clock.call_later(rule.timeout, self._decide, frame, rule)
         first = rows[0]
         self._spine.emit(
             FrameHeld(first.protocol, frame.id, first.connection, first.client, first.operation)
         )
         return frame
+
+    def settle(self, frame: HeldFrame) -> None:
+        """Take the decision of its rule about a frame that need not wait for it."""
+        rule = self.rules.get(frame.rule)
+        if rule is not None and rule.decision is not None and rule.timeout is None:
+            self._decide(frame, rule)
+
+    def _decide(self, frame: HeldFrame, rule: HoldRule) -> None:
+        match rule.decision:
+            case None:
+                self.release(frame.id)
+            case Edit() as edit:
+                self._edit_and_release(frame, rule, edit)
+            case Refuse(code, codes, text):
+                self._leave(frame.id, f"refused with code {code}")
+                number = codes[frame.rows[0].protocol]
+                frame.waiting.refuse(number, text or f"hold {rule.id}", rule.match.matches)
+            case other:
+                assert_never(other)
+
+    def _edit_and_release(self, frame: HeldFrame, rule: HoldRule, edit: Edit) -> None:
+        if edit.number is None:
+            matches = rule.match.matches
+            numbers = [at for at, row in enumerate(frame.rows) if matches(row)] or [0]
+        else:
+            numbers = [edit.number]
+        try:
+            self._edit(frame, {number: edit.changes() for number in numbers})
+        except BrokerError as error:
+            text = f"h{frame.id} goes on unchanged: {error}"
+            self._spine.emit(Warned(frame.rows[0].protocol, f"hold {rule.name or rule.id}", text))
+        self.release(frame.id)
 
     def release(self, number: int) -> bool:
         frame = self._leave(number, "released")
@@ -151,16 +200,21 @@ class Holds:
         frame = self.held.get(number)
         if frame is None:
             raise InvalidInput(f"no frame {number} is held; held lists what is")
-        rows = frame.waiting.edit(message, changes)
+        self._edit(frame, {message: changes})
+        return frame
+
+    def _edit(self, frame: HeldFrame, changes: Mapping[int, Changes]) -> None:
+        rows = frame.waiting.edit(changes)
         for row in rows:
             row.held = frame.id
         frame.rows = rows
         frame.edited = True
         first = rows[0]
         self._spine.emit(
-            HeldFrameEdited(first.protocol, number, first.connection, first.client, first.operation)
+            HeldFrameEdited(
+                first.protocol, frame.id, first.connection, first.client, first.operation
+            )
         )
-        return frame
 
     def forget(self, number: int) -> None:
         """The connection of a held frame is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 from typing import assert_never
@@ -127,6 +127,7 @@ class Lane:
         if self._faults.active:
             fired = self._faults.ask(parts, exchange)
             if fired is not None:
+                self._holds.pass_by(parts, exchange)
                 self._misbehave(fired, frame)
                 return
         hold = self._holds.ask(parts, exchange) if self._holds.active else None
@@ -135,7 +136,9 @@ class Lane:
         else:
             waiting = _Held(self, frame)
             self._enqueue(waiting)
-            waiting.held = self._holds.hold(hold, rows, waiting).id
+            held = self._holds.hold(hold, rows, waiting)
+            waiting.held = held.id
+            self._holds.settle(held)
 
     def _misbehave(self, fired: Fired, frame: bytes) -> None:
         rule, size = fired.rule, len(frame)
@@ -243,17 +246,20 @@ class _Held(_Waiting):
     def drop(self) -> None:
         self._settle(_nothing)
 
-    def refuse(self, code: int, text: str) -> None:
+    def refuse(self, code: int, text: str, match: Callable[[Row], bool] | None = None) -> None:
         lane, frame = self._lane, self._frame
         parts = lane.connection.parts(lane.rows(frame))
+        if match is not None:
+            # After an edit perhaps none of them does any more.
+            parts = [part for part in parts if match(part)] or parts
         self._settle(partial(lane.refuse, frame, parts, code, text))
 
-    def edit(self, number: int, changes: Changes) -> list[Row]:
-        if changes.empty:
+    def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
+        if all(each.empty for each in changes.values()):
             raise InvalidInput("nothing to change: give a payload, key, header or property")
         lane = self._lane
         # Counted at its first size in the lane: what it grows by is little.
-        self._frame = lane.connection.edit(lane.direction, self._frame, number, changes)
+        self._frame = lane.connection.edit(lane.direction, self._frame, changes)
         return lane.rows(self._frame)
 
     def _settle(self, action: Callable[[], object]) -> None:

@@ -174,14 +174,18 @@ class Faults:
         return count
 
     def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> Fired | None:
-        """The first rule that fires for a frame of these parts; emitted on the spine."""
+        """The first rule that fires for a frame of these parts; emitted on the spine.
+
+        The others are not asked, but remember that they matched: for the answer's sake.
+        """
+        fired: Fired | None = None
         for rule in tuple(self.rules.values()):
             if rule.enabled:
-                found = matching(rule.match, rule, _applicable(rule, parts), exchange)
-                if found and self._fires(rule):
+                found = matching(rule.match, rule, applicable(rule.action, parts), exchange)
+                if found and fired is None and self._fires(rule):
                     self._report(rule, found[0])
-                    return Fired(rule, found)
-        return None
+                    fired = Fired(rule, found)
+        return fired
 
     def seconds(self, delay: Delay) -> float:
         """How long this firing of a delay lasts."""
@@ -211,9 +215,9 @@ class Faults:
         self.active = any(rule.enabled for rule in self.rules.values())
 
 
-def _applicable(rule: Rule, parts: list[Row]) -> list[Row]:
+def applicable(action: object, parts: list[Row]) -> list[Row]:
     """Only what a client sends can be refused, and only with a code that its protocol has."""
-    if isinstance(rule.action, Refuse):
-        codes = rule.action.codes
+    if isinstance(action, Refuse):
+        codes = action.codes
         return [part for part in parts if part.direction == IN and part.protocol in codes]
     return parts

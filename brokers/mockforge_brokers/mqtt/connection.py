@@ -1,5 +1,6 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
+from collections.abc import Mapping
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -178,8 +179,10 @@ class MqttConnection:
             self.last_heard = self.broker.environment.clock.now()
             misbehaviour.refuse(self, frame, parts, code, text)
 
-    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
-        return misbehaviour.edit(self.version, frame, number, changes)
+    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
+        for number, each in changes.items():
+            frame = misbehaviour.edit(self.version, frame, number, each)
+        return frame
 
     # What happens in here.
 

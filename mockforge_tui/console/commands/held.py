@@ -1,34 +1,22 @@
 """`edit`, `refuse` and `held show`: look into held frames, change them, answer them with a code."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.misbehaviour.actions import Changes, resolve_code
 from mockforge_brokers.misbehaviour.holds import HeldFrame
-from msgspec import UNSET, UnsetType
 
 from ..asking import BadArgument
-from ..language import Token
-from ..payloads import Payload, maker, text_maker
+from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
-from ..types import COUNT, PAIR, PAYLOAD, TEXT, of_text
-from .holds import SELECTOR, Selector, chosen, one_held
-from .publish import Pair, octets, properties_of
+from ..types import CODE, COUNT, PAYLOAD, TEXT
+from .changing import Headers, Key, Null, Properties, Wanted, Without, changes_of
+from .holds import SELECTOR, Selector, chosen, codes_of, one_held
 
 if TYPE_CHECKING:
     from ..session import Session
 
 _ONE = Type("held", one_held, "held")
-_CODE = Type("code", of_text(str), "codes")
 _LONGEST = 64 * 1024
-
-
-def _part(token: Token) -> tuple[str, str]:
-    kind, _, name = token.value.partition(".")
-    if (kind == "key" and not name) or (kind in ("header", "prop") and name):
-        return kind, name
-    raise ValueError(f"{token.value!r} is none of key, header.NAME or prop.NAME")
 
 
 @command(
@@ -46,26 +34,12 @@ def edit(
     which: Annotated[int, Arg(_ONE, "h3: a held frame with a message")],
     payload: Annotated[Payload | None, Arg(PAYLOAD, "the new payload, as pub takes it")] = None,
     *,
-    key: Annotated[
-        str | None, Opt(("-k", "--key"), TEXT, "record key; AMQP: routing key", "KEY")
-    ] = None,
-    headers: Annotated[
-        tuple[Pair, ...], Opt(("-H", "--header"), PAIR, "header or user property", repeat=True)
-    ] = (),
-    properties: Annotated[
-        tuple[Pair, ...], Opt(("--prop",), PAIR, "property of AMQP or MQTT 5", repeat=True)
-    ] = (),
-    without: Annotated[
-        tuple[tuple[str, str], ...],
-        Opt(
-            ("--without",),
-            Type("part", _part),
-            "takes out key, header.NAME or prop.NAME",
-            repeat=True,
-        ),
-    ] = (),
+    key: Key = None,
+    headers: Headers = (),
+    properties: Properties = (),
+    without: Without = (),
     record: Annotated[int, Opt(("--record",), COUNT, "which record of a Kafka batch")] = 1,
-    null: Annotated[bool, Opt(("--null",), None, "no payload (a tombstone in Kafka)")] = False,
+    null: Null = False,
     release: Annotated[bool, Opt(("--release",), None, "and let it go on")] = False,
 ) -> Result:
     """Change a held message: what is not named stays as it is, and it goes on waiting.
@@ -73,24 +47,7 @@ def edit(
     Changes payload, key, headers or properties of what a client sent (Kafka Produce, MQTT PUBLISH,
     AMQP basic.publish) or is to get (Fetch, PUBLISH, basic.deliver).
     """
-    if payload is not None and null:
-        raise BadArgument("payload", "--null or a payload, not both")
-    scope = session.scope
-    scope.begin()
-    body: bytes | UnsetType | None = None if null else UNSET
-    if payload is not None:
-        body = maker(payload, files=session.files)(scope)
-    new_key: bytes | UnsetType | None = UNSET
-    if key is not None:
-        new_key = octets(text_maker(key)(scope))
-    elif ("key", "") in without:
-        new_key = None
-    gone = {kind: dict.fromkeys(n for k, n in without if k == kind) for kind in ("header", "prop")}
-    values: dict[str, Any] = {name.replace("-", "_"): None for name in gone["prop"]}
-    values |= {name: make(scope) for name, make in properties_of(properties).items()}
-    named: dict[str, Any] = dict(gone["header"])
-    named |= {text_maker(name)(scope): text_maker(value)(scope) for name, value in headers}
-    changes = Changes(payload=body, key=new_key, headers=named, properties=values)
+    changes = changes_of(session, Wanted(payload, key, headers, properties, without, null=null))()
     frame = _held(session, which)
     session.runtime.holds.edit(which, changes, record - 1)
     if release:
@@ -107,15 +64,12 @@ def edit(
 def refuse(
     session: "Session",
     which: Annotated[Selector, Arg(SELECTOR, "h3, h3..5, @held (all) or a (filter)")],
-    code: Annotated[str, Arg(_CODE, "a Kafka error, MQTT reason, AMQP reply code, or NACK")],
+    code: Annotated[str, Arg(CODE, "a Kafka error, MQTT reason, AMQP reply code, or NACK")],
     *,
     text: Annotated[str, Opt(("--text",), TEXT, "the words that go with it")] = "",
 ) -> Result:
     """Answer held requests with an error code of their protocol; they have no effect."""
-    try:
-        codes = resolve_code(code, session.refusals)
-    except InvalidInput as error:
-        raise BadArgument("code", str(error)) from None
+    codes = codes_of(session, code, "code")
     frames = chosen(session, which)
     for frame in frames:
         first = frame.rows[0]

@@ -4,23 +4,26 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.misbehaviour.actions import Decision, Edit, Refuse, resolve_code
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Match
 
 from ...filters import Filter, compile_filter
 from ..asking import BadArgument
 from ..language import Token
+from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, size, table
-from ..types import COUNT, DURATION, FILTER, choice, integer
+from ..types import CODE, COUNT, DURATION, FILTER, PAYLOAD, TEXT, choice, of_text
+from .changing import Headers, Key, Null, Properties, Wanted, Without, changes_of
 
 if TYPE_CHECKING:
     from ..session import Session
 
 _WAYS = {"in": 0, "out": 1}
 _NUMBERS = re.compile(r"h?(\d+)(?:\.\.h?(\d+))?")
-_RULE = integer("id", 1)
-_ID = Type("id", _RULE.parse, "hold-rules", schema=_RULE.schema)
+_ID = Type("id", of_text(str), "hold-rules")
 
 Selector = range | Filter | None
 
@@ -55,7 +58,12 @@ def one_held(token: Token) -> int:
     "hold",
     group="faults",
     aliases=("hold add",),
-    examples=("hold topic:orders.created size>200 --timeout 25s", "hold op:basic.ack --max 1"),
+    examples=(
+        "hold topic:orders.created size>200 --timeout 25s",
+        "hold op:basic.ack --max 1",
+        'hold op:Produce topic:orders --payload {"total": 0} -H by=hold',
+        "hold op:PUBLISH topic:t --timeout 2s --refuse QUOTA_EXCEEDED",
+    ),
 )
 def hold(
     session: "Session",
@@ -66,17 +74,51 @@ def hold(
     ] = None,
     most: Annotated[int | None, Opt(("--max",), COUNT, "hold so many at most")] = None,
     timeout: Annotated[float | None, Opt(("--timeout",), DURATION, "let go after this")] = None,
+    payload: Annotated[Payload | None, Opt(("--payload",), PAYLOAD, "the new payload")] = None,
+    key: Key = None,
+    headers: Headers = (),
+    properties: Properties = (),
+    without: Without = (),
+    null: Null = False,
+    code: Annotated[str | None, Opt(("--refuse",), CODE, "answer with this error code")] = None,
+    text: Annotated[str, Opt(("--text",), TEXT, "the words of a refusal")] = "",
 ) -> Result:
     """Hold frames that a filter matches, until they are released or dropped.
 
-    What its connection sends behind a held frame waits too, so order is kept.
+    What its connection sends behind a held frame waits too, so order is kept. With something to
+    change, or --refuse, nobody need decide: it is done at once, or after the --timeout.
     """
-    rule = session.runtime.holds.add(
-        HoldRule(
-            Match(where.text, where.matches, None if way is None else _WAYS[way]), most, timeout
-        )
-    )
+    wanted = Wanted(payload, key, headers, properties, without, null)
+    decision = _decision(session, wanted, code, text)
+    match = Match(where.text, where.matches, None if way is None else _WAYS[way])
+    rule = session.runtime.holds.add(HoldRule(match, most, timeout, decision))
     return done(f"hold {rule.id}: {rule.scope}", {"id": rule.id})
+
+
+def _decision(session: "Session", wanted: Wanted, code: str | None, text: str) -> Decision | None:
+    if code is not None:
+        if wanted.anything:
+            raise BadArgument("code", "a refused message goes nowhere: --refuse or changes")
+        return Refuse(code, codes_of(session, code, "code"), text)
+    return Edit(changes_of(session, wanted)) if wanted.anything else None
+
+
+def codes_of(session: "Session", code: str, argument: str) -> dict[str, int]:
+    """What a code stands for, by protocol; raises BadArgument."""
+    try:
+        return resolve_code(code, session.refusals)
+    except InvalidInput as error:
+        raise BadArgument(argument, str(error)) from None
+
+
+def decision_of(rule: HoldRule) -> str:
+    """What a rule does with what it holds, in few words."""
+    match rule.decision:
+        case Refuse(code):
+            return f"refuse {code}"
+        case Edit():
+            return "edit"
+    return ""
 
 
 @command("hold ls", group="faults", aliases=("holds",), examples=("hold ls",))
@@ -85,7 +127,9 @@ def hold_ls(session: "Session") -> Result:
     rows = [
         {
             "id": rule.id,
+            "name": rule.name,
             "scope": rule.scope,
+            "decision": decision_of(rule),
             "dir": "once" if rule.match.direction is None else ("in", "out")[rule.match.direction],
             "hits": rule.hits,
             "max": rule.most,
@@ -96,7 +140,9 @@ def hold_ls(session: "Session") -> Result:
     return table(
         rows,
         Column("id", "id", right=True),
+        Column("name", "name"),
         Column("scope", "scope"),
+        Column("decision", "does"),
         Column("dir", "dir"),
         Column("hits", "held", count, right=True),
         Column("max", "max", count, right=True),
@@ -106,11 +152,16 @@ def hold_ls(session: "Session") -> Result:
 
 
 @command("hold rm", group="faults", examples=("hold rm 1",))
-def hold_rm(session: "Session", number: Annotated[int, Arg(_ID, "a rule's number")]) -> Result:
+def hold_rm(
+    session: "Session", number: Annotated[str, Arg(_ID, "a rule's number or name")]
+) -> Result:
     """End a hold rule; what it held goes on."""
-    if not session.runtime.holds.remove(number):
-        raise BadArgument("number", f"no hold rule {number}; hold ls lists them")
-    return done(f"hold {number} ended", {"id": number})
+    holds = session.runtime.holds
+    for rule in tuple(holds.rules.values()):
+        if number in (str(rule.id), rule.name):
+            holds.remove(rule.id)
+            return done(f"hold {rule.id} ended", {"id": rule.id})
+    raise BadArgument("number", f"no hold rule {number}; hold ls lists them")
 
 
 @command("hold off", group="faults", examples=("hold off",))

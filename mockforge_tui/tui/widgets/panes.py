@@ -10,6 +10,7 @@ from rich.style import Style
 
 from ... import units
 from ...console.commands.faults import value_of
+from ...console.commands.holds import decision_of
 from ...text import clean
 from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
@@ -282,8 +283,9 @@ def _fault_what(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
             first = rows[0]
             parts = (clean(first.client, 40), operation_text(first), destination_text(first))
             return " ".join(parts), palette.strong
-        case HoldRule(scope=scope):
-            return f"hold {clean(scope, 120) or 'everything'}", palette.plain
+        case HoldRule(scope=scope) as rule:
+            value = f" {decision_of(rule)}".rstrip()
+            return f"hold{value} {clean(scope, 120) or 'everything'}", palette.plain
         case Rule(kind=kind, scope=scope) as rule:
             value = f" {value_of(rule)}".rstrip()
             style = palette.plain if line.on else palette.faintest

@@ -50,3 +50,19 @@ def test_the_page_shows_every_kind_and_every_option() -> None:
                 assert parameter.spec.names[0] in text
     for kind in ACTIONS:
         assert f"fault add {kind}" in text
+
+
+def table() -> list[str]:
+    """The page's table of actions, as the table in the code has it."""
+    rows = ["| action | what it does | what the client sees | what a correct client does |"]
+    rows.append("|---|---|---|---|")
+    for kind in ACTIONS.values():
+        name = " or ".join(f"`{each}`" for each in (kind.name, *kind.aliases))
+        rows.append(f"| {name} | {kind.summary} | {kind.client_sees} | {kind.correct_client} |")
+    return rows
+
+
+def test_the_page_has_the_table_of_actions() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    expected = "\n".join(table())
+    assert expected in text, f"put this into the page:\n{expected}"

@@ -129,7 +129,7 @@ def test_a_malformed_frame_ends_its_own_connection_only(house: House, client: Cl
 
 
 def edit(client: Client, direction: int, unit: bytes, **changes: Any) -> Got:
-    edited = client.fake.connection.edit(direction, unit, 0, Changes(**changes))
+    edited = client.fake.connection.edit(direction, unit, {0: Changes(**changes)})
     first, header, *rest = frames.split(edited)
     method = methods.find(first.payload)
     assert method is not None

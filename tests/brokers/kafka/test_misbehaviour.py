@@ -219,7 +219,7 @@ def test_metadata_refuses_topics_and_still_names_the_brokers() -> None:
 def edit(stage: Stage, frame: bytes, number: int = 0, **changes: Any) -> ProduceRequest:
     client = stage.network.connect()
     client.connection.rows(IN, frame)
-    edited = client.connection.edit(IN, frame, number, Changes(**changes))
+    edited = client.connection.edit(IN, frame, {number: Changes(**changes)})
     message = decode_request(edited)[1]
     assert isinstance(message, ProduceRequest)
     return message
@@ -278,7 +278,7 @@ def test_a_fetched_record_is_changed_and_keeps_its_offset(version: int) -> None:
     client.send(frame)
     answer = client.take()
     client.connection.rows(OUT, answer)
-    edited = client.connection.edit(OUT, answer, 1, Changes(payload=b"new"))
+    edited = client.connection.edit(OUT, answer, {1: Changes(payload=b"new")})
     message: Any = decode_response(edited, ApiKey.FETCH, version)[1]
     raw = message.responses[0].partitions[0].records
     got = [(r.offset, r.value) for _, batch in split_batches(raw) for r in read_records(batch)]

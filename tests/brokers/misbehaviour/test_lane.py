@@ -6,10 +6,18 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import FaultFired, FrameHeld, HeldFrameLeft, LimitReached
-from mockforge_brokers.journal import IN, OUT
+from mockforge_brokers.events import (
+    FaultFired,
+    FrameHeld,
+    HeldFrameEdited,
+    HeldFrameLeft,
+    LimitReached,
+    Warned,
+)
+from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
-from mockforge_brokers.misbehaviour.actions import Delay, Disconnect
+from mockforge_brokers.misbehaviour.actions import Changes, Delay, Disconnect, Edit, Refuse
+from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..fake_peer import FakePeer
 from ..lines import LineBroker, is_word
@@ -206,6 +214,76 @@ def test_what_is_held_goes_with_its_connection():
     world.lane.end()
     assert world.holds.held == {}
     assert HeldFrameLeft("lines", 1, "gone with its connection") in world.events
+
+
+def test_a_hold_leaves_the_answer_alone_whose_request_a_fault_took():
+    world = World()
+    exchanges = Exchanges()
+    there = lane(
+        IN, world.connection, world.peer, world.environment, world.passed.append, exchanges
+    )
+    back = lane(
+        OUT, world.connection, world.peer, world.environment, world.passed.append, exchanges
+    )
+    world.connection.rows = lambda direction, frame: [Row("lines", direction, "x", correlation=1)]
+    world.faults.add(fault(Delay(1.0), times=1))
+    world.holds.add(hold())
+    there.feed(b"x\n")
+    back.feed(b"x\n")
+    assert world.holds.held == {}
+    assert world.passed == [b"x\n"]
+
+
+def shout(changes: list[bytes]) -> Edit:
+    return Edit(lambda: Changes(payload=changes.pop(0)))
+
+
+def test_a_hold_that_edits_lets_the_changed_frame_go_in_its_turn():
+    world = World()
+    world.holds.add(hold(is_word("x"), decision=shout([b"one", b"two"])))
+    world.lane.feed(b"x\ny\nx\n")
+    assert world.passed == [b"one\n", b"y\n", b"two\n"]
+    assert world.holds.held == {}
+    assert [type(event) for event in world.events][:3] == [
+        FrameHeld,
+        HeldFrameEdited,
+        HeldFrameLeft,
+    ]
+
+
+def test_a_hold_that_refuses_answers_only_what_a_client_sends():
+    world, outward = World(), World(OUT)
+    for each in (world, outward):
+        each.holds.add(hold(is_word("x"), decision=Refuse("NO", {"lines": 7}, "full")))
+        each.holds.add(hold(is_word("x"), decision=Refuse("NO", {"others": 9})))
+        each.lane.feed(b"x\ny\n")
+    assert (world.passed, world.connection.out) == ([b"y\n"], [b"no 7 full\n"])
+    assert outward.passed == [b"x\n", b"y\n"]
+
+
+def test_a_hold_that_decides_gives_a_person_its_timeout_first():
+    world = World()
+    world.holds.add(hold(is_word("x"), decision=shout([b"late", b"never"]), timeout=5.0))
+    world.lane.feed(b"x\n")
+    world.clock.advance(4.9)
+    assert world.passed == []
+    world.clock.advance(0.1)
+    assert world.passed == [b"late\n"]
+    world.lane.feed(b"x\n")
+    world.holds.drop(2)
+    world.clock.advance(5.0)
+    assert world.passed == [b"late\n"]
+
+
+def test_a_hold_that_cannot_edit_lets_the_frame_go_and_says_so():
+    world = World()
+    world.holds.add(hold(is_word("x"), decision=shout([b"two\nlines"]), name="twice"))
+    world.lane.feed(b"x\n")
+    assert world.passed == [b"x\n"]
+    [warned] = [event for event in world.events if isinstance(event, Warned)]
+    assert warned == Warned(
+        "lines", "hold twice", "h1 goes on unchanged: a line's payload is one line"
+    )
 
 
 def test_held_frames_are_bounded():

@@ -54,6 +54,14 @@ def test_what_was_let_pass_counts_as_matched_in_its_answer_too() -> None:
     assert world.rule.seen == 1
 
 
+def test_the_answer_is_left_alone_by_rules_that_an_earlier_one_kept_from_the_request() -> None:
+    world = World(fault(times=1))
+    other = world.faults.add(fault())
+    assert world.fires(row(IN, 1))
+    assert not world.fires(row(OUT, 1))
+    assert other.hits == 0
+
+
 def test_an_answer_alone_can_be_matched_where_the_request_does_not() -> None:
     world = World(fault(matches=lambda one: one.direction == OUT))
     assert not world.fires(row(IN, 1))

@@ -183,7 +183,7 @@ def test_a_wrong_packet_under_a_rule_ends_its_own_connection_only(network: FakeN
 def edit(network: FakeNetwork, version: int, packet: Publish, **changes: Any) -> Publish:
     client = connect(network, version)
     frame = encode_packet(packet, version)
-    edited = client.connection.edit(IN, frame, 0, Changes(**changes))
+    edited = client.connection.edit(IN, frame, {0: Changes(**changes)})
     decoded = decode_packet(edited, version)
     assert isinstance(decoded, Publish)
     return decoded
@@ -224,7 +224,7 @@ def test_properties_and_user_properties_change_and_go(network: FakeNetwork) -> N
 def test_what_goes_to_a_client_changes_too(network: FakeNetwork) -> None:
     client = connect(network, 5, "s", "t")
     frame = encode_packet(Publish("t", b"x"), 5)
-    edited = client.connection.edit(OUT, frame, 0, Changes(payload=b"y"))
+    edited = client.connection.edit(OUT, frame, {0: Changes(payload=b"y")})
     assert decode_packet(edited, 5) == Publish("t", b"y")
 
 
@@ -255,4 +255,4 @@ def test_what_cannot_be_changed_is_said(
 ) -> None:
     client = connect(network, version)
     with pytest.raises(InvalidInput, match=text):
-        client.connection.edit(IN, encode_packet(packet, version), number, Changes(**changes))
+        client.connection.edit(IN, encode_packet(packet, version), {number: Changes(**changes)})

@@ -245,8 +245,10 @@ class Connection:
         if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
-    def edit(self, direction: int, frame: bytes, number: int, changes: Changes) -> bytes:
-        return misbehaviour.edit(frame, number, changes, self.max_payload)
+    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
+        for number, each in changes.items():
+            frame = misbehaviour.edit(frame, number, each, self.max_payload)
+        return frame
 
     # What channels ask (channel/line.py).
 
