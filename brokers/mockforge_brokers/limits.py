@@ -65,6 +65,9 @@ class Limits(Struct, frozen=True):
         int, Bound("count", "partitions of all topics", "new ones are refused")
     ] = 100_000
     kafka_groups: Annotated[int, Bound("count", "consumer groups", "a new one is refused")] = 10_000
+    kafka_transactional_ids: Annotated[
+        int, Bound("count", "transactional ids", "the longest idle one is forgotten")
+    ] = 10_000
     mqtt_session_queue: Annotated[
         int, Bound("count", "messages waiting for one session", "further ones to it are dropped")
     ] = 10_000

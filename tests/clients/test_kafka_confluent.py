@@ -236,12 +236,6 @@ def test_admin_lists_and_describes_groups(servers, bootstrap):
     member.leave()
 
 
-def test_a_transactional_producer_is_told_at_once_that_there_are_no_transactions(bootstrap):
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "till-1"})
-    with pytest.raises(KafkaException):
-        producer.init_transactions(10)
-
-
 def test_groups_and_records_are_deleted(bootstrap):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.create_topics([NewTopic("deleting", 1, 1)])["deleting"].result()

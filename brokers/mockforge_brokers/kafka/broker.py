@@ -22,7 +22,7 @@ from .inside import Inside
 from .metrics import families
 from .misbehaviour import REFUSALS
 from .options import KafkaOptions
-from .records import Record, build_batch, read_records
+from .records import Record, build_batch, is_control, read_records
 from .snapshots import RecordView
 from .state.cluster import Cluster, KeptCluster
 from .state.logs.partitioner import partition_for
@@ -177,6 +177,8 @@ class KafkaBroker:
             offset = max(offset, log.log_start_offset)
             found: list[RecordView] = []
             for batch in log.batches(offset, min(log.high_watermark, offset + limit) - 1):
+                if is_control(batch):
+                    continue
                 for record in read_records(batch):
                     if record.offset >= offset and len(found) < limit:
                         found.append(

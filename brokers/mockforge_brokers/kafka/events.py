@@ -52,6 +52,16 @@ class ProducerFenced(Event, frozen=True):
     current_epoch: int
 
 
+class TransactionAborted(Event, frozen=True):
+    """`partitions` got a marker; `reason` says who or what ended the transaction, and why."""
+
+    transactional_id: str
+    producer_id: int
+    partitions: int
+    client: str
+    reason: str
+
+
 class MemberJoined(Event, frozen=True):
     group: str
     member: str

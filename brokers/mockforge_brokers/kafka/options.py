@@ -5,7 +5,9 @@ from msgspec import Struct
 
 class KafkaOptions(Struct, frozen=True):
     """`cluster_id` (22 characters of base64): None makes one. Times are seconds. The session
-    timeout's floor is lower than Kafka's 6 s, so that tests need not wait.
+    timeout's floor is lower than Kafka's 6 s, so that tests need not wait. Without
+    `verify_transactions` a batch may begin a transaction that the coordinator does not know, as
+    before Kafka 3.6: it hangs until somebody writes its marker.
     """
 
     broker_id: int = 1
@@ -15,3 +17,5 @@ class KafkaOptions(Struct, frozen=True):
     initial_rebalance_delay: float = 0.0
     min_session_timeout: float = 0.01
     max_session_timeout: float = 1800.0
+    max_transaction_timeout: float = 900.0
+    verify_transactions: bool = True

@@ -15,7 +15,10 @@ HEADER_SIZE = 61
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _PLACE = struct.Struct(">qii")
+_CONTROL_KEY = struct.Struct(">hh")
+_MARKER = struct.Struct(">hi")
 _CRC_AT = 17
+_ATTRIBUTES_LOW = 22
 _CRC_FROM = 21
 _LENGTH_COUNTS_FROM = 12
 
@@ -106,6 +109,11 @@ def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
     if len(data) - at < HEADER_SIZE:
         raise ProtocolError(f"record batch: {len(data) - at} bytes, {HEADER_SIZE} are its header")
     return BatchHeader._make(_HEADER.unpack_from(data, at))
+
+
+def is_control(batch: bytes) -> bool:
+    """Whether a stored batch is a transaction's marker, which no consumer shows."""
+    return bool(batch[_ATTRIBUTES_LOW] & _CONTROL)
 
 
 def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
@@ -203,6 +211,26 @@ def build_batch(
     batch = _HEADER.pack(*header) + data
     crc: int = google_crc32c.value(batch[_CRC_FROM:])
     return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[_CRC_FROM:]
+
+
+def build_marker(
+    producer_id: int,
+    producer_epoch: int,
+    *,
+    committed: bool,
+    coordinator_epoch: int,
+    timestamp: int,
+) -> bytes:
+    """The control batch that ends a transaction (KIP-98): one record, with versions 0."""
+    kind = ControlType.COMMIT if committed else ControlType.ABORT
+    record = Record(0, timestamp, _CONTROL_KEY.pack(0, kind), _MARKER.pack(0, coordinator_epoch))
+    return build_batch(
+        [record],
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        transactional=True,
+        control=True,
+    )
 
 
 def _read_record(data: bytes, at: int) -> tuple[int, int, bytes | None, bytes | None, Headers, int]:

@@ -242,7 +242,7 @@ def _name(code: int) -> str:
 def _errors(struct: Struct) -> Iterator[int]:
     for item in struct.fields:
         value = getattr(struct, item.name)
-        if item.name == "error_code":
+        if item.name.endswith("error_code"):
             if value:
                 yield value
         elif isinstance(value, Struct):

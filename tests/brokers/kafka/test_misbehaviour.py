@@ -65,7 +65,7 @@ def codes(struct: Struct) -> Iterator[tuple[str, int]]:
     """Each error code of an answer, with the name of the struct that it stands in."""
     for field in struct.fields:
         value = getattr(struct, field.name)
-        if field.name == "error_code":
+        if field.name.endswith("error_code"):
             yield type(struct).__name__, value
         for item in value if isinstance(value, list) else ():
             if isinstance(item, Struct):

@@ -23,12 +23,17 @@ from .stage import Stage, produce
 IDS = (b"\1" * 16, b"\2" * 16)
 
 
+PRODUCER = 1000
+"""The first id that a broker gives: of the transactional id `tx`, at epoch 1."""
+
+
 class Request(Struct, frozen=True):
     """One Produce request, and what is wrong with its bytes.
 
     `cut` takes bytes from its end, `tail` follows them, `patch` replaces bytes (from the end when
     negative), `ending` stands in place of the records with their length and of all behind them.
-    `sequence` -1: not idempotent. `values` None: null.
+    `transactional`: `id`, `batch` or `both` say so. `sequence` -1: not idempotent. `values` None:
+    null.
     """
 
     version: int = 9
@@ -36,7 +41,7 @@ class Request(Struct, frozen=True):
     topic: str = "t"
     partition: int = 0
     acks: int = -1
-    transactional: bool = False
+    transactional: str = ""
     values: tuple[bytes, ...] | None = (b"v",)
     sequence: int = -1
     epoch: int = 0
@@ -50,13 +55,14 @@ class Request(Struct, frozen=True):
         more = {}
         if self.sequence >= 0:
             more = {
-                "producer_id": 7,
+                "producer_id": PRODUCER if self.transactional else 7,
+                "transactional": self.transactional in ("batch", "both"),
                 "producer_epoch": self.epoch,
                 "base_sequence": self.sequence,
             }
         message = produce(self.topic, *values, topic_id=IDS[self.topic == "u"], **more)
         message.acks = self.acks
-        message.transactional_id = "tx" if self.transactional else None
+        message.transactional_id = "tx" if self.transactional in ("id", "both") else None
         (partition,) = message.topic_data[0].partition_data
         partition.index = self.partition
         if self.values is None:
@@ -84,6 +90,8 @@ def play(steps: Sequence[Step], cuts: Sequence[int], *, fast: bool) -> tuple[obj
     broker, cluster = stage.broker, stage.broker.cluster
     make(stage, "t", IDS[0])
     make(stage, "u", IDS[1], {"max.message.bytes": "200"})
+    for _ in range(2):
+        assert cluster.transactions.take("tx", 60).producer_id == PRODUCER
     events: list[object] = []
     seen: list[object] = []
     stage.environment.spine.watch(events.append)
@@ -143,7 +151,7 @@ requests = st.builds(
     topic=st.sampled_from(["t", "t", "t", "u", "none"]),
     partition=st.sampled_from([0, 0, 0, 1, 5]),
     acks=st.sampled_from([-1, -1, -1, 1, 0, 2]),
-    transactional=st.sampled_from([False] * 5 + [True]),
+    transactional=st.sampled_from([""] * 5 + ["id", "batch", "both", "both"]),
     values=st.sampled_from([(b"v",), (b"v", b"w" * 90), (b"",), (b"z" * 250,), None, LARGE]),
     sequence=st.sampled_from([-1, -1, 0, 1, 2, 3]),
     epoch=st.sampled_from([1, 1, 1, 0, 2]),
@@ -190,8 +198,12 @@ def like(request: Request, **changes: object) -> Request:
 @example(
     ([like(OLD, sequence=n, epoch=e) for n, e in ((0, 1), (1, 1), (1, 1), (5, 1), (2, 0))], [])
 )
+# In a transaction: V2 adds the partition by itself, V1 refuses one that was not added.
+@example(([like(NEW, version=12, transactional="both", sequence=n, epoch=1) for n in range(4)], []))
+@example(([like(NEW, transactional="both", sequence=n, epoch=1) for n in range(2)], []))
+@example(([like(NEW, transactional="batch", sequence=0, epoch=1)] * 2, []))
+@example(([like(NEW, transactional="id")] * 3, []))
 # What must not be learned from: refused as a whole, an end that is unusual, null records.
-@example(([like(NEW, transactional=True)] * 3, []))
 @example(([like(NEW, acks=2)] * 3, []))
 @example(([like(NEW, tail=b"\0")] * 3, []))
 @example(([like(NEW, values=None)] * 3, []))

@@ -114,11 +114,11 @@ def test_damaged_batch_is_refused_as_corrupt():
         (batch()[:-1], ErrorCode.CORRUPT_MESSAGE),
         (batch() + batch(), ErrorCode.INVALID_RECORD),
         (batch()[:16] + b"\1" + batch()[17:], ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT),
-        (batch(transactional=True), ErrorCode.INVALID_RECORD),
+        (batch(control=True), ErrorCode.INVALID_RECORD),
         (batch(size=1 << 20), ErrorCode.MESSAGE_TOO_LARGE),
         (batch(producer_id=1), ErrorCode.INVALID_RECORD),
     ],
-    ids=["empty", "cut", "two", "old", "transactional", "large", "no-sequence"],
+    ids=["empty", "cut", "two", "old", "control", "large", "no-sequence"],
 )
 def test_what_may_not_enter_is_refused_with_its_code(data, code):
     log = log_of()

@@ -29,7 +29,14 @@ KIO_TYPES = {
     "timedelta_i64": "int64",
     "datetime_i64": "int64",
 }
-NEWER_THAN_KIO = {("DeleteGroupsRequest", 3), ("DeleteGroupsResponse", 3)}
+NEWER_THAN_KIO = {
+    ("DeleteGroupsRequest", 3),
+    ("DeleteGroupsResponse", 3),
+    ("ApiVersionsRequest", 5),
+    ("ApiVersionsResponse", 5),
+    ("TxnOffsetCommitRequest", 6),
+    ("TxnOffsetCommitResponse", 6),
+}
 """As Kafka 4.4 has them; recorded answers of it stand in their place (test_recorded.py)."""
 KNOWN = [
     (message, version)

@@ -1,7 +1,7 @@
 """The APIs that are served, a file each in a folder of its family, and the registry of them.
 
 A file of a family that has an `API` is served, and shown in ApiVersions, by being there. Left out:
-transactions (AddPartitionsToTxn, EndTxn, ...), KIP-848 and share groups, quotas, telemetry.
+KIP-848 and share groups, quotas, telemetry.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +22,7 @@ from . import (
     reassignments,
     security,
     topics,
+    transactions,
 )
 from .cluster.api_versions import ApiVersionsTable
 from .handler import Handler, MessageHandler
@@ -37,6 +38,7 @@ _FAMILIES: Final = (
     reassignments,
     security,
     topics,
+    transactions,
 )
 
 

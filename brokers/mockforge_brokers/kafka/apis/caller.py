@@ -23,6 +23,7 @@ _PART_OF_LIFE: Final = frozenset(
         ErrorCode.MEMBER_ID_REQUIRED,
         ErrorCode.TOPIC_ALREADY_EXISTS,
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode.CONCURRENT_TRANSACTIONS,
     }
 )
 """Counted, but not reported: clients meet these while all is well."""

@@ -21,13 +21,17 @@ from ..events import (
 )
 from ..options import KafkaOptions
 from ..records import Buffer, read_records
+from .features import Features
 from .groups.coordinator import Groups, KeptGroup
 from .logs.bounds import Bounds
 from .logs.configs import TOPIC_CONFIGS, TopicConfig
-from .logs.log import Appended, PartitionLog
+from .logs.log import Appended, Begin, PartitionLog
 from .logs.producers import ProducerFencedError
 from .logs.topic import KeptTopic, Topic, check_topic_name
+from .logs.transactions import Marker
 from .nodes import Nodes
+from .transactions.coordinator import Transactions
+from .transactions.transaction import KeptTransaction
 
 _REMEMBERED_IDS: Final = 1000
 _FORMAT: Final = 1
@@ -43,6 +47,7 @@ class KeptCluster(Struct):
     next_producer_id: int
     topics: list[KeptTopic]
     groups: list[KeptGroup]
+    transactions: list[KeptTransaction] = []
 
 
 class Cluster:
@@ -52,9 +57,11 @@ class Cluster:
         self.options = options
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
         self.nodes = Nodes(options)
+        self.features = Features()
         self.topics: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
         self.groups = Groups(environment, options)
+        self.transactions = Transactions(environment, options, self, self.groups)
         self.bounds = Bounds(environment, self.topics)
         self._environment = environment
         self._next_producer_id = 1000
@@ -222,11 +229,16 @@ class Cluster:
 
     # Records.
 
-    def append(self, log: PartitionLog, batch: Buffer, *, client: str = "") -> Appended:
-        """Append one batch of records; `client` is who sent it. Raises RequestRefused."""
+    def append(
+        self, log: PartitionLog, batch: Buffer, *, client: str = "", begin: Begin | None = None
+    ) -> Appended:
+        """Append one batch of records; `client` is who sent it. Raises RequestRefused.
+
+        `begin` says whether a transaction may begin with it (`PartitionLog.append`).
+        """
         before = log.cost
         try:
-            appended = log.append(batch)
+            appended = log.append(batch, begin)
         except ProducerFencedError as error:
             self._tell_fenced(log, error)
             raise
@@ -234,6 +246,19 @@ class Cluster:
         if self._watchers and not appended.duplicate:
             self._show(log, appended, client)
         return appended
+
+    def append_marker(self, log: PartitionLog, marker: Marker) -> None:
+        """End a producer's transaction in one partition. Raises RequestRefused."""
+        before = log.cost
+        log.append_marker(marker, int(self._environment.clock.wall() * 1000))
+        self.bounds.grown(log, log.cost - before)
+
+    def log_of(self, topic: str, partition: int) -> PartitionLog | None:
+        """A partition, if it is there."""
+        found = self.topics.get(topic)
+        if found is None or not 0 <= partition < len(found.logs):
+            return None
+        return found.logs[partition]
 
     def delete_records(self, log: PartitionLog, before_offset: int, *, reason: str) -> int:
         """Records below an offset leave; returns how many. Their space goes with whole segments."""
@@ -305,6 +330,7 @@ class Cluster:
         """All topics and groups go."""
         for name in tuple(self.topics):
             self.delete_topic(name, source="reset")
+        self.transactions.clear()
         self.groups.clear("the broker was reset")
 
     # What outlives a restart.
@@ -316,6 +342,7 @@ class Cluster:
             self._next_producer_id,
             [topic.dump() for topic in self.topics.values()],
             self.groups.dump(),
+            self.transactions.dump(),
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -332,6 +359,7 @@ class Cluster:
                 self.bounds.grown(log, log.cost)
             self.bounds.watch_age()
         self.groups.restore(kept.groups)
+        self.transactions.restore(kept.transactions)
 
     def stop(self) -> None:
         """Forget all without a word: the broker is stopped."""
@@ -341,4 +369,5 @@ class Cluster:
                 self.bounds.forget(log)
         self.topics.clear()
         self.by_id.clear()
+        self.transactions.clear()
         self.groups.clear("the broker was restarted")

@@ -14,6 +14,7 @@ from .messages import (
     reassignments,
     security,
     topics,
+    transactions,
 )
 from .schema import Kind, Message
 
@@ -28,6 +29,7 @@ FAMILIES = (
     reassignments,
     security,
     topics,
+    transactions,
 )
 
 

@@ -24,6 +24,7 @@ _SAME: Final = {
     "topic": ("topic", "name"),
     "group_id": ("group_id", "group"),
 }
+_CODES: Final = ("error_code", "partition_error_code")
 _NONE: Final = frozenset(
     ("node_id", "port", "leader_id", "leader_epoch", "base_offset", "log_append_time_ms",
      "log_start_offset", "high_watermark", "last_stable_offset", "offset", "timestamp",
@@ -96,8 +97,8 @@ def _codes(of: type[Struct], version: int, code: int, text: str) -> dict[str, An
     for field in of.fields:
         if version not in field.versions:
             continue
-        if field.name == "error_code":
-            values["error_code"] = code
+        if field.name in _CODES:
+            values[field.name] = code
         elif field.name == "error_message":
             values["error_message"] = text
         elif field.name in _NONE:
@@ -116,7 +117,7 @@ def _mirror(
                 continue
             inner = _struct_of(field)
             if inner is not None:
-                if "error_code" not in values and _has_code(inner, version):
+                if values.keys().isdisjoint(_CODES) and _has_code(inner, version):
                     nested = _items(item, field.name)
                     values[field.name] = _mirror(nested, inner, version, code, text)
             elif isinstance(item, Struct):
@@ -165,7 +166,7 @@ def _struct_of(field: Field) -> type[Struct] | None:
 
 def _has_code(of: type[Struct], version: int) -> bool:
     for field in of.fields:
-        if field.name == "error_code" and version in field.versions:
+        if field.name in _CODES and version in field.versions:
             return True
     return any(
         inner is not None and _has_code(inner, version)

@@ -1,4 +1,4 @@
-"""ApiVersions 0-4: which APIs there are, in which versions (KIP-35, KIP-511, KIP-584)."""
+"""ApiVersions 0-5: which APIs there are, in which versions (KIP-35, KIP-511, KIP-584, KIP-1242)."""
 
 import re
 from collections.abc import Mapping
@@ -6,10 +6,21 @@ from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
-from ...wire.messages.cluster import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
+from ...state.features import FEATURES
+from ...wire.messages.cluster import (
+    ApiVersion,
+    ApiVersionsRequest,
+    ApiVersionsResponse,
+    FinalizedFeatureKey,
+    SupportedFeatureKey,
+)
 from ..caller import Caller
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
+_FEATURES_SINCE: Final = 3
+_FEATURES_FROM_ZERO_SINCE: Final = 4
+_NODES_SINCE: Final = 5
+_NO_NODE: Final = -1
 
 
 class ApiVersionsTable:
@@ -17,20 +28,40 @@ class ApiVersionsTable:
 
     def __init__(self, shown: Mapping[ApiKey, VersionRange]) -> None:
         self._keys = [_entry(key, versions) for key, versions in shown.items()]
+        self._features = [one for one in FEATURES if one.needs is None or one.needs in shown]
 
     def handle(self, caller: Caller, request: ApiVersionsRequest) -> ApiVersionsResponse:
-        if caller.version >= 3:
-            name, version = request.client_software_name, request.client_software_version
-            if not (_SOFTWARE.fullmatch(name) and _SOFTWARE.fullmatch(version)):
-                refusal = RequestRefused(
-                    ErrorCode.INVALID_REQUEST,
-                    f"client software {name!r} {version!r} is not named as KIP-511 says",
+        try:
+            if caller.version >= _FEATURES_SINCE:
+                caller.software = (
+                    f"{request.client_software_name} {request.client_software_version}"
                 )
-                code = caller.denied(ApiKey.API_VERSIONS, refusal)
-                return ApiVersionsResponse(error_code=code, api_keys=[])
-            caller.software = f"{name} {version}"
-        # No features: transactions, KIP-848 and share groups are not served, and clients see so.
-        return ApiVersionsResponse(api_keys=self._keys)
+            if caller.version >= _NODES_SINCE:
+                _check_node(caller, request)
+        except RequestRefused as refusal:
+            code = caller.denied(ApiKey.API_VERSIONS, refusal)
+            return ApiVersionsResponse(error_code=code, api_keys=[])
+        # KAFKA-17011: clients that speak v3 do not take a feature whose least version is 0.
+        least = 0 if caller.version >= _FEATURES_FROM_ZERO_SINCE else 1
+        levels = caller.cluster.features.levels
+        return ApiVersionsResponse(
+            api_keys=self._keys,
+            supported_features=[
+                SupportedFeatureKey(name=one.name, min_version=one.least, max_version=one.most)
+                for one in self._features
+                if one.least >= least
+            ],
+            finalized_features_epoch=caller.cluster.features.epoch,
+            finalized_features=[
+                FinalizedFeatureKey(
+                    name=one.name,
+                    max_version_level=levels[one.name],
+                    min_version_level=levels[one.name],
+                )
+                for one in self._features
+                if levels[one.name]
+            ],
+        )
 
     def unsupported(self) -> ApiVersionsResponse:
         """The answer in version 0 to a version that we do not know (KIP-511).
@@ -39,6 +70,34 @@ class ApiVersionsTable:
         list as complete, as franz-go did until 2025.
         """
         return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=self._keys)
+
+
+def _software(request: ApiVersionsRequest) -> str:
+    """The client's name and version. Raises RequestRefused."""
+    name, version = request.client_software_name, request.client_software_version
+    if not (_SOFTWARE.fullmatch(name) and _SOFTWARE.fullmatch(version)):
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST,
+            f"client software {name!r} {version!r} is not named as KIP-511 says",
+        )
+    return f"{name} {version}"
+
+
+def _check_node(caller: Caller, request: ApiVersionsRequest) -> None:
+    """KIP-1242: a client says whom it means to reach, and learns that it reached another."""
+    cluster_id, node_id = request.cluster_id, request.node_id
+    if cluster_id is None and node_id == _NO_NODE:
+        return
+    if cluster_id is None or node_id == _NO_NODE:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST, "a cluster id comes with a node id, or neither is given"
+        )
+    if (cluster_id, node_id) != (caller.cluster.cluster_id, caller.node):
+        raise RequestRefused(
+            ErrorCode.REBOOTSTRAP_REQUIRED,
+            f"the client looks for node {node_id} of cluster {cluster_id}, and this is node"
+            f" {caller.node} of cluster {caller.cluster.cluster_id}",
+        )
 
 
 def _entry(key: ApiKey, versions: VersionRange) -> ApiVersion:

@@ -28,9 +28,7 @@ def handle(caller: Caller, request: FindCoordinatorRequest) -> FindCoordinatorRe
 
 def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
     try:
-        if key_type == CoordinatorType.GROUP:
-            caller.permit("", "group", key)
-        _check(key_type, key)
+        _check(caller, key_type, key)
     except RequestRefused as refusal:
         return Coordinator(
             key=key,
@@ -51,17 +49,14 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
     )
 
 
-def _check(key_type: int, key: str) -> None:
+def _check(caller: Caller, key_type: int, key: str) -> None:
     match key_type:
         case CoordinatorType.GROUP:
+            caller.permit("", "group", key)
             return
         case CoordinatorType.TRANSACTION:
-            # The one code for which clients give up at once instead of asking again.
-            raise NotServed(
-                ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-                "transactions",
-                f"transactional id {key}: transactions are not served",
-            )
+            caller.permit("", "transactional_id", key)
+            return
     kind = f"coordinators of type {key_type}"
     feature = "share groups" if key_type == CoordinatorType.SHARE else kind
     raise NotServed(ErrorCode.INVALID_REQUEST, feature, f"{kind} not served")

@@ -12,6 +12,7 @@ from ...codes import ApiKey, ErrorCode, IsolationLevel
 from ...state.logs.log import PartitionLog, Span
 from ...state.purgatory import Parked
 from ...wire.messages.logs import (
+    AbortedTransaction,
     FetchableTopicResponse,
     FetchPartition,
     FetchRequest,
@@ -91,31 +92,45 @@ class Reading(Struct):
                 records=b"",
             )
         room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
+        committed = request.isolation_level == IsolationLevel.READ_COMMITTED
+        stable = log.last_stable_offset
+        end = stable if committed else log.high_watermark
         # KIP-74: the first batch goes out even if it is larger than what was allowed.
-        span = log.read(offset, room, at_least_one=not self.size)
+        span = log.read(offset, room, at_least_one=not self.size, end=end)
         self.size += span.size
         self.spans.append((log, offset, span))
         return PartitionData(
             partition_index=wanted.partition,
             high_watermark=log.high_watermark,
-            last_stable_offset=log.high_watermark,
+            last_stable_offset=stable,
             log_start_offset=log.log_start_offset,
-            aborted_transactions=(
-                [] if request.isolation_level == IsolationLevel.READ_COMMITTED else None
-            ),
+            aborted_transactions=(_aborted(log, offset, span.next_offset) if committed else None),
             records=span.batches[0] if len(span.batches) == 1 else b"".join(span.batches),
         )
 
 
-class Waiting:
-    """A request that found too little: it looks again when enough came, or when its time is up."""
+def _aborted(log: PartitionLog, offset: int, end: int) -> list[AbortedTransaction]:
+    """Whose records among those that were read a consumer has to drop."""
+    return [
+        AbortedTransaction(producer_id=one.producer_id, first_offset=one.first_offset)
+        for one in log.transactions.aborted_in(offset, end)
+    ]
 
-    __slots__ = ("_caller", "_logs", "_missing", "_request", "_timer", "parked")
+
+class Waiting:
+    """A request that found too little: it looks again when enough came, or when its time is up.
+
+    What came counts for a read_committed consumer when it is below the last stable offset: a
+    marker may bring much at once, and a batch of an open transaction nothing.
+    """
+
+    __slots__ = ("_caller", "_committed", "_logs", "_missing", "_request", "_timer", "parked")
 
     def __init__(self, caller: Caller, request: FetchRequest, reading: Reading) -> None:
         self.parked: Parked[FetchResponse] = Parked()
         self._caller = caller
         self._request = request
+        self._committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         self._missing = request.min_bytes - reading.size
         self._logs = [log for log, _, _ in reading.spans]
         for log in self._logs:
@@ -125,8 +140,16 @@ class Waiting:
 
     def _came(self, size: int) -> None:
         self._missing -= size
-        if self._missing <= 0 or size < 0:
+        if size < 0:
             self._answer()
+        elif self._missing <= 0:
+            if not self._committed:
+                self._answer()
+                return
+            reading = Reading.of(self._caller, self._request)
+            if reading.answers_now:
+                self._stop()
+                self.parked.complete(reading.response())
 
     def _answer(self) -> None:
         self._stop()

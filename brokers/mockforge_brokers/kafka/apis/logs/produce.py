@@ -5,13 +5,15 @@ The one handler that reads and writes its bytes by hand: it is the path of every
 
 from typing import Final
 
-from ....errors import NotServed, ProtocolError, RequestRefused
+from ....errors import ProtocolError, RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
+from ...state.logs.log import Begin
 from ...state.logs.topic import Topic
 from ...wire.messages.logs import ProduceRequest
 from ...wire.produce import PartitionResult, read_request, write_response
 from ..caller import Caller
 from ..handler import Pieces
+from .joining import joining
 from .produce_path import ProducePath
 
 _ZSTD: Final = 4
@@ -34,7 +36,10 @@ class ProduceHandler:
     def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> Pieces | None:
         version = caller.version
         request = read_request(frame, at, version)
-        refusal = _refused_as_a_whole(request.acks, request.transactional_id)
+        begin: Begin | None = None
+        refusal = _refused_as_a_whole(caller, request.acks, request.transactional_id)
+        if refusal is None:
+            begin = joining(caller, request.transactional_id)
         results = []
         for name_or_id, partitions in request.topics:
             topic: Topic | RequestRefused
@@ -48,14 +53,17 @@ class ProduceHandler:
             except RequestRefused as error:
                 topic = error
             results.append(
-                (name_or_id, [_append(caller, topic, index, batch) for index, batch in partitions])
+                (
+                    name_or_id,
+                    [_append(caller, topic, index, batch, begin) for index, batch in partitions],
+                )
             )
         if request.acks == 0:
             _end_on_error(results)
             return None
         caller.produce_path = None
         if refusal is None:
-            _learn_path(caller, frame, request.topics)
+            _learn_path(caller, frame, request.topics, begin)
         return [write_response(version, correlation_id, results)]
 
 
@@ -68,7 +76,9 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
     # Another API's request may have come in between, with another client id.
     caller.client_id = path.client_id
     try:
-        appended = caller.cluster.append(path.log, records, client=caller.client_id)
+        appended = caller.cluster.append(
+            path.log, records, client=caller.client_id, begin=path.begin
+        )
     except RequestRefused as error:
         return [path.refusal(frame, _refused(caller, path.log.partition, error))]
     if not appended.duplicate:
@@ -76,7 +86,7 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
     return [path.response(frame, appended.base_offset)]
 
 
-def _learn_path(caller: Caller, frame: bytes, topics: Topics) -> None:
+def _learn_path(caller: Caller, frame: bytes, topics: Topics, begin: Begin | None) -> None:
     if len(topics) != 1 or len(topics[0][1]) != 1 or caller.version < _ZSTD_SINCE:
         return
     topic, [(index, records)] = topics[0]
@@ -88,12 +98,16 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics) -> None:
         return
     if records is not None:
         caller.produce_path = ProducePath.learn(
-            frame, caller.version, caller.client_id, topic, records, log
+            frame, caller.version, caller.client_id, topic, records, log, begin
         )
 
 
 def _append(
-    caller: Caller, topic: Topic | RequestRefused, index: int, batch: bytes | None
+    caller: Caller,
+    topic: Topic | RequestRefused,
+    index: int,
+    batch: bytes | None,
+    begin: Begin | None,
 ) -> PartitionResult:
     try:
         if isinstance(topic, RequestRefused):
@@ -103,7 +117,7 @@ def _append(
             raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
             _check_codec(batch)
-        appended = caller.cluster.append(log, batch, client=caller.client_id)
+        appended = caller.cluster.append(log, batch, client=caller.client_id, begin=begin)
     except RequestRefused as error:
         return _refused(caller, index, error)
     if not appended.duplicate:
@@ -116,15 +130,16 @@ def _refused(caller: Caller, partition: int, refusal: RequestRefused) -> Partiti
     return PartitionResult(partition, code, -1, -1, -1, refusal.text)
 
 
-def _refused_as_a_whole(acks: int, transactional_id: str | None) -> RequestRefused | None:
+def _refused_as_a_whole(
+    caller: Caller, acks: int, transactional_id: str | None
+) -> RequestRefused | None:
     if acks not in (-1, 0, 1):
         return RequestRefused(ErrorCode.INVALID_REQUIRED_ACKS, f"acks are -1, 0 or 1, not {acks}")
     if transactional_id is not None:
-        return NotServed(
-            ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-            "transactions",
-            f"transactional id {transactional_id}: transactions are not served",
-        )
+        try:
+            caller.permit("write", "transactional_id", transactional_id)
+        except RequestRefused as refusal:
+            return refusal
     return None
 
 

@@ -9,12 +9,13 @@ with another correlation id and other offsets.
 
 When it may be taken. `learn` makes a path of a request that
 
-  - named one partition of one topic that is there, with acks 1 or -1 and no transactional id;
+  - named one partition of one topic that is there, with acks 1 or -1;
   - is of version 7 or later, where each codec may come (KIP-110);
   - ends with its records and, from version 9 on, with no tagged fields.
 
 `records` takes a frame that has the same API and version, the same bytes from behind the
-correlation id up to the length of the records (client id, acks, timeout, topic, partition), a
+correlation id up to the length of the records (client and transactional id, acks, timeout, topic,
+partition; `begin` is the general path's for this transactional id), a
 length that leads exactly to its end, and whose topic was not deleted since: a deleted log never
 comes back, a topic of the same name has other logs.
 
@@ -32,7 +33,7 @@ import struct
 from typing import Final
 
 from ...records import Buffer
-from ...state.logs.log import PartitionLog
+from ...state.logs.log import Begin, PartitionLog
 from ...wire.produce import PartitionResult, write_response
 from ...wire.varints import read_uvarint, write_uvarint
 
@@ -62,6 +63,7 @@ class ProducePath:
         "_prefix",
         "_size",
         "_topic",
+        "begin",
         "client_id",
         "log",
         "version",
@@ -75,9 +77,11 @@ class ProducePath:
         client_id: str,
         topic: str | bytes,
         log: PartitionLog,
+        begin: Begin | None,
     ) -> None:
         self.client_id = client_id
         self.log = log
+        self.begin = begin
         self.version = version
         self._topic = topic
         self._api_and_version = frame[_API_AND_VERSION]
@@ -99,6 +103,7 @@ class ProducePath:
         topic: str | bytes,
         records: bytes,
         log: PartitionLog,
+        begin: Begin | None = None,
     ) -> ProducePath | None:
         """The path of a request with this one partition; None where its end is unusual."""
         if version < _FIRST_FLEXIBLE:
@@ -108,7 +113,7 @@ class ProducePath:
         if not frame.endswith(length + records + end):
             return None
         prefix_end = len(frame) - len(length) - len(records) - len(end)
-        return cls(frame, prefix_end, version, client_id, topic, log)
+        return cls(frame, prefix_end, version, client_id, topic, log, begin)
 
     def records(self, frame: bytes) -> Buffer | None:
         """The records of a request of this shape, large ones as a view; None for any other."""

@@ -1,7 +1,7 @@
 """ListOffsets 1-11: positions by time (KIP-79, KIP-320, KIP-405, KIP-734)."""
 
 from ....errors import RequestRefused
-from ...codes import ApiKey, ErrorCode, ListOffsetsTimestamp
+from ...codes import ApiKey, ErrorCode, IsolationLevel, ListOffsetsTimestamp
 from ...state.logs.log import NOWHERE, PartitionLog, TimedOffset
 from ...wire.messages.offsets import (
     ListOffsetsPartition,
@@ -16,11 +16,14 @@ from ..leader_epoch import check_leader_epoch
 
 
 def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
+    committed = request.isolation_level == IsolationLevel.READ_COMMITTED
     return ListOffsetsResponse(
         topics=[
             ListOffsetsTopicResponse(
                 name=topic.name,
-                partitions=[_partition(caller, topic.name, one) for one in topic.partitions],
+                partitions=[
+                    _partition(caller, topic.name, one, committed) for one in topic.partitions
+                ],
             )
             for topic in request.topics
         ]
@@ -28,12 +31,13 @@ def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
 
 
 def _partition(
-    caller: Caller, topic: str, wanted: ListOffsetsPartition
+    caller: Caller, topic: str, wanted: ListOffsetsPartition, committed: bool
 ) -> ListOffsetsPartitionResponse:
     try:
         log = caller.topic(topic, b"").log(wanted.partition_index)
         check_leader_epoch(log, wanted.current_leader_epoch)
-        found = _look_up(log, wanted.timestamp)
+        end = log.last_stable_offset if committed else log.high_watermark
+        found = _look_up(log, wanted.timestamp, end)
     except RequestRefused as refusal:
         return ListOffsetsPartitionResponse(
             partition_index=wanted.partition_index,
@@ -47,21 +51,26 @@ def _partition(
     )
 
 
-def _look_up(log: PartitionLog, timestamp: int) -> TimedOffset:
+def _look_up(log: PartitionLog, timestamp: int, end: int) -> TimedOffset:
+    """What a timestamp stands for, in the part of the log before `end`."""
     match timestamp:
         case ListOffsetsTimestamp.LATEST:
-            return TimedOffset(log.high_watermark, -1, log.leader_epoch)
+            return TimedOffset(end, -1, log.leader_epoch)
         case ListOffsetsTimestamp.EARLIEST | ListOffsetsTimestamp.EARLIEST_LOCAL:
             return TimedOffset(log.log_start_offset, -1, log.leader_epoch)
         case ListOffsetsTimestamp.MAX_TIMESTAMP:
-            return log.offset_of_max_timestamp()
+            return _before(end, log.offset_of_max_timestamp())
         case ListOffsetsTimestamp.LATEST_TIERED | ListOffsetsTimestamp.EARLIEST_PENDING_UPLOAD:
             return NOWHERE
     if timestamp < 0:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST, f"timestamp {timestamp} stands for no position"
         )
-    return log.offset_at(timestamp)
+    return _before(end, log.offset_at(timestamp))
+
+
+def _before(end: int, found: TimedOffset) -> TimedOffset:
+    return found if found.offset < end else NOWHERE
 
 
 API = MessageHandler(ListOffsetsRequest, handle)

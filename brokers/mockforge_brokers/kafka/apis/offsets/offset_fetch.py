@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from ....errors import RequestRefused
-from ...codes import ApiKey
-from ...state.groups.offsets import GroupOffsets
+from ...codes import ApiKey, ErrorCode
+from ...state.groups.offsets import UNCOMMITTED, CommittedOffset, GroupOffsets
 from ...wire.messages.offsets import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
@@ -25,7 +25,9 @@ _SEVERAL_GROUPS_SINCE = 8
 
 def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
     if caller.version >= _SEVERAL_GROUPS_SINCE:
-        return OffsetFetchResponse(groups=[_group(caller, group) for group in request.groups])
+        return OffsetFetchResponse(
+            groups=[_group(caller, group, request.require_stable) for group in request.groups]
+        )
     try:
         caller.permit("", "group", request.group_id)
     except RequestRefused as refusal:
@@ -39,7 +41,10 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
     return OffsetFetchResponse(
         topics=[
             OffsetFetchResponseTopic(
-                name=name, partitions=[_old_partition(offsets, name, one) for one in partitions]
+                name=name,
+                partitions=[
+                    _old_partition(offsets, name, one, request.require_stable) for one in partitions
+                ],
             )
             for name, partitions in wanted
         ]
@@ -47,18 +52,33 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
 
 
 def _old_partition(
-    offsets: GroupOffsets, topic: str, partition: int
+    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool
 ) -> OffsetFetchResponsePartition:
-    found = offsets.fetch(topic, partition)
+    found, code = _fetched(offsets, topic, partition, require_stable)
     return OffsetFetchResponsePartition(
         partition_index=partition,
         committed_offset=found.offset,
         committed_leader_epoch=found.leader_epoch,
         metadata=found.metadata,
+        error_code=code,
     )
 
 
-def _group(caller: Caller, wanted: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup:
+def _fetched(
+    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool
+) -> tuple[CommittedOffset, int]:
+    """What was committed; UNSTABLE_OFFSET_COMMIT while a transaction would move it (KIP-447).
+
+    A consumer asks again until the transaction ends, so this is no refusal to be reported.
+    """
+    if require_stable and offsets.is_unstable(topic, partition):
+        return UNCOMMITTED, int(ErrorCode.UNSTABLE_OFFSET_COMMIT)
+    return offsets.fetch(topic, partition), 0
+
+
+def _group(
+    caller: Caller, wanted: OffsetFetchRequestGroup, require_stable: bool
+) -> OffsetFetchResponseGroup:
     try:
         caller.permit("", "group", wanted.group_id)
     except RequestRefused as refusal:
@@ -67,16 +87,19 @@ def _group(caller: Caller, wanted: OffsetFetchRequestGroup) -> OffsetFetchRespon
     offsets = _offsets_of(caller, wanted.group_id)
     if wanted.topics is None:
         topics = [
-            _committed(caller, offsets, name, partitions)
+            _committed(caller, offsets, name, partitions, require_stable)
             for name, partitions in offsets.topics.items()
         ]
     else:
-        topics = [_topic(caller, offsets, topic) for topic in wanted.topics]
+        topics = [_topic(caller, offsets, topic, require_stable) for topic in wanted.topics]
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
 
 def _topic(
-    caller: Caller, offsets: GroupOffsets, wanted: OffsetFetchRequestTopics
+    caller: Caller,
+    offsets: GroupOffsets,
+    wanted: OffsetFetchRequestTopics,
+    require_stable: bool,
 ) -> OffsetFetchResponseTopics:
     name, code = wanted.name, 0
     if wanted.topic_id != ZERO_UUID:
@@ -88,31 +111,38 @@ def _topic(
         name=name,
         topic_id=wanted.topic_id,
         partitions=[
-            _partition(offsets, name, partition, code) for partition in wanted.partition_indexes
+            _partition(offsets, name, partition, require_stable, code)
+            for partition in wanted.partition_indexes
         ],
     )
 
 
 def _committed(
-    caller: Caller, offsets: GroupOffsets, name: str, partitions: Iterable[int]
+    caller: Caller,
+    offsets: GroupOffsets,
+    name: str,
+    partitions: Iterable[int],
+    require_stable: bool,
 ) -> OffsetFetchResponseTopics:
     return OffsetFetchResponseTopics(
         name=name,
         topic_id=caller.cluster.topics[name].topic_id,
-        partitions=[_partition(offsets, name, partition) for partition in partitions],
+        partitions=[
+            _partition(offsets, name, partition, require_stable) for partition in partitions
+        ],
     )
 
 
 def _partition(
-    offsets: GroupOffsets, topic: str, partition: int, code: int = 0
+    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool, code: int = 0
 ) -> OffsetFetchResponsePartitions:
-    found = offsets.fetch(topic, partition)
+    found, unstable = _fetched(offsets, topic, partition, require_stable)
     return OffsetFetchResponsePartitions(
         partition_index=partition,
         committed_offset=found.offset,
         committed_leader_epoch=found.leader_epoch,
         metadata=found.metadata,
-        error_code=code,
+        error_code=code or unstable,
     )
 
 

@@ -1,4 +1,4 @@
-"""DescribeProducers 0: who produces into a partition idempotently (KIP-664)."""
+"""DescribeProducers 0: who produces into a partition, and in which transaction (KIP-664)."""
 
 from ....errors import RequestRefused
 from ...codes import ApiKey
@@ -13,7 +13,7 @@ from ...wire.messages.producers import (
 from ..caller import Caller
 from ..handler import MessageHandler
 
-_NO_COORDINATOR = -1
+_NO_TRANSACTION = -1
 
 
 def handle(caller: Caller, request: DescribeProducersRequest) -> DescribeProducersResponse:
@@ -49,7 +49,10 @@ def _describe(caller: Caller, topic: str, index: int) -> DescribeProducersPartit
                 producer_epoch=one.epoch,
                 last_sequence=one.last_sequence,
                 last_timestamp=one.last_timestamp,
-                coordinator_epoch=_NO_COORDINATOR,
+                coordinator_epoch=one.coordinator_epoch,
+                current_txn_start_offset=log.transactions.open.get(
+                    one.producer_id, _NO_TRANSACTION
+                ),
             )
             for one in log.producers.dump()
         ],

@@ -37,13 +37,14 @@ class Committer(Struct, frozen=True):
 class KeptGroup(Struct):
     """A group as a restart keeps it: its members are gone, what they committed is not.
 
-    `offsets` by topic and partition.
+    `offsets` by topic and partition, `pending` by producer id.
     """
 
     group_id: str
     protocol_type: str
     generation_id: int
     offsets: dict[str, dict[int, CommittedOffset]]
+    pending: dict[int, list[tuple[str, int, CommittedOffset]]] = {}
 
 
 class Groups:
@@ -86,13 +87,19 @@ class Groups:
         return group
 
     def commit(
-        self, group_id: str, committer: Committer, offsets: Offsets
+        self,
+        group_id: str,
+        committer: Committer,
+        offsets: Offsets,
+        *,
+        producer_id: int | None = None,
     ) -> dict[tuple[str, int], RequestRefused]:
         """Keep committed offsets; returns what is refused of them, each with its reason.
 
-        The one entrance for offsets. Raises RequestRefused where the group takes none at all.
+        The one entrance for offsets. With a producer id they count when its transaction is
+        committed. Raises RequestRefused where the group takes none at all.
         """
-        group = self._for_commit(group_id, committer)
+        group = self._for_commit(group_id, committer, transactional=producer_id is not None)
         refused: dict[tuple[str, int], RequestRefused] = {}
         wall = self._environment.clock.wall()
         for (topic, partition), committed in offsets.items():
@@ -101,11 +108,21 @@ class Groups:
                     ErrorCode.OFFSET_METADATA_TOO_LARGE,
                     f"the metadata has more than {_METADATA_BYTES} bytes",
                 )
+                continue
+            committed = replace(committed, committed=wall, order=group.offsets.next_order())
+            if producer_id is None:
+                group.offsets.commit(topic, partition, committed)
             else:
-                group.offsets.commit(topic, partition, replace(committed, committed=wall))
+                group.offsets.hold(producer_id, topic, partition, committed)
         return refused
 
-    def _for_commit(self, group_id: str, committer: Committer) -> Group:
+    def settle(self, group_id: str, producer_id: int, *, committed: bool) -> None:
+        """A transaction in which offsets were committed to this group ended."""
+        group = self.by_id.get(group_id)
+        if group is not None:
+            group.offsets.settle(producer_id, committed=committed)
+
+    def _for_commit(self, group_id: str, committer: Committer, *, transactional: bool) -> Group:
         check_group_id(group_id)
         generation_id = committer.generation_id
         group = self.by_id.get(group_id)
@@ -113,7 +130,12 @@ class Groups:
             if generation_id >= 0:
                 raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
             group = self._get_or_create(group_id)
-        group.check_commit(committer.member_id, generation_id, committer.group_instance_id)
+        group.check_commit(
+            committer.member_id,
+            generation_id,
+            committer.group_instance_id,
+            transactional=transactional,
+        )
         return group
 
     def reset_offsets(
@@ -189,6 +211,10 @@ class Groups:
                 group.protocol_type,
                 group.generation_id,
                 {topic: dict(partitions) for topic, partitions in group.offsets.topics.items()},
+                {
+                    producer_id: [(*place, offset) for place, offset in held.items()]
+                    for producer_id, held in group.offsets.pending.items()
+                },
             )
             for group in self.by_id.values()
         ]
@@ -197,7 +223,7 @@ class Groups:
         for one in kept:
             group = self._get_or_create(one.group_id)
             group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
-            group.offsets.topics = {topic: dict(parts) for topic, parts in one.offsets.items()}
+            group.offsets.restore(one.offsets, one.pending)
             group.reason = "the broker was restarted"
 
     def _get_or_create(self, group_id: str) -> Group:

@@ -1,5 +1,6 @@
 """What a group committed."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -8,27 +9,69 @@ NO_OFFSET: Final = -1
 
 
 class CommittedOffset(Struct, frozen=True):
-    """`leader_epoch` is -1 where it is not known; `committed` is wall time in seconds."""
+    """`leader_epoch` is -1 where it is not known; `committed` is wall time in seconds.
+
+    `order` grows with each commit to the group, in a transaction or not.
+    """
 
     offset: int
     leader_epoch: int = -1
     metadata: str = ""
     committed: float = 0.0
+    order: int = 0
 
 
 UNCOMMITTED: Final = CommittedOffset(NO_OFFSET)
 
 
 class GroupOffsets:
-    """Committed offsets by topic and partition."""
+    """Committed offsets by topic and partition, and those that open transactions would commit."""
 
-    __slots__ = ("topics",)
+    __slots__ = ("_newest", "pending", "topics")
 
     def __init__(self) -> None:
         self.topics: dict[str, dict[int, CommittedOffset]] = {}
+        self.pending: dict[int, dict[tuple[str, int], CommittedOffset]] = {}
+        """By producer id: what counts when its transaction is committed (KIP-98)."""
+        self._newest = 0
 
     def __bool__(self) -> bool:
-        return bool(self.topics)
+        return bool(self.topics or self.pending)
+
+    def next_order(self) -> int:
+        self._newest += 1
+        return self._newest
+
+    def restore(
+        self,
+        topics: Mapping[str, Mapping[int, CommittedOffset]],
+        pending: Mapping[int, Iterable[tuple[str, int, CommittedOffset]]],
+    ) -> None:
+        """Take up what a restart kept."""
+        for topic, partitions in topics.items():
+            for partition, committed in partitions.items():
+                self.commit(topic, partition, committed)
+                self._newest = max(self._newest, committed.order)
+        for producer_id, held in pending.items():
+            for topic, partition, committed in held:
+                self.hold(producer_id, topic, partition, committed)
+                self._newest = max(self._newest, committed.order)
+
+    def hold(
+        self, producer_id: int, topic: str, partition: int, committed: CommittedOffset
+    ) -> None:
+        """Keep an offset back until the producer's transaction ends."""
+        self.pending.setdefault(producer_id, {})[topic, partition] = committed
+
+    def settle(self, producer_id: int, *, committed: bool) -> None:
+        """The producer's transaction ended; what was committed after its own commit stands."""
+        for (topic, partition), held in self.pending.pop(producer_id, {}).items():
+            if committed and held.order > self.fetch(topic, partition).order:
+                self.commit(topic, partition, held)
+
+    def is_unstable(self, topic: str, partition: int) -> bool:
+        """Whether an open transaction would move this offset (KIP-447)."""
+        return any((topic, partition) in held for held in self.pending.values())
 
     def commit(self, topic: str, partition: int, committed: CommittedOffset) -> None:
         self.topics.setdefault(topic, {})[partition] = committed
@@ -45,3 +88,6 @@ class GroupOffsets:
 
     def forget(self, topic: str) -> None:
         self.topics.pop(topic, None)
+        for held in self.pending.values():
+            for key in [key for key in held if key[0] == topic]:
+                del held[key]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ....errors import NotServed, ProtocolError, RequestRefused
+from ....errors import ProtocolError, RequestRefused
 from ...codes import ErrorCode
 from ...records import BatchHeader, Buffer, Compression, check_crc, read_batch_header
 
@@ -11,7 +11,7 @@ _LENGTH_COUNTS_FROM: Final = 12
 """`batch_length` leaves out itself and the base offset."""
 
 _COMPRESSION_MASK: Final = 0x07
-_TRANSACTIONAL_OR_CONTROL: Final = 0x30
+_CONTROL: Final = 0x20
 
 
 def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
@@ -37,12 +37,8 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
             f" {header.last_offset_delta}",
         )
     attributes = header.attributes
-    if attributes & _TRANSACTIONAL_OR_CONTROL:
-        raise NotServed(
-            ErrorCode.INVALID_RECORD,
-            "transactions",
-            "transactional and control batches are not served",
-        )
+    if attributes & _CONTROL:
+        raise RequestRefused(ErrorCode.INVALID_RECORD, "clients write no control batches")
     if attributes & _COMPRESSION_MASK > Compression.ZSTD:
         raise RequestRefused(
             ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from ....errors import RequestRefused
 from ...codes import ErrorCode
-from ...records import BatchHeader, Buffer, place, read_batch_header, read_records
+from ...records import (
+    BatchHeader,
+    Buffer,
+    build_marker,
+    place,
+    read_batch_header,
+    read_records,
+)
 from ..purgatory import Watchlist
 from .admission import admit
 from .producers import KeptProducer, ProducerTable
+from .transactions import AbortedTransaction, LogTransactions, Marker
 
 UNBOUNDED: Final = 2**63 - 1
 """As `max_bytes`: `retention.bytes` is -1."""
+
+_TRANSACTIONAL: Final = 0x10
 
 _LARGEST_SEGMENT: Final = 1024 * 1024
 _BATCH_OVERHEAD: Final = 128
@@ -48,6 +58,9 @@ class TimedOffset(NamedTuple):
 
 
 NOWHERE: Final = TimedOffset(-1, -1, -1)
+
+
+Begin = Callable[["PartitionLog", BatchHeader], object]
 
 
 class Segment:
@@ -83,6 +96,8 @@ class KeptLog(Struct):
     leader_epoch: int
     batches: list[bytes]
     producers: list[KeptProducer]
+    open_transactions: dict[int, int] = {}
+    aborted: list[AbortedTransaction] = []
 
 
 def segment_size(bound: int) -> int:
@@ -114,6 +129,7 @@ class PartitionLog:
         "records_out",
         "segment_bytes",
         "topic",
+        "transactions",
         "watchlist",
     )
 
@@ -136,6 +152,7 @@ class PartitionLog:
         self.cost = 0
         self.deleted = False
         self.producers = ProducerTable()
+        self.transactions = LogTransactions()
         self.watchlist = Watchlist()
         self.records_in = 0
         self.records_out = 0
@@ -149,18 +166,70 @@ class PartitionLog:
         """Bytes of its batches."""
         return sum(segment.size for segment in self._segments)
 
-    def append(self, batch: Buffer) -> Appended:
-        """Check a batch, give it its offsets and keep it. Raises RequestRefused."""
+    @property
+    def last_stable_offset(self) -> int:
+        """Where a read_committed consumer's part ends."""
+        first = self.transactions.first_offset
+        return self.high_watermark if first is None else max(first, self.log_start_offset)
+
+    def append(self, batch: Buffer, begin: Begin | None = None) -> Appended:
+        """Check a batch, give it its offsets and keep it. Raises RequestRefused.
+
+        `begin` is asked whether a transaction may begin here with this batch, and raises if not.
+        """
         header = admit(batch, self.max_batch_bytes)
         if header.producer_id >= 0:
+            self._check_transaction(header, begin)
             known = self.producers.duplicate_of(header)
             if known is not None:
                 return Appended(known, header.record_count, True)
         base_offset = self.high_watermark
+        if header.producer_id >= 0 and header.attributes & _TRANSACTIONAL:
+            # Before it is stored: who waits for it must not take it for stable.
+            self.transactions.open.setdefault(header.producer_id, base_offset)
         self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
         if header.producer_id >= 0:
             self.producers.appended(header, base_offset)
         return Appended(base_offset, header.record_count, False)
+
+    def _check_transaction(self, header: BatchHeader, begin: Begin | None) -> None:
+        is_open = header.producer_id in self.transactions.open
+        if header.attributes & _TRANSACTIONAL:
+            if begin is None:
+                raise RequestRefused(
+                    ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                    "a transactional batch came without a transactional id",
+                )
+            if not is_open:
+                begin(self, header)
+        elif is_open:
+            raise RequestRefused(
+                ErrorCode.INVALID_TXN_STATE,
+                f"producer {header.producer_id} has a transaction open in {self.topic}/"
+                f"{self.partition}, and sent a batch outside of it",
+            )
+
+    def append_marker(self, marker: Marker, timestamp: int) -> int:
+        """End a producer's transaction in this partition; returns the marker's offset.
+
+        Raises RequestRefused for a marker that comes too late.
+        """
+        self.producers.check_marker(marker)
+        batch = build_marker(
+            marker.producer_id,
+            marker.producer_epoch,
+            committed=marker.committed,
+            coordinator_epoch=marker.coordinator_epoch,
+            timestamp=timestamp,
+        )
+        offset = self.high_watermark
+        self.producers.marked(marker, timestamp)
+        header = read_batch_header(batch)
+        self._keep(offset, place(batch, offset, self.leader_epoch), header)
+        self.transactions.end(marker.producer_id, offset, committed=marker.committed)
+        if self.watchlist:
+            self.watchlist.notify(len(batch))
+        return offset
 
     def _store(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         self._keep(base_offset, batch, header)
@@ -188,6 +257,8 @@ class PartitionLog:
             self.leader_epoch,
             [batch for segment in self._segments for batch in segment.batches],
             self.producers.dump(),
+            dict(self.transactions.open),
+            list(self.transactions.aborted),
         )
 
     def restore(self, kept: KeptLog) -> None:
@@ -199,6 +270,7 @@ class PartitionLog:
         self.log_start_offset = kept.log_start_offset
         self.high_watermark = kept.high_watermark
         self.producers.restore(kept.producers)
+        self.transactions.restore(kept.open_transactions, kept.aborted)
 
     def check_offset(self, offset: int) -> None:
         """Raises RequestRefused where there is nothing to fetch and never will be."""
@@ -209,12 +281,15 @@ class PartitionLog:
                 f" {self.high_watermark}, not {offset}",
             )
 
-    def read(self, offset: int, max_bytes: int, *, at_least_one: bool = True) -> Span:
+    def read(
+        self, offset: int, max_bytes: int, *, at_least_one: bool = True, end: int = UNBOUNDED
+    ) -> Span:
         """Whole batches from the one that holds `offset` on, up to `max_bytes`.
 
-        The first one may be larger when `at_least_one` is asked for (KIP-74).
+        The first one may be larger when `at_least_one` is asked for (KIP-74). `end` is the last
+        stable offset, or the like: where a batch begins.
         """
-        if offset >= self.high_watermark or not self._segments:
+        if offset >= self.high_watermark or offset >= end or not self._segments:
             return Span([], 0, offset)
         at = max(0, bisect_right(self._bases, offset) - 1)
         first = max(0, bisect_right(self._segments[at].offsets, offset) - 1)
@@ -226,6 +301,8 @@ class PartitionLog:
             last = bisect_right(segment.ends, before + max_bytes - size)
             if last <= first and not found and at_least_one:
                 last = first + 1
+            if end < self.high_watermark:
+                last = min(last, bisect_left(segment.offsets, end))
             if last > first:
                 found += segment.batches[first:last]
                 size += segment.ends[last - 1] - before
@@ -244,6 +321,7 @@ class PartitionLog:
         offset = min(max(offset, self.log_start_offset), self.high_watermark)
         left = offset - self.log_start_offset
         self.log_start_offset = offset
+        self.transactions.truncate_before(offset)
         while self._segments and self._end_of_first() <= offset:
             self._drop_first()
         return left

@@ -9,9 +9,11 @@ from msgspec import Struct
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...records import BatchHeader
+from .transactions import Marker
 
 _SEQUENCE_MAX: Final = 2**31 - 1
 _NO_SEQUENCE: Final = -1
+_NO_COORDINATOR: Final = -1
 
 REMEMBERED_BATCHES: Final = 5
 """As many as Kafka keeps: a producer may have five requests in flight."""
@@ -20,24 +22,25 @@ REMEMBERED_BATCHES: Final = 5
 class ProducerFencedError(RequestRefused):
     """The producer's epoch is older than the one that is known."""
 
-    def __init__(self, header: BatchHeader, current_epoch: int) -> None:
+    def __init__(self, of: BatchHeader | Marker, current_epoch: int) -> None:
         super().__init__(
             ErrorCode.INVALID_PRODUCER_EPOCH,
-            f"producer {header.producer_id} has epoch {header.producer_epoch},"
+            f"producer {of.producer_id} has epoch {of.producer_epoch},"
             f" but epoch {current_epoch} is known",
         )
-        self.producer_id = header.producer_id
-        self.producer_epoch = header.producer_epoch
+        self.producer_id = of.producer_id
+        self.producer_epoch = of.producer_epoch
         self.current_epoch = current_epoch
 
 
 class Producer:
     """The last batches of one producer in one partition."""
 
-    __slots__ = ("batches", "epoch", "last_sequence", "last_timestamp")
+    __slots__ = ("batches", "coordinator_epoch", "epoch", "last_sequence", "last_timestamp")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
+        self.coordinator_epoch = _NO_COORDINATOR
         self.last_sequence = _NO_SEQUENCE
         self.last_timestamp = -1
         self.batches: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED_BATCHES)
@@ -52,6 +55,7 @@ class KeptProducer(Struct):
     last_sequence: int
     last_timestamp: int
     batches: list[tuple[int, int, int]]
+    coordinator_epoch: int = _NO_COORDINATOR
 
 
 class ProducerTable:
@@ -70,7 +74,12 @@ class ProducerTable:
         """The longest silent one first."""
         return [
             KeptProducer(
-                producer_id, one.epoch, one.last_sequence, one.last_timestamp, list(one.batches)
+                producer_id,
+                one.epoch,
+                one.last_sequence,
+                one.last_timestamp,
+                list(one.batches),
+                one.coordinator_epoch,
             )
             for producer_id, one in self._producers.items()
         ]
@@ -80,6 +89,7 @@ class ProducerTable:
             producer = self._producers[one.producer_id] = Producer(one.epoch)
             producer.last_sequence = one.last_sequence
             producer.last_timestamp = one.last_timestamp
+            producer.coordinator_epoch = one.coordinator_epoch
             producer.batches.extend(one.batches)
 
     def duplicate_of(self, header: BatchHeader) -> int | None:
@@ -104,7 +114,7 @@ class ProducerTable:
             if known_first == first and known_last == last:
                 return base_offset
         expected = sequence_after(producer.last_sequence, 1)
-        if producer.last_sequence != _NO_SEQUENCE and first != expected:
+        if first != expected:
             raise _out_of_order(header, expected)
         return None
 
@@ -112,14 +122,43 @@ class ProducerTable:
         """A batch is in the log now."""
         producer = self._producers.pop(header.producer_id, None)
         if producer is None or producer.epoch != header.producer_epoch:
+            coordinator_epoch = producer.coordinator_epoch if producer else _NO_COORDINATOR
             producer = Producer(header.producer_epoch)
+            producer.coordinator_epoch = coordinator_epoch
         first = header.base_sequence
         last = sequence_after(first, header.last_offset_delta)
         producer.last_sequence = last
         producer.last_timestamp = header.max_timestamp
         producer.batches.append((first, last, base_offset))
-        # Put back at the end, so that the first one is the longest silent one.
-        self._producers[header.producer_id] = producer
+        self._put_last(header.producer_id, producer)
+
+    def check_marker(self, marker: Marker) -> None:
+        """Raises RequestRefused for a marker of an older epoch, or of an older coordinator."""
+        producer = self._producers.get(marker.producer_id)
+        if producer is None:
+            return
+        least = producer.epoch + 1 if marker.bumped else producer.epoch
+        if marker.producer_epoch < least:
+            raise ProducerFencedError(marker, producer.epoch)
+        if marker.coordinator_epoch < producer.coordinator_epoch:
+            raise RequestRefused(
+                ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+                f"coordinator epoch {marker.coordinator_epoch} is older than"
+                f" {producer.coordinator_epoch}, which wrote the last marker",
+            )
+
+    def marked(self, marker: Marker, timestamp: int) -> None:
+        """A marker is in the log now: a new epoch begins its sequences anew."""
+        producer = self._producers.pop(marker.producer_id, None)
+        if producer is None or producer.epoch != marker.producer_epoch:
+            producer = Producer(marker.producer_epoch)
+        producer.last_timestamp = timestamp
+        producer.coordinator_epoch = marker.coordinator_epoch
+        self._put_last(marker.producer_id, producer)
+
+    def _put_last(self, producer_id: int, producer: Producer) -> None:
+        # At the end, so that the first one is the longest silent one.
+        self._producers[producer_id] = producer
         if len(self._producers) > self._limit:
             del self._producers[next(iter(self._producers))]
 

@@ -23,12 +23,14 @@ from ..schema import (
 )
 
 
-@request(ApiKey.API_VERSIONS, "0-4", flexible=3)
+@request(ApiKey.API_VERSIONS, "0-5", flexible=3)
 class ApiVersionsRequest(Message):
-    """v3 names the client's software (KIP-511)."""
+    """v3 names the client's software (KIP-511), v5 the node that the client means (KIP-1242)."""
 
     client_software_name: String = field("3+", default="")
     client_software_version: String = field("3+", default="")
+    cluster_id: String | None = field("5+", default=None)
+    node_id: Int32 = field("5+", default=-1)
 
 
 @struct
@@ -52,7 +54,7 @@ class FinalizedFeatureKey(Struct):
     min_version_level: Int16
 
 
-@response(ApiKey.API_VERSIONS, "0-4", flexible=3)
+@response(ApiKey.API_VERSIONS, "0-5", flexible=3)
 class ApiVersionsResponse(Message):
     """v4 may show features whose lowest version is 0; older answers leave them out."""
 

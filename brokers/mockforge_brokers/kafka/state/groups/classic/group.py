@@ -313,14 +313,26 @@ class Group:
 
     # Who is asking.
 
-    def check_commit(self, member_id: str, generation_id: int, instance: str | None) -> None:
-        """Raises RequestRefused unless offsets may be committed in this name."""
+    def check_commit(
+        self,
+        member_id: str,
+        generation_id: int,
+        instance: str | None,
+        *,
+        transactional: bool = False,
+    ) -> None:
+        """Raises RequestRefused unless offsets may be committed in this name.
+
+        In a transaction Kafka asks for less: older clients do not say which member they are.
+        """
         if generation_id < 0 and self.state is GroupState.EMPTY:
             return
         if generation_id < 0 and not member_id and instance is None:
+            if transactional:
+                return
             raise unknown_member(self.group_id, member_id)
         self._sessions.touch(self._current(member_id, instance, generation_id))
-        if self.state is GroupState.COMPLETING_REBALANCE:
+        if self.state is GroupState.COMPLETING_REBALANCE and not transactional:
             raise self._rebalancing()
 
     def _known(self, member_id: str, instance: str | None) -> Member:

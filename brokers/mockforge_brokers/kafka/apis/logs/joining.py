@@ -1,0 +1,47 @@
+"""How a transactional batch finds its transaction when it is the first one in its partition.
+
+Before Produce v12 the partition must have been added (AddPartitionsToTxn); from v12 on, which is
+transactions V2, the batch itself adds it (KIP-890).
+"""
+
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from ...records import BatchHeader
+from ...state.logs.log import Begin, PartitionLog
+from ...state.transactions.transaction import ProducerIdAndEpoch
+from ..caller import Caller
+
+_ADDS_SINCE = 12
+_ABORTABLE_SINCE = 11
+
+
+def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
+    """What the log asks about such a batch; None for a request without a transactional id."""
+    if transactional_id is None:
+        return None
+    version = caller.version
+    transactions = caller.cluster.transactions
+    verified = caller.options.verify_transactions
+
+    def begin(log: PartitionLog, header: BatchHeader) -> None:
+        who = ProducerIdAndEpoch(header.producer_id, header.producer_epoch)
+        place = (log.topic, log.partition)
+        try:
+            if version >= _ADDS_SINCE:
+                transactions.add_partitions(transactional_id, who, [place], bumps=True)
+                return
+            if not verified or transactions.has_partition(transactional_id, who, place):
+                return
+        except RequestRefused as refusal:
+            if refusal.code != ErrorCode.PRODUCER_FENCED:
+                raise
+            # The log's own word for it: a producer learns of its fencing from the coordinator.
+            raise RequestRefused(ErrorCode.INVALID_PRODUCER_EPOCH, refusal.text) from None
+        raise RequestRefused(
+            ErrorCode.TRANSACTION_ABORTABLE
+            if version >= _ABORTABLE_SINCE
+            else ErrorCode.INVALID_TXN_STATE,
+            f"{log.topic}/{log.partition} was not added to the transaction of {transactional_id}",
+        )
+
+    return begin

@@ -1,0 +1,102 @@
+"""AddPartitionsToTxn 0-5: where a transaction's markers will go (KIP-98, KIP-890)."""
+
+from collections.abc import Mapping, Sequence
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...state.transactions.transaction import ProducerIdAndEpoch
+from ...wire.messages.transactions import (
+    AddPartitionsToTxnPartitionResult,
+    AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse,
+    AddPartitionsToTxnResult,
+    AddPartitionsToTxnTopic,
+    AddPartitionsToTxnTopicResult,
+    AddPartitionsToTxnTransaction,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+from .refusing import code_of
+
+_SEVERAL_SINCE = 4
+
+Codes = Mapping[tuple[str, int], int]
+
+
+def handle(caller: Caller, request: AddPartitionsToTxnRequest) -> AddPartitionsToTxnResponse:
+    if caller.version < _SEVERAL_SINCE:
+        only = AddPartitionsToTxnTransaction(
+            transactional_id=request.v3_and_below_transactional_id,
+            producer_id=request.v3_and_below_producer_id,
+            producer_epoch=request.v3_and_below_producer_epoch,
+            topics=request.v3_and_below_topics,
+        )
+        return AddPartitionsToTxnResponse(
+            results_by_topic_v3_and_below=_results(only.topics, _codes(caller, only))
+        )
+    return AddPartitionsToTxnResponse(
+        results_by_transaction=[
+            AddPartitionsToTxnResult(
+                transactional_id=one.transactional_id,
+                topic_results=_results(one.topics, _codes(caller, one)),
+            )
+            for one in request.transactions
+        ]
+    )
+
+
+def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Codes:
+    """The code of each partition: all are added or none."""
+    places = [(topic.name, index) for topic in wanted.topics for index in topic.partitions]
+    unknown: dict[tuple[str, int], int] = {}
+    try:
+        caller.permit("write", "transactional_id", wanted.transactional_id)
+        for name, index in places:
+            try:
+                caller.topic(name, b"", "write").log(index)
+            except RequestRefused as refusal:
+                unknown[name, index] = caller.denied(ApiKey.ADD_PARTITIONS_TO_TXN, refusal)
+        if unknown:
+            return dict.fromkeys(places, int(ErrorCode.OPERATION_NOT_ATTEMPTED)) | unknown
+        if wanted.verify_only:
+            return {place: _verify(caller, wanted, place) for place in places}
+        who = ProducerIdAndEpoch(wanted.producer_id, wanted.producer_epoch)
+        caller.cluster.transactions.add_partitions(wanted.transactional_id, who, places)
+    except RequestRefused as refusal:
+        return dict.fromkeys(places, code_of(caller, ApiKey.ADD_PARTITIONS_TO_TXN, refusal))
+    return {}
+
+
+def _verify(caller: Caller, wanted: AddPartitionsToTxnTransaction, place: tuple[str, int]) -> int:
+    """What a leader asks of the coordinator before it takes a transaction's first batch."""
+    who = ProducerIdAndEpoch(wanted.producer_id, wanted.producer_epoch)
+    try:
+        if caller.cluster.transactions.has_partition(wanted.transactional_id, who, place):
+            return 0
+        raise RequestRefused(
+            ErrorCode.TRANSACTION_ABORTABLE,
+            f"{place[0]}/{place[1]} was not added to the transaction",
+        )
+    except RequestRefused as refusal:
+        return code_of(caller, ApiKey.ADD_PARTITIONS_TO_TXN, refusal)
+
+
+def _results(
+    topics: Sequence[AddPartitionsToTxnTopic], codes: Codes
+) -> list[AddPartitionsToTxnTopicResult]:
+    return [
+        AddPartitionsToTxnTopicResult(
+            name=topic.name,
+            results_by_partition=[
+                AddPartitionsToTxnPartitionResult(
+                    partition_index=index,
+                    partition_error_code=codes.get((topic.name, index), 0),
+                )
+                for index in topic.partitions
+            ],
+        )
+        for topic in topics
+    ]
+
+
+API = MessageHandler(AddPartitionsToTxnRequest, handle)

@@ -1,0 +1,64 @@
+"""ListTransactions 0-2: all transactional ids, filtered (KIP-664, KIP-994, KIP-1152)."""
+
+import re
+
+from ....errors import RequestRefused
+from ...codes import ApiKey, ErrorCode
+from ...state.transactions.transaction import Transaction, TransactionState
+from ...wire.messages.transactions import (
+    ListedTransactionState,
+    ListTransactionsRequest,
+    ListTransactionsResponse,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_STATES = {state.value: state for state in TransactionState}
+
+
+def handle(caller: Caller, request: ListTransactionsRequest) -> ListTransactionsResponse:
+    unknown = [name for name in request.state_filters if name not in _STATES]
+    try:
+        pattern = _pattern(request.transactional_id_pattern)
+    except RequestRefused as refusal:
+        return ListTransactionsResponse(
+            error_code=caller.denied(ApiKey.LIST_TRANSACTIONS, refusal), transaction_states=[]
+        )
+    wall = caller.environment.clock.wall()
+    return ListTransactionsResponse(
+        unknown_state_filters=unknown,
+        transaction_states=[
+            ListedTransactionState(
+                transactional_id=one.transactional_id,
+                producer_id=one.producer_id,
+                transaction_state=one.state.value,
+            )
+            for one in caller.cluster.transactions.by_id.values()
+            if _fits(one, request, wall)
+            and (pattern is None or pattern.fullmatch(one.transactional_id))
+            and caller.may_know("transactional_id", one.transactional_id)
+        ],
+    )
+
+
+def _fits(one: Transaction, request: ListTransactionsRequest, wall: float) -> bool:
+    if request.producer_id_filters and one.producer_id not in request.producer_id_filters:
+        return False
+    if request.state_filters and one.state.value not in request.state_filters:
+        return False
+    # One that never began has started at -1, which Kafka takes for very long ago.
+    return request.duration_filter < 0 or (wall - one.started) * 1000 > request.duration_filter
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    if not text:
+        return None
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise RequestRefused(
+            ErrorCode.INVALID_REGULAR_EXPRESSION, f"transactional id pattern {text!r}: {error}"
+        ) from None
+
+
+API = MessageHandler(ListTransactionsRequest, handle)

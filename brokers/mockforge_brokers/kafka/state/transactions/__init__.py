@@ -1,0 +1,1 @@
+"""The transaction coordinator: what it knows of each transactional id."""

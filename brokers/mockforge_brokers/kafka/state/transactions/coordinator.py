@@ -1,0 +1,286 @@
+"""All transactions of the broker.
+
+A producer takes a transactional id by InitProducerId and gets a producer id with an epoch; whoever
+comes with an older epoch is fenced. It adds partitions and groups to its transaction (or they are
+added as it produces: transactions V2) and ends it. What Kafka does in two steps, a log record and
+then markers in the background, is one step here: when the answer goes out, the markers are in the
+logs and the offsets in the groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from ....environment import Environment
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+from ...events import TransactionAborted
+from ...options import KafkaOptions
+from ..groups.coordinator import Groups
+from ..logs.log import PartitionLog
+from ..logs.transactions import Marker
+from .transaction import (
+    NO_PRODUCER,
+    KeptTransaction,
+    ProducerIdAndEpoch,
+    Transaction,
+    TransactionState,
+)
+
+_BY_ITS_PRODUCER: Final = "by its producer"
+
+
+class Logs(Protocol):
+    """What the coordinator needs of the cluster."""
+
+    def log_of(self, topic: str, partition: int) -> PartitionLog | None: ...
+
+    def append_marker(self, log: PartitionLog, marker: Marker) -> object: ...
+
+    def next_producer_id(self) -> int: ...
+
+
+class Transactions:
+    """The transaction coordinator. An id comes into being when a producer first takes it."""
+
+    def __init__(
+        self, environment: Environment, options: KafkaOptions, logs: Logs, groups: Groups
+    ) -> None:
+        self.by_id: dict[str, Transaction] = {}
+        self.committed = 0
+        self.aborted = 0
+        self._environment = environment
+        self._options = options
+        self._logs = logs
+        self._groups = groups
+        environment.usage.gauge("kafka_transactional_ids", lambda: len(self.by_id))
+
+    # Taking an id.
+
+    def take(
+        self,
+        transactional_id: str,
+        timeout: float,
+        claim: ProducerIdAndEpoch | None = None,
+        *,
+        client: str = "",
+    ) -> ProducerIdAndEpoch:
+        """A producer takes an id; `claim` is who it was before (KIP-360). Raises RequestRefused.
+
+        While a transaction is open it is aborted, and the producer has to ask again.
+        """
+        check_transactional_id(transactional_id)
+        most = self._options.max_transaction_timeout
+        if not 0 < timeout <= most:
+            raise RequestRefused(
+                ErrorCode.INVALID_TRANSACTION_TIMEOUT,
+                f"a transaction timeout is more than 0 and at most {most:g} s, not {timeout:g} s",
+            )
+        one = self._get_or_create(transactional_id)
+        if claim is not None:
+            one.check_claim(claim)
+        if one.is_open:
+            self._fence(one, f"a new producer took its transactional id: {client or 'unnamed'}")
+            raise RequestRefused(
+                ErrorCode.CONCURRENT_TRANSACTIONS,
+                f"transactional id {transactional_id} had a transaction open, which is aborted now",
+            )
+        one.take(self._logs.next_producer_id() if one.is_exhausted else NO_PRODUCER, claim)
+        one.state = TransactionState.EMPTY
+        one.timeout = timeout
+        one.client = client
+        one.started, one.updated = -1.0, self._environment.clock.wall()
+        return ProducerIdAndEpoch(one.producer_id, one.producer_epoch)
+
+    def known(self, transactional_id: str) -> Transaction:
+        """Raises RequestRefused for one that no producer took."""
+        check_transactional_id(transactional_id)
+        one = self.by_id.get(transactional_id)
+        if one is None:
+            raise RequestRefused(
+                ErrorCode.INVALID_PRODUCER_ID_MAPPING,
+                f"no producer has taken transactional id {transactional_id}",
+            )
+        return one
+
+    # What belongs to a transaction.
+
+    def add_partitions(
+        self,
+        transactional_id: str,
+        who: ProducerIdAndEpoch,
+        partitions: Iterable[tuple[str, int]],
+        *,
+        bumps: bool = False,
+    ) -> None:
+        """Markers will go to these partitions. Raises RequestRefused."""
+        one = self.known(transactional_id)
+        one.check(who)
+        self._begin(one, bumps)
+        one.partitions.update(dict.fromkeys(partitions))
+
+    def add_group(
+        self, transactional_id: str, who: ProducerIdAndEpoch, group_id: str, *, bumps: bool = False
+    ) -> None:
+        """What is committed to this group in the transaction counts when it is committed."""
+        one = self.known(transactional_id)
+        one.check(who)
+        self._begin(one, bumps)
+        one.groups[group_id] = None
+
+    def has_partition(
+        self, transactional_id: str, who: ProducerIdAndEpoch, partition: tuple[str, int]
+    ) -> bool:
+        """Whether a partition was added. Raises RequestRefused as adding it would."""
+        one = self.known(transactional_id)
+        one.check(who)
+        return one.is_open and partition in one.partitions
+
+    def has_group(self, transactional_id: str, who: ProducerIdAndEpoch, group_id: str) -> bool:
+        """Whether a group was added. Raises RequestRefused as adding it would."""
+        one = self.known(transactional_id)
+        one.check(who)
+        return one.is_open and group_id in one.groups
+
+    def _begin(self, one: Transaction, bumps: bool) -> None:
+        one.bumps = bumps
+        if one.begin(self._environment.clock.wall()):
+            self._arm(one, one.timeout)
+
+    def _arm(self, one: Transaction, left: float) -> None:
+        one.timer = self._environment.clock.call_later(left, self._time_out, one)
+
+    def _time_out(self, one: Transaction) -> None:
+        one.timer = None
+        if one.is_open:
+            self._fence(one, f"open for longer than its timeout of {one.timeout:g} s")
+
+    # The end.
+
+    def end(
+        self, transactional_id: str, who: ProducerIdAndEpoch, *, committed: bool, bumps: bool
+    ) -> ProducerIdAndEpoch:
+        """Commit or abort; returns who the producer is from now on. Raises RequestRefused.
+
+        `bumps`: the producer speaks transactions V2, and may abort what it never began, to get a
+        new epoch.
+        """
+        one = self.known(transactional_id)
+        repeated = bumps and one.is_repeated_end(who)
+        if not repeated:
+            one.check(who)
+        if one.is_open:
+            self._complete(one, committed=committed, new_epoch=bumps, why=_BY_ITS_PRODUCER)
+        elif not self._ended_alike(one, committed=committed, repeated=repeated, bumps=bumps):
+            if committed or not bumps or repeated:
+                raise one.misplaced("commit" if committed else "abort")
+            one.started = self._environment.clock.wall()
+            one.bumps = True
+            self._complete(one, committed=False, new_epoch=True, why="")
+        return ProducerIdAndEpoch(one.producer_id, one.producer_epoch)
+
+    @staticmethod
+    def _ended_alike(one: Transaction, *, committed: bool, repeated: bool, bumps: bool) -> bool:
+        """Whether this end is there already: V1 says so by the state alone, V2 by the epoch."""
+        complete = TransactionState.COMPLETE_COMMIT, TransactionState.COMPLETE_ABORT
+        return one.state is complete[not committed] and (repeated or not bumps)
+
+    def abort(self, transactional_id: str, *, source: str) -> None:
+        """A person ends a transaction; its producer is fenced. Raises RequestRefused."""
+        one = self.known(transactional_id)
+        if not one.is_open:
+            raise one.misplaced("abort")
+        self._fence(one, f"aborted by {source}")
+
+    def _fence(self, one: Transaction, why: str) -> None:
+        """Abort, with a new epoch, so that the producer can do nothing more."""
+        self._complete(one, committed=False, new_epoch=True, why=why)
+
+    def _complete(self, one: Transaction, *, committed: bool, new_epoch: bool, why: str) -> None:
+        producer_id, epoch = one.producer_id, one.producer_epoch
+        partitions, groups = list(one.partitions), list(one.groups)
+        rotates = new_epoch and one.bumps and one.is_exhausted
+        one.end(
+            committed=committed,
+            new_epoch=new_epoch,
+            next_producer_id=self._logs.next_producer_id() if rotates else NO_PRODUCER,
+            wall=self._environment.clock.wall(),
+        )
+        marker = Marker(producer_id, epoch + new_epoch, committed)
+        for topic, partition in partitions:
+            self._mark(topic, partition, marker)
+        for group_id in groups:
+            self._groups.settle(group_id, producer_id, committed=committed)
+        if committed:
+            self.committed += 1
+        elif partitions or groups:
+            self.aborted += 1
+            event = TransactionAborted(
+                "kafka", one.transactional_id, producer_id, len(partitions), one.client, why
+            )
+            self._environment.spine.emit(event)
+
+    def _mark(self, topic: str, partition: int, marker: Marker) -> None:
+        log = self._logs.log_of(topic, partition)
+        if log is None:
+            return
+        try:
+            self._logs.append_marker(log, marker)
+        except RequestRefused:
+            # Somebody wrote a later marker by hand (WriteTxnMarkers): there is nothing to end.
+            return
+
+    # All of them.
+
+    def clear(self) -> None:
+        for one in self.by_id.values():
+            if one.timer is not None:
+                one.timer.cancel()
+        self.by_id.clear()
+
+    def dump(self) -> list[KeptTransaction]:
+        return [one.dump() for one in self.by_id.values()]
+
+    def restore(self, kept: Iterable[KeptTransaction]) -> None:
+        for each in kept:
+            one = self.by_id[each.transactional_id] = Transaction.restored(each)
+            if one.is_open:
+                passed = self._environment.clock.wall() - one.started
+                self._arm(one, max(0.0, one.timeout - passed))
+
+    def _get_or_create(self, transactional_id: str) -> Transaction:
+        one = self.by_id.get(transactional_id)
+        if one is None:
+            self._make_room(transactional_id)
+            one = Transaction(transactional_id, self._logs.next_producer_id())
+            self.by_id[transactional_id] = one
+        return one
+
+    def _make_room(self, transactional_id: str) -> None:
+        """Past the limit the id that is idle for the longest time is forgotten."""
+        if len(self.by_id) < self._environment.limits.kafka_transactional_ids:
+            return
+        idle = min(
+            (one for one in self.by_id.values() if not one.is_open),
+            key=lambda one: one.updated,
+            default=None,
+        )
+        self._environment.usage.met(
+            "kafka",
+            "kafka_transactional_ids",
+            "transactional ids",
+            "idle transactional ids forgotten or new ones refused: {lost:,}, the last {last}",
+            last=transactional_id if idle is None else idle.transactional_id,
+        )
+        if idle is None:
+            raise RequestRefused(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE,
+                f"transactional id {transactional_id}: the limit kafka_transactional_ids is met",
+            )
+        del self.by_id[idle.transactional_id]
+
+
+def check_transactional_id(transactional_id: str) -> None:
+    if not transactional_id:
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, "a transactional id has a character")

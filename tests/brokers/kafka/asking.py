@@ -1,0 +1,33 @@
+"""A Kafka broker asked over a socket, by messages of our own table."""
+
+import socket
+from contextlib import AbstractContextManager
+
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.schema import Message
+
+
+class Asking(AbstractContextManager["Asking"]):
+    """One connection; each request waits for its answer."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._socket = socket.create_connection((host, port), timeout=60)
+        self._answers = self._socket.makefile("rb")
+        self._correlation_id = 0
+
+    def call(self, message: Message, version: int) -> Message:
+        assert message.api_key is not None
+        self._correlation_id += 1
+        self._socket.sendall(encode_request(message, version, self._correlation_id, "asking"))
+        size = self._read(4)
+        frame = size + self._read(int.from_bytes(size, "big"))
+        return decode_response(frame, message.api_key, version)[1]
+
+    def __exit__(self, *exc: object) -> None:
+        self._answers.close()
+        self._socket.close()
+
+    def _read(self, size: int) -> bytes:
+        data = self._answers.read(size)
+        assert len(data) == size, "the broker closed the connection"
+        return data

@@ -1,0 +1,328 @@
+"""The transaction coordinator: timeouts, restarts, ids that run out, and what logs show of it."""
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.kafka.events import TransactionAborted
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.cluster import Cluster
+from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
+from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
+from mockforge_brokers.limits import Limits
+
+from .refusals import refused
+from .stage import Stage, fetch
+from .transacting import Player
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def environment(clock):
+    return Environment.create(clock, seed=1, limits=Limits(kafka_transactional_ids=3))
+
+
+@pytest.fixture
+def cluster(environment):
+    made = Cluster(environment, KafkaOptions())
+    made.create_topic("t", 2, source="test")
+    return made
+
+
+def begun(cluster, name="till", *, timeout=60.0):
+    who = cluster.transactions.take(name, timeout, client="shop")
+    cluster.transactions.add_partitions(name, who, [("t", 0)], bumps=True)
+    return who
+
+
+def watched(environment):
+    events = []
+    environment.spine.watch(events.append, TransactionAborted)
+    return events
+
+
+# Timeouts.
+
+
+def test_a_transaction_open_for_longer_than_its_timeout_is_aborted(cluster, clock, environment):
+    events = watched(environment)
+    who = begun(cluster, timeout=10.0)
+    clock.advance(9.9)
+    assert cluster.transactions.known("till").is_open
+    clock.advance(0.2)
+    one = cluster.transactions.known("till")
+    assert one.state.value == "CompleteAbort"
+    assert cluster.topics["t"].logs[0].high_watermark == 1, "its marker is there"
+    assert cluster.topics["t"].logs[1].high_watermark == 0
+    assert [event.reason for event in events] == ["open for longer than its timeout of 10 s"]
+    assert (events[0].client, events[0].partitions) == ("shop", 1)
+    with refused(ErrorCode.PRODUCER_FENCED):
+        cluster.transactions.end("till", who, committed=True, bumps=False)
+
+
+def test_a_producer_goes_on_after_its_transaction_timed_out(cluster, clock):
+    who = begun(cluster, timeout=10.0)
+    clock.advance(11)
+    newer = cluster.transactions.take("till", 10.0, who)
+    assert newer == ProducerIdAndEpoch(who.producer_id, who.producer_epoch + 1)
+
+
+def test_an_ended_transaction_is_not_timed_out(cluster, clock, environment):
+    events = watched(environment)
+    who = begun(cluster, timeout=10.0)
+    cluster.transactions.end("till", who, committed=True, bumps=True)
+    clock.advance(20)
+    assert cluster.transactions.known("till").state.value == "CompleteCommit"
+    assert events == []
+    assert (cluster.transactions.committed, cluster.transactions.aborted) == (1, 0)
+
+
+def test_a_second_transaction_has_its_own_time(cluster, clock):
+    who = begun(cluster, timeout=10.0)
+    clock.advance(8)
+    who = cluster.transactions.end("till", who, committed=True, bumps=True)
+    cluster.transactions.add_partitions("till", who, [("t", 0)], bumps=True)
+    clock.advance(8)
+    assert cluster.transactions.known("till").is_open
+
+
+# Epochs and ids that run out.
+
+
+def worn_out(cluster, *, bumps):
+    who = begun(cluster)
+    one = cluster.transactions.known("till")
+    one.bumps = bumps
+    one.producer_epoch = LAST_EPOCH
+    return ProducerIdAndEpoch(who.producer_id, LAST_EPOCH)
+
+
+def test_the_last_epoch_ends_in_a_new_producer_id(cluster):
+    who = worn_out(cluster, bumps=True)
+    newer = cluster.transactions.end("till", who, committed=True, bumps=True)
+    assert newer == ProducerIdAndEpoch(who.producer_id + 1, 0)
+    assert cluster.transactions.end("till", who, committed=True, bumps=True) == newer
+    with refused(ErrorCode.INVALID_TXN_STATE):
+        cluster.transactions.end("till", who, committed=False, bumps=True)
+    [kept] = cluster.topics["t"].logs[0].producers.dump()
+    assert (kept.producer_id, kept.epoch) == (who.producer_id, LAST_EPOCH + 1)
+
+
+def test_taking_an_id_after_its_last_epoch_gives_a_new_producer_id(cluster):
+    who = worn_out(cluster, bumps=False)
+    cluster.transactions.end("till", who, committed=True, bumps=False)
+    newer = cluster.transactions.take("till", 60, who)
+    assert newer == ProducerIdAndEpoch(who.producer_id + 1, 0)
+    assert cluster.transactions.take("till", 60, who) == newer, "the answer was lost"
+    with refused(ErrorCode.PRODUCER_FENCED):
+        cluster.transactions.take("till", 60, ProducerIdAndEpoch(who.producer_id, 5))
+
+
+def test_fencing_at_the_last_epoch_gives_a_new_producer_id(cluster):
+    who = worn_out(cluster, bumps=True)
+    with refused(ErrorCode.CONCURRENT_TRANSACTIONS):
+        cluster.transactions.take("till", 60)
+    assert cluster.transactions.take("till", 60).producer_id == who.producer_id + 1
+
+
+def test_the_longest_idle_id_makes_room(cluster, clock):
+    for name in ("a", "b", "c"):
+        cluster.transactions.take(name, 60)
+        clock.advance(1)
+    begun(cluster, "a")
+    cluster.transactions.take("d", 60)
+    assert set(cluster.transactions.by_id) == {"a", "c", "d"}
+
+
+def test_a_new_id_is_refused_while_all_are_in_use(cluster):
+    for name in ("a", "b", "c"):
+        begun(cluster, name)
+    with refused(ErrorCode.COORDINATOR_NOT_AVAILABLE):
+        cluster.transactions.take("d", 60)
+
+
+# By hand.
+
+
+def test_a_person_aborts_an_open_transaction_and_fences_its_producer(cluster, environment):
+    events = watched(environment)
+    who = begun(cluster)
+    cluster.transactions.abort("till", source="prompt")
+    assert events[0].reason == "aborted by prompt"
+    with refused(ErrorCode.PRODUCER_FENCED):
+        cluster.transactions.add_partitions("till", who, [("t", 0)])
+    with refused(ErrorCode.INVALID_TXN_STATE):
+        cluster.transactions.abort("till", source="prompt")
+
+
+# Deleted topics and groups.
+
+
+def test_a_transaction_ends_though_its_topic_and_group_are_gone(cluster):
+    who = begun(cluster)
+    cluster.transactions.add_group("till", who, "g", bumps=True)
+    offsets = {("t", 0): CommittedOffset(5)}
+    cluster.groups.commit("g", Committer(), offsets, producer_id=who.producer_id)
+    cluster.delete_topic("t", source="test")
+    cluster.groups.delete("g", source="test")
+    cluster.transactions.end("till", who, committed=True, bumps=True)
+    assert not cluster.transactions.known("till").is_open
+
+
+# What outlives a restart.
+
+
+def test_a_restart_keeps_open_transactions_their_offsets_and_their_time():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init(timeout=10_000)
+    player.produce(who, 0, b"a")
+    player.commit_offset(who, 7, 5)
+    stage.clock.advance(6)
+    before = stage.broker.dump()
+    stage.broker.restart()
+    assert stage.broker.dump() == before
+    [_, [ends, _, found]] = ["", player.fetch()]
+    assert (ends, found) == ([1, 0, 0], []), "still open"
+    assert player.committed() == [ErrorCode.UNSTABLE_OFFSET_COMMIT, -1, ""]
+    stage.clock.advance(5)
+    assert player.describe()[1] == "CompleteAbort"
+    assert player.committed() == [0, -1, ""]
+
+
+def test_a_committed_transaction_may_end_after_a_restart():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    player.produce(who, 0, b"a")
+    player.commit_offset(who, 7, 5)
+    stage.broker.restart()
+    player.produce(who, 1, b"b")
+    player.end(who)
+    assert player.committed() == [0, 7, "m"]
+    assert [one[4] for one in player.fetch()[2]] == ["data", "data", "control 00000001"]
+
+
+def test_a_reset_forgets_transactional_ids(cluster):
+    begun(cluster)
+    cluster.clear()
+    assert cluster.transactions.by_id == {}
+
+
+# What consumers see.
+
+
+def waiting(stage, *, isolation):
+    client = stage.network.connect()
+    request = fetch("t", 0, wait=60_000)
+    request.isolation_level = isolation
+    stage.ask(client, request, 11)
+    return client
+
+
+def test_a_waiting_read_committed_fetch_is_answered_by_the_marker():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    committed, uncommitted = waiting(stage, isolation=1), waiting(stage, isolation=0)
+    player.produce(who, 0, b"a")
+    assert uncommitted.peek()
+    assert not committed.peek()
+    player.end(who)
+    part = stage.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0]
+    assert (part.last_stable_offset, part.aborted_transactions) == (2, [])
+
+
+def test_a_waiting_read_committed_fetch_is_answered_by_plain_records():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    committed = waiting(stage, isolation=1)
+    stage.broker.publish("t", b"v")
+    stage.network.settle()
+    assert stage.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0].records
+
+
+def test_records_behind_an_open_transaction_wait_for_it():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    player.produce(who, 0, b"a")
+    stage.broker.publish("t", b"plain", partition=0)
+    assert player.fetch()[2] == []
+    player.end(who, False)
+    ends, aborted, found = player.fetch()
+    assert ends == [3, 3, 0]
+    assert aborted == [["P0", 0]]
+    assert [one[0] for one in found] == [0, 1, 2]
+
+
+def test_markers_are_not_shown_as_records():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    seen = []
+    stage.broker.watch(seen.append)
+    who = player.init()
+    player.produce(who, 0, b"a")
+    player.end(who)
+    assert [one.value for one in stage.broker.read("t", 0, 0, 10)] == [b"a"]
+    assert [one.payload for one in seen] == [b"a"]
+
+
+def test_the_last_stable_offset_never_falls_behind_the_log_start():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    player.produce(who, 0, b"a")
+    player.produce(who, 1, b"b")
+    log = stage.broker.cluster.topics["t"].logs[0]
+    stage.broker.cluster.delete_records(log, 1, reason="test")
+    assert log.last_stable_offset == 1
+    player.end(who, False)
+    assert log.last_stable_offset == 3
+    assert log.transactions.aborted[0].first_offset == 0
+    stage.broker.purge_topic("t")
+    assert log.transactions.aborted == []
+
+
+def test_without_verification_a_transaction_can_hang_until_its_marker_is_written():
+    stage = Stage(verify_transactions=False)
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    assert player.produce(who, 0, version=11) == [0, 0]
+    assert player.describe()[1] == "Empty"
+    assert player.producers(0)[0][2][0][-1] == 0
+    player.mark(who)
+    assert stage.broker.cluster.topics["t"].logs[0].last_stable_offset == 2
+
+
+# The list of aborted transactions (KIP-98's transaction index).
+
+
+def test_aborted_transactions_are_found_by_the_batches_that_were_read():
+    log = LogTransactions()
+    log.open = {1: 0, 2: 10, 3: 20}
+    log.end(2, 30, committed=False)
+    log.end(1, 31, committed=False)
+    log.end(3, 32, committed=True)
+    second = AbortedTransaction(2, 10, 30, 0)
+    first = AbortedTransaction(1, 0, 31, 20)
+    assert log.aborted == [second, first]
+    assert log.aborted_in(0, 5) == [first]
+    assert log.aborted_in(0, 11) == [second, first]
+    assert log.aborted_in(31, 33) == [first]
+    assert log.aborted_in(32, 33) == []
+    log.truncate_before(31)
+    assert log.aborted == [first]
