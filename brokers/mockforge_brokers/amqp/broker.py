@@ -322,7 +322,7 @@ class AmqpBroker:
         with _Refusals():
             messages = self.vhost(vhost).queue(queue).messages
         return [
-            self._seen(message.route, message.content, "")
+            self._seen(message.route, message.stored, "")
             for message in islice(messages, start, start + count)
         ]
 

@@ -144,7 +144,7 @@ def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
         _raw(queue.name),
         queue.auto_delete,
         write_table(queue.arguments),
-        [_message(one, id(one) in away, clock) for one in messages if _persistent(one.content)],
+        [_message(one, id(one) in away, clock) for one in messages if _persistent(one.stored)],
     )
 
 
@@ -153,7 +153,7 @@ def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
     return KeptMessage(
         _raw(message.route.exchange.name),
         _raw(message.route.routing_key),
-        message.content,
+        message.stored,
         message.size,
         away or message.redelivered,
         None if expires == math.inf else clock.wall() + expires - clock.now(),

@@ -7,12 +7,14 @@ from typing import Final, Literal
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection, Phase
 from .records import plain
-from .state.arguments import UNSERVED_ARGUMENTS, queue_type
+from .state.arguments import UNSERVED_ARGUMENTS
 from .state.consumer import Consumer
 from .state.exchanges import Exchange
 from .state.policies import EXCHANGE, NOTHING, Effective
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
+from .state.queues.quorum import QuorumQueue
+from .state.queues.types import queue_type
 from .state.virtual_host import VirtualHost
 
 AMQP: Final = "amqp"
@@ -131,6 +133,8 @@ def queue_view(queue: Queue, policies: Effective = NOTHING) -> DestinationView:
     marks += ["no consumer"] if not queue.consumers and queue.messages else []
     gone = _gone(queue)
     marks += [f"{count} {what.replace('_', '-')}" for what, count in gone.items() if count]
+    if isinstance(queue, QuorumQueue) and queue.undelivered:
+        marks.append(f"{len(queue.undelivered)} dead letters wait for a queue")
     marks += [f"not acted on: {', '.join(unserved)}"] if unserved else []
     marks += _marks(policies)
     return DestinationView(

@@ -48,6 +48,11 @@ def basic_consume(
         raise ProtocolError(
             f"attempt to reuse consumer tag '{consumer_tag}'", ReplyCode.NOT_ALLOWED
         )
+    if channel.limit and found.kind == "quorum":
+        raise ProtocolError(
+            f"queue '{found.name}' in vhost '{channel.vhost.name}' does not support global qos",
+            ReplyCode.NOT_IMPLEMENTED,
+        )
     tag = consumer_tag or channel.new_name("amq.ctag-")
     what = f"queue '{found.name}' in vhost '{channel.vhost.name}'"
     consumer = Consumer(

@@ -408,17 +408,20 @@ class Channel:
             self.ended(consumer, reason)
         messages = self.away()
         self.unacked.clear()
-        for queue, count in requeue_all(messages).items():
+        for queue, count in requeue_all(messages, ended=True).items():
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, count, reason))
 
 
-def requeue_all(messages: list[Message]) -> dict[Queue, int]:
-    """Put messages of any queues back; returns how many went to which."""
+def requeue_all(messages: list[Message], *, ended: bool = False) -> dict[Queue, int]:
+    """Put messages of any queues back, as asked or as their channel `ended`; returns how many."""
     by_queue: dict[Queue, list[Message]] = {}
     for message in messages:
         by_queue.setdefault(message.queue, []).append(message)
     for queue, group in by_queue.items():
-        queue.requeue(group)
+        if ended:
+            queue.returned(group)
+        else:
+            queue.requeue(group)
     return {queue: len(group) for queue, group in by_queue.items()}
 
 

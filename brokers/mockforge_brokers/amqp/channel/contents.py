@@ -29,6 +29,12 @@ class Contents:
         text = decode_properties(header_payload(content))["expiration"]
         return int(text) if text.isdecimal() else -1
 
+    def with_count(self, content: bytes, header: str, count: int) -> bytes:
+        properties = decode_properties(header_payload(content))
+        headers = {**properties.get("headers", {}), header: Field("l", count)}
+        properties["headers"] = dict(sorted(headers.items()))
+        return _replace(content, properties)
+
     def bury(self, content: bytes, death: Death, *, keep_cc: bool) -> Rewritten:
         """RabbitMQ's rabbit_dead_letter: x-death, the first death's headers, no expiration."""
         properties = decode_properties(header_payload(content))

@@ -6,7 +6,9 @@ from typing import Final
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import INTEGER_TYPES, Field, Table
+from .policies import max_age
 from .queues.policy import SERVED
+from .queues.types import queue_type
 
 Check = Callable[[Field], str]
 """Returns why a value cannot be, in RabbitMQ's words; empty if it can."""
@@ -78,6 +80,21 @@ def _queue_mode(field: Field) -> str:
     )
 
 
+def _strategy(field: Field) -> str:
+    known = ("at-most-once", "at-least-once")
+    return _text(field) or ("" if field.value in known else "invalid_dlx_strategy")
+
+
+def _locator(field: Field) -> str:
+    known = ("client-local", "balanced", "random", "least-leaders")
+    return _text(field) or ("" if field.value in known else "invalid_queue_locator_arg")
+
+
+def _max_age(field: Field) -> str:
+    """RabbitMQ crashes on what begins with no number (541); here it is the same refusal."""
+    return _text(field) or ("" if max_age(str(field.value)) is not None else "invalid_max_age")
+
+
 _QUEUE_CHECKS: Final[dict[str, Check]] = {
     "x-expires": _positive,
     "x-message-ttl": _milliseconds,
@@ -93,31 +110,67 @@ _QUEUE_CHECKS: Final[dict[str, Check]] = {
     "x-queue-version": _queue_version,
     "x-single-active-consumer": _bool,
     "x-queue-type": _queue_type,
-    "x-delivery-limit": _not_negative,
-    "x-max-age": _text,
+    "x-delivery-limit": _integer,
+    "x-dead-letter-strategy": _strategy,
+    "x-max-age": _max_age,
+    "x-stream-max-segment-size-bytes": _not_negative,
+    "x-quorum-initial-group-size": _positive,
+    "x-initial-cluster-size": _positive,
+    "x-queue-leader-locator": _locator,
+    "x-queue-master-locator": _text,
 }
 """The arguments that RabbitMQ knows, checks and compares; others are stored and ignored."""
 
+_OF_QUORUM: Final = (
+    "x-delivery-limit",
+    "x-dead-letter-strategy",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-quorum-initial-group-size",
+)
+_OF_STREAM: Final = ("x-max-age", "x-stream-max-segment-size-bytes", "x-initial-cluster-size")
+_OF_CLASSIC: Final = (
+    "x-max-priority",
+    "x-queue-mode",
+    "x-queue-version",
+    "x-queue-master-locator",
+)
 _FOREIGN: Final[dict[str, frozenset[str]]] = {
-    "classic": frozenset(
-        ("x-delivery-limit", "x-max-age", "x-max-in-memory-length", "x-max-in-memory-bytes")
-    ),
-    "quorum": frozenset(("x-max-priority", "x-queue-mode", "x-max-age")),
+    "classic": frozenset((*_OF_QUORUM, *_OF_STREAM, "x-queue-leader-locator")),
+    "quorum": frozenset((*_OF_CLASSIC, *_OF_STREAM)),
     "stream": frozenset(
-        ("x-max-priority", "x-queue-mode", "x-delivery-limit", "x-expires", "x-message-ttl")
+        (
+            *_OF_CLASSIC,
+            *_OF_QUORUM,
+            "x-expires",
+            "x-message-ttl",
+            "x-dead-letter-exchange",
+            "x-dead-letter-routing-key",
+            "x-max-length",
+            "x-overflow",
+            "x-single-active-consumer",
+        )
     ),
 }
 """What a type of queue does not take."""
 
-UNSERVED_ARGUMENTS: Final = (
-    frozenset(_QUEUE_CHECKS) - SERVED - {"x-queue-mode", "x-queue-type", "x-queue-version"}
+_INERT: Final = frozenset(
+    (
+        "x-queue-mode",
+        "x-queue-type",
+        "x-queue-version",
+        "x-max-in-memory-length",
+        "x-max-in-memory-bytes",
+        "x-quorum-initial-group-size",
+        "x-initial-cluster-size",
+        "x-queue-leader-locator",
+        "x-queue-master-locator",
+    )
 )
+"""About disks and clusters: one node that keeps all in memory does nothing for them."""
+
+UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - SERVED - _INERT
 """Accepted, stored and compared, but not acted on yet."""
-
-
-def queue_type(arguments: Table) -> str:
-    field = arguments.get("x-queue-type")
-    return str(field.value) if field else "classic"
 
 
 def check_queue(

@@ -76,11 +76,12 @@ class DeadLetters:
             name = policy.dead_letter_exchange
             what = f"queue '{queue.name}' in vhost '{vhost.name}'"
             vhost.doubts.report(what, f"its dead letters are lost: there is no exchange '{name}'")
+            queue.unroutable(message, reason)
             return
         time = int(vhost.clock.wall())
         death = Death(queue.name, reason, time, old.exchange.name, old.routing_key)
         key = policy.dead_letter_routing_key
-        written = self._rewriter.bury(message.content, death, keep_cc=key is None)
+        written = self._rewriter.bury(message.stored, death, keep_cc=key is None)
         routing_key = old.routing_key if key is None else key
         route = resolve(exchange, routing_key, written.headers, vhost.exchanges, written.more_keys)
         route.queues = tuple(
@@ -89,7 +90,9 @@ class DeadLetters:
             if reason == REJECTED or not _is_cycle(found, written.deaths)
         )
         vhost.show(route)
-        vhost.deliver(route, written.content, message.size, "")
+        vhost.rejected = False
+        if not vhost.deliver(route, written.content, message.size, "") or vhost.rejected:
+            queue.unroutable(message, reason)
 
 
 def _is_cycle(queue: Queue, deaths: tuple[tuple[str, str], ...]) -> bool:

@@ -31,3 +31,8 @@ class Message:
         self.position = position
         self.redelivered = False
         self.consumer: Consumer | None = None
+
+    @property
+    def stored(self) -> bytes:
+        """Its content as it was published, whatever is added when it is delivered."""
+        return self.content

@@ -96,7 +96,21 @@ def _merged(user: NamedPolicy | None, operator: NamedPolicy | None) -> Definitio
 # What may be set.
 
 Check = Callable[[Any], bool]
-_MAX_AGE: Final = re.compile(r"\d+[YMDhms]", re.ASCII)
+_MAX_AGE: Final = re.compile(r"(\d+)([YMDhms])", re.ASCII)
+_SECONDS: Final = {
+    "Y": 365 * 86_400,
+    "M": 30 * 86_400,
+    "D": 86_400,
+    "h": 3600,
+    "m": 60,
+    "s": 1,
+}
+
+
+def max_age(text: str) -> int | None:
+    """A stream's `7D` or `12h` in seconds; None if it is nothing of the kind."""
+    found = _MAX_AGE.fullmatch(text)
+    return int(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def _at_least(least: int) -> Check:
@@ -112,7 +126,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_age(value: object) -> bool:
-    return isinstance(value, str) and _MAX_AGE.fullmatch(value) is not None
+    return isinstance(value, str) and max_age(value) is not None
 
 
 _LIMITS: Final[dict[str, tuple[Check, str]]] = {

@@ -30,8 +30,8 @@ from .memory import Memory
 from .message import Message
 from .policies import EXCHANGE, Policies
 from .queues.governed import Contents, GovernedQueue
-from .queues.policy import policy_of
 from .queues.queue import Queue
+from .queues.types import make_queue, queue_type
 
 AMQP: Final = "amqp"
 _PREDECLARED: Final = {
@@ -128,12 +128,9 @@ class Topology:
         self._changed()
 
     def _make_queue(self, name: str, *, arguments: Table, **flags: Any) -> Queue:
-        by_policy = self.policies.effective(rules.queue_type(arguments), name)
-        policy = policy_of(arguments, by_policy.definition)
-        if policy is None:
-            return Queue(name, self.memory, arguments=arguments, **flags)
-        return GovernedQueue(
-            name, self.memory, host=self, policy=policy, arguments=arguments, **flags
+        by_policy = self.policies.effective(queue_type(arguments), name)
+        return make_queue(
+            name, self.memory, self, by_policy.definition, arguments=arguments, **flags
         )
 
     def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
@@ -283,9 +280,8 @@ class Topology:
         self._spine.emit(
             QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
         )
-        kind = rules.queue_type(arguments)
-        if kind != "classic":
-            self.doubts.report(what, f"a {kind} queue is served as a classic one")
+        if queue_type(arguments) == "stream":
+            self.doubts.report(what, "a stream is served as a classic queue")
         for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
             self.doubts.report(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
@@ -297,6 +293,8 @@ class Topology:
         if name not in self.queues:
             return 0
         queue = self.queue(name, connection)
+        if queue.kind == "quorum":
+            _check_no_conditions(self._queue(name), if_unused, if_empty)
         if if_unused and queue.consumers:
             raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._queue(name)} in use")
         if if_empty and queue.messages:
@@ -435,6 +433,16 @@ def _check_not_default(exchange: str) -> None:
         raise RequestRefused(
             ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange"
         )
+
+
+def _check_no_conditions(queue: str, if_unused: bool, if_empty: bool) -> None:
+    for asked, flag in ((if_unused, "if-unused"), (if_empty, "if-empty")):
+        if asked:
+            raise ProtocolError(
+                f"cannot delete {queue}. queue.delete operations with {flag} flag set are not "
+                "supported by quorum queues",
+                ReplyCode.NOT_IMPLEMENTED,
+            )
 
 
 def _check_reserved(kind: str, name: str) -> None:

@@ -9,7 +9,6 @@ from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import PolicyRemoved, PolicySet
 from ..records import Field
-from .arguments import queue_type
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
 from .exchanges import Exchange
@@ -19,6 +18,7 @@ from .policies import EXCHANGE, NamedPolicy, check_policy
 from .queues.governed import Contents, GovernedQueue, govern
 from .queues.policy import NO_POLICY, policy_of
 from .queues.queue import Queue
+from .queues.types import queue_type
 from .routing import NO_HEADERS, Route, Watcher, resolve
 from .topology import AMQP, Topology
 
@@ -196,7 +196,9 @@ class VirtualHost(Topology):
         It gets nothing before `queue.resume(consumer)`, so that the answer goes first.
         """
         queue = consumer.queue
-        if queue.exclusive_consumer or (consumer.exclusive and queue.consumers):
+        # To a quorum queue nobody is exclusive: RabbitMQ takes the flag and forgets it.
+        alone = queue.kind != "quorum"
+        if alone and (queue.exclusive_consumer or (consumer.exclusive and queue.consumers)):
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"{self._queue(queue.name)} in exclusive use"
             )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from ....clock import Clock, Timer
 from ..message import Message
@@ -30,6 +30,10 @@ class Contents(Protocol):
         """Milliseconds; -1 for none."""
         ...
 
+    def with_count(self, content: bytes, header: str, count: int) -> bytes:
+        """The content with this header, a number of 64 bits."""
+        ...
+
 
 class Host(Protocol):
     """What a governed queue needs of its virtual host."""
@@ -49,9 +53,9 @@ class Host(Protocol):
 
 
 class GovernedMessage(Message):
-    """`expires` is a time of the clock, `deliveries` how often it came back."""
+    """`expires` is a time of the clock."""
 
-    __slots__ = ("deliveries", "expires", "priority")
+    __slots__ = ("expires", "priority")
 
     def __init__(
         self,
@@ -67,7 +71,6 @@ class GovernedMessage(Message):
         super().__init__(queue, route, content, size, position)
         self.expires = expires
         self.priority = priority
-        self.deliveries = 0
 
 
 class GovernedQueue(Queue):
@@ -78,6 +81,7 @@ class GovernedQueue(Queue):
     """
 
     __slots__ = ()
+    message_type: ClassVar[type[GovernedMessage]] = GovernedMessage
 
     def __init__(self, *args: Any, host: Host, policy: Policy, **flags: Any) -> None:
         super().__init__(*args, **flags)
@@ -111,7 +115,7 @@ class GovernedQueue(Queue):
         self.published += 1
         policy, host = self.policy, self.host
         self._expire()
-        if policy.overflow in REJECTING and self._over(1, size):
+        if policy.overflow in REJECTING and self._full(size):
             self._reject(route, content, size)
             return
         ttl = host.contents.expiration(content) / 1000
@@ -129,7 +133,7 @@ class GovernedQueue(Queue):
     def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
         self._position = position = self._position + 1
         self.memory.used += size
-        message = GovernedMessage(
+        message = self.message_type(
             self, route, content, size, position, expires=expires, priority=priority
         )
         self.messages.append(message)
@@ -151,12 +155,16 @@ class GovernedQueue(Queue):
         self._position = position = self._position + 1
         self.memory.used += size
         priority = self.host.contents.priority(content) if self.policy.max_priority else 0
-        message = GovernedMessage(
+        message = self.message_type(
             self, route, content, size, position, expires=expires, priority=priority
         )
         message.redelivered = redelivered
         self.messages.append(message)
         self._watch()
+
+    def _full(self, size: int) -> bool:
+        """Whether a message of so many bytes has no room any more."""
+        return self._over(1, size)
 
     def _over(self, more: int, bytes_more: int) -> bool:
         """Whether the queue would be too long with so many more ready messages in it."""
@@ -177,7 +185,7 @@ class GovernedQueue(Queue):
         self.dropped += 1
         self.host.rejected = True
         if self.policy.overflow == "reject-publish-dlx":
-            self._dead_letter(GovernedMessage(self, route, content, size, 0), "maxlen")
+            self._dead_letter(self.message_type(self, route, content, size, 0), "maxlen")
 
     def take(self, no_ack: bool) -> Message | None:
         self.touch()
@@ -198,17 +206,13 @@ class GovernedQueue(Queue):
 
     def requeue(self, unacked: Iterable[Message]) -> None:
         back = sorted(map(_adopt, unacked), key=_by_position)
-        limit = self.policy.delivery_limit
         self.unacked -= len(back)
         living = []
         for message in back:
             message.redelivered = True
             message.consumer = None
-            message.deliveries += 1
             if self.gone:
                 self.memory.used -= message.size
-            elif limit is not None and message.deliveries > limit:
-                self._bury(message, "delivery_limit")
             else:
                 living.append(message)
         self.lanes.put_back(living)
@@ -242,6 +246,9 @@ class GovernedQueue(Queue):
         if self.policy.dead_letter_exchange is not None:
             self.dead_lettered += 1
             self.host.dead_letter(self, message, reason)
+
+    def unroutable(self, message: Message, reason: str) -> None:
+        """No queue took its dead letter: the message is lost."""
 
     def _watch(self) -> None:
         """Have a timer for the first head that will be over."""

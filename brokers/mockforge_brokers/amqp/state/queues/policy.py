@@ -25,6 +25,7 @@ class Policy(Struct, frozen=True):
     max_priority: int = 0
     single_active: bool = False
     delivery_limit: int | None = None
+    dead_letter_strategy: str = "at-most-once"
 
     @property
     def bounded(self) -> bool:
@@ -63,6 +64,7 @@ _FIELDS: Final = {
     "x-max-priority": "max_priority",
     "x-single-active-consumer": "single_active",
     "x-delivery-limit": "delivery_limit",
+    "x-dead-letter-strategy": "dead_letter_strategy",
 }
 _ONLY_ARGUMENTS: Final = ("x-max-priority", "x-single-active-consumer")
 SERVED: Final = frozenset(_FIELDS)

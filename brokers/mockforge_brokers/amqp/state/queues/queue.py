@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ...records import Table
 from ..consumer import Consumer
@@ -52,6 +52,7 @@ class Queue:
         "timer",
         "unacked",
     )
+    kind: ClassVar[str] = "classic"
     # active, dead_lettered, due, expired and the like are a governed queue's (governed.py): they
     # stand here since a plain queue can become one.
 
@@ -149,6 +150,10 @@ class Queue:
         else:
             self.messages = deque(sorted((*back, *messages), key=_by_position))
         self.drain()
+
+    def returned(self, unacked: Iterable[Message]) -> None:
+        """As `requeue`, for messages of a channel that ended."""
+        self.requeue(unacked)
 
     def touch(self) -> None:
         """Somebody declared it again."""

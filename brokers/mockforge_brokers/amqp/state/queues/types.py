@@ -1,0 +1,38 @@
+"""The types of queues (x-queue-type), and which class serves a declaration."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ...records import Table
+from ..memory import Memory
+from .governed import GovernedQueue, Host
+from .policy import NO_POLICY, policy_of
+from .queue import Queue
+from .quorum import QuorumQueue
+
+_TYPES: Final[dict[str, type[GovernedQueue]]] = {"quorum": QuorumQueue}
+"""Those that always have rules; a classic queue without any is a plain one."""
+
+
+def queue_type(arguments: Table) -> str:
+    field = arguments.get("x-queue-type")
+    return str(field.value) if field else "classic"
+
+
+def make_queue(
+    name: str,
+    memory: Memory,
+    host: Host,
+    definition: Mapping[str, Any],
+    *,
+    arguments: Table,
+    **flags: Any,
+) -> Queue:
+    """A queue for arguments that were checked, and the definition that policies give it."""
+    policy = policy_of(arguments, definition)
+    found = _TYPES.get(queue_type(arguments))
+    if found is None and policy is None:
+        return Queue(name, memory, arguments=arguments, **flags)
+    return (found or GovernedQueue)(
+        name, memory, host=host, policy=policy or NO_POLICY, arguments=arguments, **flags
+    )

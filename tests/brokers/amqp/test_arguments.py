@@ -1,0 +1,75 @@
+"""Which type of queue takes which argument: what RabbitMQ 3.10.8 answered, declare by declare."""
+
+from typing import Any
+
+import pytest
+
+from .client import Client
+
+TAKEN = [
+    ("x-expires", 100_000, "classic quorum"),
+    ("x-message-ttl", 1000, "classic quorum"),
+    ("x-dead-letter-exchange", "x", "classic quorum"),
+    ("x-max-length", 5, "classic quorum"),
+    ("x-max-length-bytes", 5, "classic quorum stream"),
+    ("x-max-in-memory-length", 5, "quorum"),
+    ("x-max-in-memory-bytes", 5, "quorum"),
+    ("x-max-priority", 3, "classic"),
+    ("x-overflow", "drop-head", "classic quorum"),
+    ("x-queue-mode", "lazy", "classic"),
+    ("x-queue-version", 2, "classic"),
+    ("x-single-active-consumer", True, "classic quorum"),
+    ("x-delivery-limit", 3, "quorum"),
+    ("x-dead-letter-strategy", "at-most-once", "quorum"),
+    ("x-max-age", "1h", "stream"),
+    ("x-stream-max-segment-size-bytes", 100_000, "stream"),
+    ("x-initial-cluster-size", 1, "stream"),
+    ("x-quorum-initial-group-size", 1, "quorum"),
+    ("x-queue-leader-locator", "client-local", "quorum stream"),
+    ("x-queue-master-locator", "min-masters", "classic"),
+    ("x-stream-filter-size-bytes", 32, "classic quorum stream"),
+    ("x-consumer-timeout", 1000, "classic quorum stream"),
+]
+REFUSED = [
+    ("stream", "x-max-age", "1y", "invalid_max_age"),
+    ("stream", "x-max-age", 5, "{unacceptable_type,signedint}"),
+    ("stream", "x-stream-max-segment-size-bytes", -1, "{value_negative,-1}"),
+    ("stream", "x-stream-max-segment-size-bytes", "a", '"expected integer, got longstr"'),
+    ("stream", "x-initial-cluster-size", 0, "{value_zero,0}"),
+    ("quorum", "x-dead-letter-strategy", "x", "invalid_dlx_strategy"),
+    ("quorum", "x-dead-letter-strategy", 5, "{unacceptable_type,signedint}"),
+    ("quorum", "x-quorum-initial-group-size", 0, "{value_zero,0}"),
+    ("quorum", "x-quorum-initial-group-size", "a", '"expected integer, got longstr"'),
+    ("quorum", "x-queue-leader-locator", "x", "invalid_queue_locator_arg"),
+]
+
+
+@pytest.mark.parametrize(("argument", "value", "types"), TAKEN)
+@pytest.mark.parametrize("kind", ["classic", "quorum", "stream"])
+def test_type_takes_the_argument_or_says_that_it_does_not(
+    client: Client, kind: str, argument: str, value: Any, types: str
+) -> None:
+    (answer,) = client.send(
+        "queue.declare", queue="q", durable=True, arguments={"x-queue-type": kind, argument: value}
+    )
+    if kind in types.split():
+        assert answer.name == "queue.declare-ok"
+    else:
+        assert (answer["reply_code"], answer["reply_text"]) == (
+            406,
+            f"PRECONDITION_FAILED - invalid arg '{argument}' for queue 'q' in vhost '/' "
+            f"of queue type rabbit_{kind}_queue",
+        )
+
+
+@pytest.mark.parametrize(("kind", "argument", "value", "reason"), REFUSED)
+def test_value_that_cannot_be_is_refused(
+    client: Client, kind: str, argument: str, value: Any, reason: str
+) -> None:
+    (answer,) = client.send(
+        "queue.declare", queue="q", durable=True, arguments={"x-queue-type": kind, argument: value}
+    )
+    assert (answer["reply_code"], answer["reply_text"]) == (
+        406,
+        f"PRECONDITION_FAILED - invalid arg '{argument}' for queue 'q' in vhost '/': {reason}",
+    )

@@ -1,0 +1,274 @@
+"""Quorum queues, as one node of RabbitMQ 3.10.8 was seen to serve them."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.events import Warned
+
+from .client import Client, Got, House, bodies, names
+from .test_governed import drain, held
+
+Seen = tuple[bytes, bool, int | None]
+
+
+def declare(client: Client, queue: str = "q", **arguments: Any) -> Got:
+    given = {name.replace("_", "-"): value for name, value in arguments.items()}
+    given = {"x-queue-type": "quorum", **given}
+    (answer,) = client.send("queue.declare", queue=queue, durable=True, arguments=given)
+    return answer
+
+
+def fill(client: Client, count: int, queue: str = "q") -> None:
+    for number in range(count):
+        client.publish("", queue, b"%d" % number)
+
+
+def get(client: Client, count: int) -> list[Seen]:
+    return [seen(client.send("basic.get", queue="q")[0]) for _ in range(count)]
+
+
+def seen(got: Got) -> Seen:
+    headers = got.properties.get("headers", {})
+    count = headers.get("x-delivery-count")
+    return got.body, got["redelivered"], None if count is None else count.value
+
+
+# Deliveries are counted.
+
+
+def test_get_says_how_often_a_message_was_delivered_before(client: Client) -> None:
+    declare(client)
+    fill(client, 1)
+    found = []
+    for tag in (1, 2, 3):
+        found += get(client, 1)
+        client.send("basic.reject", delivery_tag=tag, requeue=True)
+    assert found == [(b"0", False, 0), (b"0", True, 1), (b"0", True, 2)]
+
+
+def test_consumer_sees_the_count_from_the_second_delivery_on(client: Client) -> None:
+    declare(client)
+    client.publish("", "q", b"x", headers={"z": 1, "a": 1})
+    (came,) = client.send("basic.consume", queue="q")[1:]
+    assert list(came.properties["headers"]) == ["z", "a"]
+    (again,) = client.send("basic.nack", delivery_tag=1, requeue=True)
+    assert list(again.properties["headers"]) == ["a", "x-delivery-count", "z"]
+    assert seen(again) == (b"x", True, 1)
+
+
+def test_message_without_properties_gets_the_header_alone(client: Client) -> None:
+    declare(client)
+    fill(client, 1)
+    (got,) = client.send("basic.get", queue="q")
+    assert list(got.properties) == ["headers"]
+
+
+def test_end_of_a_channel_counts_as_a_delivery(house: House, client: Client) -> None:
+    declare(client)
+    fill(client, 1)
+    get(client, 1)
+    client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    assert get(house.client(), 1) == [(b"0", True, 1)]
+
+
+# Where what comes back stands.
+
+
+def test_without_a_limit_what_is_nacked_goes_to_the_end(client: Client) -> None:
+    declare(client)
+    fill(client, 5)
+    get(client, 3)
+    client.send("basic.nack", delivery_tag=2, multiple=True, requeue=True)
+    assert [body for body, *_ in get(client, 4)] == [b"3", b"4", b"0", b"1"]
+
+
+def test_with_a_limit_what_is_nacked_is_next(client: Client) -> None:
+    declare(client, x_delivery_limit=5)
+    fill(client, 5)
+    get(client, 3)
+    client.send("basic.nack", delivery_tag=2, multiple=True, requeue=True)
+    assert [body for body, *_ in get(client, 4)] == [b"0", b"1", b"3", b"4"]
+
+
+def test_what_a_channel_leaves_behind_is_next_in_the_order_of_deliveries(house: House) -> None:
+    client = house.client()
+    declare(client)
+    fill(client, 5)
+    get(client, 3)
+    client.send("basic.nack", delivery_tag=2, multiple=True, requeue=True)
+    get(client, 4)
+    client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    other = house.client()
+    assert [body for body, *_ in get(other, 5)] == [b"2", b"3", b"4", b"0", b"1"]
+
+
+def test_without_a_limit_a_rejecting_consumer_goes_round(client: Client) -> None:
+    declare(client)
+    fill(client, 3)
+    client.send("basic.qos", prefetch_count=1)
+    found = bodies(client.send("basic.consume", queue="q"))
+    for tag in range(1, 6):
+        found += bodies(client.send("basic.reject", delivery_tag=tag, requeue=True))
+    assert b"".join(found) == b"012012"
+
+
+# The delivery limit.
+
+
+def test_limit_of_deliveries_makes_dead_letters(house: House, client: Client) -> None:
+    client.send("queue.declare", queue="dead")
+    declare(client, x_delivery_limit=2, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
+    client.publish("", "q", b"x", headers={"own": 1})
+    for tag in (1, 2, 3):
+        get(client, 1)
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+    assert names(client.send("basic.get", queue="q")) == ["basic.get-empty"]
+    (dead,) = drain(client, "dead")
+    headers = dead.properties["headers"]
+    assert set(headers) == {
+        "own",
+        "x-death",
+        "x-first-death-exchange",
+        "x-first-death-queue",
+        "x-first-death-reason",
+    }
+    assert headers["x-first-death-reason"].value == "delivery_limit"
+    assert house.broker.memory.used == 0
+
+
+def test_limit_by_policy(house: House, client: Client) -> None:
+    declare(client)
+    house.broker.set_policy("p", "q", {"delivery-limit": 1})
+    fill(client, 1)
+    for tag in (1, 2):
+        get(client, 1)
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+    assert names(client.send("basic.get", queue="q")) == ["basic.get-empty"]
+
+
+def test_limit_below_zero_is_none(client: Client) -> None:
+    assert declare(client, x_delivery_limit=-1).name == "queue.declare-ok"
+    fill(client, 1)
+    for tag in (1, 2, 3):
+        get(client, 1)
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+    assert get(client, 1) == [(b"0", True, 3)]
+
+
+# Lengths.
+
+
+def test_queue_that_rejects_takes_one_more_and_opens_at_four_fifths(client: Client) -> None:
+    declare(client, x_max_length=10, x_overflow="reject-publish")
+    client.send("confirm.select")
+
+    def publish() -> str:
+        (answer,) = client.publish("", "q", b"x")
+        return answer.name.removeprefix("basic.")[0]
+
+    assert "".join(publish() for _ in range(14)) == "a" * 11 + "n" * 3
+    answers = ""
+    for _ in range(8):
+        client.send("basic.get", queue="q", no_ack=True)
+        answers += publish()
+    assert answers == "nnnaaaaa"
+
+
+def test_oldest_go_where_too_many_come(client: Client) -> None:
+    declare(client, x_max_length=2)
+    fill(client, 4)
+    assert held(client) == [b"2", b"3"]
+
+
+# Dead letters at least once.
+
+
+def test_dead_letter_waits_for_a_queue_where_it_may_not_be_lost(
+    house: House, client: Client
+) -> None:
+    declare(
+        client,
+        x_dead_letter_exchange="amq.direct",
+        x_dead_letter_routing_key="dead",
+        x_dead_letter_strategy="at-least-once",
+        x_overflow="reject-publish",
+    )
+    fill(client, 1)
+    get(client, 1)
+    client.send("basic.reject", delivery_tag=1, requeue=False)
+    (view,) = (view for view in house.broker.destinations() if view.name == "q")
+    assert view.note == "1 dead-lettered, 1 dead letters wait for a queue"
+    client.send("queue.declare", queue="dead")
+    client.send("queue.bind", queue="dead", exchange="amq.direct", routing_key="dead")
+    house.advance(180)
+    assert held(house.client(), "dead") == [b"0"]
+    assert house.broker.memory.used == 0
+
+
+def test_without_reject_publish_a_dead_letter_is_lost_as_ever(house: House, client: Client) -> None:
+    declare(
+        client,
+        x_dead_letter_exchange="amq.direct",
+        x_dead_letter_strategy="at-least-once",
+    )
+    fill(client, 1)
+    get(client, 1)
+    client.send("basic.reject", delivery_tag=1, requeue=False)
+    assert house.broker.memory.used == 0
+    house.advance(400)
+
+
+# What quorum queues refuse.
+
+
+def test_common_prefetch_is_refused(client: Client) -> None:
+    declare(client)
+    client.send("basic.qos", prefetch_count=2, is_global=True)
+    fill(client, 1)
+    assert get(client, 1) == [(b"0", False, 0)]
+    (close,) = client.send("basic.consume", queue="q")
+    assert (close.name, close["reply_code"], close["reply_text"]) == (
+        "connection.close",
+        540,
+        "NOT_IMPLEMENTED - queue 'q' in vhost '/' does not support global qos",
+    )
+
+
+@pytest.mark.parametrize(("flag", "text"), [("if_empty", "if-empty"), ("if_unused", "if-unused")])
+def test_deletion_on_a_condition_is_refused(client: Client, flag: str, text: str) -> None:
+    declare(client)
+    (close,) = client.send("queue.delete", queue="q", **{flag: True})
+    assert (close["reply_code"], close["reply_text"]) == (
+        540,
+        f"NOT_IMPLEMENTED - cannot delete queue 'q' in vhost '/'. queue.delete operations with "
+        f"{text} flag set are not supported by quorum queues",
+    )
+
+
+def test_exclusive_consumer_is_not_alone(client: Client) -> None:
+    declare(client)
+    client.send("basic.consume", queue="q", exclusive=True)
+    assert names(client.send("basic.consume", queue="q", exclusive=True)) == ["basic.consume-ok"]
+
+
+def test_quorum_queue_outlives_a_restart_as_one(house: House, client: Client) -> None:
+    declare(client, x_delivery_limit=3)
+    client.publish("", "q", b"x", delivery_mode=2)
+    get(client, 1)
+    house.broker.restart()
+    again = house.client()
+    assert house.broker.vhost().queues["q"].kind == "quorum"
+    assert get(again, 1)[0][:2] == (b"x", True)
+
+
+def test_nothing_of_it_is_called_not_acted_on(house: House, client: Client) -> None:
+    declare(
+        client,
+        x_delivery_limit=3,
+        x_message_ttl=1000,
+        x_max_in_memory_length=2,
+        x_dead_letter_strategy="at-most-once",
+        x_quorum_initial_group_size=1,
+        x_queue_leader_locator="balanced",
+    )
+    assert house.emitted(Warned) == []
