@@ -46,6 +46,9 @@ class FakeBroker:
     def sessions(self) -> list[Any]:
         return []
 
+    def lint(self) -> list[Any]:
+        return []
+
     def peek(self, queue: str, limit: int, *, start: int = 0) -> list[Any]:
         return []
 
