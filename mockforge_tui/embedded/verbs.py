@@ -1,0 +1,91 @@
+"""What tests do with running brokers, whether these are in this process or in another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mockforge_brokers.errors import LocalError
+
+if TYPE_CHECKING:
+    from ..expectations.message import Message
+    from ..fixtures.expected.model import Came, Expectation
+    from ..fixtures.messages import Outgoing
+
+
+class ExpectationFailed(AssertionError):
+    """Something expected did not come true; the text is all there is to say of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an expectation ended; `failure` is the page of text for people, empty where it is met."""
+
+    messages: tuple[Message, ...]
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How often a fault fired, and how many frames matched it."""
+
+    hits: int
+    seen: int
+
+
+class Verbs(Protocol):
+    """What handles need; every method may be called from any thread but the brokers' own."""
+
+    facts: dict[str, Any]
+
+    def begin(self, expectation: Expectation, since: int | None) -> Future[Ended]:
+        """Wait for an expectation. Raises InvalidInput."""
+        ...
+
+    def find(self, came: Came, since: int | None) -> list[Message]:
+        """Messages that came so far, oldest first."""
+        ...
+
+    def publish(self, message: Outgoing) -> None: ...
+
+    def add_fault(self, fault: Mapping[str, Any]) -> int:
+        """Put a fault into force, in the words of fixture files. Raises InvalidInput."""
+        ...
+
+    def hits(self, fault: int) -> Hits: ...
+
+    def remove_fault(self, fault: int) -> None: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+    def now(self) -> float:
+        """The brokers' wall time."""
+        ...
+
+
+def wait(verbs: Verbs, expectation: Expectation, since: int | None = None) -> list[Message]:
+    """The messages that met it. Raises ExpectationFailed, InvalidInput, LocalError."""
+    __tracebackhide__ = True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        text = "this waits, and would hold up the event loop that runs here: await mockforge.aio"
+        raise LocalError(f"{text}, as in await mockforge.aio.kafka.expect(...)")
+    ended = verbs.begin(expectation, since).result()
+    if ended.failure:
+        raise ExpectationFailed(ended.failure)
+    return list(ended.messages)
+
+
+def seconds(duration: str | float) -> float:
+    """`90`, `"90s"` or `"1h30m"` in seconds. Raises ValueError."""
+    if isinstance(duration, str):
+        from ..units import parse_duration
+
+        return parse_duration(duration)
+    return float(duration)

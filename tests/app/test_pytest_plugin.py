@@ -1,0 +1,240 @@
+"""The pytest plugin in projects of its own, each run by a pytest of its own."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+_INSTALLED = any(each.name == "mockforge" for each in entry_points(group="pytest11"))
+
+SHOP = """\
+mockforge: 1
+name: shop
+kafka: {topics: {orders.created: {partitions: 2}}}
+amqp:
+  exchanges: [{name: billing, type: topic}]
+  queues: [{name: invoices}]
+  bindings: [{exchange: billing, queue: invoices, routing_key: "invoice.*"}]
+reactions:
+  - id: bill
+    when: {kafka: orders.created}
+    do:
+      - publish:
+          to: {amqp: {exchange: billing, routing_key: invoice.paid}, headers: {trace_id: t-1}}
+          value: {order_id: "{{in.value.order_id}}"}
+"""
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """A pytest that finds the plugin as an installed package's, or is told of it."""
+    plugin = () if _INSTALLED else ("-p", "mockforge_tui.pytest_plugin")
+    return pytester.runpytest_subprocess(*plugin, "-p", "no:cacheprovider", *arguments, timeout=120)
+
+
+def test_the_documented_tests_pass_as_they_are_printed(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("fixtures").joinpath("shop.yaml").write_text(SHOP)
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.mockforge(fixtures="fixtures/shop.yaml", seed=42)
+        def test_checkout(mockforge):
+            order = {"order_id": "o-1", "total": 10}
+            mockforge.kafka.publish("orders.created", key="o-1", value=order)
+            message = mockforge.amqp.expect(
+                exchange="billing", routing_key="invoice.*", json={"order_id": "o-1"}, within=5
+            )
+            assert message.headers["trace_id"]
+            mockforge.kafka.expect_none("orders.dlq", within=0.3)
+            mockforge.amqp.expect(queue="invoices", count=1)
+            assert mockforge.facts["seed"] == 42
+
+        def test_nothing_is_left_of_the_test_before(mockforge):
+            assert mockforge.run("topic ls").data == []
+            assert mockforge.kafka.messages("*") == []
+
+        @pytest.mark.mockforge(fixtures="fixtures/shop.yaml")
+        def test_the_fixtures_are_there_again(mockforge):
+            assert [row["name"] for row in mockforge.run("topic ls").data] == ["orders.created"]
+            assert mockforge.kafka.messages("*") == []
+        """
+    )
+    run(pytester).assert_outcomes(passed=3)
+
+
+def test_a_failure_says_all_there_is_and_has_the_journal(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(mockforge):
+            mockforge.kafka.publish("order.created", {"id": 1}, key="o-1")
+            mockforge.kafka.expect("orders.created", key="o-2", within=0.1)
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            'E * expected  a message to kafka:orders.created key="o-2" within 100ms',
+            "E * seen      none",
+            'E * nearest   order.created p?@0  {"id":1}',
+            "E * came      kafka:order.created ×1",
+            "E * try       1 came to kafka:order.created: is that the name that was meant?",
+            "*mockforge journal*",
+            "*∗test K→ Produce order.created*",
+        ]
+    )
+    assert "handles.py" not in result.stdout.str()
+
+
+def test_a_fault_that_never_fired_fails_its_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_unused(mockforge):
+            with mockforge.faults.kafka(api="Produce", error="NOT_LEADER_OR_FOLLOWER", times=2):
+                pass
+
+        def test_allowed(mockforge):
+            with mockforge.faults.mqtt(client="dev-*", delay="10ms", allow_unused=True) as fault:
+                pass
+            assert fault.hits == 0
+            assert mockforge.run("fault ls").data == []
+
+        def test_its_own_error_comes_first(mockforge):
+            with mockforge.faults.kafka(drop=True):
+                raise LookupError("mine")
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        ["*the fault error NOT_LEADER_OR_FOLLOWER kafka api:Produce never*"]
+    )
+    result.stdout.fnmatch_lines(["*LookupError: mine"])
+
+
+def test_async_tests_await_and_a_call_that_would_block_says_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import asyncio
+        import pytest
+
+        def test_awaited(mockforge):
+            async def main():
+                async def later():
+                    await asyncio.sleep(0.05)
+                    await mockforge.aio.mqtt.publish("a/b", "hi", qos=1)
+
+                publishing = asyncio.ensure_future(later())
+                message = await mockforge.aio.mqtt.expect("a/+", within=5)
+                await publishing
+                assert message.text == "hi"
+                assert mockforge.aio.mqtt.url == mockforge.mqtt.url
+                with pytest.raises(Exception, match="await mockforge.aio"):
+                    mockforge.mqtt.expect("a/+")
+
+            asyncio.run(main())
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_fresh_brokers_and_settings_are_the_tests_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.mockforge(fresh=True)
+        def test_fresh(mockforge, mockforge_session):
+            assert mockforge.kafka.bootstrap != mockforge_session.kafka.bootstrap
+
+        @pytest.mark.mockforge(mqtt=False, seed=7)
+        def test_settings(mockforge):
+            assert set(mockforge.facts) >= {"kafka", "amqp"}
+            assert "mqtt" not in mockforge.facts
+            assert mockforge.facts["seed"] == 7
+
+        def test_two(make_mockforge):
+            one, two = make_mockforge(), make_mockforge(amqp=False)
+            one.kafka.publish("orders", 1)
+            two.kafka.expect_none("orders", within=0.05)
+        """
+    )
+    run(pytester).assert_outcomes(passed=3)
+
+
+def test_what_is_wrong_with_a_marker_is_one_line(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("fixtures").joinpath("bad.yaml").write_text("mockforge: 1\nname: x\ntpics: {}\n")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.mockforge("fixtures/bad.yaml")
+        def test_positional(mockforge): ...
+
+        @pytest.mark.mockforge(fixtures="fixtures/bad.yaml")
+        def test_broken(mockforge): ...
+
+        @pytest.mark.mockforge(fixtures="fixtures/none.yaml")
+        def test_missing(mockforge): ...
+
+        @pytest.mark.mockforge(kafka_prot=0)
+        def test_unknown(mockforge): ...
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(errors=4)
+    shown = result.stdout.str()
+    assert "mockforge takes names: fixtures='fixtures/bad.yaml'" in shown
+    assert re.search(r"bad\.yaml:3:1: .*tpics", shown)
+    assert "none.yaml:1:1: no such file or folder" in shown
+    assert "did you mean kafka_port?" in shown
+
+
+def test_workers_of_xdist_do_not_meet(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_alone(mockforge, number):
+            mockforge.kafka.publish("orders", number)
+            (message,) = mockforge.kafka.messages("orders")
+            assert message.value == number
+        """
+    )
+    run(pytester, "-n", "4").assert_outcomes(passed=8)
+
+
+def test_a_project_with_its_own_brokers_package(pytester: pytest.Pytester) -> None:
+    pytester.mkpydir("brokers").joinpath("settings.py").write_text("NAME = 'mine'\n")
+    pytester.makepyfile(
+        """
+        from brokers.settings import NAME
+
+        def test_it(mockforge):
+            mockforge.kafka.publish(NAME, 1)
+            mockforge.kafka.expect("mine")
+        """
+    )
+    run(pytester, "--import-mode=importlib").assert_outcomes(passed=1)
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_a_run_that_does_not_use_it_imports_nothing_but_pytest() -> None:
+    code = (
+        "import sys, pytest; before = set(sys.modules); import mockforge_tui.pytest_plugin;"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "['mockforge_tui', 'mockforge_tui.pytest_plugin']"
+
+
+def test_its_marker_is_known_to_strict_markers(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "--markers")
+    result.stdout.fnmatch_lines(["@pytest.mark.mockforge(*"])
