@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mockforge_brokers import __version__
 from mockforge_brokers.access import Access
 from mockforge_brokers.clock import AdjustableClock, LoopClock
+from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import Journal
@@ -97,6 +98,10 @@ class Runtime:
     @property
     def usage(self) -> Usage:
         return self.environment.usage
+
+    @property
+    def ended(self) -> EndedConnections:
+        return self.environment.ended
 
     @property
     def faults(self) -> Faults:

@@ -55,6 +55,13 @@ class Peer(Protocol):
         """The client has said that it goes, and why; it hangs up itself."""
         ...
 
+    def ending(self) -> None:
+        """The connection begins to end: what it has now is what people see of it later.
+
+        Who gives up state before the peer is closed calls it first.
+        """
+        ...
+
     def pause_reading(self) -> None:
         """Take no more bytes from this peer until `resume_reading`."""
         ...
@@ -156,6 +163,10 @@ class Broker(Protocol):
         ...
 
     def connections(self) -> list[ConnectionView]: ...
+
+    def connection(self, number: int) -> ConnectionView | None:
+        """One of them by its number; None once it is gone."""
+        ...
 
     def destinations(self) -> list[DestinationView]: ...
 

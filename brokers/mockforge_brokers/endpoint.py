@@ -22,6 +22,7 @@ from .journal import IN, OUT, Tape
 from .listener import Listener
 from .misbehaviour.lane import Lane
 from .misbehaviour.rules import Exchanges
+from .snapshots import ConnectionView
 
 if TYPE_CHECKING:
     from .transport import Server
@@ -42,6 +43,7 @@ class Endpoint(asyncio.Protocol):
         "_farewell",
         "_hangup",
         "_inward",
+        "_last",
         "_later",
         "_lost",
         "_outward",
@@ -78,6 +80,7 @@ class Endpoint(asyncio.Protocol):
         self._closing = False
         self._later: list[bytes] | None = None
         self._lost = False
+        self._last: ConnectionView | None = None
         self._farewell = ""
         self._slow = False
         self._paused = 0
@@ -239,6 +242,13 @@ class Endpoint(asyncio.Protocol):
     def leaving(self, reason: str) -> None:
         self._farewell = self._farewell or reason
 
+    def ending(self) -> None:
+        if self._last is None:
+            try:
+                self._last = self.server.broker.connection(self.id)
+            except Exception as error:
+                self._fail(error, b"")
+
     def pause_reading(self) -> None:
         self._paused += 1
         if self._paused == 1 and not self._transport.is_closing():
@@ -280,6 +290,7 @@ class Endpoint(asyncio.Protocol):
         if self._lost:
             return
         self._lost = True
+        self.ending()
         reason = self._farewell or reason
         if self._inward is not None:
             self._inward.end()
@@ -287,6 +298,8 @@ class Endpoint(asyncio.Protocol):
             self.connection.connection_lost(reason)
         except Exception as error:
             self._fail(error, b"")
+        if self._last is not None:
+            self.environment.ended.add(self._last, reason)
         self._tell(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
 
     def shut_down(self) -> None:

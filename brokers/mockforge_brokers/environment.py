@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from .access import Access
 from .clock import Clock
+from .ended import EndedConnections
 from .fairness import Chores, Turn
 from .journal import Journal
 from .limits import Limits
@@ -33,6 +34,7 @@ class Environment(Struct):
     unserved: Unserved
     usage: Usage
     chores: Chores
+    ended: EndedConnections
     limits: Limits = field(default_factory=Limits)
     turn: Turn = field(default_factory=Turn)
     """The time of the connection whose bytes are being handled."""
@@ -58,8 +60,10 @@ class Environment(Struct):
         made = Journal(clock, limits) if journal else None
         turn = Turn()
         holds = Holds(clock, spine, usage)
+        ended = EndedConnections(clock, limits)
         if made is not None:
             usage.gauge("journal_total", lambda: made.size, lambda: made.left)
+        usage.gauge("ended_connections", lambda: len(ended), lambda: ended.forgotten)
         usage.gauge("held_frames", lambda: len(holds.held))
         return cls(
             clock=clock,
@@ -71,6 +75,7 @@ class Environment(Struct):
             unserved=Unserved(spine),
             usage=usage,
             chores=Chores(turn, clock.call_later),
+            ended=ended,
             limits=limits,
             turn=turn,
         )

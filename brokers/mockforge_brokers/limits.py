@@ -46,6 +46,9 @@ class Limits(Struct, frozen=True):
     journal_ended: Annotated[
         int, Bound("count", "journals of ended connections", "the oldest one leaves")
     ] = 4_000
+    ended_connections: Annotated[
+        int, Bound("count", "ended connections that are listed", "the oldest one leaves")
+    ] = 1_000
     held_frames: Annotated[
         int, Bound("count", "frames held for a person", "further ones pass unheld")
     ] = 100

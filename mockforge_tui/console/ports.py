@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mockforge_brokers.access import Access
 from mockforge_brokers.clock import Timer
+from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.journal import Journal, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -110,6 +111,11 @@ class Runtime(Protocol):
 
     @property
     def usage(self) -> Usage: ...
+
+    @property
+    def ended(self) -> EndedConnections:
+        """Connections that are over."""
+        ...
 
     @property
     def journal(self) -> Journal | None: ...

@@ -7,7 +7,7 @@ from ..console.completing import quoted
 from ..console.targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 from ..filters import quote
 from .rows import is_binary
-from .snapshot import ENDED, ConnectionLine, DestinationLine
+from .snapshot import ConnectionLine, DestinationLine
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
 
@@ -146,8 +146,7 @@ def why_about(subject: object) -> str | None:
                 return f"#{row.seq}"
             return quoted(target_of(row.protocol, row.destination, row))
         case ConnectionLine(view=view):
-            ended = view.state == ENDED and view.client
-            return quoted(view.client) if ended else f"c{view.id}"
+            return f"c{view.id}"
         case DestinationLine(view=view):
             if view.kind == "exchange":
                 return quoted(view.name)

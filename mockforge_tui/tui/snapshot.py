@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
-from mockforge_brokers.events import ConnectionClosed
+from mockforge_brokers.ended import EndedConnection
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
@@ -16,9 +17,7 @@ from .rows import clock_text
 
 _SMOOTHING: Final = 0.5
 _HISTORY: Final = 60
-ENDED: Final = "ended"
-"""The state of a connection that is listed on after its end."""
-_ENDED_SHOWN: Final = 30
+_ENDED_SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,7 @@ class Totals:
     """The header's figures."""
 
     connections: dict[str, int] = field(default_factory=dict)
+    ended: int = 0
     rate: float = 0.0
     history: deque[float] = field(default_factory=lambda: deque(maxlen=_HISTORY))
     held: int = 0
@@ -92,25 +92,11 @@ class Snapshot:
         self._session = session
         self._rates = Rates()
         self._at: float | None = None
-        self._ended: deque[tuple[float, ConnectionClosed]] = deque(maxlen=_ENDED_SHOWN)
-        self._ended_lines: deque[ConnectionLine] = deque(maxlen=_ENDED_SHOWN)
-        spine = session.runtime.spine
-        spine.watch(self._note_end, ConnectionClosed)
 
-    def _note_end(self, event: ConnectionClosed) -> None:
-        self._ended.append((self._session.runtime.clock.wall(), event))
-
-    def _list_ended(self) -> None:
-        """Connections that ended since the last look, as they were last seen."""
-        known = {line.view.id: line.view for line in self.connections}
-        while self._ended:
-            at, event = self._ended.popleft()
-            view = known.get(event.connection) or ConnectionView(
-                event.connection, event.protocol, event.client, "", ENDED, at
-            )
-            facts = {"ended": clock_text(at, 12), "reason": event.reason, **view.detail}
-            view = replace(view, state=ENDED, client=event.client or view.client, detail=facts)
-            self._ended_lines.append(ConnectionLine(view, 0.0, 0.0))
+    def _ended(self) -> list[ConnectionLine]:
+        """The newest connections that are over, as they were when they ended."""
+        ended = islice(self._session.runtime.ended, _ENDED_SHOWN)
+        return [ConnectionLine(_as_ended(one), 0.0, 0.0) for one in ended]
 
     def take(self, now: float) -> None:
         """Look at everything; `now` is monotonic seconds."""
@@ -118,7 +104,6 @@ class Snapshot:
         elapsed = now - self._at if self._at is not None else 0.0
         self._at = now
         connections = session.connections()
-        self._list_ended()
         self.connections = [
             ConnectionLine(
                 each,
@@ -127,7 +112,7 @@ class Snapshot:
             )
             for each in connections
         ]
-        self.connections += reversed(self._ended_lines)
+        self.connections += self._ended()
         destinations = session.destinations()
         self.destinations = [
             DestinationLine(
@@ -147,6 +132,7 @@ class Snapshot:
         elapsed: float,
     ) -> None:
         totals = self.totals
+        totals.ended = self._session.runtime.ended.total
         totals.connections = dict.fromkeys(self._session.runtime.brokers, 0)
         for each in connections:
             totals.connections[each.protocol] = totals.connections.get(each.protocol, 0) + 1
@@ -169,3 +155,9 @@ class Snapshot:
             FaultLine(1, rule.id, rule, rule.hits, True, 0) for rule in holds.rules.values()
         ]
         self.faults += [FaultLine(2, rule.id, rule, rule.hits, rule.enabled, 0) for rule in rules]
+
+
+def _as_ended(one: EndedConnection) -> ConnectionView:
+    """The view of a connection that is over, with when and why."""
+    facts = {"ended": clock_text(one.at, 12), "reason": one.reason}
+    return replace(one.view, detail={**facts, **one.view.detail})

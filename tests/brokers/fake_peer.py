@@ -5,6 +5,7 @@ from mockforge_brokers.contract import Broker, Connection
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, OUT, Tape
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.snapshots import ConnectionView
 
 FAR_BEHIND = 1 << 40
 """Bytes that wait for a peer which does not read: more than any limit."""
@@ -18,7 +19,13 @@ class FakePeer:
     what it appends to `out` after that is never written.
     """
 
-    def __init__(self, number: int, opened: float, protocol: str = "fake") -> None:
+    def __init__(
+        self,
+        number: int,
+        opened: float,
+        protocol: str = "fake",
+        network: "FakeNetwork | None" = None,
+    ) -> None:
         self.id = number
         self.address = f"127.0.0.1:{50_000 + number}"
         self.local = ("127.0.0.1", 1)
@@ -34,6 +41,8 @@ class FakePeer:
         self.ended = ""
         self.reason = ""
         self.connection: Connection | None = None
+        self.network = network
+        self.last: ConnectionView | None = None
         self.written: list[bytes] = []
 
     def wake(self) -> None:
@@ -50,11 +59,18 @@ class FakePeer:
     def leaving(self, reason: str) -> None:
         self.reason = self.reason or reason
 
+    def ending(self) -> None:
+        if self.last is None and self.network is not None:
+            self.last = self.network.broker.connection(self.id)
+
     def _end(self, how: str, reason: str) -> None:
         if not self.ended:
+            self.ending()
             self.ended, self.reason = how, self.reason or reason
             if self.connection is not None:
                 self.connection.connection_lost(self.reason)
+            if self.last is not None and self.network is not None:
+                self.network.environment.ended.add(self.last, self.reason)
 
     def flush(self) -> None:
         """The loop's part: write what is in `out`."""
@@ -91,7 +107,10 @@ class FakeClient:
         environment = network.environment
         self.network = network
         self.peer = FakePeer(
-            environment.next_connection(), environment.clock.wall(), network.broker.protocol
+            environment.next_connection(),
+            environment.clock.wall(),
+            network.broker.protocol,
+            network,
         )
         self.connection = self.peer.connection = network.broker.connect(self.peer)
         self.history: list[tuple[int, bytes]] = []

@@ -125,6 +125,11 @@ class LineConnection:
         return payload + b"\n"
 
 
+def _view(one: LineConnection) -> ConnectionView:
+    peer = one.peer
+    return ConnectionView(peer.id, "lines", one.client, peer.address, "open", peer.opened)
+
+
 class LineBroker:
     protocol = "lines"
     refusals: Mapping[str, int] = {"NO": 7}
@@ -145,7 +150,11 @@ class LineBroker:
         return listener.reachable
 
     def connections(self) -> list[ConnectionView]:
-        return []
+        return [_view(one) for one in self.live.values()]
+
+    def connection(self, number: int) -> ConnectionView | None:
+        found = self.live.get(number)
+        return _view(found) if found is not None else None
 
     def destinations(self) -> list[DestinationView]:
         return []

@@ -23,7 +23,7 @@ from .amqp.client import House
 from .fake_peer import FakeNetwork
 from .kafka.stage import Stage, fetch
 
-LIMITS = Limits(journal_ended=10, kafka_groups=10)
+LIMITS = Limits(journal_ended=10, ended_connections=10, kafka_groups=10)
 Visit = Callable[[int], None]
 
 

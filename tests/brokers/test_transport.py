@@ -136,6 +136,8 @@ def test_a_close_writes_what_is_left_first():
         assert await reader.read() == b"one\nbye\nafter\n"[:8]
         await world.until(lambda: world.seen(ConnectionClosed))
         assert world.seen(ConnectionClosed)[0].reason == "said bye"
+        (one,) = world.environment.ended
+        assert (one.view.protocol, one.view.state, one.reason) == ("lines", "ended", "said bye")
 
     run(test)
 

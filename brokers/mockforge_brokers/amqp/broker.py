@@ -344,6 +344,10 @@ class AmqpBroker:
     def connections(self) -> list[ConnectionView]:
         return [connection_view(connection) for connection in self._connections.values()]
 
+    def connection(self, number: int) -> ConnectionView | None:
+        found = self._connections.get(number)
+        return connection_view(found) if found is not None else None
+
     def destinations(self) -> list[DestinationView]:
         return [view for vhost in self.vhosts.values() for view in destination_views(vhost)]
 

@@ -83,6 +83,10 @@ class KafkaBroker:
     def connections(self) -> list[ConnectionView]:
         return [connection_view(one) for one in self._connections.values()]
 
+    def connection(self, number: int) -> ConnectionView | None:
+        found = self._connections.get(number)
+        return connection_view(found) if found is not None else None
+
     def destinations(self) -> list[DestinationView]:
         return [topic_view(topic) for topic in self.cluster.topics.values()]
 

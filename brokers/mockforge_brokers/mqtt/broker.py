@@ -100,6 +100,10 @@ class MqttBroker:
     def connections(self) -> list[ConnectionView]:
         return [views.connection_view(each) for each in self._connections.values()]
 
+    def connection(self, number: int) -> ConnectionView | None:
+        found = self._connections.get(number)
+        return views.connection_view(found) if found is not None else None
+
     def destinations(self) -> list[DestinationView]:
         return views.destination_views(self.router)
 

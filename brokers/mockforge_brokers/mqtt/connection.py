@@ -322,6 +322,7 @@ class MqttConnection:
         self.disconnect(Reason(error.code or Reason.MALFORMED_PACKET), error.text)
 
     def _leave(self, *, publish_will: bool) -> None:
+        self.peer.ending()
         session, self.session = self.session, None
         if session is not None and session.sink is self.outlet:
             self.broker.registry.close(session, publish_will=publish_will)

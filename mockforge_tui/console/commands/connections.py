@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mockforge_brokers.events import ConnectionClosed, ConnectionOpened
+from mockforge_brokers.ended import EndedConnection
 from mockforge_brokers.snapshots import ConnectionView
 
 from ...filters import Filter, compile_filter, records
@@ -91,10 +91,20 @@ def conn_show(
     session: "Session",
     which: Annotated[Which, Arg(_CONNECTION, "a connection (c7) or a client's name")],
 ) -> Result:
-    """Show all that is known of a connection."""
+    """Show all that is known of a connection, also of one that is over."""
+    one = _over(session, which)
+    if one is not None:
+        record = _ended_record(session, one)
+        record["ended"] = f"{duration(record.pop('ago'))} ago"
+        record["lasted"] = duration(record["lasted"])
+        return _facts(one.view, record)
     view = _one(session, which)
+    return _facts(view, _record(session, view))
+
+
+def _facts(view: ConnectionView, record: dict[str, Any]) -> Result:
     facts: dict[str, Any] = {
-        **_record(session, view),
+        **record,
         "bytes_in": size(view.bytes_in),
         "bytes_out": size(view.bytes_out),
         **_security(view),
@@ -176,11 +186,22 @@ def _one(session: "Session", which: Which) -> ConnectionView:
     for each in session.connections():
         if each.id == which:
             return each
-    for time, event in reversed(session.runtime.spine.history):
-        if isinstance(event, ConnectionClosed) and event.connection == which:
-            ago = duration(max(0.0, session.runtime.clock.wall() - time))
-            raise BadArgument("which", f"c{which} ended {ago} ago: {event.reason}")
-    raise BadArgument("which", f"no connection c{which}; conn ls lists them")
+    over = _over(session, which)
+    if over is not None:
+        ago = duration(max(0.0, session.runtime.clock.wall() - over.at))
+        raise BadArgument("which", f"c{which} ended {ago} ago: {over.reason}")
+    raise BadArgument("which", f"no connection c{which}; conn ls and conns --ended list them")
+
+
+def _over(session: "Session", which: Which) -> EndedConnection | None:
+    """A connection that is over, by its number or as the last one of a client that is gone."""
+    ended = session.runtime.ended
+    match which:
+        case int():
+            return ended.find(which)
+        case str() if not any(each.client == which for each in session.connections()):
+            return next(ended.of_client(which), None)
+    return None
 
 
 def _named(session: "Session", client: str) -> list[ConnectionView]:
@@ -191,28 +212,8 @@ def _named(session: "Session", client: str) -> list[ConnectionView]:
 
 
 def _ended_table(session: "Session", where: Filter | None) -> Result:
-    """What the spine still knows of connections that ended, the newest first."""
-    now = session.runtime.clock.wall()
-    opened: dict[int, tuple[float, str]] = {}
-    rows = []
-    for time, event in session.runtime.spine.history:
-        if isinstance(event, ConnectionOpened):
-            opened[event.connection] = (time, event.address)
-        elif isinstance(event, ConnectionClosed):
-            since, address = opened.pop(event.connection, (None, ""))
-            rows.append(
-                {
-                    "id": event.connection,
-                    "proto": event.protocol,
-                    "client": event.client,
-                    "ip": address,
-                    "state": "ended",
-                    "ago": max(0.0, now - time),
-                    "lasted": None if since is None else time - since,
-                    "reason": event.reason,
-                }
-            )
-    rows.reverse()
+    """Connections that are over, the newest first."""
+    rows = [_ended_record(session, one) for one in session.runtime.ended]
     return table(
         [row for row in rows if where is None or where(row)],
         Column("id", "id", lambda number: f"c{number}", right=True),
@@ -223,8 +224,15 @@ def _ended_table(session: "Session", where: Filter | None) -> Result:
         Column("lasted", "lasted", duration, right=True),
         Column("reason", "reason"),
         empty="no connection has ended",
-        fields=("state",),
+        fields=_FIELDS,
     )
+
+
+def _ended_record(session: "Session", one: EndedConnection) -> dict[str, Any]:
+    ago = max(0.0, session.runtime.clock.wall() - one.at)
+    lasted = max(0.0, one.at - one.view.since)
+    record = _record(session, one.view)
+    return {**record, "age": lasted, "ago": ago, "lasted": lasted, "reason": one.reason}
 
 
 @command(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.events import ConnectionClosed
+from mockforge_brokers.ended import EndedConnection
 from mockforge_brokers.journal import Row
 
 from ..asking import BadArgument, known, view
@@ -13,9 +13,9 @@ from ..registry import Arg, Type, command
 from ..results import Result
 from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget, parse_target
 from ..why import amqp as amqp_rules
+from ..why import gone, refusals
 from ..why import kafka as kafka_rules
 from ..why import mqtt as mqtt_rules
-from ..why import refusals
 from ..why.finding import Finding
 from ..why.views import amqp_of, kafka_of, mqtt_of, seen_of
 
@@ -77,22 +77,57 @@ def _about(session: "Session", about: str) -> list[Finding]:
         return _of_row(session, int(row[1]))
     number = _NUMBER.fullmatch(about)
     if number is not None:
-        for each in session.connections():
-            if each.id == int(number[1]):
-                return _of_client(session, each.protocol, each.client)
-        for _, event in reversed(session.runtime.spine.history):
-            if isinstance(event, ConnectionClosed) and event.connection == int(number[1]):
-                return refusals.gone(seen_of(session), event.client)
-        raise BadArgument("about", f"no connection {about}; conn ls lists them")
+        return _of_connection(session, int(number[1]))
     if about.startswith(SCHEMES):
         return _of_target(session, about)
     ways = list(_meanings(session, about))
-    if not ways:
-        left = refusals.gone(seen_of(session), about)
-        if left:
-            return left
+    left = _of_gone(session, about)
+    if not ways and not left:
         known("about", about, _names(session), "client, group, queue or topic called")
-    return list(dict.fromkeys(finding for explain in ways for finding in explain()))
+    found = [*left, *(finding for explain in ways for finding in explain())]
+    return list(dict.fromkeys(found))
+
+
+def _of_connection(session: "Session", number: int) -> list[Finding]:
+    for each in session.connections():
+        if each.id == number:
+            return _of_client(session, each.protocol, each.client, number)
+    one = session.runtime.ended.find(number)
+    if one is None:
+        raise BadArgument("about", f"no connection c{number}; conn ls and conns --ended list them")
+    return _of_ended(session, one)
+
+
+def _of_gone(session: "Session", client: str) -> list[Finding]:
+    """About a client that has no connection any more; nothing where it has one, or never had."""
+    if any(each.client == client for each in session.connections()):
+        return []
+    one = next(session.runtime.ended.of_client(client), None) if client else None
+    return _of_ended(session, one) if one is not None else []
+
+
+def _of_ended(session: "Session", one: EndedConnection) -> list[Finding]:
+    """About a connection that is over: why it went, and what may have kept messages from it."""
+    client, protocol = one.view.client, one.view.protocol
+    still = [
+        each.id
+        for each in session.connections()
+        if client and each.client == client and each.protocol == protocol
+    ]
+    ended = [one]
+    if client:
+        ended = gone.together(one, session.runtime.ended.of_client(client, protocol))
+    found = gone.of_ended(seen_of(session, protocol), ended, still)
+    if still:
+        return [*found, *_of_client(session, protocol, client)]
+    match protocol:
+        case "kafka":
+            views = [each.view for each in ended]
+            return [*found, *kafka_rules.of_ended(kafka_of(session), views)]
+        case "mqtt" if client:
+            # To be away is nothing uncommon here: what it cost says more.
+            return [*mqtt_rules.of_client(mqtt_of(session), client), *found]
+    return found
 
 
 def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Finding]]]:
@@ -120,13 +155,19 @@ def _was_of(event: object, client: str) -> bool:
     return getattr(event, "client", None) == client and type(event).__name__.startswith("Session")
 
 
-def _of_client(session: "Session", protocol: str, client: str) -> list[Finding]:
+def _of_client(
+    session: "Session", protocol: str, client: str, number: int | None = None
+) -> list[Finding]:
+    """About all connections of a client; of one without a name, only that `number`."""
     mine = frozenset(
         each.id
         for each in session.connections()
         if each.client == client and each.protocol == protocol
     )
-    done_to_it = refusals.of_client(seen_of(session, protocol), client, mine)
+    who = client
+    if not client and number is not None:
+        who, mine = f"c{number}", frozenset((number,))
+    done_to_it = refusals.of_client(seen_of(session, protocol), who, mine)
     return [*done_to_it, *_by_protocol(session, protocol, client)]
 
 
@@ -184,6 +225,8 @@ def _of_row(session: "Session", number: int) -> list[Finding]:
         raise BadArgument("about", f"row #{number} is not there (any more)")
     row: Row = rows[0]
     if row.kind != "message":
+        if row.connection:
+            return _of_connection(session, row.connection)
         return _of_client(session, row.protocol, row.client)
     match row.protocol:
         case "kafka":

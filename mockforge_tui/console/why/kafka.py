@@ -39,6 +39,13 @@ def of_client(kafka: Kafka, client: str) -> list[Finding]:
     return _once(found)
 
 
+def of_ended(kafka: Kafka, views: Sequence[ConnectionView]) -> list[Finding]:
+    """What connections that are over had asked for in vain."""
+    unknown = dict.fromkeys(name for view in views for name in view.detail["unknown_topics"])
+    who = named(views[0].client)
+    return list(_wrong_topics(kafka, who, list(unknown), did="asked for"))
+
+
 def of_group(kafka: Kafka, name: str) -> list[Finding]:
     """The same for each member of a group."""
     group = next(each for each in kafka.groups if each.name == name)
@@ -89,7 +96,9 @@ def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
     yield from _positions(kafka, group, member)
 
 
-def _wrong_topics(kafka: Kafka, who: str, topics: Sequence[str]) -> Iterator[Finding]:
+def _wrong_topics(
+    kafka: Kafka, who: str, topics: Sequence[str], did: str = "reads"
+) -> Iterator[Finding]:
     """Topics that are not there or were never written to, while one of nearly that name was."""
     written = [name for name, topic in kafka.topics.items() if topic.messages_in]
     for name in topics:
@@ -99,11 +108,11 @@ def _wrong_topics(kafka: Kafka, who: str, topics: Sequence[str]) -> Iterator[Fin
         state = "does not exist" if topic is None else "is empty"
         near = lookalike(name, written)
         if near is None:
-            yield Finding(who, "topic-empty", f"{who} reads {name}, which {state}: produce to it")
+            yield Finding(who, "topic-empty", f"{who} {did} {name}, which {state}: produce to it")
             continue
         count = counted(kafka.topics[near].messages_in, "record")
         text = (
-            f"{who} reads {name}, which {state}, while {near} got {count}: "
+            f"{who} {did} {name}, which {state}, while {near} got {count}: "
             f"{how_they_differ(name, near)}, subscribe to {near}"
         )
         yield Finding(who, "topic-name", text)

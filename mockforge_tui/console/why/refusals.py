@@ -16,52 +16,41 @@ _IN_PEACE = 200
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`history` with its times; frames held now by client and hold; faults in force, described."""
+    """`history` with its times; frames held now by connection and hold; faults in force."""
 
     history: Sequence[tuple[float, events.Event]]
-    held: Mapping[tuple[str, int], int]
+    held: Mapping[tuple[int, int], int]
     faults: Mapping[int, str]
     now: float
 
 
 def of_client(seen: Seen, client: str, connections: frozenset[int]) -> list[Finding]:
-    """The newest refusal of each kind, frames that are held, and faults that hit it."""
+    """The newest refusal of each kind, frames that are held, and faults that hit it.
+
+    What happened to its earlier connections counts too, where it has a name.
+    """
     return [
-        *_held(seen, client),
-        *_faults(seen, client),
+        *_held(seen, client, connections),
+        *_faults(seen, client, connections),
         *_refused(seen, client, connections),
     ]
 
 
-def gone(seen: Seen, client: str) -> list[Finding]:
-    """That a client is not connected, and why its last connection ended."""
-    ends = [
-        (time, event)
-        for time, event in seen.history
-        if isinstance(event, events.ConnectionClosed) and event.client == client
-    ]
-    if not ends:
-        return []
-    time, event = ends[-1]
-    when = ago(seen.now - time)
-    text = (
-        f"{client} is not connected: its connection ended {when} ({event.reason}); start it again"
-    )
-    return [Finding(client, "gone", text), *of_client(seen, client, frozenset({event.connection}))]
+def _held(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Finding]:
+    held = Counter[int]()
+    for (connection, rule), count in seen.held.items():
+        if connection in connections:
+            held[rule] += count
+    for rule, count in held.items():
+        text = f"hold {rule} holds {counted(count, 'frame')} of {client}: release, or hold off"
+        yield Finding(client, "held", text)
 
 
-def _held(seen: Seen, client: str) -> Iterator[Finding]:
-    for (who, rule), count in seen.held.items():
-        if who == client:
-            text = f"hold {rule} holds {counted(count, 'frame')} of {client}: release, or hold off"
-            yield Finding(client, "held", text)
-
-
-def _faults(seen: Seen, client: str) -> Iterator[Finding]:
+def _faults(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Finding]:
     fired = [
         (time, event.rule)
         for time, event in _lately(seen)
-        if isinstance(event, events.FaultFired) and event.client == client
+        if isinstance(event, events.FaultFired) and _is_of(event, client, connections)
     ]
     last = {rule: time for time, rule in fired}
     for rule, times in Counter(rule for _, rule in fired).items():
@@ -76,14 +65,18 @@ def _faults(seen: Seen, client: str) -> Iterator[Finding]:
 def _refused(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Finding]:
     told: dict[str, Finding] = {}
     for time, event in _lately(seen):
-        number = getattr(event, "connection", 0)
-        if getattr(event, "client", client if number in connections else "") != client:
+        if not _is_of(event, client, connections):
             continue
         said = _said(event, client, ago(seen.now - time))
         if said is not None:
             # The newest of a kind stands for the others.
             told[said[0]] = Finding(client, *said)
     yield from told.values()
+
+
+def _is_of(event: events.Event, client: str, connections: frozenset[int]) -> bool:
+    number, name = getattr(event, "connection", 0), getattr(event, "client", "")
+    return number in connections or (bool(name) and name == client)
 
 
 def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None:

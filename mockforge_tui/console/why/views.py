@@ -16,7 +16,7 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
     """What happened in one broker of late, or in all."""
     runtime = session.runtime
     held = Counter(
-        (row.client, frame.rule)
+        (row.connection, frame.rule)
         for frame in runtime.holds.held.values()
         for row in frame.rows[:1]
         if protocol in ("", row.protocol)

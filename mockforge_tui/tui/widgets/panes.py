@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence, Set
 from typing import Any, ClassVar
 
+from mockforge_brokers.ended import ENDED
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import DestinationView, GroupView
@@ -16,7 +17,7 @@ from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
 from ..palette import LETTERS, Glyphs, Palette
 from ..rows import destination_text, operation_text
-from ..snapshot import ENDED, ConnectionLine, DestinationLine, FaultLine
+from ..snapshot import ConnectionLine, DestinationLine, FaultLine
 from .table import Column, LiveTable
 
 _PROTOCOLS = {"kafka": 0, "mqtt": 1, "amqp": 2}
@@ -110,9 +111,10 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
 
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         left, right = super().title_pieces()
-        gone = sum(line.view.state == ENDED for line in self.records)
-        if gone:
-            right = [(f"{len(self.records) - gone} +{gone} ended", self.palette.muted)]
+        ended = self.console_app.snapshot.totals.ended
+        if ended:
+            there = sum(line.view.state != ENDED for line in self.records)
+            right = [(f"{there} +{ended:,} ended", self.palette.muted)]
         return left, right
 
 

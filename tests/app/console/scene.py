@@ -108,6 +108,7 @@ class Scene:
         self.usage, self.access = environment.usage, environment.access
         self.record = Record(self.brokers, self.spine)
         self.record.start()
+        self.ended = environment.ended
         self.loop_lag = 0.0
         self.screen = Screen()
         self.notices: list[str] = []

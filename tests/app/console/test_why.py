@@ -4,7 +4,7 @@ import re
 
 import pytest
 from brokers.fake_peer import FakeClient
-from mockforge_brokers.events import ConnectionClosed, FaultFired, ProtocolViolated
+from mockforge_brokers.events import FaultFired
 from mockforge_brokers.journal import Row
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
@@ -237,7 +237,7 @@ def test_qos_0_while_the_client_was_away() -> None:
     made.mqtt_leave(made.mqtt_client("dev-7", "a/#", clean=False))
     made.run("pub mqtt:a/b 1 -n 2")
     made.run("pub mqtt:a/b kept -q 1")
-    assert causes(made, "dev-7") == ["qos-0-while-away"]
+    assert causes(made, "dev-7") == ["qos-0-while-away", "gone"]
     assert said(made, "dev-7") == (
         "2 messages of QoS 0 came while dev-7 was away, which nobody keeps: publish with QoS 1"
     )
@@ -257,7 +257,7 @@ def test_a_clean_session_keeps_nothing() -> None:
     made.mqtt_leave(made.mqtt_client("dev-7", "a/#"))
     made.time.advance(3)
     made.run("pub mqtt:a/b 1 -q 1")
-    assert causes(made, "dev-7") == ["no-session"]
+    assert causes(made, "dev-7") == ["no-session", "gone"]
     assert "its session ended 3s ago" in said(made, "dev-7")
     made.mqtt_client("dev-7", "a/#")
     assert causes(made, "dev-7") == ["clean-session"]
@@ -434,14 +434,60 @@ def test_a_channel_that_was_closed_for_an_acknowledgement_twice() -> None:
 
 def test_a_client_that_broke_the_protocol_is_said_though_it_is_gone() -> None:
     made = Scene(furnished=False)
-    made.spine.emit(ProtocolViolated("mqtt", 3, "dev-1", "QoS 3 [MQTT-3.3.1-4]"))
-    made.spine.emit(ConnectionClosed("mqtt", 3, "dev-1", "QoS 3"))
+    client = made.mqtt_client("dev-1")
+    client.send(bytes.fromhex("36 03 00 01 61"))
     made.time.advance(2)
-    assert causes(made, "dev-1") == ["gone", "protocol"]
-    assert said(made, "dev-1") == (
-        "dev-1 is not connected: its connection ended 2s ago (QoS 3); start it again"
+    assert causes(made, "dev-1") == ["no-session", "gone", "protocol"]
+    text = made.run(f"why c{client.peer.id}").text
+    assert "dev-1 is not connected: its connection ended 2s ago (" in text
+    assert "dev-1 broke the protocol 2s ago and was cut off: " in text
+
+
+def test_a_connection_without_a_name_that_ended_is_called_by_its_number() -> None:
+    made = Scene(furnished=False)
+    silent, other = made.networks["mqtt"].connect(), made.networks["mqtt"].connect()
+    other.send(b"GET / HTTP/1.1\r\n\r\n")
+    silent.vanish()
+    assert said(made, f"c{silent.peer.id}") == (
+        f"c{silent.peer.id} (it gave no name) is not connected: its connection ended just now "
+        "(the client closed the connection); start it again"
     )
-    assert causes(made, "c3") == ["gone", "protocol"]
+    # What another one without a name did is none of its affair.
+    assert causes(made, f"c{silent.peer.id}") == ["gone"]
+    assert causes(made, f"c{other.peer.id}") == ["gone", "protocol"]
+
+
+def test_a_kafka_client_that_gave_up_on_a_topic_is_asked_about_when_it_is_gone() -> None:
+    made = scene()
+    first, client = made.kafka_client(), made.kafka_client()
+    made.ask(first, MetadataRequest(topics=[]), 4, "reader")
+    asked = MetadataRequest(
+        topics=[MetadataRequestTopic(name="oders")], allow_auto_topic_creation=False
+    )
+    made.ask(client, asked, 4, "reader")
+    made.time.advance(1)
+    client.vanish()
+    first.vanish()
+    for about in ("reader", f"c{client.peer.id}", f"c{first.peer.id}"):
+        assert causes(made, about) == ["gone", "topic-name"]
+    assert (
+        "reader asked for oders, which does not exist, while orders got 7 records: the names "
+        "differ, subscribe to orders"
+    ) in made.run("why reader").text
+
+
+def test_a_connection_that_ended_while_its_client_goes_on_by_another_one() -> None:
+    made = scene()
+    old, new = made.kafka_client(), made.kafka_client()
+    for client in (old, new):
+        fetch(made, client, "orders", 7, "reader")
+    old.vanish()
+    assert causes(made, f"c{old.peer.id}") == ["latest", "ended"]
+    text = made.run(f"why c{old.peer.id}").text
+    assert (
+        f"ended just now (the client closed the connection); reader is connected by c{new.peer.id}"
+        in text
+    )
 
 
 def test_frames_that_are_held_and_faults_that_fired() -> None:
@@ -457,7 +503,7 @@ def test_frames_that_are_held_and_faults_that_fired() -> None:
     made.run("fault clear")
     assert "fault" not in causes(made, "dev-7")
     rule = made.run("hold client:dev-7").data["id"]
-    row = Row("mqtt", 1, "PUBLISH", client="dev-7", destination="a", size=3)
+    row = Row("mqtt", 1, "PUBLISH", client.peer.id, "dev-7", destination="a", size=3)
     made.holds.hold(made.holds.rules[rule], [row], lambda forward: None)
     assert said(made, "dev-7") == "hold 1 holds 1 frame of dev-7: release, or hold off"
     assert client

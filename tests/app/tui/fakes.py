@@ -71,6 +71,7 @@ class FakeRuntime:
         self.faults = environment.faults
         self.holds = environment.holds
         self.usage, self.access = environment.usage, environment.access
+        self.ended = environment.ended
         self.ports = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
         self.listeners = [Listener(name, port=port) for name, port in self.ports.items()]
         self.notices: list[str] = []

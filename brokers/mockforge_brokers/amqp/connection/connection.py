@@ -463,6 +463,7 @@ class Connection:
 
     def _end_channels(self, reason: str) -> None:
         """Requeue, end consumers, delete exclusive queues: at once, before the next client."""
+        self.peer.ending()
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self.channels.end(reason)

@@ -1,0 +1,89 @@
+"""Connections that ended, for people who come late: as they were last, and why they went."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .clock import Clock
+from .limits import MIB, Limits
+from .snapshots import ConnectionView
+
+ENDED: Final = "ended"
+"""The state of a connection that is over."""
+
+_ROOM: Final = 4 * MIB
+"""Bytes for all of them; a client's name alone may have 64 KiB."""
+_BASE: Final = 1_000
+_ITEM: Final = 100
+
+
+class EndedConnection(Struct, frozen=True):
+    """`view` is the last one, its state `ended`; `at` is wall time, `reason` is in words."""
+
+    view: ConnectionView
+    at: float
+    reason: str
+
+
+class EndedConnections:
+    """The newest ones of all protocols, bounded by number and by what they weigh.
+
+    `total` counts all there ever were.
+    """
+
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self.total = 0
+        self._clock = clock
+        self._most = limits.ended_connections
+        self._kept: deque[tuple[int, EndedConnection]] = deque()
+        self._weight = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[EndedConnection]:
+        """The newest first."""
+        return (one for _, one in reversed(self._kept))
+
+    @property
+    def forgotten(self) -> int:
+        """How many had to leave."""
+        return self.total - len(self._kept)
+
+    def add(self, view: ConnectionView, reason: str) -> None:
+        self.total += 1
+        one = EndedConnection(replace(view, state=ENDED), self._clock.wall(), reason)
+        weight = _weight(view) + len(reason)
+        self._kept.append((weight, one))
+        self._weight += weight
+        while len(self._kept) > self._most or (self._weight > _ROOM and len(self._kept) > 1):
+            self._weight -= self._kept.popleft()[0]
+
+    def find(self, number: int) -> EndedConnection | None:
+        """The connection of this number."""
+        return next((one for one in self if one.view.id == number), None)
+
+    def of_client(self, client: str, protocol: str = "") -> Iterator[EndedConnection]:
+        """A client's connections, the newest first."""
+        return (
+            one for one in self if one.view.client == client and protocol in ("", one.view.protocol)
+        )
+
+
+def _weight(view: ConnectionView) -> int:
+    return _BASE + len(view.client) + len(view.software) + _size(view.detail)
+
+
+def _size(value: Any) -> int:
+    """About how many bytes a detail takes."""
+    match value:
+        case str() | bytes():
+            return _ITEM + len(value)
+        case Mapping():
+            return _ITEM + sum(map(_size, value.values()))
+        case list() | tuple():
+            return _ITEM + sum(map(_size, value))
+    return _ITEM
