@@ -128,6 +128,7 @@ class Config:
     channel_max: int = 2047
     frame_max: int = 131_072
     heartbeat: int = 60
+    consumer_timeout: float = 1800.0
     mqtt_options: MqttOptions = field(default_factory=MqttOptions)
     limits: Limits = field(default_factory=Limits)
 

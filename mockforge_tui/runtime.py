@@ -315,6 +315,7 @@ def _amqp(environment: Environment, config: Config) -> "AmqpBroker":
         channel_max=config.channel_max,
         frame_max=config.frame_max,
         heartbeat=config.heartbeat,
+        consumer_timeout=config.consumer_timeout,
     )
     return AmqpBroker(environment, options)
 

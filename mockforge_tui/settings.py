@@ -401,6 +401,14 @@ SETTINGS: tuple[Setting, ...] = (
         "AMQP: heartbeat in seconds that clients are offered (0: none)",
         "N",
     ),
+    Setting(
+        "consumer_timeout",
+        "--amqp-consumer-timeout",
+        ("amqp.consumer_timeout",),
+        parse_duration,
+        "AMQP: longest time that a delivery waits for its ack (0s: any)",
+        "30m",
+    ),
 )
 
 _LIMITS_WITH_OPTION = {"mqtt_packet": ("--mqtt-max-packet-size", "mqtt.max_packet_size")}

@@ -16,6 +16,7 @@ from . import given, kept
 from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
+from .connection.overdue import Overdue
 from .inside import Inside
 from .misbehaviour import REFUSALS
 from .options import AmqpOptions
@@ -53,11 +54,13 @@ class AmqpBroker:
                 access.add_user(user, password, (AMQP,))
         access.on_change(self._renew_guards)
         self._connections: dict[int, Connection] = {}
+        self._overdue = Overdue(environment.clock, self.options.consumer_timeout, self._connections)
         self._inside = Inside(environment)
 
     def connect(self, peer: Peer) -> Connection:
         connection = Connection(peer, self.environment, self.options, self.vhosts, self._forget)
         self._connections[peer.id] = connection
+        self._overdue.watch()
         return connection
 
     def _renew_guards(self) -> None:

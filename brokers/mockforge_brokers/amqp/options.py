@@ -20,6 +20,8 @@ class AmqpOptions(Struct, frozen=True):
     """Seconds until a connection must be open."""
     close_timeout: float = 3.0
     """Seconds before a connection ends that failed in its login or in its framing."""
+    consumer_timeout: float = 1800.0
+    """Seconds that a client has to acknowledge a delivery (RabbitMQ's consumer_timeout). 0: any."""
     closing_time: float = 30.0
     """Seconds to wait for the answer to our connection.close, and for a client that closed to
     hang up; the agreed heartbeat holds if it is shorter."""

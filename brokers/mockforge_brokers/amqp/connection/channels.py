@@ -77,8 +77,13 @@ class Channels:
             except ProtocolError as error:
                 raise MethodFailed(error, method) from error
 
-    def refuse(self, channel: Channel, refusal: RequestRefused, method: methods.Method) -> None:
-        """A request of a channel was refused: the channel ends, the connection lives on."""
+    def refuse(
+        self, channel: Channel, refusal: RequestRefused, method: methods.Method | None
+    ) -> None:
+        """A request of a channel was refused: the channel ends, the connection lives on.
+
+        `method` is None where the client asked for nothing.
+        """
         line = self._line
         reason = reply_text(refusal.code, refusal.text)
         channel.confirm()
@@ -86,8 +91,8 @@ class Channels:
             "channel.close",
             reply_code=refusal.code,
             reply_text=reason,
-            class_id=method.class_id,
-            method_id=method.method_id,
+            class_id=method.class_id if method else 0,
+            method_id=method.method_id if method else 0,
         )
         channel.closing = True
         channel.end(reason)
@@ -96,7 +101,14 @@ class Channels:
             line.unserved.report(AMQP, line.id, line.client, refusal.feature, refusal.text)
         else:
             line.spine.emit(
-                RequestDenied(AMQP, line.id, line.client, method.name, code, refusal.text)
+                RequestDenied(
+                    AMQP,
+                    line.id,
+                    line.client,
+                    method.name if method else "consumer_timeout",
+                    code,
+                    refusal.text,
+                )
             )
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
 
