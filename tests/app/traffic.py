@@ -82,9 +82,11 @@ def frame(body: bytes | None = None, /, **said: Any) -> bytes:
 class Traffic:
     """A journal, a spine and tapes by client, on a manual clock."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, environment: Environment | None = None
+    ) -> None:
         self.clock = ManualClock(wall=1_700_000_000.0)
-        self.environment = Environment.create(self.clock, seed=1, limits=limits)
+        self.environment = environment or Environment.create(self.clock, seed=1, limits=limits)
         assert self.environment.journal is not None
         self.journal = self.environment.journal
         self.spine = self.environment.spine

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.tui.fakes import FakeRuntime, shop
+from app.tui.shop import Shop
 from mockforge_tui.tui.app import ConsoleApp, ended_by_signals
 from mockforge_tui.tui.driver import SafeDriver
 
@@ -21,7 +21,7 @@ HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e\r\n[/b][@click=app.quit]bye[/]"
 
 
 class Questions:
-    def __init__(self, runtime: FakeRuntime, app: ConsoleApp) -> None:
+    def __init__(self, runtime: Shop, app: ConsoleApp) -> None:
         self.runtime = runtime
         self.app = app
 
@@ -36,7 +36,7 @@ class Questions:
         return "here"
 
     def do_traffic(self) -> str:
-        shop(self.runtime, 20)
+        self.runtime.work(20)
         return "made"
 
     def do_dropped(self) -> int:
@@ -90,8 +90,7 @@ def _refused(loop: object, work: object, **_: object) -> None:
 
 
 async def main(told: str) -> None:
-    runtime = FakeRuntime()
-    shop(runtime)
+    runtime = Shop()
     app = ConsoleApp(runtime, driver=SafeDriver)  # type: ignore[arg-type]
     # As Textual leaves the loop on Python 3.12 and later: with a factory of its own.
     loop = asyncio.get_running_loop()

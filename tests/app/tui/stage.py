@@ -1,4 +1,4 @@
-"""Puts the screen on without a terminal, at a size, in front of a fake runtime."""
+"""Puts the screen on without a terminal, at a size, in front of brokers without sockets."""
 
 import asyncio
 import gc
@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 
 from mockforge_tui.tui.app import ConsoleApp
 
-from .fakes import FakeRuntime, shop
+from ..console.scene import Scene
+from .shop import Shop
 
 LARGE, SMALL = (120, 40), (80, 24)
 
@@ -62,6 +63,16 @@ class Stage:
     async def hides(self, text: str) -> None:
         await self.until(lambda: text not in self.text(), f"{text!r} is not shown")
 
+    def number_of(self, protocol: str, operation: str) -> int:
+        """The number in the flow of the first row of this kind."""
+        feed = self.app.feed
+        rows = ((number, feed.row(number)) for number in range(1, feed.newest + 1))
+        return next(
+            number
+            for number, row in rows
+            if row is not None and (row.protocol, row.operation) == (protocol, operation)
+        )
+
     def lines(self) -> list[str]:
         """The screen as text."""
         strips = self.app.screen._compositor.render_strips()
@@ -76,15 +87,13 @@ def play(
     size: tuple[int, int] = LARGE,
     *,
     rounds: int = 12,
-    real: Callable[[], Any] | None = None,
+    real: Callable[[], Scene] | None = None,
     **options: Any,
 ) -> None:
-    """Run a scene; the traffic of `shop` is on the screen when it begins, or what `real` made."""
+    """Run a scene; the shop's traffic is on the screen when it begins, or what `real` made."""
 
     async def scene() -> None:
-        runtime: Any = FakeRuntime() if real is None else real()
-        if real is None:
-            shop(runtime, rounds)
+        runtime: Any = Shop(rounds) if real is None else real()
         app = ConsoleApp(runtime, timer=_still, now=_still, **options)
         async with app.run_test(size=size) as pilot:
             stage = Stage(runtime, app, pilot)

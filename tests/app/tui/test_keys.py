@@ -281,13 +281,13 @@ def test_release_with_nothing_chosen_releases_nothing() -> None:
 def test_the_inspector_shows_what_is_chosen_in_each_pane() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("2", "j")
-        await stage.shows("connection c1  order-svc")
-        await stage.shows("127.0.0.1:50871")
+        await stage.shows("connection c2  order-svc")
+        await stage.shows("127.0.0.1:50002")
         await stage.keys("3", "j")
         await stage.shows("topic orders.created")
         await stage.keys("4", "j")
         await stage.shows("group audit")
-        await stage.shows("3rd rebalance in 30 s")
+        await stage.shows("member audit joined")
         await stage.keys("1", "k")
         await stage.shows("A inv-worker nack")
 

@@ -29,7 +29,7 @@ from mockforge_tui.tui import driver
 from mockforge_tui.tui.app import ConsoleApp, run_screen
 from mockforge_tui.tui.widgets.flow import FlowPane
 
-from .fakes import FakeRuntime
+from .shop import Shop
 from .stage import Stage, play
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
@@ -235,7 +235,7 @@ def test_a_screen_that_fails_leaves_the_brokers_to_the_line_shell(
     seen: list[object] = []
     monkeypatch.setattr(ConsoleApp, "run_async", without_a_terminal)
     monkeypatch.setattr(FlowPane, "render_line", broken)
-    runtime = FakeRuntime()
+    runtime = Shop()
     assert asyncio.run(run_screen(runtime, fall_back=shell)) == 7  # type: ignore[arg-type]
     assert seen == [runtime]
 

@@ -49,17 +49,23 @@ class Client:
         *,
         password: str = "guest",
         vhost: str = "/",
+        name: str = "",
         capabilities: dict[str, bool] | None = None,
         tune: tuple[int, int, int] = (2047, 131_072, 60),
     ) -> list[Got]:
         """From protocol header to connection.open; returns what came after the last step."""
         self.fake.send(frames.PROTOCOL_HEADER)
-        told = CAPABILITIES if capabilities is None else capabilities
+        properties = {
+            "capabilities": CAPABILITIES if capabilities is None else capabilities,
+            "product": "test",
+            "version": "1",
+            **({"connection_name": name} if name else {}),
+        }
         self.fake.take()
         came = self.send(
             "connection.start-ok",
             channel=0,
-            client_properties=table({"capabilities": told, "product": "test", "version": "1"}),
+            client_properties=table(properties),
             mechanism="PLAIN",
             response=f"\0guest\0{password}",
             locale="en_US",
