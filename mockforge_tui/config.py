@@ -122,6 +122,7 @@ class Config:
     journal: bool = True
     keep_messages: int = 0
     auto_create_topics: bool = True
+    verify_transactions: bool = True
     default_partitions: int = 3
     broker_id: int = 1
     keep_alive: int | None = None

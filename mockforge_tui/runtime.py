@@ -294,6 +294,7 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         broker_id=config.broker_id,
         auto_create_topics=config.auto_create_topics,
         default_partitions=config.default_partitions,
+        verify_transactions=config.verify_transactions,
     )
     return KafkaBroker(environment, options)
 

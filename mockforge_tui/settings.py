@@ -353,6 +353,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Kafka: unknown topics stay unknown",
     ),
     Setting(
+        "verify_transactions",
+        "--no-transaction-verification",
+        ("kafka.verify_transactions",),
+        boolean,
+        "Kafka: batches may begin transactions that the coordinator does not know, which then hang",
+    ),
+    Setting(
         "default_partitions",
         "--default-partitions",
         ("kafka.default_partitions",),

@@ -116,6 +116,12 @@ def _groups(session: "Session") -> Iterable[Candidate]:
         yield each.name, f"{each.state}, {each.members} members"
 
 
+def _transactions(session: "Session") -> Iterable[Candidate]:
+    broker = session.runtime.brokers.kafka
+    for each in broker.transactions() if broker is not None else ():
+        yield each.transactional_id, each.state
+
+
 def _fixtures(session: "Session") -> Iterable[Candidate]:
     for each in session.runtime.production.engine.status():
         yield each.id, f"{'on' if each.on else 'off'} {', '.join(each.targets)}"
@@ -198,6 +204,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "connections": _connections,
     "users": _users,
     "groups": _groups,
+    "transactions": _transactions,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,
     "retained": _retained,

@@ -23,11 +23,11 @@ from .metrics import families
 from .misbehaviour import REFUSALS
 from .options import KafkaOptions
 from .records import Record, build_batch, is_control, read_records
-from .snapshots import RecordView
+from .snapshots import ProducerView, RecordView, TransactionView
 from .state.cluster import Cluster, KeptCluster
 from .state.logs.partitioner import partition_for
 from .state.logs.topic import Topic
-from .views import connection_view, group_view, topic_view
+from .views import connection_view, group_view, producer_views, topic_view, transaction_view
 
 PROMPT = "prompt"
 
@@ -88,7 +88,8 @@ class KafkaBroker:
         return connection_view(found) if found is not None else None
 
     def destinations(self) -> list[DestinationView]:
-        return [topic_view(topic) for topic in self.cluster.topics.values()]
+        owners = self.cluster.transactions.by_producer()
+        return [topic_view(topic, owners) for topic in self.cluster.topics.values()]
 
     def groups(self) -> list[GroupView]:
         return [group_view(self.cluster, group) for group in self.cluster.groups.by_id.values()]
@@ -280,6 +281,34 @@ class KafkaBroker:
             if not len(found.members):
                 raise InvalidInput(f"group {group} has no members to rebalance")
             found.rebalance(f"asked for by {source}")
+
+    # Transactions.
+
+    def transactions(self) -> list[TransactionView]:
+        """What the coordinator knows of each transactional id, the open ones first."""
+        wall = self.environment.clock.wall()
+        known = self.cluster.transactions.by_id.values()
+        return [
+            transaction_view(one, wall) for one in sorted(known, key=lambda one: not one.is_open)
+        ]
+
+    def abort_transaction(self, transactional_id: str, *, source: str = PROMPT) -> None:
+        """End an open transaction; its producer is fenced."""
+        with _said_plainly():
+            self.cluster.transactions.abort(transactional_id, source=source)
+
+    def abort_hanging(self, topic: str, partition: int) -> int:
+        """End what is open in a partition and known to no coordinator; returns how many."""
+        with _said_plainly():
+            log = self.cluster.topic(topic).log(partition)
+            return self.cluster.abort_hanging(log)
+
+    def producers(self, topic: str) -> list[tuple[int, ProducerView]]:
+        """(partition, producer) of all that produce into a topic by a producer id."""
+        with _said_plainly():
+            logs = self.cluster.topic(topic).logs
+        owners = self.cluster.transactions.by_producer()
+        return [(log.partition, one) for log in logs for one in producer_views(log, owners)]
 
     def _topic_for_publish(self, name: str, source: str) -> Topic:
         if name in self.cluster.topics or not self.options.auto_create_topics:

@@ -13,7 +13,12 @@ _ERRORS = {int(code): code.name for code in ErrorCode}
 
 
 def families(cluster: Cluster, counters: Counters) -> list[Metric]:
-    return [*_of_topics(cluster), *_of_groups(cluster), *_of_requests(cluster, counters)]
+    return [
+        *_of_topics(cluster),
+        *_of_transactions(cluster),
+        *_of_groups(cluster),
+        *_of_requests(cluster, counters),
+    ]
 
 
 def _of_topics(cluster: Cluster) -> Iterator[Metric]:
@@ -47,6 +52,24 @@ def _of_topics(cluster: Cluster) -> Iterator[Metric]:
     )
     yield Metric(
         "kafka_log_bytes", "Bytes of all logs", "gauge", (), [((), float(cluster.bounds.cost))]
+    )
+
+
+def _of_transactions(cluster: Cluster) -> Iterator[Metric]:
+    known = cluster.transactions
+    yield Metric(
+        "kafka_transactions_open",
+        "Transactions that are open",
+        "gauge",
+        (),
+        [((), float(sum(one.is_open for one in known.by_id.values())))],
+    )
+    yield Metric(
+        "kafka_transactions_total",
+        "Transactions that ended",
+        "counter",
+        ("result",),
+        [(("commit",), float(known.committed)), (("abort",), float(known.aborted))],
     )
 
 

@@ -3,12 +3,59 @@
 from msgspec import Struct
 
 
+class OpenTransactionView(Struct, frozen=True):
+    """A transaction that is open in a partition, from its first batch on.
+
+    Without a transactional id it hangs: its coordinator does not know it, and nobody will end it.
+    """
+
+    producer_id: int
+    first_offset: int
+    transactional_id: str = ""
+
+    @property
+    def hangs(self) -> bool:
+        return not self.transactional_id
+
+
+class TransactionView(Struct, frozen=True):
+    """What the coordinator knows of a transactional id; `state` as Kafka writes it.
+
+    `open_for` and `timeout` are seconds; the former is None while no transaction is open.
+    """
+
+    transactional_id: str
+    state: str
+    producer_id: int
+    producer_epoch: int
+    client: str
+    timeout: float
+    open_for: float | None
+    partitions: tuple[tuple[str, int], ...]
+    groups: tuple[str, ...]
+
+
+class ProducerView(Struct, frozen=True):
+    """A producer in one partition; `first_offset` is where its open transaction begins."""
+
+    producer_id: int
+    producer_epoch: int
+    last_sequence: int
+    time: float
+    first_offset: int | None
+    transactional_id: str
+
+
 class PartitionView(Struct, frozen=True):
+    """`last_stable_offset` is where read_committed consumers stop: at the oldest of `open`."""
+
     partition: int
     log_start_offset: int
     high_watermark: int
     bytes: int
     leader_epoch: int = 0
+    last_stable_offset: int = -1
+    open: tuple[OpenTransactionView, ...] = ()
 
     @property
     def records(self) -> int:
@@ -50,6 +97,7 @@ class FetchView(Struct, frozen=True):
     first: int
     end_then: int
     position: int
+    read_committed: bool = False
 
 
 class RecordView(Struct, frozen=True):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..snapshots import ConnectionView, DestinationView, GroupView
 from .connection import KafkaConnection
-from .snapshots import FetchView, MemberView, OffsetView, PartitionView
+from .snapshots import (
+    FetchView,
+    MemberView,
+    OffsetView,
+    OpenTransactionView,
+    PartitionView,
+    ProducerView,
+    TransactionView,
+)
 from .state.cluster import Cluster
 from .state.groups.classic.group import Group, GroupState
 from .state.groups.classic.member import Member
+from .state.logs.log import PartitionLog
 from .state.logs.topic import Topic
+from .state.transactions.transaction import Transaction
 from .wire.consumer_protocol import assigned_partitions, subscribed_topics
 
 _WORDS = {
@@ -42,15 +52,19 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
             "requests": connection.requests,
             "dialled": "{}:{}".format(*peer.local),
             "fetching": [
-                FetchView(topic, partition, *positions)
-                for (topic, partition), positions in caller.reading.items()
+                FetchView(topic, partition, first, end, now, bool(committed))
+                for (topic, partition), (first, end, now, committed) in caller.reading.items()
             ],
             "unknown_topics": list(caller.unknown_topics),
         },
     )
 
 
-def topic_view(topic: Topic) -> DestinationView:
+Owners = Mapping[int, Transaction]
+"""The coordinator's transactions by producer id."""
+
+
+def topic_view(topic: Topic, owners: Owners) -> DestinationView:
     count = len(topic.logs)
     return DestinationView(
         protocol="kafka",
@@ -71,10 +85,49 @@ def topic_view(topic: Topic) -> DestinationView:
                     log.high_watermark,
                     log.cost,
                     log.leader_epoch,
+                    log.last_stable_offset,
+                    tuple(open_transactions(log, owners)),
                 )
                 for log in topic.logs
             ],
         },
+    )
+
+
+def open_transactions(log: PartitionLog, owners: Owners) -> Iterator[OpenTransactionView]:
+    """Those that are open in a partition, the oldest first."""
+    for producer_id, first_offset in log.transactions.open.items():
+        owner = owners.get(producer_id)
+        owned = owner is not None and owner.owns(log.topic, log.partition)
+        name = owner.transactional_id if owner is not None and owned else ""
+        yield OpenTransactionView(producer_id, first_offset, name)
+
+
+def producer_views(log: PartitionLog, owners: Owners) -> Iterator[ProducerView]:
+    """The producers that a partition knows, the newest last."""
+    for one in log.producers.dump():
+        owner = owners.get(one.producer_id)
+        yield ProducerView(
+            one.producer_id,
+            one.epoch,
+            one.last_sequence,
+            one.last_timestamp / 1000,
+            log.transactions.open.get(one.producer_id),
+            owner.transactional_id if owner is not None else "",
+        )
+
+
+def transaction_view(one: Transaction, wall: float) -> TransactionView:
+    return TransactionView(
+        one.transactional_id,
+        one.state.value,
+        one.producer_id,
+        one.producer_epoch,
+        one.client,
+        one.timeout,
+        max(0.0, wall - one.started) if one.is_open else None,
+        tuple(one.partitions),
+        tuple(one.groups),
     )
 
 

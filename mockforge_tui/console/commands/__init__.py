@@ -26,6 +26,7 @@ from . import (
     stored,
     tail,
     topics,
+    transactions,
     view,
     why,
 )
@@ -45,6 +46,7 @@ REGISTRY = Registry(
         *sessions.COMMANDS,
         *connections.COMMANDS,
         *groups.COMMANDS,
+        *transactions.COMMANDS,
         *access.COMMANDS,
         *why.COMMANDS,
         *expect.COMMANDS,

@@ -77,23 +77,65 @@ def topic_add(
     examples=("topic show orders",),
 )
 def topic_show(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
-    """Show a Kafka topic's partitions with their offsets."""
-    admin = kafka(session)
+    """Show a Kafka topic's partitions with their offsets.
+
+    `stable` is where a read_committed consumer stops: before the first open transaction.
+    """
+    known_topic(session, name)
+    [topic] = [each for each in kafka(session).destinations() if each.name == name]
     rows = [
         {
-            "partition": partition,
-            "log_start_offset": start,
-            "high_watermark": end,
-            "records": end - start,
+            "partition": each.partition,
+            "log_start_offset": each.log_start_offset,
+            "high_watermark": each.high_watermark,
+            "last_stable_offset": each.last_stable_offset,
+            "records": each.records,
+            "open_transactions": len(each.open),
         }
-        for partition, (start, end) in enumerate(admin.offsets(known_topic(session, name)))
+        for each in topic.detail["partitions"]
     ]
     return table(
         rows,
         Column("partition", "partition", right=True),
         Column("log_start_offset", "start", count, right=True),
         Column("high_watermark", "end", count, right=True),
+        Column("last_stable_offset", "stable", count, right=True),
         Column("records", "records", count, right=True),
+        Column("open_transactions", "open transactions", count, right=True),
+    )
+
+
+@command(
+    "producer ls",
+    group="topics",
+    aliases=("producers", "list producers"),
+    examples=("producer ls orders",),
+)
+def producer_ls(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
+    """Show who produces into a topic by a producer id, and from where on in a transaction.
+
+    Such producers are the idempotent ones and those with a transactional id.
+    """
+    rows = [
+        {
+            "partition": partition,
+            "producer_id": each.producer_id,
+            "producer_epoch": each.producer_epoch,
+            "transactional_id": each.transactional_id,
+            "last_sequence": each.last_sequence,
+            "first_offset": each.first_offset,
+        }
+        for partition, each in kafka(session).producers(known_topic(session, name))
+    ]
+    return table(
+        rows,
+        Column("partition", "partition", right=True),
+        Column("producer_id", "producer", right=True),
+        Column("producer_epoch", "epoch", right=True),
+        Column("transactional_id", "transactional id"),
+        Column("last_sequence", "last sequence", right=True),
+        Column("first_offset", "open from", right=True),
+        empty=f"nobody produces into {name} by a producer id",
     )
 
 
@@ -163,4 +205,13 @@ def known_topic(session: "Session", name: str) -> str:
     return known("name", name, names, "Kafka topic")
 
 
-COMMANDS = (topic_ls, topic_add, topic_show, topic_grow, topic_set, topic_rm, topic_purge)
+COMMANDS = (
+    topic_ls,
+    topic_add,
+    topic_show,
+    producer_ls,
+    topic_grow,
+    topic_set,
+    topic_rm,
+    topic_purge,
+)

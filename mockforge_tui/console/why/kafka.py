@@ -1,13 +1,19 @@
 """Kafka: why a consumer or a group gets no records."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mockforge_brokers.kafka.snapshots import FetchView, MemberView, OffsetView, PartitionView
+from mockforge_brokers.kafka.snapshots import (
+    FetchView,
+    MemberView,
+    OffsetView,
+    PartitionView,
+    TransactionView,
+)
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
-from .finding import Finding, counted, how_they_differ, lookalike, named
+from .finding import Finding, ago, counted, how_they_differ, lookalike, named
 
 _JOINING = ("rebalancing", "assigning")
 
@@ -19,6 +25,7 @@ class Kafka:
     connections: Sequence[ConnectionView]
     topics: Mapping[str, DestinationView]
     groups: Sequence[GroupView]
+    transactions: Mapping[str, TransactionView] = field(default_factory=dict)
 
 
 def of_client(kafka: Kafka, client: str) -> list[Finding]:
@@ -150,7 +157,9 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
             if partition.partition not in numbers:
                 continue
             key = (topic, partition.partition)
-            finding = _position(
+            finding = _behind_a_transaction(
+                kafka, named(member.client), topic, partition, fetches.get(key, (None,))[0]
+            ) or _position(
                 group.name,
                 named(member.client),
                 topic,
@@ -161,6 +170,36 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
             if finding is not None and finding.cause not in told:
                 told.add(finding.cause)
                 yield finding
+
+
+def _behind_a_transaction(
+    kafka: Kafka, who: str, topic: str, partition: PartitionView, fetch: FetchView | None
+) -> Finding | None:
+    """A read_committed consumer gets nothing behind the first record of an open transaction."""
+    if fetch is None or not fetch.read_committed or not partition.open:
+        return None
+    if not partition.last_stable_offset <= fetch.position < partition.high_watermark:
+        return None
+    first = partition.open[0]
+    place = f"{topic} p{partition.partition}"
+    there = counted(partition.high_watermark - fetch.position, "record")
+    waits = f"{who} is read_committed and waits at {fetch.position} of {place} ({there} there)"
+    if first.hangs:
+        text = (
+            f"{waits} for a transaction of producer {first.producer_id} that hangs: no "
+            f"transactional id has it; end it by txn abort kafka:{topic}[{partition.partition}]"
+        )
+        return Finding(who, "hanging-transaction", text)
+    name = first.transactional_id
+    one = kafka.transactions.get(name)
+    since = ""
+    if one is not None and one.open_for is not None:
+        since = f", begun {ago(one.open_for)} by {named(one.client)}"
+    text = (
+        f"{waits} for the open transaction of {name}{since}: its producer must commit or abort, "
+        f"or txn abort {name}"
+    )
+    return Finding(who, "open-transaction", text)
 
 
 def _position(
@@ -241,6 +280,10 @@ def _of_connection(
             (p for p in _partitions(kafka, fetch.topic) if p.partition == fetch.partition), None
         )
         if partition is None or not partition.high_watermark:
+            continue
+        waits = _behind_a_transaction(kafka, who, fetch.topic, partition, fetch)
+        if waits is not None:
+            yield waits
             continue
         place = f"{fetch.topic} p{fetch.partition}"
         begin, end = partition.log_start_offset, partition.high_watermark

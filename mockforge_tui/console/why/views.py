@@ -34,10 +34,12 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
 
 
 def kafka_of(session: "Session") -> Kafka:
+    broker = session.runtime.brokers.kafka
     return Kafka(
         [each for each in session.connections() if each.protocol == "kafka"],
         {each.name: each for each in session.destinations() if each.protocol == "kafka"},
         [each for each in session.groups() if each.protocol == "kafka"],
+        {each.transactional_id: each for each in (broker.transactions() if broker else ())},
     )
 
 

@@ -267,6 +267,10 @@ class Scene:
         self.mqtt_leave(self.mqtt_client("dev-8", "sensors/#", clean=False))
         self.billing, self.member = self.join("billing", "order-svc", {"orders": [0, 1]})
         self.join("audit", "audit-svc", {"payments": [0]})
+        transactions = self.kafka.cluster.transactions
+        till = transactions.take("till-1", 60, client="till-svc")
+        transactions.add_partitions("till-1", till, [("orders", 0)])
+        transactions.take("till-2", 60, client="till-svc")
         self.web = self.amqp_client()
         self.worker = self.amqp_client()
         self.worker.send("basic.consume", queue="q.mail", consumer_tag="mail", arguments={})

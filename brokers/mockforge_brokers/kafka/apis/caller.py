@@ -98,19 +98,19 @@ class Caller:
         self.messages_in = 0
         self.messages_out = 0
         self.reading: dict[tuple[str, int], list[int]] = {}
-        """By partition: first position, high watermark then, present position."""
+        """By partition: first position, high watermark then, present position, read_committed."""
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""
         self._reported: dict[tuple[ApiKey, int], float] = {}
 
-    def note_fetch(self, log: PartitionLog, offset: int) -> None:
+    def note_fetch(self, log: PartitionLog, offset: int, committed: bool) -> None:
         """Remember where this connection reads, for who asks why it gets nothing."""
         key = (log.topic, log.partition)
         known = self.reading.get(key)
         if known is not None:
             known[2] = offset
         elif len(self.reading) < _MOST_NOTED:
-            self.reading[key] = [offset, log.high_watermark, offset]
+            self.reading[key] = [offset, log.high_watermark, offset, committed]
 
     def note_unknown(self, topic: str) -> None:
         self.unknown_topics.pop(topic, None)

@@ -253,6 +253,18 @@ class Cluster:
         log.append_marker(marker, int(self._environment.clock.wall() * 1000))
         self.bounds.grown(log, log.cost - before)
 
+    def abort_hanging(self, log: PartitionLog) -> int:
+        """Abort in one partition what the coordinator does not know; returns how many."""
+        owners = self.transactions.by_producer()
+        hanging = [
+            producer_id
+            for producer_id in log.transactions.open
+            if producer_id not in owners or not owners[producer_id].owns(log.topic, log.partition)
+        ]
+        for producer_id in hanging:
+            self.append_marker(log, Marker(producer_id, log.producers.epoch_of(producer_id), False))
+        return len(hanging)
+
     def log_of(self, topic: str, partition: int) -> PartitionLog | None:
         """A partition, if it is there."""
         found = self.topics.get(topic)

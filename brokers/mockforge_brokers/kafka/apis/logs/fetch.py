@@ -77,11 +77,12 @@ class Reading(Struct):
         self, request: FetchRequest, topic: FetchTopic, wanted: FetchPartition
     ) -> PartitionData:
         offset = wanted.fetch_offset
+        committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         try:
             log = self.caller.topic(topic.topic, topic.topic_id, "read").log(wanted.partition)
             check_leader_epoch(log, wanted.current_leader_epoch)
             log.check_offset(offset)
-            self.caller.note_fetch(log, offset)
+            self.caller.note_fetch(log, offset, committed)
         except RequestRefused as refusal:
             self.answers_now = True
             return PartitionData(
@@ -92,7 +93,6 @@ class Reading(Struct):
                 records=b"",
             )
         room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
-        committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         stable = log.last_stable_offset
         end = stable if committed else log.high_watermark
         # KIP-74: the first batch goes out even if it is larger than what was allowed.

@@ -132,6 +132,11 @@ class ProducerTable:
         producer.batches.append((first, last, base_offset))
         self._put_last(header.producer_id, producer)
 
+    def epoch_of(self, producer_id: int) -> int:
+        """The newest epoch of a producer, 0 for one that is forgotten."""
+        producer = self._producers.get(producer_id)
+        return 0 if producer is None else producer.epoch
+
     def check_marker(self, marker: Marker) -> None:
         """Raises RequestRefused for a marker of an older epoch, or of an older coordinator."""
         producer = self._producers.get(marker.producer_id)

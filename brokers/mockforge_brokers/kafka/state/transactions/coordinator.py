@@ -143,6 +143,10 @@ class Transactions:
         one.check(who)
         return one.is_open and group_id in one.groups
 
+    def by_producer(self) -> dict[int, Transaction]:
+        """All of them by their present producer ids: made when somebody looks."""
+        return {one.producer_id: one for one in self.by_id.values()}
+
     def _begin(self, one: Transaction, bumps: bool) -> None:
         one.bumps = bumps
         if one.begin(self._environment.clock.wall()):

@@ -103,6 +103,10 @@ class Transaction:
     def is_open(self) -> bool:
         return self.state is TransactionState.ONGOING
 
+    def owns(self, topic: str, partition: int) -> bool:
+        """Whether the open transaction has this partition: its end will come there."""
+        return self.is_open and (topic, partition) in self.partitions
+
     @property
     def is_exhausted(self) -> bool:
         """There is no epoch left for its producer id."""
