@@ -124,6 +124,21 @@ class Connection(Owner, Protocol):
         """
         ...
 
+    def body(self, frame: bytes) -> range:
+        """Where a frame's bytes may be damaged and its length is right all the same."""
+        ...
+
+    def repeat(self, frame: bytes, *, dup: bool) -> None:
+        """Handle one whole incoming frame once more, as when its sender tried again.
+
+        `dup`: marked as a repetition where the protocol has a mark.
+        """
+        ...
+
+    def repeated(self, frame: bytes, *, dup: bool) -> bytes:
+        """What is sent when an outgoing frame is sent once more."""
+        ...
+
     def set_writable(self, writable: bool) -> None:
         """Output must wait (False: the peer is slow, or a fault is) or may go on (True)."""
         ...

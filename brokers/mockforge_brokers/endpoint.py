@@ -111,6 +111,9 @@ class Endpoint(asyncio.Protocol):
             self._tape = environment.journal.open(server.broker.protocol, self.id, self.connection)
         server.endpoints[self.id] = self
         environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
+        if environment.faults.active:
+            self._inward = self._lane(IN, self._forward_in)
+            self._inward.open()
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -169,6 +172,9 @@ class Endpoint(asyncio.Protocol):
         while self.go_on():
             """Only a layer below us tells of an end before all that came is handled."""
         lane = self._inward
+        if not self._closing and self._dark(IN):
+            # The end of its bytes is lost as they are.
+            return True
         if self._closing or lane is None or lane.idle or not self._transport.can_write_eof():
             self._follow()
             return False
@@ -213,6 +219,8 @@ class Endpoint(asyncio.Protocol):
             self._hangup.cancel()
         if self._outward is not None:
             self._outward.end()
+        if self._exchanges is not None:
+            self._exchanges.lighten()
         if self._tape is not None:
             self._tape.end(self.connection.past())
         self.server.gone(self)
@@ -230,6 +238,9 @@ class Endpoint(asyncio.Protocol):
         self.flush()
         self._lose(reason)
         lane = self._outward
+        if self._dark(OUT):
+            # Nor does our end arrive; the rule's end resets the connection.
+            return
         if lane is None or lane.idle:
             self._hang_up()
         else:
@@ -378,6 +389,9 @@ class Endpoint(asyncio.Protocol):
         self._exchanges = exchanges = self._exchanges or Exchanges()
         parts = self.environment.misbehaviour
         return Lane(direction, self.connection, self, forward, parts, exchanges)
+
+    def _dark(self, direction: int) -> bool:
+        return self._exchanges is not None and direction in self._exchanges.dark
 
     def _receive_inspected(self, data: bytes) -> int:
         lane = self._inward

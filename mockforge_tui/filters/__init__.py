@@ -3,7 +3,7 @@
 One language says what is shown, tailed, held and made to fail; guide/filters.md teaches it.
 """
 
-from .compiler import Filter, compile_filter
+from .compiler import Filter, compile_filter, conditions
 from .completion import Suggestion, complete_filter
 from .fields import MESSAGES, Field, Subject, records
 from .syntax import FilterError, quote
@@ -17,6 +17,7 @@ __all__ = [
     "Suggestion",
     "compile_filter",
     "complete_filter",
+    "conditions",
     "quote",
     "records",
 ]

@@ -62,6 +62,34 @@ def compile_filter(
     return Filter(text, compiler.names["matches"], tuple(compiler.notes))
 
 
+def conditions(
+    text: str, subject: Subject = MESSAGES, *, wall: Callable[[], float] = time.time
+) -> tuple[Filter, ...]:
+    """What must all hold for a filter to match, each with its own text; raises FilterError."""
+    tree = parse(text)
+    parts = tree.parts if isinstance(tree, And) else (tree,) if tree is not None else ()
+    protocol = _Compiler(subject, wall).only_protocol(parts)
+    found = []
+    for part in parts:
+        compiler = _Compiler(subject, wall)
+        source = f"def matches(r):\n    return {compiler.node(part, protocol).source}\n"
+        exec(compile(source, "<filter>", "exec"), compiler.names)
+        start, end = _span(part)
+        found.append(Filter(text[start:end], compiler.names["matches"]))
+    return tuple(found)
+
+
+def _span(node: Node) -> tuple[int, int]:
+    match node:
+        case And(parts) | Or(parts):
+            return _span(parts[0])[0], _span(parts[-1])[1]
+        case Not(inner):
+            start, end = _span(inner)
+            return max(0, start - 1), end
+        case _:
+            return node.start, node.end
+
+
 @dataclass(frozen=True, slots=True)
 class _Code:
     cost: int

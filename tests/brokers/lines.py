@@ -124,6 +124,15 @@ class LineConnection:
             raise InvalidInput("a line's payload is one line")
         return payload + b"\n"
 
+    def body(self, frame: bytes) -> range:
+        return range(len(frame) - 1)
+
+    def repeat(self, frame: bytes, *, dup: bool) -> None:
+        self.receive(frame)
+
+    def repeated(self, frame: bytes, *, dup: bool) -> bytes:
+        return frame
+
 
 def _view(one: LineConnection) -> ConnectionView:
     peer = one.peer

@@ -15,7 +15,7 @@ from .channel.channel import Channel
 from .codes import ReplyCode
 from .records import field
 from .wire import content, methods
-from .wire.frames import METHOD, OVERHEAD, Frame, method, split
+from .wire.frames import HEAD_SIZE, METHOD, OVERHEAD, Frame, head, method, split
 
 if TYPE_CHECKING:
     from .connection.connection import Connection
@@ -99,8 +99,14 @@ def _content(unit: bytes, first: Frame) -> bytes:
     return unit[len(first.payload) + OVERHEAD :]
 
 
-def edit(unit: bytes, number: int, changes: Changes, max_payload: int) -> bytes:
+def edit(unit: bytes, changes: Mapping[int, Changes], max_payload: int) -> bytes:
     """The same method and content with the changes; raises InvalidInput."""
+    for number, each in changes.items():
+        unit = _edit(unit, number, each, max_payload)
+    return unit
+
+
+def _edit(unit: bytes, number: int, changes: Changes, max_payload: int) -> bytes:
     frames = split(unit)
     found = methods.find(frames[0].payload) if frames and frames[0].type == METHOD else None
     if found is None or found.name not in _ADDRESSES or len(frames) < 2 or number:
@@ -133,3 +139,30 @@ def _put(target: dict[str, Any], name: str, value: object) -> None:
         target.pop(name, None)
     else:
         target[name] = value
+
+
+def body(frame: bytes) -> range:
+    """The payload of a method's frame: frames behind it have heads of their own."""
+    _, _, size = head.unpack_from(frame)
+    return range(HEAD_SIZE, HEAD_SIZE + size)
+
+
+def repeated(frame: bytes, *, dup: bool) -> bytes:
+    """AMQP has no mark for a repetition."""
+    return frame
+
+
+def repeat(connection: Connection, frame: bytes, *, dup: bool) -> None:
+    """Handle a unit once more. A repeated publish is not confirmed: its tag would be another's."""
+    frames = split(frame)
+    channel = connection.channels.ready(frames[0].channel) if frames else None
+    if channel is None or not channel.confirming:
+        connection.receive(frame)
+        return
+    # What is owed so far is sent by its own tags first.
+    channel.confirm()
+    channel.confirming = False
+    try:
+        connection.receive(frame)
+    finally:
+        channel.confirming = True

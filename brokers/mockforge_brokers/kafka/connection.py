@@ -185,6 +185,15 @@ class KafkaConnection:
             return misbehaviour.edit_request(frame, changes)
         return misbehaviour.edit_response(frame, self._rows.answered(frame), changes)
 
+    def body(self, frame: bytes) -> range:
+        return range(12, len(frame))
+
+    def repeat(self, frame: bytes, *, dup: bool) -> None:
+        self.receive(frame)
+
+    def repeated(self, frame: bytes, *, dup: bool) -> bytes:
+        return frame
+
     # Requests, one after the other.
 
     def _run(self, frames: Iterable[bytes]) -> None:

@@ -11,30 +11,96 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from ..errors import InvalidInput
 
-Kind = Literal["duration", "flag", "code", "text"]
+Kind = Literal["duration", "flag", "code", "text", "count", "size", "rate", "part"]
+Part = Literal["payload", "body", "head"]
+PARTS: Final[tuple[Part, ...]] = ("payload", "body", "head")
 
 
 class Delay(Struct, frozen=True):
-    """The frame waits `duration` s, give or take `jitter` s, and what stands behind it too."""
+    """The frame waits `duration` s, give or take `jitter` s, and what stands behind it too.
+
+    `log_normal`: `duration` is the median, which one frame in six exceeds by `jitter` or more.
+    """
 
     duration: float
     jitter: float = 0.0
+    log_normal: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("duration", self.duration), ("jitter", self.jitter)):
             if value < 0:
                 raise InvalidInput(f"fault delay: {name} is 0 or more, not {value:g}")
+        if self.log_normal and not (self.duration and self.jitter):
+            raise InvalidInput("fault delay: log_normal needs a duration and a jitter above 0")
+
+
+class Throttle(Struct, frozen=True):
+    """A connection's frames go on at most so many `bytes` and `messages` a second."""
+
+    bytes: int | None = None
+    messages: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.bytes is None and self.messages is None:
+            raise InvalidInput("fault throttle: give bytes a second, messages a second, or both")
+        if self.bytes == 0 or self.messages == 0:
+            raise InvalidInput("fault throttle: above 0; a black hole lets nothing pass")
 
 
 class Disconnect(Struct, frozen=True):
-    """The connection ends: before the frame's effect or `after` it, with FIN or a `reset`."""
+    """The connection ends: before the frame's effect or `after` it, with FIN or a `reset`.
+
+    `mid`: after half of the frame's bytes, which a client sees of what it gets.
+    """
 
     reset: bool = False
     after: bool = False
+    mid: bool = False
+
+
+class Blackhole(Struct, frozen=True):
+    """From this frame on nothing passes, both ways or the rule's, and the socket stays open.
+
+    For `duration` s, or until the rule ends; then the connection is reset, since what was lost
+    does not come again.
+    """
+
+    duration: float | None = None
 
 
 class Drop(Struct, frozen=True):
     """The frame vanishes: nobody ever gets it."""
+
+
+class Duplicate(Struct, frozen=True):
+    """The frame comes so many times more, as after a retry whose first try had arrived.
+
+    What answers the repetitions of a request does not reach its client. `dup`: MQTT's flag is
+    set on them.
+    """
+
+    copies: int = 1
+    dup: bool = False
+
+
+class Reorder(Struct, frozen=True):
+    """The frame goes behind the next `behind` ones, or on alone after `wait` s."""
+
+    behind: int = 1
+    wait: float = 1.0
+
+
+class Corrupt(Struct, frozen=True):
+    """So many `bits` of the frame are flipped; its length stays right."""
+
+    part: Part = "payload"
+    bits: int = 1
+
+
+class Truncate(Struct, frozen=True):
+    """Only the first `keep` bytes of the frame go on (None: half): what follows is misread."""
+
+    keep: int | None = None
 
 
 class Refuse(Struct, frozen=True):
@@ -48,16 +114,31 @@ class Refuse(Struct, frozen=True):
     text: str = ""
 
 
-Action = Delay | Disconnect | Drop | Refuse
+Action = (
+    Delay
+    | Throttle
+    | Disconnect
+    | Blackhole
+    | Drop
+    | Duplicate
+    | Reorder
+    | Corrupt
+    | Truncate
+    | Refuse
+)
 
 
 class Parameter(Struct, frozen=True):
-    """A field of an action that people set; the one that is `leading` needs no name."""
+    """A field of an action that people set; the one that is `leading` needs no name.
+
+    A leading one is needed unless it is `optional`.
+    """
 
     name: str
     kind: Kind
     help: str
     leading: bool = False
+    optional: bool = False
 
 
 class ActionKind(Struct, frozen=True):
@@ -82,8 +163,21 @@ _KINDS: Final = (
         (
             Parameter("duration", "duration", "how long", leading=True),
             Parameter("jitter", "duration", "more or less delay"),
+            Parameter("log_normal", "flag", "most are quick, few are very late"),
         ),
         ("latency",),
+    ),
+    ActionKind(
+        "throttle",
+        Throttle,
+        "lets a connection's frames go on at so many bytes or messages a second",
+        "a thin line: answers and messages later and later, and backpressure on what it sends",
+        "slows down with it, keeps its buffers bounded, and does not take slow for dead",
+        (
+            Parameter("bytes", "size", "bytes a second", leading=True, optional=True),
+            Parameter("messages", "rate", "messages a second"),
+        ),
+        ("bandwidth",),
     ),
     ActionKind(
         "disconnect",
@@ -94,7 +188,17 @@ _KINDS: Final = (
         (
             Parameter("reset", "flag", "with a TCP reset"),
             Parameter("after", "flag", "the frame takes effect first"),
+            Parameter("mid", "flag", "in the midst of the frame"),
         ),
+    ),
+    ActionKind(
+        "blackhole",
+        Blackhole,
+        "lets nothing pass from here on, and leaves the socket open",
+        "silence and no end of the connection: no answer, no heartbeat; a reset when it is over",
+        "finds out by its own time-out, keep alive or heartbeat, and connects anew",
+        (Parameter("duration", "duration", "how long", leading=True, optional=True),),
+        ("timeout",),
     ),
     ActionKind(
         "drop",
@@ -102,6 +206,49 @@ _KINDS: Final = (
         "makes the frame vanish",
         "silence: no answer, no message",
         "times out and asks again",
+    ),
+    ActionKind(
+        "duplicate",
+        Duplicate,
+        "repeats the frame",
+        "a message twice: Kafka stores the batch again (once, if the producer is idempotent), MQTT"
+        " delivers again, AMQP routes again; what comes to the client comes twice",
+        "is idempotent: knows a message by its id, and ignores an answer that it does not expect",
+        (
+            Parameter("copies", "count", "how many more"),
+            Parameter("dup", "flag", "with MQTT's DUP flag"),
+        ),
+    ),
+    ActionKind(
+        "reorder",
+        Reorder,
+        "lets the frame go behind those that follow it",
+        "messages in another order; a Kafka response that is not the next one expected",
+        "goes by keys, sequence numbers or times; closes a connection whose answers are mixed up",
+        (
+            Parameter("behind", "count", "behind how many"),
+            Parameter("wait", "duration", "goes on alone after this"),
+        ),
+    ),
+    ActionKind(
+        "corrupt",
+        Corrupt,
+        "flips bits of the payload, the body or the head of the frame",
+        "payload: another message, in Kafka a checksum that does not match (CORRUPT_MESSAGE);"
+        " body and head: fields that make no sense, a malformed packet",
+        "checks what it reads, closes a connection that makes no sense, and never crashes",
+        (
+            Parameter("part", "part", "payload, body or head", leading=True, optional=True),
+            Parameter("bits", "count", "how many"),
+        ),
+    ),
+    ActionKind(
+        "truncate",
+        Truncate,
+        "cuts the end of the frame off",
+        "what follows is read as the rest of the frame, so that nothing after it makes sense",
+        "closes the connection at the first frame that makes no sense, or when it waits too long",
+        (Parameter("keep", "size", "bytes that go on", leading=True, optional=True),),
     ),
     ActionKind(
         "refuse",

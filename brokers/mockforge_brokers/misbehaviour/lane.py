@@ -13,11 +13,24 @@ from msgspec import Struct
 from ..clock import Clock, Timer
 from ..contract import Connection, Peer
 from ..errors import InvalidInput, ProtocolError
-from ..journal import IN, Row
+from ..journal import IN, OUT, Row
 from ..limits import Limits
-from .actions import Changes, Delay, Disconnect, Drop, Refuse
+from .actions import (
+    Blackhole,
+    Changes,
+    Corrupt,
+    Delay,
+    Disconnect,
+    Drop,
+    Duplicate,
+    Refuse,
+    Reorder,
+    Throttle,
+    Truncate,
+)
+from .damage import spoilt
 from .holds import Holds
-from .rules import Exchanges, Faults, Fired, Rule
+from .rules import OPEN, Exchanges, Faults, Fired, Rule
 
 
 class Misbehaviour(Struct, frozen=True):
@@ -61,12 +74,16 @@ class Lane:
         self._stalled = False
         self._timer: Timer | None = None
         self._ended = False
+        self._aside: list[_Aside] = []
+        self._free_at: dict[int, float] = {}
         self._when_idle: Callable[[], object] = _nothing
 
     @property
     def idle(self) -> bool:
         """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
-        return not self._queue or self._ended
+        exchanges = self._exchanges
+        waits = self._queue or self._aside or exchanges.awaits_surplus
+        return self._ended or not (waits or self.direction in exchanges.dark)
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """Call once all that waits has gone its way; never if the lane ends before."""
@@ -79,8 +96,29 @@ class Lane:
     def take_rest(self) -> bytes:
         return self._splitter.take()
 
+    def open(self) -> None:
+        """Ask the rules that name `op:open` about this connection, which was just accepted.
+
+        It is left unread for a while, ended or muted; for other actions there is no frame.
+        """
+        peer = self._peer
+        row = Row(peer.listener.protocol, IN, OPEN, peer.id, time=peer.opened)
+        row.detail = {"address": peer.address, "listener": peer.listener.name}
+        rule = self._faults.ask_opening(row)
+        match rule.action if rule is not None else None:
+            case Delay() as action:
+                peer.pause_reading()
+                self._clock.call_later(self._faults.seconds(action), peer.resume_reading)
+            case Disconnect() as action:
+                assert rule is not None
+                self._disconnect(rule, action, b"")
+            case Blackhole() as action:
+                assert rule is not None
+                self._darken(rule, action)
+
     def feed(self, data: bytes) -> None:
         """Let the frames that are whole now pass, wait or vanish."""
+        dark = self._exchanges.dark
         while not self._ended:
             try:
                 frames = self._splitter.feed(data)
@@ -91,7 +129,8 @@ class Lane:
             for frame in frames:
                 if self._ended:
                     return
-                self._admit(frame)
+                if self.direction not in dark:
+                    self._admit(frame)
             if not (frames and self._splitter.pending):
                 return
             # A splitter may report bytes that make no frame by the next call only.
@@ -100,8 +139,11 @@ class Lane:
     def end(self) -> None:
         """The connection is gone: what waits goes with it."""
         self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
+        timers = [self._timer, *(aside.timer for aside in self._aside)]
+        for timer in timers:
+            if timer is not None:
+                timer.cancel()
+        self._aside.clear()
         for waiting in self._queue:
             if waiting.held:
                 self._holds.forget(waiting.held)
@@ -124,15 +166,17 @@ class Lane:
         rows = self.rows(frame)
         parts = self.connection.parts(rows)
         exchange = self._exchanges.of(rows[0])
+        if self.direction == OUT and self._exchanges.is_surplus(rows[0].correlation):
+            return
         if self._faults.active:
             fired = self._faults.ask(parts, exchange)
             if fired is not None:
                 self._holds.pass_by(parts, exchange)
-                self._misbehave(fired, frame)
+                self._misbehave(fired, frame, rows)
                 return
         hold = self._holds.ask(parts, exchange) if self._holds.active else None
         if hold is None:
-            self._in_turn(partial(self.forward, frame), len(frame))
+            self._pass(frame)
         else:
             waiting = _Held(self, frame)
             self._enqueue(waiting)
@@ -140,25 +184,61 @@ class Lane:
             waiting.held = held.id
             self._holds.settle(held)
 
-    def _misbehave(self, fired: Fired, frame: bytes) -> None:
-        rule, size = fired.rule, len(frame)
+    def _pass(self, frame: bytes, delay: float = 0.0) -> None:
+        """The frame goes on in its turn, and those after it that were put behind it."""
+        self._in_turn(partial(self.forward, frame), len(frame), delay)
+        if self._aside:
+            for aside in tuple(self._aside):
+                aside.behind -= 1
+                if aside.behind <= 0:
+                    self._return(aside)
+
+    def _misbehave(self, fired: Fired, frame: bytes, rows: list[Row]) -> None:
+        rule = fired.rule
         match rule.action:
-            case Delay() as action:
-                self._in_turn(partial(self.forward, frame), size, self._faults.seconds(action))
+            case Delay() | Throttle() as action:
+                self._pass(frame, self._wait(rule, action, len(frame)))
             case Disconnect() as action:
-                self._in_turn(partial(self._disconnect, rule, action, frame), size)
+                self._in_turn(partial(self._disconnect, rule, action, frame), len(frame))
+            case Blackhole() as action:
+                self._darken(rule, action)
             case Refuse() as action:
                 code = action.codes[fired.parts[0].protocol]
                 text = action.text or f"fault {rule.id}"
-                self._in_turn(partial(self.refuse, frame, fired.parts, code, text), size)
+                self._in_turn(partial(self.refuse, frame, fired.parts, code, text), len(frame))
+            case Duplicate() as action:
+                self._pass(frame)
+                again = partial(self._repeat, frame, rows[0], action)
+                self._in_turn(again, len(frame) * action.copies)
+            case Reorder() as action:
+                self._put_aside(frame, action)
+            case Corrupt() | Truncate() as action:
+                body = self.connection.body(frame)
+                self._pass(spoilt(frame, rows, body, action, self._faults.random))
             case Drop():
                 pass
             case other:
                 assert_never(other)
 
+    def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
+        """How long a frame waits; throttled, so that those before and it keep to the rate."""
+        if isinstance(action, Delay):
+            return self._faults.seconds(action)
+        cost = 0.0
+        if action.bytes is not None:
+            cost = size / action.bytes
+        if action.messages is not None:
+            cost = max(cost, 1 / action.messages)
+        now = self._clock.now()
+        free = max(now, self._free_at.get(rule.id, now)) + cost
+        self._free_at[rule.id] = free
+        return free - now
+
     def _disconnect(self, rule: Rule, action: Disconnect, frame: bytes) -> None:
         if action.after:
             self.forward(frame)
+        elif action.mid and frame:
+            self.forward(frame[: max(1, len(frame) // 2)])
         reason = f"fault {rule.id} disconnects {rule.scope}"
         self._ended = True
         if action.reset:
@@ -170,6 +250,43 @@ class Lane:
         self.connection.refuse(frame, parts, code, text)
         if self.connection.out:
             self._peer.wake()
+
+    def _repeat(self, frame: bytes, row: Row, action: Duplicate) -> None:
+        connection = self.connection
+        if self.direction == OUT:
+            again = connection.repeated(frame, dup=action.dup)
+            for _ in range(action.copies):
+                self.forward(again)
+            return
+        self._exchanges.repeated(row.correlation, action.copies)
+        for _ in range(action.copies):
+            if not self._ended:
+                connection.repeat(frame, dup=action.dup)
+        if connection.out:
+            self._peer.wake()
+
+    def _darken(self, rule: Rule, action: Blackhole) -> None:
+        """Nothing passes any more, this way or both, until the rule's end resets the connection."""
+        way = rule.match.direction
+        reason = f"the black hole of fault {rule.id} ended"
+        end = partial(self._peer.abort, reason)
+        timer = None
+        if action.duration is not None:
+            timer = self._clock.call_later(action.duration, end)
+        self._exchanges.darken({IN, OUT} if way is None else {way}, rule, end, timer)
+
+    def _put_aside(self, frame: bytes, action: Reorder) -> None:
+        aside = _Aside(frame, action.behind)
+        self._aside.append(aside)
+        aside.timer = self._clock.call_later(action.wait, self._return, aside)
+
+    def _return(self, aside: _Aside) -> None:
+        """What was put aside goes on."""
+        self._aside.remove(aside)
+        if aside.timer is not None:
+            aside.timer.cancel()
+        self._in_turn(partial(self.forward, aside.frame), len(aside.frame))
+        self._look_if_idle()
 
     # What waits, and in which order it goes on.
 
@@ -198,7 +315,10 @@ class Lane:
         if self._stalled and self._queued <= self._limits.delayed_bytes // 2:
             self._stall(False)
         self._arm()
-        if not queue and not self._ended:
+        self._look_if_idle()
+
+    def _look_if_idle(self) -> None:
+        if not self._ended and self.idle:
             self._when_idle()
 
     def _arm(self) -> None:
@@ -228,6 +348,14 @@ class _Waiting:
         self.size = size
         self.due = due
         self.held = 0
+
+
+class _Aside(Struct, eq=False):
+    """A frame that lets `behind` others go first."""
+
+    frame: bytes
+    behind: int
+    timer: Timer | None = None
 
 
 class _Held(_Waiting):

@@ -1,9 +1,11 @@
 """The rules in force: what each matches, when it fires, and what it counted."""
 
 from collections.abc import Callable, Hashable
+from math import exp, log
 from random import Random
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..clock import Clock, Timer
 from ..errors import InvalidInput
@@ -13,18 +15,24 @@ from ..spine import Spine
 from .actions import Action, Delay, Refuse, name_of
 
 _MOST_EXCHANGES = 1_000
+_COMPARED = 1_000
+"""So many frames are looked at closely for the one that comes nearest to a rule."""
+OPEN = "open"
+"""The operation of a connection's beginning, which only rules that name it are asked about."""
 
 
 class Match(Struct, frozen=True):
     """Which frames: `scope` is the filter's text for people, `matches` is what decides.
 
     `direction` None: a message is matched once, on the way where it first shows; what answers a
-    matched request is then left alone.
+    matched request is then left alone. `terms` are the conditions of which all must hold, each
+    with its text.
     """
 
     scope: str
     matches: Callable[[Row], bool]
     direction: int | None = None
+    terms: tuple[tuple[str, Callable[[Row], bool]], ...] = ()
 
 
 class Trigger(Struct, frozen=True):
@@ -32,7 +40,8 @@ class Trigger(Struct, frozen=True):
 
     `first`: matches to let pass before; `every`: each n-th match from there on; `times`: at most
     so often; `after`: not before so many seconds since it was added; `window`: for so many
-    seconds from then on; `probability`: by the seeded dice, asked last.
+    seconds from then on; `until`: no longer so many seconds after it was added; `probability`:
+    by the seeded dice, asked last.
     """
 
     first: int = 0
@@ -41,6 +50,7 @@ class Trigger(Struct, frozen=True):
     probability: float = 1.0
     after: float = 0.0
     window: float | None = None
+    until: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -49,10 +59,19 @@ class Trigger(Struct, frozen=True):
             raise InvalidInput(f"fault: every is 1 or more, not {self.every}")
 
 
+class Near(Struct, frozen=True):
+    """A frame that a rule almost matched: `failed` are the terms that it did not fulfil."""
+
+    row: Row
+    failed: tuple[str, ...]
+
+
 class Rule(Struct, eq=False):
     """One fault; with a `lifetime` (seconds) it leaves by itself.
 
-    `hits` counts how often it fired, `seen` how often it matched.
+    `hits` counts how often it fired, `seen` how often it matched, `missed` how often it did not;
+    while it never matched, `near` is the closest thing that it saw. `effects` go on after the
+    frame that it fired for: each is called when the rule ends.
     """
 
     match: Match
@@ -64,6 +83,9 @@ class Rule(Struct, eq=False):
     enabled: bool = True
     hits: int = 0
     seen: int = 0
+    missed: int = 0
+    near: Near | None = None
+    effects: dict[object, Callable[[], object]] = field(default_factory=dict)
     added: float = 0.0
     timer: Timer | None = None
 
@@ -89,15 +111,59 @@ class Fired(Struct, frozen=True):
 
 
 class Exchanges:
-    """Which rules matched which requests of one connection, so that answers are left alone.
+    """What the two lanes of a connection share: which rules matched which of its requests, so
+    that answers are left alone; whose answers are surplus; and in which directions it is dark.
 
     A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
     """
 
-    __slots__ = ("_open",)
+    __slots__ = ("_blackout", "_open", "_surplus", "dark")
 
     def __init__(self) -> None:
         self._open: dict[Hashable, tuple[int, set[object]]] = {}
+        self._surplus: dict[Hashable, list[int]] = {}
+        self.dark: set[int] = set()
+        """The directions in which nothing passes any more."""
+        self._blackout: list[tuple[Rule, Timer | None]] = []
+
+    def darken(
+        self, ways: set[int], rule: Rule, end: Callable[[], object], timer: Timer | None
+    ) -> None:
+        """Let nothing pass; `end` is called when the rule ends, unless `lighten` was before."""
+        self.dark |= ways
+        rule.effects[self] = end
+        self._blackout.append((rule, timer))
+
+    def lighten(self) -> None:
+        """The connection is gone."""
+        for rule, timer in self._blackout:
+            rule.effects.pop(self, None)
+            if timer is not None:
+                timer.cancel()
+        self._blackout.clear()
+
+    @property
+    def awaits_surplus(self) -> bool:
+        """Answers are still to come that nobody must get."""
+        return bool(self._surplus)
+
+    def repeated(self, token: Hashable, copies: int) -> None:
+        """A request goes in so many times more: but one of its answers are surplus."""
+        if token is not None:
+            self._surplus[token] = [1, copies]
+
+    def is_surplus(self, token: Hashable) -> bool:
+        """Whether this answer is to a repetition; counts it."""
+        left = self._surplus.get(token)
+        if left is None:
+            return False
+        if left[0]:
+            left[0] = 0
+            return False
+        left[1] -= 1
+        if not left[1]:
+            del self._surplus[token]
+        return True
 
     def of(self, row: Row) -> tuple[set[object], bool]:
         """The matches so far, and whether this row answers an earlier one."""
@@ -154,8 +220,10 @@ class Faults:
 
     def remove(self, number: int) -> bool:
         rule = self.rules.pop(number, None)
-        if rule is not None and rule.timer is not None:
-            rule.timer.cancel()
+        if rule is not None:
+            if rule.timer is not None:
+                rule.timer.cancel()
+            _end_effects(rule)
         self._refresh()
         return rule is not None
 
@@ -163,6 +231,8 @@ class Faults:
         rule = self.rules.get(number)
         if rule is not None:
             rule.enabled = enabled
+            if not enabled:
+                _end_effects(rule)
         self._refresh()
         return rule is not None
 
@@ -182,19 +252,45 @@ class Faults:
         for rule in tuple(self.rules.values()):
             if rule.enabled:
                 found = matching(rule.match, rule, applicable(rule.action, parts), exchange)
-                if found and fired is None and self._fires(rule):
+                if not found:
+                    rule.missed += 1
+                    if not rule.seen and rule.missed <= _COMPARED:
+                        _compare(rule, parts)
+                elif fired is None and self._fires(rule):
                     self._report(rule, found[0])
                     fired = Fired(rule, found)
         return fired
 
+    def ask_opening(self, row: Row) -> Rule | None:
+        """The rule that fires for a new connection; only one that names `op:open` can."""
+        other = replace(row, operation="")
+        for rule in tuple(self.rules.values()):
+            matches = rule.match.matches
+            # A rule for all frames is not about the beginning.
+            if rule.enabled and matches(row) and not matches(other) and self._fires(rule):
+                self._report(rule, row)
+                return rule
+        return None
+
     def seconds(self, delay: Delay) -> float:
         """How long this firing of a delay lasts."""
+        if delay.log_normal:
+            sigma = log((delay.duration + delay.jitter) / delay.duration)
+            return delay.duration * exp(self._random.gauss(0.0, sigma))
         spread = self._random.uniform(-delay.jitter, delay.jitter) if delay.jitter else 0.0
         return max(0.0, delay.duration + spread)
 
+    @property
+    def random(self) -> Random:
+        """The seeded dice."""
+        return self._random
+
     def _fires(self, rule: Rule) -> bool:
         trigger = rule.trigger
-        age = self._clock.now() - rule.added - trigger.after
+        age = self._clock.now() - rule.added
+        if trigger.until is not None and age >= trigger.until:
+            return False
+        age -= trigger.after
         if age < 0 or (trigger.window is not None and age >= trigger.window):
             return False
         rule.seen += 1
@@ -213,6 +309,24 @@ class Faults:
 
     def _refresh(self) -> None:
         self.active = any(rule.enabled for rule in self.rules.values())
+
+
+def _end_effects(rule: Rule) -> None:
+    while rule.effects:
+        rule.effects.popitem()[1]()
+
+
+def _compare(rule: Rule, parts: list[Row]) -> None:
+    """Remember the frame that fails the fewest of a rule's terms, the first of such."""
+    match, near = rule.match, rule.near
+    if near is not None and len(near.failed) <= 1:
+        return
+    for part in parts:
+        failed = [text for text, matches in match.terms if not matches(part)]
+        if match.direction not in (None, part.direction):
+            failed.append(f"--dir {'out' if match.direction else 'in'}")
+        if len(failed) < len(match.terms) and (near is None or len(failed) < len(near.failed)):
+            rule.near = near = Near(part, tuple(failed))
 
 
 def applicable(action: object, parts: list[Row]) -> list[Row]:

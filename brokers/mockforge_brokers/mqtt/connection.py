@@ -184,6 +184,15 @@ class MqttConnection:
             frame = misbehaviour.edit(self.version, frame, number, each)
         return frame
 
+    def body(self, frame: bytes) -> range:
+        return misbehaviour.body(frame)
+
+    def repeat(self, frame: bytes, *, dup: bool) -> None:
+        self.receive(misbehaviour.repeated(frame) if dup else frame)
+
+    def repeated(self, frame: bytes, *, dup: bool) -> bytes:
+        return misbehaviour.repeated(frame) if dup else frame
+
     # What happens in here.
 
     def renew_guard(self) -> None:

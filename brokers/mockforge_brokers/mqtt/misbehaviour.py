@@ -131,3 +131,19 @@ def _changed(properties: dict[str, Any], changes: Changes) -> dict[str, Any]:
         ]
         changed["user_property"] = pairs
     return changed
+
+
+def body(packet: bytes) -> range:
+    """Behind the fixed header, whose length takes one to four bytes [2.1.4]."""
+    at = 1
+    while at < min(len(packet), 4) and packet[at] & 0x80:
+        at += 1
+    return range(at + 1, len(packet))
+
+
+def repeated(packet: bytes) -> bytes:
+    """With the DUP flag, where it is a PUBLISH that may have it [MQTT-3.3.1-2]."""
+    first = packet[0]
+    if first >> 4 == PacketType.PUBLISH and first & 0b0110:
+        return bytes((first | 0b1000,)) + packet[1:]
+    return packet

@@ -1,26 +1,27 @@
 """`fault`: make the brokers misbehave on purpose."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.actions import (
     ACTIONS,
     ActionKind,
-    Delay,
+    Parameter,
     find,
     make_action,
     resolve_code,
 )
 from mockforge_brokers.misbehaviour.rules import Match, Rule, Trigger
+from msgspec.structs import fields
 
 from ... import units
-from ...filters import FilterError
+from ...fault_values import read_quantity
+from ...filters import FilterError, conditions
 from ..asking import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
-from ..types import COUNT, DURATION, SHARE, TEXT, choice, of_text
-from ..types import duration as duration_of
+from ..types import COUNT, DURATION, RATE, SHARE, TEXT, choice, of_text
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -41,54 +42,85 @@ _WAYS = {"in": 0, "out": 1}
         "fault add refuse topic:orders op:Produce NOT_LEADER_OR_FOLLOWER --p 10% --for 30s",
         "fault add refuse op:PUBLISH client:dev-* QUOTA_EXCEEDED --times 3",
         "fault add refuse op:basic.publish topic:orders NACK --times 20",
+        "fault add throttle client:reporting-* 64k",
+        "fault add blackhole client:dev-* 30s --first 100",
+        "fault add duplicate op:PUBLISH --dup --p 5%",
+        "fault add reorder op:basic.deliver --behind 2",
+        "fault add corrupt op:Fetch payload --dir out --once",
+        "fault add truncate op:PUBACK 2 --nth 3",
+        "fault add disconnect proto:mqtt op:open --rst --for 5s",
     ),
 )
 def fault_add(
     session: "Session",
-    kind: Annotated[str, Arg(_KIND, "delay, disconnect, drop or refuse")],
+    kind: Annotated[str, Arg(_KIND, "what to do: help faults")],
     scope: Annotated[str, Arg(_SCOPE, "a filter; last a duration or code", tail=True)] = "",
     *,
     share: Annotated[float, Opt(("--p",), SHARE, "how likely: 10%", "P")] = 1.0,
     lifetime: Annotated[float | None, Opt(("--for",), DURATION, "ends after this")] = None,
     times: Annotated[int | None, Opt(("--times",), COUNT, "fires so often at most")] = None,
+    once: Annotated[bool, Opt(("--once",), None, "fires once")] = False,
+    nth: Annotated[int | None, Opt(("--nth",), COUNT, "only the n-th match")] = None,
     every: Annotated[int, Opt(("--every",), COUNT, "only each n-th match")] = 1,
     first: Annotated[int, Opt(("--first",), COUNT, "lets so many matches pass before")] = 0,
     start: Annotated[float, Opt(("--start",), DURATION, "begins after this")] = 0.0,
     window: Annotated[float | None, Opt(("--window",), DURATION, "then rests after this")] = None,
+    until: Annotated[float | None, Opt(("--until",), DURATION, "not after this")] = None,
     jitter: Annotated[float, Opt(("--jitter",), DURATION, "more or less delay")] = 0.0,
+    log_normal: Annotated[bool, Opt(("--log-normal",), None, "few are very late")] = False,
+    messages: Annotated[float | None, Opt(("--messages",), RATE, "throttle: 5/s")] = None,
     way: Annotated[
         str | None, Opt(("--dir",), choice("dir", "in", "out"), "from or to the client")
     ] = None,
     reset: Annotated[bool, Opt(("--rst",), None, "disconnect with a TCP reset")] = False,
     after: Annotated[bool, Opt(("--after",), None, "let the frame take effect first")] = False,
+    mid: Annotated[bool, Opt(("--mid",), None, "disconnect in the midst of the frame")] = False,
     text: Annotated[str, Opt(("--text",), TEXT, "the words of a refusal")] = "",
+    copies: Annotated[int | None, Opt(("--copies",), COUNT, "duplicate: how many more")] = None,
+    dup: Annotated[bool, Opt(("--dup",), None, "duplicate: with MQTT's DUP flag")] = False,
+    behind: Annotated[int | None, Opt(("--behind",), COUNT, "reorder: behind how many")] = None,
+    wait: Annotated[float | None, Opt(("--wait",), DURATION, "reorder: at most so long")] = None,
+    bits: Annotated[int | None, Opt(("--bits",), COUNT, "corrupt: how many")] = None,
 ) -> Result:
-    """Add a fault: delay, disconnect, drop or refuse what a filter matches.
+    """Add a fault: do something to the frames that a filter matches.
 
-    The scope is a filter over frames; without one the fault is for all of them. A delay takes its
-    duration behind the scope, refuse the code (a Kafka error, an MQTT reason code, an AMQP reply
-    code or NACK, by name or number). A rule counts its hits; `fault ls` shows them.
+    The scope is a filter over frames; without one the fault is for all of them. Behind it stands
+    a delay's duration, the code of refuse (a Kafka error, an MQTT reason code, an AMQP reply code
+    or NACK, by name or number), the bytes a second of throttle, how long a blackhole lasts, which
+    part to corrupt, or how many bytes truncate keeps. A rule counts its hits: `fault ls`.
     """
     named = find(kind)
     assert named is not None
     values: dict[str, object] = {}
     if any(parameter.leading for parameter in named.parameters):
         values, scope = _leading(session, named, scope)
-    given = {"jitter": jitter, "reset": reset, "after": after, "text": text}
+    given = {"jitter": jitter, "log_normal": log_normal, "messages": messages, "reset": reset,
+             "after": after, "mid": mid, "text": text, "copies": copies, "dup": dup,
+             "behind": behind, "wait": wait, "bits": bits}  # fmt: skip
     values |= {name: value for name, value in given.items() if value}
-    try:
-        matches = session.filter_of(scope).matches
-    except FilterError as error:
-        raise BadArgument("scope", error.text, (error.start, error.end)) from None
+    if once or nth is not None:
+        first, times = first if nth is None else nth - 1, 1
     rule = session.runtime.faults.add(
         Rule(
-            Match(scope, matches, None if way is None else _WAYS[way]),
+            match_of(session, scope, way),
             make_action(named, values),
-            Trigger(first, every, times, share, start, window),
+            Trigger(first, every, times, share, start, window, until),
             lifetime,
         )
     )
     return done(f"fault {rule.id}: {rule.kind} {rule.scope or 'everything'}", {"id": rule.id})
+
+
+def match_of(session: "Session", scope: str, way: str | None) -> Match:
+    """What a scope matches; raises BadArgument."""
+    try:
+        matches = session.filter_of(scope).matches
+        wall = session.runtime.clock.wall
+        terms = () if scope.startswith("@") else conditions(scope, wall=wall)
+    except FilterError as error:
+        raise BadArgument("scope", error.text, (error.start, error.end)) from None
+    parts = tuple((each.text, each.matches) for each in terms)
+    return Match(scope, matches, None if way is None else _WAYS[way], parts)
 
 
 @command("fault ls", group="faults", aliases=("faults",), examples=("fault ls",))
@@ -105,6 +137,7 @@ def fault_ls(session: "Session") -> Result:
             "value": value_of(rule),
             "hits": rule.hits,
             "seen": rule.seen,
+            "closest": closest(rule),
             "left": None if rule.expires is None else max(0.0, rule.expires - now),
         }
         for rule in session.runtime.faults.rules.values()
@@ -120,6 +153,7 @@ def fault_ls(session: "Session") -> Result:
         Column("hits", "hits", count, right=True),
         Column("seen", "seen", count, right=True),
         Column("left", "left", duration, right=True),
+        Column("closest", "closest"),
         empty="no faults",
     )
 
@@ -159,16 +193,27 @@ def fault_clear(session: "Session") -> Result:
 
 def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str, object], str]:
     """The value that stands behind the scope, and the scope without it."""
+    leading = next(each for each in kind.parameters if each.leading)
     rest, _, last = scope.rstrip().rpartition(" ")
     place = (len(rest) + 1 if rest else 0, len(scope))
-    if kind.action is Delay:
-        try:
-            return {"duration": duration_of(last)}, rest.strip()
-        except ValueError as error:
+    if leading.kind == "code":
+        return _code(session, last, rest, place)
+    try:
+        if last:
+            return {leading.name: read_quantity(leading, last)}, rest.strip()
+    except ValueError as error:
+        if not leading.optional or last.replace(".", "").isdecimal():
             text = "a delay's duration comes last: fault add delay client:billing 250ms"
-            if last.replace(".", "").isdecimal():
-                text = str(error)
-            raise BadArgument("scope", text, place) from None
+            number = last.replace(".", "").isdecimal()
+            raise BadArgument("scope", str(error) if number else text, place) from None
+    if not leading.optional:
+        raise BadArgument("scope", f"{kind.name} needs its {leading.name} behind the scope", place)
+    return {}, scope
+
+
+def _code(
+    session: "Session", last: str, rest: str, place: tuple[int, int]
+) -> tuple[dict[str, object], str]:
     if not last or ":" in last:
         text = "the code comes last: fault add refuse op:Produce NOT_LEADER_OR_FOLLOWER"
         raise BadArgument("scope", text, place)
@@ -179,21 +224,53 @@ def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str
     return {"code": last, "codes": codes}, rest.strip()
 
 
+def closest(rule: Rule) -> str:
+    """Of a rule that never fired: what came nearest, and why it was not that."""
+    if rule.hits:
+        return ""
+    if rule.seen:
+        return "matched, but its trigger has not let it fire"
+    if rule.near is None:
+        return "" if not rule.missed else "nothing like it passed"
+    row = rule.near.row
+    what = " ".join(part for part in (row.operation, row.destination) if part)
+    who = f" of {row.client}" if row.client else ""
+    return f"{what}{who}: not {', '.join(rule.near.failed)}"
+
+
 def value_of(rule: Rule) -> str:
     """How a rule acts and when, in few words."""
     parts = []
     for parameter in ACTIONS[rule.kind].parameters:
         value = getattr(rule.action, parameter.name)
-        if not value:
-            continue
-        if parameter.kind == "duration":
-            sign = "" if parameter.leading else "±"
-            parts.append(f"{sign}{units.format_duration(value)}")
-        else:
-            parts.append(parameter.name if parameter.kind == "flag" else str(value))
+        if value and (parameter.leading or value != _default(rule, parameter.name)):
+            parts.append(_shown(parameter, value))
     if rule.match.direction is not None:
         parts.append(("in", "out")[rule.match.direction])
     return " ".join([*parts, *_when(rule.trigger)])
+
+
+def _default(rule: Rule, name: str) -> Any:
+    return next(each.default for each in fields(rule.action) if each.name == name)
+
+
+def _shown(parameter: Parameter, value: Any) -> str:
+    match parameter.kind:
+        case "duration":
+            text = units.format_duration(value)
+            if parameter.leading:
+                return text
+            return f"±{text}" if parameter.name == "jitter" else f"{parameter.name} {text}"
+        case "flag":
+            return parameter.name
+        case "size":
+            return units.format_size(value) + ("/s" if parameter.name == "bytes" else "")
+        case "rate":
+            return units.format_rate(value)
+        case "count":
+            return f"{parameter.name} {value}"
+        case _:
+            return str(value)
 
 
 def _when(trigger: Trigger) -> Iterator[str]:
@@ -209,6 +286,8 @@ def _when(trigger: Trigger) -> Iterator[str]:
         yield f"from {units.format_duration(trigger.after)} on"
     if trigger.window is not None:
         yield f"for {units.format_duration(trigger.window)}"
+    if trigger.until is not None:
+        yield f"until {units.format_duration(trigger.until)}"
 
 
 def _switched(session: "Session", number: int, *, on: bool) -> Result:

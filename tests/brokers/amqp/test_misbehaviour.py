@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp import misbehaviour
 from mockforge_brokers.amqp.codes import ReplyCode
 from mockforge_brokers.amqp.misbehaviour import NACK
 from mockforge_brokers.amqp.wire import content, frames, methods
@@ -185,3 +186,23 @@ def test_only_a_message_can_be_changed(client: Client) -> None:
     unit = frames.method(1, "queue.declare", queue="q")
     with pytest.raises(InvalidInput, match=r"queue\.declare carries no message 1: hold op:basic"):
         edit(client, IN, unit, payload=b"x")
+
+
+def test_a_repeated_publish_is_routed_and_not_confirmed(house: House, client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    client.send("confirm.select")
+    unit = publish("", "q", b"1")
+    client.publish("", "q", b"0")
+    client.fake.connection.repeat(unit, dup=False)
+    client.fake.flush()
+    assert client.received() == []
+    [ack] = client.publish("", "q", b"2")
+    assert (ack.name, ack["delivery_tag"]) == ("basic.ack", 2)
+    assert depth(house, "q") == 3
+
+
+def test_what_may_be_damaged_of_a_unit_is_its_methods_payload() -> None:
+    unit = publish("amq.direct", "q", b"x" * 100)
+    [first, *_] = frames.split(unit)
+    found = misbehaviour.body(unit)
+    assert unit[found.start : found.stop] == first.payload

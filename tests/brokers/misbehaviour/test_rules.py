@@ -1,5 +1,7 @@
 """When rules match and fire, without any connection."""
 
+from typing import Any
+
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
@@ -16,6 +18,7 @@ from mockforge_brokers.misbehaviour.actions import (
     resolve_code,
 )
 from mockforge_brokers.misbehaviour.rules import Exchanges, Rule
+from msgspec.structs import replace
 
 from ..misbehaving import fault
 
@@ -188,3 +191,42 @@ def test_a_code_is_known_by_name_and_number(text: str, found: dict[str, int]) ->
 def test_an_unknown_code_names_the_nearest() -> None:
     with pytest.raises(InvalidInput, match=r"'NOT_LEADER' is no code .*NOT_LEADER_OR_FOLLOWER"):
         resolve_code("NOT_LEADER", KNOWN)
+
+
+def terms(**wanted: object) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (f"{name}:{value}", lambda row, name=name, value=value: getattr(row, name) == value)
+        for name, value in wanted.items()
+    )
+
+
+def test_a_rule_that_never_matched_knows_the_frame_that_came_nearest() -> None:
+    conditions = terms(protocol="kafka", operation="Produce", client="billing")
+    rule = fault(matches=lambda one: all(holds(one) for _, holds in conditions))
+    rule.match = replace(rule.match, terms=conditions, direction=IN)
+    world = World(rule)
+    fetch = Row("kafka", IN, "Fetch", client="audit")
+    near = Row("kafka", IN, "Produce", client="audit")
+    for one in (Row("mqtt", OUT, "PUBLISH"), fetch, near, fetch):
+        assert not world.fires(one)
+    assert rule.near is not None
+    assert (rule.near.row, rule.near.failed) == (near, ("client:billing",))
+    assert (rule.seen, rule.missed) == (0, 4)
+
+
+def test_the_other_direction_is_what_keeps_a_rule_from_matching() -> None:
+    conditions = terms(operation="Produce")
+    rule = fault(matches=lambda one: one.operation == "Produce", direction=OUT)
+    rule.match = replace(rule.match, terms=(*conditions, *terms(protocol="kafka")))
+    world = World(rule)
+    assert not world.fires(row(IN))
+    assert rule.near is not None
+    assert rule.near.failed == ("--dir out",)
+
+
+def test_a_rule_does_not_fire_any_more_after_its_until() -> None:
+    world = World(fault(until=10.0))
+    assert world.fires(row())
+    world.clock.advance(10)
+    assert not world.fires(row())
+    assert world.faults.rules

@@ -10,6 +10,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import Changes
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType, Reason
+from mockforge_brokers.mqtt.misbehaviour import body, repeated
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
@@ -256,3 +257,20 @@ def test_what_cannot_be_changed_is_said(
     client = connect(network, version)
     with pytest.raises(InvalidInput, match=text):
         client.connection.edit(IN, encode_packet(packet, version), {number: Changes(**changes)})
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 20_000, 3_000_000])
+def test_the_body_of_a_packet_begins_behind_its_length(size: int) -> None:
+    packet = encode_packet(Publish("t", b"x" * size), 4)
+    found = body(packet)
+    assert packet[found.start : found.start + 3] == b"\0\1t"
+    assert found.stop == len(packet)
+
+
+def test_only_a_publish_that_may_come_again_is_marked_as_such() -> None:
+    first = encode_packet(Publish("t", b"x", 1, packet_id=7), 4)
+    again = encode_packet(Publish("t", b"x", 1, packet_id=7, dup=True), 4)
+    assert repeated(first) == again
+    for packet in (Publish("t", b"x"), Ack(PacketType.PUBACK, 7)):
+        encoded = encode_packet(packet, 4)
+        assert repeated(encoded) == encoded

@@ -246,9 +246,12 @@ class Connection:
             misbehaviour.refuse(self, frame, code, text)
 
     def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
-        for number, each in changes.items():
-            frame = misbehaviour.edit(frame, number, each, self.max_payload)
-        return frame
+        return misbehaviour.edit(frame, changes, self.max_payload)
+
+    body = staticmethod(misbehaviour.body)
+
+    repeat = misbehaviour.repeat
+    repeated = staticmethod(misbehaviour.repeated)
 
     # What channels ask (channel/line.py).
 

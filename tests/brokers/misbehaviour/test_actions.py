@@ -1,0 +1,288 @@
+"""What each action does to the frames of a connection without sockets."""
+
+from random import Random
+from statistics import median
+
+import pytest
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.misbehaviour.actions import (
+    Blackhole,
+    Corrupt,
+    Delay,
+    Disconnect,
+    Duplicate,
+    Reorder,
+    Throttle,
+    Truncate,
+)
+from mockforge_brokers.misbehaviour.damage import spoilt
+from mockforge_brokers.misbehaviour.rules import Exchanges
+
+from ..lines import is_word
+from ..misbehaving import fault, lane
+from .test_lane import World
+
+
+def test_bytes_a_second_make_each_frame_wait_for_those_before_it() -> None:
+    world = World()
+    world.faults.add(fault(Throttle(bytes=10)))
+    world.lane.feed(b"1234\n1234\n")
+    assert world.passed == []
+    world.clock.advance(0.5)
+    assert world.passed == [b"1234\n"]
+    world.clock.advance(0.5)
+    assert world.passed == [b"1234\n", b"1234\n"]
+
+
+def test_a_throttled_line_that_rested_does_not_catch_up() -> None:
+    world = World()
+    world.faults.add(fault(Throttle(messages=1)))
+    for _ in range(2):
+        world.lane.feed(b"x\n")
+        world.clock.advance(0.9)
+        assert world.passed == []
+        world.clock.advance(0.1)
+        assert world.passed.pop() == b"x\n"
+        world.clock.advance(10)
+
+
+def test_the_slower_of_two_rates_counts_and_none_is_refused() -> None:
+    world = World()
+    world.faults.add(fault(Throttle(bytes=1000, messages=2)))
+    world.lane.feed(b"x\n")
+    world.clock.advance(0.5)
+    assert world.passed == [b"x\n"]
+    for rates in ({}, {"bytes": 0}, {"messages": 0.0}):
+        with pytest.raises(InvalidInput):
+            Throttle(**rates)
+
+
+def test_a_log_normal_delay_has_its_median_and_a_long_tail() -> None:
+    world = World()
+    found = [world.faults.seconds(Delay(0.1, 0.1, log_normal=True)) for _ in range(2_000)]
+    assert 0.09 < median(found) < 0.11
+    later = sum(each > 0.2 for each in found) / len(found)
+    assert 0.13 < later < 0.19
+    assert max(found) > 0.5
+    with pytest.raises(InvalidInput):
+        Delay(0.1, log_normal=True)
+
+
+@pytest.mark.parametrize(("reset", "ended"), [(False, "closed"), (True, "reset")])
+def test_a_disconnect_in_the_midst_of_a_frame_sends_half_of_it(reset: bool, ended: str) -> None:
+    world = World(OUT)
+    world.faults.add(fault(Disconnect(reset=reset, mid=True), is_word("abcdefg", OUT)))
+    world.lane.feed(b"x\nabcdefg\ny\n")
+    assert world.passed == [b"x\n", b"abcd"]
+    assert world.peer.ended == ended
+
+
+def test_a_black_hole_lets_nothing_pass_until_its_rule_ends_with_a_reset() -> None:
+    world = World()
+    rule = world.faults.add(fault(Blackhole(), is_word("x"), times=1))
+    world.lane.feed(b"a\nx\nb\n")
+    world.lane.feed(b"c\n")
+    world.clock.advance(1_000)
+    assert world.passed == [b"a\n"]
+    assert world.peer.ended == ""
+    assert not world.lane.idle
+    world.faults.remove(rule.id)
+    assert world.peer.ended == "reset"
+    assert world.peer.reason == "the black hole of fault 1 ended"
+
+
+def test_a_black_hole_of_a_duration_ends_by_itself() -> None:
+    world = World()
+    world.faults.add(fault(Blackhole(30.0), is_word("x")))
+    world.lane.feed(b"x\n")
+    world.clock.advance(29.9)
+    assert world.peer.ended == ""
+    world.clock.advance(0.1)
+    assert world.peer.ended == "reset"
+
+
+@pytest.mark.parametrize(("direction", "dark"), [(None, {IN, OUT}), (IN, {IN}), (OUT, {OUT})])
+def test_a_black_hole_swallows_both_ways_or_one(direction: int | None, dark: set[int]) -> None:
+    world = World()
+    exchanges = Exchanges()
+    passed: dict[int, list[bytes]] = {IN: [], OUT: []}
+    lanes = {
+        way: lane(
+            way, world.connection, world.peer, world.environment, passed[way].append, exchanges
+        )
+        for way in (IN, OUT)
+    }
+    world.faults.add(fault(Blackhole(), is_word("x", direction or IN), direction=direction))
+    lanes[direction or IN].feed(b"x\n")
+    for way in (IN, OUT):
+        lanes[way].feed(b"y\n")
+    assert {way for way in (IN, OUT) if not passed[way]} == dark
+
+
+def test_what_a_gone_connection_swallowed_is_no_concern_of_its_rule() -> None:
+    world = World()
+    exchanges = Exchanges()
+    inward = lane(
+        IN, world.connection, world.peer, world.environment, world.passed.append, exchanges
+    )
+    rule = world.faults.add(fault(Blackhole(10.0), is_word("x")))
+    inward.feed(b"x\n")
+    inward.end()
+    exchanges.lighten()
+    assert rule.effects == {}
+    world.clock.advance(10)
+    assert world.peer.ended == ""
+
+
+def test_a_frame_is_repeated_behind_itself() -> None:
+    world = World(OUT)
+    world.faults.add(fault(Duplicate(copies=2), is_word("x", OUT), times=1))
+    world.lane.feed(b"x\ny\n")
+    assert world.passed == [b"x\n", b"x\n", b"x\n", b"y\n"]
+
+
+def test_a_repeated_request_has_its_effect_twice_and_one_answer() -> None:
+    world = World()
+    exchanges = Exchanges()
+    world.connection.rows = lambda way, frame: [Row("lines", way, "x", correlation=1)]
+    arrived: list[bytes] = []
+    world.connection.receive = arrived.append
+    there, back = (
+        lane(way, world.connection, world.peer, world.environment, world.passed.append, exchanges)
+        for way in (IN, OUT)
+    )
+    world.faults.add(fault(Duplicate(), direction=IN))
+    there.feed(b"x\n")
+    assert (world.passed, arrived) == ([b"x\n"], [b"x\n"])
+    assert not back.idle
+    back.feed(b"one\n")
+    back.feed(b"two\n")
+    assert world.passed == [b"x\n", b"one\n"]
+    assert back.idle
+    back.feed(b"three\n")
+    assert world.passed == [b"x\n", b"one\n", b"three\n"]
+
+
+def test_a_frame_goes_behind_those_that_follow_it() -> None:
+    world = World()
+    world.faults.add(fault(Reorder(behind=2), is_word("x")))
+    world.lane.feed(b"x\na\nb\nc\n")
+    assert world.passed == [b"a\n", b"b\n", b"x\n", b"c\n"]
+
+
+def test_a_frame_that_nothing_follows_goes_on_after_a_while() -> None:
+    world = World()
+    world.faults.add(fault(Reorder(wait=2.0), is_word("x")))
+    world.lane.feed(b"x\n")
+    idle: list[bool] = []
+    world.lane.when_idle(lambda: idle.append(True))
+    assert not world.lane.idle
+    world.clock.advance(2.0)
+    assert world.passed == [b"x\n"]
+    assert idle
+
+
+def test_what_was_put_aside_goes_with_its_connection() -> None:
+    world = World()
+    world.faults.add(fault(Reorder(), is_word("x")))
+    world.lane.feed(b"x\n")
+    world.lane.end()
+    world.clock.advance(10)
+    assert world.passed == []
+
+
+def difference(before: bytes, after: bytes) -> list[int]:
+    """The places of the bits that differ."""
+    assert len(before) == len(after)
+    return [
+        place * 8 + bit
+        for place, (one, other) in enumerate(zip(before, after, strict=True))
+        for bit in range(8)
+        if (one ^ other) >> bit & 1
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "rows", "places"),
+    [
+        (Corrupt(), [Row("mqtt", IN, "PUBLISH", payload=b"DATA")], range(6, 10)),
+        (Corrupt(bits=3), [Row("mqtt", IN, "PUBLISH", payload=b"DATA")], range(6, 10)),
+        (Corrupt(), [Row("mqtt", IN, "PINGREQ")], range(2, 10)),
+        (Corrupt(), [Row("kafka", IN, "Produce", payload=b"packed away")], range(2, 10)),
+        (Corrupt("body"), [Row("mqtt", IN, "PUBLISH", payload=b"DATA")], range(2, 10)),
+        (Corrupt("head"), [Row("mqtt", IN, "PUBLISH", payload=b"DATA")], range(1)),
+        (Corrupt("head"), [Row("kafka", IN, "Produce")], range(5, 6)),
+    ],
+)
+def test_bits_are_flipped_in_their_part(action: Corrupt, rows: list[Row], places: range) -> None:
+    frame = b"0123t/DATA"
+    for seed in range(50):
+        after = spoilt(frame, rows, range(2, 10), action, Random(seed))
+        changed = difference(frame, after)
+        assert len(changed) == action.bits
+        assert {bit // 8 for bit in changed} <= set(places)
+
+
+def test_the_same_seed_spoils_the_same_bit() -> None:
+    row = Row("mqtt", IN, "PUBLISH", payload=b"DATA")
+    frames = {spoilt(b"0123t/DATA", [row], range(2, 10), Corrupt(), Random(7)) for _ in range(5)}
+    assert len(frames) == 1
+
+
+def test_a_payload_smaller_than_the_bits_is_flipped_whole() -> None:
+    row = Row("mqtt", IN, "PUBLISH", payload=b"D")
+    after = spoilt(b"tD", [row], range(2), Corrupt(bits=100), Random(1))
+    assert after == bytes((ord("t"), ord("D") ^ 0xFF))
+
+
+def test_a_corrupt_frame_takes_its_turn() -> None:
+    world = World()
+    world.faults.add(fault(Corrupt("body"), is_word("x")))
+    world.lane.feed(b"x\ny\n")
+    assert len(difference(b"x\n", world.passed[0])) == 1
+    assert world.passed[1] == b"y\n"
+
+
+@pytest.mark.parametrize(("keep", "left"), [(None, b"012"), (1, b"0"), (0, b""), (99, b"01234")])
+def test_the_end_of_a_frame_is_cut_off(keep: int | None, left: bytes) -> None:
+    assert spoilt(b"012345", [], range(6), Truncate(keep), Random(1)) == left
+
+
+# A connection's beginning.
+
+
+def opens(row: Row) -> bool:
+    return row.operation == "open"
+
+
+def test_a_connection_is_refused_when_a_rule_names_its_beginning() -> None:
+    world = World()
+    rule = world.faults.add(fault(Disconnect(reset=True), opens))
+    world.lane.open()
+    assert world.peer.ended == "reset"
+    assert rule.hits == 1
+
+
+def test_a_slow_beginning_leaves_the_connection_unread() -> None:
+    world = World()
+    world.faults.add(fault(Delay(2.0), opens))
+    world.lane.open()
+    assert world.peer.paused == 1
+    world.clock.advance(2.0)
+    assert world.peer.paused == 0
+
+
+def test_a_connection_may_be_mute_from_its_beginning() -> None:
+    world = World()
+    world.faults.add(fault(Blackhole(), opens))
+    world.lane.open()
+    world.lane.feed(b"hello\n")
+    assert world.passed == []
+
+
+def test_a_rule_for_everything_is_not_about_the_beginning() -> None:
+    world = World()
+    rule = world.faults.add(fault(Disconnect()))
+    world.lane.open()
+    assert (world.peer.ended, rule.seen) == ("", 0)
