@@ -124,6 +124,8 @@ class Config:
     auto_create_topics: bool = True
     verify_transactions: bool = True
     default_partitions: int = 3
+    consumer_heartbeat_interval: float = 5.0
+    consumer_session_timeout: float = 45.0
     broker_id: int = 1
     keep_alive: int | None = None
     channel_max: int = 2047

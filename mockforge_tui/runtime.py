@@ -295,6 +295,8 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         auto_create_topics=config.auto_create_topics,
         default_partitions=config.default_partitions,
         verify_transactions=config.verify_transactions,
+        consumer_heartbeat_interval=config.consumer_heartbeat_interval,
+        consumer_session_timeout=config.consumer_session_timeout,
     )
     return KafkaBroker(environment, options)
 

@@ -368,6 +368,22 @@ SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
     Setting(
+        "consumer_heartbeat_interval",
+        "--kafka-consumer-heartbeat-interval",
+        ("kafka.consumer_heartbeat_interval",),
+        parse_duration,
+        "Kafka: how often members of the consumer protocol (KIP-848) report",
+        "5s",
+    ),
+    Setting(
+        "consumer_session_timeout",
+        "--kafka-consumer-session-timeout",
+        ("kafka.consumer_session_timeout",),
+        parse_duration,
+        "Kafka: silence after which they are put out of their group",
+        "45s",
+    ),
+    Setting(
         "broker_id",
         "--broker-id",
         ("kafka.broker_id",),

@@ -271,13 +271,12 @@ class KafkaBroker:
     def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:
         """Put a member out of its group: told by its member id, instance id or client id."""
         with _said_plainly():
-            found = self.cluster.groups.known(group)
-            found.kick(found.members.find(member), f"was kicked by {source}")
+            self.cluster.groups.present(group).kick(member, f"was kicked by {source}")
 
     def rebalance(self, group: str, *, source: str = PROMPT) -> None:
         """Make the members of a group join again."""
         with _said_plainly():
-            found = self.cluster.groups.known(group)
+            found = self.cluster.groups.present(group)
             if not len(found.members):
                 raise InvalidInput(f"group {group} has no members to rebalance")
             found.rebalance(f"asked for by {source}")

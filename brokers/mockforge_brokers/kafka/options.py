@@ -19,3 +19,5 @@ class KafkaOptions(Struct, frozen=True):
     max_session_timeout: float = 1800.0
     max_transaction_timeout: float = 900.0
     verify_transactions: bool = True
+    consumer_heartbeat_interval: float = 5.0
+    consumer_session_timeout: float = 45.0

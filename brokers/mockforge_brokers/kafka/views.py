@@ -18,6 +18,9 @@ from .snapshots import (
 from .state.cluster import Cluster
 from .state.groups.classic.group import Group, GroupState
 from .state.groups.classic.member import Member
+from .state.groups.consumer.group import ConsumerGroup, ConsumerGroupState
+from .state.groups.consumer.member import MemberState
+from .state.groups.coordinator import AnyGroup
 from .state.logs.log import PartitionLog
 from .state.logs.topic import Topic
 from .state.transactions.transaction import Transaction
@@ -29,6 +32,11 @@ _WORDS = {
     GroupState.COMPLETING_REBALANCE: "assigning",
     GroupState.STABLE: "stable",
     GroupState.DEAD: "dead",
+    ConsumerGroupState.EMPTY: "empty",
+    ConsumerGroupState.ASSIGNING: "assigning",
+    ConsumerGroupState.RECONCILING: "rebalancing",
+    ConsumerGroupState.STABLE: "stable",
+    ConsumerGroupState.DEAD: "dead",
 }
 
 
@@ -131,7 +139,7 @@ def transaction_view(one: Transaction, wall: float) -> TransactionView:
     )
 
 
-def group_view(cluster: Cluster, group: Group) -> GroupView:
+def group_view(cluster: Cluster, group: AnyGroup) -> GroupView:
     offsets = list(committed(cluster, group))
     lags = [one.lag for one in offsets if one.lag is not None]
     return GroupView(
@@ -144,14 +152,14 @@ def group_view(cluster: Cluster, group: Group) -> GroupView:
         detail={
             "generation": group.generation_id,
             "protocol_type": group.protocol_type,
-            "assignor": group.protocol_name or "",
-            "members": [_member_view(group, member.member_id) for member in group.members],
+            "assignor": _assignor(group),
+            "members": list(_members(cluster, group)),
             "offsets": offsets,
         },
     )
 
 
-def committed(cluster: Cluster, group: Group) -> Iterator[OffsetView]:
+def committed(cluster: Cluster, group: AnyGroup) -> Iterator[OffsetView]:
     """A group's committed offsets, each with how far its consumers are behind."""
     for name, partitions in sorted(group.offsets.topics.items()):
         topic = cluster.topics.get(name)
@@ -160,6 +168,32 @@ def committed(cluster: Cluster, group: Group) -> Iterator[OffsetView]:
             if topic is not None and partition < len(topic.logs):
                 lag = max(0, topic.logs[partition].high_watermark - offset.offset)
             yield OffsetView(name, partition, offset.offset, lag, offset.metadata, offset.committed)
+
+
+def _assignor(group: AnyGroup) -> str:
+    return group.assignor if isinstance(group, ConsumerGroup) else group.protocol_name or ""
+
+
+def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
+    if isinstance(group, Group):
+        for member in group.members:
+            yield _member_view(group, member.member_id)
+        return
+    for consumer in group.members.values():
+        assigned: dict[str, list[int]] = {}
+        for topic_id, partition in sorted(consumer.assigned):
+            if topic_id in cluster.by_id:
+                assigned.setdefault(cluster.by_id[topic_id].name, []).append(partition)
+        yield MemberView(
+            member=consumer.member_id,
+            client=consumer.client_id,
+            host=consumer.client_host,
+            instance=consumer.group_instance_id,
+            leader=False,
+            waits=consumer.state is not MemberState.STABLE,
+            assigned=tuple((topic, tuple(numbers)) for topic, numbers in sorted(assigned.items())),
+            subscribed=tuple(sorted(consumer.topic_names | group.topics_of(consumer))),
+        )
 
 
 def _member_view(group: Group, member_id: str) -> MemberView:

@@ -60,7 +60,7 @@ class Cluster:
         self.features = Features()
         self.topics: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
-        self.groups = Groups(environment, options)
+        self.groups = Groups(environment, options, self.topics)
         self.transactions = Transactions(environment, options, self, self.groups)
         self.bounds = Bounds(environment, self.topics)
         self._environment = environment

@@ -38,8 +38,9 @@ def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedGroup:
         )
     operations = authorized(caller, "group", group_id, asked=asked)
     group = caller.cluster.groups.by_id.get(group_id)
-    if group is None:
-        return _dead(caller, group_id, operations)
+    if not isinstance(group, Group):
+        text = f"Group {group_id} not found." if group is None else _not_classic(group_id)
+        return _dead(caller, group_id, operations, text)
     return DescribedGroup(
         group_id=group_id,
         group_state=group.state.value,
@@ -51,14 +52,18 @@ def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedGroup:
     )
 
 
-def _dead(caller: Caller, group_id: str, operations: int) -> DescribedGroup:
-    code, text = 0, None
+def _not_classic(group_id: str) -> str:
+    return f"Group {group_id} is not a classic group."
+
+
+def _dead(caller: Caller, group_id: str, operations: int, text: str) -> DescribedGroup:
+    code = 0
     if caller.version >= _NOT_FOUND_SINCE:
-        refusal = RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
-        code, text = caller.denied(ApiKey.DESCRIBE_GROUPS, refusal), refusal.text
+        refusal = RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, text)
+        code = caller.denied(ApiKey.DESCRIBE_GROUPS, refusal)
     return DescribedGroup(
         error_code=code,
-        error_message=text,
+        error_message=text if code else None,
         group_id=group_id,
         group_state=GroupState.DEAD.value,
         protocol_type="",

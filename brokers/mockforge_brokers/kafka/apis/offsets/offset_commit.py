@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from ....errors import RequestRefused
-from ...codes import ApiKey
+from ...codes import ApiKey, ErrorCode
 from ...state.groups.coordinator import Committer
 from ...state.groups.offsets import CommittedOffset
 from ...wire.messages.offsets import (
@@ -17,6 +17,8 @@ from ...wire.messages.offsets import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+
+_EPOCHS_SINCE = 9
 
 
 def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse:
@@ -47,7 +49,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
         caller.permit("read", "group", request.group_id)
         refused = caller.cluster.groups.commit(request.group_id, committer, offsets)
     except RequestRefused as refusal:
-        code = caller.denied(ApiKey.OFFSET_COMMIT, refusal)
+        code = caller.denied(ApiKey.OFFSET_COMMIT, _for_version(refusal, caller.version))
         codes |= dict.fromkeys(places.values(), code)
     else:
         for key, reason in refused.items():
@@ -68,6 +70,13 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
             for topic in request.topics
         ]
     )
+
+
+def _for_version(refusal: RequestRefused, version: int) -> RequestRefused:
+    """Older clients know nothing of member epochs."""
+    if refusal.code == ErrorCode.STALE_MEMBER_EPOCH and version < _EPOCHS_SINCE:
+        return RequestRefused(ErrorCode.UNSUPPORTED_VERSION, refusal.text)
+    return refusal
 
 
 def _partitions(

@@ -3,6 +3,7 @@
 from ....errors import RequestRefused
 from ...codes import ApiKey
 from ...state.groups.classic.group import Group
+from ...state.groups.coordinator import AnyGroup
 from ...wire.consumer_protocol import subscribed_topics
 from ...wire.messages.offsets import (
     OffsetDeleteRequest,
@@ -39,7 +40,7 @@ def handle(caller: Caller, request: OffsetDeleteRequest) -> OffsetDeleteResponse
 
 def _delete(
     caller: Caller,
-    group: Group,
+    group: AnyGroup,
     topic: OffsetDeleteRequestTopic,
     partition: int,
     subscribed: frozenset[str],
@@ -53,7 +54,9 @@ def _delete(
     return OffsetDeleteResponsePartition(partition_index=partition, error_code=code)
 
 
-def _subscribed(group: Group) -> frozenset[str]:
+def _subscribed(group: AnyGroup) -> frozenset[str]:
+    if not isinstance(group, Group):
+        return group.subscribed
     return frozenset(
         topic
         for member in group.members

@@ -81,6 +81,7 @@ def _group(
 ) -> OffsetFetchResponseGroup:
     try:
         caller.permit("", "group", wanted.group_id)
+        caller.cluster.groups.check_fetch(wanted.group_id, wanted.member_id, wanted.member_epoch)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
         return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=[], error_code=code)

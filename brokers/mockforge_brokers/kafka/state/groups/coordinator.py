@@ -1,7 +1,8 @@
 """All consumer groups of the broker."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,9 +12,13 @@ from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...events import GroupDeleted, OffsetsReset
 from ...options import KafkaOptions
+from ..logs.topic import Topic
 from ..purgatory import Parked
-from .classic.group import Group, GroupState
+from .classic.group import Group
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
+from .consumer.group import ConsumerGroup, HeartbeatResult
+from .consumer.member import HeartbeatRequest
+from .consumer.subscription import compiled
 from .offsets import CommittedOffset
 
 _CONSUMERS: Final = "consumer"
@@ -21,6 +26,9 @@ _CONSUMERS: Final = "consumer"
 
 _METADATA_BYTES: Final = 4096
 """Kafka's offset.metadata.max.bytes"""
+
+AnyGroup = Group | ConsumerGroup
+G = TypeVar("G", Group, ConsumerGroup)
 
 Offsets = Mapping[tuple[str, int], CommittedOffset]
 """By topic and partition."""
@@ -37,7 +45,8 @@ class Committer(Struct, frozen=True):
 class KeptGroup(Struct):
     """A group as a restart keeps it: its members are gone, what they committed is not.
 
-    `offsets` by topic and partition, `pending` by producer id.
+    `offsets` by topic and partition, `pending` by producer id; `consumer`: it speaks the protocol
+    of KIP-848.
     """
 
     group_id: str
@@ -45,13 +54,25 @@ class KeptGroup(Struct):
     generation_id: int
     offsets: dict[str, dict[int, CommittedOffset]]
     pending: dict[int, list[tuple[str, int, CommittedOffset]]] = {}
+    consumer: bool = False
 
 
 class Groups:
-    """The group coordinator. A group comes into being with its first member or commit."""
+    """The group coordinator. A group comes into being with its first member or commit.
 
-    def __init__(self, environment: Environment, options: KafkaOptions) -> None:
-        self.by_id: dict[str, Group] = {}
+    A group without members becomes one of the other protocol when a client of that comes, and
+    keeps what was committed; one with members refuses it, as Kafka does with
+    `group.consumer.migration.policy=disabled`.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        options: KafkaOptions,
+        topics: Mapping[str, Topic] = MappingProxyType({}),
+    ) -> None:
+        self.by_id: dict[str, AnyGroup] = {}
+        self._topics = topics
         self._environment = environment
         self._options = options
         environment.usage.gauge("kafka_groups", lambda: len(self.by_id))
@@ -72,17 +93,72 @@ class Groups:
             )
         if request.member_id:
             return self.known(group_id).join(request)
-        return self._get_or_create(group_id).join(request)
+        group = self._get_or_create(group_id)
+        if isinstance(group, ConsumerGroup):
+            if not group.empty:
+                raise RequestRefused(
+                    ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+                    f"group {group_id} has {len(group.members)} members of the consumer protocol",
+                )
+            group = self._convert(group, Group(group_id, self._environment, self._options))
+        return group.join(request)
+
+    def heartbeat(self, group_id: str, request: HeartbeatRequest) -> HeartbeatResult:
+        """A heartbeat of the consumer protocol (KIP-848). Raises RequestRefused."""
+        if request.topic_regex:
+            compiled(request.topic_regex)
+        group = self.by_id.get(group_id)
+        if group is None and request.member_epoch:
+            kind = "Consumer group" if request.member_epoch > 0 else "Group"
+            raise RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
+        if not isinstance(group, ConsumerGroup):
+            if group is not None and not (group.empty and not request.member_epoch):
+                raise not_consumer(group_id)
+            if group is None:
+                self._make_room(group_id)
+            group = self._convert(
+                group, ConsumerGroup(group_id, self._environment, self._options, self._topics)
+            )
+        return group.heartbeat(request)
+
+    def consumer(self, group_id: str) -> ConsumerGroup:
+        """A group of the consumer protocol. Raises RequestRefused."""
+        group = self.by_id.get(group_id)
+        if group is None:
+            raise RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} not found.")
+        if not isinstance(group, ConsumerGroup):
+            raise not_consumer(group_id)
+        return group
+
+    def present(self, group_id: str) -> AnyGroup:
+        """A group of any protocol, for what people do with it. Raises RequestRefused."""
+        group = self.by_id.get(group_id)
+        if group is None:
+            raise _not_found(group_id)
+        return group
+
+    def check_fetch(self, group_id: str, member_id: str | None, epoch: int) -> None:
+        """Raises RequestRefused where a member asks for offsets at an epoch that is not its own."""
+        group = self.by_id.get(group_id)
+        if isinstance(group, ConsumerGroup) and (member_id is not None or epoch >= 0):
+            group.check_epoch(member_id or "", epoch)
+
+    def _convert(self, former: AnyGroup | None, new: G) -> G:
+        """Put a group of the other protocol in the place of one without members."""
+        if former is not None:
+            new.offsets = former.offsets
+        self.by_id[new.group_id] = new
+        return new
 
     def sync(self, group_id: str, request: SyncRequest) -> Parked[SyncResult]:
         """Raises RequestRefused."""
         return self.known(group_id).sync(request)
 
     def known(self, group_id: str) -> Group:
-        """The group of somebody who says to be in it. Raises RequestRefused."""
+        """The classic group of somebody who says to be in it. Raises RequestRefused."""
         check_group_id(group_id)
         group = self.by_id.get(group_id)
-        if group is None:
+        if not isinstance(group, Group):
             raise RequestRefused(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {group_id}")
         return group
 
@@ -122,7 +198,7 @@ class Groups:
         if group is not None:
             group.offsets.settle(producer_id, committed=committed)
 
-    def _for_commit(self, group_id: str, committer: Committer, *, transactional: bool) -> Group:
+    def _for_commit(self, group_id: str, committer: Committer, *, transactional: bool) -> AnyGroup:
         check_group_id(group_id)
         generation_id = committer.generation_id
         group = self.by_id.get(group_id)
@@ -143,7 +219,7 @@ class Groups:
     ) -> None:
         """Move what an empty group committed. Raises RequestRefused."""
         group = self._get_or_create(group_id)
-        if group.state is not GroupState.EMPTY:
+        if not group.empty:
             raise RequestRefused(
                 ErrorCode.NON_EMPTY_GROUP,
                 f"group {group_id} has {len(group.members)} members; stop or kick them first",
@@ -158,7 +234,7 @@ class Groups:
         group = self.by_id.get(group_id)
         if group is None:
             raise _not_found(group_id)
-        if group.state is not GroupState.EMPTY:
+        if not group.empty:
             raise RequestRefused(
                 ErrorCode.NON_EMPTY_GROUP,
                 f"group {group_id} has {len(group.members)} members",
@@ -167,13 +243,13 @@ class Groups:
         del self.by_id[group_id]
         self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
 
-    def for_deletion(self, group_id: str) -> Group:
+    def for_deletion(self, group_id: str) -> AnyGroup:
         """The group of which committed offsets are to go. Raises RequestRefused."""
         check_group_id(group_id)
         group = self.by_id.get(group_id)
         if group is None:
             raise _not_found(group_id)
-        if group.state is not GroupState.EMPTY and group.protocol_type != _CONSUMERS:
+        if not group.empty and group.protocol_type != _CONSUMERS:
             raise RequestRefused(
                 ErrorCode.NON_EMPTY_GROUP,
                 f"what group {group_id} ({group.protocol_type}) uses is not known",
@@ -181,7 +257,7 @@ class Groups:
         return group
 
     def delete_offset(
-        self, group: Group, topic: str, partition: int, subscribed: frozenset[str]
+        self, group: AnyGroup, topic: str, partition: int, subscribed: frozenset[str]
     ) -> None:
         """Forget what was committed of a partition. Raises RequestRefused.
 
@@ -215,29 +291,38 @@ class Groups:
                     producer_id: [(*place, offset) for place, offset in held.items()]
                     for producer_id, held in group.offsets.pending.items()
                 },
+                isinstance(group, ConsumerGroup),
             )
             for group in self.by_id.values()
         ]
 
     def restore(self, kept: Iterable[KeptGroup]) -> None:
         for one in kept:
-            group = self._get_or_create(one.group_id)
-            group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
+            group: AnyGroup
+            if one.consumer:
+                group = self._convert(
+                    None,
+                    ConsumerGroup(one.group_id, self._environment, self._options, self._topics),
+                )
+                group.epoch = group.assignment_epoch = one.generation_id
+            else:
+                group = self._convert(None, Group(one.group_id, self._environment, self._options))
+                group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
             group.offsets.restore(one.offsets, one.pending)
             group.reason = "the broker was restarted"
 
-    def _get_or_create(self, group_id: str) -> Group:
+    def _get_or_create(self, group_id: str) -> AnyGroup:
         group = self.by_id.get(group_id)
         if group is None:
             self._make_room(group_id)
-            group = self.by_id[group_id] = Group(group_id, self._environment, self._options)
+            group = self._convert(None, Group(group_id, self._environment, self._options))
         return group
 
     def _make_room(self, group_id: str) -> None:
         if len(self.by_id) < self._environment.limits.kafka_groups:
             return
         for other in self.by_id.values():
-            if other.state is GroupState.EMPTY and not other.offsets:
+            if other.empty and not other.offsets:
                 del self.by_id[other.group_id]
                 return
         self._environment.usage.met(
@@ -250,6 +335,12 @@ class Groups:
         raise RequestRefused(
             ErrorCode.COORDINATOR_NOT_AVAILABLE, f"group {group_id}: the limit kafka_groups is met"
         )
+
+
+def not_consumer(group_id: str) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a consumer group."
+    )
 
 
 def _not_found(group_id: str) -> RequestRefused:

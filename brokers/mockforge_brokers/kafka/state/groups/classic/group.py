@@ -11,9 +11,9 @@ from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, 
 from ....options import KafkaOptions
 from ...purgatory import Parked
 from ..offsets import GroupOffsets
+from ..sessions import Alarm, PendingIds, Sessions
 from .member import JoinRequest, JoinResult, Member, Members, SyncRequest, SyncResult
 from .membership import check_protocols, known_member, unknown_member
-from .sessions import Alarm, PendingIds, Sessions
 
 
 class GroupState(Enum):
@@ -53,6 +53,10 @@ class Group:
         self._collecting_since: float | None = None
         """When the first member of an empty group came, while the initial delay lasts."""
         self._newcomer = False
+
+    @property
+    def empty(self) -> bool:
+        return self.state is GroupState.EMPTY
 
     # Joining.
 
@@ -284,9 +288,12 @@ class Group:
         self._remove(member, f"left{_because(reason)}")
         return member.member_id
 
-    def kick(self, member_id: str, reason: str) -> None:
-        """Put a member out; it learns of it by its next request. Raises RequestRefused."""
-        self._remove(self._known(member_id, None), reason)
+    def kick(self, name: str, reason: str) -> None:
+        """Put out the member of this member, instance or client id; raises RequestRefused.
+
+        It learns of it by its next request.
+        """
+        self._remove(self._known(self.members.find(name), None), reason)
 
     def dissolve(self, reason: str) -> None:
         """The group ends: everybody in it is told that it is not known."""

@@ -1,38 +1,51 @@
 """A group's timers: its members' sessions, ids not yet used, and the end of a phase."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from .....clock import Clock, Timer
-from .....environment import Environment
-from .member import Member
+from ....clock import Clock, Timer
+from ....environment import Environment
 
 _EARLY: Final = 0.0005
 """Seconds by which a loop's timer may ring too soon."""
 
 
-class Sessions:
+class Living(Protocol):
+    """A member with a session; times are seconds. `waits`: a request of its is parked."""
+
+    deadline: float
+    timer: Timer | None
+    session_timeout: float
+
+    @property
+    def waits(self) -> bool: ...
+
+
+L = TypeVar("L", bound=Living)
+
+
+class Sessions(Generic[L]):
     """`expired(member, reason)` is called when a session ends. A parked request keeps it alive."""
 
     __slots__ = ("_clock", "_expired")
 
-    def __init__(self, clock: Clock, expired: Callable[[Member, str], object]) -> None:
+    def __init__(self, clock: Clock, expired: Callable[[L, str], object]) -> None:
         self._clock = clock
         self._expired = expired
 
-    def touch(self, member: Member) -> None:
+    def touch(self, member: L) -> None:
         """The member is alive. Its timer is not moved: when it rings, it looks at the deadline."""
         member.deadline = self._clock.now() + member.session_timeout
         if member.timer is None:
             member.timer = self._clock.call_later(member.session_timeout, self._check, member)
 
-    def end(self, member: Member) -> None:
+    def end(self, member: L) -> None:
         if member.timer is not None:
             member.timer.cancel()
             member.timer = None
 
-    def _check(self, member: Member) -> None:
+    def _check(self, member: L) -> None:
         if member.waits:
             member.deadline = self._clock.now() + member.session_timeout
         left = member.deadline - self._clock.now()
@@ -41,6 +54,11 @@ class Sessions:
             return
         member.timer = None
         self._expired(member, f"was silent for its session timeout of {member.session_timeout:g} s")
+
+
+def new_member_id(environment: Environment, prefix: str = "") -> str:
+    number = UUID(bytes=environment.random.randbytes(16), version=4)
+    return f"{prefix}-{number}" if prefix else str(number)
 
 
 class PendingIds:
@@ -57,7 +75,7 @@ class PendingIds:
         return len(self._timers)
 
     def new_id(self, prefix: str) -> str:
-        return f"{prefix}-{UUID(bytes=self._environment.random.randbytes(16), version=4)}"
+        return new_member_id(self._environment, prefix)
 
     def give_out(self, member_id: str, session_timeout: float) -> None:
         """Its owner is expected within its session timeout."""

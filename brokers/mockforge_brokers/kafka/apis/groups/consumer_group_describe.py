@@ -1,0 +1,95 @@
+"""ConsumerGroupDescribe 0-1: groups of the new protocol, with what each member has (KIP-848)."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...state.cluster import Cluster
+from ...state.groups.consumer.assignors import Key
+from ...state.groups.consumer.group import ConsumerGroup
+from ...wire.messages.consumer_groups import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupDescribeResponse,
+    DescribedAssignment,
+    DescribedConsumer,
+    DescribedConsumerGroup,
+    NamedTopicPartitions,
+)
+from ..authorized import authorized
+from ..caller import Caller
+from ..handler import MessageHandler
+
+_CONSUMER = 1
+_MEMBER_TYPE_SINCE = 1
+
+
+def handle(caller: Caller, request: ConsumerGroupDescribeRequest) -> ConsumerGroupDescribeResponse:
+    asked = request.include_authorized_operations
+    return ConsumerGroupDescribeResponse(
+        groups=[_describe(caller, group_id, asked) for group_id in request.group_ids]
+    )
+
+
+def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGroup:
+    try:
+        caller.permit("", "group", group_id)
+        group = caller.cluster.groups.consumer(group_id)
+    except RequestRefused as refusal:
+        return DescribedConsumerGroup(
+            error_code=caller.denied(ApiKey.CONSUMER_GROUP_DESCRIBE, refusal),
+            error_message=refusal.text,
+            group_id=group_id,
+            group_state="",
+            group_epoch=0,
+            assignment_epoch=0,
+            assignor_name="",
+            members=[],
+        )
+    return DescribedConsumerGroup(
+        group_id=group_id,
+        group_state=group.state.value,
+        group_epoch=group.epoch,
+        assignment_epoch=group.assignment_epoch,
+        assignor_name=group.assignor,
+        members=_members(caller, group),
+        authorized_operations=authorized(caller, "group", group_id, asked=asked),
+    )
+
+
+def _members(caller: Caller, group: ConsumerGroup) -> list[DescribedConsumer]:
+    cluster = caller.cluster
+    return [
+        DescribedConsumer(
+            member_id=member.member_id,
+            instance_id=member.group_instance_id,
+            rack_id=member.rack_id,
+            member_epoch=member.epoch,
+            client_id=member.client_id,
+            client_host=member.client_host,
+            subscribed_topic_names=sorted(member.topic_names),
+            subscribed_topic_regex=member.topic_regex,
+            assignment=_named(cluster, member.held),
+            target_assignment=_named(cluster, group.target.get(member.member_id, ())),
+            member_type=_CONSUMER if caller.version >= _MEMBER_TYPE_SINCE else -1,
+        )
+        for member in group.members.values()
+    ]
+
+
+def _named(cluster: Cluster, keys: Iterable[Key]) -> DescribedAssignment:
+    """Partitions of topics that are gone meanwhile are left out."""
+    return DescribedAssignment(
+        topic_partitions=[
+            NamedTopicPartitions(
+                topic_id=topic_id,
+                topic_name=cluster.by_id[topic_id].name,
+                partitions=[number for _, number in group],
+            )
+            for topic_id, group in groupby(sorted(keys), key=lambda key: key[0])
+            if topic_id in cluster.by_id
+        ]
+    )
+
+
+API = MessageHandler(ConsumerGroupDescribeRequest, handle)

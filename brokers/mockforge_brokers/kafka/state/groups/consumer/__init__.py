@@ -1,0 +1,1 @@
+"""Consumer groups whose assignments the broker makes (KIP-848)."""

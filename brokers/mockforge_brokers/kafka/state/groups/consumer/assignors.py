@@ -1,0 +1,97 @@
+"""Who of a group gets which partitions: the broker's own assignors of KIP-848."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+Key = tuple[bytes, int]
+"""A partition: its topic's id and its number."""
+
+Assignment = dict[str, frozenset[Key]]
+"""By member id."""
+
+Subscriptions = Mapping[str, frozenset[bytes]]
+"""By member id the ids of the topics that it reads."""
+
+Counts = Mapping[bytes, int]
+"""By topic id how many partitions there are."""
+
+
+def uniform(subscriptions: Subscriptions, counts: Counts, current: Assignment) -> Assignment:
+    """As even as can be, and whoever has a partition keeps it where that is even as well."""
+    kept = {
+        member: {key for key in current.get(member, ()) if key[0] in topics and _is(key, counts)}
+        for member, topics in sorted(subscriptions.items())
+    }
+    if len(set(subscriptions.values())) == 1:
+        _cut_to_quota(kept, sum(counts[topic] for topic in next(iter(subscriptions.values()))))
+    owned = {key for keys in kept.values() for key in keys}
+    readers = Counter(topic for topics in subscriptions.values() for topic in topics)
+    # Topics with few readers first, or their readers would be full with what others could take.
+    for topic in sorted(readers, key=lambda one: (readers[one], one)):
+        takers = [member for member in kept if topic in subscriptions[member]]
+        for partition in range(counts[topic]):
+            if (topic, partition) not in owned:
+                least = min(takers, key=lambda member: len(kept[member]))
+                kept[least].add((topic, partition))
+    _even_out(kept, subscriptions)
+    return {member: frozenset(keys) for member, keys in kept.items()}
+
+
+def spread_by_range(
+    subscriptions: Subscriptions, counts: Counts, current: Assignment
+) -> Assignment:
+    """Of each topic neighbouring partitions, so that equal topics are read side by side."""
+    chosen: dict[str, set[Key]] = {member: set() for member in subscriptions}
+    for topic, count in counts.items():
+        takers = sorted(member for member in subscriptions if topic in subscriptions[member])
+        at = 0
+        for place, member in enumerate(takers):
+            share = count // len(takers) + (place < count % len(takers))
+            chosen[member] |= {(topic, partition) for partition in range(at, at + share)}
+            at += share
+    return {member: frozenset(keys) for member, keys in chosen.items()}
+
+
+ASSIGNORS: Final[Mapping[str, Callable[[Subscriptions, Counts, Assignment], Assignment]]] = {
+    "uniform": uniform,
+    "range": spread_by_range,
+}
+"""The first is the default, as Kafka's `group.consumer.assignors` has it."""
+
+
+def _is(key: Key, counts: Counts) -> bool:
+    return key[1] < counts.get(key[0], 0)
+
+
+def _cut_to_quota(kept: dict[str, set[Key]], partitions: int) -> None:
+    """Take from each what is over its share; who has most keeps one of the odd ones."""
+    share, odd = divmod(partitions, len(kept))
+    for keys in kept.values():
+        most = share + 1 if odd and len(keys) > share else share
+        odd -= most > share
+        for key in sorted(keys)[most:]:
+            keys.discard(key)
+
+
+def _even_out(kept: dict[str, set[Key]], subscriptions: Subscriptions) -> None:
+    """Move partitions from who has more to who has less, while the difference is two or more."""
+    moved = True
+    while moved:
+        moved = False
+        by_load = sorted(kept, key=lambda member: len(kept[member]))
+        for poor in by_load:
+            for rich in reversed(by_load):
+                if len(kept[rich]) - len(kept[poor]) < 2:
+                    break
+                key = next(
+                    (k for k in sorted(kept[rich], reverse=True) if k[0] in subscriptions[poor]),
+                    None,
+                )
+                if key is not None:
+                    kept[rich].discard(key)
+                    kept[poor].add(key)
+                    moved = True
+                    break
+            if moved:
+                break

@@ -1,0 +1,362 @@
+"""One consumer group whose assignment the broker makes (KIP-848)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from msgspec import Struct
+
+from .....environment import Environment
+from .....errors import RequestRefused
+from ....codes import ErrorCode
+from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
+from ....options import KafkaOptions
+from ...logs.topic import Topic
+from ..offsets import GroupOffsets
+from ..sessions import Sessions, new_member_id
+from .assignors import ASSIGNORS, Assignment, Key
+from .member import ConsumerMember, HeartbeatRequest, MemberState
+from .subscription import matching
+
+LEAVES: Final = -1
+"""The member epoch of one that leaves for good."""
+LEAVES_FOR_A_WHILE: Final = -2
+"""That of a static member that will come back: what it has waits for it."""
+
+
+class ConsumerGroupState(Enum):
+    """Named as ConsumerGroupDescribe shows them."""
+
+    EMPTY = "Empty"
+    ASSIGNING = "Assigning"
+    RECONCILING = "Reconciling"
+    STABLE = "Stable"
+    DEAD = "Dead"
+
+
+class HeartbeatResult(Struct, frozen=True):
+    """`assignment` is None where the member has what it had."""
+
+    member_id: str
+    member_epoch: int
+    assignment: frozenset[Key] | None = None
+
+
+class ConsumerGroup:
+    """Heartbeats drive it: each may change the group, and moves its own member a step.
+
+    Whatever changes what should be read (a member comes, goes or reads other topics; a topic comes,
+    goes or grows) raises `epoch`. The next heartbeat makes the target assignment of that epoch,
+    and each member goes towards it by its own heartbeats (`ConsumerMember.reconcile`), so that
+    only those who lose or gain partitions notice.
+    """
+
+    protocol_type = "consumer"
+
+    def __init__(
+        self,
+        group_id: str,
+        environment: Environment,
+        options: KafkaOptions,
+        topics: Mapping[str, Topic],
+    ) -> None:
+        self.group_id = group_id
+        self.epoch = self.assignment_epoch = 1
+        self.members: dict[str, ConsumerMember] = {}
+        self.target: Assignment = {}
+        self.offsets = GroupOffsets()
+        self.reason = ""
+        self.assignor = next(iter(ASSIGNORS))
+        self._environment = environment
+        self._options = options
+        self._topics = topics
+        self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self._remove)
+        self._partitions: dict[bytes, int] = {}
+        """Of the topics that somebody reads, as of the newest epoch."""
+        self._dead = False
+        self._announced = 0
+        """The newest epoch that all members reached."""
+
+    # What is shown.
+
+    @property
+    def state(self) -> ConsumerGroupState:
+        if self._dead:
+            return ConsumerGroupState.DEAD
+        if not self.members:
+            return ConsumerGroupState.EMPTY
+        if self.epoch > self.assignment_epoch:
+            return ConsumerGroupState.ASSIGNING
+        if all(
+            member.state is MemberState.STABLE and member.epoch == self.assignment_epoch
+            for member in self.members.values()
+        ):
+            return ConsumerGroupState.STABLE
+        return ConsumerGroupState.RECONCILING
+
+    @property
+    def empty(self) -> bool:
+        return not self.members
+
+    @property
+    def generation_id(self) -> int:
+        return self.epoch
+
+    def topics_of(self, member: ConsumerMember) -> frozenset[str]:
+        """Names of the topics that are there and that it reads."""
+        named = frozenset(name for name in member.topic_names if name in self._topics)
+        return named | matching(member.topic_regex, self._topics)
+
+    @property
+    def subscribed(self) -> frozenset[str]:
+        """All topics that somebody in it reads."""
+        return frozenset(
+            name
+            for member in self.members.values()
+            for name in (*member.topic_names, *self.topics_of(member))
+        )
+
+    # Heartbeats.
+
+    def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResult:
+        """Raises RequestRefused."""
+        if request.member_epoch in (LEAVES, LEAVES_FOR_A_WHILE):
+            return self._leave(request)
+        member = self._joining(request) if not request.member_epoch else self._present(request)
+        self._sessions.touch(member)
+        before = member.assigned
+        topics, assignor = self.topics_of(member), member.assignor
+        member.update(request)
+        if (topics, assignor) != (self.topics_of(member), member.assignor):
+            self._begin(f"{_who(member)} reads other topics")
+        elif self._count_partitions() != self._partitions:
+            self._begin("topics came, went or grew")
+        if self.epoch > self.assignment_epoch:
+            self._assign()
+        target = self.target.get(member.member_id, frozenset())
+        held = {key for other in self.members.values() if other is not member for key in other.held}
+        member.reconcile(target, self.assignment_epoch, request.owned, held)
+        if not request.member_epoch:
+            member.previous_epoch = 0
+        self._watch_revocation(member)
+        self._announce()
+        changed = not request.member_epoch or request.whole or member.assigned != before
+        return HeartbeatResult(member.member_id, member.epoch, member.assigned if changed else None)
+
+    def _joining(self, request: HeartbeatRequest) -> ConsumerMember:
+        """A new member, or one that begins anew after an error."""
+        instance = request.group_instance_id
+        member = self.members.get(request.member_id)
+        former = self._static(instance) if instance is not None else None
+        if former is not None and former is not member:
+            if former.epoch != LEAVES_FOR_A_WHILE:
+                raise RequestRefused(
+                    ErrorCode.UNRELEASED_INSTANCE_ID,
+                    f"Static member {request.member_id} with instance id {instance} cannot join"
+                    " the group because the instance id is owned by"
+                    f" {former.member_id} member.",
+                )
+            return self._return_static(former, request.member_id)
+        if member is not None:
+            return member
+        member_id = request.member_id or new_member_id(self._environment)
+        member = ConsumerMember(member_id, instance, self._options.consumer_session_timeout)
+        self.members[member_id] = member
+        member.update(request)
+        event = MemberJoined("kafka", self.group_id, member_id, member.client_id, instance)
+        self._environment.spine.emit(event)
+        if self.topics_of(member):
+            self._begin(f"{_who(member)} joined")
+        return member
+
+    def _return_static(self, former: ConsumerMember, member_id: str) -> ConsumerMember:
+        """It comes back under a new id to what it had: nobody else moves (KIP-345)."""
+        del self.members[former.member_id]
+        self._sessions.end(former)
+        if former.member_id in self.target:
+            self.target[member_id] = self.target.pop(former.member_id)
+        former.member_id = member_id
+        former.epoch, former.previous_epoch = 0, -1
+        former.state, former.revoking = MemberState.STABLE, frozenset()
+        self.members[member_id] = former
+        return former
+
+    def _present(self, request: HeartbeatRequest) -> ConsumerMember:
+        """The member of a heartbeat after its first one. Raises RequestRefused."""
+        member = self._known(request.member_id, request.group_instance_id)
+        known, said = member.epoch, request.member_epoch
+        owned = request.owned
+        # It may have missed the answer that brought it to the next epoch: then it has nothing
+        # but what it was given.
+        missed = said == member.previous_epoch and owned is not None and owned <= member.assigned
+        if said == known or missed:
+            return member
+        compared = "greater" if said > known else "smaller"
+        raise RequestRefused(
+            ErrorCode.FENCED_MEMBER_EPOCH,
+            f"The consumer group member has a {compared} member epoch ({said}) than the one known"
+            f" by the group coordinator ({known}). The member must abandon all its partitions and"
+            " rejoin.",
+        )
+
+    def _known(self, member_id: str, instance: str | None) -> ConsumerMember:
+        if instance is not None:
+            static = self._static(instance)
+            if static is None:
+                raise RequestRefused(
+                    ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance} is unknown."
+                )
+            if static.member_id != member_id:
+                raise RequestRefused(
+                    ErrorCode.FENCED_INSTANCE_ID,
+                    f"Static member {member_id} with instance id {instance} was fenced by member"
+                    f" {static.member_id}.",
+                )
+        member = self.members.get(member_id)
+        if member is None:
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_MEMBER_ID,
+                f"Member {member_id} is not a member of group {self.group_id}.",
+            )
+        return member
+
+    def _static(self, instance: str) -> ConsumerMember | None:
+        return next(
+            (each for each in self.members.values() if each.group_instance_id == instance), None
+        )
+
+    # Epochs and targets.
+
+    def _begin(self, reason: str) -> None:
+        self.epoch += 1
+        self.reason = reason
+        self._partitions = self._count_partitions()
+        event = RebalanceStarted("kafka", self.group_id, self.epoch, reason)
+        self._environment.spine.emit(event)
+
+    def _count_partitions(self) -> dict[bytes, int]:
+        names = {name for member in self.members.values() for name in self.topics_of(member)}
+        found = [self._topics[name] for name in sorted(names)]
+        return {topic.topic_id: len(topic.logs) for topic in found}
+
+    def _assign(self) -> None:
+        """Make the target of the newest epoch, by the assignor that most members ask for."""
+        members = self.members.values()
+        asked = Counter(member.assignor for member in members if member.assignor)
+        self.assignor = asked.most_common(1)[0][0] if asked else next(iter(ASSIGNORS))
+        subscriptions = {
+            member.member_id: frozenset(
+                self._topics[name].topic_id for name in self.topics_of(member)
+            )
+            for member in members
+        }
+        self.target = ASSIGNORS[self.assignor](subscriptions, self._partitions, self.target)
+        self.assignment_epoch = self.epoch
+
+    def _watch_revocation(self, member: ConsumerMember) -> None:
+        """Who does not give up what it has to within its rebalance timeout is put out."""
+        if member.state is not MemberState.UNREVOKED:
+            if member.revocation is not None:
+                member.revocation.cancel()
+                member.revocation = None
+        elif member.revocation is None:
+            member.revocation = self._environment.clock.call_later(
+                member.rebalance_timeout, self._remove, member, "did not give up its partitions"
+            )
+
+    def _announce(self) -> None:
+        if self.state is ConsumerGroupState.STABLE and self._announced != self.epoch:
+            self._announced = self.epoch
+            self._environment.spine.emit(
+                GroupRebalanced(
+                    "kafka",
+                    self.group_id,
+                    self.epoch,
+                    len(self.members),
+                    self.assignor,
+                    self.reason,
+                )
+            )
+
+    # Leaving.
+
+    def _leave(self, request: HeartbeatRequest) -> HeartbeatResult:
+        member = self._known(request.member_id, request.group_instance_id)
+        if request.member_epoch == LEAVES_FOR_A_WHILE:
+            member.epoch = LEAVES_FOR_A_WHILE
+            self._stop_timer(member)
+            self._sessions.touch(member)
+        else:
+            self._remove(member, "left")
+        return HeartbeatResult(member.member_id, request.member_epoch)
+
+    def kick(self, name: str, reason: str) -> None:
+        """Put out the member of this member, instance or client id; raises RequestRefused."""
+        for member in self.members.values():
+            if name in (member.member_id, member.group_instance_id, member.client_id):
+                self._remove(member, reason)
+                return
+        self._known(name, None)
+
+    def rebalance(self, reason: str) -> None:
+        """Make the assignment anew, without regard to what everybody has."""
+        self.target = {}
+        self._begin(reason)
+
+    def dissolve(self, reason: str) -> None:
+        """The group ends: nobody is a member any more."""
+        for member in tuple(self.members.values()):
+            self._drop(member, reason)
+        self._dead = True
+
+    def _remove(self, member: ConsumerMember, reason: str) -> None:
+        self._drop(member, reason)
+        self._begin(f"{_who(member)} {reason}")
+        if not self.members:
+            self.target, self.assignment_epoch = {}, self.epoch
+            event = GroupEmptied("kafka", self.group_id, self.epoch, self.reason)
+            self._environment.spine.emit(event)
+
+    def _drop(self, member: ConsumerMember, reason: str) -> None:
+        self._sessions.end(member)
+        self._stop_timer(member)
+        del self.members[member.member_id]
+        self.target.pop(member.member_id, None)
+        event = MemberLeft("kafka", self.group_id, member.member_id, member.client_id, reason)
+        self._environment.spine.emit(event)
+
+    def _stop_timer(self, member: ConsumerMember) -> None:
+        if member.revocation is not None:
+            member.revocation.cancel()
+            member.revocation = None
+
+    # Who is asking.
+
+    def check_commit(
+        self, member_id: str, epoch: int, instance: str | None, *, transactional: bool = False
+    ) -> None:
+        """Raises RequestRefused unless offsets may be committed in this name.
+
+        A transactional producer need not say for whom it commits.
+        """
+        nobody = not member_id and instance is None
+        if epoch < 0 and (not self.members or (transactional and nobody)):
+            return
+        self.check_epoch(member_id, epoch)
+
+    def check_epoch(self, member_id: str, epoch: int) -> None:
+        """Raises RequestRefused unless this member is at this epoch."""
+        member = self._known(member_id, None)
+        if epoch != member.epoch:
+            raise RequestRefused(
+                ErrorCode.STALE_MEMBER_EPOCH,
+                f"The received member epoch {epoch} does not match the expected member epoch"
+                f" {member.epoch}.",
+            )
+
+
+def _who(member: ConsumerMember) -> str:
+    return f"member {member.group_instance_id or member.client_id or member.member_id}"

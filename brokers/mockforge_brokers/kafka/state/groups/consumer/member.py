@@ -1,0 +1,149 @@
+"""One member of a consumer group: what it reads, what it has, and how it gets to its target.
+
+A member never has what another one still has. What it is to give up it gives up first, and says so
+by its heartbeats (`owned`); then it moves on to the newest epoch and takes what others gave up,
+as soon as they did. Between heartbeats nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from enum import Enum
+
+from msgspec import Struct
+
+from .....clock import Timer
+from .assignors import Key
+
+
+class HeartbeatRequest(Struct, frozen=True):
+    """What a member says. None: as before (KIP-848). The rebalance timeout is in seconds.
+
+    `owned` is what it reads from now.
+    """
+
+    member_id: str
+    member_epoch: int
+    group_instance_id: str | None = None
+    rack_id: str | None = None
+    client_id: str = ""
+    client_host: str = ""
+    rebalance_timeout: float | None = None
+    topic_names: frozenset[str] | None = None
+    topic_regex: str | None = None
+    assignor: str | None = None
+    owned: frozenset[Key] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """It says everything, as at the beginning or after an error."""
+        return (
+            self.rebalance_timeout is not None
+            and (self.topic_names is not None or self.topic_regex is not None)
+            and self.owned is not None
+        )
+
+
+class MemberState(Enum):
+    STABLE = "stable"
+    UNREVOKED = "revoking"
+    """It has to give up partitions, and did not say yet that it did."""
+    UNRELEASED = "waiting"
+    """It waits for partitions that others have not given up yet."""
+
+
+class ConsumerMember:
+    """`assigned` it may read, `revoking` it has to give up. Epoch -2: a static one that is away."""
+
+    __slots__ = (
+        "assigned",
+        "assignor",
+        "client_host",
+        "client_id",
+        "deadline",
+        "epoch",
+        "group_instance_id",
+        "member_id",
+        "previous_epoch",
+        "rack_id",
+        "rebalance_timeout",
+        "revocation",
+        "revoking",
+        "session_timeout",
+        "state",
+        "timer",
+        "topic_names",
+        "topic_regex",
+    )
+
+    waits = False
+
+    def __init__(self, member_id: str, instance: str | None, session_timeout: float) -> None:
+        self.member_id = member_id
+        self.group_instance_id = instance
+        self.session_timeout = session_timeout
+        self.rebalance_timeout = 0.0
+        self.rack_id: str | None = None
+        self.client_id = ""
+        self.client_host = ""
+        self.topic_names: frozenset[str] = frozenset()
+        self.topic_regex = ""
+        self.assignor: str | None = None
+        self.epoch = 0
+        self.previous_epoch = -1
+        self.state = MemberState.STABLE
+        self.assigned: frozenset[Key] = frozenset()
+        self.revoking: frozenset[Key] = frozenset()
+        self.deadline = 0.0
+        self.timer: Timer | None = None
+        self.revocation: Timer | None = None
+
+    def update(self, request: HeartbeatRequest) -> None:
+        """Take over what it says."""
+        self.client_id, self.client_host = request.client_id, request.client_host
+        if request.rack_id is not None:
+            self.rack_id = request.rack_id
+        if request.rebalance_timeout is not None:
+            self.rebalance_timeout = request.rebalance_timeout
+        if request.topic_names is not None:
+            self.topic_names = request.topic_names
+        if request.topic_regex is not None:
+            self.topic_regex = request.topic_regex
+        if request.assignor is not None:
+            self.assignor = request.assignor
+
+    @property
+    def held(self) -> frozenset[Key]:
+        """What nobody else may have yet."""
+        return self.assigned | self.revoking
+
+    def reconcile(
+        self,
+        target: frozenset[Key],
+        target_epoch: int,
+        owned: frozenset[Key] | None,
+        held_by_others: Set[Key],
+    ) -> None:
+        """Go as far towards the target as it can now.
+
+        `owned`: what the member reads by its own words, None where it did not say.
+        """
+        if self.state is MemberState.UNREVOKED:
+            if owned is None or owned & self.revoking:
+                return
+            self.revoking = frozenset()
+        elif self.state is MemberState.STABLE and self.epoch == target_epoch:
+            return
+        assigned = self.assigned & target
+        revoking = self.assigned - target
+        self.assigned = assigned
+        if revoking and (owned is None or owned & revoking):
+            self.revoking = revoking
+            self.state = MemberState.UNREVOKED
+            return
+        wanted = target - assigned
+        free = wanted - held_by_others
+        self.assigned = assigned | free
+        self.state = MemberState.STABLE if free == wanted else MemberState.UNRELEASED
+        if self.epoch != target_epoch:
+            self.previous_epoch, self.epoch = self.epoch, target_epoch

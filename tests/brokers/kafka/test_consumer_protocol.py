@@ -1,0 +1,465 @@
+"""The consumer protocol of KIP-848: every answer here is Apache Kafka 4.4's own.
+
+It was asked with `group.consumer.assignment.interval.ms=0`, so that it assigns at once as we do.
+"""
+
+import pytest
+from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.kafka.events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft
+from mockforge_brokers.kafka.state.groups.consumer import subscription
+from mockforge_brokers.kafka.state.groups.consumer.subscription import compiled, matching
+from mockforge_brokers.kafka.wire.messages.consumer_groups import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest,
+    OwnedTopicPartitions,
+)
+from mockforge_brokers.kafka.wire.messages.groups import (
+    DeleteGroupsRequest,
+    DescribeGroupsRequest,
+    HeartbeatRequest,
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    ListGroupsRequest,
+)
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+    OffsetDeleteRequest,
+    OffsetDeleteRequestPartition,
+    OffsetDeleteRequestTopic,
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+)
+
+from .stage import Stage
+
+ALL = {"t": [0, 1, 2, 3]}
+
+
+class House(Stage):
+    """Topics `t` with 4 partitions and `u` with 2, and members that speak for themselves."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.broker.create_topic("t", 4)
+        self.broker.create_topic("u", 2)
+        self.events = []
+        self.environment.spine.watch(self.events.append)
+
+    @property
+    def topics(self):
+        return self.broker.cluster.topics
+
+    def emitted(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def owned(self, partitions):
+        return [
+            OwnedTopicPartitions(topic_id=self.topics[name].topic_id, partitions=numbers)
+            for name, numbers in partitions.items()
+        ]
+
+    def heartbeat(self, member, epoch, owned=None, *, group="g", version=1, **more):
+        """(error_code, member_epoch, assignment by topic or None), with the text of an error."""
+        if owned is not None:
+            more["topic_partitions"] = self.owned(owned)
+        request = ConsumerGroupHeartbeatRequest(
+            group_id=group, member_id=member, member_epoch=epoch, **more
+        )
+        answer = self.call(request, version)
+        if answer.error_code:
+            return answer.error_code, answer.error_message
+        assert answer.heartbeat_interval_ms == (5000 if answer.member_epoch > 0 else 0)
+        if answer.assignment is None:
+            return answer.member_epoch, None
+        by_id = {topic.topic_id: name for name, topic in self.topics.items()}
+        parts = answer.assignment.topic_partitions
+        return answer.member_epoch, {by_id[one.topic_id]: one.partitions for one in parts}
+
+    def join(self, member, *, group="g", **more):
+        wish = {"subscribed_topic_names": ["t"], "rebalance_timeout_ms": 5000} | more
+        return self.heartbeat(member, 0, {}, group=group, **wish)
+
+    def describe(self, group="g"):
+        """State, group epoch, assignment epoch; by member its epoch, what it has, its target."""
+        (one,) = self.call(ConsumerGroupDescribeRequest(group_ids=[group]), 1).groups
+        if one.error_code:
+            return one.error_code, one.error_message
+        members = {
+            m.member_id: (m.member_epoch, _named(m.assignment), _named(m.target_assignment))
+            for m in one.members
+        }
+        return one.group_state, one.group_epoch, one.assignment_epoch, members
+
+    def commit(self, member, epoch, version=9):
+        part = OffsetCommitRequestPartition(
+            partition_index=0, committed_offset=1, committed_metadata=""
+        )
+        request = OffsetCommitRequest(
+            group_id="g",
+            member_id=member,
+            generation_id_or_member_epoch=epoch,
+            topics=[OffsetCommitRequestTopic(name="t", partitions=[part])],
+        )
+        (topic,) = self.call(request, version).topics
+        return topic.partitions[0].error_code
+
+    def classic_join(self, group="g"):
+        protocol = JoinGroupRequestProtocol(name="range", metadata=b"")
+        request = JoinGroupRequest(
+            group_id=group,
+            session_timeout_ms=10_000,
+            rebalance_timeout_ms=10_000,
+            member_id="",
+            protocol_type="consumer",
+            protocols=[protocol],
+        )
+        return self.call(request, 3).error_code
+
+
+def _named(assignment):
+    return {one.topic_name: one.partitions for one in assignment.topic_partitions}
+
+
+@pytest.fixture
+def house():
+    return House()
+
+
+WRONG = [
+    ({"group_id": ""}, 42, "GroupId can't be empty."),
+    ({"member_id": ""}, 42, "MemberId can't be empty."),
+    ({"instance_id": ""}, 42, "InstanceId can't be empty."),
+    ({"rack_id": ""}, 42, "RackId can't be empty."),
+    ({"rebalance_timeout_ms": -1}, 42, "RebalanceTimeoutMs must be provided in first request."),
+    (
+        {"topic_partitions": [OwnedTopicPartitions(topic_id=bytes(16), partitions=[1])]},
+        42,
+        "TopicPartitions must be empty when (re-)joining.",
+    ),
+    ({"topic_partitions": None}, 42, "TopicPartitions must be empty when (re-)joining."),
+    (
+        {"subscribed_topic_names": None},
+        42,
+        "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.",
+    ),
+    ({"member_epoch": -3}, 42, "MemberEpoch is invalid."),
+    ({"member_epoch": -2}, 42, "InstanceId can't be null."),
+    ({"member_epoch": -1, "member_id": ""}, 42, "MemberId can't be empty."),
+    ({"member_epoch": 3}, 69, "Consumer group g not found."),
+    ({"member_epoch": -1}, 69, "Group g not found."),
+    (
+        {"server_assignor": "sticky"},
+        112,
+        "ServerAssignor sticky is not supported. Supported assignors: uniform, range.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "code", "text"), WRONG)
+def test_what_no_member_says_is_refused_with_kafkas_words(house, change, code, text):
+    right = {
+        "group_id": "g",
+        "member_id": "a",
+        "member_epoch": 0,
+        "rebalance_timeout_ms": 5000,
+        "subscribed_topic_names": ["t"],
+        "topic_partitions": [],
+    }
+    answer = house.call(ConsumerGroupHeartbeatRequest(**right | change), 1)
+    assert (answer.error_code, answer.error_message) == (code, text)
+    assert "g" not in house.broker.cluster.groups.by_id
+
+
+def test_a_member_of_the_first_version_gets_its_id_from_the_broker(house):
+    request = ConsumerGroupHeartbeatRequest(
+        group_id="g",
+        member_id="",
+        member_epoch=0,
+        rebalance_timeout_ms=5000,
+        subscribed_topic_names=["t"],
+        topic_partitions=[],
+    )
+    answer = house.call(request, 0)
+    assert (answer.error_code, len(answer.member_id), answer.member_epoch) == (0, 36, 2)
+
+
+def test_a_member_alone_has_all_and_hears_of_it_once(house):
+    assert house.join("a") == (2, ALL)
+    assert house.heartbeat("a", 2) == (2, None)
+    assert house.heartbeat("a", 2, ALL) == (2, None)
+    assert house.describe() == ("Stable", 2, 2, {"a": (2, ALL, ALL)})
+    # One that says all that it knows is answered with all.
+    wish = {"subscribed_topic_names": ["t"], "rebalance_timeout_ms": 5000}
+    assert house.heartbeat("a", 2, ALL, **wish) == (2, ALL)
+
+
+def test_a_newcomer_waits_until_the_other_has_given_up_its_share(house):
+    house.join("a")
+    assert house.join("b") == (3, {})
+    first, second = {"t": [0, 1]}, {"t": [2, 3]}
+    assert house.describe() == (
+        "Reconciling", 3, 3, {"a": (2, ALL, first), "b": (3, {}, second)}
+    )  # fmt: skip
+    assert house.heartbeat("b", 3, {}) == (3, None)
+    assert house.heartbeat("a", 2, ALL) == (2, first)
+    assert house.describe()[3]["a"] == (2, ALL, first)
+    assert house.heartbeat("b", 3, {}) == (3, None)
+    assert house.heartbeat("a", 2, first) == (3, None)
+    assert house.heartbeat("b", 3, {}) == (3, second)
+    assert house.describe() == (
+        "Stable", 3, 3, {"a": (3, first, first), "b": (3, second, second)}
+    )  # fmt: skip
+    (event,) = house.emitted(GroupRebalanced)[1:]
+    assert (event.generation, event.members, event.protocol_name) == (3, 2, "uniform")
+    assert event.reason == "member shop joined"
+
+
+def test_who_missed_an_answer_may_come_with_the_epoch_before(house):
+    house.join("a")
+    house.join("b")
+    house.heartbeat("a", 2, ALL)
+    assert house.heartbeat("a", 2, {"t": [0, 1]}) == (3, None)
+    assert house.heartbeat("a", 2, {"t": [0, 1]}) == (3, None)
+    code, text = house.heartbeat("a", 2, {"t": [0, 3]})
+    assert code == 110
+    assert text == (
+        "The consumer group member has a smaller member epoch (2) than the one known by the group"
+        " coordinator (3). The member must abandon all its partitions and rejoin."
+    )
+    code, text = house.heartbeat("a", 9)
+    assert (code, "has a greater member epoch (9)" in text) == (110, True)
+    assert house.heartbeat("z", 1) == (25, "Member z is not a member of group g.")
+
+
+def test_other_topics_are_another_epoch(house):
+    house.join("a")
+    house.join("b")
+    house.heartbeat("a", 2, ALL)
+    house.heartbeat("a", 2, {"t": [0, 1]})
+    house.heartbeat("b", 3, {})
+    more = {"subscribed_topic_names": ["t", "u"]}
+    assert house.heartbeat("b", 3, {"t": [2, 3]}, **more) == (3, {"t": [2]})
+    assert house.describe() == (
+        "Reconciling", 4, 4,
+        {
+            "a": (3, {"t": [0, 1]}, {"t": [0, 1, 3]}),
+            "b": (3, {"t": [2, 3]}, {"t": [2], "u": [0, 1]}),
+        },
+    )  # fmt: skip
+    assert house.heartbeat("b", 3, {"t": [2]}) == (4, {"t": [2], "u": [0, 1]})
+    assert house.heartbeat("a", 3, {"t": [0, 1]}) == (4, {"t": [0, 1, 3]})
+
+
+def test_a_topic_that_comes_grows_or_goes_is_assigned_anew(house):
+    house.join("a", subscribed_topic_names=["t", "new"])
+    house.broker.create_topic("new", 1)
+    assert house.heartbeat("a", 2, ALL) == (3, {**ALL, "new": [0]})
+    house.broker.grow_topic("new", 2)
+    assert house.heartbeat("a", 3, {**ALL, "new": [0]}) == (4, {**ALL, "new": [0, 1]})
+    gone = house.owned({"new": [0, 1]})
+    house.broker.delete_topic("new")
+    assert house.heartbeat("a", 4, topic_partitions=house.owned(ALL) + gone) == (4, ALL)
+    assert house.heartbeat("a", 4, ALL) == (5, None)
+
+
+def test_who_leaves_leaves_its_partitions_to_the_others(house):
+    house.join("a")
+    house.join("b")
+    house.heartbeat("a", 2, ALL)
+    house.heartbeat("a", 2, {"t": [0, 1]})
+    house.heartbeat("b", 3, {})
+    assert house.heartbeat("b", -1) == (-1, None)
+    assert house.describe()[:3] == ("Assigning", 4, 3)
+    assert house.heartbeat("a", 3, {"t": [0, 1]}) == (4, ALL)
+    assert house.heartbeat("a", -1) == (-1, None)
+    assert house.describe() == ("Empty", 5, 5, {})
+    assert [event.reason for event in house.emitted(MemberLeft)] == ["left", "left"]
+    assert house.emitted(GroupEmptied)[0].reason == "member shop left"
+
+
+def test_silence_ends_a_member_and_so_does_what_it_keeps_too_long(house):
+    house.join("a")
+    house.join("b")
+    assert house.heartbeat("a", 2, ALL) == (2, {"t": [0, 1]})
+    house.clock.advance(4.9)
+    house.heartbeat("b", 3, {})
+    house.heartbeat("a", 2, ALL)
+    house.clock.advance(0.2)
+    assert house.emitted(MemberLeft)[0].reason == "did not give up its partitions"
+    assert house.heartbeat("b", 3, {}) == (4, ALL)
+    house.clock.advance(45.1)
+    assert house.emitted(MemberLeft)[1].reason.startswith("was silent for its session timeout")
+    assert house.describe()[0] == "Empty"
+
+
+def test_a_static_member_finds_what_it_had_when_it_comes_back(house):
+    static = {"instance_id": "i1"}
+    assert house.join("s1", **static) == (2, ALL)
+    assert house.join("s2", **static) == (
+        111,
+        "Static member s2 with instance id i1 cannot join the group because the instance id is"
+        " owned by s1 member.",
+    )
+    assert house.heartbeat("s1", -2, **static) == (-2, None)
+    assert house.describe() == ("Reconciling", 2, 2, {"s1": (-2, ALL, ALL)})
+    assert house.join("s2", **static) == (2, ALL)
+    assert house.heartbeat("s1", 2, **static) == (
+        82,
+        "Static member s1 with instance id i1 was fenced by member s2.",
+    )
+    assert house.heartbeat("s2", 2, instance_id="i9") == (25, "Instance id i9 is unknown.")
+    assert house.heartbeat("s2", 2, **static) == (2, None)
+    assert [event.member for event in house.emitted(MemberJoined)] == ["s1"]
+
+
+def test_a_static_member_that_stays_away_is_put_out(house):
+    house.join("s1", instance_id="i1")
+    house.heartbeat("s1", -2, instance_id="i1")
+    house.clock.advance(45.1)
+    assert house.describe()[0] == "Empty"
+
+
+def test_offsets_are_committed_and_fetched_at_the_members_own_epoch(house):
+    house.join("a")
+    assert house.commit("a", 2) == 0
+    assert house.commit("a", 1) == 113
+    assert house.commit("a", 1, version=8) == 35
+    assert house.commit("z", 2) == 25
+    assert house.commit("", -1) == 25
+    for member, epoch, code in (("a", 2, 0), ("a", 1, 113), ("z", 1, 25), (None, -1, 0)):
+        group = OffsetFetchRequestGroup(
+            group_id="g", member_id=member, member_epoch=epoch, topics=None
+        )
+        (answer,) = house.call(OffsetFetchRequest(groups=[group]), 9).groups
+        assert answer.error_code == code
+    house.heartbeat("a", -1)
+    assert house.commit("", -1) == 0
+
+
+def test_lists_say_which_protocol_a_group_speaks(house):
+    house.join("a")
+    house.classic_join("old")
+    listed = {
+        (one.group_id, one.protocol_type, one.group_state, one.group_type)
+        for one in house.call(ListGroupsRequest(), 5).groups
+    }
+    assert ("g", "consumer", "Stable", "consumer") in listed
+    assert {one[0]: one[3] for one in listed} == {"g": "consumer", "old": "classic"}
+    only = house.call(ListGroupsRequest(types_filter=["Consumer"]), 5).groups
+    assert [one.group_id for one in only] == ["g"]
+    (old,) = house.call(DescribeGroupsRequest(groups=["g"]), 6).groups
+    assert (old.error_code, old.error_message, old.group_state) == (
+        69, "Group g is not a classic group.", "Dead"
+    )  # fmt: skip
+    (older,) = house.call(DescribeGroupsRequest(groups=["g"]), 5).groups
+    assert (older.error_code, older.group_state) == (0, "Dead")
+    assert house.describe("old") == (69, "Group old is not a consumer group.")
+    assert house.describe("none") == (69, "Group none not found.")
+
+
+def test_a_group_takes_members_of_the_other_protocol_once_it_is_empty(house):
+    house.join("a")
+    house.commit("a", 2)
+    assert house.classic_join() == 23
+    assert (
+        house.call(HeartbeatRequest(group_id="g", generation_id=1, member_id="a"), 4).error_code
+        == 25
+    )
+    house.heartbeat("a", -1)
+    assert house.classic_join() == 0
+    assert house.join("a") == (69, "Group g is not a consumer group.")
+    group = house.broker.cluster.groups.by_id["g"]
+    assert group.offsets.fetch("t", 0).offset == 1
+    house.broker.kick_member("g", "shop")
+    assert house.join("a") == (2, ALL)
+    assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
+
+
+def test_a_group_goes_only_without_members_and_its_offsets_only_of_topics_nobody_reads(house):
+    house.join("a")
+    delete = DeleteGroupsRequest(groups_names=["g"])
+    assert house.call(delete, 2).results[0].error_code == 68
+    topics = [
+        OffsetDeleteRequestTopic(
+            name=name, partitions=[OffsetDeleteRequestPartition(partition_index=0)]
+        )
+        for name in ("t", "u")
+    ]
+    answer = house.call(OffsetDeleteRequest(group_id="g", topics=topics), 0)
+    assert [one.partitions[0].error_code for one in answer.topics] == [86, 0]
+    house.heartbeat("a", -1)
+    assert house.call(delete, 2).results[0].error_code == 0
+    assert house.describe() == (69, "Group g not found.")
+
+
+@pytest.mark.parametrize("engine", ["re2", "python"])
+def test_a_pattern_reads_all_topics_that_it_matches_whole(house, engine, monkeypatch):
+    _choose(engine, monkeypatch)
+    pattern = {"subscribed_topic_names": None, "subscribed_topic_regex": "t|u.*"}
+    house.broker.create_topic("tt", 1)
+    assert house.join("a", **pattern) == (2, {**ALL, "u": [0, 1]})
+    (one,) = house.call(ConsumerGroupDescribeRequest(group_ids=["g"]), 1).groups
+    assert one.members[0].subscribed_topic_regex == "t|u.*"
+    house.broker.create_topic("u2", 1)
+    assert house.heartbeat("a", 2, {**ALL, "u": [0, 1]}) == (3, {**ALL, "u": [0, 1], "u2": [0]})
+
+
+def _choose(engine, monkeypatch):
+    compiled.cache_clear()
+    if engine == "python":
+        monkeypatch.setattr(subscription, "compiled", subscription._python)
+    else:
+        pytest.importorskip("re2", reason="the extra re2 is not installed")
+
+
+@pytest.mark.parametrize("engine", ["re2", "python"])
+@pytest.mark.parametrize("pattern", ["(t", "(?=t)", "(?!t)", "(?<=t)u", r"(t)\1", "a**"])
+def test_what_is_no_pattern_of_re2_is_refused(engine, pattern, monkeypatch):
+    _choose(engine, monkeypatch)
+    with pytest.raises(RequestRefused) as refusal:
+        matching(pattern, ["t"])
+    assert refusal.value.code == 128
+    assert f"SubscribedTopicRegex `{pattern}` is not a valid regular expression" in str(
+        refusal.value
+    )
+
+
+def test_a_bad_pattern_makes_no_group(house):
+    wish = {"subscribed_topic_names": None, "subscribed_topic_regex": "(t"}
+    assert house.join("a", **wish)[0] == 128
+    assert house.describe() == (69, "Group g not found.")
+
+
+def test_the_assignor_is_the_one_that_most_ask_for(house):
+    both = {"subscribed_topic_names": ["t", "u"]}
+    house.join("a", **both)
+    house.join("b", server_assignor="range", **both)
+    (one,) = house.call(ConsumerGroupDescribeRequest(group_ids=["g"]), 1).groups
+    assert one.assignor_name == "range"
+    assert house.describe()[3]["b"][2] == {"t": [2, 3], "u": [1]}
+
+
+def test_a_person_sees_kicks_and_rebalances_a_group(house):
+    house.join("a")
+    (view,) = house.broker.groups()
+    assert (view.name, view.state, view.members) == ("g", "stable", 1)
+    (member,) = view.detail["members"]
+    assert (member.client, member.assigned, member.subscribed) == (
+        "shop", (("t", (0, 1, 2, 3)),), ("t",)
+    )  # fmt: skip
+    house.broker.rebalance("g")
+    assert house.heartbeat("a", 2, ALL) == (3, None)
+    house.broker.kick_member("g", "shop")
+    assert house.heartbeat("a", 3) == (25, "Member a is not a member of group g.")
+
+
+def test_a_restart_keeps_what_was_committed_and_ends_the_members(house):
+    house.join("a")
+    house.commit("a", 2)
+    house.broker.restart()
+    assert house.describe() == ("Empty", 2, 2, {})
+    assert house.heartbeat("a", 2) == (25, "Member a is not a member of group g.")
+    assert house.join("a") == (3, ALL)
+    assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1

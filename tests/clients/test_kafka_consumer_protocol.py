@@ -1,0 +1,161 @@
+"""librdkafka and Apache Kafka's own client in the consumer protocol of KIP-848."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from mockforge_tui import MockForge
+
+from .conftest import wait_for
+
+pytestmark = [pytest.mark.client, pytest.mark.timeout(300)]
+
+
+class House:
+    """A broker whose members report often, and what each consumer got and was assigned."""
+
+    def __init__(self, mockforge: MockForge) -> None:
+        self.mockforge = mockforge
+        self.bootstrap = mockforge.kafka.bootstrap
+        self.assigned: dict[str, set[int]] = {}
+        self.seen: list[tuple[int, int]] = []
+        self.lost: list[int] = []
+        self.consumers: list[Consumer] = []
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.create_topics([NewTopic("orders", 6)])["orders"].result()
+        self.admin = admin
+
+    def produce(self, count: int) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        for number in range(count):
+            producer.produce("orders", str(number), str(number))
+        assert producer.flush(20) == 0
+
+    def consumer(self, name: str, topics: str = "orders", **more: str) -> Consumer:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "billing",
+                "group.protocol": "consumer",
+                "client.id": name,
+                "auto.offset.reset": "earliest",
+                **more,
+            }
+        )
+        mine = self.assigned.setdefault(name, set())
+        consumer.subscribe(
+            [topics],
+            on_assign=lambda _, parts: mine.update(part.partition for part in parts),
+            on_revoke=lambda _, parts: mine.difference_update(part.partition for part in parts),
+            on_lost=lambda _, parts: self.lost.extend(part.partition for part in parts),
+        )
+        self.consumers.append(consumer)
+        return consumer
+
+    def turn(self) -> None:
+        """Every consumer looks once."""
+        for consumer in self.consumers:
+            message = consumer.poll(0.02)
+            if message is None:
+                continue
+            error = message.error()
+            assert error is None or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART, error
+            if error is None:
+                self.seen.append((message.partition(), message.offset()))
+
+    def until(self, sizes: list[int], what: str) -> None:
+        def reached() -> bool:
+            self.turn()
+            return sorted(len(parts) for parts in self.assigned.values()) == sizes
+
+        wait_for(reached, 60, what)
+
+    def leave(self, name: str) -> None:
+        consumer = self.consumers.pop([*self.assigned].index(name))
+        consumer.close()
+        del self.assigned[name]
+
+
+@pytest.fixture
+def house():
+    options = {"consumer_heartbeat_interval": 0.2}
+    with MockForge(**options) as mockforge:
+        made = House(mockforge)
+        yield made
+        for consumer in made.consumers:
+            consumer.close()
+
+
+def test_three_members_share_and_each_record_comes_once(house):
+    house.produce(300)
+    house.consumer("one")
+    house.until([6], "one reads all")
+    house.consumer("two")
+    house.until([3, 3], "two share")
+    house.consumer("three")
+    house.until([2, 2, 2], "three share")
+    house.produce(300)
+
+    def all_seen() -> bool:
+        house.turn()
+        return len(set(house.seen)) == 600
+
+    wait_for(all_seen, 60, "600 records")
+    assert len(house.seen) == 600, "none came twice"
+    house.leave("two")
+    house.until([3, 3], "two share again")
+
+
+def test_the_admin_client_sees_the_group_and_its_kind(house):
+    house.consumer("one")
+    house.until([6], "one reads all")
+    (listed,) = house.admin.list_consumer_groups().result().valid
+    assert (listed.group_id, listed.type.name) == ("billing", "CONSUMER")
+    found = house.admin.describe_consumer_groups(["billing"])["billing"].result()
+    (member,) = found.members
+    assert (found.state.name, member.client_id) == ("STABLE", "one")
+    assert len(member.assignment.topic_partitions) == 6
+    shown = house.mockforge.run("group show billing").text
+    assert "protocol_type  consumer" in shown
+    assert "assignor       uniform" in shown
+
+
+def test_a_pattern_follows_the_topics_that_come(house):
+    house.consumer("one", "^ord.*")
+    house.until([6], "one reads all")
+    house.admin.create_topics([NewTopic("ordnance", 9)])["ordnance"].result()
+
+    def reads_both() -> bool:
+        house.turn()
+        return len(house.consumers[0].assignment()) == 15
+
+    wait_for(reads_both, 60, "both topics")
+
+
+def test_a_member_that_is_kicked_comes_back(house):
+    house.consumer("one")
+    house.until([6], "one reads all")
+    house.mockforge.run("group kick billing one")
+    wait_for(lambda: house.turn() or len(house.lost) == 6, 60, "it lost all")
+    house.produce(1)
+    wait_for(lambda: house.turn() or house.seen, 60, "it reads again")
+
+
+@pytest.mark.slow
+def test_kafka_clients_in_java(house):
+    house.produce(100)
+    done = subprocess.run(
+        ["bash", str(Path(__file__).with_name("java") / "run"), "Groups"],
+        env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": house.bootstrap},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    if done.stdout.startswith("skipped: "):
+        pytest.skip(done.stdout.removeprefix("skipped: ").strip())
+    assert done.returncode == 0, done.stdout + done.stderr
