@@ -1,0 +1,98 @@
+"""Apache Kafka's own clients and tools, from the jars of the server that the benchmarks run."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from benchmarks.common import Skipped
+from benchmarks.kafka_apache import jars
+from mockforge_brokers.kafka.records import Record, build_batch
+
+from .conftest import Servers
+
+pytestmark = [pytest.mark.client, pytest.mark.slow]
+
+JAVA = Path(__file__).with_name("java")
+
+
+@pytest.fixture(scope="module")
+def classes() -> str:
+    if shutil.which("java") is None:
+        pytest.skip("no java on this machine")
+    try:
+        return f"{jars()}/*"
+    except Skipped as reason:
+        pytest.skip(str(reason))
+
+
+def run(servers: Servers, classes: str, *arguments: str, **more: str) -> str:
+    """The output of a Java program that must succeed."""
+    bootstrap = f"127.0.0.1:{servers.ports['kafka']}"
+    done = subprocess.run(
+        ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", classes, *arguments],
+        env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap, **more},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def tool(servers: Servers, classes: str, name: str, *arguments: str) -> list[list[str]]:
+    """The words of each line that one of Kafka's command line tools prints."""
+    bootstrap = f"127.0.0.1:{servers.ports['kafka']}"
+    shown = run(
+        servers,
+        classes,
+        f"org.apache.kafka.tools.{name}",
+        "--bootstrap-server",
+        bootstrap,
+        *arguments,
+    )
+    return [line.split() for line in shown.splitlines()]
+
+
+def test_transactions_of_version_2(servers: Servers, classes: str) -> None:
+    assert run(servers, classes, str(JAVA / "Transactions.java")) == "ok\n"
+
+
+@pytest.mark.parametrize("guarantee", ["exactly_once_v2", "at_least_once"])
+def test_streams_count_words(servers, classes, guarantee, tmp_path):
+    if not list(Path(classes).parent.glob("kafka-streams-*.jar")):
+        pytest.skip("Kafka Streams is not among the jars")
+    shown = run(
+        servers, classes, str(JAVA / "Exactly.java"), guarantee, STREAMS_STATE=str(tmp_path)
+    )
+    assert shown.endswith("ok {milk=200, tea=100}\n")
+
+
+def test_the_tool_for_transactions_finds_and_aborts_one_that_hangs(servers, classes):
+    broker = servers.brokers["kafka"]
+    batch = build_batch(
+        [Record(0, 1000, None, b"v")],
+        producer_id=77,
+        producer_epoch=3,
+        base_sequence=0,
+        transactional=True,
+    )
+
+    def hang():
+        broker.create_topic("java.hangs", 1)
+        log = broker.cluster.topics["java.hangs"].logs[0]
+        broker.cluster.append(log, batch, begin=lambda log, header: None)
+        return log
+
+    log = servers.call(hang)
+    place = ["--topic", "java.hangs", "--partition", "0"]
+    found = tool(servers, classes, "TransactionsCommand", "find-hanging", "--broker-id", "1")
+    assert [line[:6] for line in found[1:]] == [["java.hangs", "0", "77", "3", "-1", "0"]]
+    producers = tool(servers, classes, "TransactionsCommand", "describe-producers", *place)
+    assert producers[1][0] == "77"
+    tool(servers, classes, "TransactionsCommand", "abort", *place, "--start-offset", "0")
+    assert log.last_stable_offset == 2
+    found = tool(servers, classes, "TransactionsCommand", "find-hanging", "--broker-id", "1")
+    assert found[1:] == []
