@@ -137,6 +137,7 @@ MESSAGES = Subject(
             Field("partition", "number", _detail("partition"), "partition", protocol="kafka"),
             Field("offset", "number", _detail("offset"), "offset", protocol="kafka"),
             Field("group", "any", _detail("group"), "consumer group", protocol="kafka"),
+            Field("txn", "any", _detail("transactional_id"), "transactional id", protocol="kafka"),
             Field(
                 "qos",
                 "number",

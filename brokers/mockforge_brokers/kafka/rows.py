@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
 from .codes import ApiKey, ErrorCode
-from .records import Record, read_records, split_batches
+from .records import BatchHeader, Record, read_control_type, read_records, split_batches
 from .wire.frames import decode_request, decode_response, read_request_header
 from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
@@ -156,7 +156,7 @@ class RowReader:
                     for record in read_records(batch):
                         count += 1
                         if count <= _MOST_RECORDS:
-                            yield self._record(row, topic, partition, record)
+                            yield self._record(row, topic, partition, header, record)
             except BrokerError as error:
                 count += 1
                 yield Row(
@@ -177,11 +177,20 @@ class RowReader:
         if not count or count > _MOST_RECORDS or row.error:
             yield row
 
-    def _record(self, row: Row, topic: str, partition: int, record: Record) -> Row:
+    def _record(
+        self, row: Row, topic: str, partition: int, header: BatchHeader, record: Record
+    ) -> Row:
         detail: dict[str, Any] = {"partition": partition, "timestamp": record.timestamp}
+        if header.is_transactional:
+            detail["producer_id"] = header.producer_id
+            detail["producer_epoch"] = header.producer_epoch
+        if row.detail.get("transactional_id"):
+            detail["transactional_id"] = row.detail["transactional_id"]
         if row.direction == OUT or self._placed:
             # Only the log knows offsets: a producer's batch begins at 0.
             detail["offset"] = record.offset
+        if header.is_control:
+            return self._marker(row, topic, detail, record)
         return Row(
             "kafka",
             row.direction,
@@ -193,6 +202,21 @@ class RowReader:
             payload=record.value,
             size=len(record.key or b"") + len(record.value or b""),
             headers=record.headers,
+            detail=detail,
+            correlation=row.correlation,
+            frame=row.frame,
+        )
+
+    def _marker(self, row: Row, topic: str, detail: dict[str, Any], record: Record) -> Row:
+        """The end of a transaction, which consumers get among the records and do not show."""
+        kind = read_control_type(record)
+        detail["marker"] = "unknown" if kind is None else kind.name.lower()
+        return Row(
+            "kafka",
+            row.direction,
+            row.operation,
+            client=row.client,
+            destination=topic,
             detail=detail,
             correlation=row.correlation,
             frame=row.frame,

@@ -74,6 +74,10 @@ Owners = Mapping[int, Transaction]
 
 def topic_view(topic: Topic, owners: Owners) -> DestinationView:
     count = len(topic.logs)
+    note = f"{count} partition{'s' if count != 1 else ''}"
+    opened = sum(len(log.transactions.open) for log in topic.logs)
+    if opened:
+        note += f", {opened} open transaction{'s' if opened != 1 else ''}"
     return DestinationView(
         protocol="kafka",
         kind="topic",
@@ -81,7 +85,7 @@ def topic_view(topic: Topic, owners: Owners) -> DestinationView:
         messages_in=sum(log.records_in for log in topic.logs),
         messages_out=sum(log.records_out for log in topic.logs),
         depth=topic.records,
-        note=f"{count} partition{'s' if count != 1 else ''}",
+        note=note,
         detail={
             "topic_id": topic.topic_id.hex(),
             "bytes": sum(log.cost for log in topic.logs),

@@ -3,6 +3,7 @@
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.events import TransactionAborted
 from mockforge_brokers.kafka.options import KafkaOptions
@@ -11,10 +12,11 @@ from mockforge_brokers.kafka.state.groups.coordinator import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
 from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
+from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.limits import Limits
 
 from .refusals import refused
-from .stage import Stage, fetch
+from .stage import Stage, fetch, produce
 from .transacting import Player
 
 
@@ -326,3 +328,32 @@ def test_aborted_transactions_are_found_by_the_batches_that_were_read():
     assert log.aborted_in(32, 33) == []
     log.truncate_before(31)
     assert log.aborted == [first]
+
+
+def test_the_rows_of_a_fetch_name_markers_and_whose_records_they_are():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    player.produce(who, 0, b"a")
+    player.end(who, False)
+    client = stage.network.connect()
+    stage.ask(client, fetch("t", 0), 11)
+    record, marker = client.connection.rows(OUT, client.take())
+    assert (record.kind, record.payload) == ("message", b"a")
+    assert record.detail["producer_id"] == who[0]
+    assert (marker.kind, marker.key, marker.detail["marker"]) == ("control", None, "abort")
+    assert marker.detail["offset"] == 1
+
+
+def test_the_rows_of_a_produce_have_the_transactional_id():
+    stage = Stage()
+    player = Player(stage.call)
+    player.create()
+    who = player.init()
+    client = stage.network.connect()
+    request = produce("t", b"v", producer_id=who[0], producer_epoch=who[1], base_sequence=0)
+    request.transactional_id = "id"
+    frame = encode_request(request, 12, 1, "till")
+    [row] = client.connection.rows(IN, frame)
+    assert (row.kind, row.detail["transactional_id"]) == ("message", "id")
