@@ -18,7 +18,7 @@ class Brokers(Mapping[str, Broker]):
     mapping by protocol it shows what all brokers have in common (contract.py).
     """
 
-    __slots__ = ("_served", "amqp", "kafka", "mqtt")
+    __slots__ = ("_served", "amqp", "kafka", "mqtt", "stopped")
 
     def __init__(
         self,
@@ -29,6 +29,8 @@ class Brokers(Mapping[str, Broker]):
         self.kafka = kafka
         self.mqtt = mqtt
         self.amqp = amqp
+        self.stopped: set[str] = set()
+        """The protocols whose brokers were stopped by hand, and not started again."""
         every: tuple[Broker | None, ...] = (kafka, mqtt, amqp)
         self._served = {broker.protocol: broker for broker in every if broker is not None}
 

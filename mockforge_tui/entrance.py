@@ -24,6 +24,9 @@ class Receipt:
 
 def publish(brokers: Brokers, message: Outgoing) -> Receipt:
     """Hand one message to its broker's entrance. Raises InvalidInput."""
+    if message.protocol in brokers.stopped:
+        protocol = message.protocol
+        raise InvalidInput(f"{protocol} is stopped: broker start {protocol}")
     match message:
         case KafkaMessage() if brokers.kafka is not None:
             return _to_kafka(brokers.kafka, message)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
 from mockforge_brokers.access import Access
-from mockforge_brokers.clock import AdjustableClock, LoopClock
+from mockforge_brokers.clock import AdjustableClock, LoopClock, Timer
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.errors import BrokerError, InvalidInput
+from mockforge_brokers.events import BrokerRestarted, BrokerStarted, BrokerStopped, Warned
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -82,6 +83,7 @@ class Runtime:
         self._record: Record | None = None
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
+        self._starting: dict[str, Timer] = {}
 
     @property
     def spine(self) -> Spine:
@@ -195,12 +197,56 @@ class Runtime:
         if self._production is not None:
             self._production.stop()
         self.holds.clear()
+        for timer in self._starting.values():
+            timer.cancel()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
         if self._certificates is not None:
             self._certificates.remove()
         self.usage.report()
         if self.journal is not None:
             self.journal.clear()
+
+    def stop_broker(
+        self, protocol: str, *, hard: bool = False, seconds: float | None = None
+    ) -> BrokerRestarted:
+        """End its connections and refuse new ones; what the protocol keeps stays.
+
+        It starts again by itself after so many seconds, else by `start_broker`. Raises
+        InvalidInput for one that does not run.
+        """
+        self._server(protocol, stopped=False).stop_listening()
+        self.brokers.stopped.add(protocol)
+        event = self.brokers[protocol].restart(hard=hard)
+        self.spine.emit(BrokerStopped(protocol, hard))
+        if seconds is not None:
+            self._starting[protocol] = self.clock.call_later(seconds, self._start_again, protocol)
+        return event
+
+    def start_broker(self, protocol: str) -> None:
+        """Accept connections again, at the same ports. Raises InvalidInput."""
+        server = self._server(protocol, stopped=True)
+        try:
+            server.listen_again()
+        except OSError as error:
+            raise InvalidInput(f"{protocol} cannot listen again: {error.strerror}") from None
+        timer = self._starting.pop(protocol, None)
+        if timer is not None:
+            timer.cancel()
+        self.brokers.stopped.discard(protocol)
+        self.spine.emit(BrokerStarted(protocol))
+
+    def _start_again(self, protocol: str) -> None:
+        try:
+            self.start_broker(protocol)
+        except InvalidInput as error:
+            self.spine.emit(Warned(protocol, protocol, str(error)))
+
+    def _server(self, protocol: str, *, stopped: bool) -> Server:
+        if protocol not in self._servers:
+            raise InvalidInput(f"{protocol} does not run here")
+        if (protocol in self.brokers.stopped) != stopped:
+            raise InvalidInput(f"{protocol} {'runs' if stopped else 'is stopped'} already")
+        return self._servers[protocol]
 
     @property
     def ports(self) -> dict[str, int]:

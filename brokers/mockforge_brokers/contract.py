@@ -219,10 +219,11 @@ class Broker(Protocol):
         """Take up what `dump` gave, as it was or decoded again; the broker must be empty."""
         ...
 
-    def restart(self) -> BrokerRestarted:
+    def restart(self, *, hard: bool = False) -> BrokerRestarted:
         """Stop and start in one go, as far as clients see: the listeners stay.
 
         All connections end as they do when the broker is stopped; then dump, empty, restore.
-        Returns the event that was emitted.
+        `hard` is a kill: the connections are reset without a word, and what their ends bring
+        about is not kept. Returns the event that was emitted.
         """
         ...

@@ -172,6 +172,16 @@ class BrokerRestarted(Event, frozen=True):
     kept: str
 
 
+class BrokerStopped(Event, frozen=True):
+    """A broker accepts no connections any more; `hard`: it was killed."""
+
+    hard: bool
+
+
+class BrokerStarted(Event, frozen=True):
+    """A broker that was stopped accepts connections again."""
+
+
 class Warned(Event, frozen=True):
     """Legal but doubtful, or accepted and not acted on; `about` names the thing."""
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from typing import Final
+import socket
+from contextlib import ExitStack
+from typing import Final, TypedDict
 
 from .contract import Broker
 from .endpoint import Endpoint
@@ -23,6 +25,11 @@ _BACKLOG: Final = 1024
 _ACCEPTED_AT_ONCE: Final = 32
 
 
+class _Options(TypedDict):
+    backlog: int
+    start_serving: bool
+
+
 class Server:
     """One broker's listeners and sockets."""
 
@@ -36,6 +43,9 @@ class Server:
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
         self._listeners: list[asyncio.Server] = []
+        self._paused: list[tuple[str, Listener]] = []
+        self._hosts: list[tuple[str, Listener]] = []
+        self._reopening: set[asyncio.Task[Listener]] = set()
         self._all_gone: asyncio.Future[None] | None = None
         environment.usage.gauge("connections", lambda: len(self.endpoints))
         environment.usage.gauge("write_mark", self._most_waiting)
@@ -58,15 +68,19 @@ class Server:
         )
         return listener
 
-    async def _listen(self, listener: Listener, host: str) -> Listener:
+    async def _listen(
+        self, listener: Listener, host: str, sock: socket.socket | None = None
+    ) -> Listener:
         def accept() -> asyncio.Protocol:
             endpoint = Endpoint(self, listener)
             stream = layers(listener, self.environment.listeners, endpoint.identify)
             return endpoint if stream is None else Layered(endpoint, stream)
 
-        server = await self._loop.create_server(
-            accept, host, listener.port, backlog=_ACCEPTED_AT_ONCE, start_serving=False
-        )
+        options: _Options = {"backlog": _ACCEPTED_AT_ONCE, "start_serving": False}
+        if sock is None:
+            server = await self._loop.create_server(accept, host, listener.port, **options)
+        else:
+            server = await self._loop.create_server(accept, sock=sock, **options)
         listener = listener.at(server.sockets[0].getsockname()[1])
         await server.start_serving()
         for each in server.sockets:
@@ -74,6 +88,7 @@ class Server:
             with each.dup() as sock:
                 sock.listen(_BACKLOG)
         self._listeners.append(server)
+        self._hosts.append((host, listener))
         return listener
 
     def _most_waiting(self) -> int:
@@ -83,6 +98,24 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        self._paused, self._hosts = self._hosts, []
+
+    def listen_again(self) -> None:
+        """Accept at all places where `stop_listening` ended it. Raises OSError, then nowhere.
+
+        Clients can connect when this returns; they are served in the loop's next turns.
+        """
+        with ExitStack() as opened:
+            socks = []
+            for host, listener in self._paused:
+                sock = opened.enter_context(_bound(host, listener.port))
+                socks.append((host, listener, sock))
+            opened.pop_all()
+        self._paused = []
+        for host, listener, sock in socks:
+            task = self._loop.create_task(self._listen(listener, host, sock))
+            self._reopening.add(task)
+            task.add_done_callback(self._reopening.discard)
 
     async def close(self, grace: float = 0.5) -> None:
         """Close all connections and end; who does not go within `grace` seconds is reset."""
@@ -112,3 +145,11 @@ class Server:
     def gone(self, endpoint: Endpoint) -> None:
         if self._all_gone is not None and not self.endpoints and not self._all_gone.done():
             self._all_gone.set_result(None)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there; raises OSError."""
+    [(family, _, _, _, address), *_] = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    return socket.create_server(address, family=family, backlog=_BACKLOG)

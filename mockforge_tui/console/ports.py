@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mockforge_brokers.access import Access
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.ended import EndedConnections
+from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import Journal, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -130,6 +131,16 @@ class Runtime(Protocol):
 
     def reset(self) -> None:
         """Back to the state right after loading, at once."""
+        ...
+
+    def stop_broker(
+        self, protocol: str, *, hard: bool = False, seconds: float | None = None
+    ) -> BrokerRestarted:
+        """End its connections and refuse new ones, perhaps for a while; raises InvalidInput."""
+        ...
+
+    def start_broker(self, protocol: str) -> None:
+        """Accept connections again; raises InvalidInput."""
         ...
 
     def publish(self, message: Outgoing) -> Receipt:

@@ -105,6 +105,8 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.PeerCaughtUp: "caught up",
     events.FaultFired: "fault",
     events.HeldFrameLeft: "let go",
+    events.BrokerStopped: "stopped",
+    events.BrokerStarted: "started",
     events.BrokerFailed: "bug of ours",
     events.Warned: "warning",
 }
@@ -126,6 +128,8 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.PeerCaughtUp: lambda event: "it reads again",
     events.FaultFired: lambda event: f"rule {event.rule} {event.kind} hit {event.operation}",
     events.HeldFrameLeft: lambda event: f"held frame {event.held} {event.outcome}",
+    events.BrokerStopped: lambda event: "killed" if event.hard else "by hand",
+    events.BrokerStarted: lambda event: "accepts connections again",
     events.BrokerFailed: lambda event: str(event.error),
     events.Warned: lambda event: f"{event.about}: {event.text}",
 }

@@ -11,6 +11,7 @@ from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
+from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import given, kept
 from .channel.contents import Contents
@@ -125,11 +126,9 @@ class AmqpBroker:
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.vhosts, self.environment.clock)
 
-    def restart(self) -> BrokerRestarted:
+    def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        for connection in connections:
-            connection.shutdown()
-        values = self.dump()
+        values = ended(connections, self.dump, hard=hard)
         for vhost in self.vhosts.values():
             vhost.empty()
         self.restore(values)

@@ -14,6 +14,7 @@ from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
+from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .apis.caller import Counters
 from .codes import AlterConfigOp
@@ -118,11 +119,9 @@ class KafkaBroker:
     def restore(self, values: Mapping[str, Any]) -> None:
         self.cluster.restore(convert(values, KeptCluster, builtin_types=(bytes,)))
 
-    def restart(self) -> BrokerRestarted:
+    def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        for connection in connections:
-            connection.shutdown()
-        values = self.dump()
+        values = ended(connections, self.dump, hard=hard)
         self.cluster.stop()
         self._next_partition.clear()
         self.restore(values)

@@ -8,6 +8,7 @@ from ..contract import Peer
 from ..environment import Environment
 from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
+from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import views
 from .codes import Reason
@@ -190,11 +191,9 @@ class MqttBroker:
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.environment, self.router, self.registry)
 
-    def restart(self) -> BrokerRestarted:
+    def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        for connection in connections:
-            connection.shutdown()
-        values = self.dump()
+        values = ended(connections, self.dump, hard=hard)
         self.registry.clear()
         self.router.reset()
         self.restore(values)

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 
-from ..registry import Arg, command
+from ... import units
+from ..registry import Arg, Opt, command
 from ..results import Result, done
-from ..types import choice
+from ..types import DURATION, choice
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -21,16 +22,55 @@ _PROTOCOL = choice("broker", "kafka", "mqtt", "amqp")
     asks="Restart {protocol} and end its connections?",
 )
 def broker_restart(
-    session: "Session", protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")]
+    session: "Session",
+    protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")],
+    *,
+    hard: Annotated[bool, Opt(("--hard",), None, "as if it were killed")] = False,
 ) -> Result:
     """Restart a broker: what its protocol keeps is there again, all else is gone."""
     broker = session.runtime.brokers.get(protocol)
     if broker is None:
         raise InvalidInput(f"{protocol} does not run here")
-    event = broker.restart()
+    event = broker.restart(hard=hard)
     text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
     data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
     return done(text, data)
+
+
+@command(
+    "broker stop",
+    group="control",
+    examples=("broker stop amqp -y", "broker stop kafka --for 5s --hard -y"),
+    asks="Stop {protocol} and end its connections?",
+)
+def broker_stop(
+    session: "Session",
+    protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")],
+    *,
+    seconds: Annotated[
+        float | None, Opt(("--for",), DURATION, "and start it again after this")
+    ] = None,
+    hard: Annotated[bool, Opt(("--hard",), None, "as if it were killed")] = False,
+) -> Result:
+    """Stop a broker: its connections end and new ones are refused, until it is started.
+
+    What its protocol keeps is there again afterwards. With --hard no client gets a word, and what
+    was not confirmed is lost.
+    """
+    event = session.runtime.stop_broker(protocol, hard=hard, seconds=seconds)
+    ends = "" if seconds is None else f"; it starts again in {units.format_duration(seconds)}"
+    text = f"{protocol} stopped: {event.connections} connections ended{ends}; kept {event.kept}"
+    data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
+    return done(text, data)
+
+
+@command("broker start", group="control", examples=("broker start amqp",))
+def broker_start(
+    session: "Session", protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")]
+) -> Result:
+    """Let a broker that was stopped accept connections again, at the same ports."""
+    session.runtime.start_broker(protocol)
+    return done(f"{protocol} accepts connections again", {"protocol": protocol})
 
 
 @command(
@@ -49,4 +89,4 @@ def reset(session: "Session") -> Result:
     return done("back to the state right after loading")
 
 
-COMMANDS = (broker_restart, reset)
+COMMANDS = (broker_restart, broker_stop, broker_start, reset)

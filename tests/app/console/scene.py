@@ -11,6 +11,8 @@ from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import OUT, Journal, Row
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.options import KafkaOptions
@@ -154,6 +156,17 @@ class Scene:
         for broker in self.brokers.values():
             broker.reset()
         self.record.clear()
+
+    def stop_broker(
+        self, protocol: str, *, hard: bool = False, seconds: float | None = None
+    ) -> BrokerRestarted:
+        self.brokers.stopped.add(protocol)
+        return self.brokers[protocol].restart(hard=hard)
+
+    def start_broker(self, protocol: str) -> None:
+        if protocol not in self.brokers.stopped:
+            raise InvalidInput(f"{protocol} runs already")
+        self.brokers.stopped.discard(protocol)
 
     def run(self, line: str, **options: Any) -> Result:
         """A line that has to succeed."""
@@ -322,6 +335,8 @@ class Scene:
             self.run("queue add q.mail")
         elif example.startswith("expect fault"):
             self.faults.rules[1].hits = 1
+        elif example.startswith("broker start"):
+            self.stop_broker(example.split()[2])
         elif example.startswith("vhost rm"):
             self.amqp.add_vhost("shop")
         elif example.startswith("policy rm"):

@@ -1,0 +1,30 @@
+"""How a broker's connections end when it is stopped, and what is left of them."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from .contract import Peer
+
+T = TypeVar("T")
+
+
+class Ending(Protocol):
+    @property
+    def peer(self) -> Peer: ...
+
+    def shutdown(self) -> None: ...
+
+
+def ended(connections: Iterable[Ending], dump: Callable[[], T], *, hard: bool) -> T:
+    """End all connections; returns what outlives that.
+
+    `hard` is a kill: nobody gets a word, and what their ends bring about is not kept.
+    """
+    if not hard:
+        for connection in connections:
+            connection.shutdown()
+        return dump()
+    values = dump()
+    for connection in connections:
+        connection.peer.abort("the broker was killed")
+    return values
