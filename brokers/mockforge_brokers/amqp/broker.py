@@ -80,7 +80,8 @@ class AmqpBroker:
 
     def _make_vhost(self, name: str) -> VirtualHost:
         environment = self.environment
-        return VirtualHost(name, environment.spine, self.memory, environment.clock, Contents())
+        clock, random = environment.clock, environment.random
+        return VirtualHost(name, environment.spine, self.memory, clock, Contents(), random)
 
     def remove_vhost(self, name: str) -> int:
         """With all that is in it; its connections are closed. Returns how many. InvalidInput."""
@@ -163,7 +164,8 @@ class AmqpBroker:
                 raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
             publish = host.publish_expiring if "expiration" in checked else host.publish
             reached = publish(route, content, len(body), source)
-        self._inside.published(source, exchange, routing_key, mandatory, content, reached)
+        routed = reached or int(route.held)
+        self._inside.published(source, exchange, routing_key, mandatory, content, routed)
         if reached < 0:
             raise InvalidInput(
                 f"a queue of '{exchange}' and '{routing_key}' is full and rejects what is "

@@ -82,6 +82,14 @@ class Field(NamedTuple):
 Table = dict[str, Field]
 
 
+class Headers(dict[str, Field]):
+    """A message's headers, with its other properties for exchanges that ask for them."""
+
+    def __init__(self, headers: Mapping[str, Field], properties: Mapping[str, Any]) -> None:
+        super().__init__(headers)
+        self.properties = properties
+
+
 def plain(value: Any) -> Any:
     """A field, table or array without its types, for people."""
     if isinstance(value, Field):

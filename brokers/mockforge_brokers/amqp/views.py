@@ -10,6 +10,7 @@ from .records import plain
 from .state.arguments import UNSERVED_ARGUMENTS
 from .state.consumer import Consumer
 from .state.exchanges import Exchange
+from .state.plugin_exchanges import DelayedExchange
 from .state.policies import EXCHANGE, NOTHING, Effective
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
@@ -83,6 +84,8 @@ def exchange_view(exchange: Exchange, policies: Effective = NOTHING) -> Destinat
     marks = [exchange.type, f"{count} binding{'' if count == 1 else 's'}"]
     marks += [f"{exchange.unroutable} unroutable"] if exchange.unroutable else []
     marks += _marks(policies)
+    if isinstance(exchange, DelayedExchange) and exchange.held:
+        marks.append(f"{exchange.held} delayed")
     return DestinationView(
         AMQP,
         "exchange",

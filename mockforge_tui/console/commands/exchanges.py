@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.amqp.state.plugin_exchanges import EXCHANGE_TYPES
+
 from ..asking import amqp, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 Pairs = tuple[tuple[str, str], ...]
-_TYPES = choice("type", "direct", "fanout", "topic", "headers")
+_TYPES = choice("type", *EXCHANGE_TYPES)
 
 
 @command(
@@ -70,7 +72,10 @@ def exchange_show(session: "Session", name: Annotated[str, Arg(EXCHANGE, "an exc
     "exchange add",
     group="queues",
     aliases=("exchange declare", "declare exchange", "create exchange"),
-    examples=("exchange add events --type topic",),
+    examples=(
+        "exchange add events --type topic",
+        "exchange add later --type x-delayed-message --arg x-delayed-type=topic",
+    ),
 )
 def exchange_add(
     session: "Session",
@@ -78,9 +83,14 @@ def exchange_add(
     *,
     kind: Annotated[str, Opt(("--type",), _TYPES, "exchange type")] = "direct",
     durable: Annotated[bool, Opt(("--durable",), None, "survives a restart")] = False,
+    internal: Annotated[
+        bool, Opt(("--internal",), None, "gets messages of other exchanges only")
+    ] = False,
+    arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "any x-argument", repeat=True)] = (),
 ) -> Result:
     """Declare an AMQP exchange."""
-    amqp(session).declare_exchange(name, kind, durable=durable)
+    given = {name: typed(value) for name, value in arguments}
+    amqp(session).declare_exchange(name, kind, durable=durable, internal=internal, arguments=given)
     return done(f"{kind} exchange {name} declared", {"name": name, "type": kind})
 
 

@@ -115,7 +115,7 @@ REPLIES = [
     Reply("exchange alternate", [exchange(), exchange(arguments={"alternate-exchange": "z"})], "channel", 406, different("exchange 'x'", "alternate-exchange", "the value 'z' of type 'longstr'", "none")),
     Reply("exchange alternate type", [exchange(arguments={"alternate-exchange": 5})], "channel", 406, "PRECONDITION_FAILED - invalid type 'signedint' for arg 'alternate-exchange' in exchange 'x' in vhost '/'"),
     Reply("unknown exchange type", [exchange(kind="zzz")], "connection", 503, "COMMAND_INVALID - unknown exchange type 'zzz'"),
-    Reply("delayed exchange type", [exchange(kind="x-delayed-message")], "connection", 503, "COMMAND_INVALID - unknown exchange type 'x-delayed-message'"),
+    Reply("exchange type of a plugin that is not there", [exchange(kind="x-own")], "connection", 503, "COMMAND_INVALID - unknown exchange type 'x-own'"),
     # In use, not empty, someone else's.
     Reply("exchange in use", [exchange(), queue(), ("queue.bind", {"queue": "q", "exchange": "x"}), ("exchange.delete", {"exchange": "x", "if_unused": True})], "channel", 406, "PRECONDITION_FAILED - exchange 'x' in vhost '/' in use"),
     Reply("queue not empty", [queue(), publish(), ("queue.delete", {"queue": "q", "if_empty": True})], "channel", 406, "PRECONDITION_FAILED - queue 'q' in vhost '/' not empty"),

@@ -1,5 +1,7 @@
 """Exchanges, queues and bindings: how they match, live and die."""
 
+from random import Random
+
 import pytest
 from mockforge_brokers.amqp.channel.contents import Contents
 from mockforge_brokers.amqp.events import ExchangeDeleted, QueueDeleted
@@ -17,7 +19,9 @@ from .client import Client, House, names
 
 @pytest.fixture
 def vhost() -> VirtualHost:
-    return VirtualHost("/", Spine(ManualClock()), Memory(1 << 20), ManualClock(), Contents())
+    return VirtualHost(
+        "/", Spine(ManualClock()), Memory(1 << 20), ManualClock(), Contents(), Random(1)
+    )
 
 
 def queues_of(vhost: VirtualHost, exchange: str, key: str, **headers: object) -> list[str]:
@@ -59,7 +63,7 @@ def test_topic_pattern(
 
 
 def test_topic_of_many_hashes_is_walked_once() -> None:
-    vhost = VirtualHost("/", Spine(ManualClock()), Memory(1), ManualClock(), Contents())
+    vhost = VirtualHost("/", Spine(ManualClock()), Memory(1), ManualClock(), Contents(), Random(1))
     vhost.declare_queue("q")
     vhost.bind_queue("q", "amq.topic", ".".join(["#", "a"] * 20), {})
     assert queues_of(vhost, "amq.topic", ".".join("a" * 60)) == ["q"]

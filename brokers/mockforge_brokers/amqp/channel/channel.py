@@ -135,7 +135,8 @@ class Channel:
             if reached:
                 self._rejected()
                 return
-            self._unroutable(publication, came, content)
+            if publication.mandatory or not route.held:
+                self._unroutable(publication, came, content)
         elif publication.unroutable:
             publication.unroutable = False
             exchange, routing_key = publication.exchange, publication.routing_key

@@ -8,6 +8,7 @@ from ..state.dead_letters import Death, Rewritten
 from ..wire.content import header_payload
 from ..wire.frames import HEADER, OVERHEAD, content_head, frame, head
 from ..wire.properties import FLAG_EXPIRATION, FLAG_PRIORITY, decode_properties, encode_header
+from .headers import read_headers
 
 _DEATHS: Final = "x-death"
 _CC: Final = "CC"
@@ -28,6 +29,19 @@ class Contents:
             return -1
         text = decode_properties(header_payload(content))["expiration"]
         return int(text) if text.isdecimal() else -1
+
+    def size(self, content: bytes) -> int:
+        return int(content_head.unpack_from(content)[5])
+
+    def headers(self, content: bytes) -> Mapping[str, Field]:
+        return read_headers(content)
+
+    def header(self, content: bytes, name: str) -> Field | None:
+        raw = header_payload(content)
+        if name.encode() not in raw:
+            return None
+        headers: Mapping[str, Field] = decode_properties(raw).get("headers", {})
+        return headers.get(name)
 
     def with_count(self, content: bytes, header: str, count: int) -> bytes:
         properties = decode_properties(header_payload(content))

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
-from ..records import Field
+from ..records import Field, Headers
 from ..state.topology import REPLY_TO
 from ..wire.content import header_payload
 from ..wire.frames import HEAD_SIZE, HEADER, content_head, frame, head
@@ -68,7 +68,7 @@ def examine(
     expiration = -1
     if "expiration" in properties:
         expiration = _expiration(properties["expiration"])
-    headers: dict[str, Field] = properties.get("headers", {})
+    headers = Headers(properties.get("headers", {}), properties)
     keys = (*_keys("CC", headers), *_keys("BCC", headers))
     if flags & FLAG_DELIVERY_MODE and delivery_mode not in (1, 2):
         raise _refused(f"invalid message: {{delivery_mode_unknown,{delivery_mode}}}")
@@ -85,10 +85,8 @@ def examine(
 
 def read_headers(content: bytes) -> Mapping[str, Field]:
     """The headers of a content's first frame, which was examined before."""
-    if not content_head.unpack_from(content)[6] & FLAG_HEADERS:
-        return {}
-    headers: Mapping[str, Field] = decode_properties(header_payload(content))["headers"]
-    return headers
+    properties = decode_properties(header_payload(content))
+    return Headers(properties.get("headers", {}), properties)
 
 
 def _expiration(text: str) -> int:

@@ -1,16 +1,24 @@
 """The exchange types, each with its own way to match."""
 
-from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final, Union
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Union
 
 from msgspec import Struct
 
+from ...clock import Clock
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field, Table
 from .policies import NO_DEFINITION, Definition
 from .queues.queue import Queue
 
+if TYPE_CHECKING:
+    from .queues.governed import Contents
+    from .routing import Route
+
+Watcher = Callable[["Route", bytes, str], object]
+"""Called with a message's route, its content and who published it."""
 Destination = Union[Queue, "Exchange"]
 BindingId = tuple[str, str, str, str]
 _MOST_KEYS: Final = 20
@@ -37,12 +45,27 @@ def binding_id(kind: str, name: str, routing_key: str, arguments: Table) -> Bind
     return (kind, name, routing_key, repr(sorted(arguments.items())) if arguments else "")
 
 
+class Host(Protocol):
+    """What some exchanges need of their virtual host."""
+
+    clock: Clock
+    random: Random
+    contents: "Contents"
+    exchanges: "dict[str, Exchange]"
+
+    def hand(self, route: "Route", destination: Destination, content: bytes) -> None:
+        """Put a message of this route into a queue, or where an exchange sends it."""
+        ...
+
+
 class Exchange:
     """What all types have in common: a name, flags and bindings."""
 
     type: ClassVar[str] = ""
-    reads_headers: ClassVar[bool] = False
-    """Whether a message's headers decide, so that a route cannot be kept by its key."""
+    per_message: bool = False
+    """Whether a message's headers, or chance, decide: a route cannot be kept by its key."""
+    host: "Host"
+    """Its virtual host, from when it is declared."""
 
     def __init__(
         self,
@@ -95,6 +118,21 @@ class Exchange:
     def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
         """The destinations of the bindings that match; one may come twice."""
         raise NotImplementedError
+
+    @classmethod
+    def check_arguments(cls, arguments: Table) -> None:
+        """Raises RequestRefused (406) for what this type cannot be declared with."""
+
+    def observer(self, headers: Mapping[str, Field]) -> "Watcher | None":
+        """Called with each message that comes by a route for such headers."""
+        return None
+
+    def holds(self, headers: Mapping[str, Field]) -> bool:
+        """Whether it keeps a message with such headers for later."""
+        return False
+
+    def bound(self, binding: Binding) -> None:
+        """A binding is there now."""
 
     def _index(self, binding: Binding) -> None:
         """Prepare for `match`."""
@@ -220,7 +258,7 @@ class HeadersExchange(Exchange):
     """The binding's arguments are compared with the message's headers; the key is not looked at."""
 
     type = "headers"
-    reads_headers = True
+    per_message = True
 
     def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
         return [
@@ -259,8 +297,3 @@ def headers_match(arguments: Table, headers: Mapping[str, Field]) -> bool:
         if name != "x-match" and (mode in _WITH_X or not name.startswith("x-"))
     )
     return all(results) if mode.startswith("all") else any(results)
-
-
-EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {
-    kind.type: kind for kind in (DirectExchange, FanoutExchange, TopicExchange, HeadersExchange)
-}

@@ -1,14 +1,12 @@
 """Where a message goes: exchanges walked once, the answer kept until bindings change."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..records import Field
-from .exchanges import Exchange
+from .exchanges import Exchange, Watcher
 from .queues.queue import Queue
 
-Watcher = Callable[["Route", bytes, str], object]
-"""Called with a message's route, its content and who published it."""
 NO_HEADERS: Final[Mapping[str, Field]] = {}
 
 
@@ -16,12 +14,14 @@ class Route:
     """All that is known about one (exchange, routing key).
 
     `valid` says whether it holds for the next message too: it falls when bindings change, and is
-    never set where an exchange on the way reads headers. `rendered` belongs to the sinks: what
-    they write of exchange and key, rendered once.
+    never set where an exchange on the way looks at each message. `held` says that one of them
+    keeps the message for later. `rendered` belongs to the sinks: what they write of exchange and
+    key, rendered once.
     """
 
     __slots__ = (
         "exchange",
+        "held",
         "queues",
         "rendered",
         "routing_key",
@@ -34,6 +34,7 @@ class Route:
         self.routing_key = routing_key
         self.queues: tuple[Queue, ...] = ()
         self.valid = True
+        self.held = False
         self.rendered = b""
         self.watchers: tuple[Watcher, ...] = ()
 
@@ -55,8 +56,13 @@ def resolve(
     seen = {exchange.name}
     ahead = [exchange]
     for current in ahead:
-        if current.reads_headers:
+        if current.per_message:
             route.valid = False
+        observer = current.observer(headers)
+        if observer is not None:
+            route.watchers += (observer,)
+        if current.holds(headers):
+            route.held = True
         matched = [found for key in keys for found in current.match(key, headers)]
         if not matched and current.alternate in exchanges and current.alternate:
             matched.append(exchanges[current.alternate])

@@ -1,5 +1,6 @@
 """What is declared in a virtual host: exchanges, queues and the bindings between them."""
 
+from random import Random
 from typing import Any, Final
 
 from ...clock import Clock
@@ -19,7 +20,6 @@ from ..records import Table, plain
 from . import arguments as rules
 from .doubts import Doubts
 from .exchanges import (
-    EXCHANGE_TYPES,
     Binding,
     DefaultExchange,
     Destination,
@@ -28,10 +28,12 @@ from .exchanges import (
 )
 from .memory import Memory
 from .message import Message
+from .plugin_exchanges import EXCHANGE_TYPES
 from .policies import EXCHANGE, Policies
 from .queues.governed import Contents, GovernedQueue
 from .queues.queue import Queue
 from .queues.types import make_queue, queue_type
+from .routing import Route
 
 AMQP: Final = "amqp"
 _PREDECLARED: Final = {
@@ -60,12 +62,19 @@ class Topology:
     """
 
     def __init__(
-        self, name: str, spine: Spine, memory: Memory, clock: Clock, contents: Contents
+        self,
+        name: str,
+        spine: Spine,
+        memory: Memory,
+        clock: Clock,
+        contents: Contents,
+        random: Random,
     ) -> None:
         self.name = name
         self.memory = memory
         self.clock = clock
         self.contents = contents
+        self.random = random
         self.rejected = False
         """A queue refused what is just being published."""
         self.exchanges: dict[str, Exchange] = {}
@@ -112,6 +121,7 @@ class Topology:
             name, durable=True, auto_delete=auto_delete, internal=internal, arguments=arguments
         )
         exchange.definition = self.policies.effective(EXCHANGE, name).definition
+        exchange.host = self
         self._changed()
 
     def restore_queue(self, name: str, *, auto_delete: bool, arguments: Table) -> None:
@@ -132,6 +142,9 @@ class Topology:
         return make_queue(
             name, self.memory, self, by_policy.definition, arguments=arguments, **flags
         )
+
+    def hand(self, route: Route, destination: Destination, content: bytes) -> None:
+        """Put a message of this route into a queue, or where an exchange sends it."""
 
     def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
         """A message died; VirtualHost publishes it."""
@@ -187,6 +200,7 @@ class Topology:
             return exchange
         _check_reserved("exchange", name)
         rules.check_exchange(what, arguments)
+        factory.check_arguments(arguments)
         exchange = factory(
             name,
             durable=durable,
@@ -195,6 +209,7 @@ class Topology:
             arguments=arguments,
         )
         exchange.definition = self.policies.effective(EXCHANGE, name).definition
+        exchange.host = self
         self.exchanges[name] = exchange
         self._changed()
         self._spine.emit(ExchangeDeclared(AMQP, self.name, name, kind, durable, plain(arguments)))
@@ -381,6 +396,7 @@ class Topology:
         if exchange.add(binding):
             self._changed()
             self._tell_binding(BindingAdded, exchange, binding)
+            exchange.bound(binding)
 
     def _unbind(
         self, source: str, kind: str, name: str, routing_key: str, arguments: Table

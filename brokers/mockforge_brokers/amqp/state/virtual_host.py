@@ -1,6 +1,7 @@
 """A virtual host: the one entrance for messages and consumers."""
 
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import Final, Protocol
 
 from ...clock import Clock
@@ -11,7 +12,7 @@ from ..events import PolicyRemoved, PolicySet
 from ..records import Field
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
-from .exchanges import Exchange
+from .exchanges import Destination, Exchange, Watcher
 from .memory import Memory
 from .message import Message
 from .policies import EXCHANGE, NamedPolicy, check_policy
@@ -19,7 +20,7 @@ from .queues.governed import Contents, GovernedQueue, govern
 from .queues.policy import NO_POLICY, policy_of
 from .queues.queue import Queue
 from .queues.types import queue_type
-from .routing import NO_HEADERS, Route, Watcher, resolve
+from .routing import NO_HEADERS, Route, resolve
 from .topology import AMQP, Topology
 
 _MOST_ROUTES: Final = 8192
@@ -32,11 +33,13 @@ class Wire(Contents, Rewriter, Protocol):
 class VirtualHost(Topology):
     """What wire handlers, console, fixtures and tests alike publish to and consume from."""
 
-    def __init__(self, name: str, spine: Spine, memory: Memory, clock: Clock, wire: Wire) -> None:
+    def __init__(
+        self, name: str, spine: Spine, memory: Memory, clock: Clock, wire: Wire, random: Random
+    ) -> None:
         self._routes: dict[tuple[str, str], Route] = {}
         self._watchers: list[tuple[str | None, Watcher]] = []
         self._dead_letters = DeadLetters(self, wire)
-        super().__init__(name, spine, memory, clock, wire)
+        super().__init__(name, spine, memory, clock, wire, random)
 
     # Messages.
 
@@ -104,11 +107,26 @@ class VirtualHost(Topology):
             for watcher in route.watchers:
                 watcher(route, content, source)
         if not queues:
-            exchange.unroutable += 1
+            if not route.held:
+                exchange.unroutable += 1
             return 0
         for queue in queues:
             queue.enqueue(route, content, size)
         return len(queues)
+
+    def hand(self, route: Route, destination: Destination, content: bytes) -> None:
+        size = self.contents.size(content)
+        if isinstance(destination, Queue):
+            queues: tuple[Queue, ...] = (destination,)
+        else:
+            headers = self.contents.headers(content)
+            queues = resolve(destination, route.routing_key, headers, self.exchanges).queues
+        expiring = self.contents.expiration(content) >= 0
+        for queue in queues:
+            if expiring and type(queue) is Queue:
+                govern(queue, self)
+            queue.enqueue(route, content, size)
+        self.rejected = False
 
     def watch(self, destination: str | None, watcher: Watcher) -> Callable[[], None]:
         """Call with each message of an exchange, `queue:NAME` or all; returns how to stop."""
@@ -126,7 +144,7 @@ class VirtualHost(Topology):
     def show(self, route: Route) -> None:
         """Let those who watch its exchange or queues see what takes this route."""
         if self._watchers:
-            route.watchers = self._watchers_of(route)
+            route.watchers += self._watchers_of(route)
 
     def _watchers_of(self, route: Route) -> tuple[Watcher, ...]:
         names = {None, route.exchange.name, *(f"queue:{queue.name}" for queue in route.queues)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from ....clock import Clock, Timer
+from ...records import Field
 from ..message import Message
 from .policy import NO_POLICY, REJECTING, Policy
 from .queue import Queue
@@ -29,6 +30,14 @@ class Contents(Protocol):
     def expiration(self, content: bytes) -> int:
         """Milliseconds; -1 for none."""
         ...
+
+    def size(self, content: bytes) -> int:
+        """How many bytes the body has."""
+        ...
+
+    def headers(self, content: bytes) -> Mapping[str, Field]: ...
+
+    def header(self, content: bytes, name: str) -> Field | None: ...
 
     def with_count(self, content: bytes, header: str, count: int) -> bytes:
         """The content with this header, a number of 64 bits."""

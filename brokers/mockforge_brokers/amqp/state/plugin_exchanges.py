@@ -1,0 +1,255 @@
+"""The exchange types that RabbitMQ has as plugins: hashed, random, delayed, with a history."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import partial
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, Final
+
+from ...errors import RequestRefused
+from ..codes import ReplyCode
+from ..records import INTEGER_TYPES, Field, Headers, Table
+from .exchanges import (
+    Binding,
+    Destination,
+    DirectExchange,
+    Exchange,
+    FanoutExchange,
+    HeadersExchange,
+    TopicExchange,
+    Watcher,
+)
+from .routing import Route
+
+_PROPERTIES: Final = ("correlation_id", "message_id", "timestamp")
+_HISTORY: Final = 20
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode(errors="surrogateescape"), digest_size=8).digest())
+
+
+def jump_hash(key: int, buckets: int) -> int:
+    """Lamping and Veach's consistent hash: of one more bucket few keys move, all to that one."""
+    bucket, following = -1, 0
+    while following < buckets:
+        bucket = following
+        key = (key * 2862933555777941757 + 1) & 0xFFFFFFFFFFFFFFFF
+        following = int((bucket + 1) * ((1 << 31) / ((key >> 33) + 1)))
+    return bucket
+
+
+class ConsistentHashExchange(Exchange):
+    """One queue gets all messages of one key, a header or a property; binding keys are weights.
+
+    RabbitMQ hashes with Erlang's phash2: which queue a key gets may differ, its share does not.
+    """
+
+    type = "x-consistent-hash"
+
+    def __init__(self, name: str, **flags: Any) -> None:
+        super().__init__(name, **flags)
+        self._header = self._argument("hash-header")
+        self._property = self._argument("hash-property")
+        self.per_message = bool(self._header or self._property)
+        self._buckets: list[Destination] | None = None
+
+    def _argument(self, name: str) -> str:
+        field = self.arguments.get(name)
+        return str(field.value) if field else ""
+
+    @classmethod
+    def check_arguments(cls, arguments: Table) -> None:
+        if "hash-header" in arguments and "hash-property" in arguments:
+            raise _refused("hash-header and hash-property are mutually exclusive")
+        field = arguments.get("hash-property")
+        if field is not None and field.value not in _PROPERTIES:
+            raise _refused(f"Unsupported property: {field.value}")
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        if self._buckets is None:
+            self._buckets = self._fill()
+        if not self._buckets:
+            return ()
+        key = self._key(routing_key, headers)
+        return (self._buckets[jump_hash(_hash(key), len(self._buckets))],)
+
+    def _key(self, routing_key: str, headers: Mapping[str, Field]) -> str:
+        """What is hashed; messages without the header or property are all of one key."""
+        if self._header:
+            field = headers.get(self._header)
+            return repr(field.value) if field else ""
+        if self._property:
+            found = headers.properties if isinstance(headers, Headers) else {}
+            return repr(found.get(self._property))
+        return routing_key
+
+    def _fill(self) -> "list[Destination]":
+        """A destination for each unit of weight; of several bindings to it the first counts."""
+        first: dict[Destination, int] = {}
+        for binding in self.bindings.values():
+            first.setdefault(binding.destination, int(binding.routing_key))
+        return [destination for destination, weight in first.items() for _ in range(weight)]
+
+    def _index(self, binding: Binding) -> None:
+        key = binding.routing_key
+        if not key.removeprefix("-").isdecimal():
+            raise _refused(f"The binding key must be an integer: {_binary(key)}")
+        if int(key) < 1:
+            raise _refused("The binding key must be greater than 0")
+        self._buckets = None
+
+    def _forget(self, binding: Binding) -> None:
+        self._buckets = None
+
+
+class ModulusHashExchange(Exchange):
+    """The hash of the routing key picks one of the queues (rabbitmq_sharding)."""
+
+    type = "x-modulus-hash"
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        found = list(dict.fromkeys(each.destination for each in self.bindings.values()))
+        return (found[_hash(routing_key) % len(found)],) if found else ()
+
+
+class RandomExchange(Exchange):
+    """Each message goes by one of the bindings, whatever its key."""
+
+    type = "x-random"
+    per_message = True
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        count = len(self.bindings)
+        if not count:
+            return ()
+        chosen = self.host.random.randrange(count)
+        return (next(islice(self.bindings.values(), chosen, None)).destination,)
+
+
+class LocalRandomExchange(RandomExchange):
+    """RabbitMQ 4's own: as x-random, among the queues of this node; binding keys are empty."""
+
+    type = "x-local-random"
+
+    def _index(self, binding: Binding) -> None:
+        if binding.routing_key:
+            raise _refused(f"Non empty binding '{binding.routing_key}' key not permitted")
+
+
+class RecentHistoryExchange(FanoutExchange):
+    """A fanout that gives a new binding the last messages that came."""
+
+    type = "x-recent-history"
+
+    def __init__(self, name: str, **flags: Any) -> None:
+        super().__init__(name, **flags)
+        field = self.arguments.get("x-recent-history-length")
+        self.history: deque[tuple[Route, bytes]] = deque(maxlen=field.value if field else _HISTORY)
+
+    @classmethod
+    def check_arguments(cls, arguments: Table) -> None:
+        field = arguments.get("x-recent-history-length")
+        if field is not None and (field.type not in INTEGER_TYPES or field.value < 1):
+            value = field.value if field.type in INTEGER_TYPES else _binary(field.value)
+            raise _refused(
+                f"Invalid argument {value}, 'x-recent-history-length' must be a positive integer"
+            )
+
+    def observer(self, headers: Mapping[str, Field]) -> Watcher | None:
+        return self._remember
+
+    def _remember(self, route: Route, content: bytes, source: str) -> None:
+        field = self.host.contents.header(content, "x-recent-history-no-store")
+        if field is None or field.value is not True:
+            self.history.append((route, content))
+
+    def bound(self, binding: Binding) -> None:
+        for route, content in tuple(self.history):
+            self.host.hand(route, binding.destination, content)
+
+
+class DelayedExchange(Exchange):
+    """Holds a message for the milliseconds of its header x-delay, then routes it as another type.
+
+    As with RabbitMQ's plugin a held message counts as unroutable for its publisher: a mandatory
+    one is returned at once, and an alternate exchange gets it.
+    """
+
+    type = "x-delayed-message"
+    per_message = True
+
+    def __init__(self, name: str, **flags: Any) -> None:
+        super().__init__(name, **flags)
+        self._routed = _INNER[str(self.arguments["x-delayed-type"].value)](name)
+        self.held = 0
+
+    @classmethod
+    def check_arguments(cls, arguments: Table) -> None:
+        field = arguments.get("x-delayed-type")
+        if field is None or field.value not in _INNER:
+            raise _refused("Invalid argument, 'x-delayed-type' must be an existing exchange type")
+
+    def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
+        return () if _delay(headers) else self._routed.match(routing_key, headers)
+
+    def observer(self, headers: Mapping[str, Field]) -> Watcher | None:
+        delay = _delay(headers)
+        return partial(self._hold, delay) if delay else None
+
+    def holds(self, headers: Mapping[str, Field]) -> bool:
+        return _delay(headers) > 0
+
+    def _hold(self, delay: int, route: Route, content: bytes, source: str) -> None:
+        self.held += 1
+        self.host.clock.call_later(delay / 1000, self._release, delay, route, content)
+
+    def _release(self, delay: int, route: Route, content: bytes) -> None:
+        """The header says how long it was held, by a minus sign; nothing holds it again."""
+        self.held -= 1
+        if self.host.exchanges.get(self.name) is self:
+            changed = self.host.contents.with_count(content, "x-delay", -delay)
+            self.host.hand(route, self, changed)
+
+    def _index(self, binding: Binding) -> None:
+        self._routed.add(binding)
+
+    def _forget(self, binding: Binding) -> None:
+        self._routed.remove(binding.id)
+
+
+def _delay(headers: Mapping[str, Field]) -> int:
+    field = headers.get("x-delay")
+    if field is None or field.type not in INTEGER_TYPES:
+        return 0
+    return max(0, int(field.value))
+
+
+def _binary(text: object) -> str:
+    """As Erlang prints it."""
+    return f'<<"{text}">>' if text else "<<>>"
+
+
+def _refused(text: str) -> RequestRefused:
+    return RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
+
+
+_INNER: Final[dict[str, type[Exchange]]] = {
+    kind.type: kind for kind in (DirectExchange, FanoutExchange, TopicExchange, HeadersExchange)
+}
+EXCHANGE_TYPES: Final[dict[str, type[Exchange]]] = {
+    **_INNER,
+    **{
+        kind.type: kind
+        for kind in (
+            ConsistentHashExchange,
+            ModulusHashExchange,
+            RandomExchange,
+            LocalRandomExchange,
+            RecentHistoryExchange,
+            DelayedExchange,
+        )
+    },
+}
+"""All that can be declared."""
