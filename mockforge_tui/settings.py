@@ -130,6 +130,14 @@ _MQTT_OPTIONS: tuple[Setting, ...] = (
         "PUBACK never says that nobody subscribed (0x10)",
     ),
     _mqtt(
+        "auth_methods",
+        "--mqtt-auth",
+        str,
+        "scripted method of enhanced authentication; may be given several times",
+        "'METHOD [CHALLENGE ...] [refuse=CODE]'",
+        many=True,
+    ),
+    _mqtt(
         "refused_filters",
         "--mqtt-refuse",
         str,

@@ -163,6 +163,12 @@ def _codes(session: "Session") -> Iterable[Candidate]:
         yield name, ", ".join(found[name])
 
 
+def _auth_methods(session: "Session") -> Iterable[Candidate]:
+    broker = session.runtime.brokers.mqtt
+    if broker is not None:
+        yield from ((name, "scripted") for name in broker.methods.scripted)
+
+
 def _lint_clients(session: "Session") -> Iterable[Candidate]:
     broker = session.runtime.brokers.mqtt
     if broker is not None:
@@ -210,6 +216,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "retained": _retained,
     "sessions": _sessions,
     "lint-clients": _lint_clients,
+    "auth-methods": _auth_methods,
     "faults": _faults,
     "hold-rules": _hold_rules,
     "held": _held,

@@ -277,7 +277,9 @@ class LintCheck(Check):
         self.events = [
             event
             for _, event in history[max(0, len(history) - fresh) :]
-            if type(event).__name__ in _WRONG and self._protocol in ("", event.protocol)
+            if type(event).__name__ in _WRONG
+            and getattr(event, "severity", "error") == "error"
+            and self._protocol in ("", event.protocol)
         ]
         return State.BROKEN if self.events else State.MET
 

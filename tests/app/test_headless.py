@@ -125,8 +125,9 @@ def test_info_counts_what_clients_asked_for_that_is_not_served(instance):
         {
             "protocol": "mqtt",
             "client": "a",
-            "feature": "enhanced authentication",
-            "reason": "authentication method 'SCRAM' is not served",
+            "feature": "authentication method SCRAM",
+            "reason": "authentication method 'SCRAM' is not served; those that are: "
+            "none: SCRAM needs a --user",
             "count": 1,
         }
     ]

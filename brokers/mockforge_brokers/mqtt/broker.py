@@ -1,6 +1,7 @@
 """The MQTT broker: its connections, its state, and what people may ask of it."""
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from . import views
+from .authentication import Methods
 from .codes import Reason
 from .connection import MqttConnection
 from .findings import Finding, Findings
@@ -19,6 +21,7 @@ from .inside import InsideProducer, make_message, make_publish
 from .misbehaviour import REFUSALS
 from .options import MqttOptions
 from .records import Message
+from .redirects import Redirect, Redirects
 from .silence import SilenceWatch
 from .state import kept
 from .state.router import Router
@@ -52,6 +55,8 @@ class MqttBroker:
         self.registry = Sessions(environment, self.router)
         self.renderer = PublishRenderer()
         self.findings = Findings(environment.clock.wall)
+        self.methods = Methods(self)
+        self.redirects = Redirects()
         self.newcomers = Newcomers(self.registry)
         self._connections: dict[int, MqttConnection] = {}
         environment.access.on_change(self._renew_guards)
@@ -175,6 +180,21 @@ class MqttBroker:
             self.registry.end(session, "ended at the console")
         return session is not None
 
+    def redirect(self, clients: str, server: str, *, moved: bool = False) -> tuple[Redirect, int]:
+        """Send clients (a glob of identifiers) to another server, now and when they come.
+
+        Returns the redirect, which holds until it is removed, and how many had to go now.
+        """
+        redirect = self.redirects.add(clients, server, moved=moved)
+        going = [
+            each
+            for each in self._connections.values()
+            if each.session is not None and fnmatchcase(each.client, clients)
+        ]
+        for each in going:
+            each.disconnect(redirect.code, redirect.text, server)
+        return redirect, len(going)
+
     def reset(self) -> None:
         for connection in tuple(self._connections.values()):
             connection.disconnect(Reason.ADMINISTRATIVE_ACTION, "the broker was reset")
@@ -182,6 +202,7 @@ class MqttBroker:
             self.registry.end(session, "the broker was reset")
         self.router.reset()
         self.findings.clear()
+        self.redirects.active.clear()
 
     # A restart.
 

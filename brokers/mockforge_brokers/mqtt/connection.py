@@ -13,7 +13,8 @@ from ..events import ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row, Splitter
 from ..misbehaviour.actions import Changes
-from . import handshake, lint, misbehaviour, rights
+from . import authentication, handshake, lint, misbehaviour, rights
+from .authentication import Proving
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason, dialect
 from .events import ConnectionRefused
@@ -25,7 +26,8 @@ from .state.router import Verbatim
 from .state.session import Session
 from .wire.decode import UnsupportedVersion, decode_body
 from .wire.frames import PacketSplitter
-from .wire.packets import Connack, Connect, Disconnect, Will
+from .wire.packets import Auth, Connack, Connect, Disconnect, Will
+from .wire.properties import Properties
 
 if TYPE_CHECKING:
     from .broker import MqttBroker
@@ -56,10 +58,12 @@ class MqttConnection:
         "limit",
         "linted",
         "messages_in",
+        "method",
         "others_in",
         "out",
         "outlet",
         "peer",
+        "proving",
         "receive_maximum",
         "session",
         "turn",
@@ -89,6 +93,9 @@ class MqttConnection:
         self.unfinished = False
         self.session: Session | None = None
         """Set from CONNACK on, until somebody else has it."""
+        self.method = ""
+        """By which enhanced authentication it came in."""
+        self.proving: Proving | None = None
         self.closed = False
         self.guard: Guard | None = None
         self.verbatim: dict[bytes, Verbatim] = {}
@@ -207,13 +214,16 @@ class MqttConnection:
 
     def may_leave(self, will: Will | None) -> bool:
         """A will that may not be published is none; its client is let in, as Mosquitto does."""
-        return will is None or rights.may_publish(self, will.topic_name)
+        return will is None or not rights.denial_of_publish(self, will.topic_name)
 
     def handle(self, first: int, reader: ByteReader) -> None:
         """One packet that the fast path did not take; raises ProtocolError."""
         self.others_in += first >> 4 != PacketType.PUBLISH
         if self.session is None:
-            self._begin(first, reader)
+            if self.proving is None:
+                self._begin(first, reader)
+            else:
+                self._go_on(first, reader)
             return
         packet = decode_body(first, reader, self.version)
         lint.check_text(self, packet)
@@ -250,16 +260,20 @@ class MqttConnection:
             f"silent for {silent:.0f} s with a keep alive of {self.keep_alive} s",
         )
 
-    def disconnect(self, code: Reason, text: str) -> None:
-        """End the connection from our side; MQTT 5 clients are told why [MQTT-4.13.1-1]."""
+    def disconnect(self, code: Reason, text: str, server: str = "") -> None:
+        """End the connection from our side; MQTT 5 clients get the reason [MQTT-4.13.1-1].
+
+        `server` is where they are to go (Server Reference).
+        """
         if self.closed:
             return
         self.closed = True
         if self.version == V5 and self.session is not None:
-            explained = self.outlet.send(Disconnect(code, {"reason_string": text}))
+            where: Properties = {"server_reference": server} if server else {}
+            explained = self.outlet.send(Disconnect(code, where | {"reason_string": text}))
             if not explained:
                 # The client takes no packet so large [MQTT-3.14.2-3].
-                self.outlet.send(Disconnect(code))
+                self.outlet.send(Disconnect(code, where)) or self.outlet.send(Disconnect(code))
         self._leave(publish_will=True)
         self.peer.close(text)
 
@@ -271,9 +285,17 @@ class MqttConnection:
 
     def expect_connect(self, first: int) -> None:
         """Before CONNECT nothing else is worth waiting for its end."""
-        if first >> 4 != PacketType.CONNECT:
+        kind = first >> 4
+        if self.proving is not None:
+            if kind not in (PacketType.AUTH, PacketType.DISCONNECT):
+                raise ProtocolError(
+                    f"packet type {kind} before CONNACK: AUTH or DISCONNECT was due "
+                    "[MQTT-3.1.2-30]",
+                    Reason.PROTOCOL_ERROR,
+                )
+        elif kind != PacketType.CONNECT:
             raise ProtocolError(
-                f"the first packet is of type {first >> 4}, not CONNECT [MQTT-3.1.0-1]",
+                f"the first packet is of type {kind}, not CONNECT [MQTT-3.1.0-1]",
                 Reason.PROTOCOL_ERROR,
             )
 
@@ -290,14 +312,35 @@ class MqttConnection:
         lint.check_text(self, packet)
         try:
             handshake.check(packet, self.broker.options)
-            rights.log_in(self, packet)
-            handshake.accept(self, packet)
+            self.broker.redirects.check(packet.client_id)
+            if "authentication_method" in packet.properties:
+                authentication.begin(self, packet)
+            else:
+                rights.log_in(self, packet)
+                handshake.accept(self, packet)
         except handshake.Refused as error:
             if isinstance(error, handshake.NotServed):
                 self.broker.environment.unserved.report(
                     "mqtt", self.peer.id, self.client, error.feature, error.text
                 )
-            self.turn_away(handshake.refusal(packet.version, error), error)
+            self._refuse(error)
+
+    def _go_on(self, first: int, reader: ByteReader) -> None:
+        """AUTH or DISCONNECT between CONNECT and CONNACK."""
+        packet = decode_body(first, reader, self.version)
+        if not isinstance(packet, Auth):
+            self.disconnected(publish_will=False)
+            return
+        try:
+            authentication.go_on(self, packet)
+        except handshake.Refused as error:
+            self._refuse(error)
+
+    def _refuse(self, error: handshake.Refused) -> None:
+        """A CONNECT is not taken; where it began to prove who it is, that failed."""
+        if self.proving is not None:
+            authentication.failed(self, error)
+        self.turn_away(handshake.refusal(self.version, error), error)
 
     def turn_away(self, answer: Connack | None, error: ProtocolError) -> None:
         """Answer a CONNECT that is refused, and end."""
@@ -324,7 +367,7 @@ class MqttConnection:
         else:
             lint.count_violation(self, error)
         environment.spine.emit(ProtocolViolated("mqtt", self.peer.id, self.client, error.text))
-        if self.session is None and handshake.begins_as_mqtt_5(data):
+        if self.session is None and (self.proving or handshake.begins_as_mqtt_5(data)):
             # A broken CONNECT too is answered where its version can be read [MQTT-4.13.1-2].
             self.version = self.outlet.version = V5
             self._answer_refusal(handshake.refusal(V5, error))

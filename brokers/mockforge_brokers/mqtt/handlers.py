@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import RequestDenied
-from . import capabilities, habits, lint
+from . import authentication, capabilities, habits, lint
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
+from .handshake import Refused
 from .records import Message, detailed
-from .rights import code_of_denied_publish, may_publish, refused_filter
+from .rights import code_of_denied_publish, denial_of_filter, denial_of_publish
 from .state.session import Session
 from .state.subscriptions import Subscription
 from .state.topics import SHARE, filter_problem, name_problem
@@ -53,8 +54,9 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         return
     if packet.qos == 2 and len(session.inbound) >= broker.options.receive_maximum:
         _check_quota(connection)
-    if connection.guard is not None and not may_publish(connection, message.topic_name):
-        _refuse_publish(connection, packet, session)
+    denied = denial_of_publish(connection, message.topic_name)
+    if denied:
+        _refuse_publish(connection, packet, session, denied)
         return
     habits.check_publish(connection, packet, message)
     reached = broker.router.publish(message, session, connection.client)
@@ -75,14 +77,16 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         connection.outlet.acknowledge(kind, packet.packet_id, code)
 
 
-def _refuse_publish(connection: "MqttConnection", packet: Publish, session: Session) -> None:
+def _refuse_publish(
+    connection: "MqttConnection", packet: Publish, session: Session, why: str
+) -> None:
     code = code_of_denied_publish(connection)
     if packet.qos == 1:
-        connection.outlet.acknowledge(PacketType.PUBACK, packet.packet_id, code)
+        connection.outlet.explain(Ack(PacketType.PUBACK, packet.packet_id, code), why)
     elif packet.qos == 2:
         if code < FAILURE:
             session.inbound.add(packet.packet_id)
-        connection.outlet.acknowledge(PacketType.PUBREC, packet.packet_id, code)
+        connection.outlet.explain(Ack(PacketType.PUBREC, packet.packet_id, code), why)
 
 
 def _check_quota(connection: "MqttConnection") -> None:
@@ -203,8 +207,12 @@ def subscribe(
     connection: "MqttConnection",
     packet: Subscribe,
     refusals: Mapping[str, int] = MappingProxyType({}),
+    why: str = "",
 ) -> None:
-    """Serve a SUBSCRIBE but for the filters in `refusals`, which get that reason code."""
+    """Serve a SUBSCRIBE but for the filters in `refusals`, which get that reason code.
+
+    `why` they do is for the reason string, where the first other refusal is too.
+    """
     session, router = _session(connection), connection.broker.router
     options = connection.broker.options
     lint.check_identifier(connection, "SUBSCRIBE", packet.packet_id)
@@ -215,9 +223,10 @@ def subscribe(
     for request in packet.requests:
         _check_filter(request)
         name = request.topic_filter
-        denied = refused_filter(connection, name)
-        if denied is not None:
-            codes.append(denied if connection.version == V5 else FAILURE)
+        denied = denial_of_filter(connection, name)
+        if denied:
+            codes.append(Reason.NOT_AUTHORIZED if connection.version == V5 else FAILURE)
+            why = why or f"{name}: {denied}"
             continue
         refused = refusals.get(name, options.refused_filters.get(name))
         if refused is None:
@@ -225,6 +234,7 @@ def subscribe(
         if refused is not None:
             codes.append(refused if connection.version == V5 else FAILURE)
             _denied(connection, request.topic_filter, refused)
+            why = why or f"{name} is refused by the broker's options"
             continue
         qos = min(request.qos, options.maximum_qos)
         subscription = Subscription(
@@ -241,7 +251,7 @@ def subscribe(
         if request.retain_handling == 0 or (request.retain_handling == 1 and new):
             retained.append(subscription)
         codes.append(qos)
-    connection.outlet.answer(Suback(packet.packet_id, codes))
+    connection.outlet.explain(Suback(packet.packet_id, codes), why)
     for subscription in retained:
         if not subscription.topic_filter.startswith(SHARE):
             router.send_retained(session, subscription)
@@ -309,9 +319,10 @@ def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
 
 
 def _auth(connection: "MqttConnection", packet: Auth) -> None:
-    raise ProtocolError(
-        "AUTH without an authentication method in CONNECT [MQTT-4.12.0-6]", Reason.PROTOCOL_ERROR
-    )
+    try:
+        authentication.go_on(connection, packet)
+    except Refused as error:
+        authentication.failed(connection, error)
 
 
 HANDLERS: Final[dict[type, Callable[["MqttConnection", Any], None]]] = {

@@ -1,5 +1,6 @@
 """CONNECT: who may come in, with which session, and what CONNACK tells."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
@@ -9,10 +10,11 @@ from .capabilities import announced, check_message
 from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
 from .events import ClientConnected
 from .options import MqttOptions
-from .records import detailed
+from .records import NO_PROPERTIES, detailed
 from .state.session import LAST_ID, Session
 from .state.topics import name_problem
 from .wire.packets import Connack, Connect, Will
+from .wire.properties import Properties
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -21,7 +23,12 @@ _FOR_EVER = 0xFFFF_FFFF
 
 
 class Refused(ProtocolError):
-    """A CONNECT that is answered with a failing CONNACK; `code` is the MQTT 5 reason."""
+    """A CONNECT that is answered with a failing CONNACK; `code` is the MQTT 5 reason.
+
+    `server` is the Server Reference, where it names one.
+    """
+
+    server = ""
 
 
 class NotServed(Refused):
@@ -34,14 +41,8 @@ class NotServed(Refused):
 
 def check(packet: Connect, options: MqttOptions) -> None:
     """Raise Refused for what this broker does not take in."""
-    if "authentication_method" in packet.properties:
-        method = packet.properties["authentication_method"]
-        raise NotServed(
-            "enhanced authentication",
-            f"authentication method {method!r} is not served",
-            Reason.BAD_AUTHENTICATION_METHOD,
-        )
-    if "authentication_data" in packet.properties:
+    asked = packet.properties
+    if "authentication_data" in asked and "authentication_method" not in asked:
         raise Refused("Authentication Data without a method", Reason.PROTOCOL_ERROR)
     # An empty client id with a session to keep has no name to keep it under [MQTT-3.1.3-8];
     # MQTT 5 clients get the name that we choose.
@@ -77,14 +78,19 @@ def begins_as_mqtt_5(data: bytes) -> bool:
     return data[0] >> 4 == PacketType.CONNECT and data.startswith(b"\0\4MQTT\5", body + 1)
 
 
-def accept(connection: "MqttConnection", packet: Connect) -> None:
-    """Open the session and answer; the session's messages follow the CONNACK."""
+def accept(
+    connection: "MqttConnection", packet: Connect, proof: Mapping[str, Any] = NO_PROPERTIES
+) -> None:
+    """Open the session and answer; the session's messages follow the CONNACK.
+
+    `proof` are the properties of an enhanced authentication, for the CONNACK.
+    """
     broker, outlet = connection.broker, connection.outlet
     asked = packet.properties
     assigned = "" if packet.client_id else f"auto-{broker.environment.random.getrandbits(64):016x}"
     client_id = packet.client_id or assigned
     _configure(connection, packet, client_id)
-    answer = _answer(connection, packet, assigned)
+    answer = _answer(connection, packet, assigned) | dict(proof)
     if not outlet.takes(Connack(0, False, answer)):
         raise Refused(
             f"a Maximum Packet Size of {outlet.maximum} has no room for CONNACK [MQTT-3.1.2-24]",
@@ -123,7 +129,10 @@ def accept(connection: "MqttConnection", packet: Connect) -> None:
 def refusal(version: int, error: ProtocolError) -> Connack | None:
     """How a CONNECT is refused in its version; None: by closing without a word."""
     if version == V5:
-        return Connack(error.code or Reason.MALFORMED_PACKET, False, {"reason_string": error.text})
+        told: Properties = {"reason_string": error.text}
+        if isinstance(error, Refused) and error.server:
+            told["server_reference"] = error.server
+        return Connack(error.code or Reason.MALFORMED_PACKET, False, told)
     code = CONNACK_CODES.get(Reason(error.code)) if error.code else None
     return None if code is None else Connack(code)
 
@@ -133,6 +142,7 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     connection.client = client_id
     connection.version = outlet.version = packet.version
     connection.keep_alive = packet.keep_alive
+    outlet.explains = bool(packet.properties.get("request_problem_information", 1))
     outlet.maximum = packet.properties.get("maximum_packet_size")
     outlet.alias_maximum = min(
         packet.properties.get("topic_alias_maximum", 0), options.outbound_topic_aliases

@@ -17,7 +17,7 @@ from .codes import FAILURE, V5, PacketType, Reason
 from .given import check_encoding, publish_properties
 from .handlers import resolve_alias, subscribe
 from .wire.decode import decode_packet
-from .wire.packets import Ack, Connect, Publish, Subscribe, Unsuback, Unsubscribe
+from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsuback, Unsubscribe
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -60,7 +60,8 @@ def refuse(
     except ProtocolError:
         connection.receive(packet)
         return
-    if isinstance(decoded, Connect) == (connection.session is not None):
+    first = connection.session is None
+    if isinstance(decoded, Connect) != first and not (first and connection.proving):
         # Nothing comes before CONNECT, and no second one [MQTT-3.1.0-1] [MQTT-3.1.0-2].
         connection.receive(packet)
         return
@@ -72,24 +73,21 @@ def refuse(
             connection.version = connection.outlet.version = decoded.version
             error = handshake.Refused(text, reason)
             connection.turn_away(handshake.refusal(decoded.version, error), error)
+        case Auth() if connection.session is None:
+            error = handshake.Refused(text, reason)
+            connection.turn_away(handshake.refusal(connection.version, error), error)
         case Publish() if version5:
             if decoded.qos:
                 answer = Ack(_ANSWERS[decoded.qos], decoded.packet_id, code)
-                _send(connection, answer, text)
+                connection.outlet.explain(answer, text)
         case Subscribe():
             refused = {part.destination: code for part in parts}
-            subscribe(connection, decoded, refused)
+            subscribe(connection, decoded, refused, text)
         case Unsubscribe() if version5:
             codes = [code] * len(decoded.topic_filters)
-            _send(connection, Unsuback(decoded.packet_id, codes), text)
+            connection.outlet.explain(Unsuback(decoded.packet_id, codes), text)
         case _:
             connection.disconnect(reason, text)
-
-
-def _send(connection: MqttConnection, answer: Ack | Unsuback, text: str) -> None:
-    """With its reason string, unless the client takes no packet so large [MQTT-3.4.2-2]."""
-    if not connection.outlet.send(replace(answer, properties={"reason_string": text})):
-        connection.outlet.send(answer)
 
 
 def edit(version: int, packet: bytes, number: int, changes: Changes) -> bytes:

@@ -48,6 +48,8 @@ class MqttOptions(Struct, frozen=True):
     """One message with all subscription identifiers, or one for each subscription that matches."""
     tell_no_subscribers: bool = True
     """PUBACK and PUBREC say 0x10 when nobody subscribed (MQTT 5)."""
+    auth_methods: tuple[str, ...] = ()
+    """Scripted methods of enhanced authentication: `METHOD [CHALLENGE ...] [refuse=CODE]`."""
     refused_filters: Mapping[str, int] = field(default_factory=dict)
     """Topic filters that nobody may subscribe to, with the code of the SUBACK."""
 

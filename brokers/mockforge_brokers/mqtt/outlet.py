@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from ..clock import Clock
 from ..contract import Peer
 from .codes import V5, V311, PacketType, Reason, dialect
 from .records import Message
 from .wire.encode import IDS, encode_ack, encode_packet
-from .wire.packets import Packet
+from .wire.packets import Ack, Packet, Suback, Unsuback
 from .wire.publish import PublishRenderer, render_publish, with_dup
 
 _LARGE = 32 * 1024
@@ -25,6 +27,7 @@ class Outlet:
         "bulky",
         "close",
         "connection",
+        "explains",
         "maximum",
         "messages_out",
         "others_out",
@@ -48,6 +51,8 @@ class Outlet:
         self.version = V311
         self.maximum: int | None = None
         """The client's Maximum Packet Size."""
+        self.explains = True
+        """It takes reason strings (Request Problem Information)."""
         self.alias_maximum = 0
         self.messages_out = 0
         self.others_out = 0
@@ -91,6 +96,17 @@ class Outlet:
                 f"{kind} is larger than the client's Maximum Packet Size of {self.maximum} "
                 "[MQTT-3.1.2-24]",
             )
+
+    def explain(self, packet: Suback | Unsuback | Ack, text: str) -> None:
+        """`answer`, and with a reason string if the client takes one [MQTT-3.1.2-29].
+
+        One that is too large for it is left out [MQTT-3.4.2-2].
+        """
+        if text and self.explains and self.version == V5:
+            explained = replace(packet, properties=packet.properties | {"reason_string": text})
+            if self.send(explained):
+                return
+        self.answer(packet)
 
     def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
         """Append a PUBACK, PUBREC, PUBREL or PUBCOMP; only MQTT 5 has a code."""

@@ -56,17 +56,16 @@ def renew_guard(connection: "MqttConnection") -> None:
     connection.find_routes()
 
 
-def may_publish(connection: "MqttConnection", topic_name: str) -> bool:
+def denial_of_publish(connection: "MqttConnection", topic_name: str) -> str:
+    """Why it may not publish there; empty if it may."""
     guard = connection.guard
-    return guard is None or not guard.denial("write", topic_name)
+    return "" if guard is None else guard.denial("write", topic_name)
 
 
-def refused_filter(connection: "MqttConnection", topic_filter: str) -> int | None:
-    """The code that SUBACK has for a filter that may not be subscribed to; None if it may."""
+def denial_of_filter(connection: "MqttConnection", topic_filter: str) -> str:
+    """Why it may not subscribe to this; empty if it may."""
     guard = connection.guard
-    if guard is not None and guard.denial("read", topic_filter):
-        return int(Reason.NOT_AUTHORIZED)
-    return None
+    return "" if guard is None else guard.denial("read", topic_filter)
 
 
 def code_of_denied_publish(connection: "MqttConnection") -> Reason:

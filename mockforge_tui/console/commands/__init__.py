@@ -18,6 +18,7 @@ from . import (
     jobs,
     limits,
     lint,
+    mqtt_servers,
     policies,
     publish,
     queues,
@@ -59,6 +60,7 @@ REGISTRY = Registry(
         *clock.COMMANDS,
         *limits.COMMANDS,
         *lint.COMMANDS,
+        *mqtt_servers.COMMANDS,
         *general.COMMANDS,
     )
 )

@@ -273,6 +273,8 @@ class Scene:
             "bind events q.inv order.*",
             "bind events q.mail order.*",
             'pub amqp:events/order.paid {"order": 1} -n 3',
+            "auth add KERBEROS hello",
+            "redirect add old-* b.example:1883",
         ):
             self.run(line)
         for name, target in (("order-created", "kafka:orders"), ("sensors", "mqtt:sensors/a")):

@@ -30,6 +30,10 @@ SETTINGS: dict[str, tuple[MqttOptions, Limits]] = {
     "receive_maximum": (MqttOptions(receive_maximum=2), Limits()),
     "refused_filters": (MqttOptions(refused_filters={"secret": 0x87}), Limits()),
     "response_information": (MqttOptions(response_information="answers/"), Limits()),
+    "scripted_auth": (
+        MqttOptions(auth_methods=("TWO first second", "NO refuse=BANNED")),
+        Limits(),
+    ),
     "server_keep_alive": (MqttOptions(server_keep_alive=60), Limits()),
     "strict": (MqttOptions(lint="strict"), Limits()),
     "small_limits": (MqttOptions(), Limits(mqtt_session_queue=2)),

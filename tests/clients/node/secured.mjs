@@ -1,6 +1,7 @@
 // KafkaJS with SASL_SSL, MQTT.js over wss, amqplib over amqps on a virtual host: the user alice of
 // tests/clients/secured.py; and each of them with a wrong password.
 import assert from "node:assert/strict";
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import amqplib from "amqplib";
@@ -53,6 +54,45 @@ for (const protocolVersion of [4, 5]) {
   );
 }
 console.log("MQTT.js: user and password over wss");
+
+// Enhanced authentication by SCRAM-SHA-256 (RFC 7677), which is the application's to work out.
+function scramConnect(password) {
+  const method = "SCRAM-SHA-256";
+  const bare = "n=alice,r=fyko+d2lbbFgONRv9qkxdawL";
+  const hash = (key, text) => createHmac("sha256", key).update(text).digest();
+  const client = mqtt.connect(process.env.MQTT_WSS_URL, {
+    ca,
+    protocolVersion: 5,
+    reconnectPeriod: 0,
+    properties: { authenticationMethod: method, authenticationData: Buffer.from(`n,,${bare}`) },
+  });
+  client.handleAuth = (packet, callback) => {
+    const challenge = packet.properties.authenticationData.toString();
+    const [, nonce, salt, count] = challenge.match(/^r=(.*),s=(.*),i=(.*)$/);
+    const salted = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(count), 32, "sha256");
+    const key = hash(salted, "Client Key");
+    const bound = `c=biws,r=${nonce}`;
+    const stored = createHash("sha256").update(key).digest();
+    const signature = hash(stored, `${bare},${challenge},${bound}`);
+    const proof = Buffer.from(key.map((byte, at) => byte ^ signature[at])).toString("base64");
+    callback(null, {
+      cmd: "auth",
+      reasonCode: 0x18,
+      properties: {
+        authenticationMethod: method,
+        authenticationData: Buffer.from(`${bound},p=${proof}`),
+      },
+    });
+  };
+  return client;
+}
+const proved = scramConnect("secret");
+const [connack] = await once(proved, "connect");
+assert.match(connack.properties.authenticationData.toString(), /^v=/);
+await proved.endAsync();
+const [refusal] = await once(scramConnect("wrong"), "error");
+assert.equal(refusal.code, 0x87);
+console.log("MQTT.js: SCRAM-SHA-256");
 
 const url = process.env.AMQP_TLS_URL;
 const connection = await amqplib.connect(url, { ca, servername: "localhost" });

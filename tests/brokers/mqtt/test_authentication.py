@@ -1,0 +1,307 @@
+"""Enhanced authentication by SCRAM, redirects, and reason strings as clients allow them."""
+
+import hashlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from typing import Any
+
+import pytest
+from mockforge_brokers.access import hash_password, rule_of
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import AccessDenied
+from mockforge_brokers.mqtt.authentication import ScriptedMethod, scripted
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.wire.decode import decode_packet
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.frames import PacketSplitter
+from mockforge_brokers.mqtt.wire.packets import (
+    Auth,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+)
+from mockforge_brokers.scram import Credentials, ScramFailed, ScramServer, credentials
+
+from brokers.fake_peer import FakeClient, FakeNetwork
+
+METHOD = "SCRAM-SHA-256"
+
+
+class ScramClient:
+    """The other half, from RFC 5802 and not from ours."""
+
+    def __init__(self, user: str, password: str, hash_name: str = "sha256") -> None:
+        self.user, self.password, self.hash_name = user, password, hash_name
+        self.bare = f"n={user},r=rOprNGfwEbeRWgbNEkqO"
+        self.signature = b""
+
+    def first(self) -> bytes:
+        return f"n,,{self.bare}".encode()
+
+    def final(self, challenge: bytes) -> bytes:
+        nonce, salt, count = re.fullmatch(r"r=(.*),s=(.*),i=(\d+)", challenge.decode()).groups()  # type: ignore[union-attr]
+        salted = hashlib.pbkdf2_hmac(
+            self.hash_name, self.password.encode(), b64decode(salt), int(count)
+        )
+        client_key = hmac.digest(salted, b"Client Key", self.hash_name)
+        bound = f"c=biws,r={nonce}"
+        signed = f"{self.bare},{challenge.decode()},{bound}".encode()
+        stored = hashlib.new(self.hash_name, client_key).digest()
+        signature = hmac.digest(stored, signed, self.hash_name)
+        server_key = hmac.digest(salted, b"Server Key", self.hash_name)
+        self.signature = b"v=" + b64encode(hmac.digest(server_key, signed, self.hash_name))
+        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
+        return f"{bound},p={b64encode(proof).decode()}".encode()
+
+
+# RFC 7677, 3: user, pencil.
+SERVER_NONCE = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+SALT = b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+
+
+def rfc_server() -> ScramServer:
+    known = {"user": credentials("pencil", "sha256", SALT)}
+    return ScramServer(METHOD, known.get, SERVER_NONCE)
+
+
+def test_the_example_of_rfc_7677_comes_out() -> None:
+    server = rfc_server()
+    nonce = f"rOprNGfwEbeRWgbNEkqO{SERVER_NONCE}"
+    challenge = f"r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096".encode()
+    assert server.first(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO") == challenge
+    proof = f"c=biws,r={nonce},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+    assert server.final(proof.encode()) == b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+    assert server.user == "user"
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (b"", "n,,n=USER"),
+        (b"n,,n=user", "n,,n=USER"),
+        (b"p=tls-unique,,n=user,r=x", "channel binding"),
+        (b"n,,n=nobody,r=x", "no user nobody"),
+        (b"\xff", "UTF-8"),
+    ],
+)
+def test_a_first_message_that_cannot_be_is_refused(first: bytes, why: str) -> None:
+    with pytest.raises(ScramFailed, match=why):
+        rfc_server().first(first)
+
+
+@pytest.mark.parametrize(
+    ("final", "why"),
+    [
+        ("nonsense", "c=HEADER"),
+        ("c=biws,r=other,p=AAAA", "another exchange"),
+        ("c=AAAA,r={nonce},p=AAAA", "another exchange"),
+        ("c=biws,r={nonce},p=A", "base64"),
+        ("c=biws,r={nonce},p=AAAA", "wrong password"),
+        ("c=biws,r={nonce},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVE=", "wrong password"),
+    ],
+)
+def test_a_proof_that_is_none_is_refused(final: str, why: str) -> None:
+    server = rfc_server()
+    server.first(b"n,,n=user,r=abc")
+    with pytest.raises(ScramFailed, match=why):
+        server.final(final.format(nonce=f"abc{SERVER_NONCE}").encode())
+
+
+def test_a_proof_before_the_first_message_is_refused() -> None:
+    with pytest.raises(ScramFailed):
+        rfc_server().final(b"c=biws,r=x,p=AAAA")
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.environment = Environment.create(ManualClock(), seed=1)
+        self.access = self.environment.access
+        self.access.add_user("alice", "secret")
+        self.access.anonymous.clear()
+        self.broker = MqttBroker(self.environment)
+        self.network = FakeNetwork(self.broker, self.environment)
+
+    def connect(self, data: bytes, method: str = METHOD, **more: Any) -> FakeClient:
+        client = self.network.connect()
+        asked = {"authentication_method": method, "authentication_data": data}
+        client.send(encode_packet(Connect("cid", 5, properties=asked, **more), 5))
+        return client
+
+    def denied(self) -> list[str]:
+        events = [event for _, event in self.environment.spine.history]
+        return [event.reason for event in events if isinstance(event, AccessDenied)]
+
+
+def taken(client: FakeClient) -> list[Packet]:
+    return [decode_packet(frame, 5) for frame in PacketSplitter().feed(client.take())]
+
+
+def auth(client: FakeClient, code: int, data: bytes, method: str = METHOD) -> list[Packet]:
+    given = {"authentication_method": method, "authentication_data": data}
+    client.send(encode_packet(Auth(code, given), 5))
+    return taken(client)
+
+
+@pytest.mark.parametrize(
+    ("method", "hash_name"), [("SCRAM-SHA-256", "sha256"), ("SCRAM-SHA-512", "sha512")]
+)
+def test_who_proves_the_password_is_let_in_and_the_server_proves_it_too(
+    method: str, hash_name: str
+) -> None:
+    scene, scram = Scene(), ScramClient("alice", "secret", hash_name)
+    client = scene.connect(scram.first(), method)
+    [challenge] = taken(client)
+    assert isinstance(challenge, Auth)
+    assert challenge.code == 0x18
+    [answer] = auth(client, 0x18, scram.final(challenge.properties["authentication_data"]), method)
+    assert isinstance(answer, Connack)
+    assert answer.code == 0
+    assert answer.properties["authentication_method"] == method
+    assert answer.properties["authentication_data"] == scram.signature
+    assert (client.peer.principal.name, client.peer.principal.mechanism) == ("alice", method)
+
+
+def test_a_wrong_password_is_refused_with_the_reason_and_reported() -> None:
+    scene, scram = Scene(), ScramClient("alice", "wrong")
+    client = scene.connect(scram.first())
+    [challenge] = taken(client)
+    assert isinstance(challenge, Auth)
+    [answer] = auth(client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    assert isinstance(answer, Connack)
+    assert (answer.code, answer.properties["reason_string"]) == (0x87, "SCRAM: wrong password")
+    assert client.peer.ended == "closed"
+    assert scene.denied() == ["SCRAM: wrong password"]
+
+
+def test_a_password_that_is_only_a_hash_cannot_be_proved() -> None:
+    scene = Scene()
+    scene.access.add_user("bob", hash_password("secret"))
+    [answer] = taken(scene.connect(ScramClient("bob", "secret").first()))
+    assert isinstance(answer, Connack)
+    assert "no user bob with a password that SCRAM can prove" in answer.properties["reason_string"]
+
+
+def login(scene: Scene) -> tuple[FakeClient, ScramClient]:
+    scram = ScramClient("alice", "secret")
+    client = scene.connect(scram.first())
+    [challenge] = taken(client)
+    assert isinstance(challenge, Auth)
+    auth(client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    return client, scram
+
+
+def test_a_failed_re_authentication_ends_the_connection() -> None:
+    # [MQTT-4.12.1-2]
+    scene = Scene()
+    client, scram = login(scene)
+    [challenge] = auth(client, 0x19, scram.first())
+    assert isinstance(challenge, Auth)
+    [answer] = auth(client, 0x18, b"c=biws,r=x,p=AAAA")
+    assert isinstance(answer, Disconnect)
+    assert (answer.code, client.peer.ended) == (0x87, "closed")
+
+
+def test_a_re_authentication_with_a_password_that_changed_since() -> None:
+    scene = Scene()
+    client, _ = login(scene)
+    scene.access.add_user("alice", "new")
+    scram = ScramClient("alice", "new")
+    [challenge] = auth(client, 0x19, scram.first())
+    assert isinstance(challenge, Auth)
+    [answer] = auth(client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    assert isinstance(answer, Auth)
+    assert (answer.code, answer.properties["authentication_data"]) == (0, scram.signature)
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("OK", ScriptedMethod("OK")),
+        ("A one two", ScriptedMethod("A", (b"one", b"two"))),
+        ("A one refuse=not-authorized", ScriptedMethod("A", (b"one",), 0x87)),
+    ],
+)
+def test_a_scripted_method_is_read(text: str, method: ScriptedMethod) -> None:
+    assert scripted(text) == method
+
+
+@pytest.mark.parametrize("text", ["", "SCRAM-SHA-256 x", "A refuse=SUCCESS", "A refuse=rain"])
+def test_what_is_no_scripted_method_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        scripted(text)
+
+
+# Redirects.
+
+
+def plain(scene: Scene, name: str, version: int) -> FakeClient:
+    client = scene.network.connect()
+    client.send(encode_packet(Connect(name, version), version))
+    return client
+
+
+def test_a_redirect_sends_away_who_is_here_and_who_comes() -> None:
+    scene = Scene()
+    scene.access.anonymous.add("mqtt")
+    here, other, old = plain(scene, "dev-1", 5), plain(scene, "app", 5), plain(scene, "dev-0", 4)
+    for client in (here, other, old):
+        client.take()
+    redirect, sent = scene.broker.redirect("dev-*", "b.example:1883")
+    scene.network.settle()
+    assert (redirect.number, sent) == (1, 2)
+    [packet] = taken(here)
+    assert isinstance(packet, Disconnect)
+    assert (packet.code, packet.properties["server_reference"]) == (0x9C, "b.example:1883")
+    assert (here.peer.ended, other.peer.ended, old.peer.ended) == ("closed", "", "closed")
+    [answer] = taken(plain(scene, "dev-2", 5))
+    assert isinstance(answer, Connack)
+    assert (answer.code, answer.properties["server_reference"]) == (0x9C, "b.example:1883")
+    # Before MQTT 5: server unavailable.
+    assert plain(scene, "dev-2", 4).take() == b"\x20\x02\x00\x03"
+    del scene.broker.redirects.active[1]
+    assert not plain(scene, "dev-2", 5).peer.ended
+
+
+def test_a_server_that_has_moved_says_0x9d() -> None:
+    scene = Scene()
+    scene.access.anonymous.add("mqtt")
+    scene.broker.redirect("*", "b.example", moved=True)
+    [answer] = taken(plain(scene, "a", 5))
+    assert isinstance(answer, Connack)
+    assert answer.code == 0x9D
+
+
+@pytest.mark.parametrize("wanted", [0, 1])
+def test_reason_strings_are_left_out_where_the_client_asks_for_it(wanted: int) -> None:
+    # [MQTT-3.1.2-29]: 0 leaves them to CONNACK and DISCONNECT.
+    scene = Scene()
+    scene.access.anonymous.add("mqtt")
+    scene.access.add_rule(rule_of("deny * all mqtt:secret"))
+    client = scene.network.connect()
+    asked = {"request_problem_information": wanted}
+    client.send(encode_packet(Connect("a", 5, properties=asked), 5))
+    client.take()
+    client.send(encode_packet(Subscribe(1, [Request("open"), Request("secret")]), 5))
+    [answer] = taken(client)
+    assert isinstance(answer, Suback)
+    assert answer.codes == [0, 0x87]
+    told = answer.properties.get("reason_string", "")
+    assert told == ("secret: a rule denies it: deny * all mqtt:secret" if wanted else "")
+    client.send(encode_packet(Publish("a/#"), 5))
+    [packet] = taken(client)
+    assert isinstance(packet, Disconnect)
+    assert packet.properties["reason_string"]
+
+
+def test_credentials_hide_the_password() -> None:
+    made = credentials("pencil", "sha256", SALT)
+    assert isinstance(made, Credentials)
+    assert b"pencil" not in made.stored_key + made.server_key
