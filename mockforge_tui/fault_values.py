@@ -1,9 +1,13 @@
-"""How the parameters of faults are written, at the prompt and in files."""
+"""What faults and holds match, and how their parameters are written: at the prompt and in files."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
+from mockforge_brokers.misbehaviour.rules import Match
 
+from .filters import Filter, compile_filter, conditions, origin_of
 from .units import parse_duration, parse_rate, parse_size
 
 
@@ -22,3 +26,23 @@ def read_quantity(parameter: Parameter, text: str) -> Any:
             return parse_duration(text)
         case _:
             return text
+
+
+def frame_match(
+    text: str,
+    direction: int | None = None,
+    *,
+    saved: Filter | None = None,
+    wall: Callable[[], float] = time.time,
+) -> Match:
+    """What a filter matches of frames; raises FilterError. `saved`: the text is only its name."""
+    if saved is not None:
+        return Match(text, saved.matches, direction)
+    origin = origin_of(text)
+    return Match(
+        text,
+        compile_filter(text, wall=wall).matches,
+        direction,
+        tuple((each.text, each.matches) for each in conditions(text, wall=wall)),
+        None if origin is None else origin.matches,
+    )

@@ -20,6 +20,7 @@ from .fairness import SMALL
 from .hangup import HangUp, address_of, reset, was_reset, why_lost
 from .journal import IN, OUT, Tape
 from .listener import Listener
+from .misbehaviour.concern import Concern
 from .misbehaviour.lane import Lane
 from .misbehaviour.rules import Exchanges
 from .snapshots import ConnectionView
@@ -39,6 +40,7 @@ class Endpoint(asyncio.Protocol):
     __slots__ = (
         "_awake",
         "_closing",
+        "_concern",
         "_exchanges",
         "_farewell",
         "_hangup",
@@ -85,6 +87,7 @@ class Endpoint(asyncio.Protocol):
         self._slow = False
         self._paused = 0
         self._stopped = 0
+        self._concern: Concern | None = None
         self._exchanges: Exchanges | None = None
         self._inward: Lane | None = None
         self._outward: Lane | None = None
@@ -347,8 +350,8 @@ class Endpoint(asyncio.Protocol):
         if not pieces or self._closing:
             return
         environment = self.environment
-        inspected = (
-            environment.faults.active or environment.holds.active or self._outward is not None
+        inspected = self._outward is not None or (
+            (environment.faults.active or environment.holds.active) and self._concerned()
         )
         if len(pieces) == 1:
             data = pieces.pop()
@@ -393,13 +396,23 @@ class Endpoint(asyncio.Protocol):
     def _dark(self, direction: int) -> bool:
         return self._exchanges is not None and direction in self._exchanges.dark
 
+    def _concerned(self) -> bool:
+        """Whether a rule or hold can be about frames of this connection."""
+        concern = self._concern
+        if concern is None:
+            faults, holds = self.environment.faults, self.environment.holds
+            concern = Concern(faults, holds, self.protocol, self.id, self.connection)
+            self._concern = concern
+        return concern()
+
     def _receive_inspected(self, data: bytes) -> int:
         lane = self._inward
-        environment = self.environment
         if lane is None:
+            if not self._concerned():
+                return self.connection.receive(data)
             lane = self._inward = self._lane(IN, self._forward_in)
             data = self.connection.take_rest() + data
-        elif lane.idle and not (environment.faults.active or environment.holds.active):
+        elif lane.idle and not self._concerned():
             self._inward = None
             return self.connection.receive(lane.take_rest() + data)
         if self.connection.unfinished:
@@ -422,10 +435,9 @@ class Endpoint(asyncio.Protocol):
 
     def _send_inspected(self, data: bytes) -> None:
         lane = self._outward
-        environment = self.environment
         if lane is None:
             lane = self._outward = self._lane(OUT, self._forward_out)
-        elif lane.idle and not (environment.faults.active or environment.holds.active):
+        elif lane.idle and not self._concerned():
             self._outward = None
             self._write(data)
             return

@@ -90,6 +90,38 @@ def _span(node: Node) -> tuple[int, int]:
             return node.start, node.end
 
 
+_ORIGIN = ("r.protocol", "r.client", "r.connection")
+
+
+def origin_of(text: str) -> Filter | None:
+    """What a filter says of protocol, connection and client alone; raises FilterError.
+
+    Where it does not match, the filter does not match either; None where it says nothing.
+    """
+    tree = parse(text)
+    parts = tree.parts if isinstance(tree, And) else (tree,) if tree is not None else ()
+    found = tuple(part for part in parts if _is_of_origin(part))
+    if not found:
+        return None
+    compiler = _Compiler(MESSAGES, time.time)
+    source = f"def matches(r):\n    return {compiler.node(And(found)).source}\n"
+    exec(compile(source, "<filter>", "exec"), compiler.names)
+    return Filter(text, compiler.names["matches"])
+
+
+def _is_of_origin(node: Node) -> bool:
+    match node:
+        case And(parts) | Or(parts):
+            return all(_is_of_origin(part) for part in parts)
+        case Not(inner):
+            return _is_of_origin(inner)
+        case Term():
+            found = MESSAGES.find(node.field)
+            return found is not None and found[0].code in _ORIGIN
+        case _:
+            return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Code:
     cost: int

@@ -13,6 +13,8 @@ from mockforge_tui.filters import (
     FilterError,
     compile_filter,
     complete_filter,
+    conditions,
+    origin_of,
     quote,
     records,
 )
@@ -408,3 +410,34 @@ def test_a_quoted_value_means_exactly_itself(name: str) -> None:
     found = compile_filter(f"client:{quote(name)} proto:mqtt")
     assert found(Row("mqtt", 0, "PUBLISH", client=name))
     assert not found(Row("mqtt", 0, "PUBLISH", client=f"{name}x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("client:a topic:t", {"a": True, "b": False}),
+        ("topic:t", None),
+        ("", None),
+        ("(client:a or client:b) op:PUBLISH", {"a": True, "b": True, "c": False}),
+        ("(client:a or topic:t)", None),
+        ("client:a or client:b", {"a": True, "c": False}),
+        ("-client:a size>3", {"a": False, "b": True}),
+        ("proto:mqtt client:a*", {"a1": True, "b": False}),
+        ("proto:kafka", {"a": False}),
+    ],
+)
+def test_what_a_filter_says_of_connections_alone(text: str, says: dict[str, bool] | None) -> None:
+    origin = origin_of(text)
+    if says is None:
+        assert origin is None
+    else:
+        assert origin is not None
+        rows = {name: Row("mqtt", 0, "", client=name) for name in says}
+        assert {name: origin(row) for name, row in rows.items()} == says
+
+
+def test_a_filter_is_taken_apart_into_its_conditions() -> None:
+    found = conditions("client:a -topic:t (size>3 or size<1)")
+    assert [each.text.strip() for each in found] == ["client:a", "-topic:t", "size>3 or size<1"]
+    row = Row("mqtt", 0, "", client="a", destination="t", size=2)
+    assert [each(row) for each in found] == [True, False, False]

@@ -338,3 +338,17 @@ def test_an_amqp_connection_is_refused_and_later_not(mockforge):
         connection_of(mockforge)
     mockforge.run("fault clear")
     connection_of(mockforge).close()
+
+
+def test_a_client_is_refused_by_its_name_as_it_connects(mockforge):
+    mockforge.run("fault add refuse op:CONNECT client:dev-* SERVER_BUSY")
+    place = urlsplit(mockforge.mqtt.url)
+    reasons: dict[str, int] = {}
+    for name in ("dev-1", "other"):
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)
+        client.on_connect = lambda *args, name=name: reasons.setdefault(name, args[3].value)
+        client.connect(place.hostname, place.port)
+        client.loop_start()
+        wait_for(lambda name=name: name in reasons, 20)
+        client.loop_stop()
+    assert reasons == {"dev-1": 0x89, "other": 0}

@@ -73,6 +73,8 @@ class Holds:
 
     def __init__(self, clock: Clock, spine: Spine, usage: Usage) -> None:
         self.active = False
+        self.version = 0
+        """Another one after each change of the rules."""
         self.rules: dict[int, HoldRule] = {}
         self.held: dict[int, HeldFrame] = {}
         self._clock = clock
@@ -86,12 +88,14 @@ class Holds:
         rule.id = self._last_rule
         self.rules[rule.id] = rule
         self.active = True
+        self.version += 1
         return rule
 
     def remove(self, number: int) -> bool:
         """End one rule; what it held is released."""
         rule = self.rules.pop(number, None)
         self.active = bool(self.rules)
+        self.version += 1
         for frame in tuple(self.held.values()):
             if frame.rule == number:
                 self.release(frame.id)
@@ -103,6 +107,10 @@ class Holds:
         for number in tuple(self.rules):
             self.remove(number)
         return count
+
+    def may_concern(self, row: Row) -> bool:
+        """See `Match.may_concern`."""
+        return any(rule.match.may_concern(row) for rule in self.rules.values())
 
     def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> HoldRule | None:
         """The rule that holds a frame of these parts, if any."""

@@ -152,10 +152,11 @@ class Lane:
     def rows(self, frame: bytes) -> list[Row]:
         """What a frame says, with who sent it and when."""
         rows = self.connection.rows(self.direction, frame)
+        client = self.connection.client
         wall = self._clock.wall()
         for row in rows:
             row.connection = self._peer.id
-            row.client = self.connection.client
+            row.client = row.client or client or str(row.detail.get("client_id") or "")
             row.time = wall
             row.frame = frame
         return rows

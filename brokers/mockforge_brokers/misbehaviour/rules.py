@@ -15,7 +15,7 @@ from ..spine import Spine
 from .actions import Action, Delay, Refuse, name_of
 
 _MOST_EXCHANGES = 1_000
-_COMPARED = 1_000
+COMPARED = 1_000
 """So many frames are looked at closely for the one that comes nearest to a rule."""
 OPEN = "open"
 """The operation of a connection's beginning, which only rules that name it are asked about."""
@@ -26,13 +26,19 @@ class Match(Struct, frozen=True):
 
     `direction` None: a message is matched once, on the way where it first shows; what answers a
     matched request is then left alone. `terms` are the conditions of which all must hold, each
-    with its text.
+    with its text. `origin` decides by protocol, connection and client alone: where it says no,
+    no frame of that connection matches (None: it cannot be known).
     """
 
     scope: str
     matches: Callable[[Row], bool]
     direction: int | None = None
     terms: tuple[tuple[str, Callable[[Row], bool]], ...] = ()
+    origin: Callable[[Row], bool] | None = None
+
+    def may_concern(self, row: Row) -> bool:
+        """Whether frames of a connection of this protocol, number and client can match."""
+        return self.origin is None or self.origin(row)
 
 
 class Trigger(Struct, frozen=True):
@@ -175,6 +181,7 @@ class Exchanges:
             return known[1], True
         matched: set[object] = set()
         self._open.pop(token, None)
+        self._surplus.pop(token, None)
         self._open[token] = (row.direction, matched)
         if len(self._open) > _MOST_EXCHANGES:
             del self._open[next(iter(self._open))]
@@ -201,6 +208,8 @@ class Faults:
 
     def __init__(self, clock: Clock, spine: Spine, random: Random) -> None:
         self.active = False
+        self.version = 0
+        """Another one after each change of the rules."""
         self.rules: dict[int, Rule] = {}
         self._clock = clock
         self._spine = spine
@@ -243,6 +252,13 @@ class Faults:
             self.remove(number)
         return count
 
+    def may_concern(self, row: Row) -> bool:
+        """See `Match.may_concern`; a rule looks for what comes nearest to it among all at first."""
+        return any(
+            rule.enabled and (rule.match.may_concern(row) or _looks_around(rule))
+            for rule in self.rules.values()
+        )
+
     def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> Fired | None:
         """The first rule that fires for a frame of these parts; emitted on the spine.
 
@@ -253,9 +269,10 @@ class Faults:
             if rule.enabled:
                 found = matching(rule.match, rule, applicable(rule.action, parts), exchange)
                 if not found:
-                    rule.missed += 1
-                    if not rule.seen and rule.missed <= _COMPARED:
+                    if _looks_around(rule):
                         _compare(rule, parts)
+                        self.version += rule.missed == COMPARED - 1
+                    rule.missed += 1
                 elif fired is None and self._fires(rule):
                     self._report(rule, found[0])
                     fired = Fired(rule, found)
@@ -294,6 +311,7 @@ class Faults:
         if age < 0 or (trigger.window is not None and age >= trigger.window):
             return False
         rule.seen += 1
+        self.version += rule.seen == 1
         if rule.seen <= trigger.first or (rule.seen - trigger.first - 1) % trigger.every:
             return False
         if trigger.times is not None and rule.hits >= trigger.times:
@@ -308,12 +326,17 @@ class Faults:
         )
 
     def _refresh(self) -> None:
+        self.version += 1
         self.active = any(rule.enabled for rule in self.rules.values())
 
 
 def _end_effects(rule: Rule) -> None:
     while rule.effects:
         rule.effects.popitem()[1]()
+
+
+def _looks_around(rule: Rule) -> bool:
+    return not rule.seen and rule.missed < COMPARED
 
 
 def _compare(rule: Rule, parts: list[Row]) -> None:

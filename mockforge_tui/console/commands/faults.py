@@ -16,8 +16,8 @@ from mockforge_brokers.misbehaviour.rules import Match, Rule, Trigger
 from msgspec.structs import fields
 
 from ... import units
-from ...fault_values import read_quantity
-from ...filters import FilterError, conditions
+from ...fault_values import frame_match, read_quantity
+from ...filters import FilterError
 from ..asking import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
@@ -113,14 +113,12 @@ def fault_add(
 
 def match_of(session: "Session", scope: str, way: str | None) -> Match:
     """What a scope matches; raises BadArgument."""
+    direction = None if way is None else _WAYS[way]
+    saved = session.saved_filters.get(scope.strip().removeprefix("@")) if "@" in scope else None
     try:
-        matches = session.filter_of(scope).matches
-        wall = session.runtime.clock.wall
-        terms = () if scope.startswith("@") else conditions(scope, wall=wall)
+        return frame_match(scope, direction, saved=saved, wall=session.runtime.clock.wall)
     except FilterError as error:
         raise BadArgument("scope", error.text, (error.start, error.end)) from None
-    parts = tuple((each.text, each.matches) for each in terms)
-    return Match(scope, matches, None if way is None else _WAYS[way], parts)
 
 
 @command("fault ls", group="faults", aliases=("faults",), examples=("fault ls",))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.actions import Decision, Edit, Refuse, resolve_code
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
-from mockforge_brokers.misbehaviour.rules import Match
 
+from ...fault_values import frame_match
 from ...filters import Filter, compile_filter
 from ..asking import BadArgument
 from ..language import Token
@@ -90,7 +90,8 @@ def hold(
     """
     wanted = Wanted(payload, key, headers, properties, without, null)
     decision = _decision(session, wanted, code, text)
-    match = Match(where.text, where.matches, None if way is None else _WAYS[way])
+    wall = session.runtime.clock.wall
+    match = frame_match(where.text, None if way is None else _WAYS[way], wall=wall)
     rule = session.runtime.holds.add(HoldRule(match, most, timeout, decision))
     return done(f"hold {rule.id}: {rule.scope}", {"id": rule.id})
 

@@ -1,0 +1,90 @@
+"""Which connections the rules can be about: all others take no lane."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.concern import Concern
+from mockforge_brokers.misbehaviour.holds import HoldRule
+from mockforge_brokers.misbehaviour.rules import COMPARED, Match, Rule
+
+from ..misbehaving import everything, fault
+
+
+def of(client: str) -> Match:
+    def is_it(row: Row) -> bool:
+        return row.client == client
+
+    return Match(f"client:{client} topic:t", everything, origin=is_it)
+
+
+class World:
+    def __init__(self, client: str = "billing") -> None:
+        self.environment = environment = Environment.create(ManualClock(), seed=1)
+        self.faults, self.holds = environment.faults, environment.holds
+        self.connection: Any = SimpleNamespace(client=client)
+        self.concern = Concern(self.faults, self.holds, "mqtt", 1, self.connection)
+
+    def add(self, match: Match) -> Rule:
+        rule = fault()
+        rule.match = match
+        rule.missed = COMPARED
+        return self.faults.add(rule)
+
+
+def test_a_rule_for_another_client_concerns_nobody_else() -> None:
+    world = World()
+    assert not world.concern()
+    world.add(of("audit"))
+    assert not world.concern()
+    world.add(of("billing"))
+    assert world.concern()
+
+
+def test_a_rule_that_says_nothing_of_clients_concerns_all() -> None:
+    world = World()
+    world.add(Match("topic:t", everything))
+    assert world.concern()
+
+
+def test_who_has_not_said_who_it_is_may_be_anybody() -> None:
+    world = World("")
+    world.add(of("audit"))
+    assert world.concern()
+    world.connection.client = "billing"
+    assert not world.concern()
+
+
+def test_rules_that_rest_or_have_gone_concern_nobody() -> None:
+    world = World()
+    world.add(of("audit"))
+    rule = world.add(of("billing"))
+    world.faults.enable(rule.id, False)
+    assert not world.concern()
+    world.faults.enable(rule.id, True)
+    assert world.concern()
+    world.faults.remove(rule.id)
+    assert not world.concern()
+
+
+def test_holds_are_asked_as_faults_are() -> None:
+    world = World()
+    rule = world.holds.add(HoldRule(of("billing")))
+    assert world.concern()
+    world.holds.remove(rule.id)
+    assert not world.concern()
+
+
+def test_a_new_rule_looks_around_first_for_what_comes_nearest_to_it() -> None:
+    world = World()
+    rule = world.add(of("audit"))
+    rule.match = Match("client:audit", lambda row: row.client == "audit", origin=rule.match.origin)
+    rule.missed = 0
+    world.faults.version += 1
+    row = Row("mqtt", 0, "PUBLISH", client="billing")
+    for _ in range(COMPARED):
+        assert world.concern()
+        assert world.faults.ask([row], (set(), False)) is None
+    assert not world.concern()
