@@ -170,23 +170,22 @@ class ConsoleApp(App[int]):
     def _tell(self, line: str, result: Result, typed: bool) -> None:
         now = time.time()
         brief = result.as_text(max(60, self.size.width - 8))
-        # What one line has no room for is read in the log.
-        text = result.as_text(self.dashboard.log_width) if "\n" in brief else brief
         kind = "result" if result.ok else "problem"
-        self.record.add("command", line, now)
-        before = self.record.added
-        if text:
-            self.record.add(kind, text.removeprefix("× "), now)
-        self.dashboard.result.show(kind, text.removeprefix("× ") or "done", line)
-        added = self.record.added - before
-        if added > 1:
-            self.dashboard.log_open = True
-            self.dashboard.go_to(6)
+        dashboard = self.dashboard
+        self.record.fit(dashboard.log_width)
+        number = self.record.add("command", line, now)
+        if brief:
+            self.record.add_result(result, now)
+        dashboard.result.show(kind, brief.removeprefix("× ") or "done", line)
+        if "\n" in brief:
+            # What one line has no room for is read in the log.
+            dashboard.log_open = True
+            dashboard.go_to(6)
             # Once it has its lines: it may not have been on the screen.
-            self.call_after_refresh(self.dashboard.log_pane.show_from, added + 1)
+            self.call_after_refresh(dashboard.log_pane.show_from, number)
         elif typed and result.problem is not None:
             # What was wrong is put back, with the cursor where it is wrong.
-            self.dashboard.prefill(line, result.problem.start)
+            dashboard.prefill(line, result.problem.start)
 
     def note(self, text: str) -> None:
         """Say something that no command said."""

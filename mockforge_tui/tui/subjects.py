@@ -16,6 +16,7 @@ from ..text import clean
 from ..units import format_count, format_duration, format_size
 from .documents import Line
 from .inspection import pair, tree
+from .rows import short
 from .snapshot import ConnectionLine, DestinationLine, FaultLine
 
 Subject = Row | ConnectionLine | DestinationLine | GroupView | FaultLine
@@ -146,5 +147,12 @@ def _rule(what: Rule | HoldRule | HeldFrame) -> Iterator[Line]:
 def _details(detail: object) -> Iterator[Line]:
     if isinstance(detail, dict):
         for name, value in detail.items():
-            if value not in (None, "", (), [], {}):
+            if value in (None, "", (), [], {}):
+                continue
+            if isinstance(value, str | int | float):
+                yield pair(
+                    str(name).replace("_", " "),
+                    clean(value if isinstance(value, str) else short(value), 400),
+                )
+            else:
                 yield from tree(str(name).replace("_", " "), value, 0)

@@ -134,14 +134,11 @@ def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Findi
     """All that a name may mean here: who has it gets its rules."""
     for protocol in dict.fromkeys(e.protocol for e in session.connections() if e.client == name):
         yield lambda protocol=protocol: _of_client(session, protocol, name)  # type: ignore[misc]
-    brokers = session.runtime.brokers
     mqtt = mqtt_of(session)
-    if (
-        name in mqtt.sessions
-        and not any(
-            each.client == name and each.protocol == "mqtt" for each in session.connections()
-        )
-    ) or ("mqtt" in brokers and any(_was_of(event, name) for _, event in mqtt.history)):
+    here = any(each.client == name and each.protocol == "mqtt" for each in session.connections())
+    if not here and (
+        name in mqtt.sessions or any(_was_of(event, name) for _, event in mqtt.history)
+    ):
         yield lambda: mqtt_rules.of_client(mqtt, name)
     for each in session.groups():
         if each.name == name and each.protocol == "kafka":

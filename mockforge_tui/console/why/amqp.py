@@ -8,7 +8,10 @@ from typing import Any
 
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
-from .finding import Finding, counted
+from .finding import Finding, counted, lookalike
+
+_MADE_UP = re.compile(r"amq\.ctag|ctag\d|.*[0-9a-f]{16}")
+"""Tags that servers and clients (pika, aio-pika) make for who gave none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +114,13 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
     standing_by = [each for each in consumers if each.get("standby")]
     if any(not mine or each["connection"] in mine for each in standing_by):
         active = next((each for each in consumers if not each.get("standby")), None)
-        holder = f"{active['tag']} (c{active['connection']})" if active else "none"
+        holder = _who(amqp, active) if active else "none"
         text = (
-            f"{name} has a single active consumer, {holder}: the others get messages only once it "
-            "goes; leave x-single-active-consumer out to share"
+            f"{name} has a single active consumer, now {holder}: the others get messages only "
+            "once it goes; leave x-single-active-consumer out to share"
         )
         yield Finding(name, "single-active", text)
-    yield from _stuck(view, [each for each in consumers if not each.get("standby")], mine)
+    yield from _stuck(amqp, view, [each for each in consumers if not each.get("standby")], mine)
     yield from _gone(view)
     if view.detail["redelivered"] > max(20, 5 * view.messages_in):
         text = (
@@ -132,9 +135,9 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
     others = [each for each in consumers if each["connection"] not in mine]
     if standing_by:
         return
-    if mine and others:
+    if mine and any(each["delivered"] for each in others):
         yield _taken_by_others(amqp, view, consumers, others)
-    elif len(consumers) > 1:
+    elif not mine and len(consumers) > 1:
         yield _taken_by_others(amqp, view, consumers, consumers)
     elif not view.depth and not view.detail["unacked"]:
         text = (
@@ -201,10 +204,16 @@ def _passed_by(exchange: DestinationView, queue: str, keys: Sequence[str]) -> Fi
             "before is not for it; publish again"
         )
         return Finding(queue, "bound-later", text)
+    ordered = list(dict.fromkeys(reversed(recent)))
+    near = next(filter(None, (lookalike(key, recent) for key in keys)), None)
+    if near is not None:
+        # The key that was probably meant first, whatever else went by.
+        ordered = [near, *(key for key in ordered if key != near)]
+    case = any(near and near.casefold() == key.casefold() for key in keys)
     text = (
         f"nothing reached {queue}: it is bound to {exchange.name} by {_quoted(keys)}, but "
-        f"what is published there has {_quoted(reversed(recent))}; publish by a key that "
-        f"matches, or bind {exchange.name} {queue} {recent[-1] or 'KEY'}"
+        f"what is published there has {_quoted(ordered)}{' (keys are case-sensitive)' * case}; "
+        f"publish by a key that matches, or bind {exchange.name} {queue} {ordered[0] or 'KEY'}"
     )
     return Finding(queue, "routing-key", text)
 
@@ -224,23 +233,23 @@ def _fits(kind: str, binding_key: str, routing_key: str) -> bool:
 
 
 def _stuck(
-    view: DestinationView, consumers: Sequence[Mapping[str, Any]], mine: set[int]
+    amqp: Amqp, view: DestinationView, consumers: Sequence[Mapping[str, Any]], mine: set[int]
 ) -> Iterator[Finding]:
     """Consumers that may take no more."""
     for each in consumers:
         if mine and each["connection"] not in mine:
             continue
-        who = f"consumer {each['tag']} (c{each['connection']})"
+        who = _who(amqp, each)
         if each["exhausted"]:
             text = (
-                f"{who} of {view.name} holds {counted(each['prefetch'], 'unacked message')}, all "
+                f"{who} holds {counted(each['prefetch'], 'unacked message')} of {view.name}, all "
                 f"that its prefetch of {each['prefetch']} allows, and {view.depth or 0:,} wait: it "
                 "must acknowledge them, or have a larger prefetch"
             )
             yield Finding(view.name, "prefetch", text)
         elif each["paused"] and view.depth:
             text = (
-                f"{who} of {view.name} is paused: its client does not read, or its channel's "
+                f"{who} is paused on {view.name}: its client does not read, or its channel's "
                 f"prefetch is used up; {view.depth:,} wait"
             )
             yield Finding(view.name, "paused", text)
@@ -252,17 +261,23 @@ def _taken_by_others(
     consumers: Sequence[Mapping[str, Any]],
     others: Sequence[Mapping[str, Any]],
 ) -> Finding:
-    clients = {each.id: each.client for each in amqp.connections}
     shares = [
-        f"{each['tag']} of {clients.get(each['connection'], '?')} (c{each['connection']}) "
-        f"{each['delivered']:,}"
+        f"{_who(amqp, each)} got {each['delivered']:,}"
         for each in sorted(others, key=lambda each: -each["delivered"])[:3]
     ]
     text = (
         f"{view.name} has {counted(len(consumers), 'consumer')} and gives each message to one of "
-        f"them: {', '.join(shares)} got; stop the other one, or bind a queue of its own to each"
+        f"them: {', '.join(shares)}; stop the other one, or bind a queue of its own to each"
     )
     return Finding(view.name, "other-consumer", text)
+
+
+def _who(amqp: Amqp, consumer: Mapping[str, Any]) -> str:
+    """A consumer by its client; its tag only where somebody chose it."""
+    number, tag = consumer["connection"], consumer["tag"]
+    client = next((each.client for each in amqp.connections if each.id == number), "")
+    who = f"{client} (c{number})" if client else f"c{number}"
+    return who if _MADE_UP.match(tag) else f"consumer {tag} of {who}"
 
 
 def _consumers(amqp: Amqp, name: str) -> Sequence[Mapping[str, Any]]:

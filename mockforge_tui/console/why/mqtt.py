@@ -11,7 +11,7 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView
 from ...fixtures.addresses import mqtt_matches
 from .finding import Finding, ago, counted
 
-_LATELY = 600.0
+_LATELY, _JUST_NOW = 600.0, 60.0
 _SHARE = "$share/"
 
 
@@ -28,8 +28,12 @@ class Mqtt:
 
 def of_client(mqtt: Mqtt, client: str) -> list[Finding]:
     """Everything that keeps messages from a client id."""
+    taken_over = list(_taken_over(mqtt, client))
+    if taken_over and len(_takeovers(mqtt, client, _JUST_NOW)) > 1:
+        # That each comes back without session and subscriptions is only what follows of it.
+        return [*taken_over, *_lost(mqtt, client)]
     return [
-        *_taken_over(mqtt, client),
+        *taken_over,
         *_session(mqtt, client),
         *_subscriptions(mqtt, client),
         *_lost(mqtt, client),
@@ -54,13 +58,7 @@ def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
 
 
 def _taken_over(mqtt: Mqtt, client: str) -> Iterator[Finding]:
-    times = [
-        time
-        for time, event in mqtt.history
-        if isinstance(event, SessionTakenOver)
-        and event.client == client
-        and mqtt.now - time <= _LATELY
-    ]
+    times = _takeovers(mqtt, client, _LATELY)
     if not times:
         return
     often = "once" if len(times) == 1 else f"{len(times)} times"
@@ -69,6 +67,17 @@ def _taken_over(mqtt: Mqtt, client: str) -> Iterator[Finding]:
         f"{ago(mqtt.now - times[-1])}: the two put each other out, give each its own client id"
     )
     yield Finding(client, "taken-over", text)
+
+
+def _takeovers(mqtt: Mqtt, client: str, lately: float) -> list[float]:
+    """When other connections took over a client id, as far as that is no longer ago."""
+    return [
+        time
+        for time, event in mqtt.history
+        if isinstance(event, SessionTakenOver)
+        and event.client == client
+        and mqtt.now - time <= lately
+    ]
 
 
 def _session(mqtt: Mqtt, client: str) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ class ResultLine(Drawn):
         self._kind, self._command = kind, clean(command, 200)
         self._text = clean(first, 400)
         if rest and kind == "result":
-            self._text = f"{text.count(chr(10)) + 1} lines in the log"
+            self._text = "the answer is in the log"
         self.refresh()
 
     def warn(self, text: str) -> None:
@@ -138,24 +138,47 @@ class LogPane(Pane):
         self.record = record
         self._from_end = 0
         self._seen = 0
+        self._first: int | None = None
+        """What `show_from` put on the first line, until something else is looked at."""
 
     def tick(self) -> None:
         """Draw what was added; a page that was scrolled back stays where it is."""
+        self._fit()
         added = self.record.added - self._seen
         if not added:
             return
         self._seen = self.record.added
         if self._from_end:
             self._from_end += added
+        else:
+            self._first = None
         self.refresh()
 
-    def show_from(self, back: int) -> None:
-        """Scroll so that the line which is `back` lines from the end is the first one."""
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Wrap anew for another width, with the same answer on the screen."""
+        before = len(self.record.entries)
+        if not self.record.fit(self.body_width - SIGN_WIDTH):
+            return
+        if self._first is not None:
+            self.show_from(self._first)
+        elif self._from_end:
+            self._from_end = self._from_end * len(self.record.entries) // max(1, before)
+        self.refresh()
+
+    def show_from(self, number: int) -> None:
+        """Scroll so that a command or an answer, by its number in the record, comes first."""
         self._seen = self.record.added
-        self._from_end = max(0, min(back, len(self.record.entries)) - self.body_height)
+        entries = self.record.entries
+        first = next((at for at, each in enumerate(entries) if each.said >= number), len(entries))
+        self._from_end = max(0, len(entries) - first - self.body_height)
+        self._first = number
         self.refresh()
 
     def move(self, lines: int) -> None:
+        self._first = None
         most = max(0, len(self.record.entries) - self.body_height)
         self._from_end = max(0, min(most, self._from_end - lines))
         self.refresh()
@@ -195,6 +218,7 @@ class LogPane(Pane):
 
     def scrolled_to(self, share: float) -> None:
         total = len(self.record.entries)
+        self._first = None
         self._from_end = max(0, total - self.body_height - int(share * total))
         self.refresh()
 

@@ -109,6 +109,10 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
             return 99, -record.view.id
         return _PROTOCOLS.get(record.view.protocol, 9), record.view.id
 
+    def spans(self, record: ConnectionLine) -> bool:
+        # Its reason is worth more than figures that stand still.
+        return record.view.state == ENDED
+
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         left, right = super().title_pieces()
         ended = self.console_app.snapshot.totals.ended

@@ -61,6 +61,10 @@ class LiveTable(Pane, Generic[R]):
         """The order of records; it should not change with every count, or lines would jump."""
         return self.identity(record)
 
+    def spans(self, record: R) -> bool:
+        """Whether the first column without a width takes the rest of this record's line."""
+        return False
+
     def show(self, records: Sequence[R]) -> None:
         """Take a new snapshot; repaints only if it differs."""
         ordered = sorted(records, key=self.sort_key)
@@ -144,7 +148,7 @@ class LiveTable(Pane, Generic[R]):
             return Strip.blank(width, palette.plain)
         record = self.records[at]
         pieces: list[Piece] = [(" ", palette.plain)]
-        for column, size in plan:
+        for column, size in self._spanned(plan, width) if self.spans(record) else plan:
             text, style = column.read(record, palette, self.glyphs)
             if column.keep_end:
                 text = fit_middle(text, size, self.glyphs)
@@ -164,6 +168,15 @@ class LiveTable(Pane, Generic[R]):
         room = max(0, width - 1 - fixed - len(free))
         each = room // len(free) if free else 0
         return [(column, column.cells or each) for column in shown]
+
+    @staticmethod
+    def _spanned(
+        plan: Sequence[tuple[Column[Any], int]], width: int
+    ) -> list[tuple[Column[Any], int]]:
+        """The columns up to the one without a width, which gets what is left of the line."""
+        before = next(at for at, (column, _) in enumerate(plan) if not column.cells)
+        used = 1 + sum(size + 1 for _, size in plan[:before])
+        return [*plan[:before], (plan[before][0], max(0, width - used))]
 
     @staticmethod
     def _cell(text: str, size: int, right: bool) -> str:

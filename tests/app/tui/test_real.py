@@ -1,6 +1,7 @@
 """The screen in front of real brokers: what is stored, why nothing comes, who has gone."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -224,9 +225,9 @@ def _taken_by_another_consumer(made: Scene) -> None:
         (_wrong_routing_key, None, "it is bound to events by order.*, but what is published there "
          "has orders.paid", "bind events q.mail orders.paid"),
         (_unbound_queue, None, "q.mail is bound to no exchange", "bind EXCHANGE q.mail KEY"),
-        (_prefetch_used_up, None, "holds 2 unacked messages, all that its prefetch of 2 allows",
+        (_prefetch_used_up, None, "holds 2 unacked messages of q.mail, all that its prefetch",
          "it must acknowledge them, or have a larger prefetch"),
-        (_taken_by_another_consumer, None, "gives each message to one of them: t0 of",
+        (_taken_by_another_consumer, None, "gives each message to one of them: consumer t0 of",
          "stop the other one, or bind a queue of its own to each"),
     ],
 )  # fmt: skip
@@ -237,13 +238,6 @@ def test_one_key_on_a_client_says_why_it_gets_nothing(
     remedy: str,
     size: tuple[int, int],
 ) -> None:
-    def made() -> Scene:
-        real = Scene(furnished=False)
-        real.run("topic add orders -p 1")
-        real.run("pub kafka:orders x -n 7")
-        plant(real)
-        return real
-
     async def act(stage: Stage) -> None:
         # AMQP's clients have no name but their number: the newest of them.
         newest = stage.runtime.session.connections()[-1]
@@ -256,7 +250,15 @@ def test_one_key_on_a_client_says_why_it_gets_nothing(
         commands = [each.text for each in stage.app.record.entries if each.kind == "command"]
         assert commands[-1] == f"why c{chosen.view.id}"
 
-    play(act, size, real=made)
+    play(act, size, real=partial(_planted, plant))
+
+
+def _planted(plant: Callable[[Scene], None]) -> Scene:
+    real = Scene(furnished=False)
+    real.run("topic add orders -p 1")
+    real.run("pub kafka:orders x -n 7")
+    plant(real)
+    return real
 
 
 def _read(stage: Stage) -> str:
@@ -282,6 +284,23 @@ def test_a_connection_that_ended_stays_listed_with_its_reason() -> None:
         await stage.shows("+2 ended")
 
     play(act, real=Scene)
+
+
+def test_the_open_log_wraps_an_answer_anew_when_the_terminal_changes() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.type(":why q.mail")
+        await stage.keys("enter")
+        await stage.until(lambda: "or bind a queue of its own" in _read(stage), "the answer")
+        wide = len(stage.app.record.entries)
+        for size in ((80, 24), (62, 20), (120, 40)):
+            await stage.pilot.resize_terminal(*size)
+            await stage.tick()
+            await stage.until(lambda: "or bind a queue of its own" in _read(stage), "the answer")
+            # The command that it answers stays in view above it.
+            await stage.shows("why q.mail")
+            assert (len(stage.app.record.entries) > wide) == (size[0] < 70)
+
+    play(act, real=partial(_planted, _taken_by_another_consumer))
 
 
 def test_a_publish_that_reached_no_queue_says_so_in_its_row_and_in_the_inspector() -> None:
