@@ -17,7 +17,7 @@ SLICE: Final = 0.002
 """Seconds that one connection's bytes may be handled at a stretch."""
 TURN: Final = 0.004
 """Seconds of one turn of the loop, after which large reads wait for the next one."""
-Steps = Iterator[object]
+Steps = Iterator[None]
 """Work that may stop after each step, and goes on with the next one."""
 SMALL: Final = 4096
 """Bytes of a read that never waits for its turn: those who send little are answered at once."""
@@ -116,6 +116,11 @@ class Backlog:
                 return
 
 
+def _one_step(call: Callable[[], object]) -> Steps:
+    call()
+    yield
+
+
 class Chores:
     """Work that belongs to no bytes of a connection: done at once as far as a slice goes, then in
     later turns, a slice for each in the order in which they came.
@@ -140,7 +145,7 @@ class Chores:
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call it in the loop's next turn, or in a later one where others take the time."""
-        self._wait(call() for _ in (0,))
+        self._wait(_one_step(call))
 
     def finish(self) -> None:
         """Do all that waits: somebody has to see the end of it."""

@@ -46,7 +46,7 @@ class AmqpBroker:
         met = partial(
             environment.usage.met, "amqp", "amqp_memory", "queues", "publishers wait", lost=0
         )
-        self.memory = Memory(environment.limits.amqp_memory, met)
+        self.memory = Memory(environment.limits.amqp_memory, met, environment.chores.do)
         environment.usage.gauge("amqp_memory", lambda: self.memory.used)
         self.vhosts = {name: self._make_vhost(name) for name in self.options.vhosts}
         access = environment.access
@@ -91,6 +91,7 @@ class AmqpBroker:
         using = [each for each in self._connections.values() if each.vhost is vhost]
         for connection in using:
             connection.close(ReplyCode.CONNECTION_FORCED, f"vhost '{name}' is deleted")
+        self.environment.chores.finish()
         vhost.clear()
         del self.vhosts[name]
         return len(using)
@@ -111,12 +112,14 @@ class AmqpBroker:
     def reset(self) -> None:
         for connection in tuple(self._connections.values()):
             connection.close(ReplyCode.CONNECTION_FORCED, "the broker was reset")
+        self.environment.chores.finish()
         for vhost in self.vhosts.values():
             vhost.clear()
 
     # A restart.
 
     def dump(self) -> dict[str, object]:
+        self.environment.chores.finish()
         unacked = [
             message
             for connection in self._connections.values()

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from .connection.connection import Connection, Phase
+from .connection.connection import Connection
+from .connection.phase import Phase
 from .records import plain
 from .state.arguments import UNSERVED_ARGUMENTS
 from .state.consumer import Consumer

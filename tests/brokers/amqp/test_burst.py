@@ -27,7 +27,9 @@ class General(BurstReader):
         return self._frame(data, at)
 
 
-def play(chunks: Chunks, mode: str, *, fast: bool, hurried: bool = False) -> list[object]:
+def play(
+    chunks: Chunks, mode: str, *, fast: bool, hurried: bool = False, width: int = 0
+) -> list[object]:
     """What came of these bytes: what every client got, the state, the counters, the events."""
     reader = BurstReader if fast else General
     with (
@@ -35,10 +37,10 @@ def play(chunks: Chunks, mode: str, *, fast: bool, hurried: bool = False) -> lis
         patch.object(burst, "_MOST_PUBLICATIONS", 3),
         patch.object(burst, "_LARGE", 20),
     ):
-        return _outcome(chunks, mode, hurried)
+        return _outcome(chunks, mode, hurried, width)
 
 
-def _outcome(chunks: Chunks, mode: str, hurried: bool) -> list[object]:
+def _outcome(chunks: Chunks, mode: str, hurried: bool, width: int) -> list[object]:
     house = House()
     client, taker = house.client(tune=(2047, 4096, 0)), house.client()
     client.open(2)
@@ -56,6 +58,9 @@ def _outcome(chunks: Chunks, mode: str, hurried: bool) -> list[object]:
     taker.send("queue.declare", queue="t")
     taker.send("queue.bind", queue="t", exchange="amq.topic", routing_key="#")
     taker.send("basic.consume", queue="t", no_ack=True)
+    for number in range(width):
+        house.broker.vhost().declare_queue(f"wide-{number}")
+        house.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
     if hurried:
         house.environment.turn.length = -1
     for chunk in chunks:
@@ -207,6 +212,15 @@ def test_a_burst_in_slices_has_the_same_outcome() -> None:
     at_once = play([data], "plain", fast=True)
     assert play([data], "plain", fast=True, hurried=True) == at_once
     assert play([data], "plain", fast=False, hurried=True) == at_once
+
+
+@pytest.mark.parametrize("mode", ["plain", "tx"])
+def test_a_publish_to_hundreds_of_queues_in_slices_has_the_same_outcome(mode: str) -> None:
+    wide = publish("amq.fanout", "", b"x")
+    data = PLAIN + wide * 2 + PLAIN + wide + frames.method(1, "tx.commit") + wide
+    at_once = play([data], mode, fast=True, width=300)
+    assert play([data], mode, fast=True, hurried=True, width=300) == at_once
+    assert play([data], mode, fast=False, hurried=True, width=300) == at_once
 
 
 @pytest.mark.timeout(600)

@@ -6,6 +6,7 @@ import pytest
 from mockforge_brokers.amqp.codes import ReplyCode
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.records import table
+from mockforge_brokers.amqp.state.memory import COST
 from mockforge_brokers.amqp.wire import content, frames
 from mockforge_brokers.events import (
     ClientIdentified,
@@ -320,15 +321,15 @@ def test_memory_is_counted_to_the_byte(house: House) -> None:
     memory = house.broker.memory
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", bytes(100)) * 6)
-    assert memory.used == 600
+    assert memory.used == 600 + 6 * COST
     for _ in range(3):
         client.send("basic.get", queue="q")
     client.send("basic.ack", delivery_tag=1)
     client.send("basic.reject", delivery_tag=2)
     client.send("basic.get", queue="q", no_ack=True)
-    assert memory.used == 300
+    assert memory.used == 300 + 3 * COST
     client.send("queue.purge", queue="q")
-    assert memory.used == 100
+    assert memory.used == 100 + COST
     client.send("queue.delete", queue="q")
     client.send("channel.close")
     assert memory.used == 0

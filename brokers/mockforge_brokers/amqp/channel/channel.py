@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from typing import Any, Final
 
 from ...errors import ProtocolError, RequestRefused
+from ...fairness import Steps
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
@@ -24,6 +25,8 @@ _ack = struct.Struct(">BHI4sQB1s")
 
 _WIDE: Final = 8
 """Queues of a publish that is looked at by itself, since it takes its time."""
+_VERY_WIDE: Final = 256
+"""Queues of a publish that may take several turns of the loop."""
 
 
 class Channel:
@@ -129,8 +132,23 @@ class Channel:
             route, content = self._read(publication, content, extra)
         if extra is not None and extra.expiration >= 0:
             reached = self.vhost.publish_expiring(route, content, size, self.source)
+        elif len(route.queues) > _VERY_WIDE:
+            self.line.begin(self._publishing(publication, route, came, content, size))
+            return
         else:
             reached = self.vhost.publish(route, content, size, self.source)
+        self._published(publication, route, reached, came, content)
+
+    def _publishing(
+        self, publication: Publication, route: Route, came: bytes, content: bytes, size: int
+    ) -> Steps:
+        """To so many queues that others must come between."""
+        reached = yield from self.vhost.publishing(route, content, size, self.source)
+        self._published(publication, route, reached, came, content)
+
+    def _published(
+        self, publication: Publication, route: Route, reached: int, came: bytes, content: bytes
+    ) -> None:
         if reached <= 0:
             if reached:
                 self._rejected()
@@ -401,29 +419,43 @@ class Channel:
             messages += [message for _, message, _, _ in self.transaction.settled]
         return messages
 
+    def stop(self) -> None:
+        """Its consumers get nothing any more; `ending` does the rest."""
+        self.closing = True
+        for consumer in self.consumers.values():
+            consumer.queue.pause(consumer)
+
     def end(self, reason: str) -> None:
         """The channel is over: its consumers end, what it borrowed is ready again."""
-        for consumer in tuple(self.consumers.values()):
-            del self.consumers[consumer.tag]
-            self.vhost.cancel(consumer)
-            self.ended(consumer, reason)
+        self.stop()
+        self.line.chores.do(self.ending(reason))
+
+    def ending(self, reason: str) -> Steps:
+        """The steps of `end`: there may be thousands of consumers and of messages."""
         messages = self.away()
         self.unacked.clear()
-        for queue, count in requeue_all(messages, ended=True).items():
-            self.line.spine.emit(MessagesRequeued(AMQP, queue.name, count, reason))
+        while self.consumers:
+            # A queue that ends with its last consumer takes others of this channel along.
+            consumer = self.consumers.pop(next(iter(self.consumers)))
+            self.vhost.cancel(consumer)
+            self.ended(consumer, reason)
+            yield
+        for queue, group in _by_queue(messages).items():
+            yield from queue.requeuing(group, ended=True)
+            self.line.spine.emit(MessagesRequeued(AMQP, queue.name, len(group), reason))
 
 
-def requeue_all(messages: list[Message], *, ended: bool = False) -> dict[Queue, int]:
-    """Put messages of any queues back, as asked or as their channel `ended`; returns how many."""
-    by_queue: dict[Queue, list[Message]] = {}
+def requeue_all(messages: list[Message]) -> None:
+    """Put messages of any queues back."""
+    for queue, group in _by_queue(messages).items():
+        queue.requeue(group)
+
+
+def _by_queue(messages: list[Message]) -> dict[Queue, list[Message]]:
+    found: dict[Queue, list[Message]] = {}
     for message in messages:
-        by_queue.setdefault(message.queue, []).append(message)
-    for queue, group in by_queue.items():
-        if ended:
-            queue.returned(group)
-        else:
-            queue.requeue(group)
-    return {queue: len(group) for queue, group in by_queue.items()}
+        found.setdefault(message.queue, []).append(message)
+    return found
 
 
 _ACK: Final = BY_NAME["basic.ack"].prefix

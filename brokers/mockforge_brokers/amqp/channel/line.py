@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...access import Guard
 from ...contract import Peer
+from ...fairness import Chores, Steps
 from ...spine import Spine
 from ...unserved import Unserved
 from ..state.consumer import Consumer
@@ -41,6 +42,7 @@ class Line(Protocol):
     """What this connection published for nobody."""
     random: Random
     spine: Spine
+    chores: Chores
     unserved: Unserved
 
     @property
@@ -51,6 +53,10 @@ class Line(Protocol):
     @property
     def cancel_notify(self) -> bool:
         """The client wants to be told when the broker ends a consumer."""
+        ...
+
+    def begin(self, steps: Steps) -> None:
+        """Do what a frame asks for; the frames behind it wait until all of it is done."""
         ...
 
     def hold_back(self) -> None:

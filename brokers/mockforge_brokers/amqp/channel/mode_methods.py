@@ -1,6 +1,7 @@
 """confirm.* and tx.*, of which a channel can have one, channel.flow and access.request."""
 
 from ...errors import ProtocolError, RequestRefused
+from ...fairness import Steps
 from ..codes import ReplyCode
 from .channel import Channel, requeue_all
 from .transaction import Transaction
@@ -49,8 +50,13 @@ def tx_commit(channel: Channel) -> None:
     requeue_all([message for _, message, _, requeue in done.settled if requeue])
     for publication, content, size, extra in done.publishes:
         channel.publish(publication, content, size, extra)
+    channel.line.begin(_committed(channel))
+
+
+def _committed(channel: Channel) -> Steps:
     channel.transaction = Transaction()
     channel.send("tx.commit-ok")
+    yield
 
 
 def tx_rollback(channel: Channel) -> None:

@@ -30,10 +30,11 @@ tests/brokers/amqp/test_burst.py compares them in every branch.
 
 import struct
 from collections.abc import Callable
+from itertools import chain
 from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
-from ...fairness import Turn
+from ...fairness import Steps, Turn
 from ..channel.publication import Publication
 from ..codes import ReplyCode
 from ..wire import methods
@@ -73,6 +74,8 @@ class BurstReader:
     ) -> None:
         self.unfinished = False
         """Its turn was up before all whole frames were handled."""
+        self.work: Steps | None = None
+        """What a frame asked for and is not done yet: the frames behind it wait."""
         self._turn = turn
         self.largest = 0
         """Bytes of a frame's payload that are taken: eight more than RabbitMQ's texts say."""
@@ -88,9 +91,12 @@ class BurstReader:
         """
         size = len(data)
         turn, start = self._turn, at
-        self.unfinished = False
+        self.unfinished = self.work is not None and turn.work(self.work)
+        if self.unfinished:
+            return at
+        self.work = None
         while at < size:
-            if at > start and turn.now() > turn.until:
+            if (at > start and turn.now() > turn.until) or self.work is not None:
                 self.unfinished = True
                 break
             if data.startswith(_PUBLISH.prefix, at + HEAD_SIZE):
@@ -102,7 +108,15 @@ class BurstReader:
             if after == at:
                 break
             at = after
+        self.unfinished = self.unfinished or self.work is not None
         return at
+
+    def begin(self, steps: Steps) -> None:
+        """Do what a frame asks for; what there is no time for is done before the next frame."""
+        if self.work is not None:
+            self.work = chain(self.work, steps)
+        elif self._turn.work(steps):
+            self.work = steps
 
     # A call more for each publish would cost a twentieth of its time.
     def _publish(self, data: bytes, at: int) -> int:  # noqa: C901

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from ...errors import NotServed, ProtocolError, RequestRefused
 from ...events import RequestDenied
+from ...fairness import Steps
 from ..channel.channel import AMQP, Channel
 from ..channel.handlers import HANDLERS
 from ..channel.line import Line
@@ -94,7 +95,6 @@ class Channels:
             class_id=method.class_id if method else 0,
             method_id=method.method_id if method else 0,
         )
-        channel.closing = True
         channel.end(reason)
         code = int(refusal.code)
         if isinstance(refusal, NotServed):
@@ -120,15 +120,15 @@ class Channels:
         for channel in tuple(self.open.values()):
             channel.refresh()
 
-    def end(self, reason: str) -> None:
-        """The connection is over."""
-        channels = tuple(self.open.values())
+    def ending(self, reason: str) -> Steps:
+        """The connection is over: all of them stop with the first step, and end one by one."""
+        living = [channel for channel in self.open.values() if not channel.closing]
         self.open.clear()
         self._assemblies.clear()
-        for channel in channels:
-            if not channel.closing:
-                channel.closing = True
-                channel.end(reason)
+        for channel in living:
+            channel.stop()
+        for channel in living:
+            yield from channel.ending(reason)
 
     def _open(self, number: int, kind: int, payload: bytes) -> None:
         if kind != METHOD:
@@ -171,7 +171,6 @@ class Channels:
         line = self._line
         reason = f"closed by the client: {text}" if text else "closed by the client"
         channel.send("channel.close-ok")
-        channel.closing = True
         self._forget(channel)
         channel.end(reason)
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))

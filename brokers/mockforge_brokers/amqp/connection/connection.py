@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated, Warned
+from ...fairness import Steps
 from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
 from ...misbehaviour.actions import Changes
@@ -46,6 +46,7 @@ from .failures import (
 from .handshake import Handshake
 from .heartbeat import Heartbeat
 from .login import Door
+from .phase import Phase
 
 _MOST_NAMES: Final = 1000
 """Consumers whose queues the journal's rows can name."""
@@ -67,17 +68,6 @@ def _rows(
     for row in rows:
         unroutable.mark(row)
     return rows
-
-
-class Phase(Enum):
-    HEADER = auto()
-    HANDSHAKE = auto()
-    OPEN = auto()
-    CLOSING = auto()
-    """Our connection.close is sent; only its answer counts."""
-    CLOSED = auto()
-    """The client's connection.close is answered; hanging up is left to it."""
-    ENDED = auto()
 
 
 _CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
@@ -107,6 +97,7 @@ class Connection:
         self.unconfirmed: list[Channel] = []
         self.phase = Phase.HEADER
         self.spine = environment.spine
+        self.chores = environment.chores
         self.unserved = environment.unserved
         self._tell = environment.spine.emit
         self.random = environment.random
@@ -121,6 +112,7 @@ class Connection:
         self.max_payload = self.handshake.max_payload
         self.channels = Channels(self, environment.limits.amqp_message)
         self.reader = BurstReader(self.channels, self._frame, environment.turn)
+        self.begin = self.reader.begin
         # AMQP 4.2.3: as long as nothing is agreed on frames have the smallest size.
         self.reader.largest = FRAME_MIN_SIZE
         self._clock = environment.clock
@@ -201,7 +193,7 @@ class Connection:
 
     @property
     def unfinished(self) -> bool:
-        return self.reader.unfinished
+        return self.reader.unfinished and not (self._deaf or self.phase is Phase.ENDED)
 
     def take_rest(self) -> bytes:
         rest = b"".join(self._rest)
@@ -469,9 +461,12 @@ class Connection:
         self.peer.ending()
         if self._heartbeat is not None:
             self._heartbeat.stop()
-        self.channels.end(reason)
-        self.vhost.delete_exclusive(self.id)
+        self.chores.do(self._ending(reason))
         self.blocking.end()
+
+    def _ending(self, reason: str) -> Steps:
+        yield from self.channels.ending(reason)
+        yield from self.vhost.ending_exclusive(self.id)
 
     def _arm(self, delay: float, callback: Callable[[], object]) -> None:
         self._timer.cancel()

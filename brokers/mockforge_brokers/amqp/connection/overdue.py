@@ -8,7 +8,8 @@ from ...clock import Clock
 from ...errors import RequestRefused
 from ..channel.channel import Channel
 from ..codes import ReplyCode
-from .connection import Connection, Phase
+from .connection import Connection
+from .phase import Phase
 
 Marks = deque[tuple[float, int]]
 """When which delivery tag was the last one of a channel; times of the clock."""

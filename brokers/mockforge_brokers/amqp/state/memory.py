@@ -1,18 +1,44 @@
 """How many bytes of messages all queues hold, and when publishers must wait."""
 
+from __future__ import annotations
+
+from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ...fairness import Steps
+
+if TYPE_CHECKING:
+    from .message import Message
+
+COST: Final = 256
+"""Bytes that a message takes beside its body: itself, and its places in queue and channel."""
+_AT_ONCE: Final = 256
+"""Messages that are let go of in one step."""
+
+
+def do_all(steps: Steps) -> None:
+    for _ in steps:
+        """Each is done by asking for it."""
 
 
 class Memory:
-    """`used` is counted by the queues; who publishes past `mark` waits here until half is gone.
+    """`used` is counted by the queues, for each message its body and what it costs beside it; who
+    publishes past `mark` waits here until half is gone.
 
     RabbitMQ's memory alarm. A plain counter, so that a message costs an addition.
     """
 
-    __slots__ = ("_waiting", "mark", "met", "used")
+    __slots__ = ("_do", "_waiting", "mark", "met", "used")
 
-    def __init__(self, mark: int, met: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        mark: int,
+        met: Callable[[], object] = lambda: None,
+        do: Callable[[Steps], object] = do_all,
+    ) -> None:
         self.mark = mark
+        self._do = do
         self.met = met
         """To be called when publishers begin to wait."""
         self.used = 0
@@ -36,3 +62,14 @@ class Memory:
             waiting, self._waiting = self._waiting, {}
             for resume in waiting.values():
                 resume()
+
+    def release(self, messages: deque[Message]) -> None:
+        """Messages that nobody gets any more; a million of them take their time."""
+        self._do(self._releasing(messages))
+
+    def _releasing(self, messages: deque[Message]) -> Steps:
+        while messages:
+            gone = [messages.popleft() for _ in range(min(len(messages), _AT_ONCE))]
+            self.used -= sum(message.size for message in gone) + COST * len(gone)
+            yield
+        self.settle()

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ...clock import Clock
 from ...errors import ProtocolError, RequestRefused
+from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
@@ -21,6 +22,7 @@ from . import arguments as rules
 from .doubts import Doubts
 from .exchanges import (
     Binding,
+    BindingId,
     DefaultExchange,
     Destination,
     Exchange,
@@ -81,6 +83,10 @@ class Topology:
         self.queues: dict[str, Queue] = {}
         self.replies: dict[str, Queue] = {}
         """Those of direct reply-to, one for each channel that waits for replies."""
+        self._owned: dict[int, dict[Queue, None]] = {}
+        """Exclusive queues by the connection that has them."""
+        self._leading: dict[Destination, dict[tuple[str, BindingId], None]] = {}
+        """The bindings that lead to a destination, each with its exchange's name."""
         self.doubts = Doubts(spine)
         self.policies = Policies()
         self._spine = spine
@@ -91,6 +97,8 @@ class Topology:
         for queue in tuple(self.queues.values()):
             self._drop_queue(queue, "the virtual host was reset")
         self.exchanges.clear()
+        self._leading.clear()
+        self._owned.clear()
         self.policies.clear()
         self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues, self.replies)
@@ -134,8 +142,7 @@ class Topology:
         self, exchange: str, kind: str, destination: str, routing_key: str, arguments: Table
     ) -> None:
         to = self.queues[destination] if kind == "queue" else self.exchanges[destination]
-        self.exchanges[exchange].add(Binding(to, routing_key, arguments))
-        self._changed()
+        self._add(self.exchanges[exchange], Binding(to, routing_key, arguments))
 
     def _make_queue(self, name: str, *, arguments: Table, **flags: Any) -> Queue:
         by_policy = self.policies.effective(queue_type(arguments), name)
@@ -233,6 +240,8 @@ class Topology:
     def _drop_exchange(self, exchange: Exchange, reason: str) -> None:
         del self.exchanges[exchange.name]
         self._changed()
+        for binding in exchange.bindings.values():
+            self._forget_leading(exchange, binding)
         exchange.bindings.clear()
         self._spine.emit(ExchangeDeleted(AMQP, self.name, exchange.name, reason))
         self._unbind_all(exchange)
@@ -291,6 +300,8 @@ class Topology:
             arguments=arguments,
         )
         self.queues[name] = queue
+        if queue.owner:
+            self._owned.setdefault(connection, {})[queue] = None
         self._changed()
         self._spine.emit(
             QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
@@ -323,14 +334,19 @@ class Topology:
         self.memory.settle()
         return count
 
-    def delete_exclusive(self, connection: int) -> None:
-        """A connection ended: its exclusive queues end with it."""
-        for queue in tuple(self.queues.values()):
-            if queue.owner == connection:
-                self._drop_queue(queue, "its connection ended")
+    def ending_exclusive(self, connection: int) -> Steps:
+        """A connection ended: its exclusive queues end with it, one with each step."""
+        while owned := self._owned.get(connection):
+            self._drop_queue(next(iter(owned)), "its connection ended")
+            yield
 
     def _drop_queue(self, queue: Queue, reason: str) -> int:
         del self.queues[queue.name]
+        owned = self._owned.get(queue.owner)
+        if owned is not None:
+            del owned[queue]
+            if not owned:
+                del self._owned[queue.owner]
         self._changed()
         consumers = tuple(queue.consumers)
         for consumer in consumers:
@@ -393,10 +409,18 @@ class Topology:
         self._unbind(source, "exchange", destination, routing_key, arguments)
 
     def _bind(self, exchange: Exchange, binding: Binding) -> None:
-        if exchange.add(binding):
-            self._changed()
+        if self._add(exchange, binding):
             self._tell_binding(BindingAdded, exchange, binding)
             exchange.bound(binding)
+
+    def _add(self, exchange: Exchange, binding: Binding) -> bool:
+        """False: the same was there already."""
+        if not exchange.add(binding):
+            return False
+        leading = self._leading.setdefault(binding.destination, {})
+        leading[exchange.name, binding.id] = None
+        self._changed()
+        return True
 
     def _unbind(
         self, source: str, kind: str, name: str, routing_key: str, arguments: Table
@@ -409,18 +433,25 @@ class Topology:
 
     def _unbind_all(self, destination: Destination) -> None:
         """Nothing leads to this destination any more."""
-        for exchange in tuple(self.exchanges.values()):
-            for identity, binding in tuple(exchange.bindings.items()):
-                if binding.destination is destination:
-                    exchange.remove(identity)
-                    self._unbound(exchange, binding)
+        for name, identity in tuple(self._leading.get(destination, ())):
+            exchange = self.exchanges.get(name)
+            binding = exchange.remove(identity) if exchange is not None else None
+            if exchange is not None and binding is not None:
+                self._unbound(exchange, binding)
 
     def _unbound(self, exchange: Exchange, binding: Binding) -> None:
+        self._forget_leading(exchange, binding)
         self._changed()
         self._tell_binding(BindingRemoved, exchange, binding)
         gone = self.exchanges.get(exchange.name) is not exchange
         if exchange.auto_delete and not exchange.bindings and not gone:
             self._drop_exchange(exchange, "its last binding went")
+
+    def _forget_leading(self, exchange: Exchange, binding: Binding) -> None:
+        leading = self._leading[binding.destination]
+        del leading[exchange.name, binding.id]
+        if not leading:
+            del self._leading[binding.destination]
 
     def _tell_binding(
         self, kind: type[BindingAdded | BindingRemoved], exchange: Exchange, binding: Binding

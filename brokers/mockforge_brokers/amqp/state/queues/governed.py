@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from ....clock import Clock, Timer
 from ...records import Field
+from ..memory import COST
 from ..message import Message
 from .policy import NO_POLICY, REJECTING, Policy
 from .queue import Queue
@@ -61,25 +62,11 @@ class Host(Protocol):
         ...
 
 
-class GovernedMessage(Message):
+class GovernedMessage(Message, eq=False, gc=False):
     """`expires` is a time of the clock."""
 
-    __slots__ = ("expires", "priority")
-
-    def __init__(
-        self,
-        queue: Queue,
-        route: Route,
-        content: bytes,
-        size: int,
-        position: int,
-        *,
-        expires: float = inf,
-        priority: int = 0,
-    ) -> None:
-        super().__init__(queue, route, content, size, position)
-        self.expires = expires
-        self.priority = priority
+    expires: float = inf
+    priority: int = 0
 
 
 class GovernedQueue(Queue):
@@ -141,7 +128,7 @@ class GovernedQueue(Queue):
 
     def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
         self._position = position = self._position + 1
-        self.memory.used += size
+        self.memory.used += size + COST
         message = self.message_type(
             self, route, content, size, position, expires=expires, priority=priority
         )
@@ -162,7 +149,7 @@ class GovernedQueue(Queue):
         self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
     ) -> None:
         self._position = position = self._position + 1
-        self.memory.used += size
+        self.memory.used += size + COST
         priority = self.host.contents.priority(content) if self.policy.max_priority else 0
         message = self.message_type(
             self, route, content, size, position, expires=expires, priority=priority
@@ -213,21 +200,16 @@ class GovernedQueue(Queue):
         if not self.gone:
             self._dead_letter(message, "rejected")
 
-    def requeue(self, unacked: Iterable[Message]) -> None:
-        back = sorted(map(_adopt, unacked), key=_by_position)
-        self.unacked -= len(back)
-        living = []
-        for message in back:
-            message.redelivered = True
-            message.consumer = None
-            if self.gone:
-                self.memory.used -= message.size
-            else:
-                living.append(message)
-        self.lanes.put_back(living)
+    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+        self.lanes.put_back(sorted(map(_adopt, unacked), key=_by_position))
         self.drain()
         self._expire()
         self._watch()
+
+    def take_all(self) -> deque[Message]:
+        messages = deque[Message](self.lanes)
+        self.lanes.clear()
+        return messages
 
     def purge(self) -> int:
         count = super().purge()
@@ -248,7 +230,7 @@ class GovernedQueue(Queue):
                 self._bury(message, "expired")
 
     def _bury(self, message: Message, reason: str) -> None:
-        self.memory.used -= message.size
+        self.memory.used -= message.size + COST
         self._dead_letter(message, reason)
 
     def _dead_letter(self, message: Message, reason: str) -> None:

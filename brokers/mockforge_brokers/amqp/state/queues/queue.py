@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from ....fairness import Steps
 from ...records import Table
 from ..consumer import Consumer
-from ..memory import Memory
+from ..memory import COST, Memory, do_all
 from ..message import Message
 
 if TYPE_CHECKING:
     from ..routing import Route
 
 _by_position = attrgetter("position")
+AT_ONCE: Final = 256
+"""Messages that come back in one step."""
 
 
 class Queue:
@@ -96,17 +99,17 @@ class Queue:
                 consumer.sink.deliver(route, content, size, False, None)
                 return
             self._position = position = self._position + 1
-            self.memory.used += size
+            self.memory.used += size + COST
             self._lend(consumer, Message(self, route, content, size, position))
             return
         self._position = position = self._position + 1
-        self.memory.used += size
+        self.memory.used += size + COST
         self.messages.append(Message(self, route, content, size, position))
 
     def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
         """Put in, behind the others, what was there before a restart."""
         self._position = position = self._position + 1
-        self.memory.used += size
+        self.memory.used += size + COST
         message = Message(self, route, content, size, position)
         message.redelivered = redelivered
         self.messages.append(message)
@@ -118,7 +121,7 @@ class Queue:
         message = self.messages.popleft()
         self._delivered += 1
         if no_ack:
-            self.memory.used -= message.size
+            self.memory.used -= message.size + COST
         else:
             self.unacked += 1
         return message
@@ -127,33 +130,42 @@ class Queue:
         """An unacked message, or `count` of them, of `size` bytes in all, is done with."""
         self.unacked -= count
         self.acknowledged += count
-        self.memory.used -= size
+        self.memory.used -= size + count * COST
 
     def discard(self, message: Message) -> None:
         """An unacked message was rejected for good."""
         self.unacked -= 1
-        self.memory.used -= message.size
+        self.memory.used -= message.size + COST
 
     def requeue(self, unacked: Iterable[Message]) -> None:
         """Unacked messages come back to where they stood, marked as redelivered."""
-        back = sorted(unacked, key=_by_position)
-        for message in back:
-            message.redelivered = True
-            message.consumer = None
-        self.unacked -= len(back)
+        do_all(self.requeuing(tuple(unacked), ended=False))
+
+    def requeuing(self, unacked: Sequence[Message], *, ended: bool) -> Steps:
+        """The steps of `requeue`, or, for messages of a channel that `ended`, of what is alike.
+
+        Nobody gets any of them before the last step.
+        """
+        for at in range(0, len(unacked), AT_ONCE):
+            for message in unacked[at : at + AT_ONCE]:
+                message.redelivered = True
+                message.consumer = None
+            yield
+        self.unacked -= len(unacked)
         if self.gone:
-            self.memory.used -= sum(message.size for message in back)
-            return
+            self.memory.release(deque(unacked))
+        elif unacked:
+            self.put_back(unacked, ended=ended)
+
+    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+        """These are ready again; they are no longer counted as unacked."""
+        back = sorted(unacked, key=_by_position)
         messages = self.messages
         if not messages or back[-1].position < messages[0].position:
             messages.extendleft(reversed(back))
         else:
             self.messages = deque(sorted((*back, *messages), key=_by_position))
         self.drain()
-
-    def returned(self, unacked: Iterable[Message]) -> None:
-        """As `requeue`, for messages of a channel that ended."""
-        self.requeue(unacked)
 
     def touch(self) -> None:
         """Somebody declared it again."""
@@ -163,10 +175,15 @@ class Queue:
 
     def purge(self) -> int:
         """Drop what is ready; returns how many."""
-        count = len(self.messages)
-        self.memory.used -= sum(message.size for message in self.messages)
-        self.messages.clear()
+        gone = self.take_all()
+        count = len(gone)
+        self.memory.release(gone)
         return count
+
+    def take_all(self) -> deque[Message]:
+        """The ready messages, which are no longer in it."""
+        messages, self.messages = self.messages, deque()
+        return messages
 
     def drain(self) -> None:
         """Hand out ready messages as long as a consumer takes them."""
@@ -179,7 +196,7 @@ class Queue:
                 self.redelivered += 1
             if consumer.no_ack:
                 consumer.delivered += 1
-                self.memory.used -= message.size
+                self.memory.used -= message.size + COST
                 consumer.sink.deliver(
                     message.route, message.content, message.size, message.redelivered, None
                 )

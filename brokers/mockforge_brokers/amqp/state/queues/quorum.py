@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from ..memory import COST
+from ..message import Message
 from .governed import GovernedMessage, GovernedQueue
 from .store import Lanes
 
 if TYPE_CHECKING:
     from ....clock import Timer
-    from ..message import Message
 
 _RETURNED: Final = 1
 """The lane of what came back; what was published stands in lane 0."""
@@ -21,35 +22,31 @@ _RETRY: Final = 180.0
 """Seconds until a dead letter that found no queue is tried again, as in RabbitMQ."""
 
 
-class QuorumMessage(GovernedMessage):
+_stored: Final[Callable[[Message], bytes]] = vars(Message)["content"].__get__
+"""A message's field, which a quorum queue's messages show with their count in it."""
+
+
+class QuorumMessage(GovernedMessage, eq=False, gc=False):
     """Its content says how often it was delivered before: the header x-delivery-count.
 
     RabbitMQ writes it for basic.get always, for consumers from the second delivery on.
     """
 
-    __slots__ = ("deliveries", "got", "raw")
+    deliveries: int = 0
+    """How often it came back."""
+    got: bool = False
+    """basic.get has it."""
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.deliveries = 0
-        """How often it came back."""
-        self.got = False
-        """basic.get has it."""
-
-    @property
-    def content(self) -> bytes:
+    @property  # type: ignore[misc]
+    def content(self) -> bytes:  # type: ignore[override]
         if not (self.deliveries or self.got):
-            return self.raw
+            return self.stored
         contents = cast("QuorumQueue", self.queue).host.contents
-        return contents.with_count(self.raw, "x-delivery-count", self.deliveries)
-
-    @content.setter
-    def content(self, raw: bytes) -> None:
-        self.raw: bytes = raw
+        return contents.with_count(self.stored, "x-delivery-count", self.deliveries)
 
     @property
     def stored(self) -> bytes:
-        return self.raw
+        return _stored(self)
 
 
 class QuorumQueue(GovernedQueue):
@@ -93,25 +90,14 @@ class QuorumQueue(GovernedQueue):
 
     # What comes back.
 
-    def requeue(self, unacked: Iterable[Message]) -> None:
-        limit = self.policy.delivery_limit
-        self._back(unacked, 0 if limit is None or limit < 0 else _RETURNED)
-
-    def returned(self, unacked: Iterable[Message]) -> None:
-        self._back(unacked, _RETURNED)
-
-    def _back(self, unacked: Iterable[Message], lane: int) -> None:
+    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
         limit = self.policy.delivery_limit
         limited = limit is not None and limit >= 0
-        for message in cast("Iterable[QuorumMessage]", unacked):
-            self.unacked -= 1
-            message.redelivered = True
-            message.consumer = None
+        lane = _RETURNED if ended or limited else 0
+        for message in cast("Sequence[QuorumMessage]", unacked):
             message.got = False
             message.deliveries += 1
-            if self.gone:
-                self.memory.used -= message.size
-            elif limited and message.deliveries > cast("int", limit):
+            if limited and message.deliveries > cast("int", limit):
                 self._bury(message, "delivery_limit")
             else:
                 self._position = message.position = self._position + 1
@@ -133,7 +119,7 @@ class QuorumQueue(GovernedQueue):
 
     def unroutable(self, message: Message, reason: str) -> None:
         if self.at_least_once and not self.gone:
-            self.memory.used += message.size
+            self.memory.used += message.size + COST
             self.undelivered.append((message, reason))
             if self.retry_timer is None:
                 self.retry_timer = self.host.clock.call_later(_RETRY, self._retry)
@@ -142,12 +128,12 @@ class QuorumQueue(GovernedQueue):
         self.retry_timer = None
         waiting, self.undelivered = self.undelivered, []
         for message, reason in waiting:
-            self.memory.used -= message.size
+            self.memory.used -= message.size + COST
             self.host.dead_letter(self, message, reason)
 
     def end(self) -> None:
         super().end()
         if self.retry_timer is not None:
             self.retry_timer.cancel()
-        self.memory.used -= sum(message.size for message, _ in self.undelivered)
+        self.memory.release(deque(message for message, _ in self.undelivered))
         self.undelivered.clear()
