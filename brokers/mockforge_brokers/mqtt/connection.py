@@ -308,6 +308,8 @@ class MqttConnection:
             return
         assert isinstance(packet, Connect)
         self.version = self.outlet.version = packet.version
+        # For a refusal too [MQTT-3.2.2-19].
+        self.outlet.maximum = packet.properties.get("maximum_packet_size")
         self.client = packet.client_id
         lint.check_text(self, packet)
         try:

@@ -143,7 +143,6 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     connection.version = outlet.version = packet.version
     connection.keep_alive = packet.keep_alive
     outlet.explains = bool(packet.properties.get("request_problem_information", 1))
-    outlet.maximum = packet.properties.get("maximum_packet_size")
     outlet.alias_maximum = min(
         packet.properties.get("topic_alias_maximum", 0), options.outbound_topic_aliases
     )

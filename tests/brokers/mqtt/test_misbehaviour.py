@@ -275,3 +275,18 @@ def test_only_a_publish_that_may_come_again_is_marked_as_such() -> None:
     for packet in (Publish("t", b"x"), Ack(PacketType.PUBACK, 7)):
         encoded = encode_packet(packet, 4)
         assert repeated(encoded) == encoded
+
+
+@pytest.mark.parametrize(("size", "told"), [(30, {}), (100, {"reason_string": "no" * 20})])
+def test_a_reason_that_does_not_fit_is_left_out(
+    network: FakeNetwork, size: int, told: dict[str, str]
+) -> None:
+    client = network.connect()
+    packet = Connect("c", 5, properties={"maximum_packet_size": size})
+    client.send(encode_packet(packet, 5))
+    client.take()
+    frame = encode_packet(Unsubscribe(7, ["t"]), 5)
+    rows = client.connection.rows(IN, frame)
+    client.connection.refuse(frame, client.connection.parts(rows), QUOTA, "no" * 20)
+    client.flush()
+    assert taken(client, 5) == [Unsuback(7, [QUOTA], told)]

@@ -1,0 +1,580 @@
+"""Statements of the specifications that no transcript shows; statements.txt says which is which."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mockforge_brokers.access import rule_of
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.mqtt.wire.decode import decode_packet
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.frames import PacketSplitter
+from mockforge_brokers.mqtt.wire.packets import (
+    Ack,
+    Auth,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Pingreq,
+    Pingresp,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
+
+from brokers.fake_peer import FakeClient, FakeNetwork
+
+Send = Callable[..., list[Packet]]
+VERSIONS = pytest.mark.parametrize("version", [4, 5])
+
+
+class Scene:
+    """One broker; `ask` sends packets and returns what the client got."""
+
+    def __init__(self, version: int = 5, **options: Any) -> None:
+        self.version = version
+        self.clock = ManualClock()
+        self.environment = Environment.create(self.clock, seed=1)
+        self.broker = MqttBroker(self.environment, MqttOptions(**options))
+        self.network = FakeNetwork(self.broker, self.environment)
+
+    def connect(self, name: str = "c", *filters: str, qos: int = 0, **more: Any) -> FakeClient:
+        client = self.network.connect()
+        packet = Connect(name, self.version, **more)
+        client.send(encode_packet(packet, self.version))
+        if filters:
+            wish = Subscribe(1, [Request(each, qos) for each in filters])
+            client.send(encode_packet(wish, self.version))
+        client.take()
+        return client
+
+    def ask(self, client: FakeClient, *packets: Packet) -> list[Packet]:
+        client.send(b"".join(encode_packet(packet, self.version) for packet in packets))
+        return self.got(client)
+
+    def got(self, client: FakeClient) -> list[Packet]:
+        return [decode_packet(each, self.version) for each in PacketSplitter().feed(client.take())]
+
+    def raw(self, client: FakeClient, data: str) -> list[Packet]:
+        client.send(bytes.fromhex(data))
+        return self.got(client)
+
+
+def kept(version: int) -> dict[str, Any]:
+    """How a session is kept."""
+    if version == 4:
+        return {"clean_start": False}
+    return {"clean_start": False, "properties": {"session_expiry_interval": 100}}
+
+
+def text(data: bytes) -> str:
+    return (len(data).to_bytes(2, "big") + data).hex()
+
+
+# 1 and 2: data, headers ------------------------------------------------------------------------
+
+_BAD = [b"\xed\xa0\x80", b"\xff", b"\xc0\x80", b"a\0b"]
+
+
+def packet(first: int, version: int, *parts: str, properties: str = "00") -> bytes:
+    """`parts` in hex; `P` stands for the properties of MQTT 5."""
+    body = "".join((properties if version == 5 else "") if each == "P" else each for each in parts)
+    return bytes((first, len(bytes.fromhex(body)))) + bytes.fromhex(body)
+
+
+@VERSIONS
+@pytest.mark.parametrize("bad", _BAD)
+@pytest.mark.parametrize("place", ["topic", "subscribe", "unsubscribe"])
+def test_strings_that_are_no_utf_8_or_have_a_null_end_the_connection(
+    place: str, bad: bytes, version: int
+) -> None:
+    sent = {
+        "topic": packet(0x30, version, text(bad), "P"),
+        "subscribe": packet(0x82, version, "0001", "P", text(bad), "00"),
+        "unsubscribe": packet(0xA2, version, "0001", "P", text(bad)),
+    }[place]
+    client = Scene(version).connect()
+    client.send(sent)
+    assert client.peer.ended == "closed"
+
+
+@VERSIONS
+@pytest.mark.parametrize("bad", _BAD)
+@pytest.mark.parametrize("field", ["client id", "will topic", "user name"])
+def test_a_connect_with_such_a_string_is_refused(field: str, bad: bytes, version: int) -> None:
+    flags = {"client id": "02", "will topic": "06", "user name": "82"}[field]
+    head = "00044d515454" + f"{version:02x}" + flags + "0000"
+    rest = {
+        "client id": [text(bad)],
+        "will topic": [text(b"c"), "P", text(bad), text(b"")],
+        "user name": [text(b"c"), text(bad)],
+    }[field]
+    client = Scene(version).network.connect()
+    client.send(packet(0x10, version, head, "P", *rest))
+    assert client.peer.ended == "closed"
+    assert client.take()[:1] in (b"", b"\x20")
+
+
+@pytest.mark.parametrize("bad", _BAD)
+@pytest.mark.parametrize("identifier", ["26", "08", "03"])
+def test_properties_of_text_are_utf_8(identifier: str, bad: bytes) -> None:
+    value = text(bad) + (text(b"x") if identifier == "26" else "")
+    properties = bytes.fromhex(identifier + value)
+    client = Scene().connect()
+    client.send(packet(0x30, 5, text(b"t"), "P", properties=bytes((len(properties),)).hex()
+                       + properties.hex()))  # fmt: skip
+    assert client.peer.ended == "closed"
+
+
+@VERSIONS
+def test_a_byte_order_mark_stays_part_of_its_string(version: int) -> None:
+    scene = Scene(version)
+    marked, plain = scene.connect("marked", "\ufefft"), scene.connect("plain", "t")
+    scene.ask(scene.connect("p"), Publish("\ufefft", b"x"))
+    assert scene.got(marked) == [Publish("\ufefft", b"x")]
+    assert scene.got(plain) == []
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    "sent",
+    ["41020001", "51020001", "60020001", "71020001", "80", "a0", "c100", "e100", "f000", "f100"],
+)
+def test_reserved_flags_that_are_not_as_they_must_be_end_the_connection(
+    sent: str, version: int
+) -> None:
+    rest = {"80": packet(0x80, version, "0001", "P", text(b"t"), "00"),
+            "a0": packet(0xA0, version, "0001", "P", text(b"t"))}  # fmt: skip
+    client = Scene(version).connect()
+    client.send(rest.get(sent) or bytes.fromhex(sent))
+    assert client.peer.ended == "closed"
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["publish", "subscribe", "unsubscribe"])
+def test_packet_identifier_0_ends_the_connection(kind: str, version: int) -> None:
+    sent = {
+        "publish": packet(0x32, version, text(b"t"), "0000", "P"),
+        "subscribe": packet(0x82, version, "0000", "P", text(b"t"), "00"),
+        "unsubscribe": packet(0xA2, version, "0000", "P", text(b"t")),
+    }[kind]
+    client = Scene(version).connect()
+    client.send(sent)
+    assert client.peer.ended == "closed"
+
+
+# 3.1, 3.2: CONNECT and CONNACK -----------------------------------------------------------------
+
+
+@VERSIONS
+@pytest.mark.parametrize("flags", ["03", "0a", "12", "22", "1e"])
+def test_connect_flags_that_contradict_each_other_are_refused(flags: str, version: int) -> None:
+    # The reserved one; Will QoS 1, QoS 2, Will Retain without a will; Will QoS 3.
+    client = Scene(version).network.connect()
+    head = "00044d515454" + f"{version:02x}" + flags + "0000"
+    client.send(packet(0x10, version, head, "P", text(b"c"), "P", text(b"w"), text(b"x")))
+    assert client.peer.ended == "closed"
+    # 3.1.1 has no code for it, and closes without a word.
+    assert client.take()[3:4] == (b"\x81" if version == 5 else b"")
+
+
+def test_a_password_needs_a_user_name_before_mqtt_5_only() -> None:
+    for version, ended in ((4, "closed"), (5, "")):
+        client = Scene(version).network.connect()
+        head = "00044d515454" + f"{version:02x}" + "420000"
+        client.send(packet(0x10, version, head, "P", text(b"c"), text(b"secret")))
+        assert client.peer.ended == ended
+
+
+@VERSIONS
+def test_client_ids_of_23_letters_and_digits_are_taken(version: int) -> None:
+    letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    scene = Scene(version)
+    for start in range(0, 62, 23):
+        assert not scene.connect(letters[start : start + 23]).peer.ended
+
+
+def test_an_assigned_client_identifier_is_new_each_time() -> None:
+    scene = Scene()
+    given = set()
+    for _ in range(3):
+        client = scene.network.connect()
+        [answer] = scene.ask(client, Connect("", 5))
+        assert isinstance(answer, Connack)
+        given.add(answer.properties["assigned_client_identifier"])
+    assert len(given) == 3
+    assert given <= set(scene.broker.registry.by_client)
+
+
+@VERSIONS
+def test_clean_start_discards_the_session_and_says_so(version: int) -> None:
+    scene = Scene(version)
+    scene.connect("c", "t", qos=1, **kept(version)).vanish()
+    scene.ask(scene.connect("p"), Publish("t", b"x", 1, packet_id=1))
+    answers = scene.ask(scene.network.connect(), Connect("c", version, True), Pingreq())
+    assert [type(each) for each in answers] == [Connack, Pingresp]
+    assert isinstance(answers[0], Connack)
+    assert not answers[0].session_present
+    assert scene.broker.registry.by_client["c"].subscriptions == {}
+
+
+@VERSIONS
+def test_a_kept_session_is_there_and_said_to_be(version: int) -> None:
+    scene = Scene(version)
+    for present in (False, True, True):
+        client = scene.network.connect()
+        [answer] = scene.ask(client, Connect("c", version, **kept(version)))
+        assert isinstance(answer, Connack)
+        assert (answer.code, answer.session_present) == (0, present)
+        client.vanish()
+
+
+@VERSIONS
+def test_what_follows_a_connect_that_is_refused_has_no_effect(version: int) -> None:
+    scene = Scene(version)
+    scene.environment.access.anonymous.clear()
+    client = scene.network.connect()
+    [answer] = scene.ask(client, Connect("c", version), Publish("t", b"x", retain=True), Pingreq())
+    assert isinstance(answer, Connack)
+    assert answer.code
+    assert not answer.session_present
+    assert client.peer.ended == "closed"
+    assert scene.broker.router.retained.count == 0
+    assert scene.broker.registry.by_client == {}
+
+
+@VERSIONS
+def test_a_will_is_published_once_and_retained_messages_outlive_sessions(version: int) -> None:
+    scene = Scene(version)
+    watcher = scene.connect("watcher", "w")
+    scene.connect("c", will=Will("w", b"gone", 0, True), **kept(version)).vanish()
+    scene.connect("c", **kept(version)).vanish()
+    assert scene.got(watcher) == [Publish("w", b"gone")]
+    scene.clock.advance(200)
+    scene.connect("c", clean_start=True)
+    late = scene.network.connect()
+    answers = scene.ask(late, Connect("late", version), Subscribe(1, [Request("w")]))
+    assert answers[-1] == Publish("w", b"gone", retain=True)
+
+
+def test_a_will_keeps_the_order_of_its_user_properties() -> None:
+    scene = Scene()
+    pairs = [("b", "1"), ("a", "2"), ("b", "1")]
+    watcher = scene.connect("watcher", "w")
+    scene.connect("c", will=Will("w", b"x", properties={"user_property": pairs})).vanish()
+    [will] = scene.got(watcher)
+    assert isinstance(will, Publish)
+    assert will.properties["user_property"] == pairs
+
+
+# Reason strings, user properties and the client's Maximum Packet Size ---------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (Publish("no/t", b"", 1, packet_id=1), Ack(PacketType.PUBACK, 1, 0x87)),
+        (Publish("no/t", b"", 2, packet_id=1), Ack(PacketType.PUBREC, 1, 0x87)),
+        (Subscribe(1, [Request("no/t")]), Suback(1, [0x87])),
+        (Publish("+"), Disconnect(0x90)),
+    ],
+)
+def test_a_reason_string_that_has_no_room_is_left_out(sent: Packet, answer: Packet) -> None:
+    scene = Scene()
+    scene.environment.access.add_rule(rule_of("deny * all mqtt:no/#"))
+    for size, room in ((30, False), (200, True)):
+        client = scene.connect("c", properties={"maximum_packet_size": size})
+        [got] = scene.ask(client, sent)
+        assert ("reason_string" in got.properties) is room  # type: ignore[union-attr]
+        got.properties.pop("reason_string", None)  # type: ignore[union-attr]
+        assert got == answer
+
+
+def test_a_connack_without_room_for_its_reason_string_has_none() -> None:
+    scene = Scene()
+    scene.environment.access.anonymous.clear()
+    asked = {"maximum_packet_size": 30}
+    [answer] = scene.ask(scene.network.connect(), Connect("c", 5, properties=asked))
+    assert answer == Connack(0x87)
+
+
+def test_no_packet_of_ours_has_user_properties_or_a_session_expiry_of_its_own() -> None:
+    scene = Scene(auth_methods=("M hello",))
+    scene.environment.access.add_rule(rule_of("deny * all mqtt:no/#"))
+    asked = {"authentication_method": "M"}
+    client = scene.network.connect()
+    got = scene.ask(client, Connect("c", 5, properties=asked))
+    got += scene.ask(client, Auth(0x18, asked))
+    got += scene.ask(
+        client,
+        Subscribe(1, [Request("no/t"), Request("t", 2)]),
+        Publish("no/t", b"", 1, packet_id=1),
+        Publish("t", b"", 2, packet_id=2),
+        Ack(PacketType.PUBREL, 2),
+        Ack(PacketType.PUBREC, 1),
+        Unsubscribe(3, ["t", "u"]),
+        Pingreq(),
+        Publish("+"),
+    )
+    kinds = {each.type.name if isinstance(each, Ack) else type(each).__name__ for each in got}
+    assert kinds == {
+        *("Auth", "Connack", "Suback", "PUBACK", "PUBREC", "PUBCOMP", "PUBREL", "Publish"),
+        *("Unsuback", "Pingresp", "Disconnect"),
+    }
+    for each in got:
+        properties = getattr(each, "properties", {})
+        assert "user_property" not in properties
+        assert "session_expiry_interval" not in properties
+
+
+# 3.3: PUBLISH ----------------------------------------------------------------------------------
+
+
+@VERSIONS
+def test_dup_is_not_handed_on_and_after_puback_an_identifier_is_free(version: int) -> None:
+    scene = Scene(version)
+    taker = scene.connect("taker", "t", qos=1)
+    sent = Publish("t", b"x", 1, dup=True, packet_id=9)
+    scene.ask(scene.connect("p"), sent, sent)
+    got = scene.got(taker)
+    assert [(each.dup, each.packet_id) for each in got] == [(False, 1), (False, 2)]  # type: ignore[union-attr]
+
+
+@VERSIONS
+def test_a_publish_without_retain_leaves_what_is_retained(version: int) -> None:
+    scene = Scene(version)
+    scene.ask(scene.connect("p"), Publish("t", b"old", retain=True), Publish("t", b"new"))
+    assert scene.broker.retained() == [("t", b"old", 0)]
+    scene.ask(scene.connect("p"), Publish("t", b""))
+    assert scene.broker.retained() == [("t", b"old", 0)]
+
+
+def test_every_alias_up_to_the_maximum_is_taken() -> None:
+    scene = Scene(topic_alias_maximum=5)
+    taker, client = scene.connect("taker", "#"), scene.connect("p")
+    for alias in range(1, 6):
+        scene.ask(client, Publish(f"t/{alias}", b"", properties={"topic_alias": alias}))
+    for alias in range(1, 6):
+        scene.ask(client, Publish("", b"", properties={"topic_alias": alias}))
+    assert scene.got(taker) == [Publish(f"t/{alias}") for alias in range(1, 6)] * 2
+
+
+@VERSIONS
+def test_a_full_window_holds_up_nothing_but_publishes(version: int) -> None:
+    scene = Scene(version)
+    asked = {"properties": {"receive_maximum": 1}} if version == 5 else {}
+    client = scene.connect("c", "t", qos=1, **asked)
+    publisher = scene.connect("p")
+    for number in (1, 2):
+        scene.ask(publisher, Publish("t", b"x", 1, packet_id=number))
+    scene.got(client)
+    answers = scene.ask(client, Pingreq(), Subscribe(2, [Request("u")]), Unsubscribe(3, ["u"]))
+    assert [type(each) for each in answers] == [Pingresp, Suback, Unsuback]
+    [got] = scene.ask(client, Ack(PacketType.PUBACK, 1)) or [None]
+    assert (got is not None) is (version == 5)
+
+
+@VERSIONS
+def test_messages_of_one_topic_come_in_order(version: int) -> None:
+    scene = Scene(version)
+    taker = scene.connect("taker", "t", qos=1)
+    publisher = scene.connect("p")
+    for number in range(1, 60):
+        qos = 1 if number % 3 else 0
+        scene.ask(publisher, Publish("t", b"%d" % number, qos, packet_id=number if qos else 0))
+    numbers = [int(each.payload) for each in scene.got(taker)]  # type: ignore[union-attr]
+    assert numbers == list(range(1, 60))
+
+
+# 3.8, 3.10: SUBSCRIBE and UNSUBSCRIBE -----------------------------------------------------------
+
+
+@VERSIONS
+@pytest.mark.parametrize("options", ["03", "c0", "40", "80"])
+def test_reserved_bits_of_subscription_options_end_the_connection(
+    options: str, version: int
+) -> None:
+    client = Scene(version).connect()
+    client.send(packet(0x82, version, "0001", "P", text(b"t"), options))
+    assert client.peer.ended == "closed"
+
+
+@VERSIONS
+@pytest.mark.parametrize("first", [0x82, 0xA2])
+def test_a_packet_without_filters_ends_the_connection(first: int, version: int) -> None:
+    client = Scene(version).connect()
+    client.send(packet(first, version, "0001", "P"))
+    assert client.peer.ended == "closed"
+
+
+@VERSIONS
+def test_one_suback_answers_all_filters_in_order_and_each_gets_what_is_retained(
+    version: int,
+) -> None:
+    scene = Scene(version, refused_filters={"no": 0x87})
+    scene.ask(scene.connect("p"), Publish("a", b"1", retain=True))
+    wish = Subscribe(7, [Request("b", 2), Request("no", 1), Request("a", 1)])
+    for _ in range(2):
+        suback, retained = scene.ask(scene.connect(), wish)
+        assert isinstance(suback, Suback)
+        refused = 0x87 if version == 5 else 0x80
+        assert (suback.packet_id, suback.codes) == (7, [2, refused, 1])
+        assert retained == Publish("a", b"1", retain=True)
+
+
+@VERSIONS
+def test_the_same_filter_again_brings_what_is_retained_and_one_subscription(version: int) -> None:
+    scene = Scene(version)
+    publisher = scene.connect("p")
+    scene.ask(publisher, Publish("t", b"r", retain=True))
+    client = scene.connect("c", "t")
+    answers = scene.ask(client, Subscribe(2, [Request("t", 1)]))
+    assert answers[1:] == [Publish("t", b"r", retain=True)]
+    scene.ask(publisher, Publish("t", b"x", 1, packet_id=1))
+    assert scene.got(client) == [Publish("t", b"x", 1, packet_id=1)]
+
+
+@VERSIONS
+def test_unsubscribe_stops_what_is_new_and_completes_what_has_begun(version: int) -> None:
+    scene = Scene(version)
+    client = scene.connect("c", "t", "u", qos=2)
+    publisher = scene.connect("p")
+    scene.ask(publisher, Publish("t", b"1", 2, packet_id=1))
+    [begun] = scene.got(client)
+    assert isinstance(begun, Publish)
+    [unsuback] = scene.ask(client, Unsubscribe(5, ["t", "T", "u"]))
+    assert isinstance(unsuback, Unsuback)
+    assert unsuback.packet_id == 5
+    assert unsuback.codes == ([0, 0x11, 0] if version == 5 else [])
+    scene.ask(publisher, Publish("t", b"2", 2, packet_id=2))
+    assert scene.got(client) == []
+    received = scene.ask(client, Ack(PacketType.PUBREC, begun.packet_id))
+    assert received == [Ack(PacketType.PUBREL, begun.packet_id)]
+    assert scene.ask(client, Ack(PacketType.PUBCOMP, begun.packet_id)) == []
+    assert scene.broker.registry.by_client["c"].inflight == {}
+
+
+# 4: operational behaviour ----------------------------------------------------------------------
+
+
+@VERSIONS
+def test_after_pubrec_only_pubrel_is_sent_again(version: int) -> None:
+    scene = Scene(version)
+    client = scene.connect("c", "t", qos=2, **kept(version))
+    scene.ask(scene.connect("p"), Publish("t", b"1", 2, packet_id=1))
+    [sent] = scene.got(client)
+    assert isinstance(sent, Publish)
+    scene.ask(client, Ack(PacketType.PUBREC, sent.packet_id))
+    client.vanish()
+    answers = scene.ask(scene.network.connect(), Connect("c", version, **kept(version)))
+    assert answers[1:] == [Ack(PacketType.PUBREL, sent.packet_id)]
+
+
+@VERSIONS
+def test_after_pubcomp_an_identifier_stands_for_a_new_message(version: int) -> None:
+    scene = Scene(version)
+    taker, client = scene.connect("taker", "t"), scene.connect("p")
+    for payload in (b"1", b"2"):
+        scene.ask(client, Publish("t", payload, 2, packet_id=1), Ack(PacketType.PUBREL, 1))
+    assert scene.got(taker) == [Publish("t", b"1"), Publish("t", b"2")]
+
+
+def test_after_a_failing_pubrec_an_identifier_stands_for_a_new_message() -> None:
+    scene = Scene()
+    number = scene.environment.access.add_rule(rule_of("deny * write mqtt:t"))
+    taker, client = scene.connect("taker", "t"), scene.connect("p")
+    [refused] = scene.ask(client, Publish("t", b"1", 2, packet_id=1))
+    assert isinstance(refused, Ack)
+    assert refused.code == 0x87
+    scene.environment.access.remove_rule(number)
+    [taken] = scene.ask(client, Publish("t", b"2", 2, packet_id=1))
+    assert taken == Ack(PacketType.PUBREC, 1)
+    assert scene.got(taker) == [Publish("t", b"2")]
+
+
+def test_what_was_sent_once_does_not_expire() -> None:
+    scene = Scene()
+    client = scene.connect("c", "t", qos=2, **kept(5))
+    life = {"message_expiry_interval": 10}
+    scene.ask(scene.connect("p"), Publish("t", b"1", 2, packet_id=1, properties=life))
+    [sent] = scene.got(client)
+    assert isinstance(sent, Publish)
+    client.vanish()
+    scene.clock.advance(50)
+    again = scene.network.connect()
+    _, resent = scene.ask(again, Connect("c", 5, **kept(5)))
+    assert isinstance(resent, Publish)
+    assert (resent.dup, resent.packet_id) == (True, sent.packet_id)
+    assert scene.ask(again, Ack(PacketType.PUBREC, 1)) == [Ack(PacketType.PUBREL, 1)]
+    assert scene.ask(again, Ack(PacketType.PUBCOMP, 1)) == []
+
+
+@VERSIONS
+def test_matching_compares_character_by_character(version: int) -> None:
+    scene = Scene(version)
+    composed = scene.connect("composed", "caf\u00e9")
+    decomposed = scene.connect("decomposed", "cafe\u0301")
+    upper = scene.connect("upper", "CAF\u00c9", "/caf\u00e9", "caf\u00e9/")
+    scene.ask(scene.connect("p"), Publish("caf\u00e9", b"x"))
+    assert [len(scene.got(each)) for each in (composed, decomposed, upper)] == [1, 0, 0]
+
+
+def test_a_share_gives_each_member_the_qos_it_was_granted() -> None:
+    scene = Scene()
+    low, high = (
+        scene.connect("low", "$share/g/t", qos=0),
+        scene.connect("high", "$share/g/t", qos=2),
+    )
+    publisher = scene.connect("p")
+    for number in range(1, 5):
+        scene.ask(publisher, Publish("t", b"x", 1, packet_id=number))
+    assert {each.qos for each in scene.got(low)} == {0}  # type: ignore[union-attr]
+    assert {each.qos for each in scene.got(high)} == {1}  # type: ignore[union-attr]
+
+
+def test_what_one_member_of_a_share_has_begun_is_no_others() -> None:
+    scene = Scene()
+    one = scene.connect("one", "$share/g/t", qos=2, **kept(5))
+    publisher = scene.connect("p")
+    scene.ask(publisher, Publish("t", b"1", 2, packet_id=1))
+    [begun] = scene.got(one)
+    assert isinstance(begun, Publish)
+    two = scene.connect("two", "$share/g/t", qos=2)
+    one.vanish()
+    assert scene.got(two) == []
+    again = scene.network.connect()
+    _, resent = scene.ask(again, Connect("one", 5, **kept(5)))
+    assert isinstance(resent, Publish)
+    assert (resent.payload, resent.dup) == (b"1", True)
+    # Refused by its member it goes to nobody [MQTT-4.8.2-6].
+    assert scene.ask(again, Ack(PacketType.PUBREC, resent.packet_id, 0x80)) == []
+    assert scene.got(two) == []
+
+
+def test_what_a_member_whose_session_ends_had_begun_goes_to_nobody() -> None:
+    scene = Scene()
+    one = scene.connect("one", "$share/g/t", qos=2)
+    scene.ask(scene.connect("p"), Publish("t", b"1", 2, packet_id=1))
+    assert len(scene.got(one)) == 1
+    two = scene.connect("two", "$share/g/t", qos=2)
+    one.vanish()
+    assert scene.got(two) == []
+
+
+@pytest.mark.parametrize(
+    "topic_filter", ["$share/", "$share/g", "$share//t", "$share/g/", "$share/g+/t"]
+)
+def test_a_share_needs_a_name_and_a_filter(topic_filter: str) -> None:
+    scene = Scene()
+    [answer] = scene.ask(scene.connect(), Subscribe(1, [Request(topic_filter)]))
+    assert isinstance(answer, Disconnect)
+    assert answer.code == 0x8F
