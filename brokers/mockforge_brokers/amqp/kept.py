@@ -15,6 +15,7 @@ from .state.message import Message
 from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.queue import Queue
+from .state.queues.stream import StreamQueue
 from .state.virtual_host import VirtualHost
 from .wire.content import header_payload
 from .wire.field_table import read_table, write_table
@@ -35,6 +36,8 @@ class KeptMessage(Struct, omit_defaults=True):
     size: int
     redelivered: bool = False
     expires: float | None = None
+    moment: float | None = None
+    """The wall time when a stream got it."""
 
 
 class KeptQueue(Struct):
@@ -44,6 +47,8 @@ class KeptQueue(Struct):
     auto_delete: bool
     arguments: bytes
     messages: list[KeptMessage]
+    start: int = 0
+    """A stream's first offset."""
 
 
 class KeptExchange(Struct):
@@ -138,6 +143,8 @@ def _exchange(exchange: Exchange) -> KeptExchange:
 
 
 def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
+    if isinstance(queue, StreamQueue):
+        return _stream(queue)
     messages = sorted((*outstanding, *queue.messages), key=_by_position)
     away = set(map(id, outstanding))
     return KeptQueue(
@@ -146,6 +153,22 @@ def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
         write_table(queue.arguments),
         [_message(one, id(one) in away, clock) for one in messages if _persistent(one.stored)],
     )
+
+
+def _stream(queue: StreamQueue) -> KeptQueue:
+    """A stream keeps every message, whatever its delivery mode; what consumers have are copies."""
+    messages = [
+        KeptMessage(
+            _raw(message.route.exchange.name),
+            _raw(message.route.routing_key),
+            message.content,
+            message.size,
+            moment=message.moment,
+        )
+        for message in queue.log
+    ]
+    arguments = write_table(queue.arguments)
+    return KeptQueue(_raw(queue.name), queue.auto_delete, arguments, messages, queue.log.start)
 
 
 def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
@@ -199,8 +222,12 @@ def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
         )
     for queue in host.queues:
         restored = vhost.queues[_text(queue.name)]
-        for message in queue.messages:
+        for offset, message in enumerate(queue.messages, queue.start):
             route = vhost.origin(_text(message.exchange), _text(message.routing_key))
+            if isinstance(restored, StreamQueue):
+                moment = clock.wall() if message.moment is None else message.moment
+                restored.restore_at(route, message.content, offset, moment)
+                continue
             if message.expires is None:
                 restored.restore(route, message.content, message.size, message.redelivered)
                 continue

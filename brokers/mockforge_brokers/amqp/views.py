@@ -16,6 +16,7 @@ from .state.policies import EXCHANGE, NOTHING, Effective
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
 from .state.queues.quorum import QuorumQueue
+from .state.queues.stream import StreamQueue
 from .state.queues.types import queue_type
 from .state.virtual_host import VirtualHost
 
@@ -134,6 +135,8 @@ def _marks(policies: Effective) -> list[str]:
 def queue_view(queue: Queue, policies: Effective = NOTHING) -> DestinationView:
     unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
+    if isinstance(queue, StreamQueue):
+        marks = [f"stream, offsets {queue.log.start} to {queue.log.end - 1}"]
     marks += ["no consumer"] if not queue.consumers and queue.messages else []
     gone = _gone(queue)
     marks += [f"{count} {what.replace('_', '-')}" for what, count in gone.items() if count]
@@ -184,6 +187,13 @@ def _stands_by(queue: Queue, consumer: Consumer) -> bool:
     return consumer is not queue.active
 
 
+def _lag(queue: Queue) -> int:
+    """What consumers have still to do; of a stream's the one that is last counts."""
+    if isinstance(queue, StreamQueue):
+        return max(map(queue.behind, queue.consumers), default=0)
+    return len(queue.messages) + queue.unacked
+
+
 def group_views(vhost: VirtualHost) -> list[GroupView]:
     """The consumers of each queue, as one group."""
     return [
@@ -192,7 +202,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
             queue.name,
             "active" if any(consumer.ready for consumer in queue.consumers) else "waiting",
             members=len(queue.consumers),
-            lag=len(queue.messages) + queue.unacked,
+            lag=_lag(queue),
             detail={
                 "consumers": [
                     {

@@ -63,7 +63,7 @@ def basic_consume(
         no_ack=no_ack,
         exclusive=exclusive,
         prefetch=channel.prefetch,
-        priority=check_consumer(what, arguments),
+        priority=0 if found.kind == "stream" else check_consumer(what, arguments),
         arguments=arguments,
     )
     channel.vhost.consume(consumer)

@@ -11,6 +11,7 @@ from ..events import ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue
+from ..state.queues.stream import StreamQueue
 from ..state.routing import Route
 from ..wire.frames import METHOD, method
 from ..wire.methods import BY_NAME, decode
@@ -277,6 +278,10 @@ class Channel:
     def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
         """basic.ack, nack and reject."""
         back = self.take_unacked(tag, multiple)
+        if not acknowledged:
+            for _, message in back:
+                if isinstance(message.queue, StreamQueue):
+                    raise message.queue.unsupported("basic.nack and basic.reject")
         if self.transaction is not None:
             for key, message in back:
                 self.transaction.settled.append((key, message, acknowledged, requeue))

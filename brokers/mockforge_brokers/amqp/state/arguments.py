@@ -169,7 +169,7 @@ _INERT: Final = frozenset(
 )
 """About disks and clusters: one node that keeps all in memory does nothing for them."""
 
-UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - SERVED - _INERT
+UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - SERVED - _INERT - {*_OF_STREAM}
 """Accepted, stored and compared, but not acted on yet."""
 
 

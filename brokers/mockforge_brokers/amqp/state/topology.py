@@ -34,6 +34,7 @@ from .plugin_exchanges import EXCHANGE_TYPES
 from .policies import EXCHANGE, Policies
 from .queues.governed import Contents, GovernedQueue
 from .queues.queue import Queue
+from .queues.stream import StreamQueue
 from .queues.types import make_queue, queue_type
 from .routing import Route
 
@@ -306,8 +307,6 @@ class Topology:
         self._spine.emit(
             QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
         )
-        if queue_type(arguments) == "stream":
-            self.doubts.report(what, "a stream is served as a classic queue")
         for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
             self.doubts.report(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
@@ -325,11 +324,15 @@ class Topology:
             raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._queue(name)} in use")
         if if_empty and queue.messages:
             raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._queue(name)} not empty")
-        return self._drop_queue(queue, "deleted")
+        count = self._drop_queue(queue, "deleted")
+        return 0 if queue.kind == "stream" else count
 
     def purge(self, name: str, connection: int = 0) -> int:
         """Drop the ready messages; returns how many."""
-        count = self.queue(name, connection).purge()
+        queue = self.queue(name, connection)
+        if isinstance(queue, StreamQueue):
+            raise queue.unsupported("queue.purge")
+        count = queue.purge()
         self._spine.emit(QueuePurged(AMQP, self.name, name, count))
         self.memory.settle()
         return count

@@ -19,6 +19,7 @@ from .policies import EXCHANGE, NamedPolicy, check_policy
 from .queues.governed import Contents, GovernedQueue, govern
 from .queues.policy import NO_POLICY, policy_of
 from .queues.queue import Queue
+from .queues.stream import StreamQueue, retention_of
 from .queues.types import queue_type
 from .routing import NO_HEADERS, Route, resolve
 from .topology import AMQP, Topology
@@ -222,7 +223,9 @@ class VirtualHost(Topology):
     def _apply(self, queue: Queue) -> None:
         effective = self.policies.effective(queue_type(queue.arguments), queue.name)
         policy = policy_of(queue.arguments, effective.definition) or NO_POLICY
-        if isinstance(queue, GovernedQueue):
+        if isinstance(queue, StreamQueue):
+            queue.retention = retention_of(queue.arguments, effective.definition)
+        elif isinstance(queue, GovernedQueue):
             queue.change(policy)
         elif policy is not NO_POLICY:
             govern(queue, self, policy).change(policy)
@@ -235,8 +238,8 @@ class VirtualHost(Topology):
         It gets nothing before `queue.resume(consumer)`, so that the answer goes first.
         """
         queue = consumer.queue
-        # To a quorum queue nobody is exclusive: RabbitMQ takes the flag and forgets it.
-        alone = queue.kind != "quorum"
+        # To other types nobody is exclusive: RabbitMQ takes the flag and forgets it.
+        alone = queue.kind == "classic"
         if alone and (queue.exclusive_consumer or (consumer.exclusive and queue.consumers)):
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"{self._queue(queue.name)} in exclusive use"

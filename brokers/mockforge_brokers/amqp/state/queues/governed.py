@@ -48,6 +48,7 @@ class Contents(Protocol):
 class Host(Protocol):
     """What a governed queue needs of its virtual host."""
 
+    name: str
     clock: Clock
     contents: Contents
     rejected: bool

@@ -1,15 +1,17 @@
-"""Where a governed queue keeps its ready messages: in lanes of one priority each."""
+"""Where messages are kept: in lanes of one priority each, or in a log by their offsets."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .governed import GovernedMessage
+    from .stream import StreamMessage
 
 _by_position = attrgetter("position")
 
@@ -75,3 +77,61 @@ class Lanes:
         self.count -= 1
         self.size -= message.size
         return message
+
+
+class Log:
+    """Messages by their offsets, of which the oldest ones may be gone: from `start` up to `end`."""
+
+    __slots__ = ("_first", "_gone", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[StreamMessage | None] = []
+        self._first = 0
+        self._gone = 0
+        """How many places at the front are empty: they are cut off when they are the most."""
+
+    @property
+    def start(self) -> int:
+        return self._first + self._gone
+
+    @property
+    def end(self) -> int:
+        """The offset of what comes next."""
+        return self._first + len(self._messages)
+
+    def __len__(self) -> int:
+        return len(self._messages) - self._gone
+
+    def __iter__(self) -> "Iterator[StreamMessage]":
+        return (each for each in islice(self._messages, self._gone, None) if each is not None)
+
+    def __getitem__(self, offset: int) -> "StreamMessage":
+        found = self._messages[offset - self._first]
+        if found is None:
+            raise IndexError(offset)
+        return found
+
+    def begin(self, offset: int) -> None:
+        """An empty log goes on there."""
+        self._first = offset
+
+    def append(self, message: "StreamMessage") -> None:
+        self._messages.append(message)
+
+    def drop_before(self, offset: int) -> "list[StreamMessage]":
+        """Returns what is gone by it."""
+        at = offset - self._first
+        dropped = [each for each in self._messages[self._gone : at] if each is not None]
+        self._messages[self._gone : at] = [None] * len(dropped)
+        self._gone += len(dropped)
+        if self._gone * 2 > len(self._messages):
+            del self._messages[: self._gone]
+            self._first += self._gone
+            self._gone = 0
+        return dropped
+
+    def first_since(self, moment: float) -> int:
+        """The offset of the first message that came then or later; `end` if there is none."""
+        return bisect_left(
+            range(self.end), moment, self.start, self.end, key=lambda offset: self[offset].moment
+        )

@@ -9,6 +9,7 @@ from .governed import GovernedQueue, Host
 from .policy import NO_POLICY, policy_of
 from .queue import Queue
 from .quorum import QuorumQueue
+from .stream import StreamQueue, retention_of
 
 _TYPES: Final[dict[str, type[GovernedQueue]]] = {"quorum": QuorumQueue}
 """Those that always have rules; a classic queue without any is a plain one."""
@@ -29,8 +30,14 @@ def make_queue(
     **flags: Any,
 ) -> Queue:
     """A queue for arguments that were checked, and the definition that policies give it."""
+    kind = queue_type(arguments)
+    if kind == StreamQueue.kind:
+        retention = retention_of(arguments, definition)
+        return StreamQueue(
+            name, memory, host=host, retention=retention, arguments=arguments, **flags
+        )
     policy = policy_of(arguments, definition)
-    found = _TYPES.get(queue_type(arguments))
+    found = _TYPES.get(kind)
     if found is None and policy is None:
         return Queue(name, memory, arguments=arguments, **flags)
     return (found or GovernedQueue)(
