@@ -36,6 +36,7 @@ from .queues.governed import Contents, GovernedQueue
 from .queues.queue import Queue
 from .queues.stream import StreamQueue
 from .queues.types import make_queue, queue_type
+from .refusals import check_no_conditions, check_not_default, check_reserved, locked
 from .routing import Route
 
 AMQP: Final = "amqp"
@@ -49,13 +50,8 @@ _PREDECLARED: Final = {
 }
 _TRACE: Final = "amq.rabbitmq.trace"
 """Internal: only the broker publishes to it."""
-_RESERVED: Final = "amq."
 REPLY_TO: Final = "amq.rabbitmq.reply-to"
 """RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
-_LOCKED: Final = (
-    "It could be originally declared on another connection or the exclusive property value does "
-    "not match that of the original declaration."
-)
 
 
 class Topology:
@@ -175,7 +171,7 @@ class Topology:
 
     def check_exchange(self, name: str) -> None:
         """A passive declare: raises RequestRefused if it is not there, or the default one."""
-        _check_not_default(name)
+        check_not_default(name)
         self.exchange(name)
 
     def declare_exchange(
@@ -193,7 +189,7 @@ class Topology:
         factory = EXCHANGE_TYPES.get(kind)
         if factory is None:
             raise ProtocolError(f"unknown exchange type '{kind}'", ReplyCode.COMMAND_INVALID)
-        _check_not_default(name)
+        check_not_default(name)
         what = self._exchange(name)
         exchange = self.exchanges.get(name)
         if exchange is not None:
@@ -206,7 +202,7 @@ class Topology:
                 rules.same_flag(what, flag, received, current)
             rules.same_arguments(what, ("alternate-exchange",), arguments, exchange.arguments)
             return exchange
-        _check_reserved("exchange", name)
+        check_reserved("exchange", name)
         rules.check_exchange(what, arguments)
         factory.check_arguments(arguments)
         exchange = factory(
@@ -225,7 +221,7 @@ class Topology:
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> bool:
         """False if it was not there, which is no error."""
-        _check_not_default(name)
+        check_not_default(name)
         if name in _PREDECLARED:
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"deletion of system {self._exchange(name)} not allowed"
@@ -284,7 +280,7 @@ class Topology:
             queue.touch()
             return queue
         if not server_named:
-            _check_reserved("queue", name)
+            check_reserved("queue", name)
         rules.check_queue(
             what,
             arguments,
@@ -319,7 +315,7 @@ class Topology:
             return 0
         queue = self.queue(name, connection)
         if queue.kind == "quorum":
-            _check_no_conditions(self._queue(name), if_unused, if_empty)
+            check_no_conditions(self._queue(name), if_unused, if_empty)
         if if_unused and queue.consumers:
             raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._queue(name)} in use")
         if if_empty and queue.messages:
@@ -383,7 +379,7 @@ class Topology:
     ) -> None:
         """Let messages of an exchange reach a queue; to do it twice is no error."""
         destination = self.queue(queue, connection)
-        _check_not_default(exchange)
+        check_not_default(exchange)
         self._bind(self.exchange(exchange), Binding(destination, routing_key, arguments))
 
     def unbind_queue(
@@ -392,23 +388,23 @@ class Topology:
         """Undo `bind_queue`; what is not bound, or not there, is no error."""
         if queue in self.queues:
             self.queue(queue, connection)
-        _check_not_default(exchange)
+        check_not_default(exchange)
         self._unbind(exchange, "queue", queue, routing_key, arguments)
 
     def bind_exchange(
         self, destination: str, source: str, routing_key: str, arguments: Table
     ) -> None:
         """Let messages of an exchange reach another one (RabbitMQ's extension)."""
-        _check_not_default(source)
-        _check_not_default(destination)
+        check_not_default(source)
+        check_not_default(destination)
         origin = self.exchange(source)
         self._bind(origin, Binding(self.exchange(destination), routing_key, arguments))
 
     def unbind_exchange(
         self, destination: str, source: str, routing_key: str, arguments: Table
     ) -> None:
-        _check_not_default(source)
-        _check_not_default(destination)
+        check_not_default(source)
+        check_not_default(destination)
         self._unbind(source, "exchange", destination, routing_key, arguments)
 
     def _bind(self, exchange: Exchange, binding: Binding) -> None:
@@ -472,31 +468,4 @@ class Topology:
         return f"queue '{name}' in vhost '{self.name}'"
 
     def _locked(self, name: str) -> RequestRefused:
-        return RequestRefused(
-            ReplyCode.RESOURCE_LOCKED,
-            f"cannot obtain exclusive access to locked {self._queue(name)}. {_LOCKED}",
-        )
-
-
-def _check_not_default(exchange: str) -> None:
-    if not exchange:
-        raise RequestRefused(
-            ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange"
-        )
-
-
-def _check_no_conditions(queue: str, if_unused: bool, if_empty: bool) -> None:
-    for asked, flag in ((if_unused, "if-unused"), (if_empty, "if-empty")):
-        if asked:
-            raise ProtocolError(
-                f"cannot delete {queue}. queue.delete operations with {flag} flag set are not "
-                "supported by quorum queues",
-                ReplyCode.NOT_IMPLEMENTED,
-            )
-
-
-def _check_reserved(kind: str, name: str) -> None:
-    if name.startswith(_RESERVED):
-        raise RequestRefused(
-            ReplyCode.ACCESS_REFUSED, f"{kind} name '{name}' contains reserved prefix 'amq.*'"
-        )
+        return locked(self._queue(name))

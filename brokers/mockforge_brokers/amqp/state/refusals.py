@@ -1,0 +1,44 @@
+"""What is refused whatever is declared, bound or deleted, in RabbitMQ's words."""
+
+from typing import Final
+
+from ...errors import ProtocolError, RequestRefused
+from ..codes import ReplyCode
+
+_RESERVED: Final = "amq."
+_LOCKED: Final = (
+    "It could be originally declared on another connection or the exclusive property value does "
+    "not match that of the original declaration."
+)
+
+
+def locked(queue: str) -> RequestRefused:
+    """The queue is exclusive to another connection."""
+    return RequestRefused(
+        ReplyCode.RESOURCE_LOCKED,
+        f"cannot obtain exclusive access to locked {queue}. {_LOCKED}",
+    )
+
+
+def check_not_default(exchange: str) -> None:
+    if not exchange:
+        raise RequestRefused(
+            ReplyCode.ACCESS_REFUSED, "operation not permitted on the default exchange"
+        )
+
+
+def check_no_conditions(queue: str, if_unused: bool, if_empty: bool) -> None:
+    for asked, flag in ((if_unused, "if-unused"), (if_empty, "if-empty")):
+        if asked:
+            raise ProtocolError(
+                f"cannot delete {queue}. queue.delete operations with {flag} flag set are not "
+                "supported by quorum queues",
+                ReplyCode.NOT_IMPLEMENTED,
+            )
+
+
+def check_reserved(kind: str, name: str) -> None:
+    if name.startswith(_RESERVED):
+        raise RequestRefused(
+            ReplyCode.ACCESS_REFUSED, f"{kind} name '{name}' contains reserved prefix 'amq.*'"
+        )
