@@ -153,6 +153,35 @@ def shell(paths: tuple[str, ...], **words: Any) -> int:
     return _run(lambda: _line_shell(resolved.config, fixtures), resolved.config)
 
 
+@main.command("run")
+@_options
+@click.option("--only", metavar="NAME", multiple=True, help="only this scenario; several times")
+@click.option(
+    "--app",
+    "apps",
+    metavar="COMMAND",
+    multiple=True,
+    help="start this program beside it, with KAFKA_BOOTSTRAP_SERVERS, MQTT_URL, AMQP_URL, ...",
+)
+@click.argument("paths", nargs=-1, metavar="PATH...")
+def run_scenarios(
+    paths: tuple[str, ...], only: tuple[str, ...], apps: tuple[str, ...], **words: Any
+) -> int:
+    """Start brokers, run the scenarios of the files, report, end.
+
+    Status 0: all passed; 1: an expectation was not met; 3: a step cannot be done; 5: a scenario
+    took longer than its timeout.
+    """
+    resolved = _resolve(words)
+    fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
+    from .scenario_run import run_suite
+    from .suite import chosen
+
+    scenarios = chosen(fixtures, only)
+    config = _seeded(resolved.config, fixtures)
+    return _run(lambda: run_suite(config, fixtures, scenarios, apps, click.echo), config)
+
+
 @main.command()
 @click.option("--strict", is_flag=True, help="warnings count as errors")
 @click.option(
@@ -242,11 +271,17 @@ def _fixtures_folder() -> Path:
     return packed if packed.is_dir() else here.parent / "fixtures"
 
 
+def _seeded(config: Config, fixtures: "FixtureSet | None") -> Config:
+    """With the seed of the fixtures, where nobody gave another."""
+    if config.seed is None and fixtures is not None and fixtures.seed is not None:
+        return replace(config, seed=fixtures.seed)
+    return config
+
+
 def _front(
     config: Config, fixtures: "FixtureSet | None", *, headless: bool, next_free: bool = False
 ) -> int:
-    if config.seed is None and fixtures is not None and fixtures.seed is not None:
-        config = replace(config, seed=fixtures.seed)
+    config = _seeded(config, fixtures)
     if not headless and not sys.stdout.isatty():
         print("standard output is not a terminal: running as with --headless", file=sys.stderr)
         headless = True

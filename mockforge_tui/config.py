@@ -117,6 +117,9 @@ class Config:
     env_file: str | None = None
     exit_after: float | None = None
     fail_on: tuple[str, ...] = ()
+    exit_when: str | None = None
+    junit: str | None = None
+    ctrf: str | None = None
     log_level: str = "warning"
     log_format: str = "text"
     journal: bool = True

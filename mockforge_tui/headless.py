@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .event_log import log_events
 from .exit_codes import ExitCode
 from .instance import running, written
+from .occasions import read, wait_for
 from .readiness import ready_line
+from .runtime import Runtime
 from .verdict import Verdict
 
 if TYPE_CHECKING:
@@ -55,8 +57,47 @@ async def serve(
             sys.stdout.flush()
             if instance.admin is not None:
                 instance.admin.load(facts)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(interruption.asked.wait(), config.exit_after)
+            status = await _until_the_end(config, fixtures, instance.runtime, interruption.asked)
     for line in verdict.lines():
         print(line, file=sys.stderr)
-    return ExitCode.EXPECTATION_FAILED if verdict.failed else ExitCode.OK
+    return ExitCode.EXPECTATION_FAILED if verdict.failed and not status else status
+
+
+async def _until_the_end(
+    config: Config, fixtures: "FixtureSet | None", runtime: Runtime, asked: asyncio.Event
+) -> ExitCode:
+    """Wait for a signal, `exit_after` or `exit_when`, whichever comes first."""
+    status = ExitCode.OK
+    work: list[asyncio.Future[Any]] = [asyncio.ensure_future(asked.wait())]
+    if config.exit_when is not None:
+        work.append(asyncio.ensure_future(_occasion(config, fixtures, runtime, asked)))
+    ended, rest = await asyncio.wait(
+        work, timeout=config.exit_after, return_when=asyncio.FIRST_COMPLETED
+    )
+    if not ended and config.exit_when is not None:
+        print(f"error: {config.exit_when} did not come within --exit-after", file=sys.stderr)
+        status = ExitCode.TIMED_OUT
+    for task in rest:
+        if task is not work[0] and asked.is_set():
+            # Scenarios report what they have.
+            ended.add(task)
+        else:
+            task.cancel()
+    for task in ended:
+        result = await task
+        if isinstance(result, ExitCode):
+            status = result
+    return status
+
+
+async def _occasion(
+    config: Config, fixtures: "FixtureSet | None", runtime: Runtime, asked: asyncio.Event
+) -> ExitCode:
+    when = read(config.exit_when or "")
+    if when.kind != "scenarios":
+        await wait_for(when, runtime.brokers)
+        return ExitCode.OK
+    from .suite import Suite, chosen
+
+    suite = Suite(chosen(fixtures, ()), runtime, config, lambda line: print(line, file=sys.stderr))
+    return await suite.run(asked)

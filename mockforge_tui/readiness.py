@@ -42,6 +42,11 @@ def ready_line(facts: dict[str, Any]) -> str:
 
 def environment_lines(facts: dict[str, Any]) -> str:
     """`NAME=value` for each address that `facts` has, as a shell or an env file reads them."""
+    return "".join(f"{name}={value}\n" for name, value in environment(facts).items())
+
+
+def environment(facts: dict[str, Any]) -> dict[str, str]:
+    """The variables that clients read, by name."""
     lines = {}
     for (section, key), name in _VARIABLES.items():
         value = facts.get(section, {}).get(key)
@@ -50,7 +55,7 @@ def environment_lines(facts: dict[str, Any]) -> str:
             if name == "MQTT_URL":
                 host, _, port = value.partition("://")[2].rpartition(":")
                 lines["MQTT_HOST"], lines["MQTT_PORT"] = host, port
-    return "".join(f"{name}={value}\n" for name, value in lines.items())
+    return lines
 
 
 def _umask() -> int:

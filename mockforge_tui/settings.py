@@ -6,6 +6,7 @@ from typing import Any
 from mockforge_brokers.limits import LIMITS, Limit
 from mockforge_brokers.mqtt.options import LINT_LEVELS
 
+from .ending import ENDING
 from .setting import Setting as Setting
 from .setting import (
     address,
@@ -19,7 +20,6 @@ from .setting import (
 )
 from .setting import boolean as boolean
 from .units import parse_duration, parse_size
-from .verdict import CAUSES, causes
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -309,19 +309,7 @@ SETTINGS: tuple[Setting, ...] = (
         "write addresses as variables to F",
         "F",
     ),
-    Setting(
-        "exit_after", "--exit-after", ("exit_after",), parse_duration, "end after a time", "10m"
-    ),
-    Setting(
-        "fail_on",
-        "--fail-on",
-        ("fail_on",),
-        causes,
-        f"exit with status 1 if this happened: {', '.join(CAUSES)}; several times",
-        "WHAT",
-        many=True,
-        separator=",",
-    ),
+    *ENDING,
     Setting(
         "log_level",
         "--log-level",
@@ -344,14 +332,6 @@ SETTINGS: tuple[Setting, ...] = (
         ("journal",),
         boolean,
         "keep no raw bytes (no wire inspector)",
-    ),
-    Setting(
-        "keep_messages",
-        "--keep-messages",
-        ("keep_messages",),
-        between(1, 10_000_000),
-        "keep so many messages for expectations from the start (else from the first one on)",
-        "N",
     ),
     Setting(
         "auto_create_topics",

@@ -127,6 +127,12 @@ def _fixtures(session: "Session") -> Iterable[Candidate]:
         yield each.id, f"{'on' if each.on else 'off'} {', '.join(each.targets)}"
 
 
+def _scenarios(session: "Session") -> Iterable[Candidate]:
+    for each in session.runtime.production.engine.fixtures.scenarios:
+        yield each.name, each.description or f"{len(each.steps)} steps"
+    yield "all", "every scenario"
+
+
 def _fixtures_or_all(session: "Session") -> Iterable[Candidate]:
     yield from _fixtures(session)
     yield "all", "every fixture"
@@ -213,6 +219,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "transactions": _transactions,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,
+    "scenarios": _scenarios,
     "retained": _retained,
     "sessions": _sessions,
     "lint-clients": _lint_clients,

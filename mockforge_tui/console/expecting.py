@@ -13,9 +13,6 @@ from .results import Notice, Result, done
 if TYPE_CHECKING:
     from .session import Session
 
-KIND = "expect"
-"""What jobs that wait for an expectation are called."""
-
 
 def begin(session: "Session", expectation: Expectation) -> Result:
     """Look, and wait if need be: the result, or a job whose `outcome` it will be.
@@ -38,7 +35,8 @@ def begin(session: "Session", expectation: Expectation) -> Result:
     if ended:
         return ended[0]
     waiting.append(began)
-    job = session.jobs.open(KIND, str(expectation), began.cancel)
+    job = session.jobs.open("expect", str(expectation), began.cancel)
+    job.awaited = True
     return done(f"expecting {expectation} (job {job.id})", {"job": job.id})
 
 

@@ -27,6 +27,8 @@ class Job:
     per_second: float = math.inf
     stopped: bool = False
     timer: Timer | None = None
+    awaited: bool = False
+    """What comes after it wants its `outcome` first."""
     outcome: Result | None = None
     """What it came to, where that is more than having run."""
     on_stop: list[Callable[[], object]] = field(default_factory=list)

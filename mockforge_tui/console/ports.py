@@ -21,7 +21,7 @@ from ..fixtures.messages import Outgoing
 
 if TYPE_CHECKING:
     from ..fixtures.engine import GeneratorStatus
-    from ..fixtures.model import Generator
+    from ..fixtures.model import FixtureSet, Generator
 
 
 class Receipt(Protocol):
@@ -36,6 +36,8 @@ class Receipt(Protocol):
 
 class Fixtures(Protocol):
     """Loaded fixtures and those added at the prompt; FixtureEngine is one."""
+
+    fixtures: "FixtureSet"
 
     def status(self) -> "Sequence[GeneratorStatus]": ...
 
@@ -82,6 +84,9 @@ class Clock(Protocol):
 
 class Runtime(Protocol):
     """The brokers that run, as the commands see them."""
+
+    @property
+    def seed(self) -> int: ...
 
     @property
     def clock(self) -> Clock: ...

@@ -23,7 +23,7 @@ from ..runtime import Runtime
 from ..settings import SETTINGS
 from .faulting import Faults
 from .handles import AmqpHandle, AsyncHandle, KafkaHandle, MqttHandle
-from .verbs import Ended, Hits, seconds, wait
+from .verbs import Ended, ExpectationFailed, Hits, seconds, wait
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..fixtures.expected.model import Came, Expectation
     from ..fixtures.messages import Outgoing
     from ..fixtures.model import FixtureSet
+    from ..scenarios.outcome import ScenarioOutcome
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -219,12 +220,33 @@ class MockForge:
 
         return wait(self, InOrder(parts, seconds(within)), since)
 
-    def expect_lint_clean(self) -> None:
-        """See that no client broke its protocol, or did what is legal but doubtful."""
+    def expect_lint_clean(self, *, warnings: bool = False) -> None:
+        """See that no client broke its protocol; `warnings`: nor did what is legal and risky."""
         __tracebackhide__ = True
         from ..fixtures.expected.model import LintClean
 
-        wait(self, LintClean())
+        wait(self, LintClean(warnings))
+
+    def scenario(self, name: str) -> None:
+        """Run a scenario of the loaded files. Raises ExpectationFailed unless it passes."""
+        __tracebackhide__ = True
+        from ..scenarios.words import outcome_lines
+
+        if self._loop is None or self._runtime is None:
+            raise LocalError(_NOT_RUNNING)
+        outcome = asyncio.run_coroutine_threadsafe(self._play(name), self._loop).result()
+        if not outcome.ok:
+            raise ExpectationFailed("\n".join(outcome_lines(outcome)))
+
+    async def _play(self, name: str) -> ScenarioOutcome:
+        from ..console.playing import runner_of
+
+        scenarios = () if self._fixtures is None else self._fixtures.scenarios
+        found = next((each for each in scenarios if each.name == name), None)
+        if found is None:
+            known = ", ".join(each.name for each in scenarios) or "none is loaded"
+            raise InvalidInput(f"there is no scenario {name}: {known}")
+        return await runner_of(self._console(), found, lambda step: None).run()
 
     def mark(self) -> int:
         """A point in the flow of messages: `since=` it counts only what came later."""

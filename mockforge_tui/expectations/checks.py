@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, assert_never
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import Event
+from mockforge_brokers.events import Event, LintFound, ProtocolViolated
 from mockforge_brokers.misbehaviour.rules import Rule
 
 from ..fixtures.addresses import glob, mqtt_matches, topic_key_matches
@@ -27,7 +27,6 @@ from .message import Message
 
 MOST_FOUND: Final = 10_000
 """Messages that a check hands out; it counts them all."""
-_WRONG = frozenset({"LintFound", "ProtocolViolated"})
 
 
 class State(Enum):
@@ -266,7 +265,7 @@ class LintCheck(Check):
 
     def __init__(self, expectation: LintClean, ground: Ground) -> None:
         super().__init__()
-        self._protocol = expectation.protocol
+        self._warnings = expectation.warnings
         self._spine = ground.spine
         self._began = ground.record.emitted
         self.events: list[Event] = []
@@ -275,13 +274,14 @@ class LintCheck(Check):
         fresh = self._spine.emitted - self._began
         history = list(self._spine.history)
         self.events = [
-            event
-            for _, event in history[max(0, len(history) - fresh) :]
-            if type(event).__name__ in _WRONG
-            and getattr(event, "severity", "error") == "error"
-            and self._protocol in ("", event.protocol)
+            event for _, event in history[max(0, len(history) - fresh) :] if self._is_wrong(event)
         ]
         return State.BROKEN if self.events else State.MET
+
+    def _is_wrong(self, event: Event) -> bool:
+        if isinstance(event, LintFound):
+            return self._warnings or event.severity == "error"
+        return isinstance(event, ProtocolViolated)
 
     @property
     def seen(self) -> str:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TextIO
 
 from .. import text
-from ..console.expecting import KIND
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
@@ -53,9 +52,9 @@ class Batch:
         return ExitCode.OK
 
     async def _outcome(self, result: Result, stop: asyncio.Event) -> Result:
-        """What an expectation came to: the next line is for after it."""
+        """What an expectation or scenario came to: the next line is for after it."""
         job = self._session.jobs.find(result.data["job"]) if _waits(result) else None
-        if job is None or job.kind != KIND:
+        if job is None or not job.awaited:
             return result
         while not job.stopped and not stop.is_set():
             await _pause(stop)

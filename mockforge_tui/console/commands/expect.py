@@ -167,9 +167,13 @@ def expect_fault(
 
 
 @command("expect lint", group="expectations", streams=True, examples=("expect lint",))
-def expect_lint(session: "Session") -> Result:
-    """See that no client broke its protocol, or did what is legal but doubtful."""
-    return begin(session, LintClean())
+def expect_lint(
+    session: "Session",
+    *,
+    warnings: Annotated[bool, Opt(("--warnings",), None, "what is risky counts too")] = False,
+) -> Result:
+    """See that no client broke its protocol."""
+    return begin(session, LintClean(warnings))
 
 
 def _conditions(where: Filter | None) -> Conditions:

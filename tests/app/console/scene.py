@@ -41,7 +41,12 @@ from mockforge_tui.console.session import Session
 from mockforge_tui.console.targets import parse_target
 from mockforge_tui.entrance import Receipt, publish
 from mockforge_tui.expectations.record import Record
+from mockforge_tui.fixtures.context import Loaded
+from mockforge_tui.fixtures.fields import Problems
+from mockforge_tui.fixtures.loader import parse, read_document
 from mockforge_tui.fixtures.messages import Outgoing
+from mockforge_tui.fixtures.model import FixtureSet
+from mockforge_tui.fixtures.tree import Source
 from mockforge_tui.production import Production
 from mockforge_tui.tui.palette import PALETTES
 
@@ -112,6 +117,7 @@ class Scene:
         self.record.start()
         self.ended = environment.ended
         self.loop_lag = 0.0
+        self.seed = 1
         self.screen = Screen()
         self.notices: list[str] = []
         self.sent: list[Any] = []
@@ -323,22 +329,29 @@ class Scene:
             )
         )
 
+    def load_scenarios(
+        self, *names: str, step: str = "{publish: {to: {mqtt: a}, value: 1}}"
+    ) -> None:
+        """Scenarios of one step."""
+        loaded = Loaded(Problems())
+        scenarios = ", ".join(f"{{name: {name}, steps: [{step}]}}" for name in names)
+        text = f"mockforge: 1\nscenarios: [{scenarios}]\n"
+        for node in parse(Source("scene.yaml", text)):
+            read_document(node, loaded)
+        assert not loaded.problems.errors
+        self.production.load(FixtureSet(scenarios=tuple(loaded.scenarios)), start=False)
+
     def prepare(self, example: str) -> None:
         """Make true what an example takes for granted and what two of everything contradict."""
         if example.startswith("group reset"):
             self.billing.vanish()
             self.advance(11)
-        elif example.startswith("expect group"):
-            self.billing.vanish()
-            self.advance(11)
-            self.run("group reset billing kafka:orders --to end")
-        elif example.startswith("expect drained"):
-            self.run("queue rm q.mail -y")
-            self.run("queue add q.mail")
-        elif example.startswith("expect fault"):
-            self.faults.rules[1].hits = 1
+        elif example.startswith("expect"):
+            self._meet(example)
         elif example.startswith("broker start"):
             self.stop_broker(example.split()[2])
+        elif example.startswith("scenario run"):
+            self.load_scenarios("happy-order")
         elif example.startswith("vhost rm"):
             self.amqp.add_vhost("shop")
         elif example.startswith("policy rm"):
@@ -347,3 +360,15 @@ class Scene:
             self.access.add_rule(rule_of("allow alice read kafka:a"))
         elif example.startswith("auto rm"):
             self.add_fixture("temps", "mqtt:a")
+
+    def _meet(self, example: str) -> None:
+        """Make true what an example of `expect` waits for."""
+        if example.startswith("expect group"):
+            self.billing.vanish()
+            self.advance(11)
+            self.run("group reset billing kafka:orders --to end")
+        elif example.startswith("expect drained"):
+            self.run("queue rm q.mail -y")
+            self.run("queue add q.mail")
+        elif example.startswith("expect fault"):
+            self.faults.rules[1].hits = 1

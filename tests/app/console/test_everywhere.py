@@ -71,7 +71,7 @@ def at_the_prompt(scene: Scene, line: str) -> tuple[str, bool]:
         session.complete(line[:cut])
         session.hint(line[:cut])
         session.spans(line[:cut])
-    result = session.run(line, confirmed=True)
+    result = asyncio.run(session.execute(line, confirmed=True))
     json.loads(result.as_line())
     return result.as_text(80), result.ok
 

@@ -18,7 +18,7 @@ def test_it_goes_on_as_a_job_and_reports_how_it_ended() -> None:
     assert begun.text == "expecting a message to kafka:orders within 2s (job 1)"
     scene.run("pub kafka:orders 1")
     scene.advance(0)
-    assert [notice.text for notice in scene.notices] == ["✓ a message to kafka:orders within 2s"]
+    assert [notice.text for notice in scene.heard] == ["✓ a message to kafka:orders within 2s"]
     assert len(scene.session.jobs) == 0
 
 
@@ -27,14 +27,14 @@ def test_stopping_its_job_ends_it() -> None:
     scene.run("expect kafka:orders")
     scene.run("job stop 1")
     scene.advance(60)
-    assert scene.notices == []
+    assert scene.heard == []
 
 
 def test_a_failure_has_what_why_knows() -> None:
     scene = Scene(interactive=True)
     scene.run("expect group billing --within 1s")
     scene.advance(1)
-    first, *_, last = (notice.text for notice in scene.notices)
+    first, *_, last = (notice.text for notice in scene.heard)
     assert first == "expected  group billing at lag 0 within 1s"
     assert last.startswith("try       order-svc has never fetched orders")
 

@@ -1,0 +1,1 @@
+"""Scenarios at work on the brokers, and reports of how they went."""

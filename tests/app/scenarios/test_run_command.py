@@ -1,0 +1,212 @@
+"""`mockforge-tui run` and `--exit-when`, as processes: what they print, write and exit with."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from mockforge_tui.exit_codes import ExitCode
+
+HEAD = "mockforge: 1\nname: shop\nseed: 1\n"
+PASSES = "- {name: passes, steps: [{publish: {to: {kafka: a}, value: 1}}, {expect: {kafka: a}}]}"
+FAILS = """- name: "fails & <how>"
+    steps: [{publish: {to: {kafka: a}, value: 1}}, {expect: {kafka: b, within: 10ms}}]"""
+BREAKS = "- {name: breaks, steps: [{expect: {fault: {id: nope}}}]}"
+SLOW = "- {name: slow, timeout: 50ms, steps: [{sleep: 1h}]}"
+FOREVER = "- {name: forever, timeout: 1h, steps: [{sleep: 1h}]}"
+
+
+def file_of(tmp_path: Path, *scenarios: str) -> str:
+    path = tmp_path / "shop.yaml"
+    path.write_text(HEAD + "scenarios:\n" + "".join(f"  {each}\n" for each in scenarios))
+    return str(path)
+
+
+def start(*arguments: str, **options: object) -> "subprocess.Popen[str]":
+    environment = {k: v for k, v in os.environ.items() if k != "GITHUB_ACTIONS"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "mockforge_tui", *arguments, "--random-ports"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **{"env": environment, **options},  # type: ignore[call-overload]
+    )
+
+
+def run(*arguments: str, **options: object) -> tuple[int, str, str]:
+    process = start(*arguments, **options)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "status", "shown"),
+    [
+        ([PASSES], ExitCode.OK, "1 scenario: 1 passed in"),
+        ([PASSES, FAILS], ExitCode.EXPECTATION_FAILED, "2 scenarios: 1 passed, 1 failed in"),
+        ([PASSES, BREAKS], ExitCode.BAD_INPUT, "there is no fault nope"),
+        ([SLOW, PASSES], ExitCode.TIMED_OUT, "not done within its timeout of 0.05s"),
+        ([FAILS, BREAKS, SLOW], ExitCode.EXPECTATION_FAILED, "1 failed, 1 broken, 1 timed out"),
+    ],
+    ids=["passed", "failed", "broken", "timed-out", "all-kinds"],
+)
+def test_the_exit_status_says_how_it_went(
+    tmp_path: Path, scenarios: list[str], status: ExitCode, shown: str
+) -> None:
+    code, out, err = run("run", file_of(tmp_path, *scenarios))
+    assert (code, err) == (status, "")
+    assert shown in out
+
+
+def test_a_failure_is_shown_whole_with_its_place(tmp_path: Path) -> None:
+    _, out, _ = run("run", file_of(tmp_path, FAILS))
+    lines = out.splitlines()
+    assert lines[0] == "fails & <how>"
+    assert lines[1].startswith("  ✓ publish to kafka:a")
+    assert lines[2].startswith("  × expect {kafka: b, within: 10ms}")
+    assert any(line.startswith("  at ") and "shop.yaml:6:52" in line for line in lines)
+    assert "    came      kafka:a ×1" in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["run"], ExitCode.BAD_INPUT, "there is no scenario to run"),
+        (["run", "none.yaml"], ExitCode.BAD_INPUT, "none.yaml:1:1: no such file or folder"),
+        (["run", "FILE", "--only", "x"], ExitCode.BAD_INPUT, "there is no scenario x; there is p"),
+        (["run", "FILE", "--bogus"], ExitCode.USAGE, "--bogus"),
+        (["run", "FILE", "--app", "/no/such"], ExitCode.BAD_INPUT, "--app /no/such: "),
+        (["run", "FILE", "--junit", "/no/dir/x.xml"], ExitCode.BAD_INPUT, "cannot be written"),
+        (["run", "FILE", "--exit-when", "never"], ExitCode.USAGE, "idle:5s, scenarios or messages"),
+        (["--headless", "--exit-when", "scenarios"], ExitCode.BAD_INPUT, "no scenario to run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_run_is_said_in_one_line(
+    tmp_path: Path, arguments: list[str], status: ExitCode, said: str
+) -> None:
+    file = file_of(tmp_path, PASSES)
+    code, _, err = run(*(file if each == "FILE" else each for each in arguments))
+    assert code == status, err
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_taken_port_is_status_4(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = run("run", file_of(tmp_path, PASSES), "--kafka-port", port)
+    assert code == ExitCode.CANNOT_LISTEN
+    assert "--kafka-port" in err
+
+
+def test_junit_and_ctrf_have_each_scenario_with_its_failure(tmp_path: Path) -> None:
+    xml, report = tmp_path / "junit.xml", tmp_path / "ctrf.json"
+    file = file_of(tmp_path, PASSES, FAILS, BREAKS)
+    run("run", file, "--junit", str(xml), "--ctrf", str(report))
+    root = ET.parse(xml).getroot()
+    assert {k: root.get(k) for k in ("tests", "failures", "errors")} == {
+        "tests": "3",
+        "failures": "1",
+        "errors": "1",
+    }
+    passed, failed, broken = root.iter("testcase")
+    assert (passed.get("name"), passed.find("failure")) == ("passes", None)
+    failure = failed.find("failure")
+    assert failed.get("name") == "fails & <how>"
+    assert failure is not None
+    assert "kafka:a ×1" in (failure.text or "")
+    assert broken.find("error") is not None
+    results = json.loads(report.read_text())["results"]
+    assert results["summary"]["tests"] == 3
+    assert [each["status"] for each in results["tests"]] == ["passed", "failed", "failed"]
+    assert [each["name"] for each in results["tests"][0]["steps"]] == [
+        "publish to kafka:a",
+        "expect {kafka: a}",
+    ]
+
+
+def test_on_github_a_failure_is_an_annotation_at_its_step(tmp_path: Path) -> None:
+    environment = {**os.environ, "GITHUB_ACTIONS": "true"}
+    _, out, _ = run("run", file_of(tmp_path, PASSES, FAILS), env=environment)
+    (line,) = [line for line in out.splitlines() if line.startswith("::error ")]
+    assert "shop.yaml,line=7,col=52,title=fails & <how>%3A failed::expected" in line
+    assert "%0A" in line
+
+
+def test_the_program_under_test_gets_the_addresses_and_is_ended(tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(
+        "import os, socket, time\n"
+        "host, _, port = os.environ['KAFKA_BOOTSTRAP_SERVERS'].rpartition(':')\n"
+        "held = socket.create_connection((host, int(port)))\n"
+        "print('connected', os.environ['AMQP_URL'], flush=True)\n"
+        "time.sleep(3600)\n"
+    )
+    scenario = "- {name: x, steps: [{expect: {client: '*', within: 50s}}]}"
+    code, out, err = run("run", file_of(tmp_path, scenario), "--app", f"{sys.executable} {app}")
+    assert code == ExitCode.OK, out + err
+    assert "connected amqp://" in err
+
+
+def test_sigterm_stops_a_scenario_and_still_writes_the_report(tmp_path: Path) -> None:
+    xml = tmp_path / "junit.xml"
+    ready = tmp_path / "ready.json"
+    process = start(
+        "run", file_of(tmp_path, FOREVER, PASSES), "--junit", str(xml), "--ready-file", str(ready)
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "forever\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.EXPECTATION_FAILED
+    assert "– forever stopped" in out
+    assert "2 scenarios: 2 stopped" in out
+    assert err == ""
+    assert len(list(ET.parse(xml).getroot().iter("error"))) == 2
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    process = start("run", file_of(tmp_path, PASSES, PASSES.replace("passes", "again")))
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr as stderr:
+        err = stderr.read()
+    process.wait(timeout=60)
+    assert "Traceback" not in err
+
+
+# --exit-when ----------------------------------------------------------------------------------
+
+
+def test_headless_ends_when_its_scenarios_have_run(tmp_path: Path) -> None:
+    file = file_of(tmp_path, PASSES, FAILS)
+    code, out, err = run("--headless", "--exit-when", "scenarios", file)
+    assert code == ExitCode.EXPECTATION_FAILED
+    assert json.loads(out)["event"] == "ready"
+    assert "2 scenarios: 1 passed, 1 failed" in err
+
+
+def test_headless_ends_when_so_many_messages_came(tmp_path: Path) -> None:
+    path = tmp_path / "tick.yaml"
+    path.write_text(f"{HEAD}generators: [{{id: tick, to: {{mqtt: t}}, value: 1, rate: 100/s}}]\n")
+    code, _, err = run("--headless", "--exit-when", "messages:5", str(path))
+    assert (code, err) == (ExitCode.OK, "")
+
+
+def test_headless_ends_when_nothing_comes_any_more(tmp_path: Path) -> None:
+    code, _, err = run("--headless", "--exit-when", "idle:100ms")
+    assert (code, err) == (ExitCode.OK, "")
+
+
+def test_exit_after_before_the_occasion_is_status_5() -> None:
+    code, _, err = run("--headless", "--exit-when", "messages:5", "--exit-after", "100ms")
+    assert code == ExitCode.TIMED_OUT
+    assert "messages:5 did not come within --exit-after" in err
