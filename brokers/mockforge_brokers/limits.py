@@ -45,7 +45,7 @@ class Limits(Struct, frozen=True):
     ] = 32 * MIB
     journal_ended: Annotated[
         int, Bound("count", "journals of ended connections", "the oldest one leaves")
-    ] = 4_000
+    ] = 3_000
     ended_connections: Annotated[
         int, Bound("count", "ended connections that are listed", "the oldest one leaves")
     ] = 1_000

@@ -143,12 +143,16 @@ class FakeClient:
         tail = self.connection.receive(data)
         if self._tape is not None:
             self._tape.add(IN, data, tail)
+        self._finish()
+        return True
+
+    def _finish(self) -> None:
+        """What the connection has not finished goes on in later turns of the loop."""
         while self.connection.unfinished and not self.peer.ended:
             self.flush()
-            turn.begin()
+            self.network.environment.turn.begin()
             self.connection.receive(b"")
         self.flush()
-        return True
 
     def take(self, count: int | None = None) -> bytes:
         """The next `count` received bytes, or all that came so far."""
@@ -170,7 +174,7 @@ class FakeClient:
         """Pretend that the socket's buffer passed its mark (False) or drained (True)."""
         self.peer.waiting = 0 if writable else FAR_BEHIND
         (self.peer.resume_sending if writable else self.peer.pause_sending)()
-        self.flush()
+        self._finish()
         self.network.settle()
 
     def flush(self) -> None:

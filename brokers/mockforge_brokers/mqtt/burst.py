@@ -61,7 +61,7 @@ def walk(connection: "MqttConnection", data: bytes) -> int:
     """Handle all whole packets; returns the position of the first byte left over."""
     position, end = 0, len(data)
     turn = connection.turn
-    while end - position > 1 and not connection.closed:
+    while end - position > 1 and not connection.closed and connection.work is None:
         if position and turn.now() > turn.until:
             connection.unfinished = True
             break

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from ..bytes_io import ByteReader
 from ..contract import Peer
 from ..errors import ProtocolError
 from ..events import ProtocolViolated
+from ..fairness import Steps
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row, Splitter
 from ..misbehaviour.actions import Changes
@@ -72,6 +74,7 @@ class MqttConnection:
         "verbatim",
         "version",
         "wanted",
+        "work",
     )
 
     def __init__(self, broker: "MqttBroker", peer: Peer) -> None:
@@ -91,6 +94,8 @@ class MqttConnection:
         self.receive_maximum = broker.options.receive_maximum
         self.turn = environment.turn
         self.unfinished = False
+        self.work: Steps | None = None
+        """What a packet asked for and is not done yet: the packets behind it wait."""
         self.session: Session | None = None
         """Set from CONNACK on, until somebody else has it."""
         self.method = ""
@@ -135,9 +140,8 @@ class MqttConnection:
             data = bytes(rest)
             rest.clear()
         self.wanted = self.unanswered = 0
-        self.unfinished = False
         try:
-            position = walk(self, data)
+            position = walk(self, data) if self.work_on() else 0
         except ProtocolError as error:
             self._violated(error, data)
             return 0
@@ -157,9 +161,11 @@ class MqttConnection:
         self.last_heard = self.broker.environment.clock.now() if writable else inf
         if self.session is not None:
             self.broker.router.set_ready(self.session, writable)
+        self.unfinished = writable and self.work is not None
 
     def connection_lost(self, reason: str) -> None:
         self.closed = True
+        self.work = None
         self._leave(publish_will=True)
         self.allow_silence(0)
         self.broker.gone(self)
@@ -235,6 +241,30 @@ class MqttConnection:
                 text = "a second CONNECT on one connection [MQTT-3.1.0-2]"
             raise ProtocolError(text, Reason.PROTOCOL_ERROR)
         handler(self, packet)
+
+    def begin(self, steps: Steps) -> None:
+        """Do what a packet asks for; what there is no time for is done before the next packet."""
+        self.work = steps if self.work is None else chain(self.work, steps)
+        self.work_on()
+
+    def work_on(self) -> bool:
+        """Go on with what a packet asked for; True when nothing of it is left."""
+        session, turn = self.session, self.turn
+        self.unfinished = False
+        if self.work is None:
+            return True
+        if session is not None and not session.ready:
+            # The client takes no more for now: `set_writable` goes on.
+            return False
+        for _ in self.work:
+            # What is large is written before more of it is made.
+            if self.closed or turn.now() > turn.until or self.bulky:
+                self.unfinished = True
+                return False
+            if session is not None and not session.ready:
+                return False
+        self.work = None
+        return True
 
     @property
     def silent_since(self) -> float:

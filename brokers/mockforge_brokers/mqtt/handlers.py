@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import RequestDenied
+from ..fairness import Steps
 from . import authentication, capabilities, habits, lint
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .handshake import Refused
@@ -203,13 +204,17 @@ _DUE: Final = {
 """The statement that asks the client for each acknowledgement."""
 
 
-def subscribe(
+def _subscribe(connection: "MqttConnection", packet: Subscribe) -> None:
+    connection.begin(subscribing(connection, packet))
+
+
+def subscribing(
     connection: "MqttConnection",
     packet: Subscribe,
     refusals: Mapping[str, int] = MappingProxyType({}),
     why: str = "",
-) -> None:
-    """Serve a SUBSCRIBE but for the filters in `refusals`, which get that reason code.
+) -> Steps:
+    """The steps that serve a SUBSCRIBE but for filters in `refusals`, which get that reason code.
 
     `why` they do is for the reason string, where the first other refusal is too.
     """
@@ -221,6 +226,7 @@ def subscribe(
     codes: list[int] = []
     retained: list[Subscription] = []
     for request in packet.requests:
+        yield
         _check_filter(request)
         name = request.topic_filter
         denied = denial_of_filter(connection, name)
@@ -254,7 +260,7 @@ def subscribe(
     connection.outlet.explain(Suback(packet.packet_id, codes), why)
     for subscription in retained:
         if not subscription.topic_filter.startswith(SHARE):
-            router.send_retained(session, subscription)
+            yield from router.sending_retained(session, subscription)
 
 
 def _check_filter(request: Request) -> None:
@@ -282,10 +288,15 @@ def _denied(connection: "MqttConnection", topic_filter: str, code: int) -> None:
 
 
 def _unsubscribe(connection: "MqttConnection", packet: Unsubscribe) -> None:
+    connection.begin(_unsubscribing(connection, packet))
+
+
+def _unsubscribing(connection: "MqttConnection", packet: Unsubscribe) -> Steps:
     session, router = _session(connection), connection.broker.router
     lint.check_identifier(connection, "UNSUBSCRIBE", packet.packet_id)
     codes: list[int] = []
     for topic_filter in packet.topic_filters:
+        yield
         problem = filter_problem(topic_filter)
         if problem:
             raise ProtocolError(f"UNSUBSCRIBE: {problem}", Reason.TOPIC_FILTER_INVALID)
@@ -328,7 +339,7 @@ def _auth(connection: "MqttConnection", packet: Auth) -> None:
 HANDLERS: Final[dict[type, Callable[["MqttConnection", Any], None]]] = {
     Publish: _publish,
     Ack: _ack,
-    Subscribe: subscribe,
+    Subscribe: _subscribe,
     Unsubscribe: _unsubscribe,
     Pingreq: _pingreq,
     Disconnect: _disconnect,

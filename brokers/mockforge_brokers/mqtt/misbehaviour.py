@@ -15,7 +15,7 @@ from ..misbehaviour.actions import Changes
 from . import handshake
 from .codes import FAILURE, V5, PacketType, Reason
 from .given import check_encoding, publish_properties
-from .handlers import resolve_alias, subscribe
+from .handlers import resolve_alias, subscribing
 from .wire.decode import decode_packet
 from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsuback, Unsubscribe
 
@@ -82,7 +82,7 @@ def refuse(
                 connection.outlet.explain(answer, text)
         case Subscribe():
             refused = {part.destination: code for part in parts}
-            subscribe(connection, decoded, refused, text)
+            connection.begin(subscribing(connection, decoded, refused, text))
         case Unsubscribe() if version5:
             codes = [code] * len(decoded.topic_filters)
             connection.outlet.explain(Unsuback(decoded.packet_id, codes), text)

@@ -95,7 +95,7 @@ def test_filter_matches_name(topic_filter: str, topic_name: str, match: bool) ->
     retained.store(Message(topic_name, b"x"))
     assert matches(topic_filter, topic_name) is match
     assert bool(trie.match(topic_name)[0]) is match
-    assert bool(retained.match(topic_filter, 0.0)) is match
+    assert any(retained.match(topic_filter, 0.0)) is match
 
 
 _level = st.sampled_from(["", "a", "b", "$x"])
@@ -115,7 +115,7 @@ def test_trie_and_retained_tree_agree_with_the_definition(filters: list[str], na
     sessions = {topic_filter: world.client(topic_filter)[0] for topic_filter in filters}
     for topic_filter, session in sessions.items():
         trie.add(session, Subscription(topic_filter))
-        assert bool(retained.match(topic_filter, 0.0)) is matches(topic_filter, name)
+        assert any(retained.match(topic_filter, 0.0)) is matches(topic_filter, name)
     found = {subscription.topic_filter for _, subscription in trie.match(name)[0]}
     assert found == {topic_filter for topic_filter in sessions if matches(topic_filter, name)}
     for topic_filter, session in sessions.items():
@@ -245,7 +245,7 @@ def test_retained_topic_of_very_many_levels_can_be_found() -> None:
     retained = RetainedMessages(10)
     deep = "/" * 30_000
     retained.store(Message(deep, b"x"))
-    assert len(retained.match("#", 0.0)) == 1
+    assert len([each for each in retained.match("#", 0.0) if each]) == 1
     assert retained.remove(deep)
     assert retained.all() == []
 

@@ -1,6 +1,6 @@
 """The last message of each topic that was published to be kept: a tree of topic levels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..records import Message
 
@@ -63,27 +63,27 @@ class RetainedMessages:
             del parent.children[level]
         return True
 
-    def match(self, topic_filter: str, now: float) -> list[Message]:
-        """What a new subscriber of this filter gets, in no order that means anything."""
-        found: list[Message] = []
-        expired: list[str] = []
-        for message in self._find(topic_filter.split("/")):
-            if message.expires is not None and message.expires <= now:
-                expired.append(message.topic_name)
-            else:
-                found.append(message)
-        for topic_name in expired:
-            self.remove(topic_name)
-        return found
+    def match(self, topic_filter: str, now: float) -> Iterator[Message | None]:
+        """What a new subscriber of this filter gets, in no order that means anything.
+
+        Looks as it goes, so that others may store and remove meanwhile; None is a step without a
+        message.
+        """
+        for node in self._find(topic_filter.split("/")):
+            message = node.message
+            if message is not None and message.expires is not None and message.expires <= now:
+                self.remove(message.topic_name)
+                message = None
+            yield message
 
     def all(self) -> list[Message]:
-        return list(_below(self._root))
+        return [node.message for node in _below(self._root) if node.message is not None]
 
     def clear(self) -> None:
         self._root = _Node()
         self.count = 0
 
-    def _find(self, levels: list[str]) -> Iterator[Message]:
+    def _find(self, levels: list[str]) -> "Iterator[_Node]":
         nodes = [self._root]
         for place, level in enumerate(levels):
             if level == "#":
@@ -93,24 +93,24 @@ class RetainedMessages:
             deeper: list[_Node] = []
             for node in nodes:
                 if level == "+":
-                    deeper += (
-                        child
-                        for name, child in node.children.items()
-                        if place or not name.startswith("$")
-                    )
+                    deeper += _children(node, dollar=place > 0)
                 elif level in node.children:
                     deeper.append(node.children[level])
             nodes = deeper
-        yield from (node.message for node in nodes if node.message is not None)
+        yield from nodes
 
 
-def _below(top: _Node, dollar: bool = True) -> Iterator[Message]:
+def _below(top: _Node, dollar: bool = True) -> Iterator[_Node]:
     # Not recursive: a topic may have more levels than Python's stack has frames.
     waiting = [top]
     while waiting:
         node = waiting.pop()
-        if node.message is not None:
-            yield node.message
-        for name, child in node.children.items():
-            if dollar or node is not top or not name.startswith("$"):
-                waiting.append(child)
+        yield node
+        waiting += _children(node, dollar=dollar or node is not top)
+
+
+def _children(node: _Node, *, dollar: bool) -> Iterable[_Node]:
+    """Those of one level down, without what begins with $ unless asked for."""
+    if dollar:
+        return node.children.values()
+    return [child for name, child in node.children.items() if not name.startswith("$")]

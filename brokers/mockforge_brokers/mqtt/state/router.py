@@ -1,16 +1,18 @@
 """The one entrance of messages: from a topic name to everybody who is to get it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final
 
 from ...environment import Environment
 from ...events import MessageSeen
+from ...fairness import Steps
 from ..events import Subscribed, Unsubscribed
 from ..records import Message
 from .retained import RetainedMessages
 from .session import Session, Sink
 from .subscriptions import Share, Subscription, SubscriptionTrie
-from .topics import matches
+from .topics import SHARE, matches
 
 MOST_ROUTES: Final = 10_000
 """Topics whose route is remembered, and topics that are counted each by itself."""
@@ -201,20 +203,41 @@ class Router:
 
     def forget(self, session: Session) -> None:
         """Take out all that a session subscribed to; it has ended."""
-        for topic_filter in session.subscriptions:
-            self.subscriptions.remove(session, topic_filter)
         if session.subscriptions:
-            self.forget_routes()
-        session.subscriptions = {}
+            topic_filters = tuple(session.subscriptions)
+            session.subscriptions = {}
+            self._environment.chores.do(self._forgetting(session, topic_filters))
 
-    def send_retained(self, session: Session, subscription: Subscription) -> None:
-        """Give a new subscriber what is retained; never for shares [MQTT-3.8.4-4]."""
+    def _forgetting(self, session: Session, topic_filters: tuple[str, ...]) -> Steps:
+        # Other routes pass over a session that has ended; a share would give it its turn.
+        self.forget_routes()
+        for topic_filter in topic_filters:
+            if topic_filter.startswith(SHARE):
+                self.subscriptions.remove(session, topic_filter)
+        for topic_filter in topic_filters:
+            self.subscriptions.remove(session, topic_filter)
+            yield
+        self.forget_routes()
+
+    def sending_retained(self, session: Session, subscription: Subscription) -> Steps:
+        """The steps that give a new subscriber what is retained; never for shares [MQTT-3.8.4-4].
+
+        They end where the session loses its connection.
+        """
         now = self._environment.clock.now()
+        sink = session.sink
         identifiers = (subscription.identifier,) if subscription.identifier else ()
-        retained = self.retained.match(subscription.topic_filter, now)
-        for message in [*retained, *self.system_topics(subscription.topic_filter)]:
-            qos = min(message.qos, subscription.qos)
-            session.deliver(message.variant(qos, True, identifiers))
+        topic_filter = subscription.topic_filter
+        for message in chain(self.retained.match(topic_filter, now), self._of_system(topic_filter)):
+            if message is not None:
+                qos = min(message.qos, subscription.qos)
+                session.deliver(message.variant(qos, True, identifiers))
+            yield
+            if session.sink is not sink:
+                return
+
+    def _of_system(self, topic_filter: str) -> Iterator[Message]:
+        yield from self.system_topics(topic_filter)
 
     def set_ready(self, session: Session, ready: bool) -> None:
         """A session's peer takes bytes again, or no longer."""
@@ -294,7 +317,8 @@ class Router:
     def _find(self, topic_name: str) -> Route:
         if len(self._routes) >= MOST_ROUTES:
             self.forget_routes()
-        plain, shares = self.subscriptions.match(topic_name)
+        found, shares = self.subscriptions.match(topic_name)
+        plain = [each for each in found if not each[0].ended]
         recipients: list[Recipient] = []
         if self._merge:
             merged: dict[Session, list[Subscription]] = {}

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from ...clock import Clock, Timer
+from ...fairness import Turn
 from ...limits import Limits
 from ..codes import PacketType, Reason
 from ..records import Message
 from .subscriptions import Subscription
 
 LAST_ID: Final = 65_535
+_AT_ONCE: Final = 64
+"""Messages that are sent between two looks at the time."""
 
 RELEASED: Final = None
 """In place of a QoS 2 message whose PUBREC came: only PUBREL and PUBCOMP are left."""
@@ -59,6 +62,8 @@ class Session:
         "_most_backlog",
         "_most_bytes",
         "_overflowed",
+        "_pumping",
+        "_turn",
         "client_id",
         "dropped",
         "ended",
@@ -89,6 +94,7 @@ class Session:
         clock: Clock,
         limits: Limits,
         overflowed: Callable[["Session", str], None],
+        turn: Turn,
     ) -> None:
         self.client_id = client_id
         self.sink: Sink | None = None
@@ -125,6 +131,8 @@ class Session:
         self._most_bytes = limits.mqtt_session_bytes
         self._most_backlog = limits.mqtt_backlog
         self._overflowed = overflowed
+        self._turn = turn
+        self._pumping: Timer | None = None
         self.unsent: deque[int] = deque()
         """Packet ids that were in flight before this connection and are yet to be sent again."""
 
@@ -166,7 +174,7 @@ class Session:
         The caller sends it; the session must be ready. Without `first` it waited long enough.
         """
         inflight = self.inflight
-        if first and (self.queue or len(inflight) >= self.window):
+        if first and (self.queue or self.unsent or len(inflight) >= self.window):
             return 0 if self._enqueue(message) else -1
         packet_id = self.last_id + 1
         if packet_id > LAST_ID:
@@ -196,16 +204,34 @@ class Session:
         """Send what waits, as far as the window lets us."""
         if not self.ready:
             return
+        sent, turn = 0, self._turn
         while self.unsent and len(self.inflight) - len(self.unsent) < self.window:
             self._resend(self.unsent.popleft())
+            sent += 1
+            if not sent % _AT_ONCE and turn.now() > turn.until:
+                self._pump_later()
+                return
         queue = self.queue
         now = self._clock.now()
-        while queue and len(self.inflight) < self.window and self.ready:
+        while queue and len(self.inflight) < self.window and self.ready and not self.unsent:
             message = queue.popleft()
             self.queued_bytes -= _cost(message)
             if message.expires is not None and message.expires <= now:
                 continue
             self._send(self.begin(message, first=False), message)
+            sent += 1
+            if not sent % _AT_ONCE and turn.now() > turn.until:
+                self._pump_later()
+                return
+
+    def _pump_later(self) -> None:
+        if self._pumping is None:
+            self._pumping = self._clock.call_later(0, self._pump_on)
+
+    def _pump_on(self) -> None:
+        self._pumping = None
+        self._turn.begin()
+        self.pump()
 
     def attach(self, sink: Sink, window: int) -> None:
         """A connection took this session up; nothing is sent before `resume`."""

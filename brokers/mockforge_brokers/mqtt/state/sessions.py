@@ -96,6 +96,7 @@ class Sessions:
             environment.clock,
             environment.limits,
             self._router.overflowed,
+            environment.turn,
         )
         return session
 

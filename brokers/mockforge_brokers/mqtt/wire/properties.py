@@ -89,6 +89,7 @@ _TABLE: Final = (
 
 BY_ID: Final = {row.id: row for row in _TABLE}
 BY_NAME: Final = {row.name: row for row in _TABLE}
+_USER_PROPERTY: Final = BY_NAME["user_property"]
 
 
 def decode_properties(reader: ByteReader, packet: int) -> Properties:
@@ -103,10 +104,43 @@ def decode_properties(reader: ByteReader, packet: int) -> Properties:
         return {}
     values: Properties = {}
     inner = ByteReader(reader.data, start, start + length, reader.what)
+    pairs_allowed = packet in _USER_PROPERTY.packets
     while inner.position < inner.end:
+        if pairs_allowed and inner.data[inner.position] == _USER_PROPERTY.id:
+            pairs = _read_pairs(inner)
+            if pairs:
+                values.setdefault(_USER_PROPERTY.name, []).extend(pairs)
+                continue
         _read(inner, packet, values)
     reader.position = start + length
     return values
+
+
+def _read_pairs(reader: ByteReader) -> list[tuple[str, str]]:
+    """The user properties that follow each other from here on, as far as nothing is wrong.
+
+    `_read` does the same for one of them and says what is wrong; a client may send thousands.
+    """
+    data, at, end = reader.data, reader.position, reader.end
+    identifier = _USER_PROPERTY.id
+    pairs: list[tuple[str, str]] = []
+    while at + 5 <= end and data[at] == identifier:
+        key_end = at + 3 + (data[at + 1] << 8) + data[at + 2]
+        if key_end + 2 > end:
+            break
+        stop = key_end + 2 + (data[key_end] << 8) + data[key_end + 1]
+        if stop > end:
+            break
+        try:
+            pair = data[at + 3 : key_end].decode(), data[key_end + 2 : stop].decode()
+        except UnicodeDecodeError:
+            break
+        if "\0" in pair[0] or "\0" in pair[1]:
+            break
+        pairs.append(pair)
+        at = stop
+    reader.position = at
+    return pairs
 
 
 def _read(reader: ByteReader, packet: int, values: Properties) -> None:
