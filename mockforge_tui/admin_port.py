@@ -12,31 +12,24 @@ if TYPE_CHECKING:
     from .console.session import Session
 
 
-class Admin:
-    """A bound port; requests wait in its backlog until `load` has brought the application."""
+class WebPort:
+    """A bound port; requests wait in its backlog until there is an application to serve."""
 
-    def __init__(self, runtime: Runtime, sock: socket.socket) -> None:
-        self._runtime = runtime
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._task: asyncio.Task[None] | None = None
         self._server: Any = None
-        self._session: Session | None = None
         host, port = sock.getsockname()[:2]
         self.port: int = port
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{port}/__mockforge"
+        self.origin = f"http://{shown}:{port}"
 
-    def load(self, facts: dict[str, Any]) -> None:
-        """Import the web framework and serve; `facts` are what `info` answers."""
+    def serve(self, app: Any) -> None:
+        """Serve an ASGI application; imports the web server."""
         import uvicorn
 
-        from .admin.app import build
-        from .console.session import Session
-
-        runtime = self._runtime
-        self._session = session = Session(runtime)
         config = uvicorn.Config(
-            build(runtime, session, facts),
+            app,
             loop="none",
             lifespan="off",
             log_config=None,
@@ -57,26 +50,70 @@ class Admin:
         )
 
     async def close(self) -> None:
-        if self._session is not None:
-            # What streams ends with its jobs.
-            self._session.close()
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
         self._socket.close()
 
 
+class Admin(WebPort):
+    """The port of commands, metrics and what else programs ask."""
+
+    def __init__(self, runtime: Runtime, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._runtime = runtime
+        self._session: Session | None = None
+        self.url = f"{self.origin}/__mockforge"
+
+    def load(self, facts: dict[str, Any]) -> None:
+        """Import the web framework and serve; `facts` are what `info` answers."""
+        from .admin.app import build
+        from .console.session import Session
+
+        self._session = session = Session(self._runtime)
+        self.serve(build(self._runtime, session, facts))
+
+    async def close(self) -> None:
+        if self._session is not None:
+            # What streams ends with its jobs.
+            self._session.close()
+        await super().close()
+
+
+class Management(WebPort):
+    """The port of RabbitMQ's management interface."""
+
+    def __init__(self, runtime: Runtime, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._runtime = runtime
+        self.url = f"{self.origin}/"
+
+    def load(self) -> None:
+        """Import the web framework and serve."""
+        from .management.app import build
+
+        self.serve(build(self._runtime))
+
+
 async def open_admin(runtime: Runtime) -> Admin:
     """Bind the admin port. Raises CannotListen."""
-    host = runtime.config.admin_host
+    return Admin(runtime, await _open(runtime, "admin", runtime.config.admin_host))
+
+
+async def open_management(runtime: Runtime) -> Management:
+    """Bind the port of AMQP's management. Raises CannotListen."""
+    return Management(runtime, await _open(runtime, "amqp-management", runtime.config.host))
+
+
+async def _open(runtime: Runtime, service: str, host: str) -> socket.socket:
     opened: list[socket.socket] = []
 
     async def listen(port: int) -> int:
         opened.append(_bind(host, port))
         return int(opened[0].getsockname()[1])
 
-    await runtime.take_port("admin", host, listen)
-    return Admin(runtime, opened[0])
+    await runtime.take_port(service, host, listen)
+    return opened[0]
 
 
 def _bind(host: str, port: int) -> socket.socket:

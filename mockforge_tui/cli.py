@@ -300,8 +300,7 @@ async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool
     async with running(config, fixtures, next_free=next_free) as instance:
         facts = instance.facts()
         with written(config, facts):
-            if instance.admin is not None:
-                instance.admin.load(facts)
+            instance.load(facts)
             return await run_screen(instance.runtime, fall_back=run_shell)
 
 
@@ -312,8 +311,7 @@ async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:
     async with running(config, fixtures) as instance:
         facts = instance.facts()
         with written(config, facts):
-            if instance.admin is not None:
-                instance.admin.load(facts)
+            instance.load(facts)
             return await run_shell(instance.runtime)
 
 

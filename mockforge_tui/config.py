@@ -25,10 +25,11 @@ _USUAL_PORTS = {
     "mqtt-ws": 8083,
     "mqtt-wss": 8084,
     "amqp-tls": 5671,
+    "amqp-management": 15672,
 }
 _PORTS = (
     *(f"{name}_port" for name in ("kafka", "mqtt", "amqp", "admin")),
-    *(f"{name.replace('-', '_')}_port" for name in _USUAL_PORTS),
+    *(f"{name.replace('-', '_')}_port" for name in _USUAL_PORTS if name != "amqp-management"),
 )
 _DEEPEST = 20
 _ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -135,8 +136,15 @@ class Config:
     frame_max: int = 131_072
     heartbeat: int = 60
     consumer_timeout: float = 1800.0
+    amqp_management: bool = False
+    amqp_management_port: int | None = None
     mqtt_options: MqttOptions = field(default_factory=MqttOptions)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def manages_amqp(self) -> bool:
+        """Whether RabbitMQ's management interface is served: it is asked for, or its port given."""
+        return self.amqp and (self.amqp_management or self.amqp_management_port is not None)
 
     def port(self, service: str) -> int:
         """The port that `service` (admin, or one of a listener) is to listen at; 0 is any.

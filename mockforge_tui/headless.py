@@ -55,8 +55,7 @@ async def serve(
         with written(config, facts):
             announce(ready_line(facts))
             sys.stdout.flush()
-            if instance.admin is not None:
-                instance.admin.load(facts)
+            instance.load(facts)
             status = await _until_the_end(config, fixtures, instance.runtime, interruption.asked)
     for line in verdict.lines():
         print(line, file=sys.stderr)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .admin_port import Admin, open_admin
+from .admin_port import Admin, Management, open_admin, open_management
 from .config import Config, ConfigError
 from .readiness import environment_lines, ready_line, startup_ms, write_whole
 from .runtime import Runtime
@@ -21,10 +21,13 @@ class Instance:
     runtime: Runtime
     fixtures: "FixtureSet | None"
     admin: Admin | None
+    management: Management | None = None
 
     def facts(self) -> dict[str, Any]:
         """The ready line's values, in its order."""
         facts = self.runtime.facts()
+        if self.management is not None:
+            facts["amqp"]["management"] = self.management.url
         if self.admin is not None:
             facts["admin"] = {"url": self.admin.url}
         files, generators, warnings = 0, 0, 0
@@ -35,6 +38,13 @@ class Instance:
         head = {"version": facts.pop("version"), "pid": facts.pop("pid")}
         return {**head, "startup_ms": startup_ms(), **facts}
 
+    def load(self, facts: dict[str, Any]) -> None:
+        """Let the web ports answer, now that the ready line is out."""
+        if self.admin is not None:
+            self.admin.load(facts)
+        if self.management is not None:
+            self.management.load()
+
 
 @asynccontextmanager
 async def running(
@@ -42,21 +52,24 @@ async def running(
 ) -> AsyncIterator[Instance]:
     """Listen, load and produce; at the end close every connection. Raises CannotListen.
 
-    The admin port is bound, but answers only after `admin.load`.
+    The web ports are bound, but answer only after `Instance.load`.
     """
     runtime = Runtime(config, next_free=next_free)
-    admin = None
+    admin = management = None
     try:
         await runtime.start(fixtures)
         if config.admin:
             admin = await open_admin(runtime)
+        if config.manages_amqp:
+            management = await open_management(runtime)
         # What is there now stays: full collections need not look at it again.
         gc.freeze()
         gc.enable()
-        yield Instance(runtime, fixtures, admin)
+        yield Instance(runtime, fixtures, admin, management)
     finally:
-        if admin is not None:
-            await admin.close()
+        for port in (management, admin):
+            if port is not None:
+                await port.close()
         await runtime.stop()
 
 

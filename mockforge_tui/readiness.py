@@ -17,6 +17,7 @@ _VARIABLES = {
     ("mqtt", "wss"): "MQTT_WSS_URL",
     ("amqp", "url"): "AMQP_URL",
     ("amqp", "tls"): "AMQP_TLS_URL",
+    ("amqp", "management"): "AMQP_MANAGEMENT_URL",
     ("tls", "ca"): "MOCKFORGE_TLS_CA",
     ("admin", "url"): "MOCKFORGE_URL",
 }

@@ -41,8 +41,7 @@ async def run_suite(
         runtime.record.start()
         facts = instance.facts()
         with written(config, facts):
-            if instance.admin is not None:
-                instance.admin.load(facts)
+            instance.load(facts)
             async with _programs(apps, facts):
                 suite = Suite(scenarios, runtime, config, say)
                 status = await suite.run(interruption.asked)

@@ -176,6 +176,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "amqp_tls_port", "--amqp-tls-port", ("amqp.tls_port",), port, "AMQP over TLS: 5671", "N"
     ),
+    Setting(
+        "amqp_management",
+        "--amqp-management",
+        ("amqp.management",),
+        boolean,
+        "serve RabbitMQ's management interface",
+        switch=True,
+    ),
+    Setting(
+        "amqp_management_port",
+        "--amqp-management-port",
+        ("amqp.management_port",),
+        port,
+        "RabbitMQ's management interface: 15672",
+        "N",
+    ),
     Setting("admin_port", "--admin-port", ("admin.port",), port, "admin port (0: any)", "N"),
     Setting("kafka", "--no-kafka", ("kafka.enabled",), boolean, "do not serve Kafka"),
     Setting("mqtt", "--no-mqtt", ("mqtt.enabled",), boolean, "do not serve MQTT"),

@@ -28,7 +28,7 @@ from .verbs import Ended, ExpectationFailed, Hits, seconds, wait
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..admin_port import Admin
+    from ..admin_port import Admin, Management
     from ..console.results import Result
     from ..console.session import Session
     from ..expectations.message import Message
@@ -368,6 +368,7 @@ class MockForge:
         self._ending = asyncio.Event()
         self._runtime = runtime = Runtime(self.config)
         admin: Admin | None = None
+        management: Management | None = None
         try:
             runtime.record.start()
             await runtime.start(self._fixtures)
@@ -379,13 +380,20 @@ class MockForge:
                 admin = await open_admin(runtime)
                 self.facts["admin"] = {"url": admin.url}
                 admin.load(self.facts)
+            if self.config.manages_amqp:
+                from ..admin_port import open_management
+
+                management = await open_management(runtime)
+                self.facts["amqp"]["management"] = management.url
+                management.load()
             ready.set()
             await self._ending.wait()
         finally:
             if self._session is not None:
                 self._session.close()
-            if admin is not None:
-                await admin.close()
+            for port in (management, admin):
+                if port is not None:
+                    await port.close()
             await runtime.stop()
 
 

@@ -18,11 +18,13 @@ from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
 from .connection.overdue import Overdue
+from .figures import Management
 from .inside import Inside
 from .misbehaviour import REFUSALS
 from .options import AmqpOptions
 from .records import plain, table
 from .state.memory import Memory
+from .state.plugin_exchanges import EXCHANGE_TYPES
 from .state.policies import NamedPolicy
 from .state.queues.queue import Queue
 from .state.routing import Route
@@ -57,6 +59,8 @@ class AmqpBroker:
         self._connections: dict[int, Connection] = {}
         self._overdue = Overdue(environment.clock, self.options.consumer_timeout, self._connections)
         self._inside = Inside(environment)
+        self.management = Management(self.vhosts, self._connections)
+        """What RabbitMQ's management interface says of it."""
 
     def connect(self, peer: Peer) -> Connection:
         connection = Connection(peer, self.environment, self.options, self.vhosts, self._forget)
@@ -209,6 +213,10 @@ class AmqpBroker:
                 arguments=table(arguments or {}),
             )
 
+    @property
+    def exchange_types(self) -> tuple[str, ...]:
+        return tuple(EXCHANGE_TYPES)
+
     def exchanges(self, *, vhost: str = "/") -> list[tuple[str, str]]:
         """(name, type) of each exchange but the default one, used or not."""
         found = self.vhost(vhost).exchanges.values()
@@ -293,6 +301,20 @@ class AmqpBroker:
         given.check_short("binding key", binding_key)
         with _Refusals():
             self.vhost(vhost).bind_exchange(
+                destination, source, binding_key, table(arguments or {})
+            )
+
+    def unbind_exchange(
+        self,
+        source: str,
+        destination: str,
+        binding_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        vhost: str = "/",
+    ) -> None:
+        with _Refusals():
+            self.vhost(vhost).unbind_exchange(
                 destination, source, binding_key, table(arguments or {})
             )
 

@@ -1,0 +1,366 @@
+"""What RabbitMQ's management interface says of a broker, in its field names; made when asked.
+
+Names and shapes are those of RabbitMQ 3.10's `/api` (https://www.rabbitmq.com/docs/management).
+Counters come without their rates: whoever asks again and again knows what time went by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from .channel.channel import Channel
+from .connection.connection import Connection
+from .connection.phase import Phase
+from .records import plain
+from .state.consumer import Consumer
+from .state.exchanges import Binding, Exchange
+from .state.policies import EXCHANGE, Effective
+from .state.queues.governed import GovernedQueue
+from .state.queues.queue import Queue
+from .state.virtual_host import VirtualHost
+
+NODE = "rabbit@localhost"
+
+Figures = dict[str, Any]
+
+
+class Management:
+    """Everything below is a list of objects, or one of them; None where there is no such thing."""
+
+    def __init__(
+        self, vhosts: Mapping[str, VirtualHost], connections: Mapping[int, Connection]
+    ) -> None:
+        self._vhosts = vhosts
+        self._connections = connections
+
+    def vhosts(self) -> list[Figures]:
+        return [_vhost(vhost) for vhost in self._vhosts.values()]
+
+    def queues(self, vhost: str | None = None) -> list[Figures]:
+        found = [_queue(host, queue) for host in self._in(vhost) for queue in host.queues.values()]
+        return sorted(found, key=lambda one: (one["vhost"], one["name"]))
+
+    def queue(self, vhost: str, name: str) -> Figures | None:
+        """With its consumers."""
+        host = self._vhosts.get(vhost)
+        queue = host.queues.get(name) if host is not None else None
+        if host is None or queue is None:
+            return None
+        details = [self._consumer(host, each) for each in queue.consumers]
+        return {
+            **_queue(host, queue),
+            "consumer_details": details,
+            "incoming": [],
+            "deliveries": [],
+        }
+
+    def exchanges(self, vhost: str | None = None) -> list[Figures]:
+        return [_exchange(host, one) for host in self._in(vhost) for one in host.exchanges.values()]
+
+    def exchange(self, vhost: str, name: str) -> Figures | None:
+        host = self._vhosts.get(vhost)
+        found = host.exchanges.get(name) if host is not None else None
+        if host is None or found is None:
+            return None
+        return {**_exchange(host, found), "incoming": [], "outgoing": []}
+
+    def bindings(self, vhost: str | None = None) -> list[Figures]:
+        """The default exchange's too, which nobody made."""
+        return [
+            each
+            for host in self._in(vhost)
+            for each in (
+                *(_default_binding(host.name, queue) for queue in host.queues.values()),
+                *(
+                    _binding(host.name, exchange, binding)
+                    for exchange in host.exchanges.values()
+                    for binding in exchange.bindings.values()
+                ),
+            )
+        ]
+
+    def connections(self, vhost: str | None = None) -> list[Figures]:
+        return [_connection(each) for each in self._open(vhost)]
+
+    def connection(self, name: str) -> Figures | None:
+        return next((one for one in self.connections() if one["name"] == name), None)
+
+    def channels(self, vhost: str | None = None) -> list[Figures]:
+        return [
+            _channel(connection, channel)
+            for connection in self._open(vhost)
+            for channel in connection.channels.open.values()
+        ]
+
+    def consumers(self, vhost: str | None = None) -> list[Figures]:
+        return [
+            self._consumer(host, consumer)
+            for host in self._in(vhost)
+            for queue in host.queues.values()
+            for consumer in queue.consumers
+        ]
+
+    def number(self, connection_name: str) -> int | None:
+        """Our number of the connection that is named so here."""
+        names = {_ends(each)["name"]: each.id for each in self._open(None)}
+        return names.get(connection_name)
+
+    def _open(self, vhost: str | None) -> Iterator[Connection]:
+        """Neither who is still logging in nor who is on the way out."""
+        for connection in self._connections.values():
+            if connection.phase is Phase.OPEN and (
+                vhost is None or connection.agreement.virtual_host == vhost
+            ):
+                yield connection
+
+    def _in(self, vhost: str | None) -> Iterable[VirtualHost]:
+        if vhost is None:
+            return self._vhosts.values()
+        return [self._vhosts[vhost]] if vhost in self._vhosts else []
+
+    def _consumer(self, host: VirtualHost, consumer: Consumer) -> Figures:
+        connection = self._connections.get(consumer.connection)
+        queue = consumer.queue
+        single = _has_single_active(queue)
+        active = not single or _single_active(queue) is consumer
+        return {
+            "arguments": plain(consumer.arguments),
+            "ack_required": not consumer.no_ack,
+            "active": active,
+            "activity_status": "single_active" if single and active else "up",
+            "channel_details": _channel_of(connection, consumer) if connection else {},
+            "consumer_tag": consumer.tag,
+            "exclusive": consumer.exclusive,
+            "prefetch_count": consumer.prefetch,
+            "queue": {"name": queue.name, "vhost": host.name},
+        }
+
+
+def _vhost(vhost: VirtualHost) -> Figures:
+    ready = sum(len(queue.messages) for queue in vhost.queues.values())
+    unacked = sum(queue.unacked for queue in vhost.queues.values())
+    return {
+        "cluster_state": {NODE: "running"},
+        "default_queue_type": "undefined",
+        "description": "",
+        "message_stats": _sum(_stats(queue) for queue in vhost.queues.values()),
+        "messages": ready + unacked,
+        "messages_ready": ready,
+        "messages_unacknowledged": unacked,
+        "metadata": {"description": "", "tags": []},
+        "name": vhost.name,
+        "tags": [],
+        "tracing": False,
+    }
+
+
+def _sum(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for stats in many:
+        for name, count in stats.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def _queue(vhost: VirtualHost, queue: Queue) -> Figures:
+    ready = [message.size for message in queue.messages]
+    policies = vhost.policies.effective(queue.kind, queue.name)
+    active = _single_active(queue)
+    exclusive = next((each.tag for each in queue.consumers if each.exclusive), None)
+    return {
+        "arguments": plain(queue.arguments),
+        "auto_delete": queue.auto_delete,
+        "consumer_capacity": float(bool(queue.consumers)),
+        "consumer_utilisation": float(bool(queue.consumers)),
+        "consumers": len(queue.consumers),
+        "durable": queue.durable,
+        **_policies(policies),
+        "exclusive": bool(queue.owner),
+        "exclusive_consumer_tag": exclusive,
+        "memory": sum(ready),
+        "message_bytes": sum(ready),
+        "message_bytes_ready": sum(ready),
+        "message_stats": _stats(queue),
+        "messages": len(ready) + queue.unacked,
+        "messages_ready": len(ready),
+        "messages_unacknowledged": queue.unacked,
+        "name": queue.name,
+        "node": NODE,
+        "single_active_consumer_tag": active.tag if active else None,
+        "state": "running",
+        "type": queue.kind,
+        "vhost": vhost.name,
+    }
+
+
+def _has_single_active(queue: Queue) -> bool:
+    return isinstance(queue, GovernedQueue) and queue.policy.single_active
+
+
+def _single_active(queue: Queue) -> Consumer | None:
+    if isinstance(queue, GovernedQueue) and queue.policy.single_active:
+        return queue.active
+    return None
+
+
+def _policies(policies: Effective) -> Figures:
+    return {
+        "policy": policies.policy or None,
+        "operator_policy": policies.operator_policy or None,
+        "effective_policy_definition": dict(policies.definition),
+    }
+
+
+def _stats(queue: Queue) -> dict[str, int]:
+    return {
+        "publish": queue.published,
+        "deliver_get": queue.delivered,
+        "ack": queue.acknowledged,
+        "redeliver": queue.redelivered,
+    }
+
+
+def _exchange(vhost: VirtualHost, exchange: Exchange) -> Figures:
+    policies = vhost.policies.effective(EXCHANGE, exchange.name)
+    routed = exchange.published - exchange.unroutable
+    return {
+        "arguments": plain(exchange.arguments),
+        "auto_delete": exchange.auto_delete,
+        "durable": exchange.durable,
+        "internal": exchange.internal,
+        "message_stats": {"publish_in": exchange.published, "publish_out": routed},
+        "name": exchange.name,
+        "policy": policies.policy or None,
+        "type": exchange.type,
+        "user_who_performed_action": "rmq-internal" if _predeclared(exchange) else "guest",
+        "vhost": vhost.name,
+    }
+
+
+def _predeclared(exchange: Exchange) -> bool:
+    return not exchange.name or exchange.name.startswith("amq.")
+
+
+def _default_binding(vhost: str, queue: Queue) -> Figures:
+    return _described(vhost, "", "queue", queue.name, queue.name, {})
+
+
+def _binding(vhost: str, source: Exchange, binding: Binding) -> Figures:
+    return _described(
+        vhost,
+        source.name,
+        binding.kind,
+        binding.destination.name,
+        binding.routing_key,
+        plain(binding.arguments),
+    )
+
+
+def _described(
+    vhost: str, source: str, kind: str, destination: str, key: str, arguments: Figures
+) -> Figures:
+    return {
+        "source": source,
+        "vhost": vhost,
+        "destination": destination,
+        "destination_type": kind,
+        "routing_key": key,
+        "arguments": arguments,
+        "properties_key": properties_key(key, arguments),
+    }
+
+
+def properties_key(routing_key: str, arguments: Mapping[str, Any]) -> str:
+    """The name of a binding in paths: its key, and a number for arguments; `~` for neither."""
+    if not arguments:
+        return quote(routing_key, safe="") or "~"
+    number = sum(map(ord, repr(sorted(arguments.items())))) & 0xFFFFFF
+    return f"{quote(routing_key, safe='')}~{number:x}"
+
+
+def connection_name(connection: Connection) -> str:
+    """As RabbitMQ names it: both ends of the socket."""
+    host, port = connection.peer.local
+    return f"{connection.peer.address} -> {host}:{port}"
+
+
+def _ends(connection: Connection) -> Figures:
+    host, _, port = connection.peer.address.rpartition(":")
+    return {
+        "name": connection_name(connection),
+        "peer_host": host.strip("[]"),
+        "peer_port": int(port) if port.isdigit() else 0,
+    }
+
+
+def _connection(connection: Connection) -> Figures:
+    peer, agreement = connection.peer, connection.agreement
+    host, port = peer.local
+    channels = connection.channels.open
+    blocked = connection.blocking.blocked
+    return {
+        **_ends(connection),
+        "auth_mechanism": peer.principal.mechanism,
+        "channel_max": agreement.channel_max,
+        "channels": len(channels),
+        "client_properties": dict(agreement.properties),
+        "connected_at": int(peer.opened * 1000),
+        "frame_max": agreement.frame_max,
+        "host": host,
+        "node": NODE,
+        "peer_cert_subject": peer.principal.certificate or None,
+        "port": port,
+        "protocol": "AMQP 0-9-1",
+        "recv_oct": peer.bytes_in,
+        "send_oct": peer.bytes_out,
+        "ssl": bool(peer.principal.tls),
+        "ssl_protocol": peer.principal.tls or None,
+        "state": "blocked" if blocked else "running",
+        "timeout": agreement.heartbeat,
+        "type": "network",
+        "user": agreement.user,
+        "user_provided_name": agreement.client or None,
+        "vhost": agreement.virtual_host,
+    }
+
+
+def _channel(connection: Connection, channel: Channel) -> Figures:
+    transaction = channel.transaction
+    return {
+        "acks_uncommitted": len(transaction.settled) if transaction else 0,
+        "confirm": channel.confirming,
+        "connection_details": _ends(connection),
+        "consumer_count": len(channel.consumers),
+        "global_prefetch_count": channel.limit,
+        "messages_unacknowledged": len(channel.unacked),
+        "messages_uncommitted": len(transaction.publishes) if transaction else 0,
+        "messages_unconfirmed": 0,
+        "name": f"{connection_name(connection)} ({channel.number})",
+        "node": NODE,
+        "number": channel.number,
+        "prefetch_count": channel.prefetch,
+        "state": "running",
+        "transactional": transaction is not None,
+        "user": connection.agreement.user,
+        "vhost": connection.agreement.virtual_host,
+    }
+
+
+def _channel_of(connection: Connection, consumer: Consumer) -> Figures:
+    number = next(_numbers(connection, consumer), 0)
+    return {
+        "connection_name": connection_name(connection),
+        "name": f"{connection_name(connection)} ({number})",
+        "node": NODE,
+        "number": number,
+        **{name: end for name, end in _ends(connection).items() if name != "name"},
+        "user": connection.agreement.user,
+    }
+
+
+def _numbers(connection: Connection, consumer: Consumer) -> Iterator[int]:
+    for number, channel in connection.channels.open.items():
+        if consumer in channel.consumers.values():
+            yield number

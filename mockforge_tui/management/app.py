@@ -1,0 +1,117 @@
+"""The ASGI application: login, the way to a path's function, and its answer as JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from mockforge_brokers.errors import InvalidInput
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..admin.guard import Guard
+from ..runtime import Runtime
+from .changing import body_of
+from .paths import PATHS, Answer
+from .rates import Rates
+from .request import NOT_FOUND, Asked, Refused
+
+if TYPE_CHECKING:
+    from ..admin.guard import Receive, Scope, Send
+
+_MOST = 16 * 1024 * 1024
+"""Bytes of a request's body."""
+_LOGIN = {"WWW-Authenticate": 'Basic realm="RabbitMQ Management"'}
+
+
+class Application:
+    """Paths are taken apart before they are decoded: `%2F` is a virtual host's name."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        assert runtime.brokers.amqp is not None, "management is AMQP's"
+        self._runtime = runtime
+        self._broker = runtime.brokers.amqp
+        self._rates = Rates()
+        self._paths = [(tuple(path.split("/")), methods) for path, methods in PATHS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        user = self._user(request.headers.get("authorization", ""))
+        if user is None:
+            body = {"error": "not_authorised", "reason": "Login failed"}
+            return JSONResponse(body, 401, headers=_LOGIN)
+        raw = request.scope.get("raw_path") or request.url.path.encode()
+        parts = raw.decode("latin-1").partition("?")[0].strip("/").split("/")
+        if parts[0] != "api":
+            return JSONResponse(NOT_FOUND, 404)
+        for methods, names in self._matching(parts[1:]):
+            method = "GET" if request.method == "HEAD" else request.method
+            answer = methods.get(method)
+            if answer is None:
+                return Response(status_code=405, headers={"Allow": ", ".join(methods)})
+            return await self._answer(request, answer, user, names)
+        return JSONResponse(NOT_FOUND, 404)
+
+    def _matching(self, parts: list[str]) -> Iterator[tuple[dict[str, Answer], tuple[str, ...]]]:
+        for pattern, methods in self._paths:
+            if len(pattern) == len(parts) and all(
+                want in ("*", got) for want, got in zip(pattern, parts, strict=True)
+            ):
+                pairs = zip(pattern, parts, strict=True)
+                yield methods, tuple(unquote(got) for want, got in pairs if want == "*")
+
+    async def _answer(
+        self, request: Request, answer: Answer, user: str, names: tuple[str, ...]
+    ) -> Response:
+        try:
+            if int(request.headers.get("content-length", "0") or 0) > _MOST:
+                raise Refused(413, "payload_too_large", f"a body has {_MOST} bytes at most")
+            asked = Asked(
+                self._runtime,
+                self._broker,
+                self._rates,
+                user,
+                names,
+                dict(request.query_params),
+                body_of(await request.body()),
+                request.headers.get("x-reason", ""),
+            )
+            found = answer(asked)
+        except Refused as refusal:
+            return JSONResponse(refusal.body, refusal.status)
+        except InvalidInput as error:
+            return JSONResponse({"error": "bad_request", "reason": str(error)}, 400)
+        status, value = found if isinstance(found, tuple) else (200, found)
+        return Response(status_code=status) if value is None else _Json(value, status)
+
+    def _user(self, authorization: str) -> str | None:
+        """Whom Basic authentication (RFC 7617) names, if that is the password."""
+        scheme, _, coded = authorization.partition(" ")
+        try:
+            name, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        access = self._runtime.environment.access
+        if scheme.lower() != "basic" or not access.login("amqp", name, password):
+            return None
+        return name
+
+
+class _Json(JSONResponse):
+    """Names that are no UTF-8 are escaped, as everywhere."""
+
+    def render(self, content: Any) -> bytes:
+        from ..console.results import to_json
+
+        return to_json(content).encode()
+
+
+def build(runtime: Runtime) -> Guard:
+    """With the check of Host and Origin in front that the admin port has."""
+    return Guard(Application(runtime), runtime.config.host, None)

@@ -1,0 +1,88 @@
+"""Lists as they are asked for: filtered, sorted, in pages, with some columns only."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .request import bad_request
+
+Row = Mapping[str, Any]
+
+
+def listed(rows: Sequence[Row], query: Mapping[str, str]) -> Any:
+    """A plain list, or one page with the sizes of the whole. Raises Refused."""
+    found = list(rows)
+    total = len(found)
+    if query.get("name"):
+        found = [row for row in found if _named(str(row.get("name", "")), query)]
+    if query.get("sort"):
+        path = query["sort"]
+        backwards = query.get("sort_reverse") == "true"
+        found.sort(key=lambda row: _order(_at(row, path)), reverse=backwards)
+    if "page" not in query:
+        return [picked(row, query) for row in found]
+    page, size = _number(query, "page", 1), _number(query, "page_size", 100)
+    if size > 500:
+        raise bad_request(f"page_size: 500 is the most, not {size}")
+    pages = max(1, -(-len(found) // size))
+    if page > pages:
+        raise bad_request(f"page {page} is out of range: there are {pages}")
+    items = found[(page - 1) * size : page * size]
+    return {
+        "filtered_count": len(found),
+        "item_count": len(items),
+        "items": [picked(row, query) for row in items],
+        "page": page,
+        "page_count": pages,
+        "page_size": size,
+        "total_count": total,
+    }
+
+
+def picked(row: Row, query: Mapping[str, str]) -> Row:
+    """The columns that are asked for (`name,message_stats.publish`), else all."""
+    columns = query.get("columns")
+    if not columns:
+        return row
+    made: dict[str, Any] = {}
+    for column in columns.split(","):
+        value = _at(row, column)
+        if value is None:
+            continue
+        parts = column.split(".")
+        inner = made
+        for part in parts[:-1]:
+            inner = inner.setdefault(part, {})
+        inner[parts[-1]] = value
+    return made
+
+
+def _at(row: Row, path: str) -> Any:
+    value: Any = row
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _order(value: object) -> tuple[int, Any]:
+    """Numbers, then texts, then what is not there."""
+    if isinstance(value, (int, float)):
+        return 0, value
+    return (2, "") if value is None else (1, str(value))
+
+
+def _named(name: str, query: Mapping[str, str]) -> bool:
+    wanted = query["name"]
+    if query.get("use_regex") != "true":
+        return wanted.lower() in name.lower()
+    try:
+        return re.search(wanted, name) is not None
+    except re.error as error:
+        raise bad_request(f"name: {wanted!r} is no regular expression: {error}") from None
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isdigit() or int(text) < 1:
+        raise bad_request(f"{name}: 1 or more is wanted, not {text!r}")
+    return int(text)

@@ -1,0 +1,115 @@
+"""Which function answers which method and path; `*` is a part that varies."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from . import changing, reading
+from .request import Asked
+
+Answer = Callable[[Asked], Any]
+"""Returns what becomes the JSON of a 200, or (status, that)."""
+
+PATHS: Final[dict[str, dict[str, Answer]]] = {
+    "overview": {"GET": reading.overview},
+    "version": {"GET": reading.version},
+    "whoami": {"GET": reading.whoami},
+    "cluster-name": {"GET": reading.cluster_name},
+    "nodes": {"GET": reading.nodes},
+    "nodes/*": {"GET": reading.node},
+    "extensions": {"GET": reading.extensions},
+    "parameters": {"GET": reading.empty},
+    "global-parameters": {"GET": reading.empty},
+    "feature-flags": {"GET": reading.empty},
+    "deprecated-features": {"GET": reading.empty},
+    "topic-permissions": {"GET": reading.empty},
+    "vhosts": {"GET": reading.vhosts},
+    "vhosts/*": {
+        "GET": reading.vhost,
+        "PUT": changing.put_vhost,
+        "DELETE": changing.delete_vhost,
+    },
+    "vhosts/*/permissions": {"GET": changing.permissions_in_vhost},
+    "vhosts/*/connections": {"GET": reading.connections},
+    "vhosts/*/channels": {"GET": reading.channels},
+    "users": {"GET": reading.users},
+    "users/*": {
+        "GET": reading.user,
+        "PUT": changing.put_user,
+        "DELETE": changing.delete_user,
+    },
+    "users/*/permissions": {"GET": changing.permissions_of_user},
+    "permissions": {"GET": changing.permissions},
+    "permissions/*/*": {
+        "GET": changing.permissions,
+        "PUT": changing.put_permissions,
+        "DELETE": changing.delete_permissions,
+    },
+    "connections": {"GET": reading.connections},
+    "connections/*": {"GET": reading.connection, "DELETE": changing.delete_connection},
+    "connections/*/channels": {"GET": reading.channels_of_connection},
+    "channels": {"GET": reading.channels},
+    "channels/*": {"GET": reading.channel},
+    "consumers": {"GET": reading.consumers},
+    "consumers/*": {"GET": reading.consumers},
+    "exchanges": {"GET": reading.exchanges},
+    "exchanges/*": {"GET": reading.exchanges},
+    "exchanges/*/*": {
+        "GET": reading.exchange,
+        "PUT": changing.put_exchange,
+        "DELETE": changing.delete_exchange,
+    },
+    "exchanges/*/*/bindings/source": {"GET": reading.bindings_from},
+    "exchanges/*/*/bindings/destination": {"GET": reading.bindings_to},
+    "exchanges/*/*/publish": {"POST": changing.publish},
+    "queues": {"GET": reading.queues},
+    "queues/*": {"GET": reading.queues},
+    "queues/*/*": {
+        "GET": reading.queue,
+        "PUT": changing.put_queue,
+        "DELETE": changing.delete_queue,
+    },
+    "queues/*/*/bindings": {"GET": reading.bindings_of_queue},
+    "queues/*/*/contents": {"DELETE": changing.purge},
+    "queues/*/*/get": {"POST": changing.get},
+    "bindings": {"GET": reading.bindings},
+    "bindings/*": {"GET": reading.bindings},
+    "bindings/*/e/*/q/*": {
+        "GET": reading.bindings_between("queue"),
+        "POST": changing.post_binding("queue"),
+    },
+    "bindings/*/e/*/e/*": {
+        "GET": reading.bindings_between("exchange"),
+        "POST": changing.post_binding("exchange"),
+    },
+    "bindings/*/e/*/q/*/*": {
+        "GET": reading.bindings_between("queue"),
+        "DELETE": changing.delete_binding("queue"),
+    },
+    "bindings/*/e/*/e/*/*": {
+        "GET": reading.bindings_between("exchange"),
+        "DELETE": changing.delete_binding("exchange"),
+    },
+    "policies": {"GET": reading.policies},
+    "policies/*": {"GET": reading.policies},
+    "policies/*/*": {
+        "GET": reading.policy,
+        "PUT": changing.put_policy(False),
+        "DELETE": changing.delete_policy(False),
+    },
+    "operator-policies": {"GET": reading.operator_policies},
+    "operator-policies/*": {"GET": reading.operator_policies},
+    "operator-policies/*/*": {
+        "GET": reading.operator_policy,
+        "PUT": changing.put_policy(True),
+        "DELETE": changing.delete_policy(True),
+    },
+    "aliveness-test/*": {"GET": reading.aliveness},
+    "health/checks/alarms": {"GET": reading.alarms},
+    "health/checks/local-alarms": {"GET": reading.alarms},
+    "health/checks/virtual-hosts": {"GET": reading.ok},
+    "health/checks/node-is-mirror-sync-critical": {"GET": reading.ok},
+    "health/checks/node-is-quorum-critical": {"GET": reading.ok},
+    "health/checks/ready-to-serve-clients": {"GET": reading.ok},
+    "health/checks/port-listener/*": {"GET": reading.port_listener},
+    "health/checks/protocol-listener/*": {"GET": reading.protocol_listener},
+}

@@ -1,0 +1,384 @@
+"""GET: what there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from mockforge_brokers import __version__
+
+from .listing import listed, picked
+from .request import Asked, not_found
+
+_NODE = "rabbit@localhost"
+_OK = {"status": "ok"}
+_ADMINISTRATOR = ["administrator"]
+_TYPES = {
+    "direct": "AMQP direct exchange, as per the AMQP specification",
+    "fanout": "AMQP fanout exchange, as per the AMQP specification",
+    "headers": "AMQP headers exchange, as per the AMQP specification",
+    "topic": "AMQP topic exchange, as per the AMQP specification",
+}
+
+
+def overview(asked: Asked) -> Any:
+    figures = asked.broker.management
+    vhosts, version = figures.vhosts(), asked.broker.options.version
+    totals = {
+        name: sum(vhost[name] for vhost in vhosts)
+        for name in ("messages", "messages_ready", "messages_unacknowledged")
+    }
+    stats: dict[str, int] = {}
+    for vhost in vhosts:
+        for name, count in vhost["message_stats"].items():
+            stats[name] = stats.get(name, 0) + count
+    now = asked.runtime.environment.clock.now()
+    return {
+        "management_version": version,
+        "rates_mode": "basic",
+        "exchange_types": _exchange_types(asked),
+        "product_version": version,
+        "product_name": "RabbitMQ",
+        "rabbitmq_version": version,
+        "cluster_name": _NODE,
+        "mockforge_version": __version__,
+        "erlang_version": "25.2.3",
+        "disable_stats": False,
+        "enable_queue_totals": False,
+        "message_stats": asked.rates.of("all", now, stats),
+        "queue_totals": asked.rates.of("totals", now, totals),
+        "object_totals": {
+            "channels": len(figures.channels()),
+            "connections": len(figures.connections()),
+            "consumers": len(figures.consumers()),
+            "exchanges": len(figures.exchanges()),
+            "queues": len(figures.queues()),
+        },
+        "statistics_db_event_queue": 0,
+        "node": _NODE,
+        "listeners": _listeners(asked),
+        "contexts": [],
+    }
+
+
+def _exchange_types(asked: Asked) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "description": _TYPES.get(name, name), "enabled": True}
+        for name in asked.broker.exchange_types
+    ]
+
+
+def _listeners(asked: Asked) -> list[dict[str, Any]]:
+    protocols = {"plain": "amqp", "tls": "amqp/ssl"}
+    return [
+        {
+            "node": _NODE,
+            "protocol": protocols.get(listener.name, listener.name),
+            "ip_address": listener.host,
+            "port": listener.port,
+        }
+        for listener in asked.runtime.environment.listeners
+        if listener.protocol == "amqp"
+    ]
+
+
+def nodes(asked: Asked) -> Any:
+    return [node_figures(asked)]
+
+
+def node(asked: Asked) -> Any:
+    if asked.names[0] != _NODE:
+        raise not_found()
+    return node_figures(asked)
+
+
+def node_figures(asked: Asked) -> dict[str, Any]:
+    memory = asked.broker.memory
+    return {
+        "name": _NODE,
+        "type": "disc",
+        "running": True,
+        "os_pid": str(os.getpid()),
+        "mem_used": memory.used,
+        "mem_limit": memory.mark,
+        "mem_alarm": memory.used > memory.mark,
+        "disk_free_alarm": False,
+        "partitions": [],
+        "rates_mode": "basic",
+        "exchange_types": _exchange_types(asked),
+        "enabled_plugins": ["rabbitmq_management"],
+        "processors": os.cpu_count() or 1,
+    }
+
+
+def version(asked: Asked) -> Any:
+    return asked.broker.options.version
+
+
+def whoami(asked: Asked) -> Any:
+    return {"name": asked.user, "tags": _ADMINISTRATOR, "is_internal_user": True}
+
+
+def cluster_name(asked: Asked) -> Any:
+    return {"name": _NODE}
+
+
+def empty(asked: Asked) -> Any:
+    return []
+
+
+def extensions(asked: Asked) -> Any:
+    return [{"javascript": "dispatcher.js"}]
+
+
+def ok(asked: Asked) -> Any:
+    return _OK
+
+
+def alarms(asked: Asked) -> Any:
+    memory = asked.broker.memory
+    if memory.used > memory.mark:
+        return 503, {"status": "failed", "reason": "resource alarm(s) in effect: memory"}
+    return _OK
+
+
+def port_listener(asked: Asked) -> Any:
+    ports = {listener.port for listener in asked.runtime.environment.listeners}
+    if asked.names[0] in map(str, ports):
+        return {"status": "ok", "port": int(asked.names[0])}
+    return 503, {"status": "failed", "reason": "No active listener", "missing": asked.names[0]}
+
+
+def protocol_listener(asked: Asked) -> Any:
+    wanted = asked.names[0].lower()
+    names = {"amqp", "amqp091", "amqp0.9.1"}
+    tls = any(each["protocol"] == "amqp/ssl" for each in _listeners(asked))
+    if wanted in names or (tls and wanted in ("amqps", "amqp/ssl", "tls")):
+        return {"status": "ok", "protocol": asked.names[0]}
+    return 503, {"status": "failed", "reason": "No active listener", "missing": asked.names[0]}
+
+
+def aliveness(asked: Asked) -> Any:
+    """Publish to a queue and take it back, as RabbitMQ does it."""
+    broker, vhost = asked.broker, vhost_name(asked, asked.names[0])
+    broker.declare_queue("aliveness-test", vhost=vhost)
+    broker.publish("", "aliveness-test", b"test_message", vhost=vhost, source="management")
+    broker.get("aliveness-test", vhost=vhost)
+    return _OK
+
+
+# Lists and their members.
+
+
+def vhosts(asked: Asked) -> Any:
+    return listed([_rated(asked, "vhost", row) for row in asked.broker.management.vhosts()],
+                  asked.query)  # fmt: skip
+
+
+def vhost(asked: Asked) -> Any:
+    rows = asked.broker.management.vhosts()
+    return _one(asked, "vhost", next((row for row in rows if row["name"] == asked.names[0]), None))
+
+
+def connections(asked: Asked) -> Any:
+    return listed(asked.broker.management.connections(_place(asked)), asked.query)
+
+
+def connection(asked: Asked) -> Any:
+    return _one(asked, "connection", asked.broker.management.connection(asked.names[0]))
+
+
+def channels_of_connection(asked: Asked) -> Any:
+    connection(asked)
+    rows = asked.broker.management.channels()
+    return [row for row in rows if row["connection_details"]["name"] == asked.names[0]]
+
+
+def channels(asked: Asked) -> Any:
+    return listed(asked.broker.management.channels(_place(asked)), asked.query)
+
+
+def channel(asked: Asked) -> Any:
+    rows = asked.broker.management.channels()
+    found = next((row for row in rows if row["name"] == asked.names[0]), None)
+    return _one(asked, "channel", found)
+
+
+def consumers(asked: Asked) -> Any:
+    return listed(asked.broker.management.consumers(_place(asked)), asked.query)
+
+
+def exchanges(asked: Asked) -> Any:
+    rows = asked.broker.management.exchanges(_place(asked))
+    return listed([_rated(asked, "exchange", row) for row in rows], asked.query)
+
+
+def exchange(asked: Asked) -> Any:
+    found = asked.broker.management.exchange(asked.names[0], exchange_name(asked.names[1]))
+    return _one(asked, "exchange", found)
+
+
+def queues(asked: Asked) -> Any:
+    rows = asked.broker.management.queues(_place(asked))
+    return listed([_rated(asked, "queue", row) for row in rows], asked.query)
+
+
+def queue(asked: Asked) -> Any:
+    return _one(asked, "queue", asked.broker.management.queue(*asked.names))
+
+
+def bindings(asked: Asked) -> Any:
+    return listed(asked.broker.management.bindings(_place(asked)), asked.query)
+
+
+def bindings_of_queue(asked: Asked) -> Any:
+    if asked.broker.management.queue(*asked.names) is None:
+        raise not_found()
+    return _bindings(asked, destination=asked.names[1], destination_type="queue")
+
+
+def bindings_from(asked: Asked) -> Any:
+    exchange(asked)
+    return _bindings(asked, source=exchange_name(asked.names[1]))
+
+
+def bindings_to(asked: Asked) -> Any:
+    exchange(asked)
+    name = exchange_name(asked.names[1])
+    return _bindings(asked, destination=name, destination_type="exchange")
+
+
+def bindings_between(kind: str) -> Any:
+    def between(asked: Asked) -> Any:
+        vhost, source, destination = asked.names[:3]
+        rows = _bindings(
+            asked,
+            source=exchange_name(source),
+            destination=destination,
+            destination_type=kind,
+            vhost=vhost,
+        )
+        if len(asked.names) < 4:
+            return rows
+        found = next(
+            (
+                row
+                for row in rows
+                if asked.names[3] in (row["properties_key"], unquote(row["properties_key"]))
+            ),
+            None,
+        )
+        return _one(asked, "binding", found)
+
+    return between
+
+
+def _bindings(asked: Asked, **wanted: str) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in asked.broker.management.bindings(asked.names[0])
+        if all(row[name] == value for name, value in wanted.items())
+    ]
+
+
+def users(asked: Asked) -> Any:
+    return [user_figures(name) for name in _names(asked)]
+
+
+def user(asked: Asked) -> Any:
+    if asked.names[0] not in _names(asked):
+        raise not_found()
+    return user_figures(asked.names[0])
+
+
+def _names(asked: Asked) -> list[str]:
+    known = asked.runtime.environment.access.users.values()
+    return [user.name for user in known if "amqp" in user.protocols]
+
+
+def user_figures(name: str) -> dict[str, Any]:
+    """Without the password: whoever asks for it is not shown it."""
+    return {
+        "name": name,
+        "password_hash": "",
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": _ADMINISTRATOR,
+        "limits": {},
+    }
+
+
+def policies(asked: Asked) -> Any:
+    return _policies(asked, operator=False)
+
+
+def operator_policies(asked: Asked) -> Any:
+    return _policies(asked, operator=True)
+
+
+def policy(asked: Asked) -> Any:
+    return _named_policy(asked, operator=False)
+
+
+def operator_policy(asked: Asked) -> Any:
+    return _named_policy(asked, operator=True)
+
+
+def _named_policy(asked: Asked, *, operator: bool) -> Any:
+    rows = _policies(asked, operator=operator)
+    found = next((row for row in rows if row["name"] == asked.names[1]), None)
+    return _one(asked, "policy", found)
+
+
+def _policies(asked: Asked, *, operator: bool) -> list[dict[str, Any]]:
+    place = _place(asked)
+    return [
+        {
+            "vhost": name,
+            "name": one.name,
+            "pattern": one.pattern,
+            "apply-to": one.apply_to,
+            "definition": dict(one.definition),
+            "priority": one.priority,
+        }
+        for name in asked.broker.vhosts
+        if place in (None, name)
+        for one in asked.broker.vhost(name).policies.table(operator).values()
+    ]
+
+
+def _place(asked: Asked) -> str | None:
+    """The virtual host of the path, if it names one. Raises Refused."""
+    return vhost_name(asked, asked.names[0]) if asked.names else None
+
+
+def vhost_name(asked: Asked, name: str) -> str:
+    if name not in asked.broker.vhosts:
+        raise not_found()
+    return name
+
+
+def exchange_name(name: str) -> str:
+    """The default exchange has a name in paths, since it has none elsewhere."""
+    return "" if name == "amq.default" else name
+
+
+def _one(asked: Asked, kind: str, row: Mapping[str, Any] | None) -> Any:
+    if row is None:
+        raise not_found()
+    return picked(_rated(asked, kind, row), asked.query)
+
+
+def _rated(asked: Asked, kind: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the rates of its counters."""
+    stats = row.get("message_stats")
+    if stats is None:
+        return row
+    key = (kind, row.get("vhost"), row["name"])
+    now = asked.runtime.environment.clock.now()
+    made = {**row, "message_stats": asked.rates.of(key, now, stats)}
+    if "messages" in row:
+        names = ("messages", "messages_ready", "messages_unacknowledged")
+        made |= asked.rates.of((*key, "depth"), now, {name: row[name] for name in names})
+    return made

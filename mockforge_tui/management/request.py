@@ -1,0 +1,78 @@
+"""What a path's function gets, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from mockforge_brokers.amqp.broker import AmqpBroker
+
+    from ..runtime import Runtime
+    from .rates import Rates
+
+NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
+
+
+class Refused(Exception):
+    """`status` with a JSON body of `error` and `reason`."""
+
+    def __init__(self, status: int, error: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.body = {"error": error, "reason": reason}
+
+
+def not_found() -> Refused:
+    return Refused(404, NOT_FOUND["error"], NOT_FOUND["reason"])
+
+
+def bad_request(reason: str) -> Refused:
+    return Refused(400, "bad_request", reason)
+
+
+class Asked(Struct, frozen=True):
+    """One request: `names` are the path's variable parts, decoded; `body` is its JSON object."""
+
+    runtime: Runtime
+    broker: AmqpBroker
+    rates: Rates
+    user: str
+    names: tuple[str, ...]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    reason: str = ""
+    """Why, in the words of who asks (the header X-Reason)."""
+
+    def flag(self, name: str) -> bool:
+        """A boolean of the body; false where it is not given. Raises Refused."""
+        value = self.body.get(name, False)
+        if value in (True, "true"):
+            return True
+        if value in (False, "false", None):
+            return False
+        raise bad_request(f"{name}: true or false is wanted, not {value!r}")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Raises Refused where it is missing or no text."""
+        value = self.body.get(name, default)
+        if not isinstance(value, str):
+            raise bad_request(
+                f"key_missing: {name}" if value is None else f"{name}: not a text: {value!r}"
+            )
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        value = self.body.get(name, default)
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise bad_request(f"{name}: a number is wanted, not {value!r}") from None
+
+    def table(self, name: str) -> dict[str, Any]:
+        value = self.body.get(name) or {}
+        if not isinstance(value, dict):
+            raise bad_request(f"{name}: an object is wanted, not {value!r}")
+        return value

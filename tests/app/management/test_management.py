@@ -1,0 +1,316 @@
+"""RabbitMQ's management interface, without sockets: what it shows, makes and refuses.
+
+Shapes are those that RabbitMQ 3.10.8 answered with.
+"""
+
+import asyncio
+import base64
+
+import httpx
+import pytest
+from brokers.amqp.client import House
+
+from mockforge_tui.config import Config, resolve
+from mockforge_tui.management.app import build
+from mockforge_tui.management.paths import PATHS
+from mockforge_tui.management.rates import Rates
+
+NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
+
+QUEUE = {
+    "arguments", "auto_delete", "consumer_capacity", "consumer_utilisation", "consumers", "durable",
+    "effective_policy_definition", "exclusive", "exclusive_consumer_tag", "memory", "message_bytes",
+    "message_bytes_ready", "message_stats", "messages", "messages_details", "messages_ready",
+    "messages_ready_details", "messages_unacknowledged", "messages_unacknowledged_details", "name",
+    "node", "operator_policy", "policy", "single_active_consumer_tag", "state", "type", "vhost",
+}  # fmt: skip
+EXCHANGE = {
+    "arguments", "auto_delete", "durable", "internal", "name", "type", "vhost",
+    "user_who_performed_action",
+}  # fmt: skip
+BINDING = {
+    "source", "vhost", "destination", "destination_type", "routing_key", "arguments",
+    "properties_key",
+}  # fmt: skip
+
+
+class Brokers:
+    def __init__(self, amqp):
+        self.amqp = amqp
+
+
+class Runtime:
+    """What the application asks of a runtime, with a broker without sockets."""
+
+    def __init__(self, house):
+        self.environment = house.environment
+        self.brokers = Brokers(house.broker)
+        self.config = Config()
+
+
+class Place:
+    """A broker on a manual clock, and requests to its management."""
+
+    def __init__(self):
+        self.house = House()
+        self.app = build(Runtime(self.house))
+
+    def ask(self, verb, path, body=None, *, user="guest:guest", host="localhost:15672", **query):
+        async def main():
+            transport = httpx.ASGITransport(self.app)
+            headers = {"host": host}
+            if user:
+                headers["authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+                options = {"json": body} if isinstance(body, dict) else {"content": body or b""}
+                return await http.request(
+                    verb, f"/api/{path}", headers=headers, params=query, **options
+                )
+
+        return asyncio.run(main())
+
+    def get(self, path, **query):
+        answer = self.ask("GET", path, **query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def does(self, verb, path, body=None, **query):
+        return self.ask(verb, path, body, **query).status_code
+
+
+@pytest.fixture
+def place():
+    return Place()
+
+
+def test_queues_are_made_shown_and_taken_away_as_rabbitmq_does_it(place):
+    body = {"durable": True, "arguments": {"x-message-ttl": 60_000}}
+    assert place.does("PUT", "queues/%2F/mg", body) == 201
+    assert place.does("PUT", "queues/%2F/mg", body) == 204
+    shown = place.get("queues/%2F/mg")
+    assert shown.keys() >= QUEUE
+    assert (shown["name"], shown["vhost"], shown["type"]) == ("mg", "/", "classic")
+    assert (shown["durable"], shown["arguments"]) == (True, {"x-message-ttl": 60_000})
+    assert [one["name"] for one in place.get("queues")] == ["mg"]
+    assert [one["name"] for one in place.get("queues/%2F")] == ["mg"]
+    refused = place.ask("PUT", "queues/%2F/mg", {"durable": True})
+    assert refused.status_code == 400
+    assert refused.json() == {
+        "error": "bad_request",
+        "reason": "inequivalent arg 'x-message-ttl' for queue 'mg' in vhost '/': received none"
+        " but current is the value '60000' of type 'signedint'",
+    }
+    assert place.does("DELETE", "queues/%2F/mg") == 204
+    assert place.ask("GET", "queues/%2F/mg").json() == NOT_FOUND
+    assert place.does("DELETE", "queues/%2F/mg") == 404
+
+
+def test_exchanges_and_bindings_are_made_and_taken_away(place):
+    place.does("PUT", "queues/%2F/q")
+    assert place.does("PUT", "exchanges/%2F/x", {"type": "topic", "durable": False}) == 201
+    assert place.does("PUT", "exchanges/%2F/y", {"type": "fanout"}) == 201
+    assert place.get("exchanges/%2F/x").keys() >= EXCHANGE
+    assert place.get("exchanges/%2F/x")["durable"] is False
+    assert place.does("POST", "bindings/%2F/e/x/q/q", {"routing_key": "a.#"}) == 201
+    assert place.does("POST", "bindings/%2F/e/x/e/y", {"arguments": {"k": 1}}) == 201
+    assert place.does("POST", "bindings/%2F/e/x/q/nope", {}) == 404
+    (binding,) = place.get("bindings/%2F/e/x/q/q")
+    assert binding.keys() == BINDING
+    assert (binding["routing_key"], binding["properties_key"]) == ("a.#", "a.%23")
+    assert place.get("bindings/%2F/e/x/q/q/a.%2523") == binding
+    assert {one["destination"] for one in place.get("exchanges/%2F/x/bindings/source")} == {
+        "q",
+        "y",
+    }
+    assert [one["source"] for one in place.get("exchanges/%2F/y/bindings/destination")] == ["x"]
+    assert [one["source"] for one in place.get("queues/%2F/q/bindings")] == ["", "x"]
+    assert place.does("DELETE", "bindings/%2F/e/x/q/q/a.%2523") == 204
+    assert place.does("DELETE", "bindings/%2F/e/x/q/q/a.%2523") == 404
+    (other,) = place.get("bindings/%2F/e/x/e/y")
+    assert place.does("DELETE", f"bindings/%2F/e/x/e/y/{other['properties_key']}") == 204
+    assert place.does("DELETE", "exchanges/%2F/x") == 204
+    assert place.ask("PUT", "exchanges/%2F/z", {}).json()["reason"] == "key_missing: type"
+    assert place.does("PUT", "exchanges/%2F/z", {"type": "none"}) == 400
+
+
+def test_messages_are_published_looked_at_and_taken(place):
+    place.does("PUT", "queues/%2F/q")
+    message = {
+        "routing_key": "q",
+        "payload": "hello",
+        "payload_encoding": "string",
+        "properties": {"delivery_mode": 2, "headers": {"k": 1}},
+    }
+    path = "exchanges/%2F/amq.default/publish"
+    assert place.ask("POST", path, message).json() == {"routed": True}
+    nowhere = {**message, "routing_key": "nobody"}
+    assert place.ask("POST", path, nowhere).json() == {"routed": False}
+    coded = {**message, "payload": "AAH/", "payload_encoding": "base64"}
+    assert place.ask("POST", path, coded).json() == {"routed": True}
+    assert place.does("POST", path, {**coded, "payload": "%"}) == 400
+    look = {"count": 5, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": 3}
+    first, second = place.ask("POST", "queues/%2F/q/get", look).json()
+    assert (first["payload"], first["payload_bytes"], first["message_count"]) == ("hel", 5, 1)
+    assert first["properties"] == {"delivery_mode": 2, "headers": {"k": 1}}
+    assert (second["payload"], second["payload_encoding"]) == ("AAH", "base64")
+    assert place.get("queues/%2F/q")["messages_ready"] == 2
+    taken = place.ask(
+        "POST", "queues/%2F/q/get", {"count": 1, "ackmode": "ack_requeue_false"}
+    ).json()
+    assert [one["payload"] for one in taken] == ["hello"]
+    assert place.get("queues/%2F/q")["messages"] == 1
+    assert place.does("DELETE", "queues/%2F/q/contents") == 204
+    assert place.get("queues/%2F/q")["messages"] == 0
+    assert place.does("POST", "queues/%2F/q/get", {"ackmode": "none"}) == 400
+
+
+def test_connections_channels_and_consumers_are_seen_and_ended(place):
+    place.does("PUT", "queues/%2F/q")
+    client = place.house.client()
+    client.send("basic.qos", prefetch_count=7)
+    client.send("basic.consume", queue="q", consumer_tag="c", arguments={})
+    (connection,) = place.get("connections")
+    assert connection["name"] == f"{client.peer.address} -> {':'.join(map(str, client.peer.local))}"
+    assert (connection["user"], connection["vhost"], connection["state"]) == (
+        "guest", "/", "running"
+    )  # fmt: skip
+    name = connection["name"].replace(" ", "%20").replace(">", "%3E")
+    assert place.get(f"connections/{name}") == connection
+    (channel,) = place.get(f"connections/{name}/channels")
+    assert (channel["number"], channel["consumer_count"], channel["prefetch_count"]) == (1, 1, 7)
+    assert place.get(f"channels/{channel['name'].replace(' ', '%20')}") == channel
+    (consumer,) = place.get("consumers/%2F")
+    assert (consumer["consumer_tag"], consumer["queue"]["name"]) == ("c", "q")
+    assert consumer["channel_details"]["connection_name"] == connection["name"]
+    assert place.get("queues/%2F/q")["consumer_details"] == [consumer]
+    assert place.get("overview")["object_totals"]["consumers"] == 1
+    assert place.does("DELETE", f"connections/{name}") == 204
+    assert place.get("connections") == []
+    assert place.does("DELETE", f"connections/{name}") == 404
+
+
+def test_users_permissions_and_virtual_hosts_are_kept(place):
+    assert place.get("whoami")["name"] == "guest"
+    assert place.does("PUT", "vhosts/shop") == 201
+    assert place.does("PUT", "vhosts/shop") == 204
+    assert [one["name"] for one in place.get("vhosts")] == ["/", "shop"]
+    assert place.does("PUT", "users/bob", {"password": "secret", "tags": ""}) == 201
+    assert place.ask("GET", "overview", user="bob:secret").status_code == 200
+    assert place.ask("GET", "overview", user="bob:wrong").status_code == 401
+    wish = {"configure": "", "write": "^q", "read": ".*"}
+    assert place.does("PUT", "permissions/shop/bob", wish) == 201
+    assert place.get("permissions/shop/bob") == {
+        "user": "bob", "vhost": "shop", "configure": "^$", "write": "^q", "read": ".*"
+    }  # fmt: skip
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    assert place.get("permissions/%2F/guest") == {"user": "guest", "vhost": "/", **everything}
+    assert [one["vhost"] for one in place.get("users/bob/permissions")] == ["shop"]
+    assert {one["user"] for one in place.get("vhosts/shop/permissions")} == {"guest", "bob"}
+    assert place.does("PUT", "permissions/shop/bob", everything) == 204
+    assert place.does("DELETE", "permissions/shop/bob") == 204
+    assert place.does("DELETE", "permissions/shop/bob") == 404
+    assert place.does("PUT", "permissions/shop/nobody", wish) == 404
+    assert place.does("PUT", "users/eve", {"password_hash": "x"}) == 400
+    assert place.does("DELETE", "users/bob") == 204
+    assert place.does("DELETE", "users/bob") == 404
+    assert place.does("DELETE", "vhosts/shop") == 204
+    assert place.does("DELETE", "vhosts/%2F") == 400
+
+
+@pytest.mark.parametrize("kind", ["policies", "operator-policies"])
+def test_policies_act_at_once(place, kind):
+    place.does("PUT", "queues/%2F/q")
+    body = {"pattern": "^q", "definition": {"max-length": 1}, "apply-to": "queues", "priority": 3}
+    assert place.does("PUT", f"{kind}/%2F/short", body) == 201
+    assert place.does("PUT", f"{kind}/%2F/short", body) == 204
+    assert place.get(f"{kind}/%2F/short") == {"vhost": "/", "name": "short", **body}
+    assert place.get("queues/%2F/q")["effective_policy_definition"] == {"max-length": 1}
+    assert place.does("PUT", f"{kind}/%2F/bad", {"pattern": "("}) == 400
+    assert [one["name"] for one in place.get(kind)] == ["short"]
+    assert place.does("DELETE", f"{kind}/%2F/short") == 204
+    assert place.get(kind) == []
+
+
+def test_lists_come_in_pages_sorted_filtered_and_with_chosen_columns(place):
+    for name in ("bb", "a", "ba", "c"):
+        place.does("PUT", f"queues/%2F/{name}")
+    page = place.get("queues", page=2, page_size=3, columns="name,message_stats.publish")
+    assert page == {
+        "filtered_count": 4,
+        "item_count": 1,
+        "items": [{"name": "c", "message_stats": {"publish": 0}}],
+        "page": 2,
+        "page_count": 2,
+        "page_size": 3,
+        "total_count": 4,
+    }
+    found = place.get("queues", name="^b", use_regex="true", sort="name", sort_reverse="true")
+    assert [one["name"] for one in found] == ["bb", "ba"]
+    assert place.get("queues/%2F", columns="name")[0] == {"name": "a"}
+    for wrong in ({"page": 9}, {"page": 0}, {"page": "x"}, {"page": 1, "page_size": 501}):
+        assert place.does("GET", "queues", **wrong) == 400
+    assert place.does("GET", "queues", name="(", use_regex="true") == 400
+
+
+def test_rates_are_what_came_between_two_looks():
+    rates = Rates()
+    assert rates.of("q", 0.0, {"publish": 10})["publish_details"] == {"rate": 0.0}
+    assert rates.of("q", 0.5, {"publish": 99})["publish_details"] == {"rate": 0.0}
+    assert rates.of("q", 2.0, {"publish": 30}) == {
+        "publish": 30, "publish_details": {"rate": 10.0}
+    }  # fmt: skip
+    assert rates.of("q", 2.1, {"publish": 31})["publish_details"] == {"rate": 10.0}
+
+
+def test_health_is_told_and_so_is_an_alarm(place):
+    for check in ("alarms", "local-alarms", "virtual-hosts", "node-is-quorum-critical"):
+        assert place.get(f"health/checks/{check}")["status"] == "ok"
+    assert place.get("aliveness-test/%2F") == {"status": "ok"}
+    assert place.get("health/checks/protocol-listener/amqp")["status"] == "ok"
+    assert place.does("GET", "health/checks/port-listener/1") == 503
+    place.house.broker.memory.used = place.house.broker.memory.mark + 1
+    assert place.does("GET", "health/checks/alarms") == 503
+    (node,) = place.get("nodes")
+    assert node["mem_alarm"] is True
+    assert place.get(f"nodes/{node['name']}") == node
+
+
+def test_who_is_not_who_or_asks_for_what_is_not_there_is_refused(place):
+    answer = place.ask("GET", "overview", user="")
+    assert (answer.status_code, answer.json()["error"]) == (401, "not_authorised")
+    assert answer.headers["www-authenticate"].startswith("Basic")
+    assert place.ask("GET", "overview", user="guest:wrong").status_code == 401
+    assert place.ask("GET", "overview", host="evil.example").status_code == 421
+    assert place.ask("GET", "nothing").json() == NOT_FOUND
+    for path in ("queues/none", "exchanges/none", "bindings/none", "policies/none", "vhosts/none",
+                 "users/none", "nodes/none", "connections/none", "channels/none",
+                 "exchanges/%2F/none/bindings/source", "queues/%2F/none/bindings",
+                 "policies/%2F/none", "permissions/%2F/none"):  # fmt: skip
+        assert place.does("GET", path) == 404, path
+    answer = place.ask("PATCH", "queues/%2F/q")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, PUT, DELETE")
+    for body in (b"{", b"[]", b"[" * 100_000, b"\xff"):
+        assert place.ask("PUT", "queues/%2F/q", body).status_code == 400
+
+
+def test_every_list_answers_on_an_empty_broker(place):
+    for path, methods in PATHS.items():
+        if "GET" in methods and "*" not in path:
+            place.get(path)
+
+
+def test_hostile_names_leave_escaped(place):
+    for name in ("%FF", "%1B%5B2J", "%E2%80%AEevil", "a%2Fb"):
+        assert place.does("PUT", f"queues/%2F/{name}") in (201, 400)
+    names = [one["name"] for one in place.get("queues")]
+    assert "a/b" in names
+
+
+def test_it_is_served_where_it_is_asked_for():
+    def served(**options):
+        return resolve(options, {}, "").config.manages_amqp
+
+    assert not served()
+    assert served(amqp_management=True)
+    assert served(amqp_management_port=0)
+    assert not served(amqp_management=True, amqp=False)

@@ -1,0 +1,95 @@
+"""rabbitmqadmin, pika and httpx together: RabbitMQ's management interface as its users ask it."""
+
+import json
+import os
+import shutil
+import subprocess
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pika
+import pytest
+
+from mockforge_tui import MockForge
+
+from .conftest import wait_for
+
+pytestmark = pytest.mark.client
+
+
+@pytest.fixture
+def mockforge():
+    with MockForge(kafka=False, mqtt=False, amqp_management=True) as running:
+        yield running
+
+
+@pytest.fixture
+def api(mockforge):
+    url = mockforge.facts["amqp"]["management"] + "api/"
+    with httpx.Client(base_url=url, auth=("guest", "guest"), timeout=30) as client:
+        yield client
+
+
+def test_what_a_client_does_is_seen_at_once_and_its_connection_can_be_ended(mockforge, api):
+    connection = pika.BlockingConnection(pika.URLParameters(mockforge.amqp.url))
+    channel = connection.channel()
+    channel.queue_declare("orders", durable=True)
+    channel.basic_publish("", "orders", b"one")
+    wait_for(lambda: api.get("queues/%2F/orders").json()["messages"] == 1, 10, "one message")
+    channel.basic_consume("orders", lambda *_: None)
+    (consumer,) = api.get("consumers").json()
+    assert consumer["queue"] == {"name": "orders", "vhost": "/"}
+    (shown,) = api.get("connections").json()
+    assert shown["client_properties"]["product"].startswith("Pika")
+    reason = {"X-Reason": "tidying up"}
+    ended = api.delete(f"connections/{quote(shown['name'], safe='')}", headers=reason)
+    assert ended.status_code == 204
+    with pytest.raises(pika.exceptions.ConnectionClosedByBroker, match="tidying up"):
+        wait_for(lambda: connection.process_data_events(0.1), 20, "the end of the connection")
+    assert api.get("connections").json() == []
+
+
+def test_a_scaler_reads_length_and_rate(mockforge, api):
+    api.put("queues/%2F/work", json={"durable": True})
+    api.get("queues/%2F/work")
+    connection = pika.BlockingConnection(pika.URLParameters(mockforge.amqp.url))
+    channel = connection.channel()
+    channel.confirm_delivery()
+
+    def grows() -> bool:
+        channel.basic_publish("", "work", b"x")
+        stats = api.get("queues/%2F/work").json()["message_stats"]
+        return stats["publish_details"]["rate"] > 0
+
+    wait_for(grows, 20, "a rate")
+    assert api.get("queues/%2F/work").json()["messages"] > 0
+    connection.close()
+
+
+def test_rabbitmqadmin_declares_publishes_gets_and_lists(mockforge):
+    program = shutil.which("rabbitmqadmin")
+    if program is None:
+        pytest.skip("no rabbitmqadmin on this machine")
+    port = urlsplit(mockforge.facts["amqp"]["management"]).port
+
+    def admin(*words: str) -> str:
+        command = [program, "-P", str(port), *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ}
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    assert "queue declared" in admin("declare", "queue", "name=q")
+    assert "exchange declared" in admin("declare", "exchange", "name=x", "type=topic")
+    assert "binding declared" in admin(
+        "declare", "binding", "source=x", "destination=q", "routing_key=a.#"
+    )
+    assert "Message published" in admin("publish", "exchange=x", "routing_key=a.b", "payload=hello")
+    assert "hello" in admin("get", "queue=q", "ackmode=ack_requeue_false")
+    names = json.loads(admin("-f", "raw_json", "list", "queues"))
+    assert [one["name"] for one in names] == ["q"]
+    assert "policy declared" in admin(
+        "declare", "policy", "name=p", "pattern=^q", 'definition={"max-length": 5}'
+    )
+    assert "queue deleted" in admin("delete", "queue", "name=q")
