@@ -7,8 +7,12 @@ from typing import Any
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
 
-from .filters import Filter, compile_filter, conditions, origin_of
+from .filters import Filter, compile_filter, conditions, reduced
 from .units import parse_duration, parse_rate, parse_size
+
+_ORIGIN = frozenset(("proto", "conn", "client"))
+_OPERATION = _ORIGIN | {"op", "dir"}
+_PLACE = _OPERATION | {"topic"}
 
 
 def read_quantity(parameter: Parameter, text: str) -> Any:
@@ -38,11 +42,11 @@ def frame_match(
     """What a filter matches of frames; raises FilterError. `saved`: the text is only its name."""
     if saved is not None:
         return Match(text, saved.matches, direction)
-    origin = origin_of(text)
+    early = [reduced(text, fields) for fields in (_ORIGIN, _OPERATION, _PLACE)]
     return Match(
         text,
         compile_filter(text, wall=wall).matches,
         direction,
         tuple((each.text, each.matches) for each in conditions(text, wall=wall)),
-        None if origin is None else origin.matches,
+        *(None if each is None else each.matches for each in early),
     )

@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 from .access import Principal
@@ -107,6 +107,14 @@ class Connection(Owner, Protocol):
         """What rules match of one frame: a row for each thing that it names on its own.
 
         `rows` are the frame's; a Kafka request names partitions, an MQTT SUBSCRIBE filters.
+        """
+        ...
+
+    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+        """What a frame is, as far as that shows without reading it; None: not at all.
+
+        Frames with the same value have the same operation, and where the second part is True
+        the same destination too.
         """
         ...
 

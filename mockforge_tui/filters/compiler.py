@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, assert_never
@@ -90,17 +90,14 @@ def _span(node: Node) -> tuple[int, int]:
             return node.start, node.end
 
 
-_ORIGIN = ("r.protocol", "r.client", "r.connection")
-
-
-def origin_of(text: str) -> Filter | None:
-    """What a filter says of protocol, connection and client alone; raises FilterError.
+def reduced(text: str, fields: Collection[str]) -> Filter | None:
+    """What a filter says of these fields alone; raises FilterError.
 
     Where it does not match, the filter does not match either; None where it says nothing.
     """
     tree = parse(text)
     parts = tree.parts if isinstance(tree, And) else (tree,) if tree is not None else ()
-    found = tuple(part for part in parts if _is_of_origin(part))
+    found = tuple(part for part in parts if _is_about(part, fields))
     if not found:
         return None
     compiler = _Compiler(MESSAGES, time.time)
@@ -109,15 +106,15 @@ def origin_of(text: str) -> Filter | None:
     return Filter(text, compiler.names["matches"])
 
 
-def _is_of_origin(node: Node) -> bool:
+def _is_about(node: Node, fields: Collection[str]) -> bool:
     match node:
         case And(parts) | Or(parts):
-            return all(_is_of_origin(part) for part in parts)
+            return all(_is_about(part, fields) for part in parts)
         case Not(inner):
-            return _is_of_origin(inner)
+            return _is_about(inner, fields)
         case Term():
             found = MESSAGES.find(node.field)
-            return found is not None and found[0].code in _ORIGIN
+            return found is not None and found[0].name in fields
         case _:
             return False
 

@@ -14,9 +14,9 @@ from mockforge_tui.filters import (
     compile_filter,
     complete_filter,
     conditions,
-    origin_of,
     quote,
     records,
+    reduced,
 )
 from mockforge_tui.filters.patterns import regex_reach
 
@@ -427,7 +427,7 @@ def test_a_quoted_value_means_exactly_itself(name: str) -> None:
     ],
 )
 def test_what_a_filter_says_of_connections_alone(text: str, says: dict[str, bool] | None) -> None:
-    origin = origin_of(text)
+    origin = reduced(text, {"proto", "conn", "client"})
     if says is None:
         assert origin is None
     else:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from .common import Settings, cpu_name
 
-_KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "connects", "memory", "fairness")
+_KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "connects", "memory",
+          "fairness")  # fmt: skip
 
 
 def main() -> None:

@@ -13,8 +13,21 @@ BROKERS = {"kafka": "KafkaBroker", "mqtt": "MqttBroker", "amqp": "AmqpBroker"}
 OPTIONS = {"kafka": "KafkaOptions", "mqtt": "MqttOptions", "amqp": "AmqpOptions"}
 
 
-async def serve(protocol: str, journal: bool) -> None:
+def add_rules(environment: Environment, scope: str) -> None:
+    """A hundred faults that match nothing: `client:none-{}`, with a number for the braces."""
+    from mockforge_brokers.misbehaviour.actions import Drop
+    from mockforge_brokers.misbehaviour.rules import Rule
+
+    from mockforge_tui.fault_values import frame_match
+
+    for number in range(100):
+        environment.faults.add(Rule(frame_match(scope.format(number)), Drop()))
+
+
+async def serve(protocol: str, journal: bool, rules: str = "") -> None:
     environment = Environment.create(LoopClock(asyncio.get_running_loop()), journal=journal)
+    if rules:
+        add_rules(environment, rules)
     module = import_module(f"mockforge_brokers.{protocol}.broker")
     settings = import_module(f"mockforge_brokers.{protocol}.options")
     broker = getattr(module, BROKERS[protocol])(environment, getattr(settings, OPTIONS[protocol])())
@@ -27,10 +40,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("protocol", choices=sorted(BROKERS))
     parser.add_argument("--no-journal", action="store_true")
+    parser.add_argument("--rules", default="", help="a hundred faults with this filter")
     parser.add_argument("--asyncio", action="store_true", help="the standard library's loop")
     parser.add_argument("--profile", help="write a cProfile to this file at SIGINT")
     asked = parser.parse_args()
-    run = serve(asked.protocol, not asked.no_journal)
+    run = serve(asked.protocol, not asked.no_journal, asked.rules)
     if asked.profile:
         import cProfile
 

@@ -124,6 +124,9 @@ class LineConnection:
             raise InvalidInput("a line's payload is one line")
         return payload + b"\n"
 
+    def glance(self, direction: int, frame: bytes) -> tuple[bytes, bool] | None:
+        return frame.split()[0], False
+
     def body(self, frame: bytes) -> range:
         return range(len(frame) - 1)
 

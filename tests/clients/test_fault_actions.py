@@ -298,6 +298,7 @@ def test_a_delivery_that_comes_twice_cannot_be_acknowledged_twice(mockforge):
         channel.basic_ack(1)
         channel.queue_declare("q", passive=True)
     assert queued(mockforge) == []
+    channel.connection.close()
 
 
 @pytest.mark.parametrize(
@@ -350,5 +351,6 @@ def test_a_client_is_refused_by_its_name_as_it_connects(mockforge):
         client.connect(place.hostname, place.port)
         client.loop_start()
         wait_for(lambda name=name: name in reasons, 20)
+        client.disconnect()
         client.loop_stop()
     assert reasons == {"dev-1": 0x89, "other": 0}

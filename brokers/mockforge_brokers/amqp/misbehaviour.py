@@ -166,3 +166,24 @@ def repeat(connection: Connection, frame: bytes, *, dup: bool) -> None:
         connection.receive(frame)
     finally:
         channel.confirming = True
+
+
+_PUBLISH: Final = b"\x00\x3c\x00\x28"
+_DELIVER: Final = b"\x00\x3c\x00\x3c"
+_NAMELESS: Final = frozenset(b"\x00\x3c\x00" + bytes((method,)) for method in (80, 90, 120))
+"""basic.ack, basic.reject, basic.nack."""
+_AFTER_TAG: Final = 9
+"""basic.deliver: the delivery tag and a bit for redelivered behind the consumer tag."""
+
+
+def glance(direction: int, unit: bytes) -> tuple[bytes, bool] | None:
+    """The method's frame where it stands for all that a rule asks of it soon, else its name."""
+    name = unit[7:11]
+    if name == _PUBLISH:
+        _, _, size = head.unpack_from(unit)
+        return unit[HEAD_SIZE : HEAD_SIZE + size], True
+    if name == _DELIVER:
+        _, _, size = head.unpack_from(unit)
+        at = 12 + unit[11]
+        return unit[7:at] + unit[at + _AFTER_TAG : HEAD_SIZE + size], True
+    return (name, True) if name in _NAMELESS else None

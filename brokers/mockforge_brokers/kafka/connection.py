@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -170,6 +170,9 @@ class KafkaConnection:
 
     def parts(self, rows: list[Row]) -> list[Row]:
         return misbehaviour.parts(rows)
+
+    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+        return self._rows.glance(direction, frame)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if self._ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -14,6 +15,7 @@ from .wire.frames import decode_request, decode_response, read_request_header
 from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
 
+_HEAD: Final = struct.Struct(">hhi")
 _REMEMBERED_REQUESTS: Final = 16_384
 """Requests whose API and version are known until their answers were looked at: more than a
 connection's share of the journal can hold."""
@@ -60,6 +62,17 @@ class RowReader:
         if known is None:
             raise InvalidInput("what this response answers is no longer known")
         return known
+
+    def glance(self, direction: int, frame: bytes) -> tuple[int, bool] | None:
+        """The API of a request, or of the request that a response answers."""
+        if len(frame) < 12:
+            return None
+        if direction == IN:
+            api_key, version, correlation_id = _HEAD.unpack_from(frame, 4)
+            self.remember(correlation_id, api_key, version)
+            return api_key, False
+        known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
+        return None if known is None else (known[0], False)
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         """What one frame says; bytes that cannot be read make one row with `error`."""

@@ -112,6 +112,14 @@ class Holds:
         """See `Match.may_concern`."""
         return any(rule.match.may_concern(row) for rule in self.rules.values())
 
+    def may_match(self, parts: list[Row], *, placed: bool) -> bool:
+        """See `Match.may_match`."""
+        return any(
+            rule.match.may_match(part, placed=placed)
+            for rule in self.rules.values()
+            for part in parts
+        )
+
     def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> HoldRule | None:
         """The rule that holds a frame of these parts, if any."""
         for rule in self.rules.values():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from math import inf
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -31,6 +31,9 @@ from .actions import (
 from .damage import spoilt
 from .holds import Holds
 from .rules import OPEN, Exchanges, Faults, Fired, Rule
+
+_MOST_LOOKS: Final = 1_000
+"""Looks of frames that a lane remembers as no rule's concern."""
 
 
 class Misbehaviour(Struct, frozen=True):
@@ -74,6 +77,8 @@ class Lane:
         self._stalled = False
         self._timer: Timer | None = None
         self._ended = False
+        self._version = (-1, -1)
+        self._indifferent: set[tuple[Hashable, bool] | None] = set()
         self._aside: list[_Aside] = []
         self._free_at: dict[int, float] = {}
         self._when_idle: Callable[[], object] = _nothing
@@ -126,11 +131,8 @@ class Lane:
                 # The connection knows best what to say to bytes that make no frame.
                 self._in_turn(partial(self.forward, self._splitter.take() or data), len(data))
                 return
-            for frame in frames:
-                if self._ended:
-                    return
-                if self.direction not in dark:
-                    self._admit(frame)
+            if self.direction not in dark:
+                self._admit_all(frames)
             if not (frames and self._splitter.pending):
                 return
             # A splitter may report bytes that make no frame by the next call only.
@@ -161,9 +163,37 @@ class Lane:
             row.frame = frame
         return rows
 
-    # One frame comes.
+    # Frames come.
 
-    def _admit(self, frame: bytes) -> None:
+    def _admit_all(self, frames: list[bytes]) -> None:
+        """One after the other; what no rule can be about goes on in one piece."""
+        version = (self._faults.version, self._holds.version)
+        if version != self._version:
+            self._version = version
+            self._indifferent.clear()
+        glance, direction, indifferent = self.connection.glance, self.direction, self._indifferent
+        run: list[bytes] = []
+        for frame in frames:
+            seen = glance(direction, frame)
+            if seen in indifferent and not self._exchanges.awaits_surplus:
+                run.append(frame)
+                continue
+            self._pass_on(run)
+            run = []
+            if self._ended:
+                return
+            if direction not in self._exchanges.dark:
+                self._admit(frame, seen)
+        self._pass_on(run)
+
+    def _pass_on(self, run: list[bytes]) -> None:
+        if self._queue or self._aside or len(run) == 1:
+            for frame in run:
+                self._pass(frame)
+        elif run:
+            self.forward(b"".join(run))
+
+    def _admit(self, frame: bytes, seen: tuple[Hashable, bool] | None) -> None:
         rows = self.rows(frame)
         parts = self.connection.parts(rows)
         exchange = self._exchanges.of(rows[0])
@@ -177,6 +207,8 @@ class Lane:
                 return
         hold = self._holds.ask(parts, exchange) if self._holds.active else None
         if hold is None:
+            if seen is not None:
+                self._look_for_less(seen, parts)
             self._pass(frame)
         else:
             waiting = _Held(self, frame)
@@ -184,6 +216,17 @@ class Lane:
             held = self._holds.hold(hold, rows, waiting)
             waiting.held = held.id
             self._holds.settle(held)
+
+    def _look_for_less(self, seen: tuple[Hashable, bool], parts: list[Row]) -> None:
+        """Where no rule can be about frames that look like this one, the next is not read."""
+        placed = seen[1]
+        if self._faults.may_match(parts, placed=placed):
+            return
+        if self._holds.may_match(parts, placed=placed):
+            return
+        if len(self._indifferent) >= _MOST_LOOKS:
+            self._indifferent.clear()
+        self._indifferent.add(seen)
 
     def _pass(self, frame: bytes, delay: float = 0.0) -> None:
         """The frame goes on in its turn, and those after it that were put behind it."""

@@ -26,8 +26,9 @@ class Match(Struct, frozen=True):
 
     `direction` None: a message is matched once, on the way where it first shows; what answers a
     matched request is then left alone. `terms` are the conditions of which all must hold, each
-    with its text. `origin` decides by protocol, connection and client alone: where it says no,
-    no frame of that connection matches (None: it cannot be known).
+    with its text. Three say sooner that nothing matches (None: that cannot be known): `origin` by
+    protocol, connection and client alone; `operation` by these, operation and direction; `place`
+    by all of these and the destination.
     """
 
     scope: str
@@ -35,10 +36,18 @@ class Match(Struct, frozen=True):
     direction: int | None = None
     terms: tuple[tuple[str, Callable[[Row], bool]], ...] = ()
     origin: Callable[[Row], bool] | None = None
+    operation: Callable[[Row], bool] | None = None
+    place: Callable[[Row], bool] | None = None
 
     def may_concern(self, row: Row) -> bool:
         """Whether frames of a connection of this protocol, number and client can match."""
         return self.origin is None or self.origin(row)
+
+    def may_match(self, part: Row, *, placed: bool) -> bool:
+        """Whether frames with this operation (`placed`: and destination) can match."""
+        early = self.place if placed else self.operation
+        way = self.direction in (None, part.direction)
+        return way and (early is None or early(part))
 
 
 class Trigger(Struct, frozen=True):
@@ -256,6 +265,17 @@ class Faults:
         """See `Match.may_concern`; a rule looks for what comes nearest to it among all at first."""
         return any(
             rule.enabled and (rule.match.may_concern(row) or _looks_around(rule))
+            for rule in self.rules.values()
+        )
+
+    def may_match(self, parts: list[Row], *, placed: bool) -> bool:
+        """See `Match.may_match`."""
+        return any(
+            rule.enabled
+            and (
+                _looks_around(rule)
+                or any(rule.match.may_match(part, placed=placed) for part in parts)
+            )
             for rule in self.rules.values()
         )
 

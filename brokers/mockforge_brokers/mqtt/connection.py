@@ -1,6 +1,6 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
 from itertools import chain
 from math import inf
@@ -186,6 +186,9 @@ class MqttConnection:
 
     def parts(self, rows: list[Row]) -> list[Row]:
         return misbehaviour.parts(rows)
+
+    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+        return misbehaviour.glance(frame)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:

@@ -145,3 +145,31 @@ def repeated(packet: bytes) -> bytes:
     if first >> 4 == PacketType.PUBLISH and first & 0b0110:
         return bytes((first | 0b1000,)) + packet[1:]
     return packet
+
+
+# What has no destination has the same one always.
+_NAMELESS: Final = frozenset(
+    (
+        PacketType.PUBACK,
+        PacketType.PUBREC,
+        PacketType.PUBREL,
+        PacketType.PUBCOMP,
+        PacketType.SUBACK,
+        PacketType.UNSUBACK,
+        PacketType.PINGREQ,
+        PacketType.PINGRESP,
+    )
+)
+
+
+def glance(packet: bytes) -> tuple[bytes | int, bool] | None:
+    """The topic name of a PUBLISH, unless it stands behind an alias; else the packet's type."""
+    kind = packet[0] >> 4
+    if kind == PacketType.PUBLISH:
+        at = 1
+        while packet[at] & 0x80:
+            at += 1
+        at += 1
+        end = at + 2 + int.from_bytes(packet[at : at + 2], "big")
+        return (packet[at:end], True) if end > at + 2 else None
+    return (kind, True) if kind in _NAMELESS else None

@@ -206,3 +206,37 @@ def test_what_may_be_damaged_of_a_unit_is_its_methods_payload() -> None:
     [first, *_] = frames.split(unit)
     found = misbehaviour.body(unit)
     assert unit[found.start : found.stop] == first.payload
+
+
+def deliver(tag: str, number: int, key: str, *, redelivered: bool = False) -> bytes:
+    return frames.method(
+        1, "basic.deliver", consumer_tag=tag, delivery_tag=number, redelivered=redelivered,
+        exchange="e", routing_key=key,
+    )  # fmt: skip
+
+
+def ack(tag: int) -> bytes:
+    return frames.method(1, "basic.ack", delivery_tag=tag, multiple=False)
+
+
+@pytest.mark.parametrize(
+    ("unit", "same", "other"),
+    [
+        (publish("e", "a", b"1"), publish("e", "a", b"2" * 300), publish("e", "b", b"1")),
+        (publish("e", "a", b"1"), publish("e", "a", b"1"), publish("f", "a", b"1")),
+        (deliver("c", 1, "a"), deliver("c", 2, "a", redelivered=True), deliver("c", 1, "b")),
+        (deliver("c", 1, "a"), deliver("c", 9, "a"), deliver("d", 1, "a")),
+        (ack(1), ack(2), frames.method(1, "basic.nack", delivery_tag=1)),
+    ],
+)
+def test_units_that_look_alike_have_the_same_method_and_destination(
+    unit: bytes, same: bytes, other: bytes
+) -> None:
+    first, second, third = (misbehaviour.glance(IN, each) for each in (unit, same, other))
+    assert first is not None
+    assert first == second != third
+
+
+def test_methods_about_a_queue_are_read() -> None:
+    unit = frames.method(1, "queue.declare", queue="q", arguments={})
+    assert misbehaviour.glance(IN, unit) is None

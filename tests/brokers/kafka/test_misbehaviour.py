@@ -302,3 +302,14 @@ def test_only_produce_and_fetch_carry_records() -> None:
     frame = encode_request(MetadataRequest(topics=None), 12, 7, "shop")
     with pytest.raises(InvalidInput, match="Metadata carries no record: hold op:Produce"):
         edit(Stage(), frame, payload=b"x")
+
+
+def test_a_response_looks_like_the_request_that_it_answers() -> None:
+    stage = stage_of(orders=1)
+    client = stage.network.connect()
+    frame = encode_request(fetch("orders", 0), 11, 7, "shop")
+    asked = client.connection.glance(IN, frame)
+    assert asked == (ApiKey.FETCH, False)
+    client.send(frame)
+    assert client.connection.glance(OUT, client.take()) == asked
+    assert client.connection.glance(OUT, b"\0\0\0\x08" + bytes(8)) is None

@@ -6,11 +6,15 @@ from typing import Any
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.misbehaviour.concern import Concern
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.rules import COMPARED, Match, Rule
+from msgspec.structs import replace
 
-from ..misbehaving import everything, fault
+from ..lines import is_word
+from ..misbehaving import everything, fault, hold
+from .test_lane import World as LaneWorld
 
 
 def of(client: str) -> Match:
@@ -88,3 +92,72 @@ def test_a_new_rule_looks_around_first_for_what_comes_nearest_to_it() -> None:
         assert world.concern()
         assert world.faults.ask([row], (set(), False)) is None
     assert not world.concern()
+
+
+# Frames that no rule of a lane can be about.
+
+
+def word_rule(word: str) -> Rule:
+    rule = fault(matches=is_word(word))
+    rule.match = replace(rule.match, operation=is_word(word))
+    rule.missed = COMPARED
+    return rule
+
+
+def watched(world: LaneWorld) -> list[bytes]:
+    """The frames that are read from now on."""
+    read: list[bytes] = []
+    rows = world.connection.rows
+
+    def listening(direction: int, frame: bytes) -> list[Row]:
+        read.append(frame)
+        return rows(direction, frame)
+
+    world.connection.rows = listening
+    return read
+
+
+def test_what_no_rule_can_be_about_is_read_once_and_goes_on_in_one_piece() -> None:
+    world = LaneWorld()
+    world.faults.add(word_rule("x"))
+    read = watched(world)
+    world.lane.feed(b"a 1\na 2\na 3\nx\na 4\nb\n")
+    assert world.passed == [b"a 1\n", b"a 2\na 3\n", b"a 4\n", b"b\n"]
+    assert read == [b"a 1\n", b"x\n", b"b\n"]
+
+
+def test_a_new_rule_is_asked_about_all_looks_again() -> None:
+    world = LaneWorld()
+    world.faults.add(word_rule("x"))
+    world.lane.feed(b"a\na\n")
+    rule = world.faults.add(word_rule("a"))
+    world.lane.feed(b"a\n")
+    assert (rule.hits, len(world.passed)) == (1, 2)
+
+
+def test_a_new_hold_too() -> None:
+    world = LaneWorld()
+    world.faults.add(word_rule("x"))
+    world.lane.feed(b"a\na\n")
+    world.holds.add(hold(is_word("a")))
+    world.lane.feed(b"a\n")
+    assert len(world.holds.held) == 1
+
+
+def test_what_is_not_read_waits_behind_what_does() -> None:
+    world = LaneWorld()
+    rule = word_rule("slow")
+    rule.action = Delay(1.0)
+    world.faults.add(rule)
+    world.lane.feed(b"a\nslow\na\na\n")
+    assert world.passed == [b"a\n"]
+    world.clock.advance(1.0)
+    assert world.passed == [b"a\n", b"slow\n", b"a\n", b"a\n"]
+
+
+def test_looks_are_bounded() -> None:
+    world = LaneWorld()
+    world.faults.add(word_rule("x"))
+    for number in range(2_500):
+        world.lane.feed(b"w%d\n" % number)
+    assert len(world.lane._indifferent) <= 1_000

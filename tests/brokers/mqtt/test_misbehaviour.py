@@ -10,7 +10,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import Changes
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType, Reason
-from mockforge_brokers.mqtt.misbehaviour import body, repeated
+from mockforge_brokers.mqtt.misbehaviour import body, glance, repeated
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
@@ -290,3 +290,24 @@ def test_a_reason_that_does_not_fit_is_left_out(
     client.connection.refuse(frame, client.connection.parts(rows), QUOTA, "no" * 20)
     client.flush()
     assert taken(client, 5) == [Unsuback(7, [QUOTA], told)]
+
+
+@pytest.mark.parametrize(
+    ("packet", "same", "other"),
+    [
+        (Publish("a/b", b"1"), Publish("a/b", b"2" * 300, 1, packet_id=3), Publish("a/c", b"1")),
+        (Ack(PacketType.PUBACK, 1), Ack(PacketType.PUBACK, 2), Ack(PacketType.PUBREC, 1)),
+    ],
+)
+def test_packets_that_look_alike_have_the_same_operation_and_topic(
+    packet: Packet, same: Packet, other: Packet
+) -> None:
+    first, second, third = (glance(encode_packet(each, 4)) for each in (packet, same, other))
+    assert first is not None
+    assert first == second != third
+
+
+def test_what_names_several_topics_or_an_alias_is_read() -> None:
+    assert glance(encode_packet(Subscribe(1, [Request("t", 1)]), 4)) is None
+    assert glance(encode_packet(Publish("", b"x", properties={"topic_alias": 1}), 5)) is None
+    assert glance(encode_packet(Connect("c", 4), 4)) is None

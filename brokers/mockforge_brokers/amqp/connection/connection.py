@@ -240,6 +240,7 @@ class Connection:
     def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
         return misbehaviour.edit(frame, changes, self.max_payload)
 
+    glance = staticmethod(misbehaviour.glance)
     body = staticmethod(misbehaviour.body)
 
     repeat = misbehaviour.repeat
