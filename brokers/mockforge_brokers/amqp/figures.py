@@ -22,6 +22,7 @@ from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 
 NODE = "rabbit@localhost"
+_MOST_ADDED_UP = 10_000
 
 Figures = dict[str, Any]
 
@@ -165,7 +166,9 @@ def _sum(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _queue(vhost: VirtualHost, queue: Queue) -> Figures:
-    ready = [message.size for message in queue.messages]
+    ready = len(queue.messages)
+    # To add up the sizes of a million messages would hold up everybody.
+    size = sum(one.size for one in queue.messages) if ready <= _MOST_ADDED_UP else None
     policies = vhost.policies.effective(queue.kind, queue.name)
     active = _single_active(queue)
     exclusive = next((each.tag for each in queue.consumers if each.exclusive), None)
@@ -179,12 +182,12 @@ def _queue(vhost: VirtualHost, queue: Queue) -> Figures:
         **_policies(policies),
         "exclusive": bool(queue.owner),
         "exclusive_consumer_tag": exclusive,
-        "memory": sum(ready),
-        "message_bytes": sum(ready),
-        "message_bytes_ready": sum(ready),
+        "memory": size,
+        "message_bytes": size,
+        "message_bytes_ready": size,
         "message_stats": _stats(queue),
-        "messages": len(ready) + queue.unacked,
-        "messages_ready": len(ready),
+        "messages": ready + queue.unacked,
+        "messages_ready": ready,
         "messages_unacknowledged": queue.unacked,
         "name": queue.name,
         "node": NODE,

@@ -105,6 +105,16 @@ def test_queues_are_made_shown_and_taken_away_as_rabbitmq_does_it(place):
     assert place.does("DELETE", "queues/%2F/mg") == 404
 
 
+@pytest.mark.parametrize("kind", ["classic", "quorum", "stream"])
+def test_queues_of_each_type_say_what_they_hold(place, kind):
+    place.does("PUT", "queues/%2F/q", {"durable": True, "arguments": {"x-queue-type": kind}})
+    message = {"routing_key": "q", "payload": "four", "payload_encoding": "string"}
+    for _ in range(3):
+        place.ask("POST", "exchanges/%2F/amq.default/publish", {**message, "properties": {}})
+    shown = place.get("queues/%2F/q")
+    assert (shown["type"], shown["messages"], shown["message_bytes"]) == (kind, 3, 12)
+
+
 def test_exchanges_and_bindings_are_made_and_taken_away(place):
     place.does("PUT", "queues/%2F/q")
     assert place.does("PUT", "exchanges/%2F/x", {"type": "topic", "durable": False}) == 201
