@@ -9,9 +9,13 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
 from collections.abc import Callable, Mapping
+from functools import partial
+from random import Random
 from typing import Final
 
 from msgspec import Struct
+
+from .access import Access
 
 HASHES: Final[Mapping[str, str]] = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 """Hash functions by the names of their mechanisms (IANA's SASL mechanisms)."""
@@ -95,6 +99,34 @@ class ScramServer:
         if len(proof) != len(signature) or not hmac.compare_digest(stored_key, known.stored_key):
             raise ScramFailed("wrong password")
         return b"v=" + b64encode(hmac.digest(known.server_key, signed, self._hash))
+
+
+class ScramUsers:
+    """Exchanges for those users of one protocol whose passwords are kept in the clear.
+
+    A scrypt hash proves a password that comes whole, and nothing else.
+    """
+
+    def __init__(self, access: Access, protocol: str, random: Random) -> None:
+        self._access = access
+        self._protocol = protocol
+        self._random = random
+        self._known: dict[tuple[str, str, str], Credentials] = {}
+
+    def begin(self, mechanism: str) -> ScramServer:
+        """An exchange of a mechanism of `HASHES`."""
+        find = partial(self._find, HASHES[mechanism])
+        return ScramServer(mechanism, find, f"{self._random.getrandbits(120):030x}")
+
+    def _find(self, hash_name: str, name: str) -> Credentials | None:
+        user = self._access.user(self._protocol, name)
+        if user is None or not user.plain:
+            return None
+        key = (hash_name, name, user.plain)
+        if key not in self._known:
+            salt = self._random.getrandbits(128).to_bytes(16, "big")
+            self._known[key] = credentials(user.plain, hash_name, salt)
+        return self._known[key]
 
 
 def _text(message: bytes) -> str:

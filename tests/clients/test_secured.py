@@ -69,6 +69,27 @@ def _polled(consumer: Consumer, seen: list[bytes]) -> bool:
     return True
 
 
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_confluent_kafka_with_scram(house: Secured, mechanism: str) -> None:
+    producer = Producer({**sasl(house), "sasl.mechanism": mechanism})
+    places: list[int] = []
+    producer.produce("orders.scram", "1", on_delivery=lambda _, got: places.append(got.offset()))
+    assert producer.flush(20) == 0
+    assert len(places) == 1
+
+    errors: list[str] = []
+    wrong = {**sasl(house, password="wrong"), "sasl.mechanism": mechanism}
+    admin = AdminClient({**wrong, "error_cb": lambda error: errors.append(error.str())})
+
+    def refused() -> bool:
+        admin.poll(0.1)
+        words = f"due to invalid credentials with SASL mechanism {mechanism}"
+        return any(words in text for text in errors)
+
+    wait_for(refused, 20, "the refusal")
+    assert house.denied("wrong password")
+
+
 def test_confluent_kafka_is_refused_what_no_rule_allows(house: Secured) -> None:
     errors: list[int] = []
     producer = Producer(sasl(house))

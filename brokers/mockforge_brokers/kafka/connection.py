@@ -19,7 +19,6 @@ from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
 from .apis.handler import Handler, Pieces
 from .codes import ApiKey
-from .login import ACK
 from .misbehaviour import Refusal
 from .rows import RowReader
 from .state.cluster import Cluster
@@ -290,10 +289,10 @@ class KafkaConnection:
     def _take_bare_token(self, token: bytes) -> None:
         """After SaslHandshake v0: a token without a request around it; no code can be said."""
         try:
-            self.caller.authenticate(token)
+            answer = self.caller.authenticate(token)
         except RequestRefused as refusal:
             raise ProtocolError(refusal.text) from None
-        self._send([ACK])
+        self._send([len(answer).to_bytes(4, "big") + answer])
 
     def _send(self, pieces: Pieces) -> None:
         self.out += pieces

@@ -1,4 +1,4 @@
-"""Who may send requests: a certificate, SASL PLAIN, or nobody in particular."""
+"""Who may send requests: a certificate, SASL PLAIN or SCRAM, or nobody in particular."""
 
 from typing import Final
 
@@ -9,12 +9,11 @@ from ..contract import Peer
 from ..environment import Environment
 from ..errors import RequestRefused
 from ..events import AccessDenied
+from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
 from .codes import ApiKey, ErrorCode
 
 KAFKA: Final = "kafka"
-MECHANISMS: Final = ["PLAIN"]
-ACK: Final = b"\0\0\0\0"
-"""The answer to a bare token: an empty one."""
+MECHANISMS: Final = ["PLAIN", *HASHES]
 
 _BEFORE_LOGIN: Final = frozenset(
     {ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE}
@@ -26,10 +25,19 @@ _ANONYMOUS: Final = "ANONYMOUS"
 class Login:
     """One connection's way in. `admitted`: it may send any request.
 
-    `bare`: SaslHandshake v0 was agreed on, so that the next frame is a token and no request.
+    `bare`: SaslHandshake v0 was agreed on, so that the next frames are tokens and no requests.
     """
 
-    __slots__ = ("_access", "_environment", "_mechanism", "_peer", "admitted", "bare", "client")
+    __slots__ = (
+        "_access",
+        "_environment",
+        "_mechanism",
+        "_peer",
+        "_scram",
+        "admitted",
+        "bare",
+        "client",
+    )
 
     def __init__(self, peer: Peer, environment: Environment) -> None:
         self.admitted = False
@@ -39,6 +47,8 @@ class Login:
         self._environment = environment
         self._access = environment.access
         self._mechanism = ""
+        self._scram: ScramServer | None = None
+        """An exchange whose first message was answered."""
 
     def admit(self, api_key: int) -> bool:
         """Whether a request of this API may be handled now."""
@@ -64,17 +74,42 @@ class Login:
         if mechanism not in MECHANISMS:
             self._report("", f"login with {mechanism}", f"only {', '.join(MECHANISMS)} is served")
             return ErrorCode.UNSUPPORTED_SASL_MECHANISM
-        self._mechanism, self.bare = mechanism, bare
+        self._mechanism, self.bare, self._scram = mechanism, bare, None
         return 0
 
-    def authenticate(self, token: bytes) -> None:
-        """Take PLAIN's token (RFC 4616); raises RequestRefused."""
+    def authenticate(self, token: bytes) -> bytes:
+        """Take a token of the client, and return ours; raises RequestRefused."""
         if not self._mechanism:
             raise RequestRefused(
                 ErrorCode.ILLEGAL_SASL_STATE, "SaslAuthenticate came without a SaslHandshake"
             )
+        if self._mechanism in HASHES:
+            return self._prove(token)
+        self._take_plain(token)
+        return b""
+
+    def _prove(self, token: bytes) -> bytes:
+        """SCRAM (RFC 5802): two messages each way, the last one lets the client in."""
+        try:
+            if self._scram is None:
+                users = ScramUsers(self._access, KAFKA, self._environment.random)
+                self._scram = users.begin(self._mechanism)
+                return self._scram.first(token)
+            answer = self._scram.final(token)
+        except ScramFailed as error:
+            user = self._scram.user if self._scram is not None else ""
+            self._report(user, f"login with {self._mechanism}", str(error))
+            raise RequestRefused(
+                ErrorCode.SASL_AUTHENTICATION_FAILED,
+                "Authentication failed during authentication due to invalid credentials with SASL"
+                f" mechanism {self._mechanism}",
+            ) from None
+        self._let_in(self._scram.user)
+        return answer
+
+    def _take_plain(self, token: bytes) -> None:
+        """PLAIN's token (RFC 4616)."""
         parts = token.decode(errors="replace").split("\0")
-        self.bare = False
         if len(parts) != 3:
             self._refuse("", "Invalid SASL/PLAIN response: expected 3 tokens", "no PLAIN token")
         other, user, password = parts
@@ -88,6 +123,10 @@ class Login:
             self._refuse(user, "Invalid username or password", "no such user")
         if not self._access.login(KAFKA, user, password):
             self._refuse(user, "Invalid username or password", "wrong password")
+        self._let_in(user)
+
+    def _let_in(self, user: str) -> None:
+        self.bare = False
         self._peer.principal = replace(self._peer.principal, name=user, mechanism=self._mechanism)
         self.admitted = True
 

@@ -1,6 +1,5 @@
 """Enhanced authentication (MQTT 5, 4.12): SCRAM, and methods whose course a person wrote down."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
@@ -8,7 +7,7 @@ from msgspec.structs import replace
 
 from ..errors import InvalidInput, ProtocolError
 from ..events import AccessDenied
-from ..scram import HASHES, Credentials, ScramFailed, ScramServer, credentials
+from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
 from .codes import FAILURE, Reason
 from .handshake import NotServed, Refused, accept
 from .wire.packets import Auth, Connect
@@ -113,11 +112,10 @@ class Methods:
     def __init__(self, broker: "MqttBroker") -> None:
         self.scripted: dict[str, ScriptedMethod] = {}
         self._access = broker.environment.access
-        self._random = broker.environment.random
+        self._users = ScramUsers(self._access, "mqtt", broker.environment.random)
         for text in broker.options.auth_methods:
             method = scripted(text)
             self.scripted[method.name] = method
-        self._known: dict[tuple[str, str, str], Credentials] = {}
 
     def names(self) -> list[str]:
         scram = list(HASHES) if self._access.has_users("mqtt") else []
@@ -130,22 +128,7 @@ class Methods:
             return _Scripted(method)
         if name not in self.names():
             return None
-        nonce = f"{self._random.getrandbits(120):030x}"
-        return _Scram(ScramServer(name, self._finder(HASHES[name]), nonce))
-
-    def _finder(self, hash_name: str) -> Callable[[str], Credentials | None]:
-        def find(name: str) -> Credentials | None:
-            user = self._access.user("mqtt", name)
-            if user is None or not user.plain:
-                # A scrypt hash proves a password that comes whole, and nothing else.
-                return None
-            key = (hash_name, name, user.plain)
-            if key not in self._known:
-                salt = self._random.getrandbits(128).to_bytes(16, "big")
-                self._known[key] = credentials(user.plain, hash_name, salt)
-            return self._known[key]
-
-        return find
+        return _Scram(self._users.begin(name))
 
 
 class Proving(Struct):

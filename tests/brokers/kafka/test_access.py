@@ -1,5 +1,9 @@
 """SASL PLAIN and authorization, with the codes and words of Apache Kafka."""
 
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+
 import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.events import AccessDenied
@@ -35,6 +39,7 @@ from .stage import Stage, fetch, produce
 
 METADATA = MetadataRequest(topics=None)
 RIGHT = b"\0alice\0secret"
+MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 class Guarded(Stage):
@@ -61,7 +66,7 @@ class Guarded(Stage):
     def client(self, token=RIGHT):
         client = self.network.connect()
         answer = self.ask_for(client, SaslHandshakeRequest(mechanism="PLAIN"), 1)
-        assert (answer.error_code, answer.mechanisms) == (0, ["PLAIN"])
+        assert (answer.error_code, answer.mechanisms) == (0, MECHANISMS)
         self.last = self.ask_for(client, SaslAuthenticateRequest(auth_bytes=token), 2)
         return client
 
@@ -93,6 +98,93 @@ def test_a_refused_login_is_answered_and_ends_the_connection(token, text, why):
     assert client.peer.ended == "closed"
     (event,) = stage.denied
     assert why in event.reason
+
+
+class ScramClient:
+    """The client's half of RFC 5802, by its own words."""
+
+    def __init__(self, mechanism, user="alice", password="secret"):
+        self.hash = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}[mechanism]
+        self.password = password
+        self.bare = f"n={user},r=fyko+d2lbbFgONRv9qkxdawL"
+        self.first = b"n,," + self.bare.encode()
+
+    def final(self, challenge):
+        nonce, salt, count = (part[2:] for part in challenge.decode().split(",", 2))
+        salted = hashlib.pbkdf2_hmac(self.hash, self.password.encode(), b64decode(salt), int(count))
+        key = hmac.digest(salted, b"Client Key", self.hash)
+        without = f"c=biws,r={nonce}"
+        signed = f"{self.bare},{challenge.decode()},{without}".encode()
+        signature = hmac.digest(hashlib.new(self.hash, key).digest(), signed, self.hash)
+        server_key = hmac.digest(salted, b"Server Key", self.hash)
+        self.expected = b"v=" + b64encode(hmac.digest(server_key, signed, self.hash))
+        proof = b64encode(bytes(a ^ b for a, b in zip(key, signature, strict=True))).decode()
+        return f"{without},p={proof}".encode()
+
+
+def scram(stage, mechanism, proof):
+    """A client that goes through SCRAM; returns it with the last answer."""
+    client = stage.network.connect()
+    stage.ask_for(client, SaslHandshakeRequest(mechanism=mechanism), 1)
+    first = stage.ask_for(client, SaslAuthenticateRequest(auth_bytes=proof.first), 2)
+    if first.error_code:
+        return client, first
+    final = SaslAuthenticateRequest(auth_bytes=proof.final(first.auth_bytes))
+    return client, stage.ask_for(client, final, 2)
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_scram_proves_both_sides_and_opens_the_way(mechanism):
+    stage = Guarded()
+    proof = ScramClient(mechanism)
+    client, last = scram(stage, mechanism, proof)
+    assert (last.error_code, last.auth_bytes) == (0, proof.expected)
+    assert stage.ask_for(client, METADATA, 9).controller_id == 1
+    (view,) = stage.broker.connections()
+    assert (view.principal.name, view.principal.mechanism) == ("alice", mechanism)
+
+
+@pytest.mark.parametrize(
+    ("proof", "why"),
+    [
+        (ScramClient("SCRAM-SHA-256", password="wrong"), "wrong password"),
+        (ScramClient("SCRAM-SHA-256", user="bob"), "no user bob"),
+    ],
+)
+def test_who_cannot_prove_it_is_refused_with_kafkas_words(proof, why):
+    stage = Guarded()
+    client, last = scram(stage, "SCRAM-SHA-256", proof)
+    assert (last.error_code, last.error_message) == (
+        ErrorCode.SASL_AUTHENTICATION_FAILED,
+        "Authentication failed during authentication due to invalid credentials with SASL"
+        " mechanism SCRAM-SHA-256",
+    )
+    stage.clock.advance(0)
+    assert client.peer.ended == "closed"
+    assert why in stage.denied[0].reason
+
+
+@pytest.mark.parametrize("token", [b"", b"\xff", b"n,,n=alice", b"p=tls,,n=alice,r=x", b"n,,"])
+def test_what_is_no_scram_is_refused(token):
+    stage = Guarded()
+    client = stage.network.connect()
+    stage.ask_for(client, SaslHandshakeRequest(mechanism="SCRAM-SHA-512"), 1)
+    answer = stage.ask_for(client, SaslAuthenticateRequest(auth_bytes=token), 2)
+    assert answer.error_code == ErrorCode.SASL_AUTHENTICATION_FAILED
+
+
+def test_scram_of_old_clients_goes_by_bare_tokens():
+    stage = Guarded()
+    client = stage.network.connect()
+    proof = ScramClient("SCRAM-SHA-256")
+    stage.ask_for(client, SaslHandshakeRequest(mechanism="SCRAM-SHA-256"), 0)
+
+    def bare(token):
+        client.send(len(token).to_bytes(4, "big") + token)
+        return client.take()[4:]
+
+    assert bare(proof.final(bare(proof.first))) == proof.expected
+    assert stage.ask_for(client, METADATA, 1).controller_id == 1
 
 
 def test_bare_tokens_of_old_clients_are_answered_bare():
@@ -129,7 +221,7 @@ def test_another_mechanism_is_refused_with_those_that_there_are():
     client = stage.network.connect()
     answer = stage.ask_for(client, SaslHandshakeRequest(mechanism="GSSAPI"), 1)
     assert answer.error_code == ErrorCode.UNSUPPORTED_SASL_MECHANISM
-    assert answer.mechanisms == ["PLAIN"]
+    assert answer.mechanisms == MECHANISMS
 
 
 def test_where_nobody_is_to_log_in_sasl_is_an_illegal_state():

@@ -166,10 +166,11 @@ class Caller:
             self.renew_guard()
         return admitted
 
-    def authenticate(self, token: bytes) -> None:
-        """Log in by SASL; raises RequestRefused."""
-        self.login.authenticate(token)
+    def authenticate(self, token: bytes) -> bytes:
+        """Log in by SASL; returns our token, and raises RequestRefused."""
+        answer = self.login.authenticate(token)
         self.renew_guard()
+        return answer
 
     def renew_guard(self) -> None:
         """What it may do: rules changed, or it is known who it is."""

@@ -9,12 +9,12 @@ from ..handler import MessageHandler
 
 def handle(caller: Caller, request: SaslAuthenticateRequest) -> SaslAuthenticateResponse:
     try:
-        caller.authenticate(request.auth_bytes)
+        answer = caller.authenticate(request.auth_bytes)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.SASL_AUTHENTICATE, refusal)
         caller.login.hang_up(refusal.text)
         return SaslAuthenticateResponse(error_code=code, error_message=refusal.text, auth_bytes=b"")
-    return SaslAuthenticateResponse(error_message=None, auth_bytes=b"")
+    return SaslAuthenticateResponse(error_message=None, auth_bytes=answer)
 
 
 API = MessageHandler(SaslAuthenticateRequest, handle)
