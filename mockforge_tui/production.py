@@ -111,6 +111,8 @@ def declarations(
         for topic in fixtures.topics:
             yield topic.position, partial(_declare_topic, kafka, topic)
     if amqp is not None:
+        for each in fixtures.definitions:
+            yield each.position, partial(amqp.define, each.section, each.item)
         for exchange in fixtures.exchanges:
             yield exchange.position, partial(_declare_exchange, amqp, exchange)
         for queue in fixtures.queues:

@@ -32,6 +32,8 @@ _ALSO: Final = {
 _LOG_N, _R, _P = 14, 8, 1
 """scrypt's cost (RFC 7914): tens of milliseconds and 16 MiB, once for each password."""
 _HASH: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/=]+)\$([\w+/=]+)", re.ASCII)
+_RABBIT: Final = re.compile(r"\$rabbit\$(sha256|sha512|md5)\$([\w+/=]+)", re.ASCII)
+"""A password's hash as RabbitMQ exports it: four bytes of salt, and the digest of both."""
 _MOST_REMEMBERED: Final = 4096
 
 
@@ -66,7 +68,7 @@ class User:
         if not name or name in (ANONYMOUS, "*"):
             raise InvalidInput(f"{name!r} is no name for a user")
         hashed = password.startswith("$")
-        if hashed and not _HASH.fullmatch(password):
+        if hashed and not (_HASH.fullmatch(password) or _RABBIT.fullmatch(password)):
             raise InvalidInput(f"user {name}: a hash is $scrypt$..., as `user hash` prints it")
         self.name = name
         self.protocols = frozenset(protocols)
@@ -76,6 +78,8 @@ class User:
 
     def check(self, password: str) -> bool:
         """Whether this is the password. A right one is hashed at cost only once."""
+        if rabbit := _RABBIT.fullmatch(self.hashed):
+            return _is_rabbit(rabbit[1], b64decode(rabbit[2]), password)
         if not self.hashed:
             return hmac.compare_digest(self.plain.encode(), password.encode())
         digest = hashlib.blake2b(password.encode(), key=_SECRET).digest()
@@ -89,6 +93,11 @@ class User:
             return False
         self._remembered = digest
         return True
+
+
+def _is_rabbit(kind: str, hashed: bytes, password: str) -> bool:
+    digest = hashlib.new(kind, hashed[:4] + password.encode(), usedforsecurity=False).digest()
+    return hmac.compare_digest(digest, hashed[4:])
 
 
 _SECRET: Final = os.urandom(32)

@@ -59,6 +59,16 @@ def maker(payload: Payload, *, files: bool = True) -> Maker:
     return _rendered(payload)
 
 
+def as_it_is(payload: Payload, *, files: bool = True) -> bytes:
+    """The bytes of what is a document and no message: its templates stay. Raises InvalidInput."""
+    match payload.kind:
+        case "bytes":
+            return payload.data
+        case "file":
+            return _read(payload.text, files=files)
+    return payload.text.encode(errors="surrogateescape")
+
+
 def text_maker(text: str) -> Callable[["Scope"], str]:
     """Returns what renders a name, key or header."""
     if "{{" not in text:

@@ -13,7 +13,7 @@ from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from . import given, kept
+from . import definitions, given, kept
 from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
@@ -336,6 +336,18 @@ class AmqpBroker:
     def remove_policy(self, name: str, *, operator: bool = False, vhost: str = "/") -> None:
         if not self.vhost(vhost).remove_policy(name, operator=operator):
             raise InvalidInput(f"vhost {vhost} has no such policy: {name}")
+
+    def load_definitions(self, document: Mapping[str, Any], *, vhost: str = "/") -> dict[str, int]:
+        """Take up what RabbitMQ exported; returns how many of each kind. Raises InvalidInput."""
+        return definitions.load(self, document, vhost)
+
+    def define(self, section: str, item: Mapping[str, Any]) -> None:
+        """One item of such a document; raises InvalidInput."""
+        definitions.define(self, section, item)
+
+    def definitions(self) -> dict[str, Any]:
+        """All that is declared, as RabbitMQ takes it."""
+        return definitions.export(self)
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""

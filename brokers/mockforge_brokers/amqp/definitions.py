@@ -1,0 +1,328 @@
+"""Definitions as RabbitMQ exports and imports them: one JSON document of all that is declared."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ..access import Rule, User, rule_of
+from ..errors import InvalidInput
+from .records import plain
+from .state.queues.queue import Queue
+from .state.virtual_host import VirtualHost
+
+if TYPE_CHECKING:
+    from .broker import AmqpBroker
+
+Item = Mapping[str, Any]
+_OPERATIONS: Final = ("configure", "write", "read")
+_HASHES: Final = {
+    "rabbit_password_hashing_sha256": "sha256",
+    "rabbit_password_hashing_sha512": "sha512",
+    "rabbit_password_hashing_md5": "md5",
+}
+_ALL: Final = ".*"
+
+
+def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str = "/") -> dict[str, int]:
+    """Take up a whole document; returns how many of each kind. Raises InvalidInput.
+
+    `vhost` is for the items of a document that is of one virtual host, and does not say of which.
+    """
+    counts: dict[str, int] = {}
+    for section, item in items(document):
+        define(broker, section, item, vhost)
+        counts[section] = counts.get(section, 0) + 1
+    return counts
+
+
+def items(document: Mapping[str, Any]) -> Iterator[tuple[str, Item]]:
+    """Each item with its section, in the order in which they need each other."""
+    for section in SECTIONS:
+        found = document.get(section, [])
+        if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+            raise InvalidInput(f"{section} is a list of objects")
+        for item in found:
+            yield section, item
+
+
+def define(broker: AmqpBroker, section: str, item: Item, vhost: str = "/") -> None:
+    """One item of a section; raises InvalidInput with what it is called."""
+    name = item.get("name") or item.get("user") or item.get("source") or "?"
+    try:
+        _LOADERS[section](broker, item, str(item.get("vhost", vhost)))
+    except KeyError as error:
+        raise InvalidInput(f"{section}, {name}: {error} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{section}, {name}: {error}") from None
+
+
+def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    access = broker.environment.access
+    name = str(item["name"])
+    before = access.users.get(name)
+    password = item.get("password")
+    if password is None:
+        kind = str(item.get("hashing_algorithm", "rabbit_password_hashing_sha256"))
+        if kind not in _HASHES:
+            raise InvalidInput(f"users, {name}: {kind} is none of {', '.join(_HASHES)}")
+        # Without a hash no password is right, as in RabbitMQ.
+        given = str(item.get("password_hash") or b64encode(bytes(36)).decode())
+        password = f"$rabbit${_HASHES[kind]}${given}"
+    access.add_user(name, str(password), before.protocols if before else ("amqp",))
+
+
+def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    if item["name"] not in broker.vhosts:
+        broker.add_vhost(str(item["name"]))
+
+
+def _permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    """Who may do all needs no rule: as long as nobody has one, everybody may do all."""
+    access = broker.environment.access
+    patterns = {operation: str(item[operation]) for operation in _OPERATIONS}
+    ruled = any(rule.protocol == "amqp" for rule in access.rules.values())
+    if not ruled and set(patterns.values()) == {_ALL}:
+        return
+    if not ruled:
+        _rule_the_others(broker, str(item["user"]))
+    for operation, pattern in patterns.items():
+        re.compile(pattern)
+        _allow(broker, str(item["user"]), operation, vhost, pattern)
+
+
+def _rule_the_others(broker: AmqpBroker, user: str) -> None:
+    """The first restriction: all who may do all so far still may, by a rule now."""
+    users = broker.environment.access.users.values()
+    for other in users:
+        if other.name != user and "amqp" in other.protocols:
+            for vhost in broker.vhosts:
+                for operation in _OPERATIONS:
+                    _allow(broker, other.name, operation, vhost, _ALL)
+
+
+def _allow(broker: AmqpBroker, user: str, operation: str, vhost: str, pattern: str) -> None:
+    access = broker.environment.access
+    rule = rule_of(f"allow {user} {operation} amqp:{vhost}:/{pattern or '^$'}/")
+    if rule not in access.rules.values():
+        access.add_rule(rule)
+
+
+def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    """Operator policies stand among the parameters; others mean nothing here."""
+    if item["component"] == "operator_policy":
+        _set_policy(broker, str(item["name"]), item["value"], vhost, operator=True)
+
+
+def _policy(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    _set_policy(broker, str(item["name"]), item, vhost, operator=False)
+
+
+def _set_policy(broker: AmqpBroker, name: str, value: Item, vhost: str, *, operator: bool) -> None:
+    broker.set_policy(
+        name,
+        str(value["pattern"]),
+        dict(value["definition"]),
+        apply_to=str(value.get("apply-to", "all")),
+        priority=int(value.get("priority", 0)),
+        operator=operator,
+        vhost=vhost,
+    )
+
+
+def _exchange(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    if item["name"] and item["name"] not in broker.vhost(vhost).exchanges:
+        broker.declare_exchange(
+            str(item["name"]),
+            str(item["type"]),
+            durable=bool(item.get("durable", True)),
+            auto_delete=bool(item.get("auto_delete")),
+            internal=bool(item.get("internal")),
+            arguments=item.get("arguments", {}),
+            vhost=vhost,
+        )
+
+
+def _queue(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    if item["name"] not in broker.vhost(vhost).queues:
+        broker.declare_queue(
+            str(item["name"]),
+            durable=bool(item.get("durable", True)),
+            auto_delete=bool(item.get("auto_delete")),
+            arguments=item.get("arguments", {}),
+            vhost=vhost,
+        )
+
+
+def _binding(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    bind = broker.bind if item.get("destination_type", "queue") == "queue" else broker.bind_exchange
+    bind(
+        str(item["source"]),
+        str(item["destination"]),
+        str(item.get("routing_key", "")),
+        item.get("arguments", {}),
+        vhost=vhost,
+    )
+
+
+_LOADERS: Final[dict[str, Callable[[AmqpBroker, Item, str], None]]] = {
+    "users": _user,
+    "vhosts": _vhost,
+    "permissions": _permission,
+    "parameters": _parameter,
+    "policies": _policy,
+    "exchanges": _exchange,
+    "queues": _queue,
+    "bindings": _binding,
+}
+SECTIONS: Final = tuple(_LOADERS)
+"""What is taken up; topic permissions and global parameters are not."""
+
+
+# Export.
+
+
+def export(broker: AmqpBroker) -> dict[str, Any]:
+    """All that is declared, as RabbitMQ's `GET /api/definitions` gives it and takes it."""
+    hosts = list(broker.vhosts.values())
+    version = broker.options.version
+    return {
+        "rabbit_version": version,
+        "rabbitmq_version": version,
+        "product_name": broker.options.product,
+        "product_version": version,
+        "users": list(_users(broker)),
+        "vhosts": [{"name": host.name} for host in hosts],
+        "permissions": list(_permissions(broker)),
+        "topic_permissions": [],
+        "parameters": [each for host in hosts for each in _operator_policies(host)],
+        "global_parameters": [],
+        "policies": [each for host in hosts for each in _policies(host)],
+        "queues": [each for host in hosts for each in _queues(host)],
+        "exchanges": [each for host in hosts for each in _exchanges(host)],
+        "bindings": [each for host in hosts for each in _bindings(host)],
+    }
+
+
+def _users(broker: AmqpBroker) -> Iterator[Item]:
+    for user in broker.environment.access.users.values():
+        if "amqp" in user.protocols:
+            kind, hashed = _hash(broker, user)
+            yield {
+                "name": user.name,
+                "password_hash": hashed,
+                "hashing_algorithm": f"rabbit_password_hashing_{kind}",
+                "tags": ["administrator"],
+                "limits": {},
+            }
+
+
+def _hash(broker: AmqpBroker, user: User) -> tuple[str, str]:
+    """RabbitMQ's hash of a password; a password that only scrypt's hash is known of has none."""
+    if user.hashed.startswith("$rabbit$"):
+        _, _, kind, hashed = user.hashed.split("$")
+        return kind, hashed
+    if user.hashed:
+        return "sha256", ""
+    salt = broker.environment.random.randbytes(4)
+    digest = hashlib.sha256(salt + user.plain.encode()).digest()
+    return "sha256", b64encode(salt + digest).decode()
+
+
+def _permissions(broker: AmqpBroker) -> Iterator[Item]:
+    access = broker.environment.access
+    rules = [rule for rule in access.rules.values() if rule.protocol == "amqp" and rule.allow]
+    for user in access.users.values():
+        if "amqp" not in user.protocols:
+            continue
+        for vhost in broker.vhosts:
+            found = {each: _patterns(rules, user.name, vhost, each) for each in _OPERATIONS}
+            if not rules or any(found.values()):
+                granted = {each: _ALL if not rules else found[each] for each in _OPERATIONS}
+                yield {"user": user.name, "vhost": vhost, **granted}
+
+
+def _patterns(rules: list[Rule], user: str, vhost: str, operation: str) -> str:
+    """One expression for all that a user may do; empty is nothing."""
+    found = []
+    for rule in rules:
+        if rule.user not in (user, "*") or operation not in rule.operations:
+            continue
+        front, colon, name = rule.pattern.rpartition(":")
+        if (front if colon else "/") in (vhost, "*"):
+            name = name if colon else rule.pattern
+            literal = len(name) > 1 and name.startswith("/") and name.endswith("/")
+            text = re.escape(name).replace(r"\*", ".*")
+            found.append(name[1:-1] if literal else f"^{text}$")
+    return "|".join(dict.fromkeys(found))
+
+
+def _operator_policies(host: VirtualHost) -> Iterator[Item]:
+    for policy in host.policies.of_operators.values():
+        yield {
+            "vhost": host.name,
+            "component": "operator_policy",
+            "name": policy.name,
+            "value": {
+                "pattern": policy.pattern,
+                "definition": dict(policy.definition),
+                "priority": policy.priority,
+                "apply-to": policy.apply_to,
+            },
+        }
+
+
+def _policies(host: VirtualHost) -> Iterator[Item]:
+    for policy in host.policies.of_users.values():
+        yield {
+            "vhost": host.name,
+            "name": policy.name,
+            "pattern": policy.pattern,
+            "apply-to": policy.apply_to,
+            "definition": dict(policy.definition),
+            "priority": policy.priority,
+        }
+
+
+def _queues(host: VirtualHost) -> Iterator[Item]:
+    for queue in host.queues.values():
+        if not queue.owner:
+            yield {
+                "name": queue.name,
+                "vhost": host.name,
+                "durable": queue.durable,
+                "auto_delete": queue.auto_delete,
+                "arguments": plain(queue.arguments),
+            }
+
+
+def _exchanges(host: VirtualHost) -> Iterator[Item]:
+    for exchange in host.exchanges.values():
+        if not host.is_predeclared(exchange):
+            yield {
+                "name": exchange.name,
+                "vhost": host.name,
+                "type": exchange.type,
+                "durable": exchange.durable,
+                "auto_delete": exchange.auto_delete,
+                "internal": exchange.internal,
+                "arguments": plain(exchange.arguments),
+            }
+
+
+def _bindings(host: VirtualHost) -> Iterator[Item]:
+    for exchange in host.exchanges.values():
+        for binding in exchange.bindings.values():
+            to = binding.destination
+            if not (isinstance(to, Queue) and to.owner):
+                yield {
+                    "source": exchange.name,
+                    "vhost": host.name,
+                    "destination": to.name,
+                    "destination_type": binding.kind,
+                    "routing_key": binding.routing_key,
+                    "arguments": plain(binding.arguments),
+                }

@@ -1,0 +1,97 @@
+"""Definitions as RabbitMQ 3.10.8 exported them come in, and go out in the same form."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.errors import InvalidInput
+
+from .client import House
+
+EXPORTED: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "definitions" / "rabbitmq-3.10.8.json").read_text()
+)
+
+
+def by_name(items: list[dict[str, Any]], *keys: str) -> list[list[Any]]:
+    return sorted([[item[key] for key in keys] for item in items], key=repr)
+
+
+def test_what_rabbitmq_exported_comes_out_again(house: House) -> None:
+    house.broker.load_definitions(EXPORTED)
+    found = house.broker.definitions()
+    for section in ("queues", "exchanges", "policies", "bindings", "vhosts"):
+        keys = EXPORTED[section][0]
+        assert by_name(found[section], *keys) == by_name(EXPORTED[section], *keys)
+    operator = [each for each in EXPORTED["parameters"] if each["component"] == "operator_policy"]
+    assert found["parameters"] == [
+        {key: each[key] for key in ("vhost", "component", "name", "value")} for each in operator
+    ]
+    assert by_name(found["permissions"], "user", "configure", "write", "read") == [
+        ["alice", "^a", ".*", "^$"],
+        ["guest", ".*", ".*", ".*"],
+    ]
+
+
+def test_passwords_are_those_that_they_were(house: House) -> None:
+    house.broker.load_definitions(EXPORTED)
+    house.client(password="guest")
+    users = house.environment.access.users
+    assert users["alice"].check("s")
+    assert not users["alice"].check("guest")
+    hashes = {user["name"]: user["password_hash"] for user in house.broker.definitions()["users"]}
+    assert hashes == {user["name"]: user["password_hash"] for user in EXPORTED["users"]}
+
+
+def test_password_of_ours_is_one_that_rabbitmq_takes(house: House) -> None:
+    (exported,) = house.broker.definitions()["users"]
+    other = House(AmqpOptions(users={"other": "x"}))
+    other.broker.load_definitions({"users": [exported]})
+    assert other.environment.access.users["guest"].check("guest")
+
+
+def test_user_without_a_hash_has_no_password(house: House) -> None:
+    house.broker.load_definitions({"users": [{"name": "tls", "password_hash": ""}]})
+    assert not house.environment.access.users["tls"].check("")
+
+
+def test_rights_hold_and_who_may_do_all_still_may(house: House) -> None:
+    house.broker.load_definitions(EXPORTED)
+    client = house.client()
+    assert client.send("queue.declare", queue="mine")[0].name == "queue.declare-ok"
+
+
+def test_where_everybody_may_do_all_no_rule_is_made(house: House) -> None:
+    rights = {"configure": ".*", "write": ".*", "read": ".*"}
+    house.broker.load_definitions({"permissions": [{"user": "guest", "vhost": "/", **rights}]})
+    assert not house.environment.access.rules
+
+
+def test_definitions_of_one_virtual_host_go_where_they_are_sent(house: House) -> None:
+    house.broker.add_vhost("shop")
+    house.broker.load_definitions({"queues": [{"name": "q", "durable": True}]}, vhost="shop")
+    assert "q" in house.broker.vhost("shop").queues
+
+
+def test_what_is_there_already_stays_as_it_is(house: House) -> None:
+    house.broker.declare_queue("orders")
+    house.broker.load_definitions(EXPORTED)
+    assert house.broker.vhost().queues["orders"].kind == "classic"
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"queues": {"name": "q"}}, "queues is a list of objects"),
+        ({"queues": [{"durable": True}]}, "queues, .: 'name' is missing"),
+        ({"policies": [{"name": "p", "pattern": "x"}]}, "policies, p: 'definition' is missing"),
+        ({"users": [{"name": "u", "hashing_algorithm": "x"}]}, "users, u: x is none of"),
+        ({"queues": [{"name": "q", "vhost": "none"}]}, "vhost 'none' is none of"),
+        ({"bindings": [{"source": "x", "destination": "q"}]}, "no queue 'q'"),
+    ],
+)
+def test_what_cannot_be_is_named(house: House, document: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        house.broker.load_definitions(document)
