@@ -1,5 +1,6 @@
 """The values that an argument may have, from what the brokers hold right now."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ class Candidates:
         self._kept: dict[str, tuple[float, Sequence[Candidate]]] = {}
 
     def __call__(self, name: str) -> Sequence[Candidate]:
+        if name.startswith("codes:"):
+            # By what the line is about, not by the line: there are few of those.
+            name = f"codes:{' '.join(spoken_of(self._session, name[6:].split()))}"
         now = self._session.runtime.clock.now()
         kept = self._kept.get(name)
         if kept is not None and 0 <= now - kept[0] < _FRESH:
@@ -36,6 +40,8 @@ class Candidates:
     def _find(self, name: str) -> Iterable[Candidate]:
         if name.startswith("field:") and self._session.seen is not None:
             return self._session.seen(name.removeprefix("field:"))
+        if name.startswith("codes:"):
+            return _codes(self._session, name[6:].split())
         if name.startswith("field:"):
             return _FIELDS.get(name.removeprefix("field:"), _none)(self._session)
         return _SOURCES.get(name, _none)(self._session)
@@ -160,9 +166,56 @@ def _hold_rules(session: "Session") -> Iterable[Candidate]:
         yield str(rule.id), rule.scope
 
 
-def _codes(session: "Session") -> Iterable[Candidate]:
+def spoken_of(session: "Session", words: Sequence[str]) -> list[str]:
+    """The protocols that a filter or a held frame of a line is about; all where it names none."""
+    running = list(session.runtime.brokers)
+    about: set[str] = set()
+    for word in words:
+        field, colon, value = word.strip("()-!").partition(":")
+        value = value.strip("\"'")
+        if colon:
+            about.update(_PROTOCOLS_OF[field](session, value) if field in _PROTOCOLS_OF else ())
+        elif re.fullmatch(r"h\d+", word) or word == "@held":
+            about.update(_holding(session, word))
+    return [each for each in running if each in about] or running
+
+
+def _holding(session: "Session", word: str) -> Iterable[str]:
+    for frame in session.runtime.holds.held.values():
+        if word in ("@held", f"h{frame.id}"):
+            yield frame.rows[0].protocol
+
+
+def _of_operation(session: "Session", value: str) -> Iterable[str]:
+    """Packets are in capitals, methods have a dot or are small, APIs are in both."""
+    if value.isupper():
+        yield "mqtt"
+    elif "." in value or value.islower():
+        yield "amqp"
+    elif value[:1].isupper():
+        yield "kafka"
+
+
+_PROTOCOLS_OF: dict[str, Callable[["Session", str], Iterable[str]]] = {
+    "proto": lambda session, value: (value,),
+    "op": _of_operation,
+    "topic": lambda session, value: (
+        each.protocol for each in session.destinations() if each.name == value
+    ),
+    "client": lambda session, value: (
+        each.protocol for each in session.connections() if each.client == value
+    ),
+    "group": lambda session, value: (
+        each.protocol for each in session.groups() if each.name == value
+    ),
+}
+
+
+def _codes(session: "Session", protocols: Sequence[str] = ()) -> Iterable[Candidate]:
     found: dict[str, list[str]] = {}
     for protocol, codes in session.refusals.items():
+        if protocols and protocol not in protocols:
+            continue
         for name, number in codes.items():
             found.setdefault(name, []).append(f"{protocol} {number}")
     for name in sorted(found):

@@ -123,7 +123,7 @@ def _arguments(
     found = _values(following, partial, start, line.text, candidates)
     kind = find(str(binder.values.get("kind", ""))) if command.name == "fault add" else None
     if kind is not None and partial.text and any(p.kind == "code" for p in kind.parameters):
-        found += _ranked(partial, candidates("codes"))
+        found += _ranked(partial, candidates(f"codes:{line.text[: partial.start]}"))
     if not partial.text and not following.required:
         found += _ranked(partial, _options(command, binder))
     return found
@@ -151,6 +151,9 @@ def _values(
         return _filter_terms(line, start, partial.end, candidates)
     if kind.values:
         return _ranked(partial, [(value, "") for value in kind.values])
+    if kind.completer == "codes":
+        # Which ones depends on what the line is about.
+        return _ranked(partial, candidates(f"codes:{line[:start]}"))
     return _ranked(partial, candidates(kind.completer)) if kind.completer else []
 
 

@@ -1,13 +1,15 @@
 """`edit`, `refuse` and `held show`: look into held frames, change them, answer them with a code."""
 
-from typing import TYPE_CHECKING, Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from mockforge_brokers.misbehaviour.holds import HeldFrame
 
 from ..asking import BadArgument
 from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
-from ..results import Column, Result, done, table
+from ..results import Column, Result, done, table_lines
 from ..types import CODE, COUNT, PAYLOAD, TEXT
 from .changing import Headers, Key, Null, Properties, Wanted, Without, changes_of
 from .holds import SELECTOR, Selector, chosen, codes_of, one_held
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _ONE = Type("held", one_held, "held")
 _LONGEST = 64 * 1024
+_COLUMNS = (Column("field", "field"), Column("value", "value"))
 
 
 @command(
@@ -88,11 +91,13 @@ def refuse(
 
 @command("held show", group="faults", examples=("held show h1",))
 def held_show(session: "Session", which: Annotated[int, Arg(_ONE, "h3: a held frame")]) -> Result:
-    """Show a held frame whole: each field, header and payload of what it carries."""
+    """Show a held frame whole: each field, header and payload of what it carries; JSON laid out."""
     frame = _held(session, which)
-    records = []
+    records: list[dict[str, Any]] = []
+    parts: list[str] = []
     for number, row in enumerate(frame.rows, 1):
         name = f"{number}." if len(frame.rows) > 1 else ""
+        before = len(records)
         for field, value in (
             ("broker", row.protocol),
             ("client", row.client),
@@ -104,11 +109,22 @@ def held_show(session: "Session", which: Annotated[int, Arg(_ONE, "h3: a held fr
             *row.detail.items(),
             ("size", row.size),
             ("error", row.error),
-            ("payload", None if row.payload is None else _readable(row.payload)),
         ):
             if value not in (None, "", (), [], {}):
                 records.append({"field": f"{name}{field}", "value": value})
-    return table(records, Column("field", "field"), Column("value", "value"))
+        parts += table_lines(_COLUMNS, records[before:], None)[1 if parts else 0 :]
+        if row.payload is not None:
+            parts += [f"{name}payload", *_laid_out(row.payload)]
+            records.append({"field": f"{name}payload", "value": _readable(row.payload)})
+    return Result(text="\n".join(parts), data=records)
+
+
+def _laid_out(payload: bytes) -> list[str]:
+    """The lines of a payload: JSON is indented, its numbers and names as they were written."""
+    if payload[:1] in (b"{", b"[") and len(payload) <= _LONGEST:
+        with suppress(msgspec.DecodeError):
+            payload = msgspec.json.format(payload, indent=2)
+    return [f"  {line}" for line in _readable(payload).split("\n")]
 
 
 def _readable(payload: bytes) -> str:

@@ -1,5 +1,6 @@
 """What the keys do. What changes something is a command line, run and reported as if typed."""
 
+from collections.abc import Collection
 from typing import Any
 
 from mockforge_brokers.journal import Row
@@ -405,9 +406,16 @@ class ActingScreen(PaneScreen):
     def _settle(self, command: str) -> None:
         row = self._row()
         if row is not None and row.held:
-            self._run(f"{command} h{row.held}")
+            held = row.held
+            self._run(f"{command} h{held}")
+            if self.here is self.faults and held not in self._held_now():
+                # The next one is chosen, so that frames can be let go one after the other.
+                self.faults.leave()
         else:
             self.console_app.note("no held frame is chosen; 5 lists them, A releases all")
+
+    def _held_now(self) -> Collection[int]:
+        return self.console_app.session.runtime.holds.held
 
     def do_release_all(self) -> None:
         self._run("release")

@@ -16,7 +16,7 @@ from ...text import clean
 from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
 from ..palette import LETTERS, Glyphs, Palette
-from ..rows import destination_text, operation_text
+from ..rows import destination_text, operation_text, payload_text
 from ..snapshot import ConnectionLine, DestinationLine, FaultLine
 from .table import Column, LiveTable
 
@@ -287,7 +287,11 @@ def _fault_what(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
     match line.what:
         case HeldFrame(rows=rows):
             first = rows[0]
-            parts = (clean(first.client, 40), operation_text(first), destination_text(first))
+            parts = [clean(first.client, 40), operation_text(first), destination_text(first)]
+            if first.key:
+                parts.append(payload_text(first.key, 40))
+            if first.payload:
+                parts.append(payload_text(first.payload, 200))
             return " ".join(parts), palette.strong
         case HoldRule(scope=scope) as rule:
             value = f" {decision_of(rule)}".rstrip()

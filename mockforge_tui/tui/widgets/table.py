@@ -88,6 +88,12 @@ class LiveTable(Pane, Generic[R]):
         at = (0 if lines > 0 else len(self.records) - 1) if at is None else at + lines
         self._go_to(at)
 
+    def leave(self) -> None:
+        """The chosen record goes: choose the one behind it, or the one before where it is last."""
+        at = self._position()
+        if at is not None and len(self.records) > 1:
+            self._go_to(at + 1 if at + 1 < len(self.records) else at - 1)
+
     def _go_to(self, at: int) -> None:
         if self.records:
             self._choose(self.records[min(len(self.records) - 1, max(0, at))])

@@ -11,11 +11,13 @@ from msgspec import UNSET
 from .scene import Scene
 
 
-def held(direction: int = IN, protocol: str = "kafka") -> tuple[Scene, Waiting]:
+def held(
+    direction: int = IN, protocol: str = "kafka", payload: bytes = b'{"id": 1}'
+) -> tuple[Scene, Waiting]:
     scene, waiting = Scene(busy=False), Waiting()
     row = Row(
         protocol, direction, "Produce", client="billing", destination="orders", kind="message",
-        key=b"o-1", payload=b'{"id": 1}', headers=(("trace", b"abc"),), detail={"partition": 2},
+        key=b"o-1", payload=payload, headers=(("trace", b"abc"),), detail={"partition": 2},
     )  # fmt: skip
     scene.holds.hold(scene.holds.add(hold()), [row, row], waiting)
     return scene, waiting
@@ -100,12 +102,36 @@ def test_only_what_a_client_sent_is_refused() -> None:
 
 def test_show_has_every_field_of_every_message() -> None:
     scene, _ = held()
-    fields = {each["field"]: each["value"] for each in scene.run("held show h1").records}
+    fields = {each["field"]: each["value"] for each in scene.run("held show h1").data}
     assert fields["1.client"] == "billing"
     assert fields["2.key"] == b"o-1"
     assert fields["1.header trace"] == b"abc"
     assert fields["2.partition"] == 2
     assert fields["1.payload"] == '{"id": 1}'
+
+
+def test_a_held_payload_of_json_is_laid_out_as_it_was_written() -> None:
+    written = b'{"id": 12345678901234567890123, "lines": [{"sku": "A"}], "at": 1.50}'
+    scene, _ = held(payload=written)
+    result = scene.run("held show h1")
+    assert (
+        """1.payload
+  {
+    "id": 12345678901234567890123,
+    "lines": [
+      {
+        "sku": "A"
+      }
+    ],
+    "at": 1.50
+  }
+"""
+        in result.text
+    )
+    fields = {each["field"]: each["value"] for each in result.data}
+    assert fields["2.payload"] == written.decode()
+    broken, _ = held(payload=b"{broken")
+    assert "1.payload\n  {broken" in broken.run("held show h1").text
 
 
 def test_codes_are_completed_after_refuse_and_in_a_refusing_fault() -> None:
@@ -117,3 +143,27 @@ def test_codes_are_completed_after_refuse_and_in_a_refusing_fault() -> None:
     assert offered("refuse h1 NOT_LEAD") == ["NOT_LEADER_OR_FOLLOWER"]
     assert "NOT_LEADER_OR_FOLLOWER" in offered("fault add refuse topic:orders NOT_LEAD")
     assert "NOT_LEADER_OR_FOLLOWER" not in offered("fault add drop topic:orders NOT_LEAD")
+
+
+@pytest.mark.parametrize(
+    ("line", "protocols"),
+    [
+        ("refuse h1 ", {"kafka"}),
+        ("refuse (proto:mqtt) ", {"mqtt"}),
+        ("refuse @held ", {"kafka"}),
+        ("fault add refuse op:Produce NOT", {"kafka"}),
+        ("fault add refuse op:PUBLISH NOT", {"mqtt"}),
+        ("fault add refuse op:basic.publish A", {"amqp"}),
+        ("fault add refuse proto:kafka or proto:amqp A", {"amqp", "kafka"}),
+        ("fault add refuse client:dev-7 NOT", {"mqtt"}),
+        ("fault add refuse topic:orders NOT", {"kafka"}),
+        ("fault add refuse topic:* NOT", {"amqp", "kafka", "mqtt"}),
+        ("hold op:PUBLISH --refuse ", {"mqtt"}),
+    ],
+)
+def test_codes_of_the_protocols_that_a_line_is_about_are_offered(
+    line: str, protocols: set[str]
+) -> None:
+    scene = Scene()
+    notes = [each.note for each in scene.session.complete(line) if each.text.isupper()]
+    assert {part.split()[0] for note in notes for part in note.split(", ")} == protocols

@@ -303,6 +303,19 @@ def test_the_open_log_wraps_an_answer_anew_when_the_terminal_changes() -> None:
     play(act, real=partial(_planted, _taken_by_another_consumer))
 
 
+def test_held_frames_are_let_go_one_after_the_other() -> None:
+    async def act(stage: Stage) -> None:
+        holds = stage.runtime.holds
+        await stage.keys("5", "g")
+        for left in ({2, 3}, {3}):
+            await stage.keys("a")
+            assert set(holds.held) == left
+            await stage.tick()
+            assert stage.screen.subject().what.id == min(left)  # type: ignore[union-attr]
+
+    play(act, real=Scene)
+
+
 def test_a_publish_that_reached_no_queue_says_so_in_its_row_and_in_the_inspector() -> None:
     def unroutable() -> Scene:
         real = Scene()
