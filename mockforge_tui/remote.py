@@ -5,6 +5,7 @@ import http.client
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -18,6 +19,7 @@ from .text import clean
 
 PREFIX = "/__mockforge"
 _TIMEOUT = 30.0
+_AGAIN = 0.05
 
 
 class Out(Protocol):
@@ -56,6 +58,31 @@ def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int
         return ExitCode.INTERRUPTED
     finally:
         connection.close()
+
+
+def wait_until_ready(url: str, token: str | None, seconds: float) -> ExitCode:
+    """Ask again and again until an instance is ready there; says so where it is not in time."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connection, base, headers = _place(url, token)
+            try:
+                connection.request("GET", f"{base}/ready", headers=headers)
+                status = connection.getresponse().status
+            finally:
+                connection.close()
+            if status == 200:
+                return ExitCode.OK
+            why = f"status {status}"
+        except (OSError, http.client.HTTPException) as error:
+            why = str(error)
+        except ValueError as error:
+            print(f"error: {url}: {error}", file=sys.stderr)
+            return ExitCode.USAGE
+        if time.monotonic() >= until:
+            print(f"error: no instance is ready at {url}: {why}", file=sys.stderr)
+            return ExitCode.TIMED_OUT
+        time.sleep(_AGAIN)
 
 
 def show(lines: Iterable[bytes], out: Out, *, as_json: bool, rows_only: bool = False) -> int:
@@ -159,16 +186,7 @@ def _post(
     line: str, url: str, token: str | None
 ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     """POST one command; `url` may leave the prefix out. Raises OSError, ValueError."""
-    place = urlsplit(url)
-    if place.scheme not in ("http", "https") or not place.hostname:
-        raise ValueError("the address begins with http://")
-    base = place.path.rstrip("/")
-    if not base.endswith(PREFIX):
-        base += PREFIX
-    headers = {"content-type": "application/json"}
-    if token:
-        headers["authorization"] = f"Bearer {token}"
-    connection = _connection(place)
+    connection, base, headers = _place(url, token)
     try:
         wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         body = json.dumps({"line": line, "width": wide}).encode()
@@ -181,6 +199,20 @@ def _post(
         connection.close()
         raise
     return connection, response
+
+
+def _place(url: str, token: str | None) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+    """How to ask there: the connection, the prefix of paths, headers. Raises ValueError."""
+    place = urlsplit(url)
+    if place.scheme not in ("http", "https") or not place.hostname:
+        raise ValueError("the address begins with http://")
+    base = place.path.rstrip("/")
+    if not base.endswith(PREFIX):
+        base += PREFIX
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    return _connection(place), base, headers
 
 
 def _connection(place: SplitResult) -> http.client.HTTPConnection:

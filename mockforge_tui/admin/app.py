@@ -1,8 +1,11 @@
 """The routes under /__mockforge."""
 
 import json
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 
+from mockforge_brokers import __version__
+from mockforge_brokers.errors import BrokerError
 from msgspec.structs import asdict
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,10 +15,17 @@ from starlette.routing import Mount, Route
 
 from ..console.results import to_json
 from ..console.session import Session
+from ..filters import FilterError
 from ..metrics import render
 from ..runtime import Runtime
+from ..text import encodable
+from .endpoints import ENDPOINTS, Endpoint
+from .events import EventStream
 from .guard import Guard
+from .openapi import describe
+from .schema import problem
 from .stream import Rows, Stream
+from .verbs import NotThere, Verbs
 
 PREFIX = "/__mockforge"
 
@@ -77,15 +87,85 @@ class Routes:
             to_json(result.as_json(width)), 200 if result.ok else 400, media_type="application/json"
         )
 
+    async def description(self, request: Request) -> Response:
+        """OpenAPI 3.1."""
+        token = self._runtime.config.admin_token is not None
+        return JSONResponse(describe(__version__, PREFIX, token=token))
+
+    async def events(self, request: Request) -> Response:
+        """Server-sent events: `filter` in the filter language, `messages=1` what comes too."""
+        query = request.query_params
+        try:
+            where = self._session.filter_of(query.get("filter", ""))
+        except FilterError as error:
+            raise HTTPException(400, f"filter: {error.text}") from None
+        last = request.headers.get("last-event-id", "")
+        after = int(last) if last.isdecimal() and len(last) < 16 else None
+        messages = query.get("messages", "") in ("1", "true")
+        stream = EventStream(self._runtime, where, messages=messages, after=after)
+        return cast(Response, stream)
+
+
+def _routes(verbs: Verbs) -> Iterator[Route]:
+    """A route for each path: body, query and path as one mapping to the method's verb."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for each in ENDPOINTS:
+        paths.setdefault(each.path, {})[each.method] = each
+    for path, methods in paths.items():
+        yield Route(path, _serving(methods, verbs), methods=list(methods))
+
+
+def _serving(
+    methods: dict[str, Endpoint], verbs: Verbs
+) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        asked = await _asked(endpoint, request)
+        try:
+            status, value = await verbs.answering(endpoint.name)(asked)
+        except NotThere as error:
+            raise HTTPException(404, str(error)) from None
+        except BrokerError as error:
+            raise HTTPException(400, str(error)) from None
+        return Response(to_json(value), status, media_type="application/json")
+
+    return serve
+
+
+async def _asked(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    """What a request asks for. Raises HTTPException for what the endpoint does not know."""
+    asked: dict[str, Any] = {}
+    if endpoint.body is not None:
+        try:
+            asked = json.loads(await request.body())
+        except (ValueError, RecursionError):
+            raise HTTPException(400, "a JSON body is wanted") from None
+        if not isinstance(asked, dict):
+            raise HTTPException(400, "the JSON body is to be an object")
+        if wrong := problem(asked, endpoint.body):
+            raise HTTPException(400, wrong)
+    query: dict[str, Any] = {}
+    for name, schema in endpoint.query.items():
+        text = request.query_params.get(name)
+        if text is not None:
+            value = int(text) if text.isdecimal() and len(text) < 16 else text
+            if wrong := problem(value, schema, name):
+                raise HTTPException(400, wrong)
+            query[name] = value
+    return {**asked, **query, **request.path_params}
+
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, status_code=error.status_code)
+    return JSONResponse(
+        {"error": encodable(error.detail)}, error.status_code, headers=error.headers
+    )
 
 
 def build(runtime: Runtime, session: Session, facts: dict[str, Any]) -> Guard:
     """The ASGI application with its guard in front."""
     routes = Routes(runtime, session, facts)
+    verbs = Verbs(runtime, session)
     app = Starlette(
         routes=[
             Mount(
@@ -96,6 +176,9 @@ def build(runtime: Runtime, session: Session, facts: dict[str, Any]) -> Guard:
                     Route("/info", routes.info),
                     Route("/metrics", routes.metrics),
                     Route("/commands", routes.commands, methods=["POST"]),
+                    Route("/events", routes.events),
+                    Route("/openapi.json", routes.description),
+                    *_routes(verbs),
                 ],
             )
         ],

@@ -1,0 +1,235 @@
+"""The endpoints at work: JSON in, what the brokers say out."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import Any, Final
+
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.misbehaviour.rules import Rule
+
+from ..console.expecting import explained
+from ..console.journal import newest_lines
+from ..console.playing import runner_of
+from ..console.session import Session
+from ..expectations.checks import CameCheck
+from ..expectations.waiting import Outcome, Waiting
+from ..fixtures.asked import expectation_of, fixtures_of, messages_of
+from ..fixtures.expected.model import Came, Expectation
+from ..fixtures.faults import fault_of, rule_of
+from ..fixtures.templates.scope import Scope
+from ..runtime import Runtime
+from ..units import parse_duration
+from .endpoints import LINES
+
+Answer = tuple[int, Any]
+"""Status and JSON value."""
+_MOST: Final = 1_000
+"""Messages in an answer unless more are asked for."""
+_LONGEST: Final = 3_600.0
+
+
+class NotThere(Exception):
+    """The path names something that does not exist."""
+
+
+class Verbs:
+    """What each endpoint answers. Methods raise InvalidInput and NotThere."""
+
+    def __init__(self, runtime: Runtime, session: Session) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._scope = Scope(Random(), runtime.clock.wall, environ=os.environ)
+
+    def answering(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[Answer]]:
+        """What answers an endpoint, given its body, query and path in one mapping."""
+        line = LINES.get(name)
+        if line is None:
+            found: Callable[[Mapping[str, Any]], Awaitable[Answer]] = getattr(self, name)
+            return found
+
+        async def table(asked: Mapping[str, Any]) -> Answer:
+            result = self._session.run(line)
+            return 200, {"items": [*result.records]}
+
+        return table
+
+    # Messages ----------------------------------------------------------------------------
+
+    async def verify(self, asked: Mapping[str, Any]) -> Answer:
+        return await self._expect({"within": 0, **asked})
+
+    async def wait(self, asked: Mapping[str, Any]) -> Answer:
+        return await self._expect(asked)
+
+    async def messages(self, asked: Mapping[str, Any]) -> Answer:
+        record = self._runtime.record
+        kept = record.last(_number(asked, "limit", 100))
+        items = [each.record for each in kept]
+        return 200, {"items": items, "newest": record.newest, "kept_since_start": record.on}
+
+    async def publish(self, asked: Mapping[str, Any]) -> Answer:
+        self._scope.begin()
+        places = [self._runtime.publish(each).place for each in messages_of(asked, self._scope)]
+        return 200, {"places": places}
+
+    async def find_messages(self, asked: Mapping[str, Any]) -> Answer:
+        given = dict(asked)
+        most = _number(given, "limit", _MOST)
+        given.pop("limit", None)
+        check = self._check(given)
+        items = [each.record for each in check.found[:most]]
+        return 200, {"items": items, "count": check.count}
+
+    async def count(self, asked: Mapping[str, Any]) -> Answer:
+        given = {name: value for name, value in asked.items() if name != "limit"}
+        return 200, {"count": self._check(given).count}
+
+    # State -------------------------------------------------------------------------------
+
+    async def reset(self, asked: Mapping[str, Any]) -> Answer:
+        self._runtime.reset()
+        return 200, {"status": "ok", "newest": self._runtime.record.newest}
+
+    async def load(self, asked: Mapping[str, Any]) -> Answer:
+        files = asked.get("files")
+        if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
+            raise InvalidInput(
+                'files: texts by file name are wanted, {"shop.yaml": "mockforge: 1"}'
+            )
+        seed = _number(asked, "seed", None)
+        fixtures = fixtures_of(files)
+        self._runtime.load(fixtures, fixtures.seed if seed is None else seed)
+        return 200, {
+            "status": "ok",
+            "seed": self._runtime.seed,
+            "warnings": [str(each) for each in fixtures.warnings],
+        }
+
+    async def add_fault(self, asked: Mapping[str, Any]) -> Answer:
+        rule = self._runtime.faults.add(rule_of(fault_of(asked)))
+        return 200, _fault(rule)
+
+    async def fault(self, asked: Mapping[str, Any]) -> Answer:
+        return 200, _fault(self._rule(asked))
+
+    async def remove_fault(self, asked: Mapping[str, Any]) -> Answer:
+        rule = self._rule(asked)
+        self._runtime.faults.remove(rule.id)
+        return 200, _fault(rule)
+
+    async def run_scenario(self, asked: Mapping[str, Any]) -> Answer:
+        scenarios = self._runtime.production.engine.fixtures.scenarios
+        found = next((each for each in scenarios if each.name == asked["name"]), None)
+        if found is None:
+            raise NotThere(f"there is no scenario {asked['name']}")
+        outcome = await runner_of(self._session, found, lambda step: None).run()
+        steps = [
+            {"step": step.title, "status": step.status.value, "took": step.took, "text": step.text}
+            for step in outcome.steps
+        ]
+        return 200 if outcome.ok else 406, {
+            "name": outcome.name,
+            "status": outcome.status.value,
+            "took": outcome.took,
+            "text": outcome.text,
+            "failure": None if outcome.failure is None else outcome.failure.as_json(),
+            "steps": steps,
+        }
+
+    async def journal(self, asked: Mapping[str, Any]) -> Answer:
+        runtime = self._runtime
+        count = _number(asked, "limit", 100)
+        since = float(asked.get("since", 0))
+        return 200, {"lines": newest_lines(runtime.journal, runtime.spine, count, since)}
+
+    async def clock(self, asked: Mapping[str, Any]) -> Answer:
+        clock = self._runtime.clock
+        return 200, {"wall": clock.wall(), "offset": clock.offset}
+
+    async def advance(self, asked: Mapping[str, Any]) -> Answer:
+        self._runtime.clock.advance(_seconds(asked.get("by"), "by"))
+        return await self.clock(asked)
+
+    # Expectations ------------------------------------------------------------------------
+
+    async def _expect(self, asked: Mapping[str, Any]) -> Answer:
+        given = dict(asked)
+        since = _number(given, "since", None)
+        given.pop("since", None)
+        outcome = await self._outcome(expectation_of(given, self._scope), since)
+        answer = {
+            "met": outcome.ok,
+            "expected": str(outcome.expectation),
+            "took": round(outcome.took, 6),
+            "messages": [each.record for each in outcome.messages[:_MOST]],
+        }
+        if outcome.failure is None:
+            return 200, answer
+        failure = explained(self._session, outcome.failure)
+        return 406, {**answer, "failure": failure.as_json(), "error": failure.as_text()}
+
+    async def _outcome(self, expectation: Expectation, since: int | None) -> Outcome:
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Outcome) -> None:
+            if not ended.done():
+                ended.set_result(outcome)
+
+        waiting = Waiting(expectation, self._runtime, done, since)
+        try:
+            return await ended
+        finally:
+            waiting.cancel()
+
+    def _check(self, asked: dict[str, Any]) -> CameCheck:
+        since = _number(asked, "since", None)
+        asked.pop("since", None)
+        expectation = expectation_of({"within": 0, **asked}, self._scope)
+        if not isinstance(expectation, Came):
+            raise InvalidInput("one of kafka, mqtt and amqp is wanted")
+        record = self._runtime.record
+        record.start()
+        check = CameCheck(expectation, self._runtime, record.begin if since is None else since)
+        check.look()
+        return check
+
+    def _rule(self, asked: Mapping[str, Any]) -> Rule:
+        for rule in self._runtime.faults.rules.values():
+            if asked["id"] in (str(rule.id), rule.name):
+                return rule
+        raise NotThere(f"there is no fault {asked['id']}")
+
+
+def _fault(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "kind": rule.kind,
+        "scope": rule.scope,
+        "enabled": rule.enabled,
+        "hits": rule.hits,
+        "seen": rule.seen,
+    }
+
+
+def _number(asked: Mapping[str, Any], name: str, default: Any) -> Any:
+    value = asked.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.isdecimal() and len(value) < 16:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidInput(f"{name}: a whole number is wanted, not {value!r}")
+    return value
+
+
+def _seconds(value: Any, name: str) -> float:
+    try:
+        seconds = parse_duration(value) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name}: a duration is wanted, such as 90s or 90") from None
+    if isinstance(value, bool) or not 0 <= seconds <= _LONGEST:
+        raise InvalidInput(f"{name}: 0 to {_LONGEST:g} seconds, not {seconds:g}")
+    return seconds

@@ -1,0 +1,255 @@
+"""The admin port's endpoints, asked over HTTP."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from mockforge_tui import MockForge
+from mockforge_tui.admin.endpoints import ENDPOINTS
+from mockforge_tui.admin.openapi import describe
+
+SCENARIO = """\
+mockforge: 1
+name: shop
+seed: 7
+kafka: {topics: {orders: {partitions: 1}}}
+faults: [{id: slow, where: {kafka: {api: Fetch}}, do: {delay: 200ms}}]
+scenarios:
+  - {name: good, steps: [{publish: {to: {kafka: orders}, value: 1}}, {expect: {kafka: orders}}]}
+  - {name: bad, steps: [{expect: {kafka: orders, within: 10ms}}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[MockForge]:
+    with MockForge(admin=True, seed=1) as running:
+        yield running
+
+
+class Http:
+    def __init__(self, mockforge: MockForge) -> None:
+        self.mockforge = mockforge
+        self._place = urlsplit(mockforge.facts["admin"]["url"])
+
+    def connection(self) -> http.client.HTTPConnection:
+        assert self._place.hostname is not None
+        return http.client.HTTPConnection(self._place.hostname, self._place.port, timeout=30)
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        connection = self.connection()
+        data = None if body is None else json.dumps(body).encode()
+        connection.request(method, self._place.path + path, data)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        return response.status, answer
+
+    def get(self, path: str) -> Any:
+        status, answer = self.ask("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def post(self, path: str, body: Any = None) -> Any:
+        status, answer = self.ask("POST", path, body)
+        assert status == 200, answer
+        return answer
+
+
+@pytest.fixture
+def web(running: MockForge) -> Http:
+    running.use(None)
+    return Http(running)
+
+
+def test_verify_answers_at_once_with_the_messages_or_what_is_missing(web: Http) -> None:
+    web.post("/messages", {"to": {"kafka": "orders", "key": "o-1"}, "value": {"total": 5}})
+    met = web.post("/verify", {"kafka": "orders", "match": {"key": "o-1"}, "count": 1})
+    assert met["messages"][0]["value"] == {"total": 5}
+    status, unmet = web.ask(
+        "POST", "/verify", {"kafka": "orders", "match": {"value": {"total": 6}}}
+    )
+    assert status == 406
+    nearest = unmet["failure"]["nearest"]
+    assert nearest["differences"] == [{"path": "value.total", "expected": "6", "actual": "5"}]
+    assert unmet["error"].startswith("expected  a message to kafka:orders")
+
+
+def test_wait_answers_when_it_came(web: Http) -> None:
+    connection = web.connection()
+    body = json.dumps({"mqtt": "a/+", "within": 30}).encode()
+    connection.request("POST", "/__mockforge/messages/wait", body)
+    web.post("/messages", {"to": {"mqtt": "a/b", "qos": 1}, "value": "hi"})
+    response = connection.getresponse()
+    assert response.status == 200
+    assert json.loads(response.read())["messages"][0]["topic"] == "a/b"
+    connection.close()
+
+
+def test_find_and_count_look_at_what_came(web: Http) -> None:
+    for number in range(3):
+        web.post("/messages", {"to": {"kafka": "orders"}, "value": {"n": number}})
+    mark = web.get("/messages")["newest"]
+    assert web.post(
+        "/messages/count", {"kafka": "orders", "match": {"value": {"n": {"gt": 0}}}}
+    ) == {"count": 2}
+    found = web.post("/messages/find", {"kafka": "*", "limit": 1})
+    assert [each["value"] for each in found["items"]] == [{"n": 0}]
+    assert found["count"] == 3
+    assert web.post("/messages/count", {"kafka": "orders", "since": mark}) == {"count": 0}
+
+
+def test_bytes_go_in_and_come_out_whole(web: Http) -> None:
+    web.post("/messages", {"to": {"mqtt": "raw"}, "value_b64": "/wD+"})
+    assert web.get("/messages")["items"][-1]["payload_b64"] == "/wD+"
+
+
+def test_fixtures_are_loaded_by_text_and_reset_goes_back_to_them(web: Http) -> None:
+    status, loaded = web.ask("PUT", "/fixtures", {"files": {"shop.yaml": SCENARIO}})
+    assert (status, loaded["seed"]) == (200, 7)
+    web.post("/messages", {"to": {"kafka": "other"}, "value": 1})
+    web.post("/reset")
+    assert [each["name"] for each in web.get("/kafka/topics")["items"]] == ["orders"]
+    assert [each["name"] for each in web.get("/scenarios")["items"]] == ["good", "bad"]
+    assert [each["name"] for each in web.get("/faults")["items"]] == ["slow"]
+    assert web.post("/messages/count", {"kafka": "*"}) == {"count": 0}
+
+
+def test_broken_fixtures_change_nothing_and_name_their_place(web: Http) -> None:
+    web.ask("PUT", "/fixtures", {"files": {"shop.yaml": SCENARIO}})
+    status, answer = web.ask("PUT", "/fixtures", {"files": {"x.yaml": "mockforge: 1\ntpics: {}"}})
+    assert status == 400
+    assert answer["error"].startswith("x.yaml:2:1: ")
+    assert len(web.get("/scenarios")["items"]) == 2
+
+
+def test_a_scenario_runs_to_its_end(web: Http) -> None:
+    web.ask("PUT", "/fixtures", {"files": {"shop.yaml": SCENARIO}})
+    assert web.post("/scenarios/good/run")["status"] == "passed"
+    status, answer = web.ask("POST", "/scenarios/bad/run")
+    assert (status, answer["status"]) == (406, "failed")
+    assert answer["failure"]["expected"] == "a message to kafka:orders within 10ms"
+    assert web.ask("POST", "/scenarios/none/run")[0] == 404
+
+
+def test_faults_are_put_looked_at_and_removed(web: Http) -> None:
+    asked = {"where": {"kafka": {"api": "Produce"}}, "do": {"refuse": "NOT_LEADER_OR_FOLLOWER"}}
+    number = web.post("/faults", {**asked, "times": 2})["id"]
+    assert web.get(f"/faults/{number}")["hits"] == 0
+    assert web.ask("DELETE", f"/faults/{number}")[0] == 200
+    assert web.ask("GET", f"/faults/{number}")[0] == 404
+
+
+def test_the_clock_is_moved(web: Http) -> None:
+    before = web.get("/clock")["offset"]
+    assert web.post("/clock/advance", {"by": "90s"})["offset"] == pytest.approx(before + 90)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/verify", {}, "needs exactly one of kafka"),
+        ("/verify", {"kafka": "a", "mqtt": "b"}, "needs exactly one of kafka"),
+        ("/verify", {"kafak": "a"}, "kafak: not known"),
+        ("/verify", {"kafka": "a", "within": "soon"}, "within: seconds, or a text such as 300ms"),
+        ("/verify", {"kafka": "a", "match": {"value": {"regex": "("}}}, "not a regular expression"),
+        ("/verify", {"kafka": "a", "since": -1}, "since: 0 or more is wanted, not -1"),
+        ("/verify", {"fault": "nope"}, "there is no fault nope"),
+        ("/verify", ["kafka"], "is to be an object"),
+        ("/messages", {"to": {"kafka": "a"}}, '"value" is missing'),
+        ("/messages", {"to": {"kafka": ""}, "value": 1}, "is empty"),
+        ("/messages", {"to": {"mqtt": "a/#"}, "value": 1}, "has a wildcard"),
+        ("/messages", {"to": {"kafka": "a"}, "value_b64": "!"}, "not base64"),
+        ("/messages/find", {"drained": "q"}, "drained: not known"),
+        ("/faults", {"do": "vanish"}, "is not known"),
+        ("/clock/advance", {"by": -1}, "by: seconds, or a text"),
+        ("/clock/advance", {}, "by is missing"),
+    ],
+)
+def test_what_cannot_be_asked_is_400_with_the_reason(
+    web: Http, path: str, body: Any, said: str
+) -> None:
+    status, answer = web.ask("POST", path, body)
+    assert status == 400
+    assert said in answer["error"]
+
+
+def test_every_table_is_served(web: Http) -> None:
+    for endpoint in ENDPOINTS:
+        if endpoint.method == "GET" and "{" not in endpoint.path:
+            assert web.get(endpoint.path)
+
+
+def test_the_description_has_every_endpoint(web: Http) -> None:
+    document = web.get("/openapi.json")
+    described = {
+        (method.upper(), path) for path, each in document["paths"].items() for method in each
+    }
+    assert {(each.method, each.path) for each in ENDPOINTS} <= described
+    names = [each["operationId"] for path in document["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names))
+    assert "security" not in document
+    assert describe("0", "/", token=True)["security"] == [{"token": []}]
+
+
+# Server-sent events --------------------------------------------------------------------------
+
+
+class Events:
+    """One reader of the event stream."""
+
+    def __init__(self, web: Http, query: str = "", **headers: str) -> None:
+        self.connection = web.connection()
+        self.connection.request("GET", f"/__mockforge/events{query}", headers=headers)
+        self.response = self.connection.getresponse()
+        assert self.response.headers["content-type"] == "text/event-stream"
+        assert self.response.readline() == b": mockforge\n"
+        self.response.readline()
+
+    def next(self) -> dict[str, str]:
+        lines: list[str] = []
+        while (line := self.response.readline().decode().rstrip("\n")) or not lines:
+            if line and not line.startswith(":"):
+                lines.append(line)
+        return dict(line.split(": ", 1) for line in lines)
+
+    def close(self) -> None:
+        self.response.close()
+        self.connection.close()
+
+
+def test_events_come_as_they_happen_and_a_filter_narrows_them(web: Http) -> None:
+    events = Events(web, "?filter=topic:wanted")
+    web.mockforge.run("topic add other")
+    web.mockforge.run("topic add wanted")
+    event = events.next()
+    assert event["event"] == "TopicCreated"
+    assert json.loads(event["data"])["topic"] == "wanted"
+    events.close()
+
+
+def test_a_reader_that_comes_back_gets_what_it_missed(web: Http) -> None:
+    events = Events(web, "?filter=topic:t*")
+    web.mockforge.run("topic add t1")
+    seen = events.next()["id"]
+    events.close()
+    web.mockforge.run("topic add t2")
+    again = Events(web, "?filter=topic:t*", **{"Last-Event-ID": seen})
+    assert json.loads(again.next()["data"])["topic"] == "t2"
+    again.close()
+
+
+def test_messages_come_too_where_they_are_asked_for(web: Http) -> None:
+    events = Events(web, "?messages=1&filter=topic:a/b")
+    web.mockforge.mqtt.publish("a/b", {"t": 1})
+    event = events.next()
+    assert event["event"] == "Message"
+    assert json.loads(event["data"])["value"] == {"t": 1}
+    events.close()
+
+
+def test_a_filter_that_is_none_is_400(web: Http) -> None:
+    assert web.ask("GET", "/events?filter=size%3E%3E")[0] == 400
