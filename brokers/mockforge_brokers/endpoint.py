@@ -342,6 +342,11 @@ class Endpoint(asyncio.Protocol):
         """Bytes that the socket has not taken yet."""
         return self._transport.get_write_buffer_size()
 
+    @property
+    def delayed(self) -> int:
+        """Bytes that wait in a lane, of the direction where it is more."""
+        return max(lane.queued if lane is not None else 0 for lane in (self._inward, self._outward))
+
     def flush(self) -> None:
         """Write all output: one write, unless single pieces are too large to be worth a copy."""
         self._awake = False

@@ -63,6 +63,8 @@ class Environment(Struct):
         ended = EndedConnections(clock, limits)
         if made is not None:
             usage.gauge("journal_total", lambda: made.size, lambda: made.left)
+            usage.gauge("journal_connection", lambda: made.longest, lambda: made.shortened)
+            usage.gauge("journal_ended", lambda: made.ended, lambda: made.ended_left)
         usage.gauge("ended_connections", lambda: len(ended), lambda: ended.forgotten)
         usage.gauge("held_frames", lambda: len(holds.held))
         return cls(
@@ -83,7 +85,7 @@ class Environment(Struct):
     @property
     def misbehaviour(self) -> Misbehaviour:
         """What a lane needs of all this."""
-        return Misbehaviour(self.clock, self.faults, self.holds, self.limits)
+        return Misbehaviour(self.clock, self.faults, self.holds, self.limits, self.usage)
 
     def next_connection(self) -> int:
         """A connection number that no other connection of this process has."""

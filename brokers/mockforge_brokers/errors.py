@@ -18,6 +18,10 @@ class ProtocolError(BrokerError):
         self.code = code
 
 
+class TooLarge(ProtocolError):
+    """A frame beyond what one of our limits takes."""
+
+
 class RequestRefused(BrokerError):
     """A legal request that we refuse: the code goes on the wire and the connection lives on."""
 

@@ -197,6 +197,7 @@ class Tape:
         # The newest chunk stays, whatever its size: somebody may look at it right now.
         while self.size > self.journal.most_of_one and len(self.chunks) > 1:
             self.drop_oldest()
+            self.journal.shortened += 1
 
 
 class Journal:
@@ -211,6 +212,11 @@ class Journal:
         self.seq = 0
         self.size = 0
         self.left = 0
+        self.shortened = 0
+        """Chunks that left since their connection had too many bytes."""
+        self.ended_left = 0
+        """Tapes of ended connections that left since there were too many."""
+        self._open: set[Tape] = set()
         self._ended: deque[Tape] = deque()
         self._holes = 0
 
@@ -223,7 +229,19 @@ class Journal:
         self.size = 0
 
     def open(self, protocol: str, connection: int, owner: Owner) -> Tape:
-        return Tape(self, protocol, connection, owner)
+        tape = Tape(self, protocol, connection, owner)
+        self._open.add(tape)
+        return tape
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the open connection with most of them."""
+        return max((tape.size for tape in self._open), default=0)
+
+    @property
+    def ended(self) -> int:
+        """How many tapes of ended connections are kept."""
+        return len(self._ended)
 
     def since(self, seq: int) -> Iterator[Chunk]:
         """Chunks after `seq`, newest first; those that had to leave are passed over."""
@@ -252,9 +270,11 @@ class Journal:
     def tape_ended(self, tape: Tape) -> None:
         """Keep so many tapes of ended connections, and no more."""
         ended = self._ended
+        self._open.discard(tape)
         ended.append(tape)
         if len(ended) > self.limits.journal_ended:
             oldest = ended.popleft()
+            self.ended_left += 1
             while oldest.chunks:
                 oldest.drop_oldest()
 

@@ -49,6 +49,7 @@ class Server:
         self._all_gone: asyncio.Future[None] | None = None
         environment.usage.gauge("connections", lambda: len(self.endpoints))
         environment.usage.gauge("write_mark", self._most_waiting)
+        environment.usage.gauge("delayed_bytes", self._most_delayed)
 
     async def listen(self, listener: Listener) -> Listener:
         """Accept connections; returns the listener with the port that it got. Raises OSError.
@@ -93,6 +94,9 @@ class Server:
 
     def _most_waiting(self) -> int:
         return max((endpoint.waiting for endpoint in self.endpoints.values()), default=0)
+
+    def _most_delayed(self) -> int:
+        return max((endpoint.delayed for endpoint in self.endpoints.values()), default=0)
 
     def stop_listening(self) -> None:
         for listener in self._listeners:

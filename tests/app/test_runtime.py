@@ -199,3 +199,10 @@ def test_a_message_through_the_runtime_is_counted():
         return receipt.place, topic.messages_in
 
     assert started(publish) == ("t p0@0", 1)
+
+
+def test_every_limit_says_how_much_of_it_is_used() -> None:
+    async def unknown() -> list[str]:
+        return [view.name for view in Runtime(Config()).usage.views() if view.used is None]
+
+    assert asyncio.run(unknown()) == []

@@ -1,10 +1,21 @@
 """Limits: how far they are used, how often they were met, and how that is reported."""
 
+from mockforge_brokers.amqp.wire.frames import BODY, HEADER, frame
+from mockforge_brokers.amqp.wire.properties import encode_header
 from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import LimitReached
+from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.limits import LIMITS, Limits
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.wire.encode import encode_packet as mqtt
+from mockforge_brokers.mqtt.wire.frames import encode_varint
+from mockforge_brokers.mqtt.wire.packets import Connect, Publish
 from mockforge_brokers.spine import Spine
-from mockforge_brokers.usage import REPORT_EVERY, Usage
+from mockforge_brokers.usage import REPORT_EVERY, LimitView, Usage
+
+from .amqp.client import House
+from .fake_peer import FakeNetwork
 
 EFFECT = "messages dropped: {lost:,}, the last to {last}"
 
@@ -70,3 +81,63 @@ def test_each_limit_shows_its_value_and_what_is_in_use() -> None:
     world.usage.gauge("mqtt_retained", lambda: 3)
     world.usage.gauge("mqtt_retained", lambda: 5, lambda: 2)
     assert (world.view().used, world.view().met) == (5, 2)
+
+
+def environment(**limits: int) -> Environment:
+    return Environment.create(ManualClock(), seed=1, limits=Limits(**limits))
+
+
+def view_of(environment: Environment, name: str) -> LimitView:
+    return next(view for view in environment.usage.views() if view.name == name)
+
+
+def test_a_kafka_request_in_part_is_in_use_and_one_too_large_is_met() -> None:
+    env = environment(kafka_request=5000)
+    client = FakeNetwork(KafkaBroker(env), env).connect()
+    client.send((4000).to_bytes(4, "big") + bytes(1000))
+    assert (view_of(env, "kafka_request").used, view_of(env, "kafka_request").met) == (1004, 0)
+    FakeNetwork(KafkaBroker(env), env).connect().send((6000).to_bytes(4, "big"))
+    assert view_of(env, "kafka_request").met == 1
+
+
+def test_an_mqtt_packet_in_part_is_in_use_and_one_too_large_is_met() -> None:
+    env = environment(mqtt_packet=5000)
+    network = FakeNetwork(MqttBroker(env), env)
+    client, other = network.connect(), network.connect()
+    client.send(mqtt(Connect("a"), 4) + b"\x30" + encode_varint(4000) + bytes(1000))
+    assert view_of(env, "mqtt_packet").used == 1003
+    other.send(mqtt(Connect("b"), 4) + b"\x30" + encode_varint(6000))
+    assert other.peer.ended
+    assert view_of(env, "mqtt_packet").met == 1
+
+
+def test_an_amqp_message_in_part_is_in_use_and_one_too_large_is_met() -> None:
+    house = House(limits=Limits(amqp_message=5000))
+    client = house.client()
+    client.send("basic.publish", routing_key="q")
+    header = frame(HEADER, 1, encode_header(4000, {}))
+    client.fake.send(header + frame(BODY, 1, bytes(1000)))
+    assert (view_of(house.environment, "amqp_message").used or 0) > 1000
+    other = house.client()
+    other.send("basic.publish", routing_key="q")
+    other.fake.send(frame(HEADER, 1, encode_header(6000, {})) + frame(BODY, 1, bytes(6000)))
+    assert [got.name for got in other.received()] == ["channel.close"]
+    assert view_of(house.environment, "amqp_message").met == 1
+
+
+def test_the_journal_of_a_connection_is_in_use_while_it_is_open() -> None:
+    env = environment(journal_connection=2000, journal_ended=1)
+    network = FakeNetwork(MqttBroker(env), env)
+    client = network.connect()
+    client.send(mqtt(Connect("a"), 4))
+    before = view_of(env, "journal_connection").used
+    assert before
+    for _ in range(20):
+        client.send(mqtt(Publish("t", bytes(100)), 4))
+    assert 1000 < (view_of(env, "journal_connection").used or 0) <= 2000
+    assert view_of(env, "journal_connection").met > 10
+    client.vanish()
+    assert view_of(env, "journal_connection").used == 0
+    assert (view_of(env, "journal_ended").used, view_of(env, "journal_ended").met) == (1, 0)
+    network.connect().vanish()
+    assert (view_of(env, "journal_ended").used, view_of(env, "journal_ended").met) == (1, 1)

@@ -50,6 +50,7 @@ class AmqpBroker:
         )
         self.memory = Memory(environment.limits.amqp_memory, met, environment.chores.do)
         environment.usage.gauge("amqp_memory", lambda: self.memory.used)
+        environment.usage.gauge("amqp_message", self._largest_incomplete)
         self.vhosts = {name: self._make_vhost(name) for name in self.options.vhosts}
         access = environment.access
         if not access.has_users(AMQP):
@@ -67,6 +68,9 @@ class AmqpBroker:
         self._connections[peer.id] = connection
         self._overdue.watch()
         return connection
+
+    def _largest_incomplete(self) -> int:
+        return max((each.incomplete for each in self._connections.values()), default=0)
 
     def _renew_guards(self) -> None:
         for connection in self._connections.values():

@@ -50,6 +50,7 @@ class KafkaBroker:
         self.cluster = Cluster(environment, self.options)
         self.counters = Counters()
         self._connections: dict[int, KafkaConnection] = {}
+        environment.usage.gauge("kafka_request", self._largest_incomplete)
         environment.access.on_change(self._renew_guards)
         self._inside = Inside(environment, self.cluster.name_of)
         self._next_partition: dict[str, int] = {}
@@ -62,6 +63,9 @@ class KafkaBroker:
         )
         self._connections[peer.id] = connection
         return connection
+
+    def _largest_incomplete(self) -> int:
+        return max((each.incomplete for each in self._connections.values()), default=0)
 
     def _renew_guards(self) -> None:
         for connection in self._connections.values():

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import ProtocolError, RequestRefused
+from ..errors import ProtocolError, RequestRefused, TooLarge
 from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
@@ -113,6 +113,11 @@ class KafkaConnection:
         return "open" if self._identified else "handshake"
 
     @property
+    def incomplete(self) -> int:
+        """Bytes of a request that came in part."""
+        return self._splitter.pending
+
+    @property
     def peer(self) -> Peer:
         return self._peer
 
@@ -136,6 +141,8 @@ class KafkaConnection:
                 # What stands behind them may be an impossible size: that is reported at once.
                 self._run(self._splitter.feed(b""))
         except ProtocolError as error:
+            if isinstance(error, TooLarge):
+                self._environment.usage.count("kafka_request")
             wrong = ""
             if not self._identified:
                 wrong = misdirected(data, self._peer.listener, self._environment.listeners)

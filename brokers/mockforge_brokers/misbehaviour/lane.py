@@ -15,6 +15,7 @@ from ..contract import Connection, Peer
 from ..errors import InvalidInput, ProtocolError
 from ..journal import IN, OUT, Row
 from ..limits import Limits
+from ..usage import Usage
 from .actions import (
     Blackhole,
     Changes,
@@ -43,6 +44,7 @@ class Misbehaviour(Struct, frozen=True):
     faults: Faults
     holds: Holds
     limits: Limits
+    usage: Usage
 
 
 class Lane:
@@ -70,6 +72,7 @@ class Lane:
         self._faults = misbehaviour.faults
         self._holds = misbehaviour.holds
         self._limits = misbehaviour.limits
+        self._usage = misbehaviour.usage
         self._exchanges = exchanges
         self._splitter = connection.splitter(direction)
         self._queue: deque[_Waiting] = deque()
@@ -334,6 +337,11 @@ class Lane:
 
     # What waits, and in which order it goes on.
 
+    @property
+    def queued(self) -> int:
+        """Bytes of the frames that wait."""
+        return self._queued
+
     def _in_turn(self, action: Callable[[], object], size: int, delay: float = 0.0) -> None:
         if delay <= 0 and not self._queue:
             action()
@@ -344,6 +352,7 @@ class Lane:
         self._queue.append(waiting)
         self._queued += waiting.size
         if self._queued > self._limits.delayed_bytes and not self._stalled:
+            self._usage.count("delayed_bytes", 0)
             self._stall(True)
         if len(self._queue) == 1:
             self._arm()

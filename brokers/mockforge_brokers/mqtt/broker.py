@@ -59,6 +59,8 @@ class MqttBroker:
         self.redirects = Redirects()
         self.newcomers = Newcomers(self.registry)
         self._connections: dict[int, MqttConnection] = {}
+        environment.usage.gauge("mqtt_packet", self._largest_incomplete)
+        environment.usage.gauge("mqtt_backlog", self._largest_backlog)
         environment.access.on_change(self._renew_guards)
         self._inside: dict[str, InsideProducer] = {}
         self.silence = SilenceWatch(environment.clock)
@@ -69,6 +71,12 @@ class MqttBroker:
     def connect(self, peer: Peer) -> MqttConnection:
         connection = self._connections[peer.id] = MqttConnection(self, peer)
         return connection
+
+    def _largest_incomplete(self) -> int:
+        return max((each.incomplete for each in self._connections.values()), default=0)
+
+    def _largest_backlog(self) -> int:
+        return max((each.outlet.backlog for each in self._connections.values()), default=0)
 
     def _renew_guards(self) -> None:
         for connection in self._connections.values():

@@ -151,6 +151,11 @@ class MqttConnection:
             rest += data[position:]
         return len(rest)
 
+    @property
+    def incomplete(self) -> int:
+        """Bytes of a packet that came in part."""
+        return len(self._rest)
+
     def take_rest(self) -> bytes:
         data = bytes(self._rest)
         self._rest.clear()
@@ -394,6 +399,8 @@ class MqttConnection:
 
     def _violated(self, error: ProtocolError, data: bytes) -> None:
         environment = self.broker.environment
+        if error.code == Reason.PACKET_TOO_LARGE:
+            environment.usage.count("mqtt_packet")
         stray = self.session is None and misdirected(
             data, self.peer.listener, environment.listeners
         )

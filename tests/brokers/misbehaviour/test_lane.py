@@ -301,6 +301,8 @@ def test_too_many_delayed_bytes_stop_the_peer_from_being_read():
     world.faults.add(fault(Delay(1.0), is_word("slow"), scope="slow"))
     world.lane.feed(b"slow " + b"x" * 200 + b"\n")
     assert world.peer.paused == 1
+    assert world.lane.queued > 200
+    assert {view.name for view in world.environment.usage.views() if view.met} == {"delayed_bytes"}
     world.clock.advance(1.0)
     assert world.peer.paused == 0
 

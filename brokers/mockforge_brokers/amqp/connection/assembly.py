@@ -7,6 +7,10 @@ from ..wire.frames import BODY, HEAD_SIZE, HEADER, content_head
 _BASIC = 60
 
 
+class BodyTooLarge(RequestRefused):
+    """A message beyond our limit of one."""
+
+
 class Assembly:
     """The content of one basic.publish on one channel, until its body is whole."""
 
@@ -68,7 +72,7 @@ class Assembly:
             )
         self.header = frame
         if self.size > most:
-            raise RequestRefused(
+            raise BodyTooLarge(
                 ReplyCode.PRECONDITION_FAILED,
                 f"message size {self.size} is larger than configured max size {most}",
             )

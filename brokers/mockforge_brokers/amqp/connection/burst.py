@@ -173,7 +173,7 @@ class BurstReader:
         if (
             (kind, number, class_id, weight) != (HEADER, publication.channel.number, _BASIC, 0)
             or not _SMALLEST_HEADER <= length <= most
-            or size > most
+            or size > min(most, self._channels.largest)
             or end > len(data)
             or data[body - 1] != END
             or (size and head.unpack_from(data, body) != (BODY, number, size))
@@ -203,7 +203,7 @@ class BurstReader:
         if left < content_head.size:
             return True
         class_id, weight, size, _ = content_head.unpack_from(data, start)[3:]
-        if (class_id, weight) != (_BASIC, 0) or size > self.largest:
+        if (class_id, weight) != (_BASIC, 0) or size > min(self.largest, self._channels.largest):
             return False
         body = start + length + OVERHEAD
         if body > len(data):

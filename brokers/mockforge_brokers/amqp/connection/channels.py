@@ -1,5 +1,6 @@
 """The channels of one connection: opened, served frame by frame, closed."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from ...errors import NotServed, ProtocolError, RequestRefused
@@ -15,7 +16,7 @@ from ..state.message import Message
 from ..wire import methods
 from ..wire.frames import HEAD_SIZE, METHOD
 from ..wire.frames import method as method_frame
-from .assembly import Assembly
+from .assembly import Assembly, BodyTooLarge
 from .failures import MethodFailed, read_method, unexpected_frame
 
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
@@ -27,13 +28,15 @@ class Channels:
     `publishes` counts the messages that came, however their frames did.
     """
 
-    def __init__(self, line: Line, largest: int) -> None:
+    def __init__(self, line: Line, largest: int, met: Callable[[], object]) -> None:
+        """`met` counts the messages that were larger."""
+        self._met = met
         self.channel_max = 0
         self.publishes = 0
         self.method_frame = method_frame
         self.open: dict[int, Channel] = {}
         self._line = line
-        self._largest = largest
+        self.largest = largest
         self._assemblies: dict[int, Assembly] = {}
         self._delivered_before = 0
         """Messages delivered on channels that are closed now."""
@@ -179,13 +182,15 @@ class Channels:
         number = channel.number
         assembly = self._assemblies[number]
         try:
-            if assembly.add(kind, frame, self._largest):
+            if assembly.add(kind, frame, self.largest):
                 self._assembled(channel)
                 publication = channel.publication(assembly.method)
                 extra = channel.examine(publication, assembly.header, assembly.flags)
                 channel.publish(publication, assembly.content, assembly.size, extra)
                 self.publishes += 1
         except RequestRefused as refusal:
+            if isinstance(refusal, BodyTooLarge):
+                self._met()
             self._assembled(channel)
             self.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:

@@ -110,7 +110,8 @@ class Connection:
         self.handshake = Handshake(options, self._door, self.out.append, self._warn)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
-        self.channels = Channels(self, environment.limits.amqp_message)
+        met = partial(environment.usage.count, "amqp_message")
+        self.channels = Channels(self, environment.limits.amqp_message, met)
         self.reader = BurstReader(self.channels, self._frame, environment.turn)
         self.begin = self.reader.begin
         # AMQP 4.2.3: as long as nothing is agreed on frames have the smallest size.
@@ -144,7 +145,7 @@ class Connection:
         if self._rest:
             if len(data) < self._missing:
                 self._keep(data, 0, self._missing - len(data))
-                return self._kept + self.channels.incomplete
+                return self.incomplete
             data, at = self._join(data)
         taken = self._take(data, at)
         if taken < len(data):
@@ -156,7 +157,7 @@ class Connection:
         memory = self._memory
         if memory.used > memory.mark or memory.waiting:
             self.blocking.check(self.channels.publishes)
-        return self._kept + self.channels.incomplete
+        return self.incomplete
 
     def _take(self, data: bytes, at: int) -> int:
         """Handle what is whole from `at` on; returns where the rest begins."""
@@ -194,6 +195,10 @@ class Connection:
     @property
     def unfinished(self) -> bool:
         return self.reader.unfinished and not (self._deaf or self.phase is Phase.ENDED)
+
+    @property
+    def incomplete(self) -> int:
+        return self._kept + self.channels.incomplete
 
     def take_rest(self) -> bytes:
         rest = b"".join(self._rest)

@@ -1,6 +1,6 @@
 """Bursts of bytes to whole frames."""
 
-from ...errors import ProtocolError
+from ...errors import ProtocolError, TooLarge
 
 
 class Splitter:
@@ -47,7 +47,8 @@ class Splitter:
                 self._keep(data[at:])
                 if frames:
                     return frames
-                raise ProtocolError(f"a frame of {size} bytes; 0 to {self._limit} are taken")
+                kind = ProtocolError if size < 0 else TooLarge
+                raise kind(f"a frame of {size} bytes; 0 to {self._limit} are taken")
             stop = at + 4 + size
             if stop > end:
                 self._wanted = stop - at
