@@ -26,6 +26,11 @@ def read_quantity(parameter: Parameter, text: str) -> Any:
             if text not in PARTS:
                 raise ValueError(f"{text!r} is none of {', '.join(PARTS)}")
             return text
+        case "fields":
+            pairs = [each.partition("=") for each in text.split(",")]
+            if not all(name and equals for name, equals, _ in pairs):
+                raise ValueError(f"{text!r} is not NAME=VALUE,...")
+            return {name.strip().replace("-", "_"): value for name, _, value in pairs}
         case "duration":
             return parse_duration(text)
         case _:

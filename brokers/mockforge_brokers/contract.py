@@ -132,6 +132,17 @@ class Connection(Owner, Protocol):
         """
         ...
 
+    def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+        """The frame with other values in these fields, legal or not.
+
+        Raises InvalidInput for a field that it does not have, or a value that cannot be written.
+        """
+        ...
+
+    def notify_blocked(self, reason: str | None) -> None:
+        """Say that nothing is read any more and why (None: it is again), if the protocol can."""
+        ...
+
     def body(self, frame: bytes) -> range:
         """Where a frame's bytes may be damaged and its length is right all the same."""
         ...

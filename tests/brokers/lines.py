@@ -127,6 +127,14 @@ class LineConnection:
     def glance(self, direction: int, frame: bytes) -> tuple[bytes, bool] | None:
         return frame.split()[0], False
 
+    def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+        if "word" not in values:
+            raise InvalidInput("a line has no field but its word")
+        return values["word"].encode() + b"\n"
+
+    def notify_blocked(self, reason: str | None) -> None:
+        self.out.append(f"blocked {reason}\n".encode())
+
     def body(self, frame: bytes) -> range:
         return range(len(frame) - 1)
 

@@ -354,3 +354,105 @@ def test_a_client_is_refused_by_its_name_as_it_connects(mockforge):
         client.disconnect()
         client.loop_stop()
     assert reasons == {"dev-1": 0x89, "other": 0}
+
+
+# Fields that say something else, and blocked publishers.
+
+
+def test_a_kafka_producer_hears_that_it_is_throttled(mockforge):
+    throttled: list[float] = []
+    mockforge.run("fault add set op:Produce throttle_time_ms=120 --dir out --once")
+    settings = {"throttle_cb": lambda event: throttled.append(event.throttle_time)}
+    producer = producer_of(mockforge, **settings)
+    producer.produce("orders", b"a")
+    wait_for(lambda: producer.poll(0.1) is None or throttled, 20)
+    assert producer.flush(20) == 0
+    wait_for(lambda: producer.poll(0.1) or throttled, 20)
+    assert throttled == [0.12]
+
+
+def test_any_error_code_in_any_response_is_what_a_kafka_consumer_recovers_from(mockforge):
+    mockforge.run("pub kafka:orders a")
+    mockforge.run("fault add set op:Fetch error_code=NOT_LEADER_OR_FOLLOWER --dir out --times 2")
+    consumer = Consumer(
+        {
+            "bootstrap.servers": mockforge.kafka.bootstrap,
+            "group.id": "g",
+            "auto.offset.reset": "earliest",
+        }
+    )
+    consumer.subscribe(["orders"])
+    got: list[bytes] = []
+
+    def poll() -> bool:
+        message = consumer.poll(0.1)
+        if message is not None and message.error() is None:
+            got.append(message.value())
+        return bool(got) and hits(mockforge) == [2]
+
+    wait_for(poll, 40)
+    assert got == [b"a"]
+    consumer.close()
+
+
+def test_a_session_is_promised_that_is_not_there(mockforge):
+    mockforge.run("fault add set op:CONNACK session_present=true --dir out --once")
+    place = urlsplit(mockforge.mqtt.url)
+    flags: list[bool] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="c", clean_session=False)
+    client.on_connect = lambda *args: flags.append(args[2].session_present)
+    client.connect(place.hostname, place.port)
+    client.loop_start()
+    wait_for(lambda: flags, 20)
+    assert flags == [True]
+    assert not mockforge.call(mockforge.runtime.brokers.mqtt.sessions)[0]["subscriptions"]
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_an_mqtt_5_property_is_promised_by_the_rule(mockforge):
+    mockforge.run("fault add set op:CONNACK server_keep_alive=7,receive_maximum=1 --dir out")
+    place = urlsplit(mockforge.mqtt.url)
+    properties: list[Any] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="c", protocol=paho.MQTTv5)
+    client.on_connect = lambda *args: properties.append(args[4])
+    client.connect(place.hostname, place.port)
+    client.loop_start()
+    wait_for(lambda: properties, 20)
+    assert (properties[0].ServerKeepAlive, properties[0].ReceiveMaximum) == (7, 1)
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_an_amqp_publisher_is_blocked_and_goes_on(mockforge):
+    mockforge.run("fault add block op:basic.publish --once --reason disk")
+    connection = connection_of(mockforge)
+    heard: list[str] = []
+    connection.add_on_connection_blocked_callback(
+        lambda _, method: heard.append(method.method.reason)
+    )
+    connection.add_on_connection_unblocked_callback(lambda _, method: heard.append("unblocked"))
+    channel = connection.channel()
+    for body in (b"a", b"b"):
+        channel.basic_publish("", "q", body)
+    wait_for(lambda: connection.process_data_events(0.1) or heard, 20)
+    assert (heard, queued(mockforge)) == (["disk"], [])
+    mockforge.run("fault clear")
+    wait_for(lambda: connection.process_data_events(0.1) or len(heard) == 2, 20)
+    assert channel.queue_declare("q", passive=True).method.message_count == 2
+    assert heard == ["disk", "unblocked"]
+    connection.close()
+
+
+def test_a_delivery_says_that_it_was_delivered_before(mockforge):
+    mockforge.run("fault add set op:basic.deliver redelivered=true --once")
+    for body in (b"a", b"b"):
+        mockforge.run(f"pub queue:q {body.decode()}")
+    channel = connection_of(mockforge).channel()
+    got: list[tuple[bytes, bool]] = []
+    channel.basic_consume(
+        "q", lambda *args: got.append((args[3], args[1].redelivered)), auto_ack=True
+    )
+    wait_for(lambda: channel.connection.process_data_events(0.1) or len(got) == 2, 20)
+    assert got == [(b"a", True), (b"b", False)]
+    channel.connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -99,11 +100,13 @@ def _content(unit: bytes, first: Frame) -> bytes:
     return unit[len(first.payload) + OVERHEAD :]
 
 
-def edit(unit: bytes, changes: Mapping[int, Changes], max_payload: int) -> bytes:
+def edit(
+    connection: Connection, direction: int, frame: bytes, changes: Mapping[int, Changes]
+) -> bytes:
     """The same method and content with the changes; raises InvalidInput."""
     for number, each in changes.items():
-        unit = _edit(unit, number, each, max_payload)
-    return unit
+        frame = _edit(frame, number, each, connection.max_payload)
+    return frame
 
 
 def _edit(unit: bytes, number: int, changes: Changes, max_payload: int) -> bytes:
@@ -187,3 +190,44 @@ def glance(direction: int, unit: bytes) -> tuple[bytes, bool] | None:
         at = 12 + unit[11]
         return unit[7:at] + unit[at + _AFTER_TAG : HEAD_SIZE + size], True
     return (name, True) if name in _NAMELESS else None
+
+
+def notify_blocked(connection: Connection, reason: str | None) -> None:
+    """To a client with the capability connection.blocked, as RabbitMQ does."""
+    if connection.blocking.wanted:
+        if reason is None:
+            connection.out.append(method(0, "connection.unblocked"))
+        else:
+            connection.out.append(method(0, "connection.blocked", reason=reason))
+
+
+def set_fields(direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+    """The method with other values in these fields; raises InvalidInput."""
+    frames = split(frame)
+    found = methods.find(frames[0].payload) if frames and frames[0].type == METHOD else None
+    if found is None:
+        raise InvalidInput("it is no method: it has no fields")
+    first = frames[0]
+    fields = methods.decode(found, first.payload)
+    for name, text in values.items():
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            raise InvalidInput(f"{found.name} has no field {name}; it has {known}")
+        fields[name] = _converted(name, fields[name], text)
+    try:
+        made = method(first.channel, found.name, **fields)
+    except (OverflowError, ValueError, struct.error) as error:
+        raise InvalidInput(f"a value does not fit: {error}") from None
+    return made + _content(frame, first)
+
+
+def _converted(name: str, value: object, text: str) -> object:
+    """As the type of the value that it replaces."""
+    match value:
+        case bool() if text.lower() in ("true", "1", "false", "0"):
+            return text.lower() in ("true", "1")
+        case int() if not isinstance(value, bool) and text.lstrip("-").isdecimal():
+            return int(text)
+        case str():
+            return text
+    raise InvalidInput(f"{name} is {type(value).__name__}, not {text!r}")

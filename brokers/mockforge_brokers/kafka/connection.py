@@ -14,7 +14,7 @@ from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
 from ..misbehaviour.actions import Changes
-from . import misbehaviour
+from . import misbehaviour, setting
 from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
 from .apis.handler import Handler, Pieces
@@ -193,6 +193,14 @@ class KafkaConnection:
         if direction == IN:
             return misbehaviour.edit_request(frame, changes)
         return misbehaviour.edit_response(frame, self._rows.answered(frame), changes)
+
+    def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+        if direction == IN:
+            return setting.set_in_request(frame, values)
+        return setting.set_in_response(frame, self._rows.answered(frame), values)
+
+    def notify_blocked(self, reason: str | None) -> None:
+        """Kafka has no words for it."""
 
     def body(self, frame: bytes) -> range:
         return range(12, len(frame))

@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from ..errors import InvalidInput
 
-Kind = Literal["duration", "flag", "code", "text", "count", "size", "rate", "part"]
+Kind = Literal["duration", "flag", "code", "text", "count", "size", "rate", "part", "fields"]
 Part = Literal["payload", "body", "head"]
 PARTS: Final[tuple[Part, ...]] = ("payload", "body", "head")
 
@@ -97,6 +97,23 @@ class Corrupt(Struct, frozen=True):
     bits: int = 1
 
 
+class SetFields(Struct, frozen=True):
+    """Fields of the frame get other values; `fields` is text by their specification's names."""
+
+    fields: Mapping[str, str]
+
+
+class Block(Struct, frozen=True):
+    """No more is read of the connection, this frame included: for `duration` s or until the rule
+    ends.
+
+    AMQP clients that ask for it are notified (connection.blocked, connection.unblocked).
+    """
+
+    duration: float | None = None
+    reason: str = "low on memory"
+
+
 class Truncate(Struct, frozen=True):
     """Only the first `keep` bytes of the frame go on (None: half): what follows is misread."""
 
@@ -124,6 +141,8 @@ Action = (
     | Reorder
     | Corrupt
     | Truncate
+    | SetFields
+    | Block
     | Refuse
 )
 
@@ -249,6 +268,27 @@ _KINDS: Final = (
         "what follows is read as the rest of the frame, so that nothing after it makes sense",
         "closes the connection at the first frame that makes no sense, or when it waits too long",
         (Parameter("keep", "size", "bytes that go on", leading=True, optional=True),),
+    ),
+    ActionKind(
+        "set",
+        SetFields,
+        "sets fields of the frame, by their specification's names",
+        "what a broker says that it does not mean: Kafka throttle_time_ms, error_code,"
+        " high_watermark; MQTT session_present, server_keep_alive, receive_maximum; AMQP frame_max,"
+        " redelivered",
+        "believes it: waits, asks again, keeps to the limit; and ends what makes no sense",
+        (Parameter("fields", "fields", "NAME=VALUE,...", leading=True),),
+    ),
+    ActionKind(
+        "block",
+        Block,
+        "reads no more of the connection",
+        "what it sends piles up; AMQP: connection.blocked, and connection.unblocked at the end",
+        "stops publishing, keeps its buffers bounded and its heartbeats, and goes on afterwards",
+        (
+            Parameter("duration", "duration", "how long", leading=True, optional=True),
+            Parameter("reason", "text", "the words of connection.blocked"),
+        ),
     ),
     ActionKind(
         "refuse",

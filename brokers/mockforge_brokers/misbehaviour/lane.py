@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from functools import partial
 from math import inf
 from typing import Final, assert_never
@@ -18,7 +18,7 @@ from ..limits import Limits
 from ..usage import Usage
 from .actions import (
     Blackhole,
-    Changes,
+    Block,
     Corrupt,
     Delay,
     Disconnect,
@@ -26,12 +26,14 @@ from .actions import (
     Duplicate,
     Refuse,
     Reorder,
+    SetFields,
     Throttle,
     Truncate,
 )
 from .damage import spoilt
 from .holds import Holds
 from .rules import OPEN, Exchanges, Faults, Fired, Rule
+from .waiting import Aside, Held, Waiting, nothing
 
 _MOST_LOOKS: Final = 1_000
 """Looks of frames that a lane remembers as no rule's concern."""
@@ -75,16 +77,16 @@ class Lane:
         self._usage = misbehaviour.usage
         self._exchanges = exchanges
         self._splitter = connection.splitter(direction)
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._stalled = False
         self._timer: Timer | None = None
         self._ended = False
         self._version = (-1, -1)
         self._indifferent: set[tuple[Hashable, bool] | None] = set()
-        self._aside: list[_Aside] = []
+        self._aside: list[Aside] = []
         self._free_at: dict[int, float] = {}
-        self._when_idle: Callable[[], object] = _nothing
+        self._when_idle: Callable[[], object] = nothing
 
     @property
     def idle(self) -> bool:
@@ -214,7 +216,7 @@ class Lane:
                 self._look_for_less(seen, parts)
             self._pass(frame)
         else:
-            waiting = _Held(self, frame)
+            waiting = Held(self, frame)
             self._enqueue(waiting)
             held = self._holds.hold(hold, rows, waiting)
             waiting.held = held.id
@@ -247,8 +249,8 @@ class Lane:
                 self._pass(frame, self._wait(rule, action, len(frame)))
             case Disconnect() as action:
                 self._in_turn(partial(self._disconnect, rule, action, frame), len(frame))
-            case Blackhole() as action:
-                self._darken(rule, action)
+            case Blackhole() | Block() as action:
+                self._silence(rule, action, frame)
             case Refuse() as action:
                 code = action.codes[fired.parts[0].protocol]
                 text = action.text or f"fault {rule.id}"
@@ -259,13 +261,58 @@ class Lane:
                 self._in_turn(again, len(frame) * action.copies)
             case Reorder() as action:
                 self._put_aside(frame, action)
-            case Corrupt() | Truncate() as action:
-                body = self.connection.body(frame)
-                self._pass(spoilt(frame, rows, body, action, self._faults.random))
+            case Corrupt() | Truncate() | SetFields() as action:
+                self._pass(self._altered(rule, action, frame, rows))
             case Drop():
                 pass
             case other:
                 assert_never(other)
+
+    def _altered(
+        self, rule: Rule, action: Corrupt | Truncate | SetFields, frame: bytes, rows: list[Row]
+    ) -> bytes:
+        if not isinstance(action, SetFields):
+            body = self.connection.body(frame)
+            return spoilt(frame, rows, body, action, self._faults.random)
+        try:
+            return self.connection.set_fields(self.direction, frame, action.fields)
+        except InvalidInput as error:
+            text = f"{rows[0].operation} goes on unchanged: {error}"
+            self._faults.warn(rule, rows[0].protocol, text)
+            return frame
+
+    def _silence(self, rule: Rule, action: Blackhole | Block, frame: bytes) -> None:
+        if isinstance(action, Blackhole):
+            self._darken(rule, action)
+        else:
+            self._block(rule, action, frame)
+
+    def _block(self, rule: Rule, action: Block, frame: bytes) -> None:
+        """The frame and all behind it wait, and no more is read, until the rule or time ends."""
+        waiting = Waiting(partial(self.forward, frame), len(frame), inf)
+        self._enqueue(waiting)
+        self._peer.pause_reading()
+        self._notify(action.reason)
+        timers: list[Timer] = []
+
+        def end() -> None:
+            rule.effects.pop(waiting, None)
+            for timer in timers:
+                timer.cancel()
+            if not self._ended:
+                self._notify(None)
+                waiting.due = 0.0
+                self._peer.resume_reading()
+                self.run()
+
+        rule.effects[waiting] = end
+        if action.duration is not None:
+            timers.append(self._clock.call_later(action.duration, end))
+
+    def _notify(self, reason: str | None) -> None:
+        self.connection.notify_blocked(reason)
+        if self.connection.out:
+            self._peer.wake()
 
     def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
         """How long a frame waits; throttled, so that those before and it keep to the rate."""
@@ -323,11 +370,11 @@ class Lane:
         self._exchanges.darken({IN, OUT} if way is None else {way}, rule, end, timer)
 
     def _put_aside(self, frame: bytes, action: Reorder) -> None:
-        aside = _Aside(frame, action.behind)
+        aside = Aside(frame, action.behind)
         self._aside.append(aside)
         aside.timer = self._clock.call_later(action.wait, self._return, aside)
 
-    def _return(self, aside: _Aside) -> None:
+    def _return(self, aside: Aside) -> None:
         """What was put aside goes on."""
         self._aside.remove(aside)
         if aside.timer is not None:
@@ -346,9 +393,9 @@ class Lane:
         if delay <= 0 and not self._queue:
             action()
         else:
-            self._enqueue(_Waiting(action, size, self._clock.now() + delay))
+            self._enqueue(Waiting(action, size, self._clock.now() + delay))
 
-    def _enqueue(self, waiting: _Waiting) -> None:
+    def _enqueue(self, waiting: Waiting) -> None:
         self._queue.append(waiting)
         self._queued += waiting.size
         if self._queued > self._limits.delayed_bytes and not self._stalled:
@@ -389,66 +436,3 @@ class Lane:
             (peer.pause_reading if stalled else peer.resume_reading)()
         else:
             (peer.pause_sending if stalled else peer.resume_sending)()
-
-
-class _Waiting:
-    """What must wait its turn: until `due` (monotonic s; inf while a person holds it)."""
-
-    __slots__ = ("action", "due", "held", "size")
-
-    def __init__(self, action: Callable[[], object], size: int, due: float) -> None:
-        self.action = action
-        self.size = size
-        self.due = due
-        self.held = 0
-
-
-class _Aside(Struct, eq=False):
-    """A frame that lets `behind` others go first."""
-
-    frame: bytes
-    behind: int
-    timer: Timer | None = None
-
-
-class _Held(_Waiting):
-    """A frame that a person holds: the `Waiting` of holds.py."""
-
-    __slots__ = ("_frame", "_lane")
-
-    def __init__(self, lane: Lane, frame: bytes) -> None:
-        super().__init__(partial(lane.forward, frame), len(frame), inf)
-        self._lane = lane
-        self._frame = frame
-
-    def release(self) -> None:
-        self._settle(partial(self._lane.forward, self._frame))
-
-    def drop(self) -> None:
-        self._settle(_nothing)
-
-    def refuse(self, code: int, text: str, match: Callable[[Row], bool] | None = None) -> None:
-        lane, frame = self._lane, self._frame
-        parts = lane.connection.parts(lane.rows(frame))
-        if match is not None:
-            # After an edit perhaps none of them does any more.
-            parts = [part for part in parts if match(part)] or parts
-        self._settle(partial(lane.refuse, frame, parts, code, text))
-
-    def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
-        if all(each.empty for each in changes.values()):
-            raise InvalidInput("nothing to change: give a payload, key, header or property")
-        lane = self._lane
-        # Counted at its first size in the lane: what it grows by is little.
-        self._frame = lane.connection.edit(lane.direction, self._frame, changes)
-        return lane.rows(self._frame)
-
-    def _settle(self, action: Callable[[], object]) -> None:
-        self.held = 0
-        self.due = 0.0
-        self.action = action
-        self._lane.run()
-
-
-def _nothing() -> None:
-    """What is left of a frame that was dropped."""

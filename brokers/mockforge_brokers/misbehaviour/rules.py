@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ..clock import Clock, Timer
 from ..errors import InvalidInput
-from ..events import FaultFired
+from ..events import FaultFired, Warned
 from ..journal import IN, Row
 from ..spine import Spine
 from .actions import Action, Delay, Refuse, name_of
@@ -316,6 +316,10 @@ class Faults:
             return delay.duration * exp(self._random.gauss(0.0, sigma))
         spread = self._random.uniform(-delay.jitter, delay.jitter) if delay.jitter else 0.0
         return max(0.0, delay.duration + spread)
+
+    def warn(self, rule: Rule, protocol: str, text: str) -> None:
+        """A rule could not do what it is to do."""
+        self._spine.emit(Warned(protocol, f"fault {rule.name or rule.id}", text))
 
     @property
     def random(self) -> Random:

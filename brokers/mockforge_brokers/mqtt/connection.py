@@ -15,7 +15,7 @@ from ..fairness import Steps
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row, Splitter
 from ..misbehaviour.actions import Changes
-from . import authentication, handshake, lint, misbehaviour, rights
+from . import authentication, handshake, lint, misbehaviour, rights, setting
 from .authentication import Proving
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason, dialect
@@ -204,6 +204,12 @@ class MqttConnection:
         for number, each in changes.items():
             frame = misbehaviour.edit(self.version, frame, number, each)
         return frame
+
+    def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+        return setting.set_fields(self.version, frame, values)
+
+    def notify_blocked(self, reason: str | None) -> None:
+        """MQTT has no words for it."""
 
     def body(self, frame: bytes) -> range:
         return misbehaviour.body(frame)

@@ -49,6 +49,9 @@ _WAYS = {"in": 0, "out": 1}
         "fault add corrupt op:Fetch payload --dir out --once",
         "fault add truncate op:PUBACK 2 --nth 3",
         "fault add disconnect proto:mqtt op:open --rst --for 5s",
+        "fault add set op:CONNACK session_present=true --dir out",
+        "fault add set op:Produce throttle_time_ms=2000 --dir out --p 10%",
+        "fault add block op:basic.publish 10s --once",
     ),
 )
 def fault_add(
@@ -80,6 +83,7 @@ def fault_add(
     dup: Annotated[bool, Opt(("--dup",), None, "duplicate: with MQTT's DUP flag")] = False,
     behind: Annotated[int | None, Opt(("--behind",), COUNT, "reorder: behind how many")] = None,
     wait: Annotated[float | None, Opt(("--wait",), DURATION, "reorder: at most so long")] = None,
+    reason: Annotated[str, Opt(("--reason",), TEXT, "block: its words")] = "",
     bits: Annotated[int | None, Opt(("--bits",), COUNT, "corrupt: how many")] = None,
 ) -> Result:
     """Add a fault: do something to the frames that a filter matches.
@@ -87,7 +91,8 @@ def fault_add(
     The scope is a filter over frames; without one the fault is for all of them. Behind it stands
     a delay's duration, the code of refuse (a Kafka error, an MQTT reason code, an AMQP reply code
     or NACK, by name or number), the bytes a second of throttle, how long a blackhole lasts, which
-    part to corrupt, or how many bytes truncate keeps. A rule counts its hits: `fault ls`.
+    part to corrupt, how many bytes truncate keeps, or the fields to set (NAME=VALUE,...). A rule
+    counts its hits: `fault ls`.
     """
     named = find(kind)
     assert named is not None
@@ -96,7 +101,7 @@ def fault_add(
         values, scope = _leading(session, named, scope)
     given = {"jitter": jitter, "log_normal": log_normal, "messages": messages, "reset": reset,
              "after": after, "mid": mid, "text": text, "copies": copies, "dup": dup,
-             "behind": behind, "wait": wait, "bits": bits}  # fmt: skip
+             "behind": behind, "wait": wait, "bits": bits, "reason": reason}  # fmt: skip
     values |= {name: value for name, value in given.items() if value}
     if once or nth is not None:
         first, times = first if nth is None else nth - 1, 1
@@ -267,6 +272,8 @@ def _shown(parameter: Parameter, value: Any) -> str:
             return units.format_rate(value)
         case "count":
             return f"{parameter.name} {value}"
+        case "fields":
+            return ",".join(f"{name}={text}" for name, text in value.items())
         case _:
             return str(value)
 

@@ -240,3 +240,28 @@ def test_units_that_look_alike_have_the_same_method_and_destination(
 def test_methods_about_a_queue_are_read() -> None:
     unit = frames.method(1, "queue.declare", queue="q", arguments={})
     assert misbehaviour.glance(IN, unit) is None
+
+
+def test_a_methods_field_gets_another_value_and_its_content_stays() -> None:
+    unit = publish("e", "a", b"x" * 300)
+    found = misbehaviour.set_fields(IN, unit, {"routing_key": "b", "mandatory": "true"})
+    first, *rest = frames.split(found)
+    method = methods.find(first.payload)
+    assert method is not None
+    values = methods.decode(method, first.payload)
+    assert (values["routing_key"], values["mandatory"], values["exchange"]) == ("b", True, "e")
+    assert rest == frames.split(unit)[1:]
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "text"),
+    [
+        (ack(1), {"qos": "1"}, "basic.ack has no field qos; it has delivery_tag, multiple"),
+        (ack(1), {"multiple": "perhaps"}, "multiple is bool, not 'perhaps'"),
+        (ack(1), {"delivery_tag": "-1"}, "a value does not fit"),
+        (frames.HEARTBEAT_FRAME, {"qos": "1"}, "it is no method"),
+    ],
+)
+def test_what_cannot_be_set_is_said(unit: bytes, values: dict[str, str], text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        misbehaviour.set_fields(IN, unit, values)

@@ -313,3 +313,40 @@ def test_a_response_looks_like_the_request_that_it_answers() -> None:
     client.send(frame)
     assert client.connection.glance(OUT, client.take()) == asked
     assert client.connection.glance(OUT, b"\0\0\0\x08" + bytes(8)) is None
+
+
+def test_a_field_gets_another_value_wherever_it_stands() -> None:
+    stage = stage_of(orders=2)
+    client = stage.network.connect()
+    client.send(encode_request(fetch("orders", 0), 11, 7, "shop"))
+    answer = client.take()
+    values = {"throttle_time_ms": "120", "error_code": "OFFSET_OUT_OF_RANGE"}
+    found = client.connection.set_fields(OUT, answer, values)
+    message: Any = decode_response(found, ApiKey.FETCH, 11)[1]
+    assert message.throttle_time_ms == 120
+    assert {part.error_code for topic in message.responses for part in topic.partitions} == {1}
+
+
+def test_a_request_may_be_changed_too() -> None:
+    client = Stage().network.connect()
+    frame = encode_request(produce("orders", b"a"), 9, 7, "shop")
+    header, message = decode_request(client.connection.set_fields(IN, frame, {"acks": "0"}))
+    assert (header.correlation_id, header.client_id) == (7, "shop")
+    assert isinstance(message, ProduceRequest)
+    assert message.acks == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"qos": "1"}, "Produce has no field qos; it has acks, "),
+        ({"acks": "many"}, "acks is int, not 'many'"),
+        ({"acks": "70000"}, "a value does not fit"),
+        ({"topic_data": "x"}, "holds several values"),
+    ],
+)
+def test_what_cannot_be_set_is_said(values: dict[str, str], text: str) -> None:
+    client = Stage().network.connect()
+    frame = encode_request(produce("orders", b"a"), 9, 7, "shop")
+    with pytest.raises(InvalidInput, match=text):
+        client.connection.set_fields(IN, frame, values)

@@ -5,14 +5,17 @@ from statistics import median
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import Warned
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import (
     Blackhole,
+    Block,
     Corrupt,
     Delay,
     Disconnect,
     Duplicate,
     Reorder,
+    SetFields,
     Throttle,
     Truncate,
 )
@@ -286,3 +289,53 @@ def test_a_rule_for_everything_is_not_about_the_beginning() -> None:
     rule = world.faults.add(fault(Disconnect()))
     world.lane.open()
     assert (world.peer.ended, rule.seen) == ("", 0)
+
+
+# Fields, and connections that are blocked.
+
+
+def test_a_field_gets_another_value() -> None:
+    world = World()
+    world.faults.add(fault(SetFields({"word": "other"}), is_word("x")))
+    world.lane.feed(b"x\ny\n")
+    assert world.passed == [b"other\n", b"y\n"]
+
+
+def test_a_frame_without_the_field_goes_on_as_it_is_and_that_is_said() -> None:
+    world = World()
+    world.faults.add(fault(SetFields({"qos": "1"}), is_word("x")))
+    world.lane.feed(b"x\n")
+    assert world.passed == [b"x\n"]
+    text = "x goes on unchanged: a line has no field but its word"
+    assert Warned("lines", "fault 1", text) in world.events
+
+
+def test_a_blocked_connection_is_not_read_until_the_rule_ends() -> None:
+    world = World()
+    rule = world.faults.add(fault(Block(reason="full"), is_word("x"), times=1))
+    world.lane.feed(b"x\ny\n")
+    assert (world.passed, world.peer.paused) == ([], 1)
+    assert world.connection.out == [b"blocked full\n"]
+    world.faults.remove(rule.id)
+    assert (world.passed, world.peer.paused) == ([b"x\n", b"y\n"], 0)
+    assert world.connection.out[1:] == [b"blocked None\n"]
+
+
+def test_a_block_of_a_duration_ends_by_itself_and_only_once() -> None:
+    world = World()
+    rule = world.faults.add(fault(Block(5.0), is_word("x"), times=1))
+    world.lane.feed(b"x\n")
+    world.clock.advance(5.0)
+    assert (world.passed, world.peer.paused) == ([b"x\n"], 0)
+    world.faults.remove(rule.id)
+    assert world.peer.paused == 0
+
+
+def test_a_blocked_connection_may_go_away() -> None:
+    world = World()
+    rule = world.faults.add(fault(Block(5.0), is_word("x"), times=1))
+    world.lane.feed(b"x\n")
+    world.lane.end()
+    world.clock.advance(5.0)
+    world.faults.remove(rule.id)
+    assert world.passed == []

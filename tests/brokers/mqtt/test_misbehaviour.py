@@ -11,6 +11,7 @@ from mockforge_brokers.misbehaviour.actions import Changes
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType, Reason
 from mockforge_brokers.mqtt.misbehaviour import body, glance, repeated
+from mockforge_brokers.mqtt.setting import set_fields
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
@@ -311,3 +312,40 @@ def test_what_names_several_topics_or_an_alias_is_read() -> None:
     assert glance(encode_packet(Subscribe(1, [Request("t", 1)]), 4)) is None
     assert glance(encode_packet(Publish("", b"x", properties={"topic_alias": 1}), 5)) is None
     assert glance(encode_packet(Connect("c", 4), 4)) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "packet", "values", "made"),
+    [
+        (4, Connack(0), {"session_present": "true"}, Connack(0, True)),
+        (4, Connack(0, True), {"code": "5"}, Connack(5, True)),
+        (5, Connack(0), {"code": "SERVER_BUSY"}, Connack(0x89)),
+        (5, Connack(0), {"receive_maximum": "1"}, Connack(0, False, {"receive_maximum": 1})),
+        (5, Connack(0), {"reason_string": "no"}, Connack(0, False, {"reason_string": "no"})),
+        (4, Suback(7, [0, 1]), {"codes": "0x80"}, Suback(7, [0x80, 0x80])),
+        (4, Ack(PacketType.PUBACK, 7), {"packet_id": "8"}, Ack(PacketType.PUBACK, 8)),
+        (4, Publish("t", b"x"), {"topic_name": "u", "retain": "1"}, Publish("u", b"x", 0, True)),
+    ],
+)
+def test_a_field_or_property_gets_another_value(
+    version: int, packet: Packet, values: dict[str, str], made: Packet
+) -> None:
+    found = set_fields(version, encode_packet(packet, version), values)
+    assert decode_packet(found, version) == made
+
+
+@pytest.mark.parametrize(
+    ("version", "packet", "values", "text"),
+    [
+        (4, Connack(0), {"receive_maximum": "1"}, "CONNACK has no field receive_maximum; it has"),
+        (5, Connack(0), {"qos": "1"}, "CONNACK has no field qos; it has code, session_present,"),
+        (4, Connack(0), {"session_present": "perhaps"}, "is true or false, not 'perhaps'"),
+        (4, Connack(0), {"code": "NONE_SUCH"}, "code is a number, not 'NONE_SUCH'"),
+        (4, Ack(PacketType.PUBACK, 7), {"packet_id": "70000"}, "a value does not fit"),
+    ],
+)
+def test_what_cannot_be_set_is_said(
+    version: int, packet: Packet, values: dict[str, str], text: str
+) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        set_fields(version, encode_packet(packet, version), values)

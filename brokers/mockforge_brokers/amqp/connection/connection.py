@@ -13,7 +13,6 @@ from ...events import ClientIdentified, ProtocolViolated, Warned
 from ...fairness import Steps
 from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
-from ...misbehaviour.actions import Changes
 from .. import misbehaviour
 from ..channel.channel import AMQP, Channel
 from ..channel.unroutable import Unroutable
@@ -242,12 +241,11 @@ class Connection:
         if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
-    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
-        return misbehaviour.edit(frame, changes, self.max_payload)
-
+    edit = misbehaviour.edit
     glance = staticmethod(misbehaviour.glance)
     body = staticmethod(misbehaviour.body)
-
+    set_fields = staticmethod(misbehaviour.set_fields)
+    notify_blocked = misbehaviour.notify_blocked
     repeat = misbehaviour.repeat
     repeated = staticmethod(misbehaviour.repeated)
 

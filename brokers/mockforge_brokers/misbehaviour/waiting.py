@@ -1,0 +1,81 @@
+"""Frames that wait in a lane: their turn, behind others, or a person's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from ..clock import Timer
+from ..errors import InvalidInput
+from ..journal import Row
+from .actions import Changes
+
+if TYPE_CHECKING:
+    from .lane import Lane
+
+
+class Waiting:
+    """What must wait its turn: until `due` (monotonic s; inf while a person holds it)."""
+
+    __slots__ = ("action", "due", "held", "size")
+
+    def __init__(self, action: Callable[[], object], size: int, due: float) -> None:
+        self.action = action
+        self.size = size
+        self.due = due
+        self.held = 0
+
+
+class Aside(Struct, eq=False):
+    """A frame that lets `behind` others go first."""
+
+    frame: bytes
+    behind: int
+    timer: Timer | None = None
+
+
+class Held(Waiting):
+    """A frame that a person holds: the `Waiting` of holds.py."""
+
+    __slots__ = ("_frame", "_lane")
+
+    def __init__(self, lane: Lane, frame: bytes) -> None:
+        super().__init__(partial(lane.forward, frame), len(frame), inf)
+        self._lane = lane
+        self._frame = frame
+
+    def release(self) -> None:
+        self._settle(partial(self._lane.forward, self._frame))
+
+    def drop(self) -> None:
+        self._settle(nothing)
+
+    def refuse(self, code: int, text: str, match: Callable[[Row], bool] | None = None) -> None:
+        lane, frame = self._lane, self._frame
+        parts = lane.connection.parts(lane.rows(frame))
+        if match is not None:
+            # After an edit perhaps none of them does any more.
+            parts = [part for part in parts if match(part)] or parts
+        self._settle(partial(lane.refuse, frame, parts, code, text))
+
+    def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
+        if all(each.empty for each in changes.values()):
+            raise InvalidInput("nothing to change: give a payload, key, header or property")
+        lane = self._lane
+        # Counted at its first size in the lane: what it grows by is little.
+        self._frame = lane.connection.edit(lane.direction, self._frame, changes)
+        return lane.rows(self._frame)
+
+    def _settle(self, action: Callable[[], object]) -> None:
+        self.held = 0
+        self.due = 0.0
+        self.action = action
+        self._lane.run()
+
+
+def nothing() -> None:
+    """What is left of a frame that was dropped."""

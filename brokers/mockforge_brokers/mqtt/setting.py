@@ -1,0 +1,74 @@
+"""Fields and properties of packets that get other values on purpose."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from ..errors import InvalidInput, ProtocolError
+from .codes import V5, PacketType, Reason
+from .wire.decode import decode_packet
+from .wire.encode import encode_packet
+from .wire.packets import Packet
+from .wire.properties import BY_NAME, Kind
+
+_TRUE = {"true": True, "1": True, "false": False, "0": False}
+_TEXTS = (Kind.TEXT,)
+
+
+def set_fields(version: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+    """The packet with other values; raises InvalidInput."""
+    try:
+        packet = decode_packet(frame, version)
+    except ProtocolError as error:
+        raise InvalidInput(f"it is no packet: {error.text}") from None
+    kind = PacketType(frame[0] >> 4)
+    for name, text in values.items():
+        packet = _with(packet, kind, name, text, version)
+    try:
+        return encode_packet(packet, version)
+    except (ValueError, OverflowError, struct.error) as error:
+        raise InvalidInput(f"a value does not fit: {error}") from None
+
+
+def _with(packet: Packet, kind: PacketType, name: str, text: str, version: int) -> Packet:
+    fields = [each for each in packet.__struct_fields__ if each not in ("type", "properties")]
+    if name in fields:
+        return replace(packet, **{name: _converted(name, getattr(packet, name), text)})
+    allowed = sorted(row.name for row in BY_NAME.values() if kind in row.packets)
+    if version < V5 or name not in allowed or not hasattr(packet, "properties"):
+        known = fields if version < V5 else fields + allowed
+        raise InvalidInput(f"{kind.name} has no field {name}; it has {', '.join(known)}")
+    row = BY_NAME[name]
+    value: Any = text
+    if row.kind not in _TEXTS:
+        value = text.encode() if row.kind is Kind.BINARY else _number(name, text)
+    return replace(packet, properties={**packet.properties, name: value})
+
+
+def _converted(name: str, value: Any, text: str) -> Any:
+    """As the type of the value that it replaces; a list is filled with it."""
+    match value:
+        case bool():
+            if text.lower() not in _TRUE:
+                raise InvalidInput(f"{name} is true or false, not {text!r}")
+            return _TRUE[text.lower()]
+        case int():
+            return _number(name, text)
+        case bytes():
+            return text.encode()
+        case str() | None:
+            return text
+        case list() if all(isinstance(each, int) for each in value):
+            return [_number(name, text)] * len(value)
+    raise InvalidInput(f"{name} cannot be set")
+
+
+def _number(name: str, text: str) -> int:
+    if name in ("code", "codes") and text.upper() in Reason.__members__:
+        return int(Reason[text.upper()])
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise InvalidInput(f"{name} is a number, not {text!r}") from None
