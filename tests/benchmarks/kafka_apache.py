@@ -31,6 +31,10 @@ log.dirs={folder}/data
 num.partitions=1
 auto.create.topics.enable=true
 offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
 """
 
 

@@ -12,7 +12,7 @@ from mockforge_brokers.kafka.records import Record, build_batch
 
 from .conftest import Servers
 
-pytestmark = [pytest.mark.client, pytest.mark.slow]
+pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(200)]
 
 JAVA = Path(__file__).with_name("java")
 

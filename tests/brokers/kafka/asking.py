@@ -10,8 +10,8 @@ from mockforge_brokers.kafka.wire.schema import Message
 class Asking(AbstractContextManager["Asking"]):
     """One connection; each request waits for its answer."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), timeout=60)
+    def __init__(self, host: str, port: int, *, timeout: float = 60) -> None:
+        self._socket = socket.create_connection((host, port), timeout=timeout)
         self._answers = self._socket.makefile("rb")
         self._correlation_id = 0
 

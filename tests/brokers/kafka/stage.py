@@ -20,8 +20,8 @@ from ..fake_peer import FakeNetwork
 
 
 class Stage:
-    def __init__(self, limits=None, **options):
-        self.clock = ManualClock()
+    def __init__(self, limits=None, *, wall=1_700_000_000.0, **options):
+        self.clock = ManualClock(wall)
         self.environment = Environment.create(self.clock, seed=1, limits=limits)
         self.broker = KafkaBroker(self.environment, KafkaOptions(**options))
         self.network = FakeNetwork(self.broker, self.environment)

@@ -33,9 +33,7 @@ class ApiVersionsTable:
     def handle(self, caller: Caller, request: ApiVersionsRequest) -> ApiVersionsResponse:
         try:
             if caller.version >= _FEATURES_SINCE:
-                caller.software = (
-                    f"{request.client_software_name} {request.client_software_version}"
-                )
+                caller.software = _software(request)
             if caller.version >= _NODES_SINCE:
                 _check_node(caller, request)
         except RequestRefused as refusal:

@@ -78,6 +78,7 @@ class Reading(Struct):
     ) -> PartitionData:
         offset = wanted.fetch_offset
         committed = request.isolation_level == IsolationLevel.READ_COMMITTED
+        log: PartitionLog | None = None
         try:
             log = self.caller.topic(topic.topic, topic.topic_id, "read").log(wanted.partition)
             check_leader_epoch(log, wanted.current_leader_epoch)
@@ -89,7 +90,8 @@ class Reading(Struct):
                 partition_index=wanted.partition,
                 error_code=self.caller.denied(ApiKey.FETCH, refusal),
                 high_watermark=-1,
-                aborted_transactions=None,
+                # As in Kafka: null where a log was looked at, none where there is no log.
+                aborted_transactions=[] if log is None else None,
                 records=b"",
             )
         room = min(wanted.partition_max_bytes, request.max_bytes - self.size)

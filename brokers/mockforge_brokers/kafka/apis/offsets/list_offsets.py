@@ -1,5 +1,8 @@
 """ListOffsets 1-11: positions by time (KIP-79, KIP-320, KIP-405, KIP-734)."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, IsolationLevel, ListOffsetsTimestamp
 from ...state.logs.log import NOWHERE, PartitionLog, TimedOffset
@@ -13,6 +16,14 @@ from ...wire.messages.offsets import (
 from ..caller import Caller
 from ..handler import MessageHandler
 from ..leader_epoch import check_leader_epoch
+
+_SINCE: Final[Mapping[int, int]] = {
+    ListOffsetsTimestamp.MAX_TIMESTAMP: 7,
+    ListOffsetsTimestamp.EARLIEST_LOCAL: 8,
+    ListOffsetsTimestamp.LATEST_TIERED: 9,
+    ListOffsetsTimestamp.EARLIEST_PENDING_UPLOAD: 11,
+}
+"""From which version on a client may ask for it."""
 
 
 def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
@@ -37,6 +48,7 @@ def _partition(
         log = caller.topic(topic, b"").log(wanted.partition_index)
         check_leader_epoch(log, wanted.current_leader_epoch)
         end = log.last_stable_offset if committed else log.high_watermark
+        _check_version(caller.version, wanted.timestamp)
         found = _look_up(log, wanted.timestamp, end)
     except RequestRefused as refusal:
         return ListOffsetsPartitionResponse(
@@ -49,6 +61,14 @@ def _partition(
         offset=found.offset,
         leader_epoch=found.leader_epoch,
     )
+
+
+def _check_version(version: int, timestamp: int) -> None:
+    since = _SINCE.get(timestamp, 0)
+    if version < since:
+        raise RequestRefused(
+            ErrorCode.UNSUPPORTED_VERSION, f"timestamp {timestamp} needs ListOffsets v{since}"
+        )
 
 
 def _look_up(log: PartitionLog, timestamp: int, end: int) -> TimedOffset:
@@ -64,7 +84,7 @@ def _look_up(log: PartitionLog, timestamp: int, end: int) -> TimedOffset:
             return NOWHERE
     if timestamp < 0:
         raise RequestRefused(
-            ErrorCode.INVALID_REQUEST, f"timestamp {timestamp} stands for no position"
+            ErrorCode.UNSUPPORTED_VERSION, f"timestamp {timestamp} stands for no position"
         )
     return _before(end, log.offset_at(timestamp))
 

@@ -1,0 +1,66 @@
+"""Our Kafka broker and Apache Kafka, asked the same: every field of every answer.
+
+Apache Kafka is started from its jars (`KAFKA_LIB`, or fetched by Maven); without Java and them this
+is skipped. What differs for a reason stands in `DIFFERENT`.
+"""
+
+import json
+import re
+
+import pytest
+from benchmarks.common import Skipped
+from benchmarks.kafka_apache import apache_kafka
+from brokers.kafka.asked import NOW, answers
+from brokers.kafka.asking import Asking
+from brokers.kafka.stage import Stage
+from brokers.kafka.transacting import RECORDED, SCENARIOS, play
+
+pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
+
+DIFFERENT = {
+    r"Metadata v0: empty": "topics in another order",
+    r"OffsetCommit .*: no group": "a group without a name is refused here",
+    r"LeaveGroup v[345]: empty": "a group without a name is not named as one",
+    r"SyncGroup v5: .*": "the group is looked for before its protocol type",
+    r"ListGroups .*: empty": "Kafka made the group without a name",
+    r"SaslHandshake .*: empty": "PLAIN is shown before it is configured",
+    r"ApiVersions v[012]: empty": "APIs that are not served here are not shown",
+    r"CreateTopics v[567]: a new one": "the new topic's configs are not listed",
+    r"AddPartitionsToTxn v[45]: empty": "Kafka never answers an empty batch of transactions",
+    r"DescribeAcls .*: empty": "Kafka ends the connection on resource type 0",
+    r"ListConfigResources v1: empty": "Kafka lists its internal topics and loggers",
+    r"DescribeTopicPartitions v0: empty": "Kafka lists its internal topics",
+}
+"""By request, why the answers are not the same."""
+
+
+@pytest.fixture(scope="module")
+def kafka():
+    try:
+        subject = apache_kafka()
+    except Skipped as reason:
+        pytest.skip(str(reason))
+    with subject.start() as port:
+        yield int(port)
+
+
+def test_every_answer_is_apache_kafkas(kafka):
+    def fresh(message, version):
+        with Asking("127.0.0.1", kafka, timeout=5) as asking:
+            return asking.call(message, version)
+
+    theirs = answers(fresh)
+    ours = answers(Stage(wall=NOW / 1000).call)
+    assert len(theirs) >= 800
+    unlike = {name for name, answer in ours.items() if answer != theirs[name]}
+    unknown = {name for name in unlike if not any(re.fullmatch(one, name) for one in DIFFERENT)}
+    assert {name: (ours[name], theirs[name]) for name in unknown} == {}
+    stale = [one for one in DIFFERENT if not any(re.fullmatch(one, name) for name in unlike)]
+    assert stale == [], "these do not differ any more"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_recorded_transactions_are_what_apache_kafka_says(kafka, name):
+    with Asking("127.0.0.1", kafka) as asking:
+        said = play(asking.call, name, f"{name}.")
+    assert json.loads(json.dumps(said)) == json.loads(RECORDED.read_text())[name]
