@@ -79,6 +79,12 @@ def _weight(view: ConnectionView) -> int:
 
 def _size(value: Any) -> int:
     """About how many bytes a detail takes."""
+    kind = type(value)
+    if kind is dict:
+        return _ITEM + sum(map(_size, value.values()))
+    if kind is int or kind is bool:
+        # Most are, and to ask for an abstract class costs more than all the rest.
+        return _ITEM
     match value:
         case str() | bytes():
             return _ITEM + len(value)

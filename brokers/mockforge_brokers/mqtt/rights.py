@@ -45,14 +45,18 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
 
 def renew_guard(connection: "MqttConnection") -> None:
     """Rules changed, or the client is known now."""
-    broker = connection.broker
+    access = connection.broker.environment.access
     user = connection.peer.principal.name
+    if not access.rules:
+        connection.guard = None
+        connection.find_routes()
+        return
 
     def report(what: str, why: str) -> None:
         _report(connection, user, what, why)
 
     matcher = _matcher(connection.client, user)
-    connection.guard = broker.environment.access.guard("mqtt", user, report, matcher)
+    connection.guard = access.guard("mqtt", user, report, matcher)
     connection.find_routes()
 
 
