@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS, Limits
 from mockforge_brokers.mqtt.options import NOT_AUTHORIZED, MqttOptions
+from mockforge_brokers.mqtt.presets import PRESETS
 
-from .settings import BY_KEY, BY_NAME, LIMIT_PREFIX, MQTT_PREFIX, SETTINGS, Setting, boolean
+from .mqtt_settings import MQTT_PREFIX
+from .settings import BY_KEY, BY_NAME, LIMIT_PREFIX, SETTINGS, Setting, boolean
 
 if TYPE_CHECKING:
     import yaml
@@ -138,6 +140,7 @@ class Config:
     consumer_timeout: float = 1800.0
     amqp_management: bool = False
     amqp_management_port: int | None = None
+    mqtt_as: str | None = None
     mqtt_options: MqttOptions = field(default_factory=MqttOptions)
     limits: Limits = field(default_factory=Limits)
 
@@ -224,11 +227,32 @@ def resolve(
                 values[name], origins[name] = 0, origins["random_ports"]
     limits = _taken_out(values, LIMIT_PREFIX)
     mqtt = _taken_out(values, MQTT_PREFIX)
+    _fill_in(values, limits, mqtt, origins)
     filters = mqtt.pop("refused_filters", ())
     mqtt["refused_filters"] = dict.fromkeys(filters, NOT_AUTHORIZED)
     config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(warnings))
+
+
+def _fill_in(
+    values: dict[str, Any], limits: dict[str, Any], mqtt: dict[str, Any], origins: dict[str, str]
+) -> None:
+    """What `--mqtt-as` gives where nothing else did."""
+    name = values.get("mqtt_as")
+    if name is None:
+        return
+    preset = PRESETS[name]
+    for field_, value in preset.options.items():
+        # The keep alive has a setting that is older than the others.
+        table, key, setting = mqtt, field_, MQTT_PREFIX + field_
+        if field_ == "server_keep_alive":
+            table, key, setting = values, "keep_alive", "keep_alive"
+        if key not in table:
+            table[key], origins[setting] = value, f"--mqtt-as {name}"
+    for limit, value in preset.limits.items():
+        if limit not in limits:
+            limits[limit], origins[LIMIT_PREFIX + limit] = value, f"--mqtt-as {name}"
 
 
 def _taken_out(values: dict[str, Any], prefix: str) -> dict[str, Any]:

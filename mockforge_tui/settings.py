@@ -1,12 +1,9 @@
 """The table of all settings: one row makes the option, the variable and the config file's key."""
 
-from collections.abc import Callable
-from typing import Any
-
 from mockforge_brokers.limits import LIMITS, Limit
-from mockforge_brokers.mqtt.options import LINT_LEVELS
 
 from .ending import ENDING
+from .mqtt_settings import MQTT_SETTINGS
 from .setting import Setting as Setting
 from .setting import (
     address,
@@ -14,7 +11,6 @@ from .setting import (
     certificates,
     one_of,
     port,
-    seconds,
     user,
     whole,
 )
@@ -23,129 +19,6 @@ from .units import parse_duration, parse_size
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
-
-
-MQTT_PREFIX = "mqtt_option_"
-"""Before the names of MqttOptions in the names of settings."""
-
-
-def _mqtt(
-    name: str,
-    flag: str,
-    parse: Callable[[str], Any],
-    help_: str,
-    metavar: str = "",
-    *,
-    switch: bool = False,
-    many: bool = False,
-) -> Setting:
-    """A row for a field of MqttOptions; `mqtt.NAME` is its key."""
-    return Setting(
-        MQTT_PREFIX + name,
-        flag,
-        (f"mqtt.{name}",),
-        parse,
-        f"MQTT: {help_}",
-        metavar,
-        switch=switch,
-        many=many,
-        separator=",",
-    )
-
-
-_MQTT_OPTIONS: tuple[Setting, ...] = (
-    _mqtt(
-        "lint",
-        "--mqtt-lint",
-        one_of(*LINT_LEVELS),
-        "what breaks the letter of the specification is reported, or ends the connection",
-        "lenient|strict|as-mosquitto",
-    ),
-    _mqtt("maximum_qos", "--mqtt-maximum-qos", between(0, 2), "highest QoS served", "0|1|2"),
-    _mqtt("retain_available", "--no-mqtt-retain", boolean, "refuse retained messages"),
-    _mqtt("wildcards_available", "--no-mqtt-wildcards", boolean, "refuse wildcards"),
-    _mqtt("shares_available", "--no-mqtt-shares", boolean, "refuse shared subscriptions"),
-    _mqtt(
-        "identifiers_available", "--no-mqtt-identifiers", boolean, "refuse subscription identifiers"
-    ),
-    _mqtt(
-        "receive_maximum",
-        "--mqtt-receive-maximum",
-        between(1, 65_535),
-        "QoS 2 publishes that a client may have unfinished",
-        "N",
-    ),
-    _mqtt(
-        "topic_alias_maximum",
-        "--mqtt-alias-maximum",
-        between(0, 65_535),
-        "topic aliases that a client may set",
-        "N",
-    ),
-    _mqtt(
-        "outbound_topic_aliases",
-        "--mqtt-outbound-aliases",
-        between(0, 65_535),
-        "topic aliases that we set at most, where a client allows them",
-        "N",
-    ),
-    _mqtt(
-        "session_expiry_maximum",
-        "--mqtt-session-expiry-maximum",
-        seconds,
-        "longest time that a session outlives its connection",
-        "1h",
-    ),
-    _mqtt(
-        "connect_timeout",
-        "--mqtt-connect-timeout",
-        parse_duration,
-        "time that a connection has for its CONNECT",
-        "30s",
-    ),
-    _mqtt(
-        "sys_interval",
-        "--mqtt-sys-interval",
-        parse_duration,
-        "how often $SYS is brought up to date (0s: no $SYS)",
-        "10s",
-    ),
-    _mqtt(
-        "response_information",
-        "--mqtt-response-information",
-        str,
-        "what clients are told that ask for response information",
-        "TEXT",
-    ),
-    _mqtt(
-        "merge_overlapping",
-        "--no-mqtt-merge",
-        boolean,
-        "one message for each overlapping subscription instead of one in all",
-    ),
-    _mqtt(
-        "tell_no_subscribers",
-        "--no-mqtt-tell-no-subscribers",
-        boolean,
-        "PUBACK never says that nobody subscribed (0x10)",
-    ),
-    _mqtt(
-        "auth_methods",
-        "--mqtt-auth",
-        str,
-        "scripted method of enhanced authentication; may be given several times",
-        "'METHOD [CHALLENGE ...] [refuse=CODE]'",
-        many=True,
-    ),
-    _mqtt(
-        "refused_filters",
-        "--mqtt-refuse",
-        str,
-        "topic filter that nobody may subscribe to; may be given several times",
-        "FILTER",
-        many=True,
-    ),
-)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("kafka_port", "--kafka-port", ("kafka.port",), port, "Kafka's port (0: any)", "N"),
@@ -403,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
         "MQTT 5: longest keep alive in seconds that clients get",
         "N",
     ),
-    *_MQTT_OPTIONS,
+    *MQTT_SETTINGS,
     Setting(
         "channel_max",
         "--amqp-channel-max",

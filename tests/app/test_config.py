@@ -7,7 +7,8 @@ from mockforge_brokers.mqtt.options import MqttOptions
 
 from mockforge_tui.accounts import fill, virtual_hosts
 from mockforge_tui.config import Config, ConfigError, resolve
-from mockforge_tui.settings import MQTT_PREFIX, SETTINGS, boolean, parse_limit
+from mockforge_tui.mqtt_settings import MQTT_PREFIX
+from mockforge_tui.settings import SETTINGS, boolean, parse_limit
 
 
 @pytest.fixture(autouse=True)
@@ -347,3 +348,15 @@ def test_what_is_no_rule_or_user_is_an_error_of_the_config(options, error):
 def test_a_user_in_a_variable_needs_a_password():
     with pytest.raises(ConfigError, match="MOCKFORGE_USER: a user is NAME:PASSWORD"):
         resolve({}, {"MOCKFORGE_USER": "alice"})
+
+
+def test_mqtt_as_gives_what_nothing_else_gives():
+    given = {"mqtt_as": "aws-iot", "mqtt_option_receive_maximum": 7, "limit_mqtt_retained": 5}
+    resolved = resolve(given, {}, "")
+    config = resolved.config
+    assert (config.mqtt_options.maximum_qos, config.mqtt_options.receive_maximum) == (1, 7)
+    assert (config.keep_alive, config.limits.mqtt_packet) == (1200, 128 << 10)
+    lines = list(resolved.lines())
+    assert "mqtt.maximum_qos = 1  # --mqtt-as aws-iot" in lines
+    assert "mqtt.receive_maximum = 7  # command line" in lines
+    assert f"limits.mqtt_packet = {128 << 10}  # --mqtt-as aws-iot" in lines

@@ -51,6 +51,7 @@ class MqttBroker:
             environment,
             merge_overlapping=self.options.merge_overlapping,
             maximum_qos=self.options.maximum_qos,
+            shared_order=self.options.shared_order,
         )
         self.registry = Sessions(environment, self.router)
         self.renderer = PublishRenderer()

@@ -35,6 +35,19 @@ def check_message(message: Publish | Will, options: MqttOptions) -> None:
         raise ProtocolError(
             "retained messages are not served here [MQTT-3.2.2-14]", Reason.RETAIN_NOT_SUPPORTED
         )
+    problem = topic_problem(message.topic_name, options)
+    if problem:
+        raise ProtocolError(problem, Reason.TOPIC_NAME_INVALID)
+
+
+def topic_problem(topic: str, options: MqttOptions) -> str:
+    """Why a topic name or filter is more than is served here; empty if it is not."""
+    levels, size = options.topic_levels_maximum, options.topic_bytes_maximum
+    if levels is not None and topic.count("/") >= levels:
+        return f"{topic!r} has more than {levels} levels"
+    if size is not None and len(topic.encode()) > size:
+        return f"{topic[:40]!r}... has more than {size} bytes"
+    return ""
 
 
 def refused_filter(topic_filter: str, options: MqttOptions) -> Reason | None:
@@ -52,6 +65,12 @@ def check_subscribe(packet: Subscribe, version: int, options: MqttOptions) -> No
 
     Before MQTT 5 nothing was announced: there SUBACK refuses the filter.
     """
+    most = options.filters_maximum
+    if most is not None and len(packet.requests) > most:
+        raise ProtocolError(
+            f"SUBSCRIBE: {len(packet.requests)} filters at once, and {most} are taken here",
+            Reason.QUOTA_EXCEEDED,
+        )
     if version < V5:
         return
     if packet.properties.get("subscription_identifier") and not options.identifiers_available:

@@ -60,6 +60,9 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         _refuse_publish(connection, packet, session, denied)
         return
     habits.check_publish(connection, packet, message)
+    if packet.qos == 2 and broker.options.qos2_hand_on == "release":
+        _withhold(connection, session, packet.packet_id, message)
+        return
     reached = broker.router.publish(message, session, connection.client)
     if message.topic_name.isprintable():
         # Lint has to see the others each time.
@@ -76,6 +79,15 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
             session.inbound.add(packet.packet_id)
         kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
         connection.outlet.acknowledge(kind, packet.packet_id, code)
+
+
+def _withhold(
+    connection: "MqttConnection", session: Session, packet_id: int, message: Message
+) -> None:
+    """A QoS 2 message that is handed on at its PUBREL."""
+    session.inbound.add(packet_id)
+    session.withheld = {**(session.withheld or {}), packet_id: message}
+    connection.outlet.acknowledge(PacketType.PUBREC, packet_id)
 
 
 def _refuse_publish(
@@ -184,6 +196,10 @@ def _pubrec(connection: "MqttConnection", session: Session, packet: Ack) -> None
 def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None:
     known = packet.packet_id in session.inbound
     session.inbound.discard(packet.packet_id)
+    if session.withheld:
+        message = session.withheld.pop(packet.packet_id, None)
+        if message is not None:
+            connection.broker.router.publish(message, session, connection.client)
     # 3.1.1 has no way to say that nothing is known of it; the client can go on either way.
     code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
     connection.outlet.acknowledge(PacketType.PUBCOMP, packet.packet_id, code)
@@ -237,6 +253,8 @@ def subscribing(
         refused = refusals.get(name, options.refused_filters.get(name))
         if refused is None:
             refused = capabilities.refused_filter(name, options)
+        if refused is None and capabilities.topic_problem(name, options):
+            refused = Reason.TOPIC_FILTER_INVALID
         if refused is not None:
             codes.append(refused if connection.version == V5 else FAILURE)
             _denied(connection, request.topic_filter, refused)

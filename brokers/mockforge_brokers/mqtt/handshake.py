@@ -53,6 +53,12 @@ def check(packet: Connect, options: MqttOptions) -> None:
             "an empty client identifier is only legal with a clean session [MQTT-3.1.3-8]",
             Reason.CLIENT_IDENTIFIER_NOT_VALID,
         )
+    most = options.client_id_maximum
+    if most is not None and len(packet.client_id.encode()) > most:
+        raise Refused(
+            f"a client identifier has at most {most} bytes here",
+            Reason.CLIENT_IDENTIFIER_NOT_VALID,
+        )
     if packet.will is not None:
         _check_will(packet.will)
         try:

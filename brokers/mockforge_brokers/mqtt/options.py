@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+HAND_ON = ("publish", "release")
+SHARED_ORDERS = ("turns", "random", "sticky", "topic")
 LINT_LEVELS = ("lenient", "strict", "as-mosquitto")
 NOT_AUTHORIZED = 0x87
 """What SUBACK says of a filter in `refused_filters` where no other code was given."""
@@ -46,6 +48,18 @@ class MqttOptions(Struct, frozen=True):
     """Seconds between the values of `$SYS`; 0: there is no `$SYS`."""
     merge_overlapping: bool = True
     """One message with all subscription identifiers, or one for each subscription that matches."""
+    qos2_hand_on: str = "publish"
+    """When a QoS 2 message goes to its subscribers: at PUBLISH, or at PUBREL (`release`)."""
+    shared_order: str = "turns"
+    """Who of a share gets the next message: members by turns, one by chance, always the same as
+    long as it is there (`sticky`), or the same for each topic (`topic`)."""
+    topic_levels_maximum: int | None = None
+    """Levels of a topic name or filter; more are refused."""
+    topic_bytes_maximum: int | None = None
+    client_id_maximum: int | None = None
+    """Bytes of a client identifier."""
+    filters_maximum: int | None = None
+    """Filters of one SUBSCRIBE; more end the connection."""
     tell_no_subscribers: bool = True
     """PUBACK and PUBREC say 0x10 when nobody subscribed (MQTT 5)."""
     auth_methods: tuple[str, ...] = ()

@@ -94,7 +94,7 @@ class SystemTopics:
     def _send(self, name: str, value: str) -> None:
         plain, shares = self._router.subscriptions.match(name)
         takers: dict[Session, Subscription] = {}
-        for session, subscription in [*plain, *(share.choose() for share in shares)]:
+        for session, subscription in [*plain, *(share.choose(name) for share in shares)]:
             best = takers.get(session)
             if best is None or best.qos < subscription.qos:
                 takers[session] = subscription

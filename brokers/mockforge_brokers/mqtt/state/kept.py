@@ -55,6 +55,7 @@ class KeptSession(Struct):
     inbound: list[int]
     subscriptions: list[Subscription]
     will: KeptWill | None
+    withheld: list[tuple[int, int]] = []
 
 
 class KeptState(Struct):
@@ -139,6 +140,7 @@ class _Writer:
             inbound=sorted(session.inbound),
             subscriptions=list(session.subscriptions.values()),
             will=self._will(session),
+            withheld=[(each, self.place(it)) for each, it in (session.withheld or {}).items()],
         )
 
     def _will(self, session: Session) -> KeptWill | None:
@@ -175,6 +177,8 @@ def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     }
     session.keep(messages[place] for place in kept.queue)
     session.inbound = set(kept.inbound)
+    if kept.withheld:
+        session.withheld = {packet_id: messages[place] for packet_id, place in kept.withheld}
     if kept.will is not None:
         session.will = _message(kept.will.message, None)
         session.will_delay = kept.will.delay

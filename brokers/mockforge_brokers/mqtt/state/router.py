@@ -95,9 +95,11 @@ class Router:
         *,
         merge_overlapping: bool = True,
         maximum_qos: int = 2,
+        shared_order: str = "turns",
     ) -> None:
         self.retained = RetainedMessages(environment.limits.mqtt_retained)
-        self.subscriptions = SubscriptionTrie()
+        self._shared_order = shared_order
+        self.subscriptions = SubscriptionTrie(shared_order, environment.random)
         self.topics: dict[str, TopicCounts] = {}
         self.other_topics = TopicCounts(None)
         self.system_topics: Callable[[str], list[Message]] = lambda topic_filter: []
@@ -129,7 +131,7 @@ class Router:
             if taker is not None and self._hand_over(taker, message, variants):
                 reached += 1
         for share in route.shares:
-            session, subscription = share.choose()
+            session, subscription = share.choose(message.topic_name)
             reached += self._hand_over(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
@@ -267,7 +269,7 @@ class Router:
     def reset(self) -> None:
         """Forget retained messages, subscriptions and counters; watchers stay."""
         self.retained.clear()
-        self.subscriptions = SubscriptionTrie()
+        self.subscriptions = SubscriptionTrie(self._shared_order, self._environment.random)
         self.topics.clear()
         self.other_topics = TopicCounts(None)
         self.forget_routes()

@@ -86,6 +86,7 @@ class Session:
         "will_due",
         "will_timer",
         "window",
+        "withheld",
     )
 
     def __init__(
@@ -110,6 +111,8 @@ class Session:
         self.queued_bytes = 0
         self.inbound: set[int] = set()
         """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
+        self.withheld: dict[int, Message] | None = None
+        """Those of them that are handed on at their PUBREL."""
         self.subscriptions: dict[str, Subscription] = {}
         self.last_id = 0
         self.dropped = 0

@@ -1,7 +1,9 @@
 """Who wants which topics: a trie of filter levels."""
 
 from collections.abc import Iterator
+from random import Random
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -24,18 +26,26 @@ class Subscription(Struct, frozen=True):
 
 
 class Share:
-    """A shared subscription: each message goes to one member, in turns."""
+    """A shared subscription: each message goes to one member, in an order of `SHARED_ORDERS`."""
 
-    __slots__ = ("members", "turn")
+    __slots__ = ("_random", "members", "order", "turn")
 
-    def __init__(self) -> None:
+    def __init__(self, order: str, random: Random) -> None:
         self.members: dict[Session, Subscription] = {}
         self.turn = 0
+        self.order = order
+        self._random = random
 
-    def choose(self) -> "tuple[Session, Subscription]":
+    def choose(self, topic_name: str) -> "tuple[Session, Subscription]":
         """The next member that is connected and reads; who is away only when all are."""
         members = list(self.members.items())
-        self.turn += 1
+        match self.order:
+            case "turns":
+                self.turn += 1
+            case "random":
+                self.turn = self._random.randrange(len(members))
+            case "topic":
+                self.turn = crc32(topic_name.encode())
         for offset in range(len(members)):
             chosen = members[(self.turn + offset) % len(members)]
             if chosen[0].ready:
@@ -59,9 +69,11 @@ class _Node:
 class SubscriptionTrie:
     """All subscriptions of all sessions, by the levels of their filters."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared_order: str = "turns", random: Random | None = None) -> None:
         self._root = _Node()
         self.count = 0
+        self._order = shared_order
+        self._random = random or Random(0)
 
     def add(self, session: "Session", subscription: Subscription) -> bool:
         """Put in or replace; True when this session had none of this filter."""
@@ -74,7 +86,7 @@ class SubscriptionTrie:
             node = child
         holders = node.subscribers
         if share:
-            holders = node.shares.setdefault(share, Share()).members
+            holders = node.shares.setdefault(share, Share(self._order, self._random)).members
         new = session not in holders
         holders[session] = subscription
         self.count += new

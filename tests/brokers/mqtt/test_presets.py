@@ -1,0 +1,177 @@
+"""What clients meet of another broker's limits and choices (presets.py)."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.options import SHARED_ORDERS, MqttOptions
+from mockforge_brokers.mqtt.presets import PRESETS
+from mockforge_brokers.mqtt.wire.decode import decode_packet
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.frames import PacketSplitter
+from mockforge_brokers.mqtt.wire.packets import (
+    Ack,
+    Connack,
+    Connect,
+    Disconnect,
+    Packet,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+)
+
+from brokers.fake_peer import FakeClient, FakeNetwork
+
+
+class Scene:
+    def __init__(self, preset: str = "", **options: Any) -> None:
+        chosen = PRESETS[preset] if preset else None
+        limits = Limits(**chosen.limits) if chosen else Limits()
+        given = {**chosen.options, **options} if chosen else options
+        self.environment = Environment.create(ManualClock(), seed=1, limits=limits)
+        self.broker = MqttBroker(self.environment, MqttOptions(**given))
+        self.network = FakeNetwork(self.broker, self.environment)
+
+    def connect(self, name: str, *filters: str, qos: int = 0) -> FakeClient:
+        client = self.network.connect()
+        client.send(encode_packet(Connect(name, 5, keep_alive=60), 5))
+        if filters:
+            wish = Subscribe(1, [Request(each, qos) for each in filters])
+            client.send(encode_packet(wish, 5))
+        client.take()
+        return client
+
+    def ask(self, client: FakeClient, *packets: Packet) -> list[Packet]:
+        client.send(b"".join(encode_packet(packet, 5) for packet in packets))
+        return self.got(client)
+
+    @staticmethod
+    def got(client: FakeClient) -> list[Packet]:
+        return [decode_packet(each, 5) for each in PacketSplitter().feed(client.take())]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_announced_in_connack_and_names_its_source(name: str) -> None:
+    scene, preset = Scene(name), PRESETS[name]
+    asked = {"session_expiry_interval": 100_000}
+    [answer] = scene.ask(scene.network.connect(), Connect("c", 5, properties=asked))
+    assert isinstance(answer, Connack)
+    assert preset.source
+    options, told = preset.options, answer.properties
+    assert told["receive_maximum"] == options.get("receive_maximum", 1024)
+    assert told["topic_alias_maximum"] == options.get("topic_alias_maximum", 256)
+    assert told.get("maximum_qos", 2) == options.get("maximum_qos", 2)
+    assert told.get("server_keep_alive") == options.get("server_keep_alive")
+    assert told.get("session_expiry_interval") == options.get("session_expiry_maximum")
+    assert told["maximum_packet_size"] == scene.environment.limits.mqtt_packet
+
+
+# What Mosquitto 2.0.11 answered to these packets: t QoS 1 with the filters # (QoS 0) and t (QoS 1),
+# then t QoS 2, then its PUBREL.
+def test_as_mosquitto_each_subscription_gets_its_own_and_qos_2_goes_on_at_pubrel() -> None:
+    scene = Scene("mosquitto")
+    taker = scene.connect("s", "#", qos=0)
+    scene.ask(taker, Subscribe(2, [Request("t", 1)]))
+    publisher = scene.connect("p")
+    assert scene.ask(publisher, Publish("t", b"x", 1, packet_id=7)) == [Ack(PacketType.PUBACK, 7)]
+    both = [Publish("t", b"x", 1, packet_id=1), Publish("t", b"x")]
+    assert sorted(scene.got(taker), key=lambda each: -each.qos) == both  # type: ignore[union-attr]
+    assert scene.ask(publisher, Publish("t", b"y", 2, packet_id=9)) == [Ack(PacketType.PUBREC, 9)]
+    assert scene.got(taker) == []
+    assert scene.ask(publisher, Ack(PacketType.PUBREL, 9)) == [Ack(PacketType.PUBCOMP, 9)]
+    both = [Publish("t", b"y", 1, packet_id=2), Publish("t", b"y")]
+    assert sorted(scene.got(taker), key=lambda each: -each.qos) == both  # type: ignore[union-attr]
+
+
+def test_what_waits_for_its_pubrel_outlives_a_restart_and_is_handed_on_once() -> None:
+    scene = Scene(qos2_hand_on="release")
+    publisher = scene.network.connect()
+    kept = Connect("p", 5, clean_start=False, properties={"session_expiry_interval": 100})
+    scene.ask(publisher, kept, Publish("t", b"y", 2, packet_id=9))
+    scene.broker.restart()
+    taker = scene.connect("s", "t")
+    again = scene.network.connect()
+    twice = [Ack(PacketType.PUBREL, 9)] * 2
+    answers = scene.ask(again, kept, Publish("t", b"y", 2, dup=True, packet_id=9), *twice)
+    assert answers[1:] == [
+        Ack(PacketType.PUBREC, 9),
+        Ack(PacketType.PUBCOMP, 9),
+        Ack(PacketType.PUBCOMP, 9, 0x92),
+    ]
+    assert scene.got(taker) == [Publish("t", b"y")]
+
+
+AWS_REFUSES: list[tuple[Packet, int]] = [
+    (Publish("t", b"x", 2, packet_id=1), 0x9B),
+    (Publish("a/b/c/d/e/f/g/h/i", b"x"), 0x90),
+    (Publish("t" * 257, b"x"), 0x90),
+    (Subscribe(1, [Request(f"t{number}") for number in range(9)]), 0x97),
+    (Subscribe(1, [Request("t")], {"subscription_identifier": [1]}), 0xA1),
+]
+
+
+@pytest.mark.parametrize(("packet", "code"), AWS_REFUSES)
+def test_as_aws_iot_what_is_too_much_there_ends_the_connection(packet: Packet, code: int) -> None:
+    scene = Scene("aws-iot")
+    client = scene.connect("c")
+    [answer] = scene.ask(client, packet)
+    assert isinstance(answer, Disconnect)
+    assert answer.code == code
+
+
+def test_as_aws_iot_eight_levels_are_fine_and_a_deeper_filter_is_refused_alone() -> None:
+    scene = Scene("aws-iot")
+    client = scene.connect("c")
+    wish = Subscribe(1, [Request("a/b/c/d/e/f/g/h", 2), Request("a/b/c/d/e/f/g/h/i")])
+    suback, publish = scene.ask(client, wish, Publish("a/b/c/d/e/f/g/h", b"x"))
+    assert isinstance(suback, Suback)
+    assert suback.codes == [1, 0x8F]
+    assert publish == Publish("a/b/c/d/e/f/g/h", b"x")
+
+
+def test_as_aws_iot_a_long_client_id_is_refused() -> None:
+    scene = Scene("aws-iot")
+    [answer] = scene.ask(scene.network.connect(), Connect("c" * 129, 5))
+    assert isinstance(answer, Connack)
+    assert answer.code == 0x85
+
+
+@pytest.mark.parametrize("order", SHARED_ORDERS)
+def test_the_order_of_a_share_is_a_choice(order: str) -> None:
+    scene = Scene(shared_order=order)
+    takers = [scene.connect(f"taker {number}", "$share/g/#") for number in range(3)]
+    publisher = scene.connect("p")
+    for topic in ("a", "b", "c", "d", "e", "f"):
+        for _ in range(5):
+            scene.ask(publisher, Publish(topic, b"x"))
+    shares = [[each.topic_name for each in scene.got(one)] for one in takers]  # type: ignore[union-attr]
+    counts = [len(each) for each in shares]
+    assert sum(counts) == 30
+    match order:
+        case "turns":
+            assert counts == [10, 10, 10]
+        case "random":
+            assert all(counts)
+            assert counts != [10, 10, 10]
+        case "sticky":
+            assert sorted(counts) == [0, 0, 30]
+        case "topic":
+            assert all(each.count(topic) in (0, 5) for each in shares for topic in each)
+            assert sum(map(bool, counts)) > 1
+
+
+def test_a_sticky_share_moves_on_when_its_member_is_away() -> None:
+    scene = Scene(shared_order="sticky")
+    takers = [scene.connect(f"taker {number}", "$share/g/#") for number in range(2)]
+    publisher = scene.connect("p")
+    scene.ask(publisher, Publish("t", b"1"))
+    first = next(each for each in takers if each.peek())
+    [other] = [each for each in takers if each is not first]
+    first.vanish()
+    scene.ask(publisher, Publish("t", b"2"))
+    assert scene.got(other) == [Publish("t", b"2")]
