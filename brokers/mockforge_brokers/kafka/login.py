@@ -1,6 +1,6 @@
 """Who may send requests: a certificate, SASL PLAIN or SCRAM, or nobody in particular."""
 
-from typing import Final
+from typing import Final, NoReturn
 
 from msgspec.structs import replace
 
@@ -98,12 +98,12 @@ class Login:
             answer = self._scram.final(token)
         except ScramFailed as error:
             user = self._scram.user if self._scram is not None else ""
-            self._report(user, f"login with {self._mechanism}", str(error))
-            raise RequestRefused(
-                ErrorCode.SASL_AUTHENTICATION_FAILED,
-                "Authentication failed during authentication due to invalid credentials with SASL"
-                f" mechanism {self._mechanism}",
-            ) from None
+            text = "due to invalid credentials with SASL mechanism"
+            self._refuse(
+                user,
+                f"Authentication failed during authentication {text} {self._mechanism}",
+                str(error),
+            )
         self._let_in(self._scram.user)
         return answer
 
@@ -111,18 +111,23 @@ class Login:
         """PLAIN's token (RFC 4616)."""
         parts = token.decode(errors="replace").split("\0")
         if len(parts) != 3:
-            self._refuse("", "Invalid SASL/PLAIN response: expected 3 tokens", "no PLAIN token")
+            text = f"Invalid SASL/PLAIN response: expected 3 tokens, got {len(parts)}"
+            self._refuse("", text, "no PLAIN token")
         other, user, password = parts
+        failed = "Authentication failed: "
+        if not user or not password:
+            missing = "password" if user else "username"
+            self._refuse(user, f"{failed}{missing} not specified", f"no {missing}")
         if other and other != user:
             self._refuse(
                 user,
-                "Client requested an authorization id that is different from username",
+                f"{failed}Client requested an authorization id that is different from username",
                 f"it asked to act as {other}",
             )
         if self._access.user(KAFKA, user) is None:
-            self._refuse(user, "Invalid username or password", "no such user")
+            self._refuse(user, f"{failed}Invalid username or password", "no such user")
         if not self._access.login(KAFKA, user, password):
-            self._refuse(user, "Invalid username or password", "wrong password")
+            self._refuse(user, f"{failed}Invalid username or password", "wrong password")
         self._let_in(user)
 
     def _let_in(self, user: str) -> None:
@@ -142,9 +147,9 @@ class Login:
         """Once the answer is written: a refused login ends the connection."""
         self._environment.clock.call_later(0, self._peer.close, reason)
 
-    def _refuse(self, user: str, text: str, why: str) -> None:
+    def _refuse(self, user: str, text: str, why: str) -> NoReturn:
         self._report(user, f"login with {self._mechanism}", why)
-        raise RequestRefused(ErrorCode.SASL_AUTHENTICATION_FAILED, f"Authentication failed: {text}")
+        raise RequestRefused(ErrorCode.SASL_AUTHENTICATION_FAILED, text)
 
     def _report(self, user: str, what: str, why: str) -> None:
         event = AccessDenied(KAFKA, self._peer.id, self.client, user or _ANONYMOUS, what, why)

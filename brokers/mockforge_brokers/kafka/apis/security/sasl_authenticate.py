@@ -14,7 +14,7 @@ def handle(caller: Caller, request: SaslAuthenticateRequest) -> SaslAuthenticate
         code = caller.denied(ApiKey.SASL_AUTHENTICATE, refusal)
         caller.login.hang_up(refusal.text)
         return SaslAuthenticateResponse(error_code=code, error_message=refusal.text, auth_bytes=b"")
-    return SaslAuthenticateResponse(error_message=None, auth_bytes=answer)
+    return SaslAuthenticateResponse(error_message="", auth_bytes=answer)
 
 
 API = MessageHandler(SaslAuthenticateRequest, handle)
