@@ -246,7 +246,7 @@ class RowReader:
         for topic in response.responses:
             name = topic.topic or self._name_of(topic.topic_id) or topic.topic_id.hex()
             for partition in topic.partitions:
-                if partition.records:
+                if isinstance(partition.records, bytes) and partition.records:
                     yield name, partition.partition_index, partition.records
 
     def _plain(self, struct: Struct) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Each API's handler: what it answers, in which version, and what it refuses."""
 
 import pytest
+from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode, ListOffsetsTimestamp
 from mockforge_brokers.kafka.wire.catalog import REQUESTS
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages import cluster, configs, groups, logs, offsets, topics
 
 from .stage import Stage, fetch
@@ -149,6 +151,21 @@ def test_fetch_sessions_are_not_kept(stage):
     assert stage.call(request, 11).session_id == 0
     request.session_id = 5
     assert stage.call(request, 11).error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+
+
+@pytest.mark.parametrize("version", [11, 12])
+def test_large_batches_are_sent_as_they_lie_in_the_log(stage, version):
+    stage.broker.create_topic("large", 1)
+    for _ in range(3):
+        stage.broker.publish("large", bytes(100_000), partition=0)
+    connection = stage.network.connect().connection
+    connection.receive(encode_request(fetch("large", 0), version, 1, "shop"))
+    batches = stage.broker.cluster.topics["large"].logs[0].read(0, 1 << 20).batches
+    assert [piece for piece in connection.out if len(piece) > 1000] == batches
+    assert all(any(piece is batch for piece in connection.out) for batch in batches)
+    (frame,) = connection.splitter(OUT).feed(b"".join(connection.out))
+    answer = decode_response(frame, ApiKey.FETCH, version)[1]
+    assert answer.responses[0].partitions[0].records == b"".join(batches)
 
 
 def test_coordinators_of_groups_and_transactions_are_this_broker(stage):

@@ -86,6 +86,9 @@ class _Writer:
         if wire.code:
             self.fixed(source, wire.code)
             return
+        if wire.name == "records":
+            self.records(source, nullable)
+            return
         encode = ".encode()" if wire.name == "string" else ""
         value = self.source.name("v")
         if nullable:
@@ -96,6 +99,19 @@ class _Writer:
             self.source.line(f"{value} = {source}{encode}; n = len({value})")
         self.length("h" if wire.name == "string" else "i")
         self.source.line(f"{self._add}({value})")
+
+    def records(self, source: str, nullable: bool) -> None:
+        """Bytes, or a list of them that lie one behind the other."""
+        value = self.source.name("v")
+        self.source.line(f"{value} = {source}")
+        if nullable:
+            self.source.line(f"if {value} is None: {value} = (); n = -1")
+            self.source.line(f"elif {value}.__class__ is list: n = sum(map(len, {value}))")
+        else:
+            self.source.line(f"if {value}.__class__ is list: n = sum(map(len, {value}))")
+        self.source.line(f"else: n = len({value}); {value} = ({value},)")
+        self.length("i")
+        self.source.line(f"out.extend({value})")
 
     def array(self, of: WireType | type[Struct], source: str, nullable: bool) -> None:
         items = self.source.name("l")

@@ -66,6 +66,8 @@ String = Annotated[str, WireType("string", "")]
 Bytes = Annotated[bytes, WireType("bytes", b"")]
 # Record batches stay opaque here; `records.py` reads them.
 Records = Annotated[bytes, WireType("records", b"")]
+# As they lie in a log, to be sent without a copy; read from the wire they are one piece.
+Batches = Annotated[bytes | list[bytes], WireType("records", b"")]
 
 ZERO_UUID = bytes(16)
 INT32_MIN, INT32_MAX, INT64_MAX = -(2**31), 2**31 - 1, 2**63 - 1

@@ -5,6 +5,8 @@ No fetch sessions (KIP-227): the session id is always 0, which tells clients to 
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct, field
 
 from ....errors import RequestRefused
@@ -23,6 +25,9 @@ from ...wire.messages.logs import (
 from ..caller import Caller
 from ..handler import MessageHandler
 from ..leader_epoch import check_leader_epoch
+
+_LARGE: Final = 16 * 1024
+"""Bytes of a batch, on the average, that are not worth a copy."""
 
 
 def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[FetchResponse]:
@@ -107,8 +112,16 @@ class Reading(Struct):
             last_stable_offset=stable,
             log_start_offset=log.log_start_offset,
             aborted_transactions=(_aborted(log, offset, span.next_offset) if committed else None),
-            records=span.batches[0] if len(span.batches) == 1 else b"".join(span.batches),
+            records=_pieces(span),
         )
+
+
+def _pieces(span: Span) -> bytes | list[bytes]:
+    """Large batches are sent as they lie in the log, small ones as one piece."""
+    batches = span.batches
+    if len(batches) == 1:
+        return batches[0]
+    return batches if span.size > len(batches) * _LARGE else b"".join(batches)
 
 
 def _aborted(log: PartitionLog, offset: int, end: int) -> list[AbortedTransaction]:

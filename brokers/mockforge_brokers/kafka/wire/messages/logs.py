@@ -7,6 +7,7 @@ from ..schema import (
     INT32_MAX,
     INT64_MAX,
     ZERO_UUID,
+    Batches,
     Bool,
     Int8,
     Int16,
@@ -177,7 +178,7 @@ class PartitionData(Struct):
     snapshot_id: SnapshotId | None = field("12+", default=None, tag=2)
     aborted_transactions: Sequence[AbortedTransaction] | None
     preferred_read_replica: Int32 = field("11+", default=-1)
-    records: Records | None
+    records: Batches | None
 
 
 @struct
