@@ -11,6 +11,7 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS, Limits
 from mockforge_brokers.mqtt.options import NOT_AUTHORIZED, MqttOptions
 from mockforge_brokers.mqtt.presets import PRESETS
+from mockforge_brokers.protocols import PROTOCOLS
 
 from .mqtt_settings import MQTT_PREFIX
 from .settings import BY_KEY, BY_NAME, LIMIT_PREFIX, SETTINGS, Setting, boolean
@@ -30,7 +31,7 @@ _USUAL_PORTS = {
     "amqp-management": 15672,
 }
 _PORTS = (
-    *(f"{name}_port" for name in ("kafka", "mqtt", "amqp", "admin")),
+    *(f"{name}_port" for name in (*PROTOCOLS, "admin")),
     *(f"{name.replace('-', '_')}_port" for name in _USUAL_PORTS if name != "amqp-management"),
 )
 _DEEPEST = 20

@@ -42,6 +42,13 @@ class Certificates:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def ports_text(listeners: Iterable[Listener], protocol: str, *, whole: bool = True) -> str:
+    """`:1883 ws:8083 tls:8883`: where a protocol is served, or only the first of its places."""
+    own = [each for each in listeners if each.protocol == protocol]
+    names = [("" if each.name == "plain" else f" {each.name}") + f":{each.port}" for each in own]
+    return "".join(names if whole else names[:1])
+
+
 def wanted(
     config: Config, protocols: Iterable[str], certificates: Certificates | None
 ) -> list[Listener]:

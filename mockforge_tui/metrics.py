@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.snapshots import Metric
+from mockforge_brokers.listener import Listener
+from mockforge_brokers.snapshots import ConnectionView, Metric
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -15,16 +16,28 @@ MOST_LABELS = 1_000
 """Label sets of one family; what is beyond goes into one sample labelled `other`."""
 
 
-def render(brokers: Iterable[Broker], environment: Environment, loop_lag: float) -> bytes:
+def render(
+    brokers: Iterable[Broker],
+    listeners: Iterable[Listener],
+    environment: Environment,
+    loop_lag: float,
+) -> bytes:
     """The exposition format, version 0.0.4."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Brokers(list(brokers), environment, loop_lag))
+    registry.register(_Brokers(list(brokers), list(listeners), environment, loop_lag))
     return generate_latest(registry)
 
 
 class _Brokers(Collector):
-    def __init__(self, brokers: list[Broker], environment: Environment, loop_lag: float) -> None:
+    def __init__(
+        self,
+        brokers: list[Broker],
+        listeners: list[Listener],
+        environment: Environment,
+        loop_lag: float,
+    ) -> None:
         self._brokers = brokers
+        self._listeners = listeners
         self._environment = environment
         self._loop_lag = loop_lag
 
@@ -48,27 +61,7 @@ class _Brokers(Collector):
         yield Metric(
             "mockforge_held_frames", "Frames that wait for a person", "gauge", (), [((), held)]
         )
-        yield Metric(
-            "mockforge_connections",
-            "Open connections",
-            "gauge",
-            ("protocol",),
-            [((b.protocol,), float(len(b.connections()))) for b in self._brokers],
-        )
-        for direction in ("in", "out"):
-            yield Metric(
-                f"mockforge_connection_bytes_{direction}",
-                f"Bytes {direction} of the connections that are open",
-                "gauge",
-                ("protocol",),
-                [
-                    (
-                        (b.protocol,),
-                        float(sum(getattr(c, f"bytes_{direction}") for c in b.connections())),
-                    )
-                    for b in self._brokers
-                ],
-            )
+        yield from self._connections()
         journal = self._environment.journal
         if journal is not None:
             size = float(journal.size)
@@ -82,6 +75,35 @@ class _Brokers(Collector):
             (),
             [((), self._loop_lag)],
         )
+
+    def _connections(self) -> Iterator[Metric]:
+        """By protocol and listener; a listener that nobody came by is there too, as 0."""
+        found: dict[tuple[str, str], list[ConnectionView]] = {
+            (each.protocol, each.name): [] for each in self._listeners
+        }
+        for broker in self._brokers:
+            for each in broker.connections():
+                found.setdefault((each.protocol, each.listener), []).append(each)
+        labels = ("protocol", "listener")
+        yield Metric(
+            "mockforge_connections",
+            "Open connections",
+            "gauge",
+            labels,
+            [(place, float(len(views))) for place, views in found.items()],
+        )
+        for direction in ("in", "out"):
+            field = f"bytes_{direction}"
+            yield Metric(
+                f"mockforge_connection_bytes_{direction}",
+                f"Bytes {direction} of the connections that are open",
+                "gauge",
+                labels,
+                [
+                    (place, float(sum(getattr(view, field) for view in views)))
+                    for place, views in found.items()
+                ],
+            )
 
 
 def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:

@@ -16,8 +16,8 @@ from typing import Final
 from msgspec import Struct
 
 from .errors import InvalidInput
+from .protocols import PROTOCOLS
 
-PROTOCOLS: Final = ("kafka", "mqtt", "amqp")
 OPERATIONS: Final = ("read", "write", "configure")
 ANONYMOUS: Final = "anonymous"
 """How rules speak of somebody who did not log in."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from .listener import Listener
+from .protocols import title_of
 
-_TITLES: Final = {"kafka": "Kafka", "mqtt": "MQTT", "amqp": "AMQP"}
 _HTTP: Final = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|PRI) ")
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket", re.IGNORECASE)
 _MQTT: Final = re.compile(rb"\x10.{1,4}?\x00(\x04MQTT|\x06MQIsdp)", re.DOTALL)
@@ -41,7 +41,7 @@ def misdirected(
     `data` came through the listener's layers, or for a layer itself not `inside` of them.
     `listeners` are all that accept, so that the right port can be named.
     """
-    own = _TITLES.get(listener.protocol, listener.protocol)
+    own = title_of(listener.protocol)
     speaks = spoken(data)
     found = _wrong_for("plain" if inside else listener.name, own, speaks)
     if found is None:
@@ -111,7 +111,7 @@ def _place(title: str, tls: bool, websocket: bool, listeners: Iterable[Listener]
     if websocket:
         what = f"{title} over {'secure ' if tls else ''}WebSocket"
     for each in listeners:
-        kind = (_TITLES.get(each.protocol), each.tls is not None, each.websocket)
+        kind = (title_of(each.protocol), each.tls is not None, each.websocket)
         if kind == (title, tls, websocket):
             return f"{what} is at {each.port}"
     if tls:

@@ -57,7 +57,9 @@ class Routes:
     async def metrics(self, request: Request) -> Response:
         """Prometheus text, true to the last message."""
         runtime = self._runtime
-        text = render(runtime.brokers.values(), runtime.environment, runtime.loop_lag)
+        text = render(
+            runtime.brokers.values(), runtime.listeners, runtime.environment, runtime.loop_lag
+        )
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def commands(self, request: Request) -> Response:

@@ -7,10 +7,10 @@ from typing import Any
 
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import letter_of
 
 from .. import text
 
-_LETTERS = {"kafka": "K", "mqtt": "M", "amqp": "A"}
 _PREVIEW = 160
 _FORMAT = re.compile(r"%([%TtpokvhscrqP])|\\([nt\\])")
 
@@ -64,7 +64,7 @@ def record_of(row: Row) -> dict[str, Any]:
 
 def line_of(row: Row, cells: int = 200) -> str:
     """One line for people, free of anything that a terminal obeys."""
-    letter = _LETTERS.get(row.protocol, "?") + ("→", "←")[row.direction]
+    letter = letter_of(row.protocol) + ("→", "←")[row.direction]
     parts = [clock_time(row.time), letter] if row.time else [letter]
     if row.kind != "message" or row.operation != "publish":
         parts.append(row.operation)

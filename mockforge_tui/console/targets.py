@@ -6,6 +6,8 @@ kafka:TOPIC[PARTITION]@OFFSET  ·  mqtt:TOPIC  ·  amqp:EXCHANGE/ROUTING-KEY  ·
 import re
 from dataclasses import dataclass
 
+from mockforge_brokers.protocols import PROTOCOLS
+
 _KAFKA = re.compile(r"(?P<topic>.*?)(?:\[(?P<partition>\d*)\])?(?:@(?P<offset>.*))?", re.DOTALL)
 SCHEMES = ("kafka:", "mqtt:", "amqp:", "queue:")
 
@@ -55,7 +57,7 @@ Target = KafkaTarget | MqttTarget | AmqpTarget | QueueTarget | BareTarget
 def parse_target(text: str) -> Target:
     """Returns what a target says; raises ValueError."""
     scheme, colon, name = text.partition(":")
-    if not colon or scheme not in ("kafka", "mqtt", "amqp", "queue"):
+    if not colon or scheme not in (*PROTOCOLS, "queue"):
         if colon and re.fullmatch(r"[a-z]+", scheme):
             raise ValueError(f"{scheme}: is no broker; write kafka:, mqtt:, amqp: or queue:")
         if not text:

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final
 
+from mockforge_brokers.protocols import title_of
+
 from .. import text
 from ..fixtures.expected.conditions import ANYTHING, Difference
 from ..fixtures.expected.model import (
@@ -28,7 +30,6 @@ _PLACES: Final = 12
 _SURPLUS: Final = 5
 _ELSEWHERE: Final = 1.5
 """Differences that another destination counts for."""
-_NAMES: Final = {"kafka": "Kafka", "mqtt": "MQTT", "amqp": "AMQP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +208,12 @@ def _suggestion(wanted: Came | None, came: Counter[str], ground: Ground, lost: i
 def _nobody(protocol: str, came: Counter[str], ground: Ground) -> str:
     broker = ground.brokers.get(protocol)
     if broker is None:
-        return f"{_NAMES[protocol]} is not served here"
+        return f"{title_of(protocol)} is not served here"
     if broker.connections() or any(name.startswith(f"{protocol}:") for name in came):
         return ""
     listeners = [each for each in ground.listeners if each.protocol == protocol]
     where = f" ({broker.address(listeners[0])})" if listeners else ""
-    return f"nobody is connected to {_NAMES[protocol]}{where}: does the client use this address?"
+    return f"nobody is connected to {title_of(protocol)}{where}: does the client use this address?"
 
 
 def _destination(watch: Watch) -> str:

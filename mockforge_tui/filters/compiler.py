@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, assert_never
 
+from mockforge_brokers.protocols import PROTOCOLS
+
 from .. import units
 from .fields import MESSAGES, Field, Subject
 from .json_path import JsonReader, parse_path
@@ -28,7 +30,7 @@ _OPERATORS = {
     "flag": ": = !=",
     "any": ": = != ~ ^= > < >= <=",
 }
-_PROTOCOLS = {"k": "kafka", "m": "mqtt", "a": "amqp"}
+_PROTOCOLS = {each.letter.lower(): name for name, each in PROTOCOLS.items()}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mockforge_brokers.protocols import PROTOCOLS
+
 Kind = Literal[
     "text",  # compared as it is, globs, ~ and ^=
     "name",  # text whose case does not matter
@@ -106,13 +108,11 @@ def _detail(name: str) -> str:
     return f"r.detail.get({name!r})"
 
 
-_PROTOCOLS = ("kafka", "mqtt", "amqp")
-
 MESSAGES = Subject(
     name="messages",
     fields=_table(
         (
-            Field("proto", "name", "r.protocol", "kafka, mqtt or amqp", values=_PROTOCOLS),
+            Field("proto", "name", "r.protocol", "kafka, mqtt or amqp", values=tuple(PROTOCOLS)),
             Field(
                 "dir",
                 "name",

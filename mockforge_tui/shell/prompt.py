@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -24,6 +24,7 @@ from ..console.history import history_file
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
+from ..listening import ports_text
 
 _PROMPT = "❯ "
 _STYLE = Style.from_dict(
@@ -52,9 +53,8 @@ _RED, _GRAY, _PLAIN = "\x1b[31m", "\x1b[90m", "\x1b[0m"
 class Prompt:
     """Reads lines with history, completion, hints and colours; shows results above the prompt."""
 
-    def __init__(self, session: Session, ports: Mapping[str, int]) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._ports = ports
         self._coloured = "NO_COLOR" not in os.environ
         self._last = (session.runtime.clock.now(), 0)
         self._rate = 0.0
@@ -169,7 +169,7 @@ class Prompt:
             self._rate = max(0, counters.messages - count) / (now - before) if count else 0.0
             self._last = (now, counters.messages)
         parts = [
-            f"{name}:{self._ports.get(name, '')} {number}"
+            f"{name}{ports_text(self._session.runtime.listeners, name)} {number}"
             for name, number in counters.connections.items()
         ]
         parts.append(f"{units.format_count(self._rate)}/s")

@@ -28,7 +28,7 @@ async def run_shell(runtime: Runtime) -> int:
             # prompt-toolkit takes a tenth of a second to import, and a pipe needs none of it.
             from .prompt import Prompt
 
-            return await Prompt(session, runtime.ports).run(stop)
+            return await Prompt(session).run(stop)
         batch = Batch(session, sys.stdout, sys.stderr, as_json=not sys.stdout.isatty())
         return await batch.run(standard_input(), stop)
     except BrokenPipeError:
@@ -38,8 +38,10 @@ async def run_shell(runtime: Runtime) -> int:
 
 
 def _announce(runtime: Runtime) -> None:
-    facts = runtime.facts()
-    places = [f"{name} {next(iter(facts[name].values()))}" for name in runtime.ports]
+    places = [
+        f"{each.service} {runtime.brokers[each.protocol].address(each)}"
+        for each in runtime.listeners
+    ]
     for line in (*runtime.notices, "   ".join(places)):
         sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

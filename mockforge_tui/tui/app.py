@@ -66,9 +66,10 @@ class ConsoleApp(App[int]):
         self.now = now
         self.palette: Palette = NIGHT
         self.glyphs = ASCII if ascii_only else UNICODE
-        self.ports = runtime.ports
-        facts = runtime.facts()
-        self.addresses = {name: next(iter(facts[name].values())) for name in self.ports}
+        self.listeners = tuple(runtime.listeners)
+        self.addresses = [
+            (each, runtime.brokers[each.protocol].address(each)) for each in self.listeners
+        ]
         self.feed = Feed(runtime.journal, runtime.spine, runtime.holds, timer=timer)
         self.session = Session(
             runtime, view=ScreenView(self), report=self.notice, interactive=True, files=True

@@ -312,5 +312,3 @@ ASCII = Glyphs(
     box="+-+|++",
     ladder="|",
 )
-
-LETTERS = {"kafka": "K", "mqtt": "M", "amqp": "A"}

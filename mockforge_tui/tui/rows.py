@@ -7,11 +7,12 @@ from time import localtime
 from typing import Any, Final
 
 from mockforge_brokers.journal import OUT, Row
+from mockforge_brokers.protocols import letter_of
 
 from ..text import clean, decode, fit, width
 from ..units import format_size
 from .drawing import Piece
-from .palette import LETTERS, Glyphs, Palette
+from .palette import Glyphs, Palette
 
 _BINARY = frozenset(range(9)) | frozenset(range(14, 32))
 
@@ -158,7 +159,7 @@ def row_pieces(
     pieces = [
         (lead + " ", palette.key if chosen else palette.warning),
         (f"{number}{time} ", palette.faintest if not chosen else palette.muted),
-        (f"{LETTERS.get(row.protocol, '?')}{_arrow(row, glyphs)} ", protocol),
+        (f"{letter_of(row.protocol)}{_arrow(row, glyphs)} ", protocol),
         (fit(client_text(row, glyphs), plan.client) + " ", palette.muted if event else protocol),
     ]
     if event:

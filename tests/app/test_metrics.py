@@ -6,7 +6,8 @@ from typing import Any
 
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.snapshots import Metric
+from mockforge_brokers.listener import Listener
+from mockforge_brokers.snapshots import ConnectionView, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from mockforge_tui.metrics import MOST_LABELS, render
@@ -17,7 +18,8 @@ def scraped(*metrics: Metric, connections: Iterable[Any] = (), journal: bool = T
         protocol="kafka", metrics=lambda: metrics, connections=lambda: list(connections)
     )
     environment = Environment.create(ManualClock(), seed=1, journal=journal)
-    text = render([broker], environment, 0.25).decode()
+    listeners = [Listener("kafka", port=9092), Listener("kafka", port=9093, tls=object())]
+    text = render([broker], listeners, environment, 0.25).decode()
     assert list(text_string_to_metric_families(text))
     return text.splitlines()
 
@@ -44,11 +46,14 @@ def test_labels_beyond_the_bound_become_one_other():
 
 
 def test_what_all_brokers_share_is_told():
-    connection = SimpleNamespace(bytes_in=7, bytes_out=9)
-    lines = scraped(connections=[connection, connection])
-    assert 'mockforge_connections{protocol="kafka"} 2.0' in lines
-    assert 'mockforge_connection_bytes_in{protocol="kafka"} 14.0' in lines
-    assert 'mockforge_connection_bytes_out{protocol="kafka"} 18.0' in lines
+    one = ConnectionView(
+        1, "kafka", "a", "127.0.0.1:50001", "open", 0.0, bytes_in=7, bytes_out=9, listener="tls"
+    )
+    lines = scraped(connections=[one, one])
+    assert 'mockforge_connections{listener="tls",protocol="kafka"} 2.0' in lines
+    assert 'mockforge_connections{listener="plain",protocol="kafka"} 0.0' in lines
+    assert 'mockforge_connection_bytes_in{listener="tls",protocol="kafka"} 14.0' in lines
+    assert 'mockforge_connection_bytes_out{listener="tls",protocol="kafka"} 18.0' in lines
     assert "mockforge_held_frames 0.0" in lines
     assert "mockforge_event_loop_lag_seconds 0.25" in lines
     assert "mockforge_journal_bytes 0.0" in lines

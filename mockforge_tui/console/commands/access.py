@@ -3,8 +3,9 @@
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mockforge_brokers.access import PROTOCOLS, hash_password, rule_of
+from mockforge_brokers.access import hash_password, rule_of
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.protocols import PROTOCOLS
 
 from ..asking import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.protocols import PROTOCOLS
 
 from ... import units
 from ..registry import Arg, Opt, command
@@ -12,7 +13,7 @@ from ..types import DURATION, choice
 if TYPE_CHECKING:
     from ..session import Session
 
-_PROTOCOL = choice("broker", "kafka", "mqtt", "amqp")
+_PROTOCOL = choice("broker", *PROTOCOLS)
 
 
 @command(

@@ -111,8 +111,8 @@ class FlowPane(PagedFlow):
             [("  Waiting for traffic. Point a client at", palette.muted)],
             [],
         ]
-        for protocol, address in self.console_app.addresses.items():
-            name = (f"    {protocol:<6} ", palette.protocol(protocol))
+        for listener, address in self.console_app.addresses:
+            name = (f"    {listener.service:<9} ", palette.protocol(listener.protocol))
             lines.append([name, (address, palette.strong)])
         lines += [[], [("  or publish from here:  ", palette.muted),
                        (": pub mqtt:hello/world 21.5", palette.accented)]]  # fmt: skip

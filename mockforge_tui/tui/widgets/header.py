@@ -1,10 +1,11 @@
 """The first line: listeners, clients, traffic, what is held and what misbehaves."""
 
+from mockforge_brokers.protocols import letter_of
 from textual.strip import Strip
 
 from ... import units
+from ...listening import ports_text
 from ..drawing import Piece, cells, sparkline, spread
-from ..palette import LETTERS
 from .pane import Drawn
 
 _TABS = ("Flow", "Conn", "Topic", "Grp", "Flt", "Log")
@@ -24,24 +25,25 @@ class Header(Drawn):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        left = self._listeners()
-        left += self._traffic()
+        width, traffic = self.outer_size.width, self._traffic()
         right = self._tabs() if self.narrow else self._cost()
-        pieces = spread(left, right, self.outer_size.width, self.palette.plain)
-        return self.drawn(pieces)
+        left = self._listeners(whole=True) + traffic
+        if cells(left) + cells(right) >= width:
+            left = self._listeners(whole=False) + traffic
+        return self.drawn(spread(left, right, width, self.palette.plain))
 
-    def _listeners(self) -> list[Piece]:
+    def _listeners(self, *, whole: bool) -> list[Piece]:
+        """Each protocol with its clients and its ports: all of them, or the first of each."""
         palette, glyphs, app = self.palette, self.glyphs, self.console_app
         pieces: list[Piece] = [] if self.narrow else [(" mockforge ", palette.strong)]
         for protocol, count in app.snapshot.totals.connections.items():
             style = palette.protocol(protocol)
             if self.narrow:
-                pieces.append((f" {glyphs.on}{LETTERS.get(protocol, '?')}", style))
+                pieces.append((f" {glyphs.on}{letter_of(protocol)}", style))
                 pieces.append((f"{count}", palette.plain if count else palette.muted))
                 continue
-            port = app.ports.get(protocol)
             pieces.append((f"  {glyphs.on} {protocol}", style))
-            pieces.append((f":{port}" if port else "", palette.muted))
+            pieces.append((ports_text(app.listeners, protocol, whole=whole), palette.muted))
             pieces.append((f" {count}", palette.plain if count else palette.muted))
         return pieces
 

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import letter_of
 from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
@@ -13,7 +14,6 @@ from ..drawing import Piece, cells, cut, strip
 from ..inspection import TABS, Inspection, JsonDocument
 from ..jsontree import JsonLine
 from ..keys import INSPECTOR
-from ..palette import LETTERS
 from ..rows import destination_text, operation_text
 from ..searching import Search
 from ..subjects import Sheet, Subject, identity, row_of
@@ -221,11 +221,11 @@ class Inspector(Pane):
         if row is None:
             assert self._sheet is not None
             protocol, title = self._sheet.title
-            letter = f"{LETTERS[protocol]} " if protocol in LETTERS else ""
+            letter = f"{letter_of(protocol)} " if protocol else ""
             return [(letter, palette.protocol(protocol)), (title, self.title_style)]
         left: list[Piece] = [
             (f"#{row.seq} " if row.seq else "", self.title_style),
-            (f"{LETTERS.get(row.protocol, '?')} ", palette.protocol(row.protocol)),
+            (f"{letter_of(row.protocol)} ", palette.protocol(row.protocol)),
             (f"{clean(row.client, 24)} ", palette.plain),
             (f"{operation_text(row)} ", palette.strong),
             (destination_text(row)[:48], palette.plain),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from mockforge_brokers.ended import ENDED
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.protocols import letter_of, rank_of
 from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
@@ -15,12 +16,11 @@ from ...console.commands.holds import decision_of
 from ...text import clean
 from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
-from ..palette import LETTERS, Glyphs, Palette
+from ..palette import Glyphs, Palette
 from ..rows import destination_text, operation_text, payload_text
 from ..snapshot import ConnectionLine, DestinationLine, FaultLine
 from .table import Column, LiveTable
 
-_PROTOCOLS = {"kafka": 0, "mqtt": 1, "amqp": 2}
 _TREE_FROM = 4
 """Topics under one first level from which a narrow pane shows them as one line."""
 _TREES_UP_TO = 60
@@ -67,7 +67,7 @@ def _rate(read: Callable[[Any], float]) -> Reader:
 
 
 def _connection_state(line: ConnectionLine, palette: Palette, glyphs: Glyphs) -> Cell:
-    letter = LETTERS.get(line.view.protocol, "?")
+    letter = letter_of(line.view.protocol)
     if line.view.state == ENDED:
         return letter + glyphs.off, palette.faintest
     sign = glyphs.on if line.view.state in _STEADY else glyphs.half
@@ -107,7 +107,7 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
     def sort_key(self, record: ConnectionLine) -> Any:
         if record.view.state == ENDED:
             return 99, -record.view.id
-        return _PROTOCOLS.get(record.view.protocol, 9), record.view.id
+        return rank_of(record.view.protocol), record.view.id
 
     def spans(self, record: ConnectionLine) -> bool:
         # Its reason is worth more than figures that stand still.
@@ -127,7 +127,7 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
 
 def _destination_sign(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
     sign = {"exchange": "x", "queue": "q"}.get(line.view.kind, " ")
-    letter = LETTERS.get(line.view.protocol, "?")
+    letter = letter_of(line.view.protocol)
     return letter + sign, palette.protocol(line.view.protocol)
 
 
@@ -157,7 +157,7 @@ class DestinationsPane(LiveTable[DestinationLine]):
 
     def sort_key(self, record: DestinationLine) -> Any:
         view = record.view
-        return _PROTOCOLS.get(view.protocol, 9), _KINDS.get(view.kind, 9), view.name
+        return rank_of(view.protocol), _KINDS.get(view.kind, 9), view.name
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ def _in_use(line: DestinationLine) -> bool:
 
 
 def _group_sign(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
-    return LETTERS.get(group.protocol, "?"), palette.protocol(group.protocol)
+    return letter_of(group.protocol), palette.protocol(group.protocol)
 
 
 def _group_name(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
@@ -267,7 +267,7 @@ class GroupsPane(LiveTable[GroupView]):
         return record.protocol, record.name
 
     def sort_key(self, record: GroupView) -> Any:
-        return _PROTOCOLS.get(record.protocol, 9), record.name
+        return rank_of(record.protocol), record.name
 
 
 # Faults and holds -------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def test_hostile_names_go_to_files_logs_and_metrics(
             written = (tmp_path / place).read_bytes().decode()
             if place.endswith("json"):
                 json.loads(written)
-    render(scene.brokers.values(), scene.environment, 0.0).decode()
+    render(scene.brokers.values(), scene.listeners, scene.environment, 0.0).decode()
     text = name.decode("utf-8", "surrogateescape")
     for form in ("text", "json"):
         handlers = logging.getLogger().handlers[:]

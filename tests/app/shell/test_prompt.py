@@ -32,7 +32,7 @@ def typed(pipe: PipeInput, text: str, scene: Scene | None = None) -> int:
     scene = scene or Scene(busy=False)
 
     async def main() -> int:
-        prompt = Prompt(scene.session, {"kafka": 9092})
+        prompt = Prompt(scene.session)
         return await asyncio.wait_for(prompt.run(asyncio.Event()), 10)
 
     return asyncio.run(main())
@@ -81,7 +81,7 @@ def test_notices_results_and_mistakes_are_printed_without_escapes(
     keys: PipeInput, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = Scene(busy=False)
-    prompt = Prompt(scene.session, {"kafka": 9092})
+    prompt = Prompt(scene.session)
     prompt.report(Notice("row", "12:00 M→ a 1"))
     prompt.report(Notice("note", "… 3 more"))
     prompt.report(Notice("problem", "pub stopped: \x1b[2J"))
@@ -97,7 +97,7 @@ def test_notices_results_and_mistakes_are_printed_without_escapes(
 
 def test_the_toolbar_counts_and_warns(keys: PipeInput) -> None:
     scene = Scene(busy=False)
-    prompt = Prompt(scene.session, {"kafka": 9092, "mqtt": 1883, "amqp": 5672})
+    prompt = Prompt(scene.session)
     scene.run("every 1s: pub kafka:orders x")
     assert prompt.toolbar() == [("", "kafka:9092 2  mqtt:1883 1  amqp:5672 2  0/s  1 jobs")]
     scene.hold_a_frame()

@@ -3,11 +3,13 @@
 import pytest
 from brokers.misbehaving import Waiting, fault, hold
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay
 from textual.events import Key
 
 from mockforge_tui.console.results import Notice
 
+from .shop import Shop
 from .stage import LARGE, SMALL, Stage, play
 
 
@@ -38,6 +40,33 @@ def test_the_large_dashboard_shows_all_panes_with_their_figures() -> None:
         assert "amq.headers" not in text
 
     play(act)
+
+
+@pytest.mark.parametrize(
+    ("width", "kafka", "mqtt"),
+    [
+        (170, "kafka:9092 tls:9093 4", "mqtt:1883 ws:8083 tls:8883 wss:8084 2"),
+        (110, "kafka:9092 4", "mqtt:1883 2"),
+    ],
+)
+def test_the_header_has_every_port_where_there_is_room(width: int, kafka: str, mqtt: str) -> None:
+    def secured() -> Shop:
+        shop = Shop()
+        tls = object()
+        shop.listeners += [
+            Listener("kafka", port=9093, tls=tls),
+            Listener("mqtt", port=8083, websocket=True),
+            Listener("mqtt", port=8883, tls=tls),
+            Listener("mqtt", port=8084, tls=tls, websocket=True),
+            Listener("amqp", port=5671, tls=tls),
+        ]
+        return shop
+
+    async def act(stage: Stage) -> None:
+        assert f" {kafka} " in stage.lines()[0]
+        assert f" {mqtt} " in stage.lines()[0]
+
+    play(act, (width, 40), real=secured)
 
 
 def test_the_small_dashboard_shows_one_pane_and_tabs() -> None:
