@@ -161,6 +161,12 @@ def _faults(session: "Session") -> Iterable[Candidate]:
         yield str(rule.id), f"{rule.kind} {rule.scope}"
 
 
+def _presets(session: "Session") -> Iterable[Candidate]:
+    from .chaos.presets import PRESETS
+
+    return [(preset.name, preset.summary) for preset in PRESETS.values()]
+
+
 def _hold_rules(session: "Session") -> Iterable[Candidate]:
     for rule in session.runtime.holds.rules.values():
         yield str(rule.id), rule.scope
@@ -278,6 +284,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "lint-clients": _lint_clients,
     "auth-methods": _auth_methods,
     "faults": _faults,
+    "presets": _presets,
     "hold-rules": _hold_rules,
     "held": _held,
     "codes": _codes,

@@ -29,6 +29,7 @@ from .types import duration
 
 if TYPE_CHECKING:
     from ..fixtures.templates import Scope
+    from .chaos.run import Run
 
 _log = logging.getLogger(__name__)
 _LOGGED = 400
@@ -74,6 +75,8 @@ class Session:
         self.has_room: Callable[[], bool] = lambda: True
         """Whether who hears `tell` takes more right now; an export waits for it."""
         self.jobs = Jobs(runtime.clock)
+        self.chaos: list[Run] = []
+        """Runs of presets, the newest last."""
         self.filter = compile_filter("")
         self.saved_filters: dict[str, Filter] = {}
         self.seen: Callable[[str], list[tuple[str, str]]] | None = None
@@ -132,8 +135,10 @@ class Session:
         return other
 
     def close(self) -> None:
-        """End all jobs."""
+        """End all jobs and runs of presets."""
         self.jobs.stop_all()
+        for run in self.chaos:
+            run.end()
 
     # What is there -----------------------------------------------------------------------
 

@@ -321,6 +321,10 @@ class Faults:
         """A rule could not do what it is to do."""
         self._spine.emit(Warned(protocol, f"fault {rule.name or rule.id}", text))
 
+    def reseed(self, seed: int) -> None:
+        """The dice of all triggers and delays begin anew."""
+        self._random.seed(seed)
+
     @property
     def random(self) -> Random:
         """The seeded dice."""

@@ -4,6 +4,7 @@ from ..registry import Registry
 from . import (
     access,
     broker,
+    chaos,
     clock,
     connections,
     definitions,
@@ -56,6 +57,7 @@ REGISTRY = Registry(
         *expect.COMMANDS,
         *scenarios.COMMANDS,
         *faults.COMMANDS,
+        *chaos.COMMANDS,
         *holds.COMMANDS,
         *held.COMMANDS,
         *view.COMMANDS,

@@ -348,6 +348,8 @@ class Scene:
             self.advance(11)
         elif example.startswith("expect"):
             self._meet(example)
+        elif example.startswith("chaos start"):
+            self.session.run("chaos stop")
         elif example.startswith("broker start"):
             self.stop_broker(example.split()[2])
         elif example.startswith("scenario run"):

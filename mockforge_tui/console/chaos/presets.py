@@ -1,0 +1,197 @@
+"""Presets: known kinds of trouble as lines of the console, with parameters."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from mockforge_brokers.errors import InvalidInput
+
+from ...units import parse_duration
+
+
+class Step(NamedTuple):
+    """A line, `after` a while (a duration, perhaps of a parameter) from the preset's start."""
+
+    line: str
+    after: str = "0s"
+
+
+class Preset(NamedTuple):
+    """`parameters` stand in the lines as {name}; each has a default."""
+
+    name: str
+    summary: str
+    healthy: str
+    """What a healthy client does under it."""
+    parameters: Mapping[str, str]
+    steps: tuple[Step, ...]
+
+
+_DELIVERED: Final = "(op:Fetch or op:basic.deliver or op:PUBLISH)"
+_PUBLISHED: Final = "(op:Produce or op:PUBLISH or op:basic.publish)"
+
+_PRESETS: Final = (
+    Preset(
+        "flaky-wifi",
+        "a radio link: late, now and then very late, and it breaks",
+        "reconnects with a growing pause and resends what was not confirmed; nothing is lost",
+        {"client": "*", "delay": "40ms", "jitter": "80ms", "breaks": "1%"},
+        (
+            Step("fault add disconnect client:{client} --rst --p {breaks}"),
+            Step("fault add delay client:{client} {delay} --jitter {jitter} --log-normal"),
+        ),
+    ),
+    Preset(
+        "subway",
+        "long gaps in which nothing passes, twice",
+        "notices by keep alive or heartbeat, and catches up after each gap without doubling",
+        {"client": "*", "gap": "20s", "apart": "60s"},
+        (
+            Step("fault add blackhole client:{client} {gap} --for {gap}"),
+            Step("fault add blackhole client:{client} {gap} --for {gap}", "{apart}"),
+        ),
+    ),
+    Preset(
+        "slow-consumer",
+        "clients get their messages at a trickle",
+        "bounds what it buffers, and its producers do not fail for it",
+        {"client": "*", "rate": "2/s"},
+        (Step(f"fault add throttle client:{{client}} {_DELIVERED} --dir out --messages {{rate}}"),),
+    ),
+    Preset(
+        "leader-failover",
+        "Kafka partitions whose leader is another one for a while",
+        "asks for metadata again and retries; an idempotent producer stores each record once",
+        {"topic": "*", "time": "10s"},
+        (
+            Step("fault add refuse op:Produce topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}"),
+            Step("fault add refuse op:Fetch topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}"),
+        ),
+    ),
+    Preset(
+        "coordinator-loss",
+        "Kafka groups whose coordinator does not answer for them",
+        "looks for its coordinator again, keeps its partitions, and commits later",
+        {"time": "10s"},
+        (
+            Step("fault add refuse op:Heartbeat NOT_COORDINATOR --for {time}"),
+            Step("fault add refuse op:OffsetCommit NOT_COORDINATOR --for {time}"),
+            Step("fault add refuse op:FindCoordinator COORDINATOR_NOT_AVAILABLE --for {time}"),
+        ),
+    ),
+    Preset(
+        "rebalance-storm",
+        "Kafka groups that must agree anew again and again",
+        "commits before it gives partitions up, and takes up where it was",
+        {"every": "3", "time": "1m"},
+        (Step("fault add refuse op:Heartbeat REBALANCE_IN_PROGRESS --every {every} --for {time}"),),
+    ),
+    Preset(
+        "zombie-producer",
+        "a Kafka producer that was replaced by another one",
+        "stops: what it sends would be another's",
+        {"topic": "*", "times": "1"},
+        (Step("fault add refuse op:Produce topic:{topic} INVALID_PRODUCER_EPOCH --times {times}"),),
+    ),
+    Preset(
+        "rolling-restart",
+        "each broker goes away for a while, one after the other",
+        "waits with a growing pause, and loses nothing that was confirmed",
+        {"down": "3s", "apart": "10s", "later": "20s"},
+        (
+            Step("broker stop kafka --for {down} -y"),
+            Step("broker stop mqtt --for {down} -y", "{apart}"),
+            Step("broker stop amqp --for {down} -y", "{later}"),
+        ),
+    ),
+    Preset(
+        "thundering-herd",
+        "all clients lose their connections at once, and are let in slowly",
+        "comes back at a random moment with a growing pause, not with all the others",
+        {"broker": "mqtt", "wait": "2s", "time": "30s"},
+        (
+            Step("fault add delay op:open proto:{broker} {wait} --jitter {wait} --for {time}"),
+            Step("broker restart {broker} --hard -y"),
+        ),
+    ),
+    Preset(
+        "poison-message",
+        "a message that cannot be read",
+        "puts it aside (a dead letter), says so, and goes on with the next",
+        {"target": "kafka:poison", "payload": "hex:fffe007b"},
+        (Step("pub {target} {payload}"),),
+    ),
+    Preset(
+        "nack-storm",
+        "AMQP publishes that the broker does not take",
+        "publishes them again after a pause, each until it is confirmed",
+        {"exchange": "*", "times": "20"},
+        (Step("fault add refuse op:basic.publish topic:{exchange} NACK --times {times}"),),
+    ),
+    Preset(
+        "broker-full",
+        "no room: publishers are blocked or refused",
+        "stops publishing, keeps what it has within bounds, and goes on when there is room",
+        {"time": "10s"},
+        (
+            Step("fault add block op:basic.publish {time} --for {time}"),
+            Step("fault add refuse proto:mqtt op:PUBLISH QUOTA_EXCEEDED --for {time}"),
+            Step("fault add refuse op:Produce KAFKA_STORAGE_ERROR --for {time}"),
+        ),
+    ),
+    Preset(
+        "clock-skew",
+        "the brokers' clock is ahead",
+        "does not take its own clock for the brokers'",
+        {"by": "1h"},
+        (Step("clock advance {by}"),),
+    ),
+    Preset(
+        "half-open",
+        "connections that are dead and do not look it",
+        "finds out by its own time-out, keep alive or heartbeat, and connects anew",
+        {"client": "*", "time": "30s"},
+        (Step("fault add blackhole client:{client} {time} --for {time}"),),
+    ),
+    Preset(
+        "lossy-answers",
+        "messages arrive, and their confirms do not",
+        "sends again; idempotent, or its receivers know a message by its id",
+        {"client": "*", "loss": "20%"},
+        (
+            Step(
+                f"fault add drop client:{{client}} {_PUBLISHED} proto:kafka --dir out --p {{loss}}"
+            ),
+            Step("fault add drop client:{client} op:PUBACK --dir out --p {loss}"),
+            Step("fault add drop client:{client} op:basic.ack --dir out --p {loss}"),
+        ),
+    ),
+    Preset(
+        "split-brain",
+        "some clients are cut off from the brokers, and all others",
+        "does not act on what it knew before: it asks first",
+        {"client": "a-*", "time": "30s"},
+        (
+            Step("fault add blackhole client:{client} --dir in --for {time}"),
+            Step("fault add blackhole client:{client} --dir out --for {time}"),
+        ),
+    ),
+)
+
+PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _PRESETS}
+
+
+def lines_of(preset: Preset, given: Iterable[tuple[str, str]] = ()) -> list[tuple[float, str]]:
+    """Each line with its parameters in, and when it is due (s); raises InvalidInput."""
+    values = dict(preset.parameters)
+    for name, value in given:
+        if name not in values:
+            known = ", ".join(values)
+            raise InvalidInput(f"{preset.name} has no parameter {name!r}; it has {known}")
+        values[name] = value
+    try:
+        return [
+            (parse_duration(step.after.format_map(values)), step.line.format_map(values))
+            for step in preset.steps
+        ]
+    except ValueError as error:
+        raise InvalidInput(f"{preset.name}: {error}") from None

@@ -1,0 +1,104 @@
+"""A run of presets: which lines ran when, and how it ends."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from mockforge_brokers.clock import Timer
+from mockforge_brokers.misbehaviour.rules import Faults
+
+from ..ports import Clock
+from ..results import Result
+from .presets import Preset, lines_of
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A line that ran, so many seconds after the start, and what it answered."""
+
+    at: float
+    preset: str
+    line: str
+    answer: str
+    ok: bool
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """Starts one preset after the other, and takes its faults away when it ends.
+
+    With a `period` another preset is chosen from the list each time, by dice of the `seed`; the
+    same seed chooses and fires the same.
+    """
+
+    presets: Sequence[Preset]
+    given: Sequence[Pair]
+    seed: int
+    clock: Clock
+    faults: Faults
+    execute: Callable[[str], Result]
+    period: float | None = None
+    lifetime: float | None = None
+    started: float = 0.0
+    ended: float | None = None
+    done: list[Done] = field(default_factory=list)
+    _timers: list[Timer] = field(default_factory=list)
+    _rules: list[int] = field(default_factory=list)
+    _dice: Random = field(default_factory=Random)
+
+    def begin(self) -> None:
+        self.started = self.clock.now()
+        self._dice.seed(self.seed)
+        self.faults.reseed(self.seed)
+        # A mistake in a parameter is found before anything happens.
+        for preset in self.presets:
+            lines_of(preset, self._of(preset))
+        if self.lifetime is not None:
+            self._later(self.lifetime, self.end)
+        self._next()
+
+    def end(self) -> None:
+        """No more lines; the faults that it added go, where they have not gone themselves."""
+        if self.ended is not None:
+            return
+        self.ended = self.clock.now()
+        for timer in self._timers:
+            timer.cancel()
+        self._take_away()
+
+    def _next(self) -> None:
+        if self.period is None:
+            chosen: Iterable[Preset] = self.presets
+        else:
+            self._take_away()
+            chosen = (self._dice.choice(self.presets),)
+            self._later(self.period, self._next)
+        for preset in chosen:
+            for after, line in lines_of(preset, self._of(preset)):
+                if after:
+                    self._later(after, self._execute, preset, line)
+                else:
+                    self._execute(preset, line)
+
+    def _execute(self, preset: Preset, line: str) -> None:
+        result = self.execute(line)
+        at = self.clock.now() - self.started
+        self.done.append(Done(at, preset.name, line, result.as_text(None), result.ok))
+        if result.ok and line.startswith("fault add"):
+            self._rules.append((result.data or {})["id"])
+
+    def _take_away(self) -> None:
+        for number in self._rules:
+            self.faults.remove(number)
+        self._rules.clear()
+
+    def _of(self, preset: Preset) -> list[Pair]:
+        """The parameters that this preset has; with one preset all must be its."""
+        if len(self.presets) == 1:
+            return list(self.given)
+        return [(name, value) for name, value in self.given if name in preset.parameters]
+
+    def _later(self, seconds: float, call: Callable[..., object], *args: object) -> None:
+        self._timers.append(self.clock.call_later(seconds, call, *args))

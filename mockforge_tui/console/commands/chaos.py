@@ -1,0 +1,135 @@
+"""`chaos`: known kinds of trouble by name, chosen by a seed, and what was done."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+from ..asking import BadArgument
+from ..chaos.presets import PRESETS
+from ..chaos.run import Run
+from ..registry import Arg, Opt, Type, command
+from ..results import Column, Result, done, duration, table
+from ..types import DURATION, PAIR, choice, integer, of_text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_PRESET = choice("preset", *PRESETS)
+_SEED = integer("seed", 0)
+_NAMES = Type("presets", of_text(str), "presets")
+
+
+@command("chaos presets", group="faults", examples=("chaos presets",))
+def chaos_presets(session: "Session") -> Result:
+    """List the presets: what each does, its parameters, and what a healthy client does."""
+    rows = [
+        {
+            "name": preset.name,
+            "summary": preset.summary,
+            "parameters": " ".join(f"{name}={value}" for name, value in preset.parameters.items()),
+            "healthy": preset.healthy,
+        }
+        for preset in PRESETS.values()
+    ]
+    return table(
+        rows,
+        Column("name", "preset"),
+        Column("summary", "what it does"),
+        Column("parameters", "parameters"),
+        Column("healthy", "a healthy client"),
+    )
+
+
+@command(
+    "chaos start",
+    group="faults",
+    examples=(
+        "chaos start flaky-wifi -s client=nobody",
+        "chaos start subway -s client=nobody -s gap=5s --for 2m",
+        "chaos start flaky-wifi,half-open,nack-storm --every 20s --seed 7 --for 5m",
+    ),
+)
+def chaos_start(
+    session: "Session",
+    names: Annotated[str, Arg(_NAMES, "a preset, or several with commas: chaos presets")],
+    *,
+    given: Annotated[
+        tuple[tuple[str, str], ...], Opt(("-s", "--set"), PAIR, "a parameter", repeat=True)
+    ] = (),
+    seed: Annotated[int | None, Opt(("--seed",), _SEED, "repeats a run")] = None,
+    every: Annotated[
+        float | None, Opt(("--every",), DURATION, "chooses another one each time")
+    ] = None,
+    lifetime: Annotated[float | None, Opt(("--for",), DURATION, "ends after this")] = None,
+) -> Result:
+    """Start trouble: all presets that are named, or with --every one of them at a time.
+
+    What is chosen and which faults fire goes by the seed. A run ends after --for or by
+    `chaos stop`: its faults go. `chaos report` says what it did.
+    """
+    presets = []
+    for name in names.split(","):
+        if name not in PRESETS:
+            raise BadArgument("names", f"no preset {name}; chaos presets lists them")
+        presets.append(PRESETS[name])
+    if every is not None and every < 0.1:
+        raise BadArgument("every", "100ms is the least")
+    running = _running(session)
+    if running is not None:
+        raise BadArgument("names", "a run goes on: chaos stop ends it")
+    chosen = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+    run = Run(
+        presets,
+        given,
+        chosen,
+        session.runtime.clock,
+        session.runtime.faults,
+        lambda line: session.run(line, confirmed=True),
+        every,
+        lifetime,
+    )
+    run.begin()
+    session.chaos.append(run)
+    del session.chaos[:-10]
+    failed = [each for each in run.done if not each.ok]
+    if failed:
+        run.end()
+        raise BadArgument("names", f"{failed[0].line}: {failed[0].answer}")
+    text = f"chaos runs: {names} --seed {chosen}; chaos stop ends it"
+    return done(text, {"presets": [each.name for each in presets], "seed": chosen})
+
+
+@command("chaos stop", group="faults", examples=("chaos stop",))
+def chaos_stop(session: "Session") -> Result:
+    """End the run that goes on: its faults go, what it stopped for a while comes back by itself."""
+    run = _running(session)
+    if run is None:
+        return done("no run goes on", {"lines": 0})
+    run.end()
+    return done(f"ended after {len(run.done)} lines", {"lines": len(run.done)})
+
+
+@command("chaos report", group="faults", examples=("chaos report",))
+def chaos_report(session: "Session") -> Result:
+    """Show what the last run did: each line, when, and what it answered."""
+    if not session.chaos:
+        return table([], Column("at", "at"), empty="no run yet: chaos start")
+    run = session.chaos[-1]
+    rows = [
+        {"at": each.at, "preset": each.preset, "line": each.line, "answer": each.answer}
+        for each in run.done
+    ]
+    return table(
+        rows,
+        Column("at", "at", duration, right=True),
+        Column("preset", "preset"),
+        Column("line", "line"),
+        Column("answer", "answer"),
+    )
+
+
+def _running(session: "Session") -> Run | None:
+    run = session.chaos[-1] if session.chaos else None
+    return run if run is not None and run.ended is None else None
+
+
+COMMANDS = (chaos_presets, chaos_start, chaos_stop, chaos_report)

@@ -1,0 +1,105 @@
+"""Presets by name: chosen by a seed, run in their time, and taken away at the end."""
+
+from typing import Any
+
+import pytest
+
+from mockforge_tui.console.chaos.presets import PRESETS, lines_of
+
+from .scene import Scene
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(furnished=False)
+
+
+def lines(scene: Scene) -> list[Any]:
+    return [record["line"] for record in scene.run("chaos report").records]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_line_of_every_preset_runs(scene: Scene, name: str) -> None:
+    scene.run("topic add poison -p 1")
+    scene.run(f"chaos start {name} --for 10m")
+    scene.advance(300)
+    records = scene.run("chaos report").records
+    assert len(records) == len(PRESETS[name].steps)
+    assert all(each.ok for each in scene.session.chaos[0].done), records
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_says_what_a_healthy_client_does(name: str) -> None:
+    assert PRESETS[name].healthy
+    assert all(value for value in PRESETS[name].parameters.values())
+
+
+def test_a_run_takes_its_faults_away_and_no_others(scene: Scene) -> None:
+    scene.run("fault add drop client:mine")
+    scene.run("chaos start flaky-wifi")
+    assert len(scene.faults.rules) == 3
+    assert scene.run("chaos stop").text == "ended after 2 lines"
+    assert [rule.scope for rule in scene.faults.rules.values()] == ["client:mine"]
+    assert scene.run("chaos stop").text == "no run goes on"
+
+
+def test_a_run_ends_by_itself_and_lines_come_in_their_time(scene: Scene) -> None:
+    scene.run("chaos start subway -s gap=5s -s apart=20s --for 1m")
+    assert len(lines(scene)) == 1
+    scene.advance(20)
+    assert len(lines(scene)) == 2
+    scene.advance(40)
+    assert scene.faults.rules == {}
+    scene.run("chaos start half-open")
+
+
+def test_parameters_stand_in_the_lines(scene: Scene) -> None:
+    scene.run("chaos start half-open -s client=dev-* -s time=7s")
+    assert lines(scene) == ["fault add blackhole client:dev-* 7s --for 7s"]
+
+
+def chosen(seed: int) -> list[str]:
+    scene = Scene(furnished=False)
+    scene.run(f"chaos start flaky-wifi,half-open,nack-storm --every 10s --seed {seed} --for 2m")
+    scene.advance(120)
+    assert scene.faults.rules == {}
+    return [record["preset"] for record in scene.run("chaos report").records]
+
+
+def test_a_seed_chooses_the_same_again() -> None:
+    assert chosen(7) == chosen(7)
+    assert set(chosen(7)) == {"flaky-wifi", "half-open", "nack-storm"}
+    assert len({tuple(chosen(seed)) for seed in range(5)}) > 1
+
+
+def test_one_preset_goes_before_the_next_comes(scene: Scene) -> None:
+    scene.run("chaos start half-open --every 10s --for 1m")
+    scene.advance(15)
+    assert len(scene.faults.rules) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("chaos start nothing", "no preset nothing"),
+        ("chaos start half-open -s cleint=x", "it has client, time"),
+        ("chaos start half-open -s time=soon", "soon"),
+        ("chaos start half-open --every 1ms", "100ms is the least"),
+    ],
+)
+def test_mistakes_are_said_and_leave_nothing(scene: Scene, line: str, text: str) -> None:
+    result = scene.session.run(line)
+    assert not result.ok
+    assert text in result.as_text()
+    assert scene.faults.rules == {}
+    assert scene.run("chaos stop").text == "no run goes on"
+
+
+def test_one_run_at_a_time(scene: Scene) -> None:
+    scene.run("chaos start half-open")
+    assert "chaos stop ends it" in scene.session.run("chaos start half-open").as_text()
+
+
+def test_steps_are_due_at_their_parameters() -> None:
+    found = lines_of(PRESETS["rolling-restart"], [("apart", "4s")])
+    assert [after for after, _ in found] == [0.0, 4.0, 20.0]
