@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import changing, reading
+from . import changing, definitions, reading
 from .request import Asked
 
 Answer = Callable[[Asked], Any]
@@ -103,6 +103,8 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
         "PUT": changing.put_policy(True),
         "DELETE": changing.delete_policy(True),
     },
+    "definitions": {"GET": definitions.get, "POST": definitions.post},
+    "definitions/*": {"GET": definitions.get_vhost, "POST": definitions.post_vhost},
     "aliveness-test/*": {"GET": reading.aliveness},
     "health/checks/alarms": {"GET": reading.alarms},
     "health/checks/local-alarms": {"GET": reading.alarms},
