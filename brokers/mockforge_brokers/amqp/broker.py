@@ -18,6 +18,7 @@ from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
 from .connection.overdue import Overdue
+from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .figures import Management
 from .inside import Inside
 from .misbehaviour import REFUSALS
@@ -59,12 +60,15 @@ class AmqpBroker:
         access.on_change(self._renew_guards)
         self._connections: dict[int, Connection] = {}
         self._overdue = Overdue(environment.clock, self.options.consumer_timeout, self._connections)
+        self.quotas = Quotas(self._connections)
         self._inside = Inside(environment)
         self.management = Management(self.vhosts, self._connections)
         """What RabbitMQ's management interface says of it."""
 
     def connect(self, peer: Peer) -> Connection:
-        connection = Connection(peer, self.environment, self.options, self.vhosts, self._forget)
+        connection = Connection(
+            peer, self.environment, self.options, self.vhosts, self.quotas, self._forget
+        )
         self._connections[peer.id] = connection
         self._overdue.watch()
         return connection
@@ -103,6 +107,13 @@ class AmqpBroker:
         vhost.clear()
         del self.vhosts[name]
         return len(using)
+
+    def limit_vhost(self, name: str, limits: Mapping[str, object]) -> None:
+        """In place of the limits that it had; an empty mapping lifts them. Raises InvalidInput."""
+        self.vhost(name).limits = checked(limits, OF_VHOST)
+
+    def limit_user(self, name: str, limits: Mapping[str, object]) -> None:
+        self.quotas.users[name] = checked(limits, OF_USER)
 
     def _forget(self, number: int) -> None:
         self._connections.pop(number, None)

@@ -73,6 +73,8 @@ def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
         given = str(item.get("password_hash") or b64encode(bytes(36)).decode())
         password = f"$rabbit${_HASHES[kind]}${given}"
     access.add_user(name, str(password), before.protocols if before else ("amqp",))
+    if item.get("limits"):
+        broker.limit_user(name, item["limits"])
 
 
 def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -112,7 +114,9 @@ def _allow(broker: AmqpBroker, user: str, operation: str, vhost: str, pattern: s
 
 
 def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    """Operator policies stand among the parameters; others mean nothing here."""
+    """Operator policies and a virtual host's limits; others mean nothing here."""
+    if item["component"] == "vhost-limits":
+        broker.limit_vhost(vhost, item["value"])
     if item["component"] == "operator_policy":
         _set_policy(broker, str(item["name"]), item["value"], vhost, operator=True)
 
@@ -198,7 +202,7 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
         "vhosts": [{"name": host.name} for host in hosts],
         "permissions": list(_permissions(broker)),
         "topic_permissions": [],
-        "parameters": [each for host in hosts for each in _operator_policies(host)],
+        "parameters": [each for host in hosts for each in _parameters(host)],
         "global_parameters": [],
         "policies": [each for host in hosts for each in _policies(host)],
         "queues": [each for host in hosts for each in _queues(host)],
@@ -216,7 +220,7 @@ def _users(broker: AmqpBroker) -> Iterator[Item]:
                 "password_hash": hashed,
                 "hashing_algorithm": f"rabbit_password_hashing_{kind}",
                 "tags": ["administrator"],
-                "limits": {},
+                "limits": dict(broker.quotas.users.get(user.name, {})),
             }
 
 
@@ -260,7 +264,14 @@ def _patterns(rules: list[Rule], user: str, vhost: str, operation: str) -> str:
     return "|".join(dict.fromkeys(found))
 
 
-def _operator_policies(host: VirtualHost) -> Iterator[Item]:
+def _parameters(host: VirtualHost) -> Iterator[Item]:
+    if host.limits:
+        yield {
+            "value": dict(host.limits),
+            "vhost": host.name,
+            "component": "vhost-limits",
+            "name": "limits",
+        }
     for policy in host.policies.of_operators.values():
         yield {
             "vhost": host.name,

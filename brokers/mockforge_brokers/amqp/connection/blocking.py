@@ -30,8 +30,10 @@ class Blocking:
             return
         self.blocked = True
         if self.wanted:
-            line.out.append(method(0, "connection.blocked", reason="low on memory"))
-        if not memory.waiting:
+            line.out.append(
+                method(0, "connection.blocked", reason=f"low on {memory.alarm or 'memory'}")
+            )
+        if not memory.waiting and not memory.alarm:
             memory.met()
         line.spine.emit(PublisherBlocked(AMQP, line.id, line.client))
         memory.wait(line.id, self._go_on)

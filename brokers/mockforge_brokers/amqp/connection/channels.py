@@ -18,6 +18,7 @@ from ..wire.frames import HEAD_SIZE, METHOD
 from ..wire.frames import method as method_frame
 from .assembly import Assembly, BodyTooLarge
 from .failures import MethodFailed, read_method, unexpected_frame
+from .quotas import Quotas
 
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
 
@@ -28,9 +29,10 @@ class Channels:
     `publishes` counts the messages that came, however their frames did.
     """
 
-    def __init__(self, line: Line, largest: int, met: Callable[[], object]) -> None:
+    def __init__(self, line: Line, largest: int, met: Callable[[], object], quotas: Quotas) -> None:
         """`met` counts the messages that were larger."""
         self._met = met
+        self._quotas = quotas
         self.channel_max = 0
         self.publishes = 0
         self.method_frame = method_frame
@@ -147,6 +149,8 @@ class Channels:
                 f"number of channels opened ({len(self.open)}) has reached the negotiated "
                 f"channel_max ({self.channel_max})"
             )
+            raise MethodFailed(ProtocolError(text, ReplyCode.NOT_ALLOWED), method)
+        if text := self._quotas.problem_of_channel(self._line.user):
             raise MethodFailed(ProtocolError(text, ReplyCode.NOT_ALLOWED), method)
         self.open[number] = Channel(number, self._line)
         self._line.out.append(self.method_frame(number, "channel.open-ok"))

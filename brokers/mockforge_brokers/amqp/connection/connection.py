@@ -46,6 +46,7 @@ from .handshake import Handshake
 from .heartbeat import Heartbeat
 from .login import Door
 from .phase import Phase
+from .quotas import Quotas
 
 _MOST_NAMES: Final = 1000
 """Consumers whose queues the journal's rows can name."""
@@ -84,6 +85,7 @@ class Connection:
         environment: Environment,
         options: AmqpOptions,
         vhosts: Mapping[str, VirtualHost],
+        quotas: Quotas,
         gone: Callable[[int], object],
     ) -> None:
         self.id = peer.id
@@ -105,12 +107,12 @@ class Connection:
         self.user = ""
         self.vhost = next(iter(vhosts.values()))
         self.guard: Guard | None = None
-        self._door = Door(peer, environment, vhosts)
+        self._door = Door(peer, environment, vhosts, quotas)
         self.handshake = Handshake(options, self._door, self.out.append, self._warn)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
         met = partial(environment.usage.count, "amqp_message")
-        self.channels = Channels(self, environment.limits.amqp_message, met)
+        self.channels = Channels(self, environment.limits.amqp_message, met, quotas)
         self.reader = BurstReader(self.channels, self._frame, environment.turn)
         self.begin = self.reader.begin
         # AMQP 4.2.3: as long as nothing is agreed on frames have the smallest size.

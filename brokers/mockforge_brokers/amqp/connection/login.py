@@ -14,6 +14,7 @@ from ...events import AccessDenied
 from ..channel.channel import AMQP
 from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table
+from .quotas import Quotas
 
 _MECHANISMS: Final = "PLAIN AMQPLAIN"
 
@@ -22,8 +23,13 @@ class Door:
     """Lets one client in, or reports why not."""
 
     def __init__(
-        self, peer: Peer, environment: Environment, vhosts: Mapping[str, VirtualHost]
+        self,
+        peer: Peer,
+        environment: Environment,
+        vhosts: Mapping[str, VirtualHost],
+        quotas: Quotas,
     ) -> None:
+        self._quotas = quotas
         self._peer = peer
         self._environment = environment
         self._access = environment.access
@@ -61,7 +67,10 @@ class Door:
             reason = f"no rule allows it: allow {user} all amqp:{name}:*"
             self._report(client, user, f"open vhost {name}", reason)
             return f"access to vhost '{name}' refused for user '{user}'"
-        return ""
+        problem = self._quotas.problem(user, self._vhosts[name])
+        if problem:
+            self._report(client, user, f"open vhost {name}", problem)
+        return problem
 
     def guard(self, client: str, user: str) -> Guard | None:
         def report(what: str, why: str) -> None:

@@ -29,7 +29,7 @@ class Memory:
     RabbitMQ's memory alarm. A plain counter, so that a message costs an addition.
     """
 
-    __slots__ = ("_do", "_waiting", "mark", "met", "used")
+    __slots__ = ("_do", "_own_mark", "_waiting", "alarm", "mark", "met", "used")
 
     def __init__(
         self,
@@ -42,12 +42,24 @@ class Memory:
         self.met = met
         """To be called when publishers begin to wait."""
         self.used = 0
+        self.alarm = ""
+        """What an operator says is low (memory, disk): then all who publish wait."""
+        self._own_mark = mark
         self._waiting: dict[int, Callable[[], None]] = {}
 
     @property
     def waiting(self) -> int:
         """How many connections wait."""
         return len(self._waiting)
+
+    def raise_alarm(self, what: str) -> None:
+        self.alarm = what
+        self.mark = -1
+
+    def clear_alarm(self) -> None:
+        self.alarm = ""
+        self.mark = self._own_mark
+        self.settle()
 
     def wait(self, connection: int, resume: Callable[[], None]) -> None:
         """Call `resume` once, when there is room again."""

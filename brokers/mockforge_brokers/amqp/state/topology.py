@@ -84,6 +84,8 @@ class Topology:
         """Exclusive queues by the connection that has them."""
         self._leading: dict[Destination, dict[tuple[str, BindingId], None]] = {}
         """The bindings that lead to a destination, each with its exchange's name."""
+        self.limits: dict[str, int] = {}
+        """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
         self.doubts = Doubts(spine)
         self.policies = Policies()
         self._spine = spine
@@ -281,6 +283,13 @@ class Topology:
             return queue
         if not server_named:
             check_reserved("queue", name)
+        most = self.limits.get("max-queues", -1)
+        if 0 <= most <= len(self.queues):
+            raise RequestRefused(
+                ReplyCode.PRECONDITION_FAILED,
+                f"cannot declare queue '{name}': queue limit in vhost '{self.name}' ({most}) "
+                "is reached",
+            )
         rules.check_queue(
             what,
             arguments,

@@ -1,0 +1,87 @@
+"""`alarm`, `vhost limits` and `user limits`: what makes AMQP's clients wait, or refuses them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from ..asking import amqp, known
+from ..registry import Arg, Opt, command
+from ..results import Result, done
+from ..types import choice, integer, text
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_MOST = integer("n", -1)
+_VHOST = text("vhost")
+_USER = text("user", "users")
+_RESOURCE = choice("resource", "memory", "disk")
+
+
+@command("alarm set", group="control", examples=("alarm set", "alarm set disk"))
+def alarm_set(
+    session: "Session", resource: Annotated[str, Arg(_RESOURCE, "what is low")] = "memory"
+) -> Result:
+    """Let AMQP publishers wait as when RabbitMQ is low on memory: connection.blocked.
+
+    Who publishes is told so, and read no more, until alarm clear. Consumers go on.
+    """
+    amqp(session).memory.raise_alarm(resource)
+    return done(f"AMQP is low on {resource}: who publishes is blocked", {"alarm": resource})
+
+
+@command("alarm clear", group="control", examples=("alarm clear",))
+def alarm_clear(session: "Session") -> Result:
+    """Let AMQP publishers go on: connection.unblocked."""
+    amqp(session).memory.clear_alarm()
+    return done("no alarm: publishers go on", {"alarm": None})
+
+
+@command(
+    "vhost limits",
+    group="access",
+    aliases=("set_vhost_limits",),
+    examples=("vhost limits / --max-connections 100 --max-queues 50", "vhost limits /"),
+)
+def vhost_limits(
+    session: "Session",
+    name: Annotated[str, Arg(_VHOST, "a virtual host")],
+    *,
+    connections: Annotated[int, Opt(("--max-connections",), _MOST, "-1: any number")] = -1,
+    queues: Annotated[int, Opt(("--max-queues",), _MOST, "-1: any number")] = -1,
+) -> Result:
+    """Limit how many connections and queues a virtual host has; what is there stays."""
+    admin = amqp(session)
+    known("name", name, admin.vhosts, "virtual host")
+    limits = _given({"max-connections": connections, "max-queues": queues})
+    admin.limit_vhost(name, limits)
+    return done(f"virtual host {name}: {_in_words(limits)}", {"vhost": name, "limits": limits})
+
+
+@command(
+    "user limits",
+    group="access",
+    aliases=("set_user_limits",),
+    examples=("user limits guest --max-connections 5 --max-channels 100", "user limits guest"),
+)
+def user_limits(
+    session: "Session",
+    name: Annotated[str, Arg(_USER, "a user")],
+    *,
+    connections: Annotated[int, Opt(("--max-connections",), _MOST, "-1: any number")] = -1,
+    channels: Annotated[int, Opt(("--max-channels",), _MOST, "-1: any number")] = -1,
+) -> Result:
+    """Limit how many AMQP connections and channels a user has; what is open stays."""
+    known("name", name, session.runtime.access.users, "user")
+    limits = _given({"max-connections": connections, "max-channels": channels})
+    amqp(session).limit_user(name, limits)
+    return done(f"user {name}: {_in_words(limits)}", {"user": name, "limits": limits})
+
+
+def _given(limits: dict[str, int]) -> dict[str, int]:
+    return {name: value for name, value in limits.items() if value >= 0}
+
+
+def _in_words(limits: dict[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in limits.items()) or "no limits"
+
+
+COMMANDS = (alarm_set, alarm_clear, vhost_limits, user_limits)

@@ -1,0 +1,112 @@
+"""Alarms, and the limits of users and virtual hosts, with RabbitMQ 3.10.8's words."""
+
+import pytest
+from mockforge_brokers.amqp.events import PublisherBlocked, PublisherUnblocked
+from mockforge_brokers.errors import InvalidInput
+
+from .client import Client, Got, House, names
+
+# Alarms.
+
+
+def test_alarm_blocks_who_publishes_until_it_is_cleared(house: House, client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    house.broker.memory.raise_alarm("memory")
+    (blocked,) = client.publish("", "q", b"1")
+    assert (blocked.name, blocked["reason"]) == ("connection.blocked", "low on memory")
+    assert client.publish("", "q", b"2") == []
+    assert len(house.broker.vhost().queues["q"].messages) == 1
+    house.broker.memory.clear_alarm()
+    house.network.settle()
+    assert names(client.received()) == ["connection.unblocked"]
+    assert len(house.broker.vhost().queues["q"].messages) == 2
+    assert len(house.emitted(PublisherBlocked)) == len(house.emitted(PublisherUnblocked)) == 1
+
+
+def test_alarm_says_what_is_low(house: House, client: Client) -> None:
+    house.broker.memory.raise_alarm("disk")
+    (blocked,) = client.publish("amq.fanout", "")
+    assert blocked["reason"] == "low on disk"
+
+
+def test_consumers_go_on_while_an_alarm_is_set(house: House, client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    client.publish("", "q", b"1")
+    other = house.client()
+    house.broker.memory.raise_alarm("memory")
+    assert names(other.send("basic.consume", queue="q")) == ["basic.consume-ok", "basic.deliver"]
+    assert other.send("basic.ack", delivery_tag=1) == []
+    assert names(other.send("queue.declare", queue="new")) == ["queue.declare-ok"]
+
+
+# Limits.
+
+
+def refused(house: House) -> str:
+    stranger = house.stranger()
+    (close,) = stranger.connect()
+    assert (close.name, close["reply_code"]) == ("connection.close", 530)
+    return str(close["reply_text"])
+
+
+def test_virtual_host_has_so_many_connections(house: House) -> None:
+    first = house.client()
+    house.broker.limit_vhost("/", {"max-connections": 1})
+    assert refused(house) == (
+        "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (1) is "
+        "reached"
+    )
+    first.send(
+        "connection.close", channel=0, reply_code=200, reply_text="", class_id=0, method_id=0
+    )
+    house.client()
+
+
+def test_limit_of_nothing_lets_nobody_in_and_a_negative_one_everybody(house: House) -> None:
+    house.broker.limit_vhost("/", {"max-connections": 0})
+    assert "connection limit (0) is reached" in refused(house)
+    house.broker.limit_vhost("/", {"max-connections": -1})
+    house.client()
+
+
+def test_virtual_host_has_so_many_queues(house: House, client: Client) -> None:
+    client.send("queue.declare", queue="a")
+    house.broker.limit_vhost("/", {"max-queues": 1})
+    assert names(client.send("queue.declare", queue="a")) == ["queue.declare-ok"]
+    (close,) = client.send("queue.declare", queue="b")
+    assert (close["reply_code"], close["reply_text"]) == (
+        406,
+        "PRECONDITION_FAILED - cannot declare queue 'b': queue limit in vhost '/' (1) is reached",
+    )
+
+
+def test_user_has_so_many_connections(house: House) -> None:
+    house.client()
+    house.broker.limit_user("guest", {"max-connections": 1})
+    assert refused(house) == (
+        "NOT_ALLOWED - connection refused for user 'guest': user connection limit (1) is reached"
+    )
+
+
+def test_user_has_so_many_channels_on_all_connections(house: House) -> None:
+    house.client()
+    house.broker.limit_user("guest", {"max-channels": 2})
+    second = house.client()
+    closed: list[Got] = second.send("channel.open", channel=2)
+    assert (closed[0].name, closed[0]["reply_code"], closed[0]["reply_text"]) == (
+        "connection.close",
+        530,
+        "NOT_ALLOWED - number of channels opened for user 'guest' has reached the maximum allowed "
+        "user limit of (2)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [({"x": 1}, "no such limit"), ({"max-queues": "x"}, "should be a number")],
+)
+def test_limit_that_cannot_be_is_refused(
+    house: House, limits: dict[str, object], words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        house.broker.limit_vhost("/", limits)
