@@ -394,6 +394,14 @@ class CoordinatorType(IntEnum):
     SHARE = 2
 
 
+class UpgradeType(IntEnum):
+    """What UpdateFeatures may do to a feature's level (v1+)."""
+
+    UPGRADE = 1
+    SAFE_DOWNGRADE = 2
+    UNSAFE_DOWNGRADE = 3
+
+
 class IsolationLevel(IntEnum):
     """Which records Fetch and ListOffsets see."""
 

@@ -17,6 +17,7 @@ from mockforge_brokers.kafka.wire.messages import (
     acls,
     cluster,
     configs,
+    features,
     groups,
     logs,
     offsets,
@@ -442,6 +443,32 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
                 )
             ),
         ),
+    ],
+    ApiKey.UPDATE_FEATURES: [
+        (
+            f"{name} to {level} by type {kind}",
+            always(
+                features.UpdateFeaturesRequest(
+                    feature_updates=[
+                        features.FeatureUpdateKey(
+                            feature=name, max_version_level=level, upgrade_type=kind
+                        )
+                    ],
+                    validate_only=True,
+                )
+            ),
+        )
+        for name, level, kind in (
+            ("foo", 1, 1),
+            ("transaction.version", 9, 1),
+            ("transaction.version", -1, 1),
+            ("transaction.version", 2, 1),
+            ("transaction.version", 1, 1),
+            ("transaction.version", 1, 9),
+            ("transaction.version", 2, 2),
+            ("metadata.version", 30, 2),
+            ("metadata.version", 30, 3),
+        )
     ],
     ApiKey.ELECT_LEADERS: [
         (

@@ -120,7 +120,7 @@ def test_commit_metadata_is_bounded(stage):
         (ListOffsetsTimestamp.LATEST_TIERED, 9, -1, 0),
         (1_002_000, 5, 2, 0),
         (9_999_999, 5, -1, 0),
-        (-9, 5, -1, ErrorCode.INVALID_REQUEST),
+        (-9, 5, -1, ErrorCode.UNSUPPORTED_VERSION),
     ],
 )
 def test_list_offsets(stage, timestamp, version, offset, code):

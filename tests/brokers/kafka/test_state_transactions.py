@@ -13,6 +13,8 @@ from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
 from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
 from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
+from mockforge_brokers.kafka.wire.messages.features import FeatureUpdateKey, UpdateFeaturesRequest
 from mockforge_brokers.limits import Limits
 
 from .refusals import refused
@@ -217,6 +219,49 @@ def test_a_reset_forgets_transactional_ids(cluster):
     begun(cluster)
     cluster.clear()
     assert cluster.transactions.by_id == {}
+
+
+# Features.
+
+
+def level(stage, name="transaction.version"):
+    request = ApiVersionsRequest(client_software_name="x", client_software_version="1")
+    answer = stage.call(request, 4)
+    return {one.name: one.max_version_level for one in answer.finalized_features}.get(name)
+
+
+def to_version(stage, wanted, kind=2):
+    update = FeatureUpdateKey(
+        feature="transaction.version", max_version_level=wanted, upgrade_type=kind
+    )
+    return stage.call(UpdateFeaturesRequest(feature_updates=[update]), 2).error_code
+
+
+def test_the_transaction_version_is_downgraded_only_when_asked_so_and_outlives_a_restart():
+    stage = Stage()
+    assert level(stage) == 2
+    assert to_version(stage, 1, kind=1) == ErrorCode.INVALID_UPDATE_VERSION
+    assert level(stage) == 2
+    assert to_version(stage, 1) == 0
+    stage.broker.restart()
+    assert level(stage) == 1
+    assert to_version(stage, 0) == 0
+    assert level(stage) is None
+
+
+def test_a_client_of_another_node_is_sent_to_its_bootstrap_servers():
+    stage = Stage()
+    request = ApiVersionsRequest(
+        client_software_name="x",
+        client_software_version="1",
+        cluster_id=stage.broker.cluster.cluster_id,
+        node_id=1,
+    )
+    assert stage.call(request, 5).error_code == 0
+    request.node_id = 2
+    assert stage.call(request, 5).error_code == ErrorCode.REBOOTSTRAP_REQUIRED
+    request.cluster_id = None
+    assert stage.call(request, 5).error_code == ErrorCode.INVALID_REQUEST
 
 
 # What consumers see.

@@ -48,6 +48,8 @@ class KeptCluster(Struct):
     topics: list[KeptTopic]
     groups: list[KeptGroup]
     transactions: list[KeptTransaction] = []
+    features: dict[str, int] = {}
+    features_epoch: int = 0
 
 
 class Cluster:
@@ -355,6 +357,8 @@ class Cluster:
             [topic.dump() for topic in self.topics.values()],
             self.groups.dump(),
             self.transactions.dump(),
+            dict(self.features.levels),
+            self.features.epoch,
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -372,6 +376,7 @@ class Cluster:
             self.bounds.watch_age()
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)
+        self.features.restore(kept.features, kept.features_epoch)
 
     def stop(self) -> None:
         """Forget all without a word: the broker is stopped."""
