@@ -1,14 +1,21 @@
 """Filter terms and command lines made from what somebody points at."""
 
+import json
+import re
+
+import msgspec
 from mockforge_brokers.journal import Row
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.completing import quoted
+from ..console.language import quoted as in_quotes
 from ..console.targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 from ..filters import quote
-from .rows import is_binary
 from .snapshot import ConnectionLine, DestinationLine
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_MEANING_MORE = ("-", "@", "hex:", "b64:")
+"""How words begin that stand for something else than themselves."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
 
 
@@ -161,17 +168,49 @@ def connection_term(view: ConnectionView) -> str:
 
 
 def payload_word(payload: bytes | None) -> str:
-    """A payload as one word of a command line, or as all that is behind a `--`."""
+    """A payload as one word of a command line that stands for exactly these bytes."""
     if payload is None:
         return "--null"
-    if is_binary(payload):
+    text = typed_text(payload)
+    if text is None or "{{" in text:
+        # What looks like a template would be rendered.
         return f"hex:{payload.hex()}"
-    text = payload.decode("utf-8", "replace")
-    single = " ".join(text.split()) if text[:1] in "{[" else text
-    if single[:1] in ("{", "[") and single[-1:] in ("}", "]"):
-        return single
-    return quoted(single) if single else '""'
+    if text[:1] in ("{", "[") and _is_json(text):
+        # On one line, with strings and numbers as they were written.
+        return msgspec.json.format(text, indent=0) if "\n" in text else text.strip()
+    return _spelled(text)
+
+
+def _spelled(text: str) -> str:
+    return in_quotes(text) if not text or text.startswith(_MEANING_MORE) else quoted(text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def copied(payload: bytes) -> str:
+    """What the clipboard gets: the text, or `hex:` and bytes as `pub` takes them.
+
+    Control characters go as hex: a terminal that it is pasted to would obey them.
+    """
+    text = typed_text(payload)
+    return f"hex:{payload.hex()}" if text is None else text
+
+
+def typed_text(payload: bytes) -> str | None:
+    """All of a payload as the text that stands for exactly it; None where it is none."""
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if _CONTROL.search(text) else text
 
 
 def _word(value: bytes) -> str:
-    return f"hex:{value.hex()}" if is_binary(value) else quoted(value.decode("utf-8", "replace"))
+    text = typed_text(value)
+    return f"hex:{value.hex()}" if text is None or "{{" in text else _spelled(text)

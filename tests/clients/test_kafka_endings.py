@@ -127,6 +127,7 @@ SCRIPTS: dict[str, tuple[Callable[[Recorder], None], list[str]]] = {
     ),
 }  # fmt: skip
 
+# What Kafka is not asked for again, since it differs on purpose.
 OTHERWISE = {
     "leaving behind a long poll": "Kafka reads nothing while a request waits, and so learns of the"
     " end only when the poll is answered; we let the client go at once",
@@ -149,7 +150,7 @@ def test_connections_end_as_apache_kafka_ends_them(name: str, ours: int) -> None
         assert client.lines == expected
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in OTHERWISE])
 def test_the_original_still_does(name: str) -> None:
     place = os.environ.get("MOCKFORGE_KAFKA_ORIGINAL")
     if not place:
@@ -159,8 +160,6 @@ def test_the_original_still_does(name: str) -> None:
         topics=[MetadataRequestTopic(name=TOPIC)], allow_auto_topic_creation=True
     )
     script, expected = SCRIPTS[name]
-    if name in OTHERWISE:
-        pytest.skip(OTHERWISE[name])
     with Recorder(port, frame_names) as client:
         client.send(encode_request(request, 9, 1, "ending"))
         client.until("answer 1")

@@ -9,10 +9,12 @@ from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, GroupView
 
 from ...filters import Filter
+from ...units import format_size
 from ..keys import KEYS, key_of
 from ..narrowing import (
     combined,
     connection_term,
+    copied,
     destination_target,
     destination_term,
     edit_line,
@@ -32,6 +34,9 @@ from ..widgets.panes import DestinationsPane
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
 from .layout import PaneScreen
+
+_CLIPBOARD = 74_994
+"""Bytes that xterm's OSC 52 takes; many terminals follow it."""
 
 
 class ActingScreen(PaneScreen):
@@ -381,10 +386,16 @@ class ActingScreen(PaneScreen):
         if row is None or row.payload is None:
             self.console_app.note("nothing to copy here")
             return
-        self.app.copy_to_clipboard(row.payload.decode("utf-8", "replace"))
-        self.console_app.note(
-            f"{len(row.payload)} bytes are in the clipboard, if the terminal lets us"
-        )
+        text = copied(row.payload)
+        self.app.copy_to_clipboard(text)
+        size = format_size(len(row.payload))
+        if len(text.encode()) > _CLIPBOARD:
+            self.console_app.note(
+                f"{size} are more than many terminals take: export #{row.seq} > FILE writes it"
+            )
+            return
+        form = " as hex" if text.startswith("hex:") and not row.payload.startswith(b"hex:") else ""
+        self.console_app.note(f"{size} are in the clipboard{form}, if the terminal lets us")
 
     def do_hold(self) -> None:
         match self.subject():

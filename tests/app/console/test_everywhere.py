@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,17 @@ HELP = [
     *(f"help {name.split()[0]}" for name in REGISTRY.names),
     *(f"help {page.stem}" for page in GUIDE.glob("*.md")),
 ]
-TABLES = [each.examples[0] for each in REGISTRY.commands if each.name.endswith(" ls")] + [
+TABLES = [
+    each.examples[0]
+    for each in REGISTRY.commands
+    if each.name.endswith(" ls") and each.name != "producer ls"
+] + [
     "held",
-    "topic show orders",
-    "exchange show events",
     "conns client:dev-*",
+    "conns --ended",
 ]
+OF_ONE = ["producer ls orders", "topic show orders", "exchange show events"]
+"""Tables of something that empty brokers do not have."""
 FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit", "why #")
 """Refused where there is no screen, or no console that could quit."""
 
@@ -213,15 +219,15 @@ def test_help_explains_every_name_noun_and_page(way: str, line: str) -> None:
     assert shown.strip()
 
 
-@pytest.mark.parametrize("furnished", [False, True])
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    ("furnished", "table"),
+    [*product((False, True), TABLES), *product((True,), OF_ONE)],
+)
 def test_every_table_goes_through_a_filter_of_each_of_its_columns(
-    table: str, furnished: bool
+    furnished: bool, table: str
 ) -> None:
     scene = Scene(furnished=furnished)
-    result = scene.session.run(table)
-    if not result.ok:
-        pytest.skip(result.as_text())
+    result = scene.run(table)
     for column in result.fields:
         narrowed = scene.run(f"{table} | {column}:no-such-value")
         assert narrowed.records == []

@@ -252,7 +252,11 @@ def test_do_prints_rows_as_they_come_and_the_rest_to_standard_error(
     assert "no command frobnicate" in capfd.readouterr().err
 
 
-def test_a_line_that_is_refused_leaves_the_file_that_was_there(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [1, 200])
+def test_a_line_that_is_refused_leaves_the_file_that_was_there(
+    url: str, tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockforge_tui.console.commands.export._SLICE", rows)
     made, path = scene(), tmp_path / "kept.jsonl"
     for line in ("export kafka:nothing", "tail kafka:t --from nonsense", "topic show nothing"):
         path.write_text("kept")
@@ -261,5 +265,4 @@ def test_a_line_that_is_refused_leaves_the_file_that_was_there(url: str, tmp_pat
         assert remote.run(f"{line} > {path}", url, None) == 2
         assert path.read_text() == "kept"
     assert len(made.session.jobs) == 0
-    made.run(f"export kafka:t key:none > {path}")
-    assert path.read_text() == ""
+    assert exported(made, "export kafka:t key:none", path) == b""

@@ -2,23 +2,27 @@
 
 import json
 import re
+import time
 from importlib import resources
 from pathlib import Path
+from random import Random
 
 import pytest
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.snapshots import DestinationView
 
 from mockforge_tui.console.commands import REGISTRY
-from mockforge_tui.console.language import Kind, lex
+from mockforge_tui.console.language import lex
+from mockforge_tui.console.payloads import maker, parse_payload
 from mockforge_tui.filters import compile_filter
+from mockforge_tui.fixtures.templates import Scope
 from mockforge_tui.tui.documents import Hex, Plain, Wrapped
 from mockforge_tui.tui.drawing import cells, cut, sparkline, spread
 from mockforge_tui.tui.history import History
 from mockforge_tui.tui.inspection import Inspection
 from mockforge_tui.tui.jsontree import JsonTree
 from mockforge_tui.tui.keys import FAULTS, HELD, KEYS, PANE_NAMES, PAUSED, brief_keys, where
-from mockforge_tui.tui.narrowing import combined, payload_word, publish_line, term, term_of
+from mockforge_tui.tui.narrowing import combined, copied, payload_word, publish_line, term, term_of
 from mockforge_tui.tui.pace import FASTEST, SHARE, SLOWEST, Pace
 from mockforge_tui.tui.palette import ASCII, NIGHT, PALETTES, UNICODE
 from mockforge_tui.tui.rows import (
@@ -301,11 +305,32 @@ def test_a_message_as_the_command_that_sends_it_again(row: Row, line: str) -> No
     assert publish_line(row) == line
 
 
-@pytest.mark.parametrize("payload", [b'{"a": [1, {"b": "x y"}]}', b"[1, 2]", b"plain", b"it's two"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"a": [1, {"b": "x y"}]}', b'{"two  blanks": "x  y"}', b"[1, 2]", b"plain", b"it's two",
+        b"two\nlines", b"@file",
+        b"b64:AA==", b"{{uuid}}", b'{"a": "{{now}}"}', b"{broken", b"|", b">",
+        b"{broken\nJSON}", b'say "no"', b"a\\b", b"--null", b"hex:00",
+        b"#", b"", b"\xff{{uuid}}",
+        "\u202eright to left \u2066".encode(), "\U0001f680".encode(), b"x" * 65_536,
+    ],
+)  # fmt: skip
 def test_a_payload_is_one_token_of_a_command_line(payload: bytes) -> None:
     (token,) = lex(payload_word(payload))
-    assert token.kind in (Kind.JSON, Kind.WORD, Kind.STRING)
-    assert token.value.encode() == payload
+    assert maker(parse_payload(token))(Scope(Random(1), time.time)) == payload
+
+
+def test_json_of_several_lines_is_typed_on_one_with_its_strings_as_they_were() -> None:
+    written = b'{\n  "a": "x  y",\n  "n": 1.50\n}'
+    assert payload_word(written) == '{"a": "x  y", "n": 1.50}'
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\xff" * 9, b"a" * 300 + b"\xff", b"\x1b[2J", b"a\x00", b"\x9b"]
+)
+def test_what_is_no_text_is_typed_and_copied_as_hex(payload: bytes) -> None:
+    assert payload_word(payload) == copied(payload) == f"hex:{payload.hex()}"
 
 
 # Clockwork ----------------------------------------------------------------------------------

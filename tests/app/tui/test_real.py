@@ -1,5 +1,6 @@
 """The screen in front of real brokers: what is stored, why nothing comes, who has gone."""
 
+import base64
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -301,6 +302,42 @@ def test_the_open_log_wraps_an_answer_anew_when_the_terminal_changes() -> None:
             assert (len(stage.app.record.entries) > wide) == (size[0] < 70)
 
     play(act, real=partial(_planted, _taken_by_another_consumer))
+
+
+@pytest.mark.parametrize(
+    ("payload", "text", "note"),
+    [
+        (b'{"id": 1}', '{"id": 1}', "9B are in the clipboard, if"),
+        (b"two\r\n\tlines", "two\r\n\tlines", "in the clipboard, if"),
+        ("\u202eevil\u2066 \U0001f680".encode(), "\u202eevil\u2066 \U0001f680", "in the clipboard"),
+        (b"\xff\xfe\x00", "hex:fffe00", "in the clipboard as hex"),
+        # Pasted as it is, this would end a bracketed paste and begin to type.
+        (b"\x1b[201~rm -rf", "hex:1b5b3230317e726d202d7266", "in the clipboard as hex"),
+        (b"\x9b" + b"x" * 400, "hex:9b" + "78" * 400, "in the clipboard as hex"),
+        (b"x" * 65_536, "x" * 65_536, "64K are in the clipboard"),
+        (b"x" * 100_000, "x" * 100_000, "more than many terminals take"),
+    ],
+)
+def test_the_clipboard_gets_exactly_the_payload_or_its_bytes_as_hex(
+    payload: bytes, text: str, note: str
+) -> None:
+    def real() -> Scene:
+        made = Scene(furnished=False)
+        made.kafka.publish("orders", payload)
+        return made
+
+    async def act(stage: Stage) -> None:
+        written: list[str] = []
+        driver = stage.app._driver
+        assert driver is not None
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(driver, "write", written.append)
+            await stage.keys("g", "y")
+        (sent,) = (each for each in written if each.startswith("\x1b]52;c;"))
+        assert base64.b64decode(sent[7:-1]).decode() == text
+        assert note in stage.screen.result.text
+
+    play(act, real=real)
 
 
 def test_held_frames_are_let_go_one_after_the_other() -> None:
