@@ -6,6 +6,7 @@ come with the first test that asks for them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from mockforge_tui import MockForge
-    from mockforge_tui.fixtures.model import FixtureSet
+    from mockforge_tui.embedded.base import Forge
 
 _MARKER = (
     "mockforge(*, fixtures=None, seed=None, fresh=False, **settings): "
@@ -24,6 +24,23 @@ _MARKER = (
 _SESSION = pytest.StashKey[list[Any]]()
 """Running brokers that a test uses, for its report."""
 _JOURNAL = 50
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mockforge", "Kafka, MQTT and AMQP brokers")
+    group.addoption(
+        "--mockforge-mode",
+        choices=("inside", "process", "attach"),
+        default="inside",
+        help="where the brokers run: in this process, in one of their own, or where"
+        " --mockforge-url says",
+    )
+    group.addoption(
+        "--mockforge-url",
+        metavar="URL",
+        default=os.environ.get("MOCKFORGE_URL"),
+        help="the admin address of the instance to attach to [MOCKFORGE_URL]",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,16 +54,19 @@ def mockforge_settings() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def mockforge_session(mockforge_settings: dict[str, Any]) -> Iterator[MockForge]:
+def mockforge_session(
+    request: pytest.FixtureRequest, mockforge_settings: dict[str, Any]
+) -> Iterator[Forge]:
     """Brokers for the whole session (of this xdist worker), never reset by themselves."""
-    from mockforge_tui import MockForge
-
-    with MockForge(**mockforge_settings) as running:
+    if request.config.getoption("--mockforge-mode") == "attach":
+        yield from _attached(request.config)
+        return
+    with _maker(request.config)(**mockforge_settings) as running:
         yield running
 
 
 @pytest.fixture
-def mockforge(request: pytest.FixtureRequest) -> Iterator[MockForge]:
+def mockforge(request: pytest.FixtureRequest) -> Iterator[Forge]:
     """Kafka, MQTT and AMQP on free ports of 127.0.0.1, as empty as after a start.
 
     `@pytest.mark.mockforge(fixtures="fixtures/shop.yaml", seed=42)` loads files or folders,
@@ -58,28 +78,27 @@ def mockforge(request: pytest.FixtureRequest) -> Iterator[MockForge]:
     fresh = asked.pop("fresh", False)
     paths = _paths(request, fixtures)
     if fresh or asked:
-        make: Callable[..., MockForge] = request.getfixturevalue("make_mockforge")
+        make: Callable[..., Forge] = request.getfixturevalue("make_mockforge")
         session: dict[str, Any] = request.getfixturevalue("mockforge_settings")
         seeded = {} if seed is None else {"seed": seed}
         yield make(*paths, **{**session, **seeded, **asked})
         return
-    running: MockForge = request.getfixturevalue("mockforge_session")
-    running.use(_read(request.config, paths, running), seed)
+    running: Forge = request.getfixturevalue("mockforge_session")
+    running.renew(paths, seed)
     _use(request.node, running)
     yield running
 
 
 @pytest.fixture
-def make_mockforge(request: pytest.FixtureRequest) -> Iterator[Callable[..., MockForge]]:
+def make_mockforge(request: pytest.FixtureRequest) -> Iterator[Callable[..., Forge]]:
     """Makes brokers of the test's own, each by one `make_mockforge("shop.yaml", mqtt=False)`."""
     from contextlib import ExitStack
 
-    from mockforge_tui import MockForge
-
+    new = _maker(request.config)
     with ExitStack() as stack:
 
-        def make(*fixtures: str | Path, **settings: Any) -> MockForge:
-            running = stack.enter_context(MockForge(*_paths(request, fixtures), **settings))
+        def make(*fixtures: str | Path, **settings: Any) -> Forge:
+            running: Forge = stack.enter_context(new(*_paths(request, fixtures), **settings))
             _use(request.node, running)
             return running
 
@@ -100,7 +119,34 @@ def pytest_runtest_makereport(
     return report
 
 
-def _journal(running: MockForge) -> str:
+def _maker(config: pytest.Config) -> Callable[..., Any]:
+    """What makes brokers of one's own."""
+    if config.getoption("--mockforge-mode") == "process":
+        from mockforge_tui.embedded.remote import ProcessForge
+
+        return ProcessForge
+    from mockforge_tui import MockForge
+
+    return MockForge
+
+
+def _attached(config: pytest.Config) -> Iterator[Forge]:
+    """The instance that runs already. One cannot be reset for several workers."""
+    from mockforge_tui.embedded.remote import RemoteForge
+
+    url = config.getoption("--mockforge-url")
+    if not url:
+        pytest.fail("--mockforge-mode=attach needs --mockforge-url or MOCKFORGE_URL", pytrace=False)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail("xdist's workers would reset one instance under each other", pytrace=False)
+    running = RemoteForge(url, os.environ.get("MOCKFORGE_ADMIN_TOKEN"))
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def _journal(running: Forge) -> str:
     try:
         lines = running.journal(_JOURNAL)
     except Exception as error:  # a report must not fail for want of an appendix
@@ -108,7 +154,7 @@ def _journal(running: MockForge) -> str:
     return "\n".join(lines) or "nothing happened"
 
 
-def _use(item: pytest.Item, running: MockForge) -> None:
+def _use(item: pytest.Item, running: Forge) -> None:
     item.stash.setdefault(_SESSION, []).append(running)
 
 
@@ -131,21 +177,3 @@ def _paths(request: pytest.FixtureRequest, fixtures: Any) -> list[Path]:
         places = [folder / path for folder in folders]
         found.append(next((place for place in places if place.exists()), Path(path)))
     return found
-
-
-_FIXTURES = pytest.StashKey[dict[Any, Any]]()
-
-
-def _read(config: pytest.Config, paths: list[Path], running: MockForge) -> FixtureSet | None:
-    """Fixtures of files, read once as long as they do not change."""
-    if not paths:
-        return None
-    from mockforge_tui.embedded.forge import read_all
-
-    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
-    key = tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files if file.is_file()))
-    known = config.stash.setdefault(_FIXTURES, {})
-    if (tuple(paths), key) not in known:
-        known[tuple(paths), key] = read_all(paths, running.config)
-    fixtures: FixtureSet = known[tuple(paths), key]
-    return fixtures

@@ -65,7 +65,7 @@ def wait_until_ready(url: str, token: str | None, seconds: float) -> ExitCode:
     until = time.monotonic() + seconds
     while True:
         try:
-            connection, base, headers = _place(url, token)
+            connection, base, headers = place_of(url, token)
             try:
                 connection.request("GET", f"{base}/ready", headers=headers)
                 status = connection.getresponse().status
@@ -186,7 +186,7 @@ def _post(
     line: str, url: str, token: str | None
 ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     """POST one command; `url` may leave the prefix out. Raises OSError, ValueError."""
-    connection, base, headers = _place(url, token)
+    connection, base, headers = place_of(url, token)
     try:
         wide = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         body = json.dumps({"line": line, "width": wide}).encode()
@@ -201,7 +201,7 @@ def _post(
     return connection, response
 
 
-def _place(url: str, token: str | None) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+def place_of(url: str, token: str | None) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
     """How to ask there: the connection, the prefix of paths, headers. Raises ValueError."""
     place = urlsplit(url)
     if place.scheme not in ("http", "https") or not place.hostname:

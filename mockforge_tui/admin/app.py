@@ -1,6 +1,7 @@
 """The routes under /__mockforge."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from .schema import problem
 from .stream import Rows, Stream
 from .verbs import NotThere, Verbs
 
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?")
 PREFIX = "/__mockforge"
 
 
@@ -150,11 +152,18 @@ async def _asked(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     for name, schema in endpoint.query.items():
         text = request.query_params.get(name)
         if text is not None:
-            value = int(text) if text.isdecimal() and len(text) < 16 else text
+            value = _number(text)
             if wrong := problem(value, schema, name):
                 raise HTTPException(400, wrong)
             query[name] = value
     return {**asked, **query, **request.path_params}
+
+
+def _number(text: str) -> Any:
+    """A parameter's text as the number that it is, if it is one."""
+    if _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -178,7 +178,7 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/scenarios/{name}/run", "run_scenario", "Run a scenario to its end.",
              statuses={404: "no such scenario", 406: "it did not pass; what went wrong"}),
     Endpoint("GET", "/journal", "journal", "The newest frames and events as lines.",
-             query={**_LIMIT, "since": _COUNT}, statuses=_WRONG),
+             query={**_LIMIT, "since": {"type": "number", "minimum": 0}}, statuses=_WRONG),
     Endpoint("GET", "/connections", "connections", "Who is connected."),
     Endpoint("GET", "/kafka/topics", "topics", "Kafka's topics."),
     Endpoint("GET", "/kafka/groups", "groups", "Consumer groups with their lag."),

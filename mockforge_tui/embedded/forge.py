@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,9 +21,8 @@ from mockforge_brokers.errors import InvalidInput, LocalError
 from ..config import Config, resolve
 from ..runtime import Runtime
 from ..settings import SETTINGS
-from .faulting import Faults
-from .handles import AmqpHandle, AsyncHandle, KafkaHandle, MqttHandle
-from .verbs import Ended, ExpectationFailed, Hits, seconds, wait
+from .base import Forge
+from .verbs import Ended, ExpectationFailed, Hits
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,7 +47,7 @@ _SETTINGS: Final = frozenset(setting.name for setting in SETTINGS)
 _QUIET: Final = {"random_ports": True, "admin": False, "log_level": "warning"}
 
 
-class MockForge:
+class MockForge(Forge):
     """Brokers on a loop in a thread of their own, from `start` to `stop`; a context manager.
 
     `fixtures` are files or folders. `settings` are those of the command line by name
@@ -83,6 +82,9 @@ class MockForge:
         self._session: Session | None = None
         self._failure: BaseException | None = None
         self._waiting: set[Future[Ended]] = set()
+        self._read: dict[object, FixtureSet] = {}
+        self._seed = 0
+        """Of the start, where nobody gave one."""
         self._began = 0.0
         """Wall time of the start or the last reset: what is older is another test's."""
 
@@ -149,33 +151,6 @@ class MockForge:
             raise LocalError(_NOT_RUNNING)
         return self._runtime
 
-    @property
-    def kafka(self) -> KafkaHandle:
-        return KafkaHandle(self)
-
-    @property
-    def mqtt(self) -> MqttHandle:
-        return MqttHandle(self)
-
-    @property
-    def amqp(self) -> AmqpHandle:
-        return AmqpHandle(self)
-
-    @property
-    def faults(self) -> Faults:
-        """Rules that are in force while a block runs."""
-        return Faults(self)
-
-    @property
-    def clock(self) -> Clock:
-        """The brokers' time."""
-        return Clock(self)
-
-    @property
-    def aio(self) -> Any:
-        """The same, awaited: `await mockforge.aio.kafka.expect(...)` in an async test."""
-        return AsyncHandle(self)
-
     # What can be done.
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -207,25 +182,6 @@ class MockForge:
         return self._session
 
     # What tests do.
-
-    def expect_in_order(
-        self, *parts: Came, within: str | float = 5, since: int | None = None
-    ) -> list[Message]:
-        """Wait for a message for each part, each after the one before, across protocols.
-
-        Parts are `mockforge.kafka.message("orders", key="o-1")` and the like.
-        """
-        __tracebackhide__ = True
-        from ..fixtures.expected.model import InOrder
-
-        return wait(self, InOrder(parts, seconds(within)), since)
-
-    def expect_lint_clean(self, *, warnings: bool = False) -> None:
-        """See that no client broke its protocol; `warnings`: nor did what is legal and risky."""
-        __tracebackhide__ = True
-        from ..fixtures.expected.model import LintClean
-
-        wait(self, LintClean(warnings))
 
     def scenario(self, name: str) -> None:
         """Run a scenario of the loaded files. Raises ExpectationFailed unless it passes."""
@@ -263,10 +219,23 @@ class MockForge:
 
     def use(self, fixtures: FixtureSet | None, seed: int | None = None) -> None:
         """As `load`, with fixtures that were read already."""
-        if seed is None and fixtures is not None:
-            seed = fixtures.seed if self.config.seed is None else self.config.seed
+        if seed is None:
+            own = None if fixtures is None else fixtures.seed
+            seed = next(each for each in (self.config.seed, own, self._seed) if each is not None)
         self.call(self._restart, fixtures, seed)
         self.facts["seed"] = self.call(lambda: self.runtime.seed)
+
+    def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:
+        """As `load`; files are read once as long as they do not change."""
+        if not paths:
+            self.use(None, seed)
+            return
+        files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
+        times = tuple(sorted((str(f), f.stat().st_mtime_ns) for f in files if f.is_file()))
+        key = (tuple(paths), times)
+        if key not in self._read:
+            self._read[key] = read_all(list(paths), self.config)
+        self.use(self._read[key], seed)
 
     def journal(self, count: int = 50) -> list[str]:
         """The newest things that happened since the start or the last reset, a line each."""
@@ -374,6 +343,7 @@ class MockForge:
             await runtime.start(self._fixtures)
             self._began = runtime.clock.wall()
             self.facts = runtime.facts()
+            self._seed = runtime.seed
             if self.config.admin:
                 from ..admin_port import open_admin
 
@@ -395,21 +365,6 @@ class MockForge:
                 if port is not None:
                     await port.close()
             await runtime.stop()
-
-
-class Clock:
-    """The brokers' time, which only moves forward."""
-
-    def __init__(self, verbs: MockForge) -> None:
-        self._verbs = verbs
-
-    def advance(self, duration: str | float) -> None:
-        """Move on by `90` or `"90s"` at once: whatever falls due on the way happens now."""
-        self._verbs.advance(seconds(duration))
-
-    def now(self) -> float:
-        """Wall time in seconds."""
-        return self._verbs.now()
 
 
 def read_all(paths: list[Path], config: Config) -> FixtureSet:

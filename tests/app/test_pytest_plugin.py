@@ -7,6 +7,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from mockforge_tui import MockForge
+
 pytest_plugins = ["pytester"]
 
 _INSTALLED = any(each.name == "mockforge" for each in entry_points(group="pytest11"))
@@ -238,3 +240,74 @@ def test_a_run_that_does_not_use_it_imports_nothing_but_pytest() -> None:
 def test_its_marker_is_known_to_strict_markers(pytester: pytest.Pytester) -> None:
     result = run(pytester, "--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.mockforge(*"])
+
+
+ANYWHERE = """
+import re
+import pytest
+
+from mockforge_tui import MockForge
+
+@pytest.mark.mockforge(fixtures="fixtures/shop.yaml", seed=42)
+def test_checkout(mockforge):
+    mockforge.kafka.publish("orders.created", key="o-1", value={"order_id": "o-1"})
+    message = mockforge.amqp.expect(
+        exchange="billing", routing_key="invoice.*", json={"order_id": "o-1"}, within=5
+    )
+    assert message.headers["trace_id"] == "t-1"
+    assert message.routing_key == "invoice.paid"
+    assert message.queues == ("invoices",)
+    assert mockforge.facts["seed"] == 42
+    mockforge.kafka.expect_none("orders.dlq", within=0.05)
+    mockforge.expect_in_order(
+        mockforge.kafka.message("orders.created", key="o-1"),
+        mockforge.amqp.message(queue="invoices"),
+    )
+    with pytest.raises(AssertionError, match="1 ready"):
+        mockforge.amqp.wait_drained("invoices", within=0.05)
+
+def test_clean(mockforge):
+    assert mockforge.run("topic ls").data == []
+    mockforge.mqtt.publish("raw", b"\\xff\\x00", qos=1)
+    assert mockforge.mqtt.expect("raw").payload == b"\\xff\\x00"
+    mark = mockforge.mark()
+    mockforge.mqtt.publish("raw", "{{uuid}}")
+    (only,) = mockforge.mqtt.messages("raw", since=mark)
+    assert only.text == "{{uuid}}"
+    with pytest.raises(AssertionError, match="never fired"):
+        with mockforge.faults.kafka(api="Produce", error="NOT_LEADER_OR_FOLLOWER"):
+            pass
+    before = mockforge.clock.now()
+    mockforge.clock.advance("90s")
+    assert mockforge.clock.now() >= before + 90
+
+def test_failing(mockforge):
+    mockforge.kafka.publish("orders", {"id": 1})
+    mockforge.kafka.expect("orders", json={"id": 2}, within=0.05)
+"""
+
+
+def project(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("fixtures").joinpath("shop.yaml").write_text(SHOP)
+    pytester.makepyfile(ANYWHERE)
+
+
+@pytest.mark.parametrize("mode", ["inside", "process"])
+def test_the_same_tests_run_inside_and_beside(pytester: pytest.Pytester, mode: str) -> None:
+    project(pytester)
+    result = run(pytester, f"--mockforge-mode={mode}")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["E * value.id: - 2", "*mockforge journal*", "*Produce orders p*"])
+
+
+def test_they_run_against_an_instance_that_is_there_already(pytester: pytest.Pytester) -> None:
+    project(pytester)
+    with MockForge(admin=True) as running:
+        url = running.facts["admin"]["url"]
+        result = run(pytester, "--mockforge-mode=attach", f"--mockforge-url={url}")
+        result.assert_outcomes(passed=2, failed=1)
+        result = run(pytester, "--mockforge-mode=attach", f"--mockforge-url={url}", "-n", "2")
+        result.assert_outcomes(errors=3)
+        result.stdout.fnmatch_lines(["*xdist's workers would reset one instance under each other*"])
+    result = run(pytester, "--mockforge-mode=attach", "--mockforge-url=http://127.0.0.1:1")
+    result.stdout.fnmatch_lines(["*no instance answers at http://127.0.0.1:1*"])

@@ -1,0 +1,106 @@
+"""What tests get, whether the brokers are in this process or in another."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from .faulting import Faults
+from .handles import AmqpHandle, AsyncHandle, KafkaHandle, MqttHandle
+from .verbs import Verbs, seconds, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..expectations.message import Message
+    from ..fixtures.expected.model import Came
+
+
+class Forge(Verbs, ABC):
+    """Running brokers with handles for what tests do."""
+
+    @property
+    def kafka(self) -> KafkaHandle:
+        return KafkaHandle(self)
+
+    @property
+    def mqtt(self) -> MqttHandle:
+        return MqttHandle(self)
+
+    @property
+    def amqp(self) -> AmqpHandle:
+        return AmqpHandle(self)
+
+    @property
+    def faults(self) -> Faults:
+        """Rules that are in force while a block runs."""
+        return Faults(self)
+
+    @property
+    def clock(self) -> Clock:
+        """The brokers' time."""
+        return Clock(self)
+
+    @property
+    def aio(self) -> Any:
+        """The same, awaited: `await mockforge.aio.kafka.expect(...)` in an async test."""
+        return AsyncHandle(self)
+
+    # What is expected.
+
+    def expect_in_order(
+        self, *parts: Came, within: str | float = 5, since: int | None = None
+    ) -> list[Message]:
+        """Wait for a message for each part, each after the one before, across protocols.
+
+        Parts are `mockforge.kafka.message("orders", key="o-1")` and the like.
+        """
+        __tracebackhide__ = True
+        from ..fixtures.expected.model import InOrder
+
+        return wait(self, InOrder(parts, seconds(within)), since)
+
+    def expect_lint_clean(self, *, warnings: bool = False) -> None:
+        """See that no client broke its protocol; `warnings`: nor did what is legal and risky."""
+        __tracebackhide__ = True
+        from ..fixtures.expected.model import LintClean
+
+        wait(self, LintClean(warnings))
+
+    # What each kind does in its own way.
+
+    @abstractmethod
+    def scenario(self, name: str) -> None:
+        """Run a scenario of the loaded files. Raises ExpectationFailed unless it passes."""
+
+    @abstractmethod
+    def mark(self) -> int:
+        """A point in the flow of messages: `since=` it counts only what came later."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Back to the state right after loading; messages and events count from here."""
+
+    @abstractmethod
+    def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:
+        """Reset with the fixtures of these files or folders instead. Raises InvalidInput."""
+
+    @abstractmethod
+    def journal(self, count: int = 50) -> list[str]:
+        """The newest things that happened since the start or the last reset, a line each."""
+
+
+class Clock:
+    """The brokers' time, which only moves forward."""
+
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+
+    def advance(self, duration: str | float) -> None:
+        """Move on by `90` or `"90s"` at once: whatever falls due on the way happens now."""
+        self._verbs.advance(seconds(duration))
+
+    def now(self) -> float:
+        """Wall time in seconds."""
+        return self._verbs.now()

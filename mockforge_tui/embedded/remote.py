@@ -1,0 +1,229 @@
+"""Brokers in another process, asked over their admin port."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from mockforge_brokers.errors import InvalidInput, LocalError
+
+from ..settings import SETTINGS
+from .base import Forge
+from .spelling import asked_of, message_of, published
+from .verbs import Ended, ExpectationFailed, Hits
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..console.results import Result
+    from ..expectations.message import Message
+    from ..fixtures.expected.model import Came, Expectation
+    from ..fixtures.messages import Outgoing
+
+_GRACE: Final = 10.0
+_MORE: Final = 30.0
+"""Seconds for an answer beside what is waited for."""
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+class RemoteForge(Forge):
+    """A running instance by its admin address. Raises LocalError where none answers."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._url = url
+        self._token = token
+        self._began = 0.0
+        self._workers = ThreadPoolExecutor(thread_name_prefix="mockforge")
+        self.facts: dict[str, Any] = self._get("/info")
+        self.reset()
+
+    def close(self) -> None:
+        self._workers.shutdown(cancel_futures=True)
+
+    def run(self, line: str) -> Result:
+        """Run one console command that does not stream. Raises InvalidInput."""
+        from ..console.results import Result
+
+        answer = self._ask("POST", "/commands", {"line": line})
+        return Result(answer["_command"], text=answer["text"], data=answer["data"])
+
+    # What Forge wants.
+
+    def scenario(self, name: str) -> None:
+        __tracebackhide__ = True
+        status, answer = self._request("POST", f"/scenarios/{quote(name, safe='')}/run")
+        if status == 406:
+            raise ExpectationFailed(f"{answer['name']} {answer['status']}\n{answer['text']}")
+        if status != 200:
+            raise InvalidInput(answer["error"])
+
+    def mark(self) -> int:
+        return int(self._get("/messages?limit=1")["newest"])
+
+    def reset(self) -> None:
+        self._ask("POST", "/reset")
+        self._began = self.now()
+
+    def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:
+        texts = {
+            str(file): file.read_text(encoding="utf-8") for path in paths for file in _files(path)
+        }
+        asked: dict[str, Any] = {"files": texts}
+        if seed is not None:
+            asked["seed"] = seed
+        self.facts["seed"] = self._ask("PUT", "/fixtures", asked)["seed"]
+        self._began = self.now()
+
+    def journal(self, count: int = 50) -> list[str]:
+        lines: list[str] = self._get(f"/journal?limit={count}&since={self._began:.6f}")["lines"]
+        return lines
+
+    # What handles want.
+
+    def begin(self, expectation: Expectation, since: int | None) -> Future[Ended]:
+        asked = asked_of(expectation)
+        if since is not None:
+            asked["since"] = since
+        return self._workers.submit(self._wait, asked, expectation.within)
+
+    def _wait(self, asked: Mapping[str, Any], within: float) -> Ended:
+        status, answer = self._request("POST", "/messages/wait", asked, within + _MORE)
+        if status not in (200, 406):
+            raise InvalidInput(answer["error"])
+        found = tuple(map(message_of, answer["messages"]))
+        return Ended(found, "" if status == 200 else answer["failure"]["text"])
+
+    def find(self, came: Came, since: int | None) -> list[Message]:
+        asked = asked_of(came)
+        for name in ("within", "count", "least", "settle"):
+            asked.pop(name, None)
+        if since is not None:
+            asked["since"] = since
+        items = self._ask("POST", "/messages/find", {**asked, "limit": 10_000})["items"]
+        return [message_of(each) for each in items]
+
+    def publish(self, message: Outgoing) -> None:
+        self._ask("POST", "/messages", published(message))
+
+    def add_fault(self, fault: Mapping[str, Any]) -> int:
+        return int(self._ask("POST", "/faults", fault)["id"])
+
+    def hits(self, fault: int) -> Hits:
+        answer = self._get(f"/faults/{fault}")
+        return Hits(answer["hits"], answer["seen"])
+
+    def remove_fault(self, fault: int) -> None:
+        self._ask("DELETE", f"/faults/{fault}")
+
+    def advance(self, seconds: float) -> None:
+        self._ask("POST", "/clock/advance", {"by": seconds})
+
+    def now(self) -> float:
+        return float(self._get("/clock")["wall"])
+
+    # HTTP.
+
+    def _get(self, path: str) -> Any:
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        status, answer = self._request(method, path, body)
+        if status != 200:
+            raise InvalidInput(answer.get("error", f"status {status}"))
+        return answer
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        patience: float = _MORE,
+    ) -> tuple[int, Any]:
+        from ..remote import place_of
+
+        connection, base, headers = place_of(self._url, self._token)
+        connection.timeout = patience
+        try:
+            data = None if body is None else json.dumps(body).encode()
+            connection.request(method, base + path, data, headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise LocalError(f"no instance answers at {self._url}: {error}") from None
+        finally:
+            connection.close()
+
+
+class ProcessForge(RemoteForge):
+    """Brokers in a process of their own, from the first line to `close`; a context manager.
+
+    `settings` are those of the command line by name.
+    """
+
+    def __init__(self, *fixtures: Path, **settings: Any) -> None:
+        words = ["--headless", "--random-ports", *_options(settings)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mockforge_tui", *words, *map(str, fixtures)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _, err = self._process.communicate()
+            raise LocalError(f"mockforge-tui ended before it was ready: {err.strip()}")
+        ready = json.loads(line)
+        super().__init__(ready["admin"]["url"], settings.get("admin_token"))
+        self.facts = ready
+
+    def close(self) -> None:
+        super().close()
+        self._process.terminate()
+        try:
+            self._process.communicate(timeout=_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+    def __enter__(self) -> ProcessForge:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _options(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as words of the command line. Raises InvalidInput."""
+    known = {each.name: each for each in SETTINGS}
+    words: list[str] = []
+    for name, value in settings.items():
+        if name not in known:
+            raise InvalidInput(f"there is no setting {name!r}")
+        setting = known[name]
+        if not setting.takes_value:
+            words += [setting.flag] if bool(value) is not setting.negative else []
+        elif value is not None:
+            several = value if setting.many and not isinstance(value, str) else (value,)
+            words += [word for each in several for word in (setting.flag, str(each))]
+    return words
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES)
+    if not path.exists():
+        raise InvalidInput(f"{path}:1:1: no such file or folder")
+    return [path]

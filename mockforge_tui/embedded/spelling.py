@@ -1,0 +1,141 @@
+"""Expectations and messages as JSON, for an instance in another process, and back."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import MessageSeen
+
+from ..expectations.message import Message
+from ..fixtures.expected.model import (
+    Came,
+    Client,
+    Drained,
+    Expectation,
+    FaultHit,
+    GroupAt,
+    InOrder,
+    LintClean,
+)
+from ..fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
+
+
+def asked_of(expectation: Expectation) -> dict[str, Any]:
+    """The body of `messages/wait`. Raises InvalidInput for what JSON cannot say."""
+    within = {"within": expectation.within}
+    match expectation:
+        case Came(most=0):
+            return {"none": _where(expectation), **within}
+        case Came():
+            counted = {"least": expectation.least}
+            if expectation.most is not None:
+                counted = {"count": expectation.most}
+            return {**_where(expectation), **counted, "settle": expectation.settle, **within}
+        case InOrder():
+            return {"order": [_where(part) for part in expectation.parts], **within}
+        case GroupAt(group, lag, topic):
+            group_ = {"id": group, "lag": lag, **({"topic": topic} if topic else {})}
+            return {"group": group_, **within}
+        case Drained(queue):
+            return {"drained": queue, **within}
+        case Client(name, connected):
+            return {"client" if connected else "gone": name, **within}
+        case FaultHit(fault, hits):
+            return {"fault": {"id": fault, "hits": hits}, **within}
+        case LintClean(warnings):
+            return {"lint": "spotless" if warnings else "clean"}
+        case _:
+            assert_never(expectation)
+
+
+def _where(came: Came) -> dict[str, Any]:
+    protocol, destination, kind, binding_key = came.watch
+    asked: dict[str, Any] = {protocol: destination}
+    if kind == "queue":
+        asked = {"amqp": {"queue": destination}}
+    elif kind == "exchange":
+        asked = {"amqp": {"exchange": destination, "routing_key": binding_key}}
+    if came.where.plain:
+        asked["match"] = {name: _plain(value) for name, value in came.where.plain.items()}
+    elif str(came.where):
+        raise InvalidInput("these conditions cannot go to another process")
+    if came.where.exact:
+        asked["exact"] = True
+    return asked
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case bytes():
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                raise InvalidInput("bytes that are no text cannot be asked for there") from None
+        case Mapping():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    raise InvalidInput(f"{value!r} cannot go to another process: use values and operators")
+
+
+def published(message: Outgoing) -> dict[str, Any]:
+    """The body of `messages`: the payload as bytes, so that nothing in it is a template."""
+    value: dict[str, Any] = {"value": None}
+    if message.payload is not None:
+        value = {"value_b64": base64.b64encode(message.payload).decode()}
+    match message:
+        case KafkaMessage():
+            to = _to_kafka(message)
+        case MqttMessage():
+            to = {"mqtt": message.topic_name, "qos": message.qos, "retain": message.retain}
+            if message.properties:
+                to["properties"] = dict(message.properties)
+        case AmqpMessage():
+            to = _to_amqp(message)
+    return {"to": to, **value}
+
+
+def _to_kafka(message: KafkaMessage) -> dict[str, Any]:
+    to: dict[str, Any] = {"kafka": message.topic}
+    if message.key is not None:
+        to["key"] = message.key.decode()
+    if message.headers:
+        to["headers"] = {n: None if v is None else v.decode() for n, v in message.headers}
+    if message.partition is not None:
+        to["partition"] = message.partition
+    return to
+
+
+def _to_amqp(message: AmqpMessage) -> dict[str, Any]:
+    place = {"exchange": message.exchange, "routing_key": message.routing_key}
+    to: dict[str, Any] = {"amqp": place if message.exchange else message.routing_key}
+    given = dict(message.properties)
+    if headers := given.pop("headers", None):
+        to["headers"] = headers
+    if given:
+        to["properties"] = given
+    return to
+
+
+def message_of(record: Mapping[str, Any]) -> Message:
+    """A message as it came, of what HTTP says of it."""
+    payload = record.get("payload")
+    data = None if payload is None else payload.encode()
+    if "payload_b64" in record:
+        data = base64.b64decode(record["payload_b64"])
+    key = record.get("key")
+    names = ("partition", "offset", "qos", "retain", "routing_key", "queues", "properties")
+    seen = MessageSeen(
+        protocol=record["protocol"],
+        time=record["time"],
+        destination=record.get("topic", record.get("exchange")) or "",
+        key=None if key is None else key.encode(),
+        payload=data,
+        headers=tuple(record["headers"].items()),
+        client=record["client"],
+        detail={name: record[name] for name in names if record.get(name) is not None},
+    )
+    return Message(record["number"], seen)
