@@ -277,6 +277,7 @@ def subscribing(
         codes.append(qos)
     connection.outlet.explain(Suback(packet.packet_id, codes), why)
     for subscription in retained:
+        yield
         if not subscription.topic_filter.startswith(SHARE):
             yield from router.sending_retained(session, subscription)
 

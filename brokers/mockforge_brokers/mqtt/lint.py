@@ -138,6 +138,9 @@ def _strings(name: str, value: Any) -> Iterator[tuple[str, str]]:
         case dict():
             for key, each in value.items():
                 yield from _strings(key, each)
+        case [Request(), *_] if "".join(each.topic_filter for each in value).isprintable():
+            # The only text of a request, of which a client may send thousands.
+            pass
         case [(str(), str()), *_] if "".join(map("".join, value)).isprintable():
             # User properties, of which a client may send thousands.
             pass

@@ -193,6 +193,23 @@ def test_subscriptions_of_a_session_that_ends_go_in_slices_and_reach_nobody() ->
     assert house.broker.router.subscriptions.count == 1
 
 
+@pytest.mark.parametrize("version", [3, 4, 5])
+def test_filters_with_and_without_options_are_read_in_their_order(version: int) -> None:
+    requests = [Request("a", 0), Request("b/+", 2), Request("c", 1), Request("ä", 0)]
+    if version == 5:
+        requests.insert(2, Request("x", 1, no_local=True, retain_handling=2))
+    subscribe = Subscribe(7, requests)
+    assert decode_packet(encode_packet(subscribe, version), version) == subscribe
+
+
+@pytest.mark.parametrize("wrong", ["0001 61 03", "0002 61", "0001 ff 00", "0001 00 00", "0001 61"])
+def test_a_broken_filter_is_an_error_behind_good_ones_too(wrong: str) -> None:
+    for before in ("", "0001 61 00 0001 62 01"):
+        data = b"\0\1" + bytes.fromhex(before + wrong)
+        with pytest.raises(ProtocolError):
+            decode_packet(b"\x82" + bytes([len(data)]) + data, 4)
+
+
 @pytest.mark.parametrize("number", [0, 1, 2, 5000])
 def test_user_properties_are_read_in_their_order(number: int) -> None:
     pairs = [(f"key {each}", "välue") for each in range(number)]

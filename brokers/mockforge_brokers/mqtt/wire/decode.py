@@ -181,12 +181,35 @@ def _subscribe(reader: ByteReader, version: int) -> Subscribe:
     if version == V5:
         packet.properties = decode_properties(reader, PacketType.SUBSCRIBE)
     while reader.remaining:
-        packet.requests.append(_request(read_text(reader), reader.uint8(), version))
+        _plain_requests(reader, packet.requests)
+        if reader.remaining:
+            packet.requests.append(_request(read_text(reader), reader.uint8(), version))
     if not packet.requests:
         raise ProtocolError(
             "SUBSCRIBE without a topic filter [MQTT-3.8.3-2]", Reason.PROTOCOL_ERROR
         )
     return packet
+
+
+def _plain_requests(reader: ByteReader, requests: list[Request]) -> None:
+    """The requests that follow each other from here on with no more than a QoS in their options.
+
+    `_request` reads any of them and says what is wrong; a client may send thousands.
+    """
+    data, at, end = reader.data, reader.position, reader.end
+    while at + 3 <= end:
+        stop = at + 2 + (data[at] << 8) + data[at + 1]
+        if stop >= end or data[stop] > 2:
+            break
+        try:
+            topic_filter = data[at + 2 : stop].decode()
+        except UnicodeDecodeError:
+            break
+        if "\0" in topic_filter:
+            break
+        requests.append(Request(topic_filter, data[stop]))
+        at = stop + 1
+    reader.position = at
 
 
 def _request(topic_filter: str, options: int, version: int) -> Request:
