@@ -1,15 +1,23 @@
 """Mosquitto's own clients."""
 
+import os
 import shutil
+import socket
 import subprocess
+from pathlib import Path
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
-from clients.conftest import Servers
+from clients.conftest import Servers, wait_for
 
 pytestmark = pytest.mark.client
 
 MOSQUITTO_SUB = shutil.which("mosquitto_sub")
+MOSQUITTO = shutil.which(
+    "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+)
 
 
 @pytest.mark.skipif(MOSQUITTO_SUB is None, reason="mosquitto_sub is not installed")
@@ -18,3 +26,55 @@ def test_health_check_by_mosquitto_sub_is_answered_at_once(servers: Servers) -> 
     done = subprocess.run([*command, "-W", "10"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mockforge-tui version")
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
+    servers: Servers, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = tmp_path / "mosquitto.conf"
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+        f"connection bridge\naddress 127.0.0.1:{servers.ports['mqtt']}\n"
+        "topic # both 1\nremote_clientid bridge-1\ntry_private true\n"
+        "bridge_protocol_version mqttv311\n"
+    )
+    there = subprocess.Popen([str(MOSQUITTO), "-c", str(settings)], stderr=subprocess.DEVNULL)
+    try:
+        here, away = _paho(servers.ports["mqtt"]), None
+        away = wait_for(lambda: _paho(port), 20, "mosquitto")
+        # The bridge is up when what one side says reaches the other.
+        seen: dict[str, list[bytes]] = {"here": [], "away": []}
+        here.on_message = lambda _client, _data, message: seen["here"].append(message.payload)
+        away.on_message = lambda _client, _data, message: seen["away"].append(message.payload)
+        here.subscribe("bridged/#", 1)
+        away.subscribe("bridged/#", 1)
+        here.publish("bridged/up", b"up?", 1, retain=True)
+        wait_for(lambda: b"up?" in seen["away"], 30, "the bridge")
+        away.publish("bridged/a", b"from there", 1)
+        here.publish("bridged/b", b"from here", 1)
+        wait_for(lambda: b"from there" in seen["here"] and b"from here" in seen["away"], 20, "both")
+        away.publish("bridged/c", b"last", 1)
+        wait_for(lambda: b"last" in seen["here"], 20, "the last")
+        assert [seen["here"].count(each) for each in (b"from there", b"from here")] == [1, 1]
+        assert [seen["away"].count(each) for each in (b"from there", b"from here")] == [1, 1]
+        for client in (here, away):
+            client.loop_stop()
+            client.disconnect()
+    finally:
+        there.terminate()
+        there.wait(20)
+
+
+def _paho(port: int) -> Client | None:
+    client = Client(CallbackAPIVersion.VERSION2)
+    try:
+        client.connect("127.0.0.1", port)
+    except OSError:
+        return None
+    client.loop_start()
+    wait_for(client.is_connected, 20, "CONNACK")
+    return client

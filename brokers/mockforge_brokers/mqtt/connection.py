@@ -51,6 +51,7 @@ class MqttConnection:
         "_opened",
         "_rest",
         "aliases",
+        "bridge",
         "broker",
         "client",
         "closed",
@@ -84,6 +85,8 @@ class MqttConnection:
         self.outlet = Outlet(environment.clock, broker.renderer, peer, self.disconnect)
         self.out = self.outlet.out
         self.client = ""
+        self.bridge = False
+        """Another broker's: it gets nothing back that it sent, and retain flags as they are."""
         self.version = V311
         self.keep_alive = 0
         self._now = environment.clock.now
@@ -355,6 +358,7 @@ class MqttConnection:
         # For a refusal too [MQTT-3.2.2-19].
         self.outlet.maximum = packet.properties.get("maximum_packet_size")
         self.client = packet.client_id
+        self.bridge = packet.bridge
         lint.check_text(self, packet)
         try:
             handshake.check(packet, self.broker.options)

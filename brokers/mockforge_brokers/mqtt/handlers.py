@@ -264,8 +264,8 @@ def subscribing(
         subscription = Subscription(
             request.topic_filter,
             qos,
-            request.no_local,
-            request.retain_as_published,
+            request.no_local or connection.bridge,
+            request.retain_as_published or connection.bridge,
             request.retain_handling,
             identifier,
         )

@@ -20,6 +20,8 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
     peer, session = connection.peer, connection.session
     state = "handshake"
     detail: dict[str, object] = {"version": VERSION_NAMES[connection.version]}
+    if connection.bridge:
+        detail["bridge"] = True
     if session is not None:
         state = "open" if session.ready else "slow"
         detail |= {

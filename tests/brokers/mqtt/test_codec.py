@@ -164,6 +164,7 @@ MALFORMED: list[tuple[str, int, str, int, str]] = [
     ("connect flags", 4, '11 0d 00 04 "MQTT" 04 02 00 3c 00 01 "a"', 0x81, "MQTT-2.1.3-1"),
     ("reserved connect flag", 4, '10 0d 00 04 "MQTT" 04 03 00 3c 00 01 "a"', 0x81, "3.1.2-3"),
     ("other protocol", 4, '10 0b 00 02 "hj" 04 02 00 3c 00 01 "a"', 0x81, "MQTT-3.1.2-1"),
+    ("a bridge's other level", 4, '10 0d 00 04 "MQTT" 85 02 00 3c 00 01 "a"', 0x84, "MQTT-3.1.2-2"),
     ("other level", 4, '10 0d 00 04 "MQTT" 06 02 00 3c 00 01 "a"', 0x84, "MQTT-3.1.2-2"),
     ("will qos 3", 4, '10 0d 00 04 "MQTT" 04 1e 00 3c 00 01 "a"', 0x81, "MQTT-3.1.2-12"),
     ("will qos without will", 4, '10 0d 00 04 "MQTT" 04 0a 00 3c 00 01 "a"', 0x81, "3.1.2-11"),

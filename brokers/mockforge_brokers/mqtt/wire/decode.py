@@ -29,6 +29,7 @@ from .properties import WILL, decode_properties, read_text
 _NAMES: Final = {"MQIsdp": (V31,), "MQTT": (V311, V5)}
 
 
+_BRIDGE: Final = 0x80
 _HEAD_OF_31: Final = b"\0\6MQIsdp\3"
 
 
@@ -71,7 +72,7 @@ def malformed(text: str) -> ProtocolError:
 
 
 def _connect(reader: ByteReader, version: int) -> Connect:
-    version = _version(reader)
+    version, bridge = _version(reader)
     flags = reader.uint8()
     if flags & 1 and version != V31:
         raise malformed("CONNECT: the reserved flag is set [MQTT-3.1.2-3]")
@@ -82,7 +83,9 @@ def _connect(reader: ByteReader, version: int) -> Connect:
         raise malformed("CONNECT: a Will QoS or Will Retain without a will [MQTT-3.1.2-11]")
     if flags & 0x40 and not flags & 0x80 and version < V5:
         raise malformed("CONNECT: a password without a user name [MQTT-3.1.2-22]")
-    packet = Connect("", version, clean_start=bool(flags & 2), keep_alive=reader.uint16())
+    packet = Connect(
+        "", version, bridge=bridge, clean_start=bool(flags & 2), keep_alive=reader.uint16()
+    )
     if version == V5:
         packet.properties = decode_properties(reader, PacketType.CONNECT)
     packet.client_id = read_text(reader)
@@ -98,8 +101,15 @@ def _connect(reader: ByteReader, version: int) -> Connect:
     return packet
 
 
-def _version(reader: ByteReader) -> int:
+def _version(reader: ByteReader) -> tuple[int, bool]:
+    """The protocol level, and whether it is a bridge that asks: then its highest bit is set.
+
+    So Mosquitto's bridges do it before MQTT 5 (`try_private`, mosquitto.conf(5)).
+    """
     name, level = read_text(reader), reader.uint8()
+    bridge = level in (V31 | _BRIDGE, V311 | _BRIDGE)
+    if bridge:
+        level ^= _BRIDGE
     versions = _NAMES.get(name)
     if versions is None:
         raise malformed(f"CONNECT: the protocol's name is {name[:20]!r} [MQTT-3.1.2-1]")
@@ -108,7 +118,7 @@ def _version(reader: ByteReader) -> int:
             f"CONNECT: {name} level {level} is not served [MQTT-3.1.2-2]",
             Reason.UNSUPPORTED_PROTOCOL_VERSION,
         )
-    return level
+    return level, bridge
 
 
 def _connack(reader: ByteReader, version: int) -> Connack:

@@ -66,7 +66,9 @@ def _connect(packet: Connect, version: int) -> tuple[int, bytes]:
     if packet.password is not None:
         flags |= 0x40
         fields.append(encode_binary(packet.password))
-    head = encode_text("MQIsdp" if version == V31 else "MQTT") + bytes((version, flags))
+    head = encode_text("MQIsdp" if version == V31 else "MQTT") + bytes(
+        (version | packet.bridge << 7, flags)
+    )
     properties = encode_properties(packet.properties) if version == V5 else b""
     return 0x10, head + IDS[packet.keep_alive] + properties + b"".join(fields)
 

@@ -25,6 +25,8 @@ class Connect(Struct):
     user_name: str | None = None
     password: bytes | None = None
     properties: Properties = field(default_factory=dict)
+    bridge: bool = False
+    """It said so by the highest bit of the protocol level (before MQTT 5)."""
 
 
 class Connack(Struct):
