@@ -104,6 +104,7 @@ class Config:
     tls_dir: str | None = None
     host: str = "127.0.0.1"
     advertise: str | None = None
+    proxy_protocol: bool = False
     users: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     anonymous: bool | None = None

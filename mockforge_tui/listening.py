@@ -66,6 +66,7 @@ def wanted(
                     tls=context,
                     websocket=websocket,
                     advertised_host=config.advertise,
+                    proxied=config.proxy_protocol,
                 )
                 found.append(listener.at(config.port(listener.service)))
     return found

@@ -155,6 +155,14 @@ SETTINGS: tuple[Setting, ...] = (
         "host that Kafka clients are told (default: the one they dialled)",
         "HOST",
     ),
+    Setting(
+        "proxy_protocol",
+        "--proxy-protocol",
+        ("proxy_protocol",),
+        boolean,
+        "a proxy is in front: the PROXY protocol (v1, v2) names the clients' addresses",
+        switch=True,
+    ),
     Setting("admin_host", "--admin-host", ("admin.host",), address, "admin's address", "ADDR"),
     Setting(
         "admin_token",

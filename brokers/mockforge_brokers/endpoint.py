@@ -11,6 +11,7 @@ from .bulk import write_together
 from .contract import Connection
 from .events import (
     BrokerFailed,
+    ClientBehindProxy,
     ConnectionClosed,
     ConnectionOpened,
     PeerCaughtUp,
@@ -193,6 +194,12 @@ class Endpoint(asyncio.Protocol):
             self._hang_up()
         else:
             self._transport.close()
+
+    def locate(self, address: str) -> None:
+        """A proxy in front of it says where it is."""
+        proxy, self.address = self.address, address
+        event = ClientBehindProxy(self.protocol, self.id, address, proxy)
+        self.environment.spine.emit(event)
 
     def identify(self, principal: Principal) -> None:
         """A layer below knows who it is."""

@@ -25,6 +25,14 @@ class ConnectionOpened(Event, frozen=True):
     address: str
 
 
+class ClientBehindProxy(Event, frozen=True):
+    """The connection comes from `proxy`, which says that `address` is the client's."""
+
+    connection: int
+    address: str
+    proxy: str
+
+
 class ClientIdentified(Event, frozen=True):
     """The client said who it is; `software` is its library with version, where it tells."""
 

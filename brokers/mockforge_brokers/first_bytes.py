@@ -63,7 +63,9 @@ _PORTS: Final = {
     "ws": "{} WebSocket",
     "wss": "{} secure WebSocket",
 }
-_AS_IT_COMES: Final = "have the proxy in front of it pass bytes on as they come"
+_AS_IT_COMES: Final = (
+    "start with --proxy-protocol, or have the proxy in front of it pass bytes on as they come"
+)
 
 
 def _wrong_for(name: str, own: str, speaks: str) -> tuple[str, str | _Place] | None:

@@ -12,6 +12,7 @@ class Listener(Struct, frozen=True):
     """Port 0 asks for a free one; a listener that accepts has the port that it got.
 
     `tls` is the `ssl.SSLContext` that its clients meet, None where they speak plainly.
+    `proxied`: a header of the PROXY protocol is in front of what clients send.
     `advertised_host` is what clients are to dial where that is not what they dialled already.
     """
 
@@ -21,6 +22,7 @@ class Listener(Struct, frozen=True):
     tls: Any = None
     websocket: bool = False
     advertised_host: str | None = None
+    proxied: bool = False
 
     @property
     def name(self) -> str:

@@ -178,6 +178,7 @@ def layers(
     listener: Listener,
     listeners: list[Listener],
     identified: Callable[[Principal], object],
+    located: Callable[[str], object],
 ) -> Stream | None:
     """What stands between the sockets of a listener and its protocol; None: nothing."""
 
@@ -191,7 +192,12 @@ def layers(
         stream = WebSocketStream(explain if listener.tls is None else None)
     if listener.tls is not None:
         tls = TlsStream(listener.tls, explain, identified)
-        return tls if stream is None else Stacked(tls, stream)
+        stream = tls if stream is None else Stacked(tls, stream)
+    if listener.proxied:
+        from .proxy import ProxyStream
+
+        proxy = ProxyStream(located)
+        stream = proxy if stream is None else Stacked(proxy, stream)
     return stream
 
 

@@ -74,7 +74,9 @@ class Server:
     ) -> Listener:
         def accept() -> asyncio.Protocol:
             endpoint = Endpoint(self, listener)
-            stream = layers(listener, self.environment.listeners, endpoint.identify)
+            stream = layers(
+                listener, self.environment.listeners, endpoint.identify, endpoint.locate
+            )
             return endpoint if stream is None else Layered(endpoint, stream)
 
         options: _Options = {"backlog": _ACCEPTED_AT_ONCE, "start_serving": False}

@@ -113,6 +113,7 @@ _OPERATIONS: dict[type[events.Event], str] = {
 
 _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.ConnectionOpened: lambda event: f"from {event.address}",
+    events.ClientBehindProxy: lambda event: f"{event.address} by way of {event.proxy}",
     events.ConnectionClosed: lambda event: str(event.reason),
     events.ProtocolViolated: lambda event: str(event.reason),
     events.LintFound: lambda event: f"{event.statement}: {event.text}",

@@ -64,7 +64,7 @@ SENTENCES = [
     ("amqp", CONNECT, "it speaks MQTT to the plain AMQP port 5672: MQTT is at 1883"),
     ("mqtt", API_VERSIONS, "it speaks Kafka to the plain MQTT port 1883: Kafka is at 9092"),
     ("kafka", AMQP, "it speaks AMQP 0-9-1 to the plain Kafka port 9092: AMQP is at 5672"),
-    ("mqtt", PROXY, "it speaks the PROXY protocol to the plain MQTT port 1883: have the proxy"),
+    ("mqtt", PROXY, "it speaks the PROXY protocol to the plain MQTT port 1883: start with"),
     ("kafkas", API_VERSIONS, "it speaks Kafka without TLS to the Kafka TLS port 9093: Kafka is at"),
     ("mqtts", b"hello", "it speaks something that is not TLS to the MQTT TLS port 8883: use TLS"),
     ("mqtts", UPGRADE, "it speaks WebSocket without TLS to the MQTT TLS port 8883: MQTT over"),

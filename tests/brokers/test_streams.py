@@ -62,13 +62,17 @@ class Client:
                 self.incoming.write(self.stream.answer())
 
 
+def _nowhere(address: str) -> None:
+    raise AssertionError(f"no proxy said {address}")
+
+
 def trusting(issued: Issued) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(issued.ca))
 
 
 def serving(context: ssl.SSLContext, seen: list[Principal], **options: bool) -> Stream:
     listener = Listener("mqtt", port=8883, tls=context, **options)
-    stream = layers(listener, [listener], seen.append)
+    stream = layers(listener, [listener], seen.append, _nowhere)
     assert stream is not None
     return stream
 
@@ -79,7 +83,7 @@ def plain_context(issued: Issued, client_ca: Path | None = None) -> ssl.SSLConte
 
 
 def test_a_raw_listener_has_no_layer() -> None:
-    assert layers(Listener("kafka"), [], lambda principal: None) is None
+    assert layers(Listener("kafka"), [], lambda principal: None, _nowhere) is None
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "host.docker.internal"])
@@ -295,7 +299,7 @@ UPGRADE = f"{HEAD}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Ver
 )
 def test_a_wrong_upgrade_gets_an_http_answer(request_text: str, status: int, says: str) -> None:
     listener = Listener("mqtt", port=8083, websocket=True)
-    stream = layers(listener, [listener], lambda principal: None)
+    stream = layers(listener, [listener], lambda principal: None, _nowhere)
     assert stream is not None
     with pytest.raises(StreamFailed):
         stream.received(request_text.encode())
