@@ -137,7 +137,7 @@ def _attached(config: pytest.Config) -> Iterator[Forge]:
     url = config.getoption("--mockforge-url")
     if not url:
         pytest.fail("--mockforge-mode=attach needs --mockforge-url or MOCKFORGE_URL", pytrace=False)
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if hasattr(config, "workerinput"):
         pytest.fail("xdist's workers would reset one instance under each other", pytrace=False)
     running = RemoteForge(url, os.environ.get("MOCKFORGE_ADMIN_TOKEN"))
     try:
