@@ -34,6 +34,46 @@ def value_of(struct: type[Struct], version: int, random: Random) -> Any:
     )
 
 
+def example_of(struct: type[Struct], version: int, number: int = 0) -> Any:
+    """The same values each time: two items in each array, and each item has its number in it."""
+    return struct(
+        **{f.name: _example(f, version, number) for f in struct.fields if version in f.versions}
+    )
+
+
+def _example(field: Field, version: int, number: int) -> Any:
+    wire, _ = unwrap(field.annotation)
+    if isinstance(wire, Array):
+        return [_example_item(field, wire.of, version, each) for each in range(2)]
+    return _example_item(field, wire, version, number)
+
+
+def _example_item(
+    field: Field, wire: WireType | Array | type[Struct], version: int, number: int
+) -> Any:
+    if isinstance(wire, Array):
+        raise TypeError("Kafka has no arrays of arrays")
+    if not isinstance(wire, WireType):
+        return example_of(wire, version, number)
+    if wire.name == "bool":
+        return True
+    if wire.name == "uuid":
+        return bytes(15) + bytes([number + 1])
+    if wire.name == "string":
+        return f"{field.name[0]}{number}"
+    if wire.name in ("bytes", "records"):
+        return b""
+    return _MEANINGFUL.get(field.name, number)
+
+
+_MEANINGFUL = {
+    "acks": -1,
+    **dict.fromkeys(("resource_type", "resource_type_filter", "operation", "permission_type"), 2),
+    **dict.fromkeys(("resource_pattern_type", "pattern_type", "pattern_type_filter"), 3),
+}
+"""Numbers of which the client library of Apache Kafka takes no other."""
+
+
 def _field(field: Field, version: int, random: Random) -> Any:
     wire, _ = unwrap(field.annotation)
     if field.tag is not None and random.random() < 0.3:

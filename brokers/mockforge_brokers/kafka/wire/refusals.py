@@ -29,9 +29,11 @@ _NONE: Final = frozenset(
     ("node_id", "port", "leader_id", "leader_epoch", "base_offset", "log_append_time_ms",
      "log_start_offset", "high_watermark", "last_stable_offset", "offset", "timestamp",
      "committed_offset", "committed_leader_epoch", "end_offset", "low_watermark",
-     "generation_id", "producer_id", "producer_epoch")
+     "generation_id", "num_partitions", "replication_factor")
 )  # fmt: skip
 """Where there is nobody or nothing to name Kafka writes -1, whatever the request said."""
+_NO_PRODUCER: Final = frozenset(("producer_id", "producer_epoch"))
+"""-1 where the response hands one out; where it speaks of one, it repeats the request's."""
 _BY_PART_ALONE: Final = frozenset((ApiKey.FETCH, ApiKey.METADATA))
 """The code at the top of their responses is about something else (the fetch session)."""
 
@@ -39,6 +41,8 @@ _BY_PART_ALONE: Final = frozenset((ApiKey.FETCH, ApiKey.METADATA))
 def refused(request: Message, response: type[M], version: int, code: int, text: str) -> M:
     """The response that gives everything the request names the same error code."""
     values = _codes(response, version, code, text)
+    if request.api_key == ApiKey.JOIN_GROUP and version >= 7:
+        values["protocol_name"] = None
     named = False
     for field in _arrays(response, version):
         of = _struct_of(field)
@@ -101,7 +105,7 @@ def _codes(of: type[Struct], version: int, code: int, text: str) -> dict[str, An
             values[field.name] = code
         elif field.name == "error_message":
             values["error_message"] = text
-        elif field.name in _NONE:
+        elif field.name in _NONE or (field.name in _NO_PRODUCER and issubclass(of, Message)):
             values[field.name] = -1
     return values
 
