@@ -10,6 +10,7 @@ from mockforge_brokers.misbehaviour.rules import Faults
 from ..ports import Clock
 from ..results import Result
 from .presets import Preset, lines_of
+from .verdict import Observer
 
 Pair = tuple[str, str]
 
@@ -39,6 +40,7 @@ class Run:
     clock: Clock
     faults: Faults
     execute: Callable[[str], Result]
+    observer: Observer
     period: float | None = None
     lifetime: float | None = None
     started: float = 0.0
@@ -55,6 +57,7 @@ class Run:
         # A mistake in a parameter is found before anything happens.
         for preset in self.presets:
             lines_of(preset, self._of(preset))
+        self.observer.begin()
         if self.lifetime is not None:
             self._later(self.lifetime, self.end)
         self._next()
@@ -67,6 +70,7 @@ class Run:
         for timer in self._timers:
             timer.cancel()
         self._take_away()
+        self.observer.end()
 
     def _next(self) -> None:
         if self.period is None:

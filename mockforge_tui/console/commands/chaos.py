@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 from ..asking import BadArgument
 from ..chaos.presets import PRESETS
 from ..chaos.run import Run
+from ..chaos.verdict import Observer, identify_by
 from ..registry import Arg, Opt, Type, command
-from ..results import Column, Result, done, duration, table
-from ..types import DURATION, PAIR, choice, integer, of_text
+from ..results import Column, Result, count, done, duration, table
+from ..types import DURATION, PAIR, TEXT, integer, of_text
 
 if TYPE_CHECKING:
     from ..session import Session
 
-_PRESET = choice("preset", *PRESETS)
 _SEED = integer("seed", 0)
 _NAMES = Type("presets", of_text(str), "presets")
 
@@ -60,11 +60,15 @@ def chaos_start(
         float | None, Opt(("--every",), DURATION, "chooses another one each time")
     ] = None,
     lifetime: Annotated[float | None, Opt(("--for",), DURATION, "ends after this")] = None,
+    identity: Annotated[
+        str, Opt(("--id",), TEXT, "what tells messages apart: key, header.NAME, json.PATH")
+    ] = "payload",
 ) -> Result:
     """Start trouble: all presets that are named, or with --every one of them at a time.
 
     What is chosen and which faults fire goes by the seed. A run ends after --for or by
-    `chaos stop`: its faults go. `chaos report` says what it did.
+    `chaos stop`: its faults go. `chaos report` says what clients made of it, `chaos log` what it
+    did.
     """
     presets = []
     for name in names.split(","):
@@ -77,13 +81,16 @@ def chaos_start(
     if running is not None:
         raise BadArgument("names", "a run goes on: chaos stop ends it")
     chosen = int.from_bytes(os.urandom(4), "big") if seed is None else seed
+    runtime = session.runtime
+    identify = identify_by(identity)
     run = Run(
         presets,
         given,
         chosen,
-        session.runtime.clock,
-        session.runtime.faults,
+        runtime.clock,
+        runtime.faults,
         lambda line: session.run(line, confirmed=True),
+        Observer(runtime.brokers, runtime.spine, runtime.clock, identify),
         every,
         lifetime,
     )
@@ -108,15 +115,13 @@ def chaos_stop(session: "Session") -> Result:
     return done(f"ended after {len(run.done)} lines", {"lines": len(run.done)})
 
 
-@command("chaos report", group="faults", examples=("chaos report",))
-def chaos_report(session: "Session") -> Result:
+@command("chaos log", group="faults", examples=("chaos log",))
+def chaos_log(session: "Session") -> Result:
     """Show what the last run did: each line, when, and what it answered."""
-    if not session.chaos:
-        return table([], Column("at", "at"), empty="no run yet: chaos start")
-    run = session.chaos[-1]
+    done_so_far = session.chaos[-1].done if session.chaos else []
     rows = [
         {"at": each.at, "preset": each.preset, "line": each.line, "answer": each.answer}
-        for each in run.done
+        for each in done_so_far
     ]
     return table(
         rows,
@@ -124,7 +129,42 @@ def chaos_report(session: "Session") -> Result:
         Column("preset", "preset"),
         Column("line", "line"),
         Column("answer", "answer"),
+        empty="no run yet: chaos start",
     )
+
+
+@command("chaos report", group="faults", examples=("chaos report",))
+def chaos_report(session: "Session") -> Result:
+    """Show what clients made of the last run.
+
+    How often each was hit by which fault and lost its connection, how long it stayed away, which
+    messages it sent twice, out of order, or left out: by the number at the end of their --id.
+    """
+    stories = session.chaos[-1].observer.stories() if session.chaos else ()
+    return table(
+        [story.facts() for story in stories],
+        Column("client", "client"),
+        Column("protocol", "broker"),
+        Column("faults", "faults", _counted),
+        Column("lost", "ended", count, right=True),
+        Column("pauses", "back after", _span),
+        Column("away", "now", lambda away: "away" if away else ""),
+        Column("sent", "sent", count, right=True),
+        Column("verdict", "verdict"),
+        empty="no run yet: chaos start" if not session.chaos else "no client was there",
+        fields=("doubled", "disordered", "missing"),
+    )
+
+
+def _counted(faults: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {times}" for kind, times in faults.items())
+
+
+def _span(pauses: list[float]) -> str:
+    if not pauses:
+        return ""
+    least, most = duration(min(pauses)), duration(max(pauses))
+    return least if least == most else f"{least} to {most}"
 
 
 def _running(session: "Session") -> Run | None:
@@ -132,4 +172,4 @@ def _running(session: "Session") -> Run | None:
     return run if run is not None and run.ended is None else None
 
 
-COMMANDS = (chaos_presets, chaos_start, chaos_stop, chaos_report)
+COMMANDS = (chaos_presets, chaos_start, chaos_stop, chaos_log, chaos_report)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.events import ConnectionClosed
 
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
 
@@ -15,7 +16,7 @@ def scene() -> Scene:
 
 
 def lines(scene: Scene) -> list[Any]:
-    return [record["line"] for record in scene.run("chaos report").records]
+    return [record["line"] for record in scene.run("chaos log").records]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -23,7 +24,7 @@ def test_every_line_of_every_preset_runs(scene: Scene, name: str) -> None:
     scene.run("topic add poison -p 1")
     scene.run(f"chaos start {name} --for 10m")
     scene.advance(300)
-    records = scene.run("chaos report").records
+    records = scene.run("chaos log").records
     assert len(records) == len(PRESETS[name].steps)
     assert all(each.ok for each in scene.session.chaos[0].done), records
 
@@ -63,7 +64,7 @@ def chosen(seed: int) -> list[str]:
     scene.run(f"chaos start flaky-wifi,half-open,nack-storm --every 10s --seed {seed} --for 2m")
     scene.advance(120)
     assert scene.faults.rules == {}
-    return [record["preset"] for record in scene.run("chaos report").records]
+    return [record["preset"] for record in scene.run("chaos log").records]
 
 
 def test_a_seed_chooses_the_same_again() -> None:
@@ -103,3 +104,58 @@ def test_one_run_at_a_time(scene: Scene) -> None:
 def test_steps_are_due_at_their_parameters() -> None:
     found = lines_of(PRESETS["rolling-restart"], [("apart", "4s")])
     assert [after for after, _ in found] == [0.0, 4.0, 20.0]
+
+
+# The verdict.
+
+
+def report(scene: Scene) -> dict[str, Any]:
+    return {record["client"]: record for record in scene.run("chaos report").records}
+
+
+def test_the_report_tells_a_client_that_doubles_from_one_that_does_not(scene: Scene) -> None:
+    scene.run("chaos start lossy-answers -s client=nobody")
+    good, bad = scene.mqtt_client("good"), scene.mqtt_client("bad")
+    for number in range(1, 4):
+        scene.mqtt_publish(good, "t", b"o-%d" % number, 1)
+        scene.mqtt_publish(bad, "t", b"o-%d" % number, 1)
+    scene.mqtt_publish(bad, "t", b"o-3", 1)
+    found = report(scene)
+    assert found["good"]["verdict"] == "nothing lost, doubled or out of order"
+    assert (found["bad"]["verdict"], found["bad"]["sent"]) == ("doubled 1: o-3", 4)
+
+
+def test_the_report_says_what_was_left_out_or_out_of_order(scene: Scene) -> None:
+    scene.run("chaos start half-open -s client=nobody --id json.id")
+    client = scene.mqtt_client("c")
+    for number in (1, 2, 5, 4):
+        scene.mqtt_publish(client, "t", b'{"id": %d}' % number)
+    assert report(scene)["c"]["verdict"] == "out of order 1: 4; not sent 1: 3"
+
+
+def test_the_report_says_how_long_a_client_stayed_away(scene: Scene) -> None:
+    client = scene.mqtt_client("c", clean=False)
+    scene.run("chaos start half-open -s client=nobody")
+    client.vanish()
+    # The transport's part.
+    [known] = scene.session.chaos[-1].observer.stories()
+    scene.spine.emit(ConnectionClosed("mqtt", next(iter(known.open)), "c", "gone"))
+    scene.advance(3)
+    assert report(scene)["c"]["away"] is True
+    scene.mqtt_client("c", clean=False)
+    found = report(scene)["c"]
+    assert (found["lost"], found["pauses"], found["away"]) == (1, [3.0], False)
+
+
+def test_the_report_stands_after_the_run_and_hears_no_more(scene: Scene) -> None:
+    scene.run("chaos start half-open -s client=nobody")
+    client = scene.mqtt_client("c")
+    scene.mqtt_publish(client, "t", b"1")
+    scene.run("chaos stop")
+    scene.mqtt_publish(client, "t", b"1")
+    assert report(scene)["c"]["sent"] == 1
+
+
+def test_what_cannot_tell_messages_apart_is_said(scene: Scene) -> None:
+    result = scene.session.run("chaos start half-open --id offset")
+    assert "none of key, payload, header.NAME and json.PATH" in result.as_text()

@@ -1,0 +1,103 @@
+"""`chaos report` tells a correct client from one that doubles or loses messages."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+import pika
+import pytest
+from confluent_kafka import Producer
+from paho.mqtt.enums import CallbackAPIVersion
+from pika.exceptions import NackError
+
+from mockforge_tui import MockForge
+
+from .conftest import wait_for
+
+pytestmark = pytest.mark.client
+
+CLEAN = "nothing lost, doubled or out of order"
+
+
+@pytest.fixture
+def mockforge() -> Iterator[MockForge]:
+    with MockForge() as running:
+        yield running
+
+
+def verdicts(mockforge: MockForge) -> dict[str, str]:
+    mockforge.run("chaos stop")
+    return {each["client"]: each["verdict"] for each in mockforge.run("chaos report").records}
+
+
+def test_a_kafka_producer_that_is_not_idempotent_doubles_under_lossy_answers(mockforge):
+    mockforge.run("topic add orders -p 1")
+    mockforge.run("chaos start lossy-answers -s loss=50% --seed 3")
+    for name, idempotent in (("correct", True), ("careless", False)):
+        producer = Producer(
+            {
+                "bootstrap.servers": mockforge.kafka.bootstrap,
+                "client.id": name,
+                "enable.idempotence": idempotent,
+                "request.timeout.ms": 500,
+                "socket.timeout.ms": 500,
+                "retry.backoff.ms": 10,
+                "reconnect.backoff.ms": 10,
+                "reconnect.backoff.max.ms": 20,
+            }
+        )
+        for number in range(1, 9):
+            producer.produce("orders", f"{name}-{number}".encode())
+            assert producer.flush(30) == 0
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    assert found["careless"].startswith("doubled ")
+
+
+def test_an_amqp_publisher_that_ignores_nacks_loses(mockforge):
+    mockforge.run("queue add q")
+    mockforge.run("chaos start half-open -s client=nobody")
+    for name in ("correct", "careless"):
+        parameters = pika.URLParameters(mockforge.amqp.url)
+        parameters.client_properties = {"connection_name": name}
+        connection = pika.BlockingConnection(parameters)
+        channel = connection.channel()
+        channel.confirm_delivery()
+        mockforge.run(f"fault add refuse op:basic.publish client:{name} NACK --first 1 --times 2")
+        for number in range(1, 5):
+            taken = False
+            while not taken:
+                try:
+                    channel.basic_publish("", "q", f"{name}-{number}".encode())
+                    taken = True
+                except NackError:
+                    taken = name == "careless"
+        connection.close()
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    assert found["careless"] == "not sent 2: careless-2, careless-3"
+
+
+def test_an_mqtt_publisher_that_ignores_reason_codes_loses(mockforge):
+    place = urlsplit(mockforge.mqtt.url)
+    mockforge.run("chaos start half-open -s client=nobody")
+    for name in ("correct", "careless"):
+        reasons: list[int] = []
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)
+        client.on_publish = lambda *args, reasons=reasons: reasons.append(args[3].value)
+        client.connect(place.hostname, place.port)
+        client.loop_start()
+        wait_for(client.is_connected, 20)
+        mockforge.run(f"fault add refuse op:PUBLISH client:{name} QUOTA_EXCEEDED --nth 2")
+        for number in range(1, 5):
+            taken = False
+            while not taken:
+                reasons.clear()
+                client.publish("t", f"{name}-{number}", 1)
+                wait_for(lambda reasons=reasons: reasons, 20)
+                taken = name == "careless" or reasons[0] < 0x80
+        client.disconnect()
+        client.loop_stop()
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    assert found["careless"] == "not sent 1: careless-2"
