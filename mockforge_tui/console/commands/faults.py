@@ -1,6 +1,7 @@
 """`fault`: make the brokers misbehave on purpose."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.errors import InvalidInput
@@ -22,6 +23,7 @@ from ..asking import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
 from ..types import COUNT, DURATION, RATE, SHARE, TEXT, choice, of_text
+from ..types import duration as read_duration
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -203,7 +205,8 @@ def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str
         return _code(session, last, rest, place)
     try:
         if last:
-            return {leading.name: read_quantity(leading, last)}, rest.strip()
+            read = read_duration if leading.kind == "duration" else partial(read_quantity, leading)
+            return {leading.name: read(last)}, rest.strip()
     except ValueError as error:
         if not leading.optional or last.replace(".", "").isdecimal():
             text = "a delay's duration comes last: fault add delay client:billing 250ms"

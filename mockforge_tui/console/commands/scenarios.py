@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Annotated
 
 from ..asking import known
-from ..playing import play
 from ..registry import Arg, command
 from ..results import Column, Result, count, table
 from ..types import text
@@ -53,6 +52,9 @@ def scenario_run(
 
     Only messages that come from its begin on count. `job stop` ends it.
     """
+    # Scenarios bring the template engine: who has none does not wait for it.
+    from ..playing import play
+
     every = {each.name: each for each in _scenarios(session)}
     if name == "all" and every:
         return play(session, list(every.values()))
