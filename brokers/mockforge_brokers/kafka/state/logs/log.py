@@ -179,17 +179,28 @@ class PartitionLog:
         """
         header = admit(batch, self.max_batch_bytes)
         if header.producer_id >= 0:
-            self._check_transaction(header, begin)
-            known = self.producers.duplicate_of(header)
-            if known is not None:
-                return Appended(known, header.record_count, True)
+            return self._append_of_producer(batch, header, begin)
         base_offset = self.high_watermark
-        if header.producer_id >= 0 and header.attributes & _TRANSACTIONAL:
+        self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
+        return Appended(base_offset, header.record_count, False)
+
+    def _append_of_producer(
+        self, batch: Buffer, header: BatchHeader, begin: Begin | None
+    ) -> Appended:
+        """The same for an idempotent or transactional producer (KIP-98)."""
+        transactional = header.attributes & _TRANSACTIONAL
+        if transactional or self.transactions.open:
+            self._check_transaction(header, begin)
+        producers = self.producers
+        known = producers.duplicate_of(header)
+        if known is not None:
+            return Appended(known, header.record_count, True)
+        base_offset = self.high_watermark
+        if transactional:
             # Before it is stored: who waits for it must not take it for stable.
             self.transactions.open.setdefault(header.producer_id, base_offset)
         self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
-        if header.producer_id >= 0:
-            self.producers.appended(header, base_offset)
+        producers.appended(header, base_offset)
         return Appended(base_offset, header.record_count, False)
 
     def _check_transaction(self, header: BatchHeader, begin: Begin | None) -> None:

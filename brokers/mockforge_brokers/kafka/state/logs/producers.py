@@ -61,11 +61,13 @@ class KeptProducer(Struct):
 class ProducerTable:
     """The producers of one partition; the longest silent ones are forgotten past `limit`."""
 
-    __slots__ = ("_limit", "_producers")
+    __slots__ = ("_limit", "_newest", "_producers")
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
         self._producers: dict[int, Producer] = {}
+        self._newest = -1
+        """The producer id that stands last in them."""
 
     def __len__(self) -> int:
         return len(self._producers)
@@ -98,6 +100,13 @@ class ProducerTable:
         Raises RequestRefused for a sequence that leaves a gap and for an old epoch.
         """
         producer = self._producers.get(header.producer_id)
+        if (
+            producer is not None
+            and header.base_sequence == producer.last_sequence + 1
+            and header.producer_epoch == producer.epoch
+        ):
+            # What is next was not there before: most batches are, and nothing more is asked.
+            return None
         # As Kafka since 2.4: a producer that is not known may begin anywhere, for its records may
         # have left the log with what was known of it.
         if producer is None:
@@ -120,17 +129,22 @@ class ProducerTable:
 
     def appended(self, header: BatchHeader, base_offset: int) -> None:
         """A batch is in the log now."""
-        producer = self._producers.pop(header.producer_id, None)
+        producer_id = header.producer_id
+        producer = self._producers.get(producer_id)
         if producer is None or producer.epoch != header.producer_epoch:
             coordinator_epoch = producer.coordinator_epoch if producer else _NO_COORDINATOR
             producer = Producer(header.producer_epoch)
             producer.coordinator_epoch = coordinator_epoch
+            self._put_last(producer_id, producer)
+        elif producer_id != self._newest:
+            self._put_last(producer_id, producer)
         first = header.base_sequence
-        last = sequence_after(first, header.last_offset_delta)
+        last = first + header.last_offset_delta
+        if last > _SEQUENCE_MAX:
+            last = sequence_after(first, header.last_offset_delta)
         producer.last_sequence = last
         producer.last_timestamp = header.max_timestamp
         producer.batches.append((first, last, base_offset))
-        self._put_last(header.producer_id, producer)
 
     def epoch_of(self, producer_id: int) -> int:
         """The newest epoch of a producer, 0 for one that is forgotten."""
@@ -154,7 +168,7 @@ class ProducerTable:
 
     def marked(self, marker: Marker, timestamp: int) -> None:
         """A marker is in the log now: a new epoch begins its sequences anew."""
-        producer = self._producers.pop(marker.producer_id, None)
+        producer = self._producers.get(marker.producer_id)
         if producer is None or producer.epoch != marker.producer_epoch:
             producer = Producer(marker.producer_epoch)
         producer.last_timestamp = timestamp
@@ -163,7 +177,9 @@ class ProducerTable:
 
     def _put_last(self, producer_id: int, producer: Producer) -> None:
         # At the end, so that the first one is the longest silent one.
+        self._producers.pop(producer_id, None)
         self._producers[producer_id] = producer
+        self._newest = producer_id
         if len(self._producers) > self._limit:
             del self._producers[next(iter(self._producers))]
 
