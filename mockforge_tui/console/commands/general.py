@@ -53,8 +53,9 @@ def help_(
         return Result(text=_explained(found[0]), data=found[0].schema())
     verbs = registry.verbs(words[0])
     if verbs and len(words) == 1:
-        commands = [registry.names[f"{words[0]} {verb}"] for verb in verbs]
-        lines = [f"{each.usage}\n    {each.summary}" for each in dict.fromkeys(commands)]
+        # Once each, however many names it has.
+        commands = list(dict.fromkeys(registry.names[f"{words[0]} {verb}"] for verb in verbs))
+        lines = [f"{each.usage}\n    {each.summary}" for each in commands]
         return Result(text="\n".join(lines), data=[each.schema() for each in commands])
     raise BadArgument("first", registry.explain_unknown(words))
 

@@ -288,7 +288,7 @@ def _fault_what(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
         case HeldFrame(rows=rows):
             first = rows[0]
             parts = [clean(first.client, 40), operation_text(first), destination_text(first)]
-            if first.key:
+            if first.key and first.protocol != "amqp":  # its routing key is there already
                 parts.append(payload_text(first.key, 40))
             if first.payload:
                 parts.append(payload_text(first.payload, 200))

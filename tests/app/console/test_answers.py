@@ -115,3 +115,8 @@ def test_http_fits_a_table_to_the_width_that_is_asked_for() -> None:
     for wrong in ("40", 0, True, [1]):
         status, body = asyncio.run(request(scene, "/commands", {"line": "jobs", "width": wrong}))
         assert (status, "a number of cells is wanted" in body.decode()) == (400, True)
+
+
+def test_help_on_a_noun_has_each_of_its_commands_once() -> None:
+    names = [each["name"] for each in Scene(furnished=False).run("help topic").data]
+    assert len(names) == len(set(names)) > 5
