@@ -44,6 +44,32 @@ REFUSED = [
 ]
 
 
+DIFFERING = [
+    ("classic", "x-message-ttl", "x-dead-letter-exchange"),
+    ("classic", "x-dead-letter-exchange", "x-max-length"),
+    ("quorum", "x-dead-letter-exchange", "x-message-ttl"),
+    ("quorum", "x-expires", "x-max-length"),
+    ("quorum", "x-delivery-limit", "x-message-ttl"),
+    ("stream", "x-max-length-bytes", "x-max-age"),
+]
+"""A type, and of two arguments that differ the one that is named, then the other."""
+
+
+@pytest.mark.parametrize(("kind", "named", "other"), DIFFERING)
+def test_argument_that_differs_is_named_in_rabbitmqs_order(
+    client: Client, kind: str, named: str, other: str
+) -> None:
+    values = {argument: value for argument, value, _ in TAKEN}
+    both = {"x-queue-type": kind, other: values[other], named: values[named]}
+    client.send("queue.declare", queue="q", durable=True, arguments=both)
+    (close,) = client.send(
+        "queue.declare", queue="q", durable=True, arguments={"x-queue-type": kind}
+    )
+    assert close["reply_text"].startswith(
+        f"PRECONDITION_FAILED - inequivalent arg '{named}' for queue 'q'"
+    )
+
+
 @pytest.mark.parametrize(("argument", "value", "types"), TAKEN)
 @pytest.mark.parametrize("kind", ["classic", "quorum", "stream"])
 def test_type_takes_the_argument_or_says_that_it_does_not(

@@ -34,6 +34,18 @@ def test_reply_comes_to_the_channel_that_asked(house: House, asker: Client) -> N
     assert (reply.body, reply.properties) == (b"pong", {"correlation_id": "7"})
 
 
+def test_mandatory_reply_is_delivered_and_returned_all_the_same(
+    house: House, asker: Client
+) -> None:
+    server = house.client()
+    asker.publish("", "rpc", b"ping", reply_to=DIRECT)
+    name = asked(server)
+    assert names(server.publish("", name, b"1", mandatory=True)) == ["basic.return"]
+    assert server.publish("", name, b"2") == []
+    assert names(server.publish("", name, b"3", mandatory=True)) == ["basic.return"]
+    assert bodies(asker.received()) == [b"1", b"2", b"3"]
+
+
 def test_name_can_be_declared_to_see_whether_somebody_waits(house: House, asker: Client) -> None:
     server = house.client()
     asker.publish("", "rpc", b"ping", reply_to=DIRECT)

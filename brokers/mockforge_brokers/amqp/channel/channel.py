@@ -156,6 +156,10 @@ class Channel:
                 return
             if publication.mandatory or not route.held:
                 self._unroutable(publication, came, content)
+        elif publication.unroutable and self._is_reply(publication):
+            # To RabbitMQ a reply is never routed: it is delivered, and a mandatory one returned.
+            if publication.mandatory:
+                self._return(publication, content)
         elif publication.unroutable:
             publication.unroutable = False
             exchange, routing_key = publication.exchange, publication.routing_key
@@ -192,8 +196,13 @@ class Channel:
                     f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'",
                 )
             publication.route = route
+            if self._is_reply(publication):
+                publication.unroutable = True
             publication.wide = not route.valid or len(route.queues) > _WIDE
         return route
+
+    def _is_reply(self, publication: Publication) -> bool:
+        return not publication.exchange and publication.routing_key in self.vhost.replies
 
     def _rejected(self) -> None:
         """A queue refused the message for its length: the publisher gets a nack, if anything."""

@@ -237,11 +237,57 @@ def same_flag(what: str, name: str, received: object, current: object) -> None:
         )
 
 
+_COMPARED: Final[dict[str, tuple[str, ...]]] = {
+    "classic": (
+        "x-expires",
+        "x-message-ttl",
+        "x-dead-letter-exchange",
+        "x-dead-letter-routing-key",
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-priority",
+        "x-overflow",
+        "x-queue-mode",
+        "x-queue-version",
+        "x-single-active-consumer",
+        "x-queue-type",
+        "x-queue-master-locator",
+    ),
+    "quorum": (
+        "x-dead-letter-exchange",
+        "x-dead-letter-routing-key",
+        "x-dead-letter-strategy",
+        "x-expires",
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-in-memory-length",
+        "x-max-in-memory-bytes",
+        "x-overflow",
+        "x-single-active-consumer",
+        "x-queue-type",
+        "x-quorum-initial-group-size",
+        "x-delivery-limit",
+        "x-message-ttl",
+        "x-queue-leader-locator",
+    ),
+    "stream": (
+        "x-max-length-bytes",
+        "x-queue-type",
+        "x-max-age",
+        "x-stream-max-segment-size-bytes",
+        "x-initial-cluster-size",
+        "x-queue-leader-locator",
+    ),
+}
+"""What is compared of which type, in the order in which RabbitMQ 3.10.8 names what differs."""
+
+
 def same_queue_arguments(what: str, received: Table, current: Table) -> None:
     """Raise RequestRefused (406) if a redeclaration differs; type classic is none at all."""
-    names = list(_QUEUE_CHECKS)
-    if queue_type(received) == queue_type(current):
-        names.remove("x-queue-type")
+    kind = queue_type(current)
+    names = _COMPARED[kind]
+    if queue_type(received) == kind:
+        names = tuple(name for name in names if name != "x-queue-type")
     same_arguments(what, names, received, current)
 
 

@@ -1,0 +1,272 @@
+"""The same steps to RabbitMQ and to us: `python -m tests.differential.amqp PORT OUR-PORT`.
+
+Situations are made by their numbers, so that one that differs can be looked at again
+(`--only 17`). What is known to differ, and why, stands in KNOWN. `--record` keeps what RabbitMQ
+answered in amqp-rabbitmq.json, which tests/clients/test_amqp_differential.py plays to us alone.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pika
+from pika.exceptions import AMQPError
+
+Step = tuple[str, dict[str, Any]]
+Trace = list[str]
+
+QUEUES = ("diff.a", "diff.b")
+EXCHANGES = ("diff.topic", "diff.direct", "diff.fanout")
+KEYS = ("a", "a.b", "b", "")
+BINDING_KEYS = (*KEYS, "#", "*", "a.#")
+
+ARGUMENTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"x-max-length": 2},
+    {"x-max-length": 2, "x-overflow": "reject-publish"},
+    {"x-max-length-bytes": 10},
+    {"x-max-priority": 3},
+    {"x-dead-letter-exchange": "diff.fanout"},
+    {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "diff.b", "x-max-length": 1},
+    {"x-message-ttl": 0},
+    {"x-message-ttl": 60_000, "x-dead-letter-exchange": "diff.direct"},
+    {"x-single-active-consumer": True},
+    {"x-queue-type": "quorum"},
+    {"x-queue-type": "quorum", "x-delivery-limit": 1, "x-dead-letter-exchange": "diff.fanout"},
+)
+
+KEPT = Path(__file__).parent / "amqp-rabbitmq.json"
+KNOWN: dict[str, str] = {}
+"""Part of a line that differs, and why it may."""
+
+
+@dataclass
+class Player:
+    """One broker: plays the steps of a situation, and writes down what a client sees."""
+
+    port: int
+    trace: Trace = field(default_factory=list)
+
+    def play(self, steps: list[Step]) -> Trace:
+        self.trace = []
+        self.tags: list[int] = []
+        self._connect()
+        self._clear()
+        for name, values in steps:
+            try:
+                self.trace.append(f"{name} {getattr(self, name)(**values)}")
+            except AMQPError as error:
+                self.trace.append(f"{name} {type(error).__name__} {error.args}")
+                self._connect()
+        self._clear()
+        self.connection.close()
+        return self.trace
+
+    def _connect(self) -> None:
+        with suppress(AttributeError, AMQPError):
+            self.connection.close()
+        self.connection = pika.BlockingConnection(
+            pika.ConnectionParameters("127.0.0.1", self.port, heartbeat=0)
+        )
+        self.channel = self.connection.channel()
+        self.anchor = self.channel.queue_declare("", exclusive=True).method.queue
+        self.tags = []
+
+    def _clear(self) -> None:
+        for queue in QUEUES:
+            self.channel.queue_delete(queue)
+        for exchange in EXCHANGES:
+            self.channel.exchange_delete(exchange)
+
+    # Steps; each returns what is compared.
+
+    def declare(self, queue: str, arguments: dict[str, Any]) -> object:
+        return self.channel.queue_declare(
+            queue, durable=True, arguments=arguments
+        ).method.consumer_count
+
+    def exchange(self, exchange: str) -> object:
+        kind = exchange.partition(".")[2]
+        self.channel.exchange_declare(exchange, kind)
+        return ""
+
+    def bind(self, queue: str, exchange: str, key: str) -> object:
+        self.channel.queue_bind(queue, exchange, key)
+        return ""
+
+    def unbind(self, queue: str, exchange: str, key: str) -> object:
+        self.channel.queue_unbind(queue, exchange, key)
+        return ""
+
+    def publish(self, exchange: str, key: str, body: str, **properties: Any) -> object:
+        self.channel.basic_publish(exchange, key, body.encode(), pika.BasicProperties(**properties))
+        self._settle()
+        return ""
+
+    def get(self, queue: str, auto_ack: bool) -> object:
+        method, properties, body = self.channel.basic_get(queue, auto_ack=auto_ack)
+        if method is None:
+            return None
+        if not auto_ack:
+            self.tags.append(method.delivery_tag)
+        deaths = (properties.headers or {}).get("x-death", [])
+        return (
+            body,
+            method.redelivered,
+            method.exchange,
+            method.routing_key,
+            sorted(properties.headers or {}),
+            [(each["queue"], each["reason"], each["count"], each["exchange"]) for each in deaths],
+        )
+
+    def settle(self, how: str, at: int, multiple: bool) -> object:
+        tag = self.tags[at % len(self.tags)] if self.tags else 99
+        if how == "ack":
+            self.channel.basic_ack(tag, multiple)
+        else:
+            self.channel.basic_nack(tag, multiple, requeue=how == "requeue")
+        self.tags = [each for each in self.tags if each > tag or (each < tag and not multiple)]
+        self._settle()
+        return ""
+
+    def purge(self, queue: str) -> object:
+        return self.channel.queue_purge(queue).method.message_count
+
+    def delete(self, queue: str, if_empty: bool) -> object:
+        return self.channel.queue_delete(queue, if_empty=if_empty).method.message_count
+
+    def count(self, queue: str) -> object:
+        self._settle()
+        return self.channel.queue_declare(queue, passive=True).method.message_count
+
+    def recover(self) -> object:
+        self.channel.basic_recover(requeue=True)
+        self.tags = []
+        self._settle()
+        return ""
+
+    def reopen(self) -> object:
+        self.channel.close()
+        self.channel = self.connection.channel()
+        self.tags = []
+        self._settle()
+        return ""
+
+    def _settle(self) -> None:
+        """See what was refused; RabbitMQ's queues are processes of their own, so wait for them."""
+        self.channel.queue_declare(self.anchor, passive=True)
+        time.sleep(self.patience)
+
+    patience = 0.0
+
+
+def situation(number: int, length: int = 14) -> list[Step]:
+    """The steps of one situation, always the same."""
+    random = Random(number)
+    steps: list[Step] = [("exchange", {"exchange": each}) for each in EXCHANGES]
+    steps += [
+        ("declare", {"queue": queue, "arguments": random.choice(ARGUMENTS)}) for queue in QUEUES
+    ]
+    steps += [("bind", _binding(random, queue)) for queue in QUEUES]
+    steps += [_step(random, at) for at in range(length)]
+    return [*steps, *(("count", {"queue": queue}) for queue in QUEUES)]
+
+
+def _binding(random: Random, queue: str) -> dict[str, str]:
+    return {
+        "queue": queue,
+        "exchange": random.choice(EXCHANGES),
+        "key": random.choice(BINDING_KEYS),
+    }
+
+
+def _publish(random: Random, at: int) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "exchange": random.choice((*EXCHANGES, "")),
+        "key": random.choice((*KEYS, *QUEUES)),
+        "body": f"message {at}"[: random.choice((0, 3, 10))],
+    }
+    if random.random() < 0.2:
+        values["priority"] = random.randint(0, 5)
+    if random.random() < 0.2:
+        values["headers"] = {"CC": ["a"]}
+    if random.random() < 0.1:
+        values["expiration"] = random.choice(("0", "60000", "x"))
+    return values
+
+
+_MAKERS: tuple[tuple[int, str, Callable[[Random, int], dict[str, Any]]], ...] = (
+    (8, "publish", _publish),
+    (4, "get", lambda random, _: {
+        "queue": random.choice(QUEUES), "auto_ack": random.random() < 0.3}),
+    (4, "settle", lambda random, _: {
+        "how": random.choice(("ack", "requeue", "drop")), "at": random.randint(0, 5),
+        "multiple": random.random() < 0.3}),
+    (1, "recover", lambda *_: {}),
+    (1, "reopen", lambda *_: {}),
+    (1, "purge", lambda random, _: {"queue": random.choice(QUEUES)}),
+    (1, "delete", lambda random, _: {
+        "queue": random.choice(QUEUES), "if_empty": random.random() < 0.5}),
+    (1, "declare", lambda random, _: {
+        "queue": random.choice(QUEUES), "arguments": random.choice(ARGUMENTS)}),
+    (1, "bind", lambda random, _: _binding(random, random.choice(QUEUES))),
+    (1, "unbind", lambda random, _: _binding(random, random.choice(QUEUES))),
+)  # fmt: skip
+
+
+def _step(random: Random, at: int) -> Step:
+    weights = [weight for weight, _, _ in _MAKERS]
+    _, name, make = random.choices(_MAKERS, weights)[0]
+    return name, make(random, at)
+
+
+def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Step, str, str]]:
+    """The steps that both saw differently, but for what is known."""
+    return [
+        (step, one, other)
+        for step, one, other in zip(steps, theirs, mine, strict=True)
+        if one != other and not any(part in one for part in KNOWN)
+    ]
+
+
+def record(original: Player, count: int) -> None:
+    traces = {str(number): original.play(situation(number)) for number in range(count)}
+    KEPT.write_text(json.dumps(traces, indent=0) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("original", help="RabbitMQ's port", type=int)
+    parser.add_argument("ours", type=int, nargs="?")
+    parser.add_argument("--situations", type=int, default=400)
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--patience", type=float, default=0.02, help="seconds after a step")
+    asked = parser.parse_args()
+    original, ours = Player(asked.original), Player(asked.ours)
+    original.patience = asked.patience
+    if asked.record:
+        record(original, asked.situations)
+        return 0
+    numbers = range(asked.situations) if asked.only is None else [asked.only]
+    different = 0
+    for number in numbers:
+        steps = situation(number)
+        theirs, mine = original.play(steps), ours.play(steps)
+        found = differences(steps, theirs, mine)
+        different += bool(found)
+        for step, one, other in found[: None if asked.only is not None else 1]:
+            print(f"{number}: {step}\n   RabbitMQ: {one}\n   ours:     {other}")
+    print(f"{len(numbers) - different} of {len(numbers)} situations are the same")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
