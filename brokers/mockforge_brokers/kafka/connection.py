@@ -18,7 +18,8 @@ from . import misbehaviour, setting
 from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
 from .apis.handler import Handler, Pieces
-from .codes import ApiKey
+from .codes import ApiKey, ErrorCode
+from .login import TOKENS_COME_IN
 from .misbehaviour import Refusal
 from .rows import RowReader
 from .state.cluster import Cluster
@@ -245,8 +246,7 @@ class KafkaConnection:
                 self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
                 self._send(pieces)
                 return
-        if caller.login.bare:
-            self._take_bare_token(frame[4:])
+        if caller.login.agreed and self._midst_of_login(frame):
             return
         header, at = read_request_header(frame)
         handler = self._begin(header)
@@ -300,6 +300,23 @@ class KafkaConnection:
             else:
                 self._parked = answer
                 answer.then(self._answered)
+
+    def _midst_of_login(self, frame: bytes) -> bool:
+        """Tokens are due: take a bare one, or refuse what is none. False: it is to be handled."""
+        login = self.caller.login
+        if login.bare:
+            self._take_bare_token(frame[4:])
+            return True
+        header, at = read_request_header(frame)
+        api_key, version, correlation_id, _ = header
+        handler = HANDLERS.get(api_key)
+        if api_key in TOKENS_COME_IN or handler is None or version not in handler.served:
+            return False
+        reason = login.interrupted(_title(api_key))
+        refusal = RequestRefused(ErrorCode.ILLEGAL_SASL_STATE, reason)
+        self._rows.remember(correlation_id, api_key, version)
+        self._send(misbehaviour.refuse_whole(header, frame, at, refusal))
+        return True
 
     def _take_bare_token(self, token: bytes) -> None:
         """After SaslHandshake v0: a token without a request around it; no code can be said."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ..access import Guard
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import RequestRefused
+from ..errors import ProtocolError, RequestRefused
 from ..events import AccessDenied
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
 from .codes import ApiKey, ErrorCode
@@ -18,13 +18,16 @@ MECHANISMS: Final = ["PLAIN", *HASHES]
 _BEFORE_LOGIN: Final = frozenset(
     {ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE}
 )
+TOKENS_COME_IN: Final = frozenset({ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE})
 _ANONYMOUS: Final = "ANONYMOUS"
 """What Kafka calls who did not log in."""
 
 
 class Login:
-    """One connection's way in. `admitted`: it may send any request.
+    """One connection's way in, by the states of Kafka's SaslServerAuthenticator.
 
+    At first only versions may be asked for and a mechanism agreed on; `agreed` then takes tokens
+    and nothing else; `admitted` takes any request, but no second login.
     `bare`: SaslHandshake v0 was agreed on, so that the next frames are tokens and no requests.
     """
 
@@ -35,12 +38,14 @@ class Login:
         "_peer",
         "_scram",
         "admitted",
+        "agreed",
         "bare",
         "client",
     )
 
     def __init__(self, peer: Peer, environment: Environment) -> None:
         self.admitted = False
+        self.agreed = False
         self.bare = False
         self.client = ""
         self._peer = peer
@@ -68,21 +73,32 @@ class Login:
 
     def agree(self, mechanism: str, *, bare: bool) -> int:
         """Begin SASL; returns an error code."""
-        if not self._access.checks(KAFKA):
-            # A listener of PLAINTEXT or SSL: nobody is to log in.
+        if self.is_over or self.agreed:
             return ErrorCode.ILLEGAL_SASL_STATE
         if mechanism not in MECHANISMS:
             self._report("", f"login with {mechanism}", f"only {', '.join(MECHANISMS)} is served")
             return ErrorCode.UNSUPPORTED_SASL_MECHANISM
         self._mechanism, self.bare, self._scram = mechanism, bare, None
+        self.agreed = True
         return 0
 
+    @property
+    def is_over(self) -> bool:
+        """Nobody is to log in here (any more): a listener of PLAINTEXT or SSL, or it has."""
+        return self.admitted or not self._access.checks(KAFKA)
+
     def authenticate(self, token: bytes) -> bytes:
-        """Take a token of the client, and return ours; raises RequestRefused."""
-        if not self._mechanism:
+        """Take a token of the client, and return ours.
+
+        Raises RequestRefused, and ProtocolError where no mechanism was agreed on.
+        """
+        if self.is_over:
             raise RequestRefused(
-                ErrorCode.ILLEGAL_SASL_STATE, "SaslAuthenticate came without a SaslHandshake"
+                ErrorCode.ILLEGAL_SASL_STATE,
+                "SaslAuthenticate request received after successful authentication",
             )
+        if not self.agreed:
+            raise ProtocolError("SaslAuthenticate came without a SaslHandshake")
         if self._mechanism in HASHES:
             return self._prove(token)
         self._take_plain(token)
@@ -131,7 +147,7 @@ class Login:
         self._let_in(user)
 
     def _let_in(self, user: str) -> None:
-        self.bare = False
+        self.agreed = self.bare = False
         self._peer.principal = replace(self._peer.principal, name=user, mechanism=self._mechanism)
         self.admitted = True
 
@@ -142,6 +158,13 @@ class Login:
             self._report(user, what, why)
 
         return self._access.guard(KAFKA, user, report)
+
+    def interrupted(self, request: str) -> str:
+        """Something else than a token came: the connection ends. Returns why."""
+        reason = f"{request} came in the midst of a login by SASL"
+        self._report("", f"login with {self._mechanism}", reason)
+        self.hang_up(reason)
+        return reason
 
     def hang_up(self, reason: str) -> None:
         """Once the answer is written: a refused login ends the connection."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ..errors import BrokerError, InvalidInput, ProtocolError
+from ..errors import BrokerError, InvalidInput, ProtocolError, RequestRefused
 from ..journal import IN, Row
 from ..misbehaviour.actions import Changes
 from .apis import HANDLERS
@@ -107,6 +107,14 @@ def _is_map(value: object) -> bool:
 
 
 # Refusing.
+
+
+def refuse_whole(header: RequestHeader, frame: bytes, at: int, refusal: RequestRefused) -> Pieces:
+    """The answer with one code to all that a request names."""
+    api_key, version, correlation_id, _ = header
+    request = decode(REQUESTS[api_key], version, frame, at)
+    message = refused(request, RESPONSES[api_key], version, refusal.code, refusal.text)
+    return response_pieces(message, version, correlation_id)
 
 
 def answer(

@@ -233,6 +233,49 @@ def test_another_mechanism_is_refused_with_those_that_there_are():
     assert answer.mechanisms == MECHANISMS
 
 
+HANDSHAKE = SaslHandshakeRequest(mechanism="PLAIN")
+LOGIN = SaslAuthenticateRequest(auth_bytes=RIGHT)
+AFTER = "SaslAuthenticate request received after successful authentication"
+VERSIONS = ApiVersionsRequest(client_software_name="x", client_software_version="1")
+OUT_OF_TURN = [
+    # what came before, what comes out of turn, error code, what the answer says, who ends
+    ([], LOGIN, None, None, True),
+    ([], METADATA, None, None, True),
+    ([HANDSHAKE], HANDSHAKE, 34, [], True),
+    ([HANDSHAKE], VERSIONS, 34, None, True),
+    ([HANDSHAKE], METADATA, 0, None, True),
+    ([HANDSHAKE, LOGIN], HANDSHAKE, 34, [], False),
+    ([HANDSHAKE, LOGIN], SaslHandshakeRequest(mechanism="SCRAM-SHA-256"), 34, [], False),
+    ([HANDSHAKE, LOGIN], LOGIN, 34, AFTER, False),
+    ([HANDSHAKE, LOGIN], SaslAuthenticateRequest(auth_bytes=b"\0bob\0x"), 34, AFTER, False),
+]
+"""Asked of Apache Kafka 4.4 with SASL_PLAINTEXT; Metadata v9 has no error code of its own."""
+
+
+@pytest.mark.parametrize(("before", "request_", "code", "says", "ends"), OUT_OF_TURN)
+def test_what_comes_out_of_turn_is_answered_as_kafka_answers_it(before, request_, code, says, ends):
+    stage = Guarded("allow alice all kafka:*")
+    client = stage.network.connect()
+    versions = {SaslHandshakeRequest: 1, SaslAuthenticateRequest: 2, MetadataRequest: 9}
+    for each in before:
+        assert stage.ask_for(client, each, versions[type(each)]).error_code == 0
+    version = versions.get(type(request_), 3)
+    stage.ask(client, request_, version)
+    if code is None:
+        assert client.peek() == b""
+    else:
+        answer = stage.answer(client, request_.api_key, version)
+        assert answer.error_code == code
+        if says is not None:
+            said = getattr(answer, "mechanisms", getattr(answer, "error_message", None))
+            assert said == says
+    stage.clock.advance(0)
+    assert bool(client.peer.ended) is ends
+    if not ends:
+        assert stage.ask_for(client, METADATA, 9).controller_id == 1
+        assert client.peer.principal.name == "alice"
+
+
 def test_where_nobody_is_to_log_in_sasl_is_an_illegal_state():
     stage = Stage()
     answer = stage.call(SaslHandshakeRequest(mechanism="PLAIN"), 1)

@@ -12,7 +12,8 @@ def handle(caller: Caller, request: SaslAuthenticateRequest) -> SaslAuthenticate
         answer = caller.authenticate(request.auth_bytes)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.SASL_AUTHENTICATE, refusal)
-        caller.login.hang_up(refusal.text)
+        if not caller.login.is_over:
+            caller.login.hang_up(refusal.text)
         return SaslAuthenticateResponse(error_code=code, error_message=refusal.text, auth_bytes=b"")
     return SaslAuthenticateResponse(error_message="", auth_bytes=answer)
 

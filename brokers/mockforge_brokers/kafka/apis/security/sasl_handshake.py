@@ -1,7 +1,7 @@
 """SaslHandshake 0-1: which mechanism the client logs in with (KIP-43, KIP-152)."""
 
 from ....errors import RequestRefused
-from ...codes import ApiKey
+from ...codes import ApiKey, ErrorCode
 from ...login import MECHANISMS
 from ...wire.messages.security import SaslHandshakeRequest, SaslHandshakeResponse
 from ..caller import Caller
@@ -16,8 +16,10 @@ def handle(caller: Caller, request: SaslHandshakeRequest) -> SaslHandshakeRespon
     if code:
         reason = f"SASL mechanism {request.mechanism} is not taken here"
         caller.denied(ApiKey.SASL_HANDSHAKE, RequestRefused(code, reason))
-        caller.login.hang_up(reason)
-    return SaslHandshakeResponse(error_code=code, mechanisms=MECHANISMS)
+        if not caller.login.is_over:
+            caller.login.hang_up(reason)
+    offered = [] if code == ErrorCode.ILLEGAL_SASL_STATE else MECHANISMS
+    return SaslHandshakeResponse(error_code=code, mechanisms=offered)
 
 
 API = MessageHandler(SaslHandshakeRequest, handle)
