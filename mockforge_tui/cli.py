@@ -153,6 +153,32 @@ def shell(paths: tuple[str, ...], **words: Any) -> int:
     return _run(lambda: _line_shell(resolved.config, fixtures), resolved.config)
 
 
+@main.command()
+def schema() -> int:
+    """Print the JSON Schema of fixture files, for editors.
+
+    With `# yaml-language-server: $schema=mockforge.schema.json` as a file's first line, an editor
+    completes and checks it.
+    """
+    import json
+
+    from .fixtures.schema import FILE
+
+    click.echo(json.dumps(FILE, indent=2))
+    return ExitCode.OK
+
+
+@main.command()
+@click.argument("folder", default=".", metavar="[DIR]")
+def init(folder: str) -> int:
+    """Begin a project: a fixture file with a scenario, and a test. Writes over nothing."""
+    from .starter import begin
+
+    for path in begin(Path(folder)):
+        click.echo(f"wrote {path}")
+    return ExitCode.OK
+
+
 @main.command("run")
 @_options
 @click.option("--only", metavar="NAME", multiple=True, help="only this scenario; several times")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "null": lambda value: value is None,
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
@@ -15,7 +16,7 @@ _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 
 def problem(value: Any, schema: Mapping[str, Any], path: str = "") -> str:
-    """What is wrong with a value, with its place; empty if nothing is."""
+    """What is wrong with a value, with its place; empty if nothing is. No $ref is followed."""
     where = f"{path}: " if path else ""
     if "oneOf" in schema:
         if any(not problem(value, each, path) for each in schema["oneOf"]):
@@ -26,7 +27,7 @@ def problem(value: Any, schema: Mapping[str, Any], path: str = "") -> str:
         article = "an" if kind[0] in "aio" else "a"
         return f"{where}{article} {kind} is wanted"
     if "enum" in schema and value not in schema["enum"]:
-        return f"{where}one of {', '.join(schema['enum'])} is wanted"
+        return f"{where}one of {', '.join(map(str, schema['enum']))} is wanted"
     match value:
         case dict():
             return _in_object(value, schema, path)

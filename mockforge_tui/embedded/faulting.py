@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .verbs import Hits, Verbs
 
-_WHEN = ("times", "every", "first", "after", "p", "window", "for")
+_WHEN = ("times", "nth", "every", "first", "after", "until", "p", "window", "for")
 
 
 class Fault:
