@@ -105,25 +105,16 @@ def run(settings: Settings) -> None:
         chosen = [each for each in loads if settings.only.lower() in _title(protocol, each)]
         if not chosen:
             continue
-        with ExitStack() as stack:
-            subjects = [whole(protocol, checkout) for checkout in checkouts]
-            try:
-                subjects.append(_kept(PEERS[protocol](), stack))
-            except Skipped as reason:
-                print(f"skipped beside ours: {reason}")
-            for load in chosen:
-                print(f"\n{_title(protocol, load)}: {load.__doc__ or 'nobody else is there.'}")
-                print(_HEAD)
-                for subject in subjects:
-                    _beside(subject, protocol, load, probe, settings)
-
-
-def _kept(peer: Subject, stack: ExitStack) -> Subject:
-    """A subject that takes seconds to start, and stays up over all rows."""
-    if peer.name == "Mosquitto":
-        return peer
-    port = stack.enter_context(peer.start())
-    return Subject(peer.name, peer.version, lambda: nullcontext(port))
+        subjects = [whole(protocol, checkout) for checkout in checkouts]
+        try:
+            subjects.append(PEERS[protocol]())
+        except Skipped as reason:
+            print(f"skipped beside ours: {reason}")
+        for load in chosen:
+            print(f"\n{_title(protocol, load)}: {load.__doc__ or 'nobody else is there.'}")
+            print(_HEAD)
+            for subject in subjects:
+                _beside(subject, protocol, load, probe, settings)
 
 
 def _title(protocol: str, load: Load) -> str:
