@@ -119,7 +119,7 @@ def _facts(view: ConnectionView, record: dict[str, Any]) -> Result:
     group="connections",
     aliases=("close connection", "kill"),
     examples=("conn kill c7 -y", "conn kill (client:dev-*) --rst -y"),
-    asks="End {which} connections?",
+    asks="Close {which}?",
 )
 def conn_kill(
     session: "Session",

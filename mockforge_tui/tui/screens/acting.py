@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from mockforge_brokers.ended import ENDED
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
@@ -459,6 +460,9 @@ class ActingScreen(PaneScreen):
 
     def do_kill(self) -> None:
         view = self._connection()
+        if view is not None and view.state == ENDED:
+            self.console_app.note(f"c{view.id} has ended already; W says why")
+            return
         row = self._row()
         number = view.id if view is not None else row.connection if row is not None else 0
         if number:

@@ -38,7 +38,7 @@ EFFECTS: dict[str, str] = {
     "publish": PREFILLS + "pub .*",
     "copy": NOTES + ".*(in the clipboard|nothing to copy).*",
     "fault": PREFILLS + "fault add delay .*",
-    "kill": ASKS + "End .* connections.*",
+    "kill": ASKS + "Close .*[?].*",
     "hold": PREFILLS + "hold .*",
     "mark": "marks",
     "only_marked": "shows only marked",

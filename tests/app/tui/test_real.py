@@ -281,6 +281,8 @@ def test_a_connection_that_ended_stays_listed_with_its_reason() -> None:
         assert chosen.view.state == "ended"
         assert chosen.view.detail["reason"] == "the client disconnected"
         await stage.shows("subscriptions")
+        await stage.keys("K")
+        await stage.shows("has ended already; W says why")
         # One was gone before the screen began to look.
         await stage.shows("+2 ended")
 
