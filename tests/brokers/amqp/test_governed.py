@@ -349,3 +349,27 @@ def test_restart_keeps_the_time_that_is_left_and_the_priorities(house: House) ->
     assert held(house.client()) == [b"3", b"1"]
     house.advance(0.1)
     assert held(house.client(), "plain") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        ({}, [b"b"]),
+        ({"x-overflow": "reject-publish"}, [b"a", b"b"]),
+        ({"x-max-priority": 3}, [b"b"]),
+        ({"x-queue-type": "quorum"}, [b"a"]),
+        ({"x-queue-type": "quorum", "x-delivery-limit": 5}, [b"b"]),
+        ({"x-queue-type": "quorum", "x-overflow": "reject-publish"}, [b"b", b"a"]),
+    ],
+)
+def test_what_comes_back_to_a_full_queue_makes_its_head_go(
+    client: Client, arguments: dict[str, Any], left: list[bytes]
+) -> None:
+    client.send(
+        "queue.declare", queue="q", durable=True, arguments={"x-max-length": 1, **arguments}
+    )
+    client.publish("", "q", b"a")
+    client.send("basic.get", queue="q")
+    client.publish("", "q", b"b")
+    client.send("basic.nack", delivery_tag=1, requeue=True)
+    assert held(client) == left

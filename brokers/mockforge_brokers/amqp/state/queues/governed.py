@@ -205,6 +205,7 @@ class GovernedQueue(Queue):
         self.lanes.put_back(sorted(map(_adopt, unacked), key=_by_position))
         self.drain()
         self._expire()
+        self._shorten()
         self._watch()
 
     def take_all(self) -> deque[Message]:

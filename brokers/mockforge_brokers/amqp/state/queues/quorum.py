@@ -105,6 +105,7 @@ class QuorumQueue(GovernedQueue):
                 self.lanes.append(message)
         self.drain()
         self._expire()
+        self._shorten()
         self._watch()
 
     # Dead letters, at least once.
