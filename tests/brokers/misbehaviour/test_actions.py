@@ -336,6 +336,7 @@ def test_a_blocked_connection_may_go_away() -> None:
     rule = world.faults.add(fault(Block(5.0), is_word("x"), times=1))
     world.lane.feed(b"x\n")
     world.lane.end()
+    assert rule.effects == {}
     world.clock.advance(5.0)
     world.faults.remove(rule.id)
     assert world.passed == []

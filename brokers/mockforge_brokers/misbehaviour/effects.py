@@ -1,0 +1,201 @@
+"""What the actions of rules do to the frames of a lane, and to its connection."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, assert_never
+
+from ..clock import Timer
+from ..errors import InvalidInput
+from ..journal import IN, OUT, Row
+from .actions import (
+    Blackhole,
+    Block,
+    Corrupt,
+    Delay,
+    Disconnect,
+    Drop,
+    Duplicate,
+    Refuse,
+    Reorder,
+    SetFields,
+    Throttle,
+    Truncate,
+)
+from .damage import spoilt
+from .rules import OPEN, Fired, Rule
+from .waiting import Waiting
+
+if TYPE_CHECKING:
+    from .lane import Lane
+
+
+class Effects:
+    """The actions in one lane; what lasts longer than a frame is kept here or with its rule."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._free_at: dict[int, float] = {}
+        self._blocks: dict[Waiting, tuple[Rule, list[Timer]]] = {}
+
+    def end(self) -> None:
+        """The connection is gone: its rules have no more to do with it."""
+        for waiting, (rule, timers) in self._blocks.items():
+            rule.effects.pop(waiting, None)
+            for timer in timers:
+                timer.cancel()
+        self._blocks.clear()
+
+    def open(self) -> None:
+        """Ask the rules that name `op:open` about this connection, which was just accepted.
+
+        It is left unread for a while, ended or muted; for other actions there is no frame.
+        """
+        lane = self._lane
+        peer = lane.peer
+        row = Row(peer.listener.protocol, IN, OPEN, peer.id, time=peer.opened)
+        row.detail = {"address": peer.address, "listener": peer.listener.name}
+        rule = lane.faults.ask_opening(row)
+        match rule.action if rule is not None else None:
+            case Delay() as action:
+                peer.pause_reading()
+                lane.clock.call_later(lane.faults.seconds(action), peer.resume_reading)
+            case Disconnect() as action:
+                assert rule is not None
+                self._disconnect(rule, action, b"")
+            case Blackhole() as action:
+                assert rule is not None
+                self._darken(rule, action)
+
+    def act(self, fired: Fired, frame: bytes, rows: list[Row]) -> None:
+        """Do to a frame, which has these rows, what the rule says that fired for it."""
+        lane = self._lane
+        rule = fired.rule
+        match rule.action:
+            case Delay() | Throttle() as action:
+                lane.pass_on(frame, self._wait(rule, action, len(frame)))
+            case Disconnect() as action:
+                lane.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
+            case Blackhole() | Block() as action:
+                self._silence(rule, action, frame)
+            case Refuse() as action:
+                code = action.codes[fired.parts[0].protocol]
+                text = action.text or f"fault {rule.id}"
+                lane.in_turn(partial(lane.refuse, frame, fired.parts, code, text), len(frame))
+            case Duplicate() as action:
+                lane.pass_on(frame)
+                again = partial(self._repeat, frame, rows[0], action)
+                lane.in_turn(again, len(frame) * action.copies)
+            case Reorder() as action:
+                lane.put_aside(frame, action)
+            case Corrupt() | Truncate() | SetFields() as action:
+                lane.pass_on(self._altered(rule, action, frame, rows))
+            case Drop():
+                pass
+            case other:
+                assert_never(other)
+
+    def _altered(
+        self, rule: Rule, action: Corrupt | Truncate | SetFields, frame: bytes, rows: list[Row]
+    ) -> bytes:
+        lane = self._lane
+        if not isinstance(action, SetFields):
+            body = lane.connection.body(frame)
+            return spoilt(frame, rows, body, action, lane.faults.random)
+        try:
+            return lane.connection.set_fields(lane.direction, frame, action.fields)
+        except InvalidInput as error:
+            text = f"{rows[0].operation} goes on unchanged: {error}"
+            lane.faults.warn(rule, rows[0].protocol, text)
+            return frame
+
+    def _silence(self, rule: Rule, action: Blackhole | Block, frame: bytes) -> None:
+        if isinstance(action, Blackhole):
+            self._darken(rule, action)
+        else:
+            self._block(rule, action, frame)
+
+    def _block(self, rule: Rule, action: Block, frame: bytes) -> None:
+        """The frame and all behind it wait, and no more is read, until the rule or time ends."""
+        lane = self._lane
+        waiting = Waiting(partial(lane.forward, frame), len(frame), inf)
+        lane.enqueue(waiting)
+        lane.peer.pause_reading()
+        self._notify(action.reason)
+        timers: list[Timer] = []
+
+        def end() -> None:
+            del self._blocks[waiting]
+            rule.effects.pop(waiting, None)
+            for timer in timers:
+                timer.cancel()
+            self._notify(None)
+            waiting.due = 0.0
+            lane.peer.resume_reading()
+            lane.run()
+
+        self._blocks[waiting] = rule, timers
+        rule.effects[waiting] = end
+        if action.duration is not None:
+            timers.append(lane.clock.call_later(action.duration, end))
+
+    def _notify(self, reason: str | None) -> None:
+        lane = self._lane
+        lane.connection.notify_blocked(reason)
+        if lane.connection.out:
+            lane.peer.wake()
+
+    def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
+        """How long a frame waits; throttled, so that those before and it keep to the rate."""
+        lane = self._lane
+        if isinstance(action, Delay):
+            return lane.faults.seconds(action)
+        cost = 0.0
+        if action.bytes is not None:
+            cost = size / action.bytes
+        if action.messages is not None:
+            cost = max(cost, 1 / action.messages)
+        now = lane.clock.now()
+        free = max(now, self._free_at.get(rule.id, now)) + cost
+        self._free_at[rule.id] = free
+        return free - now
+
+    def _disconnect(self, rule: Rule, action: Disconnect, frame: bytes) -> None:
+        lane = self._lane
+        if action.after:
+            lane.forward(frame)
+        elif action.mid and frame:
+            lane.forward(frame[: max(1, len(frame) // 2)])
+        reason = f"fault {rule.id} disconnects {rule.scope}"
+        lane.ended = True
+        if action.reset:
+            lane.peer.abort(reason)
+        else:
+            lane.peer.close(reason)
+
+    def _repeat(self, frame: bytes, row: Row, action: Duplicate) -> None:
+        lane = self._lane
+        connection = lane.connection
+        if lane.direction == OUT:
+            again = connection.repeated(frame, dup=action.dup)
+            for _ in range(action.copies):
+                lane.forward(again)
+            return
+        lane.exchanges.repeated(row.correlation, action.copies)
+        for _ in range(action.copies):
+            if not lane.ended:
+                connection.repeat(frame, dup=action.dup)
+        if connection.out:
+            lane.peer.wake()
+
+    def _darken(self, rule: Rule, action: Blackhole) -> None:
+        """Nothing passes any more, this way or both, until the rule's end resets the connection."""
+        lane = self._lane
+        way = rule.match.direction
+        reason = f"the black hole of fault {rule.id} ended"
+        end = partial(lane.peer.abort, reason)
+        timer = None
+        if action.duration is not None:
+            timer = lane.clock.call_later(action.duration, end)
+        lane.exchanges.darken({IN, OUT} if way is None else {way}, rule, end, timer)
