@@ -2,6 +2,7 @@
 
 import heapq
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -39,7 +40,7 @@ class Page:
     following: str = ""
 
 
-class Store:
+class Store(ABC):
     """One place's stored messages in order: `forward` from a start, or `backward` from the end.
 
     `start` is what a person wrote or what `place` said: for Kafka offsets by partition, for all
@@ -48,15 +49,15 @@ class Store:
 
     total: int
 
-    def forward(self, start: str | None) -> Iterator[Row]:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, start: str | None) -> Iterator[Row]: ...
 
-    def backward(self) -> Iterator[Row]:
-        raise NotImplementedError
+    @abstractmethod
+    def backward(self) -> Iterator[Row]: ...
 
+    @abstractmethod
     def place(self) -> str:
         """Where `forward` would go on; empty behind the last message."""
-        raise NotImplementedError
 
     def grew(self) -> bool:
         """Whether more came behind what `forward` was to read; then `place` is where."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -22,7 +23,7 @@ Duration = str | float
 """Seconds, or a text such as `"300ms"`."""
 
 
-class Handle:
+class Handle(ABC):
     """One protocol's brokers. Its addresses are attributes by the names of the ready line."""
 
     protocol: ClassVar[str]
@@ -116,8 +117,8 @@ class Handle:
         """Let all frames of these clients vanish, both ways, while the block runs."""
         return self.fault(drop=True, allow_unused=allow_unused, **where)
 
-    def _watch(self, *place: str, wanted: dict[str, Any]) -> Watch:
-        raise NotImplementedError
+    @abstractmethod
+    def _watch(self, *place: str, wanted: dict[str, Any]) -> Watch: ...
 
 
 class KafkaHandle(Handle):

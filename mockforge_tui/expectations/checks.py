@@ -1,5 +1,6 @@
 """Whether an expectation is met right now; each check remembers how far it has looked."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -37,7 +38,7 @@ class State(Enum):
     """Nothing that comes can make it good."""
 
 
-class Check:
+class Check(ABC):
     """Looks at one expectation again and again."""
 
     found: list[Message]
@@ -46,13 +47,13 @@ class Check:
     def __init__(self) -> None:
         self.found = []
 
-    def look(self) -> State:
-        raise NotImplementedError
+    @abstractmethod
+    def look(self) -> State: ...
 
     @property
+    @abstractmethod
     def seen(self) -> str:
         """What is there instead, in words."""
-        raise NotImplementedError
 
 
 def check_of(expectation: Expectation, ground: Ground, since: int) -> Check:

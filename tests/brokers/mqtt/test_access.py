@@ -1,8 +1,8 @@
 """Users and rules: refused with the codes that Mosquitto 2.0.11 has for it.
 
-It was asked for each line of `LOGINS`, `PUBLISHES` and `SUBSCRIPTIONS`, in 3.1.1 and 5.0: logins and
-publishes with a password_file and an acl_file, subscriptions with its dynamic security, since with
-an acl_file it grants every subscription and filters what it delivers.
+It was asked for each line of `LOGINS`, `PUBLISHES` and `SUBSCRIPTIONS`, in 3.1.1 and 5.0: logins
+and publishes with a password_file and an acl_file; subscriptions with its dynamic security, since
+with an acl_file it grants every subscription and filters what it delivers.
 """
 
 import pytest
@@ -177,7 +177,7 @@ def test_a_will_that_may_not_be_published_is_none(topic: str, published: int) ->
     assert (counts.published if counts else 0) == published
 
 
-def test_rules_hold_from_when_they_change_also_on_the_hot_road() -> None:
+def test_rules_hold_from_when_they_change_also_on_the_fast_path() -> None:
     town = Town("allow alice all mqtt:#")
     number = next(iter(town.access.rules))
     town.access.remove_rule(number)
