@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.errors import InvalidInput
 
-from .verbs import ExpectationFailed
+from .verbs import ExpectationFailed, seconds, wait
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,6 +39,13 @@ class Fault:
     def seen(self) -> int:
         """How many frames matched, whether it fired or not."""
         return self._now().seen
+
+    def wait(self, hits: int = 1, *, within: str | float = 5) -> None:
+        """Wait until it has fired so often. Raises ExpectationFailed."""
+        __tracebackhide__ = True
+        from ..fixtures.expected.model import FaultHit
+
+        wait(self._verbs, FaultHit(str(self._number), hits, seconds(within)))
 
     def start(self) -> Fault:
         """Put it into force. Raises InvalidInput for words that fixture files do not have."""

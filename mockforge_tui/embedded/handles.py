@@ -113,9 +113,13 @@ class Handle(ABC):
         """Make this broker misbehave; see `mockforge.faults`."""
         return Faults(self._verbs).on(self.protocol, asked)
 
-    def blackhole(self, *, allow_unused: bool = False, **where: Any) -> Fault:
-        """Let all frames of these clients vanish, both ways, while the block runs."""
-        return self.fault(drop=True, allow_unused=allow_unused, **where)
+    def blackhole(self, *, allow_unused: bool = True, **where: Any) -> Fault:
+        """Let nothing of these clients pass, both ways, while the block runs.
+
+        Sockets stay open until its end, when those that were silenced are reset. A client that
+        sends nothing meanwhile is silent already, so that the fault need not fire.
+        """
+        return self.fault(blackhole=True, allow_unused=allow_unused, **where)
 
     @abstractmethod
     def _watch(self, *place: str, wanted: dict[str, Any]) -> Watch: ...

@@ -75,7 +75,7 @@ def test_a_device_that_goes_silent_leaves_its_will(mockforge: MockForge) -> None
     device.connect(host, int(port), keepalive=60)
     device.loop_start()
     mockforge.mqtt.wait_client("dev-*", within=30)
-    with mockforge.mqtt.blackhole(client="dev-*", allow_unused=True):
+    with mockforge.mqtt.blackhole(client="dev-*"):
         mockforge.clock.advance("91s")
     mockforge.mqtt.expect("devices/dev-1/status", payload=b"offline", within=30)
     device.loop_stop()
@@ -88,3 +88,18 @@ def test_a_reset_ends_connections_and_clients_find_it_empty(mockforge: MockForge
     with pytest.raises(pika.exceptions.ConnectionClosedByBroker):
         connection.channel().queue_declare("q", passive=True)
     assert mockforge.run("queue ls").data == []
+
+
+def test_a_blackhole_swallows_what_is_sent_and_ends_with_its_block(mockforge: MockForge) -> None:
+    device = paho.Client(paho.CallbackAPIVersion.VERSION2, "dev-2")
+    host, _, port = mockforge.mqtt.url.removeprefix("mqtt://").rpartition(":")
+    device.connect(host, int(port))
+    device.loop_start()
+    mockforge.mqtt.wait_client("dev-2", within=30)
+    with mockforge.mqtt.blackhole(client="dev-2") as hole:
+        device.publish("a", "lost", qos=0)
+        hole.wait(within=30)
+        mockforge.mqtt.expect_none("a", within=0.1)
+    assert hole.hits >= 1
+    device.loop_stop()
+    device.disconnect()

@@ -51,7 +51,7 @@ def test_retries(mockforge, orders):
 def test_offline_device(mockforge):
     robot = Robot(mockforge.mqtt.url, "robot-7")
     mockforge.mqtt.expect("robots/robot-7/status", payload="online", within=30)
-    with mockforge.mqtt.blackhole(client="robot-*", allow_unused=True):
+    with mockforge.mqtt.blackhole(client="robot-*"):
         mockforge.clock.advance("90s")
     mockforge.mqtt.expect("robots/robot-7/status", payload="offline", retain=True, within=30)
     robot.stop()
