@@ -233,7 +233,7 @@ class Endpoint(asyncio.Protocol):
             self._exchanges.lighten()
         if self._tape is not None:
             self._tape.end(self.connection.past())
-        self.server.gone(self)
+        self.server.forget(self)
 
     # What the connection calls: the Peer of contract.py.
 

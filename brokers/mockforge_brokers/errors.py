@@ -45,3 +45,17 @@ class InvalidInput(BrokerError):
 
 class LocalError(BrokerError):
     """We broke our own rules: a bug of ours, never the peer's fault."""
+
+
+class PlainRefusals:
+    """`with PlainRefusals():` what a client would be refused, a person is, in the same words.
+
+    Raises InvalidInput for what is refused inside.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (RequestRefused, ProtocolError)):
+            raise InvalidInput(error.text) from None

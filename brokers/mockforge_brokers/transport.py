@@ -148,7 +148,7 @@ class Server:
             last=where,
         )
 
-    def gone(self, endpoint: Endpoint) -> None:
+    def forget(self, endpoint: Endpoint) -> None:
         if self._all_gone is not None and not self.endpoints and not self._all_gone.done():
             self._all_gone.set_result(None)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import InvalidInput, ProtocolError, RequestRefused
+from ..errors import InvalidInput, PlainRefusals
 from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
@@ -180,7 +180,7 @@ class AmqpBroker:
             content = contents.make_content(1, body, checked, self.options.frame_max - 8)
         except (OverflowError, UnicodeEncodeError) as error:
             raise InvalidInput(f"a property or header has no legal value: {error}") from None
-        with _Refusals():
+        with PlainRefusals():
             route = host.route(exchange, routing_key, checked.get("headers", {}))
             if route.exchange.internal:
                 raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
@@ -218,7 +218,7 @@ class AmqpBroker:
         vhost: str = "/",
     ) -> None:
         given.check_short("exchange name", name)
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).declare_exchange(
                 name,
                 kind,
@@ -247,7 +247,7 @@ class AmqpBroker:
 
     def delete_exchange(self, name: str, *, if_unused: bool = False, vhost: str = "/") -> None:
         """Delete it if it is there."""
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).delete_exchange(name, if_unused=if_unused)
 
     def declare_queue(
@@ -262,20 +262,20 @@ class AmqpBroker:
         if not name:
             raise InvalidInput("a queue needs a name")
         given.check_short("queue name", name)
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).declare_queue(
                 name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})
             )
 
     def delete_queue(self, name: str, *, if_empty: bool = False, vhost: str = "/") -> int:
         """How many ready messages went with it."""
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).queue(name)
             return self.vhost(vhost).delete_queue(name, if_empty=if_empty)
 
     def purge_queue(self, name: str, *, vhost: str = "/") -> int:
         """How many ready messages are gone."""
-        with _Refusals():
+        with PlainRefusals():
             return self.vhost(vhost).purge(name)
 
     def bind(
@@ -288,7 +288,7 @@ class AmqpBroker:
         vhost: str = "/",
     ) -> None:
         given.check_short("binding key", binding_key)
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).bind_queue(queue, exchange, binding_key, table(arguments or {}))
 
     def unbind(
@@ -300,7 +300,7 @@ class AmqpBroker:
         *,
         vhost: str = "/",
     ) -> None:
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).unbind_queue(queue, exchange, binding_key, table(arguments or {}))
 
     def bind_exchange(
@@ -314,7 +314,7 @@ class AmqpBroker:
     ) -> None:
         """Let messages of one exchange reach another one."""
         given.check_short("binding key", binding_key)
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).bind_exchange(
                 destination, source, binding_key, table(arguments or {})
             )
@@ -328,7 +328,7 @@ class AmqpBroker:
         *,
         vhost: str = "/",
     ) -> None:
-        with _Refusals():
+        with PlainRefusals():
             self.vhost(vhost).unbind_exchange(
                 destination, source, binding_key, table(arguments or {})
             )
@@ -366,7 +366,7 @@ class AmqpBroker:
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""
-        with _Refusals():
+        with PlainRefusals():
             message = self.vhost(vhost).queue(queue).take(no_ack=True)
         self.memory.settle()
         return None if message is None else self._seen(message.route, message.content, "")
@@ -375,7 +375,7 @@ class AmqpBroker:
         self, queue: str, count: int = 10, *, start: int = 0, vhost: str = "/"
     ) -> list[MessageSeen]:
         """Ready messages, oldest first, from the `start`-th on; they stay where they are."""
-        with _Refusals():
+        with PlainRefusals():
             messages = self.vhost(vhost).queue(queue).messages
         return [
             self._seen(message.route, message.stored, "")
@@ -448,14 +448,3 @@ class AmqpBroker:
 
 def _names(queues: tuple[Queue, ...]) -> list[str]:
     return [queue.name for queue in queues]
-
-
-class _Refusals:
-    """Turns what state refuses into a text for the person who asked."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (RequestRefused, ProtocolError)):
-            raise InvalidInput(error.text) from None

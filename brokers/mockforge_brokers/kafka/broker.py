@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import convert, to_builtins
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import InvalidInput, ProtocolError, RequestRefused
+from ..errors import InvalidInput, PlainRefusals
 from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
@@ -59,7 +58,7 @@ class KafkaBroker:
 
     def connect(self, peer: Peer) -> KafkaConnection:
         connection = KafkaConnection(
-            self.cluster, self.environment, self.counters, peer, self._gone
+            self.cluster, self.environment, self.counters, peer, self._forget
         )
         self._connections[peer.id] = connection
         return connection
@@ -72,7 +71,7 @@ class KafkaBroker:
             if connection.caller.login.admitted:
                 connection.caller.renew_guard()
 
-    def _gone(self, connection: KafkaConnection) -> None:
+    def _forget(self, connection: KafkaConnection) -> None:
         self._connections.pop(connection.peer.id, None)
 
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
@@ -158,7 +157,7 @@ class KafkaBroker:
         round. `timestamp` is in seconds since 1970; an unknown topic is created if the options
         allow it. Raises InvalidInput.
         """
-        with _said_plainly():
+        with PlainRefusals():
             found = self._topic_for_publish(topic, source)
             if partition is None:
                 partition = self._choose_partition(found, key)
@@ -180,7 +179,7 @@ class KafkaBroker:
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[RecordView]:
         """At most `limit` records from `offset` on (below the log's start: from its start)."""
-        with _said_plainly():
+        with PlainRefusals():
             log = self.cluster.topic(topic).log(partition)
             offset = max(offset, log.log_start_offset)
             found: list[RecordView] = []
@@ -203,14 +202,14 @@ class KafkaBroker:
 
     def offsets(self, topic: str) -> list[tuple[int, int]]:
         """(log_start_offset, high_watermark) of each partition."""
-        with _said_plainly():
+        with PlainRefusals():
             logs = self.cluster.topic(topic).logs
         return [(log.log_start_offset, log.high_watermark) for log in logs]
 
     def offsets_at(self, topic: str, time: float) -> list[int]:
         """Of each partition the first offset with this time (seconds since 1970) or later; its
         high watermark where there is none."""
-        with _said_plainly():
+        with PlainRefusals():
             logs = self.cluster.topic(topic).logs
             found = [(log, log.offset_at(int(time * 1000)).offset) for log in logs]
         return [log.high_watermark if offset < 0 else offset for log, offset in found]
@@ -229,21 +228,21 @@ class KafkaBroker:
         source: str = PROMPT,
     ) -> int:
         """Returns the number of partitions."""
-        with _said_plainly():
+        with PlainRefusals():
             topic = self.cluster.create_topic(name, partitions, configs=config, source=source)
         return len(topic.logs)
 
     def delete_topic(self, name: str, *, source: str = PROMPT) -> None:
-        with _said_plainly():
+        with PlainRefusals():
             self.cluster.delete_topic(name, source=source)
 
     def grow_topic(self, name: str, partitions: int, *, source: str = PROMPT) -> None:
-        with _said_plainly():
+        with PlainRefusals():
             self.cluster.grow_topic(name, partitions, source=source)
 
     def purge_topic(self, name: str, *, source: str = PROMPT) -> int:
         """Delete all records, keep the topic; returns how many there were."""
-        with _said_plainly():
+        with PlainRefusals():
             logs = self.cluster.topic(name).logs
         reason = f"purged by {source}"
         return sum(
@@ -255,7 +254,7 @@ class KafkaBroker:
     ) -> None:
         """Set one value; None puts it back to its default."""
         operation = AlterConfigOp.DELETE if value is None else AlterConfigOp.SET
-        with _said_plainly():
+        with PlainRefusals():
             self.cluster.configure_topic(name, [(key, operation, value)], source=source)
 
     # Groups.
@@ -264,7 +263,7 @@ class KafkaBroker:
         self, group: str, topic: str, offsets: Mapping[int, int], *, source: str = PROMPT
     ) -> None:
         """Move what a group without members committed: partition to offset."""
-        with _said_plainly():
+        with PlainRefusals():
             for partition, offset in offsets.items():
                 self.cluster.topic(topic).log(partition)
                 if offset < 0:
@@ -273,12 +272,12 @@ class KafkaBroker:
 
     def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:
         """Put a member out of its group: told by its member id, instance id or client id."""
-        with _said_plainly():
+        with PlainRefusals():
             self.cluster.groups.present(group).kick(member, f"was kicked by {source}")
 
     def rebalance(self, group: str, *, source: str = PROMPT) -> None:
         """Make the members of a group join again."""
-        with _said_plainly():
+        with PlainRefusals():
             found = self.cluster.groups.present(group)
             if not len(found.members):
                 raise InvalidInput(f"group {group} has no members to rebalance")
@@ -296,18 +295,18 @@ class KafkaBroker:
 
     def abort_transaction(self, transactional_id: str, *, source: str = PROMPT) -> None:
         """End an open transaction; its producer is fenced."""
-        with _said_plainly():
+        with PlainRefusals():
             self.cluster.transactions.abort(transactional_id, source=source)
 
     def abort_hanging(self, topic: str, partition: int) -> int:
         """End what is open in a partition and known to no coordinator; returns how many."""
-        with _said_plainly():
+        with PlainRefusals():
             log = self.cluster.topic(topic).log(partition)
             return self.cluster.abort_hanging(log)
 
     def producers(self, topic: str) -> list[tuple[int, ProducerView]]:
         """(partition, producer) of all that produce into a topic by a producer id."""
-        with _said_plainly():
+        with PlainRefusals():
             logs = self.cluster.topic(topic).logs
         owners = self.cluster.transactions.by_producer()
         return [(log.partition, one) for log in logs for one in producer_views(log, owners)]
@@ -324,12 +323,3 @@ class KafkaBroker:
         chosen = self._next_partition.get(topic.name, 0) % count
         self._next_partition[topic.name] = chosen + 1
         return chosen
-
-
-@contextmanager
-def _said_plainly() -> Iterator[None]:
-    """What the state refuses to a client it refuses to a person, in the same words."""
-    try:
-        yield
-    except (RequestRefused, ProtocolError) as error:
-        raise InvalidInput(error.text) from None

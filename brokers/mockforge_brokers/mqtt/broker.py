@@ -17,7 +17,7 @@ from .codes import Reason
 from .connection import MqttConnection
 from .findings import Finding, Findings
 from .habits import Newcomers
-from .inside import InsideProducer, make_message, make_publish
+from .inside import Inside, make_message, make_publish
 from .misbehaviour import REFUSALS
 from .options import MqttOptions
 from .records import Message
@@ -63,7 +63,7 @@ class MqttBroker:
         environment.usage.gauge("mqtt_packet", self._largest_incomplete)
         environment.usage.gauge("mqtt_backlog", self._largest_backlog)
         environment.access.on_change(self._renew_guards)
-        self._inside: dict[str, InsideProducer] = {}
+        self._inside: dict[str, Inside] = {}
         self.silence = SilenceWatch(environment.clock)
         self._totals = views.Totals()
         system = SystemTopics(environment, self.router, self._figures, self.options.sys_interval)
@@ -84,7 +84,7 @@ class MqttBroker:
             if connection.session is not None:
                 connection.renew_guard()
 
-    def gone(self, connection: MqttConnection) -> None:
+    def forget(self, connection: MqttConnection) -> None:
         if self._connections.pop(connection.peer.id, None) is not None:
             self._totals.add(connection)
 
@@ -153,7 +153,7 @@ class MqttBroker:
         packet = make_publish(topic_name, payload, qos, retain, properties)
         producer = self._inside.get(source)
         if producer is None:
-            producer = self._inside[source] = InsideProducer(self.environment, source)
+            producer = self._inside[source] = Inside(self.environment, source)
         producer.record(packet)
         message = make_message(packet, self.environment.clock.now())
         return self.router.publish(message, client=producer.client)

@@ -23,7 +23,7 @@ from .events import ConnectionRefused
 from .habits import DOUBTFUL_TOPIC
 from .handlers import HANDLERS
 from .outlet import Outlet
-from .rows import rows
+from .rows import read_rows
 from .state.router import Verbatim
 from .state.session import Session
 from .wire.decode import UnsupportedVersion, decode_body
@@ -176,13 +176,13 @@ class MqttConnection:
         self.work = None
         self._leave(publish_will=True)
         self.allow_silence(0)
-        self.broker.gone(self)
+        self.broker.forget(self)
 
     def shutdown(self) -> None:
         self.disconnect(Reason.SERVER_SHUTTING_DOWN, "the broker ended")
 
     def past(self) -> Past:
-        reader = partial(rows, version=self.version, aliases=self.aliases or _NO_ALIASES)
+        reader = partial(read_rows, version=self.version, aliases=self.aliases or _NO_ALIASES)
         weight = sum(map(len, self.aliases.values()))
         return Past(self.client, partial(_splitter, self.limit), reader, weight)
 
@@ -190,7 +190,7 @@ class MqttConnection:
         return _splitter(self.limit, direction)
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        return rows(direction, frame, self.version, self.aliases)
+        return read_rows(direction, frame, self.version, self.aliases)
 
     def parts(self, rows: list[Row]) -> list[Row]:
         return misbehaviour.parts(rows)

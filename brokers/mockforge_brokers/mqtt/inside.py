@@ -9,14 +9,14 @@ from ..journal import IN, Row, Splitter, Tape
 from .codes import V5
 from .given import check_encoding, publish_properties
 from .records import Message, detailed
-from .rows import rows
+from .rows import read_rows
 from .state.topics import name_problem
 from .wire.encode import encode_packet
 from .wire.frames import PacketSplitter
 from .wire.packets import Publish
 
 
-class InsideProducer:
+class Inside:
     """Stands in the journal for a source that has no socket (`journal.Owner`)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
@@ -30,7 +30,7 @@ class InsideProducer:
         return PacketSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        return rows(direction, frame, V5, {})
+        return read_rows(direction, frame, V5, {})
 
     def record(self, packet: Publish) -> None:
         """Keep the packet that a client would have sent."""

@@ -26,7 +26,7 @@ from .wire.packets import (
 _NOISE = (Pingreq, Pingresp)
 
 
-def rows(direction: int, frame: bytes, version: int, aliases: Mapping[int, str]) -> list[Row]:
+def read_rows(direction: int, frame: bytes, version: int, aliases: Mapping[int, str]) -> list[Row]:
     """The one row of a packet; bytes that are none make a row with `error`.
 
     `aliases` are the connection's inbound topic aliases as they stand now.

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.mqtt.rows import rows
+from mockforge_brokers.mqtt.rows import read_rows
 
 from brokers.playback import to_bytes
 
 
 def row(data: str, version: int = 5, direction: int = IN, **aliases: str) -> Row:
     names = {int(key[1:]): value for key, value in aliases.items()}
-    (only,) = rows(direction, to_bytes(data), version, names)
+    (only,) = read_rows(direction, to_bytes(data), version, names)
     return only
 
 
