@@ -1,0 +1,24 @@
+"""Situations that RabbitMQ 3.10.8 was played, and what pika saw there, step by step."""
+
+import json
+
+import pytest
+from differential.amqp import KEPT, Player, differences, situation
+
+from clients.conftest import Servers
+
+pytestmark = pytest.mark.client
+
+TRACES: dict[str, list[str]] = json.loads(KEPT.read_text())
+TOGETHER = 25
+
+
+@pytest.mark.parametrize("first", range(0, len(TRACES), TOGETHER))
+def test_client_sees_what_it_saw_of_rabbitmq(servers: Servers, first: int) -> None:
+    player = Player(servers.ports["amqp"])
+    found = {}
+    for number in range(first, min(first + TOGETHER, len(TRACES))):
+        steps = situation(number)
+        if lines := differences(steps, TRACES[str(number)], player.play(steps)):
+            found[number] = lines
+    assert found == {}
