@@ -1,4 +1,14 @@
-"""One socket: hands on what it reads, writes once for each burst, and knows how it may end."""
+"""One socket: hands on what it reads, writes once for each burst, and knows how it may end.
+
+Three ends are apart. `_lost`: the protocol's connection is over and knows it; whatever it
+parked has no effect any more. `_closing`: nothing more is read from or written by it; the same
+moment but for a refused socket, which never had a connection. The socket's own end
+(`connection_lost` of asyncio) may come much later: answers still go out, a lane may delay the last
+of them, and `HangUp` waits for the peer's end so that no reset destroys what it has not read.
+
+Reading and sending are paused by several at once (a slow peer, a turn that is up, a lane, the
+protocol's own limits), so both are counted: the first to pause and the last to resume act.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,15 @@
-"""Where rules and holds meet a connection: one lane for each direction that is looked at."""
+"""Where rules and holds meet a connection: one lane for each direction that is looked at.
+
+A lane exists only while a rule or hold may concern its connection: without one, bytes go from
+socket to connection as they came. When it comes, it takes over the bytes of the frame that is not
+yet whole, and hands them back when it goes; it goes only when it is idle, or what waits in it would
+be overtaken.
+
+It stands between the bytes and the protocol, not in the protocol: an incoming frame that waits has
+had no effect yet, an outgoing one has had its effect but was not seen. What is delayed first is
+queued first, and one that waits holds up all behind it; only what a rule sets aside (a copy, a
+frame to be overtaken) leaves the queue.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,19 @@
-"""One client's session: what is on its way to it, what waits, what it subscribed to."""
+"""One client's session: what is on its way to it, what waits, what it subscribed to.
+
+A message of QoS 1 or 2 to the client is in one of three places, and moves only forward:
+
+  queue     it waits: the client is away or slow, the window (Receive Maximum) is full, or older
+            ones wait, which it must not overtake.
+  inflight  it has a packet id, until PUBACK (QoS 1) or PUBREC; then RELEASED stands in its place,
+            since a QoS 2 message is the client's from PUBREC on, until PUBCOMP frees the id.
+            The dict keeps the order of sending, which is the order of sending again.
+  unsent    ids of `inflight` that a new connection has not been sent yet. While there are any,
+            nothing new goes out, and they do not count against the window that lets them out.
+
+QoS 0 is never kept: it goes into the socket's buffer, or is counted as dropped or missed.
+`pump` moves on whatever may move; it is called by each acknowledgement and stops when its turn is
+up, to go on in a later one.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable

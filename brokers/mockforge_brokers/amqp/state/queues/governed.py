@@ -1,4 +1,17 @@
-"""A queue whose arguments act: time to live, lengths, dead letters, priorities, one consumer."""
+"""A queue whose arguments act: time to live, lengths, dead letters, priorities, one consumer.
+
+The order of things on a publish is RabbitMQ's and shows: what is over at the head goes first, then
+a rejecting queue looks whether there is room; the message is offered to consumers before its own
+time to live and the length count, so that with a time of 0 it lives only if somebody takes it now;
+what is then too much goes from the head.
+
+Only the head of a lane expires: a message with a shorter time behind one with a longer waits for
+it, as in RabbitMQ's classic queues. So one timer (`_watch`) for the first head that will be over is
+enough, and whoever looks at the queue before calls `_expire`, since timers may be late.
+
+`x-expires` is a second timer, of the queue itself: it runs while nobody consumes, and each use
+(`touch`) begins it anew.
+"""
 
 from __future__ import annotations
 

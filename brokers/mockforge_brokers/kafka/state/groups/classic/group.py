@@ -1,4 +1,21 @@
-"""One classic consumer group: the state machine of Join, Sync, Heartbeat and Leave."""
+"""One classic consumer group: the state machine of Join, Sync, Heartbeat and Leave.
+
+  Empty                 offsets at most. The first JoinGroup leads on; the initial delay collects
+                        more members, so that ten that start together rebalance once.
+  PreparingRebalance    JoinGroup requests are parked until every known member has joined again,
+                        or until the longest rebalance timeout drops those that have not. Heartbeats
+                        say REBALANCE_IN_PROGRESS, which is how a member learns that it has to.
+  CompletingRebalance   a new generation: all joins are answered at once, the leader's with the
+                        members. SyncGroup requests are parked until the leader's brings the
+                        assignments; who never syncs is dropped.
+  Stable                each member has its assignment. Whoever joins, leaves, falls silent or (as
+                        leader) joins again starts over.
+  Dead                  deleted: whoever still speaks of it is answered UNKNOWN_MEMBER_ID.
+
+The surprise is in who does not rebalance: a follower that joins again unchanged, and a static
+member (KIP-345) that comes back under a new member id to the same choice of protocol, get the
+answer that the group had for them.
+"""
 
 from __future__ import annotations
 
