@@ -22,10 +22,18 @@ def lines_of(readme: str, *, begin: str) -> list[str]:
     return re.findall(rf"^{re.escape(begin)}.*", text, re.MULTILINE)
 
 
-def run(words: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    words: list[str], cwd: Path = ROOT, seconds: float = 55, **more: str
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **more}
     return subprocess.run(
-        words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=55, check=False
+        words,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
 
 
@@ -78,3 +86,34 @@ def test_the_action_gives_later_steps_the_addresses(tmp_path: Path) -> None:
     names = {line.partition("=")[0] for line in (tmp_path / "env").read_text().splitlines()}
     assert {"KAFKA_BOOTSTRAP_SERVERS", "MQTT_URL", "AMQP_URL", "MOCKFORGE_URL"} <= names
     yaml.safe_load((ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text())
+
+
+PROGRAM = f"{sys.executable} -m mockforge_tui"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
+def test_vitest_starts_the_program_and_asks_it_over_http(tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "examples" / "vitest", tmp_path / "vitest")
+    installed = run(["npm", "install", "--no-audit", "--no-fund"], folder, 120)
+    if installed.returncode:
+        pytest.skip(f"npm cannot install: {installed.stderr[-200:]}")
+    done = run(["npm", "test"], folder, 100, MOCKFORGE_COMMAND=PROGRAM)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(shutil.which("mvn") is None, reason="there is no Maven")
+def test_junit_starts_the_program_and_asks_it_over_http(tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "examples" / "junit5", tmp_path / "junit5")
+    compiled = run(["mvn", "-q", "-B", "test-compile"], folder, 180)
+    if "Could not transfer" in compiled.stdout:
+        pytest.skip("Maven cannot fetch what it needs")
+    assert compiled.returncode == 0, compiled.stdout
+    done = run(["mvn", "-q", "-B", "test"], folder, 100, MOCKFORGE_COMMAND=PROGRAM)
+    assert done.returncode == 0, done.stdout + done.stderr
+    reports = (folder / "target" / "surefire-reports").glob("*.txt")
+    assert "Tests run: 2, Failures: 0" in "".join(each.read_text() for each in reports)
