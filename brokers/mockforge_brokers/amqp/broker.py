@@ -30,6 +30,7 @@ from .state.policies import NamedPolicy
 from .state.queues.queue import Queue
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
+from .tracing import Tracer
 from .views import connection_view, destination_views, group_views, metrics
 from .wire import content as contents
 
@@ -363,6 +364,14 @@ class AmqpBroker:
     def definitions(self) -> dict[str, Any]:
         """All that is declared, as RabbitMQ takes it."""
         return definitions.export(self)
+
+    def trace(self, on: bool, *, vhost: str = "/") -> None:
+        """Let amq.rabbitmq.trace have each message too, as rabbitmqctl trace_on does."""
+        host = self.vhost(vhost)
+        if host.tracer is not None:
+            host.tracer.stop()
+        if on:
+            Tracer(host, "rabbit@mockforge")
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""

@@ -1,4 +1,4 @@
-"""`alarm`, `vhost limits` and `user limits`: what makes AMQP's clients wait, or refuses them."""
+"""`alarm`, `trace`, `vhost limits`, `user limits`: what an operator of RabbitMQ does to it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,6 +76,28 @@ def user_limits(
     return done(f"user {name}: {_in_words(limits)}", {"user": name, "limits": limits})
 
 
+_VHOST_OPTION = Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")
+
+
+@command("trace on", group="control", aliases=("trace_on",), examples=("trace on",))
+def trace_on(session: "Session", *, vhost: Annotated[str, _VHOST_OPTION] = "/") -> Result:
+    """Let amq.rabbitmq.trace have each AMQP message too: bind a queue to it.
+
+    Keys are publish.EXCHANGE and deliver.QUEUE, as with rabbitmqctl trace_on.
+    """
+    known("vhost", vhost, amqp(session).vhosts, "virtual host")
+    amqp(session).trace(True, vhost=vhost)
+    return done(f"virtual host {vhost} is traced: bind amq.rabbitmq.trace QUEUE '#'")
+
+
+@command("trace off", group="control", aliases=("trace_off",), examples=("trace off",))
+def trace_off(session: "Session", *, vhost: Annotated[str, _VHOST_OPTION] = "/") -> Result:
+    """Trace no more."""
+    known("vhost", vhost, amqp(session).vhosts, "virtual host")
+    amqp(session).trace(False, vhost=vhost)
+    return done(f"virtual host {vhost} is not traced")
+
+
 def _given(limits: dict[str, int]) -> dict[str, int]:
     return {name: value for name, value in limits.items() if value >= 0}
 
@@ -84,4 +106,4 @@ def _in_words(limits: dict[str, int]) -> str:
     return ", ".join(f"{name} {value}" for name, value in limits.items()) or "no limits"
 
 
-COMMANDS = (alarm_set, alarm_clear, vhost_limits, user_limits)
+COMMANDS = (alarm_set, alarm_clear, vhost_limits, user_limits, trace_on, trace_off)

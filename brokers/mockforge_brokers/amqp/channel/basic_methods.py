@@ -113,6 +113,9 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
         channel.number, channel.last_tag, message, len(found.messages), line.max_payload
     )
     channel.out += frames
+    tracer = channel.vhost.tracer
+    if tracer is not None:
+        tracer.delivered(found.name, message.route, message.content, message.redelivered)
     if not no_ack:
         channel.await_ack(channel.last_tag, message)
 

@@ -33,6 +33,20 @@ class Wire(Contents, Rewriter, Protocol):
     """All that state asks of the codec."""
 
 
+class Tracer(Protocol):
+    """Sees what goes out, while somebody wants to see it (tracing.py)."""
+
+    def follow(self, consumer: Consumer) -> None:
+        """A consumer came."""
+        ...
+
+    def delivered(self, queue: str, route: Route, content: bytes, redelivered: bool) -> None:
+        """basic.get took a message."""
+        ...
+
+    def stop(self) -> None: ...
+
+
 class VirtualHost(Topology):
     """What wire handlers, console, fixtures and tests alike publish to and consume from."""
 
@@ -42,6 +56,7 @@ class VirtualHost(Topology):
         self._routes: dict[tuple[str, str], Route] = {}
         self._watchers: list[tuple[str | None, Watcher]] = []
         self._dead_letters = DeadLetters(self, wire)
+        self.tracer: Tracer | None = None
         super().__init__(name, spine, memory, clock, wire, random)
 
     # Messages.
@@ -245,6 +260,8 @@ class VirtualHost(Topology):
                 ReplyCode.ACCESS_REFUSED, f"{self._queue(queue.name)} in exclusive use"
             )
         queue.add(consumer)
+        if self.tracer is not None:
+            self.tracer.follow(consumer)
 
     def cancel(self, consumer: Consumer) -> None:
         """End a consumer; an auto-delete queue ends with its last one."""

@@ -1,0 +1,89 @@
+"""RabbitMQ's firehose: each message of a virtual host comes to amq.rabbitmq.trace as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .records import table
+from .state.consumer import Consumer, Sink
+from .state.message import Message
+from .state.routing import Route
+from .state.virtual_host import VirtualHost
+from .wire import content as contents
+
+_TRACE: Final = "amq.rabbitmq.trace"
+_MAX_PAYLOAD: Final = 131_064
+
+
+class Tracer:
+    """`publish.EXCHANGE` as a message comes, `deliver.QUEUE` as it goes out, until `stop`.
+
+    Headers say what RabbitMQ's say: exchange_name, routing_keys, properties, node, vhost, and
+    routed_queues or redelivered; the connection is its name. The body is the message's.
+    """
+
+    def __init__(self, vhost: VirtualHost, node: str) -> None:
+        self._vhost = vhost
+        self._node = node
+        self._unwatch = vhost.watch(None, self._published)
+        vhost.tracer = self
+        for consumer in self._consumers():
+            self.follow(consumer)
+
+    def stop(self) -> None:
+        self._unwatch()
+        self._vhost.tracer = None
+        for consumer in self._consumers():
+            if isinstance(consumer.sink, _Traced):
+                consumer.sink = consumer.sink.sink
+
+    def _consumers(self) -> list[Consumer]:
+        return [each for queue in self._vhost.queues.values() for each in queue.consumers]
+
+    def follow(self, consumer: Consumer) -> None:
+        consumer.sink = _Traced(consumer.sink, consumer.queue.name, self)
+
+    def _published(self, route: Route, content: bytes, source: str) -> None:
+        queues = [queue.name for queue in route.queues]
+        more = {"connection": source, "routed_queues": queues}
+        self._emit(f"publish.{route.exchange.name}", route, content, more)
+
+    def delivered(self, queue: str, route: Route, content: bytes, redelivered: bool) -> None:
+        self._emit(f"deliver.{queue}", route, content, {"redelivered": int(redelivered)})
+
+    def _emit(self, key: str, route: Route, content: bytes, more: Mapping[str, Any]) -> None:
+        if route.exchange.name == _TRACE:
+            return
+        vhost, body = self._vhost, contents.body(content)
+        headers = {
+            "exchange_name": route.exchange.name,
+            "routing_keys": [route.routing_key],
+            "properties": contents.properties(content),
+            "node": self._node,
+            "vhost": vhost.name,
+            **more,
+        }
+        made = contents.make_content(1, body, {"headers": table(headers)}, _MAX_PAYLOAD)
+        # The message that is traced may be on its way into queues: its refusal is its own.
+        rejected = vhost.rejected
+        vhost.deliver(vhost.route(_TRACE, key), made, len(body), "trace")
+        vhost.rejected = rejected
+
+
+class _Traced:
+    """The sink of a consumer whose deliveries are traced."""
+
+    def __init__(self, sink: Sink, queue: str, tracer: Tracer) -> None:
+        self.sink = sink
+        self._queue = queue
+        self._tracer = tracer
+
+    def deliver(
+        self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
+    ) -> None:
+        self.sink.deliver(route, content, size, redelivered, unacked)
+        self._tracer.delivered(self._queue, route, content, redelivered)
+
+    def cancelled(self, reason: str) -> None:
+        self.sink.cancelled(reason)

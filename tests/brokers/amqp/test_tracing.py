@@ -1,0 +1,65 @@
+"""The firehose: messages of amq.rabbitmq.trace, as RabbitMQ 3.10.8 was seen to send them."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.records import plain
+
+from .client import Client, House, bodies
+from .test_governed import drain
+
+
+@pytest.fixture
+def traced(house: House, client: Client) -> Client:
+    client.send("queue.declare", queue="q")
+    client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="a.*")
+    client.send("queue.declare", queue="trace")
+    client.send("queue.bind", queue="trace", exchange="amq.rabbitmq.trace", routing_key="#")
+    house.broker.trace(True)
+    return client
+
+
+def traces(client: Client) -> list[tuple[str, dict[str, Any], bytes]]:
+    return [
+        (got["routing_key"], plain(got.properties["headers"]), got.body)
+        for got in drain(client, "trace")
+    ]
+
+
+def test_publish_is_traced_with_what_it_was(traced: Client) -> None:
+    traced.publish("amq.topic", "a.b", b"hello", content_type="text/plain", headers={"h": 1})
+    traced.publish("amq.topic", "none", b"lost")
+    (first, second) = traces(traced)
+    key, headers, body = first
+    assert (key, body) == ("publish.amq.topic", b"hello")
+    assert headers["exchange_name"] == "amq.topic"
+    assert headers["routing_keys"] == ["a.b"]
+    assert headers["properties"] == {"content_type": "text/plain", "headers": {"h": 1}}
+    assert (headers["vhost"], headers["routed_queues"]) == ("/", ["q"])
+    assert (second[1]["routed_queues"], second[2]) == ([], b"lost")
+
+
+def test_delivery_and_get_are_traced(traced: Client) -> None:
+    traced.publish("amq.topic", "a.b", b"1")
+    traced.send("basic.get", queue="q", no_ack=True)
+    traced.publish("amq.topic", "a.b", b"2")
+    assert bodies(traced.send("basic.consume", queue="q")) == [b"2"]
+    found = traces(traced)
+    keys = [key for key, _, _ in found]
+    assert keys == ["publish.amq.topic", "deliver.q", "publish.amq.topic", "deliver.q"]
+    assert [headers.get("redelivered") for _, headers, _ in found] == [None, 0, None, 0]
+
+
+def test_consumer_that_was_there_is_traced_until_it_is_switched_off(
+    house: House, traced: Client
+) -> None:
+    house.broker.trace(False)
+    traced.send("basic.consume", queue="q", no_ack=True)
+    house.broker.trace(True)
+    traced.publish("amq.topic", "a.b", b"1")
+    house.broker.trace(False)
+    traced.publish("amq.topic", "a.b", b"2")
+    assert [(key, body) for key, _, body in traces(traced)] == [
+        ("publish.amq.topic", b"1"),
+        ("deliver.q", b"1"),
+    ]
