@@ -58,6 +58,9 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         self._inner.connection_made(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._said_farewell:
+            # We hung up: what still comes is thrown away, and is answered no more.
+            return
         inner, stream = self._inner, self._stream
         try:
             data = stream.received(data)

@@ -1,5 +1,7 @@
 """What real clients see of each action, and that they recover when it is over."""
 
+import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -456,3 +458,18 @@ def test_a_delivery_says_that_it_was_delivered_before(mockforge):
     wait_for(lambda: channel.connection.process_data_events(0.1) or len(got) == 2, 20)
     assert got == [(b"a", True), (b"b", False)]
     channel.connection.close()
+
+
+def test_a_tls_client_that_is_turned_away_is_answered_no_more(caplog):
+    with MockForge(tls="auto") as mockforge:
+        context = ssl.create_default_context(cafile=mockforge.facts["tls"]["ca"])
+        place = urlsplit(mockforge.mqtt.tls)
+        mockforge.run("fault add disconnect op:open proto:mqtt --once")
+        for turned_away in (True, False):
+            plain = socket.create_connection((place.hostname, place.port), 20)
+            if turned_away:
+                with plain, pytest.raises(OSError):
+                    context.wrap_socket(plain, server_hostname="localhost")
+            else:
+                context.wrap_socket(plain, server_hostname="localhost").close()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
