@@ -1,12 +1,12 @@
 """`--exit-when`: what ends a run by itself."""
 
-import asyncio
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
-
-from mockforge_brokers.contract import Broker
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from .units import parse_duration
+
+if TYPE_CHECKING:
+    from mockforge_brokers.contract import Broker
 
 _LOOK: Final = 0.05
 _IDLE_LOOKS: Final = 10
@@ -39,8 +39,10 @@ def read(text: str) -> Occasion:
     raise ValueError(f"idle:5s, scenarios or messages:N is wanted, not {text!r}")
 
 
-async def wait_for(when: Occasion, brokers: Mapping[str, Broker]) -> None:
+async def wait_for(when: Occasion, brokers: "Mapping[str, Broker]") -> None:
     """Returns when it has come; `scenarios` is for others to wait for."""
+    import asyncio  # every command line reads this file for its settings
+
     if when.kind == "messages":
         while _moved(brokers)[0] < when.amount:
             await asyncio.sleep(_LOOK)
@@ -54,7 +56,7 @@ async def wait_for(when: Occasion, brokers: Mapping[str, Broker]) -> None:
             last, since = now, loop.time()
 
 
-def _moved(brokers: Mapping[str, Broker]) -> tuple[int, int]:
+def _moved(brokers: "Mapping[str, Broker]") -> tuple[int, int]:
     """Messages that came in and that went out so far."""
     views = [view for broker in brokers.values() for view in broker.destinations()]
     # A message is counted where it was published, not again in each queue that got it.
