@@ -71,7 +71,7 @@ def test_every_limit_is_set_by_file_variable_and_option(name, tmp_path):
 def test_limits_are_read_with_units_and_refused_with_their_names():
     assert parse_limit("kafka_total=2g") == ("limit_kafka_total", 2 * 1024**3)
     assert parse_limit("mqtt-retained=5_000") == ("limit_mqtt_retained", 5000)
-    with pytest.raises(ValueError, match="NAME=VALUE is wanted, with one of write_mark, conn"):
+    with pytest.raises(ValueError, match=r"NAME=VALUE is wanted, with one of .*write_mark, conn"):
         parse_limit("kafka_totl=1")
     with pytest.raises(ValueError, match="64 to 268435460 is wanted, not 1"):
         parse_limit("mqtt_packet=1")
