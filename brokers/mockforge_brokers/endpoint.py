@@ -221,11 +221,11 @@ class Endpoint(asyncio.Protocol):
         self.pause_sending()
         pending = self._transport.get_write_buffer_size()
         self.environment.usage.count("write_mark", 0)
-        self._tell(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
+        self._emit(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
 
     def resume_writing(self) -> None:
         self._slow = False
-        self._tell(PeerCaughtUp(self.protocol, self.id, self.connection.client))
+        self._emit(PeerCaughtUp(self.protocol, self.id, self.connection.client))
         self.resume_sending()
         self.resume_reading()
         self.flush()
@@ -331,7 +331,7 @@ class Endpoint(asyncio.Protocol):
             self._fail(error, b"")
         if self._last is not None:
             self.environment.ended.add(self._last, reason)
-        self._tell(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
+        self._emit(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
 
     def shut_down(self) -> None:
         """The broker ends."""
@@ -475,7 +475,7 @@ class Endpoint(asyncio.Protocol):
 
     # When something is wrong.
 
-    def _tell(self, event: PeerFellBehind | PeerCaughtUp | ConnectionClosed | BrokerFailed) -> None:
+    def _emit(self, event: PeerFellBehind | PeerCaughtUp | ConnectionClosed | BrokerFailed) -> None:
         self.environment.spine.emit(event)
 
     def _fail(self, error: Exception, data: bytes) -> None:
@@ -488,5 +488,5 @@ class Endpoint(asyncio.Protocol):
         client = self.connection.client
         _log.error("bug: %s connection %d (%s)\n%s", self.protocol, self.id, client, trace)
         text = f"{type(error).__name__}: {error}"
-        self._tell(BrokerFailed(self.protocol, self.id, client, text, trace))
+        self._emit(BrokerFailed(self.protocol, self.id, client, text, trace))
         self.abort(f"a bug of ours: {text}")

@@ -20,7 +20,7 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 
 
 class Rows:
-    """What was told and not yet sent. A reader that is slow loses live rows and learns how many."""
+    """What was reported and not yet sent. A slow reader loses live rows and learns how many."""
 
     def __init__(self) -> None:
         self._lines: deque[bytes] = deque()
@@ -46,7 +46,7 @@ class Rows:
         self._changed.clear()
 
     def take(self) -> bytes:
-        """All that waits; what was left out is told behind it."""
+        """All that waits; what was left out is reported behind it."""
         if self._left_out:
             text = f"{self._left_out:,} rows were left out: this reader is slow"
             self._left_out = 0

@@ -50,7 +50,7 @@ class Counters:
 class Session:
     """What the screen, the line shell, HTTP and `do` each have one of.
 
-    `tell` gets notices. An `interactive` front end can be asked for a yes: it calls `execute`
+    `report` gets notices. An `interactive` front end can be asked for a yes: it calls `execute`
     again with `confirmed`. `files` False keeps lines from reading and writing files.
     """
 
@@ -73,7 +73,7 @@ class Session:
         self.confirms = True
         self.tail_lines: int | None = 20
         self.has_room: Callable[[], bool] = lambda: True
-        """Whether who hears `tell` takes more right now; an export waits for it."""
+        """Whether who gets the reports takes more right now; an export waits for it."""
         self.jobs = Jobs(runtime.clock)
         self.chaos: list[Run] = []
         """Runs of presets, the newest last."""

@@ -135,10 +135,10 @@ def accept(
 def refusal(version: int, error: ProtocolError) -> Connack | None:
     """How a CONNECT is refused in its version; None: by closing without a word."""
     if version == V5:
-        told: Properties = {"reason_string": error.text}
+        properties: Properties = {"reason_string": error.text}
         if isinstance(error, Refused) and error.server:
-            told["server_reference"] = error.server
-        return Connack(error.code or Reason.MALFORMED_PACKET, False, told)
+            properties["server_reference"] = error.server
+        return Connack(error.code or Reason.MALFORMED_PACKET, False, properties)
     code = CONNACK_CODES.get(Reason(error.code)) if error.code else None
     return None if code is None else Connack(code)
 

@@ -29,7 +29,7 @@ class Kafka:
 
 
 def of_client(kafka: Kafka, client: str) -> list[Finding]:
-    """Everything that keeps records from a client, told by its client id."""
+    """Everything that keeps records from a client, reported by its client id."""
     found: list[Finding] = []
     memberships = [
         (group, member)
@@ -152,7 +152,7 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
         for each in _fetches(connection)
     }
     for topic, numbers in member.assigned:
-        told: set[str] = set()
+        reported: set[str] = set()
         for partition in _partitions(kafka, topic):
             if partition.partition not in numbers:
                 continue
@@ -167,8 +167,8 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
                 offsets.get(key),
                 fetches.get(key),
             )
-            if finding is not None and finding.cause not in told:
-                told.add(finding.cause)
+            if finding is not None and finding.cause not in reported:
+                reported.add(finding.cause)
                 yield finding
 
 

@@ -63,15 +63,15 @@ def _faults(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Fi
 
 
 def _refused(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Finding]:
-    told: dict[str, Finding] = {}
+    reported: dict[str, Finding] = {}
     for time, event in _lately(seen):
         if not _is_of(event, client, connections):
             continue
         said = _said(event, client, ago(seen.now - time))
         if said is not None:
             # The newest of a kind stands for the others.
-            told[said[0]] = Finding(client, *said)
-    yield from told.values()
+            reported[said[0]] = Finding(client, *said)
+    yield from reported.values()
 
 
 def _is_of(event: events.Event, client: str, connections: frozenset[int]) -> bool:

@@ -100,7 +100,7 @@ class Connection:
         self.spine = environment.spine
         self.chores = environment.chores
         self.unserved = environment.unserved
-        self._tell = environment.spine.emit
+        self._emit = environment.spine.emit
         self.random = environment.random
         self.unroutable = Unroutable(self.spine, self.id, "")
         self.client = ""
@@ -363,7 +363,7 @@ class Connection:
             self._heartbeat = Heartbeat(
                 self._clock, agreement.heartbeat, self._beat, self._silent, self._listening
             )
-        self._tell(ClientIdentified(AMQP, self.id, self.client, agreement.software))
+        self._emit(ClientIdentified(AMQP, self.id, self.client, agreement.software))
 
     # What a burst leaves to do.
 
@@ -391,7 +391,7 @@ class Connection:
             # We have had our last word on it, and wait for no more than its hanging up.
             self._deaf = isinstance(error, FramingLost)
             return
-        self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
+        self._emit(ProtocolViolated(AMQP, self.id, self.client, text))
         if self.phase is Phase.HEADER:
             self._leave(error.text)
         elif isinstance(error, ReaderCrashed):
@@ -480,7 +480,7 @@ class Connection:
 
     def _too_slow(self) -> None:
         text = f"no {self.handshake.expected} within {self._options.handshake_timeout:g} s"
-        self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
+        self._emit(ProtocolViolated(AMQP, self.id, self.client, text))
         self.peer.abort(text)
 
     def _beat(self) -> None:
@@ -493,8 +493,8 @@ class Connection:
 
     def _silent(self) -> None:
         text = f"missed heartbeats: nothing came for twice {self.agreement.heartbeat} s"
-        self._tell(ProtocolViolated(AMQP, self.id, self.client, text))
+        self._emit(ProtocolViolated(AMQP, self.id, self.client, text))
         self.peer.abort(text)
 
     def _warn(self, text: str) -> None:
-        self._tell(Warned(AMQP, f"connection {self.id}", text))
+        self._emit(Warned(AMQP, f"connection {self.id}", text))
