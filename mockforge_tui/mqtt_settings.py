@@ -158,6 +158,13 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "one message for each overlapping subscription instead of one in all",
     ),
     _mqtt(
+        "merge_before_5",
+        "--mqtt-merge-before-5",
+        boolean,
+        "with --no-mqtt-merge: one message all the same for clients before MQTT 5",
+        switch=True,
+    ),
+    _mqtt(
         "tell_no_subscribers",
         "--no-mqtt-tell-no-subscribers",
         boolean,

@@ -49,7 +49,6 @@ class MqttBroker:
         self.options = options or MqttOptions()
         self.router = Router(
             environment,
-            merge_overlapping=self.options.merge_overlapping,
             maximum_qos=self.options.maximum_qos,
             shared_order=self.options.shared_order,
         )

@@ -108,13 +108,17 @@ def accept(
         clean_start=packet.clean_start,
         window=asked.get("receive_maximum", LAST_ID),
     )
+    options = broker.options
+    merged = options.merge_overlapping or (options.merge_before_5 and packet.version < V5)
+    session.separate = not merged
     session.expiry = broker.options.capped_expiry(_expiry(packet))
     connection.renew_guard()
     _leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     connection.session = session
     habits.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].
-    outlet.send(Connack(0, present, answer))
+    # 3.1 has no such flag: the byte is reserved there, and Mosquitto leaves it 0 too.
+    outlet.send(Connack(0, present and packet.version != V31, answer))
     spine = broker.environment.spine
     spine.emit(ClientIdentified("mqtt", connection.peer.id, client_id))
     spine.emit(

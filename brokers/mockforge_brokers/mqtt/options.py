@@ -48,6 +48,8 @@ class MqttOptions(Struct, frozen=True):
     """Seconds between the values of `$SYS`; 0: there is no `$SYS`."""
     merge_overlapping: bool = True
     """One message with all subscription identifiers, or one for each subscription that matches."""
+    merge_before_5: bool = False
+    """Without `merge_overlapping`: clients before MQTT 5 get one message all the same."""
     qos2_hand_on: str = "publish"
     """When a QoS 2 message goes to its subscribers: at PUBLISH, or at PUBREL (`release`)."""
     shared_order: str = "turns"

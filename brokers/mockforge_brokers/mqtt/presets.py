@@ -21,6 +21,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "receive_maximum": 20,
             "topic_alias_maximum": 10,
             "merge_overlapping": False,
+            "merge_before_5": True,
             "qos2_hand_on": "release",
             "server_keep_alive": 65_535,
         },

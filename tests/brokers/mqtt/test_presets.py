@@ -175,3 +175,17 @@ def test_a_sticky_share_moves_on_when_its_member_is_away() -> None:
     first.vanish()
     scene.ask(publisher, Publish("t", b"2"))
     assert scene.got(other) == [Publish("t", b"2")]
+
+
+@pytest.mark.parametrize(("version", "messages"), [(4, 1), (5, 2)])
+def test_as_mosquitto_overlapping_subscriptions_are_one_before_mqtt_5(
+    version: int, messages: int
+) -> None:
+    scene = Scene("mosquitto")
+    client = scene.network.connect()
+    client.send(encode_packet(Connect("s", version), version))
+    wish = Subscribe(1, [Request("#"), Request("t", 1)])
+    client.send(encode_packet(wish, version))
+    client.take()
+    scene.ask(scene.connect("p"), Publish("t", b"x", 1, packet_id=7))
+    assert len(PacketSplitter().feed(client.take())) == messages

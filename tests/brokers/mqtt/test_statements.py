@@ -578,3 +578,13 @@ def test_a_share_needs_a_name_and_a_filter(topic_filter: str) -> None:
     [answer] = scene.ask(scene.connect(), Subscribe(1, [Request(topic_filter)]))
     assert isinstance(answer, Disconnect)
     assert answer.code == 0x8F
+
+
+def test_a_connack_of_mqtt_3_1_has_no_session_present() -> None:
+    # Its first byte is reserved there (3.1, 3.2); Mosquitto leaves it 0 as well.
+    scene = Scene(3)
+    for _ in range(2):
+        client = scene.network.connect()
+        client.send(encode_packet(Connect("c", 3, clean_start=False), 3))
+        assert client.take() == b"\x20\x02\x00\x00"
+        client.vanish()

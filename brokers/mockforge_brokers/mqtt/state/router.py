@@ -93,7 +93,6 @@ class Router:
         self,
         environment: Environment,
         *,
-        merge_overlapping: bool = True,
         maximum_qos: int = 2,
         shared_order: str = "turns",
     ) -> None:
@@ -105,7 +104,6 @@ class Router:
         self.system_topics: Callable[[str], list[Message]] = lambda topic_filter: []
         """What a new subscriber of a filter gets of the topics that are not stored."""
         self._environment = environment
-        self._merge = merge_overlapping
         self._maximum_qos = maximum_qos
         self._routes: dict[str, Route] = {}
         self._verbatim: dict[tuple[int, bool], dict[bytes, Verbatim]] = {}
@@ -322,13 +320,13 @@ class Router:
         found, shares = self.subscriptions.match(topic_name)
         plain = [each for each in found if not each[0].ended]
         recipients: list[Recipient] = []
-        if self._merge:
-            merged: dict[Session, list[Subscription]] = {}
-            for session, subscription in plain:
+        merged: dict[Session, list[Subscription]] = {}
+        for session, subscription in plain:
+            if session.separate:
+                recipients.append(Recipient(session, [subscription]))
+            else:
                 merged.setdefault(session, []).append(subscription)
-            recipients = [Recipient(session, several) for session, several in merged.items()]
-        else:
-            recipients = [Recipient(session, [subscription]) for session, subscription in plain]
+        recipients += [Recipient(session, several) for session, several in merged.items()]
         watchers = tuple(
             callback
             for topic_filter, callback in self._watchers.values()

@@ -92,6 +92,7 @@ class Session:
         "queue",
         "queued_bytes",
         "ready",
+        "separate",
         "sink",
         "slow",
         "subscriptions",
@@ -116,6 +117,8 @@ class Session:
         self.sink: Sink | None = None
         self.ready = False
         """Connected, and its peer takes what it is sent."""
+        self.separate = False
+        """Each of its subscriptions that matches brings a message of its own."""
         self.slow = False
         """Connected, and its peer reads less than it is sent."""
         self.window = LAST_ID
