@@ -86,7 +86,7 @@ class Tail:
         # Who asks for a number of rows gets them all.
         limit = self._session.tail_lines if self._most is None else self._most
         if limit is None:
-            self._emit(row)
+            self._report(row)
         elif len(self._waiting) < limit:
             self._waiting.append(row)
             if self._timer is None:
@@ -118,11 +118,11 @@ class Tail:
         self._timer = None
         rows, self._waiting, more, self._more = self._waiting, [], self._more, 0
         for row in rows:
-            self._emit(row)
+            self._report(row)
         if more:
             self._session.report(Notice("note", f"… {more:,} more (narrow with a filter)"))
 
-    def _emit(self, row: Row) -> None:
+    def _report(self, row: Row) -> None:
         line = line_of(row) if self._form is None else formatted(row, self._form)
         formed = self._form is not None
         self._session.report(Notice("row", line, record_of(row), formed=formed))

@@ -164,11 +164,11 @@ class ConsoleApp(App[int]):
         if result.ends is not None:
             self.exit(result.ends)
             return
-        self._emit(line, result, typed)
+        self._report(line, result, typed)
         self._snapshot_due = 0.0
         self.dashboard.show_keys()
 
-    def _emit(self, line: str, result: Result, typed: bool) -> None:
+    def _report(self, line: str, result: Result, typed: bool) -> None:
         now = time.time()
         brief = result.as_text(max(60, self.size.width - 8))
         kind = "result" if result.ok else "problem"

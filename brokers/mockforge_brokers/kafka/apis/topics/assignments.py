@@ -1,10 +1,11 @@
-"""Replica assignments, of which one broker leaves one possible."""
+"""What CreateTopics and CreatePartitions ask of a topic: once, by right, on the one broker."""
 
 from collections.abc import Sequence
 
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...state.nodes import Nodes
+from ..caller import Caller
 
 
 def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
@@ -14,3 +15,12 @@ def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
             f"replicas {list(broker_ids)}: there is broker {nodes.controller} only",
         )
+
+
+def check_wanted(caller: Caller, topic: str, *, repeated: bool) -> None:
+    """Raise RequestRefused for a topic that stands twice in the request, or is not the caller's."""
+    if repeated:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST, f"topic {topic} stands twice in the request"
+        )
+    caller.permit("configure", "topic", topic)

@@ -12,7 +12,7 @@ from ...wire.messages.topics import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .assignments import check_assignment
+from .assignments import check_assignment, check_wanted
 
 
 def handle(caller: Caller, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
@@ -29,11 +29,7 @@ def _grow(
     caller: Caller, wanted: CreatePartitionsTopic, validate_only: bool, repeated: bool
 ) -> CreatePartitionsTopicResult:
     try:
-        if repeated:
-            raise RequestRefused(
-                ErrorCode.INVALID_REQUEST, f"topic {wanted.name} stands twice in the request"
-            )
-        caller.permit("configure", "topic", wanted.name)
+        check_wanted(caller, wanted.name, repeated=repeated)
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         if wanted.assignments is not None:
             _check_assignments(caller, wanted, wanted.count - len(topic.logs))

@@ -15,7 +15,7 @@ from ...wire.messages.topics import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .assignments import check_assignment
+from .assignments import check_assignment, check_wanted
 
 
 def handle(caller: Caller, request: CreateTopicsRequest) -> CreateTopicsResponse:
@@ -33,11 +33,7 @@ def _create(
 ) -> CreatableTopicResult:
     configs = {config.name: config.value for config in wanted.configs}
     try:
-        if repeated:
-            raise RequestRefused(
-                ErrorCode.INVALID_REQUEST, f"topic {wanted.name} stands twice in the request"
-            )
-        caller.permit("configure", "topic", wanted.name)
+        check_wanted(caller, wanted.name, repeated=repeated)
         partitions = _partitions(caller, wanted)
         if validate_only:
             caller.cluster.check_new_topic(wanted.name, partitions, configs)
