@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from ... import text as screen_text
 from ..asking import BadArgument, known, matching, mqtt
 from ..registry import Arg, command
-from ..results import Column, Result, count, done, plain, size, table
+from ..results import Column, Result, count, done, facts_table, plain, size, table
 from ..types import CLIENT, text
 
 if TYPE_CHECKING:
@@ -82,6 +82,22 @@ def session_ls(session: "Session") -> Result:
 
 
 @command(
+    "session show",
+    group="mqtt",
+    aliases=("describe session",),
+    examples=("session show dev-7",),
+)
+def session_show(session: "Session", client: Annotated[str, Arg(CLIENT, "a client id")]) -> Result:
+    """Show all that an MQTT session holds: subscriptions, what is in flight, queued and lost."""
+    found = {str(each["client"]): each for each in mqtt(session).sessions()}
+    facts = dict(found[known("client", client, found, "session")])
+    facts["subscriptions"] = [
+        f"{topic_filter} QoS {qos}" for topic_filter, qos in facts["subscriptions"].items()
+    ]
+    return facts_table(facts)
+
+
+@command(
     "session rm",
     group="mqtt",
     examples=("session rm dev-7 -y",),
@@ -95,4 +111,4 @@ def session_rm(session: "Session", client: Annotated[str, Arg(CLIENT, "a client 
     return done(f"session of {client} ended", {"client": client})
 
 
-COMMANDS = (retained_ls, retained_rm, session_ls, session_rm)
+COMMANDS = (retained_ls, retained_rm, session_ls, session_show, session_rm)
