@@ -22,6 +22,7 @@ from .common import (
 _LOADS = (
     ("produce, batched", "batched"),
     ("produce, batched, idempotent", "idempotent"),
+    ("produce, transactions of 100 records", "transactional"),
     ("produce, one record a request", "single"),
     ("produce and consume, batched", "flow"),
 )

@@ -2,6 +2,7 @@
  *
  * MODE batched    producer only, as many records a request as librdkafka likes
  *      idempotent the same with enable.idempotence
+ *      transactional  transactions of 100 records, each committed before the next begins
  *      single     producer only, one record a request, many requests in flight
  *      flow       batched, with a consumer; the producer stays at most WINDOW records ahead
  *
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIZE = 100, WINDOW = 20000 };
+enum { SIZE = 100, WINDOW = 20000, TRANSACTION = 100 };
 
 static atomic_long confirmed, failed, consumed;
 static atomic_int stopping;
@@ -85,11 +86,18 @@ static rd_kafka_t *make_producer(const char *mode) {
         set(conf, "batch.num.messages", "1");
         set(conf, "linger.ms", "0");
     } else {
-        set(conf, "linger.ms", "5");
+        set(conf, "linger.ms", strcmp(mode, "transactional") ? "5" : "0");
     }
+    if (!strcmp(mode, "transactional"))
+        set(conf, "transactional.id", topic);
     if (!strcmp(mode, "idempotent"))
         set(conf, "enable.idempotence", "true");
     return make(RD_KAFKA_PRODUCER, conf);
+}
+
+static void must(rd_kafka_error_t *error) {
+    if (error)
+        die("transaction", rd_kafka_error_string(error));
 }
 
 static rd_kafka_t *make_consumer(void) {
@@ -106,13 +114,19 @@ static rd_kafka_t *make_consumer(void) {
     return consumer;
 }
 
-/* Records until `end`; returns how many were handed to the producer. */
-static long produce(rd_kafka_t *producer, double end, int flow) {
+/* Records until `end`; returns how many were handed to the producer. With `transactional` one
+ * transaction is open when it is called, and none when it returns.
+ */
+static long produce(rd_kafka_t *producer, double end, int flow, int transactional) {
     char payload[SIZE];
     memset(payload, 'x', SIZE);
     rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
     long sent = 0;
-    while ((sent & 63) || now() < end) {
+    while ((transactional ? sent % TRANSACTION : sent & 63) || now() < end) {
+        if (transactional && sent && sent % TRANSACTION == 0) {
+            must(rd_kafka_commit_transaction(producer, 10000));
+            must(rd_kafka_begin_transaction(producer));
+        }
         if (flow && sent - atomic_load(&consumed) > WINDOW) {
             usleep(200);
             if (now() >= end)
@@ -124,6 +138,8 @@ static long produce(rd_kafka_t *producer, double end, int flow) {
         else
             usleep(200);
     }
+    if (transactional)
+        must(rd_kafka_commit_transaction(producer, 10000));
     rd_kafka_topic_destroy(handle);
     return sent;
 }
@@ -132,13 +148,17 @@ int main(int argc, char **argv) {
     if (argc != 4)
         die("usage", "kafka_load PORT MODE SECONDS");
     const char *mode = argv[2];
-    int flow = !strcmp(mode, "flow");
+    int flow = !strcmp(mode, "flow"), transactional = !strcmp(mode, "transactional");
     snprintf(bootstrap, sizeof(bootstrap), "127.0.0.1:%s", argv[1]);
     snprintf(topic, sizeof(topic), "load-%s-%d", mode, (int)getpid());
 
     rd_kafka_t *producer = make_producer(mode);
     pthread_t reports, consumption;
     pthread_create(&reports, NULL, poll_reports, producer);
+    if (transactional) {
+        must(rd_kafka_init_transactions(producer, 15000));
+        must(rd_kafka_begin_transaction(producer));
+    }
     /* One record first: the topic comes into being, connections are made. */
     rd_kafka_topic_t *first = rd_kafka_topic_new(producer, topic, NULL);
     rd_kafka_produce(first, 0, RD_KAFKA_MSG_F_COPY, "x", 1, NULL, 0, NULL);
@@ -162,7 +182,7 @@ int main(int argc, char **argv) {
     atomic_long *counted = flow ? &consumed : &confirmed;
     long before = atomic_load(counted);
     double start = now();
-    long sent = produce(producer, start + atof(argv[3]), flow);
+    long sent = produce(producer, start + atof(argv[3]), flow, transactional);
     for (double limit = now() + 20; atomic_load(counted) < before + sent;) {
         if (now() > limit)
             die("last record", "did not come");

@@ -94,30 +94,34 @@ public class Transactions {
     expect(List.of("second"), read("java.fenced", "read_committed"));
   }
 
-  static void offsets(Admin admin) throws Exception {
+  static void offsets(Admin admin, String protocol) throws Exception {
+    String source = "java.source." + protocol, target = "java.target." + protocol;
+    for (String name : List.of(source, target)) {
+      admin.createTopics(List.of(new NewTopic(name, 1, (short) 1))).all().get();
+    }
     var text = new StringDeserializer();
     try (var plain = new KafkaProducer<>(settings(), TEXT, TEXT)) {
-      send(plain, "java.source", "1", "2", "3");
+      send(plain, source, "1", "2", "3");
     }
-    var place = new TopicPartition("java.source", 0);
+    var place = new TopicPartition(source, 0);
     var group = settings(
-        "group.id", "java.group", "auto.offset.reset", "earliest", "enable.auto.commit", false,
-        "isolation.level", "read_committed");
+        "group.id", "java." + protocol, "auto.offset.reset", "earliest", "enable.auto.commit", false,
+        "isolation.level", "read_committed", "group.protocol", protocol);
     try (var consumer = new KafkaConsumer<>(group, text, text); var producer = producer("ctp")) {
-      consumer.subscribe(List.of("java.source"));
+      consumer.subscribe(List.of(source));
       List<String> values = new ArrayList<>();
       while (values.size() < 3) {
         consumer.poll(Duration.ofSeconds(1)).forEach(one -> values.add(one.value()));
       }
       producer.beginTransaction();
-      send(producer, "java.target", values.toArray(new String[0]));
+      send(producer, target, values.toArray(new String[0]));
       var at = new org.apache.kafka.clients.consumer.OffsetAndMetadata(3);
       producer.sendOffsetsToTransaction(Map.of(place, at), consumer.groupMetadata());
       producer.commitTransaction();
     }
-    var kept = admin.listConsumerGroupOffsets("java.group").partitionsToOffsetAndMetadata().get();
-    expect(3L, kept.get(place).offset());
-    expect(List.of("1", "2", "3"), read("java.target", "read_committed"));
+    var kept = admin.listConsumerGroupOffsets("java." + protocol).partitionsToOffsetAndMetadata();
+    expect(3L, kept.get().get(place).offset());
+    expect(List.of("1", "2", "3"), read(target, "read_committed"));
   }
 
   static void administration(Admin admin) throws Exception {
@@ -150,13 +154,13 @@ public class Transactions {
 
   public static void main(String[] arguments) throws Exception {
     try (var admin = Admin.create(settings())) {
-      for (String name : List.of("seen", "fenced", "source", "target", "admin")) {
+      for (String name : List.of("seen", "fenced", "admin")) {
         admin.createTopics(List.of(new NewTopic("java." + name, 1, (short) 1))).all().get();
       }
       features(admin);
       committedAndAborted(admin);
       fencing();
-      offsets(admin);
+      for (String protocol : List.of("classic", "consumer")) offsets(admin, protocol);
       administration(admin);
     }
     System.out.println("ok");
