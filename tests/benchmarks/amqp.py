@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -46,14 +47,24 @@ def rabbitmq() -> Subject:
             environment = _environment(folder, port)
             with Path(folder, "output").open("w") as output:
                 process = subprocess.Popen(
-                    [_RABBITMQ], env=environment, stdout=output, stderr=output
+                    [_RABBITMQ],
+                    env=environment,
+                    stdout=output,
+                    stderr=output,
+                    cwd=folder,
+                    start_new_session=True,
                 )
             try:
                 wait_for_port(port, 90)
                 yield Port.of(port, process.pid)
             finally:
                 process.terminate()
-                process.wait(30)
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    # One that is overloaded ends when it has time to.
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
                 # Its port mapper has a port of its own too, so that nobody else's is meant.
                 subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, check=False)
 
