@@ -223,6 +223,7 @@ def test_a_publish_to_hundreds_of_queues_in_slices_has_the_same_outcome(mode: st
     assert play([data], mode, fast=False, hurried=True, width=300) == at_once
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""

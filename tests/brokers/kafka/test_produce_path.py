@@ -229,6 +229,7 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     assert play(steps, cuts, fast=True) == play(steps, cuts, fast=False)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(produce_path, __file__, "same_outcome", tmp_path) == ""

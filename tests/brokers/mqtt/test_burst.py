@@ -311,6 +311,7 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     assert play(stage, actions, fast=True) == play(stage, actions, fast=False)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""
