@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 from .common import Port, Skipped, Subject, free_port, wait_for_port
 
@@ -43,7 +44,9 @@ def jars() -> Path:
     if shutil.which("java") is None:
         raise Skipped("Apache Kafka: no java")
     given = os.environ.get("KAFKA_LIB")
-    folder = Path(given) if given else Path.home() / ".cache" / "mockforge-benchmarks" / VERSION
+    # Named by what is asked for: another list of jars is another folder.
+    name = f"{VERSION}-{crc32(_POM.encode()):08x}"
+    folder = Path(given) if given else Path.home() / ".cache" / "mockforge-benchmarks" / name
     if not list(folder.glob("kafka_2.13-*.jar")):
         if given or shutil.which("mvn") is None:
             raise Skipped(f"Apache Kafka: no jars in {folder}, and no Maven to fetch them")
