@@ -1,23 +1,21 @@
 """TxnOffsetCommit 0-6: offsets that count when a transaction commits (KIP-98, KIP-447, KIP-890)."""
 
 from collections.abc import Iterator
-from itertools import count
+from functools import partial
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
-from ...state.groups.coordinator import Committer, check_group_id
-from ...state.groups.offsets import CommittedOffset
+from ...state.groups.coordinator import Committer, Offsets, check_group_id
 from ...state.transactions.transaction import ProducerIdAndEpoch
 from ...wire.messages.transactions import (
     TxnOffsetCommitRequest,
-    TxnOffsetCommitRequestPartition,
-    TxnOffsetCommitRequestTopic,
     TxnOffsetCommitResponse,
     TxnOffsetCommitResponsePartition,
     TxnOffsetCommitResponseTopic,
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..offsets.committing import Refused, commit_each
 from .refusing import code_of
 
 _ADDS_SINCE = 5
@@ -27,36 +25,15 @@ _API = ApiKey.TXN_OFFSET_COMMIT
 
 
 def handle(caller: Caller, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse:
-    codes: dict[int, int] = {}
-    """By the partition's place in the request."""
-    offsets: dict[tuple[str, int], CommittedOffset] = {}
-    places: dict[tuple[str, int], int] = {}
-    for place, (topic, partition) in enumerate(_partitions(request)):
-        try:
-            found = caller.topic(topic.name, topic.topic_id, "read")
-            key = (found.log(partition.partition_index).topic, partition.partition_index)
-        except RequestRefused as refusal:
-            codes[place] = caller.denied(_API, refusal)
-            continue
-        places[key] = place
-        offsets[key] = CommittedOffset(
-            partition.committed_offset,
-            partition.committed_leader_epoch,
-            partition.committed_metadata or "",
-        )
-    try:
-        refused = _commit(caller, request, offsets) if offsets else {}
-    except RequestRefused as refusal:
-        codes |= dict.fromkeys(places.values(), code_of(caller, _API, refusal))
-    else:
-        for key, reason in refused.items():
-            codes[places[key]] = caller.denied(_API, reason)
-    return _response(request, codes)
+    def commit(offsets: Offsets) -> Refused:
+        return _commit(caller, request, offsets) if offsets else {}
+
+    refuse = partial(code_of, caller, _API)
+    codes = commit_each(caller, _API, request.topics, commit, refuse)
+    return _response(request, iter(codes))
 
 
-def _commit(
-    caller: Caller, request: TxnOffsetCommitRequest, offsets: dict[tuple[str, int], CommittedOffset]
-) -> dict[tuple[str, int], RequestRefused]:
+def _commit(caller: Caller, request: TxnOffsetCommitRequest, offsets: Offsets) -> Refused:
     caller.permit("write", "transactional_id", request.transactional_id)
     caller.permit("read", "group", request.group_id)
     check_group_id(request.group_id)
@@ -78,16 +55,7 @@ def _commit(
     )
 
 
-def _partitions(
-    request: TxnOffsetCommitRequest,
-) -> Iterator[tuple[TxnOffsetCommitRequestTopic, TxnOffsetCommitRequestPartition]]:
-    for topic in request.topics:
-        for partition in topic.partitions:
-            yield topic, partition
-
-
-def _response(request: TxnOffsetCommitRequest, codes: dict[int, int]) -> TxnOffsetCommitResponse:
-    numbers = count()
+def _response(request: TxnOffsetCommitRequest, codes: Iterator[int]) -> TxnOffsetCommitResponse:
     return TxnOffsetCommitResponse(
         topics=[
             TxnOffsetCommitResponseTopic(
@@ -95,7 +63,7 @@ def _response(request: TxnOffsetCommitRequest, codes: dict[int, int]) -> TxnOffs
                 topic_id=topic.topic_id,
                 partitions=[
                     TxnOffsetCommitResponsePartition(
-                        partition_index=one.partition_index, error_code=codes.get(next(numbers), 0)
+                        partition_index=one.partition_index, error_code=next(codes)
                     )
                     for one in topic.partitions
                 ],

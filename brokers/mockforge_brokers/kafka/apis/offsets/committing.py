@@ -1,0 +1,76 @@
+"""What OffsetCommit and TxnOffsetCommit have in common: each partition gets its own answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from ....errors import RequestRefused
+from ...codes import ApiKey
+from ...state.groups.coordinator import Offsets
+from ...state.groups.offsets import CommittedOffset
+from ..caller import Caller
+
+
+class CommittedPartition(Protocol):
+    """One partition of a request."""
+
+    partition_index: int
+    committed_offset: int
+    committed_leader_epoch: int
+    committed_metadata: str | None
+
+
+class CommittedTopic(Protocol):
+    """One topic of a request, by name or by id."""
+
+    name: str
+    topic_id: bytes
+
+    @property
+    def partitions(self) -> Sequence[CommittedPartition]: ...
+
+
+Refused = Mapping[tuple[str, int], RequestRefused]
+"""By topic and partition."""
+
+
+def commit_each(
+    caller: Caller,
+    api: ApiKey,
+    topics: Sequence[CommittedTopic],
+    commit: Callable[[Offsets], Refused],
+    code_of: Callable[[RequestRefused], int],
+) -> list[int]:
+    """Returns an error code for each partition, in the order of the request.
+
+    `commit` keeps the offsets of the partitions that are there and says which it refuses; where it
+    refuses all, `code_of` has the code.
+    """
+    codes: list[int] = []
+    offsets: dict[tuple[str, int], CommittedOffset] = {}
+    places: dict[tuple[str, int], int] = {}
+    for topic in topics:
+        for partition in topic.partitions:
+            index = partition.partition_index
+            try:
+                found = caller.topic(topic.name, topic.topic_id, "read")
+                key = (found.log(index).topic, index)
+            except RequestRefused as refusal:
+                codes.append(caller.denied(api, refusal))
+                continue
+            places[key] = len(codes)
+            codes.append(0)
+            offsets[key] = CommittedOffset(
+                partition.committed_offset,
+                partition.committed_leader_epoch,
+                partition.committed_metadata or "",
+            )
+    try:
+        refused = commit(offsets)
+    except RequestRefused as refusal:
+        code = code_of(refusal)
+        for place in places.values():
+            codes[place] = code
+    else:
+        for key, reason in refused.items():
+            codes[places[key]] = caller.denied(api, reason)
+    return codes
