@@ -237,13 +237,9 @@ def _exchange(vhost: VirtualHost, exchange: Exchange) -> Figures:
         "name": exchange.name,
         "policy": policies.policy or None,
         "type": exchange.type,
-        "user_who_performed_action": "rmq-internal" if _predeclared(exchange) else "guest",
+        "user_who_performed_action": "rmq-internal" if vhost.is_predeclared(exchange) else "guest",
         "vhost": vhost.name,
     }
-
-
-def _predeclared(exchange: Exchange) -> bool:
-    return not exchange.name or exchange.name.startswith("amq.")
 
 
 def _default_binding(vhost: str, queue: Queue) -> Figures:

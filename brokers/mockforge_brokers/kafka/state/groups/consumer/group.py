@@ -259,9 +259,7 @@ class ConsumerGroup:
     def _watch_revocation(self, member: ConsumerMember) -> None:
         """Who does not give up what it has to within its rebalance timeout is put out."""
         if member.state is not MemberState.UNREVOKED:
-            if member.revocation is not None:
-                member.revocation.cancel()
-                member.revocation = None
+            self._stop_timer(member)
         elif member.revocation is None:
             member.revocation = self._environment.clock.call_later(
                 member.rebalance_timeout, self._remove, member, "did not give up its partitions"
