@@ -4,10 +4,9 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import replace
 from typing import Any, Final
 
-from ..console.jobs import Job, Jobs
+from ..console.jobs import Jobs
 from ..console.results import Notice, Result, to_json
 
 Scope = MutableMapping[str, Any]
@@ -72,7 +71,7 @@ class Stream:
         self._rows = rows
         self._result = result
         self._jobs = jobs
-        self._job = jobs.find((result.data or {}).get("job", 0))
+        self._job = jobs.of(result)
         if self._job is not None:
             self._job.on_stop.append(rows.wake)
 
@@ -95,7 +94,7 @@ class Stream:
                 # Waits while the client does not read: `has_room` is about what waits here.
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             elif ended:
-                last = to_json(_outcome(self._result, self._job).as_json()).encode() + b"\n"
+                last = to_json(self._outcome().as_json()).encode() + b"\n"
                 await send({"type": "http.response.body", "body": last, "more_body": False})
                 return
             else:
@@ -103,19 +102,13 @@ class Stream:
                 await asyncio.wait({changed, gone}, return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
 
+    def _outcome(self) -> Result:
+        return self._result if self._job is None else self._job.result(self._result)
+
 
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _outcome(result: Result, job: Job | None) -> Result:
-    if job is None:
-        return result
-    if job.outcome is not None:
-        return replace(job.outcome, command=result.command)
-    text = f"{job.steps} of {job.what}"
-    return Result(result.command, text=text, data={"shown": job.steps})
 
 
 def _line(notice: Notice) -> bytes:

@@ -1,8 +1,8 @@
 """Work that goes on behind the prompt: sending at a rate, repeating a line, tailing."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from mockforge_brokers.clock import Timer
 
@@ -32,6 +32,13 @@ class Job:
     outcome: Result | None = None
     """What it came to, where that is more than having run."""
     on_stop: list[Callable[[], object]] = field(default_factory=list)
+
+    def result(self, began: Result) -> Result:
+        """What a line comes to whose first answer was that this job runs."""
+        if self.outcome is not None:
+            return replace(self.outcome, command=began.command)
+        text = f"{self.steps} of {self.what}"
+        return Result(began.command, text=text, data={"shown": self.steps})
 
 
 class Jobs:
@@ -96,6 +103,11 @@ class Jobs:
 
     def find(self, number: int) -> Job | None:
         return self._jobs.get(number)
+
+    def of(self, result: Result) -> Job | None:
+        """The job that goes on behind a line's result."""
+        number = result.data.get("job") if isinstance(result.data, Mapping) else None
+        return None if number is None else self.find(number)
 
     def _turn(self, job: Job, step: Callable[[], bool]) -> None:
         job.timer = None

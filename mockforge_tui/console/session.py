@@ -265,7 +265,7 @@ class Session:
                 if each.id not in running:
                     self.jobs.stop(each)
             raise
-        job = self.jobs.find((result.data or {}).get("job", 0))
+        job = self.jobs.of(result)
         rows.later = True
         if job is None:
             rows.close()

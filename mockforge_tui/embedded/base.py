@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from .answer import WITHIN, Answer
 from .faulting import Faults
 from .handles import AmqpHandle, AsyncHandle, KafkaHandle, MqttHandle
 from .verbs import Verbs, seconds, wait
@@ -69,6 +70,14 @@ class Forge(Verbs, ABC):
         wait(self, LintClean(warnings))
 
     # What each kind does in its own way.
+
+    @abstractmethod
+    def run(self, line: str, *, within: str | float = WITHIN) -> Answer:
+        """Run one console command, to its end.
+
+        Raises InvalidInput with the console's own words, ExpectationFailed for an `expect`, and
+        LocalError where it goes on longer than `within` (a tail without -n).
+        """
 
     @abstractmethod
     def scenario(self, name: str) -> None:

@@ -21,14 +21,14 @@ from mockforge_brokers.errors import InvalidInput, LocalError
 from ..config import Config, resolve
 from ..runtime import Runtime
 from ..settings import SETTINGS
+from .answer import WITHIN, Answer, Heard, unended
 from .base import Forge
-from .verbs import Ended, ExpectationFailed, Hits
+from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from ..admin_port import Admin, Management
-    from ..console.results import Result
     from ..console.session import Session
     from ..expectations.message import Message
     from ..expectations.waiting import Outcome
@@ -163,15 +163,36 @@ class MockForge(Forge):
             raise LocalError(_NOT_RUNNING)
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
-    def run(self, line: str) -> Result:
-        """Run one console command; raises InvalidInput with the console's own words."""
-        result = self.call(self._execute, line)
-        if not result.ok:
-            raise InvalidInput(result.as_text(None))
-        return result
+    def run(self, line: str, *, within: str | float = WITHIN) -> Answer:
+        __tracebackhide__ = True
+        if self.call(self._streams, line):
+            refuse_on_a_loop(f"run({line!r})")
+        if self._loop is None:
+            raise LocalError(_NOT_RUNNING)
+        return asyncio.run_coroutine_threadsafe(
+            self._answer(line, seconds(within)), self._loop
+        ).result()
 
-    def _execute(self, line: str) -> Result:
-        return self._console().run(line, confirmed=True)
+    def _streams(self, line: str) -> bool:
+        return self._console().streams(line)
+
+    async def _answer(self, line: str, within: float) -> Answer:
+        __tracebackhide__ = True
+        session, heard = self._console(), Heard()
+        if not session.streams(line):
+            return heard.answer(session.run(line, confirmed=True))
+        result = session.heard_by(heard.report).run(line, confirmed=True)
+        job = session.jobs.of(result)
+        if job is not None:
+            ended = asyncio.Event()
+            job.on_stop.append(ended.set)
+            try:
+                await asyncio.wait_for(ended.wait(), within)
+            except TimeoutError:
+                session.jobs.stop(job)
+                raise unended(line, within) from None
+            result = job.result(result)
+        return heard.answer(result)
 
     def _console(self) -> Session:
         if self._session is None:

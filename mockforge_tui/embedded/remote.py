@@ -9,20 +9,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from mockforge_brokers.errors import InvalidInput, LocalError
 
 from ..settings import SETTINGS
+from .answer import WITHIN, Answer, unended
 from .base import Forge
-from .spelling import asked_of, message_of, published
-from .verbs import Ended, ExpectationFailed, Hits
+from .spelling import MEDIA_TYPE, answer_of, asked_of, message_of, published
+from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..console.results import Result
     from ..expectations.message import Message
     from ..fixtures.expected.model import Came, Expectation
     from ..fixtures.messages import Outgoing
@@ -47,12 +48,20 @@ class RemoteForge(Forge):
     def close(self) -> None:
         self._workers.shutdown(cancel_futures=True)
 
-    def run(self, line: str) -> Result:
-        """Run one console command that does not stream. Raises InvalidInput."""
-        from ..console.results import Result
-
-        answer = self._ask("POST", "/commands", {"line": line})
-        return Result(answer["_command"], text=answer["text"], data=answer["data"])
+    def run(self, line: str, *, within: str | float = WITHIN) -> Answer:
+        __tracebackhide__ = True
+        patience = seconds(within)
+        connection, response = self._open("POST", "/commands", {"line": line}, patience)
+        try:
+            if response.getheader("content-type") == MEDIA_TYPE:
+                refuse_on_a_loop(f"run({line!r})")
+            return answer_of(response, monotonic() + patience)
+        except TimeoutError:
+            raise unended(line, patience) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._unanswered(error) from None
+        finally:
+            connection.close()
 
     # What Forge wants.
 
@@ -146,19 +155,32 @@ class RemoteForge(Forge):
         body: Mapping[str, Any] | None = None,
         patience: float = _MORE,
     ) -> tuple[int, Any]:
+        connection, response = self._open(method, path, body, patience)
+        try:
+            return response.status, json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._unanswered(error) from None
+        finally:
+            connection.close()
+
+    def _open(
+        self, method: str, path: str, body: Mapping[str, Any] | None, patience: float
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Raises LocalError."""
         from ..remote import place_of
 
         connection, base, headers = place_of(self._url, self._token)
         connection.timeout = patience
+        data = None if body is None else json.dumps(body).encode()
         try:
-            data = None if body is None else json.dumps(body).encode()
             connection.request(method, base + path, data, headers)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise LocalError(f"no instance answers at {self._url}: {error}") from None
-        finally:
+            return connection, connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
             connection.close()
+            raise self._unanswered(error) from None
+
+    def _unanswered(self, error: Exception) -> LocalError:
+        return LocalError(f"no instance answers at {self._url}: {error}")
 
 
 class ProcessForge(RemoteForge):

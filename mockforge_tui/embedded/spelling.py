@@ -1,8 +1,10 @@
-"""Expectations and messages as JSON, for an instance in another process, and back."""
+"""Expectations, messages and answers as JSON, for an instance in another process, and back."""
 
 import base64
-from collections.abc import Mapping
-from typing import Any, assert_never
+import json
+from collections.abc import Iterable, Mapping
+from time import monotonic
+from typing import Any, Final, assert_never
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
@@ -19,6 +21,43 @@ from ..fixtures.expected.model import (
     LintClean,
 )
 from ..fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
+from .answer import Answer
+from .verbs import ExpectationFailed
+
+MEDIA_TYPE: Final = "application/jsonl"
+"""Of an answer that comes line by line."""
+
+
+def answer_of(lines: Iterable[bytes], until: float) -> Answer:
+    """What `commands` answers: rows, if any, and the result as the last line.
+
+    `until` is by time.monotonic; raises TimeoutError after it, ExpectationFailed, InvalidInput.
+    """
+    rows: list[Mapping[str, Any]] = []
+    shown: list[str] = []
+    content: list[bytes] = []
+    for line in lines:
+        value = json.loads(line)
+        match value:
+            case {"failure": {"text": text}}:
+                raise ExpectationFailed(text)
+            case {"error": text}:
+                raise InvalidInput(f"× {text}")
+            case {"_command": command, "text": text, "data": data}:
+                shown.append(text)
+                return Answer(command, "\n".join(shown), data, tuple(rows), b"".join(content))
+            case {"_note": text} | {"_problem": text}:
+                shown.append(text)
+            case {"_content": text}:
+                content.append(text.encode())
+            case {"_content_b64": text}:
+                content.append(base64.b64decode(text))
+            case {"_text": text}:
+                rows.append({name: each for name, each in value.items() if name[0] != "_"})
+                shown.append(text)
+        if monotonic() >= until:
+            raise TimeoutError
+    raise ValueError("it ended before its result")
 
 
 def asked_of(expectation: Expectation) -> dict[str, Any]:

@@ -69,17 +69,21 @@ class Verbs(Protocol):
 def wait(verbs: Verbs, expectation: Expectation, since: int | None = None) -> list[Message]:
     """The messages that met it. Raises ExpectationFailed, InvalidInput, LocalError."""
     __tracebackhide__ = True
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        text = "this waits, and would hold up the event loop that runs here: await mockforge.aio"
-        raise LocalError(f"{text}, as in await mockforge.aio.kafka.expect(...)")
+    refuse_on_a_loop("kafka.expect(...)")
     ended = verbs.begin(expectation, since).result()
     if ended.failure:
         raise ExpectationFailed(ended.failure)
     return list(ended.messages)
+
+
+def refuse_on_a_loop(instead: str) -> None:
+    """Raise LocalError where an event loop runs in this thread: to wait would hold it up."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    text = "this waits, and would hold up the event loop that runs here: await mockforge.aio"
+    raise LocalError(f"{text}, as in await mockforge.aio.{instead}")
 
 
 def seconds(duration: str | float) -> float:
