@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping
 from typing import Any, Protocol
 
 from .access import Principal
@@ -116,6 +116,10 @@ class Connection(Owner, Protocol):
         Frames with the same value have the same operation, and where the second part is True
         the same destination too.
         """
+        ...
+
+    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
+        """Whether all of these bytes are whole frames, each with one of these looks."""
         ...
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:

@@ -434,6 +434,8 @@ class Endpoint(asyncio.Protocol):
                 return self.connection.receive(data)
             lane = self._inward = self._lane(IN, self._forward_in)
             data = self.connection.take_rest() + data
+        elif lane.has_no_say(data):
+            return self.connection.receive(data)
         elif lane.idle and not self._concerned():
             self._inward = None
             return self.connection.receive(lane.take_rest() + data)
@@ -459,6 +461,9 @@ class Endpoint(asyncio.Protocol):
         lane = self._outward
         if lane is None:
             lane = self._outward = self._lane(OUT, self._forward_out)
+        elif lane.has_no_say(data):
+            self._write(data)
+            return
         elif lane.idle and not self._concerned():
             self._outward = None
             self._write(data)

@@ -1,6 +1,6 @@
 """The smallest protocol that the shared floor can carry: lines, answered with an echo."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from mockforge_brokers.contract import Peer
@@ -126,6 +126,12 @@ class LineConnection:
 
     def glance(self, direction: int, frame: bytes) -> tuple[bytes, bool] | None:
         return frame.split()[0], False
+
+    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
+        frames = data.splitlines(keepends=True)
+        return all(
+            frame.endswith(b"\n") and self.glance(direction, frame) in looks for frame in frames
+        )
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         if "word" not in values:

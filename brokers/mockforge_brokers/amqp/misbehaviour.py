@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from .codes import ReplyCode
 from .records import field
 from .wire import content, methods
 from .wire.frames import HEAD_SIZE, METHOD, OVERHEAD, Frame, head, method, split
+from .wire.units import unit_end
 
 if TYPE_CHECKING:
     from .connection.connection import Connection
@@ -190,6 +191,17 @@ def glance(direction: int, unit: bytes) -> tuple[bytes, bool] | None:
         at = 12 + unit[11]
         return unit[7:at] + unit[at + _AFTER_TAG : HEAD_SIZE + size], True
     return (name, True) if name in _NAMELESS else None
+
+
+def skim(direction: int, data: bytes, looks: Container[object]) -> bool:
+    """Whether all of these bytes are whole units, each with one of these looks."""
+    at, end = 0, len(data)
+    while at < end:
+        stop = unit_end(data, at)
+        if not stop or glance(direction, data[at:stop]) not in looks:
+            return False
+        at = stop
+    return True
 
 
 def notify_blocked(connection: Connection, reason: str | None) -> None:

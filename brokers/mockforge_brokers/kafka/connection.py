@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -180,6 +180,9 @@ class KafkaConnection:
 
     def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
         return self._rows.glance(direction, frame)
+
+    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
+        return self._rows.skim(direction, data, looks)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if self._ended:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator
 from itertools import islice
 from typing import Any, Final
 
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
+from . import looks
 from .codes import ApiKey, ErrorCode
 from .records import BatchHeader, Record, read_control_type, read_records, split_batches
 from .wire.frames import decode_request, decode_response, read_request_header
@@ -63,16 +64,26 @@ class RowReader:
             raise InvalidInput("what this response answers is no longer known")
         return known
 
-    def glance(self, direction: int, frame: bytes) -> tuple[int, bool] | None:
-        """The API of a request, or of the request that a response answers."""
-        if len(frame) < 12:
-            return None
+    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+        """The API and client of a request, or the API that a response answers, and the topics."""
         if direction == IN:
+            if len(frame) < looks.HEAD_SIZE:
+                return None
             api_key, version, correlation_id = _HEAD.unpack_from(frame, 4)
             self.remember(correlation_id, api_key, version)
-            return api_key, False
+            return looks.of_request(frame, api_key, version)
         known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
-        return None if known is None else (known[0], False)
+        return None if known is None else looks.of_response(frame, *known)
+
+    def skim(self, direction: int, data: bytes, known: Container[object]) -> bool:
+        """Whether all of these bytes are whole frames, each with one of these looks."""
+        at, end = 0, len(data)
+        while at < end:
+            stop = at + 4 + int.from_bytes(data[at : at + 4], "big")
+            if stop > end or self.glance(direction, data[at:stop]) not in known:
+                return False
+            at = stop
+        return True
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         """What one frame says; bytes that cannot be read make one row with `error`."""

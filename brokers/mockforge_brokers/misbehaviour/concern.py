@@ -12,7 +12,16 @@ class Concern:
     A rule that names other clients, protocols or connections needs to see none of its frames.
     """
 
-    __slots__ = ("_asked", "_connection", "_faults", "_holds", "_number", "_protocol", "given")
+    __slots__ = (
+        "_client",
+        "_connection",
+        "_faults",
+        "_holds",
+        "_number",
+        "_protocol",
+        "_version",
+        "given",
+    )
 
     def __init__(
         self, faults: Faults, holds: Holds, protocol: str, number: int, connection: Connection
@@ -22,7 +31,9 @@ class Concern:
         self._protocol = protocol
         self._number = number
         self._connection = connection
-        self._asked: tuple[int, int, str] | None = None
+        # Both only ever grow: where their sum is the same, both are.
+        self._version = -1
+        self._client = ""
         self.given = False
 
     def __call__(self) -> bool:
@@ -30,9 +41,9 @@ class Concern:
         if not (faults.active or holds.active):
             return False
         client = self._connection.client
-        asked = (faults.version, holds.version, client)
-        if asked != self._asked:
-            self._asked = asked
+        version = faults.version + holds.version
+        if version != self._version or client != self._client:
+            self._version, self._client = version, client
             row = Row(self._protocol, IN, "", self._number, client)
             # Nobody knows yet which rules are about a client that has not said who it is.
             self.given = not client or faults.may_concern(row) or holds.may_concern(row)

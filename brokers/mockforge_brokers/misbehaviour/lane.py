@@ -32,11 +32,11 @@ from .actions import (
 )
 from .effects import Effects
 from .holds import Holds
-from .rules import Exchanges, Faults
+from .rules import Exchanges, Faults, Rule
 from .waiting import Aside, Held, Waiting, nothing
 
 _MOST_LOOKS: Final = 1_000
-"""Looks of frames that a lane remembers as no rule's concern."""
+"""Looks of frames of which a lane remembers which rules can be about them."""
 
 
 class Misbehaviour(Struct, frozen=True):
@@ -82,8 +82,14 @@ class Lane:
         self._stalled = False
         self._timer: Timer | None = None
         self.ended = False
-        self._version = (-1, -1)
+        self._cut = False
+        """The bytes so far end within a frame."""
+        # Both versions only ever grow: where their sum is the same, both are.
+        self._version = -1
+        self._candidates: dict[tuple[Hashable, bool], tuple[tuple[Rule, ...], bool]] = {}
+        """By look: the faults that can be about such frames, and whether a hold can."""
         self._indifferent: set[tuple[Hashable, bool] | None] = set()
+        """The looks that no rule can be about."""
         self._aside: list[Aside] = []
         self._effects = Effects(self)
         self._when_idle: Callable[[], object] = nothing
@@ -92,7 +98,7 @@ class Lane:
     def idle(self) -> bool:
         """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
         exchanges = self.exchanges
-        waits = self._queue or self._aside or exchanges.awaits_surplus
+        waits = self._queue or self._aside or exchanges.surplus
         return self.ended or not (waits or self.direction in exchanges.dark)
 
     def when_idle(self, callback: Callable[[], object]) -> None:
@@ -110,8 +116,28 @@ class Lane:
         """Ask the rules that name `op:open` about this connection, which was just accepted."""
         self._effects.open()
 
+    def has_no_say(self, data: bytes) -> bool:
+        """Whether these bytes may go past: whole frames that nobody can be about or overtakes.
+
+        Most bursts beside rules for other destinations are so, and cost one look a frame.
+        """
+        exchanges = self.exchanges
+        return not (
+            self._cut
+            or self._queue
+            or self._aside
+            or self.ended
+            or exchanges.surplus
+            or exchanges.dark
+            or self._version != self.faults.version + self._holds.version
+        ) and self.connection.skim(self.direction, data, self._indifferent)
+
     def feed(self, data: bytes) -> None:
         """Let the frames that are whole now pass, wait or vanish."""
+        self._feed(data)
+        self._cut = bool(self._splitter.pending)
+
+    def _feed(self, data: bytes) -> None:
         dark = self.exchanges.dark
         while not self.ended:
             try:
@@ -157,15 +183,16 @@ class Lane:
 
     def _admit_all(self, frames: list[bytes]) -> None:
         """One after the other; what no rule can be about goes on in one piece."""
-        version = (self.faults.version, self._holds.version)
+        version = self.faults.version + self._holds.version
         if version != self._version:
             self._version = version
+            self._candidates.clear()
             self._indifferent.clear()
         glance, direction, indifferent = self.connection.glance, self.direction, self._indifferent
         run: list[bytes] = []
         for frame in frames:
             seen = glance(direction, frame)
-            if seen in indifferent and not self.exchanges.awaits_surplus:
+            if seen in indifferent and not self.exchanges.surplus:
                 run.append(frame)
                 continue
             self._pass_run(run)
@@ -189,16 +216,15 @@ class Lane:
         exchange = self.exchanges.of(rows[0])
         if self.direction == OUT and self.exchanges.is_surplus(rows[0].correlation):
             return
-        if self.faults.active:
-            fired = self.faults.ask(parts, exchange)
+        faults, may_hold = self._concerned(seen, parts)
+        if faults:
+            fired = self.faults.ask(parts, exchange, faults)
             if fired is not None:
                 self._holds.pass_by(parts, exchange)
                 self._effects.act(fired, frame, rows)
                 return
-        hold = self._holds.ask(parts, exchange) if self._holds.active else None
+        hold = self._holds.ask(parts, exchange) if may_hold else None
         if hold is None:
-            if seen is not None:
-                self._look_for_less(seen, parts)
             self.pass_on(frame)
         else:
             waiting = Held(self, frame)
@@ -207,16 +233,23 @@ class Lane:
             waiting.held = held.id
             self._holds.settle(held)
 
-    def _look_for_less(self, seen: tuple[Hashable, bool], parts: list[Row]) -> None:
-        """Where no rule can be about frames that look like this one, the next is not read."""
-        placed = seen[1]
-        if self.faults.may_match(parts, placed=placed):
-            return
-        if self._holds.may_match(parts, placed=placed):
-            return
-        if len(self._indifferent) >= _MOST_LOOKS:
-            self._indifferent.clear()
-        self._indifferent.add(seen)
+    def _concerned(
+        self, seen: tuple[Hashable, bool] | None, parts: list[Row]
+    ) -> tuple[tuple[Rule, ...], bool]:
+        """The faults that can be about a frame, and whether a hold can; remembered by its look."""
+        if seen is None:
+            return tuple(self.faults.rules.values()), self._holds.active
+        known = self._candidates.get(seen)
+        if known is None:
+            if len(self._candidates) >= _MOST_LOOKS:
+                self._candidates.clear()
+                self._indifferent.clear()
+            faults = self.faults.candidates(parts, placed=seen[1])
+            known = faults, self._holds.may_match(parts, placed=seen[1])
+            self._candidates[seen] = known
+            if known == ((), False):
+                self._indifferent.add(seen)
+        return known
 
     def pass_on(self, frame: bytes, delay: float = 0.0) -> None:
         """The frame goes on in its turn, and those after it that were put behind it."""

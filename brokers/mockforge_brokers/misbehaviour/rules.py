@@ -132,11 +132,12 @@ class Exchanges:
     A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
     """
 
-    __slots__ = ("_blackout", "_open", "_surplus", "dark")
+    __slots__ = ("_blackout", "_open", "dark", "surplus")
 
     def __init__(self) -> None:
         self._open: dict[Hashable, tuple[int, set[object]]] = {}
-        self._surplus: dict[Hashable, list[int]] = {}
+        self.surplus: dict[Hashable, list[int]] = {}
+        """Of requests that went in several times: answers that nobody got yet and must not get."""
         self.dark: set[int] = set()
         """The directions in which nothing passes any more."""
         self._blackout: list[tuple[Rule, Timer | None]] = []
@@ -157,19 +158,14 @@ class Exchanges:
                 timer.cancel()
         self._blackout.clear()
 
-    @property
-    def awaits_surplus(self) -> bool:
-        """Answers are still to come that nobody must get."""
-        return bool(self._surplus)
-
     def repeated(self, token: Hashable, copies: int) -> None:
         """A request goes in so many times more: but one of its answers are surplus."""
         if token is not None:
-            self._surplus[token] = [1, copies]
+            self.surplus[token] = [1, copies]
 
     def is_surplus(self, token: Hashable) -> bool:
         """Whether this answer is to a repetition; counts it."""
-        left = self._surplus.get(token)
+        left = self.surplus.get(token)
         if left is None:
             return False
         if left[0]:
@@ -177,7 +173,7 @@ class Exchanges:
             return False
         left[1] -= 1
         if not left[1]:
-            del self._surplus[token]
+            del self.surplus[token]
         return True
 
     def of(self, row: Row) -> tuple[set[object], bool]:
@@ -190,7 +186,7 @@ class Exchanges:
             return known[1], True
         matched: set[object] = set()
         self._open.pop(token, None)
-        self._surplus.pop(token, None)
+        self.surplus.pop(token, None)
         self._open[token] = (row.direction, matched)
         if len(self._open) > _MOST_EXCHANGES:
             del self._open[next(iter(self._open))]
@@ -268,24 +264,31 @@ class Faults:
             for rule in self.rules.values()
         )
 
-    def may_match(self, parts: list[Row], *, placed: bool) -> bool:
-        """See `Match.may_match`."""
-        return any(
-            rule.enabled
+    def candidates(self, parts: list[Row], *, placed: bool) -> tuple[Rule, ...]:
+        """The rules that can be about frames with these parts; see `Match.may_match`."""
+        return tuple(
+            rule
+            for rule in self.rules.values()
+            if rule.enabled
             and (
                 _looks_around(rule)
                 or any(rule.match.may_match(part, placed=placed) for part in parts)
             )
-            for rule in self.rules.values()
         )
 
-    def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> Fired | None:
+    def ask(
+        self,
+        parts: list[Row],
+        exchange: tuple[set[object], bool],
+        rules: tuple[Rule, ...] | None = None,
+    ) -> Fired | None:
         """The first rule that fires for a frame of these parts; emitted on the spine.
 
-        The others are not asked, but remember that they matched: for the answer's sake.
+        `rules`: those that can be about it, where that is known. Those behind it are not asked,
+        but remember that they matched: for the answer's sake.
         """
         fired: Fired | None = None
-        for rule in tuple(self.rules.values()):
+        for rule in tuple(self.rules.values()) if rules is None else rules:
             if rule.enabled:
                 found = matching(rule.match, rule, applicable(rule.action, parts), exchange)
                 if not found:

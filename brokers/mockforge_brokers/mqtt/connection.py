@@ -1,6 +1,6 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Container, Hashable, Mapping
 from functools import partial
 from itertools import chain
 from math import inf
@@ -197,6 +197,9 @@ class MqttConnection:
 
     def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
         return misbehaviour.glance(frame)
+
+    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
+        return misbehaviour.skim(data, looks)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:

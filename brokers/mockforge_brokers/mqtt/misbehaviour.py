@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from .codes import FAILURE, V5, PacketType, Reason
 from .given import check_encoding, publish_properties
 from .handlers import resolve_alias, subscribing
 from .wire.decode import decode_packet
+from .wire.frames import decode_varint
 from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsuback, Unsubscribe
 
 if TYPE_CHECKING:
@@ -162,14 +163,35 @@ _NAMELESS: Final = frozenset(
 )
 
 
+_PUBLISH: Final = int(PacketType.PUBLISH)
+
+
 def glance(packet: bytes) -> tuple[bytes | int, bool] | None:
     """The topic name of a PUBLISH, unless it stands behind an alias; else the packet's type."""
-    kind = packet[0] >> 4
-    if kind == PacketType.PUBLISH:
-        at = 1
-        while packet[at] & 0x80:
-            at += 1
-        at += 1
-        end = at + 2 + int.from_bytes(packet[at : at + 2], "big")
-        return (packet[at:end], True) if end > at + 2 else None
+    return _look(packet, 0, body(packet).start)
+
+
+def skim(data: bytes, looks: Container[object]) -> bool:
+    """Whether all of these bytes are whole packets, each with one of these looks."""
+    at, end = 0, len(data)
+    try:
+        while at < end:
+            length, begin = data[at + 1], at + 2
+            if length >= 0x80:
+                length, begin = decode_varint(data, at + 1, end)
+            stop = begin + length
+            if length < 0 or stop > end or _look(data, at, begin) not in looks:
+                return False
+            at = stop
+    except (IndexError, ProtocolError):
+        return False
+    return True
+
+
+def _look(data: bytes, at: int, begin: int) -> tuple[bytes | int, bool] | None:
+    """Of the packet at `at`, whose variable header begins at `begin`."""
+    kind = data[at] >> 4
+    if kind == _PUBLISH:
+        end = begin + 2 + (data[begin] << 8 | data[begin + 1])
+        return (data[begin:end], True) if end > begin + 2 else None
     return (kind, True) if kind in _NAMELESS else None

@@ -1,6 +1,8 @@
 """Requests refused with an error code on purpose, and records changed on their way."""
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -304,15 +306,83 @@ def test_only_produce_and_fetch_carry_records() -> None:
         edit(Stage(), frame, payload=b"x")
 
 
-def test_a_response_looks_like_the_request_that_it_answers() -> None:
+def produce_one(topic: str, *, topic_id: bytes = bytes(16)) -> Message:
+    return produce(topic, b"1", topic_id=topic_id)
+
+
+LOOKS = [
+    *((produce_one, version) for version in range(3, 13)),
+    *((partial(fetch, offset=0), version) for version in range(4, 13)),
+]
+
+
+@pytest.mark.parametrize(("message", "version"), LOOKS)
+def test_frames_look_alike_where_api_client_and_topics_are_the_same(
+    message: Callable[[str], Message], version: int
+) -> None:
+    stage = stage_of(orders=1, audit=1)
+    client = stage.network.connect()
+    asked, answered = set(), []
+    for number, topic in enumerate(("orders", "orders", "audit")):
+        frame = encode_request(message(topic), version, number, "shop")
+        asked.add(client.connection.glance(IN, frame))
+        client.send(frame)
+        answered.append(client.connection.glance(OUT, client.take()))
+    assert len(asked) == len(set(answered)) == 2
+    assert answered[0] == answered[1]
+    assert all(look is not None and look[1] for look in (*asked, *answered))
+
+
+def test_another_client_on_the_same_connection_looks_different() -> None:
+    client = Stage().network.connect()
+    one, other = (encode_request(produce("t", b"1"), 9, 1, name) for name in ("shop", "till"))
+    assert client.connection.glance(IN, one) != client.connection.glance(IN, other)
+
+
+def test_topics_by_id_look_different_too() -> None:
+    stage = stage_of(orders=1, audit=1)
+    client = stage.network.connect()
+    ids = [stage.broker.cluster.topics[name].topic_id for name in ("orders", "audit")]
+    for message, version in ((produce_one, 13), (partial(fetch, offset=0), 13)):
+        frames = [encode_request(message("", topic_id=each), version, 1, "shop") for each in ids]
+        first, second = (client.connection.glance(IN, frame) for frame in frames)
+        assert first != second
+        assert (first or ("", None))[1]
+
+
+def test_a_fetch_that_brings_records_or_an_error_does_not_look_like_one_without() -> None:
     stage = stage_of(orders=1)
     client = stage.network.connect()
-    frame = encode_request(fetch("orders", 0), 11, 7, "shop")
-    asked = client.connection.glance(IN, frame)
-    assert asked == (ApiKey.FETCH, False)
-    client.send(frame)
-    assert client.connection.glance(OUT, client.take()) == asked
+    looks = []
+    for step in ("empty", "records", "error"):
+        if step == "records":
+            stage.call(produce("orders", b"1"), 9)
+        topic, offset = "orders", 0 if step != "error" else 99
+        frame = encode_request(fetch(topic, offset), 11, 7, "shop")
+        client.connection.glance(IN, frame)
+        client.send(frame)
+        looks.append(client.connection.glance(OUT, client.take()))
+    assert looks[0] != looks[1]
+    assert looks[2] is None
+
+
+@pytest.mark.parametrize(("api", "placed"), [(ApiKey.HEARTBEAT, True), (ApiKey.METADATA, False)])
+def test_what_names_no_topic_looks_the_same_each_time(api: ApiKey, placed: bool) -> None:
+    client = Stage().network.connect()
+    frame = encode_request(value_of(REQUESTS[api], 4, Random(1)), 4, 1, "shop")
+    look = client.connection.glance(IN, frame)
+    assert (look or ("", None))[1] is placed
+
+
+def test_what_cannot_be_read_at_a_glance_is_no_topics_frame() -> None:
+    client = Stage().network.connect()
+    for api, version in ((ApiKey.PRODUCE, 3), (ApiKey.PRODUCE, 9), (ApiKey.FETCH, 4)):
+        header = struct.pack(">hhih", api, version, 7, -1)
+        frame = struct.pack(">i", len(header)) + header
+        look = client.connection.glance(IN, frame)
+        assert look is None or not look[1]
     assert client.connection.glance(OUT, b"\0\0\0\x08" + bytes(8)) is None
+    assert client.connection.glance(IN, b"\0\0\0\x08" + bytes(8)) is None
 
 
 def test_a_field_gets_another_value_wherever_it_stands() -> None:

@@ -50,8 +50,6 @@ from .quotas import Quotas
 
 _MOST_NAMES: Final = 1000
 """Consumers whose queues the journal's rows can name."""
-
-
 _NO_NAMES: Final[dict[str, str]] = {}
 _REMEMBERED: Final = 200
 """About the bytes of a queue's name, or of a unit that reached no queue, kept for rows."""
@@ -245,6 +243,7 @@ class Connection:
 
     edit = misbehaviour.edit
     glance = staticmethod(misbehaviour.glance)
+    skim = staticmethod(misbehaviour.skim)
     body = staticmethod(misbehaviour.body)
     set_fields = staticmethod(misbehaviour.set_fields)
     notify_blocked = misbehaviour.notify_blocked

@@ -1,10 +1,21 @@
 """Cuts bytes into units: single frames, and methods together with their content."""
 
+import struct
 from typing import Final
 
 from ...errors import ProtocolError
 from ..codes import ReplyCode
-from .frames import BODY, END, HEAD_SIZE, HEADER, METHOD, OVERHEAD, PROTOCOL_HEADER, head
+from .frames import (
+    BODY,
+    END,
+    HEAD_SIZE,
+    HEADER,
+    METHOD,
+    OVERHEAD,
+    PROTOCOL_HEADER,
+    content_head,
+    head,
+)
 from .methods import WITH_CONTENT
 
 _LARGEST_FRAME: Final = 16 * 1024 * 1024
@@ -82,6 +93,30 @@ class UnitSplitter:
                 units.append(b"".join(self._open.pop(channel).frames))
             return
         units.append(raw)
+
+
+def unit_end(data: bytes, at: int) -> int:
+    """Where the unit at `at` ends; 0 where it is not whole in one piece, or begins otherwise."""
+    try:
+        kind, channel, size = head.unpack_from(data, at)
+        stop = at + size + OVERHEAD
+        if kind != METHOD or data[stop - 1] != END:
+            return 0
+        if data[at + HEAD_SIZE : at + HEAD_SIZE + 4] not in WITH_CONTENT:
+            return int(stop)
+        kind, its, size, _, _, missing, _ = content_head.unpack_from(data, stop)
+        stop += size + OVERHEAD
+        if kind != HEADER or its != channel or data[stop - 1] != END:
+            return 0
+        while missing > 0:
+            kind, its, size = head.unpack_from(data, stop)
+            stop += size + OVERHEAD
+            if kind != BODY or its != channel or data[stop - 1] != END:
+                return 0
+            missing -= size
+    except (IndexError, struct.error):
+        return 0
+    return 0 if missing else int(stop)
 
 
 def _frame_end(data: bytes, at: int) -> int:

@@ -1,0 +1,173 @@
+"""Bursts that go past a lane: whole frames alone, each of which looks like one that is known."""
+
+from collections.abc import Callable, Container
+from functools import partial
+
+import pytest
+from mockforge_brokers.amqp import misbehaviour as amqp
+from mockforge_brokers.amqp.wire import content, frames
+from mockforge_brokers.amqp.wire.units import UnitSplitter
+from mockforge_brokers.errors import ProtocolError
+from mockforge_brokers.journal import IN, OUT, Splitter
+from mockforge_brokers.kafka.rows import RowReader
+from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
+from mockforge_brokers.kafka.wire.splitter import Splitter as FrameSplitter
+from mockforge_brokers.mqtt import misbehaviour as mqtt
+from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.frames import PacketSplitter
+from mockforge_brokers.mqtt.wire.packets import Ack, Publish
+
+from ..amqp.client import publish
+from ..kafka.stage import fetch, produce
+from .test_concern import watched, word_rule
+from .test_lane import World
+
+Glance = Callable[[bytes], object]
+Skim = Callable[[bytes, Container[object]], bool]
+
+
+def mqtt_case() -> tuple[list[bytes], Glance, Skim, Splitter]:
+    packets = [
+        encode_packet(Publish("a", b"1", 1, packet_id=7), 4),
+        encode_packet(Publish("a", b"x" * 300), 4),
+        encode_packet(Ack(PacketType.PUBACK, 7), 4),
+    ]
+    return packets, mqtt.glance, mqtt.skim, PacketSplitter()
+
+
+def amqp_case() -> tuple[list[bytes], Glance, Skim, Splitter]:
+    units = [
+        publish("e", "a", b"body"),
+        publish("e", "a", b""),
+        frames.method(1, "basic.publish", exchange="e", routing_key="a")
+        + content.make_content(1, b"abcdefg", {}, 4),
+        frames.method(1, "basic.ack", delivery_tag=1),
+    ]
+    return units, partial(amqp.glance, IN), partial(amqp.skim, IN), UnitSplitter()
+
+
+def kafka_case() -> tuple[list[bytes], Glance, Skim, Splitter]:
+    reader = RowReader(lambda topic_id: "")
+    requests = [
+        encode_request(produce("t", b"1"), 9, 1, "shop"),
+        encode_request(fetch("t", 5), 12, 2, "shop"),
+        encode_request(ApiVersionsRequest(), 0, 3, "shop"),
+    ]
+    skim = partial(reader.skim, IN)
+    return requests, partial(reader.glance, IN), skim, FrameSplitter(1 << 20)
+
+
+CASES = {"mqtt": mqtt_case, "amqp": amqp_case, "kafka": kafka_case}
+
+
+@pytest.mark.parametrize("protocol", CASES)
+def test_what_is_skimmed_is_what_a_splitter_finds_whole(protocol: str) -> None:
+    whole, glance, skim, splitter = CASES[protocol]()
+    looks = {glance(frame) for frame in whole}
+    burst = b"".join(whole)
+    assert splitter.feed(burst) == whole
+    assert skim(burst, looks)
+    ends = {sum(map(len, whole[:count])) for count in range(1, len(whole) + 1)}
+    passed = {cut for cut in range(1, len(burst) + 1) if skim(burst[:cut], looks)}
+    assert passed == ends
+
+
+@pytest.mark.parametrize("protocol", CASES)
+def test_one_unknown_look_keeps_the_whole_burst(protocol: str) -> None:
+    whole, glance, skim, _ = CASES[protocol]()
+    for frame in whole:
+        looks = {glance(each) for each in whole} - {glance(frame)}
+        assert not skim(b"".join(whole), looks)
+
+
+@pytest.mark.parametrize("protocol", CASES)
+def test_bytes_that_make_no_frame_are_left_to_the_splitter(protocol: str) -> None:
+    whole, glance, skim, _ = CASES[protocol]()
+    looks = {glance(frame) for frame in whole} | {None}
+    for noise in (b"\x00", b"\xff" * 40, b"GET / HTTP/1.1\r\n\r\n", b"\x30\xff\xff\xff\xff\x01"):
+        assert not skim(whole[0] + noise, looks)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        pytest.param(frames.HEARTBEAT_FRAME, id="no method"),
+        pytest.param(
+            frames.method(1, "basic.publish", exchange="", routing_key="a")
+            + content.make_content(2, b"x", {}, 9),
+            id="another channel's header",
+        ),
+        pytest.param(
+            frames.method(1, "basic.publish", exchange="", routing_key="a")
+            + content.make_content(1, b"x", {}, 9).replace(
+                frames.frame(frames.BODY, 1, b"x"), frames.frame(frames.BODY, 1, b"too long")
+            ),
+            id="more body than announced",
+        ),
+    ],
+)
+def test_units_of_another_shape_are_left_to_the_splitter(unit: bytes) -> None:
+    assert not amqp.skim(IN, unit, {amqp.glance(IN, unit), None})
+
+
+# The lane's part.
+
+
+def settled(direction: int = IN) -> World:
+    """A lane that knows of `a` that no rule is about it."""
+    world = World(direction)
+    world.faults.add(word_rule("x"))
+    world.lane.feed(b"a\n")
+    return world
+
+
+@pytest.mark.parametrize("direction", [IN, OUT])
+def test_frames_that_no_rule_is_about_need_not_come_in(direction: int) -> None:
+    world = settled(direction)
+    assert world.lane.has_no_say(b"a 1\na 2\n")
+    assert not world.lane.has_no_say(b"a 1\nx\n")
+    assert not world.lane.has_no_say(b"a 1\na")
+
+
+def test_nothing_goes_past_what_waits() -> None:
+    world = settled()
+    world.lane.feed(b"a")
+    assert not world.lane.has_no_say(b"a\n")
+    world.lane.feed(b"\n")
+    assert world.lane.has_no_say(b"a\n")
+    world.lane.in_turn(lambda: None, 1, 2.0)
+    assert not world.lane.has_no_say(b"a\n")
+    world.clock.advance(2.0)
+    assert world.lane.has_no_say(b"a\n")
+
+
+def test_nothing_goes_past_in_the_dark_or_while_answers_are_surplus() -> None:
+    world = settled()
+    world.lane.exchanges.repeated("7", 1)
+    assert not world.lane.has_no_say(b"a\n")
+    world.lane.exchanges.surplus.clear()
+    world.lane.exchanges.dark.add(OUT)
+    assert not world.lane.has_no_say(b"a\n")
+
+
+def test_a_new_rule_has_its_say() -> None:
+    world = settled()
+    world.faults.add(word_rule("a"))
+    assert not world.lane.has_no_say(b"a\n")
+
+
+def test_only_the_rules_that_can_be_about_a_frame_are_asked() -> None:
+    world = World()
+    rules = [world.faults.add(word_rule(f"w{number}")) for number in range(100)]
+    read = watched(world)
+    world.lane.feed(b"w7\nw7\nother\nother\n")
+    assert (rules[7].hits, sum(rule.hits for rule in rules)) == (2, 2)
+    assert sum(rule.missed - rules[7].missed for rule in rules) == 0
+    assert read == [b"w7\n", b"w7\n", b"other\n"]
+
+
+def test_a_splitter_would_have_refused_what_is_left_to_it() -> None:
+    with pytest.raises(ProtocolError):
+        PacketSplitter().feed(b"\x30\xff\xff\xff\xff\x01")
