@@ -98,6 +98,7 @@ class Config:
     amqp: bool = True
     admin: bool = True
     mqtt_ws: bool = True
+    mqtt_unix: str | None = None
     tls: str | None = None
     tls_only: bool = False
     tls_client_ca: str | None = None

@@ -1,5 +1,6 @@
 """Which listeners a config asks for, and the certificates that some of them need."""
 
+import os
 import shutil
 import ssl
 import tempfile
@@ -45,7 +46,7 @@ class Certificates:
 def ports_text(listeners: Iterable[Listener], protocol: str, *, whole: bool = True) -> str:
     """`:1883 ws:8083 tls:8883`: where a protocol is served, or only the first of its places."""
     own = [each for each in listeners if each.protocol == protocol]
-    names = [("" if each.name == "plain" else f" {each.name}") + f":{each.port}" for each in own]
+    names = [("" if each.name == "plain" else f" {each.name}") + f":{each.place}" for each in own]
     return "".join(names if whole else names[:1])
 
 
@@ -69,4 +70,6 @@ def wanted(
                     proxied=config.proxy_protocol,
                 )
                 found.append(listener.at(config.port(listener.service)))
+        if protocol == "mqtt" and config.mqtt_unix is not None:
+            found.append(Listener(protocol, path=os.path.abspath(config.mqtt_unix)))
     return found

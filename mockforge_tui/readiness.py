@@ -15,6 +15,7 @@ _VARIABLES = {
     ("mqtt", "tls"): "MQTT_TLS_URL",
     ("mqtt", "ws"): "MQTT_WS_URL",
     ("mqtt", "wss"): "MQTT_WSS_URL",
+    ("mqtt", "unix"): "MQTT_UNIX_URL",
     ("amqp", "url"): "AMQP_URL",
     ("amqp", "tls"): "AMQP_TLS_URL",
     ("amqp", "management"): "AMQP_MANAGEMENT_URL",

@@ -272,6 +272,16 @@ class Runtime:
         return facts
 
     async def _listen(self, asked: Listener) -> None:
+        if asked.path:
+            try:
+                self.listeners.append(await self._servers[asked.protocol].listen(asked))
+            except OSError as error:
+                raise CannotListen(
+                    f"{asked.service} cannot listen at {asked.path}: {error.strerror}; "
+                    f"choose another path with --{asked.service}"
+                ) from None
+            return
+
         async def listen(port: int) -> int:
             self.listeners.append(await self._servers[asked.protocol].listen(asked.at(port)))
             return self.listeners[-1].port

@@ -72,6 +72,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("admin", "--no-admin", ("admin.enabled",), boolean, "open no admin port"),
     Setting("mqtt_ws", "--no-mqtt-ws", ("mqtt.ws",), boolean, "no MQTT over WebSocket"),
     Setting(
+        "mqtt_unix", "--mqtt-unix", ("mqtt.unix",), str, "MQTT at a Unix socket as well", "PATH"
+    ),
+    Setting(
         "tls",
         "--tls",
         ("tls.certificates", "tls"),

@@ -72,6 +72,7 @@ _KNOW_ASYNCIO = {
     "endpoint.py",
     "bulk.py",
     "hangup.py",
+    "unix_socket.py",
     "layered.py",
     "streams.py",
     "tls.py",

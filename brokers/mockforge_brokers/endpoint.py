@@ -28,7 +28,7 @@ from .events import (
     PeerFellBehind,
 )
 from .fairness import SMALL
-from .hangup import HangUp, address_of, reset, was_reset, why_lost
+from .hangup import HangUp, local_address, peer_address, reset, was_reset, why_lost
 from .journal import IN, OUT, Tape
 from .listener import Listener
 from .misbehaviour.concern import Concern
@@ -115,9 +115,8 @@ class Endpoint(asyncio.Protocol):
             self._closing = True
             return
         self.id = environment.next_connection()
-        self.address = address_of(transport.get_extra_info("peername"))
-        host, port = (transport.get_extra_info("sockname") or ("", 0))[:2]
-        self.local = (host, port)
+        self.address = peer_address(transport)
+        self.local = local_address(transport)
         self.opened = environment.clock.wall()
         transport.set_write_buffer_limits(high=environment.limits.write_mark)
         self.connection: Connection = server.broker.connect(self)

@@ -13,11 +13,12 @@ class Event(Struct, frozen=True):
 
 
 class ListenerOpened(Event, frozen=True):
-    """`name` tells a protocol's listeners apart: plain, tls, ws, wss."""
+    """`name` tells a protocol's listeners apart: plain, tls, ws, wss, unix (with a `path`)."""
 
     host: str
     port: int
     name: str = "plain"
+    path: str = ""
 
 
 class ConnectionOpened(Event, frozen=True):

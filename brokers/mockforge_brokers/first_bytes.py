@@ -49,9 +49,9 @@ def misdirected(
     what, hint = found
     if not isinstance(hint, str):
         hint = _place(*hint, listeners)
-    return (
-        f"it speaks {what} to the {_PORTS[listener.name].format(own)} port {listener.port}: {hint}"
-    )
+    here = _PORTS[listener.name].format(own)
+    place = f"socket {listener.path}" if listener.path else f"port {listener.port}"
+    return f"it speaks {what} to the {here} {place}: {hint}"
 
 
 _Place = tuple[str, bool, bool]
@@ -62,6 +62,7 @@ _PORTS: Final = {
     "tls": "{} TLS",
     "ws": "{} WebSocket",
     "wss": "{} secure WebSocket",
+    "unix": "plain {}",
 }
 _AS_IT_COMES: Final = (
     "start with --proxy-protocol, or have the proxy in front of it pass bytes on as they come"
@@ -114,7 +115,7 @@ def _place(title: str, tls: bool, websocket: bool, listeners: Iterable[Listener]
         what = f"{title} over {'secure ' if tls else ''}WebSocket"
     for each in listeners:
         kind = (title_of(each.protocol), each.tls is not None, each.websocket)
-        if kind == (title, tls, websocket):
+        if kind == (title, tls, websocket) and not each.path:
             return f"{what} is at {each.port}"
     if tls:
         return "switch TLS on with --tls auto (or --tls CERT,KEY)"

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+from . import unix_socket
+
 LINGER: Final = 2.0
 """Seconds that a peer has to take some more of our last bytes, or to close its side."""
 
@@ -68,15 +70,33 @@ def reset(transport: asyncio.Transport) -> None:
 def was_reset(transport: asyncio.Transport) -> bool:
     """Whether the peer reset the connection, which a loop that does not read is not told.
 
-    A peer that only ended its side is not meant: what it sent before counts. Where the system
-    cannot say (Windows) the answer is no, and the next read or write tells.
+    A peer that only ended its side is not meant: what it sent before counts. On a Unix socket that
+    looks like a hang-up, so only an error is one there. Where the system cannot say (Windows) the
+    answer is no, and the next read or write tells.
     """
     sock = transport.get_extra_info("socket")
     if sock is None or not hasattr(select, "poll"):
         return False
     poll = select.poll()
     poll.register(sock.fileno(), 0)
-    return bool(poll.poll(0))
+    found = poll.poll(0)
+    if sock.family == getattr(socket, "AF_UNIX", None):
+        return any(events & select.POLLERR for _, events in found)
+    return bool(found)
+
+
+def peer_address(transport: asyncio.Transport) -> str:
+    """Where a client is."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family == getattr(socket, "AF_UNIX", None):
+        return unix_socket.address(sock)
+    return address_of(transport.get_extra_info("peername"))
+
+
+def local_address(transport: asyncio.Transport) -> tuple[str, int]:
+    """Host and port that a client dialled; a Unix socket's path, and 0."""
+    name = transport.get_extra_info("sockname") or ("", 0)
+    return (name, 0) if isinstance(name, str) else name[:2]
 
 
 def address_of(name: tuple[str, int] | None) -> str:

@@ -11,6 +11,7 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class Listener(Struct, frozen=True):
     """Port 0 asks for a free one; a listener that accepts has the port that it got.
 
+    One with a `path` is a Unix socket there, and has no host and port.
     `tls` is the `ssl.SSLContext` that its clients meet, None where they speak plainly.
     `proxied`: a header of the PROXY protocol is in front of what clients send.
     `advertised_host` is what clients are to dial where that is not what they dialled already.
@@ -23,25 +24,35 @@ class Listener(Struct, frozen=True):
     websocket: bool = False
     advertised_host: str | None = None
     proxied: bool = False
+    path: str = ""
 
     @property
     def name(self) -> str:
-        """What tells a protocol's listeners apart: plain, tls, ws or wss."""
+        """What tells a protocol's listeners apart: plain, tls, ws, wss or unix."""
+        if self.path:
+            return "unix"
         if self.websocket:
             return "ws" if self.tls is None else "wss"
         return "plain" if self.tls is None else "tls"
 
     @property
     def service(self) -> str:
-        """`mqtt` for the plain listener, `mqtt-tls`, `mqtt-ws` and `mqtt-wss` for the others."""
+        """`mqtt` for the plain listener, `mqtt-tls`, `mqtt-ws` and so on for the others."""
         return self.protocol if self.name == "plain" else f"{self.protocol}-{self.name}"
 
     @property
     def reachable(self) -> str:
-        """`HOST:PORT` that a client on this machine can dial."""
+        """`HOST:PORT`, or the path, that a client on this machine can dial."""
+        if self.path:
+            return self.path
         host = self.advertised_host or self.host
         host = _ANY_ADDRESS.get(host, host)
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    @property
+    def place(self) -> str:
+        """Its port, or the path: what tells its place among those of a broker."""
+        return self.path or str(self.port)
 
     def at(self, port: int) -> "Listener":
         return replace(self, port=port)

@@ -6,6 +6,7 @@ import socket
 from contextlib import ExitStack
 from typing import Final, TypedDict
 
+from . import unix_socket
 from .contract import Broker
 from .endpoint import Endpoint
 from .environment import Environment
@@ -13,7 +14,7 @@ from .events import (
     ListenerOpened,
 )
 from .fairness import SLICE, Backlog
-from .hangup import address_of, reset
+from .hangup import peer_address, reset
 from .layered import Layered
 from .listener import Listener
 from .streams import layers
@@ -43,6 +44,7 @@ class Server:
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
         self._listeners: list[asyncio.Server] = []
+        self._places: list[unix_socket.Place] = []
         self._paused: list[tuple[str, Listener]] = []
         self._hosts: list[tuple[str, Listener]] = []
         self._reopening: set[asyncio.Task[Listener]] = set()
@@ -58,14 +60,16 @@ class Server:
         resolve `localhost` may try it first.
         """
         listener = await self._listen(listener, listener.host)
-        if listener.host == "127.0.0.1":
+        if not listener.path and listener.host == "127.0.0.1":
             try:
                 await self._listen(listener, "::1")
             except OSError:
                 _log.debug("no listener at [::1]:%d", listener.port)
         self.environment.listeners.append(listener)
         self.environment.spine.emit(
-            ListenerOpened(listener.protocol, listener.host, listener.port, listener.name)
+            ListenerOpened(
+                listener.protocol, listener.host, listener.port, listener.name, listener.path
+            )
         )
         return listener
 
@@ -80,11 +84,16 @@ class Server:
             return endpoint if stream is None else Layered(endpoint, stream)
 
         options: _Options = {"backlog": _ACCEPTED_AT_ONCE, "start_serving": False}
-        if sock is None:
+        if listener.path:
+            sock = sock or unix_socket.bound(listener.path)
+            self._places.append(unix_socket.Place(listener.path))
+            server = await self._loop.create_unix_server(accept, sock=sock, **options)
+        elif sock is None:
             server = await self._loop.create_server(accept, host, listener.port, **options)
         else:
             server = await self._loop.create_server(accept, sock=sock, **options)
-        listener = listener.at(server.sockets[0].getsockname()[1])
+        if not listener.path:
+            listener = listener.at(server.sockets[0].getsockname()[1])
         await server.start_serving()
         for each in server.sockets:
             # The loop accepts as many in one turn as its backlog has; the system may keep more.
@@ -104,6 +113,9 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        for place in self._places:
+            place.remove()
+        self._places.clear()
         self._paused, self._hosts = self._hosts, []
 
     def listen_again(self) -> None:
@@ -114,7 +126,7 @@ class Server:
         with ExitStack() as opened:
             socks = []
             for host, listener in self._paused:
-                sock = opened.enter_context(_bound(host, listener.port))
+                sock = opened.enter_context(_bound(host, listener))
                 socks.append((host, listener, sock))
             opened.pop_all()
         self._paused = []
@@ -138,7 +150,7 @@ class Server:
                 await asyncio.sleep(0)
 
     def refuse(self, transport: asyncio.Transport) -> None:
-        where = address_of(transport.get_extra_info("peername"))
+        where = peer_address(transport)
         reset(transport)
         self.environment.usage.met(
             self.broker.protocol,
@@ -153,9 +165,13 @@ class Server:
             self._all_gone.set_result(None)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, listener: Listener) -> socket.socket:
     """A socket that listens there; raises OSError."""
+    if listener.path:
+        sock = unix_socket.bound(listener.path)
+        sock.listen(_BACKLOG)
+        return sock
     [(family, _, _, _, address), *_] = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
     return socket.create_server(address, family=family, backlog=_BACKLOG)

@@ -11,10 +11,12 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from clients.conftest import Servers, wait_for
+from mockforge_tui import MockForge
 
 pytestmark = pytest.mark.client
 
 MOSQUITTO_SUB = shutil.which("mosquitto_sub")
+MOSQUITTO_PUB = shutil.which("mosquitto_pub")
 MOSQUITTO = shutil.which(
     "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 )
@@ -26,6 +28,32 @@ def test_health_check_by_mosquitto_sub_is_answered_at_once(servers: Servers) -> 
     done = subprocess.run([*command, "-W", "10"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mockforge-tui version")
+
+
+@pytest.mark.skipif(MOSQUITTO_SUB is None, reason="mosquitto_sub is not installed")
+def test_mosquitto_pub_and_sub_meet_at_a_unix_socket_and_paho_too(tmp_path: Path) -> None:
+    path = tmp_path / "mqtt.sock"
+    with MockForge(kafka=False, amqp=False, mqtt_unix=str(path)):
+        here = Client(CallbackAPIVersion.VERSION2, transport="unix")
+        seen: list[bytes] = []
+        here.on_message = lambda _client, _data, message: seen.append(message.payload)
+        here.connect(str(path))
+        here.loop_start()
+        here.subscribe("answers", 1)
+        there = ["--unix", str(path), "-q", "1"]
+        asked = subprocess.Popen(
+            [str(MOSQUITTO_SUB), *there, "-t", "rooms/#", "-C", "1", "-W", "20"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        here.publish("rooms/1", b"retained", 1, retain=True)
+        assert asked.communicate(timeout=30)[0] == "retained\n"
+        command = [str(MOSQUITTO_PUB), *there, "-t", "answers", "-m", "by mosquitto_pub"]
+        subprocess.run(command, check=True, timeout=30)
+        wait_for(lambda: seen == [b"by mosquitto_pub"], 20, "the answer")
+        here.disconnect()
+        here.loop_stop()
+    assert not path.exists()
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")

@@ -34,6 +34,7 @@ _SCHEMES = {
     "tls": ("mqtts", ""),
     "ws": ("ws", "/mqtt"),
     "wss": ("wss", "/mqtt"),
+    "unix": ("unix", ""),
 }
 
 

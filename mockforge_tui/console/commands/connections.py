@@ -10,7 +10,7 @@ from ...filters import Filter, compile_filter, records
 from ..asking import BadArgument, known
 from ..language import Token
 from ..registry import Arg, Opt, Type, command
-from ..results import Column, Result, count, done, duration, facts_table, size, table
+from ..results import Column, Result, count, done, duration, facts_table, plain, size, table
 from ..types import filter_of
 
 if TYPE_CHECKING:
@@ -248,8 +248,8 @@ def listener_ls(session: "Session") -> Result:
         {
             "proto": each.protocol,
             "name": each.name,
-            "host": each.host,
-            "port": each.port,
+            "host": "" if each.path else each.host,
+            "port": None if each.path else each.port,
             "address": runtime.brokers[each.protocol].address(each),
         }
         for each in runtime.listeners
@@ -259,7 +259,7 @@ def listener_ls(session: "Session") -> Result:
         Column("proto", "broker"),
         Column("name", "listener"),
         Column("host", "host"),
-        Column("port", "port", right=True),
+        Column("port", "port", plain, right=True),
         Column("address", "clients dial"),
         empty="nothing listens",
     )
