@@ -39,6 +39,10 @@ class Questions:
         self.runtime.work(20)
         return "made"
 
+    def do_paint(self) -> str:
+        self.app.screen.refresh(layout=True)
+        return "asked"
+
     def do_dropped(self) -> int:
         driver = self.app._driver
         assert isinstance(driver, SafeDriver)
@@ -89,7 +93,7 @@ def _refused(loop: object, work: object, **_: object) -> None:
     raise TypeError("a task factory that uvloop cannot call")
 
 
-async def main(told: str) -> None:
+async def main(ready: str) -> None:
     runtime = Shop()
     app = ConsoleApp(runtime, driver=SafeDriver)  # type: ignore[arg-type]
     # As Textual leaves the loop on Python 3.12 and later: with a factory of its own.
@@ -103,12 +107,12 @@ async def main(told: str) -> None:
     async def report() -> None:
         while not app.is_running or gc.get_freeze_count() <= FROZEN_BEFORE:
             await asyncio.sleep(0.01)
-        Path(told).write_text(f"{port}\n")
+        Path(ready).write_text(f"{port}\n")
 
-    telling = loop.create_task(report())
+    reporting = loop.create_task(report())
     with ended_by_signals(app):
         await app.run_async()
-    await telling
+    await reporting
     server.close()
 
 
