@@ -7,6 +7,7 @@ from mockforge_brokers.contract import Broker
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.findings import Findings
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.mqtt.broker import MqttBroker
 
@@ -33,6 +34,12 @@ class Brokers(Mapping[str, Broker]):
         """The protocols whose brokers were stopped by hand, and not started again."""
         every: tuple[Broker | None, ...] = (kafka, mqtt, amqp)
         self._served = {broker.protocol: broker for broker in every if broker is not None}
+
+    def findings(self) -> "Iterator[tuple[str, Findings]]":
+        """What lint found, by protocol."""
+        for broker in (self.mqtt, self.amqp):
+            if broker is not None:
+                yield broker.protocol, broker.findings
 
     def __getitem__(self, protocol: str) -> Broker:
         return self._served[protocol]

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mockforge_brokers.amqp.profiles import DEFAULT, PROFILES
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS, Limits
 from mockforge_brokers.mqtt.options import NOT_AUTHORIZED, MqttOptions
@@ -141,6 +142,7 @@ class Config:
     frame_max: int = 131_072
     heartbeat: int = 60
     consumer_timeout: float = 1800.0
+    amqp_as_version: str = DEFAULT
     amqp_management: bool = False
     amqp_management_port: int | None = None
     mqtt_as: str | None = None
@@ -231,6 +233,7 @@ def resolve(
     limits = _taken_out(values, LIMIT_PREFIX)
     mqtt = _taken_out(values, MQTT_PREFIX)
     _fill_in(values, limits, mqtt, origins)
+    _fill_in_release(values, limits, origins)
     filters = mqtt.pop("refused_filters", ())
     mqtt["refused_filters"] = dict.fromkeys(filters, NOT_AUTHORIZED)
     config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
@@ -256,6 +259,16 @@ def _fill_in(
     for limit, value in preset.limits.items():
         if limit not in limits:
             limits[limit], origins[LIMIT_PREFIX + limit] = value, f"--mqtt-as {name}"
+
+
+def _fill_in_release(
+    values: dict[str, Any], limits: dict[str, Any], origins: dict[str, str]
+) -> None:
+    """What `--amqp-as-version` gives where nothing else did."""
+    name = values.get("amqp_as_version")
+    if name is not None and "amqp_message" not in limits:
+        limits["amqp_message"] = PROFILES[name].message_size
+        origins[LIMIT_PREFIX + "amqp_message"] = f"--amqp-as-version {name}"
 
 
 def _taken_out(values: dict[str, Any], prefix: str) -> dict[str, Any]:

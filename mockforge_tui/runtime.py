@@ -370,6 +370,7 @@ def _amqp(environment: Environment, config: Config) -> "AmqpBroker":
     from mockforge_brokers.amqp.options import AmqpOptions
 
     options = AmqpOptions(
+        as_version=config.amqp_as_version,
         vhosts=virtual_hosts(config),
         channel_max=config.channel_max,
         frame_max=config.frame_max,

@@ -1,5 +1,6 @@
 """The table of all settings: one row makes the option, the variable and the config file's key."""
 
+from mockforge_brokers.amqp.profiles import DEFAULT, PROFILES
 from mockforge_brokers.limits import LIMITS, Limit
 
 from .ending import ENDING
@@ -288,6 +289,14 @@ SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
     *MQTT_SETTINGS,
+    Setting(
+        "amqp_as_version",
+        "--amqp-as-version",
+        ("amqp.as_version",),
+        one_of(*PROFILES),
+        f"AMQP: the release of RabbitMQ to be like: {DEFAULT}",
+        "|".join(PROFILES),
+    ),
     Setting(
         "channel_max",
         "--amqp-channel-max",

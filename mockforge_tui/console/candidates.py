@@ -235,9 +235,8 @@ def _auth_methods(session: "Session") -> Iterable[Candidate]:
 
 
 def _lint_clients(session: "Session") -> Iterable[Candidate]:
-    broker = session.runtime.brokers.mqtt
-    if broker is not None:
-        yield from dict.fromkeys((each.client, "") for each in broker.lint())
+    for protocol, findings in session.runtime.brokers.findings():
+        yield from dict.fromkeys((each.client, protocol) for each in findings.views())
 
 
 def _held(session: "Session") -> Iterable[Candidate]:

@@ -19,8 +19,8 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "extensions": {"GET": reading.extensions},
     "parameters": {"GET": reading.empty},
     "global-parameters": {"GET": reading.empty},
-    "feature-flags": {"GET": reading.empty},
-    "deprecated-features": {"GET": reading.empty},
+    "feature-flags": {"GET": reading.feature_flags},
+    "deprecated-features": {"GET": reading.deprecated_features},
     "topic-permissions": {"GET": reading.empty},
     "vhosts": {"GET": reading.vhosts},
     "vhosts/*": {

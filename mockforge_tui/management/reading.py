@@ -8,6 +8,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from mockforge_brokers import __version__
+from mockforge_brokers.amqp.profiles import (
+    GLOBAL_QOS,
+    MASTER_LOCATOR,
+    TRANSIENT_QUEUE,
+    flags_of,
+    in_words,
+)
 
 from .listing import listed, picked
 from .request import Asked, not_found
@@ -115,6 +122,44 @@ def node_figures(asked: Asked) -> dict[str, Any]:
 
 def version(asked: Asked) -> Any:
     return asked.broker.options.version
+
+
+def feature_flags(asked: Asked) -> Any:
+    return [
+        {
+            "name": name,
+            "desc": "",
+            "doc_url": "",
+            "state": "enabled",
+            "stability": "stable",
+            "provided_by": "rabbit",
+        }
+        for name in flags_of(asked.broker.options.profile)
+    ]
+
+
+_DEPRECATED = {
+    "global_qos": GLOBAL_QOS,
+    "queue_master_locator": MASTER_LOCATOR,
+    "transient_nonexcl_queues": TRANSIENT_QUEUE,
+}
+
+
+def deprecated_features(asked: Asked) -> Any:
+    """What RabbitMQ's deprecated features page has, of what clients of AMQP 0-9-1 can ask for."""
+    profile = asked.broker.options.profile
+    return [
+        {
+            "name": name,
+            "desc": in_words(outdated),
+            "doc_url": "",
+            "deprecation_phase": "denied_by_default"
+            if profile.refuses(outdated)
+            else "permitted_by_default",
+            "provided_by": "rabbit",
+        }
+        for name, outdated in _DEPRECATED.items()
+    ]
 
 
 def whoami(asked: Asked) -> Any:

@@ -360,3 +360,12 @@ def test_mqtt_as_gives_what_nothing_else_gives():
     assert "mqtt.maximum_qos = 1  # --mqtt-as aws-iot" in lines
     assert "mqtt.receive_maximum = 7  # command line" in lines
     assert f"limits.mqtt_packet = {128 << 10}  # --mqtt-as aws-iot" in lines
+
+
+def test_a_release_of_rabbitmq_has_its_size_of_messages():
+    resolved = resolve({"amqp_as_version": "4.1"}, {}, "")
+    assert resolved.config.limits.amqp_message == 16 << 20
+    assert f"limits.amqp_message = {16 << 20}  # --amqp-as-version 4.1" in list(resolved.lines())
+    own = resolve({"amqp_as_version": "4.1", "limit_amqp_message": 5000}, {}, "")
+    assert own.config.limits.amqp_message == 5000
+    assert resolve({}, {}, "").config.amqp_as_version == "3.13"

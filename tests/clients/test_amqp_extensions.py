@@ -10,6 +10,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
 from clients.conftest import Servers, wait_for
+from mockforge_tui import MockForge
 
 pytestmark = pytest.mark.client
 
@@ -166,3 +167,24 @@ def test_alarm_is_heard_as_blocked_and_unblocked(
     wait_for(lambda: connection.process_data_events(0.05) or heard == ["low on memory"])
     servers.run("alarm clear")
     wait_for(lambda: connection.process_data_events(0.05) or heard[1:] == ["unblocked"])
+
+
+# Releases of RabbitMQ.
+
+
+def test_client_is_ready_for_the_next_rabbitmq_or_hears_what_it_has_to_change() -> None:
+    with MockForge(kafka=False, mqtt=False, amqp_as_version="3.13") as today:
+        connection = pika.BlockingConnection(pika.URLParameters(today.amqp.url))
+        connection.channel().queue_declare("jobs")
+        connection.close()
+        (found,) = today.run("lint ls").data
+        assert (found["protocol"], found["statement"], found["severity"]) == (
+            "amqp",
+            "transient-queue",
+            "warning",
+        )
+    with MockForge(kafka=False, mqtt=False, amqp_as_version="4.3") as tomorrow:
+        connection = pika.BlockingConnection(pika.URLParameters(tomorrow.amqp.url))
+        with pytest.raises(ConnectionClosedByBroker, match="`transient_nonexcl_queues` is deprec"):
+            connection.channel().queue_declare("jobs")
+        assert [each["severity"] for each in tomorrow.run("lint ls").data] == ["error"]

@@ -10,6 +10,7 @@ from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput, PlainRefusals
 from ..events import BrokerRestarted, MessageSeen
+from ..findings import Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
@@ -21,6 +22,7 @@ from .connection.overdue import Overdue
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .figures import Management
 from .inside import Inside
+from .lint import Lint
 from .misbehaviour import REFUSALS
 from .options import AmqpOptions
 from .records import plain, table
@@ -53,6 +55,8 @@ class AmqpBroker:
         self.memory = Memory(environment.limits.amqp_memory, met, environment.chores.do)
         environment.usage.gauge("amqp_memory", lambda: self.memory.used)
         environment.usage.gauge("amqp_message", self._largest_incomplete)
+        self.findings = Findings(environment.clock.wall)
+        self.lint = Lint(self.options.profile, self.findings, environment.spine)
         self.vhosts = {name: self._make_vhost(name) for name in self.options.vhosts}
         access = environment.access
         if not access.has_users(AMQP):
@@ -68,7 +72,7 @@ class AmqpBroker:
 
     def connect(self, peer: Peer) -> Connection:
         connection = Connection(
-            peer, self.environment, self.options, self.vhosts, self.quotas, self._forget
+            peer, self.environment, self.options, self.vhosts, self.quotas, self.lint, self._forget
         )
         self._connections[peer.id] = connection
         self._overdue.watch()
@@ -94,7 +98,8 @@ class AmqpBroker:
     def _make_vhost(self, name: str) -> VirtualHost:
         environment = self.environment
         clock, random = environment.clock, environment.random
-        return VirtualHost(name, environment.spine, self.memory, clock, Contents(), random)
+        profile = self.options.profile
+        return VirtualHost(name, environment.spine, self.memory, clock, Contents(), random, profile)
 
     def remove_vhost(self, name: str) -> int:
         """With all that is in it; its connections are closed. Returns how many. InvalidInput."""
@@ -135,6 +140,7 @@ class AmqpBroker:
         self.environment.chores.finish()
         for vhost in self.vhosts.values():
             vhost.clear()
+        self.findings.clear()
 
     # A restart.
 
@@ -420,7 +426,7 @@ class AmqpBroker:
         return [view for vhost in self.vhosts.values() for view in group_views(vhost)]
 
     def metrics(self) -> list[Metric]:
-        return metrics(self.vhosts.values(), self._connections.values())
+        return metrics(self.vhosts.values(), self._connections.values(), self.findings)
 
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None

@@ -1,6 +1,10 @@
 """Reply codes of AMQP 0-9-1 and their names on the wire."""
 
 from enum import IntEnum
+from typing import Final
+
+_LONGEST: Final = 255
+"""Bytes of a short string."""
 
 
 class ReplyCode(IntEnum):
@@ -34,4 +38,9 @@ def reply_text(code: int, text: str) -> str:
     """
     full = f"{ReplyCode(code).name} - {text}" if text else ReplyCode(code).name
     legal = full.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return legal.encode()[:255].decode(errors="ignore")
+    raw = legal.encode()
+    if len(raw) > _LONGEST:
+        # RabbitMQ's dots say that there was more.
+        raw = raw[: _LONGEST - 3]
+        legal = raw.decode(errors="ignore") + "..."
+    return legal

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from .profiles import DEFAULT, PROFILES, Profile
+
 
 class AmqpOptions(Struct, frozen=True):
-    """`version` is what clients are told: some read features off it."""
+    """`as_version` names the release of RabbitMQ that the broker is like."""
 
     users: Mapping[str, str] = field(default_factory=lambda: {"guest": "guest"})
     vhosts: tuple[str, ...] = ("/",)
     product: str = "RabbitMQ"
-    version: str = "3.13.7"
+    as_version: str = DEFAULT
     channel_max: int = 2047
     frame_max: int = 131_072
     heartbeat: int = 60
@@ -25,3 +27,12 @@ class AmqpOptions(Struct, frozen=True):
     closing_time: float = 30.0
     """Seconds to wait for the answer to our connection.close, and for a client that closed to
     hang up; the agreed heartbeat holds if it is shorter."""
+
+    @property
+    def profile(self) -> Profile:
+        return PROFILES[self.as_version]
+
+    @property
+    def version(self) -> str:
+        """What clients are told: some read features off it."""
+        return self.profile.version

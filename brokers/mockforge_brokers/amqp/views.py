@@ -1,9 +1,10 @@
 """What the broker shows of itself: connections, exchanges, queues, consumers, figures."""
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
 
+from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection
 from .connection.phase import Phase
@@ -226,7 +227,9 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
     ]
 
 
-def metrics(vhosts: Iterable[VirtualHost], connections: Iterable[Connection]) -> list[Metric]:
+def metrics(
+    vhosts: Iterable[VirtualHost], connections: Iterable[Connection], findings: Findings
+) -> list[Metric]:
     published: Counter[tuple[str, ...]] = Counter()
     unroutable: Counter[tuple[str, ...]] = Counter()
     delivered: Counter[tuple[str, ...]] = Counter()
@@ -276,6 +279,13 @@ def metrics(vhosts: Iterable[VirtualHost], connections: Iterable[Connection]) ->
             (),
             Counter({(): len(list(connections))}),
         ),
+        _metric(
+            "amqp_lint_findings_total",
+            "What this RabbitMQ does not take (error), or a newer one will not (warning).",
+            "counter",
+            ("statement", "severity"),
+            findings.by_statement(),
+        ),
     ]
 
 
@@ -292,7 +302,7 @@ def _metric(
     text: str,
     kind: Literal["counter", "gauge"],
     labels: tuple[str, ...],
-    counts: Counter[tuple[str, ...]],
+    counts: Mapping[Any, int],
 ) -> Metric:
     samples = [(tuple(map(_legal, key)), float(value)) for key, value in counts.items()]
     return Metric(name, text, kind, labels, samples)

@@ -8,6 +8,7 @@ from typing import Any
 from ..contract import Peer
 from ..environment import Environment
 from ..events import BrokerRestarted, MessageSeen
+from ..findings import Finding, Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
@@ -15,7 +16,6 @@ from . import views
 from .authentication import Methods
 from .codes import Reason
 from .connection import MqttConnection
-from .findings import Finding, Findings
 from .habits import Newcomers
 from .inside import Inside, make_message, make_publish
 from .misbehaviour import REFUSALS

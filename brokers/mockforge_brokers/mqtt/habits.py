@@ -4,8 +4,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from ..findings import WARNING
 from .codes import V5
-from .findings import WARNING
 from .lint import report
 from .records import Message
 from .wire.packets import Connect, Publish, Request

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ProtocolError
 from ..events import LintFound
+from ..findings import ERROR
 from .codes import V5, V31, PacketType, Reason
-from .findings import ERROR
 from .wire.packets import Packet, Publish, Request, Will
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Iterable
 from operator import attrgetter
 from typing import Any, Final
 
+from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .codes import VERSION_NAMES
 from .connection import MqttConnection
-from .findings import Findings
 from .state.router import Router
 from .state.session import Session
 from .state.sessions import Sessions

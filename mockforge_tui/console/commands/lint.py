@@ -1,8 +1,8 @@
-"""`lint`: what MQTT clients did against the specification, and what is legal and risky."""
+"""`lint`: what clients did against their protocol, and what is risky or outdated."""
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import matching, mqtt
+from ..asking import matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, table
 from ..rows import clock_time
@@ -14,19 +14,27 @@ if TYPE_CHECKING:
 _WHICH = text("pattern", "lint-clients")
 
 
-@command("lint ls", group="mqtt", aliases=("lint",), examples=("lint ls", "lint ls dev-*"))
+@command("lint ls", group="connections", aliases=("lint",), examples=("lint ls", "lint ls dev-*"))
 def lint_ls(
-    session: "Session", pattern: Annotated[str | None, Arg(_WHICH, "a glob of client ids")] = None
+    session: "Session", pattern: Annotated[str | None, Arg(_WHICH, "a glob of clients")] = None
 ) -> Result:
-    """List what lint found, by MQTT client and statement of the specification; errors first.
+    """List what lint found, by client and statement; errors first.
 
-    An error broke the specification; it was served all the same, or ended its connection as often
-    as is shown. A warning is legal and risky. --mqtt-lint says what becomes of errors.
+    MQTT: an error broke the specification; it was served all the same, or ended its connection as
+    often as is shown (--mqtt-lint says which). A warning is legal and risky. AMQP: an error is what
+    the release of RabbitMQ that we are like (--amqp-as-version) does not take, a warning what a
+    newer one will not.
     """
-    found = mqtt(session).lint()
-    shown = set(matching(dict.fromkeys(each.client for each in found), pattern))
+    found = [
+        (protocol, each)
+        for protocol, findings in session.runtime.brokers.findings()
+        for each in findings.views()
+    ]
+    found.sort(key=lambda one: one[1].severity)
+    shown = set(matching(dict.fromkeys(each.client for _, each in found), pattern))
     rows = [
         {
+            "protocol": protocol,
             "client": each.client,
             "severity": each.severity,
             "statement": each.statement,
@@ -35,11 +43,12 @@ def lint_ls(
             "last": each.last,
             "text": each.text,
         }
-        for each in found
+        for protocol, each in found
         if each.client in shown
     ]
     return table(
         rows,
+        Column("protocol", "protocol"),
         Column("client", "client"),
         Column("severity", "severity"),
         Column("statement", "statement"),
@@ -51,13 +60,14 @@ def lint_ls(
     )
 
 
-@command("lint clear", group="mqtt", examples=("lint clear",))
+@command("lint clear", group="connections", examples=("lint clear",))
 def lint_clear(session: "Session") -> Result:
     """Count from here on: what lint found so far is forgotten."""
-    broker = mqtt(session)
-    found = len(broker.lint())
-    broker.findings.clear()
-    return done(f"{found} findings forgotten", {"forgotten": found})
+    forgotten = 0
+    for _, findings in session.runtime.brokers.findings():
+        forgotten += len(findings.views())
+        findings.clear()
+    return done(f"{forgotten} findings forgotten", {"forgotten": forgotten})
 
 
 COMMANDS = (lint_ls, lint_clear)

@@ -6,7 +6,7 @@ import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import MessageSeen, Warned
+from mockforge_brokers.events import LintFound, MessageSeen
 
 from .client import Client, House, bodies, names, publish
 
@@ -50,7 +50,7 @@ def test_body_is_cut_to_the_consumers_smaller_frames(house: House) -> None:
     raw = consumer.fake.peek()
     assert bodies(consumer.received()) == [bytes(10_000)]
     assert raw.count(b"\x03\x00\x01\x00\x00\x0f\xf8") == 2
-    assert [event.text for event in house.emitted(Warned) if "4096" in event.text]
+    assert house.emitted(LintFound)[0].statement == "small-frames"
 
 
 def test_body_of_several_frames_is_put_together(house: House) -> None:

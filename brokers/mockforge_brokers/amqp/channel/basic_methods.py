@@ -3,6 +3,7 @@
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
 from ..events import ConsumerStarted
+from ..profiles import GLOBAL_QOS
 from ..records import Table
 from ..state.arguments import check_consumer
 from ..state.consumer import Consumer
@@ -17,12 +18,15 @@ def basic_qos(
 ) -> None:
     """RabbitMQ's meaning of global: false is for consumers to come, true for the channel.
 
-    Whichever came last holds: one for consumers lifts the channel's.
+    Whichever came last holds: one for consumers lifts the channel's. Releases that know the
+    channel's no more take it for one of consumers.
     """
     if prefetch_size:
         raise ProtocolError(f"prefetch_size!=0 ({prefetch_size})", ReplyCode.NOT_IMPLEMENTED)
     channel.send("basic.qos-ok")
     if is_global:
+        channel.lint(GLOBAL_QOS, f"prefetch {prefetch_count} is set for the whole channel")
+    if is_global and not channel.vhost.profile.refuses(GLOBAL_QOS):
         channel.set_limit(prefetch_count)
         return
     channel.prefetch = prefetch_count

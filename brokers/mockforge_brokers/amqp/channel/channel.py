@@ -240,6 +240,10 @@ class Channel:
             self.unconfirmed = 0
             self.out.append(_acknowledgement(self.number, self.confirms, count > 1))
 
+    def lint(self, name: str, what: str) -> None:
+        """Report what some release of RabbitMQ does not take (profiles.OUTDATED)."""
+        self.line.lint.report(self.line.id, self.line.client, name, what)
+
     def permit(self, operation: str, kind: str, name: str) -> None:
         """Raise RequestRefused (403) where the user may not do this with a queue or exchange."""
         guard, vhost = self.line.guard, self.vhost.name

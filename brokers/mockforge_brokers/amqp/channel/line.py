@@ -8,6 +8,7 @@ from ...contract import Peer
 from ...fairness import Chores, Steps
 from ...spine import Spine
 from ...unserved import Unserved
+from ..lint import Lint
 from ..state.consumer import Consumer
 from ..state.virtual_host import VirtualHost
 from .unroutable import Unroutable
@@ -42,6 +43,7 @@ class Line(Protocol):
     """What this connection published for nobody."""
     random: Random
     spine: Spine
+    lint: Lint
     chores: Chores
     unserved: Unserved
 

@@ -22,6 +22,8 @@ def check(channel: Channel, method: str, values: dict[str, Any]) -> None:
 
 def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
     if values["passive"]:
+        if channel.vhost.profile.passive_needs_configure:
+            yield "configure", "queue", channel.queue_name(values["queue"])
         return
     name = values["queue"] or channel.new_name("amq.gen-")
     yield "configure", "queue", name
@@ -32,9 +34,11 @@ def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
 
 
 def _declare_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
-    if values["passive"]:
-        return
     name = values["exchange"]
+    if values["passive"]:
+        if channel.vhost.profile.passive_needs_configure:
+            yield "configure", "exchange", name
+        return
     yield "configure", "exchange", name
     alternate = values["arguments"].get("alternate-exchange")
     if alternate is not None:

@@ -1,6 +1,8 @@
 """exchange.* and queue.*: declare, bind, unbind, purge, delete."""
 
+from ..profiles import MANY_HASHES
 from ..records import Table
+from ..state import outdated
 from ..wire.frames import method
 from .channel import Channel
 
@@ -52,6 +54,7 @@ def exchange_bind(
     no_wait: bool,
     arguments: Table,
 ) -> None:
+    _lint_binding(channel, source, routing_key)
     channel.vhost.bind_exchange(destination, source, routing_key, arguments)
     if not no_wait:
         channel.send("exchange.bind-ok")
@@ -89,6 +92,9 @@ def queue_declare(
         found = channel.vhost.queue(queue, channel.line.id)
     else:
         queue = _without_line_ends(queue)
+        what = f"queue '{queue}' in vhost '{channel.vhost.name}'"
+        for name, how in outdated.of_queue(arguments, durable=durable, exclusive=exclusive):
+            channel.lint(name, f"{what} {how}")
         found = channel.vhost.declare_queue(
             queue or channel.new_name("amq.gen-"),
             durable=durable,
@@ -108,6 +114,12 @@ def queue_declare(
         )
 
 
+def _lint_binding(channel: Channel, exchange: str, key: str) -> None:
+    found = channel.vhost.exchanges.get(exchange)
+    if found is not None and outdated.has_many_hashes(found.type, key):
+        channel.lint(MANY_HASHES, f"binding key '{key}' of exchange '{exchange}' has many #")
+
+
 def queue_bind(
     channel: Channel,
     *,
@@ -118,6 +130,7 @@ def queue_bind(
     arguments: Table,
 ) -> None:
     name, key = _names(channel, queue, routing_key)
+    _lint_binding(channel, exchange, key)
     channel.vhost.bind_queue(name, exchange, key, arguments, channel.line.id)
     if not no_wait:
         channel.send("queue.bind-ok")

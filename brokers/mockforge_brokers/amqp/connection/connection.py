@@ -9,7 +9,7 @@ from ...access import Guard
 from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
-from ...events import ClientIdentified, ProtocolViolated, Warned
+from ...events import ClientIdentified, ProtocolViolated
 from ...fairness import Steps
 from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
@@ -17,6 +17,7 @@ from .. import misbehaviour
 from ..channel.channel import AMQP, Channel
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode, reply_text
+from ..lint import Lint
 from ..options import AmqpOptions
 from ..rows import read_rows
 from ..state.consumer import Consumer
@@ -39,6 +40,7 @@ from .failures import (
     MethodFailed,
     ReaderCrashed,
     Refused,
+    at_fault,
     read_method,
     unexpected_frame,
 )
@@ -71,7 +73,7 @@ def _rows(
 _CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
 _SAID_IN_HANDSHAKE: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.NOT_ALLOWED)
 """What a client is told before it is trusted: its login or its virtual host is none."""
-_NAMING_NO_METHOD: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.INTERNAL_ERROR)
+_CRASH: Final = (ReplyCode.INTERNAL_ERROR, (0, 0))
 
 
 class Connection:
@@ -84,9 +86,10 @@ class Connection:
         options: AmqpOptions,
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
+        lint: Lint,
         gone: Callable[[int], object],
     ) -> None:
-        self.id = peer.id
+        self.id, self.lint = peer.id, lint
         self.peer = peer
         self.out: list[bytes] = []
         self.bulky = False
@@ -106,7 +109,7 @@ class Connection:
         self.vhost = next(iter(vhosts.values()))
         self.guard: Guard | None = None
         self._door = Door(peer, environment, vhosts, quotas)
-        self.handshake = Handshake(options, self._door, self.out.append, self._warn)
+        self.handshake = Handshake(options, self._door, self.out.append, self._found)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
         met = partial(environment.usage.count, "amqp_message")
@@ -399,10 +402,7 @@ class Connection:
             self.phase = Phase.ENDED
             self._arm(self._options.close_timeout, lambda: self.peer.abort(error.text))
         else:
-            ids = (0, 0)
-            if isinstance(error, MethodFailed) and error.code not in _NAMING_NO_METHOD:
-                ids = (error.method.class_id, error.method.method_id)
-            self.close(error.code or ReplyCode.FRAME_ERROR, error.text, ids)
+            self.close(error.code or ReplyCode.FRAME_ERROR, error.text, at_fault(error))
             self._deaf = isinstance(error, FramingLost)
             if self._deaf or error.code == ReplyCode.ACCESS_REFUSED:
                 self._arm(self._options.close_timeout, lambda: self.peer.close(error.text))
@@ -443,8 +443,8 @@ class Connection:
                 0,
                 "connection.close",
                 reply_code=code,
-                # RabbitMQ keeps the reason of an internal error to its log.
-                reply_text=reply_text(code, "" if code == ReplyCode.INTERNAL_ERROR else text),
+                # RabbitMQ keeps the reason of an internal error to its log, if no method is named.
+                reply_text=reply_text(code, "" if (code, ids) == _CRASH else text),
                 class_id=ids[0],
                 method_id=ids[1],
             )
@@ -495,5 +495,6 @@ class Connection:
         self._emit(ProtocolViolated(AMQP, self.id, self.client, text))
         self.peer.abort(text)
 
-    def _warn(self, text: str) -> None:
-        self._emit(Warned(AMQP, f"connection {self.id}", text))
+    def _found(self, name: str, what: str) -> None:
+        client = self.client or self.agreement.client or self.peer.address
+        self.lint.report(self.id, client, name, what)

@@ -4,7 +4,10 @@ from typing import Any, Final
 
 from ...errors import ProtocolError
 from ..codes import ReplyCode
+from ..state.outdated import FeatureDenied
 from ..wire import methods
+
+_NAMING_NO_METHOD: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.INTERNAL_ERROR)
 
 
 class Refused(ProtocolError):
@@ -28,6 +31,15 @@ class MethodFailed(ProtocolError):
     def __init__(self, error: ProtocolError, method: methods.Method) -> None:
         super().__init__(error.text, error.code)
         self.method = method
+
+
+def at_fault(error: ProtocolError) -> tuple[int, int]:
+    """Class and method that the close names: none where RabbitMQ crashed or says little."""
+    if not isinstance(error, MethodFailed):
+        return (0, 0)
+    if error.code in _NAMING_NO_METHOD and not isinstance(error.__cause__, FeatureDenied):
+        return (0, 0)
+    return (error.method.class_id, error.method.method_id)
 
 
 def unexpected_frame() -> ProtocolError:

@@ -8,8 +8,9 @@ from msgspec import Struct, field
 from ...errors import ProtocolError
 from ..codes import ReplyCode
 from ..options import AmqpOptions
+from ..profiles import PROFILES, SMALL_FRAMES
 from ..records import Table, plain, table
-from ..wire.frames import FRAME_MIN_SIZE, OVERHEAD, method
+from ..wire.frames import OVERHEAD, method
 from .failures import Refused
 from .login import Door
 
@@ -24,8 +25,7 @@ _CAPABILITIES: Final = (
     "per_consumer_qos",
     "direct_reply_to",
 )
-_SMALL_FRAME: Final = 8192
-"""What RabbitMQ 4.1 and later ask for at least."""
+_SMALL_FRAME: Final = PROFILES["4.1"].frame_min
 
 
 class Agreement(Struct):
@@ -43,8 +43,9 @@ class Agreement(Struct):
 
 
 class Handshake:
-    """Takes the client's methods in the one order that is legal; `warn` hears what is doubtful.
+    """Takes the client's methods in the one order that is legal.
 
+    `lint` hears of frames that are too small for newer releases.
     `door` knows who may log in, and to which virtual host.
     """
 
@@ -53,14 +54,14 @@ class Handshake:
         options: AmqpOptions,
         door: Door,
         send: Callable[[bytes], None],
-        warn: Callable[[str], None],
+        lint: Callable[[str, str], None],
     ) -> None:
         self.agreement = Agreement(frame_max=options.frame_max)
         self.expected = "protocol header"
         self._options = options
         self._door = door
         self._send = send
-        self._warn = warn
+        self._lint = lint
 
     def start(self, version: tuple[int, int]) -> None:
         """The protocol header came and is one of ours: it asks for this version."""
@@ -137,12 +138,9 @@ class Handshake:
     def _tune_ok(self, *, channel_max: int, frame_max: int, heartbeat: int) -> None:
         options = self._options
         _check_tuned("channel_max", channel_max, 1, options.channel_max)
-        _check_tuned("frame_max", frame_max, FRAME_MIN_SIZE, options.frame_max)
-        if frame_max < _SMALL_FRAME:
-            self._warn(
-                f"frame_max {frame_max} was agreed on: RabbitMQ 4.1 and later reset connections "
-                f"that ask for less than {_SMALL_FRAME}"
-            )
+        if 0 < frame_max < _SMALL_FRAME:
+            self._lint(SMALL_FRAMES, f"frame_max {frame_max} was agreed on")
+        _check_tuned("frame_max", frame_max, options.profile.frame_min, options.frame_max)
         agreement = self.agreement
         agreement.channel_max = channel_max
         agreement.frame_max = frame_max

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Final
 
 from ...clock import Clock
@@ -63,7 +64,7 @@ class Overdue:
         while len(marks) > 1 and marks[1][0] <= now - self._timeout:
             marks.popleft()
         moment, tag = marks[0]
-        return moment <= now - self._timeout and next(iter(channel.unacked)) <= tag
+        return moment <= now - self._timeout and _first(channel) <= tag
 
     def _close(self, connection: Connection, channels: list[Channel]) -> None:
         for channel in channels:
@@ -76,3 +77,11 @@ class Overdue:
                 connection.peer.wake()
             refusal = RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
             connection.channels.refuse(channel, refusal, None)
+
+
+def _first(channel: Channel) -> float:
+    """The oldest delivery that the timeout is for."""
+    if channel.vhost.profile.classic_consumers_time_out:
+        return next(iter(channel.unacked))
+    tags = (tag for tag, message in channel.unacked.items() if message.queue.kind == "quorum")
+    return next(tags, inf)

@@ -4,6 +4,7 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
+from ..profiles import Profile
 
 _RESERVED: Final = "amq."
 _LOCKED: Final = (
@@ -18,6 +19,14 @@ def locked(queue: str) -> RequestRefused:
         ReplyCode.RESOURCE_LOCKED,
         f"cannot obtain exclusive access to locked {queue}. {_LOCKED}",
     )
+
+
+def unknown_exchange_type(kind: str, profile: Profile) -> Exception:
+    """The end of the connection, or from RabbitMQ 4.3 on of the channel."""
+    text = f"unknown exchange type '{kind}'"
+    if profile.unknown_exchange_type_ends_channel:
+        return RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
+    return ProtocolError(text, ReplyCode.COMMAND_INVALID)
 
 
 def check_not_default(exchange: str) -> None:

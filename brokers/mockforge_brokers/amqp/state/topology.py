@@ -4,7 +4,7 @@ from random import Random
 from typing import Any, Final
 
 from ...clock import Clock
-from ...errors import ProtocolError, RequestRefused
+from ...errors import RequestRefused
 from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
@@ -17,8 +17,10 @@ from ..events import (
     QueueDeleted,
     QueuePurged,
 )
+from ..profiles import Profile
 from ..records import Table, plain
 from . import arguments as rules
+from . import outdated
 from .doubts import Doubts
 from .exchanges import (
     Binding,
@@ -36,7 +38,13 @@ from .queues.governed import Contents, GovernedQueue
 from .queues.queue import Queue
 from .queues.stream import StreamQueue
 from .queues.types import make_queue, queue_type
-from .refusals import check_no_conditions, check_not_default, check_reserved, locked
+from .refusals import (
+    check_no_conditions,
+    check_not_default,
+    check_reserved,
+    locked,
+    unknown_exchange_type,
+)
 from .routing import Route
 
 AMQP: Final = "amqp"
@@ -68,8 +76,10 @@ class Topology:
         clock: Clock,
         contents: Contents,
         random: Random,
+        profile: Profile,
     ) -> None:
         self.name = name
+        self.profile = profile
         self.memory = memory
         self.clock = clock
         self.contents = contents
@@ -190,7 +200,7 @@ class Topology:
         arguments = arguments or {}
         factory = EXCHANGE_TYPES.get(kind)
         if factory is None:
-            raise ProtocolError(f"unknown exchange type '{kind}'", ReplyCode.COMMAND_INVALID)
+            raise unknown_exchange_type(kind, self.profile)
         check_not_default(name)
         what = self._exchange(name)
         exchange = self.exchanges.get(name)
@@ -298,6 +308,7 @@ class Topology:
             auto_delete=auto_delete,
             named=not server_named,
         )
+        outdated.check_queue(self.profile, what, arguments, durable=durable, exclusive=exclusive)
         queue = self._make_queue(
             name,
             durable=durable,
@@ -417,6 +428,7 @@ class Topology:
         self._unbind(source, "exchange", destination, routing_key, arguments)
 
     def _bind(self, exchange: Exchange, binding: Binding) -> None:
+        outdated.check_binding(self.profile, exchange.type, binding.routing_key)
         if self._add(exchange, binding):
             self._tell_binding(BindingAdded, exchange, binding)
             exchange.bound(binding)

@@ -9,6 +9,7 @@ from ...errors import RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import PolicyRemoved, PolicySet
+from ..profiles import DEFAULT, PROFILES, Profile
 from ..records import Field
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
@@ -51,13 +52,20 @@ class VirtualHost(Topology):
     """What wire handlers, console, fixtures and tests alike publish to and consume from."""
 
     def __init__(
-        self, name: str, spine: Spine, memory: Memory, clock: Clock, wire: Wire, random: Random
+        self,
+        name: str,
+        spine: Spine,
+        memory: Memory,
+        clock: Clock,
+        wire: Wire,
+        random: Random,
+        profile: Profile = PROFILES[DEFAULT],
     ) -> None:
         self._routes: dict[tuple[str, str], Route] = {}
         self._watchers: list[tuple[str | None, Watcher]] = []
         self._dead_letters = DeadLetters(self, wire)
         self.tracer: Tracer | None = None
-        super().__init__(name, spine, memory, clock, wire, random)
+        super().__init__(name, spine, memory, clock, wire, random, profile)
 
     # Messages.
 

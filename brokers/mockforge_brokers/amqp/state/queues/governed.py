@@ -22,6 +22,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from ....clock import Clock, Timer
+from ...profiles import Profile
 from ...records import Field
 from ..memory import COST
 from ..message import Message
@@ -64,6 +65,7 @@ class Host(Protocol):
     name: str
     clock: Clock
     contents: Contents
+    profile: Profile
     rejected: bool
     """Set by a queue that refuses what is just being published."""
 

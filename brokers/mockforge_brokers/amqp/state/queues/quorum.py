@@ -90,8 +90,14 @@ class QuorumQueue(GovernedQueue):
 
     # What comes back.
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+    @property
+    def delivery_limit(self) -> int | None:
+        """How often a message may come back; None and a negative number are no limit."""
         limit = self.policy.delivery_limit
+        return self.host.profile.delivery_limit if limit is None else limit
+
+    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+        limit = self.delivery_limit
         limited = limit is not None and limit >= 0
         lane = _RETURNED if ended or limited else 0
         for message in cast("Sequence[QuorumMessage]", unacked):

@@ -15,7 +15,7 @@ _OTHERS: Final = "(others)"
 
 
 class Finding(Struct, frozen=True):
-    """What one client did against one statement, or our name for what is risky.
+    """What one client did against one statement, or our name for what is risky or outdated.
 
     `times` counts occurrences, but for `doubtful-topic`, which is counted once a connection.
     `ended` of them ended their connection. `text` is the last one in words, `last` its wall time.

@@ -1,0 +1,150 @@
+"""Which RabbitMQ the broker is like: what each release defaults to and no longer takes."""
+
+from typing import Final
+
+from msgspec import Struct
+
+Release = tuple[int, int]
+
+TRANSIENT_QUEUE: Final = "transient-queue"
+GLOBAL_QOS: Final = "global-qos"
+QUEUE_MODE: Final = "queue-mode"
+QUEUE_VERSION_1: Final = "queue-version-1"
+MASTER_LOCATOR: Final = "queue-master-locator"
+SMALL_FRAMES: Final = "small-frames"
+MANY_HASHES: Final = "three-hashes"
+
+
+class Outdated(Struct, frozen=True):
+    """What RabbitMQ does not take `since` a release: what becomes of it, and what to do instead."""
+
+    since: Release
+    fate: str
+    instead: str
+
+
+OUTDATED: Final[dict[str, Outdated]] = {
+    TRANSIENT_QUEUE: Outdated(
+        (4, 3), "closes the connection with 541", "declare it durable or exclusive"
+    ),
+    GLOBAL_QOS: Outdated((4, 3), "takes it for a prefetch of each consumer", "set global to false"),
+    QUEUE_MODE: Outdated((4, 3), "refuses it with 406", "leave the argument out"),
+    QUEUE_VERSION_1: Outdated((4, 3), "refuses it with 406", "leave the argument out"),
+    MASTER_LOCATOR: Outdated(
+        (4, 3), "closes the connection with 541", "use x-queue-leader-locator"
+    ),
+    MANY_HASHES: Outdated((4, 3), "refuses it with 406", "bind with at most two #"),
+    SMALL_FRAMES: Outdated((4, 1), "resets the connection without a word", "agree on 8192 or more"),
+}
+"""From the release notes of RabbitMQ 4.1.0 and 4.3.0; global qos as its channel does it where
+global_qos is denied, three # as 4.3.6 answered."""
+
+
+class Profile(Struct, frozen=True):
+    """One release. `version` is what clients are told: some read features off it.
+
+    `flags` are its feature flags beyond those of the release before (management interface).
+    """
+
+    release: Release
+    version: str
+    delivery_limit: int | None = None
+    """Of a quorum queue whose arguments and policies name none."""
+    message_size: int = 128 << 20
+    """Bytes of a body (max_message_size)."""
+    flags: tuple[str, ...] = ()
+
+    def refuses(self, name: str) -> bool:
+        """Whether this release takes no more what `OUTDATED` has under a name."""
+        return self.release >= OUTDATED[name].since
+
+    @property
+    def frame_min(self) -> int:
+        """Bytes of the smallest frame that may be agreed on: AMQP 4.2.3 has 4096."""
+        return 8192 if self.refuses(SMALL_FRAMES) else 4096
+
+    @property
+    def unknown_exchange_type_ends_channel(self) -> bool:
+        """Up to 4.2 it ends the connection (503)."""
+        return self.release >= (4, 3)
+
+    @property
+    def passive_needs_configure(self) -> bool:
+        """A passive declare asks for the right to configure."""
+        return self.release >= (4, 3)
+
+    @property
+    def classic_consumers_time_out(self) -> bool:
+        """From 4.3 on only quorum queues look at consumer_timeout."""
+        return self.release < (4, 3)
+
+
+PROFILES: Final[dict[str, Profile]] = {
+    "3.10": Profile(
+        (3, 10),
+        "3.10.8",
+        flags=(
+            "classic_mirrored_queue_version",
+            "drop_unroutable_metric",
+            "empty_basic_get_metric",
+            "implicit_default_bindings",
+            "maintenance_mode_status",
+            "quorum_queue",
+            "stream_queue",
+            "user_limits",
+            "virtual_host_metadata",
+        ),
+    ),
+    "3.13": Profile(
+        (3, 13),
+        "3.13.7",
+        flags=(
+            "classic_queue_type_delivery_support",
+            "detailed_queues_endpoint",
+            "direct_exchange_routing_v2",
+            "feature_flags_v2",
+            "listener_records_in_ets",
+            "message_containers",
+            "restart_streams",
+            "stream_filtering",
+            "stream_sac_coordinator_unblock_group",
+            "stream_single_active_consumer",
+            "stream_update_config_command",
+            "tracking_records_in_ets",
+        ),
+    ),
+    "4.1": Profile(
+        (4, 1),
+        "4.1.4",
+        delivery_limit=20,
+        message_size=16 << 20,
+        flags=(
+            "khepri_db",
+            "message_containers_deaths_v2",
+            "quorum_queue_non_voters",
+            "rabbitmq_4.0.0",
+            "rabbitmq_4.1.0",
+        ),
+    ),
+    "4.3": Profile(
+        (4, 3),
+        "4.3.0",
+        delivery_limit=20,
+        message_size=16 << 20,
+        flags=("rabbitmq_4.2.0", "rabbitmq_4.3.0"),
+    ),
+}
+DEFAULT: Final = "3.13"
+
+
+def flags_of(profile: Profile) -> list[str]:
+    """All its feature flags, by name."""
+    found = (each.flags for each in PROFILES.values() if each.release <= profile.release)
+    return sorted(flag for flags in found for flag in flags)
+
+
+def in_words(name: str) -> str:
+    """What becomes of it in which release, and the remedy."""
+    outdated = OUTDATED[name]
+    since = ".".join(map(str, outdated.since))
+    return f"RabbitMQ from {since} on {outdated.fate}; {outdated.instead}"

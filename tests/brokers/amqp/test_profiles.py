@@ -1,0 +1,258 @@
+"""What releases of RabbitMQ differ in (`--amqp-as-version`), and lint's word on it.
+
+The texts of 4.3 are those that clients reported of RabbitMQ 4.3.0 to 4.3.6.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from mockforge_brokers.access import rule_of
+from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.profiles import OUTDATED, PROFILES, flags_of, in_words
+from mockforge_brokers.events import LintFound
+
+from .client import Client, Got, House, names
+
+TRANSIENT = (
+    "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\n"
+    "By default, this feature is not permitted anymore.\n"
+    "The feature will be removed from a future major RabbitMQ version, regardless of the "
+    "configuration; actual version to be determined.\nTo..."
+)
+
+
+def house_of(release: str) -> House:
+    return House(AmqpOptions(as_version=release))
+
+
+def declare(client: Client, queue: str = "q", *, durable: bool = True, **given: Any) -> list[Got]:
+    arguments = {name.replace("_", "-"): value for name, value in given.items()}
+    return client.send("queue.declare", queue=queue, durable=durable, arguments=arguments)
+
+
+def findings(house: House) -> list[tuple[str, str, int]]:
+    return [(each.statement, each.severity, each.ended) for each in house.broker.findings.views()]
+
+
+@pytest.mark.parametrize("release", PROFILES)
+def test_a_client_is_told_the_release(release: str) -> None:
+    stranger = house_of(release).stranger()
+    stranger.fake.send(b"AMQP\0\0\x09\x01")
+    (start,) = stranger.received()
+    assert start["server_properties"]["version"] == PROFILES[release].version
+    assert PROFILES[release].version.startswith(f"{release}.")
+
+
+@pytest.mark.parametrize("release", ["3.10", "3.13", "4.1"])
+def test_a_transient_queue_is_served_and_named_up_to_4_2(release: str) -> None:
+    house = house_of(release)
+    client = house.client(name="shop")
+    assert names(declare(client, durable=False)) == ["queue.declare-ok"]
+    assert findings(house) == [("transient-queue", "warning", 0)]
+    (found,) = house.emitted(LintFound)
+    assert (found.client, found.text) == (
+        "shop",
+        "queue 'q' in vhost '/' is neither durable nor exclusive: RabbitMQ from 4.3 on closes the "
+        "connection with 541; declare it durable or exclusive",
+    )
+
+
+def test_a_transient_queue_ends_the_connection_from_4_3_on() -> None:
+    house = house_of("4.3")
+    client = house.client()
+    (closed,) = declare(client, durable=False)
+    assert (closed.name, closed["reply_code"], closed["reply_text"]) == (
+        "connection.close",
+        541,
+        TRANSIENT,
+    )
+    assert (closed["class_id"], closed["method_id"]) == (50, 10)
+    assert findings(house) == [("transient-queue", "error", 1)]
+    assert not house.broker.vhost().queues
+
+
+def test_a_transient_queue_may_be_exclusive() -> None:
+    house = house_of("4.3")
+    came = house.client().send("queue.declare", queue="q", exclusive=True)
+    assert names(came) == ["queue.declare-ok"]
+    assert findings(house) == []
+
+
+def test_a_queue_that_is_there_as_a_durable_one_is_not_equivalent_and_no_more() -> None:
+    client = house_of("4.3").client()
+    declare(client)
+    (closed,) = declare(client, durable=False)
+    assert (closed.name, closed["reply_code"]) == ("channel.close", 406)
+
+
+def test_the_same_finding_of_a_client_is_reported_once_and_counted_each_time(house: House) -> None:
+    client = house.client()
+    for queue in ("a", "b", "c"):
+        declare(client, queue, durable=False)
+    assert len(house.emitted(LintFound)) == 1
+    (finding,) = house.broker.findings.views()
+    assert finding.times == 3
+    (metric,) = [each for each in house.broker.metrics() if each.name == "amqp_lint_findings_total"]
+    assert metric.samples == [(("transient-queue", "warning"), 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "statement", "reply"),
+    [
+        (
+            {"x_queue_mode": "lazy"},
+            "queue-mode",
+            "PRECONDITION_FAILED - invalid arg 'x-queue-mode' for queue 'q' in vhost '/' of queue "
+            "type rabbit_classic_queue",
+        ),
+        (
+            {"x_queue_version": 1},
+            "queue-version-1",
+            "PRECONDITION_FAILED - invalid arg 'x-queue-version' for queue 'q' in vhost '/': "
+            "\"unsupported queue version '1'\"",
+        ),
+        (
+            {"x_queue_master_locator": "client-local"},
+            "queue-master-locator",
+            "INTERNAL_ERROR - Feature `queue_master_locator` is deprecated.",
+        ),
+    ],
+)
+def test_arguments_of_old_are_refused_from_4_3_on_and_named_before(
+    arguments: dict[str, Any], statement: str, reply: str
+) -> None:
+    old, new = house_of("4.1"), house_of("4.3")
+    assert names(declare(old.client(), **arguments)) == ["queue.declare-ok"]
+    assert findings(old) == [(statement, "warning", 0)]
+    (closed,) = declare(new.client(), **arguments)
+    assert closed["reply_text"].startswith(reply)
+    assert findings(new) == [(statement, "error", 1)]
+
+
+def test_the_second_version_of_classic_queues_is_the_one_that_stays() -> None:
+    house = house_of("4.3")
+    assert names(declare(house.client(), x_queue_version=2)) == ["queue.declare-ok"]
+    assert findings(house) == []
+
+
+@pytest.mark.parametrize(("release", "count"), [("3.13", 2), ("4.3", 4)])
+def test_a_prefetch_for_the_channel_is_one_for_each_consumer_from_4_3_on(
+    release: str, count: int
+) -> None:
+    house = house_of(release)
+    client = house.client()
+    declare(client)
+    client.send("basic.qos", prefetch_count=2, is_global=True)
+    for tag in ("a", "b"):
+        client.send("basic.consume", queue="q", consumer_tag=tag)
+    for number in range(9):
+        client.publish("", "q", b"%d" % number)
+    assert house.broker.vhost().queues["q"].unacked == count
+    assert [each[0] for each in findings(house)] == ["global-qos"]
+
+
+def test_three_hashes_in_a_topic_key_are_refused_from_4_3_on() -> None:
+    old, new = house_of("3.13"), house_of("4.3")
+    for house in (old, new):
+        declare(house.client())
+    bound = {"queue": "q", "exchange": "amq.topic", "routing_key": "#.*.#.*.#"}
+    assert names(old.client().send("queue.bind", **bound)) == ["queue.bind-ok"]
+    (closed,) = new.client().send("queue.bind", **bound)
+    assert closed["reply_text"] == (
+        "PRECONDITION_FAILED - Topic binding key '#.*.#.*.#' uses 3 '#' wildcards, at most 2 are "
+        "allowed"
+    )
+    assert findings(old) == [("three-hashes", "warning", 0)]
+    assert findings(new) == [("three-hashes", "error", 1)]
+    client = new.client()
+    for exchange, key in (("amq.topic", "a.#.b.#.c"), ("amq.direct", "#.#.#")):
+        came = client.send("queue.bind", queue="q", exchange=exchange, routing_key=key)
+        assert names(came) == ["queue.bind-ok"]
+
+
+@pytest.mark.parametrize(("release", "ended"), [("3.13", False), ("4.1", True), ("4.3", True)])
+def test_frames_of_4096_bytes_reset_the_connection_from_4_1_on(release: str, ended: bool) -> None:
+    house = house_of(release)
+    stranger = house.stranger()
+    stranger.connect(tune=(2047, 4096, 60))
+    house.advance(5)
+    assert bool(stranger.peer.ended) == ended
+    assert findings(house) == [("small-frames", "error" if ended else "warning", int(ended))]
+
+
+@pytest.mark.parametrize(("release", "name", "code"), [("3.13", "connection.close", 503),
+                                                       ("4.3", "channel.close", 406)])  # fmt: skip
+def test_an_unknown_exchange_type_ends_the_channel_alone_from_4_3_on(
+    release: str, name: str, code: int
+) -> None:
+    client = house_of(release).client()
+    (closed,) = client.send("exchange.declare", exchange="x", exchange_type="odd")
+    assert (closed.name, closed["reply_code"]) == (name, code)
+    assert closed["reply_text"].endswith(" - unknown exchange type 'odd'")
+
+
+@pytest.mark.parametrize(("release", "tries"), [("3.13", None), ("4.1", 21)])
+def test_a_quorum_queue_delivers_21_times_from_4_0_on(release: str, tries: int | None) -> None:
+    client = house_of(release).client()
+    declare(client, x_queue_type="quorum")
+    client.publish("", "q", b"x")
+    for tag in range(1, 40):
+        (got,) = client.send("basic.get", queue="q")
+        if got.name == "basic.get-empty":
+            break
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+    assert (tag - 1 if got.name == "basic.get-empty" else None) == tries
+
+
+def test_a_negative_delivery_limit_is_none() -> None:
+    client = house_of("4.1").client()
+    declare(client, x_queue_type="quorum", x_delivery_limit=-1)
+    client.publish("", "q", b"x")
+    for tag in range(1, 40):
+        (got,) = client.send("basic.get", queue="q")
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+    assert got.name == "basic.get-ok"
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+@pytest.mark.parametrize("release", ["4.1", "4.3"])
+def test_consumers_of_classic_queues_have_any_time_from_4_3_on(release: str, kind: str) -> None:
+    house = House(AmqpOptions(as_version=release, consumer_timeout=10, heartbeat=600))
+    client = house.client(tune=(2047, 131_072, 0))
+    declare(client, x_queue_type=kind)
+    client.publish("", "q", b"x")
+    client.send("basic.consume", queue="q")
+    house.advance(30)
+    over = (release, kind) != ("4.3", "classic")
+    assert [got.name for got in client.received()] == (["channel.close"] if over else [])
+
+
+@pytest.mark.parametrize(("release", "refused"), [("4.1", False), ("4.3", True)])
+def test_a_passive_declare_needs_the_right_to_configure_from_4_3_on(
+    release: str, refused: bool
+) -> None:
+    house = house_of(release)
+    access = house.environment.access
+    house.broker.declare_queue("q", durable=True)
+    access.add_user("guest", "guest", ("amqp",))
+    access.add_rule(rule_of("allow guest read amqp:/:q"))
+    client = house.client()
+    (came,) = client.send("queue.declare", queue="q", passive=True)
+    assert (came.name == "channel.close") == refused
+
+
+def test_every_release_has_the_flags_of_those_before() -> None:
+    flags = [set(flags_of(profile)) for profile in PROFILES.values()]
+    assert all(older < newer for older, newer in pairwise(flags))
+
+
+@pytest.mark.parametrize("name", OUTDATED)
+def test_what_is_outdated_has_its_release_and_a_remedy(name: str) -> None:
+    assert in_words(name).startswith("RabbitMQ from 4.")
+    assert "; " in in_words(name)
+
+
+def test_long_texts_end_in_dots_as_rabbitmqs_do(client: Client) -> None:
+    (closed,) = client.send("queue.declare", queue="q" * 255, passive=True)
+    assert closed["reply_text"] == f"NOT_FOUND - no queue '{'q' * 230}..."
