@@ -130,6 +130,8 @@ class Config:
     log_level: str = "warning"
     log_format: str = "text"
     journal: bool = True
+    data_dir: str | None = None
+    data_commit: float = 0.005
     keep_messages: int = 0
     auto_create_topics: bool = True
     verify_transactions: bool = True

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.mqtt.broker import MqttBroker
+    from mockforge_brokers.storage.folder import DataFolder
 
     from .expectations.record import Record
     from .fixtures.messages import Outgoing
@@ -75,6 +77,7 @@ class Runtime:
             limits=config.limits,
             journal=config.journal,
         )
+        self.data = self._data_folder()
         self.brokers = build_brokers(self.environment, config)
         self._servers = {
             protocol: Server(broker, self.environment) for protocol, broker in self.brokers.items()
@@ -84,6 +87,15 @@ class Runtime:
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
         self._starting: dict[str, Timer] = {}
+
+    def _data_folder(self) -> "DataFolder | None":
+        if self.config.data_dir is None:
+            return None
+        from mockforge_brokers.storage.folder import DataFolder
+
+        call = self._loop.call_soon_threadsafe
+        path = Path(self.config.data_dir)
+        return DataFolder(path, self.environment, call, self.config.data_commit)
 
     @property
     def spine(self) -> Spine:
@@ -133,6 +145,8 @@ class Runtime:
 
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
+        if self.data is not None:
+            self.notices += self.data.take_up(self.brokers.values())
         for each in wanted(self.config, self.brokers, self._certificates):
             await self._listen(each)
         self.listening = True
@@ -200,6 +214,8 @@ class Runtime:
         for timer in self._starting.values():
             timer.cancel()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
+        if self.data is not None:
+            self.data.close()
         if self._certificates is not None:
             self._certificates.remove()
         self.usage.report()

@@ -228,6 +228,22 @@ SETTINGS: tuple[Setting, ...] = (
         "FORMAT",
     ),
     Setting(
+        "data_dir",
+        "--data-dir",
+        ("data.dir", "data"),
+        str,
+        "keep on disk what was confirmed, over a kill too (default: in memory only)",
+        "DIR",
+    ),
+    Setting(
+        "data_commit",
+        "--data-commit",
+        ("data.commit",),
+        parse_duration,
+        "how long facts are gathered for one commit: 5ms",
+        "TIME",
+    ),
+    Setting(
         "journal",
         "--no-journal",
         ("journal",),

@@ -9,6 +9,7 @@ from .journal import Owner, Past, Row
 from .listener import Listener
 from .misbehaviour.actions import Changes
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
+from .storage.store import Kept
 
 
 class Peer(Protocol):
@@ -49,6 +50,10 @@ class Peer(Protocol):
 
     def abort(self, reason: str) -> None:
         """End the connection at once with a reset; `connection_lost` as with `close`."""
+        ...
+
+    def work(self, call: Callable[[], object]) -> None:
+        """Do later what this peer's bytes asked for, so that its answers wait for what it kept."""
         ...
 
     def leaving(self, reason: str) -> None:
@@ -240,6 +245,10 @@ class Broker(Protocol):
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Take up what `dump` gave, as it was or decoded again; the broker must be empty."""
+        ...
+
+    def take_up(self, kept: Kept) -> None:
+        """Begin with what is on disk, in `environment.store`; the broker must be empty."""
         ...
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:

@@ -256,14 +256,19 @@ class Endpoint(asyncio.Protocol):
             return
         self.flush()
         self._lose(reason)
+        self._end_in_order()
+
+    def _end_in_order(self) -> None:
         lane = self._outward
         if self._dark(OUT):
-            # Nor does our end arrive; the rule's end resets the connection.
-            return
+            return  # Nor does our end arrive; the rule's end resets the connection.
         if lane is None or lane.idle:
             self._hang_up()
         else:
             lane.when_idle(self._hang_up)
+
+    def work(self, call: Callable[[], object]) -> None:
+        call()
 
     def abort(self, reason: str) -> None:
         reset(self._transport)
@@ -377,7 +382,6 @@ class Endpoint(asyncio.Protocol):
         if len(pieces) == 1:
             data = pieces.pop()
         elif connection.bulky and not inspected:
-            connection.bulky = False
             self._write_bulky(pieces)
             return
         else:
@@ -395,8 +399,7 @@ class Endpoint(asyncio.Protocol):
         self._transport.write(data)
 
     def _write_bulky(self, pieces: list[bytes]) -> None:
-        size = sum(map(len, pieces))
-        self.bytes_out += size
+        self.bytes_out += (size := sum(map(len, pieces)))
         if self._tape is not None:
             # Frame ends inside the burst are not known here: each piece but the last counts as
             # part of one frame that is not yet complete.
@@ -405,6 +408,7 @@ class Endpoint(asyncio.Protocol):
                 done += len(piece)
                 self._tape.add(OUT, piece, done if done < size else 0)
         write_together(self._transport, pieces)
+        self.connection.bulky = False
         pieces.clear()
 
     # While faults or holds look at each frame.

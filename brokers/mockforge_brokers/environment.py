@@ -15,6 +15,7 @@ from .misbehaviour.holds import Holds
 from .misbehaviour.lane import Misbehaviour
 from .misbehaviour.rules import Faults
 from .spine import Spine
+from .storage.store import Store
 from .unserved import Unserved
 from .usage import Usage
 
@@ -41,6 +42,8 @@ class Environment(Struct):
     listeners: list[Listener] = field(default_factory=list)
     """All that accept, of all protocols."""
     access: Access = field(default_factory=Access)
+    store: Store | None = None
+    """Where state is kept on disk; None: nowhere."""
     last_connection: int = 0
 
     @classmethod

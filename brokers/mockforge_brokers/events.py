@@ -212,3 +212,13 @@ class MessageSeen(Event, frozen=True):
     headers: tuple[tuple[str, Any], ...]
     client: str
     detail: Mapping[str, Any]
+
+
+class DataWriteFailed(Event, frozen=True):
+    """What is to be kept cannot be written: confirms wait, and new durable messages are refused."""
+
+    reason: str
+
+
+class DataWritable(Event, frozen=True):
+    """What waited is on disk now; all goes on."""

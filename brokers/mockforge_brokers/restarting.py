@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from .contract import Peer
+from .storage.store import Store, still
 
 T = TypeVar("T")
 
@@ -15,7 +16,9 @@ class Ending(Protocol):
     def shutdown(self) -> None: ...
 
 
-def ended(connections: Iterable[Ending], dump: Callable[[], T], *, hard: bool) -> T:
+def ended(
+    connections: Iterable[Ending], dump: Callable[[], T], *, hard: bool, store: Store | None = None
+) -> T:
     """End all connections; returns what outlives that.
 
     `hard` is a kill: nobody gets a word, and what their ends bring about is not kept.
@@ -25,6 +28,7 @@ def ended(connections: Iterable[Ending], dump: Callable[[], T], *, hard: bool) -
             connection.shutdown()
         return dump()
     values = dump()
-    for connection in connections:
-        connection.peer.abort("the broker was killed")
+    with still(store):
+        for connection in connections:
+            connection.peer.abort("the broker was killed")
     return values

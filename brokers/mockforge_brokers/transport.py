@@ -77,7 +77,7 @@ class Server:
         self, listener: Listener, host: str, sock: socket.socket | None = None
     ) -> Listener:
         def accept() -> asyncio.Protocol:
-            endpoint = Endpoint(self, listener)
+            endpoint = self._endpoint(listener)
             stream = layers(
                 listener, self.environment.listeners, endpoint.identify, endpoint.locate
             )
@@ -102,6 +102,14 @@ class Server:
         self._listeners.append(server)
         self._hosts.append((host, listener))
         return listener
+
+    def _endpoint(self, listener: Listener) -> Endpoint:
+        store = self.environment.store
+        if store is None:
+            return Endpoint(self, listener)
+        from .durable_endpoint import DurableEndpoint
+
+        return DurableEndpoint(self, listener, store)
 
     def _most_waiting(self) -> int:
         return max((endpoint.waiting for endpoint in self.endpoints.values()), default=0)

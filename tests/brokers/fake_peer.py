@@ -1,5 +1,7 @@
 """Clients without sockets: a `Peer` that keeps what it was sent, and the loop's part played."""
 
+from collections.abc import Callable
+
 from mockforge_brokers.access import Principal
 from mockforge_brokers.contract import Broker, Connection
 from mockforge_brokers.environment import Environment
@@ -55,6 +57,9 @@ class FakePeer:
 
     def abort(self, reason: str) -> None:
         self._end("reset", reason)
+
+    def work(self, call: Callable[[], object]) -> None:
+        call()
 
     def leaving(self, reason: str) -> None:
         self.reason = self.reason or reason

@@ -14,6 +14,7 @@ from ..findings import Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from ..storage.store import Kept
 from . import definitions, given, kept
 from .channel.contents import Contents
 from .codes import ReplyCode
@@ -155,6 +156,9 @@ class AmqpBroker:
 
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.vhosts, self.environment.clock)
+
+    def take_up(self, kept: Kept) -> None:
+        """Nothing of it is on disk yet."""
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import convert, to_builtins
 
@@ -15,6 +15,7 @@ from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from ..storage.store import Kept, Store, still
 from .apis.caller import Counters
 from .codes import AlterConfigOp
 from .connection import KafkaConnection
@@ -25,11 +26,23 @@ from .options import KafkaOptions
 from .records import Record, build_batch, is_control, read_records
 from .snapshots import ProducerView, RecordView, TransactionView
 from .state.cluster import Cluster, KeptCluster
+from .state.keeper import FORGETFUL
 from .state.logs.partitioner import partition_for
 from .state.logs.topic import Topic
 from .views import connection_view, group_view, producer_views, topic_view, transaction_view
 
+if TYPE_CHECKING:
+    from .keeping import StoringKeeper
+
 PROMPT = "prompt"
+
+
+def _keeper(store: Store | None) -> StoringKeeper | None:
+    if store is None:
+        return None
+    from .keeping import StoringKeeper
+
+    return StoringKeeper(store)
 
 
 class KafkaBroker:
@@ -46,7 +59,10 @@ class KafkaBroker:
     def __init__(self, environment: Environment, options: KafkaOptions | None = None) -> None:
         self.environment = environment
         self.options = options or KafkaOptions()
-        self.cluster = Cluster(environment, self.options)
+        self._keeper = _keeper(environment.store)
+        self.cluster = Cluster(environment, self.options, self._keeper or FORGETFUL)
+        if self._keeper is not None:
+            self._keeper.cluster = self.cluster
         self.counters = Counters()
         self._connections: dict[int, KafkaConnection] = {}
         environment.usage.gauge("kafka_request", self._largest_incomplete)
@@ -122,12 +138,23 @@ class KafkaBroker:
     def restore(self, values: Mapping[str, Any]) -> None:
         self.cluster.restore(convert(values, KeptCluster, builtin_types=(bytes,)))
 
+    def take_up(self, kept: Kept) -> None:
+        if self._keeper is None:
+            return
+        found = self._keeper.read(kept)
+        if found is None:
+            self._keeper.cluster_changed()
+            return
+        with still(self.environment.store):
+            self.cluster.restore(found)
+
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        values = ended(connections, self.dump, hard=hard)
-        self.cluster.stop()
-        self._next_partition.clear()
-        self.restore(values)
+        values = ended(connections, self.dump, hard=hard, store=self.environment.store)
+        with still(self.environment.store):
+            self.cluster.stop()
+            self._next_partition.clear()
+            self.restore(values)
         topics, groups = self.cluster.topics.values(), self.cluster.groups.by_id
         records = sum(topic.records for topic in topics)
         event = BrokerRestarted(

@@ -232,7 +232,7 @@ class KafkaConnection:
 
     def _defer(self) -> None:
         self._deferred = True
-        self._environment.chores.soon(self._go_on_after_writing)
+        self._environment.chores.soon(partial(self._peer.work, self._go_on_after_writing))
 
     @property
     def _free(self) -> bool:

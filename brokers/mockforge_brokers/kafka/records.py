@@ -233,6 +233,14 @@ def build_marker(
     )
 
 
+def read_marker(batch: bytes) -> tuple[bool, int]:
+    """Of a control batch that ends a transaction: whether it commits, the coordinator's epoch."""
+    [record] = read_records(batch)
+    _, kind = _CONTROL_KEY.unpack_from(record.key or b"")
+    _, coordinator_epoch = _MARKER.unpack_from(record.value or b"")
+    return kind == ControlType.COMMIT, coordinator_epoch
+
+
 def _read_record(data: bytes, at: int) -> tuple[int, int, bytes | None, bytes | None, Headers, int]:
     """Offset and timestamp as deltas, key, value, headers, and where the next record begins."""
     length, at = _read_varint(data, at)

@@ -12,6 +12,7 @@ from ..findings import Finding, Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from ..storage.store import Kept
 from . import views
 from .authentication import Methods
 from .codes import Reason
@@ -220,6 +221,9 @@ class MqttBroker:
 
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.environment, self.router, self.registry)
+
+    def take_up(self, kept: Kept) -> None:
+        """Nothing of it is on disk yet."""
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())

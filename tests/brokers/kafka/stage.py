@@ -20,9 +20,11 @@ from ..fake_peer import FakeNetwork
 
 
 class Stage:
-    def __init__(self, limits=None, *, wall=1_700_000_000.0, **options):
+    def __init__(self, limits=None, *, wall=1_700_000_000.0, disk=None, **options):
         self.clock = ManualClock(wall)
         self.environment = Environment.create(self.clock, seed=1, limits=limits)
+        if disk is not None:
+            disk.store_for(self.environment)
         self.broker = KafkaBroker(self.environment, KafkaOptions(**options))
         self.network = FakeNetwork(self.broker, self.environment)
         self.correlation_id = 0

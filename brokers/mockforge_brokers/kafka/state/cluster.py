@@ -23,6 +23,7 @@ from ..options import KafkaOptions
 from ..records import Buffer, read_records
 from .features import Features
 from .groups.coordinator import Groups, KeptGroup
+from .keeper import FORGETFUL, Keeper
 from .logs.bounds import Bounds
 from .logs.configs import TOPIC_CONFIGS, TopicConfig
 from .logs.log import Appended, Begin, PartitionLog
@@ -34,7 +35,7 @@ from .transactions.coordinator import Transactions
 from .transactions.transaction import KeptTransaction
 
 _REMEMBERED_IDS: Final = 1000
-_FORMAT: Final = 1
+FORMAT: Final = 1
 
 Watcher = Callable[[MessageSeen], object]
 
@@ -55,15 +56,18 @@ class KeptCluster(Struct):
 class Cluster:
     """One broker's topics. `append` is the one entrance for records."""
 
-    def __init__(self, environment: Environment, options: KafkaOptions) -> None:
+    def __init__(
+        self, environment: Environment, options: KafkaOptions, keeper: Keeper = FORGETFUL
+    ) -> None:
         self.options = options
+        self._keeper = keeper
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
         self.nodes = Nodes(options)
         self.features = Features()
         self.topics: dict[str, Topic] = {}
         self.by_id: dict[bytes, Topic] = {}
-        self.groups = Groups(environment, options, self.topics)
-        self.transactions = Transactions(environment, options, self, self.groups)
+        self.groups = Groups(environment, options, self.topics, keeper)
+        self.transactions = Transactions(environment, options, self, self.groups, keeper)
         self.bounds = Bounds(environment, self.topics)
         self._environment = environment
         self._next_producer_id = 1000
@@ -127,14 +131,19 @@ class Cluster:
         """A new topic with a new random id. Raises RequestRefused."""
         count = self.options.default_partitions if partitions is None else partitions
         config = self.check_new_topic(name, count, configs or {})
-        topic = Topic(name, self._new_topic_id(), config, self._environment.limits.kafka_total)
+        topic = self._make_topic(name, self._new_topic_id(), config)
         topic.grow(count)
         self.topics[name] = topic
         self.by_id[topic.topic_id] = topic
+        self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
         self._warn_of_unserved(topic, config.own)
         self.bounds.watch_age()
         return topic
+
+    def _make_topic(self, name: str, topic_id: bytes, config: TopicConfig) -> Topic:
+        total = self._environment.limits.kafka_total
+        return Topic(name, topic_id, config, total, self._keeper.make_log)
 
     def delete_topic(self, name: str, *, source: str) -> None:
         """The topic, its records and what groups committed of it go."""
@@ -147,6 +156,8 @@ class Cluster:
         for log in topic.logs:
             log.deleted = True
             self.bounds.forget(log)
+            self._keeper.log_gone(log)
+        self._keeper.topic_changed(name)
         self.groups.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
         for log in topic.logs:
@@ -167,6 +178,7 @@ class Cluster:
     def grow_topic(self, name: str, partitions: int, *, source: str) -> None:
         """Add partitions until there are `partitions` of them."""
         self.check_growth(name, partitions).grow(partitions)
+        self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))
 
     def configure_topic(
@@ -187,6 +199,7 @@ class Cluster:
         if validate_only:
             return
         before, topic.config = topic.config.own, config
+        self._keeper.topic_changed(name)
         topic.configure()
         chosen = tuple(
             (key, config.own.get(key))
@@ -281,6 +294,7 @@ class Cluster:
     def next_producer_id(self) -> int:
         """A producer id that nobody else has."""
         self._next_producer_id += 1
+        self._keeper.cluster_changed()
         return self._next_producer_id - 1
 
     def watch(self, callback: Watcher, topic: str | None = None) -> Callable[[], None]:
@@ -350,13 +364,21 @@ class Cluster:
     # What outlives a restart.
 
     def dump(self) -> KeptCluster:
+        kept = self.dump_cluster()
+        kept.topics = [topic.dump() for topic in self.topics.values()]
+        kept.groups = self.groups.dump()
+        kept.transactions = self.transactions.dump()
+        return kept
+
+    def dump_cluster(self) -> KeptCluster:
+        """Without topics, groups and transactions."""
         return KeptCluster(
-            _FORMAT,
+            FORMAT,
             self.cluster_id,
             self._next_producer_id,
-            [topic.dump() for topic in self.topics.values()],
-            self.groups.dump(),
-            self.transactions.dump(),
+            [],
+            [],
+            [],
             dict(self.features.levels),
             self.features.epoch,
         )
@@ -365,18 +387,19 @@ class Cluster:
         """Take up what `dump` gave; the cluster must be empty."""
         self.cluster_id = kept.cluster_id
         self._next_producer_id = kept.next_producer_id
-        total = self._environment.limits.kafka_total
         for one in kept.topics:
-            topic = Topic(one.name, one.topic_id, TopicConfig(one.config), total)
+            topic = self._make_topic(one.name, one.topic_id, TopicConfig(one.config))
             topic.grow(len(one.logs))
             self.topics[topic.name] = self.by_id[topic.topic_id] = topic
             for log, log_kept in zip(topic.logs, one.logs, strict=True):
                 log.restore(log_kept)
                 self.bounds.grown(log, log.cost)
+            self._keeper.topic_changed(topic.name)
             self.bounds.watch_age()
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)
         self.features.restore(kept.features, kept.features_epoch)
+        self._keeper.cluster_changed()
 
     def stop(self) -> None:
         """Forget all without a word: the broker is stopped."""

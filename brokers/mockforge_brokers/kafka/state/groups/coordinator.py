@@ -12,6 +12,7 @@ from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...events import GroupDeleted, OffsetsReset
 from ...options import KafkaOptions
+from ..keeper import FORGETFUL, Keeper
 from ..logs.topic import Topic
 from ..purgatory import Parked
 from .classic.group import Group
@@ -70,8 +71,10 @@ class Groups:
         environment: Environment,
         options: KafkaOptions,
         topics: Mapping[str, Topic] = MappingProxyType({}),
+        keeper: Keeper = FORGETFUL,
     ) -> None:
         self.by_id: dict[str, AnyGroup] = {}
+        self._keeper = keeper
         self._topics = topics
         self._environment = environment
         self._options = options
@@ -190,6 +193,7 @@ class Groups:
                 group.offsets.commit(topic, partition, committed)
             else:
                 group.offsets.hold(producer_id, topic, partition, committed)
+        self._keeper.group_changed(group_id)
         return refused
 
     def settle(self, group_id: str, producer_id: int, *, committed: bool) -> None:
@@ -197,6 +201,7 @@ class Groups:
         group = self.by_id.get(group_id)
         if group is not None:
             group.offsets.settle(producer_id, committed=committed)
+            self._keeper.group_changed(group_id)
 
     def _for_commit(self, group_id: str, committer: Committer, *, transactional: bool) -> AnyGroup:
         check_group_id(group_id)
@@ -241,6 +246,7 @@ class Groups:
             )
         group.dissolve(f"deleted by {source}")
         del self.by_id[group_id]
+        self._keeper.group_changed(group_id)
         self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
 
     def for_deletion(self, group_id: str) -> AnyGroup:
@@ -269,32 +275,36 @@ class Groups:
                 f"group {group.group_id} is subscribed to {topic}",
             )
         group.offsets.forget_partition(topic, partition)
+        self._keeper.group_changed(group.group_id)
 
     def forget_topic(self, topic: str) -> None:
         """The topic was deleted."""
         for group in self.by_id.values():
             group.offsets.forget(topic)
+            self._keeper.group_changed(group.group_id)
 
     def clear(self, reason: str) -> None:
         for group in tuple(self.by_id.values()):
             group.dissolve(reason)
+            self._keeper.group_changed(group.group_id)
         self.by_id.clear()
 
     def dump(self) -> list[KeptGroup]:
-        return [
-            KeptGroup(
-                group.group_id,
-                group.protocol_type,
-                group.generation_id,
-                {topic: dict(partitions) for topic, partitions in group.offsets.topics.items()},
-                {
-                    producer_id: [(*place, offset) for place, offset in held.items()]
-                    for producer_id, held in group.offsets.pending.items()
-                },
-                isinstance(group, ConsumerGroup),
-            )
-            for group in self.by_id.values()
-        ]
+        return [self.dump_group(group) for group in self.by_id.values()]
+
+    @staticmethod
+    def dump_group(group: AnyGroup) -> KeptGroup:
+        return KeptGroup(
+            group.group_id,
+            group.protocol_type,
+            group.generation_id,
+            {topic: dict(partitions) for topic, partitions in group.offsets.topics.items()},
+            {
+                producer_id: [(*place, offset) for place, offset in held.items()]
+                for producer_id, held in group.offsets.pending.items()
+            },
+            isinstance(group, ConsumerGroup),
+        )
 
     def restore(self, kept: Iterable[KeptGroup]) -> None:
         for one in kept:
@@ -310,6 +320,7 @@ class Groups:
                 group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
             group.offsets.restore(one.offsets, one.pending)
             group.reason = "the broker was restarted"
+            self._keeper.group_changed(group.group_id)
 
     def _get_or_create(self, group_id: str) -> AnyGroup:
         group = self.by_id.get(group_id)
@@ -324,6 +335,7 @@ class Groups:
         for other in self.by_id.values():
             if other.empty and not other.offsets:
                 del self.by_id[other.group_id]
+                self._keeper.group_changed(other.group_id)
                 return
         self._environment.usage.met(
             "kafka",

@@ -98,6 +98,8 @@ class KeptLog(Struct):
     producers: list[KeptProducer]
     open_transactions: dict[int, int] = {}
     aborted: list[AbortedTransaction] = []
+    number: int = 0
+    """Of its log on disk; 0 where nothing is kept there."""
 
 
 def segment_size(bound: int) -> int:
@@ -270,7 +272,13 @@ class PartitionLog:
             self.producers.dump(),
             dict(self.transactions.open),
             list(self.transactions.aborted),
+            self.number,
         )
+
+    @property
+    def number(self) -> int:
+        """Of its log on disk; 0 where nothing is kept there."""
+        return 0
 
     def restore(self, kept: KeptLog) -> None:
         """Take up what `dump` gave; the log must be empty."""

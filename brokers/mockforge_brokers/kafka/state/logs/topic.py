@@ -1,6 +1,7 @@
 """One topic: its id, its configuration, its partitions."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -25,20 +26,28 @@ class KeptTopic(Struct):
 class Topic:
     """A named list of partition logs, all of one configuration."""
 
-    __slots__ = ("config", "logs", "name", "topic_id", "total_bytes")
+    __slots__ = ("_make_log", "config", "logs", "name", "topic_id", "total_bytes")
 
-    def __init__(self, name: str, topic_id: bytes, config: TopicConfig, total_bytes: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        topic_id: bytes,
+        config: TopicConfig,
+        total_bytes: int,
+        make_log: Callable[[str, int], PartitionLog] = PartitionLog,
+    ) -> None:
         self.name = name
         self.topic_id = topic_id
         self.config = config
         self.total_bytes = total_bytes
         """What all logs of the broker may take together."""
         self.logs: list[PartitionLog] = []
+        self._make_log = make_log
 
     def grow(self, partitions: int) -> None:
         """Add empty partitions until there are `partitions`."""
         for partition in range(len(self.logs), partitions):
-            self.logs.append(PartitionLog(self.name, partition))
+            self.logs.append(self._make_log(self.name, partition))
         self.configure()
 
     def configure(self) -> None:

@@ -18,6 +18,7 @@ from ...codes import ErrorCode
 from ...events import TransactionAborted
 from ...options import KafkaOptions
 from ..groups.coordinator import Groups
+from ..keeper import FORGETFUL, Keeper
 from ..logs.log import PartitionLog
 from ..logs.transactions import Marker
 from .transaction import (
@@ -45,9 +46,15 @@ class Transactions:
     """The transaction coordinator. An id comes into being when a producer first takes it."""
 
     def __init__(
-        self, environment: Environment, options: KafkaOptions, logs: Logs, groups: Groups
+        self,
+        environment: Environment,
+        options: KafkaOptions,
+        logs: Logs,
+        groups: Groups,
+        keeper: Keeper = FORGETFUL,
     ) -> None:
         self.by_id: dict[str, Transaction] = {}
+        self._keeper = keeper
         self.committed = 0
         self.aborted = 0
         self._environment = environment
@@ -91,6 +98,7 @@ class Transactions:
         one.timeout = timeout
         one.client = client
         one.started, one.updated = -1.0, self._environment.clock.wall()
+        self._keeper.transaction_changed(transactional_id)
         return ProducerIdAndEpoch(one.producer_id, one.producer_epoch)
 
     def known(self, transactional_id: str) -> Transaction:
@@ -148,6 +156,7 @@ class Transactions:
         return {one.producer_id: one for one in self.by_id.values()}
 
     def _begin(self, one: Transaction, bumps: bool) -> None:
+        self._keeper.transaction_changed(one.transactional_id)
         one.bumps = bumps
         if one.begin(self._environment.clock.wall()):
             self._arm(one, one.timeout)
@@ -211,6 +220,7 @@ class Transactions:
             next_producer_id=self._logs.next_producer_id() if rotates else NO_PRODUCER,
             wall=self._environment.clock.wall(),
         )
+        self._keeper.transaction_changed(one.transactional_id)
         marker = Marker(producer_id, epoch + new_epoch, committed)
         for topic, partition in partitions:
             self._mark(topic, partition, marker)
@@ -241,6 +251,7 @@ class Transactions:
         for one in self.by_id.values():
             if one.timer is not None:
                 one.timer.cancel()
+            self._keeper.transaction_changed(one.transactional_id)
         self.by_id.clear()
 
     def dump(self) -> list[KeptTransaction]:
@@ -249,6 +260,7 @@ class Transactions:
     def restore(self, kept: Iterable[KeptTransaction]) -> None:
         for each in kept:
             one = self.by_id[each.transactional_id] = Transaction.restored(each)
+            self._keeper.transaction_changed(each.transactional_id)
             if one.is_open:
                 passed = self._environment.clock.wall() - one.started
                 self._arm(one, max(0.0, one.timeout - passed))
@@ -283,6 +295,7 @@ class Transactions:
                 f"transactional id {transactional_id}: the limit kafka_transactional_ids is met",
             )
         del self.by_id[idle.transactional_id]
+        self._keeper.transaction_changed(idle.transactional_id)
 
 
 def check_transactional_id(transactional_id: str) -> None:

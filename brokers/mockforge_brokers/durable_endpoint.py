@@ -1,0 +1,138 @@
+"""The socket of a client where state is kept on disk: what confirms waits until it is true.
+
+Output that a connection made after it caused facts (`storage.store`) is held, in order, until the
+group of these facts is on disk. Who only gets what others sent caused none and never waits.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .endpoint import Endpoint
+from .listener import Listener
+from .storage.store import Store
+
+if TYPE_CHECKING:
+    from .transport import Server
+
+
+class DurableEndpoint(Endpoint):
+    """`_due` is the group that must be on disk before anything more is written."""
+
+    __slots__ = ("_due", "_ends", "_held", "_held_size", "_seen", "_store", "_working")
+
+    def __init__(self, server: "Server", listener: Listener, store: Store) -> None:
+        super().__init__(server, listener)
+        self._store = store
+        self._due = 0
+        self._held: deque[tuple[int, list[bytes], bool]] = deque()
+        """Output that waits: its group, its pieces, whether they are bulky."""
+        self._held_size = 0
+        self._seen = 0
+        self._working = False
+        self._ends: Callable[[], object] | None = None
+
+    # What is done in this connection's name.
+
+    def work(self, call: Callable[[], object]) -> None:
+        if self._working:
+            call()
+            return
+        self._working = True
+        self._seen = self._store.facts
+        try:
+            call()
+        finally:
+            self._note()
+            self._working = False
+
+    def _receive(self, data: bytes) -> None:
+        self.work(lambda: Endpoint._receive(self, data))
+
+    def _set_writable(self, writable: bool) -> None:
+        self.work(lambda: Endpoint._set_writable(self, writable))
+
+    def shut_down(self) -> None:
+        self.work(lambda: Endpoint.shut_down(self))
+
+    def _note(self) -> None:
+        if self._working and self._seen != self._store.facts:
+            self._seen = self._store.facts
+            self._due = self._store.group
+
+    # Writing.
+
+    @property
+    def waiting(self) -> int:
+        return self._transport.get_write_buffer_size() + self._held_size
+
+    def flush(self) -> None:
+        self._note()
+        if self._due <= self._store.committed and not self._held:
+            super().flush()
+            return
+        self._awake = False
+        connection = self.connection
+        pieces = connection.out
+        if pieces and not self._closing:
+            if not self._held:
+                self._store.when(self._due, self._committed)
+            self._held.append((self._due, pieces[:], connection.bulky))
+            self._held_size += sum(map(len, pieces))
+            connection.bulky = False
+            pieces.clear()
+
+    def _committed(self) -> None:
+        held, connection = self._held, self.connection
+        pieces: list[bytes] = []
+        bulky = False
+        while held and held[0][0] <= self._store.committed:
+            _, more, large = held.popleft()
+            pieces += more
+            bulky |= large
+        self._held_size -= sum(map(len, pieces))
+        if not self._transport.is_closing():
+            self._write_pieces(pieces, bulky)
+        if held:
+            self._store.when(held[0][0], self._committed)
+        elif self._ends is not None:
+            if not self._transport.is_closing():
+                self._ends()
+        elif connection.out:
+            self.wake()
+
+    def _write_pieces(self, pieces: list[bytes], bulky: bool) -> None:
+        """As the flush of a connection that has put out just these; it may be over already."""
+        connection, closing = self.connection, self._closing
+        out = connection.out
+        later, out[:] = out[:], pieces
+        connection.bulky, larger = bulky, connection.bulky
+        self._closing = False
+        super().flush()
+        self._closing = closing
+        connection.bulky = larger
+        out += later
+
+    # Ends: what waits is written before.
+
+    def close(self, reason: str) -> None:
+        if self._closing:
+            return
+        self.flush()
+        if not self._held:
+            super().close(reason)
+            return
+        self._lose(reason)
+        self._ends = self._end_in_order
+
+    def eof_received(self) -> bool:
+        # A loop closes the socket of whoever has sent its end, unless told to keep it.
+        return super().eof_received() or bool(self._held)
+
+    def _follow(self) -> None:
+        self.flush()
+        if self._closing or not self._held:
+            super()._follow()
+            return
+        self._lose("the client closed the connection")
+        self._ends = self._hang_up

@@ -1,0 +1,145 @@
+"""What Kafka keeps on disk, as rows: a batch each, and what there is beside the batches.
+
+The batches are Kafka's own bytes at their base offsets. Producers and transactions of a partition
+are read from them again (`state/logs/replay.py`), as Kafka does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, msgpack
+
+from ..storage.store import Kept, Store
+from .state.cluster import FORMAT, KeptCluster
+from .state.groups.coordinator import KeptGroup
+from .state.keeper import Keeper
+from .state.logs.log import PartitionLog
+from .state.logs.replay import LogBounds, replay
+from .state.logs.stored_log import StoredLog
+from .state.logs.topic import KeptTopic
+from .state.transactions.transaction import KeptTransaction
+
+if TYPE_CHECKING:
+    from .state.cluster import Cluster
+
+_CLUSTER: Final = "kafka.cluster"
+_TOPIC: Final = "kafka.topic"
+_LOG: Final = "kafka.log"
+_GROUP: Final = "kafka.group"
+_TRANSACTION: Final = "kafka.transaction"
+_encode = msgpack.encode
+
+
+class TopicRow(Struct):
+    """`logs` are the numbers of its partitions' logs."""
+
+    name: str
+    topic_id: bytes
+    config: dict[str, str]
+    logs: list[int]
+
+
+class ClusterRow(Struct):
+    cluster_id: str
+    next_producer_id: int
+    features: dict[str, int]
+    features_epoch: int
+
+
+class StoringKeeper(Keeper):
+    """Names to the store what changed, and finds it when the store asks how it is now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.cluster: Cluster
+
+    def make_log(self, topic: str, partition: int) -> PartitionLog:
+        return StoredLog(topic, partition, self._store, self._bounds_changed)
+
+    def log_gone(self, log: PartitionLog) -> None:
+        self._store.drop(log.number)
+        self._bounds_changed(log)
+
+    def _bounds_changed(self, log: PartitionLog) -> None:
+        value = partial(self._bounds, log.topic, log.partition, log.number)
+        self._store.changed(_LOG, b"%d" % log.number, value)
+
+    def cluster_changed(self) -> None:
+        self._store.changed(_CLUSTER, b"", self._cluster)
+
+    def topic_changed(self, name: str) -> None:
+        self._changed(_TOPIC, name, self._topic)
+
+    def group_changed(self, group_id: str) -> None:
+        self._changed(_GROUP, group_id, self._group)
+
+    def transaction_changed(self, transactional_id: str) -> None:
+        self._changed(_TRANSACTION, transactional_id, self._transaction)
+
+    def _changed(self, kind: str, name: str, value: Callable[[str], bytes | None]) -> None:
+        self._store.changed(kind, name.encode(), partial(value, name))
+
+    # How it is now.
+
+    def _cluster(self) -> bytes:
+        kept = self.cluster.dump_cluster()
+        return _encode(
+            ClusterRow(kept.cluster_id, kept.next_producer_id, kept.features, kept.features_epoch)
+        )
+
+    def _topic(self, name: str) -> bytes | None:
+        topic = self.cluster.topics.get(name)
+        if topic is None:
+            return None
+        numbers = [log.number for log in topic.logs]
+        return _encode(TopicRow(name, topic.topic_id, dict(topic.config.own), numbers))
+
+    def _bounds(self, topic: str, partition: int, number: int) -> bytes | None:
+        log = self.cluster.log_of(topic, partition)
+        if log is None or log.number != number:
+            return None
+        return _encode(LogBounds(log.log_start_offset, log.high_watermark, log.leader_epoch))
+
+    def _group(self, group_id: str) -> bytes | None:
+        group = self.cluster.groups.by_id.get(group_id)
+        # Without offsets there is nothing of it that a client would miss.
+        return _encode(self.cluster.groups.dump_group(group)) if group and group.offsets else None
+
+    def _transaction(self, transactional_id: str) -> bytes | None:
+        one = self.cluster.transactions.by_id.get(transactional_id)
+        return None if one is None else _encode(one.dump())
+
+    # At the start.
+
+    def read(self, kept: Kept) -> KeptCluster | None:
+        """What `Cluster.restore` takes; None in a new folder."""
+        found = kept.of_kind(_CLUSTER).get(b"")
+        if found is None:
+            return None
+        row = msgpack.decode(found, type=ClusterRow)
+        return KeptCluster(
+            FORMAT,
+            row.cluster_id,
+            row.next_producer_id,
+            [_topic(kept, each) for each in kept.of_kind(_TOPIC).values()],
+            [msgpack.decode(each, type=KeptGroup) for each in kept.of_kind(_GROUP).values()],
+            [
+                msgpack.decode(each, type=KeptTransaction)
+                for each in kept.of_kind(_TRANSACTION).values()
+            ],
+            row.features,
+            row.features_epoch,
+        )
+
+
+def _topic(kept: Kept, value: bytes) -> KeptTopic:
+    row = msgpack.decode(value, type=TopicRow)
+    logs = []
+    for number in row.logs:
+        found = kept.of_kind(_LOG).get(b"%d" % number)
+        bounds = LogBounds() if found is None else msgpack.decode(found, type=LogBounds)
+        logs.append(replay(number, [batch for _, batch in kept.log(number)], bounds))
+    return KeptTopic(row.name, row.topic_id, row.config, logs)

@@ -1,0 +1,60 @@
+"""A partition's log that is on disk as well: each batch is a row at its base offset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ....errors import RequestRefused
+from ....storage.store import Store
+from ...codes import ErrorCode
+from ...records import BatchHeader, Buffer
+from .log import Appended, Begin, KeptLog, PartitionLog
+
+
+class StoredLog(PartitionLog):
+    """`bounds_changed` is called when where it begins or ends is not to be seen from its rows."""
+
+    __slots__ = ("_bounds_changed", "_disk", "_number")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        store: Store,
+        bounds_changed: Callable[[StoredLog], object],
+    ) -> None:
+        super().__init__(topic, partition)
+        self._disk = store
+        self._number = 0
+        self._bounds_changed = bounds_changed
+
+    @property
+    def number(self) -> int:
+        # Not before it is asked for: one that comes from disk brings its own.
+        if not self._number:
+            self._number = self._disk.new_log()
+        return self._number
+
+    def append(self, batch: Buffer, begin: Begin | None = None) -> Appended:
+        if self._disk.failing:
+            raise RequestRefused(ErrorCode.KAFKA_STORAGE_ERROR, self._disk.failing)
+        return super().append(batch, begin)
+
+    def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
+        super()._keep(base_offset, batch, header)
+        self._disk.append(self.number, base_offset, batch)
+
+    def truncate_before(self, offset: int) -> int:
+        before = self.log_start_offset
+        left = super().truncate_before(offset)
+        if self.log_start_offset != before:
+            first = self._bases[0] if self._bases else self.high_watermark
+            self._disk.trim(self.number, first)
+            self._bounds_changed(self)
+        return left
+
+    def restore(self, kept: KeptLog) -> None:
+        if kept.number:
+            self._number = kept.number
+            self._disk.known_log(kept.number)
+        super().restore(kept)

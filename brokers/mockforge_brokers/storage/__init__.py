@@ -1,0 +1,1 @@
+"""What outlives the process, where a folder for it was given."""

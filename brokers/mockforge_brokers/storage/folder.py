@@ -1,0 +1,55 @@
+"""A data folder from its opening to its end: the file, its writer and the store that feeds it."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ..contract import Broker
+from ..environment import Environment
+from ..events import Warned
+from ..protocols import PROTOCOLS
+from .file import DataFile
+from .store import Store
+from .writer import Writer
+
+
+class DataFolder:
+    """What `--data-dir` names. Raises DataError.
+
+    `call` runs a function in the loop's thread, `interval` is the time in seconds in which facts
+    are gathered for one group.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        environment: Environment,
+        call: Callable[..., Any],
+        interval: float,
+    ) -> None:
+        self.path = path
+        self._environment = environment
+        self._file = DataFile(path)
+        self._writer = Writer(self._file, call)
+        self.store = Store(environment.clock, environment.spine, self._writer, interval)
+        self._writer.store = environment.store = self.store
+
+    def take_up(self, brokers: Iterable[Broker]) -> list[str]:
+        """Let brokers begin with what is there; returns what people should hear of it."""
+        kept = self._file.read()
+        for number in kept.logs:
+            self.store.known_log(number)
+        served = set()
+        for broker in brokers:
+            broker.take_up(kept)
+            served.add(broker.protocol)
+        if served.issuperset(PROTOCOLS):
+            # Of a protocol that is not served now nothing was asked for.
+            self._file.forget(list(kept.logs))
+        notes = self._file.notes
+        for note in notes:
+            self._environment.spine.emit(Warned("data", str(self.path), note))
+        return notes
+
+    def close(self) -> None:
+        self.store.close()

@@ -1,0 +1,282 @@
+"""The loop's side of what is kept: facts are gathered, and written in groups.
+
+A broker appends the rows of its logs (a batch, a message) and names the entities that changed. Some
+milliseconds after the first of them all that was gathered becomes one group: entities are encoded
+as they are then, which is between two calls of the loop, so that a group never shows half of what
+one request did. A writer beside the loop puts it on disk in one transaction. Nothing waits for that
+but what says that something is kept: a connection that caused facts writes no more output until
+their group is on disk (`durable_endpoint`), in the order in which it was made.
+
+What disappears in the group in which it came is never written at all.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Final, Protocol
+
+from msgspec import Struct, field
+
+from ..clock import Clock
+from ..events import DataWritable, DataWriteFailed
+from ..spine import Spine
+
+POSITION_BITS: Final = 40
+"""A row's number is its log's, shifted by so much, and its position in there."""
+_MOST_LOGS: Final = 1 << 63 - POSITION_BITS
+
+
+class Kept(Struct):
+    """What was found at the start. `logs` has the rows of each log by position, ascending.
+
+    Who takes a log takes it out; what nobody takes is forgotten.
+    """
+
+    entities: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+    logs: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
+    clean: bool = True
+    """The last run ended by itself: what it wrote last is all that there was."""
+
+    def of_kind(self, kind: str) -> dict[bytes, bytes]:
+        return self.entities.get(kind, {})
+
+    def log(self, number: int) -> list[tuple[int, bytes]]:
+        return self.logs.pop(number, [])
+
+
+class Group(Struct):
+    """What is written in one transaction. Numbers of rows are those of `row_number`."""
+
+    number: int
+    rows: dict[int, bytes] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    """Rows from the first number up to the second are gone."""
+    entities: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
+    """(kind, name, value); None: it is gone."""
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+
+class Disk(Protocol):
+    """Writes groups, one after the other, and calls `Store.written` or `Store.failed`."""
+
+    def write(self, group: Group) -> None:
+        """Begin to write; returns at once."""
+        ...
+
+    def close(self, last: Group | None) -> None:
+        """Write what is left and this too, wait for that, and let go of the files."""
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of its files, by what they are."""
+        ...
+
+
+Encode = Callable[[], bytes | None]
+"""An entity as it is now; None when it is not there, or not to be kept."""
+
+
+def row_number(log: int, position: int) -> int:
+    return log << POSITION_BITS | position
+
+
+class Store:
+    """Gathers facts; `group` is the number of the group that is being gathered.
+
+    `facts` counts those that somebody wants to hear of: who caused one waits until `committed` is
+    its group's number. `failing` says why nothing can be written now; what was gathered is kept,
+    and new durable messages are to be refused meanwhile.
+    """
+
+    def __init__(self, clock: Clock, spine: Spine, disk: Disk, interval: float) -> None:
+        self.group = 1
+        self.committed = 0
+        self.facts = 0
+        self.failing = ""
+        self.last_commit: float | None = None
+        """Wall time."""
+        self.commits = 0
+        self.rows_written = 0
+        self.bytes_written = 0
+        self.longest = 0.0
+        """Seconds from the first fact of a group to its being on disk, at most."""
+        self.disk = disk
+        self.interval = interval
+        self._clock = clock
+        self._spine = spine
+        self._rows: dict[int, bytes] = {}
+        self._gone: set[int] = set()
+        self._ranges: list[tuple[int, int]] = []
+        self._entities: dict[tuple[str, bytes], Encode] = {}
+        self._writing: Group | None = None
+        self._armed = False
+        self._began = 0.0
+        self._written_began = 0.0
+        self._due = False
+        self._still = 0
+        self._last_log = 0
+        self._waiting: dict[int, list[Callable[[], object]]] = {}
+        self._on_failing: list[Callable[[], object]] = []
+
+    def on_failing(self, callback: Callable[[], object]) -> None:
+        """Call whenever writing begins to fail, or succeeds again."""
+        self._on_failing.append(callback)
+
+    # Facts.
+
+    def new_log(self) -> int:
+        """A number that no other log has or had."""
+        self._last_log += 1
+        if self._last_log >= _MOST_LOGS:
+            raise OverflowError("no more logs have room in a data folder: begin a new one")
+        return self._last_log
+
+    def known_log(self, number: int) -> None:
+        """This one is in use."""
+        self._last_log = max(self._last_log, number)
+
+    def append(self, log: int, position: int, value: bytes) -> None:
+        """A row, also in place of the one that stood there."""
+        if self._still:
+            return
+        number = log << POSITION_BITS | position
+        self._rows[number] = value
+        self._gone.discard(number)
+        self.facts += 1
+        if not self._armed:
+            self._arm()
+
+    def remove(self, log: int, position: int) -> None:
+        """A row is gone; nobody waits to hear of that."""
+        if self._still:
+            return
+        number = log << POSITION_BITS | position
+        if self._rows.pop(number, None) is None:
+            # One that was written before, or is being written.
+            self._gone.add(number)
+            if not self._armed:
+                self._arm()
+
+    def trim(self, log: int, before: int) -> None:
+        """The rows of a log below a position are gone."""
+        self._remove_range(row_number(log, 0), row_number(log, before))
+
+    def drop(self, log: int) -> None:
+        """A log is gone; its number is never used again."""
+        self._remove_range(row_number(log, 0), row_number(log + 1, 0))
+
+    def _remove_range(self, first: int, end: int) -> None:
+        if self._still or first == end:
+            return
+        self._ranges.append((first, end))
+        for number in [each for each in self._rows if first <= each < end]:
+            del self._rows[number]
+        if not self._armed:
+            self._arm()
+
+    def changed(self, kind: str, name: bytes, encode: Encode) -> None:
+        """An entity is other than it was, new or gone: `encode` says how, when it is written."""
+        if self._still:
+            return
+        self._entities[kind, name] = encode
+        self.facts += 1
+        if not self._armed:
+            self._arm()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """What happens meanwhile is no news: state is put up as it is on disk already."""
+        self._still += 1
+        try:
+            yield
+        finally:
+            self._still -= 1
+
+    # Groups.
+
+    def _arm(self) -> None:
+        self._armed = True
+        self._began = self._clock.now()
+        self._clock.call_later(self.interval, self._close_group)
+
+    def _close_group(self) -> None:
+        if self._writing is not None:
+            # It grows until the one before is on disk.
+            self._due = True
+            return
+        self._due = self._armed = False
+        self._writing = self._take_group()
+        self._written_began = self._began
+        self.disk.write(self._writing)
+
+    def _take_group(self) -> Group:
+        group = Group(
+            self.group,
+            self._rows,
+            list(self._gone),
+            self._ranges,
+            [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
+        )
+        self.group += 1
+        self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
+        return group
+
+    def written(self, number: int) -> None:
+        """The group of this number is on disk."""
+        group, self._writing = self._writing, None
+        if group is None:
+            return
+        self.committed = number
+        self.commits += 1
+        self.rows_written += len(group.rows) + len(group.entities)
+        self.bytes_written += group.size
+        self.last_commit = self._clock.wall()
+        self.longest = max(self.longest, self._clock.now() - self._written_began)
+        if self.failing:
+            self.failing = ""
+            self._spine.emit(DataWritable("data"))
+            self._tell_failing()
+        if self._due:
+            self._close_group()
+        for due in [each for each in self._waiting if each <= number]:
+            for callback in self._waiting.pop(due):
+                callback()
+
+    def failed(self, reason: str) -> None:
+        """Nothing can be written for now; the writer tries again by itself."""
+        if not self.failing:
+            self.failing = reason
+            self._spine.emit(DataWriteFailed("data", reason))
+            self._tell_failing()
+
+    def _tell_failing(self) -> None:
+        for callback in self._on_failing:
+            callback()
+
+    def when(self, number: int, callback: Callable[[], object]) -> None:
+        """Call once the group of this number is on disk; `number` is at most the present one's."""
+        if number <= self.committed:
+            callback()
+        else:
+            self._waiting.setdefault(number, []).append(callback)
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest fact that is not on disk; 0 where all are."""
+        if self._writing is not None:
+            return self._clock.now() - self._written_began
+        return self._clock.now() - self._began if self._armed else 0.0
+
+    def close(self) -> None:
+        """The end: what was gathered is written, and waited for."""
+        last = self._take_group() if self._armed or self._due else None
+        self._writing = None
+        self.disk.close(last)
+
+
+def still(store: Store | None) -> AbstractContextManager[None]:
+    """`Store.still`, or nothing where there is no store."""
+    return nullcontext() if store is None else store.still()

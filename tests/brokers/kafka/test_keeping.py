@@ -1,0 +1,149 @@
+"""What Kafka has on disk is what it would keep over a restart."""
+
+from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
+from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.transactions.transaction import ProducerIdAndEpoch
+
+from ..storage.memory_disk import MemoryDisk
+from .stage import Stage, produce
+
+
+def reopened(disk):
+    """Another broker that begins with what is on this disk, with a disk of its own."""
+    stage = Stage(disk=MemoryDisk())
+    stage.broker.take_up(disk.kept())
+    return stage
+
+
+def kept(stage):
+    """Without what nobody would miss: groups that committed nothing."""
+    values = stage.broker.dump()
+    values["groups"] = [group for group in values["groups"] if group["offsets"]]
+    for key in ("topics", "groups", "transactions"):
+        values[key] = sorted(values[key], key=str)
+    return values
+
+
+def furnished(disk):
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    broker = stage.broker
+    broker.create_topic("orders", 3, {"retention.ms": "-1"})
+    broker.create_topic("empty", 1)
+    broker.create_topic("gone", 2)
+    for number in range(9):
+        broker.publish("orders", b"%d" % number, key=b"k%d" % number, headers=[("h", None)])
+    broker.publish("gone", b"x", partition=1)
+    broker.grow_topic("orders", 4)
+    broker.configure_topic("empty", "cleanup.policy", "delete")
+    broker.cluster.configure_topic(
+        "orders", [("retention.bytes", AlterConfigOp.SET, "1000000")], source="test"
+    )
+    broker.delete_topic("gone")
+    broker.cluster.delete_records(broker.cluster.topics["orders"].logs[0], 1, reason="")
+    broker.publish("empty", b"purged")
+    broker.purge_topic("empty")
+    for sequence in range(3):
+        stage.call(
+            produce("empty", b"v", producer_id=77, producer_epoch=2, base_sequence=sequence), 9
+        )
+    broker.reset_offsets("billing", "orders", {0: 1, 2: 0})
+    broker.cluster.groups.commit("left", Committer(), {("orders", 1): CommittedOffset(3)})
+    broker.cluster.groups.delete("left", source="test")
+    return stage
+
+
+def test_what_is_on_disk_is_what_a_restart_keeps():
+    disk = MemoryDisk()
+    stage = furnished(disk)
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == kept(stage)
+
+
+def test_transactions_are_read_from_the_logs_again():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    cluster = stage.broker.cluster
+    stage.broker.create_topic("t", 2)
+    who = cluster.transactions.take("id", 60)
+    for committed in (True, False):
+        cluster.transactions.add_partitions("id", who, [("t", 0), ("t", 1)], bumps=False)
+        for partition in (0, 1):
+            batch = produce(
+                "t",
+                b"v",
+                producer_id=who.producer_id,
+                producer_epoch=who.producer_epoch,
+                base_sequence=not committed,
+                transactional=True,
+            )
+            records = batch.topic_data[0].partition_data[0].records
+            log = cluster.topics["t"].logs[partition]
+            cluster.append(log, records, begin=lambda log, header: None)
+        cluster.transactions.add_group("id", who, "billing")
+        cluster.groups.commit(
+            "billing",
+            Committer(),
+            {("t", 0): CommittedOffset(5)},
+            producer_id=who.producer_id,
+        )
+        who = cluster.transactions.end("id", who, committed=committed, bumps=False)
+    cluster.transactions.add_partitions("id", who, [("t", 0)], bumps=True)
+    stage.clock.advance(1)
+    again = reopened(disk)
+    assert kept(again) == kept(stage)
+    assert again.broker.cluster.transactions.by_id["id"].is_open
+    assert again.broker.cluster.transactions.end(
+        "id", ProducerIdAndEpoch(*who), committed=True, bumps=False
+    )
+
+
+def test_a_restart_writes_nothing_and_goes_on_with_the_same_rows():
+    disk = MemoryDisk()
+    stage = furnished(disk)
+    stage.clock.advance(1)
+    before = dict(disk.rows), disk.store.facts
+    for hard in (False, True):
+        stage.broker.restart(hard=hard)
+    stage.clock.advance(1)
+    assert (disk.rows, disk.store.facts) == before
+    stage.broker.publish("orders", b"after", partition=1)
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == kept(stage)
+
+
+def test_a_reset_leaves_an_empty_disk():
+    disk = MemoryDisk()
+    stage = furnished(disk)
+    stage.clock.advance(1)
+    stage.broker.reset()
+    stage.clock.advance(1)
+    assert disk.rows == {}
+    left = {kind for kind, names in disk.entities.items() if names}
+    assert left == {"kafka.cluster"}
+
+
+def test_a_cluster_id_and_producer_ids_go_on():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    first = stage.broker.cluster.next_producer_id()
+    stage.clock.advance(1)
+    again = reopened(disk).broker.cluster
+    assert again.cluster_id == stage.broker.cluster.cluster_id
+    assert again.next_producer_id() == first + 1
+
+
+def test_while_nothing_can_be_written_records_are_refused():
+    disk = MemoryDisk(at_once=False)
+    stage = Stage(disk=disk)
+    stage.broker.create_topic("t", 1)
+    stage.clock.advance(1)
+    disk.store.failed("the disk is full")
+    part = stage.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
+    assert part.error_code == ErrorCode.KAFKA_STORAGE_ERROR
+    disk.commit()
+    part = stage.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
+    assert part.error_code == 0

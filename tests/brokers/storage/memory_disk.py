@@ -1,0 +1,59 @@
+"""A disk in a test's hands: groups are there when it says so, and it can be full."""
+
+from mockforge_brokers.storage.store import POSITION_BITS, Kept, Store
+
+
+class MemoryDisk:
+    """`Disk` without files. `commit` lets the group that waits be on disk."""
+
+    def __init__(self, *, at_once=True):
+        self.rows = {}
+        self.entities = {}
+        self.at_once = at_once
+        self.waiting = None
+        self.store = None
+        self.closed = False
+
+    def store_for(self, environment, interval=0.005):
+        self.store = environment.store = Store(environment.clock, environment.spine, self, interval)
+        return self.store
+
+    def write(self, group):
+        assert self.waiting is None, "a group is handed over before the last one is on disk"
+        self.waiting = group
+        if self.at_once:
+            self.commit()
+
+    def commit(self):
+        group, self.waiting = self.waiting, None
+        self._apply(group)
+        self.store.written(group.number)
+
+    def _apply(self, group):
+        self.rows |= group.rows
+        for number in group.gone:
+            self.rows.pop(number, None)
+        for first, end in group.ranges:
+            self.rows = {at: row for at, row in self.rows.items() if not first <= at < end}
+        for kind, name, value in group.entities:
+            if value is None:
+                self.entities.get(kind, {}).pop(name, None)
+            else:
+                self.entities.setdefault(kind, {})[name] = value
+
+    def close(self, last):
+        if last is not None:
+            self._apply(last)
+        self.closed = True
+
+    def sizes(self):
+        return {}
+
+    def kept(self, *, clean=True):
+        """What a start would find."""
+        found = Kept({kind: dict(sorted(names.items())) for kind, names in self.entities.items()})
+        for number, value in sorted(self.rows.items()):
+            log, position = number >> POSITION_BITS, number & ((1 << POSITION_BITS) - 1)
+            found.logs.setdefault(log, []).append((position, value))
+        found.clean = clean
+        return found

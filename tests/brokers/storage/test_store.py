@@ -1,0 +1,130 @@
+"""Facts become groups: what is written when, and who waits for it."""
+
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import DataWritable, DataWriteFailed
+
+from .memory_disk import MemoryDisk
+
+
+def store(*, at_once=False):
+    disk = MemoryDisk(at_once=at_once)
+    environment = Environment.create(ManualClock(1.0), seed=1)
+    return disk.store_for(environment), disk, environment
+
+
+def test_facts_of_some_milliseconds_are_one_group():
+    kept, disk, environment = store()
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    environment.clock.advance(0.004)
+    kept.append(log, 1, b"b")
+    assert disk.waiting is None
+    environment.clock.advance(0.001)
+    assert list(disk.waiting.rows.values()) == [b"a", b"b"]
+
+
+def test_what_waits_for_a_group_is_called_when_it_is_on_disk_and_not_before():
+    kept, disk, environment = store()
+    called = []
+    kept.append(kept.new_log(), 0, b"a")
+    kept.when(kept.group, lambda: called.append("a"))
+    environment.clock.advance(0.005)
+    kept.append(kept.new_log(), 0, b"b")
+    kept.when(kept.group, lambda: called.append("b"))
+    assert called == []
+    disk.commit()
+    assert called == ["a"]
+    environment.clock.advance(0.005)
+    disk.commit()
+    assert called == ["a", "b"]
+    kept.when(kept.committed, lambda: called.append("at once"))
+    assert called[-1] == "at once"
+
+
+def test_a_group_grows_until_the_one_before_is_on_disk():
+    kept, disk, environment = store()
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    environment.clock.advance(0.005)
+    for position in range(1, 4):
+        kept.append(log, position, b"b")
+        environment.clock.advance(1)
+    assert len(disk.waiting.rows) == 1
+    disk.commit()
+    assert len(disk.waiting.rows) == 3
+
+
+def test_what_goes_in_the_group_in_which_it_came_is_never_written():
+    kept, disk, environment = store()
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    kept.append(log, 1, b"b")
+    kept.remove(log, 0)
+    kept.trim(log, 2)
+    environment.clock.advance(0.005)
+    assert disk.waiting.rows == {}
+
+
+def test_an_entity_is_encoded_as_it_is_when_its_group_is_written():
+    kept, disk, environment = store(at_once=True)
+    value = [b"old"]
+    kept.changed("thing", b"one", lambda: value[0])
+    value[0] = b"new"
+    environment.clock.advance(0.005)
+    assert disk.entities == {"thing": {b"one": b"new"}}
+    kept.changed("thing", b"one", lambda: None)
+    environment.clock.advance(0.005)
+    assert disk.entities == {"thing": {}}
+
+
+def test_what_is_put_up_as_it_was_is_no_news():
+    kept, disk, environment = store()
+    with kept.still():
+        kept.append(kept.new_log(), 0, b"a")
+        kept.changed("thing", b"one", lambda: b"x")
+    environment.clock.advance(1)
+    assert (disk.waiting, kept.facts) == (None, 0)
+
+
+def test_removing_is_written_and_nobody_waits_for_it():
+    kept, disk, environment = store(at_once=True)
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    environment.clock.advance(0.005)
+    before = kept.facts
+    kept.remove(log, 0)
+    environment.clock.advance(0.005)
+    assert (kept.facts, disk.rows) == (before, {})
+
+
+def test_failing_is_reported_once_and_ends_with_the_next_group():
+    kept, disk, environment = store()
+    emitted, told = [], []
+    environment.spine.watch(emitted.append, DataWriteFailed, DataWritable)
+    kept.on_failing(lambda: told.append(bool(kept.failing)))
+    kept.append(kept.new_log(), 0, b"a")
+    environment.clock.advance(0.005)
+    kept.failed("the disk is full")
+    kept.failed("the disk is full")
+    assert emitted == [DataWriteFailed("data", "the disk is full")]
+    disk.commit()
+    assert (kept.failing, emitted[1:], told) == ("", [DataWritable("data")], [True, False])
+
+
+def test_the_end_writes_what_was_gathered():
+    kept, disk, _ = store()
+    kept.append(kept.new_log(), 0, b"a")
+    kept.close()
+    assert (disk.closed, list(disk.rows.values())) == (True, [b"a"])
+
+
+def test_the_lag_is_the_age_of_the_oldest_fact_that_is_not_on_disk():
+    kept, disk, environment = store()
+    assert kept.lag == 0
+    kept.append(kept.new_log(), 0, b"a")
+    environment.clock.advance(0.005)
+    environment.clock.advance(2)
+    assert kept.lag == 2.005
+    disk.commit()
+    assert kept.lag == 0
