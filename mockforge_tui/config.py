@@ -251,6 +251,7 @@ def _fill_in(
     if name is None:
         return
     preset = PRESETS[name]
+    mqtt["preset"] = name
     for field_, value in preset.options.items():
         # The keep alive has a setting that is older than the others.
         table, key, setting = mqtt, field_, MQTT_PREFIX + field_

@@ -6,6 +6,7 @@ from typing import Any
 
 from mockforge_brokers import events
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.mqtt.events import ServerChose
 from msgspec.structs import fields
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -109,6 +110,7 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.BrokerStarted: "started",
     events.BrokerFailed: "bug of ours",
     events.Warned: "warning",
+    ServerChose: "our choice",
 }
 
 _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
@@ -133,4 +135,7 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.BrokerStarted: lambda event: "accepts connections again",
     events.BrokerFailed: lambda event: str(event.error),
     events.Warned: lambda event: f"{event.about}: {event.text}",
+    ServerChose: lambda event: (
+        f"{event.about}: {event.choice}" + (f" as {event.preset}" if event.preset else "")
+    ),
 }

@@ -183,6 +183,11 @@ class MqttBroker:
         """client, connected, subscriptions, queued and more of each session."""
         return [views.session_detail(each) for each in self.registry.by_client.values()]
 
+    def shares(self) -> list[Mapping[str, Any]]:
+        """The shared subscriptions: filter, order, members with what each got."""
+        found = self.router.subscriptions.shares
+        return [views.share_detail(name, share) for name, share in found.items()]
+
     def end_session(self, client: str) -> bool:
         """Forget a session; a connected client is disconnected."""
         session = self.registry.by_client.get(client)

@@ -48,6 +48,20 @@ class Unsubscribed(Event, frozen=True):
     topic_filter: str
 
 
+class ServerChose(Event, frozen=True):
+    """The client gets something else than it asked for, where the specification leaves that to us.
+
+    `about` is the packet (with the filter), `choice` has the setting that decided; `preset` is the
+    broker that we are like (`--mqtt-as`), or empty.
+    """
+
+    connection: int
+    client: str
+    about: str
+    choice: str
+    preset: str = ""
+
+
 class WillPublished(Event, frozen=True):
     client: str
     topic_name: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ProtocolError
 from ..events import RequestDenied
 from ..fairness import Steps
-from . import authentication, capabilities, habits, lint
+from . import authentication, capabilities, choices, habits, lint
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .handshake import Refused
 from .records import Message, detailed
@@ -269,6 +269,7 @@ def subscribing(
             request.retain_handling,
             identifier,
         )
+        choices.report_subscription(connection, session, request, qos)
         new = router.subscribe(session, subscription)
         habits.check_subscription(connection, request)
         # Retain Handling 0: always, 1: only when new, 2: never [MQTT-3.3.1-9 to -11].

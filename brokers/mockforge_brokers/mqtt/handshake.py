@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
-from . import habits
+from . import choices, habits
 from .capabilities import announced, check_message
 from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
 from .events import ClientConnected
@@ -132,6 +132,7 @@ def accept(
             present,
         )
     )
+    choices.report_connect(connection, packet, answer)
     session.resume()
     broker.router.forget_routes()
 

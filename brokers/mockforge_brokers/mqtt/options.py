@@ -14,6 +14,8 @@ NOT_AUTHORIZED = 0x87
 class MqttOptions(Struct, frozen=True):
     """Where the specification leaves a choice, the default is what most brokers do."""
 
+    preset: str = ""
+    """The name of the broker whose limits and choices these are; it decides nothing."""
     lint: str = "lenient"
     """What becomes of who breaks the letter of the specification where we could serve it.
 

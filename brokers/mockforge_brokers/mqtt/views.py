@@ -11,6 +11,7 @@ from .connection import MqttConnection
 from .state.router import Router
 from .state.session import Session
 from .state.sessions import Sessions
+from .state.subscriptions import Share
 
 _MOST_LABELS: Final = 1_000
 """Topics with a metric of their own; the rest is one `other`."""
@@ -98,6 +99,26 @@ def session_detail(session: Session) -> dict[str, object]:
             subscription.topic_filter: subscription.qos
             for subscription in session.subscriptions.values()
         },
+    }
+
+
+def share_detail(topic_filter: str, share: Share) -> dict[str, object]:
+    """`taken` counts the messages for which a member was chosen, be it to wait for it."""
+    return {
+        "filter": topic_filter,
+        "order": share.order,
+        "messages": sum(share.taken.values()),
+        "members": [
+            {
+                "client": session.client_id,
+                "connected": session.sink is not None,
+                "ready": session.ready,
+                "qos": subscription.qos,
+                "taken": share.taken.get(session, 0),
+                "waiting": len(session.queue) + len(session.inflight),
+            }
+            for session, subscription in share.members.items()
+        ],
     }
 
 

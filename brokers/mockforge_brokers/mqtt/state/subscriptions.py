@@ -28,10 +28,12 @@ class Subscription(Struct, frozen=True):
 class Share:
     """A shared subscription: each message goes to one member, in an order of `SHARED_ORDERS`."""
 
-    __slots__ = ("_random", "members", "order", "turn")
+    __slots__ = ("_random", "members", "order", "taken", "turn")
 
     def __init__(self, order: str, random: Random) -> None:
         self.members: dict[Session, Subscription] = {}
+        self.taken: dict[Session, int] = {}
+        """How many messages each member was chosen for."""
         self.turn = 0
         self.order = order
         self._random = random
@@ -49,8 +51,16 @@ class Share:
         for offset in range(len(members)):
             chosen = members[(self.turn + offset) % len(members)]
             if chosen[0].ready:
-                return chosen
-        return members[self.turn % len(members)]
+                break
+        else:
+            chosen = members[self.turn % len(members)]
+        self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
+        return chosen
+
+    def leave(self, session: "Session") -> bool:
+        """Take a member out; False when it was none."""
+        self.taken.pop(session, None)
+        return self.members.pop(session, None) is not None
 
 
 class _Node:
@@ -72,6 +82,8 @@ class SubscriptionTrie:
     def __init__(self, shared_order: str = "turns", random: Random | None = None) -> None:
         self._root = _Node()
         self.count = 0
+        self.shares: dict[str, Share] = {}
+        """By their filters with the share name."""
         self._order = shared_order
         self._random = random or Random(0)
 
@@ -86,7 +98,11 @@ class SubscriptionTrie:
             node = child
         holders = node.subscribers
         if share:
-            holders = node.shares.setdefault(share, Share(self._order, self._random)).members
+            found = node.shares.get(share)
+            if found is None:
+                found = node.shares[share] = Share(self._order, self._random)
+                self.shares[subscription.topic_filter] = found
+            holders = found.members
         new = session not in holders
         holders[session] = subscription
         self.count += new
@@ -94,6 +110,7 @@ class SubscriptionTrie:
 
     def remove(self, session: "Session", topic_filter: str) -> bool:
         """Take out; False when there was none."""
+        whole = topic_filter
         share, topic_filter = split_share(topic_filter)
         path = [self._root]
         levels = topic_filter.split("/")
@@ -105,6 +122,8 @@ class SubscriptionTrie:
         if not self._take(path[-1], share, session):
             return False
         self.count -= 1
+        if share and share not in path[-1].shares:
+            del self.shares[whole]
         for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
             if not node.empty:
                 break
@@ -116,7 +135,7 @@ class SubscriptionTrie:
         if not share:
             return node.subscribers.pop(session, None) is not None
         group = node.shares.get(share)
-        if group is None or group.members.pop(session, None) is None:
+        if group is None or not group.leave(session):
             return False
         if not group.members:
             del node.shares[share]

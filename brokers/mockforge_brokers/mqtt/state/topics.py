@@ -55,6 +55,22 @@ def matches(topic_filter: str, topic_name: str) -> bool:
     )
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether some topic name matches both filters."""
+    left, right = one.split("/"), other.split("/")
+    for wild, name in ((left[0], right[0]), (right[0], left[0])):
+        if wild in ("+", "#") and name.startswith("$"):
+            return False
+    for mine, theirs in zip(left, right, strict=False):
+        if "#" in (mine, theirs):
+            return True
+        if mine != theirs and "+" not in (mine, theirs):
+            return False
+    # `a/#` matches `a` as well (4.7.1.2).
+    longer, shorter = (left, right) if len(left) > len(right) else (right, left)
+    return len(longer) == len(shorter) or longer[len(shorter) :] == ["#"]
+
+
 def covers(pattern: str, topic_filter: str) -> bool:
     """Whether `pattern` matches every topic name that `topic_filter` matches."""
     wide, narrow = pattern.split("/"), topic_filter.split("/")
