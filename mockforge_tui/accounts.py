@@ -2,6 +2,7 @@
 
 from mockforge_brokers.access import Access, rule_of
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.permissions import acl_of
 
 from .config import Config, ConfigError
 
@@ -22,8 +23,12 @@ def fill(access: Access, config: Config) -> None:
             access.add_user(name, password)
         for text in config.rules:
             access.add_rule(rule_of(text))
+        for text in config.kafka_acls:
+            access.add_rule(acl_of(text))
     except InvalidInput as error:
         raise ConfigError(str(error)) from None
+    if config.kafka_authorizer or config.kafka_super_users or config.kafka_acls:
+        access.restrict("kafka", (each.removeprefix("User:") for each in config.kafka_super_users))
     anonymous = not config.users if config.anonymous is None else config.anonymous
     access.anonymous = {"kafka", "mqtt"} if anonymous else set()
 

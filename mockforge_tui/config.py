@@ -43,6 +43,8 @@ _PATHS = "paths of fixture files or folders"
 _TAKES = {
     "fail_on": "words such as lint:error",
     "rules": "texts such as 'allow alice read kafka:orders.*'",
+    "kafka.acls": "texts such as 'allow User:alice read topic:orders'",
+    "kafka.super_users": "names of users",
     "amqp.vhosts": "names of virtual hosts",
     "users": "a name with its password each",
 }
@@ -110,6 +112,9 @@ class Config:
     users: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     anonymous: bool | None = None
+    kafka_authorizer: bool = False
+    kafka_super_users: tuple[str, ...] = ()
+    kafka_acls: tuple[str, ...] = ()
     amqp_user: str | None = None
     amqp_password: str | None = None
     amqp_vhost: str | None = None

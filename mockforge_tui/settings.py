@@ -4,6 +4,7 @@ from mockforge_brokers.amqp.profiles import DEFAULT, PROFILES
 from mockforge_brokers.limits import LIMITS, Limit
 
 from .ending import ENDING
+from .kafka_settings import KAFKA_SETTINGS
 from .mqtt_settings import MQTT_SETTINGS
 from .setting import Setting as Setting
 from .setting import (
@@ -305,6 +306,7 @@ SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
     *MQTT_SETTINGS,
+    *KAFKA_SETTINGS,
     Setting(
         "amqp_as_version",
         "--amqp-as-version",

@@ -10,25 +10,17 @@ import os
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
 from .errors import InvalidInput
+from .permissions import ANONYMOUS, OPERATIONS, glob, matches_name
+from .permissions import Rule as Rule
+from .permissions import rule_of as rule_of
 from .protocols import PROTOCOLS
 
-OPERATIONS: Final = ("read", "write", "configure")
-ANONYMOUS: Final = "anonymous"
-"""How rules speak of somebody who did not log in."""
-
-_ALSO: Final = {
-    "consume": "read",
-    "subscribe": "read",
-    "publish": "write",
-    "produce": "write",
-    "create": "configure",
-}
 _LOG_N, _R, _P = 14, 8, 1
 """scrypt's cost (RFC 7914): tens of milliseconds and 16 MiB, once for each password."""
 _HASH: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/=]+)\$([\w+/=]+)", re.ASCII)
@@ -121,96 +113,10 @@ def _scrypt(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:
         raise InvalidInput(f"a hash with ln={log_n}, r={r}, p={p} cannot be had: {error}") from None
 
 
-class Rule(Struct, frozen=True):
-    """Whether a user may do operations on what a pattern names; deny wins over allow.
-
-    `resource` is `PROTOCOL:PATTERN`. Patterns are a Kafka topic (`orders.*`), `group:NAME`,
-    `transactional_id:NAME` or `cluster`; an MQTT topic filter, where %c is the client id and %u
-    the user; an AMQP queue or exchange, `VHOST:NAME` outside of the virtual host `/`. But for
-    MQTT `*` is any text, and `/.../` a regular expression.
-    """
-
-    allow: bool
-    user: str
-    operations: frozenset[str]
-    protocol: str
-    pattern: str
-
-    @property
-    def text(self) -> str:
-        """As `rule_of` reads it."""
-        operations = ",".join(each for each in OPERATIONS if each in self.operations)
-        if len(self.operations) == len(OPERATIONS):
-            operations = "all"
-        verb = "allow" if self.allow else "deny"
-        return f"{verb} {self.user} {operations} {self.protocol}:{self.pattern}"
-
-
-def rule_of(text: str) -> Rule:
-    """`allow|deny USER OPERATIONS PROTOCOL:PATTERN`; raises InvalidInput.
-
-    USER is a name, `anonymous` or `*`. OPERATIONS are read, write, configure or all, with commas.
-    """
-    words = text.split(None, 3)
-    if len(words) != 4 or words[0] not in ("allow", "deny"):
-        raise InvalidInput(
-            f"{text!r} is no rule: allow|deny USER OPERATIONS PROTOCOL:PATTERN, such as "
-            "'allow alice read,write kafka:orders.*'"
-        )
-    operations: set[str] = set()
-    for word in words[2].lower().split(","):
-        if word == "all":
-            operations.update(OPERATIONS)
-        elif _ALSO.get(word, word) in OPERATIONS:
-            operations.add(_ALSO.get(word, word))
-        else:
-            raise InvalidInput(f"{text!r}: {word!r} is none of {', '.join(OPERATIONS)}, all")
-    protocol, _, pattern = words[3].strip().partition(":")
-    if protocol not in PROTOCOLS or not pattern:
-        raise InvalidInput(
-            f"{text!r}: {words[3]!r} is no PROTOCOL:PATTERN with {', '.join(PROTOCOLS)}"
-        )
-    if protocol == "amqp" and _PATTERN.fullmatch(pattern)[1] is None:  # type: ignore[index]
-        pattern = f"/:{pattern}"
-    try:
-        if protocol != "mqtt":
-            _compiled(pattern)
-    except re.error as error:
-        raise InvalidInput(f"{text!r}: {pattern!r} is no regular expression: {error}") from None
-    return Rule(words[0] == "allow", words[1], frozenset(operations), protocol, pattern)
-
-
-_PATTERN: Final = re.compile(r"(?:([^:]*):)?(?:/(.*)/|(.*))", re.DOTALL)
-"""Something in front of a colon (a virtual host, a kind), then `/.../` or a glob."""
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
-    """What stands in front of the colon, if anything must, and what the name itself must be."""
-    found = _PATTERN.fullmatch(pattern)
-    assert found is not None
-    prefix, expression, glob = found.groups()
-    # As in RabbitMQ an expression may match a part.
-    name = re.compile(_glob(glob) + r"\Z" if expression is None else expression, re.DOTALL)
-    return (None if prefix is None else re.compile(_glob(prefix) + r"\Z", re.DOTALL)), name
-
-
-def _glob(text: str) -> str:
-    return r"\A" + re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
-
-
-def matches_name(pattern: str, operation: str, name: str) -> bool:
-    """How Kafka's and AMQP's patterns match."""
-    prefix, wanted = _compiled(pattern)
-    if prefix is not None:
-        front, colon, name = name.partition(":")
-        if not colon or not prefix.search(front):
-            return False
-    return wanted.search(name) is not None
-
-
-Matcher = Callable[[str, str, str], bool]
-"""Whether a pattern covers a name for an operation."""
+Covers = Callable[[Rule, str, str], bool]
+"""Whether a rule speaks of an operation on a name."""
+Missing = Callable[[str, str, str], Rule]
+"""The rule that would allow a user an operation on a name."""
 Report = Callable[[str, str], object]
 """Hears once what was denied, and why."""
 
@@ -218,15 +124,24 @@ Report = Callable[[str, str], object]
 class Guard:
     """What one connection may do, remembered; good until the rules change."""
 
-    __slots__ = ("_known", "_matches", "_protocol", "_report", "_rules", "_user")
+    __slots__ = ("_covers", "_known", "_missing", "_report", "_user", "rules", "strict")
 
     def __init__(
-        self, protocol: str, user: str, rules: list[Rule], matches: Matcher, report: Report
+        self,
+        user: str,
+        rules: list[Rule],
+        covers: Covers,
+        missing: Missing,
+        report: Report,
+        *,
+        strict: bool,
     ) -> None:
-        self._protocol = protocol
+        """With `strict` what no rule allows is denied."""
+        self.rules = rules
+        self.strict = strict
         self._user = user or ANONYMOUS
-        self._rules = rules
-        self._matches = matches
+        self._covers = covers
+        self._missing = missing
         self._report = report
         self._known: dict[tuple[str, str], str] = {}
 
@@ -251,22 +166,28 @@ class Guard:
 
     def reaches(self, prefix: str) -> bool:
         """Whether there is a rule that allows something below `prefix` (a virtual host)."""
-        allowing = [rule.pattern.partition(":")[0] for rule in self._rules if rule.allow]
-        return not allowing or any(re.fullmatch(_glob(each), prefix) for each in allowing)
+        allowing = [rule.pattern.partition(":")[0] for rule in self.rules if rule.allow]
+        return not self.strict or any(re.fullmatch(glob(each), prefix) for each in allowing)
 
     def _ask(self, operation: str, name: str) -> str:
-        allowed = needed = False
-        for rule in self._rules:
-            if rule.allow:
-                needed = True
-            if operation in rule.operations and self._matches(rule.pattern, operation, name):
+        allowed = False
+        for rule in self.rules:
+            if self._covers(rule, operation, name):
                 if not rule.allow:
                     return f"a rule denies it: {rule.text}"
                 allowed = True
-        if allowed or not needed:
+        if allowed or not self.strict:
             return ""
-        missing = Rule(True, self._user, frozenset((operation,)), self._protocol, name)
-        return f"no rule allows it: {missing.text}"
+        return f"no rule allows it: {self._missing(self._user, operation, name).text}"
+
+
+def covers_name(rule: Rule, operation: str, name: str) -> bool:
+    """How AMQP's rules cover."""
+    return operation in rule.operations and matches_name(rule.pattern, operation, name)
+
+
+def missing_of(protocol: str, user: str, operation: str, name: str) -> Rule:
+    return Rule(True, user, frozenset((operation,)), protocol, name)
 
 
 class Access:
@@ -276,6 +197,10 @@ class Access:
         self.users: dict[str, User] = {}
         self.rules: dict[int, Rule] = {}
         self.anonymous: set[str] = {"kafka", "mqtt"}
+        self.strict: set[str] = set()
+        """Protocols where what no rule allows is denied, also before there is a rule."""
+        self.super_users: set[str] = set()
+        """Whom no rule holds for, as Kafka's `super.users`; ANONYMOUS is who did not log in."""
         self._last_rule = 0
         self._watchers: list[Callable[[], object]] = []
 
@@ -316,18 +241,38 @@ class Access:
         self._changed()
         return rule
 
+    def restrict(self, protocol: str, super_users: Iterable[str] = ()) -> None:
+        """Deny what no rule allows, but to these users."""
+        self.strict.add(protocol)
+        self.super_users.update(super_users)
+        self._changed()
+
     def guard(
-        self, protocol: str, user: str, report: Report, matches: Matcher = matches_name
+        self,
+        protocol: str,
+        user: str,
+        report: Report,
+        covers: Covers = covers_name,
+        *,
+        missing: Missing | None = None,
+        host: str = "*",
     ) -> Guard | None:
-        """What a user's connection has to ask; None: it may do all."""
+        """What a user's connection from `host` has to ask; None: it may do all."""
+        strict = protocol in self.strict
         of_protocol = [rule for rule in self.rules.values() if rule.protocol == protocol]
-        if not of_protocol:
+        if (user or "ANONYMOUS") in self.super_users or not (of_protocol or strict):
             return None
-        own = [rule for rule in of_protocol if rule.user in (user or ANONYMOUS, "*")]
-        if not any(rule.allow for rule in own) and any(rule.allow for rule in of_protocol):
-            # Others have rights here: who has none is not let do all.
-            own.append(_NOTHING)
-        return Guard(protocol, user, own, matches, report)
+        own = [
+            rule
+            for rule in of_protocol
+            if rule.user in (user or ANONYMOUS, "*")
+            and rule.host in ("*", host)
+            and rule.principal_type == "User"
+        ]
+        # Where others have rights, who has none is not let do all.
+        strict = strict or any(rule.allow or rule.is_acl for rule in of_protocol)
+        missing = missing or partial(missing_of, protocol)
+        return Guard(user, own, covers, missing, report, strict=strict)
 
     def on_change(self, callback: Callable[[], object]) -> None:
         """Call whenever guards are out of date."""
@@ -336,6 +281,3 @@ class Access:
     def _changed(self) -> None:
         for callback in self._watchers:
             callback()
-
-
-_NOTHING: Final = Rule(True, "", frozenset(), "", "")

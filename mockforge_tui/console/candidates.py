@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mockforge_brokers.permissions import ACL_OPERATIONS
+
 from .. import units
 
 if TYPE_CHECKING:
@@ -111,6 +113,31 @@ def _connections(session: "Session") -> Iterable[Candidate]:
 def _users(session: "Session") -> Iterable[Candidate]:
     for user in session.runtime.access.users.values():
         yield user.name, ", ".join(sorted(user.protocols))
+
+
+def _principals(session: "Session") -> Iterable[Candidate]:
+    yield "User:*", "everybody"
+    yield "User:ANONYMOUS", "who did not log in"
+    for name in session.runtime.access.users:
+        yield f"User:{name}", ""
+
+
+def _acl_operations(session: "Session") -> Iterable[Candidate]:
+    return [("all", ""), *((each, "") for each in ACL_OPERATIONS)]
+
+
+def _resources(session: "Session") -> Iterable[Candidate]:
+    yield "cluster", "the cluster as a whole"
+    kafka = session.runtime.brokers.kafka
+    if kafka is not None:
+        for kind, names in (
+            ("topic", kafka.cluster.topics),
+            ("group", kafka.cluster.groups.by_id),
+            ("transactional_id", kafka.cluster.transactions.by_id),
+        ):
+            yield f"{kind}:*", ""
+            for name in names:
+                yield f"{kind}:{name}", ""
 
 
 def _clients(session: "Session") -> Iterable[Candidate]:
@@ -273,6 +300,9 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "exchanges": _exchanges,
     "connections": _connections,
     "users": _users,
+    "principals": _principals,
+    "acl-operations": _acl_operations,
+    "resources": _resources,
     "groups": _groups,
     "transactions": _transactions,
     "fixtures": _fixtures,

@@ -28,7 +28,7 @@ def test_the_config_file_starts_as_it_is_printed(tmp_path: Path) -> None:
         runtime = Runtime(config)
         try:
             await runtime.start()
-            assert len(runtime.access.rules) == 3
+            assert len(runtime.access.rules) == 5
             return runtime.facts()
         finally:
             await runtime.stop()

@@ -369,3 +369,19 @@ def test_a_release_of_rabbitmq_has_its_size_of_messages():
     own = resolve({"amqp_as_version": "4.1", "limit_amqp_message": 5000}, {}, "")
     assert own.config.limits.amqp_message == 5000
     assert resolve({}, {}, "").config.amqp_as_version == "3.13"
+
+
+def test_acls_and_super_users_put_kafkas_authorizer_into_force(tmp_path: Path) -> None:
+    text = "kafka:\n  super_users: [User:admin]\n  acls: ['allow User:alice read topic:a']\n"
+    access = Access()
+    fill(access, resolve({}, {}, write(tmp_path, text)).config)
+    assert access.strict == {"kafka"}
+    assert access.super_users == {"admin"}
+    assert [rule.text for rule in access.rules.values()] == [
+        "allow alice read kafka:topic:a literal"
+    ]
+    with pytest.raises(ConfigError, match="is no ACL"):
+        fill(Access(), Config(kafka_acls=("allow alice",)))
+    authorized = Access()
+    fill(authorized, Config(kafka_authorizer=True))
+    assert authorized.strict == {"kafka"}

@@ -315,16 +315,26 @@ _RETRIABLE = frozenset(
 
 
 class ResourceType(IntEnum):
-    """What DescribeConfigs, AlterConfigs and the ACL requests point at."""
+    """What the ACL requests point at."""
 
     UNKNOWN = 0
     ANY = 1
     TOPIC = 2
     GROUP = 3
-    BROKER = 4
+    CLUSTER = 4
     TRANSACTIONAL_ID = 5
     DELEGATION_TOKEN = 6
     USER = 7
+
+
+class PatternType(IntEnum):
+    """How an ACL's name, or a filter for ACLs, is meant (KIP-290)."""
+
+    UNKNOWN = 0
+    ANY = 1
+    MATCH = 2
+    LITERAL = 3
+    PREFIXED = 4
 
 
 class ConfigResourceType(IntEnum):

@@ -10,6 +10,7 @@ from ..environment import Environment
 from ..errors import ProtocolError, RequestRefused
 from ..events import AccessDenied
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
+from .acls import covers, missing
 from .codes import ApiKey, ErrorCode
 
 KAFKA: Final = "kafka"
@@ -157,7 +158,8 @@ class Login:
         def report(what: str, why: str) -> None:
             self._report(user, what, why)
 
-        return self._access.guard(KAFKA, user, report)
+        host = self._peer.address.rpartition(":")[0].strip("[]")
+        return self._access.guard(KAFKA, user, report, covers, missing=missing, host=host)
 
     def interrupted(self, request: str) -> str:
         """Something else than a token came: the connection ends. Returns why."""

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ..access import Matcher
+from ..access import Covers
 from ..events import AccessDenied
+from ..permissions import Rule
 from .codes import V5, Reason
 from .handshake import Refused
 from .state.topics import covers, matches, split_share
@@ -55,8 +56,7 @@ def renew_guard(connection: "MqttConnection") -> None:
     def report(what: str, why: str) -> None:
         _report(connection, user, what, why)
 
-    matcher = _matcher(connection.client, user)
-    connection.guard = access.guard("mqtt", user, report, matcher)
+    connection.guard = access.guard("mqtt", user, report, _covering(connection.client, user))
     connection.find_routes()
 
 
@@ -77,10 +77,13 @@ def code_of_denied_publish(connection: "MqttConnection") -> Reason:
     return Reason.NOT_AUTHORIZED if connection.version == V5 else Reason.SUCCESS
 
 
-def _matcher(client_id: str, user: str) -> Matcher:
+def _covering(client_id: str, user: str) -> Covers:
     places = {"%c": client_id, "%u": user}
 
-    def match(pattern: str, operation: str, name: str) -> bool:
+    def covers_topic(rule: Rule, operation: str, name: str) -> bool:
+        if operation not in rule.operations:
+            return False
+        pattern = rule.pattern
         used = [places[each] for each in _PLACES.findall(pattern)]
         if any(not each or set(each) & set("+#/") for each in used):
             # Somebody who is called `+` does not get everybody's topics.
@@ -90,7 +93,7 @@ def _matcher(client_id: str, user: str) -> Matcher:
             return covers(pattern, split_share(name)[1])
         return matches(pattern, name)
 
-    return match
+    return covers_topic
 
 
 def _report(connection: "MqttConnection", user: str, what: str, why: str) -> None:

@@ -3,6 +3,7 @@
 from ..registry import Registry
 from . import (
     access,
+    acls,
     broker,
     chaos,
     clock,
@@ -54,6 +55,7 @@ REGISTRY = Registry(
         *groups.COMMANDS,
         *transactions.COMMANDS,
         *access.COMMANDS,
+        *acls.COMMANDS,
         *quotas.COMMANDS,
         *why.COMMANDS,
         *expect.COMMANDS,

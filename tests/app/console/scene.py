@@ -358,7 +358,7 @@ class Scene:
             self.amqp.add_vhost("shop")
         elif example.startswith("policy rm"):
             self.amqp.set_policy("short", "^q", {"max-length": 1000})
-        elif example.startswith("rule rm"):
+        elif example.startswith(("rule rm", "acl rm")):
             self.access.add_rule(rule_of("allow alice read kafka:a"))
         elif example.startswith("auto rm"):
             self.add_fixture("temps", "mqtt:a")

@@ -84,3 +84,52 @@ def test_a_connection_shows_who_it_is_and_what_it_came_over(scene: Scene) -> Non
     assert (shown["certificate"], shown["listener"]) == ("CN=alice", "tls")
     (row,) = scene.run("conn ls (user:alice)").data
     assert row["id"] == peer.id
+
+
+def test_acls_come_and_go_and_are_rules(scene: Scene) -> None:
+    scene.run("acl add User:alice read,describe topic:orders")
+    scene.run("acl add User:* write group:bill- --deny --prefixed --host 10.0.0.7")
+    scene.run("rule add allow bob write kafka:orders")
+    shown = [
+        (row["id"], row["principal"], row["permission"], row["operation"], row["resource"])
+        for row in scene.run("acl ls").data
+    ]
+    assert shown == [
+        (1, "User:alice", "allow", "describe", "topic:orders"),
+        (1, "User:alice", "allow", "read", "topic:orders"),
+        (2, "User:*", "deny", "write", "group:bill-"),
+        (3, "User:bob", "allow", "write", "topic:orders"),
+        (3, "User:bob", "allow", "describe_configs", "topic:orders"),
+    ]
+    assert [row["rule"] for row in scene.run("rule ls").data][:2] == [
+        "allow alice read,describe kafka:topic:orders literal",
+        "deny * write kafka:group:bill- prefixed from 10.0.0.7",
+    ]
+    assert {row["id"] for row in scene.run("acl ls bill*").data} == {2}
+    scene.run("acl rm 2")
+    assert 2 not in scene.access.rules
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("acl add alice steal topic:a", "'steal' is none of read, write, create"),
+        ("acl add alice read a", "'a' is no KIND:NAME"),
+        ("acl rm 1", "rule 1 is no rule for Kafka: allow alice read mqtt:a"),
+        ("acl rm 7", "no rule 7"),
+    ],
+)
+def test_mistakes_about_acls_are_told_in_words(scene: Scene, line: str, problem: str) -> None:
+    scene.run("rule add allow alice read mqtt:a")
+    result = scene.session.run(line)
+    assert not result.ok
+    assert problem in result.as_text()
+
+
+def test_an_acl_is_completed_with_what_there_is() -> None:
+    scene = Scene()
+    scene.run("user add alice secret")
+    complete = scene.session.complete
+    assert "User:alice" in {one.text for one in complete("acl add User:al")}
+    assert "describe" in {one.text for one in complete("acl add User:alice des")}
+    assert "topic:orders" in {one.text for one in complete("acl add User:alice read topic:ord")}

@@ -2,20 +2,32 @@
 
 import socket
 from contextlib import AbstractContextManager
+from typing import Any
 
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.security import (
+    SaslAuthenticateRequest,
+    SaslHandshakeRequest,
+)
 from mockforge_brokers.kafka.wire.schema import Message
 
 
 class Asking(AbstractContextManager["Asking"]):
     """One connection; each request waits for its answer."""
 
-    def __init__(self, host: str, port: int, *, timeout: float = 60) -> None:
+    def __init__(
+        self, host: str, port: int, *, timeout: float = 60, user: str = "", password: str = ""
+    ) -> None:
+        """A `user` logs in by SASL PLAIN."""
         self._socket = socket.create_connection((host, port), timeout=timeout)
         self._answers = self._socket.makefile("rb")
         self._correlation_id = 0
+        if user:
+            self.call(SaslHandshakeRequest(mechanism="PLAIN"), 1)
+            token = f"\0{user}\0{password}".encode()
+            assert self.call(SaslAuthenticateRequest(auth_bytes=token), 1).error_code == 0
 
-    def call(self, message: Message, version: int) -> Message:
+    def call(self, message: Message, version: int) -> Any:
         assert message.api_key is not None
         self._correlation_id += 1
         self._socket.sendall(encode_request(message, version, self._correlation_id, "asking"))

@@ -1,40 +1,21 @@
-"""Which operations a client may do, as bits (KIP-430): all, unless rules say otherwise."""
+"""Which operations a client may do, as bits (KIP-430)."""
 
 from typing import Final
 
+from ...permissions import CLUSTER
+from ..acls import OF_KIND, OPERATION_NUMBERS
 from .caller import Caller
 
 NOT_ASKED: Final = -(2**31)
 
-# Kafka's numbers of operations.
-_READ, _WRITE, _CREATE, _DELETE, _ALTER, _DESCRIBE = 3, 4, 5, 6, 7, 8
-_CLUSTER_ACTION, _DESCRIBE_CONFIGS, _ALTER_CONFIGS, _IDEMPOTENT_WRITE = 9, 10, 11, 12
 
-_RIGHTS: Final[dict[str, dict[str, tuple[int, ...]]]] = {
-    "topic": {
-        "read": (_READ,),
-        "write": (_WRITE,),
-        "configure": (_CREATE, _DELETE, _ALTER, _ALTER_CONFIGS),
-    },
-    "group": {"read": (_READ,), "configure": (_DELETE, _ALTER_CONFIGS)},
-    "cluster": {
-        "write": (_IDEMPOTENT_WRITE,),
-        "configure": (_CREATE, _ALTER, _CLUSTER_ACTION, _ALTER_CONFIGS),
-    },
-}
-"""What each of our rights stands for; who has any of them may describe too."""
+def authorized(caller: Caller, kind: str, name: str = CLUSTER, *, asked: bool) -> int:
+    """The bits for a topic, a group or the cluster; NOT_ASKED where the client did not ask.
 
-
-def authorized(caller: Caller, kind: str, name: str = "", *, asked: bool) -> int:
-    """The bits for a topic, a group or the cluster; NOT_ASKED where the client did not ask."""
+    Kafka says nothing of the cluster to who may not describe it.
+    """
     if not asked:
         return NOT_ASKED
-    allowed = {
-        number
-        for right, numbers in _RIGHTS[kind].items()
-        if caller.may(right, kind, name)
-        for number in numbers
-    }
-    if allowed:
-        allowed |= {_DESCRIBE, _DESCRIBE_CONFIGS}
-    return sum(1 << number for number in allowed)
+    if kind == "cluster" and not caller.may("describe", kind):
+        return 0
+    return sum(1 << OPERATION_NUMBERS[one] for one in OF_KIND[kind] if caller.may(one, kind, name))

@@ -9,6 +9,8 @@ from ...contract import Peer
 from ...environment import Environment
 from ...errors import NotServed, RequestRefused
 from ...events import RequestDenied
+from ...permissions import CLUSTER
+from ..acls import allows_some, resource
 from ..codes import ApiKey, ErrorCode
 from ..login import Login
 from ..options import KafkaOptions
@@ -147,10 +149,10 @@ class Caller:
         """Who sent it, for people."""
         return self.client_id or self.peer.address
 
-    def topic(self, name: str | None, topic_id: bytes, operation: str = "") -> Topic:
+    def topic(self, name: str | None, topic_id: bytes, operation: str = "describe") -> Topic:
         """By name, or by id where there is no name; raises RequestRefused.
 
-        `operation` is what the client wants with it: read, write, configure, or just to know.
+        `operation` is what the client wants with it, one of `ACL_OPERATIONS`.
         """
         if not name:
             found = self.cluster.topic_by_id(topic_id)
@@ -177,30 +179,26 @@ class Caller:
         self.guard = self.login.guard()
         self.produce_path = None
 
-    def permit(self, operation: str, kind: str, name: str) -> None:
+    def permit(self, operation: str, kind: str, name: str = CLUSTER) -> None:
         """Raise RequestRefused where the user may not do this.
 
-        `kind` is topic, group, transactional_id or cluster. Without an operation it is to know
-        of a thing, which whoever may do anything with it may do too (as Kafka's DESCRIBE).
+        `operation` is one of `ACL_OPERATIONS`, `kind` a key of `acls.OF_KIND`.
         """
         guard = self.guard
-        if guard is None:
-            return
-        resource = _resource(kind, name)
-        if not operation and guard.allows_any(resource):
-            return
-        if guard.denial(operation or "read", resource):
-            raise RequestRefused(
-                _UNAUTHORIZED[kind], f"not authorized: {operation or 'describe'} {kind} {name}"
-            )
+        if guard is not None and guard.denial(operation, resource(kind, name)):
+            raise RequestRefused(_UNAUTHORIZED[kind], f"not authorized: {operation} {kind} {name}")
 
-    def may(self, operation: str, kind: str, name: str) -> bool:
-        """The same for who only wants to know."""
-        return self.guard is None or self.guard.allows(operation, _resource(kind, name))
+    def may(self, operation: str, kind: str, name: str = CLUSTER) -> bool:
+        """The same for who only wants to know: nothing is reported."""
+        return self.guard is None or self.guard.allows(operation, resource(kind, name))
 
     def may_know(self, kind: str, name: str) -> bool:
         """Whether lists show it."""
-        return self.guard is None or self.guard.allows_any(_resource(kind, name))
+        return self.may("describe", kind, name)
+
+    def may_some(self, operation: str, kind: str) -> bool:
+        """Whether there is anything of a kind that it may do this to."""
+        return self.guard is None or allows_some(self.guard, operation, kind)
 
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
         """Count a refusal, report it if it is worth it, and return its code for the response."""
@@ -221,8 +219,3 @@ class Caller:
                 RequestDenied("kafka", self.peer.id, self.name, api.title, code, refusal.text)
             )
         return code
-
-
-def _resource(kind: str, name: str) -> str:
-    """As rules name it."""
-    return {"topic": name, "cluster": "cluster"}.get(kind, f"{kind}:{name}")

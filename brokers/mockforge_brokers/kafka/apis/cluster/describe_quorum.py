@@ -27,7 +27,7 @@ _TIMES_SINCE: Final = 1
 
 def handle(caller: Caller, request: DescribeQuorumRequest) -> DescribeQuorumResponse:
     try:
-        caller.permit("", "cluster", "kafka-cluster")
+        caller.permit("describe", "cluster")
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.DESCRIBE_QUORUM, refusal)
         return DescribeQuorumResponse(

@@ -99,13 +99,14 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
     if name is None:
         raise RequestRefused(ErrorCode.INVALID_REQUEST, "a topic needs a name or an id")
     check_topic_name(name)
-    caller.permit("", "topic", name)
+    caller.permit("describe", "topic", name)
     topic = cluster.topics.get(name)
     if topic is not None:
         return topic
     # Versions 0 to 3 have no flag: there a name creates the topic, as the schema's default says.
     if create and caller.options.auto_create_topics:
-        caller.permit("configure", "topic", name)
+        if not caller.may("create", "cluster"):
+            caller.permit("create", "topic", name)
         return cluster.create_topic(name, source=f"auto-create for {caller.name}")
     return cluster.topic(name)
 

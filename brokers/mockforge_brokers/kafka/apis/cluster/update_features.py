@@ -26,7 +26,7 @@ def handle(caller: Caller, request: UpdateFeaturesRequest) -> UpdateFeaturesResp
         for one in request.feature_updates
     ]
     try:
-        caller.permit("configure", "cluster", "")
+        caller.permit("alter", "cluster")
         caller.cluster.features.update(updates, validate_only=request.validate_only)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.UPDATE_FEATURES, refusal)

@@ -15,7 +15,7 @@ Changes = Mapping[str, str | None] | Iterable[tuple[str, AlterConfigOp, str | No
 
 
 def check_resource(
-    caller: Caller, resource_type: int, resource_name: str, operation: str = ""
+    caller: Caller, resource_type: int, resource_name: str, operation: str = "describe_configs"
 ) -> ConfigResourceType:
     """TOPIC or BROKER, of one that is there (an empty broker name stands for all brokers).
 
@@ -31,7 +31,7 @@ def check_resource(
                     ErrorCode.INVALID_REQUEST,
                     f"there is broker {caller.options.broker_id} only, not {resource_name!r}",
                 )
-            caller.permit(operation, "cluster", "kafka-cluster")
+            caller.permit(operation, "cluster")
             return ConfigResourceType.BROKER
     raise NotServed(
         ErrorCode.INVALID_REQUEST,
@@ -66,7 +66,7 @@ def alter(
 
 def _check_alterable(caller: Caller, resource_type: int, resource_name: str) -> None:
     """Raises RequestRefused for all but topics."""
-    kind = check_resource(caller, resource_type, resource_name, "configure")
+    kind = check_resource(caller, resource_type, resource_name, "alter_configs")
     if kind is not ConfigResourceType.TOPIC:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST,

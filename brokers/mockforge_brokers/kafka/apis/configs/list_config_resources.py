@@ -16,17 +16,20 @@ _LISTED = frozenset(ConfigResourceType) - {ConfigResourceType.UNKNOWN}
 
 
 def handle(caller: Caller, request: ListConfigResourcesRequest) -> ListConfigResourcesResponse:
+    try:
+        caller.permit("describe_configs", "cluster")
+    except RequestRefused as refusal:
+        return _refused(caller, refusal)
     if caller.version == 0:
         # There it lists client metrics alone (ListClientMetricsResources), of which we have none.
         return ListConfigResourcesResponse(config_resources=[])
     wanted = frozenset(request.resource_types) or _LISTED
     if wanted - _LISTED:
-        refusal = RequestRefused(
+        unknown = RequestRefused(
             ErrorCode.UNSUPPORTED_VERSION,
             f"there are no resources of type {min(wanted - _LISTED)}",
         )
-        code = caller.denied(ApiKey.LIST_CONFIG_RESOURCES, refusal)
-        return ListConfigResourcesResponse(error_code=code, config_resources=[])
+        return _refused(caller, unknown)
     return ListConfigResourcesResponse(
         config_resources=[
             ConfigResource(resource_name=name, resource_type=kind)
@@ -36,12 +39,16 @@ def handle(caller: Caller, request: ListConfigResourcesRequest) -> ListConfigRes
     )
 
 
+def _refused(caller: Caller, refusal: RequestRefused) -> ListConfigResourcesResponse:
+    code = caller.denied(ApiKey.LIST_CONFIG_RESOURCES, refusal)
+    return ListConfigResourcesResponse(error_code=code, config_resources=[])
+
+
 def _resources(caller: Caller) -> Iterator[tuple[ConfigResourceType, str]]:
     for node in caller.cluster.nodes.ids:
         yield ConfigResourceType.BROKER, str(node)
     for name in caller.cluster.topics:
-        if caller.may_know("topic", name):
-            yield ConfigResourceType.TOPIC, name
+        yield ConfigResourceType.TOPIC, name
 
 
 API = MessageHandler(ListConfigResourcesRequest, handle)

@@ -33,7 +33,7 @@ def handle(caller: Caller, request: ConsumerGroupDescribeRequest) -> ConsumerGro
 
 def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGroup:
     try:
-        caller.permit("", "group", group_id)
+        caller.permit("describe", "group", group_id)
         group = caller.cluster.groups.consumer(group_id)
     except RequestRefused as refusal:
         return DescribedConsumerGroup(

@@ -27,7 +27,7 @@ def handle(
         caller.permit("read", "group", request.group_id)
         _check(request, caller.version)
         for name in request.subscribed_topic_names or ():
-            caller.permit("", "topic", name)
+            caller.permit("describe", "topic", name)
         result = caller.cluster.groups.heartbeat(request.group_id, _wish(caller, request))
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.CONSUMER_GROUP_HEARTBEAT, refusal)

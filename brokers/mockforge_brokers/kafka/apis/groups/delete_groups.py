@@ -20,7 +20,7 @@ def handle(caller: Caller, request: DeleteGroupsRequest) -> DeleteGroupsResponse
 def _delete(caller: Caller, group_id: str) -> DeletableGroupResult:
     code = 0
     try:
-        caller.permit("configure", "group", group_id)
+        caller.permit("delete", "group", group_id)
         caller.cluster.groups.delete(group_id, source=caller.name)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.DELETE_GROUPS, refusal)

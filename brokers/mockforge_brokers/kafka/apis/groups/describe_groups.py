@@ -25,7 +25,7 @@ def handle(caller: Caller, request: DescribeGroupsRequest) -> DescribeGroupsResp
 
 def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedGroup:
     try:
-        caller.permit("", "group", group_id)
+        caller.permit("describe", "group", group_id)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.DESCRIBE_GROUPS, refusal)
         return DescribedGroup(

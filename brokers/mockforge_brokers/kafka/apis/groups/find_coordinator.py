@@ -52,11 +52,13 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
 def _check(caller: Caller, key_type: int, key: str) -> None:
     match key_type:
         case CoordinatorType.GROUP:
-            caller.permit("", "group", key)
+            caller.permit("describe", "group", key)
             return
         case CoordinatorType.TRANSACTION:
-            caller.permit("", "transactional_id", key)
+            caller.permit("describe", "transactional_id", key)
             return
+        case CoordinatorType.SHARE:
+            caller.permit("cluster_action", "cluster")
     kind = f"coordinators of type {key_type}"
     feature = "share groups" if key_type == CoordinatorType.SHARE else kind
     raise NotServed(ErrorCode.INVALID_REQUEST, feature, f"{kind} not served")

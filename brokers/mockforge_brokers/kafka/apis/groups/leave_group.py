@@ -16,6 +16,11 @@ _SEVERAL_SINCE = 3
 
 def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
     group_id = request.group_id
+    try:
+        caller.permit("read", "group", group_id)
+    except RequestRefused as refusal:
+        code = caller.denied(ApiKey.LEAVE_GROUP, refusal)
+        return LeaveGroupResponse(error_code=code, members=[])
     if caller.version < _SEVERAL_SINCE:
         member = MemberIdentity(member_id=request.member_id)
         return LeaveGroupResponse(error_code=_leave(caller, group_id, member).error_code)
@@ -27,7 +32,6 @@ def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
 def _leave(caller: Caller, group_id: str, member: MemberIdentity) -> MemberResponse:
     code = 0
     try:
-        caller.permit("read", "group", group_id)
         caller.cluster.groups.known(group_id).leave(
             member.member_id, member.group_instance_id, member.reason or ""
         )

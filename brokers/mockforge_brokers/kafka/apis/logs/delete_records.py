@@ -31,7 +31,7 @@ def _delete(
     caller: Caller, name: str, wanted: DeleteRecordsPartition
 ) -> DeleteRecordsPartitionResult:
     try:
-        topic = caller.topic(name, b"", "configure")
+        topic = caller.topic(name, b"", "delete")
         log = topic.log(wanted.partition_index)
         if topic.config.value("cleanup.policy") == "compact":
             raise RequestRefused(

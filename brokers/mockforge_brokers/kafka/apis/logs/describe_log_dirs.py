@@ -23,7 +23,7 @@ LOG_DIR = "/memory"
 
 def handle(caller: Caller, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
     try:
-        caller.permit("", "cluster", "kafka-cluster")
+        caller.permit("describe", "cluster")
     except RequestRefused:
         return DescribeLogDirsResponse(
             error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results=[]

@@ -37,14 +37,19 @@ def commit_each(
     caller: Caller,
     api: ApiKey,
     topics: Sequence[CommittedTopic],
+    permit: Callable[[], None],
     commit: Callable[[Offsets], Refused],
     code_of: Callable[[RequestRefused], int],
 ) -> list[int]:
     """Returns an error code for each partition, in the order of the request.
 
     `commit` keeps the offsets of the partitions that are there and says which it refuses; where it
-    refuses all, `code_of` has the code.
+    or `permit`, which is asked first, refuses all, `code_of` has the code.
     """
+    try:
+        permit()
+    except RequestRefused as refusal:
+        return [code_of(refusal)] * sum(len(topic.partitions) for topic in topics)
     codes: list[int] = []
     offsets: dict[tuple[str, int], CommittedOffset] = {}
     places: dict[tuple[str, int], int] = {}

@@ -18,8 +18,10 @@ _EPOCHS_SINCE = 9
 
 
 def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse:
-    def commit(offsets: Offsets) -> Refused:
+    def permit() -> None:
         caller.permit("read", "group", request.group_id)
+
+    def commit(offsets: Offsets) -> Refused:
         committer = Committer(
             request.member_id,
             request.generation_id_or_member_epoch,
@@ -30,7 +32,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
     def code_of(refusal: RequestRefused) -> int:
         return caller.denied(_API, _for_version(refusal, caller.version))
 
-    codes = iter(commit_each(caller, _API, request.topics, commit, code_of))
+    codes = iter(commit_each(caller, _API, request.topics, permit, commit, code_of))
     return OffsetCommitResponse(
         topics=[
             OffsetCommitResponseTopic(

@@ -18,7 +18,7 @@ from ..handler import MessageHandler
 
 def handle(caller: Caller, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
     try:
-        caller.permit("configure", "group", request.group_id)
+        caller.permit("delete", "group", request.group_id)
         group = caller.cluster.groups.for_deletion(request.group_id)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_DELETE, refusal)

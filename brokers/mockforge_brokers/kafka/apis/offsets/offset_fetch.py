@@ -29,48 +29,69 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
             groups=[_group(caller, group, request.require_stable) for group in request.groups]
         )
     try:
-        caller.permit("", "group", request.group_id)
+        caller.permit("describe", "group", request.group_id)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
         return OffsetFetchResponse(topics=[], error_code=code)
     offsets = _offsets_of(caller, request.group_id)
     if request.topics is None:
-        wanted: Iterable[tuple[str, Iterable[int]]] = offsets.topics.items()
+        wanted: Iterable[tuple[str, Iterable[int]]] = _known(caller, offsets)
     else:
         wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
     return OffsetFetchResponse(
         topics=[
             OffsetFetchResponseTopic(
                 name=name,
-                partitions=[
-                    _old_partition(offsets, name, one, request.require_stable) for one in partitions
-                ],
+                partitions=_old_partitions(
+                    offsets, name, partitions, request.require_stable, _denied(caller, name)
+                ),
             )
             for name, partitions in wanted
         ]
     )
 
 
-def _old_partition(
-    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool
-) -> OffsetFetchResponsePartition:
-    found, code = _fetched(offsets, topic, partition, require_stable)
-    return OffsetFetchResponsePartition(
-        partition_index=partition,
-        committed_offset=found.offset,
-        committed_leader_epoch=found.leader_epoch,
-        metadata=found.metadata,
-        error_code=code,
-    )
+def _known(caller: Caller, offsets: GroupOffsets) -> list[tuple[str, Iterable[int]]]:
+    """What was committed of topics that the user may know of."""
+    return [each for each in offsets.topics.items() if caller.may_know("topic", each[0])]
+
+
+def _denied(caller: Caller, topic: str) -> int:
+    """The error code of a topic that the user may not know of; 0 if it may."""
+    try:
+        caller.permit("describe", "topic", topic)
+    except RequestRefused as refusal:
+        return caller.denied(ApiKey.OFFSET_FETCH, refusal)
+    return 0
+
+
+def _old_partitions(
+    offsets: GroupOffsets, topic: str, partitions: Iterable[int], require_stable: bool, code: int
+) -> list[OffsetFetchResponsePartition]:
+    made = []
+    for index in partitions:
+        found, unstable = _fetched(offsets, topic, index, require_stable, code)
+        made.append(
+            OffsetFetchResponsePartition(
+                partition_index=index,
+                committed_offset=found.offset,
+                committed_leader_epoch=found.leader_epoch,
+                metadata=found.metadata,
+                error_code=code or unstable,
+            )
+        )
+    return made
 
 
 def _fetched(
-    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool
+    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool, code: int
 ) -> tuple[CommittedOffset, int]:
     """What was committed; UNSTABLE_OFFSET_COMMIT while a transaction would move it (KIP-447).
 
     A consumer asks again until the transaction ends, so this is no refusal to be reported.
     """
+    if code:
+        return UNCOMMITTED, 0
     if require_stable and offsets.is_unstable(topic, partition):
         return UNCOMMITTED, int(ErrorCode.UNSTABLE_OFFSET_COMMIT)
     return offsets.fetch(topic, partition), 0
@@ -80,7 +101,7 @@ def _group(
     caller: Caller, wanted: OffsetFetchRequestGroup, require_stable: bool
 ) -> OffsetFetchResponseGroup:
     try:
-        caller.permit("", "group", wanted.group_id)
+        caller.permit("describe", "group", wanted.group_id)
         caller.cluster.groups.check_fetch(wanted.group_id, wanted.member_id, wanted.member_epoch)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
@@ -89,7 +110,7 @@ def _group(
     if wanted.topics is None:
         topics = [
             _committed(caller, offsets, name, partitions, require_stable)
-            for name, partitions in offsets.topics.items()
+            for name, partitions in _known(caller, offsets)
         ]
     else:
         topics = [_topic(caller, offsets, topic, require_stable) for topic in wanted.topics]
@@ -108,6 +129,7 @@ def _topic(
             name = caller.cluster.topic_by_id(wanted.topic_id).name
         except RequestRefused as refusal:
             code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
+    code = code or _denied(caller, name)
     return OffsetFetchResponseTopics(
         name=name,
         topic_id=wanted.topic_id,
@@ -137,7 +159,7 @@ def _committed(
 def _partition(
     offsets: GroupOffsets, topic: str, partition: int, require_stable: bool, code: int = 0
 ) -> OffsetFetchResponsePartitions:
-    found, unstable = _fetched(offsets, topic, partition, require_stable)
+    found, unstable = _fetched(offsets, topic, partition, require_stable, code)
     return OffsetFetchResponsePartitions(
         partition_index=partition,
         committed_offset=found.offset,

@@ -28,7 +28,10 @@ def handle(caller: Caller, request: OffsetForLeaderEpochRequest) -> OffsetForLea
 
 def _partition(caller: Caller, topic: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
     try:
-        log = caller.topic(topic, b"").log(wanted.partition)
+        if caller.may("cluster_action", "cluster"):  # as a follower
+            log = caller.cluster.topic(topic).log(wanted.partition)
+        else:
+            log = caller.topic(topic, b"").log(wanted.partition)
         check_leader_epoch(log, wanted.current_leader_epoch)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_FOR_LEADER_EPOCH, refusal)

@@ -13,6 +13,8 @@ def handle(caller: Caller, request: InitProducerIdRequest) -> InitProducerIdResp
     try:
         claim = _claim(request)
         if request.transactional_id is None:
+            if not caller.may_some("write", "topic"):
+                caller.permit("idempotent_write", "cluster")
             # KIP-360: without a transactional id a bumped epoch is a new id with epoch 0.
             producer = ProducerIdAndEpoch(caller.cluster.next_producer_id(), 0)
         else:

@@ -23,7 +23,7 @@ def handle(
 ) -> AlterPartitionReassignmentsResponse:
     allow = request.allow_replication_factor_change
     try:
-        caller.permit("configure", "cluster", "kafka-cluster")
+        caller.permit("alter", "cluster")
     except RequestRefused as refusal:
         return AlterPartitionReassignmentsResponse(
             allow_replication_factor_change=allow,

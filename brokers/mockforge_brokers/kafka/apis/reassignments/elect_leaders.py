@@ -19,7 +19,7 @@ _ELECTION_TYPES: Final = (0, 1)
 
 def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse:
     try:
-        caller.permit("configure", "cluster", "kafka-cluster")
+        caller.permit("alter", "cluster")
         if request.election_type not in _ELECTION_TYPES:
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST, f"there is no election type {request.election_type}"

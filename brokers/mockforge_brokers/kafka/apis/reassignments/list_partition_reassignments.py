@@ -14,7 +14,7 @@ def handle(
     caller: Caller, request: ListPartitionReassignmentsRequest
 ) -> ListPartitionReassignmentsResponse:
     try:
-        caller.permit("", "cluster", "kafka-cluster")
+        caller.permit("describe", "cluster")
     except RequestRefused as refusal:
         return ListPartitionReassignmentsResponse(
             error_code=caller.denied(ApiKey.LIST_PARTITION_REASSIGNMENTS, refusal),

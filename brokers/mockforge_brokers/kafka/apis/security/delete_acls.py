@@ -1,20 +1,45 @@
 """DeleteAcls 1-3 (KIP-140)."""
 
+from ....errors import RequestRefused
+from ...acls import OPERATION_NUMBERS, Acl, delete, permission_of
 from ...codes import ApiKey
-from ...wire.messages.acls import DeleteAclsFilterResult, DeleteAclsRequest, DeleteAclsResponse
+from ...wire.messages.acls import (
+    DeleteAclsFilter,
+    DeleteAclsFilterResult,
+    DeleteAclsMatchingAcl,
+    DeleteAclsRequest,
+    DeleteAclsResponse,
+)
 from ..caller import Caller
 from ..handler import MessageHandler
-from .acls import security_disabled
+from .acls import check, denied, filter_of, numbers_of
 
 
 def handle(caller: Caller, request: DeleteAclsRequest) -> DeleteAclsResponse:
-    results = []
-    for _ in request.filters:
-        code, text = security_disabled(caller, ApiKey.DELETE_ACLS, "No Authorizer is configured.")
-        results.append(
-            DeleteAclsFilterResult(error_code=code, error_message=text, matching_acls=[])
-        )
-    return DeleteAclsResponse(filter_results=results)
+    return DeleteAclsResponse(filter_results=[_delete(caller, one) for one in request.filters])
+
+
+def _delete(caller: Caller, wanted: DeleteAclsFilter) -> DeleteAclsFilterResult:
+    try:
+        check(caller, "alter", "No Authorizer is configured.")
+    except RequestRefused as refusal:
+        code, text = denied(caller, ApiKey.DELETE_ACLS, refusal)
+        return DeleteAclsFilterResult(error_code=code, error_message=text, matching_acls=[])
+    gone = delete(caller.environment.access, filter_of(wanted))
+    return DeleteAclsFilterResult(matching_acls=[_matching(acl) for acl in gone])
+
+
+def _matching(acl: Acl) -> DeleteAclsMatchingAcl:
+    kind, pattern_type = numbers_of(acl)
+    return DeleteAclsMatchingAcl(
+        resource_type=kind,
+        resource_name=acl.name,
+        pattern_type=pattern_type,
+        principal=acl.principal,
+        host=acl.host,
+        operation=OPERATION_NUMBERS[acl.operation],
+        permission_type=permission_of(acl),
+    )
 
 
 API = MessageHandler(DeleteAclsRequest, handle)

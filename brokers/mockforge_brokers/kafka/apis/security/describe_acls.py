@@ -1,17 +1,52 @@
 """DescribeAcls 1-3 (KIP-140)."""
 
+from ....errors import RequestRefused
+from ...acls import OPERATION_NUMBERS, Acl, listed, permission_of
 from ...codes import ApiKey
-from ...wire.messages.acls import DescribeAclsRequest, DescribeAclsResponse
+from ...wire.messages.acls import (
+    AclDescription,
+    DescribeAclsRequest,
+    DescribeAclsResource,
+    DescribeAclsResponse,
+)
 from ..caller import Caller
 from ..handler import MessageHandler
-from .acls import security_disabled
+from .acls import check, denied, filter_of, numbers_of
 
 
 def handle(caller: Caller, request: DescribeAclsRequest) -> DescribeAclsResponse:
-    code, text = security_disabled(
-        caller, ApiKey.DESCRIBE_ACLS, "No Authorizer is configured on the broker"
+    try:
+        check(caller, "describe", "No Authorizer is configured on the broker")
+    except RequestRefused as refusal:
+        code, text = denied(caller, ApiKey.DESCRIBE_ACLS, refusal)
+        return DescribeAclsResponse(error_code=code, error_message=text, resources=[])
+    wanted = filter_of(request)
+    found: dict[tuple[int, str, int], list[Acl]] = {}
+    for _, acl in listed(caller.environment.access):
+        if wanted.matches(acl):
+            kind, pattern_type = numbers_of(acl)
+            found.setdefault((kind, acl.name, pattern_type), []).append(acl)
+    return DescribeAclsResponse(
+        error_message="",
+        resources=[
+            DescribeAclsResource(
+                resource_type=kind,
+                resource_name=name,
+                pattern_type=pattern_type,
+                acls=[_described(acl) for acl in acls],
+            )
+            for (kind, name, pattern_type), acls in found.items()
+        ],
     )
-    return DescribeAclsResponse(error_code=code, error_message=text, resources=[])
+
+
+def _described(acl: Acl) -> AclDescription:
+    return AclDescription(
+        principal=acl.principal,
+        host=acl.host,
+        operation=OPERATION_NUMBERS[acl.operation],
+        permission_type=permission_of(acl),
+    )
 
 
 API = MessageHandler(DescribeAclsRequest, handle)

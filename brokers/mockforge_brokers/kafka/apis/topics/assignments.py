@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...state.nodes import Nodes
-from ..caller import Caller
 
 
 def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
@@ -17,10 +16,9 @@ def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
         )
 
 
-def check_wanted(caller: Caller, topic: str, *, repeated: bool) -> None:
-    """Raise RequestRefused for a topic that stands twice in the request, or is not the caller's."""
+def check_once(topic: str, *, repeated: bool) -> None:
+    """Raise RequestRefused for a topic that stands twice in the request."""
     if repeated:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST, f"topic {topic} stands twice in the request"
         )
-    caller.permit("configure", "topic", topic)

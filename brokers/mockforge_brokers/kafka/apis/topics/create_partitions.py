@@ -12,7 +12,7 @@ from ...wire.messages.topics import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .assignments import check_assignment, check_wanted
+from .assignments import check_assignment, check_once
 
 
 def handle(caller: Caller, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
@@ -29,7 +29,8 @@ def _grow(
     caller: Caller, wanted: CreatePartitionsTopic, validate_only: bool, repeated: bool
 ) -> CreatePartitionsTopicResult:
     try:
-        check_wanted(caller, wanted.name, repeated=repeated)
+        check_once(wanted.name, repeated=repeated)
+        caller.permit("alter", "topic", wanted.name)
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         if wanted.assignments is not None:
             _check_assignments(caller, wanted, wanted.count - len(topic.logs))

@@ -15,7 +15,7 @@ from ...wire.messages.topics import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .assignments import check_assignment, check_wanted
+from .assignments import check_assignment, check_once
 
 
 def handle(caller: Caller, request: CreateTopicsRequest) -> CreateTopicsResponse:
@@ -33,7 +33,9 @@ def _create(
 ) -> CreatableTopicResult:
     configs = {config.name: config.value for config in wanted.configs}
     try:
-        check_wanted(caller, wanted.name, repeated=repeated)
+        check_once(wanted.name, repeated=repeated)
+        if not caller.may("create", "cluster"):
+            caller.permit("create", "topic", wanted.name)
         partitions = _partitions(caller, wanted)
         if validate_only:
             caller.cluster.check_new_topic(wanted.name, partitions, configs)
@@ -42,6 +44,7 @@ def _create(
                 error_message=None,
                 num_partitions=partitions,
                 replication_factor=1,
+                topic_config_error_code=_config_code(caller, wanted.name),
             )
         topic = caller.cluster.create_topic(
             wanted.name, partitions, configs=configs, source=caller.name
@@ -58,8 +61,15 @@ def _create(
         error_message=None,
         num_partitions=len(topic.logs),
         replication_factor=1,
-        configs=_configs(topic),
+        topic_config_error_code=_config_code(caller, topic.name),
+        configs=None if _config_code(caller, topic.name) else _configs(topic),
     )
+
+
+def _config_code(caller: Caller, name: str) -> int:
+    """Who may not describe the new topic's configuration is not shown it (KIP-525)."""
+    hidden = not caller.may("describe_configs", "topic", name)
+    return int(ErrorCode.TOPIC_AUTHORIZATION_FAILED) if hidden else 0
 
 
 def _partitions(caller: Caller, wanted: CreatableTopic) -> int:

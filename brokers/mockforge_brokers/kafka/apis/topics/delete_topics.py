@@ -29,7 +29,7 @@ def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST, "a topic is deleted by its name or its id, not by both"
             )
-        topic = caller.topic(wanted.name, wanted.topic_id, "configure")
+        topic = caller.topic(wanted.name, wanted.topic_id, "delete")
         caller.cluster.delete_topic(topic.name, source=caller.name)
     except RequestRefused as refusal:
         return DeletableTopicResult(

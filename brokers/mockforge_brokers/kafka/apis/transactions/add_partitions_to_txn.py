@@ -50,7 +50,10 @@ def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Codes:
     places = [(topic.name, index) for topic in wanted.topics for index in topic.partitions]
     unknown: dict[tuple[str, int], int] = {}
     try:
-        caller.permit("write", "transactional_id", wanted.transactional_id)
+        if caller.version >= _SEVERAL_SINCE:
+            caller.permit("cluster_action", "cluster")
+        else:
+            caller.permit("write", "transactional_id", wanted.transactional_id)
         for name, index in places:
             try:
                 caller.topic(name, b"", "write").log(index)

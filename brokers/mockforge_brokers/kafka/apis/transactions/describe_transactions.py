@@ -27,7 +27,7 @@ def handle(caller: Caller, request: DescribeTransactionsRequest) -> DescribeTran
 
 def _describe(caller: Caller, transactional_id: str) -> DescribedTransactionState:
     try:
-        caller.permit("", "transactional_id", transactional_id)
+        caller.permit("describe", "transactional_id", transactional_id)
         check_transactional_id(transactional_id)
         found = caller.cluster.transactions.by_id.get(transactional_id)
         if found is None:

@@ -28,14 +28,16 @@ def handle(caller: Caller, request: TxnOffsetCommitRequest) -> TxnOffsetCommitRe
     def commit(offsets: Offsets) -> Refused:
         return _commit(caller, request, offsets) if offsets else {}
 
+    def permit() -> None:
+        caller.permit("write", "transactional_id", request.transactional_id)
+        caller.permit("read", "group", request.group_id)
+
     refuse = partial(code_of, caller, _API)
-    codes = commit_each(caller, _API, request.topics, commit, refuse)
+    codes = commit_each(caller, _API, request.topics, permit, commit, refuse)
     return _response(request, iter(codes))
 
 
 def _commit(caller: Caller, request: TxnOffsetCommitRequest, offsets: Offsets) -> Refused:
-    caller.permit("write", "transactional_id", request.transactional_id)
-    caller.permit("read", "group", request.group_id)
     check_group_id(request.group_id)
     transactions = caller.cluster.transactions
     who = ProducerIdAndEpoch(request.producer_id, request.producer_epoch)

@@ -53,7 +53,8 @@ def _marker(caller: Caller, wanted: WritableTxnMarker) -> WritableTxnMarkerResul
 
 def _write(caller: Caller, topic: str, partition: int, marker: Marker) -> int:
     try:
-        caller.permit("configure", "cluster", "")
+        if not caller.may("alter", "cluster"):
+            caller.permit("cluster_action", "cluster")
         log = caller.cluster.topic(topic).log(partition)
         caller.cluster.append_marker(log, marker)
     except RequestRefused as refusal:

@@ -1,0 +1,305 @@
+"""Access control lists: the rules of `permissions` as Kafka's authorizer asks and lists them.
+
+A rule in the short notation (`allow alice read kafka:orders.*`) stands for several ACLs; what an
+ACL cannot say (a regular expression, a `*` in the midst) holds all the same, and is not listed.
+KIP-11, KIP-290, KIP-430, and Kafka's StandardAuthorizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..access import Access, Guard
+from ..permissions import (
+    ACL_KINDS,
+    ACL_OPERATIONS,
+    ANONYMOUS,
+    CLUSTER,
+    LITERAL,
+    OPERATIONS,
+    PREFIXED,
+    Rule,
+    matches_name,
+)
+from .codes import PatternType, ResourceType
+
+OPERATION_NUMBERS: Final = {"all": 2} | {
+    # User's 13 and 14 are CREATE_TOKENS and DESCRIBE_TOKENS.
+    name: number
+    for number, name in enumerate(ACL_OPERATIONS, 3)
+}
+_OPERATION_NAMES: Final = {number: name for name, number in OPERATION_NUMBERS.items()}
+_ANY: Final = 1
+_DENY, _ALLOW = 2, 3
+WILDCARD: Final = "*"
+
+OF_KIND: Final[dict[str, tuple[str, ...]]] = {
+    "topic": ("read", "write", "create", "delete", "alter", "describe", "describe_configs",
+              "alter_configs"),
+    "group": ("read", "delete", "describe", "describe_configs", "alter_configs"),
+    "cluster": ("create", "alter", "describe", "cluster_action", "describe_configs",
+                "alter_configs", "idempotent_write"),
+    "transactional_id": ("write", "describe", "two_phase_commit"),
+    "delegation_token": ("describe",),
+    "user": ("create_tokens", "describe_tokens"),
+}  # fmt: skip
+"""Which operations Kafka has for what (AclEntry.supportedOperations)."""
+
+_DESCRIBING: Final = frozenset(("describe", "describe_configs"))
+_SHORT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "topic": {
+        "read": ("read",),
+        "write": ("write",),
+        "configure": ("create", "delete", "alter", "alter_configs"),
+    },
+    "group": {"read": ("read",), "configure": ("delete", "alter_configs")},
+    "cluster": {
+        "write": ("idempotent_write",),
+        "configure": ("create", "alter", "cluster_action", "alter_configs"),
+    },
+    "transactional_id": {"write": ("write", "two_phase_commit")},
+    "user": {"configure": ("create_tokens",)},
+}
+"""What the three words of the short notation stand for; who has any of them may describe too."""
+_IMPLIED: Final = {
+    "describe": frozenset(("read", "write", "delete", "alter")),
+    "describe_configs": frozenset(("alter_configs",)),
+}
+"""Who is allowed one of these is allowed this."""
+
+
+def resource(kind: str, name: str) -> str:
+    return f"{kind}:{name}"
+
+
+def covers(rule: Rule, operation: str, of: str) -> bool:
+    """Whether a rule speaks of an operation (of `ACL_OPERATIONS`) on a `resource`."""
+    kind, _, name = of.partition(":")
+    if not rule.is_acl:
+        return operation in _meant(rule, kind) and matches_name(
+            rule.pattern, "", _short(kind, name)
+        )
+    if rule.pattern_type == PREFIXED:
+        if not of.startswith(rule.pattern):
+            return False
+    elif rule.pattern != of and rule.pattern != f"{kind}:{WILDCARD}":
+        return False
+    operations = rule.operations
+    if operation in operations or "all" in operations:
+        return True
+    return rule.allow and not operations.isdisjoint(_IMPLIED.get(operation, ()))
+
+
+def _meant(rule: Rule, kind: str) -> frozenset[str]:
+    """The operations on a kind of thing that a rule in the short notation is about."""
+    if len(rule.operations) == len(OPERATIONS):
+        return frozenset(OF_KIND[kind])
+    words = _SHORT.get(kind, {})
+    meant = {each for word in rule.operations for each in words.get(word, ())}
+    if rule.allow and rule.operations:
+        meant |= _DESCRIBING
+    return frozenset(meant)
+
+
+def _short(kind: str, name: str) -> str:
+    """How the short notation calls a resource."""
+    return {"topic": name, "cluster": "cluster"}.get(kind, f"{kind}:{name}")
+
+
+def missing(user: str, operation: str, of: str) -> Rule:
+    """The rule that would allow it, in the short notation if that has a word for it."""
+    kind, _, name = of.partition(":")
+    for word in OPERATIONS:
+        if operation in _SHORT.get(kind, {}).get(word, ()):
+            return Rule(True, user, frozenset((word,)), "kafka", _short(kind, name))
+    return Rule(True, user, frozenset((operation,)), "kafka", of, LITERAL)
+
+
+def allows_some(guard: Guard, operation: str, kind: str) -> bool:
+    """Whether there is anything of this kind that it may do this to (KIP-679)."""
+    if not guard.strict:
+        return True
+    for rule in guard.rules:
+        if rule.allow and operation in _operations_on(rule, kind):
+            place = _place(rule, kind)
+            if not any(covers(each, operation, place) for each in guard.rules if not each.allow):
+                return True
+    return False
+
+
+def _operations_on(rule: Rule, kind: str) -> frozenset[str]:
+    if not rule.is_acl:
+        return frozenset() if _is_of_other(rule, kind) else _meant(rule, kind)
+    if not rule.pattern.startswith(f"{kind}:"):
+        return frozenset()
+    return frozenset(OF_KIND[kind]) if "all" in rule.operations else rule.operations
+
+
+def _is_of_other(rule: Rule, kind: str) -> bool:
+    front, colon, _ = rule.pattern.partition(":")
+    return front in ACL_KINDS and (bool(colon) or front == "cluster") and front != kind
+
+
+def _place(rule: Rule, kind: str) -> str:
+    """A name that only rules as wide as this one cover: no name has a NUL in it."""
+    if not rule.is_acl:
+        return resource(kind, rule.pattern.replace("*", "\0"))
+    if rule.pattern_type == PREFIXED:
+        return rule.pattern + "\0"
+    return rule.pattern.replace(f":{WILDCARD}", ":\0")
+
+
+class Acl(Struct, frozen=True):
+    """One entry as the wire has it: `principal` is `User:alice`, `operation` one word or all."""
+
+    kind: str
+    name: str
+    pattern_type: str
+    principal: str
+    host: str
+    operation: str
+    allow: bool
+
+    @property
+    def rule(self) -> Rule:
+        principal_type, _, user = self.principal.partition(":")
+        if user == "ANONYMOUS":
+            user = ANONYMOUS
+        return Rule(
+            self.allow,
+            user,
+            frozenset((self.operation,)),
+            "kafka",
+            resource(self.kind, self.name),
+            self.pattern_type,
+            self.host,
+            principal_type,
+        )
+
+
+class AclFilter(Struct, frozen=True):
+    """Which entries are meant: numbers as on the wire, 1 for any; None for any text.
+
+    `pattern_type` 2 (MATCH) is every pattern that covers the name.
+    """
+
+    resource_type: int
+    name: str | None
+    pattern_type: int
+    principal: str | None
+    host: str | None
+    operation: int
+    permission: int
+
+    def matches(self, acl: Acl) -> bool:
+        return (
+            self.resource_type in (_ANY, ResourceType[acl.kind.upper()])
+            and self.operation in (_ANY, OPERATION_NUMBERS[acl.operation])
+            and self.permission in (_ANY, permission_of(acl))
+            and self.principal in (None, acl.principal)
+            and self.host in (None, acl.host)
+            and self._matches_pattern(acl)
+        )
+
+    def _matches_pattern(self, acl: Acl) -> bool:
+        name, wanted = self.name, self.pattern_type
+        if wanted not in (_ANY, PatternType.MATCH, PatternType[acl.pattern_type.upper()]):
+            return False
+        if name is None or name == acl.name:
+            return True
+        if wanted != PatternType.MATCH:
+            return False
+        if acl.pattern_type == PREFIXED:
+            return name.startswith(acl.name)
+        return acl.name == WILDCARD
+
+
+def permission_of(acl: Acl) -> int:
+    return _ALLOW if acl.allow else _DENY
+
+
+def operation_of(number: int) -> str | None:
+    return _OPERATION_NAMES.get(number)
+
+
+def is_on(access: Access) -> bool:
+    """Whether there is an authorizer: it was asked for, or there is a rule for it to keep."""
+    return "kafka" in access.strict or any(r.protocol == "kafka" for r in access.rules.values())
+
+
+def listed(access: Access) -> Iterator[tuple[int, Acl]]:
+    """Every entry with the number of the rule that it comes from."""
+    for number, rule in tuple(access.rules.items()):
+        if rule.protocol == "kafka":
+            for acl in _entries(rule):
+                yield number, acl
+
+
+def _entries(rule: Rule) -> Iterator[Acl]:
+    user = "ANONYMOUS" if rule.user == ANONYMOUS else rule.user
+    principal = f"{rule.principal_type}:{user}"
+    for kind, name, pattern_type, operations in _patterns(rule):
+        for operation in operations:
+            yield Acl(kind, name, pattern_type, principal, rule.host, operation, rule.allow)
+
+
+def _patterns(rule: Rule) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+    kind, _, name = rule.pattern.partition(":")
+    if rule.is_acl:
+        yield kind, name, rule.pattern_type, sorted(rule.operations)
+        return
+    if rule.pattern == WILDCARD:
+        for each in ACL_KINDS:
+            yield each, CLUSTER if each == "cluster" else WILDCARD, LITERAL, _words(rule, each)
+        return
+    if rule.pattern == "cluster":
+        kind, name = "cluster", CLUSTER
+    elif kind not in ACL_KINDS or not name:
+        kind, name = "topic", rule.pattern
+    if name.startswith("/") or WILDCARD in name[:-1] or "?" in name:
+        return
+    if name.endswith(WILDCARD) and name != WILDCARD:
+        yield kind, name[:-1], PREFIXED, _words(rule, kind)
+    else:
+        yield kind, name, LITERAL, _words(rule, kind)
+
+
+def _words(rule: Rule, kind: str) -> list[str]:
+    """The fewest operations that say the same."""
+    meant = _meant(rule, kind)
+    if meant == frozenset(OF_KIND[kind]):
+        return ["all"]
+    if rule.allow:
+        # What one of the others implies need not be said.
+        meant = frozenset(each for each in meant if not meant & _IMPLIED.get(each, frozenset()))
+    return [each for each in OF_KIND[kind] if each in meant]
+
+
+def create(access: Access, acl: Acl) -> int:
+    """Returns the number of its rule; one that is there already is kept."""
+    for number, known in listed(access):
+        if known == acl:
+            return number
+    return access.add_rule(acl.rule)
+
+
+def delete(access: Access, wanted: AclFilter) -> list[Acl]:
+    """Take back what the filter matches; what else a rule said stays, as ACLs."""
+    found: dict[int, list[Acl]] = {}
+    for number, acl in listed(access):
+        if wanted.matches(acl):
+            found.setdefault(number, []).append(acl)
+    for number, gone in found.items():
+        rule = access.remove_rule(number)
+        for acl in _entries(rule):
+            if acl not in gone:
+                access.add_rule(acl.rule if not rule.is_acl else _only(rule, acl))
+    return [acl for each in found.values() for acl in each]
+
+
+def _only(rule: Rule, acl: Acl) -> Rule:
+    return replace(rule, operations=frozenset((acl.operation,)))
