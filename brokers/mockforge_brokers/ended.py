@@ -1,7 +1,7 @@
 """Connections that ended, for people who come late: as they were last, and why they went."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -38,7 +38,8 @@ class EndedConnections:
         self.total = 0
         self._clock = clock
         self._most = limits.ended_connections
-        self._kept: deque[tuple[int, EndedConnection]] = deque()
+        # What it is made of: most are never looked at.
+        self._kept: deque[tuple[int, ConnectionView, float, str]] = deque()
         self._weight = 0
 
     def __len__(self) -> int:
@@ -46,7 +47,10 @@ class EndedConnections:
 
     def __iter__(self) -> Iterator[EndedConnection]:
         """The newest first."""
-        return (one for _, one in reversed(self._kept))
+        return (
+            EndedConnection(replace(view, state=ENDED), at, reason)
+            for _, view, at, reason in reversed(self._kept)
+        )
 
     @property
     def forgotten(self) -> int:
@@ -55,9 +59,8 @@ class EndedConnections:
 
     def add(self, view: ConnectionView, reason: str) -> None:
         self.total += 1
-        one = EndedConnection(replace(view, state=ENDED), self._clock.wall(), reason)
         weight = _weight(view) + len(reason)
-        self._kept.append((weight, one))
+        self._kept.append((weight, view, self._clock.wall(), reason))
         self._weight += weight
         while len(self._kept) > self._most or (self._weight > _ROOM and len(self._kept) > 1):
             self._weight -= self._kept.popleft()[0]
@@ -79,17 +82,18 @@ def _weight(view: ConnectionView) -> int:
 
 def _size(value: Any) -> int:
     """About how many bytes a detail takes."""
-    kind = type(value)
-    if kind is dict:
-        return _ITEM + sum(map(_size, value.values()))
-    if kind is int or kind is bool:
-        # Most are, and to ask for an abstract class costs more than all the rest.
-        return _ITEM
+    inner: Iterable[Any]
     match value:
         case str() | bytes():
             return _ITEM + len(value)
-        case Mapping():
-            return _ITEM + sum(map(_size, value.values()))
         case list() | tuple():
-            return _ITEM + sum(map(_size, value))
-    return _ITEM
+            inner = value
+        case dict() | Mapping():
+            inner = value.values()
+        case _:
+            return _ITEM
+    size = _ITEM
+    for each in inner:
+        # Most are numbers, and to ask for an abstract class costs more than all the rest.
+        size += _ITEM if type(each) is int else _size(each)
+    return size

@@ -142,8 +142,15 @@ class Totals:
 
     def add(self, connection: MqttConnection) -> None:
         """It is over."""
-        for name, count in _COUNTED.items():
-            self._ended[name] += count(connection)
+        ended, peer, outlet = self._ended, connection.peer, connection.outlet
+        ended["messages_in"] += connection.messages_in
+        ended["messages_out"] += outlet.messages_out
+        ended["others_in"] += connection.others_in
+        ended["others_out"] += outlet.others_out
+        ended["bytes_in"] += peer.bytes_in
+        ended["bytes_out"] += peer.bytes_out
+        ended["sockets"] += 1
+        ended["connections"] += bool(connection.client)
 
     def figures(
         self, router: Router, sessions: Sessions, connections: Collection[MqttConnection]

@@ -1,6 +1,7 @@
 """From the protocol header to connection.open-ok (AMQP 2.2.4), step by step."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -66,23 +67,7 @@ class Handshake:
     def start(self, version: tuple[int, int]) -> None:
         """The protocol header came and is one of ours: it asks for this version."""
         options = self._options
-        properties: dict[str, Any] = {
-            "capabilities": dict.fromkeys(_CAPABILITIES, True),
-            "cluster_name": "mockforge",
-            "copyright": "MIT license",
-            "information": "mockforge-tui, which speaks AMQP 0-9-1 as RabbitMQ does",
-            "platform": "Python",
-            "product": options.product,
-            "version": options.version,
-        }
-        self._reply(
-            "connection.start",
-            version_major=version[0],
-            version_minor=version[1],
-            server_properties=table(properties),
-            mechanisms=self._door.mechanisms,
-            locales="en_US",
-        )
+        self._send(_start(version, options.product, options.version, self._door.mechanisms))
         self.expected = "connection.start-ok"
 
     def receive(self, name: str, values: dict[str, Any]) -> bool:
@@ -118,12 +103,7 @@ class Handshake:
         else:
             agreement.user = user
         options = self._options
-        self._reply(
-            "connection.tune",
-            channel_max=options.channel_max,
-            frame_max=options.frame_max,
-            heartbeat=options.heartbeat,
-        )
+        self._send(_tune(options.channel_max, options.frame_max, options.heartbeat))
         self.expected = "connection.tune-ok"
 
     def _refuse_login(self, mechanism: str) -> None:
@@ -153,12 +133,44 @@ class Handshake:
             raise ProtocolError(problem, ReplyCode.NOT_ALLOWED)
         self.agreement.virtual_host = virtual_host
 
-    def _reply(self, name: str, **values: Any) -> None:
-        self._send(method(0, name, **values))
-
     @property
     def max_payload(self) -> int:
         return self.agreement.frame_max - OVERHEAD
+
+
+@lru_cache(16)
+def _start(version: tuple[int, int], product: str, release: str, mechanisms: str) -> bytes:
+    """connection.start: the same for nearly all clients of a process."""
+    properties: dict[str, Any] = {
+        "capabilities": dict.fromkeys(_CAPABILITIES, True),
+        "cluster_name": "mockforge",
+        "copyright": "MIT license",
+        "information": "mockforge-tui, which speaks AMQP 0-9-1 as RabbitMQ does",
+        "platform": "Python",
+        "product": product,
+        "version": release,
+    }
+    return method(
+        0,
+        "connection.start",
+        version_major=version[0],
+        version_minor=version[1],
+        server_properties=table(properties),
+        mechanisms=mechanisms,
+        locales="en_US",
+    )
+
+
+@lru_cache(16)
+def _tune(channel_max: int, frame_max: int, heartbeat: int) -> bytes:
+    """connection.tune, likewise."""
+    return method(
+        0,
+        "connection.tune",
+        channel_max=channel_max,
+        frame_max=frame_max,
+        heartbeat=heartbeat,
+    )
 
 
 def _check_tuned(name: str, value: int, least: int, most: int) -> None:
