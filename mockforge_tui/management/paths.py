@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import changing, definitions, reading
+from . import changing, definitions, limits, reading
 from .request import Asked
 
 Answer = Callable[[Asked], Any]
@@ -31,6 +31,12 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "vhosts/*/permissions": {"GET": changing.permissions_in_vhost},
     "vhosts/*/connections": {"GET": reading.connections},
     "vhosts/*/channels": {"GET": reading.channels},
+    "vhost-limits": {"GET": limits.of_vhosts},
+    "vhost-limits/*": {"GET": limits.of_vhosts},
+    "vhost-limits/*/*": {"PUT": limits.put_of_vhost, "DELETE": limits.delete_of_vhost},
+    "user-limits": {"GET": limits.of_users},
+    "user-limits/*": {"GET": limits.of_users},
+    "user-limits/*/*": {"PUT": limits.put_of_user, "DELETE": limits.delete_of_user},
     "users": {"GET": reading.users},
     "users/*": {
         "GET": reading.user,

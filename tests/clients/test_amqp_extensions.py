@@ -188,3 +188,25 @@ def test_client_is_ready_for_the_next_rabbitmq_or_hears_what_it_has_to_change() 
         with pytest.raises(ConnectionClosedByBroker, match="`transient_nonexcl_queues` is deprec"):
             connection.channel().queue_declare("jobs")
         assert [each["severity"] for each in tomorrow.run("lint ls").data] == ["error"]
+
+
+# What happens in the broker, as messages.
+
+
+def test_client_hears_of_others_through_the_event_exchange(channel: BlockingChannel) -> None:
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    channel.queue_bind(queue, "amq.rabbitmq.event", "connection.*")
+    found: dict[str, dict[str, Any]] = {}
+
+    def take(_: object, method: Any, properties: Any, body: bytes) -> None:
+        if properties.headers.get("user_provided_name") == "passer-by":
+            found[method.routing_key] = properties.headers
+
+    channel.basic_consume(queue, take, auto_ack=True)
+    port = channel.connection._impl.params.port
+    name = {"connection_name": "passer-by"}
+    parameters = pika.ConnectionParameters("127.0.0.1", port, client_properties=name)
+    pika.BlockingConnection(parameters).close()
+    wait_for(lambda: channel.connection.process_data_events(0.05) or len(found) == 2)
+    assert list(found) == ["connection.created", "connection.closed"]
+    assert found["connection.closed"]["name"] == found["connection.created"]["name"]

@@ -21,6 +21,7 @@ from .codes import ReplyCode
 from .connection.connection import Connection
 from .connection.overdue import Overdue
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
+from .event_exchange import EventExchange
 from .figures import Management
 from .inside import Inside
 from .lint import Lint
@@ -68,6 +69,7 @@ class AmqpBroker:
         self._overdue = Overdue(environment.clock, self.options.consumer_timeout, self._connections)
         self.quotas = Quotas(self._connections)
         self._inside = Inside(environment)
+        self.event_exchange = EventExchange(environment, self.vhosts, self._connections)
         self.management = Management(self.vhosts, self._connections)
         """What RabbitMQ's management interface says of it."""
 
@@ -95,6 +97,7 @@ class AmqpBroker:
         if name in self.vhosts:
             raise InvalidInput(f"virtual host {name} is there already")
         self.vhosts[name] = self._make_vhost(name)
+        self.event_exchange.add("vhost.created", name=name)
 
     def _make_vhost(self, name: str) -> VirtualHost:
         environment = self.environment
@@ -113,14 +116,19 @@ class AmqpBroker:
         self.environment.chores.finish()
         vhost.clear()
         del self.vhosts[name]
+        self.event_exchange.add("vhost.deleted", name=name)
         return len(using)
 
     def limit_vhost(self, name: str, limits: Mapping[str, object]) -> None:
         """In place of the limits that it had; an empty mapping lifts them. Raises InvalidInput."""
-        self.vhost(name).limits = checked(limits, OF_VHOST)
+        found = self.vhost(name).limits = checked(limits, OF_VHOST)
+        what = "vhost.limits.set" if found else "vhost.limits.cleared"
+        self.event_exchange.add(what, **found, name="limits", vhost=name)
 
     def limit_user(self, name: str, limits: Mapping[str, object]) -> None:
-        self.quotas.users[name] = checked(limits, OF_USER)
+        found = self.quotas.users[name] = checked(limits, OF_USER)
+        what = "user.limits.set" if found else "user.limits.cleared"
+        self.event_exchange.add(what, **found, username=name, name="limits")
 
     def _forget(self, number: int) -> None:
         self._connections.pop(number, None)

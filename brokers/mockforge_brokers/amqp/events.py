@@ -54,6 +54,7 @@ class BindingAdded(Event, frozen=True):
     kind: str
     destination: str
     routing_key: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class BindingRemoved(Event, frozen=True):
@@ -62,6 +63,7 @@ class BindingRemoved(Event, frozen=True):
     kind: str
     destination: str
     routing_key: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PolicySet(Event, frozen=True):

@@ -324,3 +324,64 @@ def test_it_is_served_where_it_is_asked_for():
     assert served(amqp_management=True)
     assert served(amqp_management_port=0)
     assert not served(amqp_management=True, amqp=False)
+
+
+def test_limits_of_a_virtual_host_are_set_shown_and_lifted():
+    place = Place()
+    place.house.broker.add_vhost("shop")
+    for name, value in (("max-connections", 10), ("max-queues", 5)):
+        answer = place.ask("PUT", f"vhost-limits/shop/{name}", {"value": value})
+        assert answer.status_code == 204
+    shown = [{"vhost": "shop", "value": {"max-connections": 10, "max-queues": 5}}]
+    assert place.ask("GET", "vhost-limits").json() == shown
+    assert place.ask("GET", "vhost-limits/shop").json() == shown
+    assert place.house.broker.vhost("shop").limits == {"max-connections": 10, "max-queues": 5}
+    for _ in range(2):
+        assert place.ask("DELETE", "vhost-limits/shop/max-connections").status_code == 204
+    assert place.ask("GET", "vhost-limits/shop").json()[0]["value"] == {"max-queues": 5}
+
+
+def test_limits_of_a_user_are_set_shown_and_lifted():
+    place = Place()
+    assert place.ask("PUT", "user-limits/guest/max-channels", {"value": 3}).status_code == 204
+    shown = [{"user": "guest", "value": {"max-channels": 3}}]
+    assert place.ask("GET", "user-limits").json() == shown
+    assert place.ask("GET", "user-limits/guest").json() == shown
+    assert place.ask("DELETE", "user-limits/guest/max-channels").status_code == 204
+    assert place.ask("GET", "user-limits").json() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "reason"),
+    [
+        (
+            "vhost-limits/%2F/odd",
+            {"value": 10},
+            400,
+            'Validation failed\n\nUnrecognised terms [{<<"odd">>,10}] in limits\n',
+        ),
+        (
+            "vhost-limits/%2F/max-queues",
+            {"value": "x"},
+            400,
+            'Validation failed\n\nmax-queues should be a number, actually was <<"x">>\n',
+        ),
+        ("vhost-limits/%2F/max-queues", {}, 400, "[{key_missing,value}]"),
+        ("vhost-limits/none/max-queues", {"value": 1}, 404, "vhost_not_found"),
+        (
+            "user-limits/guest/odd",
+            {"value": 1},
+            400,
+            'Unrecognised terms [{<<"odd">>,1}] in user-limits',
+        ),
+        ("user-limits/none/max-channels", {"value": 1}, 400, "no_such_user: none"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused_in_rabbitmqs_words(path, body, status, reason):
+    answer = Place().ask("PUT", path, body)
+    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+
+
+def test_limits_of_what_is_not_there_are_not_found():
+    for path in ("vhost-limits/none", "user-limits/none"):
+        assert Place().ask("GET", path).json() == NOT_FOUND

@@ -126,8 +126,7 @@ class Connection:
         self._memory = self.vhost.memory
         self.blocking = Blocking(self, self._memory)
         self._rest: list[memoryview] = []
-        self._kept = 0
-        self._missing = 0
+        self._kept = self._missing = 0
         self._writable = True
         self._held_back = False
         self._deaf = False
@@ -341,6 +340,7 @@ class Connection:
             if self.handshake.receive(name, values):
                 self._opened()
         elif name == "connection.update-secret":
+            self._door.renew(self.client, values["new_secret"])
             self.out.append(method(0, "connection.update-secret-ok"))
         else:
             raise ProtocolError(

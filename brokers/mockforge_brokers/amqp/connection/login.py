@@ -5,13 +5,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from ...access import Guard
+from ...access import Guard, User
 from ...bytes_io import ByteReader
 from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import AccessDenied
 from ..channel.channel import AMQP
+from ..codes import ReplyCode
 from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table
 from .quotas import Quotas
@@ -30,6 +31,7 @@ class Door:
         quotas: Quotas,
     ) -> None:
         self._quotas = quotas
+        self._user: User | None = None
         self._peer = peer
         self._environment = environment
         self._access = environment.access
@@ -54,8 +56,29 @@ class Door:
         if problem:
             self._report(client, name, f"login with {mechanism}", problem)
             return None
+        self._user = self._access.user(AMQP, name)
         self._peer.principal = replace(self._peer.principal, name=name, mechanism=mechanism)
         return name
+
+    def renew(self, client: str, secret: str | bytes) -> None:
+        """A new secret in place of the one of the login; raises ProtocolError (530).
+
+        RabbitMQ's own users do not expire, so that it takes any; here the secret has to be right
+        once the user was changed since its login, as a token would have to be.
+        """
+        name = self._peer.principal.name
+        user = self._access.user(AMQP, name)
+        if user is self._user:
+            return
+        if isinstance(secret, bytes):
+            secret = secret.decode(errors="replace")
+        if user is None or not user.check(secret):
+            problem = "no such user any more" if user is None else "not its password"
+            self._report(client, name, "update-secret", problem)
+            raise ProtocolError(
+                "New secret was refused by one of the backends", ReplyCode.NOT_ALLOWED
+            )
+        self._user = user
 
     def problem_of_host(self, client: str, name: str) -> str:
         """Why this virtual host cannot be opened, in RabbitMQ's words; empty if it can."""

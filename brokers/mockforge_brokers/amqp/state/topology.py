@@ -55,9 +55,12 @@ _PREDECLARED: Final = {
     "amq.headers": "headers",
     "amq.match": "headers",
     "amq.rabbitmq.trace": "topic",
+    "amq.rabbitmq.event": "topic",
 }
-_TRACE: Final = "amq.rabbitmq.trace"
-"""Internal: only the broker publishes to it."""
+EVENTS: Final = "amq.rabbitmq.event"
+"""In the first virtual host alone, where RabbitMQ's plugin has it."""
+_INTERNAL: Final = ("amq.rabbitmq.trace", EVENTS)
+"""Only the broker publishes to them."""
 REPLY_TO: Final = "amq.rabbitmq.reply-to"
 """RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
 
@@ -112,8 +115,9 @@ class Topology:
         self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues, self.replies)
         for name, kind in _PREDECLARED.items():
-            internal = name == _TRACE
-            self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True, internal=internal)
+            if name != EVENTS or self.name == "/":
+                internal = name in _INTERNAL
+                self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True, internal=internal)
         self._changed()
 
     def empty(self) -> None:
@@ -478,7 +482,8 @@ class Topology:
     ) -> None:
         to = binding.destination.name
         key = binding.routing_key
-        self._spine.emit(kind(AMQP, self.name, exchange.name, binding.kind, to, key))
+        arguments = plain(binding.arguments)
+        self._spine.emit(kind(AMQP, self.name, exchange.name, binding.kind, to, key, arguments))
 
     # Refusals.
 

@@ -1,0 +1,314 @@
+"""amq.rabbitmq.event: what happens in the broker as messages, as RabbitMQ's plugin sends them.
+
+Names and headers are those of RabbitMQ 3.10.8. What names a process of RabbitMQ's is left out (pid,
+owner_pid, channel), as is who did it where that is not a connection's user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..environment import Environment
+from ..events import AccessDenied, ClientIdentified, ConnectionClosed, Event
+from . import events
+from .connection.connection import Connection
+from .figures import connection_name
+from .records import Field, field, table
+from .state.topology import EVENTS
+from .state.virtual_host import VirtualHost
+from .wire import content as contents
+
+_AMQP: Final = "amqp"
+_MAX_PAYLOAD: Final = 131_064
+_LOGIN: Final = "login with "
+_PERSISTENT: Final = 2
+
+Facts = dict[str, Any]
+
+
+class EventExchange:
+    """Publishes while something is bound to the exchange, which is in the virtual host /.
+
+    In a turn of its own: a watcher of the spine sees a broker that is in the midst of something.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        vhosts: Mapping[str, VirtualHost],
+        connections: Mapping[int, Connection],
+    ) -> None:
+        self._clock = environment.clock
+        self._vhosts = vhosts
+        self._connections = connections
+        self._names: dict[int, Facts] = {}
+        """What connection.closed says of a connection that is gone by then."""
+        self._waiting: list[tuple[str, Facts, float]] = []
+        environment.spine.watch(self._look)
+
+    def add(self, name: str, /, **facts: Any) -> None:
+        """An event of RabbitMQ's that has no fact on the spine."""
+        if not self._heard:
+            return
+        if not self._waiting:
+            self._clock.call_later(0.0, self._publish)
+        self._waiting.append((name, facts, self._clock.wall()))
+
+    @property
+    def _heard(self) -> bool:
+        host = self._vhosts.get("/")
+        return host is not None and bool(host.exchanges[EVENTS].bindings)
+
+    def _look(self, event: Event) -> None:
+        make = _MAKERS.get(type(event))
+        if make is not None and event.protocol == _AMQP and self._heard:
+            for name, facts in make(self, event):
+                self.add(name, **facts)
+
+    def _publish(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        host = self._vhosts["/"]
+        for name, facts, time in waiting:
+            headers = table({**facts, "timestamp_in_ms": Field("l", int(time * 1000))})
+            given = {"headers": headers, "delivery_mode": _PERSISTENT, "timestamp": int(time)}
+            content = contents.make_content(1, b"", given, _MAX_PAYLOAD)
+            host.publish(host.route(EVENTS, name, headers), content, 0, "")
+
+    # Who and what an event is about.
+
+    def _came(self, event: ClientIdentified) -> list[tuple[str, Facts]]:
+        connection = self._connections.get(event.connection)
+        if connection is None:
+            return []
+        agreement, peer = connection.agreement, connection.peer
+        ends = _ends(connection)
+        ended = {"client_properties": _properties(agreement.properties), "name": ends["name"]}
+        if agreement.client:
+            ended["user_provided_name"] = agreement.client
+        self._names[event.connection] = ended
+        login = {
+            "ssl": bool(peer.principal.tls),
+            "auth_mechanism": peer.principal.mechanism,
+            "protocol": "{0,9,1}",
+            "peer_port": ends["peer_port"],
+            "peer_host": ends["peer_host"],
+            "connection_name": ends["name"],
+            "host": ends["host"],
+            "name": agreement.user,
+            "connection_type": "network",
+        }
+        created = {
+            "user_who_performed_action": agreement.user,
+            "connected_at": Field("l", int(peer.opened * 1000)),
+            "client_properties": ended["client_properties"],
+            "channel_max": agreement.channel_max,
+            "frame_max": agreement.frame_max,
+            "timeout": agreement.heartbeat,
+            "vhost": agreement.virtual_host,
+            "user": agreement.user,
+            "protocol": "{0,9,1}",
+            "auth_mechanism": peer.principal.mechanism,
+            "ssl_protocol": peer.principal.tls or "",
+            "peer_cert_subject": peer.principal.certificate or "",
+            "ssl": bool(peer.principal.tls),
+            **ends,
+            "type": "network",
+        }
+        if agreement.client:
+            created["user_provided_name"] = agreement.client
+        return [("user.authentication.success", login), ("connection.created", created)]
+
+    def _denied(self, event: AccessDenied) -> list[tuple[str, Facts]]:
+        connection = self._connections.get(event.connection)
+        if connection is None or not event.operation.startswith(_LOGIN):
+            return []
+        ends = _ends(connection)
+        facts = {
+            "error": f"user '{event.user}' - invalid credentials",
+            "ssl": bool(connection.peer.principal.tls),
+            "auth_mechanism": event.operation.removeprefix(_LOGIN),
+            "protocol": "{0,9,1}",
+            "peer_port": ends["peer_port"],
+            "peer_host": ends["peer_host"],
+            "connection_name": ends["name"],
+            "host": ends["host"],
+            "name": event.user,
+            "connection_type": "network",
+        }
+        self._names[event.connection] = {
+            "client_properties": _properties(connection.agreement.properties),
+            "name": ends["name"],
+        }
+        return [("user.authentication.failure", facts)]
+
+    def _closed(self, event: ConnectionClosed) -> list[tuple[str, Facts]]:
+        known = self._names.pop(event.connection, None)
+        return [("connection.closed", known or {"name": event.client})]
+
+    def _of_channel(self, number: int) -> tuple[Connection | None, Facts]:
+        connection = self._connections.get(number)
+        if connection is None:
+            return None, {}
+        return connection, {
+            "user_who_performed_action": connection.user,
+            "vhost": connection.vhost.name,
+        }
+
+    def _channel_opened(self, event: events.ChannelOpened) -> list[tuple[str, Facts]]:
+        connection, facts = self._of_channel(event.connection)
+        if connection is None:
+            return []
+        name = f"{connection_name(connection)} ({event.channel})"
+        user = connection.user
+        return [("channel.created", {**facts, "user": user, "number": event.channel, "name": name})]
+
+    def _channel_closed(self, event: events.ChannelClosed) -> list[tuple[str, Facts]]:
+        connection, facts = self._of_channel(event.connection)
+        if connection is None:
+            return []
+        name = f"{connection_name(connection)} ({event.channel})"
+        return [("channel.closed", {**facts, "number": event.channel, "name": name})]
+
+    def _consumer_started(self, event: events.ConsumerStarted) -> list[tuple[str, Facts]]:
+        connection, facts = self._of_channel(event.connection)
+        channel = None if connection is None else connection.channels.open.get(event.channel)
+        consumer = None if channel is None else channel.consumers.get(event.consumer_tag)
+        if consumer is None:
+            return []
+        more = {
+            "arguments": _arguments(consumer.arguments),
+            "prefetch_count": consumer.prefetch,
+            "queue": event.queue,
+            "ack_required": not consumer.no_ack,
+            "exclusive": consumer.exclusive,
+            "consumer_tag": event.consumer_tag,
+        }
+        return [("consumer.created", {**facts, **more})]
+
+    def _consumer_ended(self, event: events.ConsumerEnded) -> list[tuple[str, Facts]]:
+        _, facts = self._of_channel(event.connection)
+        more = {"queue": event.queue, "consumer_tag": event.consumer_tag}
+        return [("consumer.deleted", {**facts, **more})]
+
+    def _queue_declared(self, event: events.QueueDeclared) -> list[tuple[str, Facts]]:
+        facts = {
+            "exclusive": event.exclusive,
+            "arguments": _arguments(event.arguments),
+            "auto_delete": event.auto_delete,
+            "durable": event.durable,
+            "name": event.queue,
+            "vhost": event.vhost,
+        }
+        return [("queue.created", facts)]
+
+    def _queue_deleted(self, event: events.QueueDeleted) -> list[tuple[str, Facts]]:
+        return [("queue.deleted", {"name": event.queue, "vhost": event.vhost})]
+
+    def _exchange_declared(self, event: events.ExchangeDeclared) -> list[tuple[str, Facts]]:
+        host = self._vhosts.get(event.vhost)
+        exchange = None if host is None else host.exchanges.get(event.exchange)
+        facts = {
+            "arguments": _arguments(event.arguments),
+            "internal": exchange is not None and exchange.internal,
+            "auto_delete": exchange is not None and exchange.auto_delete,
+            "durable": event.durable,
+            "type": event.type,
+            "name": event.exchange,
+            "vhost": event.vhost,
+        }
+        return [("exchange.created", facts)]
+
+    def _exchange_deleted(self, event: events.ExchangeDeleted) -> list[tuple[str, Facts]]:
+        return [("exchange.deleted", {"name": event.exchange, "vhost": event.vhost})]
+
+    def _bound(self, event: events.BindingAdded | events.BindingRemoved) -> list[tuple[str, Facts]]:
+        facts = {
+            "vhost": event.vhost,
+            "arguments": _arguments(event.arguments),
+            "routing_key": event.routing_key,
+            "destination_kind": event.kind,
+            "destination_name": event.destination,
+            "source_kind": "exchange",
+            "source_name": event.exchange,
+        }
+        added = isinstance(event, events.BindingAdded)
+        return [("binding.created" if added else "binding.deleted", facts)]
+
+    def _policy_set(self, event: events.PolicySet) -> list[tuple[str, Facts]]:
+        facts = {
+            "apply-to": event.apply_to,
+            "priority": event.priority,
+            "definition": dict(event.definition),
+            "pattern": event.pattern,
+            "vhost": event.vhost,
+            "name": event.policy,
+        }
+        return [("policy.set", facts)]
+
+    def _policy_removed(self, event: events.PolicyRemoved) -> list[tuple[str, Facts]]:
+        name = "operator.policy.cleared" if event.operator else "policy.cleared"
+        return [(name, {"vhost": event.vhost, "name": event.policy})]
+
+
+_MAKERS: Final[dict[type[Event], Callable[[EventExchange, Any], list[tuple[str, Facts]]]]] = {
+    ClientIdentified: EventExchange._came,
+    AccessDenied: EventExchange._denied,
+    ConnectionClosed: EventExchange._closed,
+    events.ChannelOpened: EventExchange._channel_opened,
+    events.ChannelClosed: EventExchange._channel_closed,
+    events.ConsumerStarted: EventExchange._consumer_started,
+    events.ConsumerEnded: EventExchange._consumer_ended,
+    events.QueueDeclared: EventExchange._queue_declared,
+    events.QueueDeleted: EventExchange._queue_deleted,
+    events.ExchangeDeclared: EventExchange._exchange_declared,
+    events.ExchangeDeleted: EventExchange._exchange_deleted,
+    events.BindingAdded: EventExchange._bound,
+    events.BindingRemoved: EventExchange._bound,
+    events.PolicySet: EventExchange._policy_set,
+    events.PolicyRemoved: EventExchange._policy_removed,
+}
+
+
+def _ends(connection: Connection) -> Facts:
+    host, _, port = connection.peer.address.rpartition(":")
+    own, own_port = connection.peer.local
+    return {
+        "peer_host": _erlang_address(host.strip("[]")),
+        "host": _erlang_address(own),
+        "peer_port": int(port) if port.isdigit() else 0,
+        "port": own_port,
+        "name": connection_name(connection),
+    }
+
+
+def _erlang_address(host: str) -> str:
+    """`{127,0,0,1}`"""
+    return f"{{{host.replace('.', ',')}}}"
+
+
+def _properties(properties: Mapping[str, Any]) -> list[str]:
+    return _arguments(properties)
+
+
+def _arguments(given: Mapping[str, Any]) -> list[str]:
+    """A table as RabbitMQ prints its terms: `{<<"x-max-length">>,signedint,5}`."""
+    return [f'{{<<"{name}">>,{_term(field(value))}}}' for name, value in given.items()]
+
+
+def _term(one: Field) -> str:
+    value = one.value
+    match one.type:
+        case "t":
+            text = str(value).lower()
+        case "S":
+            text = f'<<"{value}">>'
+        case "F":
+            text = f"[{','.join(_arguments(value))}]"
+        case "A":
+            text = f"[{','.join(f'{{{_term(each)}}}' for each in value)}]"
+        case "V":
+            text = "undefined"
+        case _:
+            text = str(value)
+    return f"{one.type_name},{text}"

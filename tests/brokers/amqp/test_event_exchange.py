@@ -1,0 +1,200 @@
+"""amq.rabbitmq.event: the messages that RabbitMQ 3.10.8's plugin was seen to send."""
+
+from typing import Any
+
+from mockforge_brokers.amqp.records import plain
+from mockforge_brokers.events import ConnectionClosed
+
+from .client import Client, Got, House, names
+
+LISTENING = "events"
+
+
+def listen(house: House, key: str = "#") -> Client:
+    client = house.client()
+    client.send("queue.declare", queue=LISTENING, exclusive=True)
+    client.send("queue.bind", queue=LISTENING, exchange="amq.rabbitmq.event", routing_key=key)
+    client.send("basic.consume", queue=LISTENING, no_ack=True)
+    house.advance(0)
+    client.received()
+    return client
+
+
+def told(house: House, listener: Client) -> dict[str, dict[str, Any]]:
+    """The headers of each message that came, by its routing key."""
+    house.advance(0)
+    return {got["routing_key"]: plain(got.properties["headers"]) for got in listener.received()}
+
+
+def test_the_first_event_is_the_listeners_own_binding(house: House) -> None:
+    client = house.client()
+    client.send("queue.declare", queue="q")
+    client.send("queue.bind", queue="q", exchange="amq.rabbitmq.event", routing_key="#")
+    house.advance(0)
+    (got,) = client.send("basic.get", queue="q", no_ack=True)
+    assert (got["routing_key"], got["exchange"], got.body) == (
+        "binding.created",
+        "amq.rabbitmq.event",
+        b"",
+    )
+    assert got.properties["delivery_mode"] == 2
+    now = int(house.clock.wall())
+    assert got.properties["timestamp"] == now
+    assert plain(got.properties["headers"]) == {
+        "vhost": "/",
+        "arguments": [],
+        "routing_key": "#",
+        "destination_kind": "queue",
+        "destination_name": "q",
+        "source_kind": "exchange",
+        "source_name": "amq.rabbitmq.event",
+        "timestamp_in_ms": int(house.clock.wall() * 1000),
+    }
+
+
+def test_a_connection_comes_opens_a_channel_and_goes(house: House) -> None:
+    listener = listen(house)
+    client = house.client(name="shop")
+    came = told(house, listener)
+    assert list(came) == ["user.authentication.success", "connection.created", "channel.created"]
+    created = came["connection.created"]
+    assert (created["user"], created["vhost"], created["user_provided_name"]) == (
+        "guest",
+        "/",
+        "shop",
+    )
+    assert (created["channel_max"], created["timeout"], created["protocol"]) == (
+        2047,
+        60,
+        "{0,9,1}",
+    )
+    assert '{<<"product">>,longstr,<<"test">>}' in created["client_properties"]
+    assert came["channel.created"]["name"] == f"{created['name']} (1)"
+    client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    client.fake.vanish()
+    # The transport says so, which is not here.
+    house.environment.spine.emit(ConnectionClosed("amqp", client.peer.id, "shop", "gone"))
+    gone = told(house, listener)
+    assert list(gone) == ["channel.closed", "connection.closed"]
+    assert gone["connection.closed"]["name"] == created["name"]
+    assert gone["connection.closed"]["user_provided_name"] == "shop"
+
+
+def test_a_login_that_fails_names_the_user(house: House) -> None:
+    listener = listen(house, "user.#")
+    house.stranger().connect(password="no")
+    failed = told(house, listener)["user.authentication.failure"]
+    assert (failed["name"], failed["auth_mechanism"], failed["error"]) == (
+        "guest",
+        "PLAIN",
+        "user 'guest' - invalid credentials",
+    )
+
+
+def test_what_is_declared_and_deleted_comes_with_its_arguments(house: House) -> None:
+    listener, client = listen(house), house.client()
+    told(house, listener)
+    client.send("exchange.declare", exchange="x", exchange_type="topic")
+    client.send("queue.declare", queue="q", durable=True, arguments={"x-max-length": 5})
+    bound = {"queue": "q", "routing_key": "a.#", "arguments": {"k": 1, "s": "t", "b": True}}
+    client.send("queue.bind", exchange="x", **bound)
+    client.send("queue.unbind", exchange="x", **bound)
+    came = told(house, listener)
+    assert list(came) == [
+        "exchange.created",
+        "queue.created",
+        "binding.created",
+        "binding.deleted",
+    ]
+    assert came["queue.created"]["arguments"] == ['{<<"x-max-length">>,signedint,5}']
+    assert came["exchange.created"]["type"] == "topic"
+    assert came["binding.created"]["arguments"] == [
+        '{<<"k">>,signedint,1}',
+        '{<<"s">>,longstr,<<"t">>}',
+        '{<<"b">>,bool,true}',
+    ]
+    client.send("queue.delete", queue="q")
+    client.send("exchange.delete", exchange="x")
+    assert list(told(house, listener)) == ["queue.deleted", "exchange.deleted"]
+
+
+def test_consumers_come_with_their_prefetch(house: House) -> None:
+    listener, client = listen(house), house.client()
+    client.send("queue.declare", queue="q")
+    told(house, listener)
+    client.send("basic.qos", prefetch_count=7)
+    client.send("basic.consume", queue="q", consumer_tag="t", arguments={"x-priority": 3})
+    came = told(house, listener)["consumer.created"]
+    assert (came["prefetch_count"], came["ack_required"], came["user_who_performed_action"]) == (
+        7,
+        True,
+        "guest",
+    )
+    assert came["arguments"] == ['{<<"x-priority">>,signedint,3}']
+    client.send("basic.cancel", consumer_tag="t")
+    assert told(house, listener)["consumer.deleted"]["consumer_tag"] == "t"
+
+
+def test_policies_virtual_hosts_and_limits_are_events_too(house: House) -> None:
+    listener, broker = listen(house), house.broker
+    broker.set_policy("p", "^q", {"max-length": 3}, apply_to="queues", priority=2)
+    broker.remove_policy("p")
+    broker.add_vhost("shop")
+    broker.limit_vhost("shop", {"max-queues": 5})
+    broker.limit_user("guest", {"max-connections": 9})
+    broker.remove_vhost("shop")
+    came = told(house, listener)
+    assert list(came) == [
+        "policy.set",
+        "policy.cleared",
+        "vhost.created",
+        "vhost.limits.set",
+        "user.limits.set",
+        "vhost.deleted",
+    ]
+    assert came["policy.set"]["definition"] == {"max-length": 3}
+    assert came["vhost.limits.set"]["max-queues"] == 5
+
+
+def test_the_exchange_is_the_first_virtual_hosts_and_nobody_publishes_to_it(house: House) -> None:
+    house.broker.add_vhost("shop")
+    assert "amq.rabbitmq.event" not in house.broker.vhost("shop").exchanges
+    (closed,) = house.client().publish("amq.rabbitmq.event", "x")
+    assert closed["reply_text"] == (
+        "ACCESS_REFUSED - cannot publish to internal exchange 'amq.rabbitmq.event' in vhost '/'"
+    )
+
+
+def test_nothing_is_published_while_nobody_listens(house: House) -> None:
+    house.client()
+    house.advance(0)
+    assert house.broker.vhost().exchanges["amq.rabbitmq.event"].published == 0
+
+
+# connection.update-secret.
+
+
+def renew(client: Client, secret: str) -> list[Got]:
+    return client.send("connection.update-secret", channel=0, new_secret=secret, reason="rotated")
+
+
+def test_any_secret_will_do_as_long_as_the_user_is_the_one_that_logged_in(client: Client) -> None:
+    assert names(renew(client, "odd")) == ["connection.update-secret-ok"]
+
+
+def test_the_secret_has_to_be_the_new_one_once_the_user_was_changed(house: House) -> None:
+    client, other = house.client(), house.client()
+    house.environment.access.add_user("guest", "fresh", ("amqp",))
+    assert names(renew(client, "fresh")) == ["connection.update-secret-ok"]
+    assert names(renew(client, "stale")) == ["connection.update-secret-ok"]
+    (closed,) = renew(other, "stale")
+    assert (closed["reply_code"], closed["reply_text"]) == (
+        530,
+        "NOT_ALLOWED - New secret was refused by one of the backends",
+    )
+
+
+def test_nobody_renews_the_secret_of_a_user_that_is_gone(house: House) -> None:
+    client = house.client()
+    house.environment.access.remove_user("guest")
+    assert names(renew(client, "guest")) == ["connection.close"]
