@@ -125,6 +125,7 @@ class Config:
     fixtures: tuple[str, ...] = ()
     auto_produce: bool = True
     seed: int | None = None
+    time_scale: float | None = None
     ready_file: str | None = None
     env_file: str | None = None
     exit_after: float | None = None

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen, Warned
+from mockforge_brokers.misbehaviour.rules import Rule
 
 from .brokers import Brokers
 from .entrance import publish
 from .fixtures.addresses import glob, mqtt_matches
-from .fixtures.engine import FixtureEngine, GeneratorStatus
+from .fixtures.engine import FixtureEngine
+from .fixtures.maker import stream
 from .fixtures.messages import Incoming, Outgoing, Watch
 from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Topic
 from .fixtures.problems import FixtureError, Position, Problem
+from .fixtures.rates import Range
+from .fixtures.running import GeneratorStatus
+from .simulated import Outages, SimulatedGroup
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -24,7 +29,16 @@ if TYPE_CHECKING:
 class Production:
     """The fixture engine at work on the brokers."""
 
-    def __init__(self, brokers: Brokers, environment: Environment, seed: int) -> None:
+    def __init__(
+        self,
+        brokers: Brokers,
+        environment: Environment,
+        seed: int,
+        time_scale: float | None = None,
+    ) -> None:
+        self._time_scale = time_scale
+        self._groups: list[SimulatedGroup] = []
+        self._outages: Outages | None = None
         self._brokers = brokers
         self._environment = environment
         self._seed = seed
@@ -43,12 +57,35 @@ class Production:
             self._watch(watch, tuple(watches.values()))
         if start:
             self.engine.start_all()
+            self._start_groups(fixtures)
 
     def stop(self) -> None:
         for unwatch in self._watching:
             unwatch()
         self._watching.clear()
         self.engine.close()
+        for group in self._groups:
+            group.stop()
+        self._groups.clear()
+        if self._outages is not None:
+            self._outages.stop()
+            self._outages = None
+
+    def _start_groups(self, fixtures: FixtureSet) -> None:
+        kafka, environment = self._brokers.kafka, self._environment
+        for group in fixtures.groups if kafka is not None else ():
+            random = stream(self._seed, f"group {group.group}")
+            assert kafka is not None
+            simulated = SimulatedGroup(group, kafka, environment.clock, environment.spine, random)
+            self._groups.append(simulated)
+            simulated.start()
+
+    def lasting(self, rule: Rule, lasts: Range) -> None:
+        """Let a rule that fires be in force for so many seconds without chance."""
+        if self._outages is None:
+            random = stream(self._seed, "outages")
+            self._outages = Outages(self._environment.clock, self._environment.spine, random)
+        self._outages.add(rule, lasts)
 
     def status(self) -> Sequence[GeneratorStatus]:
         return self.engine.status()
@@ -61,6 +98,7 @@ class Production:
             self._publish,
             seed=self._seed,
             notify=environment.spine.emit,
+            time_scale=self._time_scale,
         )
 
     def _publish(self, message: Outgoing) -> None:
@@ -108,6 +146,9 @@ def declarations(
     """What the fixtures need: its place, and what declares it or raises InvalidInput."""
     kafka, amqp = brokers.kafka, brokers.amqp
     if kafka is not None:
+        if fixtures.cluster_id is not None:
+            text, position = fixtures.cluster_id
+            yield position, partial(setattr, kafka.cluster, "cluster_id", text)
         for topic in fixtures.topics:
             yield topic.position, partial(_declare_topic, kafka, topic)
     if amqp is not None:

@@ -15,7 +15,7 @@ from .fixtures.loader import StrPath, read
 from .fixtures.model import FixtureSet
 from .fixtures.problems import Position, RenderError
 from .fixtures.report import Report
-from .fixtures.trial import MOMENT, first_messages
+from .fixtures.trial import MOMENT, Trial
 from .production import declarations
 from .runtime import build_brokers
 
@@ -54,13 +54,14 @@ class _Rehearsal:
                     declare()
                 except InvalidInput as error:
                     self._problems.error(position, str(error))
+        trial = Trial()
         for generator in fixtures.generators:
             # Data that only a later message brings (`context.`) is nobody's fault.
             if generator.waits_for:
                 continue
             with self._listening(generator.position):
                 try:
-                    for message in first_messages(generator):
+                    for message in trial.messages(generator):
                         publish(self._brokers, message)
                 except RenderError:
                     # Loading reported it.

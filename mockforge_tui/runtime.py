@@ -131,7 +131,9 @@ class Runtime:
         if self._production is None:
             from .production import Production
 
-            self._production = Production(self.brokers, self.environment, self.seed)
+            self._production = Production(
+                self.brokers, self.environment, self.seed, self.config.time_scale
+            )
         return self._production
 
     @property
@@ -195,7 +197,9 @@ class Runtime:
             from .fixtures.faults import rule_of
 
             for fault in fixtures.faults:
-                self.faults.add(rule_of(fault))
+                rule = self.faults.add(rule_of(fault))
+                if fault.lasts is not None:
+                    self.production.lasting(rule, fault.lasts)
         if fixtures.holds:
             from .fixtures.holds import hold_rule_of
             from .fixtures.templates.scope import Scope

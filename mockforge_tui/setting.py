@@ -57,6 +57,17 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def scale(text: str) -> float:
+    """How many times as fast."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise ValueError(f"a number above 0 is wanted (3600), not {text!r}")
+    return number
+
+
 def between(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         number = whole(text)

@@ -13,6 +13,7 @@ from .setting import (
     certificates,
     one_of,
     port,
+    scale,
     user,
     whole,
 )
@@ -202,6 +203,14 @@ SETTINGS: tuple[Setting, ...] = (
         "load fixtures, but start none of their generators",
     ),
     Setting("seed", "--seed", ("seed",), whole, "seed of all that is random", "N"),
+    Setting(
+        "time_scale",
+        "--time-scale",
+        ("time_scale",),
+        scale,
+        "let X simulated seconds pass in one: delays of fixtures, not their rates",
+        "X",
+    ),
     Setting("ready_file", "--ready-file", ("ready_file",), str, "write the ready line to F", "F"),
     Setting(
         "env_file",

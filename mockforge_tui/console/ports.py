@@ -20,8 +20,8 @@ from ..filters import Filter
 from ..fixtures.messages import Outgoing
 
 if TYPE_CHECKING:
-    from ..fixtures.engine import GeneratorStatus
     from ..fixtures.model import FixtureSet, Generator
+    from ..fixtures.running import GeneratorStatus
 
 
 class Receipt(Protocol):

@@ -26,6 +26,8 @@ from .options import KafkaOptions
 from .records import Record, build_batch, is_control, read_records
 from .snapshots import ProducerView, RecordView, TransactionView
 from .state.cluster import Cluster, KeptCluster
+from .state.groups.coordinator import Committer
+from .state.groups.offsets import CommittedOffset
 from .state.keeper import FORGETFUL
 from .state.logs.partitioner import partition_for
 from .state.logs.topic import Topic
@@ -296,6 +298,13 @@ class KafkaBroker:
                 if offset < 0:
                     raise InvalidInput(f"an offset is 0 or more, not {offset}")
             self.cluster.groups.reset_offsets(group, topic, dict(offsets), source=source)
+
+    def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commit offsets by topic and partition, as a consumer outside the group's members does."""
+        committed = {at: CommittedOffset(offset) for at, offset in offsets.items()}
+        with PlainRefusals():
+            for refused in self.cluster.groups.commit(group, Committer(), committed).values():
+                raise refused
 
     def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:
         """Put a member out of its group: told by its member id, instance id or client id."""

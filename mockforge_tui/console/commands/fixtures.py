@@ -13,7 +13,7 @@ from ..targets import Target
 from ..types import COUNT, FIXTURE, GLOB, PAYLOAD, RATE, TARGET, TEXT, text
 
 if TYPE_CHECKING:
-    from ...fixtures.engine import GeneratorStatus
+    from ...fixtures.running import GeneratorStatus
     from ..session import Session
 
 _SWITCHED = text("name", "fixtures-or-all")
