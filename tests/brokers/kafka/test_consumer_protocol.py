@@ -3,10 +3,15 @@
 It was asked with `group.consumer.assignment.interval.ms=0`, so that it assigns at once as we do.
 """
 
+import sys
+
 import pytest
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft
 from mockforge_brokers.kafka.state.groups.consumer import subscription
+from mockforge_brokers.kafka.state.groups.consumer.member import (
+    HeartbeatRequest as HeartbeatOfGroup,
+)
 from mockforge_brokers.kafka.state.groups.consumer.subscription import compiled, matching
 from mockforge_brokers.kafka.wire.messages.consumer_groups import (
     ConsumerGroupDescribeRequest,
@@ -262,6 +267,32 @@ def test_a_topic_that_comes_grows_or_goes_is_assigned_anew(house):
     house.broker.delete_topic("new")
     assert house.heartbeat("a", 4, topic_partitions=house.owned(ALL) + gone) == (4, ALL)
     assert house.heartbeat("a", 4, ALL) == (5, None)
+
+
+def test_a_heartbeat_at_rest_costs_the_same_in_a_group_of_any_size():
+    def calls(members):
+        house = House()
+        names = [f"m{number}" for number in range(members)]
+        epochs = {name: house.join(name)[0] for name in names}
+        for _ in range(3):
+            for name in names:
+                epochs[name] = house.heartbeat(name, epochs[name], {})[0]
+        seen = 0
+
+        def count(frame, event, argument):
+            nonlocal seen
+            seen += event in ("call", "c_call")
+
+        group = house.broker.cluster.groups.by_id["g"]
+        request = HeartbeatOfGroup("m0", epochs["m0"])
+        sys.setprofile(count)
+        try:
+            group.heartbeat(request)
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    assert calls(40) == calls(4)
 
 
 def test_who_leaves_leaves_its_partitions_to_the_others(house):

@@ -28,7 +28,7 @@ from .logs.bounds import Bounds
 from .logs.configs import TOPIC_CONFIGS, TopicConfig
 from .logs.log import Appended, Begin, PartitionLog
 from .logs.producers import ProducerFencedError
-from .logs.topic import KeptTopic, Topic, check_topic_name
+from .logs.topic import KeptTopic, Topic, Topics, check_topic_name
 from .logs.transactions import Marker
 from .nodes import Nodes
 from .transactions.coordinator import Transactions
@@ -64,7 +64,7 @@ class Cluster:
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
         self.nodes = Nodes(options)
         self.features = Features()
-        self.topics: dict[str, Topic] = {}
+        self.topics = Topics()
         self.by_id: dict[bytes, Topic] = {}
         self.groups = Groups(environment, options, self.topics, keeper)
         self.transactions = Transactions(environment, options, self, self.groups, keeper)
@@ -134,6 +134,7 @@ class Cluster:
         topic = self._make_topic(name, self._new_topic_id(), config)
         topic.grow(count)
         self.topics[name] = topic
+        self.topics.version += 1
         self.by_id[topic.topic_id] = topic
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
@@ -149,6 +150,7 @@ class Cluster:
         """The topic, its records and what groups committed of it go."""
         topic = self.topic(name)
         del self.topics[name]
+        self.topics.version += 1
         del self.by_id[topic.topic_id]
         self._former_names[topic.topic_id] = name
         if len(self._former_names) > _REMEMBERED_IDS:
@@ -178,6 +180,7 @@ class Cluster:
     def grow_topic(self, name: str, partitions: int, *, source: str) -> None:
         """Add partitions until there are `partitions` of them."""
         self.check_growth(name, partitions).grow(partitions)
+        self.topics.version += 1
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))
 

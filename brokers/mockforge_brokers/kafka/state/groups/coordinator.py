@@ -1,7 +1,6 @@
 """All consumer groups of the broker."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -13,7 +12,7 @@ from ...codes import ErrorCode
 from ...events import GroupDeleted, OffsetsReset
 from ...options import KafkaOptions
 from ..keeper import FORGETFUL, Keeper
-from ..logs.topic import Topic
+from ..logs.topic import Topics
 from ..purgatory import Parked
 from .classic.group import Group
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
@@ -70,12 +69,12 @@ class Groups:
         self,
         environment: Environment,
         options: KafkaOptions,
-        topics: Mapping[str, Topic] = MappingProxyType({}),
+        topics: Topics | None = None,
         keeper: Keeper = FORGETFUL,
     ) -> None:
         self.by_id: dict[str, AnyGroup] = {}
         self._keeper = keeper
-        self._topics = topics
+        self._topics = Topics() if topics is None else topics
         self._environment = environment
         self._options = options
         environment.usage.gauge("kafka_groups", lambda: len(self.by_id))

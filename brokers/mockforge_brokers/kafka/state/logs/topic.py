@@ -89,3 +89,14 @@ def check_topic_name(name: str) -> None:
             f"topic name {name!r} is illegal: it has 1 to 249 letters, digits, dots, underscores"
             " and hyphens, and is neither . nor ..",
         )
+
+
+class Topics(dict[str, Topic]):
+    """All topics by name; `version` is another one after each that came, went or grew.
+
+    Who sets, deletes or grows one raises it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = 0

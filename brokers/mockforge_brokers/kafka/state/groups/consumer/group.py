@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -14,7 +13,7 @@ from .....errors import RequestRefused
 from ....codes import ErrorCode
 from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
 from ....options import KafkaOptions
-from ...logs.topic import Topic
+from ...logs.topic import Topics
 from ..offsets import GroupOffsets
 from ..sessions import Sessions, new_member_id
 from .assignors import ASSIGNORS, Assignment, Key
@@ -61,7 +60,7 @@ class ConsumerGroup:
         group_id: str,
         environment: Environment,
         options: KafkaOptions,
-        topics: Mapping[str, Topic],
+        topics: Topics,
     ) -> None:
         self.group_id = group_id
         self.epoch = self.assignment_epoch = 1
@@ -76,6 +75,8 @@ class ConsumerGroup:
         self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self._remove)
         self._partitions: dict[bytes, int] = {}
         """Of the topics that somebody reads, as of the newest epoch."""
+        self._counted = -1
+        """The version of the topics when it was last looked whether these have changed."""
         self._dead = False
         self._announced = 0
         """The newest epoch that all members reached."""
@@ -132,13 +133,17 @@ class ConsumerGroup:
         member.update(request)
         if (topics, assignor) != (self.topics_of(member), member.assignor):
             self._begin(f"{_who(member)} reads other topics")
-        elif self._count_partitions() != self._partitions:
-            self._begin("topics came, went or grew")
+        elif self._counted != self._topics.version:
+            if self._count_partitions() != self._partitions:
+                self._begin("topics came, went or grew")
+            self._counted = self._topics.version
         if self.epoch > self.assignment_epoch:
             self._assign()
         target = self.target.get(member.member_id, frozenset())
-        held = {key for other in self.members.values() if other is not member for key in other.held}
-        member.reconcile(target, self.assignment_epoch, request.owned, held)
+        if not member.settled(self.assignment_epoch):
+            others = (other for other in self.members.values() if other is not member)
+            held = {key for other in others for key in other.held}
+            member.reconcile(target, self.assignment_epoch, request.owned, held)
         if not request.member_epoch:
             member.previous_epoch = 0
         self._watch_revocation(member)
@@ -266,7 +271,7 @@ class ConsumerGroup:
             )
 
     def _announce(self) -> None:
-        if self.state is ConsumerGroupState.STABLE and self._announced != self.epoch:
+        if self._announced != self.epoch and self.state is ConsumerGroupState.STABLE:
             self._announced = self.epoch
             self._environment.spine.emit(
                 GroupRebalanced(

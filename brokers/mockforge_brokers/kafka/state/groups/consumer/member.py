@@ -117,6 +117,10 @@ class ConsumerMember:
         """What nobody else may have yet."""
         return self.assigned | self.revoking
 
+    def settled(self, target_epoch: int) -> bool:
+        """Nothing is left to do towards the target of this epoch."""
+        return self.state is MemberState.STABLE and self.epoch == target_epoch
+
     def reconcile(
         self,
         target: frozenset[Key],
@@ -124,7 +128,7 @@ class ConsumerMember:
         owned: frozenset[Key] | None,
         held_by_others: Set[Key],
     ) -> None:
-        """Go as far towards the target as it can now.
+        """Go as far towards the target as it can now; not for one that is settled.
 
         `owned`: what the member reads by its own words, None where it did not say.
         """
@@ -132,8 +136,6 @@ class ConsumerMember:
             if owned is None or owned & self.revoking:
                 return
             self.revoking = frozenset()
-        elif self.state is MemberState.STABLE and self.epoch == target_epoch:
-            return
         assigned = self.assigned & target
         revoking = self.assigned - target
         self.assigned = assigned
