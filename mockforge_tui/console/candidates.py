@@ -177,6 +177,12 @@ def _retained(session: "Session") -> Iterable[Candidate]:
         yield topic, units.format_size(len(payload))
 
 
+def _mqtt_topics(session: "Session") -> Iterable[Candidate]:
+    mqtt = session.runtime.brokers.mqtt
+    for each in mqtt.destinations() if mqtt is not None else ():
+        yield each.name, f"{each.messages_in:,} messages"
+
+
 def _sessions(session: "Session") -> Iterable[Candidate]:
     mqtt = session.runtime.brokers.mqtt
     for each in mqtt.sessions() if mqtt is not None else ():
@@ -309,6 +315,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "fixtures-or-all": _fixtures_or_all,
     "scenarios": _scenarios,
     "retained": _retained,
+    "mqtt-topics": _mqtt_topics,
     "sessions": _sessions,
     "lint-clients": _lint_clients,
     "auth-methods": _auth_methods,

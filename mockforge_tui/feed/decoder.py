@@ -105,7 +105,7 @@ class Decoder:
         while True:
             while frames:
                 chunk, frame = frames.popleft()
-                rows += _rows(chunk, frame)
+                rows += frame_rows(chunk, frame)
                 if timer() >= deadline:
                     return rows
             following = next(coming, None)
@@ -174,13 +174,13 @@ class Decoder:
             if len(found) >= _LEAST_CHUNKS and self._timer() >= deadline:
                 complete = False
                 break
-            frames = _frames_of(chunk)
+            frames = frames_of(chunk)
             shown = frames[-_FRAMES_OF_A_SAMPLE:]
             left_out = sum(map(len, frames)) - sum(map(len, shown))
             self.decoded += len(chunk.data or b"") - left_out
             size -= len(chunk.data or b"") - left_out
             complete = complete and not left_out
-            found.append((chunk.seq, [row for frame in shown for row in _rows(chunk, frame)]))
+            found.append((chunk.seq, [row for frame in shown for row in frame_rows(chunk, frame)]))
         self.passed_over += max(0, size)
         self._last = self._journal.seq
         self.sampling = not complete
@@ -224,7 +224,8 @@ def raw_row(chunk: Chunk, data: bytes, why: str = "", error: str = "") -> Row:
     )
 
 
-def _rows(chunk: Chunk, frame: bytes) -> list[Row]:
+def frame_rows(chunk: Chunk, frame: bytes) -> list[Row]:
+    """What one frame of a chunk says; a row decoder's bug makes a raw row."""
     tape = chunk.tape
     try:
         rows = tape.owner.rows(chunk.direction, frame)
@@ -247,7 +248,7 @@ def _client(tape: Tape) -> str:
         return ""
 
 
-def _frames_of(chunk: Chunk) -> list[bytes]:
+def frames_of(chunk: Chunk) -> list[bytes]:
     """The frames of one chunk by itself; none where its first frame's beginning is unknown."""
     head = _unfinished_before(chunk)
     if head is None or chunk.data is None or len(head) > _LARGEST_FRAME:

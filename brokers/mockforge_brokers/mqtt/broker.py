@@ -164,6 +164,9 @@ class MqttBroker:
         messages = self.router.retained.all()
         return [(message.topic_name, message.payload, message.qos) for message in messages]
 
+    def retained_message(self, topic_name: str) -> Message | None:
+        return self.router.retained.get(topic_name)
+
     def queued(self, client: str, count: int, *, start: int = 0) -> list[Message]:
         """What waits for a client, oldest first, from the `start`-th message on.
 
