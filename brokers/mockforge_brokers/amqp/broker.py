@@ -14,7 +14,7 @@ from ..findings import Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.store import Kept
+from ..storage.store import Kept, still
 from . import definitions, given, kept
 from .channel.contents import Contents
 from .codes import ReplyCode
@@ -28,6 +28,7 @@ from .lint import Lint
 from .misbehaviour import REFUSALS
 from .options import AmqpOptions
 from .records import plain, table
+from .state.keeper import FORGETFUL
 from .state.memory import Memory
 from .state.plugin_exchanges import EXCHANGE_TYPES
 from .state.policies import NamedPolicy
@@ -59,7 +60,16 @@ class AmqpBroker:
         environment.usage.gauge("amqp_message", self._largest_incomplete)
         self.findings = Findings(environment.clock.wall)
         self.lint = Lint(self.options.profile, self.findings, environment.spine)
-        self.vhosts = {name: self._make_vhost(name) for name in self.options.vhosts}
+        self.vhosts: dict[str, VirtualHost] = {}
+        self._keeper = FORGETFUL
+        if environment.store is not None:
+            from .keeping import StoringKeeper
+
+            self._keeper = StoringKeeper(
+                environment.store, self.vhosts, environment.clock, self.memory
+            )
+        for name in self.options.vhosts:
+            self.vhosts[name] = self._make_vhost(name)
         access = environment.access
         if not access.has_users(AMQP):
             for user, password in self.options.users.items():
@@ -98,12 +108,13 @@ class AmqpBroker:
             raise InvalidInput(f"virtual host {name} is there already")
         self.vhosts[name] = self._make_vhost(name)
         self.event_exchange.add("vhost.created", name=name)
+        self._keeper.host_changed(name)
 
     def _make_vhost(self, name: str) -> VirtualHost:
-        environment = self.environment
-        clock, random = environment.clock, environment.random
-        profile = self.options.profile
-        return VirtualHost(name, environment.spine, self.memory, clock, Contents(), random, profile)
+        environment, keeper = self.environment, self._keeper
+        spine, clock, random = environment.spine, environment.clock, environment.random
+        given = clock, Contents(), random, self.options.profile, keeper
+        return VirtualHost(name, spine, self.memory, *given)
 
     def remove_vhost(self, name: str) -> int:
         """With all that is in it; its connections are closed. Returns how many. InvalidInput."""
@@ -117,6 +128,7 @@ class AmqpBroker:
         vhost.clear()
         del self.vhosts[name]
         self.event_exchange.add("vhost.deleted", name=name)
+        self._keeper.host_changed(name)
         return len(using)
 
     def limit_vhost(self, name: str, limits: Mapping[str, object]) -> None:
@@ -124,6 +136,7 @@ class AmqpBroker:
         found = self.vhost(name).limits = checked(limits, OF_VHOST)
         what = "vhost.limits.set" if found else "vhost.limits.cleared"
         self.event_exchange.add(what, **found, name="limits", vhost=name)
+        self._keeper.host_changed(name)
 
     def limit_user(self, name: str, limits: Mapping[str, object]) -> None:
         found = self.quotas.users[name] = checked(limits, OF_USER)
@@ -165,15 +178,17 @@ class AmqpBroker:
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.vhosts, self.environment.clock)
 
-    def take_up(self, kept: Kept) -> None:
-        """Nothing of it is on disk yet."""
+    def take_up(self, found: Kept) -> None:
+        self._keeper.take_up(found, self._make_vhost)
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        values = ended(connections, self.dump, hard=hard)
-        for vhost in self.vhosts.values():
-            vhost.empty()
-        self.restore(values)
+        store = self.environment.store
+        values = ended(connections, self.dump, hard=hard, store=store)
+        with still(store):
+            for vhost in self.vhosts.values():
+                vhost.empty()
+            self.restore(values)
         event = BrokerRestarted(AMQP, len(connections), kept.in_words(self.vhosts.values()))
         self.environment.spine.emit(event)
         return event

@@ -15,7 +15,7 @@ from . import events
 from .connection.connection import Connection
 from .figures import connection_name
 from .records import Field, field, table
-from .state.topology import EVENTS
+from .state.predeclared import EVENTS
 from .state.virtual_host import VirtualHost
 from .wire import content as contents
 

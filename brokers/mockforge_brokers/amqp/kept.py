@@ -38,6 +38,8 @@ class KeptMessage(Struct, omit_defaults=True):
     expires: float | None = None
     moment: float | None = None
     """The wall time when a stream got it."""
+    position: int = 0
+    """Where it stands on disk; 0 where nothing is kept there."""
 
 
 class KeptQueue(Struct):
@@ -49,6 +51,10 @@ class KeptQueue(Struct):
     messages: list[KeptMessage]
     start: int = 0
     """A stream's first offset."""
+    number: int = 0
+    """Of its log on disk; 0 where nothing is kept there."""
+    delivered: int = 0
+    """The last position that a consumer may have got, on disk."""
 
 
 class KeptExchange(Struct):
@@ -76,6 +82,7 @@ class KeptHost(Struct):
     bindings: list[KeptBinding]
     policies: list[NamedPolicy] = []
     operator_policies: list[NamedPolicy] = []
+    limits: dict[str, int] = {}
 
 
 class KeptState(Struct):
@@ -98,24 +105,18 @@ def dump(
 def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock: Clock) -> KeptHost:
     exchanges = [each for each in vhost.exchanges.values() if each.durable]
     bindings = [
-        KeptBinding(
-            _raw(exchange.name),
-            binding.kind,
-            _raw(binding.destination.name),
-            _raw(binding.routing_key),
-            write_table(binding.arguments),
-        )
-        for exchange in exchanges
-        for binding in exchange.bindings.values()
-        if _lasting(binding)
+        binding(each.name, one)
+        for each in exchanges
+        for one in each.bindings.values()
+        if lasting(one)
     ]
     return KeptHost(
         vhost.name,
-        [_exchange(exchange) for exchange in exchanges if not vhost.is_predeclared(exchange)],
+        [exchange(each) for each in exchanges if not vhost.is_predeclared(each)],
         [
             _queue(queue, outstanding.get(queue, []), clock)
             for queue in vhost.queues.values()
-            if _outlives(queue)
+            if outlives(queue)
         ],
         bindings,
         list(vhost.policies.of_users.values()),
@@ -123,22 +124,32 @@ def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock:
     )
 
 
-def _outlives(queue: Queue) -> bool:
+def outlives(queue: Queue) -> bool:
     return queue.durable and not queue.owner
 
 
-def _lasting(binding: Binding) -> bool:
+def lasting(binding: Binding) -> bool:
     destination = binding.destination
-    return _outlives(destination) if isinstance(destination, Queue) else destination.durable
+    return outlives(destination) if isinstance(destination, Queue) else destination.durable
 
 
-def _exchange(exchange: Exchange) -> KeptExchange:
+def exchange(found: Exchange) -> KeptExchange:
     return KeptExchange(
-        _raw(exchange.name),
-        exchange.type,
-        exchange.auto_delete,
-        exchange.internal,
-        write_table(exchange.arguments),
+        _raw(found.name),
+        found.type,
+        found.auto_delete,
+        found.internal,
+        write_table(found.arguments),
+    )
+
+
+def binding(exchange: str, found: Binding) -> KeptBinding:
+    return KeptBinding(
+        _raw(exchange),
+        found.kind,
+        _raw(found.destination.name),
+        _raw(found.routing_key),
+        write_table(found.arguments),
     )
 
 
@@ -147,12 +158,19 @@ def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
         return _stream(queue)
     messages = sorted((*outstanding, *queue.messages), key=_by_position)
     away = set(map(id, outstanding))
-    return KeptQueue(
+    made = KeptQueue(
         _raw(queue.name),
         queue.auto_delete,
         write_table(queue.arguments),
         [_message(one, id(one) in away, clock) for one in messages if _persistent(one.stored)],
     )
+    return _on_disk(made, queue)
+
+
+def _on_disk(made: KeptQueue, queue: Queue) -> KeptQueue:
+    if queue.stored:
+        made.number, made.delivered = queue.keeping.number, queue.keeping.delivered
+    return made
 
 
 def _stream(queue: StreamQueue) -> KeptQueue:
@@ -167,8 +185,9 @@ def _stream(queue: StreamQueue) -> KeptQueue:
         )
         for message in queue.log
     ]
-    arguments = write_table(queue.arguments)
-    return KeptQueue(_raw(queue.name), queue.auto_delete, arguments, messages, queue.log.start)
+    arguments, start = write_table(queue.arguments), queue.log.start
+    made = KeptQueue(_raw(queue.name), queue.auto_delete, arguments, messages, start)
+    return _on_disk(made, queue)
 
 
 def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
@@ -180,6 +199,7 @@ def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
         message.size,
         away or message.redelivered,
         None if expires == math.inf else clock.wall() + expires - clock.now(),
+        position=message.queue.row_of(message) if message.queue.stored else 0,
     )
 
 
@@ -190,53 +210,68 @@ def _persistent(content: bytes) -> bool:
 
 def restore(values: Mapping[str, Any], vhosts: Mapping[str, VirtualHost], clock: Clock) -> None:
     """Take up what `dump` gave, into virtual hosts that are empty."""
-    kept = convert(values, KeptState)
+    put_up(convert(values, KeptState), vhosts, clock)
+
+
+def put_up(kept: KeptState, vhosts: Mapping[str, VirtualHost], clock: Clock) -> None:
+    """As `restore`, with the values as what they are."""
     for host in kept.vhosts:
         if host.name in vhosts:
             _restore_host(host, vhosts[host.name], clock)
 
 
 def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
+    vhost.limits = dict(host.limits) or vhost.limits
     for operator, policies in ((False, host.policies), (True, host.operator_policies)):
         vhost.policies.table(operator).update((policy.name, policy) for policy in policies)
     vhost.apply_policies()
-    for exchange in host.exchanges:
+    for each in host.exchanges:
         vhost.restore_exchange(
-            _text(exchange.name),
-            exchange.type,
-            auto_delete=exchange.auto_delete,
-            internal=exchange.internal,
-            arguments=_table(exchange.arguments),
+            _text(each.name),
+            each.type,
+            auto_delete=each.auto_delete,
+            internal=each.internal,
+            arguments=_table(each.arguments),
         )
     for queue in host.queues:
-        vhost.restore_queue(
-            _text(queue.name), auto_delete=queue.auto_delete, arguments=_table(queue.arguments)
-        )
-    for binding in host.bindings:
+        name, arguments = _text(queue.name), _table(queue.arguments)
+        vhost.restore_queue(name, auto_delete=queue.auto_delete, arguments=arguments)
+    for one in host.bindings:
         vhost.restore_binding(
-            _text(binding.exchange),
-            binding.kind,
-            _text(binding.destination),
-            _text(binding.routing_key),
-            _table(binding.arguments),
+            _text(one.exchange),
+            one.kind,
+            _text(one.destination),
+            _text(one.routing_key),
+            _table(one.arguments),
         )
     for queue in host.queues:
-        restored = vhost.queues[_text(queue.name)]
-        for offset, message in enumerate(queue.messages, queue.start):
-            route = vhost.origin(_text(message.exchange), _text(message.routing_key))
-            if isinstance(restored, StreamQueue):
-                moment = clock.wall() if message.moment is None else message.moment
-                restored.restore_at(route, message.content, offset, moment)
-                continue
-            if message.expires is None:
-                restored.restore(route, message.content, message.size, message.redelivered)
-                continue
-            if not isinstance(restored, GovernedQueue):
-                restored = govern(restored, vhost)
-            expires = clock.now() + message.expires - clock.wall()
-            restored.restore_expiring(
-                route, message.content, message.size, message.redelivered, expires
-            )
+        _fill(vhost.queues[_text(queue.name)], queue, vhost, clock)
+
+
+def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:
+    if queue.number and restored.stored:
+        restored.keeping.number, restored.keeping.delivered = queue.number, queue.delivered
+    last = 0
+    for offset, message in enumerate(queue.messages, queue.start):
+        route = vhost.origin(_text(message.exchange), _text(message.routing_key))
+        if isinstance(restored, StreamQueue):
+            moment = clock.wall() if message.moment is None else message.moment
+            restored.restore_at(route, message.content, message.position or offset, moment)
+            continue
+        if message.position:
+            last = max(last, message.position)
+            restored.stand_at(message.position)
+        if message.expires is None:
+            restored.restore(route, message.content, message.size, message.redelivered)
+            continue
+        if not isinstance(restored, GovernedQueue):
+            restored = govern(restored, vhost)
+        expires = clock.now() + message.expires - clock.wall()
+        restored.restore_expiring(
+            route, message.content, message.size, message.redelivered, expires
+        )
+    if last:
+        restored.stand_at(last + 1)
 
 
 def in_words(vhosts: Iterable[VirtualHost]) -> str:

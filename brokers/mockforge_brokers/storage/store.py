@@ -120,10 +120,15 @@ class Store:
         self._last_log = 0
         self._waiting: dict[int, list[Callable[[], object]]] = {}
         self._on_failing: list[Callable[[], object]] = []
+        self._on_close: list[Callable[[], object]] = []
 
     def on_failing(self, callback: Callable[[], object]) -> None:
         """Call whenever writing begins to fail, or succeeds again."""
         self._on_failing.append(callback)
+
+    def on_close(self, callback: Callable[[], object]) -> None:
+        """Call before the last group is written, which it may still add to."""
+        self._on_close.append(callback)
 
     # Facts.
 
@@ -272,6 +277,8 @@ class Store:
 
     def close(self) -> None:
         """The end: what was gathered is written, and waited for."""
+        for callback in self._on_close:
+            callback()
         last = self._take_group() if self._armed or self._due else None
         self._writing = None
         self.disk.close(last)

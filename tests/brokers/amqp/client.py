@@ -11,8 +11,10 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import Event
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.storage.store import Kept
 
 from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.storage.memory_disk import MemoryDisk
 
 CAPABILITIES = {
     "authentication_failure_close": True,
@@ -152,13 +154,25 @@ def publish(
 class House:
     """A broker on a manual clock, the clients around it and the events that it emitted."""
 
-    def __init__(self, options: AmqpOptions | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        options: AmqpOptions | None = None,
+        limits: Limits | None = None,
+        *,
+        disk: MemoryDisk | None = None,
+        found: Kept | None = None,
+    ) -> None:
+        """With a disk the broker keeps things there, and begins with what was `found`."""
         self.clock = ManualClock()
         self.environment = Environment.create(self.clock, seed=1, limits=limits)
+        if disk is not None:
+            disk.store_for(self.environment)
         self.broker = AmqpBroker(self.environment, options)
         self.network = FakeNetwork(self.broker, self.environment)
         self.events: list[Event] = []
         self.environment.spine.watch(self.events.append)
+        if disk is not None:
+            self.broker.take_up(found or Kept())
 
     def client(self, **handshake: Any) -> Client:
         """A client with an open connection and channel 1 open."""

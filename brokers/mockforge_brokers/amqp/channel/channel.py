@@ -312,17 +312,17 @@ class Channel:
 
     def _done_with(self, back: list[tuple[int, Message]]) -> None:
         """These are acknowledged: counted by queue and consumer, of which there are few."""
-        counts: dict[tuple[Queue, Consumer | None], list[int]] = {}
+        groups: dict[tuple[Queue, Consumer | None], list[Message]] = {}
         for _, message in back:
             key = message.queue, message.consumer
-            count = counts.get(key)
-            if count is None:
-                counts[key] = [1, message.size]
+            group = groups.get(key)
+            if group is None:
+                groups[key] = [message]
             else:
-                count[0] += 1
-                count[1] += message.size
-        for (queue, consumer), (number, size) in counts.items():
-            queue.acknowledge(size, number)
+                group.append(message)
+        for (queue, consumer), messages in groups.items():
+            number = len(messages)
+            queue.acknowledge_all(messages, sum([message.size for message in messages]))
             if consumer is not None:
                 consumer.credit += number
                 if self.limit:
@@ -344,7 +344,7 @@ class Channel:
             message = take(tag, None)
             if message is None:
                 raise _unknown(tag)
-            message.queue.acknowledge(message.size)
+            message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:
                 outstanding -= 1

@@ -43,7 +43,7 @@ def tx_commit(channel: Channel) -> None:
     channel.transaction = None
     for _, message, acknowledged, requeue in done.settled:
         if acknowledged:
-            message.queue.acknowledge(message.size)
+            message.queue.acknowledge(message)
         elif not requeue:
             message.queue.discard(message)
     channel.refill([message for _, message, _, _ in done.settled])

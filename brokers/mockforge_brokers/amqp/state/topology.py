@@ -30,10 +30,12 @@ from .exchanges import (
     Exchange,
     binding_id,
 )
+from .keeper import Keeper
 from .memory import Memory
 from .message import Message
 from .plugin_exchanges import EXCHANGE_TYPES
 from .policies import EXCHANGE, Policies
+from .predeclared import EVENTS, INTERNAL, PREDECLARED
 from .queues.governed import Contents, GovernedQueue
 from .queues.queue import Queue
 from .queues.stream import StreamQueue
@@ -48,19 +50,6 @@ from .refusals import (
 from .routing import Route
 
 AMQP: Final = "amqp"
-_PREDECLARED: Final = {
-    "amq.direct": "direct",
-    "amq.fanout": "fanout",
-    "amq.topic": "topic",
-    "amq.headers": "headers",
-    "amq.match": "headers",
-    "amq.rabbitmq.trace": "topic",
-    "amq.rabbitmq.event": "topic",
-}
-EVENTS: Final = "amq.rabbitmq.event"
-"""In the first virtual host alone, where RabbitMQ's plugin has it."""
-_INTERNAL: Final = ("amq.rabbitmq.trace", EVENTS)
-"""Only the broker publishes to them."""
 REPLY_TO: Final = "amq.rabbitmq.reply-to"
 """RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
 
@@ -80,8 +69,10 @@ class Topology:
         contents: Contents,
         random: Random,
         profile: Profile,
+        keeper: Keeper,
     ) -> None:
         self.name = name
+        self.keeper = keeper
         self.profile = profile
         self.memory = memory
         self.clock = clock
@@ -108,15 +99,16 @@ class Topology:
         """Back to the exchanges that every virtual host has."""
         for queue in tuple(self.queues.values()):
             self._drop_queue(queue, "the virtual host was reset")
+        self.keeper.host_cleared(self)
         self.exchanges.clear()
         self._leading.clear()
         self._owned.clear()
         self.policies.clear()
         self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues, self.replies)
-        for name, kind in _PREDECLARED.items():
+        for name, kind in PREDECLARED.items():
             if name != EVENTS or self.name == "/":
-                internal = name in _INTERNAL
+                internal = name in INTERNAL
                 self.exchanges[name] = EXCHANGE_TYPES[kind](name, durable=True, internal=internal)
         self._changed()
 
@@ -131,7 +123,7 @@ class Topology:
 
     def is_predeclared(self, exchange: Exchange) -> bool:
         """Whether every virtual host has it."""
-        return not exchange.name or exchange.name in _PREDECLARED
+        return not exchange.name or exchange.name in PREDECLARED
 
     # What was there before a restart is there again: nothing is checked or emitted.
 
@@ -143,12 +135,14 @@ class Topology:
         )
         exchange.definition = self.policies.effective(EXCHANGE, name).definition
         exchange.host = self
+        self.keeper.exchange_changed(self, name)
         self._changed()
 
     def restore_queue(self, name: str, *, auto_delete: bool, arguments: Table) -> None:
         self.queues[name] = self._make_queue(
             name, durable=True, auto_delete=auto_delete, arguments=arguments
         )
+        self.keeper.queue_changed(self, name)
         self._changed()
 
     def restore_binding(
@@ -159,9 +153,11 @@ class Topology:
 
     def _make_queue(self, name: str, *, arguments: Table, **flags: Any) -> Queue:
         by_policy = self.policies.effective(queue_type(arguments), name)
-        return make_queue(
+        queue = make_queue(
             name, self.memory, self, by_policy.definition, arguments=arguments, **flags
         )
+        self.keeper.adopt(self, queue)
+        return queue
 
     def hand(self, route: Route, destination: Destination, content: bytes) -> None:
         """Put a message of this route into a queue, or where an exchange sends it."""
@@ -231,6 +227,7 @@ class Topology:
         exchange.definition = self.policies.effective(EXCHANGE, name).definition
         exchange.host = self
         self.exchanges[name] = exchange
+        self.keeper.exchange_changed(self, name)
         self._changed()
         self._spine.emit(ExchangeDeclared(AMQP, self.name, name, kind, durable, plain(arguments)))
         return exchange
@@ -238,7 +235,7 @@ class Topology:
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> bool:
         """False if it was not there, which is no error."""
         check_not_default(name)
-        if name in _PREDECLARED:
+        if name in PREDECLARED:
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"deletion of system {self._exchange(name)} not allowed"
             )
@@ -253,8 +250,10 @@ class Topology:
     def _drop_exchange(self, exchange: Exchange, reason: str) -> None:
         del self.exchanges[exchange.name]
         self._changed()
+        self.keeper.exchange_changed(self, exchange.name)
         for binding in exchange.bindings.values():
             self._forget_leading(exchange, binding)
+            self.keeper.binding_changed(self, exchange.name, binding)
         exchange.bindings.clear()
         self._spine.emit(ExchangeDeleted(AMQP, self.name, exchange.name, reason))
         self._unbind_all(exchange)
@@ -321,6 +320,7 @@ class Topology:
             arguments=arguments,
         )
         self.queues[name] = queue
+        self.keeper.queue_changed(self, name)
         if queue.owner:
             self._owned.setdefault(connection, {})[queue] = None
         self._changed()
@@ -365,6 +365,7 @@ class Topology:
 
     def _drop_queue(self, queue: Queue, reason: str) -> int:
         del self.queues[queue.name]
+        self.keeper.queue_changed(self, queue.name)
         owned = self._owned.get(queue.owner)
         if owned is not None:
             del owned[queue]
@@ -443,6 +444,7 @@ class Topology:
             return False
         leading = self._leading.setdefault(binding.destination, {})
         leading[exchange.name, binding.id] = None
+        self.keeper.binding_changed(self, exchange.name, binding)
         self._changed()
         return True
 
@@ -465,6 +467,7 @@ class Topology:
 
     def _unbound(self, exchange: Exchange, binding: Binding) -> None:
         self._forget_leading(exchange, binding)
+        self.keeper.binding_changed(self, exchange.name, binding)
         self._changed()
         self._tell_binding(BindingRemoved, exchange, binding)
         gone = self.exchanges.get(exchange.name) is not exchange

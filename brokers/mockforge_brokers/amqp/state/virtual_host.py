@@ -14,6 +14,7 @@ from ..records import Field
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
 from .exchanges import Destination, Exchange, Watcher
+from .keeper import FORGETFUL, Keeper
 from .memory import Memory
 from .message import Message
 from .policies import EXCHANGE, NamedPolicy, check_policy
@@ -60,12 +61,13 @@ class VirtualHost(Topology):
         wire: Wire,
         random: Random,
         profile: Profile = PROFILES[DEFAULT],
+        keeper: Keeper = FORGETFUL,
     ) -> None:
         self._routes: dict[tuple[str, str], Route] = {}
         self._watchers: list[tuple[str | None, Watcher]] = []
         self._dead_letters = DeadLetters(self, wire)
         self.tracer: Tracer | None = None
-        super().__init__(name, spine, memory, clock, wire, random, profile)
+        super().__init__(name, spine, memory, clock, wire, random, profile, keeper)
 
     # Messages.
 
@@ -136,7 +138,7 @@ class VirtualHost(Topology):
     def publish_expiring(self, route: Route, content: bytes, size: int, source: str) -> int:
         """As `publish`, for a message with an expiration: plain queues have to watch it, too."""
         for queue in route.queues:
-            if type(queue) is Queue:
+            if queue.plain:
                 govern(queue, self)
         return self.publish(route, content, size, source)
 
@@ -168,7 +170,7 @@ class VirtualHost(Topology):
             queues = resolve(destination, route.routing_key, headers, self.exchanges).queues
         expiring = self.contents.expiration(content) >= 0
         for queue in queues:
-            if expiring and type(queue) is Queue:
+            if expiring and queue.plain:
                 govern(queue, self)
             queue.enqueue(route, content, size)
         self.rejected = False
@@ -211,6 +213,7 @@ class VirtualHost(Topology):
         check_policy(policy, operator=operator)
         self.policies.table(operator)[policy.name] = policy
         self.apply_policies()
+        self.keeper.host_changed(self.name)
         self._spine.emit(
             PolicySet(
                 AMQP,
@@ -229,6 +232,7 @@ class VirtualHost(Topology):
         if self.policies.table(operator).pop(name, None) is None:
             return False
         self.apply_policies()
+        self.keeper.host_changed(self.name)
         self._spine.emit(PolicyRemoved(AMQP, self.name, name, operator))
         return True
 

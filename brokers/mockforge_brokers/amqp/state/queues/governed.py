@@ -93,6 +93,7 @@ class GovernedQueue(Queue):
     """
 
     __slots__ = ()
+    plain: ClassVar[bool] = False
     message_type: ClassVar[type[GovernedMessage]] = GovernedMessage
 
     def __init__(self, *args: Any, host: Host, policy: Policy, **flags: Any) -> None:
@@ -315,11 +316,14 @@ class GovernedQueue(Queue):
                 timer.cancel()
 
 
+Queue.governed_class = GovernedQueue
+
+
 def govern(queue: Queue, host: Host, policy: Policy = NO_POLICY) -> GovernedQueue:
     """Let a plain queue, in place, be one that does what `policy` says."""
     ready = list(queue.messages)
     # Both classes have the same slots, and everyone who holds the queue keeps holding it.
-    queue.__class__ = GovernedQueue
+    queue.__class__ = queue.governed_class
     governed = cast("GovernedQueue", queue)
     governed.prepare(host, policy)
     for message in ready:

@@ -15,6 +15,8 @@ from ..message import Message
 
 if TYPE_CHECKING:
     from ..routing import Route
+    from .governed import Host
+    from .stored import Keeping
 
 _by_position = attrgetter("position")
 AT_ONCE: Final = 256
@@ -45,6 +47,7 @@ class Queue:
         "gone",
         "host",
         "idle_timer",
+        "keeping",
         "memory",
         "messages",
         "name",
@@ -56,8 +59,15 @@ class Queue:
         "unacked",
     )
     kind: ClassVar[str] = "classic"
-    # active, dead_lettered, due, expired and the like are a governed queue's (governed.py): they
-    # stand here since a plain queue can become one.
+    stored: ClassVar[bool] = False
+    """Its persistent messages are on disk (stored.py)."""
+    plain: ClassVar[bool] = True
+    """It can become one with rules, which is of `governed_class`."""
+    governed_class: ClassVar[type[Queue]]
+    # active, dead_lettered, due, expired and the like are a governed queue's (governed.py), and
+    # keeping is a stored one's (stored.py): they stand here since a plain queue can become one.
+    host: Host
+    keeping: Keeping
 
     def __init__(
         self,
@@ -106,6 +116,14 @@ class Queue:
         self.memory.used += size + COST
         self.messages.append(Message(self, route, content, size, position))
 
+    def row_of(self, message: Message) -> int:
+        """Where a message is on disk."""
+        return message.position
+
+    def stand_at(self, position: int) -> None:
+        """What is restored next had this position."""
+        self._position = position - 1
+
     def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
         """Put in, behind the others, what was there before a restart."""
         self._position = position = self._position + 1
@@ -126,8 +144,15 @@ class Queue:
             self.unacked += 1
         return message
 
-    def acknowledge(self, size: int, count: int = 1) -> None:
-        """An unacked message, or `count` of them, of `size` bytes in all, is done with."""
+    def acknowledge(self, message: Message) -> None:
+        """An unacked message is done with."""
+        self.unacked -= 1
+        self.acknowledged += 1
+        self.memory.used -= message.size + COST
+
+    def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
+        """These, of `size` bytes in all."""
+        count = len(messages)
         self.unacked -= count
         self.acknowledged += count
         self.memory.used -= size + count * COST
@@ -195,13 +220,17 @@ class Queue:
             if message.redelivered:
                 self.redelivered += 1
             if consumer.no_ack:
-                consumer.delivered += 1
-                self.memory.used -= message.size + COST
-                consumer.sink.deliver(
-                    message.route, message.content, message.size, message.redelivered, None
-                )
+                self._give(consumer, message)
             else:
                 self._lend(consumer, message)
+
+    def _give(self, consumer: Consumer, message: Message) -> None:
+        """To somebody who does not acknowledge."""
+        consumer.delivered += 1
+        self.memory.used -= message.size + COST
+        consumer.sink.deliver(
+            message.route, message.content, message.size, message.redelivered, None
+        )
 
     def _lend(self, consumer: Consumer, message: Message) -> None:
         message.consumer = consumer

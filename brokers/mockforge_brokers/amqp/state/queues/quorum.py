@@ -36,6 +36,8 @@ class QuorumMessage(GovernedMessage, eq=False, gc=False):
     """How often it came back."""
     got: bool = False
     """basic.get has it."""
+    row: int = 0
+    """The position that it had at first, once it has another one."""
 
     @property  # type: ignore[misc]
     def content(self) -> bytes:  # type: ignore[override]

@@ -72,6 +72,7 @@ class StreamQueue(Queue):
 
     __slots__ = ("_cursors", "_filters", "_segments", "_total", "retention")
     kind: ClassVar[str] = "stream"
+    plain: ClassVar[bool] = False
 
     def __init__(self, *args: Any, host: Host, retention: Retention, **flags: Any) -> None:
         super().__init__(*args, **flags)
@@ -137,9 +138,13 @@ class StreamQueue(Queue):
 
     # What consumers have.
 
-    def acknowledge(self, size: int, count: int = 1) -> None:
-        self.unacked -= count
-        self.acknowledged += count
+    def acknowledge(self, message: Message) -> None:
+        self.unacked -= 1
+        self.acknowledged += 1
+
+    def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
+        self.unacked -= len(messages)
+        self.acknowledged += len(messages)
 
     def requeuing(self, unacked: Sequence[Message], *, ended: bool) -> Steps:
         if not ended:

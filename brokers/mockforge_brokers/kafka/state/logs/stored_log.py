@@ -58,3 +58,4 @@ class StoredLog(PartitionLog):
             self._number = kept.number
             self._disk.known_log(kept.number)
         super().restore(kept)
+        self._bounds_changed(self)

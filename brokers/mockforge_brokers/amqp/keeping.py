@@ -1,0 +1,243 @@
+"""What AMQP keeps on disk, as rows: a persistent message each, and what is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, msgpack
+
+from ..clock import Clock
+from ..storage.store import Kept, Store
+from . import kept
+from .kept import KeptBinding, KeptExchange, KeptHost, KeptMessage, KeptQueue, KeptState
+from .state.keeper import Keeper
+from .state.memory import Memory
+from .state.policies import NamedPolicy
+from .state.queues.stored import Keeping, MessageRow, raw, store_in
+from .wire.content import header_payload
+from .wire.field_table import write_table
+from .wire.frames import HEAD_SIZE, OVERHEAD, content_head
+from .wire.properties import check_properties
+
+if TYPE_CHECKING:
+    from .state.exchanges import Binding
+    from .state.queues.queue import Queue
+    from .state.topology import Topology
+    from .state.virtual_host import VirtualHost
+
+_HOST: Final = "amqp.vhost"
+_EXCHANGE: Final = "amqp.exchange"
+_QUEUE: Final = "amqp.queue"
+_BINDING: Final = "amqp.binding"
+_encode = msgpack.encode
+_PERSISTENT: Final = 2
+_FLAGS_AT: Final = HEAD_SIZE + 12
+"""Where a content header's flags stand in its frame; its properties follow."""
+_MOST_KNOWN: Final = 4096
+
+
+class HostRow(Struct):
+    """A virtual host; `limits` are RabbitMQ's."""
+
+    policies: list[NamedPolicy]
+    operator_policies: list[NamedPolicy]
+    limits: dict[str, int]
+
+
+class ExchangeRow(Struct):
+    vhost: str
+    exchange: KeptExchange
+
+
+class QueueRow(Struct):
+    """`number` is its log's; `delivered` the last position that a consumer may have got."""
+
+    vhost: str
+    name: bytes
+    auto_delete: bool
+    arguments: bytes
+    number: int
+    delivered: int
+
+
+class BindingRow(Struct):
+    """Itself the name under which it is kept."""
+
+    vhost: str
+    binding: KeptBinding
+
+
+class StoringKeeper(Keeper):
+    """Names to the store what changed, and finds it when the store asks how it is now."""
+
+    def __init__(
+        self, store: Store, vhosts: dict[str, VirtualHost], clock: Clock, memory: Memory
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._clock = clock
+        self._vhosts = vhosts
+        self._persistence: dict[bytes, bool] = {}
+        store.on_close(self._close)
+        store.on_failing(self._alarm)
+
+    def adopt(self, host: Topology, queue: Queue) -> None:
+        if kept.outlives(queue):
+            keeping = Keeping(self._store, self._store.new_log(), self.is_persistent)
+            store_in(queue, host, keeping)
+
+    def is_persistent(self, content: bytes) -> bool:
+        """Whether its delivery mode says so; publishers send the same properties many times."""
+        length = content_head.unpack_from(content)[2]
+        properties = content[_FLAGS_AT : length + OVERHEAD - 1]
+        known = self._persistence.get(properties)
+        if known is None:
+            if len(self._persistence) >= _MOST_KNOWN:
+                self._persistence.clear()
+            flags = content_head.unpack_from(content)[6]
+            known = check_properties(header_payload(content), flags) == _PERSISTENT
+            self._persistence[properties] = known
+        return known
+
+    def host_changed(self, name: str) -> None:
+        self._store.changed(_HOST, raw(name), partial(self._host, name))
+
+    def host_cleared(self, host: Topology) -> None:
+        for exchange in host.exchanges.values():
+            self.exchange_changed(host, exchange.name)
+            for binding in exchange.bindings.values():
+                self.binding_changed(host, exchange.name, binding)
+        self.host_changed(host.name)
+
+    def exchange_changed(self, host: Topology, name: str) -> None:
+        value = partial(self._exchange, host.name, name)
+        self._store.changed(_EXCHANGE, _name(host, name), value)
+
+    def queue_changed(self, host: Topology, name: str) -> None:
+        value = partial(self._queue, host.name, name)
+        self._store.changed(_QUEUE, _name(host, name), value)
+
+    def binding_changed(self, host: Topology, exchange: str, binding: Binding) -> None:
+        name = _encode(BindingRow(host.name, kept.binding(exchange, binding)))
+        value = partial(self._binding, host.name, exchange, binding)
+        self._store.changed(_BINDING, name, value)
+
+    def _close(self) -> None:
+        """Up to where queues were delivered is worth a row only now."""
+        for host in self._vhosts.values():
+            for name in host.queues:
+                self.queue_changed(host, name)
+
+    def _alarm(self) -> None:
+        """RabbitMQ's disk alarm: publishers wait, and hear of it by connection.blocked."""
+        if self._store.failing:
+            self._memory.raise_alarm("disk")
+        elif self._memory.alarm == "disk":
+            self._memory.clear_alarm()
+
+    # How it is now.
+
+    def _host(self, name: str) -> bytes | None:
+        host = self._vhosts.get(name)
+        if host is None:
+            return None
+        users, operators = host.policies.of_users, host.policies.of_operators
+        return _encode(HostRow(list(users.values()), list(operators.values()), dict(host.limits)))
+
+    def _exchange(self, vhost: str, name: str) -> bytes | None:
+        host = self._vhosts.get(vhost)
+        found = host.exchanges.get(name) if host is not None else None
+        if host is None or found is None or not found.durable or host.is_predeclared(found):
+            return None
+        return _encode(ExchangeRow(vhost, kept.exchange(found)))
+
+    def _queue(self, vhost: str, name: str) -> bytes | None:
+        host = self._vhosts.get(vhost)
+        found = host.queues.get(name) if host is not None else None
+        if found is None or not kept.outlives(found):
+            return None
+        keeping, arguments = found.keeping, write_table(found.arguments)
+        return _encode(
+            QueueRow(
+                vhost, raw(name), found.auto_delete, arguments, keeping.number, keeping.delivered
+            )
+        )
+
+    def _binding(self, vhost: str, exchange: str, binding: Binding) -> bytes | None:
+        host = self._vhosts.get(vhost)
+        found = host.exchanges.get(exchange) if host is not None else None
+        if found is None or not found.durable:
+            return None
+        present = found.bindings.get(binding.id)
+        return b"" if present is not None and kept.lasting(present) else None
+
+    # At the start.
+
+    def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
+        state = self.read(found)
+        with self._store.still():
+            for host in state.vhosts:
+                if host.name not in self._vhosts:
+                    self._vhosts[host.name] = make(host.name)
+            kept.put_up(state, self._vhosts, self._clock)
+        for name in self._vhosts:
+            self.host_changed(name)
+
+    @staticmethod
+    def read(found: Kept) -> KeptState:
+        """What `kept.restore` takes, and the virtual hosts' limits with it."""
+        hosts = {
+            name.decode("utf-8", "surrogateescape"): msgpack.decode(value, type=HostRow)
+            for name, value in found.of_kind(_HOST).items()
+        }
+        state = {
+            name: KeptHost(name, [], [], [], row.policies, row.operator_policies, limits=row.limits)
+            for name, row in hosts.items()
+        }
+        for value in found.of_kind(_EXCHANGE).values():
+            exchange = msgpack.decode(value, type=ExchangeRow)
+            state[exchange.vhost].exchanges.append(exchange.exchange)
+        for value in found.of_kind(_QUEUE).values():
+            queue = msgpack.decode(value, type=QueueRow)
+            state[queue.vhost].queues.append(_kept_queue(found, queue))
+        for name in found.of_kind(_BINDING):
+            binding = msgpack.decode(name, type=BindingRow)
+            state[binding.vhost].bindings.append(binding.binding)
+        return KeptState(kept.FORMAT, list(state.values()))
+
+
+def _name(host: Topology, name: str) -> bytes:
+    return raw(f"{host.name}\0{name}")
+
+
+def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
+    rows = found.log(row.number)
+    # Of who got what before a kill nothing is known: all of it may have been delivered.
+    delivered = row.delivered if found.clean else rows[-1][0] if rows else 0
+    return KeptQueue(
+        row.name,
+        row.auto_delete,
+        row.arguments,
+        list(_messages(rows, delivered)),
+        rows[0][0] if rows else 0,
+        row.number,
+        row.delivered,
+    )
+
+
+def _messages(rows: Iterable[tuple[int, bytes]], delivered: int) -> Iterable[KeptMessage]:
+    decoder = msgpack.Decoder(MessageRow)
+    for position, value in rows:
+        row = decoder.decode(value)
+        yield KeptMessage(
+            row.exchange,
+            row.routing_key,
+            row.content,
+            row.size,
+            position <= delivered,
+            row.expires,
+            row.moment,
+            position,
+        )

@@ -1,0 +1,39 @@
+"""Who hears what changed that outlives the process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...storage.store import Kept
+    from .exchanges import Binding
+    from .queues.queue import Queue
+    from .topology import Topology
+    from .virtual_host import VirtualHost
+
+
+class Keeper:
+    """Where nothing is kept. `host` is the virtual host in which something changed."""
+
+    def adopt(self, host: Topology, queue: Queue) -> None:
+        """A queue was made, which is still empty: let it keep its messages if it is to."""
+
+    def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
+        """Begin with what is on disk; `make` makes the virtual hosts that are not there."""
+
+    def host_changed(self, name: str) -> None:
+        """A virtual host is new, gone, or has other policies or limits."""
+
+    def host_cleared(self, host: Topology) -> None:
+        """All exchanges of a virtual host go, and its policies."""
+
+    def exchange_changed(self, host: Topology, name: str) -> None: ...
+
+    def queue_changed(self, host: Topology, name: str) -> None: ...
+
+    def binding_changed(self, host: Topology, exchange: str, binding: Binding) -> None: ...
+
+
+FORGETFUL = Keeper()

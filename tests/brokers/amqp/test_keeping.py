@@ -1,0 +1,249 @@
+"""What AMQP has on disk: durable entities and persistent messages, once each."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.broker import AmqpBroker
+
+from ..storage.memory_disk import MemoryDisk
+from .client import Client, House, bodies, names
+
+PERSISTENT = {"delivery_mode": 2}
+TYPES = [
+    {},
+    {"x-max-length": 1000},
+    {"x-queue-type": "quorum"},
+]
+
+
+def on_disk() -> tuple[House, MemoryDisk]:
+    disk = MemoryDisk()
+    return House(disk=disk), disk
+
+
+def reopened(house: House, disk: MemoryDisk, *, clean: bool = False) -> House:
+    """Another broker that begins with what is on disk."""
+    house.advance(0.01)
+    return House(disk=MemoryDisk(), found=disk.kept(clean=clean))
+
+
+def drain(client: Client, queue: str) -> list[tuple[bytes, bool]]:
+    found = []
+    while (got := client.send("basic.get", queue=queue, no_ack=True)[0]).name == "basic.get-ok":
+        found.append((got.body, got["redelivered"]))
+    return found
+
+
+def rows(disk: MemoryDisk) -> int:
+    return len(disk.rows)
+
+
+def test_what_is_declared_is_there_again() -> None:
+    house, disk = on_disk()
+    house.broker.add_vhost("other")
+    house.broker.add_vhost("gone")
+    house.broker.remove_vhost("gone")
+    house.broker.limit_vhost("other", {"max-queues": 7})
+    client = house.client()
+    for name in ("kept", "gone"):
+        client.send("queue.declare", queue=name, durable=True, arguments={"x-max-length": 9})
+        client.send("exchange.declare", exchange=name, exchange_type="topic", durable=True)
+        client.send("queue.bind", queue=name, exchange=name, routing_key="k.#")
+    client.send("queue.bind", queue="kept", exchange="amq.topic", routing_key="a")
+    client.send("queue.unbind", queue="kept", exchange="amq.topic", routing_key="a")
+    client.send("exchange.bind", destination="kept", source="amq.fanout", routing_key="z")
+    client.send("queue.bind", queue="kept", exchange="amq.headers", arguments={"n": 1})
+    client.send("queue.delete", queue="gone")
+    client.send("exchange.delete", exchange="gone")
+    client.send("queue.declare", queue="mine", durable=True, exclusive=True)
+    client.send("queue.declare", queue="transient")
+    house.broker.set_policy("ttl", "^kept", {"message-ttl": 5000})
+    again = reopened(house, disk).broker
+    assert sorted(again.vhosts) == ["/", "other"]
+    assert again.vhosts["other"].limits == {"max-queues": 7}
+    assert list(again.vhosts["/"].queues) == ["kept"]
+    assert sorted(again.bindings()) == [
+        ("amq.fanout", "kept", "z"),
+        ("amq.headers", "kept", ""),
+        ("kept", "kept", "k.#"),
+    ]
+    assert again.vhosts["/"].queues["kept"].policy.message_ttl == 5
+
+
+@pytest.mark.parametrize("arguments", TYPES)
+def test_persistent_messages_are_there_again_once_and_in_order(arguments: dict[str, Any]) -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    for number in range(6):
+        mode = 2 if number % 2 or arguments.get("x-queue-type") else 1
+        client.publish("", "q", b"%d" % number, delivery_mode=mode)
+    expected = [body for body, _ in drain(reopened(house, disk).client(), "q")]
+    assert expected == [b"%d" % n for n in range(6) if n % 2 or arguments.get("x-queue-type")]
+
+
+@pytest.mark.parametrize("arguments", TYPES)
+def test_what_was_acknowledged_is_gone(arguments: dict[str, Any]) -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    client.send("basic.qos", prefetch_count=9)
+    for number in range(9):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    assert len(bodies(client.send("basic.consume", queue="q", consumer_tag="c"))) == 9
+    client.send("basic.ack", delivery_tag=1)
+    client.send("basic.ack", delivery_tag=3, multiple=True)
+    client.send("basic.reject", delivery_tag=4, requeue=False)
+    client.send("basic.cancel", consumer_tag="c")
+    client.send("basic.nack", delivery_tag=9, multiple=True, requeue=True)
+    client.send("basic.get", queue="q", no_ack=True)
+    house.advance(0.01)
+    assert rows(disk) == 4
+    assert {body for body, _ in drain(reopened(house, disk).client(), "q")} == {
+        b"5", b"6", b"7", b"8"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", TYPES)
+def test_who_takes_without_acknowledging_leaves_nothing(arguments: dict[str, Any]) -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    client.publish("", "q", b"waits", **PERSISTENT)
+    house.advance(0.01)
+    client.send("basic.consume", queue="q", no_ack=True)
+    client.publish("", "q", b"handed on", **PERSISTENT)
+    house.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_purged_and_deleted_queues_leave_nothing() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    for name in ("purged", "deleted"):
+        client.send("queue.declare", queue=name, durable=True)
+        client.publish("", name, b"x", **PERSISTENT)
+    client.send("basic.get", queue="purged")
+    client.publish("", "purged", b"y", **PERSISTENT)
+    house.advance(0.01)
+    client.send("queue.purge", queue="purged")
+    client.send("queue.delete", queue="deleted")
+    house.advance(0.01)
+    assert rows(disk) == 1
+    assert drain(reopened(house, disk).client(), "purged") == [(b"x", True)]
+
+
+def test_what_dies_goes_where_dead_letters_go_and_only_there() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="dead", durable=True)
+    client.send(
+        "queue.declare",
+        queue="q",
+        durable=True,
+        arguments={
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": "dead",
+            "x-message-ttl": 1000,
+            "x-max-length": 2,
+        },
+    )
+    for number in range(3):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    assert [body for body, _ in drain(reopened(house, disk).client(), "dead")] == [b"0"]
+    house.advance(2)
+    assert rows(disk) == 3
+    again = reopened(house, disk).client()
+    assert [body for body, _ in drain(again, "dead")] == [b"0", b"1", b"2"]
+
+
+def test_time_to_live_goes_on_while_the_program_does_not_run() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.publish("", "q", b"short", expiration="1000", **PERSISTENT)
+    client.publish("", "q", b"long", expiration="9000", **PERSISTENT)
+    house.advance(0.01)
+    later = House(disk=MemoryDisk())
+    later.clock.advance(2)
+    later.broker.take_up(disk.kept())
+    assert [body for body, _ in drain(later.client(), "q")] == [b"long"]
+
+
+def test_a_stream_keeps_its_offsets() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    stream = {"x-queue-type": "stream"}
+    client.send("queue.declare", queue="s", durable=True, arguments=stream)
+    for number in range(4):
+        client.publish("", "s", b"%d" % number)
+    again = reopened(house, disk)
+    client = again.client()
+    client.send("basic.qos", prefetch_count=9)
+    client.publish("", "s", b"4")
+    came = client.send("basic.consume", queue="s", arguments={"x-stream-offset": 3})
+    assert bodies(came) == [b"3", b"4"]
+
+
+def test_redelivered_is_exact_after_an_end_and_on_the_safe_side_after_a_kill() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    for number in range(3):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    client.send("basic.get", queue="q")
+    house.advance(0.01)
+    killed = House(disk=MemoryDisk(), found=disk.kept(clean=False))
+    assert [again for _, again in drain(killed.client(), "q")] == [True, True, True]
+    disk.store.close()
+    ended = House(disk=MemoryDisk(), found=disk.kept())
+    assert [again for _, again in drain(ended.client(), "q")] == [True, False, False]
+
+
+def test_a_restart_writes_nothing_and_goes_on_with_the_same_rows() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    for number in range(3):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    house.advance(0.01)
+    before = dict(disk.rows)
+    house.broker.restart(hard=True)
+    house.advance(0.01)
+    assert disk.rows == before
+    client = house.client()
+    client.send("basic.get", queue="q", no_ack=True)
+    client.publish("", "q", b"3", **PERSISTENT)
+    assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [b"1", b"2", b"3"]
+
+
+def test_a_reset_leaves_an_empty_disk() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("exchange.declare", exchange="e", exchange_type="topic", durable=True)
+    client.send("queue.bind", queue="q", exchange="e", routing_key="k")
+    client.publish("", "q", b"x", **PERSISTENT)
+    house.advance(0.01)
+    house.broker.reset()
+    house.advance(0.01)
+    assert disk.rows == {}
+    assert {kind for kind, names in disk.entities.items() if names} == {"amqp.vhost"}
+
+
+def test_while_nothing_can_be_written_publishes_are_nacked_and_publishers_blocked() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("confirm.select")
+    client.publish("", "q", b"kept", **PERSISTENT)
+    disk.at_once = False
+    house.advance(0.01)
+    disk.store.failed("the disk is full")
+    assert house.broker.memory.alarm == "disk"
+    assert "basic.nack" in names(client.publish("", "q", b"refused", **PERSISTENT))
+    disk.commit()
+    assert house.broker.memory.alarm == ""
+    house.advance(0.01)
+    assert isinstance(house.broker, AmqpBroker)
+    assert [body for body, _ in drain(house.client(), "q")] == [b"kept"]
