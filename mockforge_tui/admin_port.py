@@ -1,15 +1,20 @@
-"""The admin port: bound at once, its web framework loaded once there is time."""
+"""The admin port: bound at once, its web framework loaded when the first client knocks."""
 
 import asyncio
 import contextlib
+import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .runtime import Runtime
 
 if TYPE_CHECKING:
     from .console.session import Session
+
+
+_log = logging.getLogger(__name__)
 
 
 class WebPort:
@@ -19,10 +24,41 @@ class WebPort:
         self._socket = sock
         self._task: asyncio.Task[None] | None = None
         self._server: Any = None
+        self._loading: asyncio.Task[None] | None = None
+        self._waits = False
         host, port = sock.getsockname()[:2]
         self.port: int = port
         shown = f"[{host}]" if ":" in host else host
         self.origin = f"http://{shown}:{port}"
+
+    def serve_when_asked(self, modules: tuple[str, ...], build: Callable[[], Any]) -> None:
+        """Serve the ASGI application that `build` makes from the first connection on.
+
+        Most runs that test something else never ask. What serves takes longer to import than all
+        the rest of a start, so it is imported beside the loop, which goes on with its clients.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_reader(self._socket, self._begin, modules, build)
+            self._waits = True
+        except NotImplementedError:  # Windows' loop watches no sockets
+            self._begin(modules, build)
+
+    def _begin(self, modules: tuple[str, ...], build: Callable[[], Any]) -> None:
+        self._stop_waiting()
+        self._loading = asyncio.get_running_loop().create_task(self._load(modules, build))
+
+    async def _load(self, modules: tuple[str, ...], build: Callable[[], Any]) -> None:
+        try:
+            await asyncio.to_thread(_import, ("uvicorn", *modules))
+            self.serve(build())
+        except Exception:
+            _log.exception("%s cannot be served", self.origin)
+
+    def _stop_waiting(self) -> None:
+        if self._waits:
+            self._waits = False
+            asyncio.get_running_loop().remove_reader(self._socket)
 
     def serve(self, app: Any) -> None:
         """Serve an ASGI application; imports the web server."""
@@ -50,6 +86,10 @@ class WebPort:
         )
 
     async def close(self) -> None:
+        self._stop_waiting()
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait((self._loading,))
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
@@ -66,12 +106,16 @@ class Admin(WebPort):
         self.url = f"{self.origin}/__mockforge"
 
     def load(self, facts: dict[str, Any]) -> None:
-        """Import the web framework and serve; `facts` are what `info` answers."""
-        from .admin.app import build
-        from .console.session import Session
+        """Serve from the first request on; `facts` are what `info` answers."""
 
-        self._session = session = Session(self._runtime)
-        self.serve(build(self._runtime, session, facts))
+        def build() -> Any:
+            from .admin.app import build
+            from .console.session import Session
+
+            self._session = session = Session(self._runtime)
+            return build(self._runtime, session, facts)
+
+        self.serve_when_asked((f"{__package__}.admin.app", f"{__package__}.console.session"), build)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -89,10 +133,19 @@ class Management(WebPort):
         self.url = f"{self.origin}/"
 
     def load(self) -> None:
-        """Import the web framework and serve."""
-        from .management.app import build
+        """Serve from the first request on."""
 
-        self.serve(build(self._runtime))
+        def build() -> Any:
+            from .management.app import build
+
+            return build(self._runtime)
+
+        self.serve_when_asked((f"{__package__}.management.app",), build)
+
+
+def _import(modules: tuple[str, ...]) -> None:
+    for name in modules:
+        import_module(name)
 
 
 async def open_admin(runtime: Runtime) -> Admin:

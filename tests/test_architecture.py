@@ -28,18 +28,37 @@ HEAVY = (
     "pika",
     "aio_pika",
 )
-"""What a headless start with --no-admin has no use for."""
+"""What a headless start has no use for before somebody asks at its admin port."""
+
+LATER = (
+    "admin",
+    "console",
+    "embedded",
+    "expectations",
+    "feed",
+    "filters",
+    "fixtures.engine",
+    "fixtures.loader",
+    "fixtures.templates",
+    "management",
+    "production",
+    "scenarios",
+    "shell",
+    "suite",
+    "tui",
+)
+"""Rooms of the app that it has no use for either."""
 
 _START = """
 import json, sys
 from mockforge_tui.cli import run
 status = run(sys.argv[1:])
-print(json.dumps({"status": status, "modules": sorted({n.partition(".")[0] for n in sys.modules})}))
+print(json.dumps({"status": status, "modules": sorted(sys.modules)}))
 """
 
 
 def modules_of(*arguments: str) -> set[str]:
-    """Top-level modules that a run with these arguments has imported when it ends."""
+    """All modules that a run with these arguments has imported when it ends."""
     done = subprocess.run(
         [sys.executable, "-c", _START, *arguments], capture_output=True, text=True, timeout=50
     )
@@ -49,9 +68,11 @@ def modules_of(*arguments: str) -> set[str]:
     return set(report["modules"])
 
 
-def test_headless_without_admin_imports_no_screen_no_web_and_no_clients():
-    loaded = modules_of("--headless", "--no-admin", "--random-ports", "--exit-after", "0.01s")
-    assert loaded.isdisjoint(HEAVY)
+@pytest.mark.parametrize("admin", [(), ("--no-admin",), ("--amqp-management",)])
+def test_a_headless_start_imports_no_screen_no_web_and_no_clients(admin):
+    loaded = modules_of("--headless", *admin, "--random-ports", "--exit-after", "0.01s")
+    assert {name.partition(".")[0] for name in loaded}.isdisjoint(HEAVY)
+    assert loaded.isdisjoint(f"mockforge_tui.{name}" for name in LATER)
     assert "mockforge_brokers" in loaded
 
 
