@@ -278,6 +278,11 @@ class KafkaBroker:
             self.cluster.delete_records(log, log.high_watermark, reason=reason) for log in logs
         )
 
+    def compact_topic(self, name: str) -> int:
+        """Leave of each key the newest record, now; returns how many left."""
+        with PlainRefusals():
+            return self.cluster.compact_topic(name)
+
     def configure_topic(
         self, name: str, key: str, value: str | None, *, source: str = PROMPT
     ) -> None:

@@ -42,6 +42,23 @@ class LogTruncated(Event, frozen=True):
     reason: str
 
 
+class LogCompacted(Event, frozen=True):
+    """Of each key only the newest record stayed; `left` is how many records there are now."""
+
+    topic: str
+    partition: int
+    removed: int
+    left: int
+
+
+class BrokerConfigured(Event, frozen=True):
+    """`changes` as in TopicConfigured; `resource` is a node, all nodes, a group or a logger."""
+
+    resource: str
+    changes: tuple[tuple[str, str | None], ...]
+    source: str
+
+
 class ProducerFenced(Event, frozen=True):
     """A producer came with an older epoch than the one known of its id."""
 

@@ -47,6 +47,8 @@ class ClusterRow(Struct):
     next_producer_id: int
     features: dict[str, int]
     features_epoch: int
+    broker_config: dict[str, dict[str, str]] = {}
+    group_configs: dict[str, dict[str, str]] = {}
 
 
 class StoringKeeper(Keeper):
@@ -87,7 +89,14 @@ class StoringKeeper(Keeper):
     def _cluster(self) -> bytes:
         kept = self.cluster.dump_cluster()
         return _encode(
-            ClusterRow(kept.cluster_id, kept.next_producer_id, kept.features, kept.features_epoch)
+            ClusterRow(
+                kept.cluster_id,
+                kept.next_producer_id,
+                kept.features,
+                kept.features_epoch,
+                kept.broker_config,
+                kept.group_configs,
+            )
         )
 
     def _topic(self, name: str) -> bytes | None:
@@ -101,7 +110,9 @@ class StoringKeeper(Keeper):
         log = self.cluster.log_of(topic, partition)
         if log is None or log.number != number:
             return None
-        return _encode(LogBounds(log.log_start_offset, log.high_watermark, log.leader_epoch))
+        return _encode(
+            LogBounds(log.log_start_offset, log.high_watermark, log.leader_epoch, log.compacted_to)
+        )
 
     def _group(self, group_id: str) -> bytes | None:
         group = self.cluster.groups.by_id.get(group_id)
@@ -132,6 +143,8 @@ class StoringKeeper(Keeper):
             ],
             row.features,
             row.features_epoch,
+            row.broker_config,
+            row.group_configs,
         )
 
 

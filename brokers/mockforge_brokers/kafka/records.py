@@ -17,16 +17,19 @@ _HEADER = struct.Struct(">qiibIhiqqqhii")
 _PLACE = struct.Struct(">qii")
 _CONTROL_KEY = struct.Struct(">hh")
 _MARKER = struct.Struct(">hi")
+_ATTRIBUTES = struct.Struct(">h")
+_TIMESTAMP = struct.Struct(">q")
 _CRC_AT = 17
 _ATTRIBUTES_LOW = 22
 _CRC_FROM = 21
+_MAX_TIMESTAMP_AT = 35
 _LENGTH_COUNTS_FROM = 12
 
 _COMPRESSION_MASK = 0x07
 _LOG_APPEND_TIME = 0x08
 _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
-
+_DELETE_HORIZON = 0x40
 
 Buffer = bytes | memoryview
 """A large batch is looked at where it lies, in its request."""
@@ -76,6 +79,11 @@ class BatchHeader(NamedTuple):
     @property
     def is_transactional(self) -> bool:
         return bool(self.attributes & _TRANSACTIONAL)
+
+    @property
+    def delete_horizon(self) -> int | None:
+        """From when on (ms) its tombstones may leave; a compaction sets it (KIP-534)."""
+        return self.base_timestamp if self.attributes & _DELETE_HORIZON else None
 
     @property
     def is_control(self) -> bool:
@@ -147,6 +155,61 @@ def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes
     return b"".join((head, memoryview(batch)[_PLACE.size :]))
 
 
+def with_timestamps(batch: Buffer, attributes: int, max_timestamp: int) -> bytes:
+    """The batch with other attributes and another newest timestamp (ms), its CRC made anew."""
+    changed = bytearray(batch)
+    _ATTRIBUTES.pack_into(changed, _CRC_FROM, attributes)
+    _TIMESTAMP.pack_into(changed, _MAX_TIMESTAMP_AT, max_timestamp)
+    return _sealed(bytes(changed))
+
+
+def recompressed(batch: Buffer, codec: Compression) -> bytes:
+    """The same records by another codec. Raises ProtocolError for what cannot be decompressed."""
+    header = read_batch_header(batch)
+    data = decompress(header.compression, bytes(batch[HEADER_SIZE : header.size]))
+    attributes = header.attributes & ~_COMPRESSION_MASK | codec
+    return _written(header._replace(attributes=attributes), compress(codec, data))
+
+
+def rebuilt(header: BatchHeader, records: Sequence[Record], delete_horizon: int | None) -> bytes:
+    """The batch of this header with only these of its records, which keep offsets and times.
+
+    Its offsets span what they did before, so that what left leaves a gap; its producer's
+    sequences stay too. With a `delete_horizon` (ms) its tombstones may leave from then on: it
+    takes the place of the first timestamp (KIP-534).
+    """
+    attributes, base_timestamp = header.attributes, header.base_timestamp
+    if delete_horizon is not None:
+        attributes |= _DELETE_HORIZON
+        base_timestamp = delete_horizon
+    body = bytearray()
+    for record in records:
+        _write_record(
+            body, record, record.offset - header.base_offset, record.timestamp - base_timestamp
+        )
+    newest = header.max_timestamp
+    if records and not header.has_log_append_time:
+        newest = max(record.timestamp for record in records)
+    made = header._replace(
+        attributes=attributes,
+        base_timestamp=base_timestamp,
+        max_timestamp=newest,
+        record_count=len(records),
+    )
+    return _written(made, compress(header.compression, bytes(body)) if records else b"")
+
+
+def _written(header: BatchHeader, data: bytes) -> bytes:
+    """A batch of this header, its length and CRC made anew, and these compressed records."""
+    header = header._replace(batch_length=HEADER_SIZE - _LENGTH_COUNTS_FROM + len(data))
+    return _sealed(_HEADER.pack(*header) + data)
+
+
+def _sealed(batch: bytes) -> bytes:
+    crc: int = google_crc32c.value(batch[_CRC_FROM:])
+    return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[_CRC_FROM:]
+
+
 def read_records(batch: bytes) -> Iterator[Record]:
     """The records of one batch, decompressed and decoded. Raises ProtocolError on the way."""
     header = read_batch_header(batch)
@@ -208,9 +271,7 @@ def build_batch(
         base_sequence=base_sequence,
         record_count=len(records),
     )
-    batch = _HEADER.pack(*header) + data
-    crc: int = google_crc32c.value(batch[_CRC_FROM:])
-    return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[_CRC_FROM:]
+    return _sealed(_HEADER.pack(*header) + data)
 
 
 def build_marker(

@@ -56,10 +56,8 @@ class PartitionView(Struct, frozen=True):
     leader_epoch: int = 0
     last_stable_offset: int = -1
     open: tuple[OpenTransactionView, ...] = ()
-
-    @property
-    def records(self) -> int:
-        return self.high_watermark - self.log_start_offset
+    records: int = 0
+    """How many there are: fewer than offsets, where it was compacted."""
 
 
 class MemberView(Struct, frozen=True):

@@ -99,6 +99,7 @@ def topic_view(topic: Topic, owners: Owners) -> DestinationView:
                     log.leader_epoch,
                     log.last_stable_offset,
                     tuple(open_transactions(log, owners)),
+                    log.records,
                 )
                 for log in topic.logs
             ],

@@ -198,6 +198,21 @@ def topic_purge(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka top
     return done(f"{gone} records of {name} deleted", {"name": name, "records": gone})
 
 
+@command(
+    "topic compact",
+    group="topics",
+    aliases=("compact topic",),
+    examples=("topic compact accounts",),
+)
+def topic_compact(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
+    """Compact a Kafka topic now: of each key the newest record stays.
+
+    The topic's cleanup.policy says compact; min.compaction.lag.ms and delete.retention.ms hold.
+    """
+    gone = kafka(session).compact_topic(known_topic(session, name))
+    return done(f"{name} compacted: {gone} records left", {"name": name, "records": gone})
+
+
 def known_topic(session: "Session", name: str) -> str:
     """The name of a Kafka topic that is there. Raises BadArgument with the nearest one."""
     kafka(session)
@@ -214,4 +229,5 @@ COMMANDS = (
     topic_set,
     topic_rm,
     topic_purge,
+    topic_compact,
 )

@@ -268,6 +268,7 @@ class Scene:
         for line in (
             "topic add orders -p 2",
             "topic add payments -p 1",
+            "topic add accounts -p 1 --config cleanup.policy=compact",
             'pub kafka:orders[0] {"id": {{sequence}}} -k o-1 -H trace=abc -n 7',
             "pub kafka:payments paid",
             "pub mqtt:sensors/room1/temp 21.5 -r",

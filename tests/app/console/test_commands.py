@@ -119,7 +119,7 @@ def test_conn_kill_by_filter() -> None:
         ("release h9", "h9 is not held"),
         ("release #9", "#9 is a row of the flow"),
         ("play nothing", "no fixture nothing"),
-        ("topic add orders", "topic 'orders' exists already"),
+        ("topic add orders", "Topic 'orders' already exists."),
         ("theme nord", "is for the full screen"),
         ("shot", "is for the full screen"),
         ("filter proto:kafka", "is for the full screen"),

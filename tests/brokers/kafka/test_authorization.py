@@ -20,8 +20,6 @@ from .stage import produce
 from .test_access import Guarded, error_of_produce
 
 EXPECTED = json.loads(RECORDED.read_text())
-DIFFERENT = {"IncrementalAlterConfigs of a broker": "a broker's configs are not altered here yet"}
-"""By request, why the answers are not the same."""
 
 
 class Authorized(Guarded):
@@ -50,10 +48,7 @@ def said():
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_each_right_opens_what_it_opens_in_apache_kafka(said, name):
-    if name in DIFFERENT:
-        assert said[name] != EXPECTED[name], "it does not differ any more"
-    else:
-        assert said[name] == EXPECTED[name]
+    assert said[name] == EXPECTED[name]
 
 
 def entry(kind=2, name="x", pattern=3, principal="User:x", host="*", operation=3, permission=3):

@@ -61,6 +61,35 @@ def test_what_is_on_disk_is_what_a_restart_keeps():
     assert kept(reopened(disk)) == kept(stage)
 
 
+def test_what_compaction_took_is_gone_from_disk():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    stage.broker.create_topic("accounts", 1, {"cleanup.policy": "compact"})
+    for number in range(6):
+        stage.broker.publish("accounts", b"%d" % number, key=b"k%d" % (number % 2))
+    stage.clock.advance(1)
+    assert stage.broker.compact_topic("accounts") == 4
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == kept(stage)
+    (log,) = reopened(disk).broker.cluster.topics["accounts"].logs
+    assert (log.log_start_offset, log.records) == (0, 2)
+
+
+def test_altered_configurations_of_brokers_and_groups_are_kept():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    configuring = stage.broker.cluster.configuring
+    set_to = AlterConfigOp.SET
+    configuring.node("", [("log.retention.ms", set_to, "5")], source="test")
+    configuring.group("g", [("consumer.session.timeout.ms", set_to, "50000")], source="test")
+    stage.clock.advance(1)
+    other = reopened(disk).broker.cluster
+    assert other.config.value("log.retention.ms") == "5"
+    assert other.configuring.groups.value("g", "consumer.session.timeout.ms") == "50000"
+
+
 def test_transactions_are_read_from_the_logs_again():
     disk = MemoryDisk()
     stage = Stage(disk=disk)

@@ -153,7 +153,9 @@ def test_configuration_is_altered_value_by_value_or_not_at_all():
     assert topic.config.value("cleanup.policy") == "delete,compact"
     change("t", [("cleanup.policy", AlterConfigOp.SUBTRACT, "delete")], source="")
     assert topic.config.value("cleanup.policy") == "compact"
+    change("t", [("flush.messages", AlterConfigOp.SET, "1")], source="")
     assert "not acted on" in stage.emitted(Warned)[-1].text
+    change("t", [("flush.messages", AlterConfigOp.DELETE, None)], source="")
     with refused(ErrorCode.INVALID_CONFIG):
         change(
             "t",

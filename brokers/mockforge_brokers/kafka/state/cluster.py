@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -11,24 +11,26 @@ from msgspec import Struct
 from ...environment import Environment
 from ...errors import ProtocolError, RequestRefused
 from ...events import MessageSeen, Warned
-from ..codes import AlterConfigOp, ErrorCode
+from ..codes import ErrorCode
 from ..events import (
     ProducerFenced,
-    TopicConfigured,
     TopicCreated,
     TopicDeleted,
     TopicGrown,
 )
 from ..options import KafkaOptions
 from ..records import Buffer, read_records
+from .configs.broker import BrokerConfig
+from .configs.topic import TOPIC_CONFIGS, TopicConfig, new_topic_config
+from .configuring import Changes, Configuring
 from .features import Features
 from .groups.coordinator import Groups, KeptGroup
 from .keeper import FORGETFUL, Keeper
 from .logs.bounds import Bounds
-from .logs.configs import TOPIC_CONFIGS, TopicConfig
+from .logs.cleaner import Cleaner
 from .logs.log import Appended, Begin, PartitionLog
 from .logs.producers import ProducerFencedError
-from .logs.topic import KeptTopic, Topic, Topics, check_topic_name
+from .logs.topic import KeptTopic, Topic, Topics, check_topic_name, metric_name
 from .logs.transactions import Marker
 from .nodes import Nodes
 from .transactions.coordinator import Transactions
@@ -51,6 +53,8 @@ class KeptCluster(Struct):
     transactions: list[KeptTransaction] = []
     features: dict[str, int] = {}
     features_epoch: int = 0
+    broker_config: dict[str, dict[str, str]] = {}
+    group_configs: dict[str, dict[str, str]] = {}
 
 
 class Cluster:
@@ -66,11 +70,16 @@ class Cluster:
         self.features = Features()
         self.topics = Topics()
         self.by_id: dict[bytes, Topic] = {}
+        self.config = BrokerConfig(options)
+        self.configuring = Configuring(environment, self.config, keeper)
         self.groups = Groups(environment, options, self.topics, keeper)
         self.transactions = Transactions(environment, options, self, self.groups, keeper)
-        self.bounds = Bounds(environment, self.topics)
+        self.bounds = Bounds(environment, self.topics, self.config)
+        self.cleaner = Cleaner(environment, self.topics, self.bounds, self.config)
+        self.configuring.bind(self.topics, self.bounds, self.cleaner)
         self._environment = environment
         self._next_producer_id = 1000
+        self._metric_names: dict[str, str] = {}
         self._former_names: dict[bytes, str] = {}
         self._watchers: dict[str | None, list[Watcher]] = {}
         environment.usage.gauge("kafka_topics", lambda: len(self.topics))
@@ -112,13 +121,19 @@ class Cluster:
         """Raises RequestRefused where `create_topic` would; changes nothing."""
         check_topic_name(name)
         if name in self.topics:
-            raise RequestRefused(ErrorCode.TOPIC_ALREADY_EXISTS, f"topic {name!r} exists already")
+            raise RequestRefused(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
+        other = self._metric_names.get(metric_name(name))
+        if other is not None:
+            raise RequestRefused(
+                ErrorCode.INVALID_TOPIC_EXCEPTION,
+                f"Topic '{name}' collides with existing topic: {other}",
+            )
         if partitions < 1:
             raise RequestRefused(ErrorCode.INVALID_PARTITIONS, "a topic has 1 partition or more")
         if len(self.topics) >= self._environment.limits.kafka_topics:
             self._refuse_by_limit("kafka_topics", name)
         self._check_partitions(name, partitions)
-        return TopicConfig(configs)
+        return new_topic_config(self.config, configs)
 
     def create_topic(
         self,
@@ -131,32 +146,36 @@ class Cluster:
         """A new topic with a new random id. Raises RequestRefused."""
         count = self.options.default_partitions if partitions is None else partitions
         config = self.check_new_topic(name, count, configs or {})
-        topic = self._make_topic(name, self._new_topic_id(), config)
+        topic = self._made(name, self._new_topic_id(), config)
         topic.grow(count)
-        self.topics[name] = topic
         self.topics.version += 1
-        self.by_id[topic.topic_id] = topic
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
-        self._warn_of_unserved(topic, config.own)
+        self.configuring.warn_of_unserved(f"topic {name}", dict(config.own), TOPIC_CONFIGS)
         self.bounds.watch_age()
+        self.cleaner.watch()
         return topic
 
-    def _make_topic(self, name: str, topic_id: bytes, config: TopicConfig) -> Topic:
-        total = self._environment.limits.kafka_total
-        return Topic(name, topic_id, config, total, self._keeper.make_log)
+    def _made(self, name: str, topic_id: bytes, config: TopicConfig) -> Topic:
+        environment = self._environment
+        total, wall = environment.limits.kafka_total, environment.clock.wall
+        topic = self.topics[name] = self.by_id[topic_id] = Topic(
+            name, topic_id, config, total, wall, self._keeper.make_log
+        )
+        self._metric_names[metric_name(name)] = name
+        return topic
 
     def delete_topic(self, name: str, *, source: str) -> None:
         """The topic, its records and what groups committed of it go."""
         topic = self.topic(name)
         del self.topics[name]
         self.topics.version += 1
-        del self.by_id[topic.topic_id]
+        del self.by_id[topic.topic_id], self._metric_names[metric_name(name)]
         self._former_names[topic.topic_id] = name
         if len(self._former_names) > _REMEMBERED_IDS:
             del self._former_names[next(iter(self._former_names))]
         for log in topic.logs:
-            log.deleted = True
+            log.delete()
             self.bounds.forget(log)
             self._keeper.log_gone(log)
         self._keeper.topic_changed(name)
@@ -185,34 +204,21 @@ class Cluster:
         self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))
 
     def configure_topic(
-        self,
-        name: str,
-        changes: Iterable[tuple[str, AlterConfigOp, str | None]] | Mapping[str, str | None],
-        *,
-        source: str,
-        validate_only: bool = False,
+        self, name: str, changes: Changes, *, source: str, validate_only: bool = False
     ) -> None:
         """Alter single values, or replace them all when given a mapping. Raises RequestRefused."""
         topic = self.topic(name)
-        config = TopicConfig(dict(topic.config.own))
-        if isinstance(changes, Mapping):
-            config.replace(changes)
-        else:
-            config.alter(changes)
-        if validate_only:
-            return
-        before, topic.config = topic.config.own, config
-        self._keeper.topic_changed(name)
-        topic.configure()
-        chosen = tuple(
-            (key, config.own.get(key))
-            for key in sorted(before.keys() | config.own.keys())
-            if before.get(key) != config.own.get(key)
-        )
-        self._environment.spine.emit(TopicConfigured("kafka", name, chosen, source))
-        self._warn_of_unserved(topic, dict(chosen))
-        for log in topic.logs:
-            self.bounds.keep(log)
+        self.configuring.topic(topic, changes, source=source, validate_only=validate_only)
+
+    def compact_topic(self, name: str) -> int:
+        """Compact all partitions now; returns how many records left. Raises RequestRefused."""
+        topic = self.topic(name)
+        if not topic.config.compacts:
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG,
+                f"topic {name} is not compacted: set cleanup.policy=compact first",
+            )
+        return self.cleaner.compact(topic)
 
     def _new_topic_id(self) -> bytes:
         # A version 4 UUID, which is never one of Kafka's reserved ids 0 and 1.
@@ -237,13 +243,6 @@ class Cluster:
             last=where,
         )
         raise RequestRefused(ErrorCode.POLICY_VIOLATION, f"{where}: the limit {limit} is met")
-
-    def _warn_of_unserved(self, topic: Topic, values: Mapping[str, str | None]) -> None:
-        for key, value in values.items():
-            known = TOPIC_CONFIGS[key]
-            if value is not None and value != known.default and not known.served:
-                text = f"{key}={value} is kept and shown, but not acted on"
-                self._environment.spine.emit(Warned("kafka", f"topic {topic.name}", text))
 
     # Records.
 
@@ -363,6 +362,7 @@ class Cluster:
             self.delete_topic(name, source="reset")
         self.transactions.clear()
         self.groups.clear("the broker was reset")
+        self.configuring.clear()
 
     # What outlives a restart.
 
@@ -384,21 +384,25 @@ class Cluster:
             [],
             dict(self.features.levels),
             self.features.epoch,
+            self.config.dump(),
+            {group: dict(values) for group, values in self.configuring.groups.own.items()},
         )
 
     def restore(self, kept: KeptCluster) -> None:
         """Take up what `dump` gave; the cluster must be empty."""
         self.cluster_id = kept.cluster_id
         self._next_producer_id = kept.next_producer_id
+        self.config.restore(kept.broker_config)
+        self.configuring.groups.own = dict(kept.group_configs)
         for one in kept.topics:
-            topic = self._make_topic(one.name, one.topic_id, TopicConfig(one.config))
+            topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))
             topic.grow(len(one.logs))
-            self.topics[topic.name] = self.by_id[topic.topic_id] = topic
             for log, log_kept in zip(topic.logs, one.logs, strict=True):
                 log.restore(log_kept)
                 self.bounds.grown(log, log.cost)
             self._keeper.topic_changed(topic.name)
             self.bounds.watch_age()
+        self.cleaner.watch()
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)
         self.features.restore(kept.features, kept.features_epoch)
@@ -408,9 +412,10 @@ class Cluster:
         """Forget all without a word: the broker is stopped."""
         for topic in self.topics.values():
             for log in topic.logs:
-                log.deleted = True
+                log.delete()
                 self.bounds.forget(log)
         self.topics.clear()
+        self._metric_names.clear()
         self.by_id.clear()
         self.transactions.clear()
         self.groups.clear("the broker was restarted")

@@ -42,6 +42,8 @@ class PartitionResult(NamedTuple):
     log_append_time_ms: int = -1
     log_start_offset: int = -1
     error_message: str | None = None
+    record_errors: Sequence[tuple[int, str]] = ()
+    """Which records of the batch were why, with an error message only (KIP-467)."""
 
 
 def read_request(frame: bytes, at: int, version: int) -> ProduceRequestParts:
@@ -165,7 +167,7 @@ def write_response(
 ) -> bytes:
     """A whole response frame, in the order of `results`: (topic, partitions).
 
-    Record errors and a new leader's address need `ProduceResponse` and `encode_response`.
+    A new leader's address needs `ProduceResponse` and `encode_response`.
     """
     if version < _FIRST_FLEXIBLE:
         pieces = _write_classic(version, results)
@@ -194,7 +196,12 @@ def _write_classic(version: int, results: Results) -> list[bytes]:
                 pieces.append(_RESULT_V8(*result[:5], 0, -1))
             else:
                 message = result.error_message.encode()
-                pieces += _RESULT_V8(*result[:5], 0, len(message)), message
+                pieces.append(_RESULT_V5(*result[:5]))
+                pieces.append(_COUNT(len(result.record_errors)))
+                for number, text in result.record_errors:
+                    problem = text.encode()
+                    pieces += _COUNT(number), _LENGTH(len(problem)), problem
+                pieces += _LENGTH(len(message)), message
     return pieces
 
 
@@ -213,7 +220,11 @@ def _write_flexible(results: Results) -> list[bytes]:
                 pieces.append(b"\1\0\0")  # no record errors, no message, no tagged fields
             else:
                 message = result.error_message.encode()
-                pieces += b"\1", write_uvarint(len(message) + 1), message, b"\0"
+                pieces.append(write_uvarint(len(result.record_errors) + 1))
+                for number, text in result.record_errors:
+                    problem = text.encode()
+                    pieces += _COUNT(number), write_uvarint(len(problem) + 1), problem, b"\0"
+                pieces += write_uvarint(len(message) + 1), message, b"\0"
         pieces.append(b"\0")
     return pieces
 

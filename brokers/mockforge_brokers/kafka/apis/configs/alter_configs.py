@@ -1,30 +1,28 @@
-"""AlterConfigs 0-2: a topic's values are replaced as a whole (KIP-133)."""
+"""AlterConfigs 0-2: all values of a topic, a node or a group are replaced (KIP-133)."""
 
 from ...codes import ApiKey
 from ...wire.messages.configs import (
     AlterConfigsRequest,
     AlterConfigsResource,
-    AlterConfigsResourceResponse,
     AlterConfigsResponse,
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .config_resources import alter
+from .config_resources import alter_all, checked, refuse_nulls
 
 
 def handle(caller: Caller, request: AlterConfigsRequest) -> AlterConfigsResponse:
     return AlterConfigsResponse(
-        responses=[_alter(caller, one, request.validate_only) for one in request.resources]
+        responses=alter_all(
+            caller, ApiKey.ALTER_CONFIGS, request.resources, _values, request.validate_only
+        )
     )
 
 
-def _alter(
-    caller: Caller, resource: AlterConfigsResource, validate_only: bool
-) -> AlterConfigsResourceResponse:
-    def changes() -> dict[str, str | None]:
-        return {config.name: config.value for config in resource.configs}
-
-    return alter(caller, ApiKey.ALTER_CONFIGS, resource, changes, validate_only)
+def _values(resource: AlterConfigsResource) -> dict[str, str | None]:
+    values = checked((config.name, config.value) for config in resource.configs)
+    refuse_nulls(values)
+    return values
 
 
 API = MessageHandler(AlterConfigsRequest, handle)

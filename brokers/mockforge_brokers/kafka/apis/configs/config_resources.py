@@ -1,74 +1,119 @@
 """Whose configuration a request means, and how it is altered."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from ....errors import NotServed, RequestRefused
-from ...codes import AlterConfigOp, ApiKey, ConfigResourceType, ErrorCode
+from ...codes import ApiKey, ConfigResourceType, ErrorCode
+from ...state.configs.keys import Change, null_refused
+from ...state.configuring import Changes, check_node
 from ...wire.messages.configs import (
     AlterConfigsResource,
     AlterConfigsResourceResponse,
     IncrementalAlterConfigsResource,
 )
 from ..caller import Caller
+from .loggers import check_loggers, set_loggers
 
-Changes = Mapping[str, str | None] | Iterable[tuple[str, AlterConfigOp, str | None]]
+Resource = TypeVar("Resource", AlterConfigsResource, IncrementalAlterConfigsResource)
 
 
-def check_resource(
-    caller: Caller, resource_type: int, resource_name: str, operation: str = "describe_configs"
-) -> ConfigResourceType:
-    """TOPIC or BROKER, of one that is there (an empty broker name stands for all brokers).
-
-    Raises RequestRefused.
-    """
-    match resource_type:
-        case ConfigResourceType.TOPIC:
-            caller.topic(resource_name, b"", operation)
-            return ConfigResourceType.TOPIC
-        case ConfigResourceType.BROKER:
-            if resource_name not in ("", str(caller.options.broker_id)):
-                raise RequestRefused(
-                    ErrorCode.INVALID_REQUEST,
-                    f"there is broker {caller.options.broker_id} only, not {resource_name!r}",
-                )
-            caller.permit(operation, "cluster")
-            return ConfigResourceType.BROKER
+def resource_kind(resource_type: int) -> ConfigResourceType:
+    """Raises RequestRefused for one that has no configuration here."""
+    known = (
+        ConfigResourceType.TOPIC,
+        ConfigResourceType.BROKER,
+        ConfigResourceType.BROKER_LOGGER,
+        ConfigResourceType.GROUP,
+    )
+    if resource_type in known:
+        return ConfigResourceType(resource_type)
     raise NotServed(
         ErrorCode.INVALID_REQUEST,
         f"configurations of type {resource_type}",
-        f"configurations of type {resource_type} are not served",
+        f"Unknown resource type {resource_type}",
     )
 
 
-def alter(
+def alter_all(
     caller: Caller,
     api_key: ApiKey,
-    resource: AlterConfigsResource | IncrementalAlterConfigsResource,
-    changes: Callable[[], Changes],
+    resources: Sequence[Resource],
+    changes: Callable[[Resource], Changes],
     validate_only: bool,
-) -> AlterConfigsResourceResponse:
-    """The answer to a change of one resource; `changes` may raise RequestRefused."""
-    code, text = 0, None
-    try:
-        _check_alterable(caller, resource.resource_type, resource.resource_name)
-        caller.cluster.configure_topic(
-            resource.resource_name, changes(), source=caller.name, validate_only=validate_only
+) -> list[AlterConfigsResourceResponse]:
+    """The answers to changes of each resource; `changes` may raise RequestRefused."""
+    times = Counter((one.resource_type, one.resource_name) for one in resources)
+    answers = []
+    for one in resources:
+        code, text = 0, None
+        try:
+            if times[one.resource_type, one.resource_name] > 1:
+                raise RequestRefused(
+                    ErrorCode.INVALID_REQUEST, "Each resource must appear at most once."
+                )
+            _alter(caller, one.resource_type, one.resource_name, changes(one), validate_only)
+        except RequestRefused as refusal:
+            code, text = caller.denied(api_key, refusal), refusal.text
+        answers.append(
+            AlterConfigsResourceResponse(
+                error_code=code,
+                error_message=text,
+                resource_type=one.resource_type,
+                resource_name=one.resource_name,
+            )
         )
-    except RequestRefused as refusal:
-        code, text = caller.denied(api_key, refusal), refusal.text
-    return AlterConfigsResourceResponse(
-        error_code=code,
-        error_message=text,
-        resource_type=resource.resource_type,
-        resource_name=resource.resource_name,
-    )
+    return answers
 
 
-def _check_alterable(caller: Caller, resource_type: int, resource_name: str) -> None:
-    """Raises RequestRefused for all but topics."""
-    kind = check_resource(caller, resource_type, resource_name, "alter_configs")
-    if kind is not ConfigResourceType.TOPIC:
-        raise RequestRefused(
-            ErrorCode.INVALID_REQUEST,
-            "the broker's configuration is set when it starts and cannot be altered",
-        )
+def checked(names: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
+    """Keys with their values, no key twice. Raises RequestRefused."""
+    found: dict[str, str | None] = {}
+    for name, value in names:
+        if name in found:
+            raise RequestRefused(ErrorCode.INVALID_REQUEST, "Error due to duplicate config keys")
+        found[name] = value
+    return found
+
+
+def refuse_nulls(values: Mapping[str, str | None]) -> None:
+    """Raises RequestRefused where a value is null: to have the default back is to delete it."""
+    for name, value in values.items():
+        if value is None:
+            raise null_refused(name)
+
+
+def _alter(
+    caller: Caller, resource_type: int, name: str, changes: Changes, validate_only: bool
+) -> None:
+    configuring, source = caller.cluster.configuring, caller.name
+    match resource_kind(resource_type):
+        case ConfigResourceType.TOPIC:
+            if not name:
+                raise RequestRefused(
+                    ErrorCode.INVALID_REQUEST, "Default topic resources are not allowed."
+                )
+            topic = caller.topic(name, b"", "alter_configs")
+            configuring.topic(topic, changes, source=source, validate_only=validate_only)
+        case ConfigResourceType.BROKER:
+            caller.permit("alter_configs", "cluster")
+            node = check_node(configuring.broker, name)
+            configuring.node(node, changes, source=source, validate_only=validate_only)
+        case ConfigResourceType.GROUP:
+            caller.permit("alter_configs", "group", name)
+            configuring.group(name, changes, source=source, validate_only=validate_only)
+        case _:
+            _alter_loggers(caller, name, changes, validate_only)
+
+
+def _alter_loggers(caller: Caller, name: str, changes: Changes, validate_only: bool) -> None:
+    caller.permit("alter_configs", "cluster")
+    if isinstance(changes, Mapping):
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, "Unknown resource type 8")
+    if not check_node(caller.cluster.config, name):
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, "Node id must be an integer, but it is: ")
+    wanted: list[Change] = list(changes)
+    check_loggers(wanted)
+    if not validate_only:
+        set_loggers(wanted)

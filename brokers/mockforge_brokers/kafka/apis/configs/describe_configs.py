@@ -1,10 +1,16 @@
 """DescribeConfigs 1-4: every key with its value and where that comes from (KIP-226, KIP-569)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
 
 from ....errors import RequestRefused
-from ...codes import ApiKey, ConfigResourceType, ConfigSource
-from ...state.logs.configs import BROKER_CONFIGS, TOPIC_CONFIGS, ConfigKey
+from ...codes import ApiKey, ConfigResourceType, ConfigSource, ConfigType, ErrorCode
+from ...state.configs.broker import ALL_NODES, broker_keys, is_fixed
+from ...state.configs.group import GROUP_CONFIGS
+from ...state.configs.keys import ConfigKey, Sourced
+from ...state.configs.topic import TOPIC_CONFIGS
 from ...wire.messages.configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
@@ -15,39 +21,47 @@ from ...wire.messages.configs import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .config_resources import check_resource
+from .config_resources import resource_kind
+from .loggers import loggers
+
+_ELSEWHERE: Final = "Kept and shown, but not acted on; see {}."
+_REFERENCES: Final = {
+    ConfigResourceType.TOPIC: "https://kafka.apache.org/documentation/#topicconfigs_",
+    ConfigResourceType.BROKER: "https://kafka.apache.org/documentation/#brokerconfigs_",
+    ConfigResourceType.GROUP: "https://kafka.apache.org/documentation/#groupconfigs_",
+}
+
+
+class Entry(Struct):
+    """One key: the value in force, and all that were given for it, that one first."""
+
+    key: ConfigKey
+    value: str | None
+    source: ConfigSource
+    values: list[Sourced]
+    read_only: bool = False
 
 
 def handle(caller: Caller, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
     return DescribeConfigsResponse(
-        results=[
-            _describe(caller, resource, request.include_synonyms) for resource in request.resources
-        ]
+        results=[_describe(caller, request, resource) for resource in request.resources]
     )
 
 
 def _describe(
-    caller: Caller, resource: DescribeConfigsResource, synonyms: bool
+    caller: Caller, request: DescribeConfigsRequest, resource: DescribeConfigsResource
 ) -> DescribeConfigsResult:
     name = resource.resource_name
+    # As Kafka: no keys at all are asked for by whoever wants them all.
+    wanted = frozenset(resource.configuration_keys or ())
     configs: list[DescribeConfigsResourceResult] = []
     code, text = 0, None
     try:
-        kind = check_resource(caller, resource.resource_type, name)
-        if kind is ConfigResourceType.TOPIC:
-            own: Mapping[str, str] = caller.cluster.topic(name).config.own
-            source = ConfigSource.DYNAMIC_TOPIC_CONFIG
-            table = TOPIC_CONFIGS
-        else:
-            own = _broker_values(caller)
-            source = ConfigSource.STATIC_BROKER_CONFIG
-            # All brokers' common values are those that were altered while running: none.
-            table = BROKER_CONFIGS if name else {}
-        wanted = resource.configuration_keys
+        kind = resource_kind(resource.resource_type)
         configs = [
-            _entry(key, own.get(key.name), source, synonyms)
-            for key in table.values()
-            if wanted is None or key.name in wanted
+            _result(entry, kind, request)
+            for entry in _entries(caller, kind, name)
+            if not wanted or entry.key.name in wanted
         ]
     except RequestRefused as refusal:
         code, text = caller.denied(ApiKey.DESCRIBE_CONFIGS, refusal), refusal.text
@@ -60,45 +74,101 @@ def _describe(
     )
 
 
-def _scheme(caller: Caller) -> str:
-    """The security protocol of the listener that the client came by."""
-    sasl = "SASL_" if caller.peer.principal.mechanism == "PLAIN" else ""
-    return sasl + ("PLAINTEXT" if caller.peer.listener.tls is None else "SSL")
+def _entries(caller: Caller, kind: ConfigResourceType, name: str) -> Iterator[Entry]:
+    """Raises RequestRefused."""
+    match kind:
+        case ConfigResourceType.TOPIC:
+            config = caller.topic(name, b"", "describe_configs").config
+            for key in TOPIC_CONFIGS.values():
+                yield _entry(key, config.value(key.name), config.sources(key.name))
+        case ConfigResourceType.BROKER:
+            caller.permit("describe_configs", "cluster")
+            yield from _broker_entries(caller, name)
+        case ConfigResourceType.GROUP:
+            if not name:
+                raise RequestRefused(ErrorCode.INVALID_REQUEST, "Group name must not be empty")
+            caller.permit("describe_configs", "group", name)
+            groups = caller.cluster.configuring.groups
+            for key in GROUP_CONFIGS.values():
+                yield _entry(key, groups.value(name, key.name), groups.sources(name, key.name))
+        case _:
+            caller.permit("describe_configs", "cluster")
+            _check_described(caller, name, "Broker id must not be empty")
+            for logger, level in loggers().items():
+                key = ConfigKey(logger, ConfigType.UNKNOWN, None)
+                yield Entry(key, level, ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG, [])
 
 
-def _entry(
-    key: ConfigKey, own: str | None, source: ConfigSource, synonyms: bool
+def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
+    config, keys = caller.cluster.config, broker_keys()
+    if name == ALL_NODES:
+        for key, given in sorted(config.dynamic[ALL_NODES].items()):
+            source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
+            known = keys.get(key) or ConfigKey(key, ConfigType.UNKNOWN, None)
+            yield Entry(known, given, source, [Sourced(key, given, source)])
+        return
+    _check_described(caller, name, "")
+    here = _here(caller)
+    for one in keys.values():
+        values = config.sources(one.name)
+        if one.name in here:
+            values = [Sourced(one.name, here[one.name], ConfigSource.STATIC_BROKER_CONFIG), *values]
+        value = values[0].value if values else None
+        entry = _entry(one, value, values)
+        entry.read_only = is_fixed(one.name)
+        yield entry
+
+
+def _check_described(caller: Caller, name: str, if_empty: str) -> None:
+    node = caller.cluster.config.node
+    if name != node:
+        expected = node if if_empty else f"{node} or empty string,"
+        text = f"Unexpected broker id, expected {expected} but received {name}"
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, text if name else if_empty)
+
+
+def _entry(key: ConfigKey, value: str | None, values: list[Sourced]) -> Entry:
+    source = values[0].source if values else ConfigSource.DEFAULT_CONFIG
+    return Entry(key, value, source, values)
+
+
+def _result(
+    entry: Entry, kind: ConfigResourceType, request: DescribeConfigsRequest
 ) -> DescribeConfigsResourceResult:
-    values = [] if own is None else [(own, source)]
-    if key.default is not None:
-        values.append((key.default, ConfigSource.DEFAULT_CONFIG))
-    value, value_source = values[0] if values else (None, ConfigSource.DEFAULT_CONFIG)
+    key = entry.key
+    sensitive = key.type is ConfigType.PASSWORD
     return DescribeConfigsResourceResult(
         name=key.name,
-        value=value,
-        read_only=source is ConfigSource.STATIC_BROKER_CONFIG,
-        config_source=value_source,
-        is_sensitive=False,
+        value=None if sensitive else entry.value,
+        read_only=entry.read_only,
+        config_source=entry.source,
+        is_sensitive=sensitive,
         synonyms=[
-            DescribeConfigsSynonym(name=key.name, value=one, source=where) for one, where in values
+            DescribeConfigsSynonym(name=name, value=None if sensitive else value, source=source)
+            for name, value, source in entry.values
         ]
-        if synonyms
+        if request.include_synonyms
         else [],
         config_type=key.type,
+        documentation=_documentation(key, kind) if request.include_documentation else None,
     )
 
 
-def _broker_values(caller: Caller) -> dict[str, str]:
-    options = caller.options
+def _documentation(key: ConfigKey, kind: ConfigResourceType) -> str:
+    if kind not in _REFERENCES:
+        return ""
+    if key.served and not key.meaning:
+        return f"See {_REFERENCES[kind]}{key.name}."
+    return key.meaning or _ELSEWHERE.format(_REFERENCES[kind] + key.name)
+
+
+def _here(caller: Caller) -> Mapping[str, str]:
+    """What depends on where the client reached us."""
+    sasl = "SASL_" if caller.peer.principal.mechanism == "PLAIN" else ""
+    scheme = sasl + ("PLAINTEXT" if caller.peer.listener.tls is None else "SSL")
     return {
-        "advertised.listeners": f"{_scheme(caller)}://{caller.host}:{caller.port}",
-        "auto.create.topics.enable": str(options.auto_create_topics).lower(),
-        "broker.id": str(options.broker_id),
-        "group.initial.rebalance.delay.ms": str(round(options.initial_rebalance_delay * 1000)),
-        "group.max.session.timeout.ms": str(round(options.max_session_timeout * 1000)),
-        "group.min.session.timeout.ms": str(round(options.min_session_timeout * 1000)),
-        "node.id": str(options.broker_id),
-        "num.partitions": str(options.default_partitions),
+        "advertised.listeners": f"{scheme}://{caller.host}:{caller.port}",
+        "listeners": f"{scheme}://{caller.host}:{caller.port}",
         "socket.request.max.bytes": str(caller.environment.limits.kafka_request),
     }
 

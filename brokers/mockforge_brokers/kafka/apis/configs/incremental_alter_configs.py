@@ -2,8 +2,8 @@
 
 from ....errors import RequestRefused
 from ...codes import AlterConfigOp, ApiKey, ErrorCode
+from ...state.configs.keys import Change
 from ...wire.messages.configs import (
-    AlterConfigsResourceResponse,
     IncrementalAlterableConfig,
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResource,
@@ -11,24 +11,26 @@ from ...wire.messages.configs import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .config_resources import alter
+from .config_resources import alter_all, checked
 
 
 def handle(
     caller: Caller, request: IncrementalAlterConfigsRequest
 ) -> IncrementalAlterConfigsResponse:
     return IncrementalAlterConfigsResponse(
-        responses=[_alter(caller, one, request.validate_only) for one in request.resources]
+        responses=alter_all(
+            caller,
+            ApiKey.INCREMENTAL_ALTER_CONFIGS,
+            request.resources,
+            _changes,
+            request.validate_only,
+        )
     )
 
 
-def _alter(
-    caller: Caller, resource: IncrementalAlterConfigsResource, validate_only: bool
-) -> AlterConfigsResourceResponse:
-    def changes() -> list[tuple[str, AlterConfigOp, str | None]]:
-        return [(one.name, _operation(one), one.value) for one in resource.configs]
-
-    return alter(caller, ApiKey.INCREMENTAL_ALTER_CONFIGS, resource, changes, validate_only)
+def _changes(resource: IncrementalAlterConfigsResource) -> list[Change]:
+    checked((one.name, one.value) for one in resource.configs)
+    return [(one.name, _operation(one), one.value) for one in resource.configs]
 
 
 def _operation(change: IncrementalAlterableConfig) -> AlterConfigOp:

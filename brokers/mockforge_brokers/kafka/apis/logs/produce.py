@@ -7,7 +7,8 @@ from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
-from ...state.logs.log import Begin
+from ...state.logs.log import Begin, PartitionLog
+from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
 from ...wire.messages.logs import ProduceRequest
 from ...wire.produce import PartitionResult, read_request, write_response
@@ -21,6 +22,15 @@ _ZSTD_SINCE: Final = 7
 _CODEC_BYTE: Final = 22
 """Where the low byte of a batch's attributes stands."""
 
+
+_WITHOUT_START: Final = frozenset(
+    (
+        *(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NOT_LEADER_OR_FOLLOWER),
+        *(ErrorCode.MESSAGE_TOO_LARGE, ErrorCode.RECORD_LIST_TOO_LARGE),
+        *(ErrorCode.CORRUPT_MESSAGE, ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.UNKNOWN_TOPIC_ID),
+    )
+)
+"""Refusals that leave out where the log begins."""
 
 Topics = list[tuple[str | bytes, list[tuple[int, bytes | None]]]]
 
@@ -80,7 +90,7 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
             path.log, records, client=caller.client_id, begin=path.begin
         )
     except RequestRefused as error:
-        return [path.refusal(frame, _refused(caller, path.log.partition, error))]
+        return [path.refusal(frame, _refused(caller, path.log.partition, error, path.log))]
     if not appended.duplicate:
         caller.messages_in += appended.records
     return [path.response(frame, appended.base_offset)]
@@ -96,7 +106,7 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics, begin: Begin | Non
         log = found.log(index)
     except RequestRefused:
         return
-    if records is not None:
+    if records is not None and not log.stamps:
         caller.produce_path = ProducePath.learn(
             frame, caller.version, caller.client_id, topic, records, log, begin
         )
@@ -109,6 +119,7 @@ def _append(
     batch: bytes | None,
     begin: Begin | None,
 ) -> PartitionResult:
+    log: PartitionLog | None = None
     try:
         if isinstance(topic, RequestRefused):
             raise topic
@@ -119,15 +130,22 @@ def _append(
             _check_codec(batch)
         appended = caller.cluster.append(log, batch, client=caller.client_id, begin=begin)
     except RequestRefused as error:
-        return _refused(caller, index, error)
+        return _refused(caller, index, error, log)
     if not appended.duplicate:
         caller.messages_in += appended.records
-    return PartitionResult(index, 0, appended.base_offset, -1, log.log_start_offset)
+    return PartitionResult(
+        index, 0, appended.base_offset, appended.append_time, log.log_start_offset
+    )
 
 
-def _refused(caller: Caller, partition: int, refusal: RequestRefused) -> PartitionResult:
+def _refused(
+    caller: Caller, partition: int, refusal: RequestRefused, log: PartitionLog | None = None
+) -> PartitionResult:
     code = caller.denied(ApiKey.PRODUCE, refusal)
-    return PartitionResult(partition, code, -1, -1, -1, refusal.text)
+    # As Kafka: where the log itself was asked, it says where it begins.
+    start = log.log_start_offset if log is not None and code not in _WITHOUT_START else -1
+    errors = refusal.errors if isinstance(refusal, RecordsRefusedError) else ()
+    return PartitionResult(partition, code, -1, -1, start, refusal.text, errors)
 
 
 def _refused_as_a_whole(

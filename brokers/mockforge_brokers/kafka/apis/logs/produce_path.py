@@ -11,13 +11,14 @@ When it may be taken. `learn` makes a path of a request that
 
   - named one partition of one topic that is there, with acks 1 or -1;
   - is of version 7 or later, where each codec may come (KIP-110);
+  - was not given the broker's time, which the answer would have to say (LogAppendTime);
   - ends with its records and, from version 9 on, with no tagged fields.
 
 `records` takes a frame that has the same API and version, the same bytes from behind the
 correlation id up to the length of the records (client and transactional id, acks, timeout, topic,
 partition; `begin` is the general path's for this transactional id), a
-length that leads exactly to its end, and whose topic was not deleted since: a deleted log never
-comes back, a topic of the same name has other logs.
+length that leads exactly to its end, and whose topic was neither configured nor deleted since
+(`PartitionLog.terms`): a deleted log never comes back, a topic of the same name has other logs.
 
 What it leaves to the general path. Every other frame, and all that is malformed: `records` answers
 None, nothing was done, and the general path meets the same bytes next. Refusals by the log are
@@ -62,6 +63,7 @@ class ProducePath:
         "_flexible",
         "_prefix",
         "_size",
+        "_terms",
         "_topic",
         "begin",
         "client_id",
@@ -81,6 +83,7 @@ class ProducePath:
     ) -> None:
         self.client_id = client_id
         self.log = log
+        self._terms = log.terms
         self.begin = begin
         self.version = version
         self._topic = topic
@@ -117,7 +120,7 @@ class ProducePath:
 
     def records(self, frame: bytes) -> Buffer | None:
         """The records of a request of this shape, large ones as a view; None for any other."""
-        if frame[_API_AND_VERSION] != self._api_and_version or self.log.deleted:
+        if frame[_API_AND_VERSION] != self._api_and_version or self._terms is not self.log.terms:
             return None
         prefix = self._prefix
         if not frame.startswith(prefix, _AFTER_CORRELATION_ID):

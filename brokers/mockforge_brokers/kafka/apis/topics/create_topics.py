@@ -4,8 +4,7 @@ from collections import Counter
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ConfigSource, ErrorCode
-from ...state.logs.configs import TOPIC_CONFIGS
-from ...state.logs.topic import Topic
+from ...state.configs.topic import TOPIC_CONFIGS, TopicConfig
 from ...wire.messages.topics import (
     CreatableTopic,
     CreatableTopicConfigs,
@@ -38,13 +37,14 @@ def _create(
             caller.permit("create", "topic", wanted.name)
         partitions = _partitions(caller, wanted)
         if validate_only:
-            caller.cluster.check_new_topic(wanted.name, partitions, configs)
+            config = caller.cluster.check_new_topic(wanted.name, partitions, configs)
             return CreatableTopicResult(
                 name=wanted.name,
                 error_message=None,
                 num_partitions=partitions,
                 replication_factor=1,
                 topic_config_error_code=_config_code(caller, wanted.name),
+                configs=None if _config_code(caller, wanted.name) else _configs(config),
             )
         topic = caller.cluster.create_topic(
             wanted.name, partitions, configs=configs, source=caller.name
@@ -62,7 +62,7 @@ def _create(
         num_partitions=len(topic.logs),
         replication_factor=1,
         topic_config_error_code=_config_code(caller, topic.name),
-        configs=None if _config_code(caller, topic.name) else _configs(topic),
+        configs=None if _config_code(caller, topic.name) else _configs(topic.config),
     )
 
 
@@ -97,17 +97,18 @@ def _partitions(caller: Caller, wanted: CreatableTopic) -> int:
     return wanted.num_partitions
 
 
-def _configs(topic: Topic) -> list[CreatableTopicConfigs]:
+def _source(config: TopicConfig, name: str) -> ConfigSource:
+    sources = config.sources(name)
+    return sources[0].source if sources else ConfigSource.DEFAULT_CONFIG
+
+
+def _configs(config: TopicConfig) -> list[CreatableTopicConfigs]:
     return [
         CreatableTopicConfigs(
             name=name,
-            value=topic.config.value(name),
+            value=config.value(name),
             read_only=False,
-            config_source=(
-                ConfigSource.DYNAMIC_TOPIC_CONFIG
-                if name in topic.config.own
-                else ConfigSource.DEFAULT_CONFIG
-            ),
+            config_source=_source(config, name),
             is_sensitive=False,
         )
         for name in TOPIC_CONFIGS

@@ -20,10 +20,7 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     if size < _HEADER_SIZE or batch[16] != 2:
         raise _misfit(batch)
     if size > max_bytes:
-        raise RequestRefused(
-            ErrorCode.MESSAGE_TOO_LARGE,
-            f"the batch has {size} bytes, max.message.bytes allows {max_bytes}",
-        )
+        raise too_large(size, max_bytes)
     header = _header(batch)
     if header.batch_length + _LENGTH_COUNTS_FROM != size:
         raise _wrong_length(header, size)
@@ -44,12 +41,19 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
             ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
             f"compression {attributes & _COMPRESSION_MASK} is not known",
         )
-    if header.producer_id >= 0 and (header.producer_epoch < 0 or header.base_sequence < 0):
+    if header.producer_id >= 0 and header.base_sequence < 0:
         raise RequestRefused(
             ErrorCode.INVALID_RECORD,
-            f"producer {header.producer_id} needs an epoch and a sequence of 0 or more",
+            f"producer {header.producer_id} needs a sequence of 0 or more",
         )
     return header
+
+
+def too_large(size: int, max_bytes: int) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.MESSAGE_TOO_LARGE,
+        f"the batch has {size} bytes, max.message.bytes allows {max_bytes}",
+    )
 
 
 def _header(batch: Buffer) -> BatchHeader:

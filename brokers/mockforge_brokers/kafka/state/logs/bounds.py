@@ -5,11 +5,10 @@ from typing import Final
 
 from ....environment import Environment
 from ...events import LogTruncated
+from ..configs.broker import BrokerConfig
 from .log import PartitionLog
 from .topic import Topic
 
-_AGE_CHECK: Final = 300.0
-"""Seconds between looks for segments past `retention.ms` (`log.retention.check.interval.ms`)."""
 _PAUSE: Final = 1.0
 """Seconds between two events about the same partition, when its limit is met again and again."""
 
@@ -17,11 +16,14 @@ _PAUSE: Final = 1.0
 class Bounds:
     """`cost` is what all logs take in memory, `truncated` how many records left so far."""
 
-    def __init__(self, environment: Environment, topics: Mapping[str, Topic]) -> None:
+    def __init__(
+        self, environment: Environment, topics: Mapping[str, Topic], broker: BrokerConfig
+    ) -> None:
         self.cost = 0
         self.truncated = 0
         self._topics = topics
         self._environment = environment
+        self._broker = broker
         self._total = environment.limits.kafka_total
         self._unreported: dict[tuple[str, int], tuple[float, int]] = {}
         self._armed = False
@@ -55,13 +57,14 @@ class Bounds:
         """Look for old segments from now on, as long as there are topics."""
         if not self._armed:
             self._armed = True
-            self._environment.clock.call_later(_AGE_CHECK, self._check_age)
+            pause = self._broker.number("log.retention.check.interval.ms") / 1000
+            self._environment.clock.call_later(pause, self._check_age)
 
     def _check_age(self) -> None:
         self._armed = False
         wall = int(self._environment.clock.wall() * 1000)
         for topic in self._topics.values():
-            keep = topic.config.number("retention.ms")
+            keep = topic.config.number("retention.ms") if topic.config.deletes else -1
             for log in topic.logs if keep >= 0 else ():
                 self._drop_older(log, wall - keep, f"older than retention.ms={keep}")
         if self._topics:

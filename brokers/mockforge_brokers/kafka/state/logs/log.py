@@ -19,18 +19,19 @@ from ...records import (
     read_records,
 )
 from ..purgatory import Watchlist
-from .admission import admit
+from .admission import admit, too_large
+from .policy import Policy
 from .producers import KeptProducer, ProducerTable
+from .segment import BATCH_OVERHEAD, Segment
 from .transactions import AbortedTransaction, LogTransactions, Marker
 
 UNBOUNDED: Final = 2**63 - 1
 """As `max_bytes`: `retention.bytes` is -1."""
 
+_APPEND_TIME: Final = 0x08
 _TRANSACTIONAL: Final = 0x10
 
 _LARGEST_SEGMENT: Final = 1024 * 1024
-_BATCH_OVERHEAD: Final = 128
-"""Bytes that a stored batch costs beside its data, so that tiny batches are bounded too."""
 
 
 class Appended(NamedTuple):
@@ -39,6 +40,8 @@ class Appended(NamedTuple):
     base_offset: int
     records: int
     duplicate: bool
+    append_time: int = -1
+    """The broker's time (ms), where that is what the records have."""
 
 
 class Span(NamedTuple):
@@ -63,31 +66,6 @@ NOWHERE: Final = TimedOffset(-1, -1, -1)
 Begin = Callable[["PartitionLog", BatchHeader], object]
 
 
-class Segment:
-    """A run of batches; `ends` are the byte positions after each of them."""
-
-    __slots__ = ("batches", "cost", "ends", "max_timestamp", "offsets")
-
-    def __init__(self) -> None:
-        self.batches: list[bytes] = []
-        self.offsets: list[int] = []
-        self.ends: list[int] = []
-        self.max_timestamp = -1
-        self.cost = 0
-
-    @property
-    def size(self) -> int:
-        return self.ends[-1] if self.ends else 0
-
-    def add(self, base_offset: int, batch: bytes, max_timestamp: int) -> None:
-        self.offsets.append(base_offset)
-        self.ends.append(self.size + len(batch))
-        self.batches.append(batch)
-        self.cost += len(batch) + _BATCH_OVERHEAD
-        if max_timestamp > self.max_timestamp:
-            self.max_timestamp = max_timestamp
-
-
 class KeptLog(Struct):
     """One partition as a restart keeps it; batches with their offsets, oldest first."""
 
@@ -100,6 +78,7 @@ class KeptLog(Struct):
     aborted: list[AbortedTransaction] = []
     number: int = 0
     """Of its log on disk; 0 where nothing is kept there."""
+    compacted_to: int = 0
 
 
 def segment_size(bound: int) -> int:
@@ -115,9 +94,9 @@ class PartitionLog:
 
     __slots__ = (
         "_bases",
-        "_segments",
         "bytes_in",
         "bytes_out",
+        "compacted_to",
         "cost",
         "deleted",
         "high_watermark",
@@ -126,12 +105,16 @@ class PartitionLog:
         "max_batch_bytes",
         "max_bytes",
         "partition",
+        "policy",
         "producers",
         "records_in",
         "records_out",
         "segment_bytes",
+        "segments",
+        "terms",
         "topic",
         "transactions",
+        "undisputed_until",
         "watchlist",
     )
 
@@ -151,8 +134,15 @@ class PartitionLog:
         self.leader_epoch = 0
         self.log_start_offset = 0
         self.high_watermark = 0
+        self.compacted_to = 0
+        """Below this offset a compaction was, and there may be gaps."""
         self.cost = 0
         self.deleted = False
+        self.policy: Policy | None = None
+        self.undisputed_until = UNBOUNDED
+        """Batches with timestamps up to this one (ms) are not looked at by the policy."""
+        self.terms = object()
+        """Another one as soon as it is configured otherwise or is deleted."""
         self.producers = ProducerTable()
         self.transactions = LogTransactions()
         self.watchlist = Watchlist()
@@ -160,13 +150,13 @@ class PartitionLog:
         self.records_out = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self._segments: list[Segment] = []
+        self.segments: list[Segment] = []
         self._bases: list[int] = []
 
     @property
     def size(self) -> int:
         """Bytes of its batches."""
-        return sum(segment.size for segment in self._segments)
+        return sum(segment.size for segment in self.segments)
 
     @property
     def last_stable_offset(self) -> int:
@@ -180,11 +170,45 @@ class PartitionLog:
         `begin` is asked whether a transaction may begin here with this batch, and raises if not.
         """
         header = admit(batch, self.max_batch_bytes)
+        if header.max_timestamp > self.undisputed_until or header.attributes & _APPEND_TIME:
+            batch, header = self._by_policy(batch, header)
         if header.producer_id >= 0:
             return self._append_of_producer(batch, header, begin)
         base_offset = self.high_watermark
         self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
-        return Appended(base_offset, header.record_count, False)
+        return Appended(base_offset, header.record_count, False, self._append_time(header))
+
+    def configure(self, policy: Policy) -> None:
+        """What batches must be from now on; who relied on how they were taken asks anew."""
+        self.policy = policy
+        self.undisputed_until = policy.undisputed_until
+        self.terms = object()
+
+    @property
+    def stamps(self) -> bool:
+        """Whether records get the broker's time."""
+        return self.policy is not None and self.policy.append_time
+
+    def delete(self) -> None:
+        """It is no more: who waits for it is answered."""
+        self.deleted = True
+        self.terms = object()
+
+    def _by_policy(self, batch: Buffer, header: BatchHeader) -> tuple[Buffer, BatchHeader]:
+        policy = self.policy
+        if policy is None:
+            return batch, header
+        self.undisputed_until = policy.undisputed_until
+        if header.max_timestamp <= self.undisputed_until and not header.has_log_append_time:
+            return batch, header
+        batch = policy.apply(self.topic, self.partition, batch, header)
+        if len(batch) > self.max_batch_bytes:
+            raise too_large(len(batch), self.max_batch_bytes)
+        return batch, read_batch_header(batch)
+
+    @staticmethod
+    def _append_time(header: BatchHeader) -> int:
+        return header.max_timestamp if header.attributes & _APPEND_TIME else -1
 
     def _append_of_producer(
         self, batch: Buffer, header: BatchHeader, begin: Begin | None
@@ -203,7 +227,7 @@ class PartitionLog:
             self.transactions.open.setdefault(header.producer_id, base_offset)
         self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
         producers.appended(header, base_offset)
-        return Appended(base_offset, header.record_count, False)
+        return Appended(base_offset, header.record_count, False, self._append_time(header))
 
     def _check_transaction(self, header: BatchHeader, begin: Begin | None) -> None:
         is_open = header.producer_id in self.transactions.open
@@ -253,13 +277,13 @@ class PartitionLog:
             self.watchlist.notify(size)
 
     def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
-        segments = self._segments
+        segments = self.segments
         if not segments or segments[-1].cost >= self.segment_bytes:
             segments.append(Segment())
             self._bases.append(base_offset)
         segments[-1].add(base_offset, batch, header.max_timestamp)
         self.high_watermark = base_offset + header.last_offset_delta + 1
-        self.cost += len(batch) + _BATCH_OVERHEAD
+        self.cost += len(batch) + BATCH_OVERHEAD
 
     # What outlives a restart.
 
@@ -268,11 +292,12 @@ class PartitionLog:
             self.log_start_offset,
             self.high_watermark,
             self.leader_epoch,
-            [batch for segment in self._segments for batch in segment.batches],
+            [batch for segment in self.segments for batch in segment.batches],
             self.producers.dump(),
             dict(self.transactions.open),
             list(self.transactions.aborted),
             self.number,
+            self.compacted_to,
         )
 
     @property
@@ -283,10 +308,14 @@ class PartitionLog:
     def restore(self, kept: KeptLog) -> None:
         """Take up what `dump` gave; the log must be empty."""
         self.leader_epoch = kept.leader_epoch
+        self.log_start_offset = self.high_watermark = kept.log_start_offset
         for batch in kept.batches:
             header = read_batch_header(batch)
+            gap = max(0, header.base_offset - self.high_watermark)
             self._keep(header.base_offset, batch, header)
-        self.log_start_offset = kept.log_start_offset
+            gap += header.last_offset_delta + 1 - header.record_count
+            self.segments[-1].removed += gap
+        self.compacted_to = kept.compacted_to
         self.high_watermark = kept.high_watermark
         self.producers.restore(kept.producers)
         self.transactions.restore(kept.open_transactions, kept.aborted)
@@ -308,14 +337,16 @@ class PartitionLog:
         The first one may be larger when `at_least_one` is asked for (KIP-74). `end` is the last
         stable offset, or the like: where a batch begins.
         """
-        if offset >= self.high_watermark or offset >= end or not self._segments:
+        if offset >= self.high_watermark or offset >= end or not self.segments:
             return Span([], 0, offset)
         at = max(0, bisect_right(self._bases, offset) - 1)
-        first = max(0, bisect_right(self._segments[at].offsets, offset) - 1)
+        first = max(0, bisect_right(self.segments[at].offsets, offset) - 1)
+        if offset < self.compacted_to:
+            at, first = self._over_gap(offset, at, first)
         found: list[bytes] = []
         size = 0
-        for number in range(at, len(self._segments)):
-            segment = self._segments[number]
+        for number in range(at, len(self.segments)):
+            segment = self.segments[number]
             before = segment.ends[first - 1] if first else 0
             last = bisect_right(segment.ends, before + max_bytes - size)
             if last <= first and not found and at_least_one:
@@ -331,6 +362,15 @@ class PartitionLog:
             first = 0
         return Span(found, size, self.high_watermark)
 
+    def _over_gap(self, offset: int, at: int, first: int) -> tuple[int, int]:
+        """The next batch after this one, where this one ends before the offset."""
+        segment = self.segments[at]
+        if read_batch_header(segment.batches[first]).last_offset >= offset:
+            return at, first
+        if first + 1 < len(segment.batches):
+            return at, first + 1
+        return at + 1, 0
+
     def bytes_from(self, offset: int, enough: int) -> int:
         """How many bytes a fetch from `offset` would find, counted no further than `enough`."""
         return self.read(offset, enough).size if offset < self.high_watermark else 0
@@ -341,23 +381,45 @@ class PartitionLog:
         left = offset - self.log_start_offset
         self.log_start_offset = offset
         self.transactions.truncate_before(offset)
-        while self._segments and self._end_of_first() <= offset:
+        while self.segments and self._end_of_first() <= offset:
             self._drop_first()
         return left
 
+    @property
+    def records(self) -> int:
+        """How many it holds, markers among them."""
+        removed = sum(segment.removed for segment in self.segments) if self.compacted_to else 0
+        return max(0, self.high_watermark - self.log_start_offset - removed)
+
+    def replace_segment(self, segment: Segment, other: Segment) -> bool:
+        """Put what was compacted in its place; False when it left the log meanwhile."""
+        if segment not in self.segments:
+            return False
+        at = self.segments.index(segment)
+        self.cost += other.cost - segment.cost
+        if other.batches:
+            self.segments[at] = other
+        else:
+            del self.segments[at], self._bases[at]
+        return True
+
+    def compacted(self, end: int) -> None:
+        """What lies below `end` was compacted."""
+        self.compacted_to = max(self.compacted_to, end)
+
     def drop_oldest_segment(self) -> int:
         """Make room; returns how many records left: none when only one batch stands."""
-        if not self._segments:
+        if not self.segments:
             return 0
-        if len(self._segments) == 1:
+        if len(self.segments) == 1:
             self._halve()
-        if len(self._segments) < 2:
+        if len(self.segments) < 2:
             return 0
         return self.truncate_before(self._end_of_first())
 
     def _halve(self) -> None:
         """Make two segments of the only one, so that the older half can leave."""
-        only = self._segments[0]
+        only = self.segments[0]
         middle = len(only.batches) // 2
         if not middle:
             return
@@ -365,13 +427,14 @@ class PartitionLog:
         for at, (offset, batch) in enumerate(zip(only.offsets, only.batches, strict=True)):
             newest = read_batch_header(batch).max_timestamp
             halves[at >= middle].add(offset, batch, newest)
-        self._segments = list(halves)
+        halves[0].removed = only.removed
+        self.segments = list(halves)
         self._bases = [half.offsets[0] for half in halves]
 
     def drop_older_than(self, timestamp: int) -> int:
         """Retention by time: segments whose newest record is older than `timestamp` (ms) leave."""
         left = 0
-        while self._segments and self._segments[0].max_timestamp < timestamp:
+        while self.segments and self.segments[0].max_timestamp < timestamp:
             left += self.truncate_before(self._end_of_first())
         return left
 
@@ -379,7 +442,7 @@ class PartitionLog:
         return self._bases[1] if len(self._bases) > 1 else self.high_watermark
 
     def _drop_first(self) -> None:
-        segment = self._segments.pop(0)
+        segment = self.segments.pop(0)
         self._bases.pop(0)
         self.cost -= segment.cost
 
@@ -387,7 +450,7 @@ class PartitionLog:
 
     def offset_at(self, timestamp: int) -> TimedOffset:
         """The first record with this timestamp (ms) or a later one."""
-        for segment in self._segments:
+        for segment in self.segments:
             if segment.max_timestamp < timestamp:
                 continue
             for batch in segment.batches:
@@ -400,7 +463,7 @@ class PartitionLog:
 
     def offset_of_max_timestamp(self) -> TimedOffset:
         """The record with the greatest timestamp (KIP-734), the first one of equals."""
-        newest = max((segment.max_timestamp for segment in self._segments), default=-1)
+        newest = max((segment.max_timestamp for segment in self.segments), default=-1)
         return self.offset_at(newest) if newest >= 0 else NOWHERE
 
     def end_of_epoch(self, leader_epoch: int) -> tuple[int, int]:
@@ -414,7 +477,7 @@ class PartitionLog:
     def batches(self, first_offset: int, last_offset: int) -> Iterator[bytes]:
         """The batches that hold the records from `first_offset` up to `last_offset`."""
         at = max(0, bisect_right(self._bases, first_offset) - 1)
-        for segment in self._segments[at:]:
+        for segment in self.segments[at:]:
             start = max(0, bisect_right(segment.offsets, first_offset) - 1)
             stop = bisect_left(segment.offsets, last_offset + 1)
             yield from segment.batches[start:stop]

@@ -16,6 +16,7 @@ class LogBounds(Struct):
     log_start_offset: int = 0
     high_watermark: int = 0
     leader_epoch: int = 0
+    compacted_to: int = 0
 
 
 def replay(number: int, batches: Sequence[bytes], bounds: LogBounds) -> KeptLog:
@@ -38,7 +39,8 @@ def replay(number: int, batches: Sequence[bytes], bounds: LogBounds) -> KeptLog:
             transactions.open.setdefault(header.producer_id, header.base_offset)
         producers.appended(header, header.base_offset)
     first = read_batch_header(batches[0]).base_offset if batches else end
-    start = max(bounds.log_start_offset, first)
+    # A compacted log may begin with a gap.
+    start = bounds.log_start_offset if bounds.compacted_to else max(bounds.log_start_offset, first)
     transactions.truncate_before(start)
     return KeptLog(
         start,
@@ -49,4 +51,5 @@ def replay(number: int, batches: Sequence[bytes], bounds: LogBounds) -> KeptLog:
         transactions.open,
         transactions.aborted,
         number,
+        bounds.compacted_to,
     )

@@ -9,6 +9,7 @@ from ....storage.store import Store
 from ...codes import ErrorCode
 from ...records import BatchHeader, Buffer
 from .log import Appended, Begin, KeptLog, PartitionLog
+from .segment import Segment
 
 
 class StoredLog(PartitionLog):
@@ -52,6 +53,22 @@ class StoredLog(PartitionLog):
             self._disk.trim(self.number, first)
             self._bounds_changed(self)
         return left
+
+    def replace_segment(self, segment: Segment, other: Segment) -> bool:
+        if not super().replace_segment(segment, other):
+            return False
+        before = dict(zip(segment.offsets, segment.batches, strict=True))
+        now = dict(zip(other.offsets, other.batches, strict=True))
+        for offset in before.keys() - now.keys():
+            self._disk.remove(self.number, offset)
+        for offset, batch in now.items():
+            if before.get(offset) is not batch:
+                self._disk.append(self.number, offset, batch)
+        return True
+
+    def compacted(self, end: int) -> None:
+        super().compacted(end)
+        self._bounds_changed(self)
 
     def restore(self, kept: KeptLog) -> None:
         if kept.number:

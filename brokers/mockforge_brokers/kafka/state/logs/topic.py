@@ -8,9 +8,11 @@ from msgspec import Struct
 
 from ....errors import RequestRefused
 from ...codes import ErrorCode
-from .configs import TopicConfig
+from ..configs.topic import TopicConfig
 from .log import UNBOUNDED, KeptLog, PartitionLog, segment_size
+from .policy import Policy
 
+_LONGEST_NAME: Final = 249
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -26,7 +28,7 @@ class KeptTopic(Struct):
 class Topic:
     """A named list of partition logs, all of one configuration."""
 
-    __slots__ = ("_make_log", "config", "logs", "name", "topic_id", "total_bytes")
+    __slots__ = ("_make_log", "config", "logs", "name", "topic_id", "total_bytes", "wall")
 
     def __init__(
         self,
@@ -34,11 +36,14 @@ class Topic:
         topic_id: bytes,
         config: TopicConfig,
         total_bytes: int,
+        wall: Callable[[], float],
         make_log: Callable[[str, int], PartitionLog] = PartitionLog,
     ) -> None:
+        """`wall` is the broker's clock, in seconds since 1970."""
         self.name = name
         self.topic_id = topic_id
         self.config = config
+        self.wall = wall
         self.total_bytes = total_bytes
         """What all logs of the broker may take together."""
         self.logs: list[PartitionLog] = []
@@ -52,14 +57,17 @@ class Topic:
 
     def configure(self) -> None:
         """Bring the configuration into force in all partitions."""
-        retention = self.config.number("retention.bytes")
+        retention = self.config.number("retention.bytes") if self.config.deletes else -1
         max_bytes = UNBOUNDED if retention < 0 else retention
         max_batch_bytes = self.config.number("max.message.bytes")
         segment_bytes = segment_size(min(max_bytes, self.total_bytes))
+        segment_bytes = min(segment_bytes, self.config.number("segment.bytes"))
+        policy = Policy.of(self.config, self.wall)
         for log in self.logs:
             log.max_bytes = max_bytes
             log.max_batch_bytes = max_batch_bytes
             log.segment_bytes = segment_bytes
+            log.configure(policy)
 
     def log(self, partition: int) -> PartitionLog:
         """Raises RequestRefused for a partition that is not there."""
@@ -78,17 +86,30 @@ class Topic:
     @property
     def records(self) -> int:
         """How many records its partitions hold now."""
-        return sum(log.high_watermark - log.log_start_offset for log in self.logs)
+        return sum(log.records for log in self.logs)
 
 
 def check_topic_name(name: str) -> None:
-    """Raises RequestRefused for a name that Kafka does not allow."""
-    if not _LEGAL_NAME.fullmatch(name) or name in (".", ".."):
-        raise RequestRefused(
-            ErrorCode.INVALID_TOPIC_EXCEPTION,
-            f"topic name {name!r} is illegal: it has 1 to 249 letters, digits, dots, underscores"
-            " and hyphens, and is neither . nor ..",
+    """Raises RequestRefused, in Kafka's words, for a name that it does not allow."""
+    if _LEGAL_NAME.fullmatch(name) and name not in (".", ".."):
+        return
+    if not name:
+        problem = "the empty string is not allowed"
+    elif name in (".", ".."):
+        problem = f"'{name}' is not allowed"
+    elif len(name) > _LONGEST_NAME:
+        problem = f"the length of '{name}' is longer than the max allowed length {_LONGEST_NAME}"
+    else:
+        problem = (
+            f"'{name}' contains one or more characters other than ASCII alphanumerics,"
+            " '.', '_' and '-'"
         )
+    raise RequestRefused(ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {problem}")
+
+
+def metric_name(name: str) -> str:
+    """What two topics may not have in common: in Kafka's metrics a dot is an underscore."""
+    return name.replace(".", "_")
 
 
 class Topics(dict[str, Topic]):

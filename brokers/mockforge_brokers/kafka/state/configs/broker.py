@@ -1,0 +1,220 @@
+"""The broker's configuration: what it was started with, and what was altered since (KIP-226)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from ....errors import RequestRefused
+from ...codes import ConfigSource, ConfigType, ErrorCode
+from ...options import KafkaOptions
+from .broker_keys import KEYS
+from .keys import Change, ConfigKey, Sourced, altered
+
+ALL_NODES: Final = ""
+"""The name of the resource whose values hold for every node."""
+
+_OPTIONS: Final = MappingProxyType(
+    {
+        "auto.create.topics.enable": ("auto_create_topics", 0),
+        "broker.id": ("broker_id", 1),
+        "node.id": ("broker_id", 1),
+        "num.partitions": ("default_partitions", 1),
+        "group.initial.rebalance.delay.ms": ("initial_rebalance_delay", 1000),
+        "group.min.session.timeout.ms": ("min_session_timeout", 1000),
+        "group.max.session.timeout.ms": ("max_session_timeout", 1000),
+        "group.consumer.heartbeat.interval.ms": ("consumer_heartbeat_interval", 1000),
+        "group.consumer.session.timeout.ms": ("consumer_session_timeout", 1000),
+        "transaction.max.timeout.ms": ("max_transaction_timeout", 1000),
+        "transaction.partition.verification.enable": ("verify_transactions", 0),
+    }
+)
+"""Keys that are options of ours: the option, and how much more the key counts (0: a switch)."""
+
+_STATIC: Final = MappingProxyType(
+    {
+        "offsets.topic.replication.factor": "1",
+        "process.roles": "broker,controller",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.replication.factor": "1",
+    }
+)
+"""As a broker that is alone is started."""
+
+_IN_OTHER_UNITS: Final = MappingProxyType(
+    {
+        "log.retention.ms": (("log.retention.minutes", 60_000), ("log.retention.hours", 3_600_000)),
+        "log.roll.ms": (("log.roll.hours", 3_600_000),),
+        "log.roll.jitter.ms": (("log.roll.jitter.hours", 3_600_000),),
+        "log.flush.interval.ms": (("log.flush.scheduler.interval.ms", 1),),
+    }
+)
+
+_SERVED: Final = frozenset(
+    (
+        *("compression.type", "message.max.bytes", "min.insync.replicas"),
+        *("log.cleanup.policy", "log.cleaner.backoff.ms", "log.cleaner.delete.retention.ms"),
+        *("log.cleaner.max.compaction.lag.ms", "log.cleaner.min.cleanable.ratio"),
+        *("log.cleaner.min.compaction.lag.ms", "log.message.timestamp.after.max.ms"),
+        *("log.message.timestamp.before.max.ms", "log.message.timestamp.type"),
+        *("log.retention.bytes", "log.retention.check.interval.ms", "log.retention.hours"),
+        *("log.retention.minutes", "log.retention.ms", "log.roll.hours", "log.roll.ms"),
+        "log.segment.bytes",
+        *_OPTIONS,
+    )
+)
+"""Keys that something acts on."""
+
+
+@cache
+def broker_keys() -> Mapping[str, ConfigKey]:
+    """All keys by name; made when somebody looks."""
+    found = {}
+    for line in KEYS.strip().replace(" =\n   ", " =").splitlines():
+        head, is_set, default = line.partition(" =")
+        name, kind, _ = head.split()
+        found[name] = ConfigKey(
+            name,
+            ConfigType[kind.upper()],
+            default.strip() if is_set else None,
+            served=name in _SERVED,
+        )
+    return MappingProxyType(found)
+
+
+@cache
+def _altered_while_running() -> Mapping[str, bool]:
+    """By key that may be altered, whether only for a single node."""
+    rows = (line.split() for line in KEYS.splitlines() if not line.startswith(" "))
+    return {row[0]: row[2] == "node" for row in rows if row and row[2] != "fixed"}
+
+
+def is_fixed(name: str) -> bool:
+    return name not in _altered_while_running()
+
+
+class BrokerConfig:
+    """One node's values: its own altered ones, those of all nodes, those of its start, defaults."""
+
+    def __init__(self, options: KafkaOptions) -> None:
+        self.node = str(options.broker_id)
+        self.static: dict[str, str] = {**_STATIC, **_of_options(options)}
+        self.dynamic: dict[str, dict[str, str]] = {ALL_NODES: {}, self.node: {}}
+        self._watchers: list[Callable[[], object]] = []
+
+    def on_change(self, callback: Callable[[], object]) -> None:
+        self._watchers.append(callback)
+
+    def given(self, name: str) -> str | None:
+        """A value that somebody gave, in the key's own unit; None: the default is in force."""
+        for layer in (self.dynamic[self.node], self.dynamic[ALL_NODES], self.static):
+            if name in layer:
+                return layer[name]
+            for other, factor in _IN_OTHER_UNITS.get(name, ()):
+                if other in layer:
+                    return str(int(layer[other]) * factor)
+        return None
+
+    def value(self, name: str) -> str:
+        given = self.given(name)
+        return given if given is not None else broker_keys()[name].default or ""
+
+    def number(self, name: str) -> int:
+        return int(self.value(name))
+
+    def sources(self, name: str) -> list[Sourced]:
+        """Where its value may come from, the one in force first, as DescribeConfigs lists them."""
+        keys = broker_keys()
+        names = (name, *(other for other, _ in _IN_OTHER_UNITS.get(name, ())))
+        layers: tuple[tuple[ConfigSource, Mapping[str, str | None]], ...] = (
+            (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic[self.node])),
+            (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, dict(self.dynamic[ALL_NODES])),
+            (ConfigSource.STATIC_BROKER_CONFIG, dict(self.static)),
+            (
+                ConfigSource.DEFAULT_CONFIG,
+                {one: keys[one].default for one in names if one in keys},
+            ),
+        )
+        found = [
+            Sourced(one, value, source)
+            for source, layer in layers
+            for one in names
+            if (value := layer.get(one)) is not None
+        ]
+        while found and found[0].name != name:
+            del found[0]
+        return found
+
+    def alter(
+        self,
+        node: str,
+        changes: Iterable[Change] | Mapping[str, str | None],
+        *,
+        validate_only: bool = False,
+    ) -> dict[str, str | None]:
+        """Alter single values of one node or of all; a mapping replaces them all.
+
+        Returns what is other than before, None for what is back at its default. Raises
+        RequestRefused.
+        """
+        before = self.dynamic[node]
+        if isinstance(changes, Mapping):
+            values = {name: value for name, value in changes.items() if value is not None}
+        else:
+            changes = list(changes)
+            _check_alterable(node, {name for name, _, _ in changes})
+            values = altered(before, changes, broker_keys())
+        _check_alterable(node, values.keys())
+        for name, value in values.items():
+            if name in broker_keys():
+                _check_value(broker_keys()[name], value)
+        if not validate_only:
+            self.dynamic[node] = values
+            for watcher in self._watchers:
+                watcher()
+        return {
+            name: values.get(name)
+            for name in sorted(before.keys() | values.keys())
+            if before.get(name) != values.get(name)
+        }
+
+    def dump(self) -> dict[str, dict[str, str]]:
+        return {node: dict(values) for node, values in self.dynamic.items()}
+
+    def restore(self, kept: Mapping[str, Mapping[str, str]]) -> None:
+        for node, values in kept.items():
+            self.dynamic[node] = dict(values)
+
+
+def _of_options(options: KafkaOptions) -> dict[str, str]:
+    found = {}
+    for name, (option, factor) in _OPTIONS.items():
+        value = getattr(options, option)
+        found[name] = str(round(value * factor)) if factor else str(value).lower()
+    return found
+
+
+def _check_alterable(node: str, names: Iterable[str]) -> None:
+    """Kafka takes keys that it does not know, for plugins; they are kept, and nothing acts."""
+    free = _altered_while_running()
+    fixed = sorted(name for name in names if name in broker_keys() and name not in free)
+    if fixed:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST,
+            f"Cannot update these configs dynamically: [{', '.join(fixed)}]",
+        )
+    single = sorted(name for name in names if free.get(name)) if node == ALL_NODES else []
+    if single:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST,
+            "Cannot update these configs at default cluster level, broker id must be specified:"
+            f" [{', '.join(single)}]",
+        )
+
+
+def _check_value(key: ConfigKey, value: str) -> None:
+    try:
+        key.check(value)
+    except RequestRefused as refusal:
+        # Kafka has another code for the broker's values than for a topic's.
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, refusal.text) from None

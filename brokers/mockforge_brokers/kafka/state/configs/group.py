@@ -1,0 +1,148 @@
+"""What groups are configured to: Kafka's keys, and the values that single groups were given."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from ....errors import RequestRefused
+from ...codes import ConfigSource, ConfigType, ErrorCode
+from .broker import BrokerConfig
+from .keys import Change, ConfigKey, Sourced, altered, table
+
+_B, _S, _I, _A = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT, ConfigType.LIST
+
+GROUP_CONFIGS: Final = table(
+    ConfigKey(
+        "consumer.assignment.interval.ms",
+        _I,
+        "1000",
+        broker="group.consumer.assignment.interval.ms",
+    ),
+    ConfigKey(
+        "consumer.heartbeat.interval.ms",
+        _I,
+        "5000",
+        broker="group.consumer.heartbeat.interval.ms",
+        served=True,
+        least=1,
+        meaning="How often members of the consumer protocol report.",
+    ),
+    ConfigKey(
+        "consumer.session.timeout.ms",
+        _I,
+        "45000",
+        broker="group.consumer.session.timeout.ms",
+        served=True,
+        least=1,
+        meaning="Silence after which a member of the consumer protocol is put out.",
+    ),
+    ConfigKey("errors.deadletterqueue.copy.record.enable", _B, "false"),
+    ConfigKey("errors.deadletterqueue.topic.name", _S, ""),
+    ConfigKey(
+        "share.assignment.interval.ms", _I, "1000", broker="group.share.assignment.interval.ms"
+    ),
+    ConfigKey("share.auto.offset.reset", _S, "latest"),
+    ConfigKey("share.delivery.count.limit", _I, "5", broker="group.share.delivery.count.limit"),
+    ConfigKey(
+        "share.heartbeat.interval.ms", _I, "5000", broker="group.share.heartbeat.interval.ms"
+    ),
+    ConfigKey("share.isolation.level", _S, "read_uncommitted"),
+    ConfigKey(
+        "share.partition.max.record.locks",
+        _I,
+        "2000",
+        broker="group.share.partition.max.record.locks",
+    ),
+    ConfigKey(
+        "share.record.lock.duration.ms", _I, "30000", broker="group.share.record.lock.duration.ms"
+    ),
+    ConfigKey("share.renew.acknowledge.enable", _B, "true"),
+    ConfigKey("share.session.timeout.ms", _I, "45000", broker="group.share.session.timeout.ms"),
+    ConfigKey(
+        "streams.assignment.interval.ms", _I, "1000", broker="group.streams.assignment.interval.ms"
+    ),
+    ConfigKey("streams.assignor.name", _S, "sticky", broker="group.streams.assignors"),
+    ConfigKey(
+        "streams.heartbeat.interval.ms", _I, "5000", broker="group.streams.heartbeat.interval.ms"
+    ),
+    ConfigKey(
+        "streams.initial.rebalance.delay.ms",
+        _I,
+        "3000",
+        broker="group.streams.initial.rebalance.delay.ms",
+    ),
+    ConfigKey("streams.num.standby.replicas", _I, "0", broker="group.streams.num.standby.replicas"),
+    ConfigKey(
+        "streams.rack.aware.assignment.tags",
+        _A,
+        "",
+        broker="group.streams.rack.aware.assignment.tags",
+    ),
+    ConfigKey("streams.session.timeout.ms", _I, "45000", broker="group.streams.session.timeout.ms"),
+)
+
+
+class GroupConfigs:
+    """The values of all groups that were given some; a group need not be there for it."""
+
+    def __init__(self, broker: BrokerConfig) -> None:
+        self.broker = broker
+        self.own: dict[str, dict[str, str]] = {}
+        self._watchers: list[Callable[[str], object]] = []
+
+    def on_change(self, callback: Callable[[str], object]) -> None:
+        """Call with the name of a group whose values changed."""
+        self._watchers.append(callback)
+
+    def value(self, group: str, name: str) -> str:
+        own = self.own.get(group, {}).get(name)
+        if own is not None:
+            return own
+        key = GROUP_CONFIGS[name]
+        given = self.broker.given(key.broker) if key.broker else None
+        return given if given is not None else key.default or ""
+
+    def seconds(self, group: str, name: str) -> float:
+        """A value of milliseconds."""
+        return int(self.value(group, name)) / 1000
+
+    def sources(self, group: str, name: str) -> list[Sourced]:
+        own = self.own.get(group, {}).get(name)
+        key = GROUP_CONFIGS[name]
+        first = [] if own is None else [Sourced(name, own, ConfigSource.GROUP_CONFIG)]
+        if key.broker:
+            return first + self.broker.sources(key.broker)
+        return [*first, Sourced(name, key.default or "", ConfigSource.DEFAULT_CONFIG)]
+
+    def alter(
+        self,
+        group: str,
+        changes: Iterable[Change] | Mapping[str, str | None],
+        *,
+        validate_only: bool = False,
+    ) -> dict[str, str | None]:
+        """As `BrokerConfig.alter`. Raises RequestRefused."""
+        if not group:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST, "Default group resources are not allowed."
+            )
+        before = self.own.get(group, {})
+        if isinstance(changes, Mapping):
+            values = {name: value for name, value in changes.items() if value is not None}
+        else:
+            values = altered(before, changes, GROUP_CONFIGS)
+        for name, value in values.items():
+            key = GROUP_CONFIGS.get(name)
+            if key is None:
+                raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Unknown group config name: {name}")
+            key.check(value)
+        if not validate_only:
+            self.own[group] = values
+            if not values:
+                del self.own[group]
+            for watcher in self._watchers:
+                watcher(group)
+        return {
+            name: values.get(name)
+            for name in sorted(before.keys() | values.keys())
+            if before.get(name) != values.get(name)
+        }

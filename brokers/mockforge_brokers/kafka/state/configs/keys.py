@@ -1,0 +1,125 @@
+"""One configuration key: its type, what it may be, and lists of values as clients alter them."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from ....errors import RequestRefused
+from ...codes import AlterConfigOp, ConfigSource, ConfigType, ErrorCode
+
+Change = tuple[str, AlterConfigOp, str | None]
+"""A key, what to do with it, and the value to do it with."""
+
+
+class Sourced(NamedTuple):
+    """A value with the key under which it was set, and by whom."""
+
+    name: str
+    value: str
+    source: ConfigSource
+
+
+class ConfigKey(Struct, frozen=True):
+    """`allowed`: the only values; `least` and `most`: of a number; `served`: we act on it.
+
+    `broker` is the broker's key that gives the default, and `meaning` is for people.
+    """
+
+    name: str
+    type: ConfigType
+    default: str | None
+    allowed: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    served: bool = False
+    broker: str = ""
+    meaning: str = ""
+
+    def check(self, value: str) -> None:
+        """Raises RequestRefused, in Kafka's words, for a value not of this type or range."""
+        problem = self._problem(value)
+        if problem:
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG,
+                f"Invalid value {value} for configuration {self.name}: {problem}",
+            )
+
+    def _problem(self, value: str) -> str:
+        if self.type in _NUMBERS:
+            return self._problem_of_number(value)
+        if self.type is ConfigType.BOOLEAN:
+            known = value.lower() in ("true", "false")
+            return "" if known else "Expected value to be either true or false"
+        words = split_list(value) if self.type is ConfigType.LIST else [value]
+        if self.allowed and not all(word in self.allowed for word in words):
+            return f"String must be one of: {', '.join(self.allowed)}"
+        return ""
+
+    def _problem_of_number(self, value: str) -> str:
+        bits = _NUMBERS[self.type]
+        try:
+            number = float(value) if self.type is ConfigType.DOUBLE else int(value)
+            if bits and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+                raise ValueError
+        except ValueError:
+            return f"Not a number of type {self.type.name}"
+        if self.least is not None and number < self.least:
+            return f"Value must be at least {self.least:.0f}"
+        if self.most is not None and number > self.most:
+            return f"Value must be no more than {self.most:.0f}"
+        return ""
+
+
+_NUMBERS: Final[Mapping[ConfigType, int]] = MappingProxyType(
+    {ConfigType.SHORT: 16, ConfigType.INT: 32, ConfigType.LONG: 64, ConfigType.DOUBLE: 0}
+)
+
+
+def table(*keys: ConfigKey) -> Mapping[str, ConfigKey]:
+    return MappingProxyType({key.name: key for key in keys})
+
+
+def split_list(value: str) -> list[str]:
+    """The words of a LIST value."""
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def altered(
+    values: Mapping[str, str], changes: Iterable[Change], keys: Mapping[str, ConfigKey]
+) -> dict[str, str]:
+    """`values` with single ones set, deleted, appended to or subtracted from (KIP-339).
+
+    A key that is not in `keys` is a plain string. Raises RequestRefused.
+    """
+    changed = dict(values)
+    for name, operation, value in changes:
+        if operation is AlterConfigOp.DELETE:
+            changed.pop(name, None)
+            continue
+        if value is None:
+            raise null_refused(name)
+        if operation is AlterConfigOp.SET:
+            changed[name] = value
+            continue
+        key = keys.get(name)
+        if key is None or key.type is not ConfigType.LIST:
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG,
+                f"Can't {operation.name} to key {name} because its type is not LIST.",
+            )
+        words = split_list(changed.get(name, key.default or ""))
+        change = split_list(value)
+        if operation is AlterConfigOp.APPEND:
+            words += [word for word in change if word not in words]
+        else:
+            words = [word for word in words if word not in change]
+        changed[name] = ",".join(words)
+    return changed
+
+
+def null_refused(name: str, place: str = "") -> RequestRefused:
+    """A null where a value must be; Kafka has another code for new topics."""
+    code = ErrorCode.INVALID_CONFIG if place else ErrorCode.INVALID_REQUEST
+    return RequestRefused(code, f"Null value not supported for {place}: {name}")

@@ -1,0 +1,128 @@
+"""Configurations altered while all runs: of topics, of the broker, of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from ...environment import Environment
+from ...errors import RequestRefused
+from ...events import Event, Warned
+from ..codes import ErrorCode
+from ..events import BrokerConfigured, TopicConfigured
+from .configs.broker import ALL_NODES, BrokerConfig, broker_keys
+from .configs.group import GROUP_CONFIGS, GroupConfigs
+from .configs.keys import Change, ConfigKey
+from .configs.topic import TOPIC_CONFIGS, TopicConfig
+from .keeper import Keeper
+from .logs.bounds import Bounds
+from .logs.cleaner import Cleaner
+from .logs.topic import Topic
+
+Changes = Iterable[Change] | Mapping[str, str | None]
+"""Single changes, or all values there are to be."""
+
+
+class Configuring:
+    """`broker` and `groups` hold the values; a topic has its own."""
+
+    def __init__(self, environment: Environment, broker: BrokerConfig, keeper: Keeper) -> None:
+        self.broker = broker
+        self.groups = GroupConfigs(broker)
+        self._environment = environment
+        self._keeper = keeper
+
+    def bind(self, topics: Mapping[str, Topic], bounds: Bounds, cleaner: Cleaner) -> None:
+        """What is to know of it: what topics inherit changes with the broker's values."""
+
+        def changed() -> None:
+            for topic in topics.values():
+                topic.configure()
+                for log in topic.logs:
+                    bounds.keep(log)
+            cleaner.watch()
+
+        self.changed: Callable[[], None] = changed
+        self.broker.on_change(changed)
+
+    def topic(
+        self, topic: Topic, changes: Changes, *, source: str, validate_only: bool = False
+    ) -> None:
+        """Alter a topic's values. Raises RequestRefused."""
+        config = TopicConfig(self.broker, topic.config.own)
+        if isinstance(changes, Mapping):
+            config.replace(changes)
+        else:
+            config.alter(changes)
+        if validate_only:
+            return
+        before, topic.config = topic.config.own, config
+        self._keeper.topic_changed(topic.name)
+        topic.configure()
+        chosen = {
+            key: config.own.get(key)
+            for key in sorted(before.keys() | config.own.keys())
+            if before.get(key) != config.own.get(key)
+        }
+        self._report(TopicConfigured("kafka", topic.name, tuple(chosen.items()), source))
+        self.warn_of_unserved(f"topic {topic.name}", chosen, TOPIC_CONFIGS)
+        self.changed()
+
+    def node(
+        self, node: str, changes: Changes, *, source: str, validate_only: bool = False
+    ) -> None:
+        """Alter one node's values, or with `ALL_NODES` those of all. Raises RequestRefused."""
+        chosen = self.broker.alter(node, changes, validate_only=validate_only)
+        if validate_only or not chosen:
+            return
+        self._keeper.cluster_changed()
+        name = f"broker {node}" if node != ALL_NODES else "all brokers"
+        self._report(BrokerConfigured("kafka", name, tuple(chosen.items()), source))
+        self.warn_of_unserved(name, chosen, broker_keys())
+
+    def group(
+        self, group: str, changes: Changes, *, source: str, validate_only: bool = False
+    ) -> None:
+        """Alter a group's values, be there such a group or not. Raises RequestRefused."""
+        chosen = self.groups.alter(group, changes, validate_only=validate_only)
+        if validate_only or not chosen:
+            return
+        self._keeper.cluster_changed()
+        name = f"group {group}"
+        self._report(BrokerConfigured("kafka", name, tuple(chosen.items()), source))
+        self.warn_of_unserved(name, chosen, GROUP_CONFIGS)
+
+    def clear(self) -> None:
+        """All that was altered since the start is as it was."""
+        self.groups.own.clear()
+        for values in self.broker.dynamic.values():
+            values.clear()
+        self._keeper.cluster_changed()
+
+    def warn_of_unserved(
+        self, name: str, values: Mapping[str, str | None], keys: Mapping[str, ConfigKey]
+    ) -> None:
+        """Say which of these values nobody acts on."""
+        for key, value in values.items():
+            known = keys.get(key)
+            if value is None or (known is not None and (known.served or value == known.default)):
+                continue
+            self._report(
+                Warned("kafka", name, f"{key}={value} is kept and shown, but not acted on")
+            )
+
+    def _report(self, event: Event) -> None:
+        self._environment.spine.emit(event)
+
+
+def check_node(broker: BrokerConfig, name: str) -> str:
+    """The name of this node, or `ALL_NODES`. Raises RequestRefused."""
+    if name in (ALL_NODES, broker.node):
+        return name
+    if not name.isdecimal():
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST, f"Node id must be an integer, but it is: {name}"
+        )
+    raise RequestRefused(
+        ErrorCode.INVALID_REQUEST,
+        f"Unexpected broker id, expected {broker.node}, but received {name}",
+    )

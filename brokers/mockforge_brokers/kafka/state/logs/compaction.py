@@ -1,0 +1,132 @@
+"""One compaction of one log: of each key the newest record stays (Kafka's log cleaner).
+
+What stays keeps its offset, its time and its batch, so that offsets have gaps afterwards. Records
+of aborted transactions leave, and markers when none of their transaction's batches is left. A
+tombstone stays until `delete_horizon`: the time of the compaction that first met it, and
+`delete.retention.ms` (KIP-534). The last batch of each producer, and of the log, stays without
+records: there the producer's next sequence and a consumer's next offset are read off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ....fairness import Steps
+from ...records import (
+    BatchHeader,
+    Record,
+    read_batch_header,
+    read_records,
+    rebuilt,
+)
+from .segment import Segment
+
+if TYPE_CHECKING:
+    from .log import PartitionLog
+
+
+class Compaction:
+    """Of the batches below `end`; times are ms. `removed` is how many records left so far."""
+
+    def __init__(self, log: PartitionLog, end: int, now: int, delete_retention: int) -> None:
+        self._log = log
+        self._end = end
+        self._now = now
+        self._horizon = now + delete_retention
+        self._newest: dict[bytes, int] = {}
+        self._aborted: dict[int, list[tuple[int, int]]] = {}
+        self._seen: set[int] = set()
+        """Producers of whose present transaction a batch was met."""
+        self._last = {
+            one.producer_id: one.batches[-1][2] for one in log.producers.dump() if one.batches
+        }
+        self.removed = 0
+
+    def steps(self) -> Steps:
+        """Segment by segment; a segment that leaves meanwhile is let go."""
+        for one in self._log.transactions.aborted:
+            span = (one.first_offset, one.last_offset)
+            self._aborted.setdefault(one.producer_id, []).append(span)
+        segments = [one for one in self._log.segments if one.offsets[0] < self._end]
+        for segment in segments:
+            self._note_newest(segment)
+            yield
+        for segment in segments:
+            compacted = self._compacted(segment)
+            if self._log.replace_segment(segment, compacted):
+                self.removed += compacted.removed - segment.removed
+            yield
+        self._log.compacted(self._end)
+
+    def _note_newest(self, segment: Segment) -> None:
+        for offset, batch in zip(segment.offsets, segment.batches, strict=True):
+            if offset >= self._end:
+                break
+            header = read_batch_header(batch)
+            if header.is_control or self._is_aborted(header):
+                continue
+            for record in read_records(batch):
+                if record.key is not None:
+                    self._newest[record.key] = record.offset
+
+    def _is_aborted(self, header: BatchHeader) -> bool:
+        spans = self._aborted.get(header.producer_id, ()) if header.is_transactional else ()
+        return any(first <= header.base_offset < last for first, last in spans)
+
+    def _compacted(self, segment: Segment) -> Segment:
+        made = Segment()
+        made.removed = segment.removed
+        # Batches of before the end only, but what came into the segment meanwhile is kept too.
+        for offset, batch in zip(segment.offsets, segment.batches, strict=True):
+            header = read_batch_header(batch)
+            kept: bytes | None = batch
+            if offset < self._end:
+                records = list(read_records(batch))
+                kept = self._kept(batch, header, records)
+                now = read_batch_header(kept).record_count if kept is not None else 0
+                made.removed += header.record_count - now
+            if kept is not None:
+                made.add(offset, kept, read_batch_header(kept).max_timestamp)
+        return made
+
+    def _kept(self, batch: bytes, header: BatchHeader, records: list[Record]) -> bytes | None:
+        """What is left of a batch; None: nothing."""
+        producer_id = header.producer_id
+        may_leave = self._is_aborted(header)
+        if header.is_control:
+            may_leave = producer_id not in self._seen
+            self._seen.discard(producer_id)
+        elif header.is_transactional:
+            self._seen.add(producer_id)
+        past = header.delete_horizon is not None and self._now >= header.delete_horizon
+        if header.is_control:
+            left = [] if may_leave and past else records
+        else:
+            left = [] if may_leave else list(self._newest_of(records, past=past))
+        if not left and not self._stays_empty(header):
+            return None
+        horizon = header.delete_horizon
+        if horizon is None and any(one.value is None for one in left):
+            horizon = self._horizon
+        if horizon is None and header.is_control and may_leave:
+            horizon = self._horizon
+        if horizon == header.delete_horizon and len(left) == header.record_count:
+            return batch
+        return rebuilt(header, left, horizon if left else None)
+
+    def _newest_of(self, records: list[Record], *, past: bool) -> Iterator[Record]:
+        for record in records:
+            if record.key is None or record.offset < self._newest.get(record.key, -1):
+                continue
+            if record.value is not None or not past:
+                yield record
+
+    def _stays_empty(self, header: BatchHeader) -> bool:
+        if header.last_offset + 1 == self._log.high_watermark:
+            return True
+        return (
+            not header.is_control
+            and header.producer_id >= 0
+            and self._last.get(header.producer_id) == header.base_offset
+        )
