@@ -50,13 +50,34 @@ class Principal(Struct, frozen=True):
         return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
 
 
+class Credentials(Struct, frozen=True):
+    """What a server keeps of a password for SCRAM (RFC 5802, 3)."""
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+
 class User:
-    """A name with its password; `protocols` are those that it may log in to."""
+    """A name with its password; `protocols` are those that it may log in to.
 
-    __slots__ = ("_remembered", "hashed", "name", "plain", "protocols")
+    `scram` has, by mechanism, what proves a password that we never saw; None where SCRAM was taken
+    away. By other mechanisms a plain password is proved.
+    """
 
-    def __init__(self, name: str, password: str, protocols: Iterable[str] = PROTOCOLS) -> None:
-        """`password` is a hash of `hash_password`, or plain. Raises InvalidInput."""
+    __slots__ = ("_remembered", "hashed", "name", "plain", "protocols", "scram", "secretless")
+
+    def __init__(
+        self, name: str, password: str | None, protocols: Iterable[str] = PROTOCOLS
+    ) -> None:
+        """`password` is a hash of `hash_password`, or plain, or None: only SCRAM lets it in.
+
+        Raises InvalidInput.
+        """
+        self.secretless = password is None
+        self.scram: dict[str, Credentials | None] = {}
+        password = password or ""
         if not name or name in (ANONYMOUS, "*"):
             raise InvalidInput(f"{name!r} is no name for a user")
         hashed = password.startswith("$")
@@ -70,6 +91,8 @@ class User:
 
     def check(self, password: str) -> bool:
         """Whether this is the password. A right one is hashed at cost only once."""
+        if self.secretless:
+            return False
         if rabbit := _RABBIT.fullmatch(self.hashed):
             return _is_rabbit(rabbit[1], b64decode(rabbit[2]), password)
         if not self.hashed:
@@ -204,7 +227,9 @@ class Access:
         self._last_rule = 0
         self._watchers: list[Callable[[], object]] = []
 
-    def add_user(self, name: str, password: str, protocols: Iterable[str] = PROTOCOLS) -> User:
+    def add_user(
+        self, name: str, password: str | None, protocols: Iterable[str] = PROTOCOLS
+    ) -> User:
         """Add or replace; raises InvalidInput."""
         user = self.users[name] = User(name, password, protocols)
         return user

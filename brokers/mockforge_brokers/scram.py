@@ -13,9 +13,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from msgspec import Struct
-
-from .access import Access
+from .access import Access, Credentials, User
 
 HASHES: Final[Mapping[str, str]] = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512"}
 """Hash functions by the names of their mechanisms (IANA's SASL mechanisms)."""
@@ -34,17 +32,13 @@ class ScramFailed(Exception):
     """The client sent what is no SCRAM, or does not know the password; the text says which."""
 
 
-class Credentials(Struct, frozen=True):
-    """What a server keeps of a password (RFC 5802, 3)."""
-
-    salt: bytes
-    iterations: int
-    stored_key: bytes
-    server_key: bytes
-
-
 def credentials(password: str, hash_name: str, salt: bytes, count: int = ITERATIONS) -> Credentials:
     salted = hashlib.pbkdf2_hmac(hash_name, password.encode(), salt, count)
+    return salted_credentials(salted, hash_name, salt, count)
+
+
+def salted_credentials(salted: bytes, hash_name: str, salt: bytes, count: int) -> Credentials:
+    """The same of what a client made of its password."""
     client_key = hmac.digest(salted, b"Client Key", hash_name)
     stored_key = hashlib.new(hash_name, client_key).digest()
     return Credentials(salt, count, stored_key, hmac.digest(salted, b"Server Key", hash_name))
@@ -101,8 +95,15 @@ class ScramServer:
         return b"v=" + b64encode(hmac.digest(known.server_key, signed, self._hash))
 
 
+def may_prove(user: User, mechanism: str) -> bool:
+    """Whether there is something of this user that the mechanism can prove."""
+    if mechanism in user.scram:
+        return user.scram[mechanism] is not None
+    return bool(user.plain)
+
+
 class ScramUsers:
-    """Exchanges for those users of one protocol whose passwords are kept in the clear.
+    """Exchanges for the users of one protocol: credentials of their own, or plain passwords.
 
     A scrypt hash proves a password that comes whole, and nothing else.
     """
@@ -115,13 +116,17 @@ class ScramUsers:
 
     def begin(self, mechanism: str) -> ScramServer:
         """An exchange of a mechanism of `HASHES`."""
-        find = partial(self._find, HASHES[mechanism])
+        find = partial(self._find, mechanism)
         return ScramServer(mechanism, find, f"{self._random.getrandbits(120):030x}")
 
-    def _find(self, hash_name: str, name: str) -> Credentials | None:
+    def _find(self, mechanism: str, name: str) -> Credentials | None:
         user = self._access.user(self._protocol, name)
-        if user is None or not user.plain:
+        if user is None or not may_prove(user, mechanism):
             return None
+        own = user.scram.get(mechanism)
+        if own is not None:
+            return own
+        hash_name = HASHES[mechanism]
         key = (hash_name, name, user.plain)
         if key not in self._known:
             salt = self._random.getrandbits(128).to_bytes(16, "big")

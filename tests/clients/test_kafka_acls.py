@@ -18,6 +18,10 @@ from confluent_kafka.admin import (
     AdminClient,
     ResourcePatternType,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
 )
 
 from mockforge_tui import MockForge
@@ -130,6 +134,25 @@ def test_kafka_python_adds_and_lists_acls(house: MockForge) -> None:
     assert error.errno == 0
     admin.delete_acls([wanted])
     admin.close()
+
+
+def test_confluent_makes_a_user_that_logs_in_by_scram(house: MockForge) -> None:
+    admin = AdminClient(settings(house, "admin"))
+    info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 8192)
+    made = UserScramCredentialUpsertion("carol", info, b"secret", b"salt of carol")
+    admin.alter_user_scram_credentials([made])["carol"].result(10)
+    found = admin.describe_user_scram_credentials(["carol"])["carol"].result(10)
+    assert [(one.mechanism, one.iterations) for one in found.scram_credential_infos] == [
+        (ScramMechanism.SCRAM_SHA_512, 8192)
+    ]
+    carol = AdminClient({**settings(house, "carol"), "sasl.mechanism": "SCRAM-SHA-512"})
+    assert carol.list_topics(timeout=10).topics == {}
+    assert {"user": "carol", "protocols": ["kafka"], "password": "scram"} in house.run(
+        "user ls"
+    ).data
+    deletion = UserScramCredentialDeletion("carol", ScramMechanism.SCRAM_SHA_512)
+    admin.alter_user_scram_credentials([deletion])["carol"].result(10)
+    assert "carol" not in [row["user"] for row in house.run("user ls").data]
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def user_ls(session: "Session") -> Result:
         {
             "user": user.name,
             "protocols": [each for each in PROTOCOLS if each in user.protocols],
-            "password": "hashed" if user.hashed else "plain",
+            "password": "scram" if user.secretless else "hashed" if user.hashed else "plain",
         }
         for user in access.users.values()
     ]

@@ -57,6 +57,8 @@ def _example_item(
         return example_of(wire, version, number)
     if wire.name == "bool":
         return True
+    if wire.name == "float64":
+        return float(number)
     if wire.name == "uuid":
         return bytes(15) + bytes([number + 1])
     if wire.name == "string":
@@ -101,4 +103,6 @@ def _item(field: Field, wire: WireType | Array | type[Struct], version: int, ran
         return "".join(random.choices("abc-Ω€😀", k=random.choice((0, 5, 90))))
     if wire.name in ("bytes", "records"):
         return random.randbytes(random.choice((0, 7, 300)))
+    if wire.name == "float64":
+        return random.random() * 1e6
     return random.getrandbits(_BITS[wire.name])

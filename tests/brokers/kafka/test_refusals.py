@@ -40,6 +40,18 @@ OTHERWISE = {
     ApiKey.LIST_PARTITION_REASSIGNMENTS: ("topics",),
     # Before version 3 there is no code at the top, and Kafka's answer is silently empty.
     ApiKey.DESCRIBE_LOG_DIRS: ("results",),
+    # Kafka's rows have the code, and not the name.
+    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: ("results",),
+    # Kafka's library takes everybody for anonymous here.
+    ApiKey.CREATE_DELEGATION_TOKEN: (
+        "principal_type",
+        "principal_name",
+        "token_requester_principal_type",
+        "token_requester_principal_name",
+        "issue_timestamp_ms",
+        "expiry_timestamp_ms",
+        "max_timestamp_ms",
+    ),
 }
 """Where we differ on purpose: the fields by API."""
 

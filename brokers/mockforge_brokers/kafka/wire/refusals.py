@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from ..codes import ApiKey
+from .messages.nodes import AlterReplicaLogDirsRequest
 from .schema import Array, Field, Message, Struct, unwrap
 
 M = TypeVar("M", bound=Message)
@@ -23,6 +24,8 @@ _SAME: Final = {
     "name": ("name", "topic"),
     "topic": ("topic", "name"),
     "group_id": ("group_id", "group"),
+    "topic_name": ("topic_name", "name"),
+    "user": ("user", "name"),
 }
 _CODES: Final = ("error_code", "partition_error_code")
 _NONE: Final = frozenset(
@@ -148,6 +151,8 @@ def _items(owner: Any, name: str) -> Sequence[Any]:
     """The array of the request that an array of the response answers."""
     if not isinstance(owner, Struct):
         return ()
+    if isinstance(owner, AlterReplicaLogDirsRequest):
+        return [topic for one in owner.dirs for topic in one.topics]
     if getattr(owner, name, None):
         return getattr(owner, name)  # type: ignore[no-any-return]
     for field in owner.fields:

@@ -60,6 +60,7 @@ Int16 = Annotated[int, WireType("int16", 0, "h")]
 Uint16 = Annotated[int, WireType("uint16", 0, "H")]
 Int32 = Annotated[int, WireType("int32", 0, "i")]
 Int64 = Annotated[int, WireType("int64", 0, "q")]
+Float64 = Annotated[float, WireType("float64", 0.0, "d")]
 # Topic ids stay the 16 bytes that they are on the wire: a uuid.UUID costs a microsecond each.
 Uuid = Annotated[bytes, WireType("uuid", bytes(16), "16s")]
 String = Annotated[str, WireType("string", "")]

@@ -1,0 +1,99 @@
+"""AlterUserScramCredentials 0: users come and go by what SCRAM keeps of a password (KIP-554).
+
+They are the users that `user add` has: one that is new here may log in to Kafka by SCRAM alone.
+"""
+
+from typing import Final
+
+from ....errors import RequestRefused
+from ....scram import HASHES, ITERATIONS, salted_credentials
+from ...codes import ApiKey, ErrorCode
+from ...wire.messages.scram import (
+    AlterUserScramCredentialsRequest,
+    AlterUserScramCredentialsResponse,
+    AlterUserScramCredentialsResult,
+    ScramCredentialDeletion,
+    ScramCredentialUpsertion,
+)
+from ..caller import Caller
+from ..handler import MessageHandler
+from .scram import MECHANISMS, credential_infos, has
+
+_MOST_ITERATIONS: Final = 16_384
+
+Change = ScramCredentialDeletion | ScramCredentialUpsertion
+
+
+def handle(
+    caller: Caller, request: AlterUserScramCredentialsRequest
+) -> AlterUserScramCredentialsResponse:
+    refused: dict[str, RequestRefused | None] = {}
+    changes: list[Change] = [*request.deletions, *request.upsertions]
+    for change in changes:
+        if refused.get(change.name) is None:
+            twice = change.name in refused
+            refused[change.name] = _problem(caller, change, twice=twice)
+    for change in changes:
+        if refused[change.name] is None:
+            _apply(caller, change)
+    return AlterUserScramCredentialsResponse(
+        results=[_result(caller, name, refusal) for name, refusal in refused.items()]
+    )
+
+
+def _problem(caller: Caller, change: Change, *, twice: bool) -> RequestRefused | None:
+    """Why a change is not made, in the words of Apache Kafka."""
+    try:
+        caller.permit("alter", "cluster")
+    except RequestRefused as refusal:
+        return refusal
+    if not change.name:
+        code, text = ErrorCode.UNACCEPTABLE_CREDENTIAL, "Username must not be empty"
+    elif change.mechanism not in MECHANISMS:
+        code, text = ErrorCode.UNSUPPORTED_SASL_MECHANISM, "Unknown SCRAM mechanism"
+    elif twice:
+        code = ErrorCode.DUPLICATE_RESOURCE
+        text = "A user credential cannot be altered twice in the same request"
+    elif isinstance(change, ScramCredentialDeletion):
+        if has(caller.environment.access, change.name, change.mechanism):
+            return None
+        code = ErrorCode.RESOURCE_NOT_FOUND
+        text = "Attempt to delete a user credential that does not exist"
+    elif change.iterations < ITERATIONS:
+        code, text = ErrorCode.UNACCEPTABLE_CREDENTIAL, "Too few iterations"
+    elif change.iterations > _MOST_ITERATIONS:
+        code, text = ErrorCode.UNACCEPTABLE_CREDENTIAL, "Too many iterations"
+    else:
+        return None
+    return RequestRefused(code, text)
+
+
+def _apply(caller: Caller, change: Change) -> None:
+    access = caller.environment.access
+    mechanism = MECHANISMS[change.mechanism]
+    if isinstance(change, ScramCredentialUpsertion):
+        user = access.users.get(change.name) or access.add_user(change.name, None, ("kafka",))
+        user.protocols |= {"kafka"}
+        user.scram[mechanism] = salted_credentials(
+            bytes(change.salted_password),
+            HASHES[mechanism],
+            bytes(change.salt),
+            change.iterations,
+        )
+        return
+    user = access.users[change.name]
+    user.scram[mechanism] = None
+    if user.secretless and not credential_infos(user):
+        access.remove_user(change.name)
+
+
+def _result(
+    caller: Caller, name: str, refusal: RequestRefused | None
+) -> AlterUserScramCredentialsResult:
+    if refusal is None:
+        return AlterUserScramCredentialsResult(user=name)
+    code = caller.denied(ApiKey.ALTER_USER_SCRAM_CREDENTIALS, refusal)
+    return AlterUserScramCredentialsResult(user=name, error_code=code, error_message=refusal.text)
+
+
+API = MessageHandler(AlterUserScramCredentialsRequest, handle)
