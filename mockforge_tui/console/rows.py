@@ -5,32 +5,14 @@ import re
 import time
 from typing import Any
 
-from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import letter_of
 
 from .. import text
+from ..expectations.message import place_of
 
 _PREVIEW = 160
 _FORMAT = re.compile(r"%([%TtpokvhscrqP])|\\([nt\\])")
-
-
-def row_of(seen: MessageSeen) -> Row:
-    """The row that a message would have in the flow pane."""
-    return Row(
-        protocol=seen.protocol,
-        direction=0,
-        operation="publish",
-        client=seen.client,
-        kind="message",
-        destination=seen.destination,
-        key=seen.key,
-        payload=seen.payload,
-        size=len(seen.payload or b""),
-        headers=seen.headers,
-        detail=dict(seen.detail),
-        time=seen.time,
-    )
 
 
 def clock_time(wall: float) -> str:
@@ -75,19 +57,6 @@ def line_of(row: Row, cells: int = 200) -> str:
         parts.append(f"× {row.error}")
     parts.append("(no payload)" if row.payload is None else text.decode(row.payload, _PREVIEW))
     return text.clean(" ".join(part for part in parts if part), cells)
-
-
-def place_of(row: Row) -> str:
-    """`orders p0@97`, `events/order.paid`, `sensors/room1/temp`."""
-    detail = row.detail
-    if row.protocol == "kafka" and detail.get("partition") is not None:
-        offset = detail.get("offset")
-        return f"{row.destination} p{detail['partition']}" + (
-            f"@{offset}" if offset is not None else ""
-        )
-    if row.protocol == "amqp" and detail.get("routing_key"):
-        return f"{row.destination}/{detail['routing_key']}"
-    return row.destination
 
 
 def formatted(row: Row, form: str) -> str:

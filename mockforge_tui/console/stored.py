@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from mockforge_brokers.journal import Row
 
+from ..expectations.message import row_of
 from .asking import BadArgument, amqp, kafka, matching, mqtt
 from .offsets import starting_offsets
-from .rows import row_of
 from .targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 
 if TYPE_CHECKING:

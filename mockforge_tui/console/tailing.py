@@ -8,11 +8,12 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 
+from ..expectations.message import row_of
 from ..feed import Feed
 from ..filters import Filter
 from .asking import BadArgument
 from .results import Notice
-from .rows import formatted, line_of, record_of, row_of
+from .rows import formatted, line_of, record_of
 from .stored import Store, open_store
 from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
 

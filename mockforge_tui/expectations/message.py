@@ -12,6 +12,37 @@ from mockforge_brokers.journal import Row
 T = TypeVar("T")
 
 
+def row_of(seen: MessageSeen) -> Row:
+    """The row that a message would have in the flow pane."""
+    return Row(
+        protocol=seen.protocol,
+        direction=0,
+        operation="publish",
+        client=seen.client,
+        kind="message",
+        destination=seen.destination,
+        key=seen.key,
+        payload=seen.payload,
+        size=len(seen.payload or b""),
+        headers=seen.headers,
+        detail=dict(seen.detail),
+        time=seen.time,
+    )
+
+
+def place_of(row: Row) -> str:
+    """`orders p0@97`, `events/order.paid`, `sensors/room1/temp`."""
+    detail = row.detail
+    if row.protocol == "kafka" and detail.get("partition") is not None:
+        offset = detail.get("offset")
+        return f"{row.destination} p{detail['partition']}" + (
+            f"@{offset}" if offset is not None else ""
+        )
+    if row.protocol == "amqp" and detail.get("routing_key") is not None:
+        return f"{row.destination or '(default)'}/{detail['routing_key']}"
+    return row.destination
+
+
 class Message:
     """What came: `payload` as bytes, `json` and `text` as people read it.
 
@@ -155,30 +186,12 @@ class Message:
     @property
     def row(self) -> Row:
         """The same as a row of the flow, for filters."""
-        seen = self._seen
-        return Row(
-            protocol=seen.protocol,
-            direction=0,
-            operation="publish",
-            client=seen.client,
-            kind="message",
-            destination=seen.destination,
-            key=seen.key,
-            payload=seen.payload,
-            size=len(seen.payload or b""),
-            headers=seen.headers,
-            detail=dict(seen.detail),
-            time=seen.time,
-        )
+        return row_of(self._seen)
 
     @property
     def place(self) -> str:
         """`orders p0@97`, `billing/invoice.paid`, `sensors/room1`."""
-        if self.offset is not None:
-            return f"{self.destination} p{self.partition}@{self.offset}"
-        if self.protocol == "amqp":
-            return f"{self.destination or '(default)'}/{self.routing_key}"
-        return self.destination
+        return place_of(self.row)
 
     def __repr__(self) -> str:
         return f"<{self.protocol} {self.place} {self.text[:80]!r}>"

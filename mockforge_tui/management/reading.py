@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mockforge_brokers import __version__
+from mockforge_brokers.amqp.figures import summed
 from mockforge_brokers.amqp.profiles import (
     GLOBAL_QOS,
     MASTER_LOCATOR,
@@ -33,14 +34,8 @@ _TYPES = {
 def overview(asked: Asked) -> Any:
     figures = asked.broker.management
     vhosts, version = figures.vhosts(), asked.broker.options.version
-    totals = {
-        name: sum(vhost[name] for vhost in vhosts)
-        for name in ("messages", "messages_ready", "messages_unacknowledged")
-    }
-    stats: dict[str, int] = {}
-    for vhost in vhosts:
-        for name, count in vhost["message_stats"].items():
-            stats[name] = stats.get(name, 0) + count
+    totals = summed(_depth(vhost) for vhost in vhosts)
+    stats = summed(vhost["message_stats"] for vhost in vhosts)
     now = asked.runtime.environment.clock.now()
     return {
         "management_version": version,
@@ -424,6 +419,9 @@ def _rated(asked: Asked, kind: str, row: Mapping[str, Any]) -> Mapping[str, Any]
     now = asked.runtime.environment.clock.now()
     made = {**row, "message_stats": asked.rates.of(key, now, stats)}
     if "messages" in row:
-        names = ("messages", "messages_ready", "messages_unacknowledged")
-        made |= asked.rates.of((*key, "depth"), now, {name: row[name] for name in names})
+        made |= asked.rates.of((*key, "depth"), now, _depth(row))
     return made
+
+
+def _depth(row: Mapping[str, Any]) -> Mapping[str, int]:
+    return {name: row[name] for name in ("messages", "messages_ready", "messages_unacknowledged")}

@@ -146,7 +146,7 @@ def _vhost(vhost: VirtualHost) -> Figures:
         "cluster_state": {NODE: "running"},
         "default_queue_type": "undefined",
         "description": "",
-        "message_stats": _sum(_stats(queue) for queue in vhost.queues.values()),
+        "message_stats": summed(_stats(queue) for queue in vhost.queues.values()),
         "messages": ready + unacked,
         "messages_ready": ready,
         "messages_unacknowledged": unacked,
@@ -157,7 +157,8 @@ def _vhost(vhost: VirtualHost) -> Figures:
     }
 
 
-def _sum(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def summed(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counters of several things as those of one."""
     total: dict[str, int] = {}
     for stats in many:
         for name, count in stats.items():

@@ -70,16 +70,12 @@ def destination_views(vhost: VirtualHost) -> list[DestinationView]:
     exchanges = [
         exchange_view(exchange, vhost.policies.effective(EXCHANGE, exchange.name))
         for exchange in vhost.exchanges.values()
-        if exchange.published or exchange.bindings or not _predeclared(exchange)
+        if exchange.published or exchange.bindings or not vhost.is_predeclared(exchange)
     ]
     return exchanges + [
         queue_view(queue, vhost.policies.effective(queue_type(queue.arguments), queue.name))
         for queue in vhost.queues.values()
     ]
-
-
-def _predeclared(exchange: Exchange) -> bool:
-    return not exchange.name or exchange.name.startswith("amq.")
 
 
 def exchange_view(exchange: Exchange, policies: Effective = NOTHING) -> DestinationView:

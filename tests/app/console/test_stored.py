@@ -117,3 +117,10 @@ def test_a_priority_queue_is_shown_in_the_order_of_its_deliveries() -> None:
         made.run(f"pub queue:q p{number} --prop priority={number}")
     assert payloads(made.run("peek q")) == ["p2", "p1", "p0"]
     assert payloads(made.run("peek q --last -n 1")) == ["p0"]
+
+
+def test_a_message_of_the_default_exchange_has_the_place_that_pub_named() -> None:
+    made = Scene()
+    made.run("queue add q")
+    sent = made.run("pub amqp:/q x").data["place"]
+    assert [row["place"] for row in made.run("peek q").data] == [sent] == ["(default)/q"]

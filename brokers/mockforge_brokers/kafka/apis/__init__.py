@@ -7,49 +7,26 @@ KIP-848 and share groups, quotas, telemetry.
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Final
 
 from ..codes import ApiKey, VersionRange
 from ..wire.messages.cluster import ApiVersionsRequest
-from . import (
-    cluster,
-    configs,
-    groups,
-    logs,
-    offsets,
-    producers,
-    reassignments,
-    security,
-    topics,
-    transactions,
-)
 from .cluster.api_versions import ApiVersionsTable
 from .handler import Handler, MessageHandler
 from .logs.produce import answer_on_path as answer_on_path
 
-_FAMILIES: Final = (
-    cluster,
-    configs,
-    groups,
-    logs,
-    offsets,
-    producers,
-    reassignments,
-    security,
-    topics,
-    transactions,
-)
+
+def _found() -> Iterator[Handler]:
+    for family in iter_modules(__path__, f"{__name__}."):
+        if family.ispkg:
+            for info in iter_modules(import_module(family.name).__path__, f"{family.name}."):
+                api = getattr(import_module(info.name), "API", None)
+                if api is not None:
+                    yield api
 
 
-def _found(family: ModuleType) -> Iterator[Handler]:
-    for info in iter_modules(family.__path__):
-        api = getattr(import_module(f"{family.__name__}.{info.name}"), "API", None)
-        if api is not None:
-            yield api
-
-
-_ALL_BUT_API_VERSIONS: Final = tuple(api for family in _FAMILIES for api in _found(family))
+_ALL_BUT_API_VERSIONS: Final = tuple(_found())
 
 _SHOWN: Final = {api.api_key: api.shown for api in _ALL_BUT_API_VERSIONS} | {
     ApiKey.API_VERSIONS: ApiVersionsRequest.versions

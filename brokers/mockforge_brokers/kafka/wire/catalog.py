@@ -1,44 +1,17 @@
 """Which message belongs to which API."""
 
 from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 
-from .messages import (
-    acls,
-    cluster,
-    configs,
-    consumer_groups,
-    features,
-    groups,
-    logs,
-    nodes,
-    offsets,
-    producers,
-    reassignments,
-    scram,
-    security,
-    topics,
-    transactions,
-)
+from . import messages
 from .schema import Kind, Message
 
-FAMILIES = (
-    acls,
-    cluster,
-    configs,
-    features,
-    consumer_groups,
-    groups,
-    logs,
-    nodes,
-    offsets,
-    producers,
-    reassignments,
-    scram,
-    security,
-    topics,
-    transactions,
+FAMILIES = tuple(
+    import_module(each.name) for each in iter_modules(messages.__path__, f"{messages.__name__}.")
 )
+"""Modules of messages: one that lies there is served."""
 
 
 def _messages(kind: Kind) -> Mapping[int, type[Message]]:
