@@ -12,7 +12,7 @@ from ..findings import Finding, Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.store import Kept
+from ..storage.store import Kept, still
 from . import views
 from .authentication import Methods
 from .codes import Reason
@@ -25,6 +25,7 @@ from .records import Message
 from .redirects import Redirect, Redirects
 from .silence import SilenceWatch
 from .state import kept
+from .state.keeper import FORGETFUL
 from .state.router import Router
 from .state.sessions import Sessions
 from .system_topics import SystemTopics
@@ -49,12 +50,21 @@ class MqttBroker:
     def __init__(self, environment: Environment, options: MqttOptions | None = None) -> None:
         self.environment = environment
         self.options = options or MqttOptions()
+        keeper = None
+        if environment.store is not None:
+            from .keeping import StoringKeeper
+
+            keeper = StoringKeeper(environment.store, environment.clock)
+        self._keeper = keeper
         self.router = Router(
             environment,
+            keeper=keeper or FORGETFUL,
             maximum_qos=self.options.maximum_qos,
             shared_order=self.options.shared_order,
         )
         self.registry = Sessions(environment, self.router)
+        if keeper is not None:
+            keeper.router, keeper.registry = self.router, self.registry
         self.renderer = PublishRenderer()
         self.findings = Findings(environment.clock.wall)
         self.methods = Methods(self)
@@ -230,15 +240,20 @@ class MqttBroker:
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.environment, self.router, self.registry)
 
-    def take_up(self, kept: Kept) -> None:
-        """Nothing of it is on disk yet."""
+    def take_up(self, found: Kept) -> None:
+        if self._keeper is not None:
+            state = self._keeper.read(found)
+            with still(self.environment.store):
+                kept.put_up(state, self.environment, self.router, self.registry)
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        values = ended(connections, self.dump, hard=hard)
-        self.registry.clear()
-        self.router.reset()
-        self.restore(values)
+        store = self.environment.store
+        values = ended(connections, self.dump, hard=hard, store=store)
+        with still(store):
+            self.registry.clear()
+            self.router.reset()
+            self.restore(values)
         event = BrokerRestarted("mqtt", len(connections), self._kept_in_words())
         self.environment.spine.emit(event)
         return event

@@ -59,6 +59,9 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     if denied:
         _refuse_publish(connection, packet, session, denied)
         return
+    if packet.qos and broker.router.keeper.failing:
+        _cannot_keep(connection, packet, broker.router.keeper.failing)
+        return
     habits.check_publish(connection, packet, message)
     if packet.qos == 2 and broker.options.qos2_hand_on == "release":
         _withhold(connection, session, packet.packet_id, message)
@@ -77,6 +80,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         code = Reason.NO_MATCHING_SUBSCRIBERS if nobody else Reason.SUCCESS
         if packet.qos == 2:
             session.inbound.add(packet.packet_id)
+            session.inbound_changed()
         kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
         connection.outlet.acknowledge(kind, packet.packet_id, code)
 
@@ -87,6 +91,7 @@ def _withhold(
     """A QoS 2 message that is handed on at its PUBREL."""
     session.inbound.add(packet_id)
     session.withheld = {**(session.withheld or {}), packet_id: message}
+    session.inbound_changed()
     connection.outlet.acknowledge(PacketType.PUBREC, packet_id)
 
 
@@ -99,7 +104,17 @@ def _refuse_publish(
     elif packet.qos == 2:
         if code < FAILURE:
             session.inbound.add(packet.packet_id)
+            session.inbound_changed()
         connection.outlet.explain(Ack(PacketType.PUBREC, packet.packet_id, code), why)
+
+
+def _cannot_keep(connection: "MqttConnection", packet: Publish, why: str) -> None:
+    """Nothing can be written to disk. Only MQTT 5 has a word for it: 0x97."""
+    if connection.version < V5:
+        connection.disconnect(Reason.QUOTA_EXCEEDED, why)
+        return
+    kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
+    connection.outlet.explain(Ack(kind, packet.packet_id, Reason.QUOTA_EXCEEDED), why)
 
 
 def _check_quota(connection: "MqttConnection") -> None:
@@ -200,6 +215,7 @@ def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None
         message = session.withheld.pop(packet.packet_id, None)
         if message is not None:
             connection.broker.router.publish(message, session, connection.client)
+    session.inbound_changed()
     # 3.1.1 has no way to say that nothing is known of it; the client can go on either way.
     code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
     connection.outlet.acknowledge(PacketType.PUBCOMP, packet.packet_id, code)
@@ -345,6 +361,7 @@ def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
             )
         wanted = None if expiry == 0xFFFF_FFFF else float(expiry)
         session.expiry = connection.broker.options.capped_expiry(wanted)
+        session.changed()
     # Only code 0 takes the will back [MQTT-3.14.4-3].
     connection.disconnected(publish_will=packet.code != Reason.SUCCESS)
 

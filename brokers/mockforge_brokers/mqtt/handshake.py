@@ -114,6 +114,7 @@ def accept(
     session.expiry = broker.options.capped_expiry(_expiry(packet))
     connection.renew_guard()
     _leave_will(session, packet.will if connection.may_leave(packet.will) else None)
+    session.changed()
     connection.session = session
     habits.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].

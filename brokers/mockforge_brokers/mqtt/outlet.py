@@ -34,6 +34,7 @@ class Outlet:
         "out",
         "version",
         "wake",
+        "work",
     )
 
     def __init__(
@@ -47,6 +48,7 @@ class Outlet:
         self.out: list[bytes] = []
         self.bulky = False
         self.wake = peer.wake
+        self.work = peer.work
         self.close = close
         self.version = V311
         self.maximum: int | None = None

@@ -108,6 +108,8 @@ class Store:
         self._clock = clock
         self._spine = spine
         self._rows: dict[int, bytes] = {}
+        self._replacing: set[int] = set()
+        """Those of them that stand on disk in another form."""
         self._gone: set[int] = set()
         self._ranges: list[tuple[int, int]] = []
         self._entities: dict[tuple[str, bytes], Encode] = {}
@@ -144,7 +146,7 @@ class Store:
         self._last_log = max(self._last_log, number)
 
     def append(self, log: int, position: int, value: bytes) -> None:
-        """A row, also in place of the one that stood there."""
+        """A new row."""
         if self._still:
             return
         number = log << POSITION_BITS | position
@@ -154,12 +156,18 @@ class Store:
         if not self._armed:
             self._arm()
 
+    def replace(self, log: int, position: int, value: bytes) -> None:
+        """A row in place of the one that stands there."""
+        if not self._still:
+            self.append(log, position, value)
+            self._replacing.add(log << POSITION_BITS | position)
+
     def remove(self, log: int, position: int) -> None:
         """A row is gone; nobody waits to hear of that."""
         if self._still:
             return
         number = log << POSITION_BITS | position
-        if self._rows.pop(number, None) is None:
+        if self._rows.pop(number, None) is None or number in self._replacing:
             # One that was written before, or is being written.
             self._gone.add(number)
             if not self._armed:
@@ -227,6 +235,7 @@ class Store:
         )
         self.group += 1
         self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
+        self._replacing = set()
         return group
 
     def written(self, number: int) -> None:

@@ -66,6 +66,17 @@ def test_what_goes_in_the_group_in_which_it_came_is_never_written():
     assert disk.waiting.rows == {}
 
 
+def test_a_row_that_is_replaced_and_removed_in_one_group_is_gone_from_disk():
+    kept, disk, environment = store(at_once=True)
+    log = kept.new_log()
+    kept.append(log, 0, b"old")
+    environment.clock.advance(0.005)
+    kept.replace(log, 0, b"new")
+    kept.remove(log, 0)
+    environment.clock.advance(0.005)
+    assert disk.rows == {}
+
+
 def test_an_entity_is_encoded_as_it_is_when_its_group_is_written():
     kept, disk, environment = store(at_once=True)
     value = [b"old"]

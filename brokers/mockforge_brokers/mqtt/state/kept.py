@@ -11,21 +11,10 @@ from ..records import Message, detailed
 from .router import Router
 from .session import Session
 from .sessions import Sessions
+from .stored import KeptMessage, StoredSession, kept_message
 from .subscriptions import Subscription
 
 FORMAT = 1
-
-
-class KeptMessage(Struct, omit_defaults=True):
-    """`expires` is a wall time; None is never."""
-
-    topic_name: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
-    properties: dict[str, Any] = {}
-    expires: float | None = None
-    identifiers: tuple[int, ...] = ()
 
 
 class KeptWill(Struct):
@@ -56,6 +45,10 @@ class KeptSession(Struct):
     subscriptions: list[Subscription]
     will: KeptWill | None
     withheld: list[tuple[int, int]] = []
+    number: int = 0
+    """Of its log on disk; 0 where nothing is kept there."""
+    rows: list[int] = []
+    """Of what is in flight and then of what waits, there."""
 
 
 class KeptState(Struct):
@@ -83,7 +76,11 @@ def restore(
     values: Mapping[str, Any], environment: Environment, router: Router, registry: Sessions
 ) -> None:
     """Put `dump`'s values into an empty broker; raises msgspec.ValidationError for others."""
-    state = convert(values, KeptState, builtin_types=(bytes,))
+    put_up(convert(values, KeptState, builtin_types=(bytes,)), environment, router, registry)
+
+
+def put_up(state: KeptState, environment: Environment, router: Router, registry: Sessions) -> None:
+    """As `restore`, with the values as what they are."""
     clock = environment.clock
     messages = [_message(kept, clock) for kept in state.messages]
     for place in state.retained:
@@ -110,44 +107,48 @@ class _Writer:
         place = self._places.get(id(message))
         if place is None:
             place = self._places[id(message)] = len(self.messages)
-            self.messages.append(self.message(message, self._to_wall))
+            self.messages.append(kept_message(message, self._to_wall))
         return place
 
-    @staticmethod
-    def message(message: Message, to_wall: float) -> KeptMessage:
-        return KeptMessage(
-            message.topic_name,
-            message.payload,
-            message.qos,
-            message.retain,
-            dict(message.properties),
-            None if message.expires is None else message.expires + to_wall,
-            message.identifiers,
-        )
-
     def session(self, session: Session) -> KeptSession:
-        inflight = [
+        made = self.session_itself(session)
+        made.inflight = [
             (packet_id, None if message is None else self.place(message))
             for packet_id, message in session.inflight.items()
         ]
+        made.queue = [self.place(message) for message in session.queue]
+        made.inbound = sorted(session.inbound)
+        made.withheld = [(each, self.place(it)) for each, it in (session.withheld or {}).items()]
+        if isinstance(session, StoredSession):
+            made.number, made.rows = session.number, session.rows
+        return made
+
+    def session_itself(self, session: Session) -> KeptSession:
+        """Without messages."""
         return KeptSession(
             client_id=session.client_id,
             expiry=session.expiry,
             ends=None if session.ends is None else session.ends + self._to_wall,
             last_id=session.last_id,
-            inflight=inflight,
-            queue=[self.place(message) for message in session.queue],
-            inbound=sorted(session.inbound),
+            inflight=[],
+            queue=[],
+            inbound=[],
             subscriptions=list(session.subscriptions.values()),
             will=self._will(session),
-            withheld=[(each, self.place(it)) for each, it in (session.withheld or {}).items()],
         )
 
     def _will(self, session: Session) -> KeptWill | None:
         if session.will is None:
             return None
         due = None if session.will_due is None else session.will_due + self._to_wall
-        return KeptWill(self.message(session.will, 0.0), session.will_delay, due)
+        return KeptWill(kept_message(session.will, 0.0), session.will_delay, due)
+
+
+def session_alone(session: Session, number: int, clock: Clock) -> KeptSession:
+    """Without its messages, which are rows of the log of this number."""
+    alone = _Writer(clock).session_itself(session)
+    alone.number = number
+    return alone
 
 
 def _message(kept: KeptMessage, clock: Clock | None) -> Message:
@@ -172,9 +173,10 @@ def _message(kept: KeptMessage, clock: Clock | None) -> Message:
 def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     session.expiry = kept.expiry
     session.last_id = kept.last_id
-    session.inflight = {
-        packet_id: None if place is None else messages[place] for packet_id, place in kept.inflight
-    }
+    session.inflight.update(
+        (packet_id, None if place is None else messages[place])
+        for packet_id, place in kept.inflight
+    )
     session.keep(messages[place] for place in kept.queue)
     session.inbound = set(kept.inbound)
     if kept.withheld:
@@ -182,6 +184,8 @@ def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     if kept.will is not None:
         session.will = _message(kept.will.message, None)
         session.will_delay = kept.will.delay
+    if kept.number and isinstance(session, StoredSession):
+        session.stand_on(kept.number, kept.rows)
 
 
 def _leave(registry: Sessions, kept: KeptSession, clock: Clock) -> None:

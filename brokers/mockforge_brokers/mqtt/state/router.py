@@ -9,7 +9,7 @@ from ...events import MessageSeen
 from ...fairness import Steps
 from ..events import Subscribed, Unsubscribed
 from ..records import Message
-from .retained import RetainedMessages
+from .keeper import FORGETFUL, Keeper
 from .session import Session, Sink
 from .subscriptions import Share, Subscription, SubscriptionTrie
 from .topics import SHARE, matches
@@ -95,8 +95,10 @@ class Router:
         *,
         maximum_qos: int = 2,
         shared_order: str = "turns",
+        keeper: Keeper = FORGETFUL,
     ) -> None:
-        self.retained = RetainedMessages(environment.limits.mqtt_retained)
+        self.keeper = keeper
+        self.retained = keeper.make_retained(environment.limits.mqtt_retained)
         self._shared_order = shared_order
         self.subscriptions = SubscriptionTrie(shared_order, environment.random)
         self.topics: dict[str, TopicCounts] = {}
@@ -180,6 +182,7 @@ class Router:
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """Add or replace; True when the session had none of this filter."""
         new = self.readmit(session, subscription)
+        session.changed()
         self._environment.spine.emit(
             Subscribed("mqtt", session.client_id, subscription.topic_filter, subscription.qos)
         )
@@ -197,6 +200,7 @@ class Router:
         if session.subscriptions.pop(topic_filter, None) is None:
             return False
         self.subscriptions.remove(session, topic_filter)
+        session.changed()
         self.forget_routes()
         self._environment.spine.emit(Unsubscribed("mqtt", session.client_id, topic_filter))
         return True
@@ -299,7 +303,11 @@ class Router:
                 return
             takers.append((session, sink))
         found = Verbatim(route.counts, topic_name, tuple(sink for _, sink in takers))
-        if self._maximum_qos and all(recipient.qos for recipient in route.recipients):
+        if (
+            self._maximum_qos
+            and not self.keeper.failing
+            and all(recipient.qos for recipient in route.recipients)
+        ):
             found.sessions = tuple(takers)
             found.takers = frozenset(session for session, _ in takers)
         raw = topic_name.encode()

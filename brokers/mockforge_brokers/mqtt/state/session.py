@@ -63,6 +63,10 @@ class Sink(Protocol):
 
     def wake(self) -> None: ...
 
+    def work(self, call: Callable[[], object]) -> None:
+        """Do something for this client, whose output then waits for what it kept."""
+        ...
+
     def close(self, code: Reason, reason: str) -> None:
         """Send this code and close; the session is taken from it before or by it."""
         ...
@@ -238,6 +242,7 @@ class Session:
             message = queue.popleft()
             self.queued_bytes -= _cost(message)
             if message.expires is not None and message.expires <= now:
+                self.expired()
                 continue
             self._send(self.begin(message, first=False), message)
             sent += 1
@@ -269,6 +274,15 @@ class Session:
         self.sink = None
         self.ready = self.slow = False
         self.unsent.clear()
+
+    def changed(self) -> None:
+        """Something of it, beside messages, is other than before; where it is kept that matters."""
+
+    def inbound_changed(self) -> None:
+        """The same for what its client published and has not finished."""
+
+    def expired(self) -> None:
+        """The oldest message that waited is over."""
 
     def _resend(self, packet_id: int) -> None:
         sink = self.sink

@@ -75,6 +75,7 @@ class Sessions:
         clock = self._environment.clock
         now = clock.now()
         session.ends, session.will_due = ends, will_due
+        session.changed()
         if session.will is not None:
             # The will waits for its delay or the session's end, whichever comes first
             # [MQTT-3.1.3-9].
@@ -90,14 +91,9 @@ class Sessions:
 
     def create(self, client_id: str) -> Session:
         """A new session, which belongs to nobody yet."""
-        environment = self._environment
-        session = self.by_client[client_id] = Session(
-            client_id,
-            environment.clock,
-            environment.limits,
-            self._router.overflowed,
-            environment.turn,
-        )
+        make = self._router.keeper.make_session
+        session = make(client_id, self._environment, self._router.overflowed)
+        self.by_client[client_id] = session
         return session
 
     def clear(self) -> None:
@@ -115,6 +111,7 @@ class Sessions:
         session.ended = True
         if self.by_client.get(session.client_id) is session:
             del self.by_client[session.client_id]
+        session.changed()
         self._stop_timers(session)
         self._router.forget(session)
         sink = session.sink
@@ -132,6 +129,7 @@ class Sessions:
         session.will = None
         if will is None:
             return
+        session.changed()
         if will.expires is not None:
             # Its life begins when it is published (MQTT 5, 3.1.3.2.4); until then it is a span.
             expires = self._environment.clock.now() + will.expires

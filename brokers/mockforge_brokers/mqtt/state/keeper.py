@@ -1,0 +1,31 @@
+"""Who hears what changed that outlives the process."""
+
+from collections.abc import Callable
+
+from ...environment import Environment
+from .retained import RetainedMessages
+from .session import Session
+
+
+class Keeper:
+    """Where nothing is kept: sessions and retained messages are in memory only."""
+
+    @property
+    def failing(self) -> str:
+        """Why nothing can be kept now; empty when all is well."""
+        return ""
+
+    def make_session(
+        self,
+        client_id: str,
+        environment: Environment,
+        overflowed: Callable[[Session, str], None],
+    ) -> Session:
+        clock, limits, turn = environment.clock, environment.limits, environment.turn
+        return Session(client_id, clock, limits, overflowed, turn)
+
+    def make_retained(self, limit: int) -> RetainedMessages:
+        return RetainedMessages(limit)
+
+
+FORGETFUL = Keeper()

@@ -1,0 +1,244 @@
+"""Sessions and retained messages that are on disk as well.
+
+A message of QoS 1 or 2 for a session that lasts is a row of the session's log, at a position that
+only grows, from its publication until its PUBACK or PUBCOMP. A row has a packet identifier where
+QoS 2 needs it again: it is written before the PUBLISH goes out, since its receiver knows a message
+by it (4.3.3), and the row is replaced when PUBREC came, before PUBREL goes out. Of QoS 1 nothing
+more is written: after a kill those that may have been sent are sent again, with DUP.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, msgpack
+
+from ...storage.store import Store
+from ..records import Message
+from .retained import RetainedMessages
+from .session import RELEASED, Session
+
+
+class KeptMessage(Struct, omit_defaults=True):
+    """`expires` is a wall time; None is never."""
+
+    topic_name: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    properties: dict[str, Any] = {}
+    expires: float | None = None
+    identifiers: tuple[int, ...] = ()
+
+
+def kept_message(message: Message, to_wall: float) -> KeptMessage:
+    """`to_wall` is the wall time at the clock's 0."""
+    return KeptMessage(
+        message.topic_name,
+        message.payload,
+        message.qos,
+        message.retain,
+        dict(message.properties),
+        None if message.expires is None else message.expires + to_wall,
+        message.identifiers,
+    )
+
+
+class MessageRow(Struct, array_like=True):
+    """A message on its way to a client; without a message it was released (PUBREC came)."""
+
+    packet_id: int
+    message: KeptMessage | None
+
+
+_encode = msgpack.Encoder().encode
+
+
+class _InFlight(dict[int, Message | None]):
+    """Says which packet identifiers are free again."""
+
+    def __init__(self, free: Callable[[int], object]) -> None:
+        super().__init__()
+        self._free = free
+
+    def __delitem__(self, packet_id: int) -> None:
+        super().__delitem__(packet_id)
+        self._free(packet_id)
+
+
+class StoredSession(Session):
+    """A session whose messages are rows as long as it lasts longer than its connection."""
+
+    __slots__ = (
+        "_changed",
+        "_inbound_changed",
+        "_rows",
+        "_store",
+        "_waiting",
+        "last_row",
+        "number",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        store: Store,
+        changed: Callable[[Session], object],
+        inbound_changed: Callable[[Session], object],
+    ) -> None:
+        super().__init__(*args)
+        self._store = store
+        self._changed = changed
+        self._inbound_changed = inbound_changed
+        self.number = 0
+        """Of its log; 0 while it has none."""
+        self.last_row = 0
+        self._rows: dict[int, int] = {}
+        """The row of each packet identifier in flight."""
+        self._waiting: deque[int] = deque()
+        """The rows of what is in the queue, in its order."""
+        self.inflight = _InFlight(self._settled)
+
+    @property
+    def lasting(self) -> bool:
+        return self.expiry != 0 and not self.ended
+
+    # What is asked of it anyway.
+
+    def changed(self) -> None:
+        if self.lasting and not self.number:
+            self.number = self._store.new_log()
+        if self.number:
+            self._changed(self)
+        if not self.lasting:
+            self._forget()
+
+    def inbound_changed(self) -> None:
+        if self.number:
+            self._inbound_changed(self)
+
+    def deliver(self, message: Message) -> bool:
+        sink = self.sink
+        if message.qos < 2 or sink is None or not self.number:
+            return super().deliver(message)
+        delivered = False
+
+        def deliver() -> None:
+            nonlocal delivered
+            delivered = Session.deliver(self, message)
+
+        sink.work(deliver)
+        return delivered
+
+    def pump(self) -> None:
+        sink = self.sink
+        if sink is None or not (self.number and self.queue):
+            super().pump()
+        else:
+            sink.work(super().pump)
+
+    def begin(self, message: Message, *, first: bool = True) -> int:
+        packet_id = super().begin(message, first=first)
+        if not self.number or packet_id <= 0:
+            return packet_id
+        if first:
+            self._rows[packet_id] = self._append(message, packet_id if message.qos == 2 else 0)
+        else:
+            self._rows[packet_id] = row = self._waiting.popleft()
+            if message.qos == 2:
+                self._replace(row, packet_id, message)
+        return packet_id
+
+    def received(self, packet_id: int) -> bool:
+        known = super().received(packet_id)
+        if known and self.number:
+            self._replace(self._rows[packet_id], packet_id, RELEASED)
+        return known
+
+    def expired(self) -> None:
+        if self.number:
+            self._remove(self._waiting.popleft())
+
+    def _enqueue(self, message: Message) -> bool:
+        kept = super()._enqueue(message)
+        if kept and self.number:
+            self._waiting.append(self._append(message, 0))
+        return kept
+
+    # Rows.
+
+    def _append(self, message: Message, packet_id: int) -> int:
+        self.last_row += 1
+        self._store.append(self.number, self.last_row, self._row(packet_id, message))
+        return self.last_row
+
+    def _replace(self, row: int, packet_id: int, message: Message | None) -> None:
+        self._store.replace(self.number, row, self._row(packet_id, message))
+
+    def _row(self, packet_id: int, message: Message | None) -> bytes:
+        clock = self._clock
+        kept = None if message is None else kept_message(message, clock.wall() - clock.now())
+        return _encode(MessageRow(packet_id, kept))
+
+    def _settled(self, packet_id: int) -> None:
+        row = self._rows.pop(packet_id, None)
+        if row is not None:
+            self._remove(row)
+
+    def _remove(self, row: int) -> None:
+        self._store.remove(self.number, row)
+
+    def _forget(self) -> None:
+        """It lasts no longer: nothing of it is on disk from here on."""
+        if self.number:
+            self._store.drop(self.number)
+            self.number = 0
+            self._rows.clear()
+            self._waiting.clear()
+
+    def mark_sent(self) -> None:
+        """The program ends: say of QoS 1, too, what was sent."""
+        for packet_id, message in self.inflight.items():
+            if message is not None and message.qos == 1 and self.number:
+                self._replace(self._rows[packet_id], packet_id, message)
+
+    # A restart.
+
+    @property
+    def rows(self) -> list[int]:
+        """Of what is in flight, then of what waits."""
+        return [*self._rows.values(), *self._waiting] if self.number else []
+
+    def stand_on(self, number: int, rows: list[int]) -> None:
+        """It was restored: its messages have these rows of this log."""
+        self._store.known_log(number)
+        self.number = number
+        self.last_row = max(rows, default=0)
+        self._rows = dict(zip(self.inflight, rows, strict=False))
+        self._waiting = deque(rows[len(self.inflight) :])
+
+
+class StoredRetained(RetainedMessages):
+    """Retained messages; each topic is an entity."""
+
+    def __init__(self, limit: int, changed: Callable[[str], object]) -> None:
+        super().__init__(limit)
+        self._changed = changed
+
+    def store(self, message: Message) -> bool:
+        stored = super().store(message)
+        if stored:
+            self._changed(message.topic_name)
+        return stored
+
+    def remove(self, topic_name: str) -> bool:
+        removed = super().remove(topic_name)
+        if removed:
+            self._changed(topic_name)
+        return removed
+
+    def clear(self) -> None:
+        topic_names = [message.topic_name for message in self.all()]
+        super().clear()
+        for topic_name in topic_names:
+            self._changed(topic_name)
