@@ -34,6 +34,10 @@ class Peer(Protocol):
         """Bytes written that the peer's socket has not taken yet."""
         ...
 
+    def become(self, connection: "Connection") -> None:
+        """Let another connection take over: its first bytes named another version."""
+        ...
+
     def wake(self) -> None:
         """Somebody else gave this connection output: write it in the loop's next turn.
 

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LAST_FRAMES: Final = 4
 _NOBODY: Final = Principal()
 
 
@@ -61,7 +60,6 @@ class Endpoint(asyncio.Protocol):
         "_lost",
         "_outward",
         "_paused",
-        "_slow",
         "_stopped",
         "_tape",
         "_transport",
@@ -76,6 +74,7 @@ class Endpoint(asyncio.Protocol):
         "opened",
         "principal",
         "server",
+        "slow",
     )
 
     def __init__(self, server: "Server", listener: Listener) -> None:
@@ -89,13 +88,13 @@ class Endpoint(asyncio.Protocol):
         self.principal = _NOBODY
         self.bytes_in = 0
         self.bytes_out = 0
-        self._awake = False
-        self._closing = False
+        self._awake = self._closing = False
         self._later: list[bytes] | None = None
         self._lost = False
         self._last: ConnectionView | None = None
         self._farewell = ""
-        self._slow = False
+        self.slow = False
+        """The peer does not take what it is sent."""
         self._paused = 0
         self._stopped = 0
         self._concern: Concern | None = None
@@ -215,7 +214,7 @@ class Endpoint(asyncio.Protocol):
         self.principal = principal
 
     def pause_writing(self) -> None:
-        self._slow = True
+        self.slow = True
         self.pause_reading()
         self.pause_sending()
         pending = self._transport.get_write_buffer_size()
@@ -223,7 +222,7 @@ class Endpoint(asyncio.Protocol):
         self._emit(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
 
     def resume_writing(self) -> None:
-        self._slow = False
+        self.slow = False
         self._emit(PeerCaughtUp(self.protocol, self.id, self.connection.client))
         self.resume_sending()
         self.resume_reading()
@@ -234,10 +233,9 @@ class Endpoint(asyncio.Protocol):
             return
         self._lose(why_lost(exc))
         self.server.endpoints.pop(self.id, None)
-        if self._hangup is not None:
-            self._hangup.cancel()
-        if self._outward is not None:
-            self._outward.end()
+        for part in (self._hangup, self._outward):
+            if part is not None:
+                part.end()
         if self._exchanges is not None:
             self._exchanges.lighten()
         if self._tape is not None:
@@ -245,6 +243,13 @@ class Endpoint(asyncio.Protocol):
         self.server.forget(self)
 
     # What the connection calls: the Peer of contract.py.
+
+    def become(self, connection: Connection) -> None:
+        self.connection, self._concern = connection, None
+        if self._tape is not None:
+            self._tape.owner = connection
+        for lane in filter(None, (self._inward, self._outward)):
+            lane.adopt(connection)
 
     def wake(self) -> None:
         if not self._awake:
@@ -352,11 +357,6 @@ class Endpoint(asyncio.Protocol):
     @property
     def protocol(self) -> str:
         return self.server.broker.protocol
-
-    @property
-    def slow(self) -> bool:
-        """The peer does not take what it is sent."""
-        return self._slow
 
     @property
     def waiting(self) -> int:
@@ -492,7 +492,7 @@ class Endpoint(asyncio.Protocol):
             self._tape.add(IN, data)
         trace = "".join(traceback.format_exception(error))
         if self._tape is not None:
-            trace += self._tape.last(_LAST_FRAMES)
+            trace += self._tape.last()
         client = self.connection.client
         _log.error("bug: %s connection %d (%s)\n%s", self.protocol, self.id, client, trace)
         text = f"{type(error).__name__}: {error}"

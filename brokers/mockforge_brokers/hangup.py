@@ -41,7 +41,7 @@ class HangUp:
             pass
         transport.close()
 
-    def cancel(self) -> None:
+    def end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 

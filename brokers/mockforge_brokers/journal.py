@@ -172,7 +172,7 @@ class Tape:
             self.journal.size += past.weight
         self.journal.tape_ended(self)
 
-    def last(self, count: int) -> str:
+    def last(self, count: int = 4) -> str:
         """The newest chunks in hex, for a log."""
         return "".join(
             f"{'<' if chunk.direction == OUT else '>'} {(chunk.data or b'')[:512].hex(' ')}\n"

@@ -47,6 +47,9 @@ class FakePeer:
         self.last: ConnectionView | None = None
         self.written: list[bytes] = []
 
+    def become(self, connection: Connection) -> None:
+        self.connection = connection
+
     def wake(self) -> None:
         self.awake = True
 
@@ -117,7 +120,7 @@ class FakeClient:
             network.broker.protocol,
             network,
         )
-        self.connection = self.peer.connection = network.broker.connect(self.peer)
+        self.peer.connection = network.broker.connect(self.peer)
         self.history: list[tuple[int, bytes]] = []
         self._received = bytearray()
         self._unread: list[bytes] = []
@@ -126,6 +129,11 @@ class FakeClient:
             self._tape = environment.journal.open(
                 network.broker.protocol, self.peer.id, self.connection
             )
+
+    @property
+    def connection(self) -> Connection:
+        assert self.peer.connection is not None
+        return self.peer.connection
 
     def send(self, data: bytes) -> None:
         """One burst of bytes; what it causes at any client is there when this returns.

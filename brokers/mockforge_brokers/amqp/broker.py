@@ -36,6 +36,7 @@ from .state.queues.queue import Queue
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .tracing import Tracer
+from .v1_0.connection import Connection as LaterConnection
 from .views import connection_view, destination_views, group_views, metrics
 from .wire import content as contents
 
@@ -76,8 +77,10 @@ class AmqpBroker:
                 access.add_user(user, password, (AMQP,))
         access.on_change(self._renew_guards)
         self._connections: dict[int, Connection] = {}
+        self._later: dict[int, LaterConnection] = {}
+        """Those that speak AMQP 1.0."""
         self._overdue = Overdue(environment.clock, self.options.consumer_timeout, self._connections)
-        self.quotas = Quotas(self._connections)
+        self.quotas = Quotas(self._all)
         self._inside = Inside(environment)
         self.event_exchange = EventExchange(environment, self.vhosts, self._connections)
         self.management = Management(self.vhosts, self._connections)
@@ -85,17 +88,37 @@ class AmqpBroker:
 
     def connect(self, peer: Peer) -> Connection:
         connection = Connection(
-            peer, self.environment, self.options, self.vhosts, self.quotas, self.lint, self._forget
+            peer,
+            self.environment,
+            self.options,
+            self.vhosts,
+            self.quotas,
+            self.lint,
+            self._forget,
+            self._become_later,
         )
         self._connections[peer.id] = connection
         self._overdue.watch()
         return connection
 
+    def _become_later(self, peer: Peer, data: bytes) -> int:
+        """A client's first bytes name AMQP 1.0; returns how many of them are not whole yet."""
+        del self._connections[peer.id]
+        connection = self._later[peer.id] = LaterConnection(
+            peer, self.environment, self.options, self.vhosts, self.quotas, self._forget
+        )
+        peer.become(connection)
+        return connection.receive(data)
+
+    def _all(self) -> list[Connection | LaterConnection]:
+        """Of both versions."""
+        return [*self._connections.values(), *self._later.values()]
+
     def _largest_incomplete(self) -> int:
-        return max((each.incomplete for each in self._connections.values()), default=0)
+        return max((each.incomplete for each in self._all()), default=0)
 
     def _renew_guards(self) -> None:
-        for connection in self._connections.values():
+        for connection in self._all():
             connection.renew_guard()
         for vhost in self.vhosts.values():
             vhost.forget_routes()
@@ -121,7 +144,7 @@ class AmqpBroker:
         vhost = self.vhost(name)
         if name == "/":
             raise InvalidInput("the virtual host / stays: prompt and fixtures publish there")
-        using = [each for each in self._connections.values() if each.vhost is vhost]
+        using = [each for each in self._all() if each.vhost is vhost]
         for connection in using:
             connection.close(ReplyCode.CONNECTION_FORCED, f"vhost '{name}' is deleted")
         self.environment.chores.finish()
@@ -145,9 +168,13 @@ class AmqpBroker:
 
     def _forget(self, number: int) -> None:
         self._connections.pop(number, None)
+        self._later.pop(number, None)
+
+    def _find(self, number: int) -> Connection | LaterConnection | None:
+        return self._connections.get(number) or self._later.get(number)
 
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
-        found = self._connections.get(connection)
+        found = self._find(connection)
         if found is None:
             return False
         if reset:
@@ -157,7 +184,7 @@ class AmqpBroker:
         return True
 
     def reset(self) -> None:
-        for connection in tuple(self._connections.values()):
+        for connection in self._all():
             connection.close(ReplyCode.CONNECTION_FORCED, "the broker was reset")
         self.environment.chores.finish()
         for vhost in self.vhosts.values():
@@ -168,11 +195,7 @@ class AmqpBroker:
 
     def dump(self) -> dict[str, object]:
         self.environment.chores.finish()
-        unacked = [
-            message
-            for connection in self._connections.values()
-            for message in connection.channels.unacked()
-        ]
+        unacked = [message for connection in self._all() for message in connection.unacked()]
         return kept.dump(self.vhosts.values(), unacked, self.environment.clock)
 
     def restore(self, values: Mapping[str, Any]) -> None:
@@ -182,7 +205,7 @@ class AmqpBroker:
         self._keeper.take_up(found, self._make_vhost)
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
-        connections = tuple(self._connections.values())
+        connections = self._all()
         store = self.environment.store
         values = ended(connections, self.dump, hard=hard, store=store)
         with still(store):
@@ -440,10 +463,10 @@ class AmqpBroker:
         return f"{scheme}://{login}{listener.reachable}/{vhost}"
 
     def connections(self) -> list[ConnectionView]:
-        return [connection_view(connection) for connection in self._connections.values()]
+        return [connection_view(connection) for connection in self._all()]
 
     def connection(self, number: int) -> ConnectionView | None:
-        found = self._connections.get(number)
+        found = self._find(number)
         return connection_view(found) if found is not None else None
 
     def destinations(self) -> list[DestinationView]:
@@ -453,7 +476,7 @@ class AmqpBroker:
         return [view for vhost in self.vhosts.values() for view in group_views(vhost)]
 
     def metrics(self) -> list[Metric]:
-        return metrics(self.vhosts.values(), self._connections.values(), self.findings)
+        return metrics(self.vhosts.values(), len(self._all()), self.findings)
 
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None

@@ -9,7 +9,7 @@ from msgspec import Struct, convert, to_builtins
 
 from ..bytes_io import ByteReader
 from ..clock import Clock
-from .records import Table
+from .records import Table, packed, unpacked
 from .state.exchanges import Binding, Exchange
 from .state.message import Message
 from .state.policies import NamedPolicy
@@ -179,7 +179,7 @@ def _stream(queue: StreamQueue) -> KeptQueue:
         KeptMessage(
             _raw(message.route.exchange.name),
             _raw(message.route.routing_key),
-            message.content,
+            packed(message.content),
             message.size,
             moment=message.moment,
         )
@@ -195,7 +195,7 @@ def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
     return KeptMessage(
         _raw(message.route.exchange.name),
         _raw(message.route.routing_key),
-        message.stored,
+        packed(message.stored),
         message.size,
         away or message.redelivered,
         None if expires == math.inf else clock.wall() + expires - clock.now(),
@@ -254,22 +254,21 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
     last = 0
     for offset, message in enumerate(queue.messages, queue.start):
         route = vhost.origin(_text(message.exchange), _text(message.routing_key))
+        content = unpacked(message.content)
         if isinstance(restored, StreamQueue):
             moment = clock.wall() if message.moment is None else message.moment
-            restored.restore_at(route, message.content, message.position or offset, moment)
+            restored.restore_at(route, content, message.position or offset, moment)
             continue
         if message.position:
             last = max(last, message.position)
             restored.stand_at(message.position)
         if message.expires is None:
-            restored.restore(route, message.content, message.size, message.redelivered)
+            restored.restore(route, content, message.size, message.redelivered)
             continue
         if not isinstance(restored, GovernedQueue):
             restored = govern(restored, vhost)
         expires = clock.now() + message.expires - clock.wall()
-        restored.restore_expiring(
-            route, message.content, message.size, message.redelivered, expires
-        )
+        restored.restore_expiring(route, content, message.size, message.redelivered, expires)
     if last:
         restored.stand_at(last + 1)
 

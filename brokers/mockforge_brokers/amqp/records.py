@@ -1,5 +1,6 @@
 """Values that wire reads and state keeps: typed fields of tables."""
 
+import struct
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -132,3 +133,50 @@ def _integer(value: int, where: str) -> Field:
 def table(values: Mapping[str, Any], where: str = "arguments") -> Table:
     """A mapping of plain values as a field table; raises InvalidInput."""
     return {str(key): field(item, f"{where}.{key}") for key, item in values.items()}
+
+
+class Converted(bytes):
+    """A message's frames that were made of one of AMQP 1.0, with the parts that they were made of.
+
+    `bare` is what nobody may change on its way (AMQP 1.0 part 3.2), `annotations` the section of
+    its message annotations. To all who do not ask it is the frames' bytes.
+    """
+
+    bare: bytes
+    annotations: bytes
+
+    def __new__(cls, frames: bytes, bare: bytes, annotations: bytes) -> "Converted":
+        made = super().__new__(cls, frames)
+        made.bare = bare
+        made.annotations = annotations
+        return made
+
+    @property
+    def packed(self) -> bytes:
+        """All of it as bytes that are no frames, for `unpacked`."""
+        sizes = _sizes.pack(_PACKED, len(self.bare), len(self.annotations))
+        return b"".join((sizes, self.bare, self.annotations, self))
+
+    def with_frames(self, frames: bytes) -> "Converted":
+        """The same message with other properties or headers."""
+        return Converted(frames, self.bare, self.annotations)
+
+
+_sizes: Final = struct.Struct(">BII")
+_PACKED: Final = 0
+"""No frame begins with it."""
+
+
+def packed(content: bytes) -> bytes:
+    """A message's frames, and what stands beside them, as plain bytes to be kept."""
+    return content.packed if isinstance(content, Converted) else content
+
+
+def unpacked(kept: bytes) -> bytes:
+    """What `packed` was given."""
+    if kept[0] != _PACKED:
+        return kept
+    _, bare, annotations = _sizes.unpack_from(kept)
+    start = _sizes.size
+    middle, end = start + bare, start + bare + annotations
+    return Converted(kept[end:], kept[start:middle], kept[middle:end])

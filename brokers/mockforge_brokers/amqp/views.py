@@ -20,12 +20,15 @@ from .state.queues.quorum import QuorumQueue
 from .state.queues.stream import StreamQueue
 from .state.queues.types import queue_type
 from .state.virtual_host import VirtualHost
+from .v1_0.connection import Connection as LaterConnection
 
 AMQP: Final = "amqp"
 _MOST_LABELS: Final = 1000
 
 
-def connection_view(connection: Connection) -> ConnectionView:
+def connection_view(connection: Connection | LaterConnection) -> ConnectionView:
+    if isinstance(connection, LaterConnection):
+        return _later_view(connection)
     peer = connection.peer
     agreement = connection.agreement
     channels = connection.channels.open.values()
@@ -57,7 +60,43 @@ def connection_view(connection: Connection) -> ConnectionView:
     )
 
 
-def _state(connection: Connection) -> str:
+def _later_view(connection: LaterConnection) -> ConnectionView:
+    """Of a connection of AMQP 1.0: its sessions and links."""
+    peer, handshake = connection.peer, connection.handshake
+    sessions = connection.sessions.values()
+    outgoing = [link for session in sessions for link in session.outgoing.values()]
+    return ConnectionView(
+        id=connection.id,
+        protocol=AMQP,
+        client=connection.client,
+        address=peer.address,
+        state=_state(connection),
+        since=peer.opened,
+        listener=peer.listener.name,
+        principal=peer.principal,
+        software=handshake.software,
+        messages_in=connection.published,
+        messages_out=connection.delivered + sum(link.consumer.delivered for link in outgoing),
+        bytes_in=peer.bytes_in,
+        bytes_out=peer.bytes_out,
+        detail={
+            "version": "1.0",
+            "user": connection.user,
+            "vhost": handshake.vhost,
+            "unroutable": connection.unroutable.count,
+            "sessions": len(sessions),
+            "senders": sum(len(session.incoming) for session in sessions),
+            "receivers": len(outgoing),
+            "unsettled": sum(len(session.unsettled) for session in sessions),
+            "credit": sum(max(0, link.consumer.credit) for link in outgoing),
+            "frame_max": connection.max_frame,
+            "channel_max": handshake.channel_max,
+            "idle_timeout": handshake.idle,
+        },
+    )
+
+
+def _state(connection: Connection | LaterConnection) -> str:
     if connection.blocking.blocked:
         return "blocked"
     if connection.phase is Phase.OPEN:
@@ -223,9 +262,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
     ]
 
 
-def metrics(
-    vhosts: Iterable[VirtualHost], connections: Iterable[Connection], findings: Findings
-) -> list[Metric]:
+def metrics(vhosts: Iterable[VirtualHost], connections: int, findings: Findings) -> list[Metric]:
     published: Counter[tuple[str, ...]] = Counter()
     unroutable: Counter[tuple[str, ...]] = Counter()
     delivered: Counter[tuple[str, ...]] = Counter()
@@ -273,7 +310,7 @@ def metrics(
             "Open connections.",
             "gauge",
             (),
-            Counter({(): len(list(connections))}),
+            Counter({(): connections}),
         ),
         _metric(
             "amqp_lint_findings_total",

@@ -77,6 +77,8 @@ class Lane:
         self._usage = misbehaviour.usage
         self.exchanges = exchanges
         self._splitter = connection.splitter(direction)
+        self._left = b""
+        """Bytes of another version's frames, until its splitter cuts them."""
         self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._stalled = False
@@ -111,6 +113,12 @@ class Lane:
 
     def take_rest(self) -> bytes:
         return self._splitter.take()
+
+    def adopt(self, connection: Connection) -> None:
+        """Another connection took over: it reads and cuts what comes from here on."""
+        self.connection = connection
+        self._left = self._splitter.take()
+        self._splitter = connection.splitter(self.direction)
 
     def open(self) -> None:
         """Ask the rules that name `op:open` about this connection, which was just accepted."""
@@ -148,10 +156,10 @@ class Lane:
                 return
             if self.direction not in dark:
                 self._admit_all(frames)
-            if not (frames and self._splitter.pending):
+            data, self._left = self._left, b""
+            if not (data or (frames and self._splitter.pending)):
                 return
             # A splitter may report bytes that make no frame by the next call only.
-            data = b""
 
     def end(self) -> None:
         """The connection is gone: what waits goes with it."""

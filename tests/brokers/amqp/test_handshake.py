@@ -32,7 +32,7 @@ def test_start_offers_what_is_served(house: House) -> None:
 @pytest.mark.parametrize(
     ("header", "why"),
     [
-        (b"AMQP\x00\x01\x00\x00", "no header of it"),
+        (b"AMQP\x00\x02\x00\x00", "no header of it"),
         (b"GET / HTTP/1.1\r\n\r\n", "it speaks HTTP to the plain AMQP port"),
         (b"\x10\x0c\x00\x04MQTT\x04\x02", "it speaks MQTT to the plain AMQP port"),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..records import Field, Table
+from ..records import Converted, Field, Table
 from ..state.dead_letters import Death, Rewritten
 from ..wire.content import header_payload
 from ..wire.frames import HEADER, OVERHEAD, content_head, frame, head
@@ -120,4 +120,5 @@ def _replace(content: bytes, properties: Mapping[str, Any]) -> bytes:
     """The content with another header frame in front of the same body frames."""
     _, channel, length = head.unpack_from(content)
     size = content_head.unpack_from(content)[5]
-    return frame(HEADER, channel, encode_header(size, properties)) + content[length + OVERHEAD :]
+    made = frame(HEADER, channel, encode_header(size, properties)) + content[length + OVERHEAD :]
+    return content.with_frames(made) if isinstance(content, Converted) else made

@@ -58,11 +58,15 @@ class Unroutable:
         self._units.pop(_identity(frame, content), None)
         self._emitted.discard((exchange, routing_key))
 
+    def has(self, unit: bytes) -> bool:
+        """Whether this very unit, or one that begins the same and is as long, reached nobody."""
+        return _identity(unit, b"") in self._units
+
     def mark(self, row: Row) -> None:
         """Give the row of a publish that reached no queue its `error`."""
         if row.operation != "basic.publish" or row.direction != IN or not self._units:
             return
-        if _identity(row.frame, b"") in self._units:
+        if self.has(row.frame):
             row.detail["unroutable"] = True
             row.error = row.error or "reached no queue"
 

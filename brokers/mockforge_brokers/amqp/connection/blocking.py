@@ -1,13 +1,24 @@
 """A publisher that must wait because the queues hold too much (connection.blocked)."""
 
-from typing import Final
+from typing import Final, Protocol
 
-from ..channel.line import Line
+from ...contract import Peer
+from ...spine import Spine
 from ..events import PublisherBlocked, PublisherUnblocked
 from ..state.memory import Memory
 from ..wire.frames import method
 
 AMQP: Final = "amqp"
+
+
+class Publisher(Protocol):
+    """A connection of either version."""
+
+    id: int
+    client: str
+    peer: Peer
+    out: list[bytes]
+    spine: Spine
 
 
 class Blocking:
@@ -16,7 +27,7 @@ class Blocking:
     `wanted`: the client asks to be notified (its capability `connection.blocked`).
     """
 
-    def __init__(self, line: Line, memory: Memory) -> None:
+    def __init__(self, line: Publisher, memory: Memory) -> None:
         self.blocked = False
         self.wanted = False
         self._line = line

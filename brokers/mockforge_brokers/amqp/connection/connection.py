@@ -19,19 +19,21 @@ from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode, reply_text
 from ..lint import Lint
 from ..options import AmqpOptions
-from ..rows import read_rows
 from ..state.consumer import Consumer
+from ..state.message import Message
 from ..state.virtual_host import VirtualHost
 from ..wire.frames import (
     FRAME_MIN_SIZE,
     HEAD_SIZE,
     HEARTBEAT_FRAME,
+    LATER_HEADERS,
     METHOD,
     PROTOCOL_HEADER,
     method,
 )
 from ..wire.old import OLD_VERSION, VERSIONS, modern, old_method
 from ..wire.units import UnitSplitter
+from . import journaling
 from .blocking import Blocking
 from .burst import BurstReader
 from .channels import Channels
@@ -49,26 +51,6 @@ from .heartbeat import Heartbeat
 from .login import Door
 from .phase import Phase
 from .quotas import Quotas
-
-_MOST_NAMES: Final = 1000
-"""Consumers whose queues the journal's rows can name."""
-_NO_NAMES: Final[dict[str, str]] = {}
-_REMEMBERED: Final = 200
-"""About the bytes of a queue's name, or of a unit that reached no queue, kept for rows."""
-
-
-def _splitter(direction: int) -> Splitter:
-    return UnitSplitter()
-
-
-def _rows(
-    names: Mapping[str, str], unroutable: Unroutable, direction: int, frame: bytes
-) -> list[Row]:
-    rows = read_rows(direction, frame, names)
-    for row in rows:
-        unroutable.mark(row)
-    return rows
-
 
 _CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
 _SAID_IN_HANDSHAKE: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.NOT_ALLOWED)
@@ -88,6 +70,7 @@ class Connection:
         quotas: Quotas,
         lint: Lint,
         gone: Callable[[int], object],
+        later_version: Callable[[Peer, bytes], int],
     ) -> None:
         self.id, self.lint = peer.id, lint
         self.peer = peer
@@ -123,6 +106,7 @@ class Connection:
         self._options = options
         self._vhosts = vhosts
         self._gone = gone
+        self._later_version = later_version
         self._memory = self.vhost.memory
         self.blocking = Blocking(self, self._memory)
         self._rest: list[memoryview] = []
@@ -224,9 +208,7 @@ class Connection:
         self.peer.close("the broker ended")
 
     def past(self) -> Past:
-        names = self._queue_names or _NO_NAMES
-        weight = _REMEMBERED * (len(names) + self.unroutable.remembered)
-        return Past(self.client, _splitter, partial(_rows, names, self.unroutable), weight)
+        return journaling.past(self.client, self._queue_names, self.unroutable)
 
     def splitter(self, direction: int) -> Splitter:
         return UnitSplitter()
@@ -234,7 +216,7 @@ class Connection:
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         if self._method_frame is old_method:
             frame = modern(frame)
-        return _rows(self._queue_names, self.unroutable, direction, frame)
+        return journaling.rows(self._queue_names, self.unroutable, direction, frame)
 
     def parts(self, rows: list[Row]) -> list[Row]:
         return rows
@@ -262,6 +244,13 @@ class Connection:
     def cancel_notify(self) -> bool:
         return "consumer_cancel_notify" in self.agreement.capabilities
 
+    @property
+    def channel_count(self) -> int:
+        return len(self.channels.open)
+
+    def unacked(self) -> list[Message]:
+        return self.channels.unacked()
+
     def hold_back(self) -> None:
         if not self._held_back:
             self._held_back = True
@@ -275,10 +264,7 @@ class Connection:
             self.guard = self._door.guard(self.client, self.user)
 
     def name_queue(self, consumer_tag: str, queue: str) -> None:
-        names = self._queue_names
-        if len(names) >= _MOST_NAMES:
-            del names[next(iter(names))]
-        names[consumer_tag] = queue
+        journaling.name_queue(self._queue_names, consumer_tag, queue)
 
     def _go_on(self) -> None:
         self._held_back = False
@@ -296,6 +282,11 @@ class Connection:
         if len(data) < len(PROTOCOL_HEADER):
             return 0
         version = VERSIONS.get(data[: len(PROTOCOL_HEADER)])
+        if data[: len(PROTOCOL_HEADER)] in LATER_HEADERS:
+            self._timer.cancel()
+            self.phase = Phase.ENDED
+            self._kept = self._later_version(self.peer, data)
+            return len(data)
         if version is None:
             # AMQP 2.2.4: answer with the header that we do speak, and hang up.
             self.out.append(PROTOCOL_HEADER)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, Protocol
 
 from ...errors import InvalidInput
 from ..state.virtual_host import VirtualHost
 from .phase import Phase
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
 OF_USER: Final = ("max-connections", "max-channels")
 OF_VHOST: Final = ("max-connections", "max-queues")
+
+
+class Counted(Protocol):
+    """A connection of either version."""
+
+    phase: Phase
+    user: str
+    vhost: VirtualHost
+
+    @property
+    def channel_count(self) -> int:
+        """Channels, or sessions."""
+        ...
 
 
 class Quotas:
@@ -22,7 +32,7 @@ class Quotas:
     A virtual host keeps its own (`VirtualHost.limits`), of which max-queues is its affair.
     """
 
-    def __init__(self, connections: Mapping[int, Connection]) -> None:
+    def __init__(self, connections: Callable[[], Iterable[Counted]]) -> None:
         self.users: dict[str, dict[str, int]] = {}
         self._connections = connections
 
@@ -45,7 +55,7 @@ class Quotas:
         most = self._of_user(user, "max-channels")
         if most < 0:
             return ""
-        count = sum(len(each.channels.open) for each in self._open() if each.user == user)
+        count = sum(each.channel_count for each in self._open() if each.user == user)
         if count < most:
             return ""
         return (
@@ -57,8 +67,8 @@ class Quotas:
         found = self.users.get(user)
         return -1 if found is None else found.get(name, -1)
 
-    def _open(self) -> Iterator[Connection]:
-        return (each for each in self._connections.values() if each.phase is Phase.OPEN)
+    def _open(self) -> Iterator[Counted]:
+        return (each for each in self._connections() if each.phase is Phase.OPEN)
 
 
 def checked(limits: Mapping[str, object], known: tuple[str, ...]) -> dict[str, int]:

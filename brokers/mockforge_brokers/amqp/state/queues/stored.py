@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 from msgspec import Struct, msgpack
 
 from ....storage.store import Store
+from ...records import packed
 from .governed import GovernedQueue, Host
 from .queue import Queue
 from .quorum import QuorumMessage, QuorumQueue
@@ -53,7 +54,7 @@ _encode = msgpack.Encoder().encode
 
 def _row(route: Route, content: bytes, size: int, expires: float | None) -> bytes:
     return _encode(
-        MessageRow(raw(route.exchange.name), raw(route.routing_key), content, size, expires)
+        MessageRow(raw(route.exchange.name), raw(route.routing_key), packed(content), size, expires)
     )
 
 
@@ -194,7 +195,7 @@ class StoredStreamQueue(StreamQueue):
         super()._append(route, content, size, moment)
         keeping = self.keeping
         names = raw(route.exchange.name), raw(route.routing_key)
-        row = _encode(MessageRow(*names, content, size, None, moment))
+        row = _encode(MessageRow(*names, packed(content), size, None, moment))
         keeping.store.append(keeping.number, offset, row)
 
     def _retain(self) -> None:

@@ -1,0 +1,307 @@
+"""How links come about: a terminus is looked up, or made, and answered as RabbitMQ 4 answers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..records import Field, Table
+from ..state.consumer import Consumer
+from . import addresses
+from .addresses import MANAGEMENT, BadAddress, Source, Target
+from .failures import (
+    INVALID_FIELD,
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    LinkFailed,
+)
+from .links import LINK_CREDIT, MAX_MESSAGE, Incoming, Outgoing
+from .management import attach as attach_management
+from .publishing import check_not_internal
+from .wire.performatives import Composite
+from .wire.values import Described, Symbol, Timestamp
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_SETTLED: Final = 1
+_MIXED: Final = 2
+_SECOND: Final = 1
+OUTCOMES: Final = (
+    "amqp:accepted:list",
+    "amqp:rejected:list",
+    "amqp:released:list",
+    "amqp:modified:list",
+)
+_TEMPORARY: Final = "temporary-queue"
+_LONG_NAMES: Final = 150
+
+
+def attach(session: Session, fields: dict[str, Any]) -> None:
+    """Raises LinkFailed, RequestRefused or SessionFailed."""
+    _check(fields)
+    receives = fields["role"]
+    terminus = fields.get("source" if receives else "target")
+    if terminus is not None and terminus.get("address") == MANAGEMENT:
+        attach_management(session, fields)
+    elif receives:
+        _attach_outgoing(session, fields)
+    else:
+        _attach_incoming(session, fields)
+
+
+def _check(fields: dict[str, Any]) -> None:
+    target = fields.get("target")
+    if isinstance(target, Composite) and target.name == "coordinator":
+        raise LinkFailed(NOT_IMPLEMENTED, "Transactions not supported")
+    if fields.get("unsettled") or fields.get("incomplete_unsettled"):
+        raise LinkFailed(NOT_IMPLEMENTED, "Link recovery not supported")
+    for name in ("source", "target"):
+        found = fields.get(name)
+        if found is not None and not (isinstance(found, Composite) and found.name == name):
+            raise LinkFailed(INVALID_FIELD, f"Attach refused: {name} is none")
+    second = fields.get("rcv_settle_mode") == _SECOND
+    if second and fields.get("snd_settle_mode") != _SETTLED:
+        raise LinkFailed(NOT_IMPLEMENTED, "rcv-settle-mode second not supported")
+
+
+# The client sends.
+
+
+def _attach_incoming(session: Session, fields: dict[str, Any]) -> None:
+    asked = fields.get("target") or Composite("target", {})
+    dynamic = ""
+    if asked.get("dynamic"):
+        dynamic = _make_temporary(session, fields["name"], asked, "target")
+        target = Target("", dynamic, dynamic)
+        asked = Composite("target", _temporary(dynamic))
+    else:
+        target = _target(session, asked)
+    settles = fields.get("snd_settle_mode", _MIXED)
+    count = fields.get("initial_delivery_count", 0)
+    link = Incoming(fields["name"], fields["handle"], target, settles, count)
+    link.dynamic = dynamic
+    session.incoming[link.handle] = link
+    session.connection.name_link(session.number, link.handle, _shown(target), incoming=True)
+    session.reply(
+        "attach",
+        name=link.name,
+        handle=link.handle,
+        role=True,
+        snd_settle_mode=fields.get("snd_settle_mode"),
+        rcv_settle_mode=0,
+        source=fields.get("source"),
+        target=asked,
+        max_message_size=MAX_MESSAGE,
+    )
+    session.send_flow(handle=link.handle, delivery_count=count, link_credit=LINK_CREDIT)
+
+
+def _shown(target: Target) -> tuple[str, str]:
+    """Exchange and routing key, as rows show them; a message's own address is not known here."""
+    return target.exchange, target.routing_key or ""
+
+
+def _target(session: Session, asked: Composite) -> Target:
+    try:
+        target = addresses.target(asked.get("address"))
+    except BadAddress as bad:
+        raise LinkFailed(INVALID_FIELD, f"Attach refused: {{bad_address,{bad}}}") from None
+    if target.anonymous:
+        return target
+    if target.queue:
+        _find_queue(session, target.queue, asked, declare=target.declare)
+    session.connection.permit("write", "exchange", target.exchange)
+    if target.exchange not in session.vhost.exchanges:
+        raise _missing(session, "exchange", target.exchange)
+    check_not_internal(session, target.exchange)
+    return target
+
+
+def _missing(session: Session, kind: str, name: str) -> LinkFailed:
+    return LinkFailed(NOT_FOUND, f"no {kind} '{name}' in vhost '{session.vhost.name}'")
+
+
+def _find_queue(session: Session, name: str, asked: Composite, *, declare: bool) -> None:
+    """It is there, or, by an address of version 1, is made."""
+    if name in session.vhost.queues:
+        return
+    if not declare:
+        raise _missing(session, "queue", name)
+    session.connection.permit("configure", "queue", name)
+    session.vhost.declare_queue(
+        name, durable=bool(asked.get("durable")), connection=session.connection.id
+    )
+
+
+def _make_temporary(session: Session, link: str, asked: Composite, what: str) -> str:
+    """A dynamic node is an exclusive queue that ends with its link; other kinds are not served."""
+    if _TEMPORARY not in asked.get("capabilities", ()):
+        raise LinkFailed(
+            NOT_IMPLEMENTED, f"Dynamic {what} not supported: it needs capability {_TEMPORARY}"
+        )
+    container = session.connection.handshake.container
+    names = f"{container}-{link}"
+    prefix = f"amq.dyn-{names}-" if len(names.encode()) < _LONG_NAMES else "amq.dyn.gen-"
+    name = session.connection.new_name(prefix)
+    session.connection.permit("configure", "queue", name)
+    session.vhost.declare_queue(
+        name, exclusive=True, connection=session.connection.id, server_named=True
+    )
+    return name
+
+
+def _temporary(queue: str) -> dict[str, Any]:
+    """The fields of a terminus that was made for its link (figure 2.34)."""
+    return {
+        "address": addresses.queue_address(queue),
+        "durable": 0,
+        "expiry_policy": "link-detach",
+        "timeout": 0,
+        "dynamic": True,
+        "dynamic_node_properties": {
+            Symbol("lifetime-policy"): Described(Symbol("amqp:delete-on-close:list"), []),
+            Symbol("supported-dist-modes"): Symbol("move"),
+        },
+        "capabilities": (_TEMPORARY,),
+    }
+
+
+# The client receives.
+
+
+def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
+    asked = fields.get("source")
+    if asked is None:
+        raise LinkFailed(INVALID_FIELD, "Attach refused: source_required")
+    dynamic = ""
+    if asked.get("dynamic"):
+        dynamic = _make_temporary(session, fields["name"], asked, "source")
+        name, terminus = dynamic, _temporary(dynamic) | {"distribution_mode": "move"}
+    else:
+        name = _source(session, asked)
+        terminus = dict(asked.fields)
+        terminus.pop("capabilities", None)
+    session.connection.permit("read", "queue", name)
+    queue = session.vhost.queue(name, session.connection.id)
+    settled = fields.get("snd_settle_mode") == _SETTLED
+    filters, arguments = _filters(asked.get("filter"))
+    arguments |= _priority(fields.get("properties"))
+    most = fields.get("max_message_size", 0)
+    link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
+    link.dynamic = dynamic
+    consumer = link.consumer = Consumer(
+        link.name,
+        queue,
+        link,
+        connection=session.connection.id,
+        no_ack=settled,
+        # A stream wants a limit, which here is the link's credit.
+        prefetch=int(queue.kind == "stream"),
+        priority=int(arguments["x-priority"].value) if "x-priority" in arguments else 0,
+        arguments=arguments,
+    )
+    consumer.credit = 0
+    session.vhost.consume(consumer)
+    session.outgoing[link.handle] = link
+    session.connection.consumer_started(session, link)
+    session.reply(
+        "attach",
+        name=link.name,
+        handle=link.handle,
+        role=False,
+        initial_delivery_count=0,
+        snd_settle_mode=_SETTLED if settled else 0,
+        rcv_settle_mode=fields.get("rcv_settle_mode"),
+        source=Composite(
+            "source",
+            terminus
+            | {
+                "default_outcome": Composite("released", {}),
+                "outcomes": _outcomes(asked),
+                "filter": filters,
+                "distribution_mode": "copy" if queue.kind == "stream" else "move",
+            },
+        ),
+        target=fields.get("target"),
+        max_message_size=fields.get("max_message_size"),
+    )
+
+
+def _outcomes(asked: Composite) -> tuple[str, ...]:
+    wanted = asked.get("outcomes", OUTCOMES)
+    for outcome in wanted:
+        if outcome not in OUTCOMES:
+            raise LinkFailed(NOT_IMPLEMENTED, f"Outcomes not supported: {outcome}")
+    return tuple(wanted) or OUTCOMES
+
+
+def _source(session: Session, asked: Composite) -> str:
+    """The name of the queue that a source stands for."""
+    address = asked.get("address")
+    try:
+        source = addresses.source(address)
+    except BadAddress as bad:
+        raise LinkFailed(INVALID_FIELD, f"Attach refused: {{bad_address,{bad}}}") from None
+    if not source.exchange and not source.declare:
+        _find_queue(session, source.queue, asked, declare=False)
+        return source.queue
+    return _source_v1(session, source, asked)
+
+
+def _source_v1(session: Session, source: Source, asked: Composite) -> str:
+    """Version 1 declares the queue, and binds it where the address is that of an exchange."""
+    connection = session.connection
+    name = source.queue or connection.new_name("amq.gen-")
+    if source.exchange and source.exchange not in session.vhost.exchanges:
+        raise _missing(session, "exchange", source.exchange)
+    if name not in session.vhost.queues:
+        connection.permit("configure", "queue", name)
+        session.vhost.declare_queue(
+            name,
+            durable=bool(asked.get("durable")),
+            connection=connection.id,
+            server_named=not source.queue,
+        )
+    if source.exchange:
+        connection.permit("write", "queue", name)
+        connection.permit("read", "exchange", source.exchange)
+        session.vhost.bind_queue(name, source.exchange, source.binding_key, {})
+    return name
+
+
+def _filters(asked: dict[Any, Any] | None) -> tuple[dict[Any, Any] | None, Table]:
+    """The filters that are in force, and the consumer's arguments that they come to."""
+    if asked is None:
+        return None, {}
+    kept: dict[Any, Any] = {}
+    arguments: Table = {}
+    for key, described in asked.items():
+        found = _argument(described) if isinstance(described, Described) else None
+        if found is not None:
+            kept[key] = described
+            arguments[found[0]] = found[1]
+    return kept, arguments
+
+
+def _argument(described: Described) -> tuple[str, Field] | None:
+    value = described.value
+    match str(described.descriptor), value:
+        case "rabbitmq:stream-offset-spec", Timestamp():
+            return "x-stream-offset", Field("T", value // 1000)
+        case "rabbitmq:stream-offset-spec", str():
+            return "x-stream-offset", Field("S", str(value))
+        case "rabbitmq:stream-offset-spec", int() if value >= 0:
+            return "x-stream-offset", Field("l", int(value))
+        case "rabbitmq:stream-filter", str():
+            return "x-stream-filter", Field("S", str(value))
+        case "rabbitmq:stream-filter", list():
+            texts = tuple(Field("S", str(each)) for each in value if isinstance(each, str))
+            return "x-stream-filter", Field("A", texts)
+        case "rabbitmq:stream-match-unfiltered", bool():
+            return "x-stream-match-unfiltered", Field("t", value)
+    return None
+
+
+def _priority(properties: dict[Any, Any] | None) -> Table:
+    value = (properties or {}).get(Symbol("rabbitmq:priority"))
+    return {"x-priority": Field("I", int(value))} if isinstance(value, int) else {}

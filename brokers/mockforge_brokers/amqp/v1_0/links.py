@@ -1,0 +1,194 @@
+"""The two kinds of links as we see them: `Incoming` brings messages, `Outgoing` takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from ..state.consumer import Consumer
+from ..state.message import Message
+from ..state.routing import Route
+from .addresses import Target
+from .mapping import from_content
+from .wire import values
+from .wire.frames import HEAD_SIZE, frame
+
+if TYPE_CHECKING:
+    from .session import Session
+
+LINK_CREDIT: Final = 170
+"""What a sender is granted, topped up when half of it is used (RabbitMQ's max_link_credit)."""
+MAX_MESSAGE: Final = 16 * 1024 * 1024
+"""RabbitMQ's max_message_size, in bytes."""
+SERIAL: Final = 2**32
+"""Sequence numbers are of 32 bits and wrap (RFC 1982)."""
+
+
+class Partial(Struct):
+    """A delivery of several transfers, of which more are to come."""
+
+    delivery_id: int
+    settled: bool
+    pieces: list[bytes]
+    size: int
+
+
+class Incoming:
+    """A link on which the client sends.
+
+    `settles`: 0 unsettled, 1 settled, 2 as each transfer says.
+    """
+
+    __slots__ = (
+        "credit",
+        "delivery_count",
+        "dynamic",
+        "handle",
+        "name",
+        "partial",
+        "settles",
+        "target",
+    )
+
+    def __init__(
+        self, name: str, handle: int, target: Target, settles: int, delivery_count: int
+    ) -> None:
+        self.name = name
+        self.handle = handle
+        self.target = target
+        self.settles = settles
+        self.delivery_count = delivery_count
+        self.credit = LINK_CREDIT
+        self.partial: Partial | None = None
+        self.dynamic = ""
+        """The queue that was declared for this link and ends with it."""
+
+    def took(self) -> bool:
+        """A delivery is whole; True when the client is to be granted more."""
+        self.partial = None
+        self.delivery_count = (self.delivery_count + 1) % SERIAL
+        self.credit -= 1
+        if self.credit > LINK_CREDIT // 2:
+            return False
+        self.credit = LINK_CREDIT
+        return True
+
+
+class Outgoing:
+    """A link on which we send: the `Sink` of one consumer, whose credit is the link's.
+
+    `settled`: what is sent is settled by it, and nothing comes back.
+    """
+
+    __slots__ = (
+        "consumer",
+        "delivery_count",
+        "draining",
+        "dynamic",
+        "handle",
+        "max_message",
+        "name",
+        "session",
+        "settled",
+        "tag",
+    )
+
+    consumer: Consumer
+
+    def __init__(
+        self, session: Session, name: str, handle: int, *, settled: bool, max_message: int
+    ) -> None:
+        self.session = session
+        self.name = name
+        self.handle = handle
+        self.settled = settled
+        self.max_message = max_message
+        self.delivery_count = 0
+        self.draining = False
+        self.tag = 0
+        self.dynamic = ""
+
+    def deliver(
+        self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
+    ) -> None:
+        consumer = self.consumer
+        self.delivery_count = (self.delivery_count + 1) % SERIAL
+        if self.settled:
+            # The queue counts no credit of consumers that do not acknowledge: links do.
+            consumer.credit -= 1
+            if consumer.credit <= 0:
+                consumer.queue.pause(consumer)
+        payload = from_content(
+            content, route.exchange.name, route.routing_key, redelivered=redelivered
+        )
+        self.session.send(self, payload, unacked)
+
+    def cancelled(self, reason: str) -> None:
+        self.session.link_cancelled(self, reason)
+
+    def grant(self, credit: int, *, drain: bool) -> None:
+        """The client's newest word on how many more it takes."""
+        self.consumer.credit = credit
+        self.draining = drain
+        if credit > 0:
+            self.go_on()
+        else:
+            self.consumer.queue.pause(self.consumer)
+
+    def go_on(self) -> None:
+        """Let the queue send, as far as session and connection do not stand in the way."""
+        if self.session.flowing and self.consumer.credit > 0:
+            self.consumer.queue.resume(self.consumer)
+
+    def drained(self) -> int:
+        """The queue has no more for it: all credit is used up. Returns how much that was."""
+        left = max(0, self.consumer.credit)
+        self.consumer.queue.pause(self.consumer)
+        self.consumer.credit = 0
+        self.delivery_count = (self.delivery_count + left) % SERIAL
+        self.draining = False
+        return left
+
+
+def transfers(
+    channel: int,
+    handle: int,
+    delivery_id: int,
+    tag: bytes,
+    payload: bytes,
+    max_frame: int,
+    *,
+    settled: bool,
+) -> list[bytes]:
+    """A delivery's frames, each of at most `max_frame` bytes (0: no limit)."""
+    fields = [
+        values.write_uint(handle),
+        values.write_uint(delivery_id),
+        values.write_binary(tag),
+        b"\x43",
+        b"\x41" if settled else b"\x42",
+    ]
+    last = values.described(0x14, values.write_list(fields))
+    if not max_frame or HEAD_SIZE + len(last) + len(payload) <= max_frame:
+        return [frame(channel, last + payload)]
+    more = values.described(0x14, values.write_list([*fields, b"\x41"]))
+    room = max_frame - HEAD_SIZE - len(more)
+    found = []
+    at = 0
+    while len(payload) - at > room:
+        found.append(frame(channel, more + payload[at : at + room]))
+        at += room
+    found.append(frame(channel, last + payload[at:]))
+    return found
+
+
+def serial_distance(later: int, earlier: int) -> int:
+    """How far the one is ahead of the other; negative when it is behind."""
+    distance = (later - earlier) % SERIAL
+    return distance - SERIAL if distance >= SERIAL // 2 else distance
+
+
+def link_credit(count: Any, credit: int, sent: int) -> int:
+    """The sender's view of what a receiver granted (2.6.7), who may not know the count yet."""
+    return max(0, serial_distance(((count or 0) + credit) % SERIAL, sent))

@@ -1,0 +1,349 @@
+"""Messages between AMQP 1.0 and 0-9-1, as RabbitMQ 4 converts them (its page on conversions).
+
+What comes by 1.0 is kept as it came beside its 0-9-1 frames (`Converted`), so that a consumer of
+1.0 gets the very same bare message.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+from ..records import Converted, Field, Table
+from ..wire import content as contents
+from .wire import message, values
+from .wire.message import Sections
+from .wire.values import (
+    Array,
+    Byte,
+    Described,
+    Float,
+    Int,
+    Long,
+    Opaque,
+    Short,
+    Symbol,
+    Timestamp,
+    UByte,
+    UInt,
+    ULong,
+    UShort,
+)
+
+ENCODED: Final = "amqp-1.0"
+"""The 0-9-1 property type of a body that is no plain bytes."""
+_LONGEST: Final = 255
+_URN: Final = re.compile("urn:uuid:([0-9a-f-]{36})", re.IGNORECASE)
+_OURS: Final = frozenset(("x-exchange", "x-routing-key", "x-death"))
+_DEATHS: Final = "x-opt-deaths"
+_COUNT: Final = "x-delivery-count"
+
+
+# 1.0 to 0-9-1.
+
+_TO_FIELD: Final[tuple[tuple[type, str], ...]] = (
+    (bool, "t"),
+    (ULong, "l"),
+    (UInt, "i"),
+    (UShort, "u"),
+    (UByte, "B"),
+    (Byte, "b"),
+    (Short, "s"),
+    (Int, "I"),
+    (Timestamp, "T"),
+    (int, "l"),
+    (Float, "f"),
+    (float, "d"),
+    (str, "S"),
+    (bytes, "S"),
+)
+
+
+def to_field(value: Any) -> Field | None:
+    """A value of 1.0 as 0-9-1 has it; None if it has nothing alike."""
+    if value is None:
+        return Field("V", None)
+    match value:
+        case Opaque() | Described() | UUID():
+            return None
+        case Array() | list():
+            items = value.items if isinstance(value, Array) else value
+            found = (to_field(item) for item in items)
+            return Field("A", tuple(item for item in found if item is not None))
+        case dict():
+            return Field("F", _to_table(value.items()))
+    for kind, code in _TO_FIELD:
+        if isinstance(value, kind):
+            return _scalar(code, value)
+    return None
+
+
+def _scalar(code: str, value: Any) -> Field:
+    match code:
+        case "T":
+            return Field(code, max(0, int(value) // 1000))
+        case "l":
+            return Field(code, (int(value) + 2**63) % 2**64 - 2**63)
+        case "S" if isinstance(value, bytes):
+            return Field(code, value.decode("utf-8", "surrogateescape"))
+        case "S":
+            return Field(code, str(value))
+        case "f" | "d":
+            return Field(code, float(value))
+        case "t":
+            return Field(code, bool(value))
+    return Field(code, int(value))
+
+
+def _to_table(items: Iterable[tuple[Any, Any]]) -> Table:
+    found = {}
+    for key, value in items:
+        field = to_field(value)
+        if isinstance(key, str) and len(key.encode()) <= _LONGEST and field is not None:
+            found[str(key)] = field
+    return found
+
+
+def headers_of(sections: Sections) -> Table:
+    """The 0-9-1 headers that a message of 1.0 has."""
+    found = _to_table(sections.application.items())
+    for key, value in sections.annotations.items():
+        name = str(key) if isinstance(key, Symbol) else ""
+        if name == "x-cc":
+            name = "CC"
+        elif not name.startswith("x-") or name in _OURS or name.startswith("x-basic-"):
+            continue
+        field = to_field(value)
+        if field is not None and len(name) <= _LONGEST:
+            found[name] = field
+    return found
+
+
+def properties_of(sections: Sections) -> dict[str, Any]:
+    """The 0-9-1 properties that a message of 1.0 has, headers too."""
+    header, given = sections.header, sections.properties
+    headers = headers_of(sections)
+    annotated = {
+        str(key): value for key, value in sections.annotations.items() if isinstance(key, Symbol)
+    }
+    ttl = header.get("ttl")
+    created = given.get("creation_time")
+    found = {
+        "content_type": _short(given.get("content_type")),
+        "content_encoding": _short(given.get("content_encoding")),
+        "delivery_mode": 2 if header.get("durable") else 1,
+        "priority": header.get("priority"),
+        "message_id": _identity(given.get("message_id"), "x-message-id", headers),
+        "correlation_id": _identity(given.get("correlation_id"), "x-correlation-id", headers),
+        "reply_to": _reply_to(given.get("reply_to")),
+        "expiration": None if ttl is None else str(ttl),
+        "timestamp": None if created is None else max(0, created // 1000),
+        "type": ENCODED if sections.encoded else _short(annotated.get("x-basic-type")),
+        "user_id": _user(given.get("user_id")),
+        "app_id": _short(given.get("group_id")),
+    }
+    if headers:
+        found["headers"] = headers
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _short(value: Any) -> str | None:
+    return str(value) if isinstance(value, str) and len(value.encode()) <= _LONGEST else None
+
+
+def _user(value: bytes | None) -> str | None:
+    if value is None or len(value) > _LONGEST:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _identity(value: Any, header: str, headers: Table) -> str | None:
+    """A message or correlation id; what is no short string goes to a header."""
+    match value:
+        case UUID():
+            return f"urn:uuid:{value}"
+        case ULong():
+            return str(int(value))
+        case bytes():
+            headers[header] = Field("x", value)
+        case str() if len(value.encode()) > _LONGEST:
+            headers[header] = Field("S", str(value))
+        case str():
+            return str(value)
+    return None
+
+
+def _reply_to(value: Any) -> str | None:
+    if isinstance(value, str) and value.startswith("/queues/"):
+        return _short(unquote(value.removeprefix("/queues/")))
+    return _short(value)
+
+
+def to_content(sections: Sections, max_payload: int) -> Converted:
+    """The frames of 0-9-1, with what they were made of."""
+    raw = contents.make_content(1, sections.body, properties_of(sections), max_payload)
+    return Converted(raw, sections.bare, message.annotations(sections.annotations))
+
+
+# 0-9-1 to 1.0.
+
+_FROM_FIELD: Final[dict[str, type]] = {
+    "b": Byte,
+    "B": UByte,
+    "s": Short,
+    "u": UShort,
+    "I": Int,
+    "i": UInt,
+    "l": Long,
+    "L": Long,
+    "f": Float,
+    "d": float,
+    "t": bool,
+    "x": bytes,
+}
+
+
+def from_field(field: Field) -> Any:
+    """A value of 1.0 for a field of 0-9-1."""
+    value = field.value
+    kind = _FROM_FIELD.get(field.type)
+    if kind is not None:
+        return kind(value)
+    match field.type:
+        case "S":
+            if isinstance(value, str):
+                return value if "\0" not in value else value.encode("utf-8", "surrogateescape")
+            return bytes(value)
+        case "T":
+            return Timestamp(value * 1000)
+        case "A":
+            return [from_field(item) for item in value]
+        case "F":
+            return {Symbol(name): from_field(item) for name, item in value.items()}
+        case "D":
+            return str(value)
+    return None
+
+
+def from_content(
+    content: bytes, exchange: str, routing_key: str, *, redelivered: bool, first: bool = True
+) -> bytes:
+    """The sections of a message of 1.0 for 0-9-1's frames, or for what was kept beside them.
+
+    `first` is False for one that a consumer had before, in this queue or in another one.
+    """
+    properties = contents.properties(content)
+    headers: Mapping[str, Field] = properties.get("headers", {})
+    deliveries = headers.get(_COUNT)
+    deaths = headers.get("x-death")
+    count = int(deliveries.value) if deliveries is not None else 0
+    expiration = properties.get("expiration")
+    header = message.header(
+        durable=properties.get("delivery_mode") == 2,
+        priority=None if properties.get("priority") is None else UByte(properties["priority"]),
+        ttl=int(expiration) if expiration is not None and expiration.isdecimal() else None,
+        first_acquirer=first and not (redelivered or count or deaths is not None),
+        delivery_count=count,
+    )
+    annotations: dict[Any, Any] = {
+        Symbol("x-exchange"): _shown(exchange),
+        Symbol("x-routing-key"): _shown(routing_key),
+    }
+    if isinstance(content, Converted):
+        kept, _ = values.read(content.annotations) if content.annotations else (None, 0)
+        if kept is not None:
+            annotations = {**kept.value, **annotations}
+        # What a queue added on the way, such as deaths and offsets, stands in the headers alone.
+        annotations.update(_annotations(headers))
+        bare = content.bare
+    else:
+        annotations.update(_annotations(headers))
+        kind = properties.get("type")
+        if kind is not None:
+            annotations[Symbol("x-basic-type")] = kind
+        bare = _bare(content, properties, headers)
+    return header + message.annotations(annotations) + bare
+
+
+def _annotations(headers: Mapping[str, Field]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for name, field in headers.items():
+        if name == "CC":
+            found[Symbol("x-cc")] = from_field(field)
+        elif name == "x-death":
+            found[Symbol(_DEATHS)] = _deaths(field)
+        elif name.startswith("x-") and name not in ("x-message-id", "x-correlation-id"):
+            found[Symbol(name)] = from_field(field)
+    return found
+
+
+def _deaths(field: Field) -> Array:
+    """x-death as x-opt-deaths has it; a 0-9-1 death knows one time, the first."""
+    found = []
+    for item in field.value if field.type == "A" else ():
+        table = item.value
+        time = Timestamp(table["time"].value * 1000)
+        death: dict[Any, Any] = {}
+        if "original-expiration" in table:
+            death[Symbol("ttl")] = UInt(int(table["original-expiration"].value))
+        keys = tuple(str(key.value) for key in table["routing-keys"].value)
+        death |= {
+            Symbol("queue"): str(table["queue"].value),
+            Symbol("reason"): Symbol(table["reason"].value),
+            Symbol("count"): ULong(table["count"].value),
+            Symbol("first-time"): time,
+            Symbol("last-time"): time,
+            Symbol("exchange"): str(table["exchange"].value),
+            Symbol("routing-keys"): texts(keys),
+        }
+        found.append(death)
+    return Array(0xD1, tuple(found))
+
+
+def _bare(content: bytes, properties: Mapping[str, Any], headers: Mapping[str, Field]) -> bytes:
+    kind, body = properties.get("type"), contents.body(content)
+    stamp, user = properties.get("timestamp"), properties.get("user_id")
+    reply_to = properties.get("reply_to")
+    return message.bare_message(
+        {
+            "message_id": _identity_of(properties, "message_id", headers),
+            "user_id": None if user is None else user.encode("utf-8", "surrogateescape"),
+            "reply_to": None if reply_to is None else f"/queues/{quote(reply_to, safe='')}",
+            "correlation_id": _identity_of(properties, "correlation_id", headers),
+            "content_type": properties.get("content_type"),
+            "content_encoding": properties.get("content_encoding"),
+            "creation_time": None if stamp is None else stamp * 1000,
+            "group_id": properties.get("app_id"),
+        },
+        {
+            name: from_field(field)
+            for name, field in headers.items()
+            if field.type not in ("A", "F") and not name.startswith("x-")
+        },
+        body if kind == ENCODED else message.data_section(body),
+    )
+
+
+def _identity_of(properties: Mapping[str, Any], name: str, headers: Mapping[str, Field]) -> Any:
+    kept = headers.get(f"x-{name.replace('_', '-')}")
+    text = properties.get(name)
+    if text is None:
+        return None if kept is None else kept.value
+    urn = _URN.fullmatch(text)
+    try:
+        return UUID(urn[1]) if urn is not None else _shown(text)
+    except ValueError:
+        return text
+
+
+def _shown(name: str) -> str:
+    """A name of 0-9-1 may be any bytes; a string of 1.0 is UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def texts(items: Iterable[str]) -> Array:
+    return Array(0xB1, tuple(items))

@@ -1,0 +1,205 @@
+"""What becomes of a transfer: its delivery is put together, read, and routed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ...errors import ProtocolError
+from ..records import Headers
+from . import mapping
+from .addresses import BadAddress, target_v2
+from .failures import (
+    DECODE_ERROR,
+    INVALID_FIELD,
+    MESSAGE_SIZE,
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    PRECONDITION_FAILED,
+    RESOURCE_LIMIT,
+    UNAUTHORIZED,
+    LinkFailed,
+    SessionFailed,
+    error,
+)
+from .links import MAX_MESSAGE, Incoming, Partial
+from .wire import message
+from .wire.message import Sections
+from .wire.performatives import Composite
+from .wire.values import Symbol
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_SECOND: Final = 1
+_RELEASED: Final = Composite("released", {})
+_MODES: Final = ("unsettled", "settled", "mixed")
+_MIXED: Final = 2
+
+
+def collect(
+    link: Incoming, fields: dict[str, Any], payload: bytes
+) -> tuple[int, bool, bytes] | None:
+    """Delivery id, settled or not, and the bytes of a delivery that is whole now.
+
+    None while more of it is to come, or it was aborted. Raises LinkFailed or SessionFailed.
+    """
+    partial = link.partial
+    if fields.get("aborted"):
+        # "Aborted messages SHOULD be discarded by the recipient" (2.7.5).
+        link.partial = None
+        return None
+    if partial is None:
+        delivery = fields.get("delivery_id")
+        if delivery is None:
+            raise LinkFailed(INVALID_FIELD, "delivery-id is not set on the first transfer")
+        partial = Partial(delivery, bool(fields.get("settled")), [], 0)
+    else:
+        _check_same(partial, fields)
+    partial.pieces.append(payload)
+    partial.size += len(payload)
+    if partial.size > MAX_MESSAGE:
+        raise SessionFailed(
+            MESSAGE_SIZE,
+            f"message size ({partial.size} bytes) > maximum message size ({MAX_MESSAGE} bytes)",
+        )
+    if fields.get("more"):
+        link.partial = partial
+        return None
+    settled = partial.settled
+    if link.settles != _MIXED and settled != bool(link.settles):
+        raise LinkFailed(
+            INVALID_FIELD,
+            f"sender settle mode is '{_MODES[link.settles]}' but transfer settled flag is "
+            f"interpreted as being '{str(settled).lower()}'",
+        )
+    if fields.get("rcv_settle_mode") == _SECOND and not settled:
+        raise LinkFailed(NOT_IMPLEMENTED, "rcv-settle-mode second not supported")
+    return partial.delivery_id, settled, b"".join(partial.pieces)
+
+
+def _check_same(partial: Partial, fields: dict[str, Any]) -> None:
+    delivery = fields.get("delivery_id", partial.delivery_id)
+    if delivery != partial.delivery_id:
+        raise LinkFailed(
+            INVALID_FIELD,
+            f"delivery-id of continuation transfer ({delivery}) differs from delivery-id on first "
+            f"transfer ({partial.delivery_id})",
+        )
+    settled = fields.get("settled", partial.settled)
+    if settled != partial.settled:
+        raise LinkFailed(
+            INVALID_FIELD,
+            f"field 'settled' of continuation transfer ({str(settled).lower()}) differs from "
+            "(interpreted) field 'settled' on first transfer "
+            f"({str(partial.settled).lower()})",
+        )
+
+
+def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
+    """Route a whole message; returns the outcome if it is not to be accepted.
+
+    Raises LinkFailed, SessionFailed or RequestRefused.
+    """
+    try:
+        sections = message.read(data)
+    except ProtocolError as failure:
+        raise LinkFailed(DECODE_ERROR, f"failed to parse message: {failure.text}") from None
+    try:
+        exchange, key = _place(session, link, sections)
+    except Returned as returned:
+        return returned.outcome
+    connection, vhost = session.connection, session.vhost
+    _check_user(session, sections)
+    keys = _more_keys(sections)
+    content = mapping.to_content(sections, connection.max_payload)
+    route = None if keys else vhost.route(exchange, key)
+    if route is None or not route.valid:
+        properties = mapping.properties_of(sections)
+        headers = Headers(properties.get("headers", {}), properties)
+        route = vhost.route(exchange, key, headers, keys)
+    size, ttl = len(sections.body), sections.header.get("ttl")
+    deliver = vhost.publish if ttl is None else vhost.publish_expiring
+    reached = deliver(route, content, size, connection.client)
+    connection.published += 1
+    if reached < 0:
+        queue = route.queues[0].name
+        info = {Symbol("queue"): queue, Symbol("reason"): Symbol("maxlen")}
+        text = f"queue '{queue}' exceeded maximum length"
+        return Composite("rejected", {"error": error(RESOURCE_LIMIT, text, info)})
+    if reached or route.held:
+        connection.unroutable.routed(data, b"", exchange, key)
+        return None
+    connection.unroutable.add(data, b"", exchange, key, returned=False)
+    return _RELEASED
+
+
+class Returned(Exception):
+    """A message with an address of its own that leads nowhere: its link lives on."""
+
+    def __init__(self, outcome: Composite) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+def _place(session: Session, link: Incoming, sections: Sections) -> tuple[str, str]:
+    """Exchange and routing key of a message."""
+    target = link.target
+    if target.anonymous:
+        return _anonymous(session, sections.properties.get("to"))
+    if target.exchange not in session.vhost.exchanges:
+        raise LinkFailed(
+            NOT_FOUND, f"no exchange '{target.exchange}' in vhost '{session.vhost.name}'"
+        )
+    if target.routing_key is None:
+        return target.exchange, str(sections.properties.get("subject", ""))
+    return target.exchange, target.routing_key
+
+
+def _anonymous(session: Session, to: Any) -> tuple[str, str]:
+    """See OASIS' "Using the AMQP Anonymous Terminus", 2.2.2 on routing errors."""
+    if not isinstance(to, str):
+        raise _returned(PRECONDITION_FAILED, "anonymous terminus requires 'to' address to be set")
+    try:
+        found = target_v2(to)
+    except BadAddress:
+        raise _returned(PRECONDITION_FAILED, f"bad 'to' address string: {to}") from None
+    session.connection.permit("write", "exchange", found.exchange)
+    exchange = session.vhost.exchanges.get(found.exchange)
+    if exchange is None:
+        text = f"no exchange '{found.exchange}' in vhost '{session.vhost.name}'"
+        raise _returned(NOT_FOUND, text)
+    if exchange.internal:
+        raise LinkFailed(UNAUTHORIZED, _internal(session, found.exchange))
+    return found.exchange, found.routing_key or ""
+
+
+def _internal(session: Session, exchange: str) -> str:
+    return f"forbidden to publish to internal exchange '{exchange}' in vhost '{session.vhost.name}'"
+
+
+def check_not_internal(session: Session, exchange: str) -> None:
+    found = session.vhost.exchanges.get(exchange)
+    if found is not None and found.internal:
+        raise LinkFailed(UNAUTHORIZED, _internal(session, exchange))
+
+
+def _returned(condition: str, text: str) -> Returned:
+    return Returned(Composite("rejected", {"error": error(condition, text)}))
+
+
+def _check_user(session: Session, sections: Sections) -> None:
+    claimed = sections.properties.get("user_id")
+    user = session.connection.user
+    if claimed is not None and claimed != user.encode():
+        raise LinkFailed(
+            UNAUTHORIZED,
+            f"user_id property set to '{claimed.decode(errors='replace')}' but authenticated user "
+            f"was '{user}'",
+        )
+
+
+def _more_keys(sections: Sections) -> tuple[str, ...]:
+    found: Any = sections.annotations.get(Symbol("x-cc"), [])
+    if isinstance(found, list) and all(isinstance(key, str) for key in found):
+        return tuple(map(str, found))
+    raise LinkFailed(INVALID_FIELD, f"bad value for 'x-cc' message-annotation: {found!r}")

@@ -1,0 +1,1 @@
+"""Bytes of AMQP 1.0 into values and back; it knows no state."""

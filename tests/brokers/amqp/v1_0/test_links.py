@@ -1,0 +1,448 @@
+"""Links, deliveries and their settlement, as RabbitMQ 4 does them (rabbit_amqp_session)."""
+
+import pytest
+from mockforge_brokers.amqp.events import ConsumerEnded, MessageUnroutable
+from mockforge_brokers.amqp.v1_0.wire import message, performatives
+from mockforge_brokers.amqp.v1_0.wire.frames import frame
+from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
+from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
+
+from ..client import House
+from .client import Client, Got, bodies, names
+
+
+def _depth(house: House, queue: str = "q") -> int:
+    return len(house.broker.vhost().queues[queue].messages)
+
+
+def _detached(came: list[Got]) -> tuple[str, str]:
+    assert names(came)[-1] == "detach"
+    return came[-1].error
+
+
+# Sending.
+
+
+def test_a_sender_is_granted_credit_and_its_message_is_accepted(
+    house: House, client: Client
+) -> None:
+    attach, flow = client.sender("/queues/q")
+    assert (attach["role"], attach["max_message_size"]) == (True, 16 * 1024 * 1024)
+    assert (flow["link_credit"], flow["delivery_count"], flow["incoming_window"]) == (170, 0, 400)
+    (disposition,) = client.transfer(b"one")
+    assert (disposition.state, disposition["first"], disposition["settled"]) == (
+        "accepted",
+        0,
+        True,
+    )
+    assert _depth(house) == 1
+
+
+def test_messages_of_one_burst_are_accepted_by_one_disposition(client: Client) -> None:
+    client.sender("/queues/q")
+    burst = b"".join(
+        frame(
+            0,
+            performatives.write("transfer", handle=0, delivery_id=number, delivery_tag=b"t")
+            + message.data_section(b"x"),
+        )
+        for number in range(3)
+    )
+    client.fake.send(burst)
+    (disposition,) = client.received()
+    assert (disposition["first"], disposition["last"]) == (0, 2)
+
+
+def test_what_is_sent_settled_is_not_answered(house: House, client: Client) -> None:
+    client.sender("/queues/q")
+    assert client.transfer(b"one", settled=True) == []
+    assert _depth(house) == 1
+
+
+def test_credit_is_topped_up_at_its_half(client: Client) -> None:
+    client.sender("/queues/q")
+    flows = [got for _ in range(170) for got in client.transfer(b"") if got.name == "flow"]
+    grants = [got for got in flows if got["handle"] is not None]
+    assert [(got["delivery_count"], got["link_credit"]) for got in grants] == [
+        (85, 170),
+        (170, 170),
+    ]
+
+
+def test_a_message_of_several_transfers_is_one_message(house: House, client: Client) -> None:
+    client.sender("/queues/q")
+    whole = message.data_section(b"a" * 100)
+    assert client.transfer(payload=whole[:40], delivery_id=7, more=True) == []
+    assert client.transfer(payload=whole[40:50], delivery_id=7, more=True) == []
+    (disposition,) = client.transfer(payload=whole[50:], delivery_id=7)
+    assert (disposition.state, disposition["first"]) == ("accepted", 7)
+    assert house.broker.get("q").payload == b"a" * 100  # type: ignore[union-attr]
+
+
+def test_an_aborted_message_is_forgotten(house: House, client: Client) -> None:
+    client.sender("/queues/q")
+    client.transfer(payload=message.data_section(b"no"), delivery_id=0, more=True)
+    assert client.transfer(delivery_id=0, aborted=True, payload=b"\x00") == []
+    (disposition,) = client.transfer(b"yes")
+    assert disposition["first"] == 1
+    assert house.broker.get("q").payload == b"yes"  # type: ignore[union-attr]
+
+
+def test_what_reaches_no_queue_is_released_and_reported(house: House, client: Client) -> None:
+    client.sender("/exchanges/amq.direct/nobody")
+    (disposition,) = client.transfer(b"x")
+    assert disposition.state == "released"
+    (event,) = house.emitted(MessageUnroutable)
+    assert (event.exchange, event.routing_key) == ("amq.direct", "nobody")
+
+
+def test_what_a_full_queue_rejects_is_rejected_with_its_name(house: House, client: Client) -> None:
+    house.broker.declare_queue(
+        "full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
+    )
+    client.sender("/queues/full")
+    client.transfer(b"1")
+    (disposition,) = client.transfer(b"2")
+    assert disposition.state == "rejected"
+    error = disposition["state"].get("error")
+    assert error.get("condition") == "amqp:resource-limit-exceeded"
+    assert error.get("description") == "queue 'full' exceeded maximum length"
+    assert error.get("info") == {"queue": "full", "reason": "maxlen"}
+
+
+@pytest.mark.parametrize(
+    ("address", "error"),
+    [
+        ("/queues/none", ("amqp:not-found", "no queue 'none' in vhost '/'")),
+        ("/exchanges/none/k", ("amqp:not-found", "no exchange 'none' in vhost '/'")),
+        (
+            "/exchanges/a/b/c",
+            ("amqp:invalid-field", "Attach refused: {bad_address,/exchanges/a/b/c}"),
+        ),
+        ("/exchanges/amq.default/k", None),
+        ("/queues/", None),
+        ("/queues/%zz", None),
+        (
+            "/exchanges/amq.rabbitmq.trace/k",
+            (
+                "amqp:unauthorized-access",
+                "forbidden to publish to internal exchange 'amq.rabbitmq.trace' in vhost '/'",
+            ),
+        ),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_by_attach_and_detach(
+    client: Client, address: str, error: tuple[str, str] | None
+) -> None:
+    came = client.sender(address)
+    assert names(came) == ["attach", "detach"]
+    assert came[0]["target"] is None
+    assert came[1]["closed"] is True
+    expected = error or ("amqp:invalid-field", f"Attach refused: {{bad_address,{address}}}")
+    assert came[1].error == expected or (error is None and came[1].error[0] == expected[0])
+    assert names(client.sender("/queues/q")) == ["attach", "flow"]
+
+
+@pytest.mark.parametrize(
+    ("address", "queue"),
+    [("/queues/q%2Fx", "q/x"), ("q/x", "q/x"), ("/queue/q%2Fx", "q/x"), ("/amq/queue/q", "q")],
+)
+def test_addresses_of_both_versions_name_queues(
+    house: House, client: Client, address: str, queue: str
+) -> None:
+    if address.startswith("/queues/"):
+        house.broker.declare_queue(queue)
+    client.sender(address)
+    (disposition,) = client.transfer(b"x")
+    assert disposition.state == "accepted"
+    assert _depth(house, queue) == 1
+
+
+def test_an_anonymous_sender_takes_each_message_where_it_says(house: House, client: Client) -> None:
+    client.sender(None)
+    body = message.data_section(b"x")
+    to = {name: message.bare_message({"to": name}, {}, body) for name in ("/queues/q", "nowhere")}
+    (accepted,) = client.transfer(payload=to["/queues/q"])
+    (rejected,) = client.transfer(payload=to["nowhere"])
+    (without,) = client.transfer(b"x")
+    assert (accepted.state, rejected.state, without.state) == ("accepted", "rejected", "rejected")
+    assert rejected["state"].get("error").get("description") == "bad 'to' address string: nowhere"
+    assert _depth(house) == 1
+
+
+def test_a_message_that_cannot_be_read_ends_its_link_alone(client: Client) -> None:
+    client.sender("/queues/q")
+    condition, text = _detached(client.transfer(payload=b"\x00\x53\x75\x41"))
+    assert (condition, text) == (
+        "amqp:decode-error",
+        "failed to parse message: a data section is no binary",
+    )
+    assert names(client.sender("/queues/q", handle=5)) == ["attach", "flow"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"snd_settle_mode": 1}, "sender settle mode is 'settled'"),
+        ({"snd_settle_mode": 0, "settled": True}, "sender settle mode is 'unsettled'"),
+        ({"rcv_settle_mode": 1, "snd_settle_mode": 1}, "sender settle mode"),
+    ],
+)
+def test_a_transfer_against_its_links_mode_ends_the_link(
+    client: Client, fields: dict[str, object], why: str
+) -> None:
+    settled = fields.pop("settled", None)
+    client.sender("/queues/q", **fields)
+    condition, text = _detached(client.transfer(b"x", settled=settled))
+    assert condition == "amqp:invalid-field"
+    assert why in text
+
+
+def test_a_transfer_without_a_link_ends_the_session(client: Client) -> None:
+    (end,) = client.transfer(b"x", handle=9)
+    assert end.error == ("amqp:session:unattached-handle", "Unknown link handle: 9")
+    assert names(client.begin()) == ["begin"]
+
+
+def test_somebody_elses_user_id_ends_the_link(client: Client) -> None:
+    client.sender("/queues/q")
+    payload = message.bare_message({"user_id": b"root"}, {}, message.data_section(b""))
+    condition, text = _detached(client.transfer(payload=payload))
+    assert condition == "amqp:unauthorized-access"
+    assert text == "user_id property set to 'root' but authenticated user was 'guest'"
+
+
+# Receiving.
+
+
+def test_nothing_is_sent_without_credit_and_no_more_than_it(house: House, client: Client) -> None:
+    for body in (b"1", b"2", b"3"):
+        house.broker.publish("", "q", body)
+    (attach,) = client.receiver("/queues/q")
+    assert (attach["role"], attach["initial_delivery_count"]) == (False, 0)
+    assert bodies(client.grant(credit=2)) == [b"1", b"2"]
+    assert bodies(client.grant(credit=2, delivery_count=2)) == [b"3"]
+
+
+def test_credit_counts_from_what_the_receiver_saw(house: House, client: Client) -> None:
+    client.receiver("/queues/q", credit=2)
+    house.broker.publish("", "q", b"1")
+    # It granted two more than the none that it had seen then: one of them is used up.
+    assert bodies(client.grant(credit=2, delivery_count=0)) == [b"1"]
+    house.broker.publish("", "q", b"2")
+    house.broker.publish("", "q", b"3")
+    house.network.settle()
+    assert bodies(client.received()) == [b"2"]
+
+
+def test_drained_credit_is_used_up_and_said(house: House, client: Client) -> None:
+    client.receiver("/queues/q")
+    house.broker.publish("", "q", b"1")
+    transfer, flow = client.grant(credit=10, drain=True)
+    assert bodies([transfer]) == [b"1"]
+    assert (flow["drain"], flow["link_credit"], flow["delivery_count"]) == (True, 0, 10)
+    house.broker.publish("", "q", b"2")
+    house.network.settle()
+    assert client.received() == []
+
+
+def test_echo_is_answered_with_what_there_is(house: House, client: Client) -> None:
+    house.broker.publish("", "q", b"1")
+    house.broker.publish("", "q", b"2")
+    client.receiver("/queues/q")
+    came = client.grant(credit=1, echo=True)
+    assert names(came) == ["transfer", "flow"]
+    assert (came[1]["available"], came[1]["link_credit"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fields", "ready", "dead"),
+    [
+        ("accepted", {}, 0, 0),
+        ("rejected", {}, 0, 1),
+        ("released", {}, 1, 0),
+        ("modified", {"delivery_failed": True}, 1, 0),
+        ("modified", {"undeliverable_here": True}, 0, 1),
+    ],
+)
+def test_what_becomes_of_a_delivery(
+    house: House, client: Client, outcome: str, fields: dict[str, bool], ready: int, dead: int
+) -> None:
+    house.broker.declare_queue("dead")
+    house.broker.declare_queue(
+        "work", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    )
+    house.broker.publish("", "work", b"1")
+    came = client.receiver("/queues/work", credit=1)
+    assert client.settle(0, outcome, **fields) == []
+    assert bodies(came) == [b"1"]
+    assert (_depth(house, "work"), _depth(house, "dead")) == (ready, dead)
+    assert house.broker.vhost().queues["work"].unacked == 0
+
+
+def test_an_unsettled_disposition_is_answered_settled(house: House, client: Client) -> None:
+    house.broker.publish("", "q", b"1")
+    client.receiver("/queues/q", credit=1)
+    (answer,) = client.send(
+        "disposition", role=True, first=0, settled=False, state=Composite("accepted", {})
+    )
+    assert (answer["role"], answer["settled"], answer.state) == (False, True, "accepted")
+
+
+def test_a_range_settles_what_is_in_it(house: House, client: Client) -> None:
+    for _ in range(5):
+        house.broker.publish("", "q", b"x")
+    client.receiver("/queues/q", credit=5)
+    client.settle(1, "accepted", last=3)
+    client.settle(0, "released", last=2**30)
+    assert _depth(house) == 2
+
+
+def test_a_state_that_is_no_outcome_ends_the_session(house: House, client: Client) -> None:
+    house.broker.publish("", "q", b"x")
+    client.receiver("/queues/q", credit=1)
+    (end,) = client.settle(0, "received", section_number=0, section_offset=0)
+    assert end.error[0] == "amqp:invalid-field"
+    assert _depth(house) == 1
+
+
+def test_what_is_sent_settled_is_gone(house: House, client: Client) -> None:
+    house.broker.publish("", "q", b"1")
+    house.broker.publish("", "q", b"2")
+    came = client.receiver("/queues/q", credit=1, snd_settle_mode=1)
+    assert bodies(came) == [b"1"]
+    assert came[-1]["settled"] is True
+    assert (_depth(house), house.broker.vhost().queues["q"].unacked) == (1, 0)
+
+
+def test_a_released_message_says_that_it_was_acquired_before(house: House, client: Client) -> None:
+    house.broker.publish("", "q", b"1")
+    (_, transfer) = client.receiver("/queues/q", credit=1)
+    assert transfer.sections is not None
+    assert transfer.sections.header["first_acquirer"] is True
+    client.settle(0, "released")
+    (again,) = client.grant(credit=1, delivery_count=1)
+    assert again.sections is not None
+    assert again.sections.header["first_acquirer"] is False
+
+
+def test_transfers_wait_for_the_session_window(house: House) -> None:
+    house.broker.declare_queue("q")
+    client = Client(house).connect(window=2)
+    for body in (b"1", b"2", b"3"):
+        house.broker.publish("", "q", body)
+    client.receiver("/queues/q")
+    assert bodies(client.grant(credit=10, incoming_window=2)) == [b"1", b"2"]
+    assert bodies(client.grant(credit=8, delivery_count=2, next_incoming_id=2)) == [b"3"]
+
+
+def test_a_large_message_is_cut_to_frames_and_waits_for_the_window(house: House) -> None:
+    house.broker.declare_queue("q")
+    client = Client(house).connect(max_frame_size=512)
+    house.broker.publish("", "q", b"x" * 1500)
+    house.broker.publish("", "q", b"y")
+    came = client.receiver("/queues/q")
+    came = client.grant(credit=5, incoming_window=2)
+    assert [got["more"] for got in came] == [True, True]
+    parts = [got.payload for got in came]
+    came = client.grant(credit=5, delivery_count=0, next_incoming_id=2)
+    parts += [got.payload for got in came if got["delivery_id"] == 0]
+    assert message.read(b"".join(parts)).body == b"x" * 1500
+    assert bodies(came)[-1:] == [b"y"]
+
+
+def test_a_slow_reader_gets_nothing_until_it_reads(house: House, client: Client) -> None:
+    client.receiver("/queues/q", credit=10)
+    client.fake.set_writable(False)
+    house.broker.publish("", "q", b"1")
+    assert _depth(house) == 1
+    client.fake.set_writable(True)
+    assert bodies(client.received()) == [b"1"]
+
+
+@pytest.mark.parametrize("how", ["detach", "end", "close", "vanish"])
+def test_what_is_unsettled_is_ready_again_however_it_ends(
+    house: House, client: Client, how: str
+) -> None:
+    house.broker.publish("", "q", b"1")
+    client.receiver("/queues/q", credit=1)
+    assert _depth(house) == 0
+    if how == "vanish":
+        client.fake.vanish()
+    else:
+        came = client.send(how, **({"handle": 1, "closed": True} if how == "detach" else {}))
+        assert names(came) == [how]
+    queue = house.broker.vhost().queues["q"]
+    assert (len(queue.messages), queue.unacked, queue.consumers) == (1, 0, [])
+    assert len(house.emitted(ConsumerEnded)) == 1
+
+
+def test_a_deleted_queue_detaches_its_receivers(house: House, client: Client) -> None:
+    client.receiver("/queues/q", credit=1)
+    house.broker.delete_queue("q")
+    house.network.settle()
+    assert _detached(client.received())[0] == "amqp:resource-deleted"
+    assert client.send("detach", handle=1, closed=True) == []
+
+
+def test_a_dynamic_source_is_a_queue_for_its_link(house: House, client: Client) -> None:
+    source = {"address": None, "dynamic": True, "capabilities": ("temporary-queue",)}
+    (attach,) = client.receiver("", source=source)
+    address = str(attach["source"].get("address"))
+    assert address.startswith("/queues/amq.dyn-c1-r1-")
+    client.sender(address)
+    (disposition,) = client.transfer(b"reply")
+    assert disposition.state == "accepted"
+    client.send("detach", handle=1, closed=True)
+    assert [name for name in house.broker.vhost().queues if name.startswith("amq.dyn")] == []
+
+
+def test_a_dynamic_source_of_another_kind_is_not_served(client: Client) -> None:
+    came = client.receiver("", source={"address": None, "dynamic": True})
+    assert came[-1].error[0] == "amqp:not-implemented"
+
+
+def test_a_stream_is_read_from_an_offset_and_keeps_what_is_accepted(
+    house: House, client: Client
+) -> None:
+    house.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
+    for number in range(4):
+        house.broker.publish("", "s", b"%d" % number)
+    spec = Symbol("rabbitmq:stream-offset-spec")
+    source = {"filter": {spec: Described(spec, "first")}}
+    came = client.receiver("/queues/s", credit=2, source=source)
+    assert came[0]["source"].get("filter") == source["filter"]
+    assert bodies(came) == [b"0", b"1"]
+    assert came[-1].sections is not None
+    assert came[-1].sections.annotations[Symbol("x-stream-offset")] == 1
+    client.settle(0, "accepted", last=1)
+    assert bodies(client.grant(credit=2, delivery_count=2)) == [b"2", b"3"]
+    assert _depth(house, "s") == 4
+
+
+def test_an_exclusive_queue_is_somebody_elses(house: House, client: Client) -> None:
+    other = house.client()
+    other.send("queue.declare", queue="mine", exclusive=True)
+    assert client.receiver("/queues/mine")[-1].error[0] == "amqp:resource-locked"
+
+
+def test_handles_are_used_once(client: Client) -> None:
+    client.sender("/queues/q", handle=3)
+    (end,) = client.sender("/queues/q", handle=3)
+    assert end.error[0] == "amqp:session:handle-in-use"
+
+
+def test_what_is_not_served_is_refused_by_name(client: Client) -> None:
+    came = client.send(
+        "attach",
+        name="t",
+        handle=0,
+        role=False,
+        target=Composite("coordinator", {}),
+        initial_delivery_count=0,
+    )
+    assert came[-1].error == ("amqp:not-implemented", "Transactions not supported")
+    came = client.receiver("/queues/q", rcv_settle_mode=1)
+    assert came[-1].error == ("amqp:not-implemented", "rcv-settle-mode second not supported")
+    came = client.receiver("/queues/q", unsettled={b"t": None})
+    assert came[-1].error == ("amqp:not-implemented", "Link recovery not supported")

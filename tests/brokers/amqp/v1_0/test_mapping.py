@@ -1,0 +1,220 @@
+"""Messages between 0-9-1 and 1.0, as RabbitMQ 4's page on conversions has it (mc_amqpl)."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from mockforge_brokers.amqp.records import Field
+from mockforge_brokers.amqp.v1_0 import mapping
+from mockforge_brokers.amqp.v1_0.wire import message
+from mockforge_brokers.amqp.v1_0.wire.values import (
+    Array,
+    Int,
+    Long,
+    Opaque,
+    Symbol,
+    Timestamp,
+    UByte,
+    UInt,
+    ULong,
+)
+
+from ..client import House
+from .client import Client
+
+UUID_1 = UUID("3d05b8f4-8d2a-4a2b-b1b5-6d8a4d2a9c11")
+
+
+def _to_old(house: House, payload: bytes) -> Any:
+    """What a client of 0-9-1 gets of a message of 1.0."""
+    house.broker.declare_queue("q")
+    client = Client(house).connect()
+    client.sender("/queues/q")
+    client.transfer(payload=payload)
+    return house.client().send("basic.get", queue="q", no_ack=True)[0]
+
+
+def _to_new(house: House, body: bytes = b"x", **properties: Any) -> message.Sections:
+    """What a client of 1.0 gets of a message of 0-9-1."""
+    house.broker.declare_queue("q")
+    house.client().publish("", "q", body, **properties)
+    sections = Client(house).connect().receiver("/queues/q", credit=1)[-1].sections
+    assert sections is not None
+    return sections
+
+
+def test_properties_and_headers_become_those_of_0_9_1(house: House) -> None:
+    payload = (
+        message.header(durable=True, priority=UByte(4), ttl=60_000)
+        + message.annotations(
+            {Symbol("x-opt"): "o", Symbol("other"): "no", Symbol("x-basic-type"): "t"}
+        )
+        + message.bare_message(
+            {
+                "message_id": "m",
+                "user_id": b"guest",
+                "reply_to": "/queues/a%2Fb",
+                "correlation_id": UUID_1,
+                "content_type": "text/plain",
+                "content_encoding": "gzip",
+                "creation_time": 5_000,
+                "group_id": "app",
+            },
+            {"i": Int(1), "l": Long(2), "flag": True, "none": None, "at": Timestamp(7_000)},
+            message.data_section(b"one") + message.data_section(b"two"),
+        )
+    )
+    got = _to_old(house, payload)
+    assert got.body == b"onetwo"
+    headers = got.properties.pop("headers")
+    assert headers == {
+        "i": Field("I", 1),
+        "l": Field("l", 2),
+        "flag": Field("t", True),
+        "none": Field("V", None),
+        "at": Field("T", 7),
+        "x-opt": Field("S", "o"),
+    }
+    assert got.properties == {
+        "content_type": "text/plain",
+        "content_encoding": "gzip",
+        "delivery_mode": 2,
+        "priority": 4,
+        "correlation_id": f"urn:uuid:{UUID_1}",
+        "reply_to": "a/b",
+        "expiration": "60000",
+        "message_id": "m",
+        "timestamp": 5,
+        "type": "t",
+        "user_id": "guest",
+        "app_id": "app",
+    }
+
+
+@pytest.mark.parametrize(
+    ("identity", "text", "header"),
+    [
+        (ULong(2**63), str(2**63), None),
+        (b"\x00\xff", None, Field("x", b"\x00\xff")),
+        ("x" * 300, None, Field("S", "x" * 300)),
+    ],
+)
+def test_ids_that_are_no_short_string_go_to_a_header(
+    house: House, identity: Any, text: str | None, header: Field | None
+) -> None:
+    got = _to_old(
+        house, message.bare_message({"message_id": identity}, {}, message.data_section(b""))
+    )
+    assert got.properties.get("message_id") == text
+    assert got.properties.get("headers", {}).get("x-message-id") == header
+
+
+def test_a_body_of_values_stays_encoded_and_says_so(house: House) -> None:
+    body = message.value_section({"k": [Int(1)]})
+    got = _to_old(house, body)
+    assert (got.body, got.properties["type"]) == (body, "amqp-1.0")
+
+
+def test_routing_annotations_are_more_routing_keys(house: House) -> None:
+    for name in ("a", "b"):
+        house.broker.declare_queue(name)
+    client = Client(house).connect()
+    client.sender("/queues/a")
+    client.transfer(
+        payload=message.annotations({Symbol("x-cc"): ["b"]}) + message.data_section(b"x")
+    )
+    assert len(house.broker.vhost().queues["b"].messages) == 1
+
+
+def test_a_message_of_0_9_1_becomes_sections(house: House) -> None:
+    sections = _to_new(
+        house,
+        b"x",
+        headers={"a": 1, "x-k": "v", "list": [1], "s": "t"},
+        delivery_mode=2,
+        priority=3,
+        expiration="60000",
+        message_id=f"urn:uuid:{UUID_1}",
+        correlation_id="c",
+        reply_to="a/b",
+        content_type="text/plain",
+        timestamp=5,
+        type="kind",
+        app_id="app",
+        user_id="guest",
+    )
+    assert sections.header == {
+        "durable": True,
+        "priority": 3,
+        "ttl": 60_000,
+        "first_acquirer": True,
+        "delivery_count": 0,
+    }
+    assert sections.annotations == {
+        Symbol("x-exchange"): "",
+        Symbol("x-routing-key"): "q",
+        Symbol("x-k"): "v",
+        Symbol("x-basic-type"): "kind",
+    }
+    assert sections.properties == {
+        "message_id": UUID_1,
+        "user_id": b"guest",
+        "reply_to": "/queues/a%2Fb",
+        "correlation_id": "c",
+        "content_type": "text/plain",
+        "creation_time": 5_000,
+        "group_id": "app",
+    }
+    assert sections.application == {"a": 1, "s": "t"}
+    assert sections.body == b"x"
+
+
+def test_the_bare_message_passes_untouched(house: House) -> None:
+    """Whoever signed it can check it: part 3.2 of the specification."""
+    house.broker.declare_queue("q")
+    bare = message.bare_message(
+        {"message_id": b"raw", "group_sequence": UInt(7)},
+        {"o": Opaque(0x74, b"1234"), "u": UByte(1)},
+        message.data_section(b"a") + message.data_section(b"b"),
+    )
+    footer = b"\x00\x53\x78" + b"\xc1\x04\x02\xa3\x00\x40"
+    client = Client(house).connect()
+    client.sender("/queues/q")
+    client.transfer(payload=message.annotations({Symbol("x-mine"): "1"}) + bare + footer)
+    sections = client.receiver("/queues/q", credit=1)[-1].sections
+    assert sections is not None
+    assert sections.bare == bare + footer
+    assert sections.annotations[Symbol("x-mine")] == "1"
+
+
+def test_deaths_are_annotations(house: House) -> None:
+    house.broker.declare_queue("dead")
+    house.broker.declare_queue(
+        "work", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    )
+    client = Client(house).connect()
+    client.sender("/queues/work")
+    client.transfer(b"x")
+    client.receiver("/queues/work", credit=1)
+    client.settle(0, "rejected")
+    sections = client.receiver("/queues/dead", handle=2, credit=1)[-1].sections
+    assert sections is not None
+    deaths = sections.annotations[Symbol("x-opt-deaths")]
+    assert isinstance(deaths, Array)
+    (death,) = deaths.items
+    assert (death["queue"], death["reason"], death["count"]) == ("work", "rejected", 1)
+    assert sections.annotations[Symbol("x-first-death-queue")] == "work"
+    assert sections.header["first_acquirer"] is False
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ([Int(1), "x"], Field("A", (Field("I", 1), Field("S", "x")))),
+        ({Symbol("k"): b"v"}, Field("F", {"k": Field("S", "v")})),
+        (Opaque(0x74, b"1234"), None),
+        (ULong(2**64 - 1), Field("l", -1)),
+    ],
+)
+def test_values_as_fields(value: Any, field: Field | None) -> None:
+    assert mapping.to_field(value) == field
