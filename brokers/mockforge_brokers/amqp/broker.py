@@ -27,17 +27,16 @@ from .inside import Inside
 from .lint import Lint
 from .misbehaviour import REFUSALS
 from .options import AmqpOptions
-from .records import plain, table
+from .records import table
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
 from .state.plugin_exchanges import EXCHANGE_TYPES
 from .state.policies import NamedPolicy
-from .state.queues.queue import Queue
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .tracing import Tracer
 from .v1_0.connection import Connection as LaterConnection
-from .views import connection_view, destination_views, group_views, metrics
+from .views import connection_view, destination_views, group_views, message_seen, metrics
 from .wire import content as contents
 
 AMQP: Final = "amqp"
@@ -493,23 +492,4 @@ class AmqpBroker:
         return stop
 
     def _seen(self, route: Route, content: bytes, client: str) -> MessageSeen:
-        properties = contents.properties(content)
-        headers = properties.pop("headers", {})
-        return MessageSeen(
-            AMQP,
-            self.environment.clock.wall(),
-            route.exchange.name,
-            route.routing_key.encode(errors="surrogateescape"),
-            contents.body(content),
-            tuple((name, plain(item)) for name, item in headers.items()),
-            client,
-            {
-                "routing_key": route.routing_key,
-                "properties": properties,
-                "queues": _names(route.queues),
-            },
-        )
-
-
-def _names(queues: tuple[Queue, ...]) -> list[str]:
-    return [queue.name for queue in queues]
+        return message_seen(self.environment.clock.wall(), route, content, client)

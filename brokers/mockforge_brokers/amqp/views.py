@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
+from ..events import MessageSeen
 from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection
@@ -19,8 +20,10 @@ from .state.queues.queue import Queue
 from .state.queues.quorum import QuorumQueue
 from .state.queues.stream import StreamQueue
 from .state.queues.types import queue_type
+from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
+from .wire import content as contents
 
 AMQP: Final = "amqp"
 _MOST_LABELS: Final = 1000
@@ -260,6 +263,26 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
         for queue in vhost.queues.values()
         if queue.consumers
     ]
+
+
+def message_seen(wall: float, route: Route, content: bytes, client: str) -> MessageSeen:
+    """A message as those see it who watch its exchange or queues; `wall` is the time now."""
+    properties = contents.properties(content)
+    headers = properties.pop("headers", {})
+    return MessageSeen(
+        AMQP,
+        wall,
+        route.exchange.name,
+        route.routing_key.encode(errors="surrogateescape"),
+        contents.body(content),
+        tuple((name, plain(item)) for name, item in headers.items()),
+        client,
+        {
+            "routing_key": route.routing_key,
+            "properties": properties,
+            "queues": [queue.name for queue in route.queues],
+        },
+    )
 
 
 def metrics(vhosts: Iterable[VirtualHost], connections: int, findings: Findings) -> list[Metric]:
