@@ -67,6 +67,14 @@ class Limits(Struct, frozen=True):
     kafka_partitions: Annotated[
         int, Bound("count", "partitions of all topics", "new ones are refused")
     ] = 100_000
+    kafka_fetch_sessions: Annotated[
+        int,
+        Bound(
+            "count",
+            "fetch sessions (max.incremental.fetch.session.cache.slots)",
+            "an old one makes room, or a consumer's fetches are whole",
+        ),
+    ] = 1000
     kafka_groups: Annotated[int, Bound("count", "consumer groups", "a new one is refused")] = 10_000
     kafka_transactional_ids: Annotated[
         int, Bound("count", "transactional ids", "the longest idle one is forgotten")

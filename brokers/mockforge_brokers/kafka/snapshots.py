@@ -84,6 +84,17 @@ class OffsetView(Struct, frozen=True):
     time: float = 0.0
 
 
+class FetchSessionView(Struct, frozen=True):
+    """A fetch session (KIP-227); `epoch` is that of the next request."""
+
+    session_id: int
+    epoch: int
+    partitions: int
+
+    def __str__(self) -> str:
+        return f"{self.session_id}: {self.partitions} partitions, next epoch {self.epoch}"
+
+
 class FetchView(Struct, frozen=True):
     """What one connection reads of a partition: its first position and its present one.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..snapshots import ConnectionView, DestinationView, GroupView
 from .connection import KafkaConnection
 from .snapshots import (
+    FetchSessionView,
     FetchView,
     MemberView,
     OffsetView,
@@ -16,6 +17,7 @@ from .snapshots import (
     TransactionView,
 )
 from .state.cluster import Cluster
+from .state.fetch_sessions import FetchSession
 from .state.groups.classic.group import Group, GroupState
 from .state.groups.classic.member import Member
 from .state.groups.consumer.group import ConsumerGroup, ConsumerGroupState
@@ -58,6 +60,7 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         bytes_out=peer.bytes_out,
         detail={
             "requests": connection.requests,
+            "fetch_session": fetch_session_view(caller.fetch_session),
             "dialled": "{}:{}".format(*peer.local),
             "fetching": [
                 FetchView(topic, partition, first, end, now, bool(committed))
@@ -66,6 +69,12 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
             "unknown_topics": list(caller.unknown_topics),
         },
     )
+
+
+def fetch_session_view(session: FetchSession | None) -> FetchSessionView | None:
+    if session is None:
+        return None
+    return FetchSessionView(session.session_id, session.epoch, len(session.partitions))
 
 
 Owners = Mapping[int, Transaction]

@@ -146,13 +146,6 @@ def test_leader_epochs_are_fenced(stage, epoch, code):
     assert (found.error_code, found.end_offset) == (code, -1 if code else 4)
 
 
-def test_fetch_sessions_are_not_kept(stage):
-    request = fetch("t", 0)
-    assert stage.call(request, 11).session_id == 0
-    request.session_id = 5
-    assert stage.call(request, 11).error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
-
-
 @pytest.mark.parametrize("version", [11, 12])
 def test_large_batches_are_sent_as_they_lie_in_the_log(stage, version):
     stage.broker.create_topic("large", 1)

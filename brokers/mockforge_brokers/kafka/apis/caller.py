@@ -15,6 +15,7 @@ from ..codes import ApiKey, ErrorCode
 from ..login import Login
 from ..options import KafkaOptions
 from ..state.cluster import Cluster
+from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
 from ..state.logs.topic import Topic
 from .logs.produce_path import ProducePath
@@ -70,6 +71,7 @@ class Caller:
         "cluster",
         "counters",
         "environment",
+        "fetch_session",
         "guard",
         "login",
         "messages_in",
@@ -101,6 +103,8 @@ class Caller:
         self.messages_out = 0
         self.reading: dict[tuple[str, int], list[int]] = {}
         """By partition: first position, high watermark then, present position, read_committed."""
+        self.fetch_session: FetchSession | None = None
+        """That of its last fetch; it is the broker's, and outlives the connection."""
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""
         self._reported: dict[tuple[ApiKey, int], float] = {}

@@ -24,6 +24,7 @@ from .configs.broker import BrokerConfig
 from .configs.topic import TOPIC_CONFIGS, TopicConfig, new_topic_config
 from .configuring import Changes, Configuring
 from .features import Features
+from .fetch_sessions import FetchSessions
 from .groups.coordinator import Groups, KeptGroup
 from .keeper import FORGETFUL, Keeper
 from .logs.bounds import Bounds
@@ -77,6 +78,11 @@ class Cluster:
         self.bounds = Bounds(environment, self.topics, self.config)
         self.cleaner = Cleaner(environment, self.topics, self.bounds, self.config)
         self.configuring.bind(self.topics, self.bounds, self.cleaner)
+        self.fetch_sessions = FetchSessions(
+            environment.clock.now,
+            environment.random,
+            lambda: environment.limits.kafka_fetch_sessions,
+        )
         self._environment = environment
         self._next_producer_id = 1000
         self._metric_names: dict[str, str] = {}
@@ -85,6 +91,7 @@ class Cluster:
         environment.usage.gauge("kafka_topics", lambda: len(self.topics))
         environment.usage.gauge("kafka_partitions", self._partitions)
         environment.usage.gauge("kafka_total", lambda: self.bounds.cost)
+        environment.usage.gauge("kafka_fetch_sessions", lambda: len(self.fetch_sessions.by_id))
 
     @staticmethod
     def _make_cluster_id(environment: Environment) -> str:
@@ -363,6 +370,7 @@ class Cluster:
         self.transactions.clear()
         self.groups.clear("the broker was reset")
         self.configuring.clear()
+        self.fetch_sessions.clear()
 
     # What outlives a restart.
 
@@ -416,6 +424,7 @@ class Cluster:
                 self.bounds.forget(log)
         self.topics.clear()
         self._metric_names.clear()
+        self.fetch_sessions.clear()
         self.by_id.clear()
         self.transactions.clear()
         self.groups.clear("the broker was restarted")

@@ -169,6 +169,9 @@ def _here(caller: Caller) -> Mapping[str, str]:
     return {
         "advertised.listeners": f"{scheme}://{caller.host}:{caller.port}",
         "listeners": f"{scheme}://{caller.host}:{caller.port}",
+        "max.incremental.fetch.session.cache.slots": str(
+            caller.environment.limits.kafka_fetch_sessions
+        ),
         "socket.request.max.bytes": str(caller.environment.limits.kafka_request),
     }
 

@@ -1,25 +1,30 @@
-"""Fetch 4-18: records out, at once or when enough came (KIP-74, KIP-320, KIP-392, KIP-516).
-
-No fetch sessions (KIP-227): the session id is always 0, which tells clients to ask in full.
-"""
+"""Fetch 4-18: records out, at once or when enough came (KIP-74, KIP-227, KIP-320, KIP-516)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct, field
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, IsolationLevel
+from ...state.fetch_sessions import (
+    FINAL_EPOCH,
+    INITIAL_EPOCH,
+    FetchedPartition,
+    FetchSession,
+    TopicKey,
+)
 from ...state.logs.log import PartitionLog, Span
 from ...state.purgatory import Parked
 from ...wire.messages.logs import (
     AbortedTransaction,
+    EpochEndOffset,
     FetchableTopicResponse,
     FetchPartition,
     FetchRequest,
     FetchResponse,
-    FetchTopic,
     PartitionData,
 )
 from ..caller import Caller
@@ -28,45 +33,104 @@ from ..leader_epoch import check_leader_epoch
 
 _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
+_BY_ID_SINCE: Final = 13
+
+Wanted = Iterable[tuple[TopicKey, Sequence[FetchPartition | FetchedPartition]]]
+"""Partitions by their topic, in the order in which they are read."""
 
 
 def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[FetchResponse]:
-    if request.session_id:
-        refusal = RequestRefused(
-            ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
-            f"there is no fetch session {request.session_id}",
-        )
+    try:
+        asking = _asking(caller, request)
+    except RequestRefused as refusal:
         return FetchResponse(error_code=caller.denied(ApiKey.FETCH, refusal), responses=[])
-    reading = Reading.of(caller, request)
+    reading = Reading.of(asking)
     if reading.answers_now or request.max_wait_ms <= 0:
         return reading.response()
-    return Waiting(caller, request, reading).parked
+    return Waiting(asking, reading).parked
+
+
+class Asking(Struct):
+    """A request and its session; with a session that is `new` the answer is whole."""
+
+    caller: Caller
+    request: FetchRequest
+    session: FetchSession | None = None
+    new: bool = False
+
+    @property
+    def wanted(self) -> Wanted:
+        if self.session is not None and not self.new:
+            return self.session.by_topic()
+        return _wanted(self.caller, self.request)
+
+
+def _wanted(
+    caller: Caller, request: FetchRequest
+) -> Iterator[tuple[TopicKey, list[FetchPartition]]]:
+    by_id = caller.version >= _BY_ID_SINCE
+    for topic in request.topics:
+        yield topic.topic_id if by_id else topic.topic, list(topic.partitions)
+
+
+def _asking(caller: Caller, request: FetchRequest) -> Asking:
+    """Raises RequestRefused for a session that is not there, or not at this epoch."""
+    sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
+    if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
+        # A whole request ends the session that it names.
+        sessions.close(request.session_id)
+        caller.fetch_session = None
+        if request.session_epoch == FINAL_EPOCH:
+            return Asking(caller, request)
+        size = sum(len(topic.partitions) for topic in request.topics)
+        session = sessions.open(caller.name, size, by_id=by_id)
+    else:
+        session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
+    caller.fetch_session = session
+    if session is None:
+        return Asking(caller, request)
+    for name, partitions in _wanted(caller, request):
+        for one in partitions:
+            session.want(name, _kept(one))
+    for topic in request.forgotten_topics_data:
+        session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
+    if not session.partitions:
+        sessions.close(session.session_id)
+        caller.fetch_session = None
+        return Asking(caller, request)
+    return Asking(caller, request, session, request.session_epoch == INITIAL_EPOCH)
+
+
+def _kept(one: FetchPartition) -> FetchedPartition:
+    return FetchedPartition(
+        one.partition,
+        one.fetch_offset,
+        one.partition_max_bytes,
+        one.current_leader_epoch,
+        one.last_fetched_epoch,
+    )
 
 
 class Reading(Struct):
     """One look at all partitions of a request."""
 
-    caller: Caller
-    answers_now: bool
+    asking: Asking
+    answers_now: bool = False
     topics: list[FetchableTopicResponse] = field(default_factory=list)
     spans: list[tuple[PartitionLog, int, Span]] = field(default_factory=list)
     size: int = 0
 
     @classmethod
-    def of(cls, caller: Caller, request: FetchRequest) -> Reading:
-        reading = cls(caller, answers_now=not request.topics)
-        for wanted in request.topics:
-            reading.topics.append(
-                FetchableTopicResponse(
-                    topic=wanted.topic,
-                    topic_id=wanted.topic_id,
-                    partitions=[
-                        reading._partition(request, wanted, partition)
-                        for partition in wanted.partitions
-                    ],
-                )
-            )
-        reading.answers_now |= reading.size >= request.min_bytes
+    def of(cls, asking: Asking) -> Reading:
+        reading = cls(asking)
+        for topic, partitions in asking.wanted:
+            read = [reading._partition(topic, each) for each in partitions]
+            if isinstance(topic, str):
+                reading.topics.append(FetchableTopicResponse(topic=topic, partitions=read))
+            else:
+                reading.topics.append(FetchableTopicResponse(topic_id=topic, partitions=read))
+        if not reading.topics or reading.size >= asking.request.min_bytes:
+            reading.answers_now = True
         return reading
 
     def response(self) -> FetchResponse:
@@ -75,45 +139,106 @@ class Reading(Struct):
             count = span.next_offset - offset
             log.records_out += count
             log.bytes_out += span.size
-            self.caller.messages_out += count
-        return FetchResponse(responses=self.topics)
+            self.asking.caller.messages_out += count
+        session = self.asking.session
+        if session is None:
+            return FetchResponse(responses=self.topics)
+        return FetchResponse(session_id=session.session_id, responses=self._news(session))
+
+    def _news(self, session: FetchSession) -> list[FetchableTopicResponse]:
+        """Of a session's partitions those that changed; of a new one all."""
+        topics, read = [], []
+        for topic in self.topics:
+            name: TopicKey = topic.topic_id if session.by_id else topic.topic
+            changed = []
+            for one in topic.partitions:
+                known = session.partitions.get((name, one.partition_index))
+                if known is None or self._is_news(known, one) or self.asking.new:
+                    changed.append(one)
+                    read.append((name, one.partition_index))
+            if changed:
+                topic.partitions = changed
+                topics.append(topic)
+        if not self.asking.new:
+            for key in read:
+                session.move_last(*key)
+        return topics
+
+    @staticmethod
+    def _is_news(known: FetchedPartition, one: PartitionData) -> bool:
+        return known.is_news(
+            one.high_watermark,
+            one.log_start_offset,
+            records=bool(one.records) or one.diverging_epoch is not None,
+            failed=bool(one.error_code),
+        )
 
     def _partition(
-        self, request: FetchRequest, topic: FetchTopic, wanted: FetchPartition
+        self, topic: TopicKey, wanted: FetchPartition | FetchedPartition
     ) -> PartitionData:
+        caller, request = self.asking.caller, self.asking.request
         offset = wanted.fetch_offset
         committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         log: PartitionLog | None = None
         try:
-            log = self.caller.topic(topic.topic, topic.topic_id, "read").log(wanted.partition)
+            name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
+            log = caller.topic(name, topic_id, "read").log(wanted.partition)
             check_leader_epoch(log, wanted.current_leader_epoch)
-            log.check_offset(offset)
-            self.caller.note_fetch(log, offset, committed)
+            diverging = _diverging(log, wanted)
+            if diverging is None:
+                log.check_offset(offset)
+                caller.note_fetch(log, offset, committed)
         except RequestRefused as refusal:
             self.answers_now = True
             return PartitionData(
                 partition_index=wanted.partition,
-                error_code=self.caller.denied(ApiKey.FETCH, refusal),
+                error_code=caller.denied(ApiKey.FETCH, refusal),
                 high_watermark=-1,
                 # As in Kafka: null where a log was looked at, none where there is no log.
                 aborted_transactions=[] if log is None else None,
                 records=b"",
             )
-        room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
         stable = log.last_stable_offset
-        end = stable if committed else log.high_watermark
-        # KIP-74: the first batch goes out even if it is larger than what was allowed.
-        span = log.read(offset, room, at_least_one=not self.size, end=end)
-        self.size += span.size
-        self.spans.append((log, offset, span))
+        if diverging is not None:
+            self.answers_now = True
+            span = Span([], 0, offset)
+        else:
+            room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
+            end = stable if committed else log.high_watermark
+            # KIP-74: the first batch goes out even if it is larger than what was allowed.
+            span = log.read(offset, room, at_least_one=not self.size, end=end)
+            self.size += span.size
+            self.spans.append((log, offset, span))
         return PartitionData(
             partition_index=wanted.partition,
             high_watermark=log.high_watermark,
             last_stable_offset=stable,
             log_start_offset=log.log_start_offset,
+            diverging_epoch=diverging,
             aborted_transactions=(_aborted(log, offset, span.next_offset) if committed else None),
             records=_pieces(span),
         )
+
+
+def _diverging(
+    log: PartitionLog, wanted: FetchPartition | FetchedPartition
+) -> EpochEndOffset | None:
+    """Where the log parts from what the client last read (KIP-595); None: it does not.
+
+    Raises RequestRefused for an epoch that never was.
+    """
+    if wanted.last_fetched_epoch < 0:
+        return None
+    epoch, end = log.end_of_epoch(wanted.last_fetched_epoch)
+    if epoch < 0:
+        raise RequestRefused(
+            ErrorCode.OFFSET_OUT_OF_RANGE,
+            f"{log.topic}/{log.partition} has no end of the last fetched epoch"
+            f" {wanted.last_fetched_epoch}",
+        )
+    if epoch < wanted.last_fetched_epoch or end < wanted.fetch_offset:
+        return EpochEndOffset(epoch=epoch, end_offset=end)
+    return None
 
 
 def _pieces(span: Span) -> bytes | list[bytes]:
@@ -139,18 +264,19 @@ class Waiting:
     marker may bring much at once, and a batch of an open transaction nothing.
     """
 
-    __slots__ = ("_caller", "_committed", "_logs", "_missing", "_request", "_timer", "parked")
+    __slots__ = ("_asking", "_committed", "_logs", "_missing", "_timer", "parked")
 
-    def __init__(self, caller: Caller, request: FetchRequest, reading: Reading) -> None:
+    def __init__(self, asking: Asking, reading: Reading) -> None:
+        request = asking.request
         self.parked: Parked[FetchResponse] = Parked()
-        self._caller = caller
-        self._request = request
+        self._asking = asking
         self._committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         self._missing = request.min_bytes - reading.size
         self._logs = [log for log, _, _ in reading.spans]
         for log in self._logs:
             log.watchlist.add(self, self._came)
-        self._timer = caller.environment.clock.call_later(request.max_wait_ms / 1000, self._answer)
+        clock = asking.caller.environment.clock
+        self._timer = clock.call_later(request.max_wait_ms / 1000, self._answer)
         self.parked.on_abandon(self._stop)
 
     def _came(self, size: int) -> None:
@@ -161,14 +287,14 @@ class Waiting:
             if not self._committed:
                 self._answer()
                 return
-            reading = Reading.of(self._caller, self._request)
+            reading = Reading.of(self._asking)
             if reading.answers_now:
                 self._stop()
                 self.parked.complete(reading.response())
 
     def _answer(self) -> None:
         self._stop()
-        self.parked.complete(Reading.of(self._caller, self._request).response())
+        self.parked.complete(Reading.of(self._asking).response())
 
     def _stop(self) -> None:
         self._timer.cancel()

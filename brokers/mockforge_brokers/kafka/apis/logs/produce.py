@@ -7,6 +7,7 @@ from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
+from ...state.logs.admission import NotOneBatchError
 from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
@@ -143,7 +144,8 @@ def _refused(
 ) -> PartitionResult:
     code = caller.denied(ApiKey.PRODUCE, refusal)
     # As Kafka: where the log itself was asked, it says where it begins.
-    start = log.log_start_offset if log is not None and code not in _WITHOUT_START else -1
+    asked = code not in _WITHOUT_START and not isinstance(refusal, NotOneBatchError)
+    start = log.log_start_offset if log is not None and asked else -1
     errors = refusal.errors if isinstance(refusal, RecordsRefusedError) else ()
     return PartitionResult(partition, code, -1, -1, start, refusal.text, errors)
 

@@ -14,6 +14,13 @@ _COMPRESSION_MASK: Final = 0x07
 _CONTROL: Final = 0x20
 
 
+class NotOneBatchError(RequestRefused):
+    """A partition's records are not one batch: no log was asked about them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(ErrorCode.INVALID_RECORD, text)
+
+
 def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     """The header of a batch that may be appended. Raises RequestRefused."""
     size = len(batch)
@@ -76,7 +83,7 @@ def _wrong_length(header: BatchHeader, size: int) -> RequestRefused:
     declared = header.batch_length + _LENGTH_COUNTS_FROM
     if _HEADER_SIZE <= declared < size:
         # KIP-98: from Produce v3 on a partition's records are exactly one batch.
-        return RequestRefused(ErrorCode.INVALID_RECORD, "more than one batch for one partition")
+        return NotOneBatchError("more than one batch for one partition")
     return RequestRefused(
         ErrorCode.CORRUPT_MESSAGE, f"the batch declares {declared} bytes, {size} came"
     )

@@ -1,0 +1,184 @@
+"""Fetch sessions (KIP-227): what a consumer reads is remembered, and only what changed is said.
+
+A session has an id, and an epoch that each of its requests carries: it grows by one with each, so
+that a request that was lost or came twice is noticed. They are the broker's, not a connection's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+from ...errors import RequestRefused
+from ..codes import ErrorCode
+
+NO_SESSION: Final = 0
+INITIAL_EPOCH: Final = 0
+"""The request is whole, and asks for a session."""
+FINAL_EPOCH: Final = -1
+"""The request is whole, and wants none."""
+_LAST_EPOCH: Final = 2**31 - 1
+
+IDLE: Final = 120.0
+"""Seconds without a request, or since it was made, after which a session may make room."""
+
+TopicKey = str | bytes
+"""A topic's name, or its id where the client names topics by ids."""
+
+
+class FetchedPartition(Struct):
+    """What a session wants of a partition, and what it was told last; -1: nothing yet."""
+
+    partition: int
+    fetch_offset: int
+    partition_max_bytes: int
+    current_leader_epoch: int = -1
+    last_fetched_epoch: int = -1
+    high_watermark: int = -1
+    log_start_offset: int = -1
+
+    def ask(self, other: FetchedPartition) -> None:
+        """From now on it wants this."""
+        self.fetch_offset = other.fetch_offset
+        self.partition_max_bytes = other.partition_max_bytes
+        self.current_leader_epoch = other.current_leader_epoch
+        self.last_fetched_epoch = other.last_fetched_epoch
+
+    def is_news(
+        self, high_watermark: int, log_start_offset: int, *, records: bool, failed: bool
+    ) -> bool:
+        """Whether it has to be answered; what is answered is known from then on.
+
+        An error is always said, and all of the partition after it.
+        """
+        changed = records or failed
+        changed |= (high_watermark, log_start_offset) != (
+            self.high_watermark,
+            self.log_start_offset,
+        )
+        self.high_watermark = -1 if failed else high_watermark
+        self.log_start_offset = log_start_offset
+        return changed
+
+
+class FetchSession:
+    """One session; `used` and `made` are seconds of the clock."""
+
+    __slots__ = ("by_id", "client", "epoch", "made", "partitions", "session_id", "used")
+
+    def __init__(self, session_id: int, client: str, now: float, *, by_id: bool) -> None:
+        self.session_id = session_id
+        self.client = client
+        self.by_id = by_id
+        self.epoch = 1
+        """Of the next request."""
+        self.made = self.used = now
+        self.partitions: dict[tuple[TopicKey, int], FetchedPartition] = {}
+
+    def want(self, topic: TopicKey, partition: FetchedPartition) -> None:
+        known = self.partitions.get((topic, partition.partition))
+        if known is None:
+            self.partitions[topic, partition.partition] = partition
+        else:
+            known.ask(partition)
+
+    def forget(self, topic: TopicKey, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self.partitions.pop((topic, partition), None)
+
+    def by_topic(self) -> Iterator[tuple[TopicKey, list[FetchedPartition]]]:
+        """In the order in which they are read: partitions of one topic that stand together."""
+        topic: TopicKey = ""
+        together: list[FetchedPartition] = []
+        for (name, _), partition in self.partitions.items():
+            if together and name != topic:
+                yield topic, together
+                together = []
+            topic = name
+            together.append(partition)
+        if together:
+            yield topic, together
+
+    def move_last(self, topic: TopicKey, partition: int) -> None:
+        """It had its turn: the others are read before it next time."""
+        key = topic, partition
+        self.partitions[key] = self.partitions.pop(key)
+
+
+class FetchSessions:
+    """At most `most()` of them, by id.
+
+    For a new one room is made by one that was not used for `IDLE` seconds, or else by the
+    smallest that is as old and smaller than the new one: as in Kafka, large ones are worth more.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        random: Random,
+        most: Callable[[], int],
+    ) -> None:
+        self.by_id: dict[int, FetchSession] = {}
+        self.evicted = 0
+        self._now = now
+        self._random = random
+        self._most = most
+
+    def open(self, client: str, size: int, *, by_id: bool) -> FetchSession | None:
+        """A session for so many partitions; None where there is no room for it."""
+        if len(self.by_id) >= self._most() and not self._make_room(size):
+            return None
+        session_id = NO_SESSION
+        while session_id == NO_SESSION or session_id in self.by_id:
+            session_id = self._random.randrange(1, 2**31)
+        session = FetchSession(session_id, client, self._now(), by_id=by_id)
+        self.by_id[session_id] = session
+        return session
+
+    def close(self, session_id: int) -> None:
+        self.by_id.pop(session_id, None)
+
+    def use(self, session_id: int, epoch: int, *, by_id: bool) -> FetchSession:
+        """The session of an incremental request. Raises RequestRefused."""
+        session = self.by_id.get(session_id)
+        if session is None:
+            raise RequestRefused(
+                ErrorCode.FETCH_SESSION_ID_NOT_FOUND, f"there is no fetch session {session_id}"
+            )
+        if session.epoch != epoch:
+            raise RequestRefused(
+                ErrorCode.INVALID_FETCH_SESSION_EPOCH,
+                f"fetch session {session_id} expects epoch {session.epoch}, not {epoch}",
+            )
+        if session.by_id != by_id:
+            raise RequestRefused(
+                ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+                f"fetch session {session_id} names its topics in another way",
+            )
+        session.epoch = epoch + 1 if epoch < _LAST_EPOCH else 1
+        session.used = self._now()
+        # The longest unused one is first.
+        self.by_id[session_id] = self.by_id.pop(session_id)
+        return session
+
+    def clear(self) -> None:
+        self.by_id.clear()
+
+    def _make_room(self, size: int) -> bool:
+        longest_unused = next(iter(self.by_id.values()), None)
+        if longest_unused is None:
+            return False
+        now = self._now()
+        victim: FetchSession | None = longest_unused
+        if now - longest_unused.used <= IDLE:
+            old = [one for one in self.by_id.values() if now - one.made > IDLE]
+            victim = min(old, key=lambda one: len(one.partitions), default=None)
+            if victim is None or len(victim.partitions) >= size:
+                return False
+        assert victim is not None
+        self.close(victim.session_id)
+        self.evicted += 1
+        return True
