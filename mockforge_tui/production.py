@@ -1,8 +1,11 @@
 """Carries messages between the fixtures and the brokers, both ways."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import TYPE_CHECKING
 
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
@@ -13,12 +16,13 @@ from .brokers import Brokers
 from .entrance import publish
 from .fixtures.addresses import glob, mqtt_matches
 from .fixtures.engine import FixtureEngine
-from .fixtures.maker import stream
+from .fixtures.maker import make, stream
 from .fixtures.messages import Incoming, Outgoing, Watch
-from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Topic
+from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Retained, Topic
 from .fixtures.problems import FixtureError, Position, Problem
 from .fixtures.rates import Range
 from .fixtures.running import GeneratorStatus
+from .fixtures.templates.scope import Scope
 from .simulated import Outages, SimulatedGroup
 
 if TYPE_CHECKING:
@@ -144,22 +148,42 @@ def declarations(
     brokers: Brokers, fixtures: FixtureSet
 ) -> Iterator[tuple[Position, Callable[[], object]]]:
     """What the fixtures need: its place, and what declares it or raises InvalidInput."""
-    kafka, amqp = brokers.kafka, brokers.amqp
-    if kafka is not None:
-        if fixtures.cluster_id is not None:
-            text, position = fixtures.cluster_id
-            yield position, partial(setattr, kafka.cluster, "cluster_id", text)
-        for topic in fixtures.topics:
-            yield topic.position, partial(_declare_topic, kafka, topic)
-    if amqp is not None:
-        for each in fixtures.definitions:
-            yield each.position, partial(amqp.define, each.section, each.item)
-        for exchange in fixtures.exchanges:
-            yield exchange.position, partial(_declare_exchange, amqp, exchange)
-        for queue in fixtures.queues:
-            yield queue.position, partial(_declare_queue, amqp, queue)
-        for binding in fixtures.bindings:
-            yield binding.position, partial(_bind, amqp, binding)
+    if brokers.kafka is not None:
+        yield from _of_kafka(brokers.kafka, fixtures)
+    if brokers.mqtt is not None:
+        for retained in fixtures.retained:
+            yield retained.position, partial(_retain, brokers, retained)
+    if brokers.amqp is not None:
+        yield from _of_amqp(brokers.amqp, fixtures)
+
+
+def _of_kafka(
+    kafka: "KafkaBroker", fixtures: FixtureSet
+) -> Iterator[tuple[Position, Callable[[], object]]]:
+    if fixtures.cluster_id is not None:
+        text, position = fixtures.cluster_id
+        yield position, partial(setattr, kafka.cluster, "cluster_id", text)
+    for topic in fixtures.topics:
+        yield topic.position, partial(_declare_topic, kafka, topic)
+
+
+def _of_amqp(
+    amqp: "AmqpBroker", fixtures: FixtureSet
+) -> Iterator[tuple[Position, Callable[[], object]]]:
+    for each in fixtures.definitions:
+        yield each.position, partial(amqp.define, each.section, each.item)
+    for exchange in fixtures.exchanges:
+        yield exchange.position, partial(_declare_exchange, amqp, exchange)
+    for queue in fixtures.queues:
+        yield queue.position, partial(_declare_queue, amqp, queue)
+    for binding in fixtures.bindings:
+        yield binding.position, partial(_bind, amqp, binding)
+
+
+def _retain(brokers: Brokers, retained: Retained) -> None:
+    scope = Scope(Random(0), time.time, environ=os.environ)
+    for message in make(retained.body, scope, "fixtures"):
+        publish(brokers, message)
 
 
 def _declare_topic(kafka: "KafkaBroker", topic: Topic) -> None:
@@ -223,7 +247,7 @@ def _incoming(event: MessageSeen, watch: Watch, depth: int) -> Incoming:
         destination=f"queue:{queue}" if queue else event.destination,
         payload=event.payload,
         key=event.key,
-        headers={name: _readable(value) for name, value in event.headers},
+        headers=dict(event.headers),
         partition=detail.get("partition"),
         qos=detail.get("qos", 0),
         retain=bool(detail.get("retain", False)),
@@ -233,8 +257,3 @@ def _incoming(event: MessageSeen, watch: Watch, depth: int) -> Incoming:
         client=event.client,
         depth=depth,
     )
-
-
-def _readable(value: Any) -> Any:
-    """Kafka's header values are bytes; templates want text."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
