@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from . import sessions
@@ -41,6 +41,9 @@ class Admin:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Admin":
+        with suppress(OSError):
+            # What answers is loaded by the first request.
+            urllib.request.urlopen(self._url, timeout=_ENDING).read()
         self._thread.start()
         return self
 
