@@ -1,4 +1,4 @@
-"""What the brokers tell as log lines, for those who have no screen."""
+"""What the brokers report, as log lines, for those who have no screen."""
 
 import logging
 

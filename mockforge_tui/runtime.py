@@ -282,11 +282,11 @@ class Runtime:
         facts: dict[str, Any] = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
         for listener in self.listeners:
             broker = self.brokers[listener.protocol]
-            told = facts.setdefault(listener.protocol, {})
+            of_protocol = facts.setdefault(listener.protocol, {})
             address = broker.address(listener)
-            told.setdefault(broker.address_name, address)
+            of_protocol.setdefault(broker.address_name, address)
             if listener.name != "plain":
-                told[listener.name] = address
+                of_protocol[listener.name] = address
         if self._certificates is not None and self._certificates.facts:
             facts["tls"] = self._certificates.facts
         return facts

@@ -66,7 +66,7 @@ ENDPOINTS: Final = (
              _SOUGHT, statuses=_WRONG),
     Endpoint("POST", "/messages/count", "count", "How many messages came that fit.", _SOUGHT,
              statuses=_WRONG),
-    Endpoint("POST", "/messages/wait", "wait", "Wait for messages, 5 s unless told otherwise.",
+    Endpoint("POST", "/messages/wait", "wait", "Wait for messages, 5 s where `within` is left out.",
              ASKED, statuses=_UNMET),
     Endpoint("POST", "/reset", "reset", "Go back to the state right after loading."),
     Endpoint("GET", "/fixtures", "fixtures", "Generators with what they have sent."),

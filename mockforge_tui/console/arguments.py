@@ -57,8 +57,8 @@ def parse(registry: Registry, text: str, readers: Readers | None = None) -> Pars
     words = line.words
     half = _HALF.search(text)
     if half is not None:
-        told = "this is half of a character that has two"
-        return Parsed(line, problem=Problem(told, half.start(), half.end()))
+        text = "this is half of a character that has two"
+        return Parsed(line, problem=Problem(text, half.start(), half.end()))
     if not words:
         missing = line.prefix or line.pipe or line.redirect
         problem = Problem("a command is missing", len(text), len(text)) if missing else None

@@ -81,7 +81,7 @@ class Command:
     """A command: its function, and all that help, completion and programs need to know of it.
 
     `asks` is the question that comes first on a terminal (a template over the arguments).
-    `streams`: its data come as rows through the session's `tell`, perhaps for a long time.
+    `streams`: its data come as rows through the session's `report`, perhaps for a long time.
     """
 
     name: str

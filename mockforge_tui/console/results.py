@@ -62,7 +62,7 @@ class Result:
     what the records have beside them. `problem` says what went wrong and where in the line;
     `question` asks for a yes before anything is done. `ends` tells the front end to quit with
     this exit code. `failure`: an expectation was not met. `narrates`: the data went out as rows,
-    and this only tells of it.
+    and this only narrates.
     """
 
     command: str = ""

@@ -51,7 +51,7 @@ class RowFile:
     """Writes rows, and hands all other notices on.
 
     A row that cannot be written is the line's failure while the line runs; later it is a problem
-    that is told, once.
+    that is reported, once.
     """
 
     def __init__(self, path: str, others: Callable[[Notice], object]) -> None:

@@ -51,8 +51,8 @@ class MockForge(Forge):
     """Brokers on a loop in a thread of their own, from `start` to `stop`; a context manager.
 
     `fixtures` are files or folders. `settings` are those of the command line by name
-    (`mqtt=False`, `admin=True`, `tls="auto"`, `limits.connections=...` by a dict); unless told
-    the ports are free ones and the admin port is closed. Neither ./mockforge-tui.yaml nor
+    (`mqtt=False`, `admin=True`, `tls="auto"`, `limits.connections=...` by a dict); where they say
+    nothing the ports are free ones and the admin port is closed. Neither ./mockforge-tui.yaml nor
     MOCKFORGE_ variables are looked at. Raises InvalidInput (ConfigError, FixtureError) for what
     cannot be used and CannotListen for a port that is taken.
 

@@ -11,7 +11,7 @@ from mockforge_brokers.spine import Spine
 from .message import Message
 
 MOST = 100_000
-"""Messages that are kept unless told otherwise."""
+"""Messages that are kept where no setting says otherwise."""
 MOST_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 700
 """Bytes that a message takes beside its payload."""

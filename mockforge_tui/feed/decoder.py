@@ -148,7 +148,7 @@ class Decoder:
     def _feed_lost(self, lane: _Lane, chunk: Chunk) -> list[Row]:
         """Where the frame began is not known: go on at the chunk's first boundary, if any."""
         data, direction = chunk.data or b"", chunk.direction
-        told, lane.lost[direction] = lane.lost[direction], True
+        known, lane.lost[direction] = lane.lost[direction], True
         skipped = data
         if chunk.tail <= len(data):
             splitter = lane.splitters[direction] = chunk.tape.owner.splitter(direction)
@@ -157,7 +157,7 @@ class Decoder:
                 splitter.feed(data[len(data) - chunk.tail :])
             except Exception:  # the next chunk tries again
                 lane.splitters[direction] = None
-        if told or not skipped:
+        if known or not skipped:
             return []
         return [raw_row(chunk, skipped, "its frame's beginning has left the journal")]
 

@@ -29,7 +29,7 @@ _SAID_BY_FRAMES = frozenset(
     }
 )
 
-# Told by other rows already: a listener is in the header, a name is in CONNECT or its like,
+# Shown by other rows already: a listener is in the header, a name is in CONNECT or its like,
 # held frames and messages are rows of their own.
 _SILENT: tuple[type[events.Event], ...] = (
     events.ListenerOpened,
@@ -49,7 +49,7 @@ _ERRORS = (
 
 
 def event_row(time: float, event: events.Event) -> Row | None:
-    """The row of an event, kind `event`; None for events that other rows tell."""
+    """The row of an event, kind `event`; None for events that other rows show."""
     if isinstance(event, _SILENT) or type(event).__name__ in _SAID_BY_FRAMES:
         return None
     row = Row(

@@ -151,7 +151,7 @@ class ConsoleApp(App[int]):
     # Lines -------------------------------------------------------------------------------
 
     def run_line(self, line: str, *, confirmed: bool = False, typed: bool = False) -> None:
-        """Run a command line; it and its result are told, a question is asked first."""
+        """Run a command line; it and its result are shown, a question is asked first."""
         self._log_offered = False
         try:
             result = self.session.run(line, confirmed=confirmed)
@@ -194,7 +194,7 @@ class ConsoleApp(App[int]):
         self.dashboard.result.show("note", text)
 
     def notice(self, notice: Notice) -> None:
-        """What jobs and tails tell between results."""
+        """What jobs and tails report between results."""
         self.record.add(notice.kind, notice.text, time.time())
         if notice.kind != "row":
             self.dashboard.result.show(notice.kind, notice.text)

@@ -15,7 +15,7 @@ _KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "connects", "me
 def main() -> None:
     known = [name for name in _KNOWN if find_spec(f"{__package__}.{name}")]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("protocols", nargs="*", help=f"of {', '.join(known)}; all unless told")
+    parser.add_argument("protocols", nargs="*", help=f"of {', '.join(known)} (all)")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement (2)")
     parser.add_argument("--only", default="", help="rows whose title has this in it")

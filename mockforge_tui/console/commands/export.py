@@ -90,11 +90,11 @@ def export(
     writer = _Export(session, _rows(session, source, start), where, FORMS[form](), most)
     job = writer.begin()
     if job.stopped:
-        return _told(done(f"{job.steps} messages exported", {"exported": job.steps}))
-    return _told(done(f"job {job.id} exports (job stop {job.id} ends it)", {"job": job.id}))
+        return _narrated(done(f"{job.steps} messages exported", {"exported": job.steps}))
+    return _narrated(done(f"job {job.id} exports (job stop {job.id} ends it)", {"job": job.id}))
 
 
-def _told(result: Result) -> Result:
+def _narrated(result: Result) -> Result:
     return Result(text=result.text, data=result.data, narrates=True)
 
 

@@ -154,8 +154,8 @@ def _send(
         return done(f"sent to {places[0]}{_for_nobody(session, target, order, nobody)}", data)
     job.what = f"{count} messages, the first to {places[0]}"
     if job.stopped:
-        told = _for_nobody(session, target, order, nobody, of=job.steps)
-        return done(f"{job.steps} sent, the last to {places[0]}{told}", data)
+        nobody_got = _for_nobody(session, target, order, nobody, of=job.steps)
+        return done(f"{job.steps} sent, the last to {places[0]}{nobody_got}", data)
     return done(f"job {job.id} sends {count} messages", {**data, "job": job.id})
 
 

@@ -1,4 +1,4 @@
-"""The main screen: what happens in it at each frame, and what its parts tell each other."""
+"""The main screen: what happens in it at each frame, and what its parts report to each other."""
 
 from time import thread_time
 
@@ -38,7 +38,7 @@ class Dashboard(ActingScreen):
         super()._compositor_refresh()
         self.console_app.pace.spent(thread_time() - started)
 
-    # What parts of the screen tell ---------------------------------------------------------
+    # What parts of the screen report ---------------------------------------------------------
 
     def on_flow_pane_selected(self, message: FlowPane.Selected) -> None:
         self.show_chosen()

@@ -256,7 +256,7 @@ class PaneScreen(Screen[None]):
             states.add(HELD)
         self.key_line.show(self.here.place, states)
         foot = self.query_one("#foot")
-        foot.set_class(self.result.is_fresh, "telling")
+        foot.set_class(self.result.is_fresh, "fresh")
         foot.set_class(not self.result.is_fresh, "quiet")
 
     def enter_line(self, line: str) -> None:
@@ -277,9 +277,9 @@ class PaneScreen(Screen[None]):
 
     def try_find(self, text: str, final: bool) -> None:
         """A text is searched in the inspector; `final` once it is entered."""
-        told = self.inspector.find(text, 1 if text != self.inspector.search.text else 0)
-        if final and told:
-            self.console_app.note(told)
+        found = self.inspector.find(text, 1 if text != self.inspector.search.text else 0)
+        if final and found:
+            self.console_app.note(found)
 
     def prefill(self, line: str, cursor: int | None = None) -> None:
         """Begin a command at the prompt."""

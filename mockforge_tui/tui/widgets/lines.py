@@ -55,12 +55,12 @@ class ResultLine(Drawn):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it tells something that somebody may still want to read."""
-        told = not self.is_blank and self.console_app.now() - self._at < _FRESH
-        return told or bool(self._warning)
+        """Whether it shows something that somebody may still want to read."""
+        fresh = not self.is_blank and self.console_app.now() - self._at < _FRESH
+        return fresh or bool(self._warning)
 
     def show(self, kind: str, text: str, command: str = "") -> None:
-        """Tell a result; only its first line fits."""
+        """Show a result; only its first line fits."""
         self._at = self.console_app.now()
         first, _, rest = text.partition("\n")
         self._kind, self._command = kind, clean(command, 200)
@@ -92,9 +92,9 @@ class ResultLine(Drawn):
         if self.is_blank:
             return self.drawn([])
         pieces = [(f"  {sign} ", style)]
-        told = cells([*pieces, (self._command, palette.plain), (self._text, palette.plain)]) + 2
+        wanted = cells([*pieces, (self._command, palette.plain), (self._text, palette.plain)]) + 2
         # What came of it matters more than the command, which the log has too.
-        if self._command and told <= self.outer_size.width:
+        if self._command and wanted <= self.outer_size.width:
             pieces.append((self._command, palette.muted))
             pieces.append(("  ", palette.plain))
         text_style = palette.error if self._kind == "problem" else palette.plain

@@ -59,7 +59,7 @@ class Pane(Drawn, can_focus=True):
     """Which keys of `keys.py` are its own."""
     _thumb: range | None = None
 
-    # What a subclass tells ---------------------------------------------------------------
+    # What a subclass has ---------------------------------------------------------------
 
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         """Left and right parts of the upper edge."""

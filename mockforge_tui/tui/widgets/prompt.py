@@ -351,9 +351,9 @@ class Prompt(Horizontal):
             self._check_filter(text)
             return
         problem = self.session.check(text) if text.strip() else None
-        # While the end is still being typed only what is wrong before it is told.
-        told = problem is not None and problem.end < len(text)
-        self.post_message(self.Noticed(problem.text if problem is not None and told else ""))
+        # While the end is still being typed only what is wrong before it is shown.
+        shown = problem is not None and problem.end < len(text)
+        self.post_message(self.Noticed(problem.text if problem is not None and shown else ""))
 
     def _check_filter(self, text: str) -> None:
         try:
