@@ -213,10 +213,10 @@ def run_scenarios(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
-    help="github: annotations for a workflow's log",
+    help="github: annotations for a workflow's log; sarif: for code scanning",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
@@ -226,6 +226,46 @@ def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
     report = read_fixtures([Path(path) for path in paths], resolve({}, os.environ).config)
     click.echo(report.render(form))
     return ExitCode.BAD_INPUT if report.failed(strict=strict) else ExitCode.OK
+
+
+@main.command("sample")
+@_options
+@click.option("-n", "--count", default=10, show_default=True, type=click.IntRange(1), metavar="N")
+@click.option("--only", metavar="ID", multiple=True, help="only this fixture; several times")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl", "csv", "raw", "hex", "recording"]),
+    default="text",
+    show_default=True,
+    help="all but text as the console's export writes them",
+)
+@click.option("-o", "--output", metavar="FILE", help="write to FILE")
+@click.argument("paths", nargs=-1, metavar="PATH...")
+def sample_messages(
+    paths: tuple[str, ...],
+    count: int,
+    only: tuple[str, ...],
+    form: str,
+    output: str | None,
+    **words: Any,
+) -> int:
+    """Print the messages that fixtures would make; opens no port, waits for nothing.
+
+    At their rates, with what reactions and scenarios by weight make of them; `--seed` gives the
+    same ones again.
+    """
+    resolved = _resolve(words)
+    fixtures = _load((*paths, *resolved.config.fixtures), resolved.config)
+    if fixtures is None:
+        raise click.UsageError("sample needs a PATH of fixtures")
+    from .sampling import lines, sample
+
+    made = lines(sample(fixtures, _seeded(resolved.config, fixtures), count, only), form)
+    with click.open_file(output or "-", "wb", lazy=False) as out:
+        for line in made:
+            out.write(line)
+    return ExitCode.OK
 
 
 def _attached(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -126,6 +126,7 @@ class Config:
     auto_produce: bool = True
     seed: int | None = None
     time_scale: float | None = None
+    watch: bool = False
     ready_file: str | None = None
     env_file: str | None = None
     exit_after: float | None = None

@@ -16,6 +16,7 @@ _WRONG = frozenset(
         "AccessDenied",
         "FeatureNotServed",
         "FixtureFailed",
+        "FixturesKept",
         "LimitReached",
         "PeerFellBehind",
         "ProtocolViolated",

@@ -14,6 +14,7 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from .fixtures.model import FixtureSet
+    from .reloading import FixtureWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def running(
     The web ports are bound, but answer only after `Instance.load`.
     """
     runtime = Runtime(config, next_free=next_free)
-    admin = management = None
+    admin = management = watch = None
     try:
         await runtime.start(fixtures)
         if config.admin:
@@ -65,12 +66,24 @@ async def running(
         # What is there now stays: full collections need not look at it again.
         gc.freeze()
         gc.enable()
+        if config.watch and fixtures is not None:
+            watch = _watching(fixtures, runtime)
         yield Instance(runtime, fixtures, admin, management)
     finally:
+        if watch is not None:
+            await watch.stop()
         for port in (management, admin):
             if port is not None:
                 await port.close()
         await runtime.stop()
+
+
+def _watching(fixtures: "FixtureSet", runtime: Runtime) -> "FixtureWatch":
+    from .reloading import FixtureWatch
+
+    watch = FixtureWatch(fixtures.roots, runtime)
+    watch.start()
+    return watch
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from .entrance import publish
 from .fixtures.fields import Problems
 from .fixtures.loader import StrPath, read
 from .fixtures.model import FixtureSet
-from .fixtures.problems import Position, RenderError
+from .fixtures.problems import FixtureError, Position, RenderError
 from .fixtures.report import Report
 from .fixtures.trial import MOMENT, Trial
 from .production import declarations
@@ -25,7 +25,23 @@ def read_fixtures(paths: Iterable[StrPath], config: Config) -> Report:
 
     An error is what a start with this config refuses too. Nothing listens, nothing stays.
     """
-    fixtures, problems = read(paths)
+    return _rehearsed(*read(paths), config)
+
+
+def rehearse(fixtures: FixtureSet, config: Config) -> FixtureSet:
+    """Fixtures that were read, with what a rehearsal adds to their warnings.
+
+    Raises FixtureError for what a start refuses.
+    """
+    problems = Problems()
+    problems.warnings.extend(fixtures.warnings)
+    report = _rehearsed(fixtures, problems, config)
+    if report.errors:
+        raise FixtureError(report.errors)
+    return report.fixtures
+
+
+def _rehearsed(fixtures: FixtureSet, problems: Problems, config: Config) -> Report:
     if not problems.errors:
         _Rehearsal(config, problems).play(fixtures)
         fixtures = fixtures._replace(warnings=tuple(problems.warnings))

@@ -172,6 +172,20 @@ class Runtime:
             self.seed = seed
         self._reset(fixtures)
 
+    def reload(self, fixtures: "FixtureSet") -> None:
+        """Go on with other fixtures: connections, messages and what people added stay as they are.
+
+        Generators begin anew; faults and holds of the files before are replaced.
+        """
+        before = self._fixtures
+        if before is not None:
+            faults, holds = ({e.id for e in before.faults}, {e.id for e in before.holds})
+            for number in [n for n, rule in self.faults.rules.items() if rule.name in faults]:
+                self.faults.remove(number)
+            for number in [n for n, rule in self.holds.rules.items() if rule.name in holds]:
+                self.holds.remove(number)
+        self._load(fixtures)
+
     def _reset(self, fixtures: "FixtureSet | None") -> None:
         if self._production is not None:
             self._production.stop()

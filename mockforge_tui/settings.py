@@ -202,6 +202,14 @@ SETTINGS: tuple[Setting, ...] = (
         boolean,
         "load fixtures, but start none of their generators",
     ),
+    Setting(
+        "watch",
+        "--watch",
+        ("watch",),
+        boolean,
+        "load fixture files anew when they change",
+        switch=True,
+    ),
     Setting("seed", "--seed", ("seed",), whole, "seed of all that is random", "N"),
     Setting(
         "time_scale",

