@@ -379,6 +379,7 @@ def _cannot_listen(service: str, host: str, port: int, error: Exception) -> str:
 def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.kafka.options import KafkaOptions
+    from mockforge_brokers.kafka.state.configs.broker import started_with
 
     options = KafkaOptions(
         broker_id=config.broker_id,
@@ -388,7 +389,8 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         consumer_heartbeat_interval=config.consumer_heartbeat_interval,
         consumer_session_timeout=config.consumer_session_timeout,
     )
-    return KafkaBroker(environment, options)
+    given = dict(one.split("=", 1) for one in config.kafka_configs)
+    return KafkaBroker(environment, started_with(options, given))
 
 
 def _mqtt(environment: Environment, config: Config) -> "MqttBroker":

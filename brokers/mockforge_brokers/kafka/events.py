@@ -124,6 +124,13 @@ class GroupDeleted(Event, frozen=True):
     source: str
 
 
+class OffsetsExpired(Event, frozen=True):
+    """A group was silent for long, and what it had committed of so many partitions is gone."""
+
+    group: str
+    partitions: int
+
+
 class OffsetsReset(Event, frozen=True):
     """A person moved a group's committed offsets."""
 

@@ -1,5 +1,7 @@
 """What can be set about the Kafka broker when it starts."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 
@@ -21,3 +23,5 @@ class KafkaOptions(Struct, frozen=True):
     verify_transactions: bool = True
     consumer_heartbeat_interval: float = 5.0
     consumer_session_timeout: float = 45.0
+    configs: Mapping[str, str] = {}
+    """Further keys of Kafka's own server.properties; `configs.broker.started_with` checks them."""

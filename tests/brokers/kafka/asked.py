@@ -33,14 +33,19 @@ Case = tuple[str, int, Callable[[int], Message]]
 
 TOPIC = "differ.t"
 EMPTY = "differ.empty"
+COMPACTED = "differ.compacted"
 GROUP = "differ.g"
 NOW = int(time.time() * 1000)
 
 
 def furnish(call: Callable[[Message, int], Any]) -> None:
     """Two topics, three records, one committed offset: the same at both brokers."""
-    for name, partitions in ((TOPIC, 2), (EMPTY, 1)):
-        request = created(name, partitions=partitions, dry=False)
+    for name, partitions, values in (
+        (TOPIC, 2, {}),
+        (EMPTY, 1, {}),
+        (COMPACTED, 1, {"cleanup.policy": "compact"}),
+    ):
+        request = created(name, partitions=partitions, dry=False, configs=values)
         assert call(request, 5).topics[0].error_code == 0
     batch = build_batch([Record(0, NOW + n, None, b"v%d" % n) for n in range(3)])
     _until(
@@ -141,13 +146,13 @@ def described(kind: int, name: str, keys: list[str] | None) -> Any:
     return configs.DescribeConfigsRequest(resources=[wanted])
 
 
-def altered(name: str, values: dict[str, str | None], operation: int = 0) -> Any:
+def altered(name: str, values: dict[str, str | None], operation: int = 0, *, kind: int = 2) -> Any:
     entries = [
         configs.IncrementalAlterableConfig(name=key, config_operation=operation, value=value)
         for key, value in values.items()
     ]
     resource = configs.IncrementalAlterConfigsResource(
-        resource_type=2, resource_name=name, configs=entries
+        resource_type=kind, resource_name=name, configs=entries
     )
     return configs.IncrementalAlterConfigsRequest(resources=[resource], validate_only=True)
 
@@ -169,6 +174,9 @@ def always(message: Message) -> Callable[[int], Message]:
 
 
 _BATCH = build_batch([Record(0, NOW, None, b"v")])
+_AHEAD = build_batch([Record(0, NOW + 7_200_000, None, b"v")])
+_CONTROL = build_batch([Record(0, NOW, bytes(4), bytes(6))], control=True)
+_GAP = build_batch([Record(0, NOW, None, b"v")], producer_id=9, producer_epoch=0, base_sequence=-1)
 _DAMAGED = _BATCH[:-1] + b"\xff"
 
 _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
@@ -178,6 +186,10 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
         ("acks of 2", always(produced(TOPIC, _BATCH, acks=2))),
         ("a damaged batch", always(produced(TOPIC, _DAMAGED))),
         ("two batches", always(produced(TOPIC, _BATCH + _BATCH))),
+        ("two hours ahead", always(produced(TOPIC, _AHEAD))),
+        ("no key in a compacted topic", always(produced(COMPACTED, _BATCH))),
+        ("a control batch", always(produced(TOPIC, _CONTROL))),
+        ("a sequence that leaves a gap", always(produced(TOPIC, _GAP))),
     ],
     ApiKey.FETCH: [
         ("records", always(fetched(TOPIC, 0))),
@@ -294,6 +306,8 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
         ("three replicas", always(created("differ.new", replication=3))),
         ("an unknown config", always(created("differ.new", configs={"foo": "1"}))),
         ("a wrong config", always(created("differ.new", configs={"retention.ms": "x"}))),
+        ("a name that collides", always(created("differ_t"))),
+        ("no config", always(created("differ.new", configs={"retention.ms": None}))),
     ],
     ApiKey.DELETE_TOPICS: [
         (
@@ -357,12 +371,33 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
         ("one key", always(described(2, TOPIC, ["retention.ms"]))),
         ("no such topic", always(described(2, "differ.none", ["retention.ms"]))),
         ("an unknown key", always(described(2, TOPIC, ["foo"]))),
-        ("a wrong broker", always(described(4, "x", None))),
+        ("a wrong broker", always(described(4, "9", None))),
+        ("a broker's keys", always(described(4, "1", ["log.retention.ms", "num.partitions"]))),
+        ("the loggers of no broker", always(described(8, "9", None))),
+        ("a group's keys", always(described(32, "differ.g", None))),
+        ("no group", always(described(32, "", None))),
     ],
     ApiKey.INCREMENTAL_ALTER_CONFIGS: [
         ("a value", always(altered(TOPIC, {"retention.ms": "1000"}))),
         ("an unknown key", always(altered(TOPIC, {"foo": "1"}))),
         ("a wrong value", always(altered(TOPIC, {"retention.ms": "x"}))),
+        *(
+            (label, always(altered(name, values, kind=kind)))
+            for label, kind, name, values in (
+                ("no value", 2, TOPIC, {"retention.ms": None}),
+                ("no topic", 2, "", {"retention.ms": "1"}),
+                ("a broker's value", 4, "1", {"log.retention.ms": "1000"}),
+                ("all brokers' value", 4, "", {"log.retention.ms": "1000"}),
+                ("a wrong value of a broker", 4, "1", {"log.retention.ms": "x"}),
+                ("a value of its start", 4, "1", {"num.partitions": "2"}),
+                ("another broker's value", 4, "9", {"log.retention.ms": "1"}),
+                ("a group's value", 32, "differ.g", {"consumer.session.timeout.ms": "50000"}),
+                ("an unknown value of a group", 32, "differ.g", {"foo": "1"}),
+                ("a logger's level", 8, "1", {"root": "FOO"}),
+                ("an unknown logger", 8, "1", {"differ.none": "INFO"}),
+                ("an unknown resource", 64, "x", {"foo": "1"}),
+            )
+        ),
         ("no such topic", always(altered("differ.none", {"retention.ms": "1"}))),
     ],
     ApiKey.CREATE_PARTITIONS: [

@@ -23,6 +23,7 @@ from ..records import Buffer, read_records
 from .configs.broker import BrokerConfig
 from .configs.topic import TOPIC_CONFIGS, TopicConfig, new_topic_config
 from .configuring import Changes, Configuring
+from .expiring import Expiring
 from .features import Features
 from .fetch_sessions import FetchSessions
 from .groups.coordinator import Groups, KeptGroup
@@ -73,10 +74,13 @@ class Cluster:
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
         self.configuring = Configuring(environment, self.config, keeper)
-        self.groups = Groups(environment, options, self.topics, keeper)
+        self.groups = Groups(environment, options, self.topics, keeper, self.configuring.groups)
         self.transactions = Transactions(environment, options, self, self.groups, keeper)
         self.bounds = Bounds(environment, self.topics, self.config)
         self.cleaner = Cleaner(environment, self.topics, self.bounds, self.config)
+        self.expiring = Expiring(
+            environment, self.config, self.groups, self.transactions, self.topics
+        )
         self.configuring.bind(self.topics, self.bounds, self.cleaner)
         self.fetch_sessions = FetchSessions(
             environment.clock.now,
@@ -159,9 +163,14 @@ class Cluster:
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
         self.configuring.warn_of_unserved(f"topic {name}", dict(config.own), TOPIC_CONFIGS)
+        self._watch()
+        return topic
+
+    def _watch(self) -> None:
+        """What looks at the clock does so from now on."""
         self.bounds.watch_age()
         self.cleaner.watch()
-        return topic
+        self.expiring.watch()
 
     def _made(self, name: str, topic_id: bytes, config: TopicConfig) -> Topic:
         environment = self._environment
@@ -409,8 +418,7 @@ class Cluster:
                 log.restore(log_kept)
                 self.bounds.grown(log, log.cost)
             self._keeper.topic_changed(topic.name)
-            self.bounds.watch_age()
-        self.cleaner.watch()
+        self._watch()
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)
         self.features.restore(kept.features, kept.features_epoch)

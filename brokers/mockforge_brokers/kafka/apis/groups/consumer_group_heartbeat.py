@@ -33,7 +33,10 @@ def handle(
         code = caller.denied(ApiKey.CONSUMER_GROUP_HEARTBEAT, refusal)
         return ConsumerGroupHeartbeatResponse(error_code=code, error_message=refusal.text)
     leaves = result.member_epoch < 0
-    interval = 0 if leaves else int(caller.options.consumer_heartbeat_interval * 1000)
+    configs = caller.cluster.configuring.groups
+    interval = (
+        0 if leaves else int(configs.value(request.group_id, "consumer.heartbeat.interval.ms"))
+    )
     return ConsumerGroupHeartbeatResponse(
         member_id=result.member_id,
         member_epoch=result.member_epoch,

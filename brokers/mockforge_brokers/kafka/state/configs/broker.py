@@ -5,6 +5,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from ....errors import RequestRefused
 from ...codes import ConfigSource, ConfigType, ErrorCode
 from ...options import KafkaOptions
@@ -59,7 +61,9 @@ _SERVED: Final = frozenset(
         *("log.message.timestamp.before.max.ms", "log.message.timestamp.type"),
         *("log.retention.bytes", "log.retention.check.interval.ms", "log.retention.hours"),
         *("log.retention.minutes", "log.retention.ms", "log.roll.hours", "log.roll.ms"),
-        "log.segment.bytes",
+        *("log.segment.bytes", "offsets.retention.minutes", "offsets.retention.check.interval.ms"),
+        *("transactional.id.expiration.ms", "producer.id.expiration.ms"),
+        "transaction.remove.expired.transaction.cleanup.interval.ms",
         *_OPTIONS,
     )
 )
@@ -98,7 +102,7 @@ class BrokerConfig:
 
     def __init__(self, options: KafkaOptions) -> None:
         self.node = str(options.broker_id)
-        self.static: dict[str, str] = {**_STATIC, **_of_options(options)}
+        self.static: dict[str, str] = {**_STATIC, **_of_options(options), **options.configs}
         self.dynamic: dict[str, dict[str, str]] = {ALL_NODES: {}, self.node: {}}
         self._watchers: list[Callable[[], object]] = []
 
@@ -184,6 +188,24 @@ class BrokerConfig:
     def restore(self, kept: Mapping[str, Mapping[str, str]]) -> None:
         for node, values in kept.items():
             self.dynamic[node] = dict(values)
+
+
+def started_with(options: KafkaOptions, values: Mapping[str, str]) -> KafkaOptions:
+    """Options with these values of a broker's server.properties. Raises RequestRefused."""
+    ours = {}
+    for name, value in values.items():
+        key = broker_keys().get(name)
+        if key is None:
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG, f"Kafka's brokers have no configuration {name}"
+            )
+        key.check(value)
+        if name in _OPTIONS:
+            option, factor = _OPTIONS[name]
+            ours[option] = int(value) / factor if factor else value.lower() == "true"
+            if factor == 1:
+                ours[option] = int(value)
+    return replace(options, configs={**options.configs, **values}, **ours)
 
 
 def _of_options(options: KafkaOptions) -> dict[str, str]:

@@ -11,6 +11,8 @@ from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...events import GroupDeleted, OffsetsReset
 from ...options import KafkaOptions
+from ..configs.broker import BrokerConfig
+from ..configs.group import GroupConfigs
 from ..keeper import FORGETFUL, Keeper
 from ..logs.topic import Topics
 from ..purgatory import Parked
@@ -71,7 +73,9 @@ class Groups:
         options: KafkaOptions,
         topics: Topics | None = None,
         keeper: Keeper = FORGETFUL,
+        configs: GroupConfigs | None = None,
     ) -> None:
+        self._configs = GroupConfigs(BrokerConfig(options)) if configs is None else configs
         self.by_id: dict[str, AnyGroup] = {}
         self._keeper = keeper
         self._topics = Topics() if topics is None else topics
@@ -119,7 +123,7 @@ class Groups:
             if group is None:
                 self._make_room(group_id)
             group = self._convert(
-                group, ConsumerGroup(group_id, self._environment, self._options, self._topics)
+                group, ConsumerGroup(group_id, self._environment, self._configs, self._topics)
             )
         return group.heartbeat(request)
 
@@ -276,6 +280,11 @@ class Groups:
         group.offsets.forget_partition(topic, partition)
         self._keeper.group_changed(group.group_id)
 
+    def expire_offset(self, group: AnyGroup, topic: str, partition: int) -> None:
+        """It was committed too long ago."""
+        group.offsets.forget_partition(topic, partition)
+        self._keeper.group_changed(group.group_id)
+
     def forget_topic(self, topic: str) -> None:
         """The topic was deleted."""
         for group in self.by_id.values():
@@ -311,7 +320,7 @@ class Groups:
             if one.consumer:
                 group = self._convert(
                     None,
-                    ConsumerGroup(one.group_id, self._environment, self._options, self._topics),
+                    ConsumerGroup(one.group_id, self._environment, self._configs, self._topics),
                 )
                 group.epoch = group.assignment_epoch = one.generation_id
             else:
@@ -319,6 +328,7 @@ class Groups:
                 group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
             group.offsets.restore(one.offsets, one.pending)
             group.reason = "the broker was restarted"
+            group.emptied = self._environment.clock.wall()
             self._keeper.group_changed(group.group_id)
 
     def _get_or_create(self, group_id: str) -> AnyGroup:

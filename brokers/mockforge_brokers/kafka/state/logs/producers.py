@@ -1,7 +1,7 @@
 """Idempotent producers: who produced what last, in each partition (KIP-98)."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -150,6 +150,12 @@ class ProducerTable:
         """The newest epoch of a producer, 0 for one that is forgotten."""
         producer = self._producers.get(producer_id)
         return 0 if producer is None else producer.epoch
+
+    def expire(self, before: int, kept: Container[int]) -> None:
+        """Forget who produced last before this time (ms), but those in `kept`."""
+        for producer_id, one in tuple(self._producers.items()):
+            if one.last_timestamp < before and producer_id not in kept:
+                del self._producers[producer_id]
 
     def check_marker(self, marker: Marker) -> None:
         """Raises RequestRefused for a marker of an older epoch, or of an older coordinator."""

@@ -273,6 +273,13 @@ class Transactions:
             self.by_id[transactional_id] = one
         return one
 
+    def expire(self, before: float) -> None:
+        """Forget the ids that were not used since this wall time, but those with a transaction."""
+        for one in tuple(self.by_id.values()):
+            if not one.is_open and one.updated <= before:
+                del self.by_id[one.transactional_id]
+                self._keeper.transaction_changed(one.transactional_id)
+
     def _make_room(self, transactional_id: str) -> None:
         """Past the limit the id that is idle for the longest time is forgotten."""
         if len(self.by_id) < self._environment.limits.kafka_transactional_ids:

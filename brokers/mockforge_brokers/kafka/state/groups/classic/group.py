@@ -61,6 +61,8 @@ class Group:
         self.members = Members()
         self.offsets = GroupOffsets()
         self.reason = ""
+        self.emptied = 0.0
+        """Wall time when its last member went."""
         self._environment = environment
         self._options = options
         self._sessions = Sessions(environment.clock, self._remove)
@@ -225,6 +227,7 @@ class Group:
         self.generation_id += 1
         if not len(self.members):
             self.state = GroupState.EMPTY
+            self.emptied = self._environment.clock.wall()
             self.protocol_name = None
             event = GroupEmptied("kafka", self.group_id, self.generation_id, self.reason)
             self._environment.spine.emit(event)

@@ -12,7 +12,7 @@ from .....environment import Environment
 from .....errors import RequestRefused
 from ....codes import ErrorCode
 from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
-from ....options import KafkaOptions
+from ...configs.group import GroupConfigs
 from ...logs.topic import Topics
 from ..offsets import GroupOffsets
 from ..sessions import Sessions, new_member_id
@@ -59,7 +59,7 @@ class ConsumerGroup:
         self,
         group_id: str,
         environment: Environment,
-        options: KafkaOptions,
+        configs: GroupConfigs,
         topics: Topics,
     ) -> None:
         self.group_id = group_id
@@ -68,9 +68,11 @@ class ConsumerGroup:
         self.target: Assignment = {}
         self.offsets = GroupOffsets()
         self.reason = ""
+        self.emptied = 0.0
+        """Wall time when its last member went."""
         self.assignor = next(iter(ASSIGNORS))
         self._environment = environment
-        self._options = options
+        self._configs = configs
         self._topics = topics
         self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self._remove)
         self._partitions: dict[bytes, int] = {}
@@ -127,6 +129,7 @@ class ConsumerGroup:
         if request.member_epoch in (LEAVES, LEAVES_FOR_A_WHILE):
             return self._leave(request)
         member = self._joining(request) if not request.member_epoch else self._present(request)
+        member.session_timeout = self._session_timeout
         self._sessions.touch(member)
         before = member.assigned
         topics, assignor = self.topics_of(member), member.assignor
@@ -151,6 +154,15 @@ class ConsumerGroup:
         changed = not request.member_epoch or request.whole or member.assigned != before
         return HeartbeatResult(member.member_id, member.epoch, member.assigned if changed else None)
 
+    @property
+    def _session_timeout(self) -> float:
+        return self._configs.seconds(self.group_id, "consumer.session.timeout.ms")
+
+    @property
+    def heartbeat_interval(self) -> float:
+        """Seconds after which a member reports again."""
+        return self._configs.seconds(self.group_id, "consumer.heartbeat.interval.ms")
+
     def _joining(self, request: HeartbeatRequest) -> ConsumerMember:
         """A new member, or one that begins anew after an error."""
         instance = request.group_instance_id
@@ -168,7 +180,7 @@ class ConsumerGroup:
         if member is not None:
             return member
         member_id = request.member_id or new_member_id(self._environment)
-        member = ConsumerMember(member_id, instance, self._options.consumer_session_timeout)
+        member = ConsumerMember(member_id, instance, self._session_timeout)
         self.members[member_id] = member
         member.update(request)
         event = MemberJoined("kafka", self.group_id, member_id, member.client_id, instance)
@@ -320,6 +332,7 @@ class ConsumerGroup:
         self._begin(f"{_who(member)} {reason}")
         if not self.members:
             self.target, self.assignment_epoch = {}, self.epoch
+            self.emptied = self._environment.clock.wall()
             event = GroupEmptied("kafka", self.group_id, self.epoch, self.reason)
             self._environment.spine.emit(event)
 

@@ -1,0 +1,107 @@
+"""What is forgotten after long silence: committed offsets, transactional ids, producers' ids.
+
+As in Kafka, what an empty group committed counts from when its last member went, and a group goes
+with its last offset (KIP-211).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from ...environment import Environment
+from ..events import OffsetsExpired
+from .configs.broker import BrokerConfig
+from .groups.consumer.group import ConsumerGroup
+from .groups.coordinator import AnyGroup, Groups
+from .logs.topic import Topic
+from .transactions.coordinator import Transactions
+
+_PRODUCERS_EVERY: Final = 600.0
+"""Seconds; Kafka's producer.id.expiration.check.interval.ms, which is not public."""
+SILENCE: Final = "silence"
+"""As who deleted a group."""
+
+
+class Expiring:
+    """Looks as often as Kafka does, as long as the cluster is there."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        config: BrokerConfig,
+        groups: Groups,
+        transactions: Transactions,
+        topics: Mapping[str, Topic],
+    ) -> None:
+        self._environment = environment
+        self._config = config
+        self._groups = groups
+        self._transactions = transactions
+        self._topics = topics
+        self._armed: set[Callable[[], None]] = set()
+
+    def watch(self) -> None:
+        """Look from now on, as long as there is anything."""
+        config = self._config
+        cleanup = "transaction.remove.expired.transaction.cleanup.interval.ms"
+        for look, pause in (
+            (self._look_at_offsets, config.number("offsets.retention.check.interval.ms") / 1000),
+            (self._look_at_ids, config.number(cleanup) / 1000),
+            (self._look_at_producers, _PRODUCERS_EVERY),
+        ):
+            if look not in self._armed:
+                self._armed.add(look)
+                self._environment.clock.call_later(pause, self._ring, look)
+
+    def _ring(self, look: Callable[[], None]) -> None:
+        self._armed.discard(look)
+        look()
+        if self._topics or self._groups.by_id or self._transactions.by_id:
+            self.watch()
+
+    def _since(self, key: str, seconds: float) -> float:
+        """The wall time before which it is too long ago."""
+        return self._environment.clock.wall() - self._config.number(key) * seconds
+
+    def _look_at_offsets(self) -> None:
+        before = self._since("offsets.retention.minutes", 60)
+        for group in tuple(self._groups.by_id.values()):
+            if group.empty and group.emptied > before:
+                continue
+            expired = [
+                (topic, partition)
+                for topic, partitions in group.offsets.topics.items()
+                if not self._is_read(group, topic)
+                for partition, offset in partitions.items()
+                if offset.committed <= before
+            ]
+            self._expire(group, expired)
+
+    @staticmethod
+    def _is_read(group: AnyGroup, topic: str) -> bool:
+        """Of what members read nothing expires; what classic members read is theirs to know."""
+        if isinstance(group, ConsumerGroup):
+            return topic in group.subscribed
+        return not group.empty
+
+    def _expire(self, group: AnyGroup, expired: Iterable[tuple[str, int]]) -> None:
+        count = 0
+        for topic, partition in expired:
+            self._groups.expire_offset(group, topic, partition)
+            count += 1
+        if count:
+            event = OffsetsExpired("kafka", group.group_id, count)
+            self._environment.spine.emit(event)
+        if count and group.empty and not group.offsets:
+            self._groups.delete(group.group_id, source=SILENCE)
+
+    def _look_at_ids(self) -> None:
+        before = self._since("transactional.id.expiration.ms", 0.001)
+        self._transactions.expire(before)
+
+    def _look_at_producers(self) -> None:
+        before = self._since("producer.id.expiration.ms", 0.001) * 1000
+        for topic in self._topics.values():
+            for log in topic.logs:
+                log.producers.expire(int(before), log.transactions.open.keys())

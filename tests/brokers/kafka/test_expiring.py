@@ -1,0 +1,116 @@
+"""What is forgotten after long silence, on a manual clock."""
+
+import pytest
+from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.kafka.events import GroupDeleted, OffsetsExpired
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.configs.broker import started_with
+from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
+
+from .stage import Stage, produce
+
+MINUTE, DAY = 60.0, 86_400.0
+
+
+class Quick(Stage):
+    """Offsets expire after two minutes; who looks does so every minute."""
+
+    def __init__(self, **configs):
+        values = {
+            "offsets.retention.minutes": "2",
+            "offsets.retention.check.interval.ms": "60000",
+        } | {key.replace("_", "."): value for key, value in configs.items()}
+        super().__init__(configs=values)
+        self.events = []
+        self.environment.spine.watch(self.events.append, OffsetsExpired)
+        self.environment.spine.watch(self.events.append, GroupDeleted)
+        self.broker.create_topic("t", 2)
+        self.groups = self.broker.cluster.groups
+
+    def commit(self, group, partition=0, committer=None):
+        offsets = {("t", partition): CommittedOffset(1)}
+        self.groups.commit(group, committer or Committer(), offsets)
+
+
+def test_offsets_of_a_group_that_never_had_members_count_from_their_commit():
+    stage = Quick()
+    stage.commit("g")
+    stage.clock.advance(MINUTE)
+    stage.commit("g", 1)
+    stage.clock.advance(MINUTE)
+    assert list(stage.groups.by_id["g"].offsets.topics["t"]) == [1]
+    stage.clock.advance(MINUTE)
+    assert "g" not in stage.groups.by_id
+    assert [type(event).__name__ for event in stage.events] == [
+        "OffsetsExpired",
+        "OffsetsExpired",
+        "GroupDeleted",
+    ]
+
+
+def heartbeat(stage, epoch, **more):
+    request = ConsumerGroupHeartbeatRequest(group_id="g", member_id="m", member_epoch=epoch, **more)
+    return stage.call(request, 0)
+
+
+def test_offsets_stay_while_members_read_the_topic_and_count_from_when_the_last_one_went():
+    stage = Quick(group_consumer_session_timeout_ms="600000")
+    heartbeat(
+        stage, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
+    )
+    stage.commit("g", committer=Committer("m", stage.groups.by_id["g"].members["m"].epoch))
+    stage.clock.advance(4 * MINUTE)
+    assert stage.groups.by_id["g"].offsets
+    heartbeat(stage, -1)
+    stage.clock.advance(MINUTE)
+    assert stage.groups.by_id["g"].offsets
+    stage.clock.advance(MINUTE)
+    assert "g" not in stage.groups.by_id
+
+
+def test_a_transactional_id_is_forgotten_when_it_was_not_used_for_a_week():
+    stage = Quick()
+    transactions = stage.broker.cluster.transactions
+    transactions.take("idle", 60)
+    stage.clock.advance(6 * DAY)
+    transactions.take("used", 60)
+    stage.clock.advance(DAY + 3600)
+    assert list(transactions.by_id) == ["used"]
+
+
+def test_a_producer_is_forgotten_by_its_partition_after_a_day():
+    stage = Quick()
+    log = stage.broker.cluster.topics["t"].logs[0]
+    stage.call(produce("t", b"v", producer_id=7, producer_epoch=0, base_sequence=0), 9)
+    assert len(log.producers) == 1
+    stage.clock.advance(DAY + 600)
+    assert len(log.producers) == 0
+
+
+def test_a_groups_own_session_timeout_and_heartbeat_interval_hold():
+    stage = Quick()
+    groups = stage.broker.cluster.configuring.groups
+    groups.alter("g", {"consumer.session.timeout.ms": "1000"})
+    groups.alter("g", {**groups.own["g"], "consumer.heartbeat.interval.ms": "300"})
+    answer = heartbeat(
+        stage, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
+    )
+    assert answer.heartbeat_interval_ms == 300
+    stage.clock.advance(1.5)
+    assert stage.groups.by_id["g"].empty
+
+
+def test_a_broker_is_started_with_lines_of_its_properties():
+    options = started_with(
+        KafkaOptions(),
+        {"num.partitions": "7", "auto.create.topics.enable": "false", "log.retention.hours": "1"},
+    )
+    assert (options.default_partitions, options.auto_create_topics) == (7, False)
+    broker = Stage(configs=dict(options.configs), default_partitions=7).broker
+    assert broker.create_topic("x") == 7
+    assert broker.cluster.topics["x"].config.value("retention.ms") == "3600000"
+    for wrong in ({"nope": "1"}, {"num.partitions": "many"}):
+        with pytest.raises(RequestRefused):
+            started_with(KafkaOptions(), wrong)
