@@ -126,6 +126,17 @@ def _acl_operations(session: "Session") -> Iterable[Candidate]:
     return [("all", ""), *((each, "") for each in ACL_OPERATIONS)]
 
 
+def _quota_entities(session: "Session") -> Iterable[Candidate]:
+    yield "user", "users without a quota of their own"
+    yield "client-id", "client ids without one"
+    yield "ip", "addresses without one"
+    for name in session.runtime.access.users:
+        yield f"user:{name}", ""
+    for each in session.connections():
+        if each.protocol == "kafka":
+            yield f"client-id:{each.client}", ""
+
+
 def _resources(session: "Session") -> Iterable[Candidate]:
     yield "cluster", "the cluster as a whole"
     kafka = session.runtime.brokers.kafka
@@ -308,6 +319,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "users": _users,
     "principals": _principals,
     "acl-operations": _acl_operations,
+    "quota-entities": _quota_entities,
     "resources": _resources,
     "groups": _groups,
     "transactions": _transactions,

@@ -6,6 +6,7 @@ from typing import Any
 
 from mockforge_brokers import events
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.mqtt.events import ServerChose
 from msgspec.structs import fields
 
@@ -111,6 +112,7 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.BrokerFailed: "bug of ours",
     events.Warned: "warning",
     ServerChose: "our choice",
+    ClientThrottled: "throttled",
 }
 
 _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
@@ -128,6 +130,9 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
         f"{event.limit} met at {event.where}: {event.effect} (--limit {event.limit}=N sets it)"
     ),
     events.PeerFellBehind: lambda event: f"{event.pending} bytes wait for it",
+    ClientThrottled: lambda event: (
+        f"a quota of {event.user} is used up: the next request waits {event.seconds:.1f}s"
+    ),
     events.PeerCaughtUp: lambda event: "it reads again",
     events.FaultFired: lambda event: f"rule {event.rule} {event.kind} hit {event.operation}",
     events.HeldFrameLeft: lambda event: f"held frame {event.held} {event.outcome}",

@@ -26,6 +26,8 @@ from confluent_kafka.admin import (
 
 from mockforge_tui import MockForge
 
+from .conftest import wait_for
+
 with warnings.catch_warnings():
     # Importing its schemas uses what Python 3.13 will not have.
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -153,6 +155,22 @@ def test_confluent_makes_a_user_that_logs_in_by_scram(house: MockForge) -> None:
     deletion = UserScramCredentialDeletion("carol", ScramMechanism.SCRAM_SHA_512)
     admin.alter_user_scram_credentials([deletion])["carol"].result(10)
     assert "carol" not in [row["user"] for row in house.run("user ls").data]
+
+
+def test_librdkafka_is_throttled_and_says_so(house: MockForge) -> None:
+    house.run("topic create quota.t")
+    house.run("acl add User:alice write topic:quota.t")
+    house.run("quota set user:alice --producer 1000")
+    seen: list[float] = []
+    producer = Producer(
+        {**settings(house, "alice"), "throttle_cb": lambda event: seen.append(event.throttle_time)}
+    )
+    producer.produce("quota.t", b"x" * 11_000)
+    assert producer.flush(20) == 0
+    wait_for(lambda: producer.poll(0.1) is not None and seen, what="librdkafka's throttle_cb")
+    assert 1 <= seen[0] < 3
+    assert "throttled" in [row["state"] for row in house.run("conn ls").data]
+    house.run("quota rm user:alice")
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ from .state.groups.offsets import CommittedOffset
 from .state.keeper import FORGETFUL
 from .state.logs.partitioner import partition_for
 from .state.logs.topic import Topic
+from .state.quotas import Entity, Used
 from .views import connection_view, group_view, producer_views, topic_view, transaction_view
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class KafkaBroker:
         self._connections: dict[int, KafkaConnection] = {}
         environment.usage.gauge("kafka_request", self._largest_incomplete)
         environment.access.on_change(self._renew_guards)
+        self.cluster.quotas.on_change(self._renew_quotas)
         self._inside = Inside(environment, self.cluster.name_of)
         self._next_partition: dict[str, int] = {}
 
@@ -79,6 +81,10 @@ class KafkaBroker:
             self.cluster, self.environment, self.counters, peer, self._forget
         )
         self._connections[peer.id] = connection
+        if self.cluster.quotas.active:
+            wait = self.cluster.quotas.connected(connection.caller.client_host.lstrip("/"))
+            if wait > 0:
+                connection.refuse_after(wait)
         return connection
 
     def _largest_incomplete(self) -> int:
@@ -88,6 +94,13 @@ class KafkaBroker:
         for connection in self._connections.values():
             if connection.caller.login.admitted:
                 connection.caller.renew_guard()
+
+    def _renew_quotas(self) -> None:
+        for connection in self._connections.values():
+            # The short path asks for no quota.
+            connection.caller.produce_path = None
+        if self._keeper is not None:
+            self._keeper.cluster_changed()
 
     def _forget(self, connection: KafkaConnection) -> None:
         self._connections.pop(connection.peer.id, None)
@@ -323,6 +336,22 @@ class KafkaBroker:
             if not len(found.members):
                 raise InvalidInput(f"group {group} has no members to rebalance")
             found.rebalance(f"asked for by {source}")
+
+    # Quotas.
+
+    def alter_quota(
+        self, entity: Sequence[tuple[str, str | None]], changes: Mapping[str, float | None]
+    ) -> None:
+        """Hold users, clients or addresses to something; None takes a value back."""
+        with PlainRefusals():
+            self.cluster.quotas.alter(entity, list(changes.items()))
+
+    def quotas(self) -> list[tuple[Entity, dict[str, float]]]:
+        return self.cluster.quotas.dump()
+
+    def quota_use(self) -> list[Used]:
+        """What is measured because of a quota."""
+        return self.cluster.quotas.used()
 
     # Transactions.
 

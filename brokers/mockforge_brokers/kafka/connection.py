@@ -18,7 +18,9 @@ from . import misbehaviour, setting
 from .apis import API_VERSIONS, HANDLERS, answer_on_path
 from .apis.caller import Caller, Counters
 from .apis.handler import Handler, Pieces
+from .apis.throttling import charge
 from .codes import ApiKey, ErrorCode
+from .events import ClientThrottled
 from .login import TOKENS_COME_IN
 from .misbehaviour import Refusal
 from .rows import RowReader
@@ -32,6 +34,8 @@ _BULKY: Final = 32 * 1024
 _MOST_QUEUED: Final = 100
 """Requests that may wait behind a parked one before the client's bytes are left unread."""
 _MOST_QUEUED_BYTES: Final = 1024 * 1024
+_PAUSE: Final = 10.0
+"""Seconds between two events about one connection that is throttled."""
 _LARGEST_RESPONSE: Final = 2**31 - 1
 
 
@@ -61,6 +65,8 @@ class KafkaConnection:
         "_room",
         "_rows",
         "_splitter",
+        "_throttle_said",
+        "_throttled",
         "_turn",
         "_writable",
         "bulky",
@@ -99,6 +105,8 @@ class KafkaConnection:
         self._paused = False
         self._ended = False
         self._identified = False
+        self._throttled = False
+        self._throttle_said = -_PAUSE
 
     @property
     def client(self) -> str:
@@ -111,6 +119,8 @@ class KafkaConnection:
             return "slow"
         if self._parked is not None:
             return "waiting"
+        if self._throttled:
+            return "throttled"
         return "open" if self._identified else "handshake"
 
     @property
@@ -254,7 +264,52 @@ class KafkaConnection:
         header, at = read_request_header(frame)
         handler = self._begin(header)
         if handler is not None:
-            self._give(handler.answer(caller, frame, at, header.correlation_id))
+            if caller.cluster.quotas.active:
+                self._handle_metered(handler, header, frame, at)
+            else:
+                self._give(handler.answer(caller, frame, at, header.correlation_id))
+
+    def _handle_metered(
+        self, handler: Handler, header: RequestHeader, frame: bytes, at: int
+    ) -> None:
+        """Where there are quotas no request goes by the short path, and each is charged."""
+        caller, now = self.caller, self._environment.clock.now
+        begun = now()
+        answer = handler.answer(caller, frame, at, header.correlation_id)
+        took = now() - begun
+        caller.produce_path = None
+
+        def charged(pieces: Pieces | None) -> None:
+            seconds = charge(caller, header.api_key, header.api_version, len(frame), took, pieces)
+            if seconds > 0:
+                self._throttle(seconds)
+
+        if isinstance(answer, Parked):
+            answer = answer.map(partial(_passed, charged))
+        else:
+            charged(answer)
+        self._give(answer)
+
+    def refuse_after(self, seconds: float) -> None:
+        """It came too soon after others of its address: not served, and closed in time."""
+        self._throttle(seconds)
+        reason = "throttled: too many connections of its address (quota connection_creation_rate)"
+        self._environment.clock.call_later(seconds, self.end, reason)
+
+    def _throttle(self, seconds: float) -> None:
+        """KIP-219: answered at once, and then not read for so long."""
+        clock = self._environment.clock
+        if clock.now() - self._throttle_said >= _PAUSE:
+            self._throttle_said = clock.now()
+            caller = self.caller
+            event = ClientThrottled("kafka", self._peer.id, caller.name, caller.user, seconds)
+            self._environment.spine.emit(event)
+        self._throttled = self._deferred = True
+        clock.call_later(seconds, self._go_on_after_throttling)
+
+    def _go_on_after_throttling(self) -> None:
+        self._throttled = False
+        self._peer.work(self._go_on_after_writing)
 
     def _handle_refusal(self, refusal: Refusal) -> None:
         """Answer with an error code a request whose turn it is."""
@@ -349,6 +404,8 @@ class KafkaConnection:
             self._defer()
 
     def _go_on_after_writing(self) -> None:
+        if self._throttled:
+            return
         self._deferred = False
         self._go_on()
 
@@ -427,6 +484,11 @@ class KafkaConnection:
 
 
 _KNOWN_KEYS: Final = frozenset(ApiKey)
+
+
+def _passed(charged: Callable[[Pieces], None], pieces: Pieces) -> Pieces:
+    charged(pieces)
+    return pieces
 
 
 def _title(api_key: int) -> str:

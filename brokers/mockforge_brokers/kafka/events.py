@@ -138,3 +138,12 @@ class OffsetsReset(Event, frozen=True):
     topic: str
     offsets: tuple[tuple[int, int], ...]
     source: str
+
+
+class ClientThrottled(Event, frozen=True):
+    """A quota is used up: the client's next requests wait so many seconds (KIP-219)."""
+
+    connection: int
+    client: str
+    user: str
+    seconds: float

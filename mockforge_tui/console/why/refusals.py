@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mockforge_brokers import events
 from mockforge_brokers.amqp.events import ChannelClosed
+from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.mqtt.events import ConnectionRefused
 
 from .finding import Finding, ago, counted
@@ -92,6 +93,12 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
             )
         case events.RequestDenied(operation=operation, reason=reason):
             return "refused", f"{operation} of {client} was refused {when}: {reason}"
+        case ClientThrottled(user=user, seconds=seconds):
+            return (
+                "throttled",
+                f"{client} was throttled {when}, by {seconds:.1f}s: a quota of {user} is used up;"
+                " quota ls",
+            )
         case ConnectionRefused(reason=reason):
             return "refused", f"{client} was not let in {when}: {reason}"
         case ChannelClosed(channel=channel, code=code, reason=reason) if code != _IN_PEACE:

@@ -359,8 +359,9 @@ class Scene:
             self.amqp.add_vhost("shop")
         elif example.startswith("policy rm"):
             self.amqp.set_policy("short", "^q", {"max-length": 1000})
-        elif example.startswith(("rule rm", "acl rm")):
+        elif example.startswith(("rule rm", "acl rm", "quota rm")):
             self.access.add_rule(rule_of("allow alice read kafka:a"))
+            self.kafka.alter_quota([("user", "alice")], {"producer_byte_rate": 1000.0})
         elif example.startswith("auto rm"):
             self.add_fixture("temps", "mqtt:a")
 

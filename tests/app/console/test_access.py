@@ -133,3 +133,36 @@ def test_an_acl_is_completed_with_what_there_is() -> None:
     assert "User:alice" in {one.text for one in complete("acl add User:al")}
     assert "describe" in {one.text for one in complete("acl add User:alice des")}
     assert "topic:orders" in {one.text for one in complete("acl add User:alice read topic:ord")}
+
+
+def test_quotas_are_set_listed_and_taken_back(scene: Scene) -> None:
+    scene.run("quota set user:alice --producer 1k --requests 50%")
+    scene.run("quota set user,client-id:app --consumer 2000")
+    scene.run("quota set ip --connections 10")
+    rows = [(row["entity"], row["quota"], row["most"]) for row in scene.run("quota ls").data]
+    assert rows == [
+        ("user:alice", "producer_byte_rate", 1024),
+        ("user:alice", "request_percentage", 50),
+        ("client-id:app,user", "consumer_byte_rate", 2000),
+        ("ip", "connection_creation_rate", 10),
+    ]
+    scene.kafka.cluster.quotas.charge("producer_byte_rate", "alice", "x", 5000)
+    assert scene.run("quota ls").data[0]["now"] == 500
+    scene.run("quota rm client-id:app,user")
+    assert [row["entity"] for row in scene.run("quota ls").data] == ["user:alice"] * 2 + ["ip"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("quota set alice --producer 1k", "'alice' is no entity: user:NAME, client-id:NAME"),
+        ("quota set user:alice", "held to what? --producer"),
+        ("quota set user:alice --producer 0", "must be greater than 0"),
+        ("quota set user:alice --connections 1", "Invalid configuration key"),
+        ("quota rm user:alice", "no quota of user:alice; quota ls lists them"),
+    ],
+)
+def test_mistakes_about_quotas_are_told_in_words(scene: Scene, line: str, problem: str) -> None:
+    result = scene.session.run(line)
+    assert not result.ok
+    assert problem in result.as_text()

@@ -42,6 +42,8 @@ OTHERWISE = {
     ApiKey.DESCRIBE_LOG_DIRS: ("results",),
     # Kafka's rows have the code, and not the name.
     ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: ("results",),
+    # Null in Kafka, empty here: nobody's quotas.
+    ApiKey.DESCRIBE_CLIENT_QUOTAS: ("entries",),
     # Kafka's library takes everybody for anonymous here.
     ApiKey.CREATE_DELEGATION_TOKEN: (
         "principal_type",

@@ -1,7 +1,7 @@
 """The APIs that are served, a file each in a folder of its family, and the registry of them.
 
 A file of a family that has an `API` is served, and shown in ApiVersions, by being there. Left out:
-share groups and telemetry.
+share and streams groups, telemetry.
 """
 
 from collections.abc import Iterator, Mapping

@@ -76,6 +76,7 @@ class Caller:
         "login",
         "messages_in",
         "messages_out",
+        "mutation_wait",
         "options",
         "peer",
         "produce_path",
@@ -101,6 +102,8 @@ class Caller:
         self.produce_path: ProducePath | None = None
         self.messages_in = 0
         self.messages_out = 0
+        self.mutation_wait = 0.0
+        """Seconds for which the request in hand is throttled by what it makes and deletes."""
         self.reading: dict[tuple[str, int], list[int]] = {}
         """By partition: first position, high watermark then, present position, read_committed."""
         self.fetch_session: FetchSession | None = None
@@ -203,6 +206,23 @@ class Caller:
     def may_some(self, operation: str, kind: str) -> bool:
         """Whether there is anything of a kind that it may do this to."""
         return self.guard is None or allows_some(self.guard, operation, kind)
+
+    @property
+    def user(self) -> str:
+        """As quotas name it."""
+        return self.peer.principal.name or "ANONYMOUS"
+
+    def mutate(self, partitions: int, *, strict: bool) -> None:
+        """Partitions are about to be made or deleted; raises RequestRefused (KIP-599)."""
+        quotas = self.cluster.quotas
+        if not quotas.active:
+            return
+        try:
+            wait = quotas.mutate(self.user, self.client_id, partitions, strict=strict)
+        except RequestRefused:
+            self.mutation_wait = quotas.mutation_wait(self.user, self.client_id)
+            raise
+        self.mutation_wait = max(self.mutation_wait, wait)
 
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
         """Count a refusal, report it if it is worth it, and return its code for the response."""

@@ -35,6 +35,7 @@ from .logs.producers import ProducerFencedError
 from .logs.topic import KeptTopic, Topic, Topics, check_topic_name, metric_name
 from .logs.transactions import Marker
 from .nodes import Nodes
+from .quotas import Entity, Quotas
 from .transactions.coordinator import Transactions
 from .transactions.transaction import KeptTransaction
 
@@ -57,6 +58,7 @@ class KeptCluster(Struct):
     features_epoch: int = 0
     broker_config: dict[str, dict[str, str]] = {}
     group_configs: dict[str, dict[str, str]] = {}
+    quotas: list[tuple[Entity, dict[str, float]]] = []
 
 
 class Cluster:
@@ -70,6 +72,7 @@ class Cluster:
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
         self.nodes = Nodes(options)
         self.features = Features()
+        self.quotas = Quotas(environment.clock)
         self.topics = Topics()
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
@@ -380,6 +383,7 @@ class Cluster:
         self.groups.clear("the broker was reset")
         self.configuring.clear()
         self.fetch_sessions.clear()
+        self.quotas.clear()
 
     # What outlives a restart.
 
@@ -403,6 +407,7 @@ class Cluster:
             self.features.epoch,
             self.config.dump(),
             {group: dict(values) for group, values in self.configuring.groups.own.items()},
+            self.quotas.dump(),
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -411,6 +416,7 @@ class Cluster:
         self._next_producer_id = kept.next_producer_id
         self.config.restore(kept.broker_config)
         self.configuring.groups.own = dict(kept.group_configs)
+        self.quotas.restore(kept.quotas)
         for one in kept.topics:
             topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))
             topic.grow(len(one.logs))

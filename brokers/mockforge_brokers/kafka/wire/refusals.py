@@ -127,6 +127,9 @@ def _mirror(
                 if values.keys().isdisjoint(_CODES) and _has_code(inner, version):
                     nested = _items(item, field.name)
                     values[field.name] = _mirror(nested, inner, version, code, text)
+                elif all(type(one) is inner for one in getattr(item, field.name, ())):
+                    # What is named is repeated as it was: a quota's entity.
+                    values[field.name] = getattr(item, field.name, ())
             elif isinstance(item, Struct):
                 _copy(item, field.name, values)
         if not isinstance(item, Struct):

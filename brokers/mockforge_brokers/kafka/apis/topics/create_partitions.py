@@ -14,6 +14,8 @@ from ..caller import Caller
 from ..handler import MessageHandler
 from .assignments import check_assignment, check_once
 
+_STRICT_QUOTA_SINCE = 3
+
 
 def handle(caller: Caller, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
     names = Counter(topic.name for topic in request.topics)
@@ -34,6 +36,7 @@ def _grow(
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         if wanted.assignments is not None:
             _check_assignments(caller, wanted, wanted.count - len(topic.logs))
+        caller.mutate(wanted.count - len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
         if not validate_only:
             caller.cluster.grow_topic(wanted.name, wanted.count, source=caller.name)
     except RequestRefused as refusal:

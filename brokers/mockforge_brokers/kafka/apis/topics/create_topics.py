@@ -16,6 +16,8 @@ from ..caller import Caller
 from ..handler import MessageHandler
 from .assignments import check_assignment, check_once
 
+_STRICT_QUOTA_SINCE = 6
+
 
 def handle(caller: Caller, request: CreateTopicsRequest) -> CreateTopicsResponse:
     names = Counter(topic.name for topic in request.topics)
@@ -36,8 +38,9 @@ def _create(
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", wanted.name)
         partitions = _partitions(caller, wanted)
+        config = caller.cluster.check_new_topic(wanted.name, partitions, configs)
+        caller.mutate(partitions, strict=caller.version >= _STRICT_QUOTA_SINCE)
         if validate_only:
-            config = caller.cluster.check_new_topic(wanted.name, partitions, configs)
             return CreatableTopicResult(
                 name=wanted.name,
                 error_message=None,

@@ -13,6 +13,7 @@ from ..caller import Caller
 from ..handler import MessageHandler
 
 _BY_ID_SINCE = 6
+_STRICT_QUOTA_SINCE = 5
 
 
 def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
@@ -30,6 +31,7 @@ def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
                 ErrorCode.INVALID_REQUEST, "a topic is deleted by its name or its id, not by both"
             )
         topic = caller.topic(wanted.name, wanted.topic_id, "delete")
+        caller.mutate(len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
         caller.cluster.delete_topic(topic.name, source=caller.name)
     except RequestRefused as refusal:
         return DeletableTopicResult(

@@ -1,0 +1,59 @@
+"""Quotas applied: what a request used is charged, its answer says how long to wait (KIP-219).
+
+The answer goes out at once, with the time in it, and the connection is read again when the time is
+up. Where a response has no place for it, only the waiting remains.
+"""
+
+from typing import Final
+
+from ..codes import ApiKey
+from ..state.quotas import CONSUME, PRODUCE, REQUESTS
+from ..wire.catalog import RESPONSES
+from .caller import Caller
+
+Pieces = list[bytes]
+_EXEMPT: Final = frozenset((ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE))
+_FIRST: Final = "throttle_time_ms"
+_LONGEST: Final = 2**31 - 1
+
+
+def charge(
+    caller: Caller, api_key: int, version: int, size: int, took: float, pieces: Pieces | None
+) -> float:
+    """Charge a request of so many bytes that took so long; returns the seconds to wait.
+
+    They are written into the answer.
+    """
+    if api_key in _EXEMPT:
+        return 0.0
+    quotas, user, client_id = caller.cluster.quotas, caller.user, caller.client_id
+    seconds, caller.mutation_wait = caller.mutation_wait, 0.0
+    if api_key == ApiKey.PRODUCE:
+        seconds = max(seconds, quotas.charge(PRODUCE, user, client_id, size))
+    elif api_key == ApiKey.FETCH and pieces is not None:
+        sent = sum(map(len, pieces))
+        seconds = max(seconds, quotas.charge(CONSUME, user, client_id, sent))
+    seconds = max(seconds, quotas.charge(REQUESTS, user, client_id, took * 100))
+    if seconds > 0 and pieces:
+        write_time(api_key, version, pieces, seconds)
+    return seconds
+
+
+def write_time(api_key: int, version: int, pieces: Pieces, seconds: float) -> None:
+    """Put the time into an encoded answer, where its version has a field for it."""
+    response = RESPONSES[api_key]
+    field = next((f for f in response.fields if f.name == _FIRST), None)
+    if field is None or version not in field.versions or api_key == ApiKey.API_VERSIONS:
+        return
+    flexible = response.is_flexible(version)
+    time = min(_LONGEST, round(seconds * 1000)).to_bytes(4, "big")
+    present = [f for f in response.fields if version in f.versions and f.tag is None]
+    if present[0] is field:
+        # The header is a piece of its own (`response_pieces`).
+        pieces[1] = _put(pieces[1], 0, time)
+    elif present[-1] is field and not (flexible and pieces[-1][-1]):
+        pieces[-1] = _put(pieces[-1], len(pieces[-1]) - (5 if flexible else 4), time)
+
+
+def _put(piece: bytes, at: int, time: bytes) -> bytes:
+    return piece[:at] + time + piece[at + 4 :]

@@ -1,0 +1,255 @@
+"""How much users, clients and addresses may do: quotas, and what each has used (KIP-13, KIP-546).
+
+Who is held to what: of all entities that a client belongs to the most special one counts, and
+clients that are held to the same share what it allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Final, NoReturn
+
+from msgspec import Struct
+
+from ...clock import Clock
+from ...errors import RequestRefused
+from ..codes import ErrorCode
+from .rates import Rate, TokenBucket
+
+PRODUCE: Final = "producer_byte_rate"
+CONSUME: Final = "consumer_byte_rate"
+REQUESTS: Final = "request_percentage"
+MUTATIONS: Final = "controller_mutation_rate"
+CONNECTIONS: Final = "connection_creation_rate"
+CLIENT_KEYS: Final = (PRODUCE, CONSUME, REQUESTS, MUTATIONS)
+_WHOLE: Final = (PRODUCE, CONSUME, CONNECTIONS)
+USER, CLIENT_ID, IP = "user", "client-id", "ip"
+TYPES: Final = (USER, CLIENT_ID, IP)
+DEFAULT: Final = None
+_MOST_MEASURED: Final = 10_000
+
+Entity = tuple[tuple[str, str | None], ...]
+"""(type, name) sorted by type; the name None is the default of its type."""
+
+
+class Component(Struct, frozen=True):
+    """What a filter wants of one type: any name, or this one (None: the default)."""
+
+    entity_type: str
+    name: str | None = None
+    any_name: bool = False
+
+
+class Used(Struct, frozen=True):
+    """What one quota holds somebody to: a rate by the second, of `most`."""
+
+    key: str
+    user: str
+    client_id: str
+    most: float
+    rate: float
+
+
+class Quotas:
+    def __init__(self, clock: Clock) -> None:
+        self.by_entity: dict[Entity, dict[str, float]] = {}
+        self._clock = clock
+        self._rates: dict[tuple[str, str, str], Rate] = {}
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._watchers: list[Callable[[], object]] = []
+
+    @property
+    def active(self) -> bool:
+        return bool(self.by_entity)
+
+    def on_change(self, callback: Callable[[], object]) -> None:
+        self._watchers.append(callback)
+
+    def alter(
+        self,
+        entity: Sequence[tuple[str, str | None]],
+        changes: Sequence[tuple[str, float | None]],
+        *,
+        validate_only: bool = False,
+    ) -> None:
+        """Set values, None takes one back. Raises RequestRefused with the words of Kafka."""
+        found = _entity(entity)
+        _check(found, changes)
+        if validate_only:
+            return
+        values = self.by_entity.setdefault(found, {})
+        for key, value in changes:
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+        if not values:
+            del self.by_entity[found]
+        for callback in self._watchers:
+            callback()
+
+    def find(
+        self, components: Sequence[Component], *, strict: bool = False
+    ) -> Iterator[tuple[Entity, Mapping[str, float]]]:
+        """Entities that have all of these; with `strict` they have nothing else."""
+        for entity, values in self.by_entity.items():
+            parts = dict(entity)
+            if strict and len(parts) != len(components):
+                continue
+            if all(
+                each.entity_type in parts
+                and (each.any_name or parts[each.entity_type] == each.name)
+                for each in components
+            ):
+                yield entity, values
+
+    # What is held to it.
+
+    def limit(self, key: str, user: str, client_id: str) -> tuple[float, str, str] | None:
+        """The quota that counts, with the user and client id that share it (empty: all of them)."""
+        for users, clients in (
+            (user, client_id), (user, DEFAULT), (user, ""), (DEFAULT, client_id),
+            (DEFAULT, DEFAULT), (DEFAULT, ""), ("", client_id), ("", DEFAULT),
+        ):  # fmt: skip
+            parts = []
+            if clients != "":
+                parts.append((CLIENT_ID, clients))
+            if users != "":
+                parts.append((USER, users))
+            value = self.by_entity.get(tuple(parts), {}).get(key)
+            if value is not None:
+                return value, "" if users == "" else user, "" if clients == "" else client_id
+        return None
+
+    def charge(self, key: str, user: str, client_id: str, amount: float) -> float:
+        """Record what was used; returns the seconds for which to wait."""
+        found = self.limit(key, user, client_id)
+        if found is None:
+            return 0.0
+        most, users, clients = found
+        now = self._clock.now()
+        rate = self._rate((key, users, clients))
+        rate.record(amount, now)
+        seconds = rate.throttle(most, now)
+        # Requests are throttled for one window at most (QuotaUtils.boundedThrottleTime).
+        return min(seconds, 1.0) if key == REQUESTS else seconds
+
+    def mutate(self, user: str, client_id: str, count: int, *, strict: bool) -> float:
+        """Partitions that are made or deleted; returns the seconds to wait.
+
+        With `strict` what comes too soon is refused (KIP-599): raises RequestRefused.
+        """
+        found = self.limit(MUTATIONS, user, client_id)
+        if found is None:
+            return 0.0
+        most, *_ = found
+        now = self._clock.now()
+        key = found[1:]
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            self._buckets[key] = bucket = TokenBucket(most, now)
+        if strict and bucket.tokens(most, now) < 0:
+            raise RequestRefused(
+                ErrorCode.THROTTLING_QUOTA_EXCEEDED, "The throttling quota has been exceeded."
+            )
+        bucket.take(count, most, now)
+        return 0.0 if strict else bucket.throttle(most, now)
+
+    def mutation_wait(self, user: str, client_id: str) -> float:
+        """Seconds until the next partition may be made."""
+        found = self.limit(MUTATIONS, user, client_id)
+        bucket = self._buckets.get((found[1], found[2])) if found is not None else None
+        if found is None or bucket is None:
+            return 0.0
+        return bucket.throttle(found[0], self._clock.now())
+
+    def connected(self, address: str) -> float:
+        """A connection came from there; returns the seconds after which it is closed, 0 for never.
+
+        Kafka does not serve a connection that comes too soon, and hangs up when it would be time.
+        """
+        values = self.by_entity.get(((IP, address),)) or self.by_entity.get(((IP, DEFAULT),), {})
+        most = values.get(CONNECTIONS)
+        if most is None:
+            return 0.0
+        now = self._clock.now()
+        rate = self._rate((CONNECTIONS, address, ""))
+        rate.record(1, now)
+        return rate.throttle(most, now)
+
+    def used(self) -> list[Used]:
+        """What is measured now."""
+        now = self._clock.now()
+        found = []
+        for (key, user, client_id), rate in self._rates.items():
+            limit = self.limit(key, user, client_id)
+            if limit is not None:
+                found.append(Used(key, user, client_id, limit[0], rate.per_second(now)))
+        return found
+
+    def clear(self) -> None:
+        self.by_entity.clear()
+        self._rates.clear()
+        self._buckets.clear()
+
+    def dump(self) -> list[tuple[Entity, dict[str, float]]]:
+        return [(entity, dict(values)) for entity, values in self.by_entity.items()]
+
+    def restore(self, kept: Sequence[tuple[Entity, Mapping[str, float]]]) -> None:
+        self.by_entity = {entity: dict(values) for entity, values in kept}
+
+    def _rate(self, key: tuple[str, str, str]) -> Rate:
+        rate = self._rates.get(key)
+        if rate is None:
+            if len(self._rates) >= _MOST_MEASURED:
+                self._rates.clear()
+            self._rates[key] = rate = Rate()
+        return rate
+
+
+def _entity(parts: Sequence[tuple[str, str | None]]) -> Entity:
+    """Raises RequestRefused for what is no entity."""
+    found: dict[str, str | None] = {}
+    for entity_type, name in parts:
+        if entity_type not in TYPES:
+            _refuse(f"Unhandled client quota entity type: {entity_type}")
+        if name == "":
+            _refuse(f"Empty {entity_type} not supported")
+        found[entity_type] = name
+    if not found:
+        _refuse("Invalid empty client quota entity")
+    if IP in found and len(found) > 1:
+        _refuse(
+            "Invalid quota entity combination, IP entity should"
+            "not be combined with User or ClientId"
+        )
+    address = found.get(IP)
+    if address is not None and not _is_address(address):
+        _refuse(f"{address} is not a valid IP or resolvable host.")
+    return tuple(sorted(found.items()))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check(entity: Entity, changes: Sequence[tuple[str, float | None]]) -> None:
+    known = (CONNECTIONS,) if entity[0][0] == IP else CLIENT_KEYS
+    for key, value in changes:
+        if key not in known:
+            _refuse(f"Invalid configuration key {key}")
+        if value is None:
+            continue
+        if value <= 0:
+            _refuse(f"Quota {key} must be greater than 0")
+        if key in _WHOLE and value != int(value):
+            _refuse(f"{key} cannot be a fractional value.")
+
+
+def _refuse(text: str) -> NoReturn:
+    raise RequestRefused(ErrorCode.INVALID_REQUEST, text)

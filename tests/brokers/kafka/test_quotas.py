@@ -1,0 +1,325 @@
+"""Quotas: who is held to what, what is answered and when the next request is read (KIP-219)."""
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.kafka.events import ClientThrottled
+from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Component, Quotas
+from mockforge_brokers.kafka.wire.messages.quotas import (
+    AlterClientQuotasRequest,
+    AlteredQuota,
+    DescribeClientQuotasRequest,
+    QuotaComponent,
+    QuotaEntity,
+    QuotaOperation,
+)
+from mockforge_brokers.kafka.wire.messages.topics import DeleteTopicsRequest
+
+from .asked import created
+from .stage import Stage, fetch, produce
+from .test_access import Guarded
+
+MUTATIONS = "controller_mutation_rate"
+
+
+def alter(call, entity, values, *, validate_only=False, version=1):
+    wanted = AlteredQuota(
+        entity=[QuotaEntity(entity_type=kind, entity_name=name) for kind, name in entity],
+        ops=[
+            QuotaOperation(key=key, value=value or 0.0, remove=value is None)
+            for key, value in values
+        ],
+    )
+    request = AlterClientQuotasRequest(entries=[wanted], validate_only=validate_only)
+    (answer,) = call(request, version).entries
+    return answer.error_code, answer.error_message
+
+
+def described(call, *components, strict=False):
+    request = DescribeClientQuotasRequest(
+        components=[
+            QuotaComponent(entity_type=kind, match_type=match, match=name)
+            for kind, match, name in components
+        ],
+        strict=strict,
+    )
+    answer = call(request, 1)
+    if answer.error_code:
+        return answer.error_code, answer.error_message
+    return [
+        (
+            [(part.entity_type, part.entity_name) for part in one.entity],
+            [(value.key, value.value) for value in one.values],
+        )
+        for one in answer.entries
+    ]
+
+
+REFUSED = [
+    ([("user", "alice")], [(PRODUCE, 0.0)], "Quota producer_byte_rate must be greater than 0"),
+    ([("user", "alice")], [(PRODUCE, -1.0)], "Quota producer_byte_rate must be greater than 0"),
+    ([("user", "alice")], [(PRODUCE, 1.5)], "producer_byte_rate cannot be a fractional value."),
+    ([("user", "alice")], [("nope", 1.0)], "Invalid configuration key nope"),
+    (
+        [("user", "alice")],
+        [("connection_creation_rate", 1.0)],
+        "Invalid configuration key connection_creation_rate",
+    ),
+    ([("ip", "1.2.3.4")], [(PRODUCE, 1.0)], "Invalid configuration key producer_byte_rate"),
+    (
+        [("ip", "nonsense host")],
+        [("connection_creation_rate", 1.0)],
+        "nonsense host is not a valid IP or resolvable host.",
+    ),
+    (
+        [("ip", "1.2.3.4"), ("user", "x")],
+        [(PRODUCE, 1.0)],
+        "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId",
+    ),
+    ([("group", "x")], [(PRODUCE, 1.0)], "Unhandled client quota entity type: group"),
+    ([], [(PRODUCE, 1.0)], "Invalid empty client quota entity"),
+    ([("user", "")], [(PRODUCE, 1.0)], "Empty user not supported"),
+    ([("client-id", "")], [(PRODUCE, 1.0)], "Empty client-id not supported"),
+    (
+        [("user", "alice")],
+        [(PRODUCE, 1.0), (PRODUCE, 2.0)],
+        "Ignoring duplicate entity ClientQuotaEntity(entries={user=alice})",
+    ),
+]
+"""What Apache Kafka 4.4 says, each with error 42."""
+
+
+@pytest.mark.parametrize(("entity", "values", "text"), REFUSED)
+def test_what_is_no_quota_is_refused_with_kafkas_words(entity, values, text):
+    stage = Stage()
+    assert alter(stage.call, entity, values) == (42, text)
+    assert described(stage.call) == []
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_quotas_are_set_shown_and_taken_back(version):
+    call = Stage().call
+    alice = [("user", "alice")]
+    assert alter(call, alice, [(PRODUCE, 5.0)], validate_only=True) == (0, None)
+    assert described(call) == []
+    assert alter(call, alice, [(REQUESTS, 0.5), (MUTATIONS, 1.5)], version=version) == (0, None)
+    assert described(call) == [(alice, [(MUTATIONS, 1.5), (REQUESTS, 0.5)])]
+    assert alter(call, alice, [(REQUESTS, None), (MUTATIONS, None)]) == (0, None)
+    assert described(call) == []
+    assert alter(call, [("user", "nobody")], [(PRODUCE, None)]) == (0, None)
+
+
+def test_filters_find_what_they_find_in_kafka():
+    call = Stage().call
+    both = [("client-id", "c"), ("user", "alice")]
+    for entity in ([("user", "alice")], [("user", None)], [("client-id", "c")], both):
+        assert alter(call, entity, [(PRODUCE, 9.0)]) == (0, None)
+
+    def found(*components, **more):
+        return [entity for entity, _ in described(call, *components, **more)]
+
+    assert found(("user", 0, "alice")) == [[("user", "alice")], both]
+    assert found(("user", 0, "alice"), strict=True) == [[("user", "alice")]]
+    assert found(("user", 1, None)) == [[("user", None)]]
+    assert found(("user", 2, None)) == [[("user", "alice")], [("user", None)], both]
+    assert found(("user", 2, None), ("client-id", 2, None)) == [both]
+    assert found(strict=True) == []
+    assert len(found()) == 4
+
+
+@pytest.mark.parametrize(
+    ("components", "code", "text"),
+    [
+        ([("foo", 2, None)], 35, "Unsupported entity type foo"),
+        ([("user", 7, None)], 42, "Unknown match type 7"),
+        (
+            [("user", 2, None), ("user", 2, None)],
+            42,
+            "Entity type user cannot appear more than once in the filter.",
+        ),
+        ([("", 0, "x")], 42, "Invalid empty entity type."),
+        (
+            [("user", 0, None)],
+            42,
+            "Request specified MATCH_TYPE_EXACT, but set match string to null.",
+        ),
+        (
+            [("user", 1, "x")],
+            42,
+            "Request specified MATCH_TYPE_DEFAULT, but also specified a match string.",
+        ),
+        (
+            [("user", 2, None), ("ip", 2, None)],
+            42,
+            "Invalid entity filter component combination. IP filter component should not be used"
+            " with user or clientId filter component.",
+        ),
+    ],
+)
+def test_a_wrong_filter_is_refused_with_kafkas_words(components, code, text):
+    assert described(Stage().call, *components) == (code, text)
+
+
+def test_the_most_special_entity_counts_and_is_shared():
+    quotas = Quotas(ManualClock())
+    limits = {
+        (("client-id", None),): 1.0,
+        (("client-id", "app"),): 2.0,
+        (("user", None),): 3.0,
+        (("client-id", None), ("user", None)): 4.0,
+        (("client-id", "app"), ("user", None)): 5.0,
+        (("user", "alice"),): 6.0,
+        (("client-id", None), ("user", "alice")): 7.0,
+        (("client-id", "app"), ("user", "alice")): 8.0,
+    }
+    shared = [("", "app"), ("", "app"), ("alice", ""), ("alice", "app"), ("alice", "app"),
+              ("alice", ""), ("alice", "app"), ("alice", "app")]  # fmt: skip
+    # From the least special on: each one that is set takes the place of those before.
+    for (entity, value), who in zip(limits.items(), shared, strict=True):
+        quotas.alter(entity, [(PRODUCE, value)])
+        assert quotas.limit(PRODUCE, "alice", "app") == (value, *who)
+    assert quotas.limit(PRODUCE, "bob", "app") == (5.0, "bob", "app")
+    assert quotas.limit(PRODUCE, "bob", "x") == (4.0, "bob", "x")
+    assert quotas.limit(CONSUME, "alice", "app") is None
+
+
+def test_the_time_to_wait_is_kafkas():
+    clock = ManualClock()
+    quotas = Quotas(clock)
+    quotas.alter([("user", "alice")], [(PRODUCE, 1000.0)])
+    # Apache Kafka 4.4 answered 10116 ms to a request of about as many bytes, and 30104 ms to a
+    # second one that it read 10.12 seconds later.
+    assert quotas.charge(PRODUCE, "alice", "x", 20_116) == pytest.approx(10.116)
+    clock.advance(10.12)
+    assert quotas.charge(PRODUCE, "alice", "y", 20_116) == pytest.approx(30.1, abs=0.05)
+    assert quotas.charge(PRODUCE, "bob", "x", 1 << 30) == 0
+    clock.advance(60)
+    assert quotas.charge(PRODUCE, "alice", "x", 9_000) == 0
+
+
+def test_requests_are_throttled_by_the_time_they_take_and_for_one_window_at_most():
+    quotas = Quotas(ManualClock())
+    quotas.alter([("user", None)], [(REQUESTS, 1.0)])
+    assert quotas.charge(REQUESTS, "alice", "x", 9.0) == 0
+    assert quotas.charge(REQUESTS, "alice", "x", 1000.0) == 1.0
+
+
+def test_partitions_are_made_in_a_burst_and_then_at_their_rate():
+    clock = ManualClock()
+    quotas = Quotas(clock)
+    quotas.alter([("user", None)], [(MUTATIONS, 1.0)])
+    assert quotas.mutate("alice", "x", 6, strict=False) == 0
+    assert quotas.mutate("alice", "x", 6, strict=False) == pytest.approx(1.0)
+    with pytest.raises(RequestRefused) as refused:
+        quotas.mutate("alice", "x", 1, strict=True)
+    assert refused.value.code == 89
+    clock.advance(1)
+    assert quotas.mutate("alice", "x", 6, strict=True) == 0
+    assert quotas.mutation_wait("alice", "x") == pytest.approx(6.0)
+
+
+# On a connection ---------------------------------------------------------------------------
+
+
+class Throttled(Guarded):
+    """Alice's client, after so many bytes a second."""
+
+    def __init__(self, **values):
+        super().__init__()
+        self.broker.create_topic("t", 1)
+        self.broker.alter_quota([("user", "alice")], values)
+        self.alice = self.client()
+        self.said = []
+        self.environment.spine.watch(self._note)
+
+    def _note(self, event):
+        if isinstance(event, ClientThrottled):
+            self.said.append(event)
+
+
+@pytest.mark.parametrize("version", [3, 7, 8, 9, 12])
+def test_a_producer_is_answered_at_once_and_read_again_when_its_time_is_up(version):
+    stage = Throttled(producer_byte_rate=1000.0)
+    answer = stage.ask_for(stage.alice, produce("t", b"x" * 20_000), version)
+    assert answer.responses[0].partition_responses[0].error_code == 0
+    assert 10_000 < answer.throttle_time_ms < 10_300
+    (view,) = (one for one in stage.broker.connections() if one.id == stage.alice.peer.id)
+    assert view.state == "throttled"
+    (event,) = stage.said
+    assert (event.client, event.user) == ("shop", "alice")
+    stage.ask(stage.alice, produce("t", b"y"), version)
+    stage.clock.advance(answer.throttle_time_ms / 1000 - 0.1)
+    stage.network.settle()
+    assert stage.alice.take() == b""
+    stage.clock.advance(0.2)
+    stage.network.settle()
+    assert stage.answer(stage.alice, 0, version).responses[0].partition_responses[0].error_code == 0
+    assert stage.broker.offsets("t") == [(0, 2)]
+
+
+def test_a_quota_that_is_set_holds_also_on_the_short_path_of_an_open_connection():
+    stage = Throttled(consumer_byte_rate=1e9)
+    stage.broker.alter_quota([("user", "alice")], {"consumer_byte_rate": None})
+    for _ in range(3):
+        assert stage.ask_for(stage.alice, produce("t", b"x" * 2000), 9).throttle_time_ms == 0
+    assert stage.alice.connection.caller.produce_path is not None
+    stage.broker.alter_quota([("client-id", "shop")], {"producer_byte_rate": 100.0})
+    assert stage.ask_for(stage.alice, produce("t", b"x" * 2000), 9).throttle_time_ms > 10_000
+
+
+@pytest.mark.parametrize("version", [4, 11, 12])
+def test_a_consumer_waits_after_it_got_its_records(version):
+    stage = Throttled(consumer_byte_rate=1000.0)
+    stage.broker.publish("t", b"x" * 20_000)
+    answer = stage.ask_for(stage.alice, fetch("t", 0), version)
+    assert len(answer.responses[0].partitions[0].records) > 20_000
+    assert 10_000 < answer.throttle_time_ms < 10_300
+
+
+@pytest.mark.parametrize(("version", "code", "least"), [(5, 0, 900), (6, 0, 0), (7, 0, 0)])
+def test_topics_are_made_at_their_rate(version, code, least):
+    stage = Throttled(controller_mutation_rate=1.0)
+    assert (
+        stage.ask_for(stage.alice, created("a", partitions=6, dry=False), version).throttle_time_ms
+        == 0
+    )
+    answer = stage.ask_for(stage.alice, created("b", partitions=6, dry=False), version)
+    assert (answer.topics[0].error_code, answer.throttle_time_ms >= least) == (code, True)
+    if not answer.throttle_time_ms:
+        answer = stage.ask_for(stage.alice, created("c", partitions=6, dry=False), version)
+        assert (answer.topics[0].error_code, answer.topics[0].error_message) == (
+            89,
+            "The throttling quota has been exceeded.",
+        )
+        assert answer.throttle_time_ms == 1000
+        assert not stage.broker.has_topic("c")
+
+
+def test_deletions_count_too():
+    stage = Throttled(controller_mutation_rate=1.0)
+    stage.broker.create_topic("many", 12)
+    delete = DeleteTopicsRequest(topic_names=["many"], timeout_ms=1)
+    answer = stage.ask_for(stage.alice, delete, 4)
+    assert (answer.responses[0].error_code, answer.throttle_time_ms) == (0, 1000)
+
+
+def test_connections_that_come_too_fast_are_not_served_and_closed():
+    stage = Stage()
+    stage.broker.alter_quota([("ip", None)], {"connection_creation_rate": 1.0})
+    clients = [stage.network.connect() for _ in range(11)]
+    ids = {client.peer.id for client in clients}
+    waiting = {one.id for one in stage.broker.connections() if one.state == "throttled"}
+    assert waiting == {max(ids)}
+    stage.clock.advance(2)
+    assert clients[-1].peer.ended == "closed"
+    assert "connection_creation_rate" in clients[-1].peer.reason
+    assert not clients[0].peer.ended
+
+
+def test_quotas_outlive_a_restart_and_not_a_reset():
+    stage = Stage()
+    stage.broker.alter_quota([("user", "alice")], {PRODUCE: 5.0})
+    stage.broker.restart()
+    assert list(stage.broker.cluster.quotas.find([Component("user", "alice")]))
+    stage.broker.reset()
+    assert not stage.broker.cluster.quotas.active
