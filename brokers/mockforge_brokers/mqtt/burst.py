@@ -39,6 +39,7 @@ from . import lint
 from .codes import V5
 from .records import Message
 from .state.router import TopicCounts, Verbatim
+from .state.session import Sink
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_varint
 
@@ -102,15 +103,17 @@ def _length(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def _forward(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
-    """QoS 0: what one route takes is handed on as one slice of the burst."""
+    """QoS 0: what goes to the same sinks is handed on as one slice of the burst."""
     routes = connection.verbatim
     plain = connection.version == V5
     turn = connection.turn
     # No packet that ends before this is larger than we take.
     end = min(end, position + connection.limit)
-    published = looks = 0
+    published = looks = run = 0
+    start = position
+    sinks: tuple[Sink, ...] = ()
     last = None
-    while looks >= 0 and position + 4 <= end and data[position] == _QOS_0:
+    while position + 4 <= end and data[position] == _QOS_0:
         length, body = data[position + 1], position + 2
         if length > 0x7F:
             length, body = _length(data, position, end)
@@ -121,7 +124,11 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         route = routes.get(data[body + 2 : topic_end])
         if route is None or topic_end + plain > stop or (plain and data[topic_end]):
             break
-        start, count = position, 1
+        if route.sinks is not sinks:
+            _hand_on(sinks, data[start:position], run)
+            sinks, start, run = route.sinks, position, 0
+            looks += len(sinks)
+        count = 1
         if route is last:
             # Twice the same topic: look for packets with the very same header and size. Looking
             # after each packet would cost more than it saves where topics take turns.
@@ -130,21 +137,28 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
                 stop += size
                 count += 1
         last = route
-        piece = data[start:stop]
-        for sink in route.sinks:
-            if not sink.out:
-                sink.wake()
-            sink.out.append(piece)
-            sink.messages_out += count
         route.counts.published += count
-        route.counts.delivered += count * len(route.sinks)
+        route.counts.delivered += count * len(sinks)
+        run += count
         published += count
         position = stop
-        looks += 1 + len(route.sinks)
+        looks += 1
         if looks > _BETWEEN_LOOKS:
             looks = turn.look()
+            if looks < 0:
+                break
+    _hand_on(sinks, data[start:position], run)
     connection.messages_in += published
     return position
+
+
+def _hand_on(sinks: tuple[Sink, ...], piece: bytes, count: int) -> None:
+    """So many packets as they are."""
+    for sink in sinks:
+        if not sink.out:
+            sink.wake()
+        sink.out.append(piece)
+        sink.messages_out += count
 
 
 # More branches than elsewhere, since a call for each packet would cost a tenth of its time.

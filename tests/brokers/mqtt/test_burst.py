@@ -261,6 +261,7 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((ONE, [sent(LEARN, stream(*[publish("a"), publish("b/c")] * 2, *[publish("a")] * 5))]))
 @example((ONE, [sent(LEARN, stream(*[publish("a", b"x", n) for n in range(1, 9)]))]))
 @example((ONE, [sent(LEARN, stream(publish("a", b"x", 1), publish("b/c", b"x", 2)) * 3)]))
+@example((ONE, [sent(LEARN, stream(publish("a"), publish("b/c")) * 99)]))
 # More than one turn has time for.
 @example((HURRIED, [sent(LEARN, stream(publish("a"), publish("b/c"), Pingreq()) * 99)]))
 @example((HURRIED, [sent(LEARN, stream(publish("a"), publish("b/c")) * 99, stream(Pingreq()))]))
@@ -317,14 +318,27 @@ def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Pa
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""
 
 
-def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
-    scene = Scene(Stage())
-    packet = stream(publish("a"))
-    scene.publisher.send(packet)
-    scene.takers[0].take()
-    scene.publisher.connection.receive(packet * 50)
-    assert [len(piece) for piece in scene.takers[0].connection.out] == [
-        len(packet),
-        len(packet) * 49,
-    ]
+def pieces(stage: Stage, *topics: str) -> list[list[int]]:
+    """In which pieces fifty packets of each of these topics in turn leave to each taker."""
+    scene = Scene(stage)
+    packets = stream(*map(publish, topics))
+    scene.publisher.send(packets)
+    for taker in scene.takers:
+        taker.take()
+    scene.publisher.connection.receive(packets * 50)
+    found = [[len(piece) for piece in taker.connection.out] for taker in scene.takers]
     scene.network.settle()
+    return found
+
+
+def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
+    assert pieces(Stage(takers=(Taker("#", 0),)), "a") == [[6 * 50]]
+
+
+def test_topics_in_turn_leave_as_one_piece_where_the_same_clients_take_them() -> None:
+    both = (Taker("#", 0), Taker("+", 0))
+    assert pieces(Stage(takers=both), "a", "b") == [[12 * 50], [12 * 50]]
+
+
+def test_topics_in_turn_leave_one_by_one_where_others_take_them() -> None:
+    assert pieces(Stage(takers=(Taker("#", 0), Taker("a", 0))), "a", "b") == [[6] * 100, [6] * 50]

@@ -51,9 +51,9 @@ class Recipient:
 class Verbatim:
     """A route whose sinks all take the publisher's own bytes.
 
-    `sinks` get QoS 0. `sessions`, each with its sink, get QoS 1; it is empty where some of them
-    would need other bytes. `takers` are these sessions again: where the publisher is one of them,
-    its PUBLISH and PUBACK take turns on one connection.
+    `sinks` get QoS 0; routes with the same ones share the object. `sessions`, each with its sink,
+    get QoS 1; it is empty where some of them would need other bytes. `takers` are these sessions
+    again: where the publisher is one of them, its PUBLISH and PUBACK take turns on one connection.
     """
 
     __slots__ = ("counts", "sessions", "sinks", "takers", "topic_name")
@@ -109,6 +109,8 @@ class Router:
         self._maximum_qos = maximum_qos
         self._routes: dict[str, Route] = {}
         self._verbatim: dict[tuple[int, bool], dict[bytes, Verbatim]] = {}
+        self._sinks: dict[tuple[Sink, ...], tuple[Sink, ...]] = {}
+        """Those of verbatim routes, each once."""
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
         environment.usage.gauge("mqtt_retained", lambda: self.retained.count)
@@ -302,7 +304,8 @@ class Router:
             if recipient.identifiers or recipient.own is not recipient:
                 return
             takers.append((session, sink))
-        found = Verbatim(route.counts, topic_name, tuple(sink for _, sink in takers))
+        sinks = tuple(sink for _, sink in takers)
+        found = Verbatim(route.counts, topic_name, self._sinks.setdefault(sinks, sinks))
         if (
             self._maximum_qos
             and not self.keeper.failing
@@ -319,6 +322,7 @@ class Router:
         """Something changed that routes depend on."""
         if self._routes:
             self._routes.clear()
+            self._sinks.clear()
             for routes in self._verbatim.values():
                 routes.clear()
 
