@@ -75,7 +75,7 @@ class ConsoleApp(App[int]):
             runtime, view=ScreenView(self), report=self.notice, interactive=True, files=True
         )
         self.session.seen = self.feed.seen
-        self.snapshot = Snapshot(self.session)
+        self.snapshot = Snapshot(self.session, self.feed)
         self.record = Record()
         self.history = History(history)
         self.pace = Pace(1 / fps)

@@ -7,17 +7,21 @@ from itertools import islice
 from typing import Final
 
 from mockforge_brokers.ended import EndedConnection
+from mockforge_brokers.journal import IN
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from msgspec.structs import replace
 
 from ..console.session import Session
+from ..feed import Feed
 from .rows import clock_text
 
 _SMOOTHING: Final = 0.5
 _HISTORY: Final = 60
 _ENDED_SHOWN: Final = 100
+_ROWS_LOOKED_AT: Final = 500
+_VALUES_KEPT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,11 @@ class ConnectionLine:
 
 @dataclass(frozen=True, slots=True)
 class DestinationLine:
+    """`last` is the payload of the newest message that the flow has of an MQTT topic."""
+
     view: DestinationView
     rate: float
+    last: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +90,16 @@ class Rates:
 class Snapshot:
     """The last views; `take` gets new ones."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, feed: Feed) -> None:
         self.connections: list[ConnectionLine] = []
         self.destinations: list[DestinationLine] = []
         self.groups: list[GroupView] = []
         self.faults: list[FaultLine] = []
         self.totals = Totals()
         self._session = session
+        self._feed = feed
+        self._seen = 0
+        self._last: dict[str, bytes] = {}
         self._rates = Rates()
         self._at: float | None = None
 
@@ -114,9 +124,12 @@ class Snapshot:
         ]
         self.connections += self._ended()
         destinations = session.destinations()
+        self._look_at_values()
         self.destinations = [
             DestinationLine(
-                each, rates.of((each.protocol, each.kind, each.name), each.messages_in, elapsed)
+                each,
+                rates.of((each.protocol, each.kind, each.name), each.messages_in, elapsed),
+                self._value_of(each),
             )
             for each in destinations
         ]
@@ -124,6 +137,24 @@ class Snapshot:
         self._count(connections, destinations, elapsed)
         self._look_at_faults()
         rates.end_round()
+
+    def _look_at_values(self) -> None:
+        """Take the newest value of each MQTT topic from the rows that came since."""
+        fresh: dict[str, bytes] = {}
+        newest = self._feed.newest
+        for row in self._feed.ring.newest_first(min(_ROWS_LOOKED_AT, newest - self._seen)):
+            if row.protocol == "mqtt" and row.kind == "message" and row.direction == IN:
+                fresh.setdefault(row.destination, row.payload or b"")
+        self._seen = newest
+        self._last |= fresh
+        while len(self._last) > _VALUES_KEPT:
+            del self._last[next(iter(self._last))]
+
+    def _value_of(self, view: DestinationView) -> bytes | None:
+        if view.protocol != "mqtt":
+            return None
+        kept = view.detail.get("retained")
+        return self._last.get(view.name, kept if isinstance(kept, bytes) else None)
 
     def _count(
         self,

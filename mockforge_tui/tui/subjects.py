@@ -1,9 +1,10 @@
 """What may be chosen in a pane, and what the inspector says of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
@@ -12,12 +13,18 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupVi
 
 from ..console.commands.faults import value_of
 from ..console.commands.holds import decision_of
+from ..console.commands.sessions import ending_of
+from ..feed.values import Value
 from ..text import clean
 from ..units import format_count, format_duration, format_size
 from .documents import Line
 from .inspection import pair, tree
 from .rows import short
 from .snapshot import ConnectionLine, DestinationLine, FaultLine
+from .topic_sheet import chart_lines, summary, value_lines
+
+_SUBSCRIPTIONS = 200
+TOPIC_TABS = ("Facts", "Values", "Chart")
 
 Subject = Row | ConnectionLine | DestinationLine | GroupView | FaultLine
 
@@ -46,11 +53,20 @@ def identity(subject: object) -> object:
     return id(subject)
 
 
+def topic_of(subject: object) -> str:
+    """The MQTT topic that a subject is; empty for all else, and for a branch of topics."""
+    match subject:
+        case DestinationLine(view=DestinationView(protocol="mqtt", kind="topic") as view):
+            return "" if view.detail.get("branch") else view.name
+    return ""
+
+
 @dataclass
 class Sheet:
-    """The facts of a connection, destination, group or rule: one tab of lines."""
+    """The facts of a connection, destination, group or rule, and an MQTT topic's values."""
 
     subject: ConnectionLine | DestinationLine | GroupView | FaultLine
+    values: Sequence[Value] = ()
 
     @cached_property
     def title(self) -> tuple[str, str]:
@@ -68,13 +84,28 @@ class Sheet:
             case FaultLine(id=number):
                 return "", f"fault {number}"
 
+    @property
+    def tabs(self) -> tuple[str, ...]:
+        return TOPIC_TABS if topic_of(self.subject) else TOPIC_TABS[:1]
+
+    def lines(self, tab: int, width: int, height: int, bars: str, chosen: int) -> list[Line]:
+        """A tab's lines for this room; `chosen` is the number that is charted."""
+        match tab:
+            case 1:
+                return value_lines(self.values, width)
+            case 2:
+                return chart_lines(self.values, chosen, width, height, bars)
+        return [*self._facts, *_facts(*summary(self.values, bars))]
+
     @cached_property
-    def lines(self) -> list[Line]:
+    def _facts(self) -> list[Line]:
         match self.subject:
             case ConnectionLine(view=view):
                 return list(_connection(view))
             case DestinationLine(view=view):
                 return list(_destination(view))
+            case GroupView(protocol="mqtt"):
+                return list(_session(self.subject))
             case GroupView():
                 return list(_group(self.subject))
             case FaultLine(what=what):
@@ -120,6 +151,23 @@ def _group(view: GroupView) -> Iterator[Line]:
         ("last change", view.reason),
     )
     yield from _details(view.detail)
+
+
+def _session(view: GroupView) -> Iterator[Line]:
+    """An MQTT session: what it subscribed to, what is on its way, what waits, when it ends."""
+    detail: Any = view.detail
+    yield from _facts(
+        ("client", view.name),
+        ("state", view.state),
+        ("in flight", f"{detail['inflight']:,} of {detail['window']:,}"),
+        ("queued", f"{detail['queued']:,}"),
+        ("lost", f"{detail['dropped']:,} dropped, {detail['missed']:,} of QoS 0 while away"),
+        ("ends", ending_of(detail["expiry"])),
+    )
+    subscriptions = detail["subscriptions"]
+    yield pair("subscriptions", str(len(subscriptions) or "none"))
+    for topic_filter, qos in list(subscriptions.items())[:_SUBSCRIPTIONS]:
+        yield (("  ", "mark"), (clean(topic_filter, 200), "string"), (f"  QoS {qos}", "comment"))
 
 
 def _rule(what: Rule | HoldRule | HeldFrame) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from ... import text as screen_text
+from ...units import format_duration
 from ..asking import BadArgument, known, matching, mqtt
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, facts_table, plain, size, table
@@ -75,10 +76,19 @@ def session_ls(session: "Session") -> Result:
         Column("client", "client"),
         Column("connected", "connected"),
         Column("subscriptions", "subscriptions", plain),
+        Column("inflight", "in flight", count, right=True),
         Column("queued", "queued", count, right=True),
+        Column("expiry", "ends", ending_of),
         empty="no sessions",
-        fields=("expiry", "inflight", "dropped"),
+        fields=("dropped", "missed", "window"),
     )
+
+
+def ending_of(expiry: float | None) -> str:
+    """When a session ends, in words."""
+    if expiry is None:
+        return "never"
+    return f"{format_duration(expiry)} after its connection" if expiry else "with its connection"
 
 
 @command(

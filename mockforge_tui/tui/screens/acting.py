@@ -28,7 +28,7 @@ from ..narrowing import (
     why_about,
 )
 from ..snapshot import ConnectionLine, DestinationLine, FaultLine
-from ..subjects import Subject, row_of
+from ..subjects import Subject, row_of, topic_of
 from ..widgets.flow import FlowPane
 from ..widgets.inspector import Inspector
 from ..widgets.panes import DestinationsPane
@@ -82,6 +82,7 @@ class ActingScreen(PaneScreen):
     def show_chosen(self) -> None:
         here = self.here
         if isinstance(here, Inspector):
+            self._renew_topic(here)
             return
         if isinstance(here, LiveTable) and self.subject() is not None:
             self.inspector.show(self.subject())
@@ -91,6 +92,13 @@ class ActingScreen(PaneScreen):
             row = self.flow.live_row()
             if row is not None:
                 self.inspector.show(row, live=True)
+
+    def _renew_topic(self, inspector: Inspector) -> None:
+        """The values of a topic go on while somebody looks at them."""
+        topic = topic_of(inspector.subject)
+        for line in self.console_app.snapshot.destinations if topic else ():
+            if topic_of(line) == topic:
+                inspector.show(line)
 
     def _row(self) -> Row | None:
         """The chosen row, or the frame that is chosen among the held ones."""
@@ -235,7 +243,7 @@ class ActingScreen(PaneScreen):
         if not self._open_inspector():
             return
         if len(self.inspector.tabs) == 1:
-            self.console_app.note("these facts are all there is: messages have more tabs")
+            self.console_app.note("these facts are all there is: messages and topics have tabs")
         self.inspector.next_tab(step)
 
     def do_wire(self) -> None:

@@ -8,6 +8,7 @@ from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 
+from ...feed.values import TopicValues
 from ...text import clean
 from ..documents import Document, Line, Plain, Wrapped
 from ..drawing import Piece, cells, cut, strip
@@ -16,9 +17,13 @@ from ..jsontree import JsonLine
 from ..keys import INSPECTOR
 from ..rows import destination_text, operation_text
 from ..searching import Search
-from ..subjects import Sheet, Subject, identity, row_of
+from ..subjects import Sheet, Subject, identity, row_of, topic_of
 from .pane import Pane
 
+_LOOKING = 0.004
+"""Seconds of a snapshot in which a topic's values are looked for."""
+_LOOKING_BACK = 0.02
+"""The same, once, for what came before it was chosen."""
 _SPLIT_FROM = 84
 """Cells from which headers stand beside the body."""
 
@@ -37,6 +42,8 @@ class Inspector(Pane):
         self._tab = 0
         self._inspection: Inspection | None = None
         self._sheet: Sheet | None = None
+        self._values: TopicValues | None = None
+        self._charted = 0
         self._shown: tuple[object, Wrapped] | None = None
         self._top = 0
         self._cursor = 0
@@ -57,13 +64,33 @@ class Inspector(Pane):
             row = row_of(subject)
             if self._inspection is None or row is not self._inspection.row:
                 self._inspection = Inspection(row) if row is not None else None
-            self._sheet = Sheet(subject) if subject is not None and row is None else None  # type: ignore[arg-type]
+            self._sheet = self._sheet_of(subject) if row is None else None
             self._shown = None
         self.refresh()
 
+    def _sheet_of(self, subject: Subject | None) -> Sheet | None:
+        """The facts of what is no row; of an MQTT topic with the values that came until now."""
+        if subject is None or isinstance(subject, Row):
+            return None
+        topic = topic_of(subject)
+        if not topic:
+            return Sheet(subject)
+        if self._values is None or self._values.topic != topic:
+            self._values, self._charted = None, 0
+            journal = self.console_app.session.runtime.journal
+            if journal is not None:
+                self._values = TopicValues(journal, topic)
+                self._values.look(_LOOKING_BACK)
+        if self._values is None:
+            return Sheet(subject)
+        self._values.look(_LOOKING)
+        return Sheet(subject, tuple(self._values.values))
+
     @property
     def tabs(self) -> tuple[str, ...]:
-        return self._inspection.tabs if self._inspection is not None else ("Facts",)
+        if self._inspection is not None:
+            return self._inspection.tabs
+        return self._sheet.tabs if self._sheet is not None else ("Facts",)
 
     @property
     def tab(self) -> int:
@@ -106,6 +133,11 @@ class Inspector(Pane):
     def fold(self) -> bool:
         """Fold or unfold at the cursor, or show more members; False if there is nothing to fold."""
         document, line = self._rows.document, self._json_line()
+        if self._sheet is not None and self.tabs[self.tab] == "Chart":
+            self._charted += 1
+            self._shown = None
+            self.refresh()
+            return True
         if line is None or not isinstance(document, JsonDocument):
             return False
         if not document.tree.toggle(line):
@@ -136,7 +168,7 @@ class Inspector(Pane):
     def _rows(self) -> Wrapped:
         """The tab's lines, wrapped to the width that is there."""
         width = self._body_cells(self.body_width)
-        key = (self.tab, width)
+        key = (self.tab, width, self.body_height)
         if self._shown is None or self._shown[0] != key:
             self._shown = (key, Wrapped(self._document(width), width - 1))
         return self._shown[1]
@@ -144,7 +176,10 @@ class Inspector(Pane):
     def _document(self, width: int) -> Document:
         if self._inspection is not None:
             return self._inspection.document(self.tab, width - 1)
-        return Plain(self._sheet.lines if self._sheet is not None else ())
+        if self._sheet is None:
+            return Plain(())
+        room = (width - 2, self.body_height)
+        return Plain(self._sheet.lines(self.tab, *room, self.glyphs.bars, self._charted))
 
     def _json_line(self) -> JsonLine | None:
         document = self._rows.document

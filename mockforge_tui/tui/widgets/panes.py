@@ -127,6 +127,8 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
 
 def _destination_sign(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
     sign = {"exchange": "x", "queue": "q"}.get(line.view.kind, " ")
+    if line.view.note == "retained":
+        sign = "r"
     letter = letter_of(line.view.protocol)
     return letter + sign, palette.protocol(line.view.protocol)
 
@@ -134,6 +136,11 @@ def _destination_sign(line: DestinationLine, palette: Palette, glyphs: Glyphs) -
 def _destination_name(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
     name = clean(line.view.name, 120) or "(default)"
     return name, palette.plain if line.rate else palette.muted
+
+
+def _last_value(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    text = payload_text(line.last, 200) if line.last is not None else ""
+    return text, palette.plain if line.rate else palette.muted
 
 
 class DestinationsPane(LiveTable[DestinationLine]):
@@ -149,7 +156,8 @@ class DestinationsPane(LiveTable[DestinationLine]):
         Column("holds", 5, _count(lambda line: line.view.depth), right=True),
         Column("in", 6, _count(lambda line: line.view.messages_in), right=True, least=60),
         Column("out", 6, _count(lambda line: line.view.messages_out), right=True, least=60),
-        Column("note", 30, _words(lambda line: line.view.note), least=70),
+        Column("note", 20, _words(lambda line: line.view.note), least=70),
+        Column("last value", 40, _last_value, least=100),
     )
 
     def identity(self, record: DestinationLine) -> object:
