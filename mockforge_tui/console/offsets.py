@@ -18,9 +18,9 @@ def starting_offsets(session: "Session", topic: str, start: str, argument: str) 
     admin = kafka(session)
     start = start.removeprefix("@")
     offsets = admin.offsets(topic)
-    if start == "begin":
+    if start in ("begin", "earliest"):
         return [first for first, _ in offsets]
-    if start == "end":
+    if start in ("end", "latest"):
         return [end for _, end in offsets]
     if start.isdecimal():
         return [int(start)] * len(offsets)

@@ -24,7 +24,7 @@ DIFFERENT = {
     r"SyncGroup v5: .*": "the group is looked for before its protocol type",
     r"ListGroups .*: empty": "Kafka made the group without a name",
     r"ApiVersions v[012]: empty": "APIs that are not served here are not shown",
-    r"CreateTopics v[567]: a new one": "the new topic's configs are not listed",
+    r"CreateTopics v[567]: a new one": "Kafka sets min.insync.replicas for the whole cluster",
     r"AddPartitionsToTxn v[45]: empty": "Kafka never answers an empty batch of transactions",
     r"DescribeAcls .*: empty": "Kafka ends the connection on resource type 0",
     r"ListConfigResources v1: empty": "Kafka lists its internal topics and loggers",

@@ -307,15 +307,26 @@ class KafkaBroker:
     # Groups.
 
     def reset_offsets(
-        self, group: str, topic: str, offsets: Mapping[int, int], *, source: str = PROMPT
+        self,
+        group: str,
+        topic: str,
+        offsets: Mapping[int, int],
+        *,
+        source: str = PROMPT,
+        dry_run: bool = False,
     ) -> None:
-        """Move what a group without members committed: partition to offset."""
+        """Move what a group without members committed: partition to offset.
+
+        A `dry_run` raises InvalidInput where it could not be, and moves nothing.
+        """
         with PlainRefusals():
             for partition, offset in offsets.items():
                 self.cluster.topic(topic).log(partition)
                 if offset < 0:
                     raise InvalidInput(f"an offset is 0 or more, not {offset}")
-            self.cluster.groups.reset_offsets(group, topic, dict(offsets), source=source)
+            self.cluster.groups.reset_offsets(
+                group, topic, dict(offsets), source=source, dry_run=dry_run
+            )
 
     def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit offsets by topic and partition, as a consumer outside the group's members does."""

@@ -69,6 +69,7 @@ def group_show(session: "Session", name: Annotated[str, Arg(GROUP, "a consumer g
     examples=(
         "group reset billing kafka:orders --to begin",
         "group reset billing orders[1] --to 7",
+        "group reset billing orders --to @-10m --dry-run",
     ),
 )
 def group_reset(
@@ -79,6 +80,7 @@ def group_reset(
     to: Annotated[
         str | None, Opt(("--to",), OFFSET, "118, begin, end, @-10m, @12:00:05", "OFFSET")
     ] = None,
+    dry_run: Annotated[bool, Opt(("--dry-run",), None, "only say where it would be")] = False,
 ) -> Result:
     """Move what a group has committed."""
     found = resolved(session, target)
@@ -89,9 +91,11 @@ def group_reset(
     offsets = dict(enumerate(starting_offsets(session, found.topic, to, "to")))
     if found.partition is not None:
         offsets = {part: at for part, at in offsets.items() if part == found.partition}
-    kafka(session).reset_offsets(_kafka_group(session, name), found.topic, offsets)
+    group = _kafka_group(session, name)
+    kafka(session).reset_offsets(group, found.topic, offsets, dry_run=dry_run)
     shown = ", ".join(f"p{partition}@{offset}" for partition, offset in offsets.items())
-    return done(f"{name} is at {found.topic} {shown}", {"group": name, "offsets": offsets})
+    verb = "would be" if dry_run else "is"
+    return done(f"{name} {verb} at {found.topic} {shown}", {"group": name, "offsets": offsets})
 
 
 @command("group rebalance", group="connections", examples=("group rebalance billing",))

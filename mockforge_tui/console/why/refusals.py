@@ -10,6 +10,7 @@ from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.mqtt.events import ConnectionRefused
 
 from .finding import Finding, ago, counted
+from .remedies import remedy
 
 _LATELY = 600.0
 _IN_PEACE = 200
@@ -92,7 +93,9 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
                 f"{client} asked for {feature} {when}, which is not served: {reason}",
             )
         case events.RequestDenied(operation=operation, reason=reason):
-            return "refused", f"{operation} of {client} was refused {when}: {reason}"
+            text = f"{operation} of {client} was refused {when}: {reason}"
+            help_ = remedy(event.code, reason) if event.protocol == "kafka" else ""
+            return "refused", f"{text}; {help_}" if help_ else text
         case ClientThrottled(user=user, seconds=seconds):
             return (
                 "throttled",

@@ -140,6 +140,10 @@ def test_group_reset_moves_what_was_committed() -> None:
         offsets = scene.kafka.cluster.groups.known("billing").offsets.topics["orders"]
         return {partition: each.offset for partition, each in offsets.items()}
 
+    before = scene.run("group show billing").data
+    text = scene.run("group reset billing kafka:orders --to latest --dry-run").text
+    assert "billing would be at orders p0@" in text
+    assert scene.run("group show billing").data == before
     scene.run("group reset billing kafka:orders --to end")
     assert committed() == {0: 7, 1: 0}
     scene.run("group reset billing orders[0] --to 3")

@@ -6,6 +6,7 @@ import pytest
 from brokers.fake_peer import FakeClient
 from mockforge_brokers.events import FaultFired
 from mockforge_brokers.journal import Row
+from mockforge_brokers.kafka.records import Record, build_batch
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
 from mockforge_brokers.kafka.wire.messages.groups import (
@@ -17,7 +18,14 @@ from mockforge_brokers.kafka.wire.messages.groups import (
     SyncGroupRequestAssignment,
     TopicPartition,
 )
-from mockforge_brokers.kafka.wire.messages.logs import FetchPartition, FetchRequest, FetchTopic
+from mockforge_brokers.kafka.wire.messages.logs import (
+    FetchPartition,
+    FetchRequest,
+    FetchTopic,
+    PartitionProduceData,
+    ProduceRequest,
+    TopicProduceData,
+)
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -447,6 +455,52 @@ def test_a_queue_without_a_consumer_and_a_client_that_does_not_consume() -> None
     assert causes(made, "q.mail") == ["no-consumer"]
     made.amqp_client()
     assert "must send basic.consume" in said(made, f"c{made.session.connections()[0].id}")
+
+
+def produce(made: Scene, client: FakeClient, topic: str, batch: bytes, name: str) -> None:
+    data = PartitionProduceData(index=0, records=batch)
+    request = ProduceRequest(
+        acks=-1, timeout_ms=0, topic_data=[TopicProduceData(name=topic, partition_data=[data])]
+    )
+    made.ask(client, request, 9, name)
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "ahead", "expected"),
+    [
+        (
+            "cleanup.policy=compact",
+            None,
+            0,
+            "Produce of app was refused just now: events/0: .*message without key.*;"
+            " give each record a key, or topic set TOPIC cleanup.policy=delete",
+        ),
+        (
+            "retention.ms=-1",
+            b"k",
+            7200,
+            r"events/0: .* invalid timestamp: Timestamp \d+ of message with offset 0 is"
+            " out of range.*; send times in ms by a right clock, or topic set TOPIC"
+            " message.timestamp.after.max.ms=N",
+        ),
+        (
+            "max.message.bytes=10",
+            b"k",
+            0,
+            r"events/0: the batch has \d+ bytes, max.message.bytes allows 10; send"
+            " smaller batches .*, or topic set TOPIC max.message.bytes=N",
+        ),
+    ],
+)
+def test_why_a_producers_records_are_refused(
+    config: str, key: bytes | None, ahead: int, expected: str
+) -> None:
+    made = scene()
+    made.run(f"topic add events -p 1 --config {config}")
+    client = made.kafka_client()
+    now = int((made.environment.clock.wall() + ahead) * 1000)
+    produce(made, client, "events", build_batch([Record(0, now, key, b"v")]), "app")
+    assert re.search(expected, made.run("why app").text)
 
 
 # What was refused, held or made to fail ----------------------------------------------------------

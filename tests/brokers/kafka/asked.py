@@ -372,9 +372,9 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
         ("no such topic", always(described(2, "differ.none", ["retention.ms"]))),
         ("an unknown key", always(described(2, TOPIC, ["foo"]))),
         ("a wrong broker", always(described(4, "9", None))),
-        ("a broker's keys", always(described(4, "1", ["log.retention.ms", "num.partitions"]))),
+        ("a broker's key", always(described(4, "1", ["log.retention.ms"]))),
         ("the loggers of no broker", always(described(8, "9", None))),
-        ("a group's keys", always(described(32, "differ.g", None))),
+        ("a group's key", always(described(32, "differ.g", ["consumer.session.timeout.ms"]))),
         ("no group", always(described(32, "", None))),
     ],
     ApiKey.INCREMENTAL_ALTER_CONFIGS: [

@@ -236,15 +236,17 @@ def test_pages_make_up_the_whole(stage):
 @pytest.mark.parametrize(
     ("types", "code", "found"),
     [
-        ([], 0, [(4, "1"), (2, "t"), (2, "other")]),
+        ([], 0, [(4, "1"), (8, "1"), (2, "t"), (2, "other"), (32, "billing")]),
         ([2], 0, [(2, "t"), (2, "other")]),
         ([4], 0, [(4, "1")]),
-        ([16, 32], 0, []),
+        ([16, 32], 0, [(32, "billing")]),
         ([1], ErrorCode.UNSUPPORTED_VERSION, []),
         ([99], ErrorCode.UNSUPPORTED_VERSION, []),
     ],
 )
 def test_resources_with_a_configuration_are_listed(stage, types, code, found):
+    groups = stage.broker.cluster.configuring.groups
+    groups.alter("billing", {"consumer.session.timeout.ms": "50000"})
     answer = stage.call(configs.ListConfigResourcesRequest(resource_types=types), 1)
     assert answer.error_code == code
     listed = [(one.resource_type, one.resource_name) for one in answer.config_resources]

@@ -47,8 +47,11 @@ def _refused(caller: Caller, refusal: RequestRefused) -> ListConfigResourcesResp
 def _resources(caller: Caller) -> Iterator[tuple[ConfigResourceType, str]]:
     for node in caller.cluster.nodes.ids:
         yield ConfigResourceType.BROKER, str(node)
+        yield ConfigResourceType.BROKER_LOGGER, str(node)
     for name in caller.cluster.topics:
         yield ConfigResourceType.TOPIC, name
+    for group in caller.cluster.configuring.groups.own:
+        yield ConfigResourceType.GROUP, group
 
 
 API = MessageHandler(ListConfigResourcesRequest, handle)

@@ -142,12 +142,22 @@ def _append(
 def _refused(
     caller: Caller, partition: int, refusal: RequestRefused, log: PartitionLog | None = None
 ) -> PartitionResult:
-    code = caller.denied(ApiKey.PRODUCE, refusal)
+    code = caller.denied(ApiKey.PRODUCE, _in_full(refusal, log))
     # As Kafka: where the log itself was asked, it says where it begins.
     asked = code not in _WITHOUT_START and not isinstance(refusal, NotOneBatchError)
     start = log.log_start_offset if log is not None and asked else -1
     errors = refusal.errors if isinstance(refusal, RecordsRefusedError) else ()
     return PartitionResult(partition, code, -1, -1, start, refusal.text, errors)
+
+
+def _in_full(refusal: RequestRefused, log: PartitionLog | None) -> RequestRefused:
+    """The refusal for people: with its place, and the first record that was why."""
+    if log is None:
+        return refusal
+    text = f"{log.topic}/{log.partition}: {refusal.text}"
+    if isinstance(refusal, RecordsRefusedError) and refusal.errors[0][1] not in text:
+        text = f"{text}: {refusal.errors[0][1]}"
+    return RequestRefused(refusal.code, text)
 
 
 def _refused_as_a_whole(

@@ -223,15 +223,26 @@ class Groups:
         return group
 
     def reset_offsets(
-        self, group_id: str, topic: str, offsets: dict[int, int], *, source: str
+        self,
+        group_id: str,
+        topic: str,
+        offsets: dict[int, int],
+        *,
+        source: str,
+        dry_run: bool = False,
     ) -> None:
-        """Move what an empty group committed. Raises RequestRefused."""
-        group = self._get_or_create(group_id)
-        if not group.empty:
+        """Move what an empty group committed; a dry run only raises where it could not.
+
+        Raises RequestRefused.
+        """
+        group = self.by_id.get(group_id)
+        if group is not None and not group.empty:
             raise RequestRefused(
                 ErrorCode.NON_EMPTY_GROUP,
                 f"group {group_id} has {len(group.members)} members; stop or kick them first",
             )
+        if dry_run:
+            return
         moved = {(topic, partition): CommittedOffset(at) for partition, at in offsets.items()}
         self.commit(group_id, Committer(), moved)
         committed = tuple(sorted(offsets.items()))
