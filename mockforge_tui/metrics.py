@@ -24,11 +24,13 @@ def render(
 ) -> bytes:
     """The exposition format, version 0.0.4."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Brokers(list(brokers), list(listeners), environment, loop_lag))
+    registry.register(Figures(list(brokers), list(listeners), environment, loop_lag))
     return generate_latest(registry)
 
 
-class _Brokers(Collector):
+class Figures(Collector):
+    """All that is counted, as Prometheus' client collects it."""
+
     def __init__(
         self,
         brokers: list[Broker],
@@ -42,11 +44,13 @@ class _Brokers(Collector):
         self._loop_lag = loop_lag
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        for metric in self._own():
-            yield _family(metric)
+        return map(_family, self.metrics())
+
+    def metrics(self) -> Iterator[Metric]:
+        """Our own figures, then the brokers'."""
+        yield from self._own()
         for broker in self._brokers:
-            for metric in broker.metrics():
-                yield _family(metric)
+            yield from broker.metrics()
 
     def _own(self) -> Iterator[Metric]:
         faults = self._environment.faults
