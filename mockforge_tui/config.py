@@ -44,6 +44,7 @@ _TAKES = {
     "fail_on": "words such as lint:error",
     "rules": "texts such as 'allow alice read kafka:orders.*'",
     "kafka.acls": "texts such as 'allow User:alice read topic:orders'",
+    "kafka.api_versions": "texts such as Fetch=4-12",
     "kafka.super_users": "names of users",
     "amqp.vhosts": "names of virtual hosts",
     "users": "a name with its password each",
@@ -115,6 +116,8 @@ class Config:
     kafka_authorizer: bool = False
     kafka_super_users: tuple[str, ...] = ()
     kafka_acls: tuple[str, ...] = ()
+    kafka_as_version: str = "4.4"
+    kafka_api_versions: tuple[str, ...] = ()
     amqp_user: str | None = None
     amqp_password: str | None = None
     amqp_vhost: str | None = None

@@ -1,6 +1,9 @@
 """The settings of Kafka's authorizer and of its broker: rows of settings.py's table."""
 
-from .setting import Setting, boolean
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.kafka.releases import NEWEST, RELEASES, override
+
+from .setting import Setting, boolean, one_of
 
 
 def kafka_config(text: str) -> str:
@@ -18,6 +21,14 @@ def kafka_config(text: str) -> str:
     except RequestRefused as refusal:
         raise ValueError(refusal.text) from None
     return f"{key}={value}"
+
+
+def _override(text: str) -> str:
+    try:
+        override(text)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+    return text
 
 
 KAFKA_SETTINGS: tuple[Setting, ...] = (
@@ -48,6 +59,24 @@ KAFKA_SETTINGS: tuple[Setting, ...] = (
         "ACL",
         many=True,
         separator=";",
+    ),
+    Setting(
+        "kafka_as_version",
+        "--kafka-as-version",
+        ("kafka.as_version",),
+        one_of(*RELEASES),
+        f"Kafka: the release to be like, in APIs, versions and features: {NEWEST}",
+        "|".join(RELEASES),
+    ),
+    Setting(
+        "kafka_api_versions",
+        "--kafka-api",
+        ("kafka.api_versions",),
+        _override,
+        "Kafka: versions of one API, Fetch=4-12 or Fetch=none; several times",
+        "API=VERSIONS",
+        many=True,
+        separator=",",
     ),
     Setting(
         "kafka_configs",

@@ -388,6 +388,8 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         verify_transactions=config.verify_transactions,
         consumer_heartbeat_interval=config.consumer_heartbeat_interval,
         consumer_session_timeout=config.consumer_session_timeout,
+        as_version=config.kafka_as_version,
+        api_versions=config.kafka_api_versions,
     )
     given = dict(one.split("=", 1) for one in config.kafka_configs)
     return KafkaBroker(environment, started_with(options, given))

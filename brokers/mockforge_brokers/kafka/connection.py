@@ -15,7 +15,7 @@ from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
 from ..misbehaviour.actions import Changes
 from . import misbehaviour, setting
-from .apis import API_VERSIONS, HANDLERS, answer_on_path
+from .apis import HANDLERS, answer_on_path, offer_of
 from .apis.caller import Caller, Counters
 from .apis.handler import Handler, Pieces
 from .apis.throttling import charge
@@ -87,7 +87,8 @@ class KafkaConnection:
         self.out: list[bytes] = []
         self.bulky = False
         self.requests = 0
-        self.caller = Caller(cluster, environment, counters, peer)
+        offer = offer_of(cluster.options.as_version, cluster.options.api_versions)
+        self.caller = Caller(cluster, environment, counters, peer, offer)
         self._peer = peer
         self._environment = environment
         self._turn = environment.turn
@@ -331,21 +332,21 @@ class KafkaConnection:
         """
         api_key, version, correlation_id, client_id = header
         caller = self.caller
-        handler = HANDLERS.get(api_key)
+        served = caller.offer.served.get(api_key)
         if client_id is not None:
             caller.client_id = caller.login.client = client_id
         if not caller.login.admitted and not caller.admit(api_key):
             raise ProtocolError(
                 f"{_title(api_key)} came before the client logged in by SASL, which is wanted here"
             )
-        if handler is None or version not in handler.served:
+        if served is None or version not in served:
             self._refuse(header)
             return None
         caller.version = version
         self.requests += 1
         caller.counters.requests[api_key] += 1
         self._rows.remember(correlation_id, api_key, version)
-        return handler
+        return HANDLERS[api_key]
 
     def _give(self, answer: Pieces | Parked[Pieces] | None) -> None:
         if not self._identified:
@@ -367,8 +368,8 @@ class KafkaConnection:
             return True
         header, at = read_request_header(frame)
         api_key, version, correlation_id, _ = header
-        handler = HANDLERS.get(api_key)
-        if api_key in TOKENS_COME_IN or handler is None or version not in handler.served:
+        served = self.caller.offer.served.get(api_key)
+        if api_key in TOKENS_COME_IN or served is None or version not in served:
             return False
         reason = login.interrupted(_title(api_key))
         refusal = RequestRefused(ErrorCode.ILLEGAL_SASL_STATE, reason)
@@ -454,21 +455,20 @@ class KafkaConnection:
         if api_key == ApiKey.API_VERSIONS:
             # KIP-511: answered in version 0, so that the client can ask again in one we know.
             self._rows.remember(header.correlation_id, api_key, 0)
-            answer = API_VERSIONS.unsupported()
+            answer = self.caller.offer.table.unsupported()
             self._send(response_pieces(answer, 0, header.correlation_id))
             return
-        handler = HANDLERS.get(api_key)
+        served = self.caller.offer.served.get(api_key)
         name = _title(api_key)
         self._environment.unserved.report(
             "kafka",
             self._peer.id,
             self.caller.name,
             f"{name} ({api_key}) v{version}",
-            f"only {handler.served} is served" if handler else "this API is not served",
+            f"only {served} is served" if served else "this API is not served",
         )
-        if handler is None:
-            raise ProtocolError(f"{name} ({api_key}) v{version} is not served")
-        raise ProtocolError(f"{name} ({api_key}) v{version} is not served, only {handler.served}")
+        only = "" if served is None else f", only {served}"
+        raise ProtocolError(f"{name} ({api_key}) v{version} is not served{only}")
 
     def _violated(self, reason: str) -> None:
         """This connection ends; the answers given before still go out."""

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from .releases import NEWEST
+
 
 class KafkaOptions(Struct, frozen=True):
     """`cluster_id` (22 characters of base64): None makes one. Times are seconds. The session
     timeout's floor is lower than Kafka's 6 s, so that tests need not wait. Without
     `verify_transactions` a batch may begin a transaction that the coordinator does not know, as
-    before Kafka 3.6: it hangs until somebody writes its marker.
+    before Kafka 3.6: it hangs until somebody writes its marker. `as_version` is a key of
+    `releases.RELEASES`.
     """
 
     broker_id: int = 1
@@ -23,5 +26,8 @@ class KafkaOptions(Struct, frozen=True):
     verify_transactions: bool = True
     consumer_heartbeat_interval: float = 5.0
     consumer_session_timeout: float = 45.0
+    as_version: str = NEWEST
+    api_versions: tuple[str, ...] = ()
+    """What `releases.override` reads: versions of single APIs that differ from the release's."""
     configs: Mapping[str, str] = {}
     """Further keys of Kafka's own server.properties; `configs.broker.started_with` checks them."""

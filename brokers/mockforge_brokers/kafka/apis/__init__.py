@@ -5,16 +5,18 @@ share and streams groups, telemetry.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import Final
 
 from ..codes import ApiKey, VersionRange
-from ..wire.messages.cluster import ApiVersionsRequest
-from .cluster.api_versions import ApiVersionsTable
+from ..wire.messages.cluster import ApiVersionsRequest, ApiVersionsResponse
+from .caller import Caller
 from .handler import Handler, MessageHandler
 from .logs.produce import answer_on_path as answer_on_path
+from .offer import Offer
 
 
 def _found() -> Iterator[Handler]:
@@ -34,14 +36,24 @@ _SHOWN: Final = {api.api_key: api.shown for api in _ALL_BUT_API_VERSIONS} | {
 ADVERTISED: Final[Mapping[ApiKey, VersionRange]] = MappingProxyType(dict(sorted(_SHOWN.items())))
 """What clients are shown, in the order of API keys."""
 
-API_VERSIONS: Final = ApiVersionsTable(ADVERTISED)
+
+def _api_versions(caller: Caller, request: ApiVersionsRequest) -> ApiVersionsResponse:
+    return caller.offer.table.handle(caller, request)
+
 
 HANDLERS: Final[Mapping[int, Handler]] = MappingProxyType(
     {
         api.api_key: api
         for api in (
             *_ALL_BUT_API_VERSIONS,
-            MessageHandler(ApiVersionsRequest, API_VERSIONS.handle),
+            MessageHandler(ApiVersionsRequest, _api_versions),
         )
     }
 )
+_SERVED: Final = {ApiKey(key): handler.served for key, handler in HANDLERS.items()}
+
+
+@lru_cache(maxsize=16)
+def offer_of(as_version: str, overrides: tuple[str, ...]) -> Offer:
+    """What a broker that is like this release serves and shows; raises InvalidInput."""
+    return Offer(_SERVED, ADVERTISED, as_version, overrides)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...access import Guard
 from ...contract import Peer
@@ -19,6 +19,9 @@ from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
 from ..state.logs.topic import Topic
 from .logs.produce_path import ProducePath
+
+if TYPE_CHECKING:
+    from .offer import Offer
 
 _PART_OF_LIFE: Final = frozenset(
     {
@@ -77,6 +80,7 @@ class Caller:
         "messages_in",
         "messages_out",
         "mutation_wait",
+        "offer",
         "options",
         "peer",
         "produce_path",
@@ -87,13 +91,19 @@ class Caller:
     )
 
     def __init__(
-        self, cluster: Cluster, environment: Environment, counters: Counters, peer: Peer
+        self,
+        cluster: Cluster,
+        environment: Environment,
+        counters: Counters,
+        peer: Peer,
+        offer: Offer,
     ) -> None:
         self.cluster = cluster
         self.environment = environment
         self.options: KafkaOptions = cluster.options
         self.counters = counters
         self.peer = peer
+        self.offer = offer
         self.login = Login(peer, environment)
         self.guard: Guard | None = None
         self.client_id = ""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
 from ...state.features import FEATURES
@@ -26,9 +28,22 @@ _NO_NODE: Final = -1
 class ApiVersionsTable:
     """Answers from the registry of handlers, so that nothing is shown that is not served."""
 
-    def __init__(self, shown: Mapping[ApiKey, VersionRange]) -> None:
+    def __init__(
+        self,
+        shown: Mapping[ApiKey, VersionRange],
+        features: Mapping[str, tuple[int, int, int]] | None = None,
+    ) -> None:
+        """`features` are those of an earlier release: least, most and level by name."""
         self._keys = [_entry(key, versions) for key, versions in shown.items()]
         self._features = [one for one in FEATURES if one.needs is None or one.needs in shown]
+        self._levels: dict[str, int] = {}
+        if features is not None:
+            self._levels = {name: level for name, (_, _, level) in features.items()}
+            self._features = [
+                replace(one, least=features[one.name][0], most=features[one.name][1])
+                for one in self._features
+                if one.name in features
+            ]
 
     def handle(self, caller: Caller, request: ApiVersionsRequest) -> ApiVersionsResponse:
         try:
@@ -41,7 +56,10 @@ class ApiVersionsTable:
             return ApiVersionsResponse(error_code=code, api_keys=[])
         # KAFKA-17011: clients that speak v3 do not take a feature whose least version is 0.
         least = 0 if caller.version >= _FEATURES_FROM_ZERO_SINCE else 1
-        levels = caller.cluster.features.levels
+        levels = {
+            name: min(level, self._levels.get(name, level))
+            for name, level in caller.cluster.features.levels.items()
+        }
         return ApiVersionsResponse(
             api_keys=self._keys,
             supported_features=[
