@@ -3,6 +3,9 @@
 Situations are made by their numbers, so that one that differs can be looked at again
 (`--only 17`). What is known to differ, and why, stands in KNOWN. `--record` keeps what RabbitMQ
 answered in amqp-rabbitmq.json, which tests/clients/test_amqp_differential.py plays to us alone.
+
+From FLOWS on situations have consumers, prefetch, transactions, confirms, reconnecting, and time
+that goes by: both sides wait, or have it pass at once where they can (`Player.pass_time`).
 """
 
 import argparse
@@ -17,7 +20,7 @@ from random import Random
 from typing import Any
 
 import pika
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, NackError, UnroutableError
 
 Step = tuple[str, dict[str, Any]]
 Trace = list[str]
@@ -42,6 +45,22 @@ ARGUMENTS: tuple[dict[str, Any], ...] = (
     {"x-queue-type": "quorum", "x-delivery-limit": 1, "x-dead-letter-exchange": "diff.fanout"},
 )
 
+FLOWS = 200
+"""The first number of a situation with consumers."""
+TTL = 1.0
+"""Seconds that messages and queues have which end within a situation; one without waiting is over
+much sooner."""
+
+FLOW_ARGUMENTS: tuple[dict[str, Any], ...] = (
+    *ARGUMENTS[:8],
+    {},
+    {"x-message-ttl": int(TTL * 1000)},
+    {"x-message-ttl": int(TTL * 1000), "x-dead-letter-exchange": "diff.fanout"},
+    {"x-expires": int(TTL * 1000)},
+    {"x-single-active-consumer": True},
+    {"x-max-priority": 3, "x-max-length": 3},
+)
+
 KEPT = Path(__file__).parent / "amqp-rabbitmq.json"
 KNOWN: dict[str, str] = {}
 """Part of a line that differs, and why it may."""
@@ -53,16 +72,22 @@ class Player:
 
     port: int
     trace: Trace = field(default_factory=list)
+    came: list[Any] = field(default_factory=list)
+    """What consumers were sent since the last step."""
+    pass_time: Callable[[float], object] = time.sleep
 
     def play(self, steps: list[Step]) -> Trace:
         self.trace = []
         self.tags: list[int] = []
+        self.consuming = False
         self._connect()
         self._clear()
         for name, values in steps:
             try:
-                self.trace.append(f"{name} {getattr(self, name)(**values)}")
+                seen = f"{name} {getattr(self, name)(**values)}"
+                self.trace.append(seen + self._arrived())
             except AMQPError as error:
+                self.came.clear()
                 self.trace.append(f"{name} {type(error).__name__} {error.args}")
                 self._connect()
         self._clear()
@@ -75,9 +100,38 @@ class Player:
         self.connection = pika.BlockingConnection(
             pika.ConnectionParameters("127.0.0.1", self.port, heartbeat=0)
         )
-        self.channel = self.connection.channel()
+        self._open()
         self.anchor = self.channel.queue_declare("", exclusive=True).method.queue
         self.tags = []
+
+    def _open(self) -> None:
+        self.channel = self.connection.channel()
+        self.channel.add_on_cancel_callback(
+            lambda frame: self.came.append(("cancelled", frame.method.consumer_tag))
+        )
+        self.channel.add_on_return_callback(
+            lambda _, method, properties, body: self.came.append(
+                ("returned", method.reply_text, method.exchange, method.routing_key, body)
+            )
+        )
+
+    def _arrived(self) -> str:
+        """What came meanwhile, by consumer: those of two queues come in any order."""
+        if not self.consuming:
+            return ""
+        self._settle()
+        self.connection.process_data_events(0)
+        came, self.came = sorted(self.came, key=lambda one: str(one[:2])), []
+        return f" | {came}" if came else ""
+
+    def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        tag = method.consumer_tag
+        if not tag.endswith("auto"):
+            self.tags.append(method.delivery_tag)
+        deaths = (properties.headers or {}).get("x-death", [])
+        reasons = [(each["queue"], each["reason"], each["count"]) for each in deaths]
+        place = (method.exchange, method.routing_key)
+        self.came.append((tag, method.delivery_tag, body, method.redelivered, *place, reasons))
 
     def _clear(self) -> None:
         for queue in QUEUES:
@@ -106,7 +160,12 @@ class Player:
         return ""
 
     def publish(self, exchange: str, key: str, body: str, **properties: Any) -> object:
-        self.channel.basic_publish(exchange, key, body.encode(), pika.BasicProperties(**properties))
+        mandatory = properties.pop("mandatory", False)
+        given = pika.BasicProperties(**properties)
+        try:
+            self.channel.basic_publish(exchange, key, body.encode(), given, mandatory)
+        except (UnroutableError, NackError) as error:
+            return type(error).__name__
         self._settle()
         return ""
 
@@ -127,6 +186,8 @@ class Player:
         )
 
     def settle(self, how: str, at: int, multiple: bool) -> object:
+        if self.consuming and not self.tags:
+            return "nothing"
         tag = self.tags[at % len(self.tags)] if self.tags else 99
         if how == "ack":
             self.channel.basic_ack(tag, multiple)
@@ -154,9 +215,45 @@ class Player:
 
     def reopen(self) -> object:
         self.channel.close()
-        self.channel = self.connection.channel()
+        self._open()
         self.tags = []
         self._settle()
+        return ""
+
+    def consume(self, queue: str, tag: str, exclusive: bool, priority: int) -> object:
+        self.consuming = True
+        self.channel.basic_consume(
+            queue,
+            self._take,
+            auto_ack=tag.endswith("auto"),
+            exclusive=exclusive,
+            consumer_tag=tag,
+            arguments={"x-priority": priority} if priority else None,
+        )
+        return ""
+
+    def cancel(self, tag: str) -> object:
+        self.channel.basic_cancel(tag)
+        return ""
+
+    def qos(self, count: int, is_global: bool) -> object:
+        self.channel.basic_qos(prefetch_count=count, global_qos=is_global)
+        return ""
+
+    def tx(self, how: str) -> object:
+        getattr(self.channel, f"tx_{how}")()
+        return ""
+
+    def confirm(self) -> object:
+        self.channel.confirm_delivery()
+        return ""
+
+    def reconnect(self) -> object:
+        self._connect()
+        return ""
+
+    def wait(self, seconds: float) -> object:
+        self.pass_time(seconds)
         return ""
 
     def _settle(self) -> None:
@@ -169,6 +266,8 @@ class Player:
 
 def situation(number: int, length: int = 14) -> list[Step]:
     """The steps of one situation, always the same."""
+    if number >= FLOWS:
+        return _flow(number)
     random = Random(number)
     steps: list[Step] = [("exchange", {"exchange": each}) for each in EXCHANGES]
     steps += [
@@ -227,6 +326,79 @@ def _step(random: Random, at: int) -> Step:
     return name, make(random, at)
 
 
+def _flow(number: int, length: int = 16) -> list[Step]:
+    """Consumers come before and amid the messages."""
+    random = Random(number)
+    kinds = FLOW_ARGUMENTS
+    steps: list[Step] = [("exchange", {"exchange": each}) for each in EXCHANGES]
+    steps += [("declare", {"queue": each, "arguments": random.choice(kinds)}) for each in QUEUES]
+    steps += [("bind", _binding(random, queue)) for queue in QUEUES]
+    steps.append(("bind", {"queue": QUEUES[1], "exchange": "diff.fanout", "key": ""}))
+    if random.random() < 0.5:
+        steps.append(("qos", _qos(random, 0)))
+    mode = random.choices(("plain", "tx", "confirm"), (6, 2, 2))[0]
+    if mode != "plain":
+        steps.append(("tx", {"how": "select"}) if mode == "tx" else ("confirm", {}))
+    steps.append(("consume", _consumer(random, 0)))
+    weights = [weight for weight, _, _ in _FLOW_MAKERS]
+    for at in range(length):
+        _, name, make = random.choices(_FLOW_MAKERS, weights)[0]
+        if name == "tx" and mode != "tx" and random.random() < 0.8:
+            name, make = "publish", _flow_publish
+        steps.append((name, make(random, at)))
+    waits = sum(name == "wait" for name, _ in steps)
+    if not waits and random.random() < 0.3:
+        steps.append(("wait", {"seconds": TTL * 1.3}))
+    return [*steps, *(("count", {"queue": queue}) for queue in QUEUES)]
+
+
+def _qos(random: Random, at: int) -> dict[str, Any]:
+    return {"count": random.choice((0, 1, 1, 2, 3)), "is_global": random.random() < 0.3}
+
+
+def _consumer(random: Random, at: int) -> dict[str, Any]:
+    return {
+        "queue": random.choice(QUEUES),
+        "tag": f"c{at}{random.choice(('', '', '-auto'))}",
+        "exclusive": random.random() < 0.1,
+        "priority": random.choice((0, 0, 0, 1, 5)),
+    }
+
+
+def _flow_publish(random: Random, at: int) -> dict[str, Any]:
+    values = _publish(random, at)
+    if random.random() < 0.6:
+        values |= {"exchange": "", "key": random.choice(QUEUES), "body": f"message {at}"}
+    if random.random() < 0.2:
+        values["mandatory"] = True
+    if values.get("expiration") == "60000":
+        values["expiration"] = str(int(TTL * 1000))
+    return values
+
+
+_FLOW_MAKERS: tuple[tuple[int, str, Callable[[Random, int], dict[str, Any]]], ...] = (
+    (18, "publish", _flow_publish),
+    (8, "settle", lambda random, _: {
+        "how": random.choice(("ack", "ack", "requeue", "drop")), "at": random.randint(0, 5),
+        "multiple": random.random() < 0.3}),
+    (6, "consume", _consumer),
+    (3, "cancel", lambda random, at: {"tag": f"c{random.randint(0, at)}"}),
+    (3, "get", lambda random, _: {
+        "queue": random.choice(QUEUES), "auto_ack": random.random() < 0.3}),
+    (3, "qos", _qos),
+    (3, "tx", lambda random, _: {"how": random.choice(("select", "commit", "commit", "rollback"))}),
+    (1, "confirm", lambda *_: {}),
+    (2, "recover", lambda *_: {}),
+    (1, "reopen", lambda *_: {}),
+    (1, "reconnect", lambda *_: {}),
+    (2, "wait", lambda *_: {"seconds": TTL * 1.3}),
+    (1, "purge", lambda random, _: {"queue": random.choice(QUEUES)}),
+    (1, "delete", lambda random, _: {
+        "queue": random.choice(QUEUES), "if_empty": random.random() < 0.5}),
+    (1, "bind", lambda random, _: _binding(random, random.choice(QUEUES))),
+)  # fmt: skip
+
+
 def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Step, str, str]]:
     """The steps that both saw differently, but for what is known."""
     return [
@@ -245,7 +417,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("original", help="RabbitMQ's port", type=int)
     parser.add_argument("ours", type=int, nargs="?")
-    parser.add_argument("--situations", type=int, default=400)
+    parser.add_argument("--situations", type=int, default=450)
+    parser.add_argument("--first", type=int, default=0, help="number of the first situation")
     parser.add_argument("--only", type=int)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--patience", type=float, default=0.02, help="seconds after a step")
@@ -255,7 +428,7 @@ def main() -> int:
     if asked.record:
         record(original, asked.situations)
         return 0
-    numbers = range(asked.situations) if asked.only is None else [asked.only]
+    numbers = range(asked.first, asked.situations) if asked.only is None else [asked.only]
     different = 0
     for number in numbers:
         steps = situation(number)
