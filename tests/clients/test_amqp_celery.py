@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from mockforge_tui import MockForge
-
 from clients.conftest import wait_for
+from mockforge_tui import MockForge
 
 pytest.importorskip("celery", reason="Celery is not installed")
 pytestmark = [

@@ -107,31 +107,34 @@ class Player:
     def _open(self) -> None:
         self.channel = self.connection.channel()
         self.channel.add_on_cancel_callback(
-            lambda frame: self.came.append(("cancelled", frame.method.consumer_tag))
+            lambda frame: self.came.append((0, "cancelled", frame.method.consumer_tag))
         )
         self.channel.add_on_return_callback(
             lambda _, method, properties, body: self.came.append(
-                ("returned", method.reply_text, method.exchange, method.routing_key, body)
+                (0, "returned", method.reply_text, method.exchange, method.routing_key, body)
             )
         )
 
     def _arrived(self) -> str:
-        """What came meanwhile, by consumer: those of two queues come in any order."""
+        """What came meanwhile, by consumer and without delivery tags.
+
+        Two queues of RabbitMQ are two processes, which hand out in any order.
+        """
         if not self.consuming:
             return ""
         self._settle()
         self.connection.process_data_events(0)
-        came, self.came = sorted(self.came, key=lambda one: str(one[:2])), []
-        return f" | {came}" if came else ""
+        came, self.came = sorted(self.came, key=lambda one: str(one[1:3])), []
+        self.tags += [tag for tag, *_ in came if tag]
+        return f" | {[tuple(rest) for _, *rest in came]}" if came else ""
 
     def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         tag = method.consumer_tag
-        if not tag.endswith("auto"):
-            self.tags.append(method.delivery_tag)
+        unacked = 0 if tag.endswith("auto") else method.delivery_tag
         deaths = (properties.headers or {}).get("x-death", [])
         reasons = [(each["queue"], each["reason"], each["count"]) for each in deaths]
         place = (method.exchange, method.routing_key)
-        self.came.append((tag, method.delivery_tag, body, method.redelivered, *place, reasons))
+        self.came.append((unacked, tag, body, method.redelivered, *place, reasons))
 
     def _clear(self) -> None:
         for queue in QUEUES:
@@ -408,8 +411,9 @@ def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Ste
     ]
 
 
-def record(original: Player, count: int) -> None:
-    traces = {str(number): original.play(situation(number)) for number in range(count)}
+def record(original: Player, numbers: range) -> None:
+    traces = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    traces |= {str(number): original.play(situation(number)) for number in numbers}
     KEPT.write_text(json.dumps(traces, indent=0) + "\n")
 
 
@@ -426,7 +430,7 @@ def main() -> int:
     original, ours = Player(asked.original), Player(asked.ours)
     original.patience = asked.patience
     if asked.record:
-        record(original, asked.situations)
+        record(original, range(asked.first, asked.situations))
         return 0
     numbers = range(asked.first, asked.situations) if asked.only is None else [asked.only]
     different = 0

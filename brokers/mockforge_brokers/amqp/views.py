@@ -216,6 +216,7 @@ def _gone(queue: Queue) -> dict[str, int]:
         "expired": queue.expired,
         "dropped": queue.dropped,
         "dead_lettered": queue.dead_lettered,
+        "dead_letters_lost": queue.dead_letters_lost,
     }
 
 

@@ -36,6 +36,7 @@ from . import (
     topics,
     transactions,
     view,
+    ways,
     why,
 )
 
@@ -50,6 +51,7 @@ REGISTRY = Registry(
         *export.COMMANDS,
         *queues.COMMANDS,
         *exchanges.COMMANDS,
+        *ways.COMMANDS,
         *policies.COMMANDS,
         *definitions.COMMANDS,
         *sessions.COMMANDS,

@@ -122,6 +122,7 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
         yield Finding(name, "single-active", text)
     yield from _stuck(amqp, view, [each for each in consumers if not each.get("standby")], mine)
     yield from _gone(view)
+    yield from _dead_letters_lost(view)
     if view.detail["redelivered"] > max(20, 5 * view.messages_in):
         text = (
             f"{name} redelivered {view.detail['redelivered']:,} times what was published "
@@ -186,6 +187,25 @@ def _gone(view: DestinationView) -> Iterator[Finding]:
                 f"queue show {view.name} for its arguments"
             )
             yield Finding(view.name, cause, text)
+
+
+def _dead_letters_lost(view: DestinationView) -> Iterator[Finding]:
+    lost = view.detail.get("dead_letters_lost", 0)
+    if not lost:
+        return
+    definition = view.detail.get("effective_policy", {})
+    given = view.detail["arguments"]
+    exchange, key = (
+        given.get(f"x-dead-letter-{name}", definition.get(f"dead-letter-{name}"))
+        for name in ("exchange", "routing-key")
+    )
+    by = f"the key {key}" if key else "the key that they came with"
+    to = exchange or "the default exchange"
+    text = (
+        f"{counted(lost, 'dead letter')} of {view.name} went to {to} by {by} and reached no queue: "
+        f"route {exchange or '(default)'} {key or 'KEY'} shows the way"
+    )
+    yield Finding(view.name, "dead-letter-nowhere", text)
 
 
 def _passed_by(exchange: DestinationView, queue: str, keys: Sequence[str]) -> Finding:

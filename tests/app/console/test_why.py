@@ -605,6 +605,19 @@ def test_a_message_that_goes_round_between_queue_and_consumer() -> None:
     assert "requeue-loop" in causes(made, "q.mail")
 
 
+def test_dead_letters_that_reach_no_queue() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q.mail --dlx dlx --dlk dead")
+    client = made.amqp_client()
+    made.run("pub queue:q.mail x")
+    client.send("basic.get", queue="q.mail")
+    client.send("basic.reject", delivery_tag=1, requeue=False)
+    assert said(made, "q.mail") == (
+        "1 dead letter of q.mail went to dlx by the key dead and reached no queue: route dlx dead "
+        "shows the way"
+    )
+
+
 # The command ------------------------------------------------------------------------------------
 
 

@@ -373,3 +373,22 @@ def test_what_comes_back_to_a_full_queue_makes_its_head_go(
     client.publish("", "q", b"b")
     client.send("basic.nack", delivery_tag=1, requeue=True)
     assert held(client) == left
+
+
+# Asked of RabbitMQ 3.10.8 by the differential test.
+
+
+def test_what_is_over_is_gone_before_its_turn_though_others_stood_before_it(house: House) -> None:
+    client = house.client()
+    client.send("queue.declare", queue="q")
+    client.publish("", "q", b"first")
+    client.publish("", "q", b"short", expiration="100")
+    client.publish("", "q", b"last")
+    house.advance(1)
+    assert bodies(client.send("basic.consume", queue="q", no_ack=True)) == [b"first", b"last"]
+
+
+def test_nobody_is_exclusive_where_one_consumer_is_active_at_a_time(client: Client) -> None:
+    client.send("queue.declare", queue="q", arguments={"x-single-active-consumer": True})
+    (closed,) = client.send("basic.consume", queue="q", exclusive=True)
+    assert closed["reply_text"] == "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"

@@ -96,5 +96,5 @@ def test_queue_shows_what_its_arguments_took(house: House) -> None:
     client.fake.send(publish("", "q", b"x") * 3)
     house.advance(1)
     (view,) = [one for one in house.broker.destinations() if one.name == "q"]
-    assert view.note == "1 expired, 2 dropped, 3 dead-lettered"
+    assert view.note == "1 expired, 2 dropped, 3 dead-lettered, 3 dead-letters-lost"
     assert (view.detail["expired"], view.detail["dropped"]) == (1, 2)

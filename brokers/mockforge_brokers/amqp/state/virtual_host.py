@@ -267,7 +267,10 @@ class VirtualHost(Topology):
         queue = consumer.queue
         # To other types nobody is exclusive: RabbitMQ takes the flag and forgets it.
         alone = queue.kind == "classic"
-        if alone and (queue.exclusive_consumer or (consumer.exclusive and queue.consumers)):
+        shared = queue.consumers or (
+            isinstance(queue, GovernedQueue) and queue.policy.single_active
+        )
+        if alone and (queue.exclusive_consumer or (consumer.exclusive and shared)):
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"{self._queue(queue.name)} in exclusive use"
             )

@@ -108,7 +108,7 @@ class GovernedQueue(Queue):
         self.due = inf
         self.idle_timer: Timer | None = None
         self.active: Consumer | None = None
-        self.expired = self.dropped = self.dead_lettered = 0
+        self.expired = self.dropped = self.dead_lettered = self.dead_letters_lost = 0
         self.touch()
 
     def change(self, policy: Policy) -> None:
@@ -208,9 +208,25 @@ class GovernedQueue(Queue):
         return message
 
     def drain(self) -> None:
-        if self._rotation:
+        """As a plain queue, but that what is over is gone before its turn comes."""
+        rotation = self._rotation
+        while rotation and self.messages:
             self._expire()
-            super().drain()
+            if self.messages:
+                self._hand_out(rotation[0] if len(rotation) == 1 else self._next())
+
+    def _hand_out(self, consumer: Consumer) -> None:
+        message = self.messages.popleft()
+        if message.redelivered:
+            self.redelivered += 1
+        if not consumer.no_ack:
+            self._lend(consumer, message)
+            return
+        consumer.delivered += 1
+        self.memory.used -= message.size + COST
+        consumer.sink.deliver(
+            message.route, message.content, message.size, message.redelivered, None
+        )
 
     def discard(self, message: Message) -> None:
         super().discard(message)
@@ -258,6 +274,7 @@ class GovernedQueue(Queue):
 
     def unroutable(self, message: Message, reason: str) -> None:
         """No queue took its dead letter: the message is lost."""
+        self.dead_letters_lost += 1
 
     def _watch(self) -> None:
         """Have a timer for the first head that will be over."""

@@ -40,6 +40,7 @@ class Queue:
         "auto_delete",
         "consumers",
         "dead_lettered",
+        "dead_letters_lost",
         "dropped",
         "due",
         "durable",

@@ -132,6 +132,8 @@ class QuorumQueue(GovernedQueue):
             self.undelivered.append((message, reason))
             if self.retry_timer is None:
                 self.retry_timer = self.host.clock.call_later(_RETRY, self._retry)
+        else:
+            super().unroutable(message, reason)
 
     def _retry(self) -> None:
         self.retry_timer = None

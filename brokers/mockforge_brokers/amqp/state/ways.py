@@ -1,0 +1,152 @@
+"""The ways of messages as people look at them: bindings followed to their end, dead letters too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from ..records import Field
+from .exchanges import Binding, DefaultExchange, Exchange
+from .queues.governed import GovernedQueue
+from .queues.queue import Queue
+from .routing import NO_HEADERS
+
+if TYPE_CHECKING:
+    from .virtual_host import VirtualHost
+
+EXCHANGE: Final = "exchange"
+QUEUE: Final = "queue"
+MISSING: Final = "missing"
+NOWHERE: Final = "nowhere"
+DEFAULT_EXCHANGE: Final = "(default)"
+
+
+class Way(Struct, frozen=True):
+    """One exchange or queue on the way, and what comes next.
+
+    `by` says what leads there: a binding key, or in words. `note` says what a person should know
+    of it. `kind` is exchange, queue, missing (no such exchange), or nowhere.
+    """
+
+    kind: str
+    name: str
+    by: str = ""
+    note: str = ""
+    ahead: tuple[Way, ...] = ()
+
+
+Seen = frozenset[str]
+
+
+def from_exchange(
+    host: VirtualHost,
+    name: str,
+    key: str | None,
+    headers: Mapping[str, Field] = NO_HEADERS,
+    by: str = "",
+    seen: Seen = frozenset(),
+) -> Way:
+    """Where a message of this key goes; `key` None: where any message can go."""
+    exchange = host.exchanges.get(name)
+    shown = name or DEFAULT_EXCHANGE
+    if exchange is None:
+        return Way(MISSING, shown, by, "there is no such exchange: what goes there is lost")
+    if f"x:{name}" in seen:
+        return Way(EXCHANGE, shown, by, f"{exchange.type}, as above")
+    seen |= {f"x:{name}"}
+    ahead = [
+        _to(host, binding.destination, key, headers, _key(binding.routing_key), seen)
+        for binding in _taking(exchange, key, headers)
+    ]
+    if isinstance(exchange, DefaultExchange) and key is not None and key in host.queues:
+        ahead.append(_to_queue(host, host.queues[key], key, "the queue's name", seen))
+    if exchange.alternate and (key is None or not ahead):
+        way = from_exchange(host, exchange.alternate, key, headers, "else (alternate)", seen)
+        ahead.append(way)
+    if not ahead and not (key is None and isinstance(exchange, DefaultExchange)):
+        ahead.append(Way(NOWHERE, NOWHERE, "", _nowhere(exchange, key)))
+    return Way(EXCHANGE, shown, by, exchange.type, tuple(ahead))
+
+
+def _taking(exchange: Exchange, key: str | None, headers: Mapping[str, Field]) -> Iterable[Binding]:
+    if key is None:
+        return tuple(exchange.bindings.values())
+    matched = set(exchange.match(key, headers))
+    return [
+        binding
+        for binding in exchange.bindings.values()
+        if binding.destination in matched and _takes(exchange, binding, key, headers)
+    ]
+
+
+def _takes(exchange: Exchange, binding: Binding, key: str, headers: Mapping[str, Field]) -> bool:
+    """Whether this one binding does, of those that lead to the same place."""
+    alone = type(exchange)(exchange.name, arguments=exchange.arguments)
+    alone.definition = exchange.definition
+    alone.add(binding)
+    return bool(list(alone.match(key, headers)))
+
+
+def _to(
+    host: VirtualHost,
+    destination: Queue | Exchange,
+    key: str | None,
+    headers: Mapping[str, Field],
+    by: str,
+    seen: Seen,
+) -> Way:
+    if isinstance(destination, Queue):
+        return _to_queue(host, destination, key, by, seen)
+    return from_exchange(host, destination.name, key, headers, by, seen)
+
+
+def _to_queue(host: VirtualHost, queue: Queue, key: str | None, by: str, seen: Seen) -> Way:
+    note = _described(queue)
+    if not isinstance(queue, GovernedQueue) or queue.policy.dead_letter_exchange is None:
+        return Way(QUEUE, queue.name, by, note)
+    if f"q:{queue.name}" in seen:
+        return Way(QUEUE, queue.name, by, "a circle: dead letters come back to where they died")
+    # Another exchange may be met twice on the way of a dead letter, a queue that died there not.
+    seen = frozenset(each for each in seen if each.startswith("q:")) | {f"q:{queue.name}"}
+    policy = queue.policy
+    dead_key = key if policy.dead_letter_routing_key is None else policy.dead_letter_routing_key
+    reasons = ["rejected"]
+    reasons += ["expired"] if policy.message_ttl is not None else []
+    reasons += ["too many"] if policy.bounded else []
+    how = f"dead letters ({', '.join(reasons)})"
+    if policy.dead_letter_routing_key is not None:
+        how += f" by {_key(policy.dead_letter_routing_key)}"
+    name = policy.dead_letter_exchange or ""
+    return Way(
+        QUEUE, queue.name, by, note, (from_exchange(host, name, dead_key, by=how, seen=seen),)
+    )
+
+
+def _described(queue: Queue) -> str:
+    ready, consumers = len(queue.messages), len(queue.consumers)
+    parts = [] if queue.kind == "classic" else [queue.kind]
+    parts.append(f"{ready:,} ready")
+    parts += [f"{queue.unacked:,} unacked"] if queue.unacked else []
+    parts.append(
+        f"{consumers} consumer{'' if consumers == 1 else 's'}" if consumers else "no consumer"
+    )
+    if isinstance(queue, GovernedQueue):
+        policy = queue.policy
+        parts += [f"ttl {policy.message_ttl:g} s"] if policy.message_ttl is not None else []
+        parts += [f"max {policy.max_length:,}"] if policy.max_length is not None else []
+        parts += [f"max {policy.max_bytes:,} bytes"] if policy.max_bytes is not None else []
+        parts += [policy.overflow] if policy.bounded and policy.overflow != "drop-head" else []
+    return ", ".join(parts)
+
+
+def _nowhere(exchange: Exchange, key: str | None) -> str:
+    if not exchange.bindings:
+        return "nothing is bound there: messages are lost, or returned if they are mandatory"
+    shown = "no binding takes it" if key is None else f"no binding takes {_key(key)}"
+    return f"{shown}: the message is lost, or returned if it is mandatory"
+
+
+def _key(key: str) -> str:
+    return key or "an empty key"

@@ -1,0 +1,123 @@
+"""`route` and `exchange tree`: where AMQP's messages go, and their dead letters."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mockforge_brokers.amqp.records import table as field_table
+from mockforge_brokers.amqp.state.ways import DEFAULT_EXCHANGE, Way, from_exchange
+
+from ..asking import amqp, known, matching
+from ..registry import Arg, Opt, command
+from ..results import Column, Result, table
+from ..types import EXCHANGE, GLOB, PAIR, TEXT, text
+from .queues import typed
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+Pairs = tuple[tuple[str, str], ...]
+_VHOST = text("vhost")
+
+
+@command(
+    "route",
+    group="queues",
+    examples=(
+        "route events order.new",
+        "route (default) q.mail",
+        "route amq.headers KEY --header kind=big",
+    ),
+)
+def route(
+    session: "Session",
+    exchange: Annotated[str, Arg(EXCHANGE, "an exchange, or (default)")],
+    key: Annotated[str, Arg(TEXT, "the message's routing key", "KEY")] = "",
+    *,
+    headers: Annotated[Pairs, Opt(("--header",), PAIR, "one of its headers", repeat=True)] = (),
+    vhost: Annotated[str, Opt(("--vhost",), _VHOST, "another virtual host")] = "/",
+) -> Result:
+    """Show where an AMQP message would go, without publishing one.
+
+    Each binding that takes it is followed to its queues, and from these to where their dead letters
+    go. An exchange that decides by chance may decide otherwise the next time.
+    """
+    broker = amqp(session)
+    name = "" if exchange == DEFAULT_EXCHANGE else exchange
+    if name:
+        names = [each for each, _ in broker.exchanges(vhost=vhost)]
+        known("exchange", name, names, "exchange")
+    given = field_table({header: typed(value) for header, value in headers})
+    found = from_exchange(broker.vhost(vhost), name, key, given)
+    return _table([found])
+
+
+@command(
+    "exchange tree",
+    group="queues",
+    aliases=("topology",),
+    examples=("exchange tree", "exchange tree events*"),
+)
+def exchange_tree(
+    session: "Session",
+    pattern: Annotated[str | None, Arg(GLOB, "a glob: events*")] = None,
+    *,
+    vhost: Annotated[str, Opt(("--vhost",), _VHOST, "another virtual host")] = "/",
+) -> Result:
+    """Draw AMQP's exchanges, what is bound to them, and where dead letters go.
+
+    Queues that no binding leads to stand under (default). Exchanges that every virtual host has
+    are shown if something is bound to them.
+    """
+    broker = amqp(session)
+    host = broker.vhost(vhost)
+    shown = [
+        name
+        for name in matching((each for each, _ in broker.exchanges(vhost=vhost)), pattern)
+        if pattern is not None or host.exchanges[name].bindings or not name.startswith("amq.")
+    ]
+    found = [from_exchange(host, name, None) for name in shown]
+    if pattern is None:
+        bound = {each.name for way in found for each in _all(way)}
+        lone = [name for name in host.queues if name not in bound]
+        if lone:
+            ahead = tuple(from_exchange(host, "", name).ahead[0] for name in lone)
+            found.append(Way("exchange", DEFAULT_EXCHANGE, "", "direct", ahead))
+    return _table(found)
+
+
+def _all(way: Way) -> Iterator[Way]:
+    yield way
+    for each in way.ahead:
+        yield from _all(each)
+
+
+def _table(ways: list[Way]) -> Result:
+    rows = [row for way in ways for row in _rows(way, 0, "", "")]
+    return table(
+        rows,
+        Column("shown", "exchange or queue"),
+        Column("by", "by"),
+        Column("note", "note"),
+        empty="no exchanges but RabbitMQ's own, and no queues",
+        fields=("kind", "name", "depth"),
+    )
+
+
+def _rows(way: Way, depth: int, before: str, branch: str) -> Iterator[dict[str, Any]]:
+    """`before` is drawn in front of what comes below, `branch` in front of itself."""
+    name = way.name if way.kind in ("exchange", "queue") else f"({way.kind}) {way.name}"
+    yield {
+        "shown": branch + (name if way.kind != "nowhere" else "nowhere"),
+        "by": way.by,
+        "note": way.note,
+        "kind": way.kind,
+        "name": way.name,
+        "depth": depth,
+    }
+    for number, each in enumerate(way.ahead):
+        last = number == len(way.ahead) - 1
+        mark, below = ("└ ", "  ") if last else ("├ ", "│ ")
+        yield from _rows(each, depth + 1, before + below, before + mark)
+
+
+COMMANDS = (route, exchange_tree)
