@@ -13,6 +13,7 @@ import click
 from mockforge_brokers import __version__
 from mockforge_brokers.errors import InvalidInput
 
+from .colours import page
 from .config import Config, ConfigError, Resolved, resolve
 from .exit_codes import ExitCode
 from .settings import SETTINGS, Setting, has_option, parse_limit
@@ -205,7 +206,7 @@ def run_scenarios(
 
     scenarios = chosen(fixtures, only)
     config = _seeded(resolved.config, fixtures)
-    return _run(lambda: run_suite(config, fixtures, scenarios, apps, click.echo), config)
+    return _run(lambda: run_suite(config, fixtures, scenarios, apps, _say), config)
 
 
 @main.command()
@@ -391,6 +392,11 @@ def _seeded(config: Config, fixtures: "FixtureSet | None") -> Config:
     if config.seed is None and fixtures is not None and fixtures.seed is not None:
         return replace(config, seed=fixtures.seed)
     return config
+
+
+def _say(text: str) -> None:
+    """A report's line or lines on standard output."""
+    click.echo(page(text, sys.stdout), color=True)
 
 
 def _front(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .colours import page
 from .config import Config
 from .event_log import log_events
 from .exit_codes import ExitCode
@@ -98,5 +99,8 @@ async def _occasion(
         return ExitCode.OK
     from .suite import Suite, chosen
 
-    suite = Suite(chosen(fixtures, ()), runtime, config, lambda line: print(line, file=sys.stderr))
+    def say(line: str) -> None:
+        print(page(line, sys.stderr), file=sys.stderr)
+
+    suite = Suite(chosen(fixtures, ()), runtime, config, say)
     return await suite.run(asked)

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from mockforge_brokers.errors import InvalidInput
 
+from .colours import page
 from .console.language import Line, read_line
 from .console.rowfile import LateFile, says_json
 from .exit_codes import ExitCode
@@ -153,7 +154,7 @@ def _printed(text: str) -> bytes:
 
 
 def _narrate(text: str) -> None:
-    print(_cleaned(text), file=sys.stderr)
+    print(page(_cleaned(text), sys.stderr), file=sys.stderr)
 
 
 def _cleaned(text: str) -> str:
