@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mockforge_brokers.events import Event
-from mockforge_brokers.mqtt.events import SessionEnded, SessionTakenOver
+from mockforge_brokers.events import Event, LimitReached
+from mockforge_brokers.findings import ERROR
+from mockforge_brokers.findings import Finding as Linted
+from mockforge_brokers.mqtt.events import ServerChose, SessionEnded, SessionTakenOver
 from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from ...fixtures.addresses import mqtt_matches
@@ -13,6 +15,7 @@ from .finding import Finding, ago, counted
 
 _LATELY, _JUST_NOW = 600.0, 60.0
 _SHARE = "$share/"
+_RETAINED = "mqtt_retained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Mqtt:
     sessions: Mapping[str, Mapping[str, Any]]
     topics: Sequence[DestinationView]
     history: Sequence[tuple[float, Event]]
+    lint: Sequence[Linted]
     now: float
 
 
@@ -37,24 +41,70 @@ def of_client(mqtt: Mqtt, client: str) -> list[Finding]:
         *_session(mqtt, client),
         *_subscriptions(mqtt, client),
         *_lost(mqtt, client),
+        *_granted(mqtt, client),
+        *_lint(mqtt, client),
     ]
 
 
 def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
     """Who subscribes to a topic, and what keeps its messages from them."""
+    limited = list(_retained_lost(mqtt, topic))
     takers = [
         client
         for client, session in mqtt.sessions.items()
         if any(_matches(each, topic) for each in session["subscriptions"])
     ]
     if takers:
-        return [each for client in takers for each in of_client(mqtt, client)]
+        return [*limited, *(each for client in takers for each in of_client(mqtt, client))]
     text = f"nobody subscribes to {topic}"
     filters = [each for session in mqtt.sessions.values() for each in session["subscriptions"]]
     near = next((each for each in filters if _nearly(each, [topic])), None)
     if near is not None:
         text += f": {near} is near, but {_nearly(near, [topic])}"
-    return [Finding(topic, "no-subscriber", f"{text}; what is published is gone unless retained")]
+    text = f"{text}; what is published is gone unless retained"
+    return [*limited, Finding(topic, "no-subscriber", text)]
+
+
+def _retained_lost(mqtt: Mqtt, topic: str) -> Iterator[Finding]:
+    """That messages to be retained were not, since there are too many."""
+    view = next((each for each in mqtt.topics if each.name == topic), None)
+    if view is None or "retained" in view.detail:
+        return
+    for time, event in reversed(mqtt.history):
+        if isinstance(event, LimitReached) and event.limit == _RETAINED:
+            text = (
+                f"nothing is retained at {topic}, and no more was retained "
+                f"{ago(mqtt.now - time)}, since there are as many messages as may be: "
+                f"--limit {_RETAINED}=N, or retained rm"
+            )
+            yield Finding(topic, "retained-lost", text)
+            return
+
+
+def _granted(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    """Subscriptions of a lower QoS than was asked for."""
+    chosen = {
+        event.about: event.choice
+        for _, event in mqtt.history
+        if isinstance(event, ServerChose)
+        and event.client == client
+        and event.about.startswith("SUBSCRIBE")
+        and event.choice.startswith("QoS")
+    }
+    for about, choice in chosen.items():
+        text = f"{client} got less than it asked for in {about}: {choice}"
+        yield Finding(client, "granted-less", text, harmless=True)
+
+
+def _lint(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    """What it does against the specification, and was served all the same."""
+    for each in mqtt.lint:
+        if each.client == client and each.severity == ERROR and each.times > each.ended:
+            text = (
+                f"{client} broke {each.statement} {counted(each.times, 'time')}, last "
+                f"{ago(mqtt.now - each.last)}: {each.text}; other brokers end its connection"
+            )
+            yield Finding(client, "lint", text, harmless=True)
 
 
 def _taken_over(mqtt: Mqtt, client: str) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mockforge_brokers import events
 from mockforge_brokers.amqp.events import ChannelClosed
 from mockforge_brokers.kafka.events import ClientThrottled
+from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
 
 from .finding import Finding, ago, counted
@@ -14,6 +15,7 @@ from .remedies import remedy
 
 _LATELY = 600.0
 _IN_PEACE = 200
+_ELSEWHERE = (Reason.USE_ANOTHER_SERVER, Reason.SERVER_MOVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
                 "throttled",
                 f"{client} was throttled {when}, by {seconds:.1f}s: a quota of {user} is used up;"
                 " quota ls",
+            )
+        case ConnectionRefused(code=code, reason=reason) if code in _ELSEWHERE:
+            return "redirected", (
+                f"{client} was sent to another server {when} ({reason}): it must follow the "
+                "Server Reference of CONNACK, or redirect rm takes it back"
             )
         case ConnectionRefused(reason=reason):
             return "refused", f"{client} was not let in {when}: {reason}"

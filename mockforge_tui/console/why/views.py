@@ -51,6 +51,7 @@ def mqtt_of(session: "Session") -> Mqtt:
         {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
         [each for each in session.destinations() if each.protocol == "mqtt"],
         [each for each in runtime.spine.history if each[1].protocol == "mqtt"],
+        admin.lint() if admin is not None else (),
         runtime.clock.wall(),
     )
 

@@ -1,0 +1,84 @@
+"""What `why` says of MQTT clients that were refused, sent away, granted less or found by lint."""
+
+from typing import Any
+
+from brokers.fake_peer import FakeClient
+from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.mqtt.state.retained import RetainedMessages
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
+from msgspec.structs import replace
+
+from .scene import Scene
+
+
+def scene(**options: Any) -> Scene:
+    made = Scene(furnished=False)
+    made.mqtt.options = replace(MqttOptions(), **options)
+    return made
+
+
+def came(made: Scene, connect: Connect, *requests: Request) -> FakeClient:
+    client = made.networks["mqtt"].connect()
+    client.send(encode_packet(connect, connect.version))
+    if requests:
+        client.send(encode_packet(Subscribe(1, list(requests)), connect.version))
+    return client
+
+
+def found(made: Scene, about: str) -> dict[str, str]:
+    return {each["cause"]: each["text"] for each in made.run(f"why {about}").data["findings"]}
+
+
+def test_a_client_that_is_sent_elsewhere_is_told_how_that_ends() -> None:
+    made = scene()
+    assert made.run("redirect add dev-* b.example:1883").ok
+    came(made, Connect("dev-1", version=5))
+    assert found(made, "dev-1")["redirected"] == (
+        "dev-1 was sent to another server just now (use b.example:1883): it must follow the "
+        "Server Reference of CONNACK, or redirect rm takes it back"
+    )
+
+
+def test_an_authentication_that_failed_is_named() -> None:
+    made = scene()
+    assert made.run("auth add DENIED refuse=NOT_AUTHORIZED").ok
+    properties: dict[str, Any] = {"authentication_method": "DENIED"}
+    came(made, Connect("dev-1", version=5, properties=properties))
+    assert "denied authenticate" in found(made, "dev-1")["access"]
+
+
+def test_a_client_beyond_our_receive_maximum_is_named_with_it() -> None:
+    made = scene(receive_maximum=2)
+    client = came(made, Connect("dev-1", version=5))
+    for packet_id in (1, 2, 3):
+        client.send(encode_packet(Publish("t", b"", 2, packet_id=packet_id), 5))
+    assert "more than 2 QoS 2 publishes unfinished" in found(made, "dev-1")["protocol"]
+
+
+def test_a_lower_qos_than_was_asked_for_is_named_with_its_setting() -> None:
+    made = scene(maximum_qos=1)
+    came(made, Connect("dev-1"), Request("t", 2))
+    assert found(made, "dev-1")["granted-less"] == (
+        "dev-1 got less than it asked for in SUBSCRIBE t: QoS 1 in place of 2 (maximum_qos)"
+    )
+
+
+def test_what_lint_found_is_said_of_the_client() -> None:
+    made = scene()
+    client = came(made, Connect("dev-1"), Request("t", 1))
+    dup = bytearray(encode_packet(Publish("t", b"x"), 4))
+    dup[0] |= 0x08
+    client.send(bytes(dup))
+    assert found(made, "dev-1")["lint"].startswith("dev-1 broke MQTT-3.3.1-2 1 time, last just now")
+
+
+def test_a_topic_whose_message_was_too_many_to_be_retained_is_named_with_the_limit() -> None:
+    made = scene()
+    made.mqtt.router.retained = RetainedMessages(1)
+    client = came(made, Connect("dev-1"))
+    for topic in ("one", "two"):
+        client.send(encode_packet(Publish(topic, b"x", retain=True), 4))
+    made.usage.report()
+    assert "--limit mqtt_retained=N" in found(made, "mqtt:two")["retained-lost"]
+    assert "retained-lost" not in found(made, "mqtt:one")
