@@ -1,5 +1,7 @@
 """Users, rules and virtual hosts that a config gives to the brokers."""
 
+from pathlib import Path
+
 from mockforge_brokers.access import Access, rule_of
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.permissions import acl_of
@@ -37,3 +39,22 @@ def virtual_hosts(config: Config) -> tuple[str, ...]:
     """The one that clients are told of first; `/` is always there, for prompt and fixtures."""
     wanted = (config.amqp_vhost, *config.vhosts, "/")
     return tuple(dict.fromkeys(each for each in wanted if each))
+
+
+def oauth_key(config: Config) -> str:
+    """What OAUTHBEARER's tokens are checked with. Raises ConfigError for a key of no use."""
+    from mockforge_brokers.kafka.oauth import UNSECURED, verifier
+
+    given = config.kafka_oauth or ""
+    if given in ("", UNSECURED):
+        return given
+    try:
+        key = Path(given).read_text()
+        verifier(key)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--kafka-oauth {given}: {error}; give unsecured, or a file") from None
+    except InvalidInput as error:
+        raise ConfigError(f"--kafka-oauth {given}: {error}") from None
+    if not key.strip():
+        raise ConfigError(f"--kafka-oauth {given}: the file is empty, and a key is wanted")
+    return key

@@ -116,6 +116,8 @@ class Config:
     kafka_authorizer: bool = False
     kafka_super_users: tuple[str, ...] = ()
     kafka_acls: tuple[str, ...] = ()
+    kafka_oauth: str | None = None
+    kafka_max_reauth: float = 0.0
     kafka_as_version: str = "4.4"
     kafka_api_versions: tuple[str, ...] = ()
     amqp_user: str | None = None

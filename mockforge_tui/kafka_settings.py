@@ -4,6 +4,7 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.releases import NEWEST, RELEASES, override
 
 from .setting import Setting, boolean, one_of
+from .units import parse_duration
 
 
 def kafka_config(text: str) -> str:
@@ -59,6 +60,23 @@ KAFKA_SETTINGS: tuple[Setting, ...] = (
         "ACL",
         many=True,
         separator=";",
+    ),
+    Setting(
+        "kafka_oauth",
+        "--kafka-oauth",
+        ("kafka.oauth",),
+        str,
+        "Kafka: offer OAUTHBEARER, for unsigned tokens or those that this key signed: a secret"
+        " or a public key",
+        "unsecured|FILE",
+    ),
+    Setting(
+        "kafka_max_reauth",
+        "--kafka-max-reauth",
+        ("kafka.max_reauth",),
+        parse_duration,
+        "Kafka: how long a login by SASL is good for (0s: without end)",
+        "0s",
     ),
     Setting(
         "kafka_as_version",

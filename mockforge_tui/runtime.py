@@ -25,7 +25,7 @@ from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
 
-from .accounts import fill, virtual_hosts
+from .accounts import fill, oauth_key, virtual_hosts
 from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
@@ -388,6 +388,8 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         verify_transactions=config.verify_transactions,
         consumer_heartbeat_interval=config.consumer_heartbeat_interval,
         consumer_session_timeout=config.consumer_session_timeout,
+        oauth=oauth_key(config),
+        max_reauth=config.kafka_max_reauth,
         as_version=config.kafka_as_version,
         api_versions=config.kafka_api_versions,
     )

@@ -5,7 +5,7 @@ from mockforge_brokers.access import Access, hash_password
 from mockforge_brokers.limits import LIMITS
 from mockforge_brokers.mqtt.options import MqttOptions
 
-from mockforge_tui.accounts import fill, virtual_hosts
+from mockforge_tui.accounts import fill, oauth_key, virtual_hosts
 from mockforge_tui.config import Config, ConfigError, resolve
 from mockforge_tui.mqtt_settings import MQTT_PREFIX
 from mockforge_tui.settings import SETTINGS, boolean, parse_limit
@@ -385,3 +385,13 @@ def test_acls_and_super_users_put_kafkas_authorizer_into_force(tmp_path: Path) -
     authorized = Access()
     fill(authorized, Config(kafka_authorizer=True))
     assert authorized.strict == {"kafka"}
+
+
+def test_the_key_of_oauthbearer_is_a_file_or_unsecured(tmp_path: Path) -> None:
+    assert oauth_key(Config()) == ""
+    assert oauth_key(Config(kafka_oauth="unsecured")) == "unsecured"
+    assert oauth_key(Config(kafka_oauth=write(tmp_path, "secret", "key"))) == "secret"
+    with pytest.raises(ConfigError, match="give unsecured, or a file"):
+        oauth_key(Config(kafka_oauth=str(tmp_path / "none")))
+    with pytest.raises(ConfigError, match="the file is empty"):
+        oauth_key(Config(kafka_oauth=write(tmp_path, "\n", "empty")))

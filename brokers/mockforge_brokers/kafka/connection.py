@@ -342,6 +342,8 @@ class KafkaConnection:
         if served is None or version not in served:
             self._refuse(header)
             return None
+        if caller.login.expires is not None:
+            caller.login.check_session(api_key)
         caller.version = version
         self.requests += 1
         caller.counters.requests[api_key] += 1

@@ -12,14 +12,18 @@ from ..events import AccessDenied
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
 from .acls import covers, missing
 from .codes import ApiKey, ErrorCode
+from .oauth import INVALID, InvalidToken, NoMessage, bearer_of, bearer_token
+from .options import KafkaOptions
 
 KAFKA: Final = "kafka"
 MECHANISMS: Final = ["PLAIN", *HASHES]
+OAUTHBEARER: Final = "OAUTHBEARER"
 
 _BEFORE_LOGIN: Final = frozenset(
     {ApiKey.API_VERSIONS, ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE}
 )
 TOKENS_COME_IN: Final = frozenset({ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE})
+_MIN_REAUTH_INTERVAL: Final = 1.0
 _ANONYMOUS: Final = "ANONYMOUS"
 """What Kafka calls who did not log in."""
 
@@ -29,22 +33,27 @@ class Login:
 
     At first only versions may be asked for and a mechanism agreed on; `agreed` then takes tokens
     and nothing else; `admitted` takes any request, but no second login.
+    A login that ends (KIP-368) may be renewed by the same user; `expires` is when, by the clock.
     `bare`: SaslHandshake v0 was agreed on, so that the next frames are tokens and no requests.
     """
 
     __slots__ = (
         "_access",
+        "_again",
         "_environment",
+        "_invalid",
         "_mechanism",
+        "_options",
         "_peer",
         "_scram",
         "admitted",
         "agreed",
         "bare",
         "client",
+        "expires",
     )
 
-    def __init__(self, peer: Peer, environment: Environment) -> None:
+    def __init__(self, peer: Peer, environment: Environment, options: KafkaOptions) -> None:
         self.admitted = False
         self.agreed = False
         self.bare = False
@@ -53,6 +62,12 @@ class Login:
         self._environment = environment
         self._access = environment.access
         self._mechanism = ""
+        self._options = options
+        self.expires: float | None = None
+        self._again = -_MIN_REAUTH_INTERVAL
+        """When it was renewed last."""
+        self._invalid = False
+        """A bearer's token was refused; it acknowledges that, and is told again."""
         self._scram: ScramServer | None = None
         """An exchange whose first message was answered."""
 
@@ -66,7 +81,7 @@ class Login:
             self._peer.principal = replace(
                 principal, name=principal.certificate, mechanism="certificate"
             )
-        elif KAFKA not in self._access.anonymous:
+        elif KAFKA not in self._access.anonymous or self._options.oauth:
             self._report("", "login", "SASL is wanted here, or --anonymous to let all in")
             return False
         self.admitted = True
@@ -74,19 +89,54 @@ class Login:
 
     def agree(self, mechanism: str, *, bare: bool) -> int:
         """Begin SASL; returns an error code."""
-        if self.is_over or self.agreed:
+        if self.agreed or (self.is_over and not self._renews()):
             return ErrorCode.ILLEGAL_SASL_STATE
-        if mechanism not in MECHANISMS:
-            self._report("", f"login with {mechanism}", f"only {', '.join(MECHANISMS)} is served")
+        if mechanism not in self.mechanisms:
+            served = ", ".join(self.mechanisms)
+            self._report("", f"login with {mechanism}", f"only {served} is served")
             return ErrorCode.UNSUPPORTED_SASL_MECHANISM
-        self._mechanism, self.bare, self._scram = mechanism, bare, None
+        self._mechanism, self.bare, self._scram, self._invalid = mechanism, bare, None, False
         self.agreed = True
         return 0
 
     @property
     def is_over(self) -> bool:
         """Nobody is to log in here (any more): a listener of PLAINTEXT or SSL, or it has."""
-        return self.admitted or not self._access.checks(KAFKA)
+        return (self.admitted and not self.agreed) or not self.is_wanted
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether this is a listener of SASL."""
+        return bool(self._options.oauth) or self._access.checks(KAFKA)
+
+    @property
+    def mechanisms(self) -> list[str]:
+        return [*MECHANISMS, OAUTHBEARER] if self._options.oauth else MECHANISMS
+
+    def check_session(self, api_key: int) -> None:
+        """KIP-368: a login that was not renewed in time ends the connection at its next request.
+
+        Raises ProtocolError.
+        """
+        if self.agreed or api_key in TOKENS_COME_IN or self.expires is None:
+            return
+        if self._environment.clock.now() >= self.expires:
+            name = self._peer.principal.name
+            raise ProtocolError(f"the login of {name} has expired and was not renewed")
+
+    def lifetime_ms(self) -> int:
+        """How long the login is good for from now on; 0: without end."""
+        if self.expires is None:
+            return 0
+        return max(0, round((self.expires - self._environment.clock.now()) * 1000))
+
+    def _renews(self) -> bool:
+        """Whether who is logged in may do it again now: at most once a second."""
+        now = self._environment.clock.now()
+        if self.expires is None or now - self._again < _MIN_REAUTH_INTERVAL:
+            return False
+        self._again = now
+        return True
 
     def authenticate(self, token: bytes) -> bytes:
         """Take a token of the client, and return ours.
@@ -102,7 +152,35 @@ class Login:
             raise ProtocolError("SaslAuthenticate came without a SaslHandshake")
         if self._mechanism in HASHES:
             return self._prove(token)
+        if self._mechanism == OAUTHBEARER:
+            return self._take_bearer(token)
         self._take_plain(token)
+        return b""
+
+    def _take_bearer(self, message: bytes) -> bytes:
+        """OAUTHBEARER (RFC 7628): one message, or a refusal that the client acknowledges."""
+        invalid = "Authentication failed during authentication due to invalid credentials with SASL"
+        if self._invalid:
+            text = INVALID if message == b"\x01" else f"{invalid} mechanism {OAUTHBEARER}"
+            raise RequestRefused(ErrorCode.SASL_AUTHENTICATION_FAILED, text)
+        wall = self._environment.clock.wall()
+        try:
+            token, authorize = bearer_token(message)
+            bearer = bearer_of(token, self._options.oauth, wall)
+        except NoMessage as error:
+            self._refuse("", f"{invalid} mechanism {OAUTHBEARER}", str(error))
+        except InvalidToken as error:
+            self._report("", f"login with {OAUTHBEARER}", f"its token is not taken: {error}")
+            self._invalid = True
+            return INVALID.encode()
+        if authorize and authorize != bearer.name:
+            self._refuse(
+                bearer.name,
+                f"Authentication failed: Client requested an authorization id ({authorize}) that is"
+                f" different from the token's principal name ({bearer.name})",
+                f"it asked to act as {authorize}",
+            )
+        self._let_in(bearer.name, bearer.expires - wall)
         return b""
 
     def _prove(self, token: bytes) -> bytes:
@@ -147,8 +225,19 @@ class Login:
             self._refuse(user, f"{failed}Invalid username or password", "wrong password")
         self._let_in(user)
 
-    def _let_in(self, user: str) -> None:
+    def _let_in(self, user: str, lifetime: float | None = None) -> None:
+        """`lifetime` is that of what was proved, in seconds."""
+        before = self._peer.principal.name
+        if self.admitted and user != before:
+            self._refuse(
+                user,
+                "Cannot change principals during re-authentication from"
+                f" User.{before}: User.{user}",
+                f"it was {before} before",
+            )
         self.agreed = self.bare = False
+        ends = [one for one in (lifetime, self._options.max_reauth or None) if one is not None]
+        self.expires = self._environment.clock.now() + min(ends) if ends else None
         self._peer.principal = replace(self._peer.principal, name=user, mechanism=self._mechanism)
         self.admitted = True
 

@@ -26,6 +26,10 @@ class KafkaOptions(Struct, frozen=True):
     verify_transactions: bool = True
     consumer_heartbeat_interval: float = 5.0
     consumer_session_timeout: float = 45.0
+    oauth: str = ""
+    """OAUTHBEARER's key (`oauth.bearer_of`); empty: the mechanism is not offered."""
+    max_reauth: float = 0.0
+    """Kafka's connections.max.reauth.ms, in seconds: a login is renewed in this time. 0: never."""
     as_version: str = NEWEST
     api_versions: tuple[str, ...] = ()
     """What `releases.override` reads: versions of single APIs that differ from the release's."""

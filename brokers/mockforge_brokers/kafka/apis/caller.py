@@ -104,7 +104,7 @@ class Caller:
         self.counters = counters
         self.peer = peer
         self.offer = offer
-        self.login = Login(peer, environment)
+        self.login = Login(peer, environment, cluster.options)
         self.guard: Guard | None = None
         self.client_id = ""
         self.software = ""
@@ -189,7 +189,14 @@ class Caller:
         """Log in by SASL; returns our token, and raises RequestRefused."""
         answer = self.login.authenticate(token)
         self.renew_guard()
+        if self.login.expires is not None:
+            # A request on the short path is not asked whether the login still holds.
+            lifetime = self.login.lifetime_ms() / 1000
+            self.environment.clock.call_later(lifetime, self._leave_short_path)
         return answer
+
+    def _leave_short_path(self) -> None:
+        self.produce_path = None
 
     def renew_guard(self) -> None:
         """What it may do: rules changed, or it is known who it is."""

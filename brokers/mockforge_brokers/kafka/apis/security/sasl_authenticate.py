@@ -15,7 +15,11 @@ def handle(caller: Caller, request: SaslAuthenticateRequest) -> SaslAuthenticate
         if not caller.login.is_over:
             caller.login.hang_up(refusal.text)
         return SaslAuthenticateResponse(error_code=code, error_message=refusal.text, auth_bytes=b"")
-    return SaslAuthenticateResponse(error_message="", auth_bytes=answer)
+    return SaslAuthenticateResponse(
+        error_message="",
+        auth_bytes=answer,
+        session_lifetime_ms=0 if caller.login.agreed else caller.login.lifetime_ms(),
+    )
 
 
 API = MessageHandler(SaslAuthenticateRequest, handle)

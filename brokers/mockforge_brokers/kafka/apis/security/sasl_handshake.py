@@ -2,7 +2,6 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
-from ...login import MECHANISMS
 from ...wire.messages.security import SaslHandshakeRequest, SaslHandshakeResponse
 from ..caller import Caller
 from ..handler import MessageHandler
@@ -18,7 +17,7 @@ def handle(caller: Caller, request: SaslHandshakeRequest) -> SaslHandshakeRespon
         caller.denied(ApiKey.SASL_HANDSHAKE, RequestRefused(code, reason))
         if not caller.login.is_over:
             caller.login.hang_up(reason)
-    offered = [] if code == ErrorCode.ILLEGAL_SASL_STATE else MECHANISMS
+    offered = [] if code == ErrorCode.ILLEGAL_SASL_STATE else caller.login.mechanisms
     return SaslHandshakeResponse(error_code=code, mechanisms=offered)
 
 
