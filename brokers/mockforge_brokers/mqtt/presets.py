@@ -32,8 +32,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "hivemq": Preset(
         {"receive_maximum": 10, "topic_alias_maximum": 5, "server_keep_alive": 65_535},
         {"mqtt_session_queue": 1_000},
-        "HiveMQ Community Edition, Configuration, MQTT settings: server-receive-maximum, "
-        "topic-alias, keep-alive, queued-messages",
+        "docs.hivemq.com, MQTT-Specific Configuration: Server Receive Maximum 10, Max Keep Alive "
+        "65535; HiveMQ CE, MQTT settings: max-queue-size 1000, topic-alias max-per-client 5",
     ),
     "emqx": Preset(
         {
@@ -43,8 +43,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "merge_overlapping": False,
         },
         {"mqtt_session_queue": 1_000, "mqtt_packet": 1 << 20},
-        "EMQX 5, Configuration, MQTT: max_inflight, max_topic_alias, max_topic_levels, "
-        "max_mqueue_len, max_packet_size",
+        "docs.emqx.com/en/emqx/latest/configuration/mqtt.html: max_packet_size 1MB, "
+        "max_topic_levels 128, max_topic_alias 65535, max_inflight 32, max_mqueue_len 1000",
     ),
     "aws-iot": Preset(
         {
@@ -60,7 +60,9 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "filters_maximum": 8,
         },
         {"mqtt_packet": 128 << 10},
-        "AWS IoT Core endpoints and quotas: message broker and protocol limits",
+        "docs.aws.amazon.com/general/latest/gr/iot-core.html, message broker and protocol limits; "
+        "AWS' device SDK has the same for clients (AwsIotCoreDefaults): 8 filters a SUBSCRIBE, 7 "
+        "slashes, topics of 256 bytes, client identifiers of 128",
     ),
     "minimal": Preset(
         {
