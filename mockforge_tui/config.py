@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from mockforge_brokers.amqp.profiles import DEFAULT, PROFILES
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS, Limits
-from mockforge_brokers.mqtt.options import NOT_AUTHORIZED, MqttOptions
+from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.presets import PRESETS
 from mockforge_brokers.protocols import PROTOCOLS
 
-from .mqtt_settings import MQTT_PREFIX
+from .mqtt_settings import MQTT_PREFIX, refused_filter
 from .settings import BY_KEY, BY_NAME, LIMIT_PREFIX, SETTINGS, Setting, boolean
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def resolve(
     _fill_in(values, limits, mqtt, origins)
     _fill_in_release(values, limits, origins)
     filters = mqtt.pop("refused_filters", ())
-    mqtt["refused_filters"] = dict.fromkeys(filters, NOT_AUTHORIZED)
+    mqtt["refused_filters"] = dict(map(refused_filter, filters))
     config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(warnings))

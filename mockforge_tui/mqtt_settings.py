@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from mockforge_brokers.mqtt.options import HAND_ON, LINT_LEVELS, SHARED_ORDERS
+from mockforge_brokers.mqtt.codes import Reason
+from mockforge_brokers.mqtt.options import HAND_ON, LINT_LEVELS, NOT_AUTHORIZED, SHARED_ORDERS
 from mockforge_brokers.mqtt.presets import PRESETS
 
 from .setting import Setting, between, boolean, one_of, seconds
@@ -11,6 +12,29 @@ from .units import parse_duration
 
 MQTT_PREFIX = "mqtt_option_"
 """Before the names of MqttOptions in the names of settings."""
+
+
+_SUBACK_REFUSES = frozenset(
+    {
+        Reason.UNSPECIFIED_ERROR,
+        Reason.IMPLEMENTATION_SPECIFIC_ERROR,
+        Reason.NOT_AUTHORIZED,
+        Reason.TOPIC_FILTER_INVALID,
+        Reason.QUOTA_EXCEEDED,
+    }
+)
+
+
+def refused_filter(text: str) -> tuple[str, int]:
+    """`FILTER` or `FILTER=CODE`: the filter, and what SUBACK of MQTT 5 says of it.
+
+    What is no name of such a code belongs to the filter, which may have any character.
+    """
+    topic_filter, equals, word = text.rpartition("=")
+    code = Reason.__members__.get(word.upper().replace("-", "_"))
+    if equals and code in _SUBACK_REFUSES:
+        return topic_filter, int(code)
+    return text, NOT_AUTHORIZED
 
 
 def _mqtt(
@@ -183,7 +207,7 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "--mqtt-refuse",
         str,
         "topic filter that nobody may subscribe to; may be given several times",
-        "FILTER",
+        "FILTER[=CODE]",
         many=True,
     ),
 )

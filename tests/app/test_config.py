@@ -395,3 +395,10 @@ def test_the_key_of_oauthbearer_is_a_file_or_unsecured(tmp_path: Path) -> None:
         oauth_key(Config(kafka_oauth=str(tmp_path / "none")))
     with pytest.raises(ConfigError, match="the file is empty"):
         oauth_key(Config(kafka_oauth=write(tmp_path, "\n", "empty")))
+
+
+def test_a_refused_filter_may_have_the_code_of_its_suback():
+    asked = ("a/#", "b=UNSPECIFIED_ERROR", "c=quota-exceeded", "d=e", "f=SUCCESS")
+    found = resolve({"mqtt_option_refused_filters": asked}, {}, "").config.mqtt_options
+    codes = {"a/#": 0x87, "b": 0x80, "c": 0x97, "d=e": 0x87, "f=SUCCESS": 0x87}
+    assert found.refused_filters == codes
