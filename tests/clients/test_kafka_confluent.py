@@ -205,7 +205,7 @@ def test_admin_creates_grows_configures_describes_and_deletes(servers, bootstrap
     admin = AdminClient({"bootstrap.servers": bootstrap})
     new = NewTopic("confluent.admin", 2, 1, config={"retention.ms": "60000"})
     admin.create_topics([new])["confluent.admin"].result(10)
-    with pytest.raises(KafkaException, match="exists already"):
+    with pytest.raises(KafkaException, match="already exists"):
         admin.create_topics([new])["confluent.admin"].result(10)
     admin.create_partitions([NewPartitions("confluent.admin", 5)])["confluent.admin"].result(10)
     metadata = admin.list_topics(timeout=10).topics["confluent.admin"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import convert, to_builtins
@@ -26,6 +26,7 @@ from .options import KafkaOptions
 from .records import Record, build_batch, is_control, read_records
 from .snapshots import ProducerView, RecordView, TransactionView
 from .state.cluster import Cluster, KeptCluster
+from .state.groups.consumer.group import ConsumerGroup
 from .state.groups.coordinator import Committer
 from .state.groups.offsets import CommittedOffset
 from .state.keeper import FORGETFUL
@@ -363,6 +364,38 @@ class KafkaBroker:
     def quota_use(self) -> list[Used]:
         """What is measured because of a quota."""
         return self.cluster.quotas.used()
+
+    def assign_partitions(
+        self,
+        group: str,
+        member: str,
+        partitions: Mapping[str, Iterable[int]],
+        *,
+        source: str = PROMPT,
+    ) -> None:
+        """Choose what a member of a group of the consumer protocol is to read, by topic."""
+        with PlainRefusals():
+            found = self._consumer_group(group)
+            keys = {
+                (self.cluster.topic(topic).topic_id, self.cluster.topic(topic).log(one).partition)
+                for topic, numbers in partitions.items()
+                for one in numbers
+            }
+            found.assign(member, frozenset(keys), f"assigned by {source}")
+
+    def assign_by_assignor(self, group: str, *, source: str = PROMPT) -> None:
+        """Let the group's assignor choose again."""
+        with PlainRefusals():
+            self._consumer_group(group).assign_by_assignor(f"left to its assignor by {source}")
+
+    def _consumer_group(self, group: str) -> ConsumerGroup:
+        found = self.cluster.groups.present(group)
+        if isinstance(found, ConsumerGroup):
+            return found
+        raise InvalidInput(
+            f"group {group} is a classic one, whose leader assigns;"
+            " a group of group.protocol=consumer is assigned here"
+        )
 
     # Transactions.
 

@@ -118,10 +118,54 @@ def group_kick(
     return done(f"{member} was put out of {name}", {"group": name, "member": member})
 
 
+@command(
+    "group assign",
+    group="connections",
+    examples=(
+        "group assign stock stock-1 --to kafka:orders[0] --to orders[1]",
+        "group assign stock --auto",
+    ),
+)
+def group_assign(
+    session: "Session",
+    name: Annotated[str, Arg(GROUP, "a Kafka group of group.protocol=consumer")],
+    member: Annotated[str | None, Arg(text("member"), "member, instance or client id")] = None,
+    *,
+    targets: Annotated[
+        tuple[Target, ...],
+        Opt(("--to",), TARGET, "what it is to read: kafka:TOPIC[2]", repeat=True),
+    ] = (),
+    auto: Annotated[bool, Opt(("--auto",), None, "let the group's assignor choose again")] = False,
+) -> Result:
+    """Choose which partitions a member reads; nobody else has them then.
+
+    The others keep theirs, and a topic's new partitions go to nobody, until --auto.
+    """
+    group = _kafka_group(session, name)
+    if auto:
+        kafka(session).assign_by_assignor(group)
+        return done(f"{name} is left to its assignor", {"group": name})
+    if member is None:
+        raise BadArgument("name", "whom? group assign NAME MEMBER --to kafka:TOPIC[0], or --auto")
+    partitions: dict[str, list[int]] = {}
+    for target in targets:
+        found = resolved(session, target)
+        if not isinstance(found, KafkaTarget):
+            raise BadArgument("targets", "only Kafka's groups have partitions: kafka:TOPIC[0]")
+        count = len(kafka(session).offsets(found.topic))
+        numbers = range(count) if found.partition is None else (found.partition,)
+        partitions.setdefault(found.topic, []).extend(numbers)
+    kafka(session).assign_partitions(group, member, partitions)
+    shown = ", ".join(f"{topic}{numbers}" for topic, numbers in partitions.items()) or "nothing"
+    return done(
+        f"{member} reads {shown}", {"group": name, "member": member, "partitions": partitions}
+    )
+
+
 def _kafka_group(session: "Session", name: str) -> str:
     kafka(session)
     groups = session.runtime.brokers["kafka"].groups()
     return known("name", name, (each.name for each in groups), "Kafka group")
 
 
-COMMANDS = (group_ls, group_show, group_reset, group_rebalance, group_kick)
+COMMANDS = (group_ls, group_show, group_reset, group_rebalance, group_kick, group_assign)

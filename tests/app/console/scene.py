@@ -18,6 +18,7 @@ from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
 from mockforge_brokers.kafka.wire.messages.groups import (
     ConsumerProtocolAssignment,
     ConsumerProtocolSubscription,
@@ -259,6 +260,18 @@ class Scene:
         self.ask(client, sync, 0, name)
         return client, joined.member_id
 
+    def join_consumer_group(self, group: str, name: str, topic: str) -> None:
+        """A member of the consumer protocol (KIP-848), which the broker assigns to."""
+        request = ConsumerGroupHeartbeatRequest(
+            group_id=group,
+            member_id=name,
+            member_epoch=0,
+            rebalance_timeout_ms=60_000,
+            subscribed_topic_names=[topic],
+            topic_partitions=[],
+        )
+        self.ask(self.kafka_client(), request, 1, name)
+
     # Furniture.
 
     def _furnish(self) -> None:
@@ -342,11 +355,17 @@ class Scene:
         assert not loaded.problems.errors
         self.production.load(FixtureSet(scenarios=tuple(loaded.scenarios)), start=False)
 
-    def prepare(self, example: str) -> None:
-        """Make true what an example takes for granted and what two of everything contradict."""
+    def _prepare_group(self, example: str) -> None:
         if example.startswith("group reset"):
             self.billing.vanish()
             self.advance(11)
+        elif example.startswith("group assign"):
+            self.join_consumer_group("stock", "stock-1", "orders")
+
+    def prepare(self, example: str) -> None:
+        """Make true what an example takes for granted and what two of everything contradict."""
+        if example.startswith("group"):
+            self._prepare_group(example)
         elif example.startswith("expect"):
             self._meet(example)
         elif example.startswith("chaos start"):

@@ -540,7 +540,14 @@ _LEVELLED = frozenset(
     (
         *("throttle_time_ms", "host", "port", "cluster_id", "topic_id", "producer_id"),
         *("error_message", "timestamp", "log_append_time_ms", "finalized_features_epoch"),
-        *("records", "log_dir", "total_bytes", "usable_bytes", "partition_size"),
+        *(
+            "batch_index_error_message",
+            "records",
+            "log_dir",
+            "total_bytes",
+            "usable_bytes",
+            "partition_size",
+        ),
     )
 )
 

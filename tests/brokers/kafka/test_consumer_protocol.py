@@ -6,7 +6,7 @@ It was asked with `group.consumer.assignment.interval.ms=0`, so that it assigns 
 import sys
 
 import pytest
-from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.errors import InvalidInput, RequestRefused
 from mockforge_brokers.kafka.events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft
 from mockforge_brokers.kafka.state.groups.consumer import subscription
 from mockforge_brokers.kafka.state.groups.consumer.member import (
@@ -494,3 +494,31 @@ def test_a_restart_keeps_what_was_committed_and_ends_the_members(house):
     assert house.heartbeat("a", 2) == (25, "Member a is not a member of group g.")
     assert house.join("a") == (3, ALL)
     assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
+
+
+def test_a_person_chooses_what_a_member_reads_until_it_is_left_to_the_assignor(house):
+    house.join("a")
+    house.heartbeat("a", 2, ALL)
+    house.broker.assign_partitions("g", "a", {"t": [1, 3]})
+    assert house.heartbeat("a", 2, ALL) == (2, {"t": [1, 3]})
+    assert house.heartbeat("a", 2, {"t": [1, 3]}) == (3, None)
+    house.join("b")
+    _, given = house.heartbeat("b", 4, {})
+    assert not given, "what was not chosen for anybody is nobody's"
+    house.broker.assign_partitions("g", "b", {"t": [0, 3]})
+    held = house.broker.cluster.groups.by_id["g"]
+    house.heartbeat("a", house.broker.cluster.groups.by_id["g"].members["a"].epoch, {"t": [1, 3]})
+    topic = house.topics["t"].topic_id
+    assert held.target == {
+        "a": frozenset({(topic, 1)}),
+        "b": frozenset({(topic, 0), (topic, 3)}),
+    }
+    house.broker.assign_by_assignor("g")
+    house.heartbeat("a", held.members["a"].epoch, {"t": [1]})
+    assert {len(keys) for keys in held.target.values()} == {2}
+
+
+def test_only_a_group_whose_broker_assigns_is_assigned(house):
+    assert house.classic_join() == 0
+    with pytest.raises(InvalidInput, match="is a classic one"):
+        house.broker.assign_partitions("g", "shop", {"t": [0]})

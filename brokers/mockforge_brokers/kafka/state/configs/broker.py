@@ -103,6 +103,7 @@ class BrokerConfig:
     def __init__(self, options: KafkaOptions) -> None:
         self.node = str(options.broker_id)
         self.static: dict[str, str] = {**_STATIC, **_of_options(options), **options.configs}
+        self._given = options.configs
         self.dynamic: dict[str, dict[str, str]] = {ALL_NODES: {}, self.node: {}}
         self._watchers: list[Callable[[], object]] = []
 
@@ -133,7 +134,7 @@ class BrokerConfig:
         layers: tuple[tuple[ConfigSource, Mapping[str, str | None]], ...] = (
             (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic[self.node])),
             (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, dict(self.dynamic[ALL_NODES])),
-            (ConfigSource.STATIC_BROKER_CONFIG, dict(self.static)),
+            (ConfigSource.STATIC_BROKER_CONFIG, {one: self._at_start(one) for one in names}),
             (
                 ConfigSource.DEFAULT_CONFIG,
                 {one: keys[one].default for one in names if one in keys},
@@ -148,6 +149,12 @@ class BrokerConfig:
         while found and found[0].name != name:
             del found[0]
         return found
+
+    def _at_start(self, name: str) -> str | None:
+        """What it was started with; an option of ours at Kafka's own default was not given."""
+        value = self.static.get(name)
+        is_default = name in _OPTIONS and value == broker_keys()[name].default
+        return None if is_default and name not in self._given else value
 
     def alter(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -80,6 +81,8 @@ class ConsumerGroup:
         self._counted = -1
         """The version of the topics when it was last looked whether these have changed."""
         self._dead = False
+        self._fixed: Assignment | None = None
+        """The target that somebody chose, in the place of an assignor's."""
         self._announced = 0
         """The newest epoch that all members reached."""
 
@@ -270,8 +273,47 @@ class ConsumerGroup:
             )
             for member in members
         }
-        self.target = ASSIGNORS[self.assignor](subscriptions, self._partitions, self.target)
+        assign = ASSIGNORS[self.assignor]
+        if self._fixed is not None:
+            self.target = self._chosen(subscriptions)
+        else:
+            self.target = assign(subscriptions, self._partitions, self.target)
         self.assignment_epoch = self.epoch
+
+    def _chosen(self, subscriptions: Mapping[str, frozenset[bytes]]) -> Assignment:
+        """What was chosen for those who are there, as far as they read it and it is there."""
+        chosen = self._fixed or {}
+        return {
+            member: frozenset(
+                (topic, partition)
+                for topic, partition in chosen.get(member, ())
+                if topic in topics and partition < self._partitions.get(topic, 0)
+            )
+            for member, topics in subscriptions.items()
+        }
+
+    def find(self, name: str) -> ConsumerMember:
+        """By member, instance or client id; raises RequestRefused."""
+        for member in self.members.values():
+            if name in (member.member_id, member.group_instance_id, member.client_id):
+                return member
+        return self._known(name, None)
+
+    def assign(self, name: str, keys: frozenset[Key], reason: str) -> None:
+        """A member is to have these partitions from now on, and nobody else.
+
+        The others keep what they were to have. Raises RequestRefused.
+        """
+        chosen = self.find(name).member_id
+        before = self.target if self._fixed is None else self._fixed
+        self._fixed = {member: held - keys for member, held in before.items()}
+        self._fixed[chosen] = keys
+        self._begin(reason)
+
+    def assign_by_assignor(self, reason: str) -> None:
+        """What was chosen holds no longer."""
+        self._fixed = None
+        self._begin(reason)
 
     def _watch_revocation(self, member: ConsumerMember) -> None:
         """Who does not give up what it has to within its rebalance timeout is put out."""
@@ -310,11 +352,7 @@ class ConsumerGroup:
 
     def kick(self, name: str, reason: str) -> None:
         """Put out the member of this member, instance or client id; raises RequestRefused."""
-        for member in self.members.values():
-            if name in (member.member_id, member.group_instance_id, member.client_id):
-                self._remove(member, reason)
-                return
-        self._known(name, None)
+        self._remove(self.find(name), reason)
 
     def rebalance(self, reason: str) -> None:
         """Make the assignment anew, without regard to what everybody has."""
