@@ -20,6 +20,7 @@ from ..fixtures.faults import rule_of
 from ..fixtures.maker import make
 from ..fixtures.messages import Outgoing
 from ..fixtures.model import Fault
+from ..fixtures.recordings import Recorded
 from ..fixtures.scenarios import (
     Advance,
     Capture,
@@ -31,6 +32,7 @@ from ..fixtures.scenarios import (
     Publish,
     PutFault,
     Repeat,
+    Replay,
     Scenario,
     Trigger,
 )
@@ -213,6 +215,8 @@ class Runner:
                 await self._expect(asked(self._scope))
             case Pause(seconds):
                 await self._sleep(seconds.pick(self._scope.random))
+            case Replay(messages, speed, _):
+                await self._replay(messages, speed)
             case Parallel(branches):
                 await self._parallel(branches, depth)
             case Repeat(times, steps):
@@ -302,6 +306,14 @@ class Runner:
             await over
         finally:
             timer.cancel()
+
+    async def _replay(self, messages: Sequence[Recorded], speed: float) -> None:
+        began = self._now()
+        for after, message in messages:
+            wait = after / speed - (self._now() - began)
+            if wait > 0:
+                await self._sleep(wait)
+            self._stage.publish(message)
 
     async def _parallel(self, branches: Sequence[Sequence[Placed]], depth: int) -> None:
         tasks = [asyncio.ensure_future(self._steps(branch, depth + 1)) for branch in branches]

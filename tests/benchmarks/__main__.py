@@ -9,7 +9,7 @@ from pathlib import Path
 from .common import Settings, cpu_name
 
 _KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "connects", "memory",
-          "fairness")  # fmt: skip
+          "fairness", "pace")  # fmt: skip
 
 
 def main() -> None:

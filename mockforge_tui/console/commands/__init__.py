@@ -28,6 +28,7 @@ from . import (
     publish,
     queues,
     quotas,
+    replay,
     republish,
     scenarios,
     sessions,
@@ -44,6 +45,7 @@ REGISTRY = Registry(
     (
         *publish.COMMANDS,
         *republish.COMMANDS,
+        *replay.COMMANDS,
         *tail.COMMANDS,
         *fixtures.COMMANDS,
         *topics.COMMANDS,
