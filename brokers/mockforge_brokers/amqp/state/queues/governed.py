@@ -219,14 +219,10 @@ class GovernedQueue(Queue):
         message = self.messages.popleft()
         if message.redelivered:
             self.redelivered += 1
-        if not consumer.no_ack:
+        if consumer.no_ack:
+            self._give(consumer, message)
+        else:
             self._lend(consumer, message)
-            return
-        consumer.delivered += 1
-        self.memory.used -= message.size + COST
-        consumer.sink.deliver(
-            message.route, message.content, message.size, message.redelivered, None
-        )
 
     def discard(self, message: Message) -> None:
         super().discard(message)
