@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.state import arguments, policies
+from mockforge_brokers.amqp.state.queues import policy
 
 from .client import Client
 
@@ -99,3 +101,14 @@ def test_value_that_cannot_be_is_refused(
         406,
         f"PRECONDITION_FAILED - invalid arg '{argument}' for queue 'q' in vhost '/': {reason}",
     )
+
+
+def test_every_argument_that_is_known_is_compared_at_a_redeclaration() -> None:
+    compared = {name for names in arguments._COMPARED.values() for name in names}
+    assert set(arguments._QUEUE_CHECKS) == compared
+
+
+def test_every_argument_that_acts_is_checked_and_can_be_set_by_a_policy() -> None:
+    assert set(arguments._QUEUE_CHECKS) >= policy.SERVED
+    by_policy = {f"x-{name}" for name in policies.SETTINGS}
+    assert policy.SERVED - by_policy == set(policy._ONLY_ARGUMENTS)

@@ -47,7 +47,7 @@ def policy_of(arguments: Table, definition: Mapping[str, Any] = NO_DEFINITION) -
             given[name] = value
     if not given:
         return None
-    for name in ("message_ttl", "expires"):
+    for name in _MILLISECONDS:
         if name in given:
             given[name] /= 1000
     return Policy(**given)
@@ -66,7 +66,10 @@ _FIELDS: Final = {
     "x-delivery-limit": "delivery_limit",
     "x-dead-letter-strategy": "dead_letter_strategy",
 }
+_MILLISECONDS: Final = ("message_ttl", "expires")
+"""Fields that arguments and policies give in milliseconds."""
 _ONLY_ARGUMENTS: Final = ("x-max-priority", "x-single-active-consumer")
+"""What no policy sets."""
 SERVED: Final = frozenset(_FIELDS)
 """The arguments that are acted on."""
 NO_POLICY: Final = Policy()
