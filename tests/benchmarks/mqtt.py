@@ -1,4 +1,4 @@
-"""MQTT against Mosquitto: one publisher, one subscriber, 64 bytes."""
+"""MQTT against Mosquitto: one publisher, one subscriber, payloads of 64 bytes to 64 KB."""
 
 import re
 import shutil
@@ -23,12 +23,18 @@ from .common import (
     wait_for_port,
 )
 
+_WINDOW = "4000"
 _LOADS = (
-    ("QoS 0", "0", "1"),
-    ("QoS 1", "1", "1"),
-    ("QoS 0, 20 topics in turn", "0", "20"),
-    ("QoS 1, 20 topics in turn", "1", "20"),
+    ("QoS 0, 64 bytes", "0", "1", _WINDOW, "64"),
+    ("QoS 1, 64 bytes", "1", "1", _WINDOW, "64"),
+    ("QoS 0, 20 topics in turn, 64 bytes", "0", "20", _WINDOW, "64"),
+    ("QoS 1, 20 topics in turn, 64 bytes", "1", "20", _WINDOW, "64"),
+    ("QoS 0, 4 KB", "0", "1", "1000", "4096"),
+    ("QoS 1, 4 KB", "1", "1", "1000", "4096"),
+    ("QoS 0, 64 KB", "0", "1", "100", "65536"),
+    ("QoS 1, 64 KB", "1", "1", "100", "65536"),
 )
+"""Title, QoS, topics, messages under way at most, bytes of a payload."""
 
 
 def mosquitto() -> Subject:
@@ -66,12 +72,12 @@ def run(settings: Settings) -> None:
         subjects.append(mosquitto())
     except Skipped as reason:
         print(f"skipped beside ours: {reason}")
-    for title, qos, topics in _LOADS:
+    for title, qos, *rest in _LOADS:
         compare(
-            f"MQTT 1 to 1, {title}, 64 bytes, delivered",
+            f"MQTT 1 to 1, {title}, delivered",
             subjects,
-            lambda port, qos=qos, topics=topics: measure(  # type: ignore[misc]
-                [str(load), str(port), qos, str(settings.seconds), topics]
+            lambda port, qos=qos, rest=rest: measure(  # type: ignore[misc]
+                [str(load), str(port), qos, str(settings.seconds), *rest]
             ),
             settings,
         )

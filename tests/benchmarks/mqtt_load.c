@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 18, MOST_TOPICS = 1000, LONGEST = 4096 };
+enum { BUFFER = 1 << 18, MOST_TOPICS = 1000, LONGEST = 66000, AT_ONCE = 61440 };
 
 struct end {
     int fd;
@@ -91,8 +91,9 @@ static void flush(struct end *end) {
 
 static void fill(int topics, int qos, long window) {
     if (publisher.pending) return;
-    while (published - delivered < window && publisher.pending + LONGEST < BUFFER / 4) {
+    while (published - delivered < window) {
         int number = published % topics;
+        if (publisher.pending && publisher.pending + sizes[number] > AT_ONCE) break;
         unsigned char *place = publisher.out + publisher.pending;
         memcpy(place, packets[number], sizes[number]);
         if (qos) {
@@ -118,11 +119,11 @@ static void take(struct end *end) {
     while (end->have - at >= 2) {
         unsigned char *packet = end->in + at;
         size_t length = packet[1] & 0x7f, body = 2;
-        if (packet[1] & 0x80) {
-            if (end->have - at < 3) break;
-            length |= (size_t)packet[2] << 7;
-            body = 3;
+        while (packet[body - 1] & 0x80 && end->have - at > body) {
+            length |= (size_t)(packet[body] & 0x7f) << 7 * (body - 1);
+            body++;
         }
+        if (packet[body - 1] & 0x80) break;
         if (end->have - at < body + length) break;
         if (packet[0] >> 4 == 3) {
             delivered++;
@@ -153,6 +154,7 @@ int main(int count, char **words) {
     if (read(subscriber.fd, subscriber.in, 5) != 5 || subscriber.in[4] > 2) fail("SUBACK");
     fcntl(publisher.fd, F_SETFL, O_NONBLOCK);
     fcntl(subscriber.fd, F_SETFL, O_NONBLOCK);
+    if (payload > LONGEST - 64) fail("PAYLOAD is too large");
     prepare(topics, qos, payload);
 
     double begin = now(), warm = begin + 0.3, measured_from = 0, time = begin, last = begin;
