@@ -65,8 +65,23 @@ def jars() -> Path:
     return folder
 
 
-def apache_kafka() -> Subject:
-    """On all cores: it can use them."""
+SECURED = """listeners=SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+security.inter.broker.protocol=SASL_PLAINTEXT
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:admin;User:ANONYMOUS
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" \
+password="admin" user_admin="admin" user_alice="secret";
+"""
+"""With an authorizer, a super user (admin, password admin) and alice (password secret)."""
+
+
+def apache_kafka(more: str = "") -> Subject:
+    """On all cores: it can use them. `more` are further lines of its properties."""
     classes = f"{jars()}/*"
 
     @contextmanager
@@ -75,7 +90,7 @@ def apache_kafka() -> Subject:
             port = free_port()
             properties = Path(folder, "server.properties")
             properties.write_text(
-                _PROPERTIES.format(port=port, controller=free_port(), folder=folder)
+                (_PROPERTIES + more).format(port=port, controller=free_port(), folder=folder)
             )
             java = ["java", "-Xms256m", "-Xmx700m", "-cp", classes]
             storage = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]

@@ -9,9 +9,11 @@ import re
 
 import pytest
 from benchmarks.common import Skipped
-from benchmarks.kafka_apache import apache_kafka
+from benchmarks.kafka_apache import SECURED, apache_kafka
 from brokers.kafka.asked import NOW, answers
 from brokers.kafka.asking import Asking
+from brokers.kafka.authorizing import RECORDED as RIGHTS
+from brokers.kafka.authorizing import caller, grid
 from brokers.kafka.stage import Stage
 from brokers.kafka.transacting import RECORDED, SCENARIOS, play
 
@@ -56,6 +58,17 @@ def test_every_answer_is_apache_kafkas(kafka):
     assert {name: (ours[name], theirs[name]) for name in unknown} == {}
     stale = [one for one in DIFFERENT if not any(re.fullmatch(one, name) for name in unlike)]
     assert stale == [], "these do not differ any more"
+
+
+def test_recorded_rights_are_what_apache_kafka_says():
+    try:
+        subject = apache_kafka(SECURED)
+    except Skipped as reason:
+        pytest.skip(str(reason))
+    with subject.start() as port:
+        admin = caller("127.0.0.1", int(port), "admin", "admin")
+        said = grid(admin, caller("127.0.0.1", int(port), "alice", "secret"))
+    assert said == json.loads(RIGHTS.read_text())
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

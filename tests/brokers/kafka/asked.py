@@ -20,9 +20,12 @@ from mockforge_brokers.kafka.wire.messages import (
     features,
     groups,
     logs,
+    nodes,
     offsets,
     producers,
+    quotas,
     reassignments,
+    scram,
     topics,
     transactions,
 )
@@ -475,6 +478,103 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
                     host_filter=None,
                     operation=1,
                     permission_type=1,
+                )
+            ),
+        ),
+    ],
+    ApiKey.UNREGISTER_BROKER: [("none", always(nodes.UnregisterBrokerRequest(broker_id=7)))],
+    ApiKey.ADD_RAFT_VOTER: [
+        (
+            "of another cluster",
+            always(
+                nodes.AddRaftVoterRequest(
+                    cluster_id="x",
+                    timeout_ms=1000,
+                    voter_id=5,
+                    voter_directory_id=b"1" * 16,
+                    listeners=[],
+                )
+            ),
+        ),
+    ],
+    ApiKey.ALTER_REPLICA_LOG_DIRS: [
+        (
+            "to none",
+            always(
+                nodes.AlterReplicaLogDirsRequest(
+                    dirs=[
+                        nodes.AlterReplicaLogDir(
+                            path="/none",
+                            topics=[
+                                nodes.AlterReplicaLogDirTopic(name="differ.none", partitions=[0])
+                            ],
+                        )
+                    ]
+                )
+            ),
+        ),
+    ],
+    ApiKey.DESCRIBE_CLIENT_QUOTAS: [
+        (
+            f"{kind} {match} {name}",
+            always(
+                quotas.DescribeClientQuotasRequest(
+                    components=[
+                        quotas.QuotaComponent(entity_type=kind, match_type=match, match=name)
+                    ],
+                    strict=False,
+                )
+            ),
+        )
+        for kind, match, name in (
+            ("user", 2, None),
+            ("foo", 2, None),
+            ("user", 7, None),
+            ("user", 0, None),
+            ("user", 1, "x"),
+            ("", 0, "x"),
+        )
+    ],
+    ApiKey.ALTER_CLIENT_QUOTAS: [
+        (
+            f"{kind} {name} {key} {value}",
+            always(
+                quotas.AlterClientQuotasRequest(
+                    entries=[
+                        quotas.AlteredQuota(
+                            entity=[quotas.QuotaEntity(entity_type=kind, entity_name=name)],
+                            ops=[quotas.QuotaOperation(key=key, value=value, remove=False)],
+                        )
+                    ],
+                    validate_only=True,
+                )
+            ),
+        )
+        for kind, name, key, value in (
+            ("user", "a", "producer_byte_rate", 1.0),
+            ("user", "a", "producer_byte_rate", 1.5),
+            ("user", "a", "producer_byte_rate", 0.0),
+            ("user", None, "nope", 1.0),
+            ("ip", "1.2.3.4", "producer_byte_rate", 1.0),
+            ("group", "a", "producer_byte_rate", 1.0),
+            ("user", "", "producer_byte_rate", 1.0),
+        )
+    ],
+    ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS: [
+        (
+            "one that is not there",
+            always(
+                scram.DescribeUserScramCredentialsRequest(users=[scram.UserName(name="nobody")])
+            ),
+        ),
+    ],
+    ApiKey.ALTER_USER_SCRAM_CREDENTIALS: [
+        (
+            "of nobody",
+            always(
+                scram.AlterUserScramCredentialsRequest(
+                    deletions=[scram.ScramCredentialDeletion(name="nobody", mechanism=1)],
+                    upsertions=[],
                 )
             ),
         ),

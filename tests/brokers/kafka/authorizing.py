@@ -411,6 +411,9 @@ def furnish(call: Call) -> None:
     for key, kind in ((GROUP, 0), (ID, 1)):
         asked = groups.FindCoordinatorRequest(key=key, key_type=kind)
         until(lambda asked=asked: not call(asked, 3).error_code)
+    # Kafka fetches a block of ids first.
+    producer = producers.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000)
+    until(lambda: not call(producer, 4).error_code)
     until(lambda: not call(committed(TOPIC, 0, group=GROUP), 7).topics[0].partitions[0].error_code)
 
 
