@@ -214,8 +214,7 @@ class ActingScreen(PaneScreen):
 
     def do_stored(self) -> None:
         """Show what a topic, queue or session has stored; a branch is unfolded instead."""
-        here = self.here
-        if isinstance(here, DestinationsPane) and here.unfold():
+        if isinstance(here := self.look_at(), DestinationsPane) and here.unfold():
             return
         target = stored_target(self.subject())
         if target is None:
@@ -233,6 +232,7 @@ class ActingScreen(PaneScreen):
         self.set_focus(self.stored)
 
     def do_why(self) -> None:
+        self.look_at()
         about = why_about(self.subject())
         if about is None:
             self.console_app.note("choose a client, a group, a queue or a message first")
@@ -297,8 +297,7 @@ class ActingScreen(PaneScreen):
 
     def do_show_only(self) -> None:
         """Put the chosen thing into the filter, in the place of the one chosen before."""
-        here = self.here
-        if isinstance(here, DestinationsPane) and here.unfold():
+        if isinstance(here := self.look_at(), DestinationsPane) and here.unfold():
             return
         found = self._term()
         if found is None:

@@ -20,6 +20,7 @@ from ..widgets.pane import Drawn, Pane
 from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
 from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
 from ..widgets.stored import StoredPane
+from ..widgets.table import LiveTable
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
@@ -136,6 +137,13 @@ class PaneScreen(Screen[None]):
         if not isinstance(focused, Pane) and self.prompt.is_active:
             focused = self.prompt.before
         return focused if isinstance(focused, Pane) else self.flow
+
+    def look_at(self) -> Pane:
+        """`here`; where nothing in it is chosen yet, its first record is from now on."""
+        here = self.here
+        if isinstance(here, LiveTable) and here.chosen is None:
+            here.move(1)
+        return here
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys belong to the prompt while somebody types there."""

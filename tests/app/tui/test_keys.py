@@ -218,6 +218,14 @@ def _look(stage: Stage) -> dict[str, object]:
     }  # fmt: skip
 
 
+def test_enter_where_nothing_is_chosen_is_for_the_first_record() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("2", "enter")
+        assert stage.app.session.filter.text == "client:order-svc"
+
+    play(act)
+
+
 def test_enter_on_another_record_takes_the_place_of_the_first_in_the_filter() -> None:
     async def act(stage: Stage) -> None:
         session = stage.app.session
