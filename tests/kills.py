@@ -1,0 +1,250 @@
+"""`python -m tests.kills [PROTOCOL ...]`: kill -9 in the midst of confirmed publishes.
+
+Each round starts the program on an empty data folder, lets a real client publish, kills it when
+some of the publishes are confirmed, starts it again and looks: what was confirmed is there, and
+there once where the protocol promises that (an idempotent Kafka producer and MQTT's QoS 2 go on
+with the same client; AMQP's publisher does not repeat what was lost).
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+PADDING = b"." * 1000
+PATIENCE = 60.0
+
+
+class Program:
+    """The program on a data folder, at the same port after each kill."""
+
+    def __init__(self, protocol: str, folder: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            self.port = sock.getsockname()[1]
+        others = {"kafka", "mqtt", "amqp"} - {protocol}
+        self.command = [
+            sys.executable, "-m", "mockforge_tui", "--headless", "--no-admin", "--no-mqtt-ws",
+            "--data-dir", folder, f"--{protocol}-port", str(self.port),
+            *(f"--no-{each}" for each in others),
+        ]  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        assert json.loads(self.process.stdout.readline())["event"] == "ready"
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def until(fact: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not fact():
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.001)
+
+
+def check(
+    protocol: str, confirmed: set[bytes], found: list[bytes], *, all_of: int = 0, before: int = 0
+) -> str:
+    counts = Counter(found)
+    lost = confirmed - counts.keys()
+    doubled = [each for each, count in counts.items() if count > 1]
+    assert not lost, f"{protocol}: {len(lost)} confirmed and lost, such as {min(lost)!r}"
+    assert not doubled, f"{protocol}: {len(doubled)} doubled, such as {doubled[0]!r}"
+    assert not all_of or len(counts) == all_of, f"{protocol}: {len(counts)} of {all_of} in the end"
+    when = f"{before or len(confirmed):,} confirmed before the kill"
+    return f"{when}, {len(confirmed):,} in all, {len(found):,} there, none twice"
+
+
+def kafka(program: Program, messages: int, kill_at: int) -> str:
+    """An idempotent producer goes on after the kill: all of it is there once."""
+    from confluent_kafka import Producer
+
+    address = {"bootstrap.servers": f"127.0.0.1:{program.port}", "log_level": 0}
+    confirmed: set[bytes] = set()
+    failed: list[str] = []
+
+    def delivered(error: object, message: Any) -> None:
+        if error is not None:
+            failed.append(str(error))
+        else:
+            confirmed.add((message.value() or b"")[:8])
+
+    producer = Producer(
+        {**address, "enable.idempotence": True, "linger.ms": 1, "batch.num.messages": 50,
+         "reconnect.backoff.max.ms": 200}
+    )  # fmt: skip
+
+    def some(number: int) -> None:
+        producer.produce("t", b"%08d" % number + PADDING, on_delivery=delivered)
+        producer.poll(0)
+
+    for number in range(messages):
+        if len(confirmed) >= kill_at:
+            break
+        some(number)
+        if number - len(confirmed) > 2000:
+            producer.poll(0.01)
+    until(lambda: producer.poll(0.001) + 1 and len(confirmed) >= kill_at, "half of it confirmed")
+    program.kill()
+    before = set(confirmed)
+    for rest in range(number, messages):
+        some(rest)
+    program.start()
+    assert producer.flush(PATIENCE) == 0
+    assert not failed, failed[0]
+    return check("kafka", confirmed, read(address, len(confirmed)), before=len(before))
+
+
+def read(address: dict[str, Any], count: int) -> list[bytes]:
+    """All that is in the topic: so many, and what comes unasked."""
+    from confluent_kafka import Consumer
+
+    consumer = Consumer({**address, "group.id": "g", "auto.offset.reset": "earliest"})
+    consumer.subscribe(["t"])
+    found: list[bytes] = []
+    end = time.monotonic() + PATIENCE
+    while len(found) < count and time.monotonic() < end:
+        found += [(one.value() or b"")[:8] for one in consumer.consume(1000, 0.5)]
+    found += [(one.value() or b"")[:8] for one in consumer.consume(1000, 0.5)]
+    consumer.close()
+    return found
+
+
+def mqtt(program: Program, messages: int, kill_at: int) -> str:
+    """QoS 2 from end to end, both clients with a session that lasts: all of it arrives once."""
+    import paho.mqtt.client as paho
+
+    confirmed: set[bytes] = set()
+    found: list[bytes] = []
+    subscribed = Event()
+
+    def client(name: str) -> "paho.Client":
+        made = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
+        made.max_inflight_messages_set(200)
+        made.max_queued_messages_set(0)
+        made.reconnect_delay_set(1, 1)
+        return made
+
+    taker, maker = client("taker"), client("maker")
+    taker.on_message = lambda *args: found.append(args[2].payload[:8])
+    taker.on_subscribe = lambda *args: subscribed.set()
+
+    def published(*args: Any) -> None:
+        # Identifiers come in their order, and again only after 65,535 of them.
+        confirmed.add(b"%08d" % (args[2] - 1))
+
+    maker.on_publish = published
+    for each in (taker, maker):
+        each.connect("127.0.0.1", program.port)
+        each.loop_start()
+    taker.subscribe("t", 2)
+    assert subscribed.wait(PATIENCE)
+    for number in range(messages):
+        maker.publish("t", b"%08d" % number + PADDING, 2)
+    until(lambda: len(confirmed) >= kill_at, "enough of it confirmed")
+    program.kill()
+    before = len(confirmed)
+    program.start()
+    until(lambda: len(confirmed) == messages, "all of it confirmed")
+    until(lambda: len(found) >= messages, f"all of it received: {len(found)}")
+    for each in (maker, taker):
+        each.disconnect()
+        each.loop_stop()
+    return check("mqtt", confirmed, found, all_of=messages, before=before)
+
+
+def amqp(program: Program, messages: int, kill_at: int) -> str:
+    """Persistent messages with confirms; those of them that were sent in vain may be lost."""
+    return asyncio.run(_amqp(program, messages, kill_at))
+
+
+async def _amqp(program: Program, messages: int, kill_at: int) -> str:
+    import aio_pika
+
+    url = f"amqp://guest:guest@127.0.0.1:{program.port}/"
+    confirmed: set[bytes] = set()
+    connection = await aio_pika.connect(url)
+    channel = await connection.channel(publisher_confirms=True)
+    await channel.declare_queue("q", durable=True)
+    room = asyncio.Semaphore(200)
+    killed = asyncio.Event()
+    # What the client's own tasks say of the lost connection is no news.
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+
+    async def publish(number: int) -> None:
+        payload = b"%08d" % number
+        mode = aio_pika.DeliveryMode.PERSISTENT
+        async with room:
+            if killed.is_set():
+                return
+            try:
+                message = aio_pika.Message(payload + PADDING, delivery_mode=mode)
+                await channel.default_exchange.publish(message, "q")
+            except (aio_pika.exceptions.AMQPError, ConnectionError, RuntimeError):
+                return
+            if not killed.is_set():
+                confirmed.add(payload)
+                if len(confirmed) >= kill_at:
+                    killed.set()
+                    program.kill()
+
+    await asyncio.wait_for(
+        asyncio.gather(*map(publish, range(messages)), return_exceptions=True), PATIENCE
+    )
+    program.start()
+    connection = await aio_pika.connect(url)
+    channel = await connection.channel()
+    queue = await channel.declare_queue("q", durable=True)
+    found = []
+    while (message := await queue.get(no_ack=True, fail=False)) is not None:
+        found.append(message.body[:8])
+    await connection.close()
+    return check("amqp", confirmed, found)
+
+
+PROTOCOLS = {"kafka": kafka, "mqtt": mqtt, "amqp": amqp}
+
+
+def round_of(protocol: str, messages: int, seed: int) -> str:
+    kill_at = random.Random(seed).randint(messages // 20, messages * 9 // 10)
+    with tempfile.TemporaryDirectory() as folder:
+        program = Program(protocol, str(Path(folder) / "data"))
+        try:
+            return PROTOCOLS[protocol](program, messages, kill_at)
+        finally:
+            program.end()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
+    parser.add_argument("protocols", nargs="*", default=list(PROTOCOLS))
+    parser.add_argument("--times", type=int, default=50, help="rounds of each (50)")
+    parser.add_argument("--messages", type=int, default=10_000, help="of a round (10,000)")
+    asked = parser.parse_args()
+    for protocol in asked.protocols:
+        for number in range(asked.times):
+            print(f"{protocol} {number + 1}: {round_of(protocol, asked.messages, number)}")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
