@@ -14,6 +14,7 @@ _LONGEST = 4_000
 _WRONG = frozenset(
     {
         "AccessDenied",
+        "DataWriteFailed",
         "FeatureNotServed",
         "FixtureFailed",
         "FixturesKept",

@@ -6,6 +6,7 @@ from mockforge_brokers.contract import Broker
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, Metric
+from mockforge_brokers.storage.store import Store
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -26,6 +27,24 @@ def render(
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures(list(brokers), list(listeners), environment, loop_lag))
     return generate_latest(registry)
+
+
+def _of_data(store: Store) -> Iterator[Metric]:
+    sizes: list[tuple[tuple[str, ...], float]] = [
+        ((part,), float(size)) for part, size in store.disk.sizes().items()
+    ]
+    yield Metric("mockforge_data_bytes", "Size of the data folder", "gauge", ("part",), sizes)
+    for name, help_, count in (
+        ("commits_total", "Commits of the data folder", store.commits),
+        ("rows_total", "Rows written to the data folder", store.rows_written),
+        ("written_bytes_total", "Bytes of these rows", store.bytes_written),
+    ):
+        yield Metric(f"mockforge_data_{name}", help_, "counter", (), [((), float(count))])
+    for name, help_, value in (
+        ("lag_seconds", "Age of the oldest fact that is not on disk", store.lag),
+        ("failing", "1 while nothing can be written", float(bool(store.failing))),
+    ):
+        yield Metric(f"mockforge_data_{name}", help_, "gauge", (), [((), value)])
 
 
 class Figures(Collector):
@@ -66,6 +85,9 @@ class Figures(Collector):
             "mockforge_held_frames", "Frames that wait for a person", "gauge", (), [((), held)]
         )
         yield from self._connections()
+        store = self._environment.store
+        if store is not None:
+            yield from _of_data(store)
         journal = self._environment.journal
         if journal is not None:
             size = float(journal.size)

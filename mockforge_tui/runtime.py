@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.mqtt.broker import MqttBroker
     from mockforge_brokers.storage.folder import DataFolder
+    from mockforge_brokers.storage.store import Store
 
     from .expectations.record import Record
     from .fixtures.messages import Outgoing
@@ -108,6 +109,10 @@ class Runtime:
     @property
     def access(self) -> Access:
         return self.environment.access
+
+    @property
+    def store(self) -> "Store | None":
+        return self.environment.store
 
     @property
     def usage(self) -> Usage:

@@ -47,11 +47,11 @@ class Program:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()
 
     def end(self) -> None:
         self.process.terminate()
-        self.process.wait()
+        self.process.communicate()
 
 
 def until(fact: Callable[[], object], what: str) -> None:
@@ -97,17 +97,17 @@ def kafka(program: Program, messages: int, kill_at: int) -> str:
         producer.produce("t", b"%08d" % number + PADDING, on_delivery=delivered)
         producer.poll(0)
 
-    for number in range(messages):
-        if len(confirmed) >= kill_at:
-            break
-        some(number)
-        if number - len(confirmed) > 2000:
+    sent = 0
+    while sent < messages and len(confirmed) < kill_at:
+        some(sent)
+        sent += 1
+        if sent - len(confirmed) > 2000:
             producer.poll(0.01)
     until(lambda: producer.poll(0.001) + 1 and len(confirmed) >= kill_at, "half of it confirmed")
     program.kill()
     before = set(confirmed)
-    for rest in range(number, messages):
-        some(rest)
+    for number in range(sent, messages):
+        some(number)
     program.start()
     assert producer.flush(PATIENCE) == 0
     assert not failed, failed[0]

@@ -113,6 +113,13 @@ class DurableEndpoint(Endpoint):
         connection.bulky = larger
         out += later
 
+    def cut_off(self, reason: str) -> None:
+        """What waits cannot be confirmed for now: its client tries again, and hears why."""
+        if self._held:
+            self._held.clear()
+            self._held_size = 0
+            self.abort(reason)
+
     # Ends: what waits is written before.
 
     def close(self, reason: str) -> None:

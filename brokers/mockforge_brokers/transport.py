@@ -49,6 +49,8 @@ class Server:
         self._hosts: list[tuple[str, Listener]] = []
         self._reopening: set[asyncio.Task[Listener]] = set()
         self._all_gone: asyncio.Future[None] | None = None
+        if environment.store is not None:
+            environment.store.on_failing(self._cut_off)
         environment.usage.gauge("connections", lambda: len(self.endpoints))
         environment.usage.gauge("write_mark", self._most_waiting)
         environment.usage.gauge("delayed_bytes", self._most_delayed)
@@ -110,6 +112,16 @@ class Server:
         from .durable_endpoint import DurableEndpoint
 
         return DurableEndpoint(self, listener, store)
+
+    def _cut_off(self) -> None:
+        """Nothing can be kept: who waits to hear that something is does so in vain."""
+        from .durable_endpoint import DurableEndpoint
+
+        store = self.environment.store
+        if store is not None and store.failing:
+            for endpoint in tuple(self.endpoints.values()):
+                assert isinstance(endpoint, DurableEndpoint)
+                endpoint.cut_off(store.failing)
 
     def _most_waiting(self) -> int:
         return max((endpoint.waiting for endpoint in self.endpoints.values()), default=0)

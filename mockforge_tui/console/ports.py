@@ -12,6 +12,7 @@ from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
+from mockforge_brokers.storage.store import Store
 from mockforge_brokers.usage import Usage
 
 from ..brokers import Brokers
@@ -117,6 +118,11 @@ class Runtime(Protocol):
 
     @property
     def usage(self) -> Usage: ...
+
+    @property
+    def store(self) -> Store | None:
+        """Where state is kept on disk."""
+        ...
 
     @property
     def ended(self) -> EndedConnections:

@@ -111,6 +111,8 @@ _OPERATIONS: dict[type[events.Event], str] = {
     events.BrokerStarted: "started",
     events.BrokerFailed: "bug of ours",
     events.Warned: "warning",
+    events.DataWriteFailed: "cannot keep",
+    events.DataWritable: "keeps again",
     ServerChose: "our choice",
     ClientThrottled: "throttled",
 }
@@ -140,6 +142,10 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.BrokerStarted: lambda event: "accepts connections again",
     events.BrokerFailed: lambda event: str(event.error),
     events.Warned: lambda event: f"{event.about}: {event.text}",
+    events.DataWriteFailed: lambda event: (
+        f"{event.reason}; confirms wait, new durable messages are refused"
+    ),
+    events.DataWritable: lambda event: "what waited is on disk",
     ServerChose: lambda event: (
         f"{event.about}: {event.choice}" + (f" as {event.preset}" if event.preset else "")
     ),

@@ -95,7 +95,8 @@ class DataFile:
             raise DataError(f"--data-dir {self.folder}: {error}") from None
         try:
             self._prepare(connection, claimed)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
+            # SQLite's words may hold bytes of the file.
             connection.close()
             raise self._unusable(error) from None
         except BaseException:
@@ -141,9 +142,10 @@ class DataFile:
             version += 1
             connection.executescript(f"begin; {step}; pragma user_version={version}; commit;")
 
-    def _unusable(self, error: sqlite3.Error) -> DataError:
+    def _unusable(self, error: Exception) -> DataError:
+        why = "a text cannot be read" if isinstance(error, UnicodeError) else error
         return DataError(
-            f"{self.path} is damaged: {error}. It is left as it is: take it from a backup, try "
+            f"{self.path} is damaged: {why}. It is left as it is: take it from a backup, try "
             f"`sqlite3 {self.path} .recover`, or give another --data-dir"
         )
 
@@ -162,7 +164,8 @@ class DataFile:
             if damaged:
                 self._cut(damaged)
             self.connection.execute("update state set clean=0")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
+            self.close(clean=False)
             raise self._unusable(error) from None
         return kept
 
@@ -219,11 +222,14 @@ class DataFile:
         return found
 
     def close(self, *, clean: bool) -> None:
+        if self._lock < 0:
+            return
         with suppress(sqlite3.Error):
             if clean:
                 self.connection.execute("update state set clean=1")
             self.connection.close()
         os.close(self._lock)
+        self._lock = -1
 
 
 def _locked(folder: Path) -> int:

@@ -31,7 +31,7 @@ class DataFolder:
         self._environment = environment
         self._file = DataFile(path)
         self._writer = Writer(self._file, call)
-        self.store = Store(environment.clock, environment.spine, self._writer, interval)
+        self.store = Store(environment.clock, environment.spine, self._writer, interval, str(path))
         self._writer.store = environment.store = self.store
 
     def take_up(self, brokers: Iterable[Broker]) -> list[str]:

@@ -91,7 +91,10 @@ class Store:
     and new durable messages are to be refused meanwhile.
     """
 
-    def __init__(self, clock: Clock, spine: Spine, disk: Disk, interval: float) -> None:
+    def __init__(
+        self, clock: Clock, spine: Spine, disk: Disk, interval: float, place: str = ""
+    ) -> None:
+        self.place = place
         self.group = 1
         self.committed = 0
         self.facts = 0
@@ -125,7 +128,7 @@ class Store:
         self._on_close: list[Callable[[], object]] = []
 
     def on_failing(self, callback: Callable[[], object]) -> None:
-        """Call whenever writing begins to fail, or succeeds again."""
+        """Call each time that writing fails, and when it succeeds again."""
         self._on_failing.append(callback)
 
     def on_close(self, callback: Callable[[], object]) -> None:
@@ -264,7 +267,7 @@ class Store:
         if not self.failing:
             self.failing = reason
             self._spine.emit(DataWriteFailed("data", reason))
-            self._tell_failing()
+        self._tell_failing()
 
     def _tell_failing(self) -> None:
         for callback in self._on_failing:
@@ -283,6 +286,21 @@ class Store:
         if self._writing is not None:
             return self._clock.now() - self._written_began
         return self._clock.now() - self._began if self._armed else 0.0
+
+    def figures(self) -> dict[str, object]:
+        """Sizes in bytes, times in seconds."""
+        return {
+            "folder": self.place,
+            "failing": self.failing,
+            "bytes": self.disk.sizes(),
+            "commits": self.commits,
+            "rows_written": self.rows_written,
+            "bytes_written": self.bytes_written,
+            "last_commit": self.last_commit,
+            "lag": self.lag,
+            "longest_wait": self.longest,
+            "interval": self.interval,
+        }
 
     def close(self) -> None:
         """The end: what was gathered is written, and waited for."""

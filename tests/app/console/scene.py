@@ -114,6 +114,7 @@ class Scene:
         self.spine = environment.spine
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access
+        self.store = environment.store
         self.record = Record(self.brokers, self.spine)
         self.record.start()
         self.ended = environment.ended

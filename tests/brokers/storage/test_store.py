@@ -120,7 +120,7 @@ def test_failing_is_reported_once_and_ends_with_the_next_group():
     kept.failed("the disk is full")
     assert emitted == [DataWriteFailed("data", "the disk is full")]
     disk.commit()
-    assert (kept.failing, emitted[1:], told) == ("", [DataWritable("data")], [True, False])
+    assert (kept.failing, emitted[1:], told) == ("", [DataWritable("data")], [True, True, False])
 
 
 def test_the_end_writes_what_was_gathered():

@@ -1,0 +1,39 @@
+"""`data`: what is kept on disk, and how far the disk is behind."""
+
+from typing import TYPE_CHECKING
+
+from ... import units
+from ..registry import command
+from ..results import Result, done, facts_table
+from ..rows import clock_time
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_NOWHERE = "nothing is kept on disk: start with --data-dir DIR"
+
+
+@command("data", group="control", examples=("data",))
+def data(session: "Session") -> Result:
+    """Show the data folder: its size, the last commit, and how far the disk is behind.
+
+    With `--data-dir DIR` what was confirmed is kept over a kill; `help data` says what that is.
+    """
+    store = session.runtime.store
+    if store is None:
+        return done(_NOWHERE, {"folder": None})
+    figures = store.figures()
+    shown = {
+        "folder": store.place,
+        "state": store.failing or "all well",
+        "on disk": units.format_size(sum(store.disk.sizes().values())),
+        "commits": f"{store.commits:,}",
+        "written": f"{store.rows_written:,} rows, {units.format_size(store.bytes_written)}",
+        "last commit": "none yet" if store.last_commit is None else clock_time(store.last_commit),
+        "behind": units.format_duration(store.lag) if store.lag else "nothing waits",
+        "longest wait": units.format_duration(store.longest),
+    }
+    return Result(text=facts_table(shown).text, data=figures)
+
+
+COMMANDS = (data,)
