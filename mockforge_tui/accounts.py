@@ -35,6 +35,14 @@ def fill(access: Access, config: Config) -> None:
     access.anonymous = {"kafka", "mqtt"} if anonymous else set()
 
 
+def named(config: Config) -> set[str]:
+    """Users that the config names."""
+    names = {text.partition(":")[0] for text in config.users}
+    if config.amqp_user is not None or config.amqp_password is not None:
+        names.add(config.amqp_user or AMQP_DEFAULT)
+    return names
+
+
 def virtual_hosts(config: Config) -> tuple[str, ...]:
     """The one that clients are told of first; `/` is always there, for prompt and fixtures."""
     wanted = (config.amqp_vhost, *config.vhosts, "/")

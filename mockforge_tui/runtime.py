@@ -25,7 +25,7 @@ from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
 
-from .accounts import fill, oauth_key, virtual_hosts
+from .accounts import fill, named, oauth_key, virtual_hosts
 from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
@@ -153,7 +153,7 @@ class Runtime:
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         if self.data is not None:
-            self.notices += self.data.take_up(self.brokers.values())
+            self.notices += self.data.take_up(self.brokers.values(), named(self.config))
         for each in wanted(self.config, self.brokers, self._certificates):
             await self._listen(each)
         self.listening = True

@@ -226,17 +226,20 @@ class Access:
         """Whom no rule holds for, as Kafka's `super.users`; ANONYMOUS is who did not log in."""
         self._last_rule = 0
         self._watchers: list[Callable[[], object]] = []
+        self._keepers: list[Callable[[], object]] = []
 
     def add_user(
         self, name: str, password: str | None, protocols: Iterable[str] = PROTOCOLS
     ) -> User:
         """Add or replace; raises InvalidInput."""
         user = self.users[name] = User(name, password, protocols)
+        self.kept_changed()
         return user
 
     def remove_user(self, name: str) -> None:
         if self.users.pop(name, None) is None:
             raise InvalidInput(f"no user {name}; user ls lists them")
+        self.kept_changed()
 
     def has_users(self, protocol: str) -> bool:
         return any(protocol in user.protocols for user in self.users.values())
@@ -303,6 +306,16 @@ class Access:
         """Call whenever guards are out of date."""
         self._watchers.append(callback)
 
+    def on_kept_change(self, callback: Callable[[], object]) -> None:
+        """Call whenever users, what proves them, or rules are others."""
+        self._keepers.append(callback)
+
+    def kept_changed(self) -> None:
+        """Who changes a user calls it, too."""
+        for callback in self._keepers:
+            callback()
+
     def _changed(self) -> None:
+        self.kept_changed()
         for callback in self._watchers:
             callback()

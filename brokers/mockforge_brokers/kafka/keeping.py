@@ -20,6 +20,7 @@ from .state.logs.log import PartitionLog
 from .state.logs.replay import LogBounds, replay
 from .state.logs.stored_log import StoredLog
 from .state.logs.topic import KeptTopic
+from .state.quotas import Entity
 from .state.transactions.transaction import KeptTransaction
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class ClusterRow(Struct):
     features_epoch: int
     broker_config: dict[str, dict[str, str]] = {}
     group_configs: dict[str, dict[str, str]] = {}
+    quotas: list[tuple[Entity, dict[str, float]]] = []
 
 
 class StoringKeeper(Keeper):
@@ -96,6 +98,7 @@ class StoringKeeper(Keeper):
                 kept.features_epoch,
                 kept.broker_config,
                 kept.group_configs,
+                kept.quotas,
             )
         )
 
@@ -145,6 +148,7 @@ class StoringKeeper(Keeper):
             row.features_epoch,
             row.broker_config,
             row.group_configs,
+            row.quotas,
         )
 
 

@@ -1,6 +1,6 @@
 """A data folder from its opening to its end: the file, its writer and the store that feeds it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from ..contract import Broker
 from ..environment import Environment
 from ..events import Warned
 from ..protocols import PROTOCOLS
+from .accounts import StoredAccess
 from .file import DataFile
 from .store import Store
 from .writer import Writer
@@ -34,9 +35,13 @@ class DataFolder:
         self.store = Store(environment.clock, environment.spine, self._writer, interval, str(path))
         self._writer.store = environment.store = self.store
 
-    def take_up(self, brokers: Iterable[Broker]) -> list[str]:
-        """Let brokers begin with what is there; returns what people should hear of it."""
+    def take_up(self, brokers: Iterable[Broker], users: Collection[str]) -> list[str]:
+        """Let brokers begin with what is there; returns what people should hear of it.
+
+        `users` are those that the config names.
+        """
         kept = self._file.read()
+        StoredAccess(self.store, self._environment.access, users).take_up(kept)
         for number in kept.logs:
             self.store.known_log(number)
         served = set()

@@ -73,6 +73,7 @@ class Cluster:
         self.nodes = Nodes(options)
         self.features = Features()
         self.quotas = Quotas(environment.clock)
+        self.quotas.on_change(self._keeper.cluster_changed)
         self.topics = Topics()
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)

@@ -80,9 +80,11 @@ def _apply(caller: Caller, change: Change) -> None:
             bytes(change.salt),
             change.iterations,
         )
+        access.kept_changed()
         return
     user = access.users[change.name]
     user.scram[mechanism] = None
+    access.kept_changed()
     if user.secretless and not credential_infos(user):
         access.remove_user(change.name)
 
