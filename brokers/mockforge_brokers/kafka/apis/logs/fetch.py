@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -67,10 +67,10 @@ class Asking(Struct):
 
 def _wanted(
     caller: Caller, request: FetchRequest
-) -> Iterator[tuple[TopicKey, list[FetchPartition]]]:
-    by_id = caller.version >= _BY_ID_SINCE
-    for topic in request.topics:
-        yield topic.topic_id if by_id else topic.topic, list(topic.partitions)
+) -> Sequence[tuple[TopicKey, Sequence[FetchPartition]]]:
+    if caller.version >= _BY_ID_SINCE:
+        return [(topic.topic_id, topic.partitions) for topic in request.topics]
+    return [(topic.topic, topic.partitions) for topic in request.topics]
 
 
 def _asking(caller: Caller, request: FetchRequest) -> Asking:
@@ -184,7 +184,7 @@ class Reading(Struct):
             name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
             log = caller.topic(name, topic_id, "read").log(wanted.partition)
             check_leader_epoch(log, wanted.current_leader_epoch)
-            diverging = _diverging(log, wanted)
+            diverging = None if wanted.last_fetched_epoch < 0 else _diverging(log, wanted)
             if diverging is None:
                 log.check_offset(offset)
                 caller.note_fetch(log, offset, committed)
@@ -227,8 +227,6 @@ def _diverging(
 
     Raises RequestRefused for an epoch that never was.
     """
-    if wanted.last_fetched_epoch < 0:
-        return None
     epoch, end = log.end_of_epoch(wanted.last_fetched_epoch)
     if epoch < 0:
         raise RequestRefused(
