@@ -65,6 +65,13 @@ KEPT = Path(__file__).parent / "amqp-rabbitmq.json"
 KNOWN: dict[str, str] = {}
 """Part of a line that differs, and why it may."""
 
+_TURNS = (
+    "a prefetch for the whole channel: RabbitMQ finds out that there is no room when a consumer's "
+    "turn comes, here consumers leave the rotation once there is none; so another one is next"
+)
+REASONS: dict[int, str] = dict.fromkeys((240, 256, 367, 413), _TURNS)
+"""Situations that differ as a whole, and why they may."""
+
 
 @dataclass
 class Player:
@@ -439,6 +446,9 @@ def main() -> int:
         theirs, mine = original.play(steps), ours.play(steps)
         found = differences(steps, theirs, mine)
         different += bool(found)
+        if found and number in REASONS:
+            print(f"{number}: {REASONS[number]}")
+            continue
         for step, one, other in found[: None if asked.only is not None else 1]:
             print(f"{number}: {step}\n   RabbitMQ: {one}\n   ours:     {other}")
     print(f"{len(numbers) - different} of {len(numbers)} situations are the same")
