@@ -18,6 +18,7 @@ _ROOM: Final = 4 * MIB
 """Bytes for all of them; a client's name alone may have 64 KiB."""
 _BASE: Final = 1_000
 _ITEM: Final = 100
+_PLAIN: Final = frozenset({int, float, bool, type(None)})
 
 
 class EndedConnection(Struct, frozen=True):
@@ -94,6 +95,10 @@ def _size(value: Any) -> int:
             return _ITEM
     size = _ITEM
     for each in inner:
-        # Most are numbers, and to ask for an abstract class costs more than all the rest.
-        size += _ITEM if type(each) is int else _size(each)
+        # Most are plain, and to ask for an abstract class costs more than all the rest.
+        kind = type(each)
+        if kind is str:
+            size += _ITEM + len(each)
+        else:
+            size += _ITEM if kind in _PLAIN or not each else _size(each)
     return size

@@ -87,10 +87,13 @@ def was_reset(transport: asyncio.Transport) -> bool:
 
 def peer_address(transport: asyncio.Transport) -> str:
     """Where a client is."""
+    name = transport.get_extra_info("peername")
+    if isinstance(name, tuple):
+        return address_of(name)
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == getattr(socket, "AF_UNIX", None):
         return unix_socket.address(sock)
-    return address_of(transport.get_extra_info("peername"))
+    return address_of(name)
 
 
 def local_address(transport: asyncio.Transport) -> tuple[str, int]:

@@ -22,13 +22,13 @@ class Spine:
         self.history: deque[tuple[float, Event]] = deque(maxlen=keep)
         self.emitted = 0
         self._clock = clock
-        self._watchers: dict[int, tuple[tuple[type[Event], ...], Callable[[Any], object]]] = {}
-        self._next = 0
+        # Made anew by each change: watchers may come and go while an event is emitted.
+        self._watchers: tuple[tuple[tuple[type[Event], ...], Callable[[Any], object]], ...] = ()
 
     def emit(self, event: Event) -> None:
         self.emitted += 1
         self.history.append((self._clock.wall(), event))
-        for kinds, callback in tuple(self._watchers.values()):
+        for kinds, callback in self._watchers:
             if not kinds or isinstance(event, kinds):
                 try:
                     callback(event)
@@ -37,11 +37,10 @@ class Spine:
 
     def watch(self, callback: Callable[[Any], object], *kinds: type[Event]) -> Callable[[], None]:
         """Call `callback` with each event of these kinds (none: of all); returns how to stop."""
-        number = self._next
-        self._next += 1
-        self._watchers[number] = (kinds, callback)
+        watcher = (kinds, callback)
+        self._watchers += (watcher,)
 
         def stop() -> None:
-            self._watchers.pop(number, None)
+            self._watchers = tuple(each for each in self._watchers if each is not watcher)
 
         return stop

@@ -78,8 +78,12 @@ class Server:
     async def _listen(
         self, listener: Listener, host: str, sock: socket.socket | None = None
     ) -> Listener:
+        layered = listener.tls is not None or listener.websocket or listener.proxied
+
         def accept() -> asyncio.Protocol:
             endpoint = self._endpoint(listener)
+            if not layered:
+                return endpoint
             stream = layers(
                 listener, self.environment.listeners, endpoint.identify, endpoint.locate
             )

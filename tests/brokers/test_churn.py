@@ -53,8 +53,7 @@ def amqp() -> Visit:
     """Comes with a queue, a binding and an unacknowledged message of its own."""
     house = House(limits=LIMITS)
     # What the stage notes for its tests grows, of course.
-    house.events = None  # type: ignore[assignment]
-    house.environment.spine._watchers.clear()
+    house.stop_noting()
 
     def visit(number: int) -> None:
         client = house.client()

@@ -293,9 +293,12 @@ class MqttConnection:
 
     def allow_silence(self, seconds: float) -> None:
         """End the connection when nothing comes for so long; 0: never."""
-        silence = self.broker.silence
-        silence.remove(self, self._allowed)
+        silence, before = self.broker.silence, self._allowed
+        if seconds == before:
+            return
         self._allowed = seconds
+        if before > 0:
+            silence.remove(self, before)
         if seconds > 0:
             silence.add(self, seconds)
 

@@ -170,7 +170,7 @@ class House:
         self.broker = AmqpBroker(self.environment, options)
         self.network = FakeNetwork(self.broker, self.environment)
         self.events: list[Event] = []
-        self.environment.spine.watch(self.events.append)
+        self.stop_noting = self.environment.spine.watch(self.events.append)
         if disk is not None:
             self.broker.take_up(found or Kept())
 
