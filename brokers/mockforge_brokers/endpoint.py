@@ -49,10 +49,10 @@ class Endpoint(asyncio.Protocol):
 
     __slots__ = (
         "_awake",
+        "_close_reason",
         "_closing",
         "_concern",
         "_exchanges",
-        "_farewell",
         "_hangup",
         "_inward",
         "_last",
@@ -92,7 +92,7 @@ class Endpoint(asyncio.Protocol):
         self._later: list[bytes] | None = None
         self._lost = False
         self._last: ConnectionView | None = None
-        self._farewell = ""
+        self._close_reason = ""
         self.slow = False
         """The peer does not take what it is sent."""
         self._paused = 0
@@ -280,7 +280,7 @@ class Endpoint(asyncio.Protocol):
         self._lose(reason)
 
     def leaving(self, reason: str) -> None:
-        self._farewell = self._farewell or reason
+        self._close_reason = self._close_reason or reason
 
     def ending(self) -> None:
         if self._last is None:
@@ -331,7 +331,7 @@ class Endpoint(asyncio.Protocol):
             return
         self._lost = True
         self.ending()
-        reason = self._farewell or reason
+        reason = self._close_reason or reason
         if self._inward is not None:
             self._inward.end()
         try:

@@ -46,7 +46,7 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         super().__init__()
         self._inner = inner
         self._stream = stream
-        self._said_farewell = False
+        self._said_close = False
         self._left = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -58,7 +58,7 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         self._inner.connection_made(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._said_farewell:
+        if self._said_close:
             # We hung up: what still comes is thrown away, and is answered no more.
             return
         inner, stream = self._inner, self._stream
@@ -104,12 +104,12 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         return self._below.can_write_eof()
 
     def write_eof(self) -> None:
-        self._say_farewell()
+        self._say_close()
         self._below.write_eof()
 
     def close(self) -> None:
         if not self._below.is_closing():
-            self._say_farewell()
+            self._say_close()
         self._below.close()
 
     def abort(self) -> None:
@@ -134,9 +134,9 @@ class Layered(asyncio.Protocol, asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self._below.get_write_buffer_size()
 
-    def _say_farewell(self) -> None:
-        if not self._said_farewell:
-            self._said_farewell = True
+    def _say_close(self) -> None:
+        if not self._said_close:
+            self._said_close = True
             words = self._stream.closed()
             if words:
                 self._below.write(words)

@@ -46,7 +46,7 @@ class Stream(Protocol):
         ...
 
     def closed(self) -> bytes:
-        """The layer's last words: nothing more will be sent."""
+        """What the layer sends at its end: nothing more comes behind it."""
         ...
 
 
@@ -136,7 +136,7 @@ class TlsStream:
             try:
                 self._tls.unwrap()
             except ssl.SSLError:
-                # The peer's own farewell is yet to come, or never will; ours is written.
+                # The peer's own close_notify is yet to come, or never will; ours is written.
                 pass
         return self._outgoing.read()
 

@@ -159,7 +159,7 @@ def test_plain_bytes_to_a_tls_port_are_named(issued: Issued) -> None:
         )
 
 
-def test_a_tls_farewell_ends_the_stream_on_either_side(issued: Issued) -> None:
+def test_a_tls_close_notify_ends_the_stream_on_either_side(issued: Issued) -> None:
     client = Client(serving(plain_context(issued), []), trusting(issued))
     client.shake_hands()
     with pytest.raises(ssl.SSLWantReadError):

@@ -20,7 +20,8 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
   _settle   PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
 
 In each case the packet is whole, within our Maximum Packet Size, its Remaining Length as short as
-can be, and has no properties.
+can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
+before it none.
 
 What it leaves to the general path. Everything else: the first packet of a topic, QoS 2, retained
 messages, DUP, properties, whatever is malformed, oversized or forbidden, and every other packet
@@ -105,7 +106,7 @@ def _length(data: bytes, position: int, end: int) -> tuple[int, int]:
 def _forward(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
     """QoS 0: what goes to the same sinks is handed on as one slice of the burst."""
     routes = connection.verbatim
-    plain = connection.version == V5
+    bare = int(connection.version == V5)
     turn = connection.turn
     # No packet that ends before this is larger than we take.
     end = min(end, position + connection.limit)
@@ -122,7 +123,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             break
         topic_end = body + 2 + (data[body] << 8) + data[body + 1]
         route = routes.get(data[body + 2 : topic_end])
-        if route is None or topic_end + plain > stop or (plain and data[topic_end]):
+        if route is None or topic_end + bare > stop or (bare and data[topic_end]):
             break
         if route.sinks is not sinks:
             _hand_on(sinks, data[start:position], run)
@@ -132,7 +133,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         if route is last:
             # Twice the same topic: look for packets with the very same header and size. Looking
             # after each packet would cost more than it saves where topics take turns.
-            head, size = data[position : topic_end + plain], stop - position
+            head, size = data[position : topic_end + bare], stop - position
             while data.startswith(head, stop) and stop + size <= end:
                 stop += size
                 count += 1
@@ -167,7 +168,7 @@ def _accept(  # noqa: C901
 ) -> int:
     """QoS 1: each subscriber's packet gets its own id, the publisher its PUBACK."""
     routes = connection.verbatim
-    plain = connection.version == V5
+    bare = int(connection.version == V5)
     turn, looks = connection.turn, 0
     end = min(end, position + connection.limit)
     own = connection.session
@@ -195,12 +196,12 @@ def _accept(  # noqa: C901
             head, size = data[position:topic_end], stop - position
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
-        if rest + plain > stop or packet_id == _NO_ID or (plain and data[rest]):
+        if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):
             break
         if unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
-        message = Message(route.topic_name, tail[1:] if plain else tail, 1)
+        message = Message(route.topic_name, tail[1:] if bare else tail, 1)
         reached = 0
         for session, sink in route.sessions:
             own_id = session.begin(message)

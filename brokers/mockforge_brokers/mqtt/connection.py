@@ -244,7 +244,8 @@ class MqttConnection:
 
     def handle(self, first: int, reader: ByteReader) -> None:
         """One packet that the fast path did not take; raises ProtocolError."""
-        self.others_in += first >> 4 != PacketType.PUBLISH
+        if first >> 4 != PacketType.PUBLISH:
+            self.others_in += 1
         if self.session is None:
             if self.proving is None:
                 self._begin(first, reader)
@@ -323,10 +324,10 @@ class MqttConnection:
         self.closed = True
         if self.version == V5 and self.session is not None:
             where: Properties = {"server_reference": server} if server else {}
-            explained = self.outlet.send(Disconnect(code, where | {"reason_string": text}))
-            if not explained:
-                # The client takes no packet so large [MQTT-3.14.2-3].
-                self.outlet.send(Disconnect(code, where)) or self.outlet.send(Disconnect(code))
+            # A client that takes no packet so large gets less of it [MQTT-3.14.2-3].
+            for properties in (where | {"reason_string": text}, where, {}):
+                if self.outlet.send(Disconnect(code, properties)):
+                    break
         self._leave(publish_will=True)
         self.peer.close(text)
 

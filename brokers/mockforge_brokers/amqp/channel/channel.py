@@ -152,6 +152,7 @@ class Channel:
     ) -> None:
         if reached <= 0:
             if reached:
+                # Below 0: a queue refused it.
                 self._rejected()
                 return
             if publication.mandatory or not route.held:
@@ -267,7 +268,7 @@ class Channel:
                 self.refresh()
 
     def take_unacked(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
-        """End the loan of one tag, or of all up to it (0: of all); raises RequestRefused (406)."""
+        """What was unacked under one tag, or up to it (0: all); raises RequestRefused (406)."""
         unacked = self.unacked
         if not multiple:
             message = unacked.pop(tag, None)

@@ -222,7 +222,7 @@ class GovernedQueue(Queue):
         if consumer.no_ack:
             self._give(consumer, message)
         else:
-            self._lend(consumer, message)
+            self._hand_unacked(consumer, message)
 
     def discard(self, message: Message) -> None:
         super().discard(message)

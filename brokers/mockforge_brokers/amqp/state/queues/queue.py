@@ -111,7 +111,7 @@ class Queue:
                 return
             self._position = position = self._position + 1
             self.memory.used += size + COST
-            self._lend(consumer, Message(self, route, content, size, position))
+            self._hand_unacked(consumer, Message(self, route, content, size, position))
             return
         self._position = position = self._position + 1
         self.memory.used += size + COST
@@ -223,7 +223,7 @@ class Queue:
             if consumer.no_ack:
                 self._give(consumer, message)
             else:
-                self._lend(consumer, message)
+                self._hand_unacked(consumer, message)
 
     def _give(self, consumer: Consumer, message: Message) -> None:
         """To somebody who does not acknowledge."""
@@ -233,7 +233,7 @@ class Queue:
             message.route, message.content, message.size, message.redelivered, None
         )
 
-    def _lend(self, consumer: Consumer, message: Message) -> None:
+    def _hand_unacked(self, consumer: Consumer, message: Message) -> None:
         message.consumer = consumer
         self.unacked += 1
         consumer.delivered += 1

@@ -99,11 +99,11 @@ class StoredQueue(Queue):
         self._settled(message)
         super()._give(consumer, message)
 
-    def _lend(self, consumer: Consumer, message: Message) -> None:
+    def _hand_unacked(self, consumer: Consumer, message: Message) -> None:
         keeping = self.keeping
         if message.position > keeping.delivered:
             keeping.delivered = message.position
-        super()._lend(consumer, message)
+        super()._hand_unacked(consumer, message)
 
     def acknowledge(self, message: Message) -> None:
         super().acknowledge(message)
