@@ -52,7 +52,7 @@ def from_exchange(
     exchange = host.exchanges.get(name)
     shown = name or DEFAULT_EXCHANGE
     if exchange is None:
-        return Way(MISSING, shown, by, "there is no such exchange: what goes there is lost")
+        return Way(MISSING, shown, by, "no such exchange: lost")
     if f"x:{name}" in seen:
         return Way(EXCHANGE, shown, by, f"{exchange.type}, as above")
     seen |= {f"x:{name}"}
@@ -107,7 +107,7 @@ def _to_queue(host: VirtualHost, queue: Queue, key: str | None, by: str, seen: S
     if not isinstance(queue, GovernedQueue) or queue.policy.dead_letter_exchange is None:
         return Way(QUEUE, queue.name, by, note)
     if f"q:{queue.name}" in seen:
-        return Way(QUEUE, queue.name, by, "a circle: dead letters come back to where they died")
+        return Way(QUEUE, queue.name, by, "a circle: back to where it died")
     # Another exchange may be met twice on the way of a dead letter, a queue that died there not.
     seen = frozenset(each for each in seen if each.startswith("q:")) | {f"q:{queue.name}"}
     policy = queue.policy
@@ -143,9 +143,9 @@ def _described(queue: Queue) -> str:
 
 def _nowhere(exchange: Exchange, key: str | None) -> str:
     if not exchange.bindings:
-        return "nothing is bound there: messages are lost, or returned if they are mandatory"
+        return "nothing is bound there: lost, or returned if mandatory"
     shown = "no binding takes it" if key is None else f"no binding takes {_key(key)}"
-    return f"{shown}: the message is lost, or returned if it is mandatory"
+    return f"{shown}: lost, or returned if mandatory"
 
 
 def _key(key: str) -> str:
