@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .common import Settings, cpu_name
 
-_KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "connects", "memory",
+_KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "data", "connects", "memory",
           "fairness", "pace")  # fmt: skip
 
 

@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import tempfile
 from importlib import import_module
+from pathlib import Path
 
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.storage.folder import DataFolder
 from mockforge_brokers.transport import Server
 
 BROKERS = {"kafka": "KafkaBroker", "mqtt": "MqttBroker", "amqp": "AmqpBroker"}
@@ -24,13 +27,19 @@ def add_rules(environment: Environment, scope: str) -> None:
         environment.faults.add(Rule(frame_match(scope.format(number)), Drop()))
 
 
-async def serve(protocol: str, journal: bool, rules: str = "") -> None:
+async def serve(protocol: str, journal: bool, rules: str = "", *, keep: bool = False) -> None:
     environment = Environment.create(LoopClock(asyncio.get_running_loop()), journal=journal)
     if rules:
         add_rules(environment, rules)
     module = import_module(f"mockforge_brokers.{protocol}.broker")
     settings = import_module(f"mockforge_brokers.{protocol}.options")
+    folder = None
+    if keep:
+        call = asyncio.get_running_loop().call_soon_threadsafe
+        folder = DataFolder(Path(tempfile.mkdtemp()), environment, call, 0.005)
     broker = getattr(module, BROKERS[protocol])(environment, getattr(settings, OPTIONS[protocol])())
+    if folder is not None:
+        folder.take_up([broker], ())
     server = Server(broker, environment)
     print((await server.listen(Listener(protocol))).port, flush=True)
     await asyncio.Event().wait()
@@ -41,10 +50,11 @@ def main() -> None:
     parser.add_argument("protocol", choices=sorted(BROKERS))
     parser.add_argument("--no-journal", action="store_true")
     parser.add_argument("--rules", default="", help="a hundred faults with this filter")
+    parser.add_argument("--keep", action="store_true", help="in a temporary data folder")
     parser.add_argument("--asyncio", action="store_true", help="the standard library's loop")
     parser.add_argument("--profile", help="write a cProfile to this file at SIGINT")
     asked = parser.parse_args()
-    run = serve(asked.protocol, not asked.no_journal, asked.rules)
+    run = serve(asked.protocol, not asked.no_journal, asked.rules, keep=asked.keep)
     if asked.profile:
         import cProfile
 
