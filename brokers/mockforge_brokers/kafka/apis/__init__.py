@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Final
 
 from ..codes import ApiKey, VersionRange
-from ..wire.messages.cluster import ApiVersionsRequest, ApiVersionsResponse
-from .caller import Caller
-from .handler import Handler, MessageHandler
+from ..wire.messages.cluster import ApiVersionsRequest
+from .cluster.api_versions import ApiVersionsHandler
+from .handler import Handler
 from .logs.produce import answer_on_path as answer_on_path
 from .offer import Offer
 
@@ -36,19 +36,8 @@ _SHOWN: Final = {api.api_key: api.shown for api in _ALL_BUT_API_VERSIONS} | {
 ADVERTISED: Final[Mapping[ApiKey, VersionRange]] = MappingProxyType(dict(sorted(_SHOWN.items())))
 """What clients are shown, in the order of API keys."""
 
-
-def _api_versions(caller: Caller, request: ApiVersionsRequest) -> ApiVersionsResponse:
-    return caller.offer.table.handle(caller, request)
-
-
 HANDLERS: Final[Mapping[int, Handler]] = MappingProxyType(
-    {
-        api.api_key: api
-        for api in (
-            *_ALL_BUT_API_VERSIONS,
-            MessageHandler(ApiVersionsRequest, _api_versions),
-        )
-    }
+    {api.api_key: api for api in (*_ALL_BUT_API_VERSIONS, ApiVersionsHandler())}
 )
 _SERVED: Final = {ApiKey(key): handler.served for key, handler in HANDLERS.items()}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -9,6 +10,8 @@ from msgspec.structs import replace
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
 from ...state.features import FEATURES
+from ...wire.codec import decode
+from ...wire.frames import encode_response, response_pieces
 from ...wire.messages.cluster import (
     ApiVersion,
     ApiVersionsRequest,
@@ -23,10 +26,25 @@ _FEATURES_SINCE: Final = 3
 _FEATURES_FROM_ZERO_SINCE: Final = 4
 _NODES_SINCE: Final = 5
 _NO_NODE: Final = -1
+_MOST_ANSWERS: Final = 32
+
+
+class ApiVersionsHandler:
+    """Leaves the answer to the table of what the client's broker offers."""
+
+    api_key = ApiKey.API_VERSIONS
+    served = shown = ApiVersionsRequest.versions
+
+    def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> list[bytes]:
+        return caller.offer.table.answer(caller, frame, at, correlation_id)
 
 
 class ApiVersionsTable:
-    """Answers from the registry of handlers, so that nothing is shown that is not served."""
+    """Answers from the registry of handlers, so that nothing is shown that is not served.
+
+    Every client asks as it connects, and gets what the one before it got: an answer is encoded
+    once for each version, as long as the features stay as they are.
+    """
 
     def __init__(
         self,
@@ -37,6 +55,7 @@ class ApiVersionsTable:
         self._keys = [_entry(key, versions) for key, versions in shown.items()]
         self._features = [one for one in FEATURES if one.needs is None or one.needs in shown]
         self._levels: dict[str, int] = {}
+        self._encoded = lru_cache(_MOST_ANSWERS)(self._encode)
         if features is not None:
             self._levels = {name: level for name, (_, _, level) in features.items()}
             self._features = [
@@ -45,29 +64,37 @@ class ApiVersionsTable:
                 if one.name in features
             ]
 
-    def handle(self, caller: Caller, request: ApiVersionsRequest) -> ApiVersionsResponse:
+    def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> list[bytes]:
+        version = caller.version
+        request = decode(ApiVersionsRequest, version, frame, at)
         try:
-            if caller.version >= _FEATURES_SINCE:
+            if version >= _FEATURES_SINCE:
                 caller.software = _software(request)
-            if caller.version >= _NODES_SINCE:
+            if version >= _NODES_SINCE:
                 _check_node(caller, request)
         except RequestRefused as refusal:
             code = caller.denied(ApiKey.API_VERSIONS, refusal)
-            return ApiVersionsResponse(error_code=code, api_keys=[])
+            refused = ApiVersionsResponse(error_code=code, api_keys=[])
+            return response_pieces(refused, version, correlation_id)
+        features = caller.cluster.features
+        size, body = self._encoded(version, features.epoch, tuple(features.levels.items()))
+        return [size + correlation_id.to_bytes(4, "big", signed=True) + body]
+
+    def _encode(
+        self, version: int, epoch: int, in_force: tuple[tuple[str, int], ...]
+    ) -> tuple[bytes, bytes]:
+        """The answer in a version: its size as it goes out, and what follows the correlation id."""
         # KAFKA-17011: clients that speak v3 do not take a feature whose least version is 0.
-        least = 0 if caller.version >= _FEATURES_FROM_ZERO_SINCE else 1
-        levels = {
-            name: min(level, self._levels.get(name, level))
-            for name, level in caller.cluster.features.levels.items()
-        }
-        return ApiVersionsResponse(
+        least = 0 if version >= _FEATURES_FROM_ZERO_SINCE else 1
+        levels = {name: min(level, self._levels.get(name, level)) for name, level in in_force}
+        message = ApiVersionsResponse(
             api_keys=self._keys,
             supported_features=[
                 SupportedFeatureKey(name=one.name, min_version=one.least, max_version=one.most)
                 for one in self._features
                 if one.least >= least
             ],
-            finalized_features_epoch=caller.cluster.features.epoch,
+            finalized_features_epoch=epoch,
             finalized_features=[
                 FinalizedFeatureKey(
                     name=one.name,
@@ -78,6 +105,8 @@ class ApiVersionsTable:
                 if levels[one.name]
             ],
         )
+        whole = encode_response(message, version, 0)
+        return whole[:4], whole[8:]
 
     def unsupported(self) -> ApiVersionsResponse:
         """The answer in version 0 to a version that we do not know (KIP-511).
