@@ -198,11 +198,20 @@ def _suggestion(wanted: Came | None, came: Counter[str], ground: Ground, lost: i
         return "keep more of them with --keep-messages"
     if wanted is None:
         return ""
+    if _came_too_early(ground):
+        return "messages are kept from the first expect on: --keep-messages N keeps those before"
     name = _destination(wanted.watch)
     others = [each for each in came if each != name]
     if name not in came and (near := get_close_matches(name, others, 1, 0.75)):
         return f"{came[near[0]]:,} came to {near[0]}: is that the name that was meant?"
     return _nobody(wanted.watch.protocol, came, ground)
+
+
+def _came_too_early(ground: Ground) -> bool:
+    """The record is empty, though messages came to the brokers before it began."""
+    return not ground.record.newest and any(
+        view.messages_in for broker in ground.brokers.values() for view in broker.destinations()
+    )
 
 
 def _nobody(protocol: str, came: Counter[str], ground: Ground) -> str:

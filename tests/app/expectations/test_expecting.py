@@ -327,6 +327,14 @@ def test_nobody_connected_is_the_first_thing_to_say(expecting: Expecting) -> Non
     assert "connected nobody" in failure.as_text()
 
 
+def test_what_came_before_messages_were_kept_is_said(expecting: Expecting) -> None:
+    expecting.scene.record.stop()
+    expecting.scene.run("pub kafka:orders 1")
+    expecting.scene.record.start()
+    failure = expecting.fail(Came(ORDERS))
+    assert "--keep-messages N keeps those before" in failure.suggestion
+
+
 def test_who_is_connected_and_which_faults_are_live_is_said() -> None:
     text = Expecting(furnished=True).fail(Came(Watch("mqtt", "z", "filter"))).as_text()
     assert "dev-7 (mqtt)" in text
