@@ -262,7 +262,7 @@ def test_a_step_that_cannot_be_done_is_broken_not_failed(tmp_path: Path) -> None
         ("[{expect: {none: {kafka: a}, count: 1}}]", '"count" is not known'),
         ("[{expect: {group: {topic: a}}}]", '"id" is missing'),
         ("[{expect: {lint: dirty}}]", "lint is clean"),
-        ("[{replay: {file: x}}]", "not supported yet"),
+        ("[{replay: {file: x}}]", "replay: file "),
         ("[{repeat: {times: 0, steps: [{sleep: 1s}]}}]", "times must be 1 to 1000000, not 0"),
         ("[{parallel: {sleep: 1s}}]", "parallel is a list"),
         ("[{publish: {to: {kafka: a}}}]", '"value" is missing'),
