@@ -55,7 +55,7 @@ def test_amqp_says_how_many_queues_it_reached(brokers):
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        (KafkaMessage("no such!", b"", "test"), "topic name 'no such!' is illegal"),
+        (KafkaMessage("no such!", b"", "test"), "Topic name is invalid: 'no such!' contains"),
         (MqttMessage("a/#", b"", "test"), "a/#"),
         (AmqpMessage("x", "", b"", "test"), "no exchange 'x'"),
     ],

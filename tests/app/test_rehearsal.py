@@ -12,11 +12,11 @@ from mockforge_tui.rehearsal import read_fixtures
 REFUSED = [
     (
         'kafka: {topics: {"sensors/temperature": {partitions: 1}}}',
-        "2:18: topic name 'sensors/temperature' is illegal",
+        "2:18: Topic name is invalid: 'sensors/temperature' contains",
     ),
     (
         "kafka: {topics: {a: {config: {retention.ms: -7}}}}",
-        "2:18: invalid value -7 for retention.ms",
+        "2:18: Invalid value -7 for configuration retention.ms",
     ),
     ("kafka: {topics: {a: {config: {retention.mss: 7}}}}", "2:18: "),
     ("kafka: {topics: {a: {partitions: 0}}}", "2:34: "),
@@ -47,8 +47,8 @@ def test_all_that_is_wrong_is_shown_at_once(capsys, monkeypatch, tmp_path):
     Path("f.yaml").write_text('mockforge: 1\nkafka: {topics: {"a/b": {}, "c/d": {}}}\n')
     assert cli.run(["--headless", "--random-ports", "f.yaml"]) == ExitCode.BAD_INPUT
     error = capsys.readouterr().err
-    assert "error: f.yaml:2:18: topic name 'a/b'" in error
-    assert "error: f.yaml:2:29: topic name 'c/d'" in error
+    assert "error: f.yaml:2:18: Topic name is invalid: 'a/b'" in error
+    assert "error: f.yaml:2:29: Topic name is invalid: 'c/d'" in error
 
 
 def warnings(tmp_path, text: str, config: Config | None = None) -> list[str]:
@@ -74,7 +74,7 @@ generators:
   - {id: c, to: {mqtt: t}, value: 1}
 """
     first, second = warnings(tmp_path, text)
-    assert first.startswith("3:5: \"a\" cannot publish: topic name 'a b' is illegal")
+    assert first.startswith("3:5: \"a\" cannot publish: Topic name is invalid: 'a b' contains")
     assert second.startswith("4:5: \"b\" cannot publish: no exchange 'none' in vhost '/'")
     (third,) = warnings(
         tmp_path, text.replace("a b", "ab").replace("none", "amq.topic"), Config(mqtt=False)

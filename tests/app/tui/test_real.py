@@ -51,7 +51,7 @@ def test_keys_of_one_burst_act_in_the_pane_that_the_first_of_them_chose() -> Non
     async def act(stage: Stage) -> None:
         for name in ("3", "g", "enter"):
             stage.app.post_message(Key(name, name if len(name) == 1 else None))
-        await stage.shows("Stored  topic orders")
+        await stage.shows("Stored  topic accounts")
 
     play(act, real=Scene)
 
