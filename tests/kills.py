@@ -172,6 +172,8 @@ def mqtt(program: Program, messages: int, kill_at: int) -> str:
     program.start()
     for each in (taker, maker):
         each.loop_stop()
+        # paho forgets the pair that wakes its loop when the loop starts again, and never closes it.
+        each._reset_sockets(sockpair_only=True)
         each.reconnect()
         each.loop_start()
     until(lambda: len(confirmed) == messages, "all of it confirmed")
