@@ -1,9 +1,11 @@
 """Celery as it is: a worker in a process of its own, results over RPC or in files."""
 
+import gc
 import importlib
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from clients.conftest import wait_for
 from mockforge_tui import MockForge
 
 pytest.importorskip("celery", reason="Celery is not installed")
+from kombu import pools as kombu_pools
+
 pytestmark = [
     pytest.mark.client,
     # Celery leaves the sockets of its results open.
@@ -58,6 +62,17 @@ def working(request: Any, tmp_path: Path, monkeypatch: Any) -> Iterator[Working]
             worker.terminate()
             worker.wait(PATIENCE)
             tasks.app.close()
+            sys.modules.pop("celery_tasks", None)
+            del tasks
+            swept()
+
+
+def swept() -> None:
+    """Collect at once what Celery leaves open, or a later test would be charged with it."""
+    kombu_pools.reset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def test_tasks_run_and_their_results_come_back(working: Working) -> None:
