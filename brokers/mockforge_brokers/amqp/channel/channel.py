@@ -1,7 +1,6 @@
 """A channel: publishes in, deliveries unacked, acknowledgements back, confirms owed."""
 
 import struct
-from base64 import urlsafe_b64encode
 from typing import Any, Final
 
 from ...errors import ProtocolError, RequestRefused
@@ -10,7 +9,7 @@ from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
 from ..state.message import Message
-from ..state.queues.queue import Queue
+from ..state.queues.queue import Queue, by_queue, requeue_all
 from ..state.queues.stream import StreamQueue
 from ..state.routing import Route
 from ..wire.frames import METHOD, method
@@ -414,7 +413,7 @@ class Channel:
 
     def new_name(self, prefix: str) -> str:
         """`amq.gen-` or `amq.ctag-` with 22 random characters, as RabbitMQ makes them."""
-        return prefix + urlsafe_b64encode(self.line.random.randbytes(16)).rstrip(b"=").decode()
+        return self.vhost.new_name(prefix)
 
     def consumer_cancelled(self, tag: str, reason: str) -> None:
         """The broker ended a consumer: tell the client if it wants to know."""
@@ -459,22 +458,9 @@ class Channel:
             self.vhost.cancel(consumer)
             self.ended(consumer, reason)
             yield
-        for queue, group in _by_queue(messages).items():
+        for queue, group in by_queue(messages).items():
             yield from queue.requeuing(group, ended=True)
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, len(group), reason))
-
-
-def requeue_all(messages: list[Message]) -> None:
-    """Put messages of any queues back."""
-    for queue, group in _by_queue(messages).items():
-        queue.requeue(group)
-
-
-def _by_queue(messages: list[Message]) -> dict[Queue, list[Message]]:
-    found: dict[Queue, list[Message]] = {}
-    for message in messages:
-        found.setdefault(message.queue, []).append(message)
-    return found
 
 
 _ACK: Final = BY_NAME["basic.ack"].prefix

@@ -1,6 +1,5 @@
 """What a channel needs of the connection that it belongs to."""
 
-from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from ...access import Guard
@@ -41,7 +40,6 @@ class Line(Protocol):
     """Channels that owe confirms at the end of this burst."""
     unroutable: Unroutable
     """What this connection published for nobody."""
-    random: Random
     spine: Spine
     lint: Lint
     chores: Chores

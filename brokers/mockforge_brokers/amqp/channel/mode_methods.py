@@ -3,7 +3,8 @@
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
-from .channel import Channel, requeue_all
+from ..state.queues.queue import requeue_all
+from .channel import Channel
 from .transaction import Transaction
 
 

@@ -85,7 +85,6 @@ class Connection:
         self.chores = environment.chores
         self.unserved = environment.unserved
         self._emit = environment.spine.emit
-        self.random = environment.random
         self.unroutable = Unroutable(self.spine, self.id, "")
         self.client = ""
         self.user = ""

@@ -1,5 +1,6 @@
 """A virtual host: the one entrance for messages and consumers."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Generator, Mapping
 from random import Random
 from typing import Final, Protocol
@@ -68,6 +69,10 @@ class VirtualHost(Topology):
         self._dead_letters = DeadLetters(self, wire)
         self.tracer: Tracer | None = None
         super().__init__(name, spine, memory, clock, wire, random, profile, keeper)
+
+    def new_name(self, prefix: str) -> str:
+        """`amq.gen-` or the like with 22 random characters, as RabbitMQ makes them."""
+        return prefix + urlsafe_b64encode(self.random.randbytes(16)).rstrip(b"=").decode()
 
     # Messages.
 

@@ -142,7 +142,7 @@ def _make_temporary(session: Session, link: str, asked: Composite, what: str) ->
     container = session.connection.handshake.container
     names = f"{container}-{link}"
     prefix = f"amq.dyn-{names}-" if len(names.encode()) < _LONG_NAMES else "amq.dyn.gen-"
-    name = session.connection.new_name(prefix)
+    name = session.vhost.new_name(prefix)
     session.connection.permit("configure", "queue", name)
     session.vhost.declare_queue(
         name, exclusive=True, connection=session.connection.id, server_named=True
@@ -186,8 +186,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     settled = fields.get("snd_settle_mode") == _SETTLED
     filters, arguments = _filters(asked.get("filter"))
     arguments |= _priority(fields.get("properties"))
-    most = fields.get("max_message_size", 0)
-    link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
+    link = Outgoing(session, fields["name"], fields["handle"], settled=settled)
     link.dynamic = dynamic
     consumer = link.consumer = Consumer(
         link.name,
@@ -251,7 +250,7 @@ def _source(session: Session, asked: Composite) -> str:
 def _source_v1(session: Session, source: Source, asked: Composite) -> str:
     """Version 1 declares the queue, and binds it where the address is that of an exchange."""
     connection = session.connection
-    name = source.queue or connection.new_name("amq.gen-")
+    name = source.queue or session.vhost.new_name("amq.gen-")
     if source.exchange and source.exchange not in session.vhost.exchanges:
         raise _missing(session, "exchange", source.exchange)
     if name not in session.vhost.queues:

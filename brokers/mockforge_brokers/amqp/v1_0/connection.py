@@ -6,7 +6,6 @@ the same broker: virtual hosts, users and limits are common to both versions.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -40,6 +39,7 @@ from .failures import (
     Failed,
     SessionFailed,
     Unreadable,
+    as_failure,
     condition_of,
 )
 from .handshake import Handshake
@@ -99,7 +99,6 @@ class Connection:
         self._gone = gone
         self._chores = environment.chores
         self._turn = environment.turn
-        self._random = environment.random
         self._clock = environment.clock
         self._door = Door(peer, environment, vhosts, quotas)
         self.handshake = Handshake(options, self._door, vhosts, self.out.append)
@@ -244,9 +243,6 @@ class Connection:
                 f"'{self.user}'",
             )
 
-    def new_name(self, prefix: str) -> str:
-        return prefix + urlsafe_b64encode(self._random.randbytes(16)).rstrip(b"=").decode()
-
     def name_link(
         self, channel: int, handle: int, names: tuple[str, str], *, incoming: bool
     ) -> None:
@@ -350,11 +346,7 @@ class Connection:
             self.fail_session(session, failed)
 
     def fail_session(self, session: Session, failed: SessionFailed | RequestRefused) -> None:
-        failure = (
-            failed
-            if isinstance(failed, SessionFailed)
-            else SessionFailed(condition_of(failed.code), failed.text)
-        )
+        failure = as_failure(SessionFailed, failed)
         self.refused(failure.text)
         session.finish_burst()
         self._end_session(session, failure.text, code=failed.code or ReplyCode.CHANNEL_ERROR)

@@ -1,7 +1,7 @@
 """How a link, a session or the connection ends in error, in RabbitMQ's conditions."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
@@ -83,6 +83,11 @@ def error(condition: str, text: str = "", info: Mapping[Any, Any] | None = None)
     return Composite("error", fields)
 
 
-def link_failed(refused: RequestRefused | ProtocolError) -> LinkFailed:
-    """What queues and exchanges refuse, as a link hears of it."""
-    return LinkFailed(condition_of(refused.code), refused.text)
+F = TypeVar("F", LinkFailed, SessionFailed)
+
+
+def as_failure(kind: type[F], refused: RequestRefused | ProtocolError) -> F:
+    """What ended with that kind of failure, or what queues and exchanges refuse, as one."""
+    if isinstance(refused, kind):
+        return refused
+    return kind(condition_of(refused.code), refused.text)

@@ -87,7 +87,6 @@ class Outgoing:
         "draining",
         "dynamic",
         "handle",
-        "max_message",
         "name",
         "session",
         "settled",
@@ -96,14 +95,11 @@ class Outgoing:
 
     consumer: Consumer
 
-    def __init__(
-        self, session: Session, name: str, handle: int, *, settled: bool, max_message: int
-    ) -> None:
+    def __init__(self, session: Session, name: str, handle: int, *, settled: bool) -> None:
         self.session = session
         self.name = name
         self.handle = handle
         self.settled = settled
-        self.max_message = max_message
         self.delivery_count = 0
         self.draining = False
         self.tag = 0

@@ -183,9 +183,9 @@ def _reply_to(value: Any) -> str | None:
     return _short(value)
 
 
-def to_content(sections: Sections, max_payload: int) -> Converted:
-    """The frames of 0-9-1, with what they were made of."""
-    raw = contents.make_content(1, sections.body, properties_of(sections), max_payload)
+def to_content(sections: Sections, properties: dict[str, Any], max_payload: int) -> Converted:
+    """The frames of 0-9-1 with these properties (`properties_of`), and what they were made of."""
+    raw = contents.make_content(1, sections.body, properties, max_payload)
     return Converted(raw, sections.bare, message.annotations(sections.annotations))
 
 
@@ -229,13 +229,8 @@ def from_field(field: Field) -> Any:
     return None
 
 
-def from_content(
-    content: bytes, exchange: str, routing_key: str, *, redelivered: bool, first: bool = True
-) -> bytes:
-    """The sections of a message of 1.0 for 0-9-1's frames, or for what was kept beside them.
-
-    `first` is False for one that a consumer had before, in this queue or in another one.
-    """
+def from_content(content: bytes, exchange: str, routing_key: str, *, redelivered: bool) -> bytes:
+    """The sections of a message of 1.0 for 0-9-1's frames, or for what was kept beside them."""
     properties = contents.properties(content)
     headers: Mapping[str, Field] = properties.get("headers", {})
     deliveries = headers.get(_COUNT)
@@ -246,7 +241,7 @@ def from_content(
         durable=properties.get("delivery_mode") == 2,
         priority=None if properties.get("priority") is None else UByte(properties["priority"]),
         ttl=int(expiration) if expiration is not None and expiration.isdecimal() else None,
-        first_acquirer=first and not (redelivered or count or deaths is not None),
+        first_acquirer=not (redelivered or count or deaths is not None),
         delivery_count=count,
     )
     annotations: dict[Any, Any] = {

@@ -43,7 +43,10 @@ def refuse(connection: Connection, unit: bytes, code: int, text: str) -> None:
             outcome = Composite("rejected", {"error": error(condition, text)})
             released = Composite("released", {})
             session.settle(found.get("delivery_id", 0), released if code in _ROUTELESS else outcome)
-        session.skip(found.get("handle"))
+        try:
+            session.skip(found.get("handle"))
+        except SessionFailed as failed:
+            connection.fail_session(session, failed)
     elif found.name == "attach" and session is not None:
         session.refuse_link(found.fields, LinkFailed(condition, text))
     elif session is not None and code != ReplyCode.CONNECTION_FORCED:

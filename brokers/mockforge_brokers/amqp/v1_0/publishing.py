@@ -111,10 +111,10 @@ def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
     connection, vhost = session.connection, session.vhost
     _check_user(session, sections)
     keys = _more_keys(sections)
-    content = mapping.to_content(sections, connection.max_payload)
+    properties = mapping.properties_of(sections)
+    content = mapping.to_content(sections, properties, connection.max_payload)
     route = None if keys else vhost.route(exchange, key)
     if route is None or not route.valid:
-        properties = mapping.properties_of(sections)
         headers = Headers(properties.get("headers", {}), properties)
         route = vhost.route(exchange, key, headers, keys)
     size, ttl = len(sections.body), sections.header.get("ttl")

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ...errors import RequestRefused
+from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..state.message import Message
-from ..state.queues.queue import Queue
+from ..state.queues.queue import by_queue, requeue_all
 from ..state.queues.stream import StreamQueue
 from . import attaching, publishing
 from .failures import (
@@ -26,8 +26,8 @@ from .failures import (
     ConnectionFailed,
     LinkFailed,
     SessionFailed,
+    as_failure,
     error,
-    link_failed,
 )
 from .links import SERIAL, Incoming, Outgoing, link_credit, serial_distance, transfers
 from .management import ManagementLink, Pairs
@@ -79,7 +79,6 @@ class Session:
         self._waiting: deque[bytes] = deque()
         """Transfers that the client's window has no room for."""
         self._accepted: list[int] = []
-        self.ended = False
 
     def begin(self) -> None:
         self.reply(
@@ -130,9 +129,10 @@ class Session:
             raise SessionFailed(HANDLE_IN_USE, f"handle {handle} is already associated with a link")
         try:
             attaching.attach(self, fields)
-        except (LinkFailed, RequestRefused) as refused:
-            failed = refused if isinstance(refused, LinkFailed) else link_failed(refused)
-            self.refuse_link(fields, failed)
+        except (SessionFailed, ConnectionFailed):
+            raise
+        except (ProtocolError, RequestRefused) as refused:
+            self.refuse_link(fields, as_failure(LinkFailed, refused))
 
     def refuse_link(self, fields: dict[str, Any], failed: LinkFailed) -> None:
         """Attach without the terminus that cannot be, then detach (figure 2.33)."""
@@ -148,11 +148,6 @@ class Session:
         self.reply("attach", role=not receives, **answer)
         self.reply("detach", handle=fields["handle"], closed=True, error=failed.error)
         self.connection.refused(failed.text)
-
-    def detach(self, handle: int, failure: Composite | None = None, *, closed: bool = True) -> None:
-        """End a link and tell the client."""
-        self._forget(handle, "detached by the broker")
-        self.reply("detach", handle=handle, closed=closed, error=failure)
 
     def _detach(self, fields: dict[str, Any]) -> None:
         handle = fields["handle"]
@@ -180,8 +175,7 @@ class Session:
             self.vhost.delete_queue(queue, connection=self.connection.id)
 
     def _ending_link(self, link: Outgoing, reason: str) -> Steps:
-        back = [each for each, one in self.unsettled.items() if one.link is link]
-        messages = [self.unsettled.pop(each).message for each in back]
+        messages = self._take_unsettled(link)
         if not link.consumer.queue.gone:
             self.vhost.cancel(link.consumer)
         yield
@@ -190,26 +184,43 @@ class Session:
         self._drop_dynamic(link.dynamic)
         self.connection.consumer_ended(self, link.consumer, reason)
 
+    def _take_unsettled(self, link: Outgoing) -> list[Message]:
+        found = [number for number, one in self.unsettled.items() if one.link is link]
+        return [self.unsettled.pop(number).message for number in found]
+
     def link_cancelled(self, link: Outgoing, reason: str) -> None:
         """Its queue was deleted, and has forgotten it."""
         if self.outgoing.pop(link.handle, None) is not None:
-            for number in [each for each, one in self.unsettled.items() if one.link is link]:
-                del self.unsettled[number]
+            # There is nowhere to go back to: this gives up what they take of the memory.
+            requeue_all(self._take_unsettled(link))
             self.connection.consumer_ended(self, link.consumer, reason)
             self.reply(
                 "detach", handle=link.handle, closed=True, error=error(RESOURCE_DELETED, reason)
             )
-            self.connection.peer.wake()
 
     # What the client sends.
 
     def skip(self, handle: int) -> None:
         """A transfer is answered already, without its effect: credit and windows count it."""
-        self._incoming_window -= 1
-        self._next_incoming = (self._next_incoming + 1) % SERIAL
+        self._count_transfer()
         link = self.incoming.get(handle)
         if link is not None:
             self._took(link)
+        self._open_window()
+
+    def _count_transfer(self) -> None:
+        self._incoming_window -= 1
+        if self._incoming_window < 0:
+            raise SessionFailed(
+                WINDOW_VIOLATION, "incoming window violation (tolerated excess tranfers: 0)"
+            )
+        self._next_incoming = (self._next_incoming + 1) % SERIAL
+
+    def _open_window(self) -> None:
+        """Wide again, once half of it is used."""
+        if self._incoming_window <= INCOMING_WINDOW // 2:
+            self._incoming_window = INCOMING_WINDOW
+            self.send_flow()
 
     def _took(self, link: Incoming) -> None:
         if link.took():
@@ -220,12 +231,7 @@ class Session:
             )
 
     def _transfer(self, fields: dict[str, Any], payload: bytes) -> None:
-        self._incoming_window -= 1
-        if self._incoming_window < 0:
-            raise SessionFailed(
-                WINDOW_VIOLATION, "incoming window violation (tolerated excess tranfers: 0)"
-            )
-        self._next_incoming = (self._next_incoming + 1) % SERIAL
+        self._count_transfer()
         handle = fields["handle"]
         link = self.incoming.get(handle)
         if link is None:
@@ -235,9 +241,7 @@ class Session:
             managing.request(self, fields, payload)
         else:
             self._publish(link, fields, payload)
-        if self._incoming_window <= INCOMING_WINDOW // 2:
-            self._incoming_window = INCOMING_WINDOW
-            self.send_flow()
+        self._open_window()
 
     def _publish(self, link: Incoming, fields: dict[str, Any], payload: bytes) -> None:
         try:
@@ -249,9 +253,10 @@ class Session:
                 raise LinkFailed(TRANSFER_LIMIT, "")
             outcome = publishing.publish(self, link, data)
         except (LinkFailed, RequestRefused) as refused:
-            failed = refused if isinstance(refused, LinkFailed) else link_failed(refused)
+            failed = as_failure(LinkFailed, refused)
             self.connection.refused(failed.text)
-            self.detach(link.handle, failed.error)
+            self._forget(link.handle, "detached by the broker")
+            self.reply("detach", handle=link.handle, closed=True, error=failed.error)
             return
         if not settled:
             if outcome is None:
@@ -402,8 +407,11 @@ class Session:
         outcome = fields.get("state", _RELEASED)
         if not isinstance(outcome, Composite) or outcome.name not in _SETTLERS:
             raise SessionFailed(INVALID_FIELD, f"Unrecognised state: {outcome} in DISPOSITION")
-        found = [self.unsettled.pop(number) for number in self._settled(first, last)]
-        _SETTLERS[outcome.name](outcome, [each.message for each in found])
+        messages = [self.unsettled.pop(number).message for number in self._settled(first, last)]
+        # A stream keeps what it has, whatever becomes of it.
+        _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
+        others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
+        _SETTLERS[outcome.name](outcome, others)
         if not fields.get("settled"):
             self.reply(
                 "disposition", role=SENDER, first=first, last=last, settled=True, state=outcome
@@ -421,7 +429,6 @@ class Session:
 
     def stop(self) -> None:
         """Nothing goes out any more; `ending` does the rest."""
-        self.ended = True
         self.pause()
 
     def ending(self, reason: str) -> Steps:
@@ -450,19 +457,11 @@ def _accept(outcome: Composite, messages: list[Message]) -> None:
 
 def _discard(outcome: Composite, messages: list[Message]) -> None:
     for message in messages:
-        if isinstance(message.queue, StreamQueue):
-            # A stream keeps what it has, whatever becomes of it.
-            message.queue.acknowledge(message)
-        else:
-            message.queue.discard(message)
+        message.queue.discard(message)
 
 
 def _requeue(outcome: Composite, messages: list[Message]) -> None:
-    for queue, group in by_queue(messages).items():
-        if isinstance(queue, StreamQueue):
-            queue.acknowledge_all(group, 0)
-        else:
-            queue.requeue(group)
+    requeue_all(messages)
 
 
 def _modify(outcome: Composite, messages: list[Message]) -> None:
@@ -475,13 +474,6 @@ _SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], None]]] = {
     "released": _requeue,
     "modified": _modify,
 }
-
-
-def by_queue(messages: list[Message]) -> dict[Queue, list[Message]]:
-    found: dict[Queue, list[Message]] = {}
-    for message in messages:
-        found.setdefault(message.queue, []).append(message)
-    return found
 
 
 def ranges(numbers: list[int]) -> list[tuple[int, int]]:

@@ -385,6 +385,26 @@ def test_a_deleted_queue_detaches_its_receivers(house: House, client: Client) ->
     assert client.send("detach", handle=1, closed=True) == []
 
 
+def test_what_was_unsettled_of_a_deleted_queue_takes_no_memory(
+    house: House, client: Client
+) -> None:
+    house.broker.publish("", "q", b"x" * 1000)
+    client.receiver("/queues/q", credit=1)
+    assert house.broker.memory.used > 1000
+    house.broker.delete_queue("q")
+    assert house.broker.memory.used == 0
+
+
+def test_what_a_kind_of_queue_does_not_do_refuses_the_link_alone(
+    house: House, client: Client
+) -> None:
+    house.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
+    came = client.receiver("/queues/s", snd_settle_mode=1)
+    assert came[-1].error[0] == "amqp:not-implemented"
+    assert "automatic acknowledgement not supported" in came[-1].error[1]
+    assert names(client.sender("/queues/q")) == ["attach", "flow"]
+
+
 def test_a_dynamic_source_is_a_queue_for_its_link(house: House, client: Client) -> None:
     source = {"address": None, "dynamic": True, "capabilities": ("temporary-queue",)}
     (attach,) = client.receiver("", source=source)

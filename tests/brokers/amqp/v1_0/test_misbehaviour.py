@@ -12,7 +12,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import Changes
 
 from ..client import House
-from .client import Client, Got
+from .client import Client, Got, names
 
 
 def _transfer(payload: bytes, **fields: object) -> bytes:
@@ -37,6 +37,15 @@ def test_a_refused_message_is_settled_without_its_effect(
     (disposition,) = _refused(client, _transfer(message.data_section(b"x")), code)
     assert disposition.state == state
     assert len(house.broker.vhost().queues["q"].messages) == 0
+
+
+def test_refused_messages_use_up_neither_credit_nor_window(client: Client) -> None:
+    client.sender("/queues/q")
+    unit = _transfer(message.data_section(b"x"))
+    refused = [got for _ in range(1000) for got in _refused(client, unit, NACK)]
+    assert "end" not in names(refused)
+    (accepted,) = [got for got in client.transfer(b"y") if got.name == "disposition"]
+    assert accepted.state == "accepted"
 
 
 def test_a_refused_link_is_detached_and_a_refused_session_ends(client: Client) -> None:

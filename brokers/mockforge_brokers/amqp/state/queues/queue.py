@@ -300,3 +300,17 @@ class Queue:
             rotation.append(consumer)
         else:
             rotation.insert(at, consumer)
+
+
+def by_queue(messages: Iterable[Message]) -> dict[Queue, list[Message]]:
+    """Messages of any queues, those of each one together and in their order."""
+    found: dict[Queue, list[Message]] = {}
+    for message in messages:
+        found.setdefault(message.queue, []).append(message)
+    return found
+
+
+def requeue_all(messages: Iterable[Message]) -> None:
+    """Put messages of any queues back."""
+    for queue, group in by_queue(messages).items():
+        queue.requeue(group)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from . import values
 from .performatives import SECTIONS, composite, section_code
 from .performatives import write as write_composite
-from .values import DecodeError, Described, Symbol
+from .values import DecodeError, Described
 
 _HEADER: Final = 0x70
 _MESSAGE_ANNOTATIONS: Final = 0x72
@@ -134,7 +134,3 @@ def body_value(body: bytes) -> Any:
         if code == _SEQUENCE:
             found += section.value
     return found
-
-
-def is_annotation(key: Any, name: str) -> bool:
-    return isinstance(key, Symbol) and key == name
