@@ -10,8 +10,10 @@ from mockforge_brokers.misbehaviour.rules import Match
 from .filters import Filter, compile_filter, conditions, reduced
 from .units import parse_duration, parse_rate, parse_size
 
-_ORIGIN = frozenset(("proto", "conn", "client"))
-_OPERATION = _ORIGIN | {"op", "dir"}
+_PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
+_ORIGIN = _PLACED | {"user"}
+# A user logs in amid a connection: what was found out of its frames before must hold after, too.
+_OPERATION = _PLACED | {"op", "dir"}
 _PLACE = _OPERATION | {"topic"}
 
 

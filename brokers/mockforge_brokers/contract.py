@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from .access import Principal
 from .events import BrokerRestarted, MessageSeen
-from .journal import Owner, Past, Row
+from .journal import Origin, Owner, Past, Row
 from .listener import Listener
 from .misbehaviour.actions import Changes
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
@@ -82,6 +82,13 @@ class Peer(Protocol):
         ...
 
     def resume_sending(self) -> None: ...
+
+
+def origin_of(peer: Peer) -> Origin:
+    """Where its frames come from, as far as that is known by now."""
+    listener = peer.listener
+    names = (listener.name, listener.service, listener.place)
+    return Origin(peer.principal.name, peer.address, names)
 
 
 class Connection(Owner, Protocol):

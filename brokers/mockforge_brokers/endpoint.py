@@ -11,14 +11,14 @@ protocol's own limits), so both are counted: the first to pause and the last to 
 """
 
 import asyncio
-import logging
-import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from .access import Principal
+from .bugs import logged
 from .bulk import write_together
-from .contract import Connection
+from .contract import Connection, origin_of
 from .events import (
     BrokerFailed,
     ClientBehindProxy,
@@ -38,8 +38,6 @@ from .snapshots import ConnectionView
 
 if TYPE_CHECKING:
     from .transport import Server
-
-_log = logging.getLogger(__name__)
 
 _NOBODY: Final = Principal()
 
@@ -120,7 +118,9 @@ class Endpoint(asyncio.Protocol):
         transport.set_write_buffer_limits(high=environment.limits.write_mark)
         self.connection: Connection = server.broker.connect(self)
         if environment.journal is not None:
-            self._tape = environment.journal.open(server.broker.protocol, self.id, self.connection)
+            self._tape = environment.journal.open(
+                server.broker.protocol, self.id, self.connection, partial(origin_of, self)
+            )
         server.endpoints[self.id] = self
         environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
         if environment.faults.active:
@@ -426,7 +426,7 @@ class Endpoint(asyncio.Protocol):
         concern = self._concern
         if concern is None:
             faults, holds = self.environment.faults, self.environment.holds
-            concern = Concern(faults, holds, self.protocol, self.id, self.connection)
+            concern = Concern(faults, holds, self, self.connection)
             self._concern = concern
         return concern()
 
@@ -490,11 +490,6 @@ class Endpoint(asyncio.Protocol):
         """A bug of ours: log it with the last frames, end this connection, disturb nobody else."""
         if self._tape is not None and data:
             self._tape.add(IN, data)
-        trace = "".join(traceback.format_exception(error))
-        if self._tape is not None:
-            trace += self._tape.last()
-        client = self.connection.client
-        _log.error("bug: %s connection %d (%s)\n%s", self.protocol, self.id, client, trace)
-        text = f"{type(error).__name__}: {error}"
-        self._emit(BrokerFailed(self.protocol, self.id, client, text, trace))
-        self.abort(f"a bug of ours: {text}")
+        failed = logged(error, self.protocol, self.id, self.connection.client, self._tape)
+        self._emit(failed)
+        self.abort(f"a bug of ours: {failed.error}")

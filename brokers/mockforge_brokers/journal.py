@@ -24,6 +24,21 @@ _MOST_HOLES: Final = 256
 """Chunks without data that may stand in the common order until it is made anew."""
 
 
+class Origin(Struct, frozen=True):
+    """Where a frame's connection comes from: its `user` (empty: nobody logged in) and `address`.
+
+    `listener` are the names of the one that it came by: `ws`, `mqtt-ws`, its port.
+    """
+
+    user: str = ""
+    address: str = ""
+    listener: tuple[str, ...] = ()
+
+
+NOWHERE: Final = Origin()
+"""Of what came by no socket."""
+
+
 class Row(Struct):
     """One message, request or packet as people see it; `seq` and `time` are the chunk's.
 
@@ -54,6 +69,7 @@ class Row(Struct):
     held: int = 0
     fault: int = 0
     marked: bool = False
+    origin: Origin = NOWHERE
 
 
 class Splitter(Protocol):
@@ -135,13 +151,31 @@ class Tape:
     counts as long as there are any.
     """
 
-    __slots__ = ("chunks", "connection", "journal", "left", "owner", "protocol", "size", "weight")
+    __slots__ = (
+        "chunks",
+        "connection",
+        "journal",
+        "left",
+        "origin",
+        "owner",
+        "protocol",
+        "size",
+        "weight",
+    )
 
-    def __init__(self, journal: "Journal", protocol: str, connection: int, owner: Owner) -> None:
+    def __init__(
+        self,
+        journal: "Journal",
+        protocol: str,
+        connection: int,
+        owner: Owner,
+        origin: Callable[[], Origin],
+    ) -> None:
         self.journal = journal
         self.protocol = protocol
         self.connection = connection
         self.owner = owner
+        self.origin = origin
         self.chunks: deque[Chunk] = deque()
         self.size = 0
         self.left = 0
@@ -167,6 +201,8 @@ class Tape:
     def end(self, past: Past) -> None:
         """The connection is over: `past` reads its frames from now on."""
         self.owner = past
+        known = self.origin()
+        self.origin = lambda: known
         self.weight += past.weight
         if self.chunks:
             self.journal.size += past.weight
@@ -228,8 +264,15 @@ class Journal:
         self.chunks.clear()
         self.size = 0
 
-    def open(self, protocol: str, connection: int, owner: Owner) -> Tape:
-        tape = Tape(self, protocol, connection, owner)
+    def open(
+        self,
+        protocol: str,
+        connection: int,
+        owner: Owner,
+        origin: Callable[[], Origin] = lambda: NOWHERE,
+    ) -> Tape:
+        """Begin a tape; `origin` is asked when somebody looks at its frames."""
+        tape = Tape(self, protocol, connection, owner, origin)
         self._open.add(tape)
         return tape
 

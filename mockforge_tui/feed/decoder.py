@@ -221,6 +221,7 @@ def raw_row(chunk: Chunk, data: bytes, why: str = "", error: str = "") -> Row:
         error=error,
         frame=data[:_RAW_SHOWN],
         time=chunk.time,
+        origin=chunk.tape.origin(),
     )
 
 
@@ -232,10 +233,12 @@ def frame_rows(chunk: Chunk, frame: bytes) -> list[Row]:
     except Exception as error:  # a row decoder's bug must not end the screen
         return [raw_row(chunk, frame, error=f"not decoded: {error or type(error).__name__}")]
     client = _client(tape)
+    origin = tape.origin()
     for row in rows:
         row.protocol = tape.protocol
         row.connection = tape.connection
         row.client = client or row.client
+        row.origin = origin
         row.time = chunk.time
         row.frame = frame
     return rows

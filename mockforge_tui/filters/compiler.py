@@ -10,6 +10,7 @@ from typing import Any, assert_never
 from mockforge_brokers.protocols import PROTOCOLS
 
 from .. import units
+from .addresses import address_test
 from .fields import MESSAGES, Field, Subject
 from .json_path import JsonReader, parse_path
 from .patterns import SEARCHED, glob_regex, is_glob, is_topic_filter, regex_reach
@@ -24,6 +25,7 @@ _OPERATORS = {
     "name": ": = != ~ ^=",
     "topic": ": = != ~ ^=",
     "bytes": ": = != ~ ^=",
+    "address": ": = != ~ ^=",
     "number": ": = != > < >= <=",
     "size": ": = != > < >= <=",
     "duration": "> < >= <=",
@@ -204,6 +206,10 @@ class _Compiler:
         try:
             match field.kind:
                 case "text" | "name" | "topic":
+                    source = self.text(read, field, term, op)
+                case "address" if op in ":=":
+                    source = f"{self.name(address_test(term.value))}({read})"
+                case "address":
                     source = self.text(read, field, term, op)
                 case "bytes":
                     source = self.bytes(read, term, op)

@@ -10,6 +10,7 @@ Kind = Literal[
     "text",  # compared as it is, globs, ~ and ^=
     "name",  # text whose case does not matter
     "topic",  # text; + and # are MQTT's wildcards
+    "address",  # of a client: CIDR, and globs with and without its port
     "bytes",  # bytes, or None
     "number",
     "size",
@@ -130,6 +131,9 @@ MESSAGES = Subject(
             ),
             Field("conn", "number", "r.connection", "connection number: conn:7 or conn:c7"),
             Field("client", "text", "r.client", "client id, or what the client calls itself"),
+            Field("user", "text", "r.origin.user", "the user that the client logged in as"),
+            Field("address", "address", "r.origin.address", "client's: 10.0.0.0/8, 127.0.0.1:*"),
+            Field("listener", "any", "r.origin.listener", "plain, tls, ws, mqtt-ws, or its port"),
             Field("topic", "topic", "r.destination", "topic, queue or exchange; +, # as in MQTT"),
             Field("queue", "text", "queue_of(r)", "AMQP queue of a delivery or a method"),
             Field("size", "size", "r.size", "bytes: size>1k"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from mockforge_brokers.journal import Row
+from mockforge_brokers.journal import Origin, Row
 
 from mockforge_tui.filters import (
     MESSAGES,
@@ -39,6 +39,7 @@ KAFKA = Row(
     seq=12,
     time=1000.0,
     marked=True,
+    origin=Origin("alice", "10.1.2.3:50871", ("tls", "kafka-tls", "9093")),
 )
 MQTT = Row(
     "mqtt",
@@ -54,6 +55,7 @@ MQTT = Row(
     seq=13,
     time=1009.0,
     held=4,
+    origin=Origin("", "[2001:db8::7]:51000", ("ws", "mqtt-ws", "8083")),
 )
 AMQP = Row(
     "amqp",
@@ -163,6 +165,24 @@ MATCHES: list[tuple[str, str | None]] = [
     ("age<5s", "MA"),
     ("age>5s", "K"),
     ("kind:message", "KM"),
+    ("user:alice", "K"),
+    ("user:a*", "K"),
+    ("user!=alice", "MA"),
+    ("address:10.0.0.0/8", "K"),
+    ("address:10.1.2.3/32", "K"),
+    ("address:10.1.2.4/32", ""),
+    ("address:2001:db8::/32", "M"),
+    ("address:2001:db8::7", "M"),
+    ("address:10.1.2.3", "K"),
+    ("address:10.1.2.3:50871", "K"),
+    ("address:10.1.2.3:1", ""),
+    ("address:10.1.*", "K"),
+    ("address!=10.0.0.0/8", "MA"),
+    ("address~:5[01]", "KM"),
+    ("listener:ws", "M"),
+    ("listener:mqtt-ws", "M"),
+    ("listener:8083", "M"),
+    ("listener:*tls", "K"),
     ("", "KMA"),
     ("   ", "KMA"),
 ]
@@ -192,6 +212,8 @@ REFUSED: list[tuple[str, str | None, str]] = [
     ("age:5s", "age:5s", "age takes > < >= <="),
     ("topic>3", "topic>3", "topic takes : = != ~ ^="),
     ("conn:x", "x", "is not a number"),
+    ("address:10.0.0.0/33", "10.0.0.0/33", "does not appear to be an IPv4 or IPv6 network"),
+    ("address>3", "address>3", "address takes : = != ~ ^="),
     ("retain:maybe", "maybe", "retain is true or false"),
     ("has:x", "x", "has: takes error"),
     ("@foo", "@foo", "no flag @foo"),

@@ -1,6 +1,6 @@
 """Which connections the rules in force can be about at all, so that all others go at full speed."""
 
-from ..contract import Connection
+from ..contract import Connection, Peer, origin_of
 from ..journal import IN, Row
 from .holds import Holds
 from .rules import Faults
@@ -9,7 +9,8 @@ from .rules import Faults
 class Concern:
     """Asked for each burst of one connection while there are rules; the answer is remembered.
 
-    A rule that names other clients, protocols or connections needs to see none of its frames.
+    A rule that names other clients, users, addresses, protocols or connections needs to see none of
+    its frames.
     """
 
     __slots__ = (
@@ -17,19 +18,17 @@ class Concern:
         "_connection",
         "_faults",
         "_holds",
-        "_number",
-        "_protocol",
+        "_peer",
+        "_principal",
         "_version",
         "given",
     )
 
-    def __init__(
-        self, faults: Faults, holds: Holds, protocol: str, number: int, connection: Connection
-    ) -> None:
+    def __init__(self, faults: Faults, holds: Holds, peer: Peer, connection: Connection) -> None:
         self._faults = faults
         self._holds = holds
-        self._protocol = protocol
-        self._number = number
+        self._peer = peer
+        self._principal = peer.principal
         self._connection = connection
         # Both only ever grow: where their sum is the same, both are.
         self._version = -1
@@ -42,9 +41,11 @@ class Concern:
             return False
         client = self._connection.client
         version = faults.version + holds.version
-        if version != self._version or client != self._client:
-            self._version, self._client = version, client
-            row = Row(self._protocol, IN, "", self._number, client)
+        principal = self._peer.principal
+        if version != self._version or client != self._client or principal is not self._principal:
+            self._version, self._client, self._principal = version, client, principal
+            peer = self._peer
+            row = Row(peer.listener.protocol, IN, "", peer.id, client, origin=origin_of(peer))
             # Nobody knows yet which rules are about a client that has not said who it is.
             self.given = not client or faults.may_concern(row) or holds.may_concern(row)
         return self.given

@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, assert_never
 
 from ..clock import Timer
+from ..contract import origin_of
 from ..errors import InvalidInput
 from ..journal import IN, OUT, Row
 from .actions import (
@@ -55,6 +56,7 @@ class Effects:
         lane = self._lane
         peer = lane.peer
         row = Row(peer.listener.protocol, IN, OPEN, peer.id, time=peer.opened)
+        row.origin = origin_of(peer)
         row.detail = {"address": peer.address, "listener": peer.listener.name}
         rule = lane.faults.ask_opening(row)
         match rule.action if rule is not None else None:

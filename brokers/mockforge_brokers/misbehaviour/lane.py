@@ -20,9 +20,10 @@ from math import inf
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..clock import Clock, Timer
-from ..contract import Connection, Peer
+from ..contract import Connection, Peer, origin_of
 from ..errors import ProtocolError
 from ..journal import IN, OUT, Row
 from ..limits import Limits
@@ -180,7 +181,12 @@ class Lane:
         rows = self.connection.rows(self.direction, frame)
         client = self.connection.client
         wall = self.clock.wall()
+        origin = origin_of(self.peer)
+        # A CONNECT is matched before its user is known to be right.
+        if not origin.user and (user := rows[0].detail.get("user_name")):
+            origin = replace(origin, user=str(user))
         for row in rows:
+            row.origin = origin
             row.connection = self.peer.id
             row.client = row.client or client or str(row.detail.get("client_id") or "")
             row.time = wall

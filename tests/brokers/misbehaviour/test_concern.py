@@ -3,15 +3,17 @@
 from types import SimpleNamespace
 from typing import Any
 
+from mockforge_brokers.access import Principal
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.journal import Row
+from mockforge_brokers.journal import Origin, Row
 from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.misbehaviour.concern import Concern
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.rules import COMPARED, Match, Rule
 from msgspec.structs import replace
 
+from ..fake_peer import FakePeer
 from ..lines import is_word
 from ..misbehaving import everything, fault, hold
 from .test_lane import World as LaneWorld
@@ -29,7 +31,8 @@ class World:
         self.environment = environment = Environment.create(ManualClock(), seed=1)
         self.faults, self.holds = environment.faults, environment.holds
         self.connection: Any = SimpleNamespace(client=client)
-        self.concern = Concern(self.faults, self.holds, "mqtt", 1, self.connection)
+        self.peer = FakePeer(1, 0.0, "mqtt")
+        self.concern = Concern(self.faults, self.holds, self.peer, self.connection)
 
     def add(self, match: Match) -> Rule:
         rule = fault()
@@ -59,6 +62,22 @@ def test_who_has_not_said_who_it_is_may_be_anybody() -> None:
     assert world.concern()
     world.connection.client = "billing"
     assert not world.concern()
+
+
+def test_who_logs_in_as_another_user_is_looked_at_anew() -> None:
+    world = World()
+    world.add(Match("user:bob", everything, origin=lambda row: row.origin.user == "bob"))
+    assert not world.concern()
+    world.peer.principal = Principal("bob", "PLAIN")
+    assert world.concern()
+
+
+def test_a_rule_knows_where_a_connection_comes_from() -> None:
+    world = World()
+    seen: list[Origin] = []
+    world.add(Match("address:x", everything, origin=lambda row: bool(seen.append(row.origin))))
+    assert not world.concern()
+    assert seen == [Origin("", "127.0.0.1:50001", ("plain", "mqtt", "1"))]
 
 
 def test_rules_that_rest_or_have_gone_concern_nobody() -> None:
