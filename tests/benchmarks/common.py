@@ -224,29 +224,37 @@ def compare(
 ) -> dict[str, float]:
     """Measure all subjects in turns, print medians and ratios to the first; returns medians.
 
-    All stay up meanwhile: an idle server costs the busy one nothing. Where `less` is better the
+    All stay up meanwhile: an idle server costs the busy one nothing. A subject that cannot do it is
+    named with the reason. Where `less` is better the
     ratio is turned round, so that more than 1 always speaks for ours.
     """
     if settings.only.lower() not in title.lower():
         return {}
     figures: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    skipped: dict[str, str] = {}
     with ExitStack() as stack:
         ports = {subject.name: stack.enter_context(subject.start()) for subject in subjects}
         for _ in range(settings.rounds):
-            for subject in subjects:
-                figures[subject.name].append(once(ports[subject.name]))
-    medians = {name: statistics.median(values) for name, values in figures.items()}
-    first = medians[subjects[0].name]
+            for name in [each for each in figures if each not in skipped]:
+                try:
+                    figures[name].append(once(ports[name]))
+                except Skipped as reason:
+                    # What one of them cannot do is no reason to leave out the others.
+                    skipped[name] = str(reason)
+    medians = {
+        name: statistics.median(values) for name, values in figures.items() if name not in skipped
+    }
+    first = subjects[0].name
     print(f"\n{title} ({unit}, median of {settings.rounds} rounds in turns)")
     for subject in subjects:
-        values = figures[subject.name]
-        ratio = ""
-        if subject is not subjects[0]:
-            theirs = medians[subject.name]
-            ratio = f"   ours is {theirs / first if less else first / theirs:.2f}x"
         label = f"{subject.name} {subject.version}".strip()
-        print(
-            f"  {label:28} {medians[subject.name]:>12,.0f}"
-            f"   ({min(values):,.0f} to {max(values):,.0f}){ratio}"
-        )
+        if subject.name in skipped:
+            print(f"  {label:28} skipped: {skipped[subject.name][:200]}")
+            continue
+        values, theirs = figures[subject.name], medians[subject.name]
+        ratio = ""
+        if subject.name != first and first in medians:
+            ours_is = theirs / medians[first] if less else medians[first] / theirs
+            ratio = f"   ours is {ours_is:.2f}x"
+        print(f"  {label:28} {theirs:>12,.0f}   ({min(values):,.0f} to {max(values):,.0f}){ratio}")
     return medians
