@@ -15,8 +15,8 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
 
   _forward  PUBLISH with first byte 0x30: QoS 0, not retained.
   _accept   PUBLISH with first byte 0x32: QoS 1, not retained, not sent again, with a packet
-            identifier that no unfinished QoS 2 publish has; each taker subscribed with QoS 1 or 2
-            and is not the publisher itself.
+            identifier that no unfinished QoS 2 publish has; no taker is the publisher itself.
+            Who subscribed with QoS 0 gets it with a first byte of 0x30 and without identifier.
   _settle   PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
 
 In each case the packet is whole, within our Maximum Packet Size, its Remaining Length as short as
@@ -40,15 +40,17 @@ from . import lint
 from .codes import V5
 from .records import Message
 from .state.router import TopicCounts, Verbatim
-from .state.session import Sink
+from .state.session import LARGE, Sink
 from .wire.encode import IDS
-from .wire.frames import check_size, decode_varint
+from .wire.frames import check_size, decode_varint, encode_varint
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
 
 _QOS_0: Final = 0x30
 _QOS_1: Final = 0x32
+_LOWERED: Final = b"\x30"
+"""The first byte that a QoS 1 packet has for who subscribed with QoS 0."""
 _PUBACK: Final = 0x40
 _PUBACK_HEAD: Final = b"\x40\x02"
 _BETWEEN_LOOKS: Final = 128
@@ -175,7 +177,7 @@ def _accept(  # noqa: C901
     unreleased = own.inbound if own is not None else ()
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
-    head, size = b"", 0
+    head, lower, size = b"", b"", 0
     while looks >= 0 and position + 6 <= end and data[position] == _QOS_1:
         stop = position + size
         if route is last and size and stop <= end and data.startswith(head, position):
@@ -190,10 +192,12 @@ def _accept(  # noqa: C901
                 break
             topic_end = body + 2 + (data[body] << 8) + data[body + 1]
             found = routes.get(data[body + 2 : topic_end])
-            if found is None or not found.sessions or own in found.takers:
+            if found is None or not found.takers or own in found.takers:
                 break
             last, route = route, found
             head, size = data[position:topic_end], stop - position
+            if route.lowered:
+                lower = _LOWERED + encode_varint(stop - body - 2) + data[body:topic_end]
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
         if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):
@@ -201,18 +205,29 @@ def _accept(  # noqa: C901
         if unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
-        message = Message(route.topic_name, tail[1:] if bare else tail, 1)
         reached = 0
-        for session, sink in route.sessions:
-            own_id = session.begin(message)
-            if own_id > 0:
-                out = sink.out
-                if not out:
-                    sink.wake()
-                out += (head, IDS[own_id], tail)
-                sink.messages_out += 1
-            # Also what waits in the session's queue is delivered; what the full queue lost is not.
-            reached += own_id >= 0
+        for sink in route.lowered:
+            out = sink.out
+            if not out:
+                sink.wake()
+            out += (lower, tail)
+            sink.messages_out += 1
+            reached += 1
+        if route.sessions:
+            message = Message(route.topic_name, tail[1:] if bare else tail, 1)
+            for session, sink in route.sessions:
+                own_id = session.begin(message)
+                if own_id > 0:
+                    out = sink.out
+                    if not out:
+                        sink.wake()
+                    out += (head, IDS[own_id], tail)
+                    sink.messages_out += 1
+                # Also what waits in the session's queue is delivered; what a full one lost is not.
+                reached += own_id >= 0
+        if size > LARGE:
+            for sink in route.sinks:
+                sink.bulky = True
         packet_ids.append(packet_id)
         route.counts.published += 1
         route.counts.delivered += reached

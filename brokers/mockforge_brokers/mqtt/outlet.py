@@ -8,11 +8,10 @@ from ..clock import Clock
 from ..contract import Peer
 from .codes import V5, V311, PacketType, Reason, dialect
 from .records import Message
+from .state.session import LARGE
 from .wire.encode import IDS, encode_ack, encode_packet
 from .wire.packets import Ack, Packet, Suback, Unsuback
 from .wire.publish import PublishRenderer, render_publish, with_dup
-
-_LARGE = 32 * 1024
 
 
 class Outlet:
@@ -130,7 +129,7 @@ class Outlet:
         if dup:
             head = with_dup(head)
         self.out += (head, IDS[packet_id], tail) if packet_id else (head, tail)
-        if len(tail) > _LARGE:
+        if len(tail) > LARGE:
             self.bulky = True
         self.messages_out += 1
         self.wake()

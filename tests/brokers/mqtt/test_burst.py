@@ -288,6 +288,10 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 # The publisher's own topic, and topics that nobody or only QoS 0 takes.
 @example((Stage(own="a"), [sent(LEARN, stream(publish("a", b"x", 1), publish("a")) * 3)]))
 @example((Stage(), [sent(LEARN, stream(publish("a", b"x", 1), publish("nobody", b"x", 2)) * 3)]))
+# Takers of QoS 0 beside those of QoS 1, with lengths of one and two bytes, and large ones.
+@example((Stage(takers=(Taker("#", 0), Taker("a", 1), Taker("+", 0))),
+          [sent(LEARN, stream(*[publish("a", b"z" * size, 1) for size in (1, 1, 123, 124, 9)]),
+                stream(publish("b/c", b"v" * 40_000, 1), publish("b/c", b"x", 1)))]))  # fmt: skip
 # A window that is full, a queue that is full, and acknowledgements of all kinds.
 @example((Stage(version=5, takers=(Taker("a", 1, window=1),), queue=2),
           [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5)),
@@ -333,6 +337,19 @@ def pieces(stage: Stage, *topics: str) -> list[list[int]]:
 
 def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
     assert pieces(Stage(takers=(Taker("#", 0),)), "a") == [[6 * 50]]
+
+
+def test_large_qos_1_packets_leave_as_pieces_that_nobody_joins() -> None:
+    scene = Scene(Stage(takers=(Taker("#", 0), Taker("#", 1))))
+    scene.publisher.send(LEARN)
+    for taker in scene.takers:
+        taker.take()
+    scene.publisher.connection.receive(stream(publish("a", b"v" * 40_000, 1)))
+    for taker in scene.takers:
+        assert taker.connection.bulky
+        assert len(taker.connection.out[-1]) == 40_000
+    scene.publisher.flush()
+    scene.network.settle()
 
 
 def test_topics_in_turn_leave_as_one_piece_where_the_same_clients_take_them() -> None:

@@ -51,18 +51,20 @@ class Recipient:
 class Verbatim:
     """A route whose sinks all take the publisher's own bytes.
 
-    `sinks` get QoS 0; routes with the same ones share the object. `sessions`, each with its sink,
-    get QoS 1; it is empty where some of them would need other bytes. `takers` are these sessions
-    again: where the publisher is one of them, its PUBLISH and PUBACK take turns on one connection.
+    `sinks` get QoS 0; routes with the same ones share the object. QoS 1 goes to `sessions`, each
+    with its sink, and to the sinks of those who subscribed with QoS 0, `lowered`. `takers` are the
+    sessions of all: where the publisher is one of them, its PUBLISH and PUBACK take turns on one
+    connection. It is empty where QoS 1 cannot be handed on so.
     """
 
-    __slots__ = ("counts", "sessions", "sinks", "takers", "topic_name")
+    __slots__ = ("counts", "lowered", "sessions", "sinks", "takers", "topic_name")
 
     def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
         self.counts = counts
         self.topic_name = topic_name
         self.sinks = sinks
         self.sessions: tuple[tuple[Session, Sink], ...] = ()
+        self.lowered: tuple[Sink, ...] = ()
         self.takers: frozenset[Session | None] = frozenset()
 
 
@@ -296,6 +298,7 @@ class Router:
         if route.watchers or route.shares or not route.recipients:
             return
         takers: list[tuple[Session, Sink]] = []
+        lowered: list[Sink] = []
         for recipient in route.recipients:
             session = recipient.session
             sink = session.sink
@@ -304,14 +307,15 @@ class Router:
             if recipient.identifiers or recipient.own is not recipient:
                 return
             takers.append((session, sink))
+            if not recipient.qos:
+                lowered.append(sink)
         sinks = tuple(sink for _, sink in takers)
         found = Verbatim(route.counts, topic_name, self._sinks.setdefault(sinks, sinks))
-        if (
-            self._maximum_qos
-            and not self.keeper.failing
-            and all(recipient.qos for recipient in route.recipients)
-        ):
-            found.sessions = tuple(takers)
+        # Who gets a message once for each of its subscriptions gets them in their order.
+        each_once = len(set(sinks)) == len(sinks) or not lowered
+        if self._maximum_qos and not self.keeper.failing and each_once:
+            found.sessions = tuple(each for each in takers if each[1] not in lowered)
+            found.lowered = tuple(lowered)
             found.takers = frozenset(session for session, _ in takers)
         raw = topic_name.encode()
         self.verbatim(dialect, True)[raw] = found

@@ -27,6 +27,8 @@ from ..records import Message
 from .subscriptions import Subscription
 
 LAST_ID: Final = 65_535
+LARGE: Final = 32 * 1024
+"""Bytes of a packet from which on its pieces are written as they are, and not joined."""
 _AT_ONCE: Final = 64
 """Messages that are sent between two looks at the time."""
 
@@ -37,12 +39,14 @@ RELEASED: Final = None
 class Sink(Protocol):
     """A connected client's end; the connection implements it and hands it to its session.
 
-    `out` and `messages_out` are here for the hot path, which appends ready bytes itself; sinks
+    `out`, `bulky` and `messages_out` are for the hot path, which appends ready bytes itself; sinks
     of the same `dialect` take each other's plain packets verbatim, those of dialect 0 take none.
     """
 
     connection: int
     out: list[bytes]
+    bulky: bool
+    """A piece of it is large (`contract.Connection`)."""
     messages_out: int
 
     @property
