@@ -15,8 +15,9 @@ from mockforge_brokers.errors import InvalidInput
 
 from .colours import page
 from .config import Config, ConfigError, Resolved, resolve
+from .config.setting import Setting
+from .config.table import SETTINGS, has_option, parse_limit
 from .exit_codes import ExitCode
-from .settings import SETTINGS, Setting, has_option, parse_limit
 
 if TYPE_CHECKING:
     from .fixtures.model import FixtureSet

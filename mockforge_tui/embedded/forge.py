@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from mockforge_brokers.errors import InvalidInput, LocalError
 
 from ..config import Config, resolve
+from ..config.table import SETTINGS
 from ..runtime import Runtime
-from ..settings import SETTINGS
 from .answer import WITHIN, Answer, Heard, unended
 from .base import Forge
 from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds

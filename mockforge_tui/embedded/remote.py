@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from mockforge_brokers.errors import InvalidInput, LocalError
 
-from ..settings import SETTINGS
+from ..config.table import SETTINGS
 from .answer import WITHIN, Answer, unended
 from .base import Forge
 from .spelling import MEDIA_TYPE, answer_of, asked_of, message_of, published

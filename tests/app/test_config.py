@@ -7,8 +7,9 @@ from mockforge_brokers.mqtt.options import MqttOptions
 
 from mockforge_tui.accounts import fill, oauth_key, virtual_hosts
 from mockforge_tui.config import Config, ConfigError, resolve
-from mockforge_tui.mqtt_settings import MQTT_PREFIX
-from mockforge_tui.settings import SETTINGS, boolean, parse_limit
+from mockforge_tui.config.mqtt import MQTT_PREFIX
+from mockforge_tui.config.setting import boolean
+from mockforge_tui.config.table import SETTINGS, parse_limit
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,7 @@ import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import Limits
 
-from mockforge_tui import config
-from mockforge_tui.config import Config
+from mockforge_tui.config import Config, model
 from mockforge_tui.console.session import Session
 from mockforge_tui.runtime import CannotListen, Runtime
 
@@ -105,7 +104,7 @@ def test_web_socket_is_left_out_where_nobody_asked_and_its_port_is_taken(monkeyp
     ):
         port, other = taken.getsockname()[1], spare.getsockname()[1]
         spare.close()
-        monkeypatch.setitem(config._USUAL_PORTS, "mqtt-ws", port)
+        monkeypatch.setitem(model.USUAL_PORTS, "mqtt-ws", port)
 
         async def look(runtime: Runtime) -> tuple[dict[str, Any], list[str], bool]:
             return runtime.facts(), runtime.notices, runtime.listening

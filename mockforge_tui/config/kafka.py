@@ -1,10 +1,10 @@
-"""The settings of Kafka's authorizer and of its broker: rows of settings.py's table."""
+"""The settings of Kafka's authorizer and of its broker: rows of the table of settings."""
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.releases import NEWEST, RELEASES, override
 
+from ..units import parse_duration
 from .setting import Setting, boolean, one_of
-from .units import parse_duration
 
 
 def kafka_config(text: str) -> str:

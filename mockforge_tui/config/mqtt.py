@@ -1,4 +1,4 @@
-"""The settings of the MQTT broker: rows of settings.py's table."""
+"""The settings of the MQTT broker: rows of the table of settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.options import HAND_ON, LINT_LEVELS, NOT_AUTHORIZED, SHARED_ORDERS
 from mockforge_brokers.mqtt.presets import PRESETS
 
+from ..units import parse_duration
 from .setting import Setting, between, boolean, one_of, seconds
-from .units import parse_duration
 
 MQTT_PREFIX = "mqtt_option_"
 """Before the names of MqttOptions in the names of settings."""

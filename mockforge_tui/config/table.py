@@ -3,13 +3,15 @@
 from mockforge_brokers.amqp.profiles import DEFAULT, PROFILES
 from mockforge_brokers.limits import LIMITS, Limit
 
+from ..units import parse_duration, parse_size
 from .ending import ENDING
-from .kafka_settings import KAFKA_SETTINGS
-from .mqtt_settings import MQTT_SETTINGS
-from .setting import Setting as Setting
+from .kafka import KAFKA_SETTINGS
+from .mqtt import MQTT_SETTINGS
 from .setting import (
+    Setting,
     address,
     between,
+    boolean,
     certificates,
     one_of,
     port,
@@ -17,8 +19,6 @@ from .setting import (
     user,
     whole,
 )
-from .setting import boolean as boolean
-from .units import parse_duration, parse_size
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")

@@ -1,9 +1,9 @@
 """The settings of how a run ends, on what it fails and what it reports."""
 
-from .occasions import occasion
+from ..occasions import occasion
+from ..units import parse_duration
+from ..verdict import CAUSES, causes
 from .setting import Setting, between
-from .units import parse_duration
-from .verdict import CAUSES, causes
 
 ENDING: tuple[Setting, ...] = (
     Setting(

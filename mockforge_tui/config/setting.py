@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .units import parse_duration
+from ..units import parse_duration
 
 
 @dataclass(frozen=True, slots=True)

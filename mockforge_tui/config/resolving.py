@@ -1,0 +1,166 @@
+"""Puts one configuration together from command line, environment, config file and defaults."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mockforge_brokers.amqp.profiles import PROFILES
+from mockforge_brokers.limits import LIMITS, Limits
+from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.mqtt.presets import PRESETS
+from mockforge_brokers.protocols import PROTOCOLS
+
+from .file import Found, read
+from .model import USUAL_PORTS, Config, ConfigError
+from .mqtt import MQTT_PREFIX, refused_filter
+from .setting import Setting, boolean
+from .table import BY_NAME, LIMIT_PREFIX, SETTINGS
+
+DEFAULT_FILE = "mockforge-tui.yaml"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+_PORTS = (
+    *(f"{name}_port" for name in (*PROTOCOLS, "admin")),
+    *(f"{name.replace('-', '_')}_port" for name in USUAL_PORTS if name != "amqp-management"),
+)
+_SECRETS = frozenset({"admin_token", "amqp_password", "users"})
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A config with where each value came from, and what of the file was not used."""
+
+    config: Config
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """`name = value  # origin` for each setting; tokens and passwords stay secret."""
+        for each in fields(Config):
+            value = getattr(self.config, each.name)
+            if each.name == "limits":
+                yield from self._limits()
+                continue
+            if each.name == "mqtt_options":
+                yield from self._mqtt_options()
+                continue
+            shown = "***" if each.name in _SECRETS and value else value
+            yield f"{each.name} = {shown!r}  # {self.origins.get(each.name, 'default')}"
+
+    def _mqtt_options(self) -> Iterator[str]:
+        for setting in SETTINGS:
+            if setting.name.startswith(MQTT_PREFIX):
+                name = setting.name.removeprefix(MQTT_PREFIX)
+                value = getattr(self.config.mqtt_options, name)
+                shown = tuple(value) if name == "refused_filters" else value
+                yield f"mqtt.{name} = {shown!r}  # {self.origins.get(setting.name, 'default')}"
+
+    def _limits(self) -> Iterator[str]:
+        for name in LIMITS:
+            origin = self.origins.get(LIMIT_PREFIX + name, "default")
+            yield f"limits.{name} = {getattr(self.config.limits, name)}  # {origin}"
+
+
+def resolve(
+    options: Mapping[str, Any], environment: Mapping[str, str], file: str | None = None
+) -> Resolved:
+    """Put one config together; `options` are the command line's, by setting name.
+
+    `file` None looks for ./mockforge-tui.yaml, "" reads none. Raises ConfigError.
+    """
+    path: str | None = file
+    if file is None and Path(DEFAULT_FILE).is_file():
+        path = DEFAULT_FILE
+    found = read(Path(path), environment) if path else Found()
+    values, origins = found.values, found.origins
+    for setting in SETTINGS:
+        text = environment.get(setting.variable)
+        if text:
+            values[setting.name] = _from_variable(setting, text)
+            origins[setting.name] = setting.variable
+    for name, value in options.items():
+        if name in BY_NAME and BY_NAME[name].many:
+            value = (*values.get(name, ()), *value)
+        values[name] = value
+        origins[name] = "command line"
+    if values.get("random_ports"):
+        for name in _PORTS:
+            if origins.get(name) != "command line":
+                values[name], origins[name] = 0, origins["random_ports"]
+    limits = _taken_out(values, LIMIT_PREFIX)
+    mqtt = _taken_out(values, MQTT_PREFIX)
+    _fill_in(values, limits, mqtt, origins)
+    _fill_in_release(values, limits, origins)
+    filters = mqtt.pop("refused_filters", ())
+    mqtt["refused_filters"] = dict(map(refused_filter, filters))
+    config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
+    _check(config)
+    return Resolved(config, origins, tuple(found.warnings))
+
+
+def _fill_in(
+    values: dict[str, Any], limits: dict[str, Any], mqtt: dict[str, Any], origins: dict[str, str]
+) -> None:
+    """What `--mqtt-as` gives where nothing else did."""
+    name = values.get("mqtt_as")
+    if name is None:
+        return
+    preset = PRESETS[name]
+    mqtt["preset"] = name
+    for field_, value in preset.options.items():
+        # The keep alive has a setting that is older than the others.
+        table, key, setting = mqtt, field_, MQTT_PREFIX + field_
+        if field_ == "server_keep_alive":
+            table, key, setting = values, "keep_alive", "keep_alive"
+        if key not in table:
+            table[key], origins[setting] = value, f"--mqtt-as {name}"
+    for limit, value in preset.limits.items():
+        if limit not in limits:
+            limits[limit], origins[LIMIT_PREFIX + limit] = value, f"--mqtt-as {name}"
+
+
+def _fill_in_release(
+    values: dict[str, Any], limits: dict[str, Any], origins: dict[str, str]
+) -> None:
+    """What `--amqp-as-version` gives where nothing else did."""
+    name = values.get("amqp_as_version")
+    if name is not None and "amqp_message" not in limits:
+        limits["amqp_message"] = PROFILES[name].message_size
+        origins[LIMIT_PREFIX + "amqp_message"] = f"--amqp-as-version {name}"
+
+
+def _taken_out(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The values whose name begins so, under the rest of their name."""
+    names = [name for name in values if name.startswith(prefix)]
+    return {name.removeprefix(prefix): values.pop(name) for name in names}
+
+
+def _from_variable(setting: Setting, text: str) -> Any:
+    try:
+        if setting.negative:
+            return not boolean(text)
+        if setting.many:
+            parts = text.split(setting.separator)
+            return tuple(setting.parse(part.strip()) for part in parts if part.strip())
+        return setting.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{setting.variable}: {error}") from None
+
+
+def _check(config: Config) -> None:
+    if config.admin and config.admin_host not in _LOOPBACK and not config.admin_token:
+        raise ConfigError(
+            f"admin at {config.admin_host} would be open to the network: "
+            "give --admin-token, or leave --admin-host at 127.0.0.1"
+        )
+    for option, given in (
+        ("--tls-only", config.tls_only),
+        ("--tls-client-ca", config.tls_client_ca),
+    ):
+        if given and config.tls is None:
+            raise ConfigError(f"{option} is of no use without TLS: give --tls auto or CERT,KEY")
+    if config.tls_client_ca == "auto" and config.tls != "auto":
+        raise ConfigError("--tls-client-ca auto is the CA of --tls auto: give a FILE here")
+    if not (config.kafka or config.mqtt or config.amqp):
+        raise ConfigError("nothing to serve: leave out one of --no-kafka, --no-mqtt, --no-amqp")
