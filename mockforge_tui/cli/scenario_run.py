@@ -10,16 +10,16 @@ from typing import Any
 
 from mockforge_brokers.errors import InvalidInput
 
-from .config import Config
-from .event_log import log_events
-from .exit_codes import ExitCode
-from .fixtures.model import FixtureSet
-from .fixtures.scenarios import Scenario
-from .headless import Interruption
-from .instance import running, written
-from .readiness import environment
-from .suite import Say, Suite
-from .verdict import Verdict
+from ..config import Config
+from ..event_log import log_events
+from ..exit_codes import ExitCode
+from ..fixtures.model import FixtureSet
+from ..fixtures.scenarios import Scenario
+from ..headless import Interruption
+from ..instance import running, written
+from ..readiness import environment
+from ..suite import Say, Suite
+from ..verdict import Verdict
 
 _GRACE = 5.0
 """Seconds that the program under test gets to end."""

@@ -8,14 +8,14 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import IN, Row
 
-from .config import Config
-from .console.exports import FORMS
-from .fixtures.model import FixtureSet
-from .fixtures.problems import did_you_mean
-from .fixtures.trial import MOMENT
-from .production import Production
-from .runtime import build_brokers
-from .text import clean, decode
+from ..config import Config
+from ..console.exports import FORMS
+from ..fixtures.model import FixtureSet
+from ..fixtures.problems import did_you_mean
+from ..fixtures.trial import MOMENT
+from ..production import Production
+from ..runtime import build_brokers
+from ..text import clean, decode
 
 _STEP = 0.1
 """Seconds between looks at what came."""

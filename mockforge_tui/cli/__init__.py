@@ -1,0 +1,47 @@
+"""The command line: reads words and options, and starts the front end that they ask for."""
+
+import errno
+import sys
+from collections.abc import Sequence
+
+import click
+from mockforge_brokers.errors import InvalidInput
+
+from ..exit_codes import ExitCode
+from .elsewhere import do, verify, wait
+from .files import check, init, sample_messages, schema
+from .serving import console, demo, run_scenarios, shell
+from .words import main
+
+for _each in (console, demo, shell, run_scenarios, check, sample_messages, schema, init):
+    main.add_command(_each)
+for _each in (wait, verify, do):
+    main.add_command(_each)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit status."""
+    try:
+        return main.main(list(arguments), prog_name="mockforge-tui", standalone_mode=False) or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    except (BrokenPipeError, SystemExit):
+        # Who reads our output went away; click raises the second.
+        return ExitCode.OK
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print(f"error: {error.strerror}", file=sys.stderr)
+            return ExitCode.BAD_INPUT
+        import traceback
+
+        traceback.print_exc()
+        print("error: this is a bug of mockforge-tui, not of yours", file=sys.stderr)
+        return ExitCode.BUG

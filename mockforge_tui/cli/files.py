@@ -1,0 +1,97 @@
+"""The commands that open no port: they read, check and write files."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..config import resolve
+from ..exit_codes import ExitCode
+from .options import load, options, resolved_of, seeded
+
+
+@click.command()
+def schema() -> int:
+    """Print the JSON Schema of fixture files, for editors.
+
+    With `# yaml-language-server: $schema=mockforge.schema.json` as a file's first line, an editor
+    completes and checks it.
+    """
+    import json
+
+    from ..fixtures.schema import FILE
+
+    click.echo(json.dumps(FILE, indent=2))
+    return ExitCode.OK
+
+
+@click.command()
+@click.argument("folder", default=".", metavar="[DIR]")
+def init(folder: str) -> int:
+    """Begin a project: a fixture file with a scenario, and a test. Writes over nothing."""
+    from .starter import begin
+
+    for path in begin(Path(folder)):
+        click.echo(f"wrote {path}")
+    return ExitCode.OK
+
+
+@click.command()
+@click.option("--strict", is_flag=True, help="warnings count as errors")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="github: annotations for a workflow's log; sarif: for code scanning",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
+    """Validate fixtures; opens no port."""
+    from ..rehearsal import read_fixtures
+
+    report = read_fixtures([Path(path) for path in paths], resolve({}, os.environ).config)
+    click.echo(report.render(form))
+    return ExitCode.BAD_INPUT if report.failed(strict=strict) else ExitCode.OK
+
+
+@click.command("sample")
+@options
+@click.option("-n", "--count", default=10, show_default=True, type=click.IntRange(1), metavar="N")
+@click.option("--only", metavar="ID", multiple=True, help="only this fixture; several times")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl", "csv", "raw", "hex", "recording"]),
+    default="text",
+    show_default=True,
+    help="all but text as the console's export writes them",
+)
+@click.option("-o", "--output", metavar="FILE", help="write to FILE")
+@click.argument("paths", nargs=-1, metavar="PATH...")
+def sample_messages(
+    paths: tuple[str, ...],
+    count: int,
+    only: tuple[str, ...],
+    form: str,
+    output: str | None,
+    **words: Any,
+) -> int:
+    """Print the messages that fixtures would make; opens no port, waits for nothing.
+
+    At their rates, with what reactions and scenarios by weight make of them; `--seed` gives the
+    same ones again.
+    """
+    resolved = resolved_of(words)
+    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
+    if fixtures is None:
+        raise click.UsageError("sample needs a PATH of fixtures")
+    from .sampling import lines, sample
+
+    made = lines(sample(fixtures, seeded(resolved.config, fixtures), count, only), form)
+    with click.open_file(output or "-", "wb", lazy=False) as out:
+        for line in made:
+            out.write(line)
+    return ExitCode.OK

@@ -1,0 +1,107 @@
+"""The options that settings make, and what a command gets from them: config and fixtures."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..config import Config, Resolved, resolve
+from ..config.setting import Setting
+from ..config.table import SETTINGS, has_option, parse_limit
+from ..exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from ..fixtures.model import FixtureSet
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """All settings, `--config` and `--print-config`."""
+    command = click.option(
+        "--print-config", is_flag=True, help="print each setting with its origin, and end"
+    )(command)
+    command = click.option(
+        "--config", metavar="FILE", help="config file (default: ./mockforge-tui.yaml if there)"
+    )(command)
+    command = click.option(
+        "--limit",
+        metavar="NAME=N",
+        multiple=True,
+        callback=_limits,
+        help="set a limit; the command `limits` names all [MOCKFORGE_LIMIT_NAME]",
+    )(command)
+    for setting in reversed(SETTINGS):
+        if has_option(setting):
+            command = _setting_option(setting)(command)
+    return command
+
+
+def _setting_option(setting: Setting) -> Callable[[Any], Any]:
+    def parse(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value is None or value == ():
+            return None
+        if not setting.takes_value:
+            return not setting.negative
+        try:
+            if setting.many:
+                return tuple(setting.parse(each) for each in value)
+            return setting.parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    shared: dict[str, Any] = {
+        "callback": parse,
+        "help": f"{setting.help} [{setting.variable}]",
+        "default": None,
+    }
+    if setting.takes_value:
+        return click.option(
+            setting.flag, setting.name, metavar=setting.metavar, multiple=setting.many, **shared
+        )
+    return click.option(setting.flag, setting.name, is_flag=True, flag_value=True, **shared)
+
+
+def _limits(ctx: click.Context, parameter: click.Parameter, value: Any) -> dict[str, int]:
+    try:
+        return dict(parse_limit(text) for text in value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def resolved_of(words: dict[str, Any]) -> Resolved:
+    """The config of these options; prints it and ends for `--print-config`."""
+    file = words.pop("config")
+    show = words.pop("print_config")
+    limits = words.pop("limit")
+    given = {name: value for name, value in words.items() if value is not None} | limits
+    resolved = resolve(given, os.environ, file)
+    for warning in resolved.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if show:
+        for line in resolved.lines():
+            click.echo(line)
+        raise click.exceptions.Exit(ExitCode.OK)
+    return resolved
+
+
+def load(paths: Sequence[str], config: Config) -> "FixtureSet | None":
+    if not paths:
+        return None
+    from ..rehearsal import read_fixtures
+
+    report = read_fixtures([Path(path) for path in paths], config)
+    for problem in report.problems:
+        print(f"{problem.severity}: {problem}", file=sys.stderr)
+    if report.errors:
+        raise click.exceptions.Exit(ExitCode.BAD_INPUT)
+    return report.fixtures
+
+
+def seeded(config: Config, fixtures: "FixtureSet | None") -> Config:
+    """With the seed of the fixtures, where nobody gave another."""
+    if config.seed is None and fixtures is not None and fixtures.seed is not None:
+        return replace(config, seed=fixtures.seed)
+    return config
