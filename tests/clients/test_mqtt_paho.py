@@ -192,3 +192,25 @@ def test_takeover_tells_the_old_connection_why(client: MakeClient) -> None:
     first.connect()
     second.connect()
     assert first.disconnected.get(timeout=10).getName() == "Session taken over"
+
+
+def test_a_refusal_names_what_was_broken_in_user_properties(client: MakeClient) -> None:
+    asker = client(paho.MQTTv5)
+    ended: queue.Queue[Any] = queue.Queue()
+    unknown: queue.Queue[Any] = queue.Queue()
+    asker.paho.on_unsubscribe = lambda *args: unknown.put(args[4])
+    asker.paho.on_disconnect = lambda *args: (ended.put(args[4]), args[0].loop_stop())
+    asker.connect()
+    asker.paho.unsubscribe("never/was")
+    assert unknown.get(timeout=10).UserProperty == [
+        ("never/was", "the session has no such subscription")
+    ]
+    wrong = Properties(PacketTypes.PUBLISH)
+    wrong.TopicAlias = 65_535
+    asker.paho.publish("a", b"", properties=wrong)
+    told = ended.get(timeout=10)
+    assert told.UserProperty == [
+        ("statement", "MQTT-3.3.2-9"),
+        ("setting", "topic_alias_maximum"),
+    ]
+    assert "above our maximum of 256" in told.ReasonString

@@ -1,7 +1,7 @@
 """What this broker was told not to serve, and how a client is refused for it."""
 
-from ..errors import ProtocolError
 from .codes import V5, Reason
+from .explanations import limited
 from .options import MqttOptions
 from .state.topics import SHARE
 from .wire.packets import Publish, Subscribe, Will
@@ -25,61 +25,78 @@ def announced(options: MqttOptions) -> Properties:
 
 
 def check_message(message: Publish | Will, options: MqttOptions) -> None:
-    """Raise ProtocolError for a publish, or a will, of a QoS or retain flag that is not served."""
+    """Raise Explained for a publish, or a will, of a QoS or retain flag that is not served."""
     if message.qos > options.maximum_qos:
-        raise ProtocolError(
+        raise limited(
             f"QoS {message.qos} is above the Maximum QoS of {options.maximum_qos} [MQTT-3.2.2-11]",
             Reason.QOS_NOT_SUPPORTED,
+            "maximum_qos",
         )
     if message.retain and not options.retain_available:
-        raise ProtocolError(
-            "retained messages are not served here [MQTT-3.2.2-14]", Reason.RETAIN_NOT_SUPPORTED
+        raise limited(
+            "retained messages are not served here [MQTT-3.2.2-14]",
+            Reason.RETAIN_NOT_SUPPORTED,
+            "retain_available",
         )
-    problem = topic_problem(message.topic_name, options)
+    problem, setting = topic_problem(message.topic_name, options)
     if problem:
-        raise ProtocolError(problem, Reason.TOPIC_NAME_INVALID)
+        raise limited(problem, Reason.TOPIC_NAME_INVALID, setting)
 
 
-def topic_problem(topic: str, options: MqttOptions) -> str:
-    """Why a topic name or filter is more than is served here; empty if it is not."""
+def topic_problem(topic: str, options: MqttOptions) -> tuple[str, str]:
+    """Why a topic name or filter is more than is served here and by which setting, or twice ""."""
     levels, size = options.topic_levels_maximum, options.topic_bytes_maximum
     if levels is not None and topic.count("/") >= levels:
-        return f"{topic!r} has more than {levels} levels"
+        return f"{topic!r} has more than {levels} levels", "topic_levels_maximum"
     if size is not None and len(topic.encode()) > size:
-        return f"{topic[:40]!r}... has more than {size} bytes"
-    return ""
+        return f"{topic[:40]!r}... has more than {size} bytes", "topic_bytes_maximum"
+    return "", ""
 
 
-def refused_filter(topic_filter: str, options: MqttOptions) -> Reason | None:
-    """The code of a filter that is not served; None if it is."""
-    share = topic_filter.startswith(SHARE)
-    if share and not options.shares_available:
-        return Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+def refused_filter(topic_filter: str, options: MqttOptions) -> tuple[int, str]:
+    """SUBACK's code of a filter that is not taken, and why it is not; 0 if it is."""
+    code = options.refused_filters.get(topic_filter)
+    if code is not None:
+        return code, "the broker's options refuse it (refused_filters)"
+    missing = _unavailable(topic_filter, options)
+    if missing is not None:
+        code, what = missing
+        return code, f"no {what} here ({what}_available)"
+    problem, setting = topic_problem(topic_filter, options)
+    return (Reason.TOPIC_FILTER_INVALID, f"{problem} ({setting})") if problem else (0, "")
+
+
+def _unavailable(topic_filter: str, options: MqttOptions) -> tuple[Reason, str] | None:
+    if not options.shares_available and topic_filter.startswith(SHARE):
+        return Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "shares"
     if not options.wildcards_available and ("+" in topic_filter or "#" in topic_filter):
-        return Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED
+        return Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "wildcards"
     return None
 
 
 def check_subscribe(packet: Subscribe, version: int, options: MqttOptions) -> None:
-    """Raise ProtocolError where MQTT 5 makes a subscription that is not served one (3.2.2.3).
+    """Raise Explained where MQTT 5 makes a subscription that is not served one (3.2.2.3).
 
     Before MQTT 5 nothing was announced: there SUBACK refuses the filter.
     """
     most = options.filters_maximum
     if most is not None and len(packet.requests) > most:
-        raise ProtocolError(
+        raise limited(
             f"SUBSCRIBE: {len(packet.requests)} filters at once, and {most} are taken here",
             Reason.QUOTA_EXCEEDED,
+            "filters_maximum",
         )
     if version < V5:
         return
     if packet.properties.get("subscription_identifier") and not options.identifiers_available:
-        raise ProtocolError(
+        raise limited(
             "SUBSCRIBE: subscription identifiers are not served here",
             Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+            "identifiers_available",
         )
     for request in packet.requests:
-        code = refused_filter(request.topic_filter, options)
-        if code is not None:
-            what = "shares" if code is Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED else "wildcards"
-            raise ProtocolError(f"SUBSCRIBE {request.topic_filter}: no {what} here", code)
+        missing = _unavailable(request.topic_filter, options)
+        if missing is not None:
+            code, what = missing
+            text = f"SUBSCRIBE {request.topic_filter}: no {what} here"
+            raise limited(text, code, f"{what}_available")

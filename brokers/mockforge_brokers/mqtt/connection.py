@@ -20,6 +20,7 @@ from .authentication import Proving
 from .burst import walk
 from .codes import V5, V311, PacketType, Reason, dialect
 from .events import ConnectionRefused
+from .explanations import Facts, facts_of
 from .habits import DOUBTFUL_TOPIC
 from .handlers import HANDLERS
 from .outlet import Outlet
@@ -314,7 +315,7 @@ class MqttConnection:
             f"silent for {silent:.0f} s with a keep alive of {self.keep_alive} s",
         )
 
-    def disconnect(self, code: Reason, text: str, server: str = "") -> None:
+    def disconnect(self, code: Reason, text: str, server: str = "", facts: Facts = ()) -> None:
         """End the connection from our side; MQTT 5 clients get the reason [MQTT-4.13.1-1].
 
         `server` is where they are to go (Server Reference).
@@ -324,10 +325,7 @@ class MqttConnection:
         self.closed = True
         if self.version == V5 and self.session is not None:
             where: Properties = {"server_reference": server} if server else {}
-            # A client that takes no packet so large gets less of it [MQTT-3.14.2-3].
-            for properties in (where | {"reason_string": text}, where, {}):
-                if self.outlet.send(Disconnect(code, properties)):
-                    break
+            self.outlet.refuse(Disconnect(code, where), text, facts)
         self._leave(publish_will=True)
         self.peer.close(text)
 
@@ -403,16 +401,15 @@ class MqttConnection:
         """Answer a CONNECT that is refused, and end."""
         self.closed = True
         lint.count_violation(self, error)
-        self._answer_refusal(answer)
+        self._answer_refusal(answer, error)
         self.broker.environment.spine.emit(
             ConnectionRefused("mqtt", self.peer.id, self.client, error.code, error.text)
         )
         self.peer.close(error.text)
 
-    def _answer_refusal(self, answer: Connack | None) -> None:
-        if answer is not None and not self.outlet.send(answer):
-            # Too large for this client with its reason string, and maybe without.
-            self.outlet.send(Connack(answer.code))
+    def _answer_refusal(self, answer: Connack | None, error: ProtocolError) -> None:
+        if answer is not None:
+            self.outlet.refuse(answer, error.text, facts_of(error))
 
     def _violated(self, error: ProtocolError, data: bytes) -> None:
         environment = self.broker.environment
@@ -429,8 +426,9 @@ class MqttConnection:
         if self.session is None and (self.proving or handshake.begins_as_mqtt_5(data)):
             # A broken CONNECT too is answered where its version can be read [MQTT-4.13.1-2].
             self.version = self.outlet.version = V5
-            self._answer_refusal(handshake.refusal(V5, error))
-        self.disconnect(Reason(error.code or Reason.MALFORMED_PACKET), error.text)
+            self._answer_refusal(handshake.refusal(V5, error), error)
+        code = Reason(error.code or Reason.MALFORMED_PACKET)
+        self.disconnect(code, error.text, facts=facts_of(error))
 
     def _leave(self, *, publish_will: bool) -> None:
         self.peer.ending()

@@ -9,6 +9,7 @@ from ..events import RequestDenied
 from ..fairness import Steps
 from . import authentication, capabilities, choices, habits, lint
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
+from .explanations import Refusals, limited
 from .handshake import Refused
 from .records import Message, detailed
 from .rights import code_of_denied_publish, denial_of_filter, denial_of_publish
@@ -57,7 +58,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         _check_quota(connection)
     denied = denial_of_publish(connection, message.topic_name)
     if denied:
-        _refuse_publish(connection, packet, session, denied)
+        _refuse_publish(connection, packet, message.topic_name, denied)
         return
     if packet.qos and broker.router.keeper.failing:
         _cannot_keep(connection, packet, broker.router.keeper.failing)
@@ -96,16 +97,19 @@ def _withhold(
 
 
 def _refuse_publish(
-    connection: "MqttConnection", packet: Publish, session: Session, why: str
+    connection: "MqttConnection", packet: Publish, topic_name: str, why: str
 ) -> None:
+    session = _session(connection)
     code = code_of_denied_publish(connection)
+    # Behind an alias, and with many under way, the identifier says little to a person.
+    facts = [("topic", topic_name)]
     if packet.qos == 1:
-        connection.outlet.explain(Ack(PacketType.PUBACK, packet.packet_id, code), why)
+        connection.outlet.explain(Ack(PacketType.PUBACK, packet.packet_id, code), why, facts)
     elif packet.qos == 2:
         if code < FAILURE:
             session.inbound.add(packet.packet_id)
             session.inbound_changed()
-        connection.outlet.explain(Ack(PacketType.PUBREC, packet.packet_id, code), why)
+        connection.outlet.explain(Ack(PacketType.PUBREC, packet.packet_id, code), why, facts)
 
 
 def _cannot_keep(connection: "MqttConnection", packet: Publish, why: str) -> None:
@@ -119,10 +123,11 @@ def _cannot_keep(connection: "MqttConnection", packet: Publish, why: str) -> Non
 
 def _check_quota(connection: "MqttConnection") -> None:
     if connection.version == V5:
-        # [MQTT-3.3.4-7]: more publishes under way than our Receive Maximum.
-        raise ProtocolError(
-            f"more than {connection.broker.options.receive_maximum} QoS 2 publishes unfinished",
+        raise limited(
+            f"more than {connection.broker.options.receive_maximum} QoS 2 publishes unfinished "
+            "[MQTT-3.3.4-7]",
             Reason.RECEIVE_MAXIMUM_EXCEEDED,
+            "receive_maximum",
         )
 
 
@@ -161,9 +166,15 @@ def resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
     alias = packet.properties.pop("topic_alias", None)
     if alias is None:
         return packet.topic_name
-    if not 0 < alias <= connection.broker.options.topic_alias_maximum:
-        # [MQTT-3.3.2-8] for 0, [MQTT-3.3.2-9] for one above our maximum.
-        raise ProtocolError(f"PUBLISH: topic alias {alias}", Reason.TOPIC_ALIAS_INVALID)
+    maximum = connection.broker.options.topic_alias_maximum
+    if not alias:
+        raise ProtocolError("PUBLISH: topic alias 0 [MQTT-3.3.2-8]", Reason.TOPIC_ALIAS_INVALID)
+    if alias > maximum:
+        raise limited(
+            f"PUBLISH: topic alias {alias} is above our maximum of {maximum} [MQTT-3.3.2-9]",
+            Reason.TOPIC_ALIAS_INVALID,
+            "topic_alias_maximum",
+        )
     if packet.topic_name:
         connection.aliases[alias] = packet.topic_name
     elif alias not in connection.aliases:
@@ -204,8 +215,10 @@ def _pubrec(connection: "MqttConnection", session: Session, packet: Ack) -> None
         session.acknowledge(packet.packet_id)
         return
     known = session.received(packet.packet_id)
-    code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
-    connection.outlet.acknowledge(PacketType.PUBREL, packet.packet_id, code)
+    if known:
+        connection.outlet.release(packet.packet_id)
+    else:
+        _not_found(connection, PacketType.PUBREL, packet, "no QoS 2 message")
 
 
 def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None:
@@ -216,9 +229,17 @@ def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None
         if message is not None:
             connection.broker.router.publish(message, session, connection.client)
     session.inbound_changed()
-    # 3.1.1 has no way to say that nothing is known of it; the client can go on either way.
-    code = Reason.SUCCESS if known else Reason.PACKET_IDENTIFIER_NOT_FOUND
-    connection.outlet.acknowledge(PacketType.PUBCOMP, packet.packet_id, code)
+    if known:
+        connection.outlet.acknowledge(PacketType.PUBCOMP, packet.packet_id)
+    else:
+        _not_found(connection, PacketType.PUBCOMP, packet, "no QoS 2 publish of yours")
+
+
+def _not_found(connection: "MqttConnection", kind: PacketType, packet: Ack, what: str) -> None:
+    """The client can go on either way, and before MQTT 5 there is no word for it."""
+    code = Reason.PACKET_IDENTIFIER_NOT_FOUND if connection.version == V5 else Reason.SUCCESS
+    text = f"{packet.type.name}: {what} is under way as packet {packet.packet_id}"
+    connection.outlet.explain(Ack(kind, packet.packet_id, code), text)
 
 
 _ACKS: Final[dict[PacketType, Callable[["MqttConnection", Session, Ack], None]]] = {
@@ -248,7 +269,7 @@ def subscribing(
 ) -> Steps:
     """The steps that serve a SUBSCRIBE but for filters in `refusals`, which get that reason code.
 
-    `why` they do is for the reason string, where the first other refusal is too.
+    `why` they do is then the reason string; without it, that says what else is refused.
     """
     session, router = _session(connection), connection.broker.router
     options = connection.broker.options
@@ -256,6 +277,7 @@ def subscribing(
     capabilities.check_subscribe(packet, connection.version, options)
     identifier = packet.properties.get("subscription_identifier", [0])[0]
     codes: list[int] = []
+    refusing = Refusals()
     retained: list[Subscription] = []
     for request in packet.requests:
         yield
@@ -264,17 +286,16 @@ def subscribing(
         denied = denial_of_filter(connection, name)
         if denied:
             codes.append(Reason.NOT_AUTHORIZED if connection.version == V5 else FAILURE)
-            why = why or f"{name}: {denied}"
+            refusing.add(name, denied)
             continue
-        refused = refusals.get(name, options.refused_filters.get(name))
-        if refused is None:
-            refused = capabilities.refused_filter(name, options)
-        if refused is None and capabilities.topic_problem(name, options):
-            refused = Reason.TOPIC_FILTER_INVALID
-        if refused is not None:
+        refused, because = refusals.get(name, 0), why
+        if not refused:
+            refused, because = capabilities.refused_filter(name, options)
+            if refused:
+                refusing.add(name, because)
+        if refused:
             codes.append(refused if connection.version == V5 else FAILURE)
-            _denied(connection, request.topic_filter, refused)
-            why = why or f"{name} is refused by the broker's options"
+            _denied(connection, name, refused, because)
             continue
         qos = min(request.qos, options.maximum_qos)
         subscription = Subscription(
@@ -292,7 +313,8 @@ def subscribing(
         if request.retain_handling == 0 or (request.retain_handling == 1 and new):
             retained.append(subscription)
         codes.append(qos)
-    connection.outlet.explain(Suback(packet.packet_id, codes), why)
+    text = why or refusing.text
+    connection.outlet.explain(Suback(packet.packet_id, codes), text, refusing.facts)
     for subscription in retained:
         yield
         if not subscription.topic_filter.startswith(SHARE):
@@ -310,7 +332,7 @@ def _check_filter(request: Request) -> None:
         )
 
 
-def _denied(connection: "MqttConnection", topic_filter: str, code: int) -> None:
+def _denied(connection: "MqttConnection", topic_filter: str, code: int, why: str) -> None:
     connection.broker.environment.spine.emit(
         RequestDenied(
             "mqtt",
@@ -318,7 +340,7 @@ def _denied(connection: "MqttConnection", topic_filter: str, code: int) -> None:
             connection.client,
             f"SUBSCRIBE {topic_filter}",
             code,
-            "the broker's options refuse this filter",
+            why,
         )
     )
 
@@ -331,6 +353,7 @@ def _unsubscribing(connection: "MqttConnection", packet: Unsubscribe) -> Steps:
     session, router = _session(connection), connection.broker.router
     lint.check_identifier(connection, "UNSUBSCRIBE", packet.packet_id)
     codes: list[int] = []
+    unknown = Refusals()
     for topic_filter in packet.topic_filters:
         yield
         problem = filter_problem(topic_filter)
@@ -338,7 +361,9 @@ def _unsubscribing(connection: "MqttConnection", packet: Unsubscribe) -> Steps:
             raise ProtocolError(f"UNSUBSCRIBE: {problem}", Reason.TOPIC_FILTER_INVALID)
         known = router.unsubscribe(session, topic_filter)
         codes.append(Reason.SUCCESS if known else Reason.NO_SUBSCRIPTION_EXISTED)
-    connection.outlet.answer(Unsuback(packet.packet_id, codes))
+        if not known:
+            unknown.add(topic_filter, "the session has no such subscription")
+    connection.outlet.explain(Unsuback(packet.packet_id, codes), unknown.text, unknown.facts)
 
 
 def _pingreq(connection: "MqttConnection", packet: Pingreq) -> None:

@@ -9,6 +9,7 @@ from . import choices, habits
 from .capabilities import announced, check_message
 from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
 from .events import ClientConnected
+from .explanations import Explained, facts_of
 from .options import MqttOptions
 from .records import NO_PROPERTIES, detailed
 from .state.session import LAST_ID, Session
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _FOR_EVER = 0xFFFF_FFFF
 
 
-class Refused(ProtocolError):
+class Refused(Explained):
     """A CONNECT that is answered with a failing CONNACK; `code` is the MQTT 5 reason.
 
     `server` is the Server Reference, where it names one.
@@ -58,13 +59,14 @@ def check(packet: Connect, options: MqttOptions) -> None:
         raise Refused(
             f"a client identifier has at most {most} bytes here",
             Reason.CLIENT_IDENTIFIER_NOT_VALID,
+            [("setting", "client_id_maximum")],
         )
     if packet.will is not None:
         _check_will(packet.will)
         try:
             check_message(packet.will, options)
         except ProtocolError as error:
-            raise Refused(f"will: {error.text}", error.code) from None
+            raise Refused(f"will: {error.text}", error.code, facts_of(error)) from None
 
 
 def _check_will(will: Will) -> None:
@@ -139,11 +141,10 @@ def accept(
 
 
 def refusal(version: int, error: ProtocolError) -> Connack | None:
-    """How a CONNECT is refused in its version; None: by closing without a word."""
+    """How a CONNECT is refused in its version, but for why; None: by closing without a word."""
     if version == V5:
-        properties: Properties = {"reason_string": error.text}
-        if isinstance(error, Refused) and error.server:
-            properties["server_reference"] = error.server
+        server = error.server if isinstance(error, Refused) else ""
+        properties: Properties = {"server_reference": server} if server else {}
         return Connack(error.code or Reason.MALFORMED_PACKET, False, properties)
     code = CONNACK_CODES.get(Reason(error.code)) if error.code else None
     return None if code is None else Connack(code)

@@ -8,6 +8,7 @@ from ..errors import ProtocolError
 from ..events import LintFound
 from ..findings import ERROR
 from .codes import V5, V31, PacketType, Reason
+from .explanations import statement_in
 from .wire.packets import Packet, Publish, Request, Will
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ _MOSQUITTO_ENDS: Final = frozenset({"MQTT-1.5.4"})
 """Of all that is checked here Mosquitto 2.0.11 ends connections for this alone: DUP with QoS 0,
 identifiers in use, long lengths and acknowledgements of nothing are served
 (tests/brokers/mqtt/test_lint.py has what it answered)."""
-
-_STATEMENT: Final = re.compile(r"\[(MQTT-[\d.]+-\d+|MQTT[ -][\d.]+)\]")
 
 _NO_TEXT: Final = frozenset({int, bool, bytes, PacketType})
 
@@ -107,15 +106,13 @@ def report(connection: "MqttConnection", statement: str, text: str, severity: st
 
 def count_violation(connection: "MqttConnection", error: ProtocolError) -> None:
     """What ends a connection is counted beside what is served, by the statement in its text."""
-    found = _STATEMENT.search(error.text)
+    statement = statement_in(error.text)
     code = Reason(error.code) if error.code else Reason.MALFORMED_PACKET
-    if found:
-        statement = found[1]
-    elif code in (Reason.MALFORMED_PACKET, Reason.PROTOCOL_ERROR):
+    if not statement:
+        if code not in (Reason.MALFORMED_PACKET, Reason.PROTOCOL_ERROR):
+            # A choice of ours: something that is not served, or is limited.
+            return
         statement = code.name.lower().replace("_", " ")
-    else:
-        # A choice of ours: something that is not served, or is limited.
-        return
     connection.broker.findings.add(connection.client, statement, error.text, ERROR, ended=True)
 
 

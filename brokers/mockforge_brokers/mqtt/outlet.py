@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from ..clock import Clock
 from ..contract import Peer
 from .codes import V5, V311, PacketType, Reason, dialect
+from .explanations import Facts, explanations
 from .records import Message
 from .state.session import LARGE
 from .wire.encode import IDS, encode_ack, encode_packet
-from .wire.packets import Ack, Packet, Suback, Unsuback
+from .wire.packets import Ack, Connack, Disconnect, Packet, Suback, Unsuback
 from .wire.publish import PublishRenderer, render_publish, with_dup
 
 
@@ -98,16 +99,31 @@ class Outlet:
                 "[MQTT-3.1.2-24]",
             )
 
-    def explain(self, packet: Suback | Unsuback | Ack, text: str) -> None:
-        """`answer`, and with a reason string if the client takes one [MQTT-3.1.2-29].
+    def explain(self, packet: Suback | Unsuback | Ack, text: str, facts: Facts = ()) -> None:
+        """`answer`, with as much of the explanation as the client takes [MQTT-3.1.2-29]."""
+        if not (self.explains and self._send_explained(packet, text, facts)):
+            self.answer(packet)
 
-        One that is too large for it is left out [MQTT-3.4.2-2].
+    def refuse(self, packet: Connack | Disconnect, text: str, facts: Facts = ()) -> None:
+        """The last packet of a connection: without what makes it too large for the client.
+
+        Request Problem Information leaves these two to the server [MQTT-3.1.2-29].
         """
-        if text and self.explains and self.version == V5:
-            explained = replace(packet, properties=packet.properties | {"reason_string": text})
-            if self.send(explained):
-                return
-        self.answer(packet)
+        if not (self._send_explained(packet, text, facts) or self.send(packet)):
+            self.send(replace(packet, properties={}))
+
+    def _send_explained(
+        self, packet: Suback | Unsuback | Ack | Connack | Disconnect, text: str, facts: Facts
+    ) -> bool:
+        """False when nothing of it has room [MQTT-3.4.2-2] [MQTT-3.4.2-3]."""
+        return (
+            self.version == V5
+            and text != ""
+            and any(
+                self.send(replace(packet, properties=packet.properties | more))
+                for more in explanations(text, facts)
+            )
+        )
 
     def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
         """Append a PUBACK, PUBREC, PUBREL or PUBCOMP; only MQTT 5 has a code."""

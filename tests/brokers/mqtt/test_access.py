@@ -127,8 +127,9 @@ def test_publishes_are_refused_as_each_version_can(
     answer = bytes.fromhex(new if version == 5 else old)
     why = f"no rule allows it: allow alice write mqtt:{topic}".encode()
     if answer[-1:] == b"\x87":
-        # The reason string says which rule is missing.
+        # The reason string says which rule is missing, a user property where.
         told = b"\x1f" + len(why).to_bytes(2, "big") + why
+        told += b"\x26\0\5topic" + len(topic).to_bytes(2, "big") + topic.encode()
         answer = answer[:1] + bytes((4 + len(told),)) + answer[2:] + bytes((len(told),)) + told
     assert client.take() == answer
     allowed = topic in ("a/1", "p/alice/cid")

@@ -101,7 +101,12 @@ def test_what_waits_for_its_pubrel_outlives_a_restart_and_is_handed_on_once() ->
     assert answers[1:] == [
         Ack(PacketType.PUBREC, 9),
         Ack(PacketType.PUBCOMP, 9),
-        Ack(PacketType.PUBCOMP, 9, 0x92),
+        Ack(
+            PacketType.PUBCOMP,
+            9,
+            0x92,
+            {"reason_string": "PUBREL: no QoS 2 publish of yours is under way as packet 9"},
+        ),
     ]
     assert scene.got(taker) == [Publish("t", b"y")]
 

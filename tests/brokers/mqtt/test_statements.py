@@ -286,28 +286,95 @@ def test_a_will_keeps_the_order_of_its_user_properties() -> None:
         (Publish("no/t", b"", 2, packet_id=1), Ack(PacketType.PUBREC, 1, 0x87)),
         (Subscribe(1, [Request("no/t")]), Suback(1, [0x87])),
         (Publish("+"), Disconnect(0x90)),
+        (Unsubscribe(1, ["a"]), Unsuback(1, [0x11])),
+        (Ack(PacketType.PUBREC, 9), Ack(PacketType.PUBREL, 9, 0x92)),
+        (Ack(PacketType.PUBREL, 9), Ack(PacketType.PUBCOMP, 9, 0x92)),
     ],
 )
-def test_a_reason_string_that_has_no_room_is_left_out(sent: Packet, answer: Packet) -> None:
+def test_what_of_an_explanation_has_no_room_is_left_out(sent: Packet, answer: Packet) -> None:
     scene = Scene()
     scene.environment.access.add_rule(rule_of("deny * all mqtt:no/#"))
-    for size, room in ((30, False), (200, True)):
+    found = set()
+    for size in (*range(20, 110, 2), 200):
         client = scene.connect("c", properties={"maximum_packet_size": size})
         [got] = scene.ask(client, sent)
-        assert ("reason_string" in got.properties) is room  # type: ignore[union-attr]
-        got.properties.pop("reason_string", None)  # type: ignore[union-attr]
+        assert len(encode_packet(got, 5)) <= size
+        found.add(tuple(got.properties))  # type: ignore[union-attr]
+        got.properties.clear()  # type: ignore[union-attr]
         assert got == answer
+    # An acknowledgement of nothing has nothing more to say to a program.
+    most = () if getattr(answer, "code", 0) == 0x92 else (("reason_string", "user_property"),)
+    assert found == {(), ("reason_string",), *most}
 
 
-def test_a_connack_without_room_for_its_reason_string_has_none() -> None:
+def test_a_connack_without_room_for_its_explanation_has_none() -> None:
+    scene = Scene(client_id_maximum=1)
+    found = set()
+    for size in range(10, 120, 2):
+        asked = {"maximum_packet_size": size}
+        [answer] = scene.ask(scene.network.connect(), Connect("long", 5, properties=asked))
+        assert isinstance(answer, Connack)
+        assert len(encode_packet(answer, 5)) <= size
+        assert answer.code == 0x85
+        found.add(tuple(answer.properties))
+    assert found == {(), ("reason_string",), ("reason_string", "user_property")}
+
+
+def test_a_refusal_says_by_user_properties_what_a_program_can_read() -> None:
+    scene = Scene(filters_maximum=2, refused_filters={"x": 0x87}, topic_levels_maximum=2)
+    scene.environment.access.add_rule(rule_of("deny * all mqtt:no/#"))
+    denied = "a rule denies it: deny * all mqtt:no/#"
+    option = "the broker's options refuse it (refused_filters)"
+    deep = "'a/b/c' has more than 2 levels (topic_levels_maximum)"
+    never = "the session has no such subscription"
+    for sent, why, facts in (
+        (Publish("no/t", b"", 1, packet_id=1), denied, [("topic", "no/t")]),
+        (Publish("no/t", b"", 2, packet_id=1), denied, [("topic", "no/t")]),
+        (
+            Subscribe(1, [Request("no/t"), Request("x")]),
+            f"no/t: {denied}, and 1 more",
+            [("no/t", denied), ("x", option)],
+        ),
+        (Subscribe(1, [Request("a/b/c")]), f"a/b/c: {deep}", [("a/b/c", deep)]),
+        (Unsubscribe(1, ["a", "b"]), f"a: {never}, and 1 more", [("a", never), ("b", never)]),
+        (
+            Subscribe(1, [Request("a"), Request("b"), Request("c")]),
+            "SUBSCRIBE: 3 filters at once, and 2 are taken here",
+            [("setting", "filters_maximum")],
+        ),
+        (
+            Publish("a", properties={"topic_alias": 999}),
+            "PUBLISH: topic alias 999 is above our maximum of 256 [MQTT-3.3.2-9]",
+            [("statement", "MQTT-3.3.2-9"), ("setting", "topic_alias_maximum")],
+        ),
+    ):
+        [got] = scene.ask(scene.connect("c"), sent)
+        assert got.properties == {"reason_string": why, "user_property": facts}  # type: ignore[union-attr]
+
+
+def test_of_thousands_of_refused_filters_some_are_named_and_the_others_counted() -> None:
     scene = Scene()
-    scene.environment.access.anonymous.clear()
-    asked = {"maximum_packet_size": 30}
-    [answer] = scene.ask(scene.network.connect(), Connect("c", 5, properties=asked))
-    assert answer == Connack(0x87)
+    scene.environment.access.add_rule(rule_of("deny * all mqtt:#"))
+    wish = Subscribe(1, [Request(f"t/{number}") for number in range(2000)])
+    [got] = scene.ask(scene.connect("c"), wish)
+    assert isinstance(got, Suback)
+    assert len(got.properties["user_property"]) == 20
+    assert got.properties["reason_string"].endswith(", and 1999 more")
 
 
-def test_no_packet_of_ours_has_user_properties_or_a_session_expiry_of_its_own() -> None:
+def test_a_redirect_keeps_its_server_reference_where_the_reason_has_no_room() -> None:
+    scene = Scene()
+    scene.broker.redirect("*", "b.example:1883")
+    server = {"server_reference": "b.example:1883"}
+    for size, room in ((200, server), (30, server), (12, {})):
+        asked = {"maximum_packet_size": size}
+        [answer] = scene.ask(scene.network.connect(), Connect("c", 5, properties=asked))
+        assert isinstance(answer, Connack)
+        answer.properties.pop("reason_string", None)
+        assert (answer.code, answer.properties) == (0x9C, room)
+
+
+def test_only_refusals_are_explained_and_no_packet_of_ours_has_a_session_expiry() -> None:
     scene = Scene(auth_methods=("M hello",))
     scene.environment.access.add_rule(rule_of("deny * all mqtt:no/#"))
     asked = {"authentication_method": "M"}
@@ -332,8 +399,10 @@ def test_no_packet_of_ours_has_user_properties_or_a_session_expiry_of_its_own() 
     }
     for each in got:
         properties = getattr(each, "properties", {})
-        assert "user_property" not in properties
         assert "session_expiry_interval" not in properties
+        codes = getattr(each, "codes", (getattr(each, "code", 0),))
+        refused = any(code > 0x10 and code != 0x18 for code in codes)
+        assert ("reason_string" in properties) is refused
 
 
 # 3.3: PUBLISH ----------------------------------------------------------------------------------
