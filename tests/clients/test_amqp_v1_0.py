@@ -11,6 +11,7 @@ proton = pytest.importorskip(
     "proton", reason="python-qpid-proton is built from source, where there is a compiler"
 )
 from proton import ConnectionException, Message, int32, symbol, ulong  # noqa: E402
+from proton.reactor import Filter  # noqa: E402
 from proton.utils import BlockingConnection, LinkDetached, SendException  # noqa: E402
 
 pytestmark = pytest.mark.client
@@ -155,3 +156,32 @@ def test_rabbitmqs_own_client_manages_publishes_and_consumes(servers: Servers) -
     management.delete_queue("qq10")
     management.delete_exchange("x10")
     connection.close()
+
+
+def test_proton_reads_of_a_stream_what_its_filters_say(
+    servers: Servers, old: pika.adapters.blocking_connection.BlockingChannel
+) -> None:
+    found = connect(servers)
+    old.queue_declare("s10", durable=True, arguments={"x-queue-type": "stream"})
+    sender = found.create_sender("/queues/s10")
+    for number in range(6):
+        subject = f"{'odd' if number % 2 else 'even'}.{number}"
+        sender.send(Message(subject=subject, body=number, properties={"big": number > 3}))
+
+    def described(name: str, value: object) -> proton.Described:
+        return proton.Described(symbol(name), value)
+
+    filters = {
+        symbol("rabbitmq:stream-offset-spec"): described("rabbitmq:stream-offset-spec", "first"),
+        symbol("subject"): described("amqp:properties-filter", {symbol("subject"): "&p:even"}),
+        symbol("big"): described("amqp:application-properties-filter", {"big": True}),
+    }
+    receiver = found.create_receiver("/queues/s10", credit=10, options=Filter(filters))
+    assert receiver.receive(timeout=10).body == 4
+    receiver.accept()
+    in_force = receiver.link.remote_source.filter
+    in_force.rewind()
+    in_force.next()
+    assert set(in_force.get_dict()) == set(filters)
+    found.close()
+    old.queue_delete("s10")

@@ -19,7 +19,7 @@ from . import definitions, given, kept
 from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
-from .connection.overdue import Overdue
+from .connection.overdue import Channels, Overdue
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .event_exchange import EventExchange
 from .figures import Management
@@ -36,6 +36,7 @@ from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .tracing import Tracer
 from .v1_0.connection import Connection as LaterConnection
+from .v1_0.overdue import Sessions
 from .views import connection_view, destination_views, group_views, message_seen, metrics
 from .wire import content as contents
 
@@ -78,7 +79,8 @@ class AmqpBroker:
         self._connections: dict[int, Connection] = {}
         self._later: dict[int, LaterConnection] = {}
         """Those that speak AMQP 1.0."""
-        self._overdue = Overdue(environment.clock, self.options.consumer_timeout, self._connections)
+        sides = Channels(self._connections), Sessions(self._later)
+        self._overdue = Overdue(environment.clock, self.options.consumer_timeout, sides)
         self.quotas = Quotas(self._all)
         self._inside = Inside(environment)
         self.event_exchange = EventExchange(environment, self.vhosts, self._connections)

@@ -78,6 +78,11 @@ class Profile(Struct, frozen=True):
         """From 4.3 on only quorum queues look at consumer_timeout."""
         return self.release < (4, 3)
 
+    @property
+    def later_consumers_time_out(self) -> bool:
+        """Consumers of AMQP 1.0; releases before do not look at them."""
+        return self.release >= (4, 3)
+
 
 PROFILES: Final[dict[str, Profile]] = {
     "3.10": Profile(

@@ -90,7 +90,7 @@ def _later_view(connection: LaterConnection) -> ConnectionView:
             "sessions": len(sessions),
             "senders": sum(len(session.incoming) for session in sessions),
             "receivers": len(outgoing),
-            "unsettled": sum(len(session.unsettled) for session in sessions),
+            "unsettled": sum(len(session.deliveries) for session in sessions),
             "credit": sum(max(0, link.consumer.credit) for link in outgoing),
             "frame_max": connection.max_frame,
             "channel_max": handshake.channel_max,

@@ -1,9 +1,9 @@
 """Deliveries that nobody acknowledges for too long: their channel is closed (consumer_timeout)."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
 from ...clock import Clock
 from ...errors import RequestRefused
@@ -12,25 +12,45 @@ from ..codes import ReplyCode
 from .connection import Connection
 from .phase import Phase
 
-Marks = deque[tuple[float, int]]
-"""When which delivery tag was the last one of a channel; times of the clock."""
 _BETWEEN_LOOKS: Final = 60.0
 _LOOKS: Final = 10
 """At least so many looks within the timeout."""
 
 
-class Overdue:
-    """Looks at all channels from time to time, as RabbitMQ does.
+class Marks:
+    """When which delivery was the newest one of a channel or session; times of the clock.
 
-    A delivery costs nothing: what is remembered is which delivery tag was the last one when.
+    A delivery costs nothing: what is remembered is which one was the last one when.
     """
 
-    def __init__(self, clock: Clock, timeout: float, connections: Mapping[int, Connection]) -> None:
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def overdue(self, last: int, moment: float, now: float) -> int | None:
+        """The newest delivery that was there at a moment; `last` is the newest one now."""
+        marks = self._marks
+        if not marks or marks[-1][1] != last:
+            marks.append((now, last))
+        while len(marks) > 1 and marks[1][0] <= moment:
+            marks.popleft()
+        return marks[0][1] if marks[0][0] <= moment else None
+
+
+class Side(Protocol):
+    """The connections of one version of AMQP."""
+
+    def look(self, now: float, timeout: float) -> bool:
+        """See to what was delivered before the timeout; False while it has no connections."""
+
+
+class Overdue:
+    """Looks at all connections from time to time, as RabbitMQ does."""
+
+    def __init__(self, clock: Clock, timeout: float, sides: Sequence[Side]) -> None:
         self._clock = clock
         self._timeout = timeout
         self._every = min(_BETWEEN_LOOKS, timeout / _LOOKS)
-        self._connections = connections
-        self._marks: dict[Channel, Marks] = {}
+        self._sides = sides
         self._armed = False
 
     def watch(self) -> None:
@@ -41,42 +61,49 @@ class Overdue:
 
     def _look(self) -> None:
         self._armed = False
+        now = self._clock.now()
+        for side in self._sides:
+            if side.look(now, self._timeout):
+                self.watch()
+
+
+class Channels:
+    """Those of AMQP 0-9-1: a late one is closed."""
+
+    def __init__(self, connections: Mapping[int, Connection]) -> None:
+        self._connections = connections
+        self._marks: dict[Channel, Marks] = {}
+
+    def look(self, now: float, timeout: float) -> bool:
         before, self._marks = self._marks, {}
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
-                self._close(connection, list(self._overdue(connection, before)))
-        if self._connections:
-            self.watch()
+                late = list(self._late(connection, before, now, now - timeout))
+                _close(connection, late, timeout)
+        return bool(self._connections)
 
-    def _overdue(
-        self, connection: Connection, before: Mapping[Channel, Marks]
+    def _late(
+        self, connection: Connection, before: Mapping[Channel, Marks], now: float, moment: float
     ) -> Iterable[Channel]:
         for channel in connection.channels.open.values():
             if channel.unacked and not channel.closing:
-                marks = self._marks[channel] = before.get(channel) or deque()
-                if self._is_overdue(channel, marks):
+                marks = self._marks[channel] = before.get(channel) or Marks()
+                tag = marks.overdue(channel.last_tag, moment, now)
+                if tag is not None and _first(channel) <= tag:
                     yield channel
 
-    def _is_overdue(self, channel: Channel, marks: Marks) -> bool:
-        now = self._clock.now()
-        if not marks or marks[-1][1] != channel.last_tag:
-            marks.append((now, channel.last_tag))
-        while len(marks) > 1 and marks[1][0] <= now - self._timeout:
-            marks.popleft()
-        moment, tag = marks[0]
-        return moment <= now - self._timeout and _first(channel) <= tag
 
-    def _close(self, connection: Connection, channels: list[Channel]) -> None:
-        for channel in channels:
-            text = (
-                f"delivery acknowledgement on channel {channel.number} timed out. Timeout value "
-                f"used: {self._timeout * 1000:.0f} ms. This timeout value can be configured, see "
-                "consumers doc guide to learn more"
-            )
-            if not connection.out:
-                connection.peer.wake()
-            refusal = RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
-            connection.channels.refuse(channel, refusal, None)
+def _close(connection: Connection, channels: list[Channel], timeout: float) -> None:
+    for channel in channels:
+        text = (
+            f"delivery acknowledgement on channel {channel.number} timed out. Timeout value "
+            f"used: {timeout * 1000:.0f} ms. This timeout value can be configured, see "
+            "consumers doc guide to learn more"
+        )
+        if not connection.out:
+            connection.peer.wake()
+        refusal = RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
+        connection.channels.refuse(channel, refusal, None)
 
 
 def _first(channel: Channel) -> float:

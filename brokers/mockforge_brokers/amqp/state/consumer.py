@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..records import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .message import Message
     from .queues.queue import Queue
     from .routing import Route
@@ -33,7 +35,8 @@ class Consumer:
     """`credit` is how many more messages it takes before it acknowledges one.
 
     `paused` stops it for another reason: its peer does not read, or its channel's common prefetch
-    is used up. `ready` is true while it stands in its queue's rotation.
+    is used up. `ready` is true while it stands in its queue's rotation. `wants` says which messages
+    of a stream it takes; other queues do not ask.
     """
 
     __slots__ = (
@@ -50,6 +53,7 @@ class Consumer:
         "ready",
         "sink",
         "tag",
+        "wants",
     )
 
     def __init__(
@@ -64,6 +68,7 @@ class Consumer:
         prefetch: int = 0,
         priority: int = 0,
         arguments: Table | None = None,
+        wants: Callable[[Message], bool] | None = None,
     ) -> None:
         self.tag = tag
         self.queue = queue
@@ -74,6 +79,7 @@ class Consumer:
         self.prefetch = prefetch
         self.priority = priority
         self.arguments = arguments or {}
+        self.wants = wants
         # RabbitMQ ignores the prefetch of consumers that do not acknowledge.
         self.credit = UNLIMITED if no_ack or not prefetch else prefetch
         self.paused = False

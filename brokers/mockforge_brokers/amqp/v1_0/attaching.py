@@ -14,11 +14,12 @@ from .failures import (
     NOT_IMPLEMENTED,
     LinkFailed,
 )
+from .filters import read as read_filters
 from .links import LINK_CREDIT, MAX_MESSAGE, Incoming, Outgoing
 from .management import attach as attach_management
 from .publishing import check_not_internal
 from .wire.performatives import Composite
-from .wire.values import Described, Symbol, Timestamp
+from .wire.values import Described, Symbol
 
 if TYPE_CHECKING:
     from .session import Session
@@ -184,9 +185,10 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     session.connection.permit("read", "queue", name)
     queue = session.vhost.queue(name, session.connection.id)
     settled = fields.get("snd_settle_mode") == _SETTLED
-    filters, arguments = _filters(asked.get("filter"))
-    arguments |= _priority(fields.get("properties"))
-    link = Outgoing(session, fields["name"], fields["handle"], settled=settled)
+    filters = read_filters(asked.get("filter"))
+    arguments = filters.arguments | _priority(fields.get("properties"))
+    most = fields.get("max_message_size", 0)
+    link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
     link.dynamic = dynamic
     consumer = link.consumer = Consumer(
         link.name,
@@ -198,6 +200,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
         prefetch=int(queue.kind == "stream"),
         priority=int(arguments["x-priority"].value) if "x-priority" in arguments else 0,
         arguments=arguments,
+        wants=filters.expression.passes if filters.expression else None,
     )
     consumer.credit = 0
     session.vhost.consume(consumer)
@@ -217,7 +220,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
             | {
                 "default_outcome": Composite("released", {}),
                 "outcomes": _outcomes(asked),
-                "filter": filters,
+                "filter": filters.kept,
                 "distribution_mode": "copy" if queue.kind == "stream" else "move",
             },
         ),
@@ -266,39 +269,6 @@ def _source_v1(session: Session, source: Source, asked: Composite) -> str:
         connection.permit("read", "exchange", source.exchange)
         session.vhost.bind_queue(name, source.exchange, source.binding_key, {})
     return name
-
-
-def _filters(asked: dict[Any, Any] | None) -> tuple[dict[Any, Any] | None, Table]:
-    """The filters that are in force, and the consumer's arguments that they come to."""
-    if asked is None:
-        return None, {}
-    kept: dict[Any, Any] = {}
-    arguments: Table = {}
-    for key, described in asked.items():
-        found = _argument(described) if isinstance(described, Described) else None
-        if found is not None:
-            kept[key] = described
-            arguments[found[0]] = found[1]
-    return kept, arguments
-
-
-def _argument(described: Described) -> tuple[str, Field] | None:
-    value = described.value
-    match str(described.descriptor), value:
-        case "rabbitmq:stream-offset-spec", Timestamp():
-            return "x-stream-offset", Field("T", value // 1000)
-        case "rabbitmq:stream-offset-spec", str():
-            return "x-stream-offset", Field("S", str(value))
-        case "rabbitmq:stream-offset-spec", int() if value >= 0:
-            return "x-stream-offset", Field("l", int(value))
-        case "rabbitmq:stream-filter", str():
-            return "x-stream-filter", Field("S", str(value))
-        case "rabbitmq:stream-filter", list():
-            texts = tuple(Field("S", str(each)) for each in value if isinstance(each, str))
-            return "x-stream-filter", Field("A", texts)
-        case "rabbitmq:stream-match-unfiltered", bool():
-            return "x-stream-match-unfiltered", Field("t", value)
-    return None
 
 
 def _priority(properties: dict[Any, Any] | None) -> Table:

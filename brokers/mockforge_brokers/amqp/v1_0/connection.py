@@ -267,6 +267,10 @@ class Connection:
     # What the broker asks.
 
     @property
+    def consumers_time_out(self) -> bool:
+        return self._options.profile.later_consumers_time_out
+
+    @property
     def channel_count(self) -> int:
         return len(self.sessions)
 
@@ -351,6 +355,15 @@ class Connection:
         session.finish_burst()
         self._end_session(session, failure.text, code=failed.code or ReplyCode.CHANNEL_ERROR)
         session.reply("end", error=failure.error)
+
+    def fail_soon(self, session: Session, failed: SessionFailed) -> None:
+        """As `fail_session`, in a turn of its own."""
+
+        def fail() -> None:
+            if self.sessions.get(session.number) is session:
+                self.fail_session(session, failed)
+
+        self._clock.call_later(0, fail)
 
     def _begin(self, channel: int, found: Composite) -> None:
         if found.get("remote_channel") is not None:

@@ -91,3 +91,10 @@ def as_failure(kind: type[F], refused: RequestRefused | ProtocolError) -> F:
     if isinstance(refused, kind):
         return refused
     return kind(condition_of(refused.code), refused.text)
+
+
+def too_large(size: int, most: int) -> SessionFailed:
+    """A message of more than one side takes, in bytes."""
+    return SessionFailed(
+        MESSAGE_SIZE, f"message size ({size} bytes) > maximum message size ({most} bytes)"
+    )

@@ -78,7 +78,10 @@ class Incoming:
 class Outgoing:
     """A link on which we send: the `Sink` of one consumer, whose credit is the link's.
 
-    `settled`: what is sent is settled by it, and nothing comes back.
+    `settled`: what is sent is settled by it, and nothing comes back. `max_message`: bytes of the
+    largest message that the client takes; 0 is no limit (2.7.3). `late`: deliveries that went back
+    to the queue since the client let the consumer timeout pass; it gets no more before it settled
+    them.
     """
 
     __slots__ = (
@@ -87,6 +90,8 @@ class Outgoing:
         "draining",
         "dynamic",
         "handle",
+        "late",
+        "max_message",
         "name",
         "session",
         "settled",
@@ -95,11 +100,15 @@ class Outgoing:
 
     consumer: Consumer
 
-    def __init__(self, session: Session, name: str, handle: int, *, settled: bool) -> None:
+    def __init__(
+        self, session: Session, name: str, handle: int, *, settled: bool, max_message: int = 0
+    ) -> None:
         self.session = session
         self.name = name
         self.handle = handle
         self.settled = settled
+        self.max_message = max_message
+        self.late: set[int] = set()
         self.delivery_count = 0
         self.draining = False
         self.tag = 0
@@ -118,7 +127,10 @@ class Outgoing:
         payload = from_content(
             content, route.exchange.name, route.routing_key, redelivered=redelivered
         )
-        self.session.send(self, payload, unacked)
+        if self.max_message and len(payload) > self.max_message:
+            self.session.too_large(len(payload), self, unacked)
+        else:
+            self.session.send(self, payload, unacked)
 
     def cancelled(self, reason: str) -> None:
         self.session.link_cancelled(self, reason)
@@ -134,7 +146,7 @@ class Outgoing:
 
     def go_on(self) -> None:
         """Let the queue send, as far as session and connection do not stand in the way."""
-        if self.session.flowing and self.consumer.credit > 0:
+        if self.session.flowing and self.consumer.credit > 0 and not self.late:
             self.consumer.queue.resume(self.consumer)
 
     def drained(self) -> int:

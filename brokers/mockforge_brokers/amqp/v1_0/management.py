@@ -29,6 +29,7 @@ from .failures import (
     TRANSFER_LIMIT,
     LinkFailed,
     SessionFailed,
+    too_large,
 )
 from .links import MAX_MESSAGE, SERIAL, link_credit
 from .wire import message
@@ -44,13 +45,14 @@ _BINDING: Final = re.compile(
 
 
 class ManagementLink(Struct, eq=False):
-    """One half of a pair: `sends` is the client's half."""
+    """One half of a pair: `sends` is the client's half. `most`: bytes of a response; 0: any."""
 
     name: str
     handle: int
     sends: bool
     delivery_count: int
     credit: int
+    most: int = 0
     peer: ManagementLink | None = None
 
     def flow(self, session: Session, fields: Mapping[str, Any]) -> None:
@@ -94,6 +96,8 @@ class ManagementLink(Struct, eq=False):
         if not fields.get("settled") or fields.get("more"):
             raise SessionFailed(INVALID_FIELD, "a management request is one settled transfer")
         response = respond(session, payload)
+        if answers.most and len(response) > answers.most:
+            raise too_large(len(response), answers.most)
         answers.credit -= 1
         answers.delivery_count = (answers.delivery_count + 1) % SERIAL
         session.answer(answers.handle, response)
@@ -142,6 +146,7 @@ def attach(session: Session, fields: dict[str, Any]) -> None:
         sends,
         fields.get("initial_delivery_count", 0) if sends else 0,
         _CREDIT if sends else 0,
+        0 if sends else fields.get("max_message_size", 0),
     )
     session.pairs.add(link)
     session.management[link.handle] = link

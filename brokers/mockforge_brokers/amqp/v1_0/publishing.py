@@ -11,15 +11,14 @@ from .addresses import BadAddress, target_v2
 from .failures import (
     DECODE_ERROR,
     INVALID_FIELD,
-    MESSAGE_SIZE,
     NOT_FOUND,
     NOT_IMPLEMENTED,
     PRECONDITION_FAILED,
     RESOURCE_LIMIT,
     UNAUTHORIZED,
     LinkFailed,
-    SessionFailed,
     error,
+    too_large,
 )
 from .links import MAX_MESSAGE, Incoming, Partial
 from .wire import message
@@ -58,10 +57,7 @@ def collect(
     partial.pieces.append(payload)
     partial.size += len(payload)
     if partial.size > MAX_MESSAGE:
-        raise SessionFailed(
-            MESSAGE_SIZE,
-            f"message size ({partial.size} bytes) > maximum message size ({MAX_MESSAGE} bytes)",
-        )
+        raise too_large(partial.size, MAX_MESSAGE)
     if fields.get("more"):
         link.partial = partial
         return None

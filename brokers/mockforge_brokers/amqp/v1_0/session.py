@@ -6,15 +6,14 @@ Part 2.5 and 2.6 of the specification; where RabbitMQ 4 answers more, or less, i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..state.message import Message
 from ..state.queues.queue import by_queue, requeue_all
-from ..state.queues.stream import StreamQueue
 from . import attaching, publishing
+from .deliveries import RELEASED, Deliveries
 from .failures import (
     FRAMING_ERROR,
     HANDLE_IN_USE,
@@ -28,6 +27,7 @@ from .failures import (
     SessionFailed,
     as_failure,
     error,
+    too_large,
 )
 from .links import SERIAL, Incoming, Outgoing, link_credit, serial_distance, transfers
 from .management import ManagementLink, Pairs
@@ -42,19 +42,8 @@ INCOMING_WINDOW: Final = 400
 HANDLE_MAX: Final = 255
 _ENDLESS: Final = SERIAL - 1
 _ACCEPTED: Final = Composite("accepted", {})
-_RELEASED: Final = Composite("released", {})
 SENDER, RECEIVER = False, True
 """The two roles, as `role` has them."""
-
-
-class Unsettled:
-    """A delivery that the client has still to settle."""
-
-    __slots__ = ("link", "message")
-
-    def __init__(self, link: Outgoing, message: Message) -> None:
-        self.link = link
-        self.message = message
 
 
 class Session:
@@ -68,14 +57,15 @@ class Session:
         self.outgoing: dict[int, Outgoing] = {}
         self.management: dict[int, ManagementLink] = {}
         self.pairs = Pairs()
-        self.unsettled: dict[int, Unsettled] = {}
+        self.deliveries = Deliveries()
         self.handle_max = min(begin.get("handle_max", HANDLE_MAX), HANDLE_MAX)
         self._incoming_window = INCOMING_WINDOW
         self._next_incoming = begin.get("next_outgoing_id")
         self._next_outgoing = 0
         self._room = begin.get("incoming_window")
         """Transfers that the client still takes."""
-        self._delivery = 0
+        self.next_delivery = 0
+        self._failing = False
         self._waiting: deque[bytes] = deque()
         """Transfers that the client's window has no room for."""
         self._accepted: list[int] = []
@@ -93,7 +83,7 @@ class Session:
     @property
     def flowing(self) -> bool:
         """The client takes transfers, and enough of what it was sent is written."""
-        return self._room > 0 and not self._waiting and self.connection.flowing
+        return self._room > 0 and not (self._waiting or self._failing) and self.connection.flowing
 
     def reply(self, name: str, /, **fields: Any) -> None:
         self.connection.send(performative(self.number, name, **fields))
@@ -175,7 +165,7 @@ class Session:
             self.vhost.delete_queue(queue, connection=self.connection.id)
 
     def _ending_link(self, link: Outgoing, reason: str) -> Steps:
-        messages = self._take_unsettled(link)
+        messages = self.deliveries.take(link)
         if not link.consumer.queue.gone:
             self.vhost.cancel(link.consumer)
         yield
@@ -184,15 +174,11 @@ class Session:
         self._drop_dynamic(link.dynamic)
         self.connection.consumer_ended(self, link.consumer, reason)
 
-    def _take_unsettled(self, link: Outgoing) -> list[Message]:
-        found = [number for number, one in self.unsettled.items() if one.link is link]
-        return [self.unsettled.pop(number).message for number in found]
-
     def link_cancelled(self, link: Outgoing, reason: str) -> None:
         """Its queue was deleted, and has forgotten it."""
         if self.outgoing.pop(link.handle, None) is not None:
             # There is nowhere to go back to: this gives up what they take of the memory.
-            requeue_all(self._take_unsettled(link))
+            requeue_all(self.deliveries.take(link))
             self.connection.consumer_ended(self, link.consumer, reason)
             self.reply(
                 "detach", handle=link.handle, closed=True, error=error(RESOURCE_DELETED, reason)
@@ -285,16 +271,29 @@ class Session:
 
     def send(self, link: Outgoing, payload: bytes, unacked: Message | None) -> None:
         """A message of a queue, as one transfer or several."""
-        number, self._delivery = self._delivery, (self._delivery + 1) % SERIAL
+        number = self._number()
         if unacked is not None:
-            self.unsettled[number] = Unsettled(link, unacked)
+            self.deliveries.add(number, link, unacked)
         link.tag += 1
         tag = b"" if link.settled else (link.tag % SERIAL).to_bytes(4, "big")
         self.transmit(link.handle, number, tag, payload, settled=link.settled)
 
+    def _number(self) -> int:
+        number, self.next_delivery = self.next_delivery, (self.next_delivery + 1) % SERIAL
+        return number
+
+    def too_large(self, size: int, link: Outgoing, unacked: Message | None) -> None:
+        """More than the client takes: the session ends, as RabbitMQ ends it."""
+        self._failing = True
+        self.pause()
+        if unacked is not None:
+            self.deliveries.add(self._number(), link, unacked)
+        # Its queue is in the midst of handing out: who ends now would change what it walks over.
+        self.connection.fail_soon(self, too_large(size, link.max_message))
+
     def answer(self, handle: int, payload: bytes) -> None:
         """A response of the management node, which is settled."""
-        number, self._delivery = self._delivery, (self._delivery + 1) % SERIAL
+        number = self._number()
         self.transmit(handle, number, b"", payload, settled=True)
 
     def transmit(
@@ -399,31 +398,26 @@ class Session:
         )
 
     def _disposition(self, fields: dict[str, Any]) -> None:
-        if fields["role"] != RECEIVER or not self.unsettled:
+        if fields["role"] != RECEIVER:
             # What we settle of the client's deliveries is settled at once: nothing is left to say.
             return
         first = fields["first"]
         last = fields.get("last", first)
-        outcome = fields.get("state", _RELEASED)
-        if not isinstance(outcome, Composite) or outcome.name not in _SETTLERS:
-            raise SessionFailed(INVALID_FIELD, f"Unrecognised state: {outcome} in DISPOSITION")
-        messages = [self.unsettled.pop(number).message for number in self._settled(first, last)]
-        # A stream keeps what it has, whatever becomes of it.
-        _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
-        others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
-        _SETTLERS[outcome.name](outcome, others)
+        outcome = fields.get("state", RELEASED)
+        if not self.deliveries.settle(first, last, outcome):
+            return
         if not fields.get("settled"):
             self.reply(
                 "disposition", role=SENDER, first=first, last=last, settled=True, state=outcome
             )
 
-    def _settled(self, first: int, last: int) -> list[int]:
-        """The unsettled deliveries of a range, in its order."""
-        span = serial_distance(last, first) + 1
-        if span <= len(self.unsettled):
-            numbers: Iterator[int] = ((first + at) % SERIAL for at in range(span))
-            return [number for number in numbers if number in self.unsettled]
-        return [number for number in self.unsettled if 0 <= serial_distance(number, first) < span]
+    def release(self, numbers: list[int]) -> None:
+        """The client let these wait for too long: others may have them (2.6.12)."""
+        self.deliveries.release(numbers)
+        for first, last in ranges(numbers):
+            self.reply(
+                "disposition", role=SENDER, first=first, last=last, settled=False, state=RELEASED
+            )
 
     # The end.
 
@@ -444,36 +438,7 @@ class Session:
         self.incoming.clear()
 
     def unacked(self) -> list[Message]:
-        return [each.message for each in self.unsettled.values()]
-
-
-# What becomes of deliveries (3.4).
-
-
-def _accept(outcome: Composite, messages: list[Message]) -> None:
-    for message in messages:
-        message.queue.acknowledge(message)
-
-
-def _discard(outcome: Composite, messages: list[Message]) -> None:
-    for message in messages:
-        message.queue.discard(message)
-
-
-def _requeue(outcome: Composite, messages: list[Message]) -> None:
-    requeue_all(messages)
-
-
-def _modify(outcome: Composite, messages: list[Message]) -> None:
-    (_discard if outcome.get("undeliverable_here") else _requeue)(outcome, messages)
-
-
-_SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], None]]] = {
-    "accepted": _accept,
-    "rejected": _discard,
-    "released": _requeue,
-    "modified": _modify,
-}
+        return self.deliveries.messages()
 
 
 def ranges(numbers: list[int]) -> list[tuple[int, int]]:

@@ -466,3 +466,32 @@ def test_what_is_not_served_is_refused_by_name(client: Client) -> None:
     assert came[-1].error == ("amqp:not-implemented", "rcv-settle-mode second not supported")
     came = client.receiver("/queues/q", unsettled={b"t": None})
     assert came[-1].error == ("amqp:not-implemented", "Link recovery not supported")
+
+
+# The largest message that a client takes (2.7.3).
+
+
+@pytest.mark.parametrize("settled", [0, 1])
+def test_a_message_over_what_the_client_takes_ends_its_session(
+    house: House, client: Client, settled: int
+) -> None:
+    (attach,) = client.receiver("/queues/q", max_message_size=200, snd_settle_mode=settled)
+    assert attach["max_message_size"] == 200
+    house.broker.publish("", "q", b"small")
+    house.broker.publish("", "q", b"x" * 200)
+    house.broker.publish("", "q", b"x" * 300)
+    assert bodies(client.grant(credit=10)) == [b"small"]
+    house.advance(0)
+    (end,) = client.received()
+    assert (end.name, *end.error) == (
+        "end",
+        "amqp:link:message-size-exceeded",
+        "message size (254 bytes) > maximum message size (200 bytes)",
+    )
+    assert _depth(house) == (1 if settled else 3)
+
+
+def test_no_limit_and_a_limit_of_0_are_the_same(house: House, client: Client) -> None:
+    house.broker.publish("", "q", b"x" * 10_000)
+    client.receiver("/queues/q", max_message_size=0)
+    assert bodies(client.grant(credit=1)) == [b"x" * 10_000]

@@ -116,6 +116,12 @@ class QuorumQueue(GovernedQueue):
         self._shorten()
         self._watch()
 
+    def release(self, unacked: Sequence[Message]) -> None:
+        """Deliveries that timed out (RabbitMQ 4.3) are ready again, and were none that failed."""
+        for message in cast("Sequence[QuorumMessage]", unacked):
+            message.deliveries -= 1
+        self.requeue(unacked)
+
     # Dead letters, at least once.
 
     @property

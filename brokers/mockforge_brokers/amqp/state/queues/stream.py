@@ -200,7 +200,9 @@ class StreamQueue(Queue):
             self._cursors[consumer] = offset + 1
             message = log[offset]
             wanted = self._filters.get(consumer)
-            if wanted is None or wanted.passes(self.host, message):
+            if wanted is not None and not wanted.passes(self.host, message):
+                continue
+            if consumer.wants is None or consumer.wants(message):
                 self._send(consumer, self._copy(message))
 
     def drain(self) -> None:

@@ -1,0 +1,131 @@
+"""What a session sent and its client has still to settle, and what becomes of it (3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from ..state.message import Message
+from ..state.queues.queue import by_queue, requeue_all
+from ..state.queues.quorum import QuorumQueue
+from ..state.queues.stream import StreamQueue
+from .failures import INVALID_FIELD, SessionFailed
+from .links import SERIAL, Outgoing, serial_distance
+from .wire.performatives import Composite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RELEASED: Final = Composite("released", {})
+
+
+class Unsettled:
+    """A delivery that the client has still to settle."""
+
+    __slots__ = ("link", "message")
+
+    def __init__(self, link: Outgoing, message: Message) -> None:
+        self.link = link
+        self.message = message
+
+
+class Deliveries:
+    """By delivery id, oldest first.
+
+    `_late` are those that were released since they waited for too long: the client has still to
+    confirm them, and its link gets nothing more before.
+    """
+
+    def __init__(self) -> None:
+        self._unsettled: dict[int, Unsettled] = {}
+        self._late: dict[int, Outgoing] = {}
+
+    def __len__(self) -> int:
+        return len(self._unsettled)
+
+    def add(self, number: int, link: Outgoing, message: Message) -> None:
+        self._unsettled[number] = Unsettled(link, message)
+
+    def messages(self) -> list[Message]:
+        return [each.message for each in self._unsettled.values()]
+
+    def of_quorum_queues(self) -> Iterator[int]:
+        """The only ones that time out."""
+        for number, one in self._unsettled.items():
+            if isinstance(one.message.queue, QuorumQueue):
+                yield number
+
+    def take(self, link: Outgoing) -> list[Message]:
+        """A link ends: those of it, which go back to where they came from."""
+        found = [number for number, one in self._unsettled.items() if one.link is link]
+        self._late = {number: each for number, each in self._late.items() if each is not link}
+        return [self._unsettled.pop(number).message for number in found]
+
+    def settle(self, first: int, last: int, outcome: Any) -> bool:
+        """False where none of them is left to settle. Raises SessionFailed."""
+        if not (self._unsettled or self._late):
+            return False
+        if not isinstance(outcome, Composite) or outcome.name not in _SETTLERS:
+            raise SessionFailed(INVALID_FIELD, f"Unrecognised state: {outcome} in DISPOSITION")
+        messages = [
+            self._unsettled.pop(number).message for number in _within(self._unsettled, first, last)
+        ]
+        # A stream keeps what it has, whatever becomes of it.
+        _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
+        others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
+        _SETTLERS[outcome.name](outcome, others)
+        if self._late:
+            self._confirm(first, last)
+        return True
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """Messages of quorum queues go back, and do not count as delivered."""
+        found = [(number, self._unsettled.pop(number)) for number in numbers]
+        for number, one in found:
+            self._late[number] = one.link
+            one.link.late.add(number)
+            one.message.queue.pause(one.link.consumer)
+        for queue, messages in by_queue(one.message for _, one in found).items():
+            assert isinstance(queue, QuorumQueue), "others do not time out"
+            queue.release(messages)
+
+    def _confirm(self, first: int, last: int) -> None:
+        for number in _within(self._late, first, last):
+            link = self._late.pop(number)
+            link.late.discard(number)
+            link.go_on()
+
+
+def _within(numbers: dict[int, Any], first: int, last: int) -> list[int]:
+    """Which of these are in a range, in its order."""
+    span = serial_distance(last, first) + 1
+    if span <= len(numbers):
+        wanted = ((first + at) % SERIAL for at in range(span))
+        return [number for number in wanted if number in numbers]
+    return [number for number in numbers if 0 <= serial_distance(number, first) < span]
+
+
+def _accept(outcome: Composite, messages: list[Message]) -> None:
+    for message in messages:
+        message.queue.acknowledge(message)
+
+
+def _discard(outcome: Composite, messages: list[Message]) -> None:
+    for message in messages:
+        message.queue.discard(message)
+
+
+def _requeue(outcome: Composite, messages: list[Message]) -> None:
+    requeue_all(messages)
+
+
+def _modify(outcome: Composite, messages: list[Message]) -> None:
+    (_discard if outcome.get("undeliverable_here") else _requeue)(outcome, messages)
+
+
+_SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], None]]] = {
+    "accepted": _accept,
+    "rejected": _discard,
+    "released": _requeue,
+    "modified": _modify,
+}
