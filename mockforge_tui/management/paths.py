@@ -53,6 +53,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "connections": {"GET": reading.connections},
     "connections/*": {"GET": reading.connection, "DELETE": changing.delete_connection},
     "connections/*/channels": {"GET": reading.channels_of_connection},
+    "connections/*/sessions": {"GET": reading.sessions_of_connection},
     "channels": {"GET": reading.channels},
     "channels/*": {"GET": reading.channel},
     "consumers": {"GET": reading.consumers},

@@ -18,7 +18,7 @@ from mockforge_brokers.amqp.profiles import (
 )
 
 from .listing import listed, picked
-from .request import Asked, not_found
+from .request import Asked, bad_request, not_found
 
 _NODE = "rabbit@localhost"
 _OK = {"status": "ok"}
@@ -234,6 +234,14 @@ def channels_of_connection(asked: Asked) -> Any:
     connection(asked)
     rows = asked.broker.management.channels()
     return [row for row in rows if row["connection_details"]["name"] == asked.names[0]]
+
+
+def sessions_of_connection(asked: Asked) -> Any:
+    connection(asked)
+    rows = asked.broker.management.sessions(asked.names[0])
+    if rows is None:
+        raise bad_request("connection does not use AMQP 1.0")
+    return rows
 
 
 def channels(asked: Asked) -> Any:

@@ -84,7 +84,7 @@ class AmqpBroker:
         self.quotas = Quotas(self._all)
         self._inside = Inside(environment)
         self.event_exchange = EventExchange(environment, self.vhosts, self._connections)
-        self.management = Management(self.vhosts, self._connections)
+        self.management = Management(self.vhosts, self._connections, self._later)
         """What RabbitMQ's management interface says of it."""
 
     def connect(self, peer: Peer) -> Connection:

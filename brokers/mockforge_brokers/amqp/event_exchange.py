@@ -13,7 +13,7 @@ from ..environment import Environment
 from ..events import AccessDenied, ClientIdentified, ConnectionClosed, Event
 from . import events
 from .connection.connection import Connection
-from .figures import connection_name
+from .connection.ends import connection_name, ends
 from .records import Field, field, table
 from .state.predeclared import EVENTS
 from .state.virtual_host import VirtualHost
@@ -159,7 +159,7 @@ class EventExchange:
         connection, facts = self._of_channel(event.connection)
         if connection is None:
             return []
-        name = f"{connection_name(connection)} ({event.channel})"
+        name = f"{connection_name(connection.peer)} ({event.channel})"
         user = connection.user
         return [("channel.created", {**facts, "user": user, "number": event.channel, "name": name})]
 
@@ -167,7 +167,7 @@ class EventExchange:
         connection, facts = self._of_channel(event.connection)
         if connection is None:
             return []
-        name = f"{connection_name(connection)} ({event.channel})"
+        name = f"{connection_name(connection.peer)} ({event.channel})"
         return [("channel.closed", {**facts, "number": event.channel, "name": name})]
 
     def _consumer_started(self, event: events.ConsumerStarted) -> list[tuple[str, Facts]]:
@@ -271,14 +271,13 @@ _MAKERS: Final[dict[type[Event], Callable[[EventExchange, Any], list[tuple[str, 
 
 
 def _ends(connection: Connection) -> Facts:
-    host, _, port = connection.peer.address.rpartition(":")
-    own, own_port = connection.peer.local
+    peer, found = connection.peer, ends(connection.peer)
+    own, own_port = peer.local
     return {
-        "peer_host": _erlang_address(host.strip("[]")),
+        **found,
+        "peer_host": _erlang_address(found["peer_host"]),
         "host": _erlang_address(own),
-        "peer_port": int(port) if port.isdigit() else 0,
         "port": own_port,
-        "name": connection_name(connection),
     }
 
 

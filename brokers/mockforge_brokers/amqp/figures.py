@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from .channel.channel import Channel
 from .connection.connection import Connection
+from .connection.ends import NODE, connection_name, ends, socket_figures
 from .connection.phase import Phase
 from .records import plain
 from .state.consumer import Consumer
@@ -20,8 +21,9 @@ from .state.policies import EXCHANGE, Effective
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
+from .v1_0 import figures as later
+from .v1_0.connection import Connection as LaterConnection
 
-NODE = "rabbit@localhost"
 _MOST_ADDED_UP = 10_000
 
 Figures = dict[str, Any]
@@ -31,10 +33,14 @@ class Management:
     """Everything below is a list of objects, or one of them; None where there is no such thing."""
 
     def __init__(
-        self, vhosts: Mapping[str, VirtualHost], connections: Mapping[int, Connection]
+        self,
+        vhosts: Mapping[str, VirtualHost],
+        connections: Mapping[int, Connection],
+        later_connections: Mapping[int, LaterConnection],
     ) -> None:
         self._vhosts = vhosts
         self._connections = connections
+        self._later = later_connections
 
     def vhosts(self) -> list[Figures]:
         return [_vhost(vhost) for vhost in self._vhosts.values()]
@@ -83,10 +89,22 @@ class Management:
         ]
 
     def connections(self, vhost: str | None = None) -> list[Figures]:
-        return [_connection(each) for each in self._open(vhost)]
+        """Of both versions of AMQP."""
+        others = later.open_connections(self._later, vhost)
+        return [
+            *(_connection(each) for each in self._open(vhost)),
+            *(later.connection_figures(each) for each in others),
+        ]
 
     def connection(self, name: str) -> Figures | None:
         return next((one for one in self.connections() if one["name"] == name), None)
+
+    def sessions(self, name: str) -> list[Figures] | None:
+        """Of the connection of AMQP 1.0 that is named so."""
+        for connection in later.open_connections(self._later, None):
+            if connection_name(connection.peer) == name:
+                return [later.session_figures(each) for each in connection.sessions.values()]
+        return None
 
     def channels(self, vhost: str | None = None) -> list[Figures]:
         return [
@@ -103,10 +121,11 @@ class Management:
             for consumer in queue.consumers
         ]
 
-    def number(self, connection_name: str) -> int | None:
+    def number(self, name: str) -> int | None:
         """Our number of the connection that is named so here."""
-        names = {_ends(each)["name"]: each.id for each in self._open(None)}
-        return names.get(connection_name)
+        peers = [each.peer for each in self._open(None)]
+        peers += [each.peer for each in later.open_connections(self._later, None)]
+        return next((peer.id for peer in peers if connection_name(peer) == name), None)
 
     def _open(self, vhost: str | None) -> Iterator[Connection]:
         """Neither who is still logging in nor who is on the way out."""
@@ -122,7 +141,6 @@ class Management:
         return [self._vhosts[vhost]] if vhost in self._vhosts else []
 
     def _consumer(self, host: VirtualHost, consumer: Consumer) -> Figures:
-        connection = self._connections.get(consumer.connection)
         queue = consumer.queue
         single = _has_single_active(queue)
         active = not single or _single_active(queue) is consumer
@@ -131,12 +149,19 @@ class Management:
             "ack_required": not consumer.no_ack,
             "active": active,
             "activity_status": "single_active" if single and active else "up",
-            "channel_details": _channel_of(connection, consumer) if connection else {},
+            "channel_details": self._place_of(consumer),
             "consumer_tag": consumer.tag,
             "exclusive": consumer.exclusive,
             "prefetch_count": consumer.prefetch,
             "queue": {"name": queue.name, "vhost": host.name},
         }
+
+    def _place_of(self, consumer: Consumer) -> Figures:
+        connection = self._connections.get(consumer.connection)
+        if connection is not None:
+            return _channel_of(connection, consumer)
+        other = self._later.get(consumer.connection)
+        return {} if other is None else later.session_of(other, consumer)
 
 
 def _vhost(vhost: VirtualHost) -> Figures:
@@ -280,46 +305,17 @@ def properties_key(routing_key: str, arguments: Mapping[str, Any]) -> str:
     return f"{quote(routing_key, safe='')}~{number:x}"
 
 
-def connection_name(connection: Connection) -> str:
-    """As RabbitMQ names it: both ends of the socket."""
-    host, port = connection.peer.local
-    return f"{connection.peer.address} -> {host}:{port}"
-
-
-def _ends(connection: Connection) -> Figures:
-    host, _, port = connection.peer.address.rpartition(":")
-    return {
-        "name": connection_name(connection),
-        "peer_host": host.strip("[]"),
-        "peer_port": int(port) if port.isdigit() else 0,
-    }
-
-
 def _connection(connection: Connection) -> Figures:
-    peer, agreement = connection.peer, connection.agreement
-    host, port = peer.local
-    channels = connection.channels.open
-    blocked = connection.blocking.blocked
+    agreement = connection.agreement
     return {
-        **_ends(connection),
-        "auth_mechanism": peer.principal.mechanism,
+        **socket_figures(connection.peer),
         "channel_max": agreement.channel_max,
-        "channels": len(channels),
+        "channels": len(connection.channels.open),
         "client_properties": dict(agreement.properties),
-        "connected_at": int(peer.opened * 1000),
         "frame_max": agreement.frame_max,
-        "host": host,
-        "node": NODE,
-        "peer_cert_subject": peer.principal.certificate or None,
-        "port": port,
         "protocol": "AMQP 0-9-1",
-        "recv_oct": peer.bytes_in,
-        "send_oct": peer.bytes_out,
-        "ssl": bool(peer.principal.tls),
-        "ssl_protocol": peer.principal.tls or None,
-        "state": "blocked" if blocked else "running",
+        "state": "blocked" if connection.blocking.blocked else "running",
         "timeout": agreement.heartbeat,
-        "type": "network",
         "user": agreement.user,
         "user_provided_name": agreement.client or None,
         "vhost": agreement.virtual_host,
@@ -331,13 +327,13 @@ def _channel(connection: Connection, channel: Channel) -> Figures:
     return {
         "acks_uncommitted": len(transaction.settled) if transaction else 0,
         "confirm": channel.confirming,
-        "connection_details": _ends(connection),
+        "connection_details": ends(connection.peer),
         "consumer_count": len(channel.consumers),
         "global_prefetch_count": channel.limit,
         "messages_unacknowledged": len(channel.unacked),
         "messages_uncommitted": len(transaction.publishes) if transaction else 0,
         "messages_unconfirmed": 0,
-        "name": f"{connection_name(connection)} ({channel.number})",
+        "name": f"{connection_name(connection.peer)} ({channel.number})",
         "node": NODE,
         "number": channel.number,
         "prefetch_count": channel.prefetch,
@@ -351,11 +347,11 @@ def _channel(connection: Connection, channel: Channel) -> Figures:
 def _channel_of(connection: Connection, consumer: Consumer) -> Figures:
     number = next(_numbers(connection, consumer), 0)
     return {
-        "connection_name": connection_name(connection),
-        "name": f"{connection_name(connection)} ({number})",
+        "connection_name": connection_name(connection.peer),
+        "name": f"{connection_name(connection.peer)} ({number})",
         "node": NODE,
         "number": number,
-        **{name: end for name, end in _ends(connection).items() if name != "name"},
+        **{name: end for name, end in ends(connection.peer).items() if name != "name"},
         "user": connection.agreement.user,
     }
 

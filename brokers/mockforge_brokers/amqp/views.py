@@ -1,7 +1,7 @@
 """What the broker shows of itself: connections, exchanges, queues, consumers, figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from ..events import MessageSeen
@@ -23,80 +23,91 @@ from .state.queues.types import queue_type
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
+from .v1_0.session import Session
 from .wire import content as contents
 
 AMQP: Final = "amqp"
 _MOST_LABELS: Final = 1000
+_MOST_LINKS: Final = 20
 
 
 def connection_view(connection: Connection | LaterConnection) -> ConnectionView:
     if isinstance(connection, LaterConnection):
-        return _later_view(connection)
+        software, published, delivered, detail = _later(connection)
+    else:
+        software, published, delivered, detail = _classic(connection)
     peer = connection.peer
+    return ConnectionView(
+        id=connection.id,
+        protocol=AMQP,
+        client=connection.client,
+        address=peer.address,
+        state=_state(connection),
+        since=peer.opened,
+        listener=peer.listener.name,
+        principal=peer.principal,
+        software=software,
+        messages_in=published,
+        messages_out=delivered,
+        bytes_in=peer.bytes_in,
+        bytes_out=peer.bytes_out,
+        detail=detail,
+    )
+
+
+_Seen = tuple[str, int, int, dict[str, object]]
+"""Software, messages in, messages out, and what only this version has."""
+
+
+def _classic(connection: Connection) -> _Seen:
     agreement = connection.agreement
     channels = connection.channels.open.values()
-    return ConnectionView(
-        id=connection.id,
-        protocol=AMQP,
-        client=connection.client,
-        address=peer.address,
-        state=_state(connection),
-        since=peer.opened,
-        listener=peer.listener.name,
-        principal=peer.principal,
-        software=agreement.software,
-        messages_in=connection.channels.publishes,
-        messages_out=connection.channels.delivered,
-        bytes_in=peer.bytes_in,
-        bytes_out=peer.bytes_out,
-        detail={
-            "user": agreement.user,
-            "vhost": agreement.virtual_host,
-            "unroutable": connection.unroutable.count,
-            "channels": len(channels),
-            "consumers": sum(len(channel.consumers) for channel in channels),
-            "unacked": sum(len(channel.unacked) for channel in channels),
-            "frame_max": agreement.frame_max,
-            "channel_max": agreement.channel_max,
-            "heartbeat": agreement.heartbeat,
-        },
-    )
+    detail: dict[str, object] = {
+        "user": agreement.user,
+        "vhost": agreement.virtual_host,
+        "unroutable": connection.unroutable.count,
+        "channels": len(channels),
+        "consumers": sum(len(channel.consumers) for channel in channels),
+        "unacked": sum(len(channel.unacked) for channel in channels),
+        "frame_max": agreement.frame_max,
+        "channel_max": agreement.channel_max,
+        "heartbeat": agreement.heartbeat,
+    }
+    counters = connection.channels
+    return agreement.software, counters.publishes, counters.delivered, detail
 
 
-def _later_view(connection: LaterConnection) -> ConnectionView:
+def _later(connection: LaterConnection) -> _Seen:
     """Of a connection of AMQP 1.0: its sessions and links."""
-    peer, handshake = connection.peer, connection.handshake
+    handshake = connection.handshake
     sessions = connection.sessions.values()
     outgoing = [link for session in sessions for link in session.outgoing.values()]
-    return ConnectionView(
-        id=connection.id,
-        protocol=AMQP,
-        client=connection.client,
-        address=peer.address,
-        state=_state(connection),
-        since=peer.opened,
-        listener=peer.listener.name,
-        principal=peer.principal,
-        software=handshake.software,
-        messages_in=connection.published,
-        messages_out=connection.delivered + sum(link.consumer.delivered for link in outgoing),
-        bytes_in=peer.bytes_in,
-        bytes_out=peer.bytes_out,
-        detail={
-            "version": "1.0",
-            "user": connection.user,
-            "vhost": handshake.vhost,
-            "unroutable": connection.unroutable.count,
-            "sessions": len(sessions),
-            "senders": sum(len(session.incoming) for session in sessions),
-            "receivers": len(outgoing),
-            "unsettled": sum(len(session.deliveries) for session in sessions),
-            "credit": sum(max(0, link.consumer.credit) for link in outgoing),
-            "frame_max": connection.max_frame,
-            "channel_max": handshake.channel_max,
-            "idle_timeout": handshake.idle,
-        },
-    )
+    detail: dict[str, object] = {
+        "version": "1.0",
+        "user": connection.user,
+        "vhost": handshake.vhost,
+        "unroutable": connection.unroutable.count,
+        "sessions": len(sessions),
+        "senders": sum(len(session.incoming) for session in sessions),
+        "receivers": len(outgoing),
+        "unsettled": sum(len(session.deliveries) for session in sessions),
+        "credit": sum(max(0, link.consumer.credit) for link in outgoing),
+        "frame_max": connection.max_frame,
+        "channel_max": handshake.channel_max,
+        "idle_timeout": handshake.idle,
+        "links": [text for session in sessions for text in _links(session)][:_MOST_LINKS],
+    }
+    delivered = connection.delivered + sum(link.consumer.delivered for link in outgoing)
+    return handshake.software, connection.published, delivered, detail
+
+
+def _links(session: Session) -> Iterator[str]:
+    """Each as one line: `orders: sends to /queues/q, credit 170`."""
+    for sender in session.incoming.values():
+        yield f"{sender.name}: sends to {sender.address or 'any'}, credit {sender.credit}"
+    for receiver in session.outgoing.values():
+        credit, late = max(0, receiver.consumer.credit), ", late" if receiver.late else ""
+        yield f"{receiver.name}: receives from {receiver.address}, credit {credit}{late}"
 
 
 def _state(connection: Connection | LaterConnection) -> str:

@@ -9,6 +9,8 @@ import base64
 import httpx
 import pytest
 from brokers.amqp.client import House
+from brokers.amqp.v1_0.client import Client as LaterClient
+from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
 
 from mockforge_tui.config import Config, resolve
 from mockforge_tui.management.app import build
@@ -197,6 +199,55 @@ def test_connections_channels_and_consumers_are_seen_and_ended(place):
     assert place.does("DELETE", f"connections/{name}") == 204
     assert place.get("connections") == []
     assert place.does("DELETE", f"connections/{name}") == 404
+
+
+def test_connections_sessions_and_links_of_amqp_1_0_are_seen_and_ended(place):
+    place.does("PUT", "queues/%2F/q", {"durable": True, "arguments": {"x-queue-type": "stream"}})
+    client = LaterClient(place.house).connect(properties={Symbol("product"): "mine"})
+    client.sender("/queues/q")
+    wanted = {Symbol("f"): Described(Symbol("amqp:application-properties-filter"), {"k": 1})}
+    client.receiver("/queues/q", credit=3, max_message_size=500, source={"filter": wanted})
+    (connection,) = place.get("connections")
+    assert (connection["protocol"], connection["container_id"], connection["channels"]) == (
+        "AMQP 1-0", "c1", 1
+    )  # fmt: skip
+    assert (connection["user"], connection["vhost"]) == ("guest", "/")
+    assert connection["client_properties"] == {"product": "mine"}
+    assert place.get("channels") == []
+    name = connection["name"].replace(" ", "%20").replace(">", "%3E")
+    assert place.get(f"connections/{name}") == connection
+    (session,) = place.get(f"connections/{name}/sessions")
+    (incoming,), (outgoing,) = session.pop("incoming_links"), session.pop("outgoing_links")
+    assert session == {
+        "channel_number": 0, "handle_max": 255, "next_incoming_id": 0, "incoming_window": 400,
+        "next_outgoing_id": 0, "remote_incoming_window": 1000, "remote_outgoing_window": 1000,
+        "outgoing_unsettled_deliveries": 0,
+    }  # fmt: skip
+    assert incoming == {
+        "handle": 0, "link_name": "s0", "snd_settle_mode": "mixed", "target_address": "/queues/q",
+        "max_message_size": 16 * 1024 * 1024, "delivery_count": 0, "credit": 170,
+        "unconfirmed_messages": 0,
+    }  # fmt: skip
+    filters = [{"name": "f", "descriptor": "amqp:application-properties-filter", "value": {"k": 1}}]
+    assert outgoing == {
+        "handle": 1, "link_name": "r1", "source_address": "/queues/q", "queue_name": "q",
+        "send_settled": False, "max_message_size": 500, "filter": filters, "delivery_count": 0,
+        "credit": 3, "consumer_timeout": False,
+    }  # fmt: skip
+    (consumer,) = place.get("consumers")
+    assert consumer["channel_details"]["connection_name"] == connection["name"]
+    assert place.does("DELETE", f"connections/{name}") == 204
+    assert place.get("connections") == []
+
+
+def test_a_connection_of_0_9_1_has_no_sessions(place):
+    place.house.client()
+    (connection,) = place.get("connections")
+    name = connection["name"].replace(" ", "%20").replace(">", "%3E")
+    refused = place.ask("GET", f"connections/{name}/sessions")
+    assert (refused.status_code, refused.json()["reason"]) == (
+        400, "connection does not use AMQP 1.0"
+    )  # fmt: skip
 
 
 def test_users_permissions_and_virtual_hosts_are_kept(place):

@@ -81,6 +81,7 @@ def _attach_incoming(session: Session, fields: dict[str, Any]) -> None:
     count = fields.get("initial_delivery_count", 0)
     link = Incoming(fields["name"], fields["handle"], target, settles, count)
     link.dynamic = dynamic
+    link.address = asked.get("address")
     session.incoming[link.handle] = link
     session.connection.name_link(session.number, link.handle, _shown(target), incoming=True)
     session.reply(
@@ -190,6 +191,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     most = fields.get("max_message_size", 0)
     link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
     link.dynamic = dynamic
+    link.address, link.filters = terminus.get("address"), filters.kept
     consumer = link.consumer = Consumer(
         link.name,
         queue,

@@ -1,7 +1,7 @@
 """SASL, the second protocol header, and open: what both sides settle on."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ...errors import ProtocolError
 from ..connection.login import Door
@@ -52,6 +52,7 @@ class Handshake:
         self.user = ""
         self.container = ""
         self.software = ""
+        self.properties: dict[Any, Any] = {}
         self.vhost = ""
         self.max_frame = MIN_MAX_FRAME_SIZE
         self.channel_max = _CHANNEL_MAX
@@ -173,7 +174,7 @@ class Handshake:
                 NOT_ALLOWED, f"idle-time-out ({idle} ms) < minimum idle-time-out (1000 ms)"
             )
         self.idle = idle // 1000
-        properties = found.get("properties", {})
+        properties = self.properties = found.get("properties") or {}
         declared = (properties.get(Symbol(key)) for key in ("product", "version"))
         self.software = " ".join(str(each) for each in declared if each)
 

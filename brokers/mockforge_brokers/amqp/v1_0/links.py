@@ -41,6 +41,7 @@ class Incoming:
     """
 
     __slots__ = (
+        "address",
         "credit",
         "delivery_count",
         "dynamic",
@@ -61,6 +62,8 @@ class Incoming:
         self.delivery_count = delivery_count
         self.credit = LINK_CREDIT
         self.partial: Partial | None = None
+        self.address: str | None = None
+        """As the client's attach has it, or as it was made."""
         self.dynamic = ""
         """The queue that was declared for this link and ends with it."""
 
@@ -85,10 +88,12 @@ class Outgoing:
     """
 
     __slots__ = (
+        "address",
         "consumer",
         "delivery_count",
         "draining",
         "dynamic",
+        "filters",
         "handle",
         "late",
         "max_message",
@@ -109,6 +114,8 @@ class Outgoing:
         self.settled = settled
         self.max_message = max_message
         self.late: set[int] = set()
+        self.address: str | None = None
+        self.filters: dict[Any, Any] | None = None
         self.delivery_count = 0
         self.draining = False
         self.tag = 0

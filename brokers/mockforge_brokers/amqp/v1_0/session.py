@@ -61,6 +61,7 @@ class Session:
         self.handle_max = min(begin.get("handle_max", HANDLE_MAX), HANDLE_MAX)
         self._incoming_window = INCOMING_WINDOW
         self._next_incoming = begin.get("next_outgoing_id")
+        self._remote_outgoing = begin.get("outgoing_window", 0)
         self._next_outgoing = 0
         self._room = begin.get("incoming_window")
         """Transfers that the client still takes."""
@@ -79,6 +80,16 @@ class Session:
             outgoing_window=_ENDLESS,
             handle_max=self.handle_max,
         )
+
+    def windows(self) -> dict[str, int]:
+        """Of both sides, by RabbitMQ's names."""
+        return {
+            "next_incoming_id": self._next_incoming,
+            "incoming_window": max(0, self._incoming_window),
+            "next_outgoing_id": self._next_outgoing,
+            "remote_incoming_window": max(0, self._room),
+            "remote_outgoing_window": self._remote_outgoing,
+        }
 
     @property
     def flowing(self) -> bool:
@@ -348,6 +359,7 @@ class Session:
         # A window of 2^32 - 1 is no negative one.
         self._room = room if room >= 0 or fields["incoming_window"] < SERIAL // 2 else _ENDLESS
         self._next_incoming = fields["next_outgoing_id"]
+        self._remote_outgoing = fields["outgoing_window"]
         handle = fields.get("handle")
         if handle is not None:
             self._link_flow(handle, fields)

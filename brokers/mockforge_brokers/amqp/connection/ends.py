@@ -1,0 +1,42 @@
+"""What a connection of either version is by its socket and login, in RabbitMQ's field names."""
+
+from typing import Any
+
+from ...contract import Peer
+
+NODE = "rabbit@localhost"
+
+
+def connection_name(peer: Peer) -> str:
+    """As RabbitMQ names it: both ends of the socket."""
+    host, port = peer.local
+    return f"{peer.address} -> {host}:{port}"
+
+
+def ends(peer: Peer) -> dict[str, Any]:
+    host, _, port = peer.address.rpartition(":")
+    return {
+        "name": connection_name(peer),
+        "peer_host": host.strip("[]"),
+        "peer_port": int(port) if port.isdigit() else 0,
+    }
+
+
+def socket_figures(peer: Peer) -> dict[str, Any]:
+    """What the management interface says of it whatever it speaks."""
+    host, port = peer.local
+    principal = peer.principal
+    return {
+        **ends(peer),
+        "auth_mechanism": principal.mechanism,
+        "connected_at": int(peer.opened * 1000),
+        "host": host,
+        "node": NODE,
+        "peer_cert_subject": principal.certificate or None,
+        "port": port,
+        "recv_oct": peer.bytes_in,
+        "send_oct": peer.bytes_out,
+        "ssl": bool(principal.tls),
+        "ssl_protocol": principal.tls or None,
+        "type": "network",
+    }
