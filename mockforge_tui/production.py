@@ -19,9 +19,9 @@ from .fixtures.engine import FixtureEngine
 from .fixtures.maker import make, stream
 from .fixtures.messages import Incoming, Outgoing, Watch
 from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Retained, Topic
-from .fixtures.problems import FixtureError, Position, Problem
 from .fixtures.rates import Range
 from .fixtures.running import GeneratorStatus
+from .fixtures.source.problems import FixtureError, Position, Problem
 from .fixtures.templates.scope import Scope
 from .simulated import Outages, SimulatedGroup
 

@@ -10,11 +10,11 @@ from mockforge_brokers.events import Warned
 
 from .config import Config
 from .entrance import publish
-from .fixtures.fields import Problems
 from .fixtures.loader import StrPath, read
 from .fixtures.model import FixtureSet
-from .fixtures.problems import FixtureError, Position, RenderError
 from .fixtures.report import Report
+from .fixtures.source.fields import Problems
+from .fixtures.source.problems import FixtureError, Position, RenderError
 from .fixtures.trial import MOMENT, Trial
 from .production import declarations
 from .runtime import build_brokers

@@ -213,14 +213,14 @@ class Runtime:
     def _misbehave(self, fixtures: "FixtureSet") -> None:
         """Put the rules of fixture files into force."""
         if fixtures.faults:
-            from .fixtures.faults import rule_of
+            from .fixtures.native.faults import rule_of
 
             for fault in fixtures.faults:
                 rule = self.faults.add(rule_of(fault))
                 if fault.lasts is not None:
                     self.production.lasting(rule, fault.lasts)
         if fixtures.holds:
-            from .fixtures.holds import hold_rule_of
+            from .fixtures.native.holds import hold_rule_of
             from .fixtures.templates.scope import Scope
 
             scope = Scope(Random(self.seed), self.clock.wall, environ=os.environ)

@@ -17,7 +17,7 @@ from ..expectations.checks import CameCheck
 from ..expectations.waiting import Outcome, Waiting
 from ..fixtures.asked import expectation_of, fixtures_of, messages_of
 from ..fixtures.expected.model import Came, Expectation
-from ..fixtures.faults import fault_of, rule_of
+from ..fixtures.native.faults import fault_of, rule_of
 from ..fixtures.templates.scope import Scope
 from ..rehearsal import rehearse
 from ..runtime import Runtime

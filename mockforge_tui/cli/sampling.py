@@ -11,7 +11,7 @@ from mockforge_brokers.journal import IN, Row
 from ..config import Config
 from ..console.exports import FORMS
 from ..fixtures.model import FixtureSet
-from ..fixtures.problems import did_you_mean
+from ..fixtures.source.problems import did_you_mean
 from ..fixtures.trial import MOMENT
 from ..production import Production
 from ..runtime import build_brokers

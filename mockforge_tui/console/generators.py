@@ -22,8 +22,8 @@ def generator_of(
 ) -> "model.Generator":
     """Returns a generator that the engine can add; raises InvalidInput."""
     from ..fixtures.model import Body, Generator
-    from ..fixtures.problems import Position
     from ..fixtures.rates import Rate
+    from ..fixtures.source.problems import Position
 
     return Generator(
         id=name,

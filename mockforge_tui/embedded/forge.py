@@ -296,7 +296,7 @@ class MockForge(Forge):
         self.call(self.runtime.publish, message)
 
     def add_fault(self, fault: Mapping[str, Any]) -> int:
-        from ..fixtures.faults import fault_of, rule_of
+        from ..fixtures.native.faults import fault_of, rule_of
 
         rule = rule_of(fault_of(fault))
         return self.call(lambda: self.runtime.faults.add(rule).id)
@@ -390,7 +390,7 @@ class MockForge(Forge):
 
 def read_all(paths: list[Path], config: Config) -> FixtureSet:
     """The fixtures of files and folders. Raises FixtureError."""
-    from ..fixtures.problems import FixtureError
+    from ..fixtures.source.problems import FixtureError
     from ..rehearsal import read_fixtures
 
     report = read_fixtures(paths, config)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..expectations.failure import Failure
-from ..fixtures.problems import Position
+from ..fixtures.source.problems import Position
 
 
 class Status(Enum):

@@ -16,10 +16,10 @@ from ..expectations.message import Message
 from ..expectations.waiting import Outcome, Waiting
 from ..fixtures.engine import FixtureEngine
 from ..fixtures.expected.model import Came, Expectation
-from ..fixtures.faults import rule_of
 from ..fixtures.maker import make
 from ..fixtures.messages import Outgoing
 from ..fixtures.model import Fault
+from ..fixtures.native.faults import rule_of
 from ..fixtures.recordings import Recorded
 from ..fixtures.scenarios import (
     Advance,

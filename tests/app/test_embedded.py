@@ -9,7 +9,7 @@ import pytest
 from mockforge_brokers.errors import InvalidInput, LocalError
 
 from mockforge_tui import MockForge
-from mockforge_tui.fixtures.problems import FixtureError
+from mockforge_tui.fixtures.source.problems import FixtureError
 from mockforge_tui.runtime import CannotListen
 
 

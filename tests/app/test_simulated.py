@@ -12,7 +12,7 @@ from mockforge_brokers.events import FaultFired, Warned
 from mockforge_tui.brokers import Brokers
 from mockforge_tui.config import Config
 from mockforge_tui.fixtures import load
-from mockforge_tui.fixtures.faults import rule_of
+from mockforge_tui.fixtures.native.faults import rule_of
 from mockforge_tui.production import Production
 from mockforge_tui.runtime import build_brokers
 

@@ -13,13 +13,13 @@ from random import Random
 from mockforge_brokers.clock import ManualClock
 
 from mockforge_tui.fixtures import FixtureEngine
-from mockforge_tui.fixtures.context import Loaded
-from mockforge_tui.fixtures.fields import Problems
 from mockforge_tui.fixtures.loader import read_document
 from mockforge_tui.fixtures.model import FixtureSet
+from mockforge_tui.fixtures.source.context import Loaded
+from mockforge_tui.fixtures.source.fields import Problems
+from mockforge_tui.fixtures.source.from_yaml import parse_yaml
+from mockforge_tui.fixtures.source.tree import Source
 from mockforge_tui.fixtures.templates import Names, Scope, compile_text
-from mockforge_tui.fixtures.tree import Source
-from mockforge_tui.fixtures.yaml_source import parse_yaml
 
 ORDER = """
 identifier: order

@@ -42,12 +42,12 @@ from mockforge_tui.console.session import Session
 from mockforge_tui.console.targets import parse_target
 from mockforge_tui.entrance import Receipt, publish
 from mockforge_tui.expectations.record import Record
-from mockforge_tui.fixtures.context import Loaded
-from mockforge_tui.fixtures.fields import Problems
 from mockforge_tui.fixtures.loader import parse, read_document
 from mockforge_tui.fixtures.messages import Outgoing
 from mockforge_tui.fixtures.model import FixtureSet
-from mockforge_tui.fixtures.tree import Source
+from mockforge_tui.fixtures.source.context import Loaded
+from mockforge_tui.fixtures.source.fields import Problems
+from mockforge_tui.fixtures.source.tree import Source
 from mockforge_tui.production import Production
 from mockforge_tui.tui.palette import PALETTES
 

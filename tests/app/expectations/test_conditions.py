@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mockforge_tui.fixtures.expected.conditions import conditions
-from mockforge_tui.fixtures.problems import FixtureError
+from mockforge_tui.fixtures.source.problems import FixtureError
 
 
 def _named(value: object) -> str | None:
