@@ -22,6 +22,7 @@ from .wire.frames import HEAD_SIZE, OVERHEAD, content_head
 from .wire.properties import check_properties
 
 if TYPE_CHECKING:
+    from .state.bindings import Bindings
     from .state.exchanges import Binding
     from .state.queues.queue import Queue
     from .state.topology import Topology
@@ -119,7 +120,7 @@ class StoringKeeper(Keeper):
         value = partial(self._queue, host.name, name)
         self._store.changed(_QUEUE, _name(host, name), value)
 
-    def binding_changed(self, host: Topology, exchange: str, binding: Binding) -> None:
+    def binding_changed(self, host: Bindings, exchange: str, binding: Binding) -> None:
         name = _encode(BindingRow(host.name, kept.binding(exchange, binding)))
         value = partial(self._binding, host.name, exchange, binding)
         self._store.changed(_BINDING, name, value)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...storage.store import Kept
+    from .bindings import Bindings
     from .exchanges import Binding
     from .queues.queue import Queue
     from .topology import Topology
@@ -33,7 +34,7 @@ class Keeper:
 
     def queue_changed(self, host: Topology, name: str) -> None: ...
 
-    def binding_changed(self, host: Topology, exchange: str, binding: Binding) -> None: ...
+    def binding_changed(self, host: Bindings, exchange: str, binding: Binding) -> None: ...
 
 
 FORGETFUL = Keeper()

@@ -1,4 +1,4 @@
-"""What is declared in a virtual host: exchanges, queues and the bindings between them."""
+"""What is declared in a virtual host: exchanges and queues."""
 
 from random import Random
 from typing import Any, Final
@@ -9,8 +9,6 @@ from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
-    BindingAdded,
-    BindingRemoved,
     ExchangeDeclared,
     ExchangeDeleted,
     QueueDeclared,
@@ -21,14 +19,13 @@ from ..profiles import Profile
 from ..records import Table, plain
 from . import arguments as rules
 from . import outdated
+from .bindings import AMQP, Bindings
 from .doubts import Doubts
 from .exchanges import (
     Binding,
-    BindingId,
     DefaultExchange,
     Destination,
     Exchange,
-    binding_id,
 )
 from .keeper import Keeper
 from .memory import Memory
@@ -44,17 +41,15 @@ from .refusals import (
     check_no_conditions,
     check_not_default,
     check_reserved,
-    locked,
     unknown_exchange_type,
 )
 from .routing import Route
 
-AMQP: Final = "amqp"
 REPLY_TO: Final = "amq.rabbitmq.reply-to"
 """RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
 
 
-class Topology:
+class Topology(Bindings):
     """Declares, binds and deletes, with RabbitMQ's refusals. VirtualHost adds the messages.
 
     Where a method takes `connection`, 0 is the console, which may do everything.
@@ -71,28 +66,21 @@ class Topology:
         profile: Profile,
         keeper: Keeper,
     ) -> None:
-        self.name = name
-        self.keeper = keeper
-        self.profile = profile
+        super().__init__(name, spine, profile, keeper)
         self.memory = memory
         self.clock = clock
         self.contents = contents
         self.random = random
         self.rejected = False
         """A queue refused what is just being published."""
-        self.exchanges: dict[str, Exchange] = {}
-        self.queues: dict[str, Queue] = {}
         self.replies: dict[str, Queue] = {}
         """Those of direct reply-to, one for each channel that waits for replies."""
         self._owned: dict[int, dict[Queue, None]] = {}
         """Exclusive queues by the connection that has them."""
-        self._leading: dict[Destination, dict[tuple[str, BindingId], None]] = {}
-        """The bindings that lead to a destination, each with its exchange's name."""
         self.limits: dict[str, int] = {}
         """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
         self.doubts = Doubts(spine)
         self.policies = Policies()
-        self._spine = spine
         self.clear()
 
     def clear(self) -> None:
@@ -169,17 +157,7 @@ class Topology:
         """Nobody used the queue for as long as its x-expires says."""
         self._drop_queue(queue, "nobody used it for its x-expires")
 
-    def _changed(self) -> None:
-        """Something was declared, bound or deleted: what was derived from it is void."""
-
     # Exchanges.
-
-    def exchange(self, name: str) -> Exchange:
-        """The exchange of this name; raises RequestRefused (404)."""
-        exchange = self.exchanges.get(name)
-        if exchange is None:
-            raise RequestRefused(ReplyCode.NOT_FOUND, f"no {self._exchange(name)}")
-        return exchange
 
     def check_exchange(self, name: str) -> None:
         """A passive declare: raises RequestRefused if it is not there, or the default one."""
@@ -259,15 +237,6 @@ class Topology:
         self._unbind_all(exchange)
 
     # Queues.
-
-    def queue(self, name: str, connection: int = 0) -> Queue:
-        """The queue of this name; raises RequestRefused: 404, or 405 if it is someone else's."""
-        queue = self.queues.get(name)
-        if queue is None:
-            raise RequestRefused(ReplyCode.NOT_FOUND, f"no {self._queue(name)}")
-        if queue.owner and connection and queue.owner != connection:
-            raise self._locked(name)
-        return queue
 
     def declare_queue(
         self,
@@ -396,105 +365,3 @@ class Topology:
         queue.purge()
         queue.gone = True
         self._changed()
-
-    # Bindings.
-
-    def bind_queue(
-        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: int = 0
-    ) -> None:
-        """Let messages of an exchange reach a queue; to do it twice is no error."""
-        destination = self.queue(queue, connection)
-        check_not_default(exchange)
-        self._bind(self.exchange(exchange), Binding(destination, routing_key, arguments))
-
-    def unbind_queue(
-        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: int = 0
-    ) -> None:
-        """Undo `bind_queue`; what is not bound, or not there, is no error."""
-        if queue in self.queues:
-            self.queue(queue, connection)
-        check_not_default(exchange)
-        self._unbind(exchange, "queue", queue, routing_key, arguments)
-
-    def bind_exchange(
-        self, destination: str, source: str, routing_key: str, arguments: Table
-    ) -> None:
-        """Let messages of an exchange reach another one (RabbitMQ's extension)."""
-        check_not_default(source)
-        check_not_default(destination)
-        origin = self.exchange(source)
-        self._bind(origin, Binding(self.exchange(destination), routing_key, arguments))
-
-    def unbind_exchange(
-        self, destination: str, source: str, routing_key: str, arguments: Table
-    ) -> None:
-        check_not_default(source)
-        check_not_default(destination)
-        self._unbind(source, "exchange", destination, routing_key, arguments)
-
-    def _bind(self, exchange: Exchange, binding: Binding) -> None:
-        outdated.check_binding(self.profile, exchange.type, binding.routing_key)
-        if self._add(exchange, binding):
-            self._tell_binding(BindingAdded, exchange, binding)
-            exchange.bound(binding)
-
-    def _add(self, exchange: Exchange, binding: Binding) -> bool:
-        """False: the same was there already."""
-        if not exchange.add(binding):
-            return False
-        leading = self._leading.setdefault(binding.destination, {})
-        leading[exchange.name, binding.id] = None
-        self.keeper.binding_changed(self, exchange.name, binding)
-        self._changed()
-        return True
-
-    def _unbind(
-        self, source: str, kind: str, name: str, routing_key: str, arguments: Table
-    ) -> None:
-        exchange = self.exchanges.get(source)
-        if exchange is not None:
-            binding = exchange.remove(binding_id(kind, name, routing_key, arguments))
-            if binding is not None:
-                self._unbound(exchange, binding)
-
-    def _unbind_all(self, destination: Destination) -> None:
-        """Nothing leads to this destination any more."""
-        for name, identity in tuple(self._leading.get(destination, ())):
-            exchange = self.exchanges.get(name)
-            binding = exchange.remove(identity) if exchange is not None else None
-            if exchange is not None and binding is not None:
-                self._unbound(exchange, binding)
-
-    def _unbound(self, exchange: Exchange, binding: Binding) -> None:
-        self._forget_leading(exchange, binding)
-        self.keeper.binding_changed(self, exchange.name, binding)
-        self._changed()
-        self._tell_binding(BindingRemoved, exchange, binding)
-        gone = self.exchanges.get(exchange.name) is not exchange
-        if exchange.auto_delete and not exchange.bindings and not gone:
-            self._drop_exchange(exchange, "its last binding went")
-
-    def _forget_leading(self, exchange: Exchange, binding: Binding) -> None:
-        leading = self._leading[binding.destination]
-        del leading[exchange.name, binding.id]
-        if not leading:
-            del self._leading[binding.destination]
-
-    def _tell_binding(
-        self, kind: type[BindingAdded | BindingRemoved], exchange: Exchange, binding: Binding
-    ) -> None:
-        to = binding.destination.name
-        key = binding.routing_key
-        arguments = plain(binding.arguments)
-        self._spine.emit(kind(AMQP, self.name, exchange.name, binding.kind, to, key, arguments))
-
-    # Refusals.
-
-    def _exchange(self, name: str) -> str:
-        return f"exchange '{name}' in vhost '{self.name}'"
-
-    def _queue(self, name: str) -> str:
-        return f"queue '{name}' in vhost '{self.name}'"
-
-    def _locked(self, name: str) -> RequestRefused:
-        return locked(self._queue(name))

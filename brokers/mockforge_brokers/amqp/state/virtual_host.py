@@ -12,6 +12,7 @@ from ..codes import ReplyCode
 from ..events import PolicyRemoved, PolicySet
 from ..profiles import DEFAULT, PROFILES, Profile
 from ..records import Field
+from .bindings import AMQP
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
 from .exchanges import Destination, Exchange, Watcher
@@ -25,7 +26,7 @@ from .queues.queue import Queue
 from .queues.stream import StreamQueue, retention_of
 from .queues.types import queue_type
 from .routing import NO_HEADERS, Route, resolve
-from .topology import AMQP, Topology
+from .topology import Topology
 
 _MOST_ROUTES: Final = 8192
 _AT_ONCE: Final = 64

@@ -1,0 +1,263 @@
+"""What people do with AMQP: verbs of console, fixtures and HTTP, on what the wire calls too."""
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+from ..environment import Environment
+from ..errors import InvalidInput, PlainRefusals
+from ..events import MessageSeen
+from . import given
+from .inside import Inside
+from .options import AmqpOptions
+from .records import table
+from .state.memory import Memory
+from .state.plugin_exchanges import EXCHANGE_TYPES
+from .state.policies import NamedPolicy
+from .state.routing import Route
+from .state.virtual_host import VirtualHost
+from .tracing import Tracer
+from .views import message_seen
+from .wire import content as contents
+
+
+class Verbs:
+    """Each raises InvalidInput with RabbitMQ's words where it is refused."""
+
+    options: AmqpOptions
+    environment: Environment
+    memory: Memory
+    vhosts: dict[str, VirtualHost]
+    inside: Inside
+
+    def publish(
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        *,
+        properties: Mapping[str, Any] | None = None,
+        mandatory: bool = False,
+        vhost: str = "/",
+        source: str = "prompt",
+    ) -> int:
+        """Publish as `source`; returns how many queues it reached. Raises InvalidInput."""
+        given.check_short("routing key", routing_key)
+        checked = given.properties(properties or {})
+        host = self.vhost(vhost)
+        try:
+            content = contents.make_content(1, body, checked, self.options.frame_max - 8)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise InvalidInput(f"a property or header has no legal value: {error}") from None
+        with PlainRefusals():
+            route = host.route(exchange, routing_key, checked.get("headers", {}))
+            if route.exchange.internal:
+                raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
+            publish = host.publish_expiring if "expiration" in checked else host.publish
+            reached = publish(route, content, len(body), source)
+        routed = reached or int(route.held)
+        self.inside.published(source, exchange, routing_key, mandatory, content, routed)
+        if reached < 0:
+            raise InvalidInput(
+                f"a queue of '{exchange}' and '{routing_key}' is full and rejects what is "
+                "published (x-overflow): purge it, or raise its x-max-length"
+            )
+        if mandatory and not reached:
+            raise InvalidInput(
+                f"exchange '{exchange}' routes '{routing_key}' to no queue: bind one, "
+                "or publish without mandatory"
+            )
+        return reached
+
+    def vhost(self, name: str = "/") -> VirtualHost:
+        found = self.vhosts.get(name)
+        if found is None:
+            raise InvalidInput(f"vhost {name!r} is none of {', '.join(self.vhosts)}")
+        return found
+
+    def declare_exchange(
+        self,
+        name: str,
+        kind: str = "direct",
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+        vhost: str = "/",
+    ) -> None:
+        given.check_short("exchange name", name)
+        with PlainRefusals():
+            self.vhost(vhost).declare_exchange(
+                name,
+                kind,
+                durable=durable,
+                auto_delete=auto_delete,
+                internal=internal,
+                arguments=table(arguments or {}),
+            )
+
+    @property
+    def exchange_types(self) -> tuple[str, ...]:
+        return tuple(EXCHANGE_TYPES)
+
+    def exchanges(self, *, vhost: str = "/") -> list[tuple[str, str]]:
+        """(name, type) of each exchange but the default one, used or not."""
+        found = self.vhost(vhost).exchanges.values()
+        return [(exchange.name, exchange.type) for exchange in found if exchange.name]
+
+    def bindings(self, *, vhost: str = "/") -> list[tuple[str, str, str]]:
+        """(exchange, queue or exchange that it leads to, binding key) of each binding."""
+        return [
+            (exchange.name, binding.destination.name, binding.routing_key)
+            for exchange in self.vhost(vhost).exchanges.values()
+            for binding in exchange.bindings.values()
+        ]
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False, vhost: str = "/") -> None:
+        """Delete it if it is there."""
+        with PlainRefusals():
+            self.vhost(vhost).delete_exchange(name, if_unused=if_unused)
+
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+        vhost: str = "/",
+    ) -> None:
+        if not name:
+            raise InvalidInput("a queue needs a name")
+        given.check_short("queue name", name)
+        with PlainRefusals():
+            self.vhost(vhost).declare_queue(
+                name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})
+            )
+
+    def delete_queue(self, name: str, *, if_empty: bool = False, vhost: str = "/") -> int:
+        """How many ready messages went with it."""
+        with PlainRefusals():
+            self.vhost(vhost).queue(name)
+            return self.vhost(vhost).delete_queue(name, if_empty=if_empty)
+
+    def purge_queue(self, name: str, *, vhost: str = "/") -> int:
+        """How many ready messages are gone."""
+        with PlainRefusals():
+            return self.vhost(vhost).purge(name)
+
+    def bind(
+        self,
+        exchange: str,
+        queue: str,
+        binding_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        vhost: str = "/",
+    ) -> None:
+        given.check_short("binding key", binding_key)
+        with PlainRefusals():
+            self.vhost(vhost).bind_queue(queue, exchange, binding_key, table(arguments or {}))
+
+    def unbind(
+        self,
+        exchange: str,
+        queue: str,
+        binding_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        vhost: str = "/",
+    ) -> None:
+        with PlainRefusals():
+            self.vhost(vhost).unbind_queue(queue, exchange, binding_key, table(arguments or {}))
+
+    def bind_exchange(
+        self,
+        source: str,
+        destination: str,
+        binding_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        vhost: str = "/",
+    ) -> None:
+        """Let messages of one exchange reach another one."""
+        given.check_short("binding key", binding_key)
+        found = table(arguments or {})
+        with PlainRefusals():
+            self.vhost(vhost).bind_exchange(destination, source, binding_key, found)
+
+    def unbind_exchange(
+        self,
+        source: str,
+        destination: str,
+        binding_key: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        vhost: str = "/",
+    ) -> None:
+        found = table(arguments or {})
+        with PlainRefusals():
+            self.vhost(vhost).unbind_exchange(destination, source, binding_key, found)
+
+    def set_policy(
+        self,
+        name: str,
+        pattern: str,
+        definition: Mapping[str, Any],
+        *,
+        apply_to: str = "all",
+        priority: int = 0,
+        operator: bool = False,
+        vhost: str = "/",
+    ) -> None:
+        """Add or replace a policy; it acts at once. Raises InvalidInput."""
+        policy = NamedPolicy(name, pattern, dict(definition), apply_to, priority)
+        self.vhost(vhost).set_policy(policy, operator=operator)
+
+    def remove_policy(self, name: str, *, operator: bool = False, vhost: str = "/") -> None:
+        if not self.vhost(vhost).remove_policy(name, operator=operator):
+            raise InvalidInput(f"vhost {vhost} has no such policy: {name}")
+
+    def trace(self, on: bool, *, vhost: str = "/") -> None:
+        """Let amq.rabbitmq.trace have each message too, as rabbitmqctl trace_on does."""
+        host = self.vhost(vhost)
+        if host.tracer is not None:
+            host.tracer.stop()
+        if on:
+            Tracer(host, "rabbit@mockforge")
+
+    def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
+        """Take the oldest ready message out of a queue; None if it is empty."""
+        with PlainRefusals():
+            message = self.vhost(vhost).queue(queue).take(no_ack=True)
+        self.memory.settle()
+        return None if message is None else self._seen(message.route, message.content, "")
+
+    def peek(
+        self, queue: str, count: int = 10, *, start: int = 0, vhost: str = "/"
+    ) -> list[MessageSeen]:
+        """Ready messages, oldest first, from the `start`-th on; they stay where they are."""
+        with PlainRefusals():
+            messages = self.vhost(vhost).queue(queue).messages
+        return [
+            self._seen(message.route, message.stored, "")
+            for message in islice(messages, start, start + count)
+        ]
+
+    def watch(
+        self, callback: Callable[[MessageSeen], object], destination: str | None = None
+    ) -> Callable[[], None]:
+        def seen(route: Route, content: bytes, source: str) -> None:
+            callback(self._seen(route, content, source))
+
+        stops = [vhost.watch(destination, seen) for vhost in self.vhosts.values()]
+
+        def stop() -> None:
+            for each in stops:
+                each()
+
+        return stop
+
+    def _seen(self, route: Route, content: bytes, client: str) -> MessageSeen:
+        return message_seen(self.environment.clock.wall(), route, content, client)
