@@ -44,7 +44,7 @@ def rabbitmq() -> Subject:
     def start() -> Iterator[int]:
         with tempfile.TemporaryDirectory(prefix="rabbitmq-") as folder:
             port = free_port()
-            environment = _environment(folder, port)
+            environment = node_environment(folder, port)
             with Path(folder, "output").open("w") as output:
                 process = subprocess.Popen(
                     [_RABBITMQ],
@@ -71,7 +71,7 @@ def rabbitmq() -> Subject:
     return Subject("RabbitMQ", version[1] if version else "", start)
 
 
-def _environment(folder: str, port: int) -> dict[str, str]:
+def node_environment(folder: str, port: int) -> dict[str, str]:
     return os.environ | {
         "HOME": folder,
         "RABBITMQ_NODENAME": f"bench{os.getpid()}@localhost",

@@ -1,0 +1,48 @@
+"""Which clients there are, in the order of the table."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    name: str
+    """As its users call it; what is in Python is called as on PyPI."""
+    protocol: str
+    language: str
+    """The name of its toolchain."""
+    program: str
+    """What the toolchain runs."""
+
+
+def _rows(protocol: str, text: str) -> list[Client]:
+    rows = [[part.strip() for part in line.split("|")] for line in text.strip().splitlines()]
+    return [Client(name, protocol, language, program) for name, language, program in rows]
+
+
+CLIENTS = [
+    *_rows(
+        "kafka",
+        """
+        confluent-kafka    | Python | kafka_confluent.py
+        kafka-python       | Python | kafka_kafka_python.py
+        aiokafka           | Python | kafka_aiokafka.py
+        """,
+    ),
+    *_rows(
+        "mqtt",
+        """
+        paho-mqtt          | Python | mqtt_paho.py
+        aiomqtt            | Python | mqtt_aiomqtt.py
+        gmqtt              | Python | mqtt_gmqtt.py
+        """,
+    ),
+    *_rows(
+        "amqp",
+        """
+        pika               | Python | amqp_pika.py
+        aio-pika           | Python | amqp_aio_pika.py
+        kombu              | Python | amqp_kombu.py
+        celery             | Python | amqp_celery.py
+        """,
+    ),
+]
