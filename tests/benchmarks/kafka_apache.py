@@ -36,6 +36,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
+group.consumer.assignment.interval.ms=0
 """
 
 

@@ -145,6 +145,41 @@ def test_a_member_that_is_kicked_comes_back(house):
     wait_for(lambda: house.turn() or house.seen, 60, "it reads again")
 
 
+CLASSIC = {
+    "group.protocol": "classic",
+    "heartbeat.interval.ms": "100",
+    "session.timeout.ms": "10000",
+    "topic.metadata.refresh.interval.ms": "1000",
+}
+
+
+@pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
+def test_members_roll_from_classic_to_consumer_and_back(house, assignor):
+    classic = {**CLASSIC, "partition.assignment.strategy": assignor}
+    house.produce(300)
+    house.consumer("old-1", **classic)
+    house.consumer("old-2", **classic)
+    house.until([3, 3], "classic members share")
+    house.consumer("new-1")
+    house.until([2, 2, 2], "both protocols share")
+    shown = house.mockforge.run("group show billing").text
+    assert "assignor       uniform" in shown
+    house.leave("old-1")
+    house.until([3, 3], "one of each shares")
+    house.produce(300)
+    house.consumer("old-3", **classic)
+    house.until([2, 2, 2], "a classic member comes to them")
+    house.leave("new-1")
+    house.until([3, 3], "classic members share again")
+    assert f"assignor       {assignor}" in house.mockforge.run("group show billing").text
+
+    def all_seen() -> bool:
+        house.turn()
+        return len(set(house.seen)) == 600
+
+    wait_for(all_seen, 60, "600 records")
+
+
 @pytest.mark.slow
 def test_kafka_clients_in_java(house):
     house.produce(100)

@@ -10,12 +10,12 @@ import re
 import pytest
 from benchmarks.common import Skipped
 from benchmarks.kafka_apache import SECURED, apache_kafka
+from brokers.kafka import migrating, transacting
 from brokers.kafka.asked import NOW, answers
 from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
 from brokers.kafka.authorizing import caller, grid
 from brokers.kafka.stage import Stage
-from brokers.kafka.transacting import RECORDED, SCENARIOS, play
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -71,8 +71,11 @@ def test_recorded_rights_are_what_apache_kafka_says():
     assert said == json.loads(RIGHTS.read_text())
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_recorded_transactions_are_what_apache_kafka_says(kafka, name):
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in (transacting, migrating) for name in kind.SCENARIOS],
+)
+def test_recorded_scenarios_are_what_apache_kafka_says(kafka, kind, name):
     with Asking("127.0.0.1", kafka) as asking:
-        said = play(asking.call, name, f"{name}.")
-    assert json.loads(json.dumps(said)) == json.loads(RECORDED.read_text())[name]
+        said = kind.play(asking.call, name, f"{name.replace(' ', '')}.")
+    assert json.loads(json.dumps(said)) == json.loads(kind.RECORDED.read_text())[name]

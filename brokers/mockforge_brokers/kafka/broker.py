@@ -19,6 +19,7 @@ from ..storage.store import Kept, Store, still
 from .apis.caller import Counters
 from .codes import AlterConfigOp
 from .connection import KafkaConnection
+from .embedded import EmbeddedProtocol
 from .inside import Inside
 from .metrics import families
 from .misbehaviour import REFUSALS
@@ -64,7 +65,9 @@ class KafkaBroker:
         self.environment = environment
         self.options = options or KafkaOptions()
         self._keeper = _keeper(environment.store)
-        self.cluster = Cluster(environment, self.options, self._keeper or FORGETFUL)
+        self.cluster = Cluster(
+            environment, self.options, self._keeper or FORGETFUL, EmbeddedProtocol()
+        )
         if self._keeper is not None:
             self._keeper.cluster = self.cluster
         self.counters = Counters()

@@ -111,6 +111,15 @@ class GroupRebalanced(Event, frozen=True):
     reason: str
 
 
+class GroupProtocolChanged(Event, frozen=True):
+    """A group with members became a consumer group, or a classic one again (KIP-848)."""
+
+    group: str
+    kind: str
+    members: int
+    reason: str
+
+
 class GroupEmptied(Event, frozen=True):
     group: str
     generation: int

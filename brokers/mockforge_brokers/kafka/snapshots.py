@@ -71,6 +71,7 @@ class MemberView(Struct, frozen=True):
     waits: bool
     assigned: tuple[tuple[str, tuple[int, ...]], ...] = ()
     subscribed: tuple[str, ...] = ()
+    protocol: str = "classic"
 
 
 class OffsetView(Struct, frozen=True):

@@ -207,6 +207,7 @@ def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
             waits=consumer.state is not MemberState.STABLE,
             assigned=tuple((topic, tuple(numbers)) for topic, numbers in sorted(assigned.items())),
             subscribed=tuple(sorted(consumer.topic_names | group.topics_of(consumer))),
+            protocol="consumer" if consumer.classic is None else "classic",
         )
 
 

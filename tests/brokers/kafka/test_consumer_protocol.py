@@ -390,7 +390,8 @@ def test_lists_say_which_protocol_a_group_speaks(house):
     assert house.describe("none") == (69, "Group none not found.")
 
 
-def test_a_group_takes_members_of_the_other_protocol_once_it_is_empty(house):
+def test_where_migration_is_off_members_of_the_other_protocol_wait_until_a_group_is_empty():
+    house = House(configs={"group.consumer.migration.policy": "disabled"})
     house.join("a")
     house.commit("a", 2)
     assert house.classic_join() == 23
@@ -400,7 +401,9 @@ def test_a_group_takes_members_of_the_other_protocol_once_it_is_empty(house):
     )
     house.heartbeat("a", -1)
     assert house.classic_join() == 0
-    assert house.join("a") == (69, "Group g is not a consumer group.")
+    assert house.join("a") == (
+        69, "Cannot upgrade classic group g to consumer group because online upgrade is disabled."
+    )  # fmt: skip
     group = house.broker.cluster.groups.by_id["g"]
     assert group.offsets.fetch("t", 0).offset == 1
     house.broker.kick_member("g", "shop")

@@ -659,13 +659,14 @@ def play(call, name, prefix):
     return player.said
 
 
-def main() -> None:
+def record(path, scenarios, play) -> None:
+    """Keep in a file what the broker at the first argument's HOST:PORT answers."""
     host, port = sys.argv[1].rsplit(":", 1)
     run = f"r{int(time.time())}."
     with Asking(host, int(port)) as asking:
         said = {
             name: play(asking.call, name, f"{run}{number}.")
-            for number, name in enumerate(SCENARIOS)
+            for number, name in enumerate(scenarios)
         }
     lines = [
         f"  {json.dumps(name)}: [\n"
@@ -673,8 +674,8 @@ def main() -> None:
         + "\n  ]"
         for name, steps in said.items()
     ]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":
-    main()
+    record(RECORDED, SCENARIOS, play)

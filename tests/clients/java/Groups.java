@@ -25,6 +25,45 @@ public class Groups {
     return new KafkaConsumer<>(map, TEXT, TEXT);
   }
 
+  static KafkaConsumer<String, String> classic(String group, String name) {
+    return new KafkaConsumer<>(Map.<String, Object>of(
+        "bootstrap.servers", System.getenv("KAFKA_BOOTSTRAP_SERVERS"), "group.id", group,
+        "client.id", name, "heartbeat.interval.ms", 100, "session.timeout.ms", 10_000), TEXT, TEXT);
+  }
+
+  /** All of them read until each has as many of the six partitions as the others. */
+  static void share(List<KafkaConsumer<String, String>> members) {
+    long end = System.currentTimeMillis() + 60_000;
+    while (!members.stream().allMatch(m -> m.assignment().size() == 6 / members.size())) {
+      check(System.currentTimeMillis() < end, "" + members.stream().map(m -> m.assignment()).toList());
+      for (var member : members) member.poll(Duration.ofMillis(20));
+    }
+  }
+
+  static void rolling(Admin admin) throws Exception {
+    var old = classic("rolling", "old");
+    old.subscribe(List.of("orders"));
+    share(List.of(old));
+    var one = member("rolling", "new");
+    one.subscribe(List.of("orders"));
+    share(List.of(old, one));
+    var group = admin.describeConsumerGroups(List.of("rolling")).all().get().get("rolling");
+    check(group.type() == GroupType.CONSUMER, "" + group.type());
+    var upgraded = new HashSet<Object>();
+    group.members().forEach(m -> upgraded.add(m.upgraded().get()));
+    check(upgraded.equals(Set.of(true, false)), "" + group.members());
+    old.close();
+    share(List.of(one));
+    old = classic("rolling", "old again");
+    old.subscribe(List.of("orders"));
+    share(List.of(old, one));
+    one.close();
+    share(List.of(old));
+    group = admin.describeConsumerGroups(List.of("rolling")).all().get().get("rolling");
+    check(group.type() == GroupType.CLASSIC, "" + group.type());
+    old.close();
+  }
+
   static void check(boolean fact, String what) {
     if (!fact) throw new AssertionError(what);
   }
@@ -55,6 +94,7 @@ public class Groups {
       check(group.groupState() == GroupState.STABLE, "" + group.groupState());
       check(group.members().size() == 2, "" + group.members());
       check(group.members().stream().allMatch(m -> m.targetAssignment().isPresent()), "targets");
+      rolling(admin);
     }
     try (var one = member("java-pattern", "pattern")) {
       one.subscribe(new SubscriptionPattern("ord.*"));

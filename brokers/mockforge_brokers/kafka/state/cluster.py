@@ -27,6 +27,7 @@ from .expiring import Expiring
 from .features import Features
 from .fetch_sessions import FetchSessions
 from .groups.coordinator import Groups, KeptGroup
+from .groups.embedded import OPAQUE, Embedded
 from .keeper import FORGETFUL, Keeper
 from .logs.bounds import Bounds
 from .logs.cleaner import Cleaner
@@ -65,7 +66,11 @@ class Cluster:
     """One broker's topics. `append` is the one entrance for records."""
 
     def __init__(
-        self, environment: Environment, options: KafkaOptions, keeper: Keeper = FORGETFUL
+        self,
+        environment: Environment,
+        options: KafkaOptions,
+        keeper: Keeper = FORGETFUL,
+        embedded: Embedded = OPAQUE,
     ) -> None:
         self.options = options
         self._keeper = keeper
@@ -78,7 +83,9 @@ class Cluster:
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
         self.configuring = Configuring(environment, self.config, keeper)
-        self.groups = Groups(environment, options, self.topics, keeper, self.configuring.groups)
+        self.groups = Groups(
+            environment, options, self.topics, keeper, self.configuring.groups, embedded
+        )
         self.transactions = Transactions(environment, options, self, self.groups, keeper)
         self.bounds = Bounds(environment, self.topics, self.config)
         self.cleaner = Cleaner(environment, self.topics, self.bounds, self.config)

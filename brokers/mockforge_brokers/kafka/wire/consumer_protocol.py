@@ -1,11 +1,15 @@
 """What consumers put into the opaque bytes of the classic group protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from ...errors import BrokerError
-from .codec import decode
-from .messages.groups import ConsumerProtocolAssignment, ConsumerProtocolSubscription
+from .codec import decode, encode
+from .messages.groups import (
+    ConsumerProtocolAssignment,
+    ConsumerProtocolSubscription,
+    TopicPartition,
+)
 from .schema import Message
 
 M = TypeVar("M", bound=Message)
@@ -13,8 +17,13 @@ M = TypeVar("M", bound=Message)
 
 def subscribed_topics(metadata: bytes) -> Sequence[str]:
     """The topics of a member's subscription; none where the bytes are something else."""
-    found = _decoded(ConsumerProtocolSubscription, metadata)
+    found = subscription(metadata)
     return () if found is None else found.topics
+
+
+def subscription(metadata: bytes) -> ConsumerProtocolSubscription | None:
+    """A member's subscription; None where the bytes are something else."""
+    return _decoded(ConsumerProtocolSubscription, metadata)
 
 
 def assigned_partitions(assignment: bytes) -> list[tuple[str, tuple[int, ...]]]:
@@ -23,6 +32,14 @@ def assigned_partitions(assignment: bytes) -> list[tuple[str, tuple[int, ...]]]:
     if found is None:
         return []
     return [(one.topic, tuple(one.partitions)) for one in found.assigned_partitions]
+
+
+def assignment(version: int, partitions: Iterable[tuple[str, Sequence[int]]]) -> bytes:
+    """The bytes for a member whose subscription came in this version."""
+    version = min(version, ConsumerProtocolAssignment.versions.last)
+    named = [TopicPartition(topic=topic, partitions=numbers) for topic, numbers in partitions]
+    message = ConsumerProtocolAssignment(assigned_partitions=named)
+    return version.to_bytes(2, "big") + encode(message, version)
 
 
 def _decoded(message: type[M], data: bytes) -> M | None:

@@ -8,6 +8,7 @@ from ...codes import ApiKey
 from ...state.cluster import Cluster
 from ...state.groups.consumer.assignors import Key
 from ...state.groups.consumer.group import ConsumerGroup
+from ...state.groups.consumer.member import ConsumerMember
 from ...wire.messages.consumer_groups import (
     ConsumerGroupDescribeRequest,
     ConsumerGroupDescribeResponse,
@@ -20,7 +21,7 @@ from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler
 
-_CONSUMER = 1
+_CLASSIC, _CONSUMER = 0, 1
 _MEMBER_TYPE_SINCE = 1
 
 
@@ -71,10 +72,14 @@ def _members(caller: Caller, group: ConsumerGroup) -> list[DescribedConsumer]:
             subscribed_topic_regex=member.topic_regex,
             assignment=_named(cluster, member.held),
             target_assignment=_named(cluster, group.target.get(member.member_id, ())),
-            member_type=_CONSUMER if caller.version >= _MEMBER_TYPE_SINCE else -1,
+            member_type=_type(member) if caller.version >= _MEMBER_TYPE_SINCE else -1,
         )
         for member in group.members.values()
     ]
+
+
+def _type(member: ConsumerMember) -> int:
+    return _CONSUMER if member.classic is None else _CLASSIC
 
 
 def _named(cluster: Cluster, keys: Iterable[Key]) -> DescribedAssignment:

@@ -10,8 +10,12 @@ from ..handler import MessageHandler
 def handle(caller: Caller, request: HeartbeatRequest) -> HeartbeatResponse:
     try:
         caller.permit("read", "group", request.group_id)
-        group = caller.cluster.groups.known(request.group_id)
-        group.heartbeat(request.member_id, request.generation_id, request.group_instance_id)
+        caller.cluster.groups.classic_heartbeat(
+            request.group_id,
+            request.member_id,
+            request.generation_id,
+            request.group_instance_id,
+        )
     except RequestRefused as refusal:
         return HeartbeatResponse(error_code=caller.denied(ApiKey.HEARTBEAT, refusal))
     return HeartbeatResponse()

@@ -42,11 +42,13 @@ def handle(
         parked = caller.cluster.groups.join(request.group_id, wish)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.JOIN_GROUP, refusal)
+        # Kafka names the member only where the group is a classic one.
+        unnamed = caller.cluster.groups.answers_classic(request.group_id)
         return JoinGroupResponse(
             error_code=code,
             protocol_name=_nullable(None, version),
             leader="",
-            member_id=request.member_id,
+            member_id="" if unnamed else request.member_id,
             members=[],
         )
     return parked.map(lambda result: _response(caller, result, version))

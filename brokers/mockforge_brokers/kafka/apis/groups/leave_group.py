@@ -32,8 +32,8 @@ def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
 def _leave(caller: Caller, group_id: str, member: MemberIdentity) -> MemberResponse:
     code = 0
     try:
-        caller.cluster.groups.known(group_id).leave(
-            member.member_id, member.group_instance_id, member.reason or ""
+        caller.cluster.groups.leave(
+            group_id, member.member_id, member.group_instance_id, member.reason or ""
         )
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.LEAVE_GROUP, refusal)

@@ -26,6 +26,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
             request.member_id,
             request.generation_id_or_member_epoch,
             request.group_instance_id,
+            knows_epochs=caller.version >= _EPOCHS_SINCE,
         )
         return caller.cluster.groups.commit(request.group_id, committer, offsets)
 

@@ -64,6 +64,7 @@ _SERVED: Final = frozenset(
         *("log.segment.bytes", "offsets.retention.minutes", "offsets.retention.check.interval.ms"),
         *("transactional.id.expiration.ms", "producer.id.expiration.ms"),
         "transaction.remove.expired.transaction.cleanup.interval.ms",
+        "group.consumer.migration.policy",
         *_OPTIONS,
     )
 )

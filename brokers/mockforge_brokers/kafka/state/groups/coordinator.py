@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ....environment import Environment
 from ....errors import RequestRefused
 from ...codes import ErrorCode
-from ...events import GroupDeleted, OffsetsReset
+from ...events import GroupDeleted, GroupProtocolChanged, OffsetsReset
 from ...options import KafkaOptions
 from ..configs.broker import BrokerConfig
 from ..configs.group import GroupConfigs
@@ -18,9 +18,12 @@ from ..logs.topic import Topics
 from ..purgatory import Parked
 from .classic.group import Group
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
+from .consumer.classic_members import ClassicMembers
 from .consumer.group import ConsumerGroup, HeartbeatResult
 from .consumer.member import HeartbeatRequest
 from .consumer.subscription import compiled
+from .embedded import OPAQUE, Embedded
+from .migration import can_be_classic, check_upgrade, into_classic, into_consumer
 from .offsets import CommittedOffset
 
 _CONSUMERS: Final = "consumer"
@@ -37,11 +40,15 @@ Offsets = Mapping[tuple[str, int], CommittedOffset]
 
 
 class Committer(Struct, frozen=True):
-    """Who commits. Without a member id: somebody outside, into a group without members."""
+    """Who commits. Without a member id: somebody outside, into a group without members.
+
+    `knows_epochs`: its request can carry a member epoch (OffsetCommit 9 and later).
+    """
 
     member_id: str = ""
     generation_id: int = -1
     group_instance_id: str | None = None
+    knows_epochs: bool = True
 
 
 class KeptGroup(Struct):
@@ -63,8 +70,9 @@ class Groups:
     """The group coordinator. A group comes into being with its first member or commit.
 
     A group without members becomes one of the other protocol when a client of that comes, and
-    keeps what was committed; one with members refuses it, as Kafka does with
-    `group.consumer.migration.policy=disabled`.
+    keeps what was committed. One of consumers with members does so too, as far as
+    `group.consumer.migration.policy` allows: members of both protocols are then in one consumer
+    group, until nobody of it speaks the consumer protocol.
     """
 
     def __init__(
@@ -74,6 +82,7 @@ class Groups:
         topics: Topics | None = None,
         keeper: Keeper = FORGETFUL,
         configs: GroupConfigs | None = None,
+        embedded: Embedded = OPAQUE,
     ) -> None:
         self._configs = GroupConfigs(BrokerConfig(options)) if configs is None else configs
         self.by_id: dict[str, AnyGroup] = {}
@@ -81,6 +90,8 @@ class Groups:
         self._topics = Topics() if topics is None else topics
         self._environment = environment
         self._options = options
+        self._embedded = embedded
+        self._classic = ClassicMembers(environment, embedded)
         environment.usage.gauge("kafka_groups", lambda: len(self.by_id))
 
     def join(self, group_id: str, request: JoinRequest) -> Parked[JoinResult]:
@@ -97,17 +108,29 @@ class Groups:
                 f"a session timeout is {options.min_session_timeout:g} to"
                 f" {options.max_session_timeout:g} s, not {request.session_timeout:g} s",
             )
+        group = self.by_id.get(group_id)
+        if isinstance(group, ConsumerGroup) and not group.empty:
+            return self._join_consumer(group, request)
         if request.member_id:
             return self.known(group_id).join(request)
         group = self._get_or_create(group_id)
         if isinstance(group, ConsumerGroup):
-            if not group.empty:
-                raise RequestRefused(
-                    ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
-                    f"group {group_id} has {len(group.members)} members of the consumer protocol",
-                )
             group = self._convert(group, Group(group_id, self._environment, self._options))
         return group.join(request)
+
+    def _join_consumer(self, group: ConsumerGroup, request: JoinRequest) -> Parked[JoinResult]:
+        if self._policy.lower() == "disabled":
+            raise RequestRefused(
+                ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+                f"group {group.group_id} is a consumer group with members, and"
+                " group.consumer.migration.policy is disabled",
+            )
+        former = group.static(request.group_instance_id)
+        replaced = former is not None and former.classic is None
+        answer = self._classic.join(group, request)
+        if replaced and group.only_classic:
+            self._downgrade(group, "")
+        return answer
 
     def heartbeat(self, group_id: str, request: HeartbeatRequest) -> HeartbeatResult:
         """A heartbeat of the consumer protocol (KIP-848). Raises RequestRefused."""
@@ -118,14 +141,53 @@ class Groups:
             kind = "Consumer group" if request.member_epoch > 0 else "Group"
             raise RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
         if not isinstance(group, ConsumerGroup):
-            if group is not None and not (group.empty and not request.member_epoch):
-                raise not_consumer(group_id)
-            if group is None:
-                self._make_room(group_id)
-            group = self._convert(
-                group, ConsumerGroup(group_id, self._environment, self._configs, self._topics)
-            )
+            group = self._to_consumer(group_id, group, request)
         return group.heartbeat(request)
+
+    def _to_consumer(
+        self, group_id: str, former: Group | None, request: HeartbeatRequest
+    ) -> ConsumerGroup:
+        if former is None:
+            self._make_room(group_id)
+        elif request.member_epoch:
+            raise not_consumer(group_id)
+        elif not former.empty:
+            check_upgrade(former, self._policy)
+        group = self._new_consumer_group(group_id)
+        if former is not None and not former.empty:
+            into_consumer(former, group, self._embedded)
+            self._announce(group, f"member {request.client_id or request.member_id} speaks it")
+        return self._convert(former, group)
+
+    def _new_consumer_group(self, group_id: str) -> ConsumerGroup:
+        return ConsumerGroup(
+            group_id, self._environment, self._configs, self._topics, self._downgrade
+        )
+
+    @property
+    def _policy(self) -> str:
+        return self._configs.broker.value("group.consumer.migration.policy")
+
+    def _downgrade(self, former: ConsumerGroup, reason: str) -> bool:
+        """Make a classic group of one whose members all speak the classic protocol.
+
+        Without a reason to assign anew everything stays as it is.
+        """
+        if not can_be_classic(self._policy):
+            return False
+        group = Group(former.group_id, self._environment, self._options)
+        into_classic(former, group, self._embedded)
+        self._convert(former, group)
+        self._announce(group, reason or "its last static member came back speaking it")
+        self._keeper.group_changed(group.group_id)
+        if reason:
+            group.rebalance(reason)
+        return True
+
+    def _announce(self, group: AnyGroup, reason: str) -> None:
+        protocol = "consumer" if isinstance(group, ConsumerGroup) else "classic"
+        event = GroupProtocolChanged("kafka", group.group_id, protocol, len(group.members), reason)
+        self._environment.spine.emit(event)
 
     def consumer(self, group_id: str) -> ConsumerGroup:
         """A group of the consumer protocol. Raises RequestRefused."""
@@ -158,7 +220,38 @@ class Groups:
 
     def sync(self, group_id: str, request: SyncRequest) -> Parked[SyncResult]:
         """Raises RequestRefused."""
-        return self.known(group_id).sync(request)
+        group = self._for_classic(group_id)
+        if isinstance(group, ConsumerGroup):
+            return self._classic.sync(group, request)
+        return group.sync(request)
+
+    def classic_heartbeat(
+        self, group_id: str, member_id: str, generation_id: int, instance: str | None
+    ) -> None:
+        """Raises RequestRefused, with REBALANCE_IN_PROGRESS when the member has to join again."""
+        group = self._for_classic(group_id)
+        if isinstance(group, ConsumerGroup):
+            self._classic.heartbeat(group, member_id, generation_id, instance)
+        else:
+            group.heartbeat(member_id, generation_id, instance)
+
+    def leave(self, group_id: str, member_id: str, instance: str | None, reason: str) -> None:
+        """A member of the classic protocol goes. Raises RequestRefused."""
+        group = self._for_classic(group_id)
+        if isinstance(group, ConsumerGroup):
+            self._classic.leave(group, member_id, instance, reason)
+        else:
+            group.leave(member_id, instance, reason)
+
+    def answers_classic(self, group_id: str) -> bool:
+        """Whether members of a consumer group are asked for by requests of the classic protocol."""
+        group = self.by_id.get(group_id)
+        return isinstance(group, ConsumerGroup) and not group.empty
+
+    def _for_classic(self, group_id: str) -> AnyGroup:
+        """The group in which somebody of the classic protocol says to be."""
+        group = self.by_id.get(group_id)
+        return group if isinstance(group, ConsumerGroup) else self.known(group_id)
 
     def known(self, group_id: str) -> Group:
         """The classic group of somebody who says to be in it. Raises RequestRefused."""
@@ -220,6 +313,8 @@ class Groups:
             committer.group_instance_id,
             transactional=transactional,
         )
+        if isinstance(group, ConsumerGroup) and not committer.knows_epochs:
+            group.check_classic(committer.member_id)
         return group
 
     def reset_offsets(
@@ -329,10 +424,7 @@ class Groups:
         for one in kept:
             group: AnyGroup
             if one.consumer:
-                group = self._convert(
-                    None,
-                    ConsumerGroup(one.group_id, self._environment, self._configs, self._topics),
-                )
+                group = self._convert(None, self._new_consumer_group(one.group_id))
                 group.epoch = group.assignment_epoch = one.generation_id
             else:
                 group = self._convert(None, Group(one.group_id, self._environment, self._options))

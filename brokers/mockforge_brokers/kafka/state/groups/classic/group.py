@@ -19,6 +19,7 @@ answer that the group had for them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 from .....environment import Environment
@@ -322,6 +323,23 @@ class Group:
         for member in self.members:
             self._drop(member, reason)
         self.state = GroupState.DEAD
+
+    def take_over(self, generation_id: int, members: Iterable[Member]) -> None:
+        """They come from a consumer group with what it assigned them; its epoch stands."""
+        for member in members:
+            self.members.add(member)
+            self._sessions.touch(member)
+        self.state = GroupState.STABLE
+        self.generation_id, self.protocol_type = generation_id, "consumer"
+        self.protocol_name = self.members.vote()
+
+    def retire(self) -> None:
+        """Another group takes this one's place, with its members: who waits has to join again."""
+        self._phase.disarm()
+        self._pending.clear()
+        for member in self.members:
+            member.refuse(ErrorCode.REBALANCE_IN_PROGRESS)
+            self._sessions.end(member)
 
     def _remove(self, member: Member, reason: str) -> None:
         self._drop(member, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -15,6 +15,7 @@ from ....codes import ErrorCode
 from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
 from ...configs.group import GroupConfigs
 from ...logs.topic import Topics
+from ..embedded import Partitions
 from ..offsets import GroupOffsets
 from ..sessions import Sessions, new_member_id
 from .assignors import ASSIGNORS, Assignment, Key
@@ -62,7 +63,11 @@ class ConsumerGroup:
         environment: Environment,
         configs: GroupConfigs,
         topics: Topics,
+        on_only_classic: Callable[[ConsumerGroup, str], bool] = lambda group, reason: False,
     ) -> None:
+        """`on_only_classic` is called with the reason why nobody is left who speaks the consumer
+        protocol; it returns whether another group took this one's place.
+        """
         self.group_id = group_id
         self.epoch = self.assignment_epoch = 1
         self.members: dict[str, ConsumerMember] = {}
@@ -75,7 +80,8 @@ class ConsumerGroup:
         self._environment = environment
         self._configs = configs
         self._topics = topics
-        self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self._remove)
+        self._on_only_classic = on_only_classic
+        self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self.remove)
         self._partitions: dict[bytes, int] = {}
         """Of the topics that somebody reads, as of the newest epoch."""
         self._counted = -1
@@ -125,18 +131,50 @@ class ConsumerGroup:
             for name in (*member.topic_names, *self.topics_of(member))
         )
 
+    @property
+    def only_classic(self) -> bool:
+        """It has members, and none of them speaks the consumer protocol."""
+        members = self.members.values()
+        return bool(members) and all(one.classic is not None for one in members)
+
+    def keys(self, partitions: Partitions) -> frozenset[Key]:
+        """Of topics that are there."""
+        return frozenset(
+            (self._topics[name].topic_id, number)
+            for name, numbers in partitions
+            if name in self._topics
+            for number in numbers
+        )
+
+    def named(self, keys: Iterable[Key]) -> list[tuple[str, list[int]]]:
+        """By topic; without topics that are gone."""
+        names = {
+            self._topics[name].topic_id: name for name in self.subscribed if name in self._topics
+        }
+        found: dict[str, list[int]] = {}
+        for topic_id, number in sorted(keys):
+            if topic_id in names:
+                found.setdefault(names[topic_id], []).append(number)
+        return list(found.items())
+
     # Heartbeats.
 
     def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResult:
         """Raises RequestRefused."""
         if request.member_epoch in (LEAVES, LEAVES_FOR_A_WHILE):
             return self._leave(request)
-        member = self._joining(request) if not request.member_epoch else self._present(request)
-        member.session_timeout = self._session_timeout
-        self._sessions.touch(member)
+        member = self.enter(request) if not request.member_epoch else self._present(request)
         before = member.assigned
+        self.advance(member, request)
+        self._watch_revocation(member)
+        changed = not request.member_epoch or request.whole or member.assigned != before
+        return HeartbeatResult(member.member_id, member.epoch, member.assigned if changed else None)
+
+    def advance(self, member: ConsumerMember, request: HeartbeatRequest) -> None:
+        """Take over what a member says, and go with it as far as it can go now."""
         topics, assignor = self.topics_of(member), member.assignor
         member.update(request)
+        self.touch(member)
         if (topics, assignor) != (self.topics_of(member), member.assignor):
             self._begin(f"{_who(member)} reads other topics")
         elif self._counted != self._topics.version:
@@ -147,32 +185,39 @@ class ConsumerGroup:
             self._assign()
         target = self.target.get(member.member_id, frozenset())
         if not member.settled(self.assignment_epoch):
-            others = (other for other in self.members.values() if other is not member)
-            held = {key for other in others for key in other.held}
+            held = self.held_by_others(member)
             member.reconcile(target, self.assignment_epoch, request.owned, held)
         if not request.member_epoch:
             member.previous_epoch = 0
-        self._watch_revocation(member)
         self._announce()
-        changed = not request.member_epoch or request.whole or member.assigned != before
-        return HeartbeatResult(member.member_id, member.epoch, member.assigned if changed else None)
 
-    @property
-    def _session_timeout(self) -> float:
-        return self._configs.seconds(self.group_id, "consumer.session.timeout.ms")
+    def held_by_others(self, member: ConsumerMember) -> set[Key]:
+        others = (other for other in self.members.values() if other is not member)
+        return {key for other in others for key in other.held}
+
+    def touch(self, member: ConsumerMember) -> None:
+        """The member is alive."""
+        member.session_timeout = (
+            self._configs.seconds(self.group_id, "consumer.session.timeout.ms")
+            if member.classic is None
+            else member.classic.session_timeout
+        )
+        self._sessions.touch(member)
 
     @property
     def heartbeat_interval(self) -> float:
         """Seconds after which a member reports again."""
         return self._configs.seconds(self.group_id, "consumer.heartbeat.interval.ms")
 
-    def _joining(self, request: HeartbeatRequest) -> ConsumerMember:
-        """A new member, or one that begins anew after an error."""
+    def enter(self, request: HeartbeatRequest) -> ConsumerMember:
+        """A new member, or one that begins anew after an error. Raises RequestRefused."""
         instance = request.group_instance_id
         member = self.members.get(request.member_id)
-        former = self._static(instance) if instance is not None else None
+        former = self.static(instance)
         if former is not None and former is not member:
-            if former.epoch != LEAVES_FOR_A_WHILE:
+            # Who speaks the classic protocol takes over from itself without leaving (KIP-345).
+            only_new = former.classic is None and request.classic is None
+            if only_new and former.epoch != LEAVES_FOR_A_WHILE:
                 raise RequestRefused(
                     ErrorCode.UNRELEASED_INSTANCE_ID,
                     f"Static member {request.member_id} with instance id {instance} cannot join"
@@ -183,7 +228,7 @@ class ConsumerGroup:
         if member is not None:
             return member
         member_id = request.member_id or new_member_id(self._environment)
-        member = ConsumerMember(member_id, instance, self._session_timeout)
+        member = ConsumerMember(member_id, instance)
         self.members[member_id] = member
         member.update(request)
         event = MemberJoined("kafka", self.group_id, member_id, member.client_id, instance)
@@ -196,6 +241,7 @@ class ConsumerGroup:
         """It comes back under a new id to what it had: nobody else moves (KIP-345)."""
         del self.members[former.member_id]
         self._sessions.end(former)
+        self.stop_timer(former)
         if former.member_id in self.target:
             self.target[member_id] = self.target.pop(former.member_id)
         former.member_id = member_id
@@ -206,7 +252,7 @@ class ConsumerGroup:
 
     def _present(self, request: HeartbeatRequest) -> ConsumerMember:
         """The member of a heartbeat after its first one. Raises RequestRefused."""
-        member = self._known(request.member_id, request.group_instance_id)
+        member = self.known(request.member_id, request.group_instance_id)
         known, said = member.epoch, request.member_epoch
         owned = request.owned
         # It may have missed the answer that brought it to the next epoch: then it has nothing
@@ -222,9 +268,10 @@ class ConsumerGroup:
             " rejoin.",
         )
 
-    def _known(self, member_id: str, instance: str | None) -> ConsumerMember:
+    def known(self, member_id: str, instance: str | None) -> ConsumerMember:
+        """The member of these ids. Raises RequestRefused."""
         if instance is not None:
-            static = self._static(instance)
+            static = self.static(instance)
             if static is None:
                 raise RequestRefused(
                     ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance} is unknown."
@@ -243,7 +290,9 @@ class ConsumerGroup:
             )
         return member
 
-    def _static(self, instance: str) -> ConsumerMember | None:
+    def static(self, instance: str | None) -> ConsumerMember | None:
+        if instance is None:
+            return None
         return next(
             (each for each in self.members.values() if each.group_instance_id == instance), None
         )
@@ -297,7 +346,7 @@ class ConsumerGroup:
         for member in self.members.values():
             if name in (member.member_id, member.group_instance_id, member.client_id):
                 return member
-        return self._known(name, None)
+        return self.known(name, None)
 
     def assign(self, name: str, keys: frozenset[Key], reason: str) -> None:
         """A member is to have these partitions from now on, and nobody else.
@@ -318,10 +367,15 @@ class ConsumerGroup:
     def _watch_revocation(self, member: ConsumerMember) -> None:
         """Who does not give up what it has to within its rebalance timeout is put out."""
         if member.state is not MemberState.UNREVOKED:
-            self._stop_timer(member)
-        elif member.revocation is None:
-            member.revocation = self._environment.clock.call_later(
-                member.rebalance_timeout, self._remove, member, "did not give up its partitions"
+            self.stop_timer(member)
+        else:
+            self.expect(member, "did not give up its partitions")
+
+    def expect(self, member: ConsumerMember, otherwise: str) -> None:
+        """It has its rebalance timeout for what it has to do; `otherwise` it is put out."""
+        if member.due is None:
+            member.due = self._environment.clock.call_later(
+                member.rebalance_timeout, self.remove, member, otherwise
             )
 
     def _announce(self) -> None:
@@ -341,23 +395,38 @@ class ConsumerGroup:
     # Leaving.
 
     def _leave(self, request: HeartbeatRequest) -> HeartbeatResult:
-        member = self._known(request.member_id, request.group_instance_id)
+        member = self.known(request.member_id, request.group_instance_id)
         if request.member_epoch == LEAVES_FOR_A_WHILE:
             member.epoch = LEAVES_FOR_A_WHILE
-            self._stop_timer(member)
+            self.stop_timer(member)
             self._sessions.touch(member)
         else:
-            self._remove(member, "left")
+            self.remove(member, "left")
         return HeartbeatResult(member.member_id, request.member_epoch)
 
     def kick(self, name: str, reason: str) -> None:
         """Put out the member of this member, instance or client id; raises RequestRefused."""
-        self._remove(self.find(name), reason)
+        self.remove(self.find(name), reason)
 
     def rebalance(self, reason: str) -> None:
         """Make the assignment anew, without regard to what everybody has."""
         self.target = {}
         self._begin(reason)
+
+    def take_over(self, members: Iterable[ConsumerMember]) -> None:
+        """They come from a classic group with what it assigned them; its generation stands."""
+        for member in members:
+            self.members[member.member_id] = member
+            self.target[member.member_id] = member.assigned
+            member.epoch = member.previous_epoch = self.epoch
+            self.touch(member)
+        self._partitions = self._count_partitions()
+
+    def retire(self) -> None:
+        """Another group takes this one's place, with its members."""
+        for member in self.members.values():
+            self._sessions.end(member)
+            self.stop_timer(member)
 
     def dissolve(self, reason: str) -> None:
         """The group ends: nobody is a member any more."""
@@ -365,9 +434,12 @@ class ConsumerGroup:
             self._drop(member, reason)
         self._dead = True
 
-    def _remove(self, member: ConsumerMember, reason: str) -> None:
+    def remove(self, member: ConsumerMember, reason: str) -> None:
         self._drop(member, reason)
-        self._begin(f"{_who(member)} {reason}")
+        why = f"{_who(member)} {reason}"
+        if member.classic is None and self.only_classic and self._on_only_classic(self, why):
+            return
+        self._begin(why)
         if not self.members:
             self.target, self.assignment_epoch = {}, self.epoch
             self.emptied = self._environment.clock.wall()
@@ -376,16 +448,16 @@ class ConsumerGroup:
 
     def _drop(self, member: ConsumerMember, reason: str) -> None:
         self._sessions.end(member)
-        self._stop_timer(member)
+        self.stop_timer(member)
         del self.members[member.member_id]
         self.target.pop(member.member_id, None)
         event = MemberLeft("kafka", self.group_id, member.member_id, member.client_id, reason)
         self._environment.spine.emit(event)
 
-    def _stop_timer(self, member: ConsumerMember) -> None:
-        if member.revocation is not None:
-            member.revocation.cancel()
-            member.revocation = None
+    def stop_timer(self, member: ConsumerMember) -> None:
+        if member.due is not None:
+            member.due.cancel()
+            member.due = None
 
     # Who is asking.
 
@@ -401,15 +473,32 @@ class ConsumerGroup:
             return
         self.check_epoch(member_id, epoch)
 
+    def check_classic(self, member_id: str) -> None:
+        """Raises RequestRefused where a member of the consumer protocol says no epoch."""
+        member = self.members.get(member_id)
+        if member is not None and member.classic is None:
+            raise RequestRefused(
+                ErrorCode.UNSUPPORTED_VERSION,
+                "OffsetCommit version 9 or above must be used by members using the modern group"
+                " protocol",
+            )
+
     def check_epoch(self, member_id: str, epoch: int) -> None:
         """Raises RequestRefused unless this member is at this epoch."""
-        member = self._known(member_id, None)
-        if epoch != member.epoch:
+        member = self.known(member_id, None)
+        if epoch == member.epoch:
+            return
+        if member.classic is not None:
             raise RequestRefused(
-                ErrorCode.STALE_MEMBER_EPOCH,
-                f"The received member epoch {epoch} does not match the expected member epoch"
+                ErrorCode.ILLEGAL_GENERATION,
+                f"The received generation id {epoch} does not match the expected member epoch"
                 f" {member.epoch}.",
             )
+        raise RequestRefused(
+            ErrorCode.STALE_MEMBER_EPOCH,
+            f"The received member epoch {epoch} does not match the expected member epoch"
+            f" {member.epoch}.",
+        )
 
 
 def _who(member: ConsumerMember) -> str:

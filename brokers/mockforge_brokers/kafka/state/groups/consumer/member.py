@@ -16,10 +16,20 @@ from .....clock import Timer
 from .assignors import Key
 
 
+class ClassicMember(Struct, frozen=True):
+    """What else is known of a member that speaks the classic protocol; the timeout in seconds.
+
+    `protocols` are its assignors, each with its subscription as it came.
+    """
+
+    session_timeout: float
+    protocols: tuple[tuple[str, bytes], ...]
+
+
 class HeartbeatRequest(Struct, frozen=True):
     """What a member says. None: as before (KIP-848). The rebalance timeout is in seconds.
 
-    `owned` is what it reads from now.
+    `owned` is what it reads from now; `classic` is set where it said so by JoinGroup.
     """
 
     member_id: str
@@ -33,6 +43,7 @@ class HeartbeatRequest(Struct, frozen=True):
     topic_regex: str | None = None
     assignor: str | None = None
     owned: frozenset[Key] | None = None
+    classic: ClassicMember | None = None
 
     @property
     def whole(self) -> bool:
@@ -53,21 +64,25 @@ class MemberState(Enum):
 
 
 class ConsumerMember:
-    """`assigned` it may read, `revoking` it has to give up. Epoch -2: a static one that is away."""
+    """`assigned` it may read, `revoking` it has to give up. Epoch -2: a static one that is away.
+
+    `classic` is None unless it speaks the classic protocol.
+    """
 
     __slots__ = (
         "assigned",
         "assignor",
+        "classic",
         "client_host",
         "client_id",
         "deadline",
+        "due",
         "epoch",
         "group_instance_id",
         "member_id",
         "previous_epoch",
         "rack_id",
         "rebalance_timeout",
-        "revocation",
         "revoking",
         "session_timeout",
         "state",
@@ -78,10 +93,10 @@ class ConsumerMember:
 
     waits = False
 
-    def __init__(self, member_id: str, instance: str | None, session_timeout: float) -> None:
+    def __init__(self, member_id: str, instance: str | None) -> None:
         self.member_id = member_id
         self.group_instance_id = instance
-        self.session_timeout = session_timeout
+        self.session_timeout = 0.0
         self.rebalance_timeout = 0.0
         self.rack_id: str | None = None
         self.client_id = ""
@@ -96,10 +111,13 @@ class ConsumerMember:
         self.revoking: frozenset[Key] = frozenset()
         self.deadline = 0.0
         self.timer: Timer | None = None
-        self.revocation: Timer | None = None
+        self.due: Timer | None = None
+        """Runs while it has to do something within its rebalance timeout."""
+        self.classic: ClassicMember | None = None
 
     def update(self, request: HeartbeatRequest) -> None:
         """Take over what it says."""
+        self.classic = request.classic
         self.client_id, self.client_host = request.client_id, request.client_host
         if request.rack_id is not None:
             self.rack_id = request.rack_id
