@@ -125,10 +125,10 @@ class Groups:
                 f"group {group.group_id} is a consumer group with members, and"
                 " group.consumer.migration.policy is disabled",
             )
-        former = group.static(request.group_instance_id)
+        former = group.members.static(request.group_instance_id)
         replaced = former is not None and former.classic is None
         answer = self._classic.join(group, request)
-        if replaced and group.only_classic:
+        if replaced and group.members.only_classic:
             self._downgrade(group, "")
         return answer
 
@@ -209,7 +209,7 @@ class Groups:
         """Raises RequestRefused where a member asks for offsets at an epoch that is not its own."""
         group = self.by_id.get(group_id)
         if isinstance(group, ConsumerGroup) and (member_id is not None or epoch >= 0):
-            group.check_epoch(member_id or "", epoch)
+            group.members.check_epoch(member_id or "", epoch)
 
     def _convert(self, former: AnyGroup | None, new: G) -> G:
         """Put a group of the other protocol in the place of one without members."""
@@ -314,7 +314,7 @@ class Groups:
             transactional=transactional,
         )
         if isinstance(group, ConsumerGroup) and not committer.knows_epochs:
-            group.check_classic(committer.member_id)
+            group.members.check_classic(committer.member_id)
         return group
 
     def reset_offsets(

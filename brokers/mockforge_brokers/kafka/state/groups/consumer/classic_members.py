@@ -51,7 +51,7 @@ class ClassicMembers:
             classic=ClassicMember(request.session_timeout, request.protocols),
         )
         if request.member_id and instance is not None:
-            member = group.known(member_id, instance)
+            member = group.members.known(member_id, instance)
         else:
             member = group.enter(wish)
         group.advance(member, wish)
@@ -114,7 +114,7 @@ class ClassicMembers:
         group.touch(member)
         wanted = group.target.get(member.member_id, frozenset()) - member.assigned
         free = member.state is MemberState.UNRELEASED and not (
-            wanted & group.held_by_others(member)
+            wanted & group.members.held_by_others(member)
         )
         if member.epoch < group.epoch or member.state is MemberState.UNREVOKED or free:
             group.expect(member, _FAILED_TO_JOIN)
@@ -125,15 +125,15 @@ class ClassicMembers:
     ) -> None:
         """A member goes, named by its id or by its instance id alone."""
         if instance is not None and not member_id:
-            static = group.static(instance)
+            static = group.members.static(instance)
             member_id = static.member_id if static is not None else ""
-        member = group.known(member_id, instance)
+        member = group.members.known(member_id, instance)
         group.remove(member, f"left ({reason})" if reason else "left")
 
     def _classic(
         self, group: ConsumerGroup, member_id: str, instance: str | None
     ) -> tuple[ConsumerMember, ClassicMember]:
-        member = group.known(member_id, instance)
+        member = group.members.known(member_id, instance)
         if member.classic is None:
             raise RequestRefused(
                 ErrorCode.UNKNOWN_MEMBER_ID,

@@ -20,6 +20,7 @@ from ..offsets import GroupOffsets
 from ..sessions import Sessions, new_member_id
 from .assignors import ASSIGNORS, Assignment, Key
 from .member import ConsumerMember, HeartbeatRequest, MemberState
+from .members import ConsumerMembers
 from .subscription import matching
 
 LEAVES: Final = -1
@@ -70,7 +71,7 @@ class ConsumerGroup:
         """
         self.group_id = group_id
         self.epoch = self.assignment_epoch = 1
-        self.members: dict[str, ConsumerMember] = {}
+        self.members = ConsumerMembers(group_id)
         self.target: Assignment = {}
         self.offsets = GroupOffsets()
         self.reason = ""
@@ -131,12 +132,6 @@ class ConsumerGroup:
             for name in (*member.topic_names, *self.topics_of(member))
         )
 
-    @property
-    def only_classic(self) -> bool:
-        """It has members, and none of them speaks the consumer protocol."""
-        members = self.members.values()
-        return bool(members) and all(one.classic is not None for one in members)
-
     def keys(self, partitions: Partitions) -> frozenset[Key]:
         """Of topics that are there."""
         return frozenset(
@@ -163,7 +158,7 @@ class ConsumerGroup:
         """Raises RequestRefused."""
         if request.member_epoch in (LEAVES, LEAVES_FOR_A_WHILE):
             return self._leave(request)
-        member = self.enter(request) if not request.member_epoch else self._present(request)
+        member = self.enter(request) if not request.member_epoch else self.members.present(request)
         before = member.assigned
         self.advance(member, request)
         self._watch_revocation(member)
@@ -185,15 +180,11 @@ class ConsumerGroup:
             self._assign()
         target = self.target.get(member.member_id, frozenset())
         if not member.settled(self.assignment_epoch):
-            held = self.held_by_others(member)
+            held = self.members.held_by_others(member)
             member.reconcile(target, self.assignment_epoch, request.owned, held)
         if not request.member_epoch:
             member.previous_epoch = 0
         self._announce()
-
-    def held_by_others(self, member: ConsumerMember) -> set[Key]:
-        others = (other for other in self.members.values() if other is not member)
-        return {key for other in others for key in other.held}
 
     def touch(self, member: ConsumerMember) -> None:
         """The member is alive."""
@@ -213,7 +204,7 @@ class ConsumerGroup:
         """A new member, or one that begins anew after an error. Raises RequestRefused."""
         instance = request.group_instance_id
         member = self.members.get(request.member_id)
-        former = self.static(instance)
+        former = self.members.static(instance)
         if former is not None and former is not member:
             # Who speaks the classic protocol takes over from itself without leaving (KIP-345).
             only_new = former.classic is None and request.classic is None
@@ -249,53 +240,6 @@ class ConsumerGroup:
         former.state, former.revoking = MemberState.STABLE, frozenset()
         self.members[member_id] = former
         return former
-
-    def _present(self, request: HeartbeatRequest) -> ConsumerMember:
-        """The member of a heartbeat after its first one. Raises RequestRefused."""
-        member = self.known(request.member_id, request.group_instance_id)
-        known, said = member.epoch, request.member_epoch
-        owned = request.owned
-        # It may have missed the answer that brought it to the next epoch: then it has nothing
-        # but what it was given.
-        missed = said == member.previous_epoch and owned is not None and owned <= member.assigned
-        if said == known or missed:
-            return member
-        compared = "greater" if said > known else "smaller"
-        raise RequestRefused(
-            ErrorCode.FENCED_MEMBER_EPOCH,
-            f"The consumer group member has a {compared} member epoch ({said}) than the one known"
-            f" by the group coordinator ({known}). The member must abandon all its partitions and"
-            " rejoin.",
-        )
-
-    def known(self, member_id: str, instance: str | None) -> ConsumerMember:
-        """The member of these ids. Raises RequestRefused."""
-        if instance is not None:
-            static = self.static(instance)
-            if static is None:
-                raise RequestRefused(
-                    ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance} is unknown."
-                )
-            if static.member_id != member_id:
-                raise RequestRefused(
-                    ErrorCode.FENCED_INSTANCE_ID,
-                    f"Static member {member_id} with instance id {instance} was fenced by member"
-                    f" {static.member_id}.",
-                )
-        member = self.members.get(member_id)
-        if member is None:
-            raise RequestRefused(
-                ErrorCode.UNKNOWN_MEMBER_ID,
-                f"Member {member_id} is not a member of group {self.group_id}.",
-            )
-        return member
-
-    def static(self, instance: str | None) -> ConsumerMember | None:
-        if instance is None:
-            return None
-        return next(
-            (each for each in self.members.values() if each.group_instance_id == instance), None
-        )
 
     # Epochs and targets.
 
@@ -341,19 +285,12 @@ class ConsumerGroup:
             for member, topics in subscriptions.items()
         }
 
-    def find(self, name: str) -> ConsumerMember:
-        """By member, instance or client id; raises RequestRefused."""
-        for member in self.members.values():
-            if name in (member.member_id, member.group_instance_id, member.client_id):
-                return member
-        return self.known(name, None)
-
     def assign(self, name: str, keys: frozenset[Key], reason: str) -> None:
         """A member is to have these partitions from now on, and nobody else.
 
         The others keep what they were to have. Raises RequestRefused.
         """
-        chosen = self.find(name).member_id
+        chosen = self.members.find(name).member_id
         before = self.target if self._fixed is None else self._fixed
         self._fixed = {member: held - keys for member, held in before.items()}
         self._fixed[chosen] = keys
@@ -395,7 +332,7 @@ class ConsumerGroup:
     # Leaving.
 
     def _leave(self, request: HeartbeatRequest) -> HeartbeatResult:
-        member = self.known(request.member_id, request.group_instance_id)
+        member = self.members.known(request.member_id, request.group_instance_id)
         if request.member_epoch == LEAVES_FOR_A_WHILE:
             member.epoch = LEAVES_FOR_A_WHILE
             self.stop_timer(member)
@@ -406,7 +343,7 @@ class ConsumerGroup:
 
     def kick(self, name: str, reason: str) -> None:
         """Put out the member of this member, instance or client id; raises RequestRefused."""
-        self.remove(self.find(name), reason)
+        self.remove(self.members.find(name), reason)
 
     def rebalance(self, reason: str) -> None:
         """Make the assignment anew, without regard to what everybody has."""
@@ -437,7 +374,11 @@ class ConsumerGroup:
     def remove(self, member: ConsumerMember, reason: str) -> None:
         self._drop(member, reason)
         why = f"{_who(member)} {reason}"
-        if member.classic is None and self.only_classic and self._on_only_classic(self, why):
+        if (
+            member.classic is None
+            and self.members.only_classic
+            and self._on_only_classic(self, why)
+        ):
             return
         self._begin(why)
         if not self.members:
@@ -471,34 +412,7 @@ class ConsumerGroup:
         nobody = not member_id and instance is None
         if epoch < 0 and (not self.members or (transactional and nobody)):
             return
-        self.check_epoch(member_id, epoch)
-
-    def check_classic(self, member_id: str) -> None:
-        """Raises RequestRefused where a member of the consumer protocol says no epoch."""
-        member = self.members.get(member_id)
-        if member is not None and member.classic is None:
-            raise RequestRefused(
-                ErrorCode.UNSUPPORTED_VERSION,
-                "OffsetCommit version 9 or above must be used by members using the modern group"
-                " protocol",
-            )
-
-    def check_epoch(self, member_id: str, epoch: int) -> None:
-        """Raises RequestRefused unless this member is at this epoch."""
-        member = self.known(member_id, None)
-        if epoch == member.epoch:
-            return
-        if member.classic is not None:
-            raise RequestRefused(
-                ErrorCode.ILLEGAL_GENERATION,
-                f"The received generation id {epoch} does not match the expected member epoch"
-                f" {member.epoch}.",
-            )
-        raise RequestRefused(
-            ErrorCode.STALE_MEMBER_EPOCH,
-            f"The received member epoch {epoch} does not match the expected member epoch"
-            f" {member.epoch}.",
-        )
+        self.members.check_epoch(member_id, epoch)
 
 
 def _who(member: ConsumerMember) -> str:

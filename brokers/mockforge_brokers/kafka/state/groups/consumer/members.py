@@ -1,0 +1,104 @@
+"""Who is in a consumer group, and whether who asks is."""
+
+from __future__ import annotations
+
+from .....errors import RequestRefused
+from ....codes import ErrorCode
+from .assignors import Key
+from .member import ConsumerMember, HeartbeatRequest
+
+
+class ConsumerMembers(dict[str, ConsumerMember]):
+    """By member id, in the order in which they came."""
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__()
+        self.group_id = group_id
+
+    @property
+    def only_classic(self) -> bool:
+        """It has members, and none of them speaks the consumer protocol."""
+        return bool(self) and all(one.classic is not None for one in self.values())
+
+    def held_by_others(self, member: ConsumerMember) -> set[Key]:
+        others = (other for other in self.values() if other is not member)
+        return {key for other in others for key in other.held}
+
+    def find(self, name: str) -> ConsumerMember:
+        """By member, instance or client id; raises RequestRefused."""
+        for member in self.values():
+            if name in (member.member_id, member.group_instance_id, member.client_id):
+                return member
+        return self.known(name, None)
+
+    def present(self, request: HeartbeatRequest) -> ConsumerMember:
+        """The member of a heartbeat after its first one. Raises RequestRefused."""
+        member = self.known(request.member_id, request.group_instance_id)
+        known, said = member.epoch, request.member_epoch
+        owned = request.owned
+        # It may have missed the answer that brought it to the next epoch: then it has nothing
+        # but what it was given.
+        missed = said == member.previous_epoch and owned is not None and owned <= member.assigned
+        if said == known or missed:
+            return member
+        compared = "greater" if said > known else "smaller"
+        raise RequestRefused(
+            ErrorCode.FENCED_MEMBER_EPOCH,
+            f"The consumer group member has a {compared} member epoch ({said}) than the one known"
+            f" by the group coordinator ({known}). The member must abandon all its partitions and"
+            " rejoin.",
+        )
+
+    def known(self, member_id: str, instance: str | None) -> ConsumerMember:
+        """The member of these ids. Raises RequestRefused."""
+        if instance is not None:
+            static = self.static(instance)
+            if static is None:
+                raise RequestRefused(
+                    ErrorCode.UNKNOWN_MEMBER_ID, f"Instance id {instance} is unknown."
+                )
+            if static.member_id != member_id:
+                raise RequestRefused(
+                    ErrorCode.FENCED_INSTANCE_ID,
+                    f"Static member {member_id} with instance id {instance} was fenced by member"
+                    f" {static.member_id}.",
+                )
+        member = self.get(member_id)
+        if member is None:
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_MEMBER_ID,
+                f"Member {member_id} is not a member of group {self.group_id}.",
+            )
+        return member
+
+    def static(self, instance: str | None) -> ConsumerMember | None:
+        if instance is None:
+            return None
+        return next((each for each in self.values() if each.group_instance_id == instance), None)
+
+    def check_classic(self, member_id: str) -> None:
+        """Raises RequestRefused where a member of the consumer protocol says no epoch."""
+        member = self.get(member_id)
+        if member is not None and member.classic is None:
+            raise RequestRefused(
+                ErrorCode.UNSUPPORTED_VERSION,
+                "OffsetCommit version 9 or above must be used by members using the modern group"
+                " protocol",
+            )
+
+    def check_epoch(self, member_id: str, epoch: int) -> None:
+        """Raises RequestRefused unless this member is at this epoch."""
+        member = self.known(member_id, None)
+        if epoch == member.epoch:
+            return
+        if member.classic is not None:
+            raise RequestRefused(
+                ErrorCode.ILLEGAL_GENERATION,
+                f"The received generation id {epoch} does not match the expected member epoch"
+                f" {member.epoch}.",
+            )
+        raise RequestRefused(
+            ErrorCode.STALE_MEMBER_EPOCH,
+            f"The received member epoch {epoch} does not match the expected member epoch"
+            f" {member.epoch}.",
+        )
