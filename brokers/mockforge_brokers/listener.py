@@ -14,6 +14,7 @@ class Listener(Struct, frozen=True):
     One with a `path` is a Unix socket there, and has no host and port.
     `tls` is the `ssl.SSLContext` that its clients meet, None where they speak plainly.
     `proxied`: a header of the PROXY protocol is in front of what clients send.
+    `node` is the place of the cluster's node that accepts there, where a broker has several.
     `advertised_host` is what clients are to dial where that is not what they dialled already.
     """
 
@@ -25,6 +26,7 @@ class Listener(Struct, frozen=True):
     advertised_host: str | None = None
     proxied: bool = False
     path: str = ""
+    node: int = 0
 
     @property
     def name(self) -> str:

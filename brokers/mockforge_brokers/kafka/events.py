@@ -51,6 +51,35 @@ class LogCompacted(Event, frozen=True):
     left: int
 
 
+class LeaderMoved(Event, frozen=True):
+    """Another node leads a partition, or the same one in another epoch; -1 is nobody."""
+
+    topic: str
+    partition: int
+    before: int
+    leader: int
+    reason: str
+
+
+class CoordinatorMoved(Event, frozen=True):
+    """Another node answers for a group or transactional id."""
+
+    key: str
+    node: int
+    reason: str
+
+
+class NodeStopped(Event, frozen=True):
+    """A node of the cluster is gone, with the partitions that it led."""
+
+    node: int
+    led: int
+
+
+class NodeStarted(Event, frozen=True):
+    node: int
+
+
 class BrokerConfigured(Event, frozen=True):
     """`changes` as in TopicConfigured; `resource` is a node, all nodes, a group or a logger."""
 

@@ -51,6 +51,7 @@ class ClusterRow(Struct):
     broker_config: dict[str, dict[str, str]] = {}
     group_configs: dict[str, dict[str, str]] = {}
     quotas: list[tuple[Entity, dict[str, float]]] = []
+    placed: dict[str, list[list[int]]] = {}
 
 
 class StoringKeeper(Keeper):
@@ -99,6 +100,7 @@ class StoringKeeper(Keeper):
                 kept.broker_config,
                 kept.group_configs,
                 kept.quotas,
+                kept.placed,
             )
         )
 
@@ -149,6 +151,7 @@ class StoringKeeper(Keeper):
             row.broker_config,
             row.group_configs,
             row.quotas,
+            row.placed,
         )
 
 

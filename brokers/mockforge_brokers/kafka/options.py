@@ -12,10 +12,11 @@ class KafkaOptions(Struct, frozen=True):
     timeout's floor is lower than Kafka's 6 s, so that tests need not wait. Without
     `verify_transactions` a batch may begin a transaction that the coordinator does not know, as
     before Kafka 3.6: it hangs until somebody writes its marker. `as_version` is a key of
-    `releases.RELEASES`.
+    `releases.RELEASES`. The ids of `nodes` brokers begin with `broker_id`.
     """
 
     broker_id: int = 1
+    nodes: int = 1
     cluster_id: str | None = None
     auto_create_topics: bool = True
     default_partitions: int = 3

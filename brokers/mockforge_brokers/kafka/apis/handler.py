@@ -7,10 +7,13 @@ from typing import Any, Protocol
 
 from ..codes import ApiKey, VersionRange
 from ..state.purgatory import Parked
+from ..wire.catalog import RESPONSES
 from ..wire.codec import decode
 from ..wire.frames import response_pieces
+from ..wire.refusals import refused
 from ..wire.schema import Message
 from .caller import Caller
+from .coordinated import misplaced
 
 Pieces = list[bytes]
 """A whole response frame in pieces."""
@@ -55,7 +58,12 @@ class MessageHandler:
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
     ) -> Pieces | Parked[Pieces] | None:
         version = caller.version
-        answer = self._handle(caller, decode(self._request, version, frame, at))
+        request = decode(self._request, version, frame, at)
+        if caller.cluster.nodes.many and (refusal := misplaced(caller, request)) is not None:
+            code = caller.denied(self.api_key, refusal)
+            response = refused(request, RESPONSES[self.api_key], version, code, refusal.text)
+            return response_pieces(response, version, correlation_id)
+        answer = self._handle(caller, request)
         if isinstance(answer, Parked):
             return answer.map(lambda message: response_pieces(message, version, correlation_id))
         return response_pieces(answer, version, correlation_id)

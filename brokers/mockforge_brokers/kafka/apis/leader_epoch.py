@@ -3,10 +3,19 @@
 from ...errors import RequestRefused
 from ..codes import ErrorCode
 from ..state.logs.log import PartitionLog
+from .caller import Caller
 
 
-def check_leader_epoch(log: PartitionLog, current_leader_epoch: int) -> None:
-    """Raises RequestRefused when the client's idea of the leader is older or newer; -1: none."""
+def check_leader_epoch(caller: Caller, log: PartitionLog, current_leader_epoch: int) -> None:
+    """Raises RequestRefused when the client's idea of the leader is older or newer; -1: none.
+
+    As Kafka, the epoch comes first: who knows of a newer leader is not sent to it again.
+    """
+    _check_epoch(log, current_leader_epoch)
+    caller.cluster.nodes.check_leader(log, caller.node)
+
+
+def _check_epoch(log: PartitionLog, current_leader_epoch: int) -> None:
     if current_leader_epoch in (-1, log.leader_epoch):
         return
     older = current_leader_epoch < log.leader_epoch

@@ -60,6 +60,7 @@ class KeptCluster(Struct):
     broker_config: dict[str, dict[str, str]] = {}
     group_configs: dict[str, dict[str, str]] = {}
     quotas: list[tuple[Entity, dict[str, float]]] = []
+    placed: dict[str, list[list[int]]] = {}
 
 
 class Cluster:
@@ -75,11 +76,11 @@ class Cluster:
         self.options = options
         self._keeper = keeper
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
-        self.nodes = Nodes(options)
         self.features = Features()
         self.quotas = Quotas(environment.clock)
         self.quotas.on_change(self._keeper.cluster_changed)
         self.topics = Topics()
+        self.nodes = Nodes(environment, options, self.topics, self._keeper.cluster_changed)
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
         self.configuring = Configuring(environment, self.config, keeper)
@@ -205,6 +206,7 @@ class Cluster:
             log.delete()
             self.bounds.forget(log)
             self._keeper.log_gone(log)
+        self.nodes.forget(topic)
         self._keeper.topic_changed(name)
         self.groups.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
@@ -392,6 +394,7 @@ class Cluster:
         self.configuring.clear()
         self.fetch_sessions.clear()
         self.quotas.clear()
+        self.nodes.clear()
 
     # What outlives a restart.
 
@@ -416,6 +419,7 @@ class Cluster:
             self.config.dump(),
             {group: dict(values) for group, values in self.configuring.groups.own.items()},
             self.quotas.dump(),
+            dict(self.nodes.placed),
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -425,6 +429,7 @@ class Cluster:
         self.config.restore(kept.broker_config)
         self.configuring.groups.own = dict(kept.group_configs)
         self.quotas.restore(kept.quotas)
+        self.nodes.placed = dict(kept.placed)
         for one in kept.topics:
             topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))
             topic.grow(len(one.logs))
@@ -445,6 +450,7 @@ class Cluster:
                 log.delete()
                 self.bounds.forget(log)
         self.topics.clear()
+        self.nodes.clear()
         self._metric_names.clear()
         self.fetch_sessions.clear()
         self.by_id.clear()

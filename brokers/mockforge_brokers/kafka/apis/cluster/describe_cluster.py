@@ -30,7 +30,7 @@ def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterRe
     return DescribeClusterResponse(
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
-        brokers=[_broker(caller, node) for node in nodes.ids],
+        brokers=[_broker(caller, node) for node in nodes.alive],
         cluster_authorized_operations=authorized(
             caller, "cluster", asked=request.include_cluster_authorized_operations
         ),

@@ -5,7 +5,9 @@ Topics that are asked for by name come into being here, when client and options 
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.log import PartitionLog
 from ...state.logs.topic import Topic, check_topic_name
+from ...state.nodes import NOBODY, Nodes
 from ...wire.messages.cluster import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -25,7 +27,7 @@ _BY_ID_SINCE = 12
 def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
     nodes = caller.cluster.nodes
     return MetadataResponse(
-        brokers=[_broker(caller, node) for node in nodes.ids],
+        brokers=[_broker(caller, node) for node in nodes.alive],
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
         topics=_topics(caller, request),
@@ -116,17 +118,21 @@ def _described(caller: Caller, topic: Topic, asked: bool) -> MetadataResponseTop
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
-        partitions=[
-            MetadataResponsePartition(
-                partition_index=log.partition,
-                leader_id=nodes.leader(log),
-                leader_epoch=log.leader_epoch,
-                replica_nodes=nodes.replicas(log),
-                isr_nodes=nodes.replicas(log),
-            )
-            for log in topic.logs
-        ],
+        partitions=[_partition(nodes, log) for log in topic.logs],
         topic_authorized_operations=authorized(caller, "topic", topic.name, asked=asked),
+    )
+
+
+def _partition(nodes: Nodes, log: PartitionLog) -> MetadataResponsePartition:
+    leader, replicas, in_sync = nodes.leader(log), nodes.replicas(log), nodes.in_sync(log)
+    return MetadataResponsePartition(
+        error_code=ErrorCode.LEADER_NOT_AVAILABLE if leader == NOBODY else 0,
+        partition_index=log.partition,
+        leader_id=leader,
+        leader_epoch=log.leader_epoch,
+        replica_nodes=replicas,
+        isr_nodes=in_sync,
+        offline_replicas=[node for node in replicas if node not in in_sync],
     )
 
 

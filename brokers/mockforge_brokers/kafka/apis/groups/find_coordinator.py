@@ -1,7 +1,8 @@
-"""FindCoordinator 0-6: with one broker it is always this one (KIP-699)."""
+"""FindCoordinator 0-6: the node that answers for a group or transaction (KIP-699)."""
 
 from ....errors import NotServed, RequestRefused
 from ...codes import ApiKey, CoordinatorType, ErrorCode
+from ...state.nodes import NOBODY
 from ...wire.messages.groups import (
     Coordinator,
     FindCoordinatorRequest,
@@ -30,15 +31,11 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
     try:
         _check(caller, key_type, key)
     except RequestRefused as refusal:
-        return Coordinator(
-            key=key,
-            node_id=-1,
-            host="",
-            port=-1,
-            error_code=caller.denied(ApiKey.FIND_COORDINATOR, refusal),
-            error_message=refusal.text,
-        )
+        return _nowhere(caller, key, refusal)
     node = caller.cluster.nodes.coordinator(key)
+    if node == NOBODY:
+        nobody = RequestRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "no node is there")
+        return _nowhere(caller, key, nobody)
     host, port = caller.address(node)
     return Coordinator(
         key=key,
@@ -46,6 +43,17 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
         host=host,
         port=port,
         error_message=None,
+    )
+
+
+def _nowhere(caller: Caller, key: str, refusal: RequestRefused) -> Coordinator:
+    return Coordinator(
+        key=key,
+        node_id=-1,
+        host="",
+        port=-1,
+        error_code=caller.denied(ApiKey.FIND_COORDINATOR, refusal),
+        error_message=refusal.text,
     )
 
 

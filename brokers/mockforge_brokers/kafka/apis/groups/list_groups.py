@@ -14,6 +14,7 @@ def _type(group: AnyGroup) -> str:
 def handle(caller: Caller, request: ListGroupsRequest) -> ListGroupsResponse:
     states = {state.lower() for state in request.states_filter}
     types = {kind.lower() for kind in request.types_filter}
+    nodes = caller.cluster.nodes
     # Who may describe the cluster may know of every group.
     all_shown = caller.may("describe", "cluster")
     return ListGroupsResponse(
@@ -25,7 +26,8 @@ def handle(caller: Caller, request: ListGroupsRequest) -> ListGroupsResponse:
                 group_type=_type(group),
             )
             for group in caller.cluster.groups.by_id.values()
-            if (all_shown or caller.may_know("group", group.group_id))
+            if nodes.coordinator(group.group_id) == caller.node
+            and (all_shown or caller.may_know("group", group.group_id))
             and (not states or group.state.value.lower() in states)
             and (not types or _type(group) in types)
         ]

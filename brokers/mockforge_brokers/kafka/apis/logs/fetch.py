@@ -25,15 +25,19 @@ from ...wire.messages.logs import (
     FetchPartition,
     FetchRequest,
     FetchResponse,
+    LeaderIdAndEpoch,
     PartitionData,
 )
 from ..caller import Caller
 from ..handler import MessageHandler
 from ..leader_epoch import check_leader_epoch
+from . import leader_hints
 
 _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
 _BY_ID_SINCE: Final = 13
+_LEADERS_SINCE: Final = 16
+"""KIP-951: the addresses of those that lead what is not led here."""
 
 Wanted = Iterable[tuple[TopicKey, Sequence[FetchPartition | FetchedPartition]]]
 """Partitions by their topic, in the order in which they are read."""
@@ -119,6 +123,8 @@ class Reading(Struct):
     topics: list[FetchableTopicResponse] = field(default_factory=list)
     spans: list[tuple[PartitionLog, int, Span]] = field(default_factory=list)
     size: int = 0
+    _moved: bool = False
+    """Some partition is led elsewhere, or in another epoch."""
 
     @classmethod
     def of(cls, asking: Asking) -> Reading:
@@ -141,9 +147,22 @@ class Reading(Struct):
             log.bytes_out += span.size
             self.asking.caller.messages_out += count
         session = self.asking.session
-        if session is None:
-            return FetchResponse(responses=self.topics)
-        return FetchResponse(session_id=session.session_id, responses=self._news(session))
+        topics = self.topics if session is None else self._news(session)
+        response = FetchResponse(responses=topics)
+        if session is not None:
+            response.session_id = session.session_id
+        if self._moved:
+            leaders = [one.current_leader for topic in topics for one in topic.partitions]
+            response.node_endpoints = leader_hints.endpoints(self.asking.caller, leaders)
+        return response
+
+    def _leader(self, topic: TopicKey, partition: int, code: int) -> LeaderIdAndEpoch | None:
+        caller = self.asking.caller
+        if caller.version < _LEADERS_SINCE:
+            return None
+        leader = leader_hints.of_partition(caller, topic, partition, code)
+        self._moved = self._moved or leader is not None
+        return leader
 
     def _news(self, session: FetchSession) -> list[FetchableTopicResponse]:
         """Of a session's partitions those that changed; of a new one all."""
@@ -183,16 +202,18 @@ class Reading(Struct):
         try:
             name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
             log = caller.topic(name, topic_id, "read").log(wanted.partition)
-            check_leader_epoch(log, wanted.current_leader_epoch)
+            check_leader_epoch(caller, log, wanted.current_leader_epoch)
             diverging = None if wanted.last_fetched_epoch < 0 else _diverging(log, wanted)
             if diverging is None:
                 log.check_offset(offset)
                 caller.note_fetch(log, offset, committed)
         except RequestRefused as refusal:
             self.answers_now = True
+            code = caller.denied(ApiKey.FETCH, refusal)
             return PartitionData(
                 partition_index=wanted.partition,
-                error_code=caller.denied(ApiKey.FETCH, refusal),
+                error_code=code,
+                current_leader=self._leader(topic, wanted.partition, code),
                 high_watermark=-1,
                 # As in Kafka: null where a log was looked at, none where there is no log.
                 aborted_transactions=[] if log is None else None,

@@ -11,10 +11,12 @@ from ...state.logs.admission import NotOneBatchError
 from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
+from ...wire.frames import response_pieces
 from ...wire.messages.logs import ProduceRequest
 from ...wire.produce import PartitionResult, read_request, write_response
 from ..caller import Caller
 from ..handler import Pieces
+from . import leader_hints
 from .joining import joining
 from .produce_path import ProducePath
 
@@ -22,6 +24,10 @@ _ZSTD: Final = 4
 _ZSTD_SINCE: Final = 7
 _CODEC_BYTE: Final = 22
 """Where the low byte of a batch's attributes stands."""
+
+
+_LEADER_SINCE: Final = 10
+"""KIP-951: who is no leader says who is."""
 
 
 _WITHOUT_START: Final = frozenset(
@@ -75,6 +81,10 @@ class ProduceHandler:
         caller.produce_path = None
         if refusal is None:
             _learn_path(caller, frame, request.topics, begin)
+        if version >= _LEADER_SINCE and caller.cluster.nodes.many:
+            hinted = leader_hints.of_produce(caller, results)
+            if hinted is not None:
+                return response_pieces(hinted, version, correlation_id)
         return [write_response(version, correlation_id, results)]
 
 
@@ -105,6 +115,7 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics, begin: Begin | Non
         name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
         found = caller.topic(name, topic_id, "write")
         log = found.log(index)
+        caller.cluster.nodes.check_leader(log, caller.node)
     except RequestRefused:
         return
     if records is not None and not log.stamps:
@@ -125,6 +136,7 @@ def _append(
         if isinstance(topic, RequestRefused):
             raise topic
         log = topic.log(index)
+        caller.cluster.nodes.check_leader(log, caller.node)
         if batch is None:
             raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:

@@ -46,7 +46,7 @@ def _partition(
 ) -> ListOffsetsPartitionResponse:
     try:
         log = caller.topic(topic, b"").log(wanted.partition_index)
-        check_leader_epoch(log, wanted.current_leader_epoch)
+        check_leader_epoch(caller, log, wanted.current_leader_epoch)
         end = log.last_stable_offset if committed else log.high_watermark
         _check_version(caller.version, wanted.timestamp)
         found = _look_up(log, wanted.timestamp, end)

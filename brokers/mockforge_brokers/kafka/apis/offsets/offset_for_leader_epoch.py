@@ -32,7 +32,7 @@ def _partition(caller: Caller, topic: str, wanted: OffsetForLeaderPartition) -> 
             log = caller.cluster.topic(topic).log(wanted.partition)
         else:
             log = caller.topic(topic, b"").log(wanted.partition)
-        check_leader_epoch(log, wanted.current_leader_epoch)
+        check_leader_epoch(caller, log, wanted.current_leader_epoch)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_FOR_LEADER_EPOCH, refusal)
         return EpochEndOffset(partition=wanted.partition, error_code=code)

@@ -1,4 +1,4 @@
-"""AlterPartitionReassignments 0-1: replicas stay where they are, at once (KIP-455)."""
+"""AlterPartitionReassignments 0-1: replicas are where they are wanted at once (KIP-455)."""
 
 from collections.abc import Sequence
 
@@ -50,6 +50,9 @@ def _alter(
     index = wanted.partition_index
     try:
         _check(caller, topic, index, wanted.replicas)
+        if caller.cluster.nodes.many and wanted.replicas is not None:
+            log = caller.cluster.topic(topic).log(index)
+            caller.cluster.nodes.place_partition(log, wanted.replicas, f"asked by {caller.name}")
     except RequestRefused as refusal:
         code, text = caller.denied(_API, refusal), refusal.text
         if code == ErrorCode.NO_REASSIGNMENT_IN_PROGRESS:

@@ -1,9 +1,10 @@
-"""ElectLeaders 0-2: the preferred leader leads already (KIP-183, KIP-460)."""
+"""ElectLeaders 0-2: the preferred leader leads again (KIP-183, KIP-460)."""
 
 from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.topic import Topic
 from ...wire.messages.reassignments import (
     ElectionPartitionResult,
     ElectLeadersRequest,
@@ -29,8 +30,10 @@ def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse
         return ElectLeadersResponse(error_code=code, replica_election_results=[])
     if request.topic_partitions is None:
         # Asked for all, Kafka leaves out those that need no election.
-        names = caller.cluster.topics
-        results = [ReplicaElectionResult(topic=name, partition_result=[]) for name in names]
+        results = [
+            ReplicaElectionResult(topic=name, partition_result=_elect_needed(caller, topic))
+            for name, topic in caller.cluster.topics.items()
+        ]
     else:
         results = [
             ReplicaElectionResult(
@@ -42,6 +45,14 @@ def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse
     return ElectLeadersResponse(replica_election_results=results)
 
 
+def _elect_needed(caller: Caller, topic: Topic) -> list[ElectionPartitionResult]:
+    nodes, reason = caller.cluster.nodes, f"elected for {caller.name}"
+    elected = [log for log in topic.logs if nodes.elect_preferred(log, reason)]
+    return [
+        ElectionPartitionResult(partition_id=log.partition, error_message=None) for log in elected
+    ]
+
+
 def _elect(caller: Caller, topic: str, partition: int) -> ElectionPartitionResult:
     found = caller.cluster.topics.get(topic)
     if found is None:
@@ -49,6 +60,8 @@ def _elect(caller: Caller, topic: str, partition: int) -> ElectionPartitionResul
     elif not 0 <= partition < len(found.logs):
         code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         text = f"No such partition as {topic}-{partition}"
+    elif caller.cluster.nodes.elect_preferred(found.logs[partition], f"elected for {caller.name}"):
+        return ElectionPartitionResult(partition_id=partition, error_message=None)
     else:
         code = ErrorCode.ELECTION_NOT_NEEDED
         text = "Leader election not needed for topic partition."

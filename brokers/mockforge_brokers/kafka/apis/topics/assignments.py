@@ -1,4 +1,4 @@
-"""What CreateTopics and CreatePartitions ask of a topic: once, by right, on the one broker."""
+"""What CreateTopics and CreatePartitions ask of a topic: once, and on nodes of the cluster."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,16 @@ from ...state.nodes import Nodes
 
 
 def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
-    """Raises RequestRefused unless the replicas of a partition are one node of the cluster."""
-    if len(broker_ids) != 1 or broker_ids[0] not in nodes:
+    """Raises RequestRefused unless the replicas of a partition are nodes, each once."""
+    known = all(node in nodes for node in broker_ids)
+    if not broker_ids or not known or len(set(broker_ids)) != len(broker_ids):
+        there = (
+            f"brokers {', '.join(map(str, nodes.ids))}"
+            if nodes.many
+            else f"broker {nodes.controller} only"
+        )
         raise RequestRefused(
-            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-            f"replicas {list(broker_ids)}: there is broker {nodes.controller} only",
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"replicas {list(broker_ids)}: there is {there}"
         )
 
 
@@ -22,3 +27,18 @@ def check_once(topic: str, *, repeated: bool) -> None:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST, f"topic {topic} stands twice in the request"
         )
+
+
+def spread(partitions: int, factor: int, nodes: Nodes) -> list[list[int]]:
+    """Replicas for so many partitions, leaders in turn; raises RequestRefused for too many."""
+    count = len(nodes.ids)
+    if not 1 <= factor <= count:
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICATION_FACTOR,
+            f"replication factor {factor} cannot be reached with {count} broker"
+            f"{'s' if count > 1 else ''}",
+        )
+    return [
+        [nodes.ids[(index + place) % count] for place in range(factor)]
+        for index in range(partitions)
+    ]

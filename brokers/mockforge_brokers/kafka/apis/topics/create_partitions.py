@@ -34,11 +34,15 @@ def _grow(
         check_once(wanted.name, repeated=repeated)
         caller.permit("alter", "topic", wanted.name)
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
+        before = len(topic.logs)
         if wanted.assignments is not None:
             _check_assignments(caller, wanted, wanted.count - len(topic.logs))
         caller.mutate(wanted.count - len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
         if not validate_only:
             caller.cluster.grow_topic(wanted.name, wanted.count, source=caller.name)
+            if caller.cluster.nodes.many and wanted.assignments is not None:
+                for log, one in zip(topic.logs[before:], wanted.assignments, strict=True):
+                    caller.cluster.nodes.place_partition(log, one.broker_ids, "created so")
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.CREATE_PARTITIONS, refusal)
         return CreatePartitionsTopicResult(

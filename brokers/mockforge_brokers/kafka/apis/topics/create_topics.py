@@ -1,6 +1,7 @@
 """CreateTopics 2-7: topics with partitions and configuration (KIP-4, KIP-464, KIP-525)."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ConfigSource, ErrorCode
@@ -14,7 +15,7 @@ from ...wire.messages.topics import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .assignments import check_assignment, check_once
+from .assignments import check_assignment, check_once, spread
 
 _STRICT_QUOTA_SINCE = 6
 
@@ -37,7 +38,8 @@ def _create(
         check_once(wanted.name, repeated=repeated)
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", wanted.name)
-        partitions = _partitions(caller, wanted)
+        placed = _replicas(caller, wanted)
+        partitions = len(placed) if placed else _count(caller, wanted)
         config = caller.cluster.check_new_topic(wanted.name, partitions, configs)
         caller.mutate(partitions, strict=caller.version >= _STRICT_QUOTA_SINCE)
         if validate_only:
@@ -45,13 +47,15 @@ def _create(
                 name=wanted.name,
                 error_message=None,
                 num_partitions=partitions,
-                replication_factor=1,
+                replication_factor=_factor(caller, placed),
                 topic_config_error_code=_config_code(caller, wanted.name),
                 configs=None if _config_code(caller, wanted.name) else _configs(config),
             )
         topic = caller.cluster.create_topic(
             wanted.name, partitions, configs=configs, source=caller.name
         )
+        if placed:
+            caller.cluster.nodes.place(topic.name, placed)
     except RequestRefused as refusal:
         return CreatableTopicResult(
             name=wanted.name,
@@ -63,7 +67,7 @@ def _create(
         topic_id=topic.topic_id,
         error_message=None,
         num_partitions=len(topic.logs),
-        replication_factor=1,
+        replication_factor=_factor(caller, placed),
         topic_config_error_code=_config_code(caller, topic.name),
         configs=None if _config_code(caller, topic.name) else _configs(topic.config),
     )
@@ -75,29 +79,41 @@ def _config_code(caller: Caller, name: str) -> int:
     return int(ErrorCode.TOPIC_AUTHORIZATION_FAILED) if hidden else 0
 
 
-def _partitions(caller: Caller, wanted: CreatableTopic) -> int:
-    if wanted.assignments:
-        if wanted.num_partitions != -1 or wanted.replication_factor != -1:
-            raise RequestRefused(
-                ErrorCode.INVALID_REQUEST,
-                "with an assignment, partitions and replication factor must be -1",
-            )
-        indexes = sorted(one.partition_index for one in wanted.assignments)
-        if indexes != list(range(len(indexes))):
-            raise RequestRefused(
-                ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"{indexes} are not all partitions from 0"
-            )
-        for one in wanted.assignments:
-            check_assignment(one.broker_ids, caller.cluster.nodes)
-        return len(indexes)
-    if wanted.replication_factor not in (-1, 1):
-        raise RequestRefused(
-            ErrorCode.INVALID_REPLICATION_FACTOR,
-            f"replication factor {wanted.replication_factor} cannot be reached with 1 broker",
-        )
+def _count(caller: Caller, wanted: CreatableTopic) -> int:
     if wanted.num_partitions == -1:
         return caller.options.default_partitions
     return wanted.num_partitions
+
+
+def _factor(caller: Caller, placed: Sequence[Sequence[int]]) -> int:
+    nodes = caller.cluster.nodes
+    return len(placed[0]) if placed else nodes.usual_replicas
+
+
+def _replicas(caller: Caller, wanted: CreatableTopic) -> list[list[int]]:
+    """Of each partition, where the client says it; else empty."""
+    nodes = caller.cluster.nodes
+    if not wanted.assignments:
+        if wanted.replication_factor == -1:
+            return []
+        placed = spread(max(1, _count(caller, wanted)), wanted.replication_factor, nodes)
+        # A count that cannot be is refused with all that is wrong about a topic.
+        usual = wanted.replication_factor == nodes.usual_replicas
+        return [] if usual or _count(caller, wanted) < 1 else placed
+    if wanted.num_partitions != -1 or wanted.replication_factor != -1:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST,
+            "with an assignment, partitions and replication factor must be -1",
+        )
+    by_index = sorted(wanted.assignments, key=lambda one: one.partition_index)
+    indexes = [one.partition_index for one in by_index]
+    if indexes != list(range(len(indexes))):
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"{indexes} are not all partitions from 0"
+        )
+    for one in wanted.assignments:
+        check_assignment(one.broker_ids, nodes)
+    return [list(one.broker_ids) for one in by_index]
 
 
 def _source(config: TopicConfig, name: str) -> ConfigSource:

@@ -99,7 +99,7 @@ def _partition(caller: Caller, log: PartitionLog) -> DescribeTopicPartitionsResp
         leader_id=nodes.leader(log),
         leader_epoch=log.leader_epoch,
         replica_nodes=nodes.replicas(log),
-        isr_nodes=nodes.replicas(log),
+        isr_nodes=nodes.in_sync(log),
         eligible_leader_replicas=(),
         last_known_elr=(),
     )

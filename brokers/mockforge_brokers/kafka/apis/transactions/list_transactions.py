@@ -24,7 +24,7 @@ def handle(caller: Caller, request: ListTransactionsRequest) -> ListTransactions
         return ListTransactionsResponse(
             error_code=caller.denied(ApiKey.LIST_TRANSACTIONS, refusal), transaction_states=[]
         )
-    wall = caller.environment.clock.wall()
+    wall, nodes = caller.environment.clock.wall(), caller.cluster.nodes
     return ListTransactionsResponse(
         unknown_state_filters=unknown,
         transaction_states=[
@@ -34,7 +34,8 @@ def handle(caller: Caller, request: ListTransactionsRequest) -> ListTransactions
                 transaction_state=one.state.value,
             )
             for one in caller.cluster.transactions.by_id.values()
-            if _fits(one, request, wall)
+            if nodes.coordinator(one.transactional_id) == caller.node
+            and _fits(one, request, wall)
             and (pattern is None or pattern.fullmatch(one.transactional_id))
             and caller.may_know("transactional_id", one.transactional_id)
         ],

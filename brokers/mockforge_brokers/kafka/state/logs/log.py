@@ -20,6 +20,7 @@ from ...records import (
 )
 from ..purgatory import Watchlist
 from .admission import admit, too_large
+from .epochs import LeaderEpochs
 from .policy import Policy
 from .producers import KeptProducer, ProducerTable
 from .segment import BATCH_OVERHEAD, Segment
@@ -99,6 +100,7 @@ class PartitionLog:
         "compacted_to",
         "cost",
         "deleted",
+        "epochs",
         "high_watermark",
         "leader_epoch",
         "log_start_offset",
@@ -132,6 +134,7 @@ class PartitionLog:
         self.max_batch_bytes = max_batch_bytes
         self.segment_bytes = segment_size(max_bytes)
         self.leader_epoch = 0
+        self.epochs = LeaderEpochs()
         self.log_start_offset = 0
         self.high_watermark = 0
         self.compacted_to = 0
@@ -311,12 +314,14 @@ class PartitionLog:
         self.log_start_offset = self.high_watermark = kept.log_start_offset
         for batch in kept.batches:
             header = read_batch_header(batch)
+            self.epochs.begin(header.partition_leader_epoch, header.base_offset)
             gap = max(0, header.base_offset - self.high_watermark)
             self._keep(header.base_offset, batch, header)
             gap += header.last_offset_delta + 1 - header.record_count
             self.segments[-1].removed += gap
         self.compacted_to = kept.compacted_to
         self.high_watermark = kept.high_watermark
+        self.epochs.begin(kept.leader_epoch, kept.high_watermark)
         self.producers.restore(kept.producers)
         self.transactions.restore(kept.open_transactions, kept.aborted)
 
@@ -470,7 +475,14 @@ class PartitionLog:
         """(epoch, end offset) of the greatest epoch up to `leader_epoch` (KIP-320), or (-1, -1)."""
         if leader_epoch < 0 or leader_epoch > self.leader_epoch:
             return -1, -1
-        return self.leader_epoch, self.high_watermark
+        return self.epochs.end_of(leader_epoch, self.high_watermark)
+
+    def begin_epoch(self) -> None:
+        """Another leader, or the same one elected anew; who waits for it is answered."""
+        self.leader_epoch += 1
+        self.epochs.begin(self.leader_epoch, self.high_watermark)
+        self.terms = object()
+        self.watchlist.notify(-1)
 
     # For people.
 

@@ -70,6 +70,10 @@ class StoredLog(PartitionLog):
         super().compacted(end)
         self._bounds_changed(self)
 
+    def begin_epoch(self) -> None:
+        super().begin_epoch()
+        self._bounds_changed(self)
+
     def restore(self, kept: KeptLog) -> None:
         if kept.number:
             self._number = kept.number

@@ -1,0 +1,72 @@
+"""Who leads now: what a node adds to NOT_LEADER_OR_FOLLOWER (KIP-951)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...codes import ErrorCode
+from ...wire.messages.logs import (
+    BatchIndexAndErrorMessage,
+    LeaderIdAndEpoch,
+    NodeEndpoint,
+    PartitionProduceResponse,
+    ProduceResponse,
+    TopicProduceResponse,
+)
+from ...wire.produce import PartitionResult, Results
+from ..caller import Caller
+
+_MOVED = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
+
+
+def of_partition(
+    caller: Caller, topic: str | bytes, partition: int, code: int
+) -> LeaderIdAndEpoch | None:
+    """The leader of a partition that was refused for another one; None: nobody to name."""
+    if code not in _MOVED:
+        return None
+    cluster = caller.cluster
+    log = cluster.log_of(cluster.name_of(topic) if isinstance(topic, bytes) else topic, partition)
+    if log is None or (leader := cluster.nodes.leader(log)) < 0:
+        return None
+    return LeaderIdAndEpoch(leader_id=leader, leader_epoch=log.leader_epoch)
+
+
+def endpoints(caller: Caller, leaders: Iterable[LeaderIdAndEpoch | None]) -> Sequence[NodeEndpoint]:
+    """Where those are found, each once."""
+    found = []
+    for node in sorted({one.leader_id for one in leaders if one is not None}):
+        host, port = caller.address(node)
+        found.append(NodeEndpoint(node_id=node, host=host, port=port))
+    return found
+
+
+def of_produce(caller: Caller, results: Results) -> ProduceResponse | None:
+    """The whole answer, where it has somebody to name; else None."""
+    topics, leaders = [], []
+    for topic, partitions in results:
+        parts = [_part(caller, topic, one) for one in partitions]
+        leaders += [one.current_leader for one in parts]
+        if isinstance(topic, bytes):
+            topics.append(TopicProduceResponse(topic_id=topic, partition_responses=parts))
+        else:
+            topics.append(TopicProduceResponse(name=topic, partition_responses=parts))
+    if not any(leaders):
+        return None
+    return ProduceResponse(responses=topics, node_endpoints=endpoints(caller, leaders))
+
+
+def _part(caller: Caller, topic: str | bytes, one: PartitionResult) -> PartitionProduceResponse:
+    return PartitionProduceResponse(
+        index=one.partition,
+        error_code=one.error_code,
+        base_offset=one.base_offset,
+        log_append_time_ms=one.log_append_time_ms,
+        log_start_offset=one.log_start_offset,
+        record_errors=[
+            BatchIndexAndErrorMessage(batch_index=number, batch_index_error_message=text)
+            for number, text in one.record_errors
+        ],
+        error_message=one.error_message,
+        current_leader=of_partition(caller, topic, one.partition, one.error_code),
+    )
