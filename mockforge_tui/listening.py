@@ -5,11 +5,19 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 from mockforge_brokers.listener import Listener
 
 from .config import Config
+
+_APART = 100
+"""Between the ports of one node and the next."""
+
+
+def nodes_of(config: Config, protocol: str) -> int:
+    return config.kafka_nodes if protocol == "kafka" else 1
 
 
 class Certificates:
@@ -60,7 +68,7 @@ def wanted(
     found = []
     for protocol in protocols:
         for websocket in (False, True) if protocol == "mqtt" and config.mqtt_ws else (False,):
-            for context in contexts:
+            for context, node in product(contexts, range(nodes_of(config, protocol))):
                 listener = Listener(
                     protocol,
                     config.host,
@@ -68,8 +76,10 @@ def wanted(
                     websocket=websocket,
                     advertised_host=config.advertise,
                     proxied=config.proxy_protocol,
+                    node=node,
                 )
-                found.append(listener.at(config.port(listener.service)))
+                port = config.port(listener.service)
+                found.append(listener.at(port + _APART * node if port else 0))
         if protocol == "mqtt" and config.mqtt_unix is not None:
             found.append(Listener(protocol, path=os.path.abspath(config.mqtt_unix)))
     return found

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
 from mockforge_brokers.access import Access
-from mockforge_brokers.clock import AdjustableClock, LoopClock, Timer
+from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.errors import BrokerError, InvalidInput
-from mockforge_brokers.events import BrokerRestarted, BrokerStarted, BrokerStopped, Warned
+from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -31,6 +31,7 @@ from .config import Config
 from .entrance import Receipt, publish
 from .listening import Certificates, wanted
 from .ports import holder
+from .stopping import Stopping
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -87,7 +88,7 @@ class Runtime:
         self._record: Record | None = None
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
-        self._starting: dict[str, Timer] = {}
+        self._stopping = Stopping(self.brokers, self._servers, self.clock, self.spine)
 
     def _data_folder(self) -> "DataFolder | None":
         if self.config.data_dir is None:
@@ -234,8 +235,7 @@ class Runtime:
         if self._production is not None:
             self._production.stop()
         self.holds.clear()
-        for timer in self._starting.values():
-            timer.cancel()
+        self._stopping.cancel()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
         if self.data is not None:
             self.data.close()
@@ -246,46 +246,18 @@ class Runtime:
             self.journal.clear()
 
     def stop_broker(
-        self, protocol: str, *, hard: bool = False, seconds: float | None = None
+        self, name: str, *, hard: bool = False, seconds: float | None = None
     ) -> BrokerRestarted:
-        """End its connections and refuse new ones; what the protocol keeps stays.
+        """A broker, or a node of it (`kafka/2`): end its connections and refuse new ones.
 
         It starts again by itself after so many seconds, else by `start_broker`. Raises
         InvalidInput for one that does not run.
         """
-        self._server(protocol, stopped=False).stop_listening()
-        self.brokers.stopped.add(protocol)
-        event = self.brokers[protocol].restart(hard=hard)
-        self.spine.emit(BrokerStopped(protocol, hard))
-        if seconds is not None:
-            self._starting[protocol] = self.clock.call_later(seconds, self._start_again, protocol)
-        return event
+        return self._stopping.stop(name, hard=hard, seconds=seconds)
 
-    def start_broker(self, protocol: str) -> None:
+    def start_broker(self, name: str) -> None:
         """Accept connections again, at the same ports. Raises InvalidInput."""
-        server = self._server(protocol, stopped=True)
-        try:
-            server.listen_again()
-        except OSError as error:
-            raise InvalidInput(f"{protocol} cannot listen again: {error.strerror}") from None
-        timer = self._starting.pop(protocol, None)
-        if timer is not None:
-            timer.cancel()
-        self.brokers.stopped.discard(protocol)
-        self.spine.emit(BrokerStarted(protocol))
-
-    def _start_again(self, protocol: str) -> None:
-        try:
-            self.start_broker(protocol)
-        except InvalidInput as error:
-            self.spine.emit(Warned(protocol, protocol, str(error)))
-
-    def _server(self, protocol: str, *, stopped: bool) -> Server:
-        if protocol not in self._servers:
-            raise InvalidInput(f"{protocol} does not run here")
-        if (protocol in self.brokers.stopped) != stopped:
-            raise InvalidInput(f"{protocol} {'runs' if stopped else 'is stopped'} already")
-        return self._servers[protocol]
+        self._stopping.start(name)
 
     @property
     def ports(self) -> dict[str, int]:
@@ -299,13 +271,19 @@ class Runtime:
     def facts(self) -> dict[str, Any]:
         """What the ready line says of the brokers; listeners that are off are left out."""
         facts: dict[str, Any] = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
+        first: dict[str, str] = {}
         for listener in self.listeners:
             broker = self.brokers[listener.protocol]
             of_protocol = facts.setdefault(listener.protocol, {})
             address = broker.address(listener)
-            of_protocol.setdefault(broker.address_name, address)
+            # A cluster's clients are given the addresses of all its nodes.
+            names = {broker.address_name: first.setdefault(listener.protocol, listener.name)}
             if listener.name != "plain":
-                of_protocol[listener.name] = address
+                names[listener.name] = listener.name
+            for name, kind in names.items():
+                if kind == listener.name:
+                    before = of_protocol.get(name)
+                    of_protocol[name] = f"{before},{address}" if before else address
         if self._certificates is not None and self._certificates.facts:
             facts["tls"] = self._certificates.facts
         return facts
@@ -326,7 +304,7 @@ class Runtime:
             return self.listeners[-1].port
 
         try:
-            await self.take_port(asked.service, asked.host, listen)
+            await self.take_port(asked.service, asked.host, listen, asked.port)
         except CannotListen as error:
             if asked.name != "ws" or self.config.mqtt_ws_port is not None:
                 raise
@@ -334,14 +312,18 @@ class Runtime:
             self.notices.append(f"{error}. There is no MQTT over WebSocket")
 
     async def take_port(
-        self, service: str, host: str, listen: Callable[[int], Awaitable[int]]
+        self,
+        service: str,
+        host: str,
+        listen: Callable[[int], Awaitable[int]],
+        port: int | None = None,
     ) -> int:
-        """Call `listen` with the configured port; returns the port that it bound.
+        """Call `listen` with this port, else the configured one; returns the port that it bound.
 
         Where the port is taken and `next_free` is set, the next hundred are tried. Raises
         CannotListen.
         """
-        wanted = self.config.port(service)
+        wanted = self.config.port(service) if port is None else port
         last = wanted + (100 if self.next_free and wanted else 0)
         for port in range(wanted, last + 1):
             try:
@@ -388,6 +370,7 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
 
     options = KafkaOptions(
         broker_id=config.broker_id,
+        nodes=config.kafka_nodes,
         auto_create_topics=config.auto_create_topics,
         default_partitions=config.default_partitions,
         verify_transactions=config.verify_transactions,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from contextlib import ExitStack
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 from . import unix_socket
 from .contract import Broker
@@ -31,6 +31,15 @@ class _Options(TypedDict):
     start_serving: bool
 
 
+class _Open(NamedTuple):
+    """A place that accepts; one on ::1 beside that of a listener's own host is of the same one."""
+
+    host: str
+    listener: Listener
+    server: asyncio.Server
+    place: unix_socket.Place | None
+
+
 class Server:
     """One broker's listeners and sockets."""
 
@@ -43,10 +52,8 @@ class Server:
         self.turns = Turns(environment.turn, self._loop.call_soon)
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
-        self._listeners: list[asyncio.Server] = []
-        self._places: list[unix_socket.Place] = []
+        self._open: list[_Open] = []
         self._paused: list[tuple[str, Listener]] = []
-        self._hosts: list[tuple[str, Listener]] = []
         self._reopening: set[asyncio.Task[Listener]] = set()
         self._all_gone: asyncio.Future[None] | None = None
         if environment.store is not None:
@@ -89,10 +96,11 @@ class Server:
             )
             return endpoint if stream is None else Layered(endpoint, stream)
 
+        place: unix_socket.Place | None = None
         options: _Options = {"backlog": _ACCEPTED_AT_ONCE, "start_serving": False}
         if listener.path:
             sock = sock or unix_socket.bound(listener.path)
-            self._places.append(unix_socket.Place(listener.path))
+            place = unix_socket.Place(listener.path)
             server = await self._loop.create_unix_server(accept, sock=sock, **options)
         elif sock is None:
             server = await self._loop.create_server(accept, host, listener.port, **options)
@@ -105,8 +113,7 @@ class Server:
             # The loop accepts as many in one turn as its backlog has; the system may keep more.
             with each.dup() as sock:
                 sock.listen(_BACKLOG)
-        self._listeners.append(server)
-        self._hosts.append((host, listener))
+        self._open.append(_Open(host, listener, server, place))
         return listener
 
     def _endpoint(self, listener: Listener) -> Endpoint:
@@ -133,27 +140,32 @@ class Server:
     def _most_delayed(self) -> int:
         return max((endpoint.delayed for endpoint in self.endpoints.values()), default=0)
 
-    def stop_listening(self) -> None:
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-        for place in self._places:
-            place.remove()
-        self._places.clear()
-        self._paused, self._hosts = self._hosts, []
+    def stop_listening(self, node: int | None = None) -> None:
+        """Accept no more, or none of one node's clients."""
+        kept = []
+        for each in self._open:
+            if node not in (None, each.listener.node):
+                kept.append(each)
+                continue
+            each.server.close()
+            if each.place is not None:
+                each.place.remove()
+            self._paused.append((each.host, each.listener))
+        self._open = kept
 
-    def listen_again(self) -> None:
-        """Accept at all places where `stop_listening` ended it. Raises OSError, then nowhere.
+    def listen_again(self, node: int | None = None) -> None:
+        """Accept where `stop_listening` ended it, of one node or all. Raises OSError, then nowhere.
 
         Clients can connect when this returns; they are served in the loop's next turns.
         """
+        again = [each for each in self._paused if node in (None, each[1].node)]
         with ExitStack() as opened:
             socks = []
-            for host, listener in self._paused:
+            for host, listener in again:
                 sock = opened.enter_context(_bound(host, listener))
                 socks.append((host, listener, sock))
             opened.pop_all()
-        self._paused = []
+        self._paused = [each for each in self._paused if each not in again]
         for host, listener, sock in socks:
             task = self._loop.create_task(self._listen(listener, host, sock))
             self._reopening.add(task)

@@ -1,10 +1,11 @@
 """The settings of Kafka's authorizer and of its broker: rows of the table of settings."""
 
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.kafka.options import MOST_NODES
 from mockforge_brokers.kafka.releases import NEWEST, RELEASES, override
 
 from ..units import parse_duration
-from .setting import Setting, boolean, one_of
+from .setting import Setting, between, boolean, one_of
 
 
 def kafka_config(text: str) -> str:
@@ -33,6 +34,14 @@ def _override(text: str) -> str:
 
 
 KAFKA_SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "kafka_nodes",
+        "--kafka-nodes",
+        ("kafka.nodes",),
+        between(1, MOST_NODES),
+        "Kafka: so many brokers, each at ports of its own, 100 after those of the one before",
+        "N",
+    ),
     Setting(
         "kafka_authorizer",
         "--kafka-authorizer",

@@ -89,6 +89,7 @@ class Config:
     consumer_session_timeout: float = 45.0
     kafka_configs: tuple[str, ...] = ()
     broker_id: int = 1
+    kafka_nodes: int = 1
     keep_alive: int | None = None
     channel_max: int = 2047
     frame_max: int = 131_072

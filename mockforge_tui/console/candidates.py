@@ -211,6 +211,14 @@ def _presets(session: "Session") -> Iterable[Candidate]:
     return [(preset.name, preset.summary) for preset in PRESETS.values()]
 
 
+def _brokers(session: "Session") -> Iterable[Candidate]:
+    for protocol in session.runtime.brokers:
+        yield protocol, "broker"
+    kafka = session.runtime.brokers.kafka
+    if kafka is not None and len(kafka.nodes.ids) > 1:
+        yield from ((f"kafka/{node}", "node") for node in kafka.nodes.ids)
+
+
 def _hold_rules(session: "Session") -> Iterable[Candidate]:
     for rule in session.runtime.holds.rules.values():
         yield str(rule.id), rule.scope
@@ -333,6 +341,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "auth-methods": _auth_methods,
     "faults": _faults,
     "presets": _presets,
+    "brokers": _brokers,
     "hold-rules": _hold_rules,
     "held": _held,
     "codes": _codes,

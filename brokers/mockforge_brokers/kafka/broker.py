@@ -23,6 +23,7 @@ from .embedded import EmbeddedProtocol
 from .inside import Inside
 from .metrics import families
 from .misbehaviour import REFUSALS
+from .node_verbs import NodeVerbs
 from .options import KafkaOptions
 from .records import Record, build_batch, is_control, read_records
 from .snapshots import ProducerView, RecordView, TransactionView
@@ -77,6 +78,9 @@ class KafkaBroker:
         self.cluster.quotas.on_change(self._renew_quotas)
         self._inside = Inside(environment, self.cluster.name_of)
         self._next_partition: dict[str, int] = {}
+        self.nodes = NodeVerbs(
+            self.cluster, lambda: list(self._connections.values()), environment.random
+        )
 
     # contract.Broker
 

@@ -1,10 +1,14 @@
 """What can be set about the Kafka broker when it starts."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from .releases import NEWEST
+
+MOST_NODES: Final = 9
+"""Nodes that a cluster may have."""
 
 
 class KafkaOptions(Struct, frozen=True):

@@ -1,5 +1,7 @@
 """Kafka's own parts of the views that people see."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 
@@ -119,3 +121,25 @@ class RecordView(Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class NodeView(Struct, frozen=True):
+    """A node of the cluster: what it leads and coordinates, and who is connected to it."""
+
+    node: int
+    running: bool
+    controller: bool
+    leads: int
+    coordinates: int
+    connections: int
+
+
+class LeaderView(Struct, frozen=True):
+    """Who leads a partition (-1: nobody), since when, and where its replicas are."""
+
+    topic: str
+    partition: int
+    leader: int
+    epoch: int
+    replicas: Sequence[int]
+    in_sync: Sequence[int]

@@ -6,14 +6,23 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.protocols import PROTOCOLS
 
 from ... import units
-from ..registry import Arg, Opt, command
+from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
-from ..types import DURATION, choice
+from ..types import DURATION, of_text
 
 if TYPE_CHECKING:
     from ..session import Session
 
-_PROTOCOL = choice("broker", *PROTOCOLS)
+
+def _broker_name(text: str) -> str:
+    """`mqtt`, or a node of a cluster: `kafka/2`."""
+    if text.partition("/")[0] not in PROTOCOLS:
+        raise ValueError(f"{text!r} is not one of {', '.join(PROTOCOLS)}, or a node: kafka/2")
+    return text
+
+
+_HELP = "kafka, mqtt, amqp, or a node: kafka/2"
+_BROKER = Type("broker", of_text(_broker_name), "brokers")
 
 
 @command(
@@ -24,15 +33,19 @@ _PROTOCOL = choice("broker", *PROTOCOLS)
 )
 def broker_restart(
     session: "Session",
-    protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")],
+    protocol: Annotated[str, Arg(_BROKER, _HELP)],
     *,
     hard: Annotated[bool, Opt(("--hard",), None, "as if it were killed")] = False,
 ) -> Result:
     """Restart a broker: what its protocol keeps is there again, all else is gone."""
-    broker = session.runtime.brokers.get(protocol)
-    if broker is None:
-        raise InvalidInput(f"{protocol} does not run here")
-    event = broker.restart(hard=hard)
+    if "/" in protocol:
+        event = session.runtime.stop_broker(protocol, hard=hard)
+        session.runtime.start_broker(protocol)
+    else:
+        broker = session.runtime.brokers.get(protocol)
+        if broker is None:
+            raise InvalidInput(f"{protocol} does not run here")
+        event = broker.restart(hard=hard)
     text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
     data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
     return done(text, data)
@@ -46,7 +59,7 @@ def broker_restart(
 )
 def broker_stop(
     session: "Session",
-    protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")],
+    protocol: Annotated[str, Arg(_BROKER, _HELP)],
     *,
     seconds: Annotated[
         float | None, Opt(("--for",), DURATION, "and start it again after this")
@@ -67,7 +80,8 @@ def broker_stop(
 
 @command("broker start", group="control", examples=("broker start amqp",))
 def broker_start(
-    session: "Session", protocol: Annotated[str, Arg(_PROTOCOL, "kafka, mqtt or amqp")]
+    session: "Session",
+    protocol: Annotated[str, Arg(_BROKER, _HELP)],
 ) -> Result:
     """Let a broker that was stopped accept connections again, at the same ports."""
     session.runtime.start_broker(protocol)

@@ -11,7 +11,6 @@ from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.clock import AdjustableClock, ManualClock
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import OUT, Journal, Row
 from mockforge_brokers.kafka.broker import KafkaBroker
@@ -49,6 +48,7 @@ from mockforge_tui.fixtures.source.context import Loaded
 from mockforge_tui.fixtures.source.fields import Problems
 from mockforge_tui.fixtures.source.tree import Source
 from mockforge_tui.production import Production
+from mockforge_tui.stopping import Stopping
 from mockforge_tui.tui.palette import PALETTES
 
 PORTS = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
@@ -83,6 +83,14 @@ class Screen:
         return self.rows
 
 
+class NoSockets:
+    """A server's part in stopping and starting, where nothing listens."""
+
+    def stop_listening(self, node: int | None = None) -> None: ...
+
+    def listen_again(self, node: int | None = None) -> None: ...
+
+
 class Scene:
     """A runtime with no loop and no socket, with the session of who types at it.
 
@@ -106,6 +114,8 @@ class Scene:
         self.mqtt = MqttBroker(environment)
         self.amqp = AmqpBroker(environment)
         self.brokers = Brokers(self.kafka, self.mqtt, self.amqp)
+        servers = dict.fromkeys(self.brokers, NoSockets())
+        self.stopping = Stopping(self.brokers, servers, self.clock, environment.spine)
         self.listeners = [Listener(name, port=PORTS[name]) for name in self.brokers]
         self.networks = {
             name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()
@@ -168,13 +178,10 @@ class Scene:
     def stop_broker(
         self, protocol: str, *, hard: bool = False, seconds: float | None = None
     ) -> BrokerRestarted:
-        self.brokers.stopped.add(protocol)
-        return self.brokers[protocol].restart(hard=hard)
+        return self.stopping.stop(protocol, hard=hard, seconds=seconds)
 
     def start_broker(self, protocol: str) -> None:
-        if protocol not in self.brokers.stopped:
-            raise InvalidInput(f"{protocol} runs already")
-        self.brokers.stopped.discard(protocol)
+        self.stopping.start(protocol)
 
     def run(self, line: str, **options: Any) -> Result:
         """A line that has to succeed."""

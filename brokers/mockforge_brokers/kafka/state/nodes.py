@@ -13,7 +13,6 @@ from ..options import KafkaOptions
 from .logs.log import PartitionLog
 from .logs.topic import Topic
 
-MOST_NODES: Final = 9
 _REPLICAS: Final = 3
 """Of a partition whose creator did not say; fewer where there are fewer nodes."""
 NOBODY: Final = -1

@@ -127,9 +127,12 @@ def _mirror(
                 if values.keys().isdisjoint(_CODES) and _has_code(inner, version):
                     nested = _items(item, field.name)
                     values[field.name] = _mirror(nested, inner, version, code, text)
-                elif all(type(one) is inner for one in getattr(item, field.name, ())):
+                    continue
+                # Null is all: there is nothing to name.
+                known = getattr(item, field.name, None) or ()
+                if all(type(one) is inner for one in known):
                     # What is named is repeated as it was: a quota's entity.
-                    values[field.name] = getattr(item, field.name, ())
+                    values[field.name] = known
             elif isinstance(item, Struct):
                 _copy(item, field.name, values)
         if not isinstance(item, Struct):

@@ -1,0 +1,125 @@
+"""What people may ask of the nodes of the cluster: who leads, who coordinates, who is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from random import Random
+
+from ..errors import InvalidInput, PlainRefusals
+from .connection import KafkaConnection
+from .snapshots import LeaderView, NodeView
+from .state.cluster import Cluster
+from .state.logs.log import PartitionLog
+
+PROMPT = "prompt"
+
+
+class NodeVerbs:
+    """The verbs of console, fixtures and HTTP; each raises InvalidInput for what cannot be."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        connections: Callable[[], Sequence[KafkaConnection]],
+        random: Random,
+    ) -> None:
+        self._cluster = cluster
+        self._connections = connections
+        self._random = random
+
+    @property
+    def ids(self) -> Sequence[int]:
+        return self._cluster.nodes.ids
+
+    @property
+    def stopped(self) -> Sequence[int]:
+        return sorted(self._cluster.nodes.stopped)
+
+    def __iter__(self) -> Iterator[NodeView]:
+        """Each node, with what it answers for now."""
+        nodes = self._cluster.nodes
+        leaders = [nodes.leader(log) for log in self._logs("*", None)]
+        keys = (*self._cluster.groups.by_id, *self._cluster.transactions.by_id)
+        coordinators = [nodes.coordinator(key) for key in keys]
+        connected = [one.caller.node for one in self._connections()]
+        for node in nodes.ids:
+            yield NodeView(
+                node,
+                node not in nodes.stopped,
+                nodes.controller == node,
+                leaders.count(node),
+                coordinators.count(node),
+                connected.count(node),
+            )
+
+    def leaders(self, topic: str) -> Iterable[LeaderView]:
+        """Of each partition of a topic, or of all (*)."""
+        nodes = self._cluster.nodes
+        for log in self._logs(topic, None):
+            yield LeaderView(
+                log.topic,
+                log.partition,
+                nodes.leader(log),
+                log.leader_epoch,
+                nodes.replicas(log),
+                nodes.in_sync(log),
+            )
+
+    def move_leader(
+        self, topic: str, partition: int | None, node: int | None, *, source: str = PROMPT
+    ) -> int:
+        """Begin another epoch of a partition (None: of all), led by `node`.
+
+        Without a node it is another replica that is there, or the same leader elected anew where
+        there is none. Returns how many partitions moved.
+        """
+        nodes, moved = self._cluster.nodes, 0
+        with PlainRefusals():
+            for log in self._logs(topic, partition):
+                chosen = self._another(log) if node is None else node
+                nodes.move_leader(log, chosen, f"moved by {source}")
+                moved += 1
+        return moved
+
+    def _another(self, log: PartitionLog) -> int:
+        nodes = self._cluster.nodes
+        leader = nodes.leader(log)
+        others = [node for node in nodes.in_sync(log) if node != leader]
+        return self._random.choice(others) if others else leader
+
+    def elect(self, topic: str, *, source: str = PROMPT) -> int:
+        """Let preferred leaders lead again; returns how many partitions moved."""
+        elect = self._cluster.nodes.elect_preferred
+        return sum(elect(log, f"elected by {source}") for log in self._logs(topic, None))
+
+    def move_coordinator(self, key: str, node: int, *, source: str = PROMPT) -> None:
+        """Of a group or transactional id, whether there is one by now or not."""
+        with PlainRefusals():
+            self._cluster.nodes.move_coordinator(key, node, f"moved by {source}")
+
+    def move_controller(self, node: int) -> None:
+        with PlainRefusals():
+            self._cluster.nodes.move_controller(node)
+
+    def stop(self, node: int, *, hard: bool = False) -> int:
+        """Its connections end and others lead its partitions; returns how many clients it had."""
+        with PlainRefusals():
+            self._cluster.nodes.stop(node)
+        gone = [one for one in self._connections() if one.caller.node == node]
+        for connection in gone:
+            connection.end(f"node {node} was stopped", reset=hard)
+        return len(gone)
+
+    def start(self, node: int) -> None:
+        """It is there again."""
+        self._cluster.nodes.start(node)
+
+    def _logs(self, topic: str, partition: int | None) -> list[PartitionLog]:
+        topics = self._cluster.topics
+        if topic == "*":
+            return [log for each in topics.values() for log in each.logs]
+        if topic not in topics:
+            raise InvalidInput(f"there is no topic {topic!r}")
+        with PlainRefusals():
+            found = topics[topic]
+            return list(found.logs) if partition is None else [found.log(partition)]

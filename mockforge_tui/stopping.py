@@ -1,0 +1,113 @@
+"""Brokers, and nodes of them, that go away and come back."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from mockforge_brokers.clock import Clock, Timer
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import BrokerRestarted, BrokerStarted, BrokerStopped, Warned
+from mockforge_brokers.kafka.node_verbs import NodeVerbs
+from mockforge_brokers.spine import Spine
+
+from .brokers import Brokers
+
+
+class Server(Protocol):
+    """Where a broker's clients are accepted (transport.Server)."""
+
+    def stop_listening(self, node: int | None = None) -> None: ...
+
+    def listen_again(self, node: int | None = None) -> None: ...
+
+
+class Stopping:
+    """`name` is a protocol, or a node of its cluster: `kafka/2`."""
+
+    def __init__(
+        self, brokers: Brokers, servers: Mapping[str, Server], clock: Clock, spine: Spine
+    ) -> None:
+        self._brokers = brokers
+        self._servers = servers
+        self._clock = clock
+        self._spine = spine
+        self._starting: dict[str, Timer] = {}
+
+    def cancel(self) -> None:
+        """Nothing starts by itself any more."""
+        for timer in self._starting.values():
+            timer.cancel()
+
+    def stop(self, name: str, *, hard: bool, seconds: float | None) -> BrokerRestarted:
+        """End its connections and refuse new ones; what the protocol keeps stays.
+
+        It starts again by itself after so many seconds, else by `start`. Raises InvalidInput.
+        """
+        protocol, slash, node = name.partition("/")
+        server = self._server(protocol, stopped=False)
+        if slash:
+            nodes, number = self._node(protocol, node)
+            place = list(nodes.ids).index(number)
+            ended = nodes.stop(number, hard=hard)
+            server.stop_listening(place)
+            event = BrokerRestarted(protocol, ended, "all: other nodes lead its partitions")
+        else:
+            server.stop_listening()
+            self._brokers.stopped.add(protocol)
+            event = self._brokers[protocol].restart(hard=hard)
+            self._spine.emit(BrokerStopped(protocol, hard))
+        if seconds is not None:
+            self._starting[name] = self._clock.call_later(seconds, self._start_again, name)
+        return event
+
+    def start(self, name: str) -> None:
+        """Accept connections again, at the same ports; a cluster with all its nodes.
+
+        Raises InvalidInput.
+        """
+        protocol, slash, node = name.partition("/")
+        server = self._server(protocol, stopped=not slash)
+        if slash:
+            nodes, number = self._node(protocol, node)
+            if number not in nodes.stopped:
+                raise InvalidInput(f"{name} runs already")
+            self._listen(name, lambda: server.listen_again(list(nodes.ids).index(number)))
+            nodes.start(number)
+        else:
+            self._listen(name, server.listen_again)
+            self._brokers.stopped.discard(protocol)
+            kafka = self._brokers.kafka
+            if protocol == "kafka" and kafka is not None:
+                for stopped in kafka.nodes.stopped:
+                    kafka.nodes.start(stopped)
+            self._spine.emit(BrokerStarted(protocol))
+        timer = self._starting.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _listen(self, name: str, listen: Callable[[], object]) -> None:
+        try:
+            listen()
+        except OSError as error:
+            raise InvalidInput(f"{name} cannot listen again: {error.strerror}") from None
+
+    def _start_again(self, name: str) -> None:
+        try:
+            self.start(name)
+        except InvalidInput as error:
+            self._spine.emit(Warned(name.partition("/")[0], name, str(error)))
+
+    def _server(self, protocol: str, *, stopped: bool) -> Server:
+        if protocol not in self._servers:
+            raise InvalidInput(f"{protocol} does not run here")
+        if (protocol in self._brokers.stopped) != stopped:
+            raise InvalidInput(f"{protocol} {'runs' if stopped else 'is stopped'} already")
+        return self._servers[protocol]
+
+    def _node(self, protocol: str, node: str) -> tuple[NodeVerbs, int]:
+        kafka = self._brokers.kafka
+        if protocol != "kafka" or kafka is None:
+            raise InvalidInput(f"{protocol} has no nodes: Kafka has, with --kafka-nodes 3")
+        known = [str(each) for each in kafka.nodes.ids]
+        if node not in known:
+            raise InvalidInput(f"kafka has no node {node}; there is {', '.join(known)}")
+        return kafka.nodes, int(node)

@@ -1,0 +1,303 @@
+"""A cluster of several nodes: who leads, who coordinates, and what clients of the others hear."""
+
+import pytest
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.kafka.codes import ErrorCode
+from mockforge_brokers.kafka.events import CoordinatorMoved, LeaderMoved, NodeStopped
+from mockforge_brokers.kafka.wire.messages import (
+    cluster,
+    groups,
+    logs,
+    offsets,
+    reassignments,
+    topics,
+)
+from mockforge_brokers.listener import Listener
+
+from .stage import Stage, fetch, produce
+
+
+class Cluster(Stage):
+    """Nodes 1, 2 and 3 at ports 9092, 9192 and 9292; `t` is led by 1, 2, 3, `one` by 1."""
+
+    def __init__(self, **options):
+        super().__init__(nodes=3, **options)
+        self.listeners = {
+            node: Listener("kafka", port=8992 + 100 * node, node=node - 1) for node in (1, 2, 3)
+        }
+        self.environment.listeners += self.listeners.values()
+        self.broker.create_topic("t", 3)
+        self.broker.create_topic("one", 1)
+        self.events = []
+        self.environment.spine.watch(self.events.append, LeaderMoved, CoordinatorMoved, NodeStopped)
+
+    @property
+    def nodes(self):
+        return self.broker.nodes
+
+    def at(self, node):
+        client = self.network.connect()
+        client.peer.listener = self.listeners[node]
+        client.peer.local = ("127.0.0.1", self.listeners[node].port)
+        return client
+
+    def call_at(self, node, message, version):
+        client = self.at(node)
+        self.ask(client, message, version)
+        return self.answer(client, message.api_key, version)
+
+    def metadata(self, node=1):
+        return self.call_at(node, cluster.MetadataRequest(topics=None), 12)
+
+    def leaders(self, topic="t"):
+        return [each.leader for each in self.nodes.leaders(topic)]
+
+
+@pytest.fixture
+def stage():
+    return Cluster()
+
+
+def test_metadata_names_all_nodes_and_their_partitions(stage):
+    for node in (1, 2, 3):
+        answer = stage.metadata(node)
+        assert [(one.node_id, one.host, one.port) for one in answer.brokers] == [
+            (1, "127.0.0.1", 9092),
+            (2, "127.0.0.1", 9192),
+            (3, "127.0.0.1", 9292),
+        ]
+        (parts,) = (one.partitions for one in answer.topics if one.name == "t")
+        assert [(one.leader_id, list(one.replica_nodes)) for one in parts] == [
+            (1, [1, 2, 3]),
+            (2, [2, 3, 1]),
+            (3, [3, 1, 2]),
+        ]
+
+
+def test_a_produce_to_another_node_names_the_leader_and_its_address(stage):
+    answer = stage.call_at(2, produce("one", b"a"), 10)
+    (part,) = answer.responses[0].partition_responses
+    assert part.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+    assert (part.current_leader.leader_id, part.current_leader.leader_epoch) == (1, 0)
+    assert [(one.node_id, one.port) for one in answer.node_endpoints] == [(1, 9092)]
+    old = stage.call_at(2, produce("one", b"a"), 9)
+    assert old.responses[0].partition_responses[0].error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+    assert (
+        stage.call_at(1, produce("one", b"a"), 10).responses[0].partition_responses[0].error_code
+        == 0
+    )
+
+
+def test_a_producer_on_the_fast_path_is_sent_away_when_its_leader_moves(stage):
+    client = stage.at(1)
+    for _ in range(2):
+        stage.ask(client, produce("one", b"a"), 9)
+        assert stage.answer(client, 0, 9).responses[0].partition_responses[0].error_code == 0
+    stage.nodes.move_leader("one", 0, 2)
+    stage.ask(client, produce("one", b"a"), 9)
+    answer = stage.answer(client, 0, 9)
+    assert answer.responses[0].partition_responses[0].error_code == (
+        ErrorCode.NOT_LEADER_OR_FOLLOWER
+    )
+    assert stage.broker.cluster.topics["one"].records == 2
+
+
+def test_a_fetch_that_waits_hears_at_once_that_its_leader_moved(stage):
+    client = stage.at(1)
+    request = fetch("one", 0, wait=10_000, topic_id=stage.broker.cluster.topics["one"].topic_id)
+    stage.ask(client, request, 16)
+    assert client.peek() == b""
+    stage.nodes.move_leader("one", 0, 3)
+    stage.network.settle()
+    answer = stage.answer(client, 1, 16)
+    (part,) = answer.responses[0].partitions
+    assert part.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+    assert (part.current_leader.leader_id, part.current_leader.leader_epoch) == (3, 1)
+    assert [(one.node_id, one.port) for one in answer.node_endpoints] == [(3, 9292)]
+
+
+def test_epochs_end_where_the_next_leader_began(stage):
+    def end_of(epoch, current=-1):
+        wanted = offsets.OffsetForLeaderPartition(
+            partition=0, current_leader_epoch=current, leader_epoch=epoch
+        )
+        topic = offsets.OffsetForLeaderTopic(topic="one", partitions=[wanted])
+        request = offsets.OffsetForLeaderEpochRequest(replica_id=-1, topics=[topic])
+        (part,) = stage.call_at(stage.leaders("one")[0], request, 4).topics[0].partitions
+        return part.error_code, part.leader_epoch, part.end_offset
+
+    for _ in range(2):
+        stage.broker.publish("one", b"a")
+    stage.nodes.move_leader("one", 0, 2)
+    stage.broker.publish("one", b"b")
+    stage.nodes.move_leader("one", 0, 2)
+    assert end_of(0) == (0, 0, 2)
+    assert end_of(1) == (0, 1, 3)
+    assert end_of(2) == (0, 2, 3)
+    assert end_of(3) == (0, -1, -1)
+    assert end_of(0, current=1)[0] == ErrorCode.FENCED_LEADER_EPOCH
+    assert end_of(0, current=5)[0] == ErrorCode.UNKNOWN_LEADER_EPOCH
+
+
+def test_epochs_are_there_after_a_restart(stage):
+    stage.broker.publish("one", b"a")
+    stage.nodes.move_leader("one", 0, 2)
+    stage.broker.publish("one", b"b")
+    stage.nodes.move_leader("one", 0, 1)
+    stage.broker.restart()
+    log = stage.broker.cluster.log_of("one", 0)
+    assert [log.end_of_epoch(epoch) for epoch in (0, 1, 2)] == [(0, 1), (1, 2), (2, 2)]
+
+
+def test_a_stopped_node_hands_its_partitions_to_a_replica_and_starts_as_a_follower(stage):
+    client = stage.at(2)
+    assert stage.nodes.stop(2) == 1
+    assert client.peer.ended == "closed"
+    assert stage.leaders() == [1, 3, 3]
+    answer = stage.metadata(1)
+    assert [one.node_id for one in answer.brokers] == [1, 3]
+    (parts,) = (one.partitions for one in answer.topics if one.name == "t")
+    assert (list(parts[1].isr_nodes), list(parts[1].offline_replicas)) == ([3, 1], [2])
+    assert parts[1].leader_epoch == 1
+    stage.nodes.start(2)
+    assert stage.leaders() == [1, 3, 3]
+    assert stage.nodes.elect("t") == 1
+    assert stage.leaders() == [1, 2, 3]
+    assert [(e.before, e.leader) for e in stage.events if isinstance(e, LeaderMoved)] == [
+        (2, 3),
+        (3, 2),
+    ]
+
+
+def test_a_partition_without_a_replica_has_no_leader_until_its_node_is_back(stage):
+    wanted = topics.CreatableTopic(name="alone", num_partitions=2, replication_factor=1)
+    (made,) = stage.call_at(1, topics.CreateTopicsRequest(topics=[wanted]), 7).topics
+    assert (made.error_code, made.replication_factor) == (0, 1)
+    stage.nodes.stop(2)
+    assert stage.leaders("alone") == [1, -1]
+    (parts,) = (one.partitions for one in stage.metadata().topics if one.name == "alone")
+    assert (parts[1].error_code, parts[1].leader_id) == (ErrorCode.LEADER_NOT_AVAILABLE, -1)
+    stage.nodes.start(2)
+    assert stage.leaders("alone") == [1, 2]
+    stage.broker.restart()
+    assert stage.leaders("alone") == [1, 2]
+    assert [list(each.replicas) for each in stage.nodes.leaders("alone")] == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("request_", "version"),
+    [
+        (groups.HeartbeatRequest(group_id="g", generation_id=1, member_id="m"), 4),
+        (groups.JoinGroupRequest(group_id="g", member_id="", protocol_type="consumer"), 9),
+        (groups.LeaveGroupRequest(group_id="g"), 5),
+        (groups.DescribeGroupsRequest(groups=["g"]), 5),
+        (groups.DeleteGroupsRequest(groups_names=["g"]), 2),
+        (
+            offsets.OffsetFetchRequest(
+                groups=[offsets.OffsetFetchRequestGroup(group_id="g", topics=None)]
+            ),
+            8,
+        ),
+    ],
+)
+def test_only_the_coordinator_answers_for_a_group(stage, request_, version):
+    found = stage.call_at(
+        1, groups.FindCoordinatorRequest(key_type=0, coordinator_keys=["g"]), 4
+    ).coordinators[0]
+    (home,) = (node for node in (1, 2, 3) if stage.broker.cluster.nodes.coordinator("g") == node)
+    assert (found.node_id, found.port) == (home, 8992 + 100 * home)
+    for node in (1, 2, 3):
+        answer = stage.call_at(node, request_, version)
+        codes = [getattr(answer, "error_code", 0)]
+        for name in ("groups", "results"):
+            codes += [each.error_code for each in getattr(answer, name, ())]
+        assert (ErrorCode.NOT_COORDINATOR in codes) == (node != home)
+
+
+def test_a_coordinator_is_moved_with_its_group(stage):
+    stage.broker.commit("g", {("one", 0): 0})
+    home = stage.broker.cluster.nodes.coordinator("g")
+    other = 1 if home != 1 else 2
+    listed = groups.ListGroupsRequest()
+    assert [one.group_id for one in stage.call_at(home, listed, 4).groups] == ["g"]
+    stage.nodes.move_coordinator("g", other)
+    assert stage.call_at(home, listed, 4).groups == []
+    assert [one.group_id for one in stage.call_at(other, listed, 4).groups] == ["g"]
+    stage.nodes.stop(other)
+    assert stage.broker.cluster.nodes.coordinator("g") not in (other, -1)
+
+
+def test_the_controller_moves_and_gives_way_when_it_is_stopped(stage):
+    assert stage.metadata().controller_id == 1
+    stage.nodes.move_controller(2)
+    assert stage.metadata().controller_id == 2
+    stage.nodes.stop(2)
+    assert stage.metadata().controller_id == 1
+
+
+def test_replicas_are_where_a_client_put_them(stage):
+    assigned = [
+        topics.CreatableReplicaAssignment(partition_index=index, broker_ids=ids)
+        for index, ids in enumerate(([3, 1], [2, 3]))
+    ]
+    wanted = topics.CreatableTopic(
+        name="put", num_partitions=-1, replication_factor=-1, assignments=assigned
+    )
+    stage.call_at(1, topics.CreateTopicsRequest(topics=[wanted]), 7)
+    assert stage.leaders("put") == [3, 2]
+    moved = reassignments.ReassignablePartition(partition_index=0, replicas=[2, 1])
+    topic = reassignments.ReassignableTopic(name="put", partitions=[moved])
+    stage.call_at(1, reassignments.AlterPartitionReassignmentsRequest(topics=[topic]), 0)
+    assert [list(each.replicas) for each in stage.nodes.leaders("put")] == [[2, 1], [2, 3]]
+    assert stage.leaders("put") == [2, 2]
+
+
+def test_a_client_elects_the_preferred_leaders(stage):
+    stage.nodes.move_leader("t", 0, 3)
+    answer = stage.call_at(
+        1, reassignments.ElectLeadersRequest(election_type=0, topic_partitions=None), 2
+    )
+    elected = {
+        one.topic: [part.partition_id for part in one.partition_result]
+        for one in answer.replica_election_results
+    }
+    assert elected == {"t": [0], "one": []}
+    assert stage.leaders() == [1, 2, 3]
+
+
+def test_more_replicas_than_nodes_cannot_be(stage):
+    wanted = topics.CreatableTopic(name="x", num_partitions=1, replication_factor=4)
+    (made,) = stage.call_at(1, topics.CreateTopicsRequest(topics=[wanted]), 7).topics
+    assert made.error_code == ErrorCode.INVALID_REPLICATION_FACTOR
+    assert "with 3 brokers" in made.error_message
+
+
+def test_what_cannot_be_moved_is_said(stage):
+    with pytest.raises(InvalidInput, match="node 7 is not in the cluster; there is 1, 2, 3"):
+        stage.nodes.move_leader("t", 0, 7)
+    stage.nodes.stop(3)
+    with pytest.raises(InvalidInput, match="node 3 is stopped; there is 1, 2"):
+        stage.nodes.move_coordinator("g", 3)
+    with pytest.raises(InvalidInput, match="no topic 'none'"):
+        stage.nodes.move_leader("none", None, 1)
+
+
+def test_one_node_is_elected_anew_and_fences_who_knows_the_epoch_before():
+    stage = Stage()
+    stage.broker.create_topic("one", 1)
+    assert stage.broker.nodes.move_leader("one", None, None) == 1
+    wanted = fetch("one", 0)
+    wanted.topics[0].partitions[0].current_leader_epoch = 0
+    (part,) = stage.call(wanted, 12).responses[0].partitions
+    assert part.error_code == ErrorCode.FENCED_LEADER_EPOCH
+    wanted.topics[0].partitions[0].current_leader_epoch = 1
+    assert stage.call(wanted, 12).responses[0].partitions[0].error_code == 0
+
+
+def test_records_of_a_moved_leader_bear_its_epoch(stage):
+    stage.nodes.move_leader("one", 0, 2)
+    stage.call_at(2, produce("one", b"a"), 9)
+    answer = stage.call_at(2, fetch("one", 0), 12)
+    assert isinstance(answer, logs.FetchResponse)
+    batch = bytes(answer.responses[0].partitions[0].records)
+    assert int.from_bytes(batch[12:16], "big") == 1

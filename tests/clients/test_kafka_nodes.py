@@ -1,0 +1,114 @@
+"""Several Kafka nodes: clients follow leaders and coordinators that move, stop and come back."""
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from mockforge_tui import MockForge
+
+from .conftest import wait_for
+
+pytestmark = pytest.mark.client
+
+
+@pytest.fixture(scope="module")
+def mockforge() -> Iterator[MockForge]:
+    with MockForge(kafka_nodes=3) as running:
+        running.run("topic add orders -p 3")
+        yield running
+
+
+class Sent:
+    """An idempotent producer that numbers what it sends."""
+
+    def __init__(self, mockforge: MockForge) -> None:
+        self.count = 0
+        self.errors: list[str] = []
+        self.producer = Producer(
+            {
+                "bootstrap.servers": mockforge.kafka.bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "retry.backoff.ms": 10,
+                "reconnect.backoff.ms": 10,
+                "reconnect.backoff.max.ms": 50,
+                "topic.metadata.refresh.fast.interval.ms": 20,
+            }
+        )
+
+    def more(self, count: int) -> None:
+        for _ in range(count):
+            self.producer.produce("orders", b"%d" % self.count, on_delivery=self._done)
+            self.count += 1
+        assert self.producer.flush(60) == 0
+
+    def _done(self, error: object, _: object) -> None:
+        if error is not None:
+            self.errors.append(str(error))
+
+
+def consumer_of(mockforge: MockForge) -> Consumer:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": mockforge.kafka.bootstrap,
+            "group.id": "billing",
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
+            "retry.backoff.ms": 10,
+            "reconnect.backoff.ms": 10,
+            "reconnect.backoff.max.ms": 50,
+            "topic.metadata.refresh.fast.interval.ms": 20,
+            "heartbeat.interval.ms": 200,
+        }
+    )
+    consumer.subscribe(["orders"])
+    return consumer
+
+
+def test_nothing_is_lost_or_doubled_while_leaders_move_and_nodes_stop(mockforge: MockForge) -> None:
+    assert len(mockforge.kafka.bootstrap.split(",")) == 3
+    found = AdminClient({"bootstrap.servers": mockforge.kafka.bootstrap}).list_topics(timeout=20)
+    assert sorted(found.brokers) == [1, 2, 3]
+    assert [found.topics["orders"].partitions[index].leader for index in range(3)] == [1, 2, 3]
+
+    sent, consumer, got = Sent(mockforge), consumer_of(mockforge), []
+
+    def read() -> bool:
+        message = consumer.poll(0.05)
+        if message is not None and message.error() is None:
+            got.append(int(message.value()))
+        return len(got) >= sent.count
+
+    sent.more(12)
+    wait_for(read, 60)
+    home = next(each["node"] for each in mockforge.run("node ls").records if each["coordinates"])
+    for line in (
+        "leader move orders",
+        "broker stop kafka/2 --hard -y",
+        "leader move orders:0 3",
+        "broker start kafka/2",
+        f"coordinator move billing {home % 3 + 1}",
+        f"broker stop kafka/{home} -y",
+        f"broker start kafka/{home}",
+        "broker restart kafka/3 -y",
+        "leader elect orders",
+    ):
+        mockforge.run(line)
+        sent.more(6)
+        wait_for(read, 60)
+    assert sent.errors == []
+    assert sorted(got) == list(range(sent.count))
+    consumer.close()
+
+
+def test_a_node_stays_away_for_a_while_and_comes_back_by_itself(mockforge: MockForge) -> None:
+    mockforge.run("broker stop kafka/1 --for 1h -y")
+    sent = Sent(mockforge)
+    sent.more(3)
+    assert sent.errors == []
+    assert mockforge.run("node ls").records[0]["state"] == "stopped"
+    mockforge.run("clock advance 1h")
+    states = [each["state"] for each in mockforge.run("node ls").records]
+    assert states == ["running", "running", "running"]
