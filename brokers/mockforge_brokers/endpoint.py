@@ -20,10 +20,10 @@ from .bugs import logged
 from .bulk import write_together
 from .contract import Connection, origin_of
 from .events import (
-    BrokerFailed,
     ClientBehindProxy,
     ConnectionClosed,
     ConnectionOpened,
+    Event,
     PeerCaughtUp,
     PeerFellBehind,
 )
@@ -57,6 +57,7 @@ class Endpoint(asyncio.Protocol):
         "_later",
         "_lost",
         "_outward",
+        "_parked",
         "_paused",
         "_stopped",
         "_tape",
@@ -88,6 +89,7 @@ class Endpoint(asyncio.Protocol):
         self.bytes_out = 0
         self._awake = self._closing = False
         self._later: list[bytes] | None = None
+        self._parked = False
         self._lost = False
         self._last: ConnectionView | None = None
         self._close_reason = ""
@@ -147,6 +149,11 @@ class Endpoint(asyncio.Protocol):
 
     def go_on(self) -> bool:
         """It is our turn again; True when there is still more to do."""
+        # While somebody wants nothing read, what it sent before waits as well.
+        self._parked = self._paused > 1 and self._later is not None
+        return not self._parked and self._go_on()
+
+    def _go_on(self) -> bool:
         if self._closing or self._later is None:
             return False
         if was_reset(self._transport):
@@ -181,7 +188,7 @@ class Endpoint(asyncio.Protocol):
                 self.wake()
 
     def eof_received(self) -> bool:
-        while self.go_on():
+        while self._go_on():
             """Only a layer below us tells of an end before all that came is handled."""
         lane = self._inward
         if not self._closing and self._dark(IN):
@@ -296,6 +303,9 @@ class Endpoint(asyncio.Protocol):
 
     def resume_reading(self) -> None:
         self._paused -= 1
+        if self._parked and self._paused == 1:
+            self._parked = False
+            self.server.backlog.wait(self)
         if self._paused == 0 and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -401,12 +411,7 @@ class Endpoint(asyncio.Protocol):
     def _write_bulky(self, pieces: list[bytes]) -> None:
         self.bytes_out += (size := sum(map(len, pieces)))
         if self._tape is not None:
-            # Frame ends inside the burst are not known here: each piece but the last counts as
-            # part of one frame that is not yet complete.
-            done = 0
-            for piece in pieces:
-                done += len(piece)
-                self._tape.add(OUT, piece, done if done < size else 0)
+            self._tape.add_pieces(OUT, pieces, size)
         write_together(self._transport, pieces)
         self.connection.bulky = False
         pieces.clear()
@@ -483,7 +488,7 @@ class Endpoint(asyncio.Protocol):
 
     # When something is wrong.
 
-    def _emit(self, event: PeerFellBehind | PeerCaughtUp | ConnectionClosed | BrokerFailed) -> None:
+    def _emit(self, event: Event) -> None:
         self.environment.spine.emit(event)
 
     def _fail(self, error: Exception, data: bytes) -> None:

@@ -198,6 +198,14 @@ class Tape:
         if total > journal.most:
             journal.shrink()
 
+    def add_pieces(self, direction: int, pieces: list[bytes], size: int) -> None:
+        """Keep a burst of `size` bytes in pieces, whose frames may end anywhere in it: each piece
+        but the last counts as part of one frame that is not yet complete."""
+        done = 0
+        for piece in pieces:
+            done += len(piece)
+            self.add(direction, piece, done if done < size else 0)
+
     def end(self, past: Past) -> None:
         """The connection is over: `past` reads its frames from now on."""
         self.owner = past

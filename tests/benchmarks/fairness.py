@@ -5,6 +5,7 @@ the server, and how long it takes to end after a SIGTERM, with the load still on
 program, headless; only ours has an admin and is asked to end.
 """
 
+import json
 import os
 import select
 import signal
@@ -151,5 +152,16 @@ def _measured(subject: Subject, protocol: str, load: Load, probe: Path, settings
         row += f"{memory(port.pid):>7,.0f}"
         gone = loading.poll() is not None
         if port.admin:
-            row += f"{_ended(port.pid):>8.2f}"
+            note = _alarm(port.admin)
+            row += f"{_ended(port.pid):>8.2f}{note}"
         return row + ("   (the load ended before)" if gone else "")
+
+
+def _alarm(admin: str) -> str:
+    """Who publishes waits for memory by right, and so does the probe: that is no lack of turns."""
+    asked = urllib.request.Request(f"{admin}/commands", b'{"line": "limits"}')
+    with suppress(OSError, KeyError):
+        limits = json.load(urllib.request.urlopen(asked, timeout=_ENDING))["data"]
+        if any(each["met"] for each in limits if each["limit"] == "amqp_memory"):
+            return "   (all publishers wait: amqp_memory)"
+    return ""

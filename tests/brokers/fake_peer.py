@@ -124,6 +124,7 @@ class FakeClient:
         self.history: list[tuple[int, bytes]] = []
         self._received = bytearray()
         self._unread: list[bytes] = []
+        self._parked = False
         self._tape: Tape | None = None
         if environment.journal is not None:
             self._tape = environment.journal.open(
@@ -146,7 +147,12 @@ class FakeClient:
 
     def read(self) -> bool:
         """Hand over what waits to be read; False when there is nothing, or nobody reads."""
-        if not self._unread or self.peer.paused or self.peer.ended:
+        if self.peer.paused or self.peer.ended:
+            return False
+        if self._parked:
+            self._finish()
+            return True
+        if not self._unread:
             return False
         data = self._unread.pop(0)
         self.history.append((IN, data))
@@ -160,8 +166,12 @@ class FakeClient:
         return True
 
     def _finish(self) -> None:
-        """What the connection has not finished goes on in later turns of the loop."""
+        """What the connection has not finished goes on in later turns, if somebody reads."""
+        self._parked = False
         while self.connection.unfinished and not self.peer.ended:
+            if self.peer.paused:
+                self._parked = True
+                break
             self.flush()
             self.network.environment.turn.begin()
             self.connection.receive(b"")

@@ -216,6 +216,28 @@ def test_work_stops_when_the_client_reset_its_connection() -> None:
     run(test)
 
 
+def test_what_was_read_before_somebody_paused_reading_waits_as_well() -> None:
+    async def test(world: Serving) -> None:
+        hurry(world)
+        reader, writer = await world.connect()
+        other_reader, other = await world.connect()
+        await world.until(lambda: len(world.broker.live) == 2)
+        writer.write(b"x\n" * 3000)
+        first = world.broker.all[0]
+        await world.until(lambda: first.unfinished)
+        first.peer.pause_reading()
+        handled = len(first.lines)
+        for _ in range(5):
+            other.write(b"ping\n")
+            await other_reader.readline()
+        assert len(first.lines) == handled
+        first.peer.resume_reading()
+        await reader.readexactly(2 * 3000)
+        assert not first.unfinished
+
+    run(test)
+
+
 def test_a_kill_ends_the_work_that_waits() -> None:
     async def test(world: Serving) -> None:
         hurry(world)

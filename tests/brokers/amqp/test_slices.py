@@ -10,9 +10,9 @@ from mockforge_brokers.limits import Limits
 from .client import House, names, publish
 
 
-def hurried() -> House:
+def hurried(limits: Limits | None = None) -> House:
     """Each look at the time finds the turn to be up."""
-    house = House()
+    house = House(limits=limits)
     turn = house.environment.turn
     turn.now, turn.length = count().__next__, 0.0
     return house
@@ -132,3 +132,32 @@ def test_bindings_that_led_to_a_queue_go_with_it_and_no_others() -> None:
     vhost.delete_queue("b")
     assert "auto" not in vhost.exchanges, "its last binding went"
     assert not any(exchange.bindings for exchange in vhost.exchanges.values())
+
+
+def test_a_burst_that_fills_the_memory_waits_in_its_midst() -> None:
+    house = hurried(Limits(amqp_memory=10 * COST))
+    client, other = house.client(), house.client()
+    client.send("queue.declare", queue="q")
+    client.send("queue.declare", queue="kept")
+    client.fake.send(publish("", "q", b"") * 1000)
+    assert house.broker.memory.used < 30 * COST
+    assert names(client.received()) == ["connection.blocked"]
+    for _ in range(100):
+        if house.broker.vhost().queues["q"].published == 1000:
+            break
+        other.send("queue.purge", queue="q")
+        house.advance(0)
+    assert house.broker.vhost().queues["q"].published == 1000
+    assert house.broker.memory.used <= 30 * COST
+
+
+def test_a_client_that_vanishes_while_it_must_wait_publishes_no_more() -> None:
+    house = hurried(Limits(amqp_memory=10 * COST))
+    client, other = house.client(), house.client()
+    client.send("queue.declare", queue="q")
+    client.fake.send(publish("", "q", b"") * 1000)
+    before = house.broker.vhost().queues["q"].published
+    client.fake.vanish()
+    other.send("queue.purge", queue="q")
+    house.advance(1)
+    assert house.broker.vhost().queues["q"].published == before
