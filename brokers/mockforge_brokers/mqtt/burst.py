@@ -197,7 +197,12 @@ def _accept(  # noqa: C901
             last, route = route, found
             head, size = data[position:topic_end], stop - position
             if route.lowered:
-                lower = _LOWERED + encode_varint(stop - body - 2) + data[body:topic_end]
+                if route.lower_size != size:
+                    # Its topic is always the same, so that only the length can differ.
+                    remaining_length = encode_varint(stop - body - 2)
+                    route.lower_head = _LOWERED + remaining_length + data[body:topic_end]
+                    route.lower_size = size
+                lower = route.lower_head
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
         if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):

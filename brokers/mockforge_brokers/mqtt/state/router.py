@@ -54,10 +54,20 @@ class Verbatim:
     `sinks` get QoS 0; routes with the same ones share the object. QoS 1 goes to `sessions`, each
     with its sink, and to the sinks of those who subscribed with QoS 0, `lowered`. `takers` are the
     sessions of all: where the publisher is one of them, its PUBLISH and PUBACK take turns on one
-    connection. It is empty where QoS 1 cannot be handed on so.
+    connection. It is empty where QoS 1 cannot be handed on so. `lower_head` is what a QoS 1
+    packet of `lower_size` bytes begins with for those of `lowered`, as last made.
     """
 
-    __slots__ = ("counts", "lowered", "sessions", "sinks", "takers", "topic_name")
+    __slots__ = (
+        "counts",
+        "lower_head",
+        "lower_size",
+        "lowered",
+        "sessions",
+        "sinks",
+        "takers",
+        "topic_name",
+    )
 
     def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
         self.counts = counts
@@ -65,6 +75,8 @@ class Verbatim:
         self.sinks = sinks
         self.sessions: tuple[tuple[Session, Sink], ...] = ()
         self.lowered: tuple[Sink, ...] = ()
+        self.lower_head = b""
+        self.lower_size = 0
         self.takers: frozenset[Session | None] = frozenset()
 
 
