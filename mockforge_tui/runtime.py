@@ -380,9 +380,15 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         max_reauth=config.kafka_max_reauth,
         as_version=config.kafka_as_version,
         api_versions=config.kafka_api_versions,
+        client_metrics=_client_metrics(config.kafka_client_metrics),
     )
     given = dict(one.split("=", 1) for one in config.kafka_configs)
     return KafkaBroker(environment, started_with(options, given))
+
+
+def _client_metrics(prefixes: str) -> dict[str, dict[str, str]]:
+    """The subscription that is there from the start, if there is one."""
+    return {"start": {"metrics": prefixes, "interval.ms": "5000"}} if prefixes else {}
 
 
 def _mqtt(environment: Environment, config: Config) -> "MqttBroker":

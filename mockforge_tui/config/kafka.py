@@ -106,6 +106,15 @@ KAFKA_SETTINGS: tuple[Setting, ...] = (
         separator=",",
     ),
     Setting(
+        "kafka_client_metrics",
+        "--kafka-client-metrics",
+        ("kafka.client_metrics",),
+        str,
+        "Kafka: ask clients for their own metrics every 5 s (KIP-714): prefixes with commas, * for"
+        " all",
+        "PREFIXES",
+    ),
+    Setting(
         "kafka_configs",
         "--kafka-config",
         ("kafka.configs",),

@@ -137,6 +137,18 @@ def _quota_entities(session: "Session") -> Iterable[Candidate]:
             yield f"client-id:{each.client}", ""
 
 
+def _telemetry(session: "Session") -> Iterable[Candidate]:
+    broker = session.runtime.brokers.kafka
+    return [] if broker is None else [(one.client, one.software) for one in broker.telemetry()]
+
+
+def _subscriptions(session: "Session") -> Iterable[Candidate]:
+    broker = session.runtime.brokers.kafka
+    if broker is None:
+        return []
+    return [(name, each.get("metrics", "")) for name, each in broker.subscriptions().items()]
+
+
 def _resources(session: "Session") -> Iterable[Candidate]:
     yield "cluster", "the cluster as a whole"
     kafka = session.runtime.brokers.kafka
@@ -328,6 +340,8 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "principals": _principals,
     "acl-operations": _acl_operations,
     "quota-entities": _quota_entities,
+    "telemetry": _telemetry,
+    "telemetry-subscriptions": _subscriptions,
     "resources": _resources,
     "groups": _groups,
     "transactions": _transactions,

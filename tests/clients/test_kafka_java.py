@@ -96,3 +96,18 @@ def test_the_tool_for_transactions_finds_and_aborts_one_that_hangs(servers, clas
     assert log.last_stable_offset == 2
     found = tool(servers, classes, "TransactionsCommand", "find-hanging", "--broker-id", "1")
     assert found[1:] == []
+
+
+def test_clients_push_the_metrics_that_the_tool_asks_for(servers: Servers, classes: str) -> None:
+    servers.run("pub kafka:measured 1")
+    chosen = ("--metrics", "org.apache.kafka.consumer.", "--interval", "100")
+    reading = ("--topic", "measured", "--from-beginning", "--max-messages", "1")
+    tool(servers, classes, "ClientMetricsCommand", "--alter", "--name", "lag", *chosen)
+    try:
+        assert ["lag"] in tool(servers, classes, "ClientMetricsCommand", "--list")
+        tool(servers, classes, "consumer.ConsoleConsumer", *reading)
+        pushed = [row for row in servers.run("telemetry ls").data if row["pushes"]]
+        assert [row["software"].split()[0] for row in pushed] == ["apache-kafka-java"]
+        assert servers.run(f"telemetry show {pushed[0]['instance']}").data
+    finally:
+        servers.run("telemetry rm lag")

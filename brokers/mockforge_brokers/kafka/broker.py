@@ -10,7 +10,7 @@ from msgspec import convert, to_builtins
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import InvalidInput, PlainRefusals
+from ..errors import InvalidInput, PlainRefusals, ProtocolError
 from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
@@ -25,8 +25,9 @@ from .metrics import families
 from .misbehaviour import REFUSALS
 from .node_verbs import NodeVerbs
 from .options import KafkaOptions
+from .otlp import MetricValue, metric_values
 from .records import Record, build_batch, is_control, read_records
-from .snapshots import ProducerView, RecordView, TransactionView
+from .snapshots import ProducerView, RecordView, TelemetryView, TransactionView
 from .state.cluster import Cluster, KeptCluster
 from .state.groups.consumer.group import ConsumerGroup
 from .state.groups.coordinator import Committer
@@ -35,7 +36,14 @@ from .state.keeper import FORGETFUL
 from .state.logs.partitioner import partition_for
 from .state.logs.topic import Topic
 from .state.quotas import Entity, Used
-from .views import connection_view, group_view, producer_views, topic_view, transaction_view
+from .views import (
+    connection_view,
+    group_view,
+    producer_views,
+    telemetry_view,
+    topic_view,
+    transaction_view,
+)
 
 if TYPE_CHECKING:
     from .keeping import StoringKeeper
@@ -112,6 +120,7 @@ class KafkaBroker:
 
     def _forget(self, connection: KafkaConnection) -> None:
         self._connections.pop(connection.peer.id, None)
+        self.cluster.telemetry.disconnected(connection.peer.id)
 
     def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
         found = self._connections.get(connection)
@@ -431,6 +440,36 @@ class KafkaBroker:
             logs = self.cluster.topic(topic).logs
         owners = self.cluster.transactions.by_producer()
         return [(log.partition, one) for log in logs for one in producer_views(log, owners)]
+
+    # Clients' own metrics.
+
+    def telemetry(self) -> list[TelemetryView]:
+        """Each client that was asked for its metrics, the one that was here last at the end."""
+        now = self.environment.clock.now()
+        return [telemetry_view(one, now) for one in self.cluster.telemetry.clients.values()]
+
+    def telemetry_values(self, instance_id: str) -> list[MetricValue]:
+        """What this client instance pushed last."""
+        with PlainRefusals():
+            data = self.cluster.telemetry.newest(instance_id)
+        try:
+            return metric_values(data)
+        except ProtocolError as error:
+            raise InvalidInput(f"client {instance_id} pushed {error}") from None
+
+    def subscriptions(self) -> dict[str, dict[str, str]]:
+        """What is asked of clients: keys with their values, by name."""
+        return {
+            name: dict(values)
+            for name, values in self.cluster.configuring.client_metrics.own.items()
+        }
+
+    def subscribe(
+        self, name: str, values: Mapping[str, str | None], *, source: str = PROMPT
+    ) -> None:
+        """Ask clients for their metrics; without values nobody is asked by this name any more."""
+        with PlainRefusals():
+            self.cluster.configuring.subscription(name, values, source=source)
 
     def _topic_for_publish(self, name: str, source: str) -> Topic:
         if name in self.cluster.topics or not self.options.auto_create_topics:

@@ -52,6 +52,7 @@ class ClusterRow(Struct):
     group_configs: dict[str, dict[str, str]] = {}
     quotas: list[tuple[Entity, dict[str, float]]] = []
     placed: dict[str, list[list[int]]] = {}
+    client_metrics: dict[str, dict[str, str]] = {}
 
 
 class StoringKeeper(Keeper):
@@ -101,6 +102,7 @@ class StoringKeeper(Keeper):
                 kept.group_configs,
                 kept.quotas,
                 kept.placed,
+                kept.client_metrics,
             )
         )
 
@@ -152,6 +154,7 @@ class StoringKeeper(Keeper):
             row.group_configs,
             row.quotas,
             row.placed,
+            row.client_metrics,
         )
 
 

@@ -38,5 +38,7 @@ class KafkaOptions(Struct, frozen=True):
     as_version: str = NEWEST
     api_versions: tuple[str, ...] = ()
     """What `releases.override` reads: versions of single APIs that differ from the release's."""
+    client_metrics: Mapping[str, Mapping[str, str]] = {}
+    """Subscriptions of clients' own metrics that are there at the start, by name (KIP-714)."""
     configs: Mapping[str, str] = {}
     """Further keys of Kafka's own server.properties; `configs.broker.started_with` checks them."""

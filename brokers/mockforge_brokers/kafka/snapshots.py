@@ -76,6 +76,27 @@ class MemberView(Struct, frozen=True):
     protocol: str = "classic"
 
 
+class TelemetryView(Struct, frozen=True):
+    """A client that was asked for its own metrics (KIP-714), and what it sent.
+
+    `metrics` are the prefixes that it is asked for. `ago` is seconds since its last push, None
+    where none came; `open`: its connection is still there.
+    """
+
+    instance_id: str
+    client: str
+    software: str
+    address: str
+    connection: int
+    open: bool
+    metrics: tuple[str, ...]
+    interval: float
+    pushes: int
+    bytes: int
+    compression: str
+    ago: float | None
+
+
 class OffsetView(Struct, frozen=True):
     """`lag` is None when the topic is gone; `time` is when it was committed."""
 

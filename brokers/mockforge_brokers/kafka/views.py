@@ -14,6 +14,7 @@ from .snapshots import (
     OpenTransactionView,
     PartitionView,
     ProducerView,
+    TelemetryView,
     TransactionView,
 )
 from .state.cluster import Cluster
@@ -25,6 +26,7 @@ from .state.groups.consumer.member import MemberState
 from .state.groups.coordinator import AnyGroup
 from .state.logs.log import PartitionLog
 from .state.logs.topic import Topic
+from .state.telemetry import PushingClient, uuid_text
 from .state.transactions.transaction import Transaction
 from .wire.consumer_protocol import assigned_partitions, subscribed_topics
 
@@ -150,6 +152,25 @@ def transaction_view(one: Transaction, wall: float) -> TransactionView:
         max(0.0, wall - one.started) if one.is_open else None,
         tuple(one.partitions),
         tuple(one.groups),
+    )
+
+
+def telemetry_view(one: PushingClient, now: float) -> TelemetryView:
+    client = one.client
+    name, version = client["client_software_name"], client["client_software_version"]
+    return TelemetryView(
+        uuid_text(one.instance_id),
+        client["client_id"],
+        f"{name} {version}".strip(),
+        f"{client['client_source_address']}:{client['client_source_port']}",
+        one.connection,
+        not one.ended,
+        one.metrics,
+        one.interval_ms / 1000,
+        one.pushes,
+        one.bytes,
+        one.codec.name.lower() if one.pushes else "",
+        now - one.pushed if one.pushed >= 0 else None,
     )
 
 

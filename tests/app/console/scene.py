@@ -15,6 +15,7 @@ from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import OUT, Journal, Row
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.configs.client_metrics import ATTRIBUTES
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
@@ -53,6 +54,10 @@ from mockforge_tui.tui.palette import PALETTES
 
 PORTS = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
 BUG = "this is a bug of mockforge-tui"
+
+
+ONE_METRIC = bytes.fromhex("0a16 1214 1212 0a03612e62 2a0b 0a09 210000000000001440")
+"""OpenTelemetry's MetricsData: gauge `a.b` is 5."""
 
 
 class Screen:
@@ -369,10 +374,12 @@ class Scene:
             self.advance(11)
         elif example.startswith("group assign"):
             self.join_consumer_group("stock", "stock-1", "orders")
+        elif example.startswith("telemetry"):
+            self._prepare_telemetry()
 
     def prepare(self, example: str) -> None:
         """Make true what an example takes for granted and what two of everything contradict."""
-        if example.startswith("group"):
+        if example.startswith(("group", "telemetry")):
             self._prepare_group(example)
         elif example.startswith("expect"):
             self._meet(example)
@@ -391,6 +398,22 @@ class Scene:
             self.kafka.alter_quota([("user", "alice")], {"producer_byte_rate": 1000.0})
         elif example.startswith("auto rm"):
             self.add_fixture("temps", "mqtt:a")
+
+    def _prepare_telemetry(self) -> None:
+        """Client `shop` was asked for all metrics, and pushed."""
+        self.kafka.subscribe("all", {"metrics": "*"})
+        telemetry, client = self.kafka.cluster.telemetry, {"client_id": "shop"}
+        client |= dict.fromkeys(ATTRIBUTES[2:], "1")
+        asked = telemetry.subscribe(bytes(15) + b"\x07", client, 1)
+        telemetry.push(
+            asked.instance_id,
+            client,
+            1,
+            asked.subscription_id,
+            0,
+            ONE_METRIC,
+            terminating=False,
+        )
 
     def _meet(self, example: str) -> None:
         """Make true what an example of `expect` waits for."""

@@ -3,6 +3,7 @@
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.apis import ADVERTISED, HANDLERS
+from mockforge_brokers.kafka.apis.cluster.api_versions import TELEMETRY
 from mockforge_brokers.kafka.codes import ApiKey, VersionRange
 from mockforge_brokers.kafka.releases import NOTHING, RELEASES, override
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest, MetadataRequest
@@ -19,7 +20,9 @@ def shown(stage, version=3):
 
 def test_the_newest_release_is_all_that_is_served():
     _, keys = shown(Stage())
-    assert keys == {int(k): (v.first, v.last) for k, v in ADVERTISED.items()}
+    assert keys == {int(k): (v.first, v.last) for k, v in ADVERTISED.items() if k not in TELEMETRY}
+    wanted = Stage(client_metrics={"m": {"metrics": "*"}})
+    assert shown(wanted)[1] == {int(k): (v.first, v.last) for k, v in ADVERTISED.items()}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The APIs that are served, a file each in a folder of its family, and the registry of them.
 
 A file of a family that has an `API` is served, and shown in ApiVersions, by being there. Left out:
-share and streams groups, telemetry.
+share and streams groups.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _SHOWN: Final = {api.api_key: api.shown for api in _ALL_BUT_API_VERSIONS} | {
     ApiKey.API_VERSIONS: ApiVersionsRequest.versions
 }
 ADVERTISED: Final[Mapping[ApiKey, VersionRange]] = MappingProxyType(dict(sorted(_SHOWN.items())))
-"""What clients are shown, in the order of API keys."""
+"""What clients are shown, in the order of API keys; telemetry only where somebody wants it."""
 
 HANDLERS: Final[Mapping[int, Handler]] = MappingProxyType(
     {api.api_key: api for api in (*_ALL_BUT_API_VERSIONS, ApiVersionsHandler())}

@@ -21,6 +21,7 @@ from ..events import (
 from ..options import KafkaOptions
 from ..records import Buffer, read_records
 from .configs.broker import BrokerConfig
+from .configs.client_metrics import ClientMetricsConfigs
 from .configs.topic import TOPIC_CONFIGS, TopicConfig, new_topic_config
 from .configuring import Changes, Configuring
 from .expiring import Expiring
@@ -37,6 +38,7 @@ from .logs.topic import KeptTopic, Topic, Topics, check_topic_name, metric_name
 from .logs.transactions import Marker
 from .nodes import Nodes
 from .quotas import Entity, Quotas
+from .telemetry import Telemetry
 from .transactions.coordinator import Transactions
 from .transactions.transaction import KeptTransaction
 
@@ -61,6 +63,7 @@ class KeptCluster(Struct):
     group_configs: dict[str, dict[str, str]] = {}
     quotas: list[tuple[Entity, dict[str, float]]] = []
     placed: dict[str, list[list[int]]] = {}
+    client_metrics: dict[str, dict[str, str]] = {}
 
 
 class Cluster:
@@ -83,7 +86,9 @@ class Cluster:
         self.nodes = Nodes(environment, options, self.topics, self._keeper.cluster_changed)
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
-        self.configuring = Configuring(environment, self.config, keeper)
+        self.configuring = Configuring(
+            environment, self.config, keeper, ClientMetricsConfigs(options.client_metrics)
+        )
         self.groups = Groups(
             environment, options, self.topics, keeper, self.configuring.groups, embedded
         )
@@ -93,6 +98,7 @@ class Cluster:
         self.expiring = Expiring(
             environment, self.config, self.groups, self.transactions, self.topics
         )
+        self.telemetry = Telemetry(environment, self.configuring.client_metrics, self.config)
         self.configuring.bind(self.topics, self.bounds, self.cleaner)
         self.fetch_sessions = FetchSessions(
             environment.clock.now,
@@ -395,6 +401,7 @@ class Cluster:
         self.fetch_sessions.clear()
         self.quotas.clear()
         self.nodes.clear()
+        self.telemetry.clear()
 
     # What outlives a restart.
 
@@ -420,6 +427,7 @@ class Cluster:
             {group: dict(values) for group, values in self.configuring.groups.own.items()},
             self.quotas.dump(),
             dict(self.nodes.placed),
+            dict(self.configuring.client_metrics.own),
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -430,6 +438,7 @@ class Cluster:
         self.configuring.groups.own = dict(kept.group_configs)
         self.quotas.restore(kept.quotas)
         self.nodes.placed = dict(kept.placed)
+        self.configuring.client_metrics.restore(kept.client_metrics)
         for one in kept.topics:
             topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))
             topic.grow(len(one.logs))

@@ -10,6 +10,7 @@ from ...events import Event, Warned
 from ..codes import ErrorCode
 from ..events import BrokerConfigured, TopicConfigured
 from .configs.broker import ALL_NODES, BrokerConfig, broker_keys
+from .configs.client_metrics import ClientMetricsConfigs
 from .configs.group import GROUP_CONFIGS, GroupConfigs
 from .configs.keys import Change, ConfigKey
 from .configs.topic import TOPIC_CONFIGS, TopicConfig
@@ -23,10 +24,17 @@ Changes = Iterable[Change] | Mapping[str, str | None]
 
 
 class Configuring:
-    """`broker` and `groups` hold the values; a topic has its own."""
+    """`broker`, `groups` and `client_metrics` hold the values; a topic has its own."""
 
-    def __init__(self, environment: Environment, broker: BrokerConfig, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        broker: BrokerConfig,
+        keeper: Keeper,
+        client_metrics: ClientMetricsConfigs,
+    ) -> None:
         self.broker = broker
+        self.client_metrics = client_metrics
         self.groups = GroupConfigs(broker)
         self._environment = environment
         self._keeper = keeper
@@ -91,9 +99,21 @@ class Configuring:
         self._report(BrokerConfigured("kafka", name, tuple(chosen.items()), source))
         self.warn_of_unserved(name, chosen, GROUP_CONFIGS)
 
+    def subscription(
+        self, name: str, changes: Changes, *, source: str, validate_only: bool = False
+    ) -> None:
+        """Alter which of their own metrics clients are asked for. Raises RequestRefused."""
+        chosen = self.client_metrics.alter(name, changes, validate_only=validate_only)
+        if validate_only or not chosen:
+            return
+        self._keeper.cluster_changed()
+        name = f"client metrics {name}"
+        self._report(BrokerConfigured("kafka", name, tuple(chosen.items()), source))
+
     def clear(self) -> None:
         """All that was altered since the start is as it was."""
         self.groups.own.clear()
+        self.client_metrics.clear()
         for values in self.broker.dynamic.values():
             values.clear()
         self._keeper.cluster_changed()

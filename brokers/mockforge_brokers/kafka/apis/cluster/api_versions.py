@@ -26,6 +26,7 @@ _FEATURES_SINCE: Final = 3
 _FEATURES_FROM_ZERO_SINCE: Final = 4
 _NODES_SINCE: Final = 5
 _NO_NODE: Final = -1
+TELEMETRY: Final = (ApiKey.GET_TELEMETRY_SUBSCRIPTIONS, ApiKey.PUSH_TELEMETRY)
 _MOST_ANSWERS: Final = 32
 
 
@@ -52,7 +53,8 @@ class ApiVersionsTable:
         features: Mapping[str, tuple[int, int, int]] | None = None,
     ) -> None:
         """`features` are those of an earlier release: least, most and level by name."""
-        self._keys = [_entry(key, versions) for key, versions in shown.items()]
+        self._with_telemetry = [_entry(key, versions) for key, versions in shown.items()]
+        self._keys = [one for one in self._with_telemetry if one.api_key not in TELEMETRY]
         self._features = [one for one in FEATURES if one.needs is None or one.needs in shown]
         self._levels: dict[str, int] = {}
         self._encoded = lru_cache(_MOST_ANSWERS)(self._encode)
@@ -77,18 +79,25 @@ class ApiVersionsTable:
             refused = ApiVersionsResponse(error_code=code, api_keys=[])
             return response_pieces(refused, version, correlation_id)
         features = caller.cluster.features
-        size, body = self._encoded(version, features.epoch, tuple(features.levels.items()))
+        in_force = tuple(features.levels.items())
+        size, body = self._encoded(
+            version, features.epoch, in_force, caller.cluster.telemetry.wanted
+        )
         return [size + correlation_id.to_bytes(4, "big", signed=True) + body]
 
     def _encode(
-        self, version: int, epoch: int, in_force: tuple[tuple[str, int], ...]
+        self, version: int, epoch: int, in_force: tuple[tuple[str, int], ...], telemetry: bool
     ) -> tuple[bytes, bytes]:
-        """The answer in a version: its size as it goes out, and what follows the correlation id."""
+        """The answer in a version: its size as it goes out, and what follows the correlation id.
+
+        `telemetry`: somebody wants clients' own metrics. Kafka shows its APIs where a plugin takes
+        them, and clients that see these push without being asked to.
+        """
         # KAFKA-17011: clients that speak v3 do not take a feature whose least version is 0.
         least = 0 if version >= _FEATURES_FROM_ZERO_SINCE else 1
         levels = {name: min(level, self._levels.get(name, level)) for name, level in in_force}
         message = ApiVersionsResponse(
-            api_keys=self._keys,
+            api_keys=self._with_telemetry if telemetry else self._keys,
             supported_features=[
                 SupportedFeatureKey(name=one.name, min_version=one.least, max_version=one.most)
                 for one in self._features

@@ -26,6 +26,7 @@ def resource_kind(resource_type: int) -> ConfigResourceType:
         ConfigResourceType.BROKER,
         ConfigResourceType.BROKER_LOGGER,
         ConfigResourceType.GROUP,
+        ConfigResourceType.CLIENT_METRICS,
     )
     if resource_type in known:
         return ConfigResourceType(resource_type)
@@ -103,6 +104,9 @@ def _alter(
         case ConfigResourceType.GROUP:
             caller.permit("alter_configs", "group", name)
             configuring.group(name, changes, source=source, validate_only=validate_only)
+        case ConfigResourceType.CLIENT_METRICS:
+            caller.permit("alter_configs", "cluster")
+            configuring.subscription(name, changes, source=source, validate_only=validate_only)
         case _:
             _alter_loggers(caller, name, changes, validate_only)
 

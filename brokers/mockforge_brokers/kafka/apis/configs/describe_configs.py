@@ -8,6 +8,7 @@ from msgspec import Struct
 from ....errors import RequestRefused
 from ...codes import ApiKey, ConfigResourceType, ConfigSource, ConfigType, ErrorCode
 from ...state.configs.broker import ALL_NODES, broker_keys, is_fixed
+from ...state.configs.client_metrics import CLIENT_METRICS_CONFIGS
 from ...state.configs.group import GROUP_CONFIGS
 from ...state.configs.keys import ConfigKey, Sourced
 from ...state.configs.topic import TOPIC_CONFIGS
@@ -55,7 +56,9 @@ def _describe(
     # As Kafka: no keys at all are asked for by whoever wants them all.
     wanted = frozenset(resource.configuration_keys or ())
     configs: list[DescribeConfigsResourceResult] = []
-    code, text = 0, None
+    # Kafka's own difference: of client metrics it says no text by an empty one.
+    metrics = resource.resource_type == ConfigResourceType.CLIENT_METRICS
+    code, text = 0, "" if metrics else None
     try:
         kind = resource_kind(resource.resource_type)
         configs = [
@@ -91,12 +94,25 @@ def _entries(caller: Caller, kind: ConfigResourceType, name: str) -> Iterator[En
             groups = caller.cluster.configuring.groups
             for key in GROUP_CONFIGS.values():
                 yield _entry(key, groups.value(name, key.name), groups.sources(name, key.name))
+        case ConfigResourceType.CLIENT_METRICS:
+            yield from _subscription_entries(caller, name)
         case _:
             caller.permit("describe_configs", "cluster")
             _check_described(caller, name, "Broker id must not be empty")
             for logger, level in loggers().items():
                 key = ConfigKey(logger, ConfigType.UNKNOWN, None)
                 yield Entry(key, level, ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG, [])
+
+
+def _subscription_entries(caller: Caller, name: str) -> Iterator[Entry]:
+    caller.permit("describe_configs", "cluster")
+    if not name:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST, "Client metrics subscription name must not be empty"
+        )
+    metrics = caller.cluster.configuring.client_metrics
+    for key in CLIENT_METRICS_CONFIGS.values():
+        yield _entry(key, metrics.value(name, key.name), metrics.sources(name, key.name))
 
 
 def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:

@@ -20,10 +20,10 @@ def handle(caller: Caller, request: ListConfigResourcesRequest) -> ListConfigRes
         caller.permit("describe_configs", "cluster")
     except RequestRefused as refusal:
         return _refused(caller, refusal)
-    if caller.version == 0:
-        # There it lists client metrics alone (ListClientMetricsResources), of which we have none.
-        return ListConfigResourcesResponse(config_resources=[])
     wanted = frozenset(request.resource_types) or _LISTED
+    if caller.version == 0:
+        # There it lists client metrics alone: it was called ListClientMetricsResources.
+        wanted = frozenset([ConfigResourceType.CLIENT_METRICS])
     if wanted - _LISTED:
         unknown = RequestRefused(
             ErrorCode.UNSUPPORTED_VERSION,
@@ -52,6 +52,8 @@ def _resources(caller: Caller) -> Iterator[tuple[ConfigResourceType, str]]:
         yield ConfigResourceType.TOPIC, name
     for group in caller.cluster.configuring.groups.own:
         yield ConfigResourceType.GROUP, group
+    for name in caller.cluster.configuring.client_metrics.own:
+        yield ConfigResourceType.CLIENT_METRICS, name
 
 
 API = MessageHandler(ListConfigResourcesRequest, handle)

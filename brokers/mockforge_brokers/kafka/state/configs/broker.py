@@ -64,7 +64,7 @@ _SERVED: Final = frozenset(
         *("log.segment.bytes", "offsets.retention.minutes", "offsets.retention.check.interval.ms"),
         *("transactional.id.expiration.ms", "producer.id.expiration.ms"),
         "transaction.remove.expired.transaction.cleanup.interval.ms",
-        "group.consumer.migration.policy",
+        *("group.consumer.migration.policy", "telemetry.max.bytes"),
         *_OPTIONS,
     )
 )

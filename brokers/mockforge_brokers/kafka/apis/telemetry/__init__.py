@@ -1,0 +1,1 @@
+"""Clients that push their own metrics."""
