@@ -15,7 +15,6 @@ from ..admin.guard import Guard
 from ..runtime import Runtime
 from .changing import body_of
 from .paths import PATHS, Answer
-from .rates import Rates
 from .request import NOT_FOUND, Asked, Refused
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ class Application:
         assert runtime.brokers.amqp is not None, "management is AMQP's"
         self._runtime = runtime
         self._broker = runtime.brokers.amqp
-        self._rates = Rates()
         self._paths = [(tuple(path.split("/")), methods) for path, methods in PATHS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +73,6 @@ class Application:
             asked = Asked(
                 self._runtime,
                 self._broker,
-                self._rates,
                 user,
                 names,
                 dict(request.query_params),

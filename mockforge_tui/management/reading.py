@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mockforge_brokers import __version__
-from mockforge_brokers.amqp.figures import summed
+from mockforge_brokers.amqp.figures import totals
 from mockforge_brokers.amqp.profiles import (
     GLOBAL_QOS,
     MASTER_LOCATOR,
@@ -34,9 +34,7 @@ _TYPES = {
 def overview(asked: Asked) -> Any:
     figures = asked.broker.management
     vhosts, version = figures.vhosts(), asked.broker.options.version
-    totals = summed(_depth(vhost) for vhost in vhosts)
-    stats = summed(vhost["message_stats"] for vhost in vhosts)
-    now = asked.runtime.environment.clock.now()
+    stats, depth = totals(vhosts)
     return {
         "management_version": version,
         "rates_mode": "basic",
@@ -49,8 +47,8 @@ def overview(asked: Asked) -> Any:
         "erlang_version": "25.2.3",
         "disable_stats": False,
         "enable_queue_totals": False,
-        "message_stats": asked.rates.of("all", now, stats),
-        "queue_totals": asked.rates.of("totals", now, totals),
+        "message_stats": stats,
+        "queue_totals": depth,
         "object_totals": {
             "channels": len(figures.channels()),
             "connections": len(figures.connections()),
@@ -213,13 +211,12 @@ def aliveness(asked: Asked) -> Any:
 
 
 def vhosts(asked: Asked) -> Any:
-    return listed([_rated(asked, "vhost", row) for row in asked.broker.management.vhosts()],
-                  asked.query)  # fmt: skip
+    return listed(asked.broker.management.vhosts(), asked.query)
 
 
 def vhost(asked: Asked) -> Any:
     rows = asked.broker.management.vhosts()
-    return _one(asked, "vhost", next((row for row in rows if row["name"] == asked.names[0]), None))
+    return _one(asked, next((row for row in rows if row["name"] == asked.names[0]), None))
 
 
 def connections(asked: Asked) -> Any:
@@ -227,7 +224,7 @@ def connections(asked: Asked) -> Any:
 
 
 def connection(asked: Asked) -> Any:
-    return _one(asked, "connection", asked.broker.management.connection(asked.names[0]))
+    return _one(asked, asked.broker.management.connection(asked.names[0]))
 
 
 def channels_of_connection(asked: Asked) -> Any:
@@ -251,7 +248,7 @@ def channels(asked: Asked) -> Any:
 def channel(asked: Asked) -> Any:
     rows = asked.broker.management.channels()
     found = next((row for row in rows if row["name"] == asked.names[0]), None)
-    return _one(asked, "channel", found)
+    return _one(asked, found)
 
 
 def consumers(asked: Asked) -> Any:
@@ -260,21 +257,21 @@ def consumers(asked: Asked) -> Any:
 
 def exchanges(asked: Asked) -> Any:
     rows = asked.broker.management.exchanges(_place(asked))
-    return listed([_rated(asked, "exchange", row) for row in rows], asked.query)
+    return listed(rows, asked.query)
 
 
 def exchange(asked: Asked) -> Any:
     found = asked.broker.management.exchange(asked.names[0], exchange_name(asked.names[1]))
-    return _one(asked, "exchange", found)
+    return _one(asked, found)
 
 
 def queues(asked: Asked) -> Any:
     rows = asked.broker.management.queues(_place(asked))
-    return listed([_rated(asked, "queue", row) for row in rows], asked.query)
+    return listed(rows, asked.query)
 
 
 def queue(asked: Asked) -> Any:
-    return _one(asked, "queue", asked.broker.management.queue(*asked.names))
+    return _one(asked, asked.broker.management.queue(*asked.names))
 
 
 def bindings(asked: Asked) -> Any:
@@ -318,7 +315,7 @@ def bindings_between(kind: str) -> Any:
             ),
             None,
         )
-        return _one(asked, "binding", found)
+        return _one(asked, found)
 
     return between
 
@@ -376,7 +373,7 @@ def operator_policy(asked: Asked) -> Any:
 def _named_policy(asked: Asked, *, operator: bool) -> Any:
     rows = _policies(asked, operator=operator)
     found = next((row for row in rows if row["name"] == asked.names[1]), None)
-    return _one(asked, "policy", found)
+    return _one(asked, found)
 
 
 def _policies(asked: Asked, *, operator: bool) -> list[dict[str, Any]]:
@@ -412,24 +409,7 @@ def exchange_name(name: str) -> str:
     return "" if name == "amq.default" else name
 
 
-def _one(asked: Asked, kind: str, row: Mapping[str, Any] | None) -> Any:
+def _one(asked: Asked, row: Mapping[str, Any] | None) -> Any:
     if row is None:
         raise not_found()
-    return picked(_rated(asked, kind, row), asked.query)
-
-
-def _rated(asked: Asked, kind: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With the rates of its counters."""
-    stats = row.get("message_stats")
-    if stats is None:
-        return row
-    key = (kind, row.get("vhost"), row["name"])
-    now = asked.runtime.environment.clock.now()
-    made = {**row, "message_stats": asked.rates.of(key, now, stats)}
-    if "messages" in row:
-        made |= asked.rates.of((*key, "depth"), now, _depth(row))
-    return made
-
-
-def _depth(row: Mapping[str, Any]) -> Mapping[str, int]:
-    return {name: row[name] for name in ("messages", "messages_ready", "messages_unacknowledged")}
+    return picked(row, asked.query)

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
 
     from ..runtime import Runtime
-    from .rates import Rates
 
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
 
@@ -38,7 +37,6 @@ class Asked(Struct, frozen=True):
 
     runtime: Runtime
     broker: AmqpBroker
-    rates: Rates
     user: str
     names: tuple[str, ...]
     query: Mapping[str, str]

@@ -283,3 +283,22 @@ def test_rpc_over_direct_reply_to(servers: Servers, channel: BlockingChannel) ->
 
 def _request(channel: BlockingChannel, queue: str) -> pika.BasicProperties | None:
     return channel.basic_get(queue, auto_ack=True)[1]
+
+
+def test_what_a_client_holds_back_is_listed_with_its_age(servers: Servers) -> None:
+    channel = connect(servers).channel()
+    channel.queue_declare("q.slow", auto_delete=True)
+    channel.basic_qos(prefetch_count=2)
+    got: list[int] = []
+
+    def keep(_: object, method: pika.spec.Basic.Deliver, *__: object) -> None:
+        got.append(method.delivery_tag or 0)
+
+    channel.basic_consume("q.slow", keep, consumer_tag="holder")
+    channel.basic_publish("", "q.slow", b"x")
+    while not got:
+        channel.connection.process_data_events(1)
+    (row,) = servers.run("consumer ls q.slow").data
+    assert (row["tag"], row["credit"], row["unacked"]) == ("holder", 1, 1)
+    assert row["oldest"] is not None
+    channel.connection.close()

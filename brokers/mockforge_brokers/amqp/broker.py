@@ -14,18 +14,21 @@ from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.store import Kept, still
-from . import definitions, kept
+from . import consumers, definitions, kept
 from .channel.contents import Contents
 from .codes import ReplyCode
 from .connection.connection import Connection
-from .connection.overdue import Channels, Overdue
+from .connection.overdue import Channels
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
+from .consumers import ConsumerView
 from .event_exchange import EventExchange
 from .figures import Management
 from .inside import Inside
 from .lint import Lint
+from .looking import Looking
 from .misbehaviour import REFUSALS
 from .options import AmqpOptions
+from .sampling import Counted, Rates, Sampling
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
 from .state.virtual_host import VirtualHost
@@ -73,12 +76,19 @@ class AmqpBroker(Verbs):
         self._connections: dict[int, Connection] = {}
         self._later: dict[int, LaterConnection] = {}
         """Those that speak AMQP 1.0."""
-        sides = Channels(self._connections), Sessions(self._later)
-        self._overdue = Overdue(environment.clock, self.options.consumer_timeout, sides)
+        self._channels, self._sessions = Channels(self._connections), Sessions(self._later)
+        self._sampling = Sampling(self.vhosts)
+        self._looking = Looking(
+            environment.clock,
+            self.options.consumer_timeout,
+            (self._channels, self._sessions),
+            self._sampling,
+            lambda: len(self._connections) + len(self._later),
+        )
         self.quotas = Quotas(self._all)
         self.inside = Inside(environment)
         self.event_exchange = EventExchange(environment, self.vhosts, self._connections)
-        self.management = Management(self.vhosts, self._connections, self._later)
+        self.management = Management(self.vhosts, self._connections, self._later, self.rates)
         """What RabbitMQ's management interface says of it."""
 
     def connect(self, peer: Peer) -> Connection:
@@ -93,7 +103,7 @@ class AmqpBroker(Verbs):
             self._become_later,
         )
         self._connections[peer.id] = connection
-        self._overdue.watch()
+        self._looking.watch()
         return connection
 
     def _become_later(self, peer: Peer, data: bytes) -> int:
@@ -248,10 +258,23 @@ class AmqpBroker(Verbs):
         return connection_view(found) if found is not None else None
 
     def destinations(self) -> list[DestinationView]:
-        return [view for vhost in self.vhosts.values() for view in destination_views(vhost)]
+        return [
+            view for vhost in self.vhosts.values() for view in destination_views(vhost, self.rates)
+        ]
 
     def groups(self) -> list[GroupView]:
         return [view for vhost in self.vhosts.values() for view in group_views(vhost)]
+
+    def rates(self, thing: Counted) -> Rates:
+        """How fast the counters of a queue or an exchange grow; see sampling.py for their names."""
+        self._looking.asked()
+        return self._sampling.rates(thing, self.environment.clock.now())
+
+    def consumers(self) -> list[ConsumerView]:
+        """By queue."""
+        now = self.environment.clock.now()
+        found = consumers.views(now, self._connections, self._channels, self._later, self._sessions)
+        return sorted(found, key=lambda each: (each.vhost, each.queue, each.connection))
 
     def metrics(self) -> list[Metric]:
         return metrics(self.vhosts.values(), len(self._all()), self.findings)

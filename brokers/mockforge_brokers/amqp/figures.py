@@ -1,12 +1,12 @@
 """What RabbitMQ's management interface says of a broker, in its field names; made when asked.
 
 Names and shapes are those of RabbitMQ 3.10's `/api` (https://www.rabbitmq.com/docs/management).
-Counters come without their rates: whoever asks again and again knows what time went by.
+Rates are those of the last seconds (sampling.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from .connection.connection import Connection
 from .connection.ends import NODE, connection_name, ends, socket_figures
 from .connection.phase import Phase
 from .records import plain
+from .sampling import OF_DEPTH, OF_EXCHANGE, OF_QUEUE, Counted, Rates, added, counts, detailed
 from .state.consumer import Consumer
 from .state.exchanges import Binding, Exchange
 from .state.policies import EXCHANGE, Effective
@@ -37,16 +38,22 @@ class Management:
         vhosts: Mapping[str, VirtualHost],
         connections: Mapping[int, Connection],
         later_connections: Mapping[int, LaterConnection],
+        rates: Callable[[Counted], Rates],
     ) -> None:
         self._vhosts = vhosts
+        self._rates = rates
         self._connections = connections
         self._later = later_connections
 
     def vhosts(self) -> list[Figures]:
-        return [_vhost(vhost) for vhost in self._vhosts.values()]
+        return [_vhost(vhost, self._rates) for vhost in self._vhosts.values()]
 
     def queues(self, vhost: str | None = None) -> list[Figures]:
-        found = [_queue(host, queue) for host in self._in(vhost) for queue in host.queues.values()]
+        found = [
+            _queue(host, queue, self._rates(queue))
+            for host in self._in(vhost)
+            for queue in host.queues.values()
+        ]
         return sorted(found, key=lambda one: (one["vhost"], one["name"]))
 
     def queue(self, vhost: str, name: str) -> Figures | None:
@@ -57,21 +64,25 @@ class Management:
             return None
         details = [self._consumer(host, each) for each in queue.consumers]
         return {
-            **_queue(host, queue),
+            **_queue(host, queue, self._rates(queue)),
             "consumer_details": details,
             "incoming": [],
             "deliveries": [],
         }
 
     def exchanges(self, vhost: str | None = None) -> list[Figures]:
-        return [_exchange(host, one) for host in self._in(vhost) for one in host.exchanges.values()]
+        return [
+            _exchange(host, one, self._rates(one))
+            for host in self._in(vhost)
+            for one in host.exchanges.values()
+        ]
 
     def exchange(self, vhost: str, name: str) -> Figures | None:
         host = self._vhosts.get(vhost)
         found = host.exchanges.get(name) if host is not None else None
         if host is None or found is None:
             return None
-        return {**_exchange(host, found), "incoming": [], "outgoing": []}
+        return {**_exchange(host, found, self._rates(found)), "incoming": [], "outgoing": []}
 
     def bindings(self, vhost: str | None = None) -> list[Figures]:
         """The default exchange's too, which nobody made."""
@@ -164,17 +175,16 @@ class Management:
         return {} if other is None else later.session_of(other, consumer)
 
 
-def _vhost(vhost: VirtualHost) -> Figures:
-    ready = sum(len(queue.messages) for queue in vhost.queues.values())
-    unacked = sum(queue.unacked for queue in vhost.queues.values())
+def _vhost(vhost: VirtualHost, rates: Callable[[Counted], Rates]) -> Figures:
+    queues = vhost.queues.values()
+    width = len(OF_QUEUE) + len(OF_DEPTH)
+    numbers = added(map(counts, queues), width)
+    growth = added(map(rates, queues), width)
     return {
         "cluster_state": {NODE: "running"},
         "default_queue_type": "undefined",
         "description": "",
-        "message_stats": summed(_stats(queue) for queue in vhost.queues.values()),
-        "messages": ready + unacked,
-        "messages_ready": ready,
-        "messages_unacknowledged": unacked,
+        **_counted(numbers, growth),
         "metadata": {"description": "", "tags": []},
         "name": vhost.name,
         "tags": [],
@@ -182,16 +192,27 @@ def _vhost(vhost: VirtualHost) -> Figures:
     }
 
 
-def summed(many: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """Counters of several things as those of one."""
-    total: dict[str, int] = {}
-    for stats in many:
-        for name, count in stats.items():
-            total[name] = total.get(name, 0) + count
-    return total
+def _counted(numbers: Sequence[int], rates: Sequence[float]) -> Figures:
+    """Of a queue, or of several."""
+    at = len(OF_QUEUE)
+    return {
+        "message_stats": detailed(OF_QUEUE, numbers[:at], rates[:at]),
+        **detailed(OF_DEPTH, numbers[at:], rates[at:]),
+    }
 
 
-def _queue(vhost: VirtualHost, queue: Queue) -> Figures:
+def totals(vhosts: Sequence[Figures]) -> tuple[Figures, Figures]:
+    """The statistics and the depths of virtual hosts (`Management.vhosts`) as those of one."""
+    return _summed(OF_QUEUE, [each["message_stats"] for each in vhosts]), _summed(OF_DEPTH, vhosts)
+
+
+def _summed(names: Sequence[str], rows: Sequence[Figures]) -> Figures:
+    numbers = added(([row[name] for name in names] for row in rows), len(names))
+    rates = added(([row[f"{name}_details"]["rate"] for name in names] for row in rows), len(names))
+    return detailed(names, numbers, rates)
+
+
+def _queue(vhost: VirtualHost, queue: Queue, rates: Rates) -> Figures:
     ready = len(queue.messages)
     # To add up the sizes of a million messages would hold up everybody.
     size = sum(one.size for one in queue.messages) if ready <= _MOST_ADDED_UP else None
@@ -211,10 +232,7 @@ def _queue(vhost: VirtualHost, queue: Queue) -> Figures:
         "memory": size,
         "message_bytes": size,
         "message_bytes_ready": size,
-        "message_stats": _stats(queue),
-        "messages": ready + queue.unacked,
-        "messages_ready": ready,
-        "messages_unacknowledged": queue.unacked,
+        **_counted(counts(queue), rates),
         "name": queue.name,
         "node": NODE,
         "single_active_consumer_tag": active.tag if active else None,
@@ -242,24 +260,14 @@ def _policies(policies: Effective) -> Figures:
     }
 
 
-def _stats(queue: Queue) -> dict[str, int]:
-    return {
-        "publish": queue.published,
-        "deliver_get": queue.delivered,
-        "ack": queue.acknowledged,
-        "redeliver": queue.redelivered,
-    }
-
-
-def _exchange(vhost: VirtualHost, exchange: Exchange) -> Figures:
+def _exchange(vhost: VirtualHost, exchange: Exchange, rates: Rates) -> Figures:
     policies = vhost.policies.effective(EXCHANGE, exchange.name)
-    routed = exchange.published - exchange.unroutable
     return {
         "arguments": plain(exchange.arguments),
         "auto_delete": exchange.auto_delete,
         "durable": exchange.durable,
         "internal": exchange.internal,
-        "message_stats": {"publish_in": exchange.published, "publish_out": routed},
+        "message_stats": detailed(OF_EXCHANGE, counts(exchange), rates),
         "name": exchange.name,
         "policy": policies.policy or None,
         "type": exchange.type,

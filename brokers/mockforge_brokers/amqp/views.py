@@ -1,7 +1,7 @@
 """What the broker shows of itself: connections, exchanges, queues, consumers, figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from ..events import MessageSeen
@@ -9,9 +9,10 @@ from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection
 from .connection.phase import Phase
+from .consumers import stands_by
 from .records import plain
+from .sampling import Counted, Rates
 from .state.arguments import UNSERVED_ARGUMENTS
-from .state.consumer import Consumer
 from .state.exchanges import Exchange
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import EXCHANGE, NOTHING, Effective
@@ -118,20 +119,26 @@ def _state(connection: Connection | LaterConnection) -> str:
     return "handshake" if connection.phase in (Phase.HEADER, Phase.HANDSHAKE) else "closing"
 
 
-def destination_views(vhost: VirtualHost) -> list[DestinationView]:
+def destination_views(
+    vhost: VirtualHost, rates: Callable[[Counted], Rates]
+) -> list[DestinationView]:
     """Exchanges that are declared or used, and all queues."""
     exchanges = [
-        exchange_view(exchange, vhost.policies.effective(EXCHANGE, exchange.name))
+        exchange_view(exchange, rates(exchange), vhost.policies.effective(EXCHANGE, exchange.name))
         for exchange in vhost.exchanges.values()
         if exchange.published or exchange.bindings or not vhost.is_predeclared(exchange)
     ]
     return exchanges + [
-        queue_view(queue, vhost.policies.effective(queue_type(queue.arguments), queue.name))
+        queue_view(
+            queue, rates(queue), vhost.policies.effective(queue_type(queue.arguments), queue.name)
+        )
         for queue in vhost.queues.values()
     ]
 
 
-def exchange_view(exchange: Exchange, policies: Effective = NOTHING) -> DestinationView:
+def exchange_view(
+    exchange: Exchange, rates: Rates, policies: Effective = NOTHING
+) -> DestinationView:
     count = len(exchange.bindings)
     marks = [exchange.type, f"{count} binding{'' if count == 1 else 's'}"]
     marks += [f"{exchange.unroutable} unroutable"] if exchange.unroutable else []
@@ -151,6 +158,8 @@ def exchange_view(exchange: Exchange, policies: Effective = NOTHING) -> Destinat
             "auto_delete": exchange.auto_delete,
             "internal": exchange.internal,
             "unroutable": exchange.unroutable,
+            "in_per_second": rates[0],
+            "out_per_second": rates[1],
             "recent_keys": list(exchange.recent_keys),
             "arguments": plain(exchange.arguments),
             **_policies(policies),
@@ -182,7 +191,7 @@ def _marks(policies: Effective) -> list[str]:
     return [f"policy {name}" for name in names if name]
 
 
-def queue_view(queue: Queue, policies: Effective = NOTHING) -> DestinationView:
+def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> DestinationView:
     unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
     if isinstance(queue, StreamQueue):
@@ -212,6 +221,8 @@ def queue_view(queue: Queue, policies: Effective = NOTHING) -> DestinationView:
             "ready": len(queue.messages),
             "unacked": queue.unacked,
             "consumers": len(queue.consumers),
+            "in_per_second": rates[0],
+            "out_per_second": rates[1],
             "acknowledged": queue.acknowledged,
             "redelivered": queue.redelivered,
             **gone,
@@ -229,13 +240,6 @@ def _gone(queue: Queue) -> dict[str, int]:
         "dead_lettered": queue.dead_lettered,
         "dead_letters_lost": queue.dead_letters_lost,
     }
-
-
-def _stands_by(queue: Queue, consumer: Consumer) -> bool:
-    """Whether another consumer is the single active one of this queue."""
-    if not isinstance(queue, GovernedQueue) or not queue.policy.single_active:
-        return False
-    return consumer is not queue.active
 
 
 def _lag(queue: Queue) -> int:
@@ -266,7 +270,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
                         "delivered": consumer.delivered,
                         "exhausted": consumer.credit <= 0,
                         "paused": consumer.paused,
-                        "standby": _stands_by(queue, consumer),
+                        "standby": stands_by(consumer),
                     }
                     for consumer in queue.consumers
                 ]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ..asking import amqp, known, matching
 from ..registry import Arg, Opt, command
-from ..results import Column, Result, count, done, facts_table, table
+from ..results import Column, Result, count, done, facts_table, rate, table
 from ..types import COUNT, DURATION, EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text
 
 if TYPE_CHECKING:
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("name", "queue"),
     Column("depth", "ready", count, right=True),
+    Column("unacked", "unacked", count, right=True),
     Column("messages_in", "in", count, right=True),
+    Column("in_per_second", "in/s", rate, right=True),
     Column("messages_out", "out", count, right=True),
+    Column("out_per_second", "out/s", rate, right=True),
     Column("note", "note"),
 )
 
@@ -37,6 +40,7 @@ def queue_ls(
             "depth": each.depth,
             "messages_in": each.messages_in,
             "messages_out": each.messages_out,
+            **{name: each.detail[name] for name in ("unacked", "in_per_second", "out_per_second")},
             "note": each.note,
         }
         for each in queues

@@ -8,14 +8,13 @@ import base64
 
 import httpx
 import pytest
-from brokers.amqp.client import House
+from brokers.amqp.client import House, publish
 from brokers.amqp.v1_0.client import Client as LaterClient
 from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
 
 from mockforge_tui.config import Config, resolve
 from mockforge_tui.management.app import build
 from mockforge_tui.management.paths import PATHS
-from mockforge_tui.management.rates import Rates
 
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
 
@@ -313,14 +312,28 @@ def test_lists_come_in_pages_sorted_filtered_and_with_chosen_columns(place):
     assert place.does("GET", "queues", name="(", use_regex="true") == 400
 
 
-def test_rates_are_what_came_between_two_looks():
-    rates = Rates()
-    assert rates.of("q", 0.0, {"publish": 10})["publish_details"] == {"rate": 0.0}
-    assert rates.of("q", 0.5, {"publish": 99})["publish_details"] == {"rate": 0.0}
-    assert rates.of("q", 2.0, {"publish": 30}) == {
-        "publish": 30, "publish_details": {"rate": 10.0}
-    }  # fmt: skip
-    assert rates.of("q", 2.1, {"publish": 31})["publish_details"] == {"rate": 10.0}
+def test_rates_are_those_of_the_last_seconds_at_the_first_look(place):
+    place.does("PUT", "queues/%2F/q")
+    client = place.house.client()
+    client.fake.send(publish("", "q") * 30)
+    place.house.advance(3)
+    for _ in range(3):
+        client.fake.send(publish("", "q") * 20)
+        place.house.advance(1)
+    client.send("basic.get", queue="q", no_ack=True)
+    client.send("basic.get", queue="q", no_ack=True)
+    shown = place.get("queues/%2F/q")
+    # Measured from the look before the last: 40 messages, or 2, in two seconds.
+    assert shown["message_stats"]["publish"] == 90
+    assert 13 <= shown["message_stats"]["publish_details"]["rate"] <= 40
+    assert 0 < shown["message_stats"]["deliver_get_details"]["rate"] <= 2
+    assert place.get("queues")[0]["message_stats"] == shown["message_stats"]
+    (host,) = place.get("vhosts")
+    assert host["message_stats"] == shown["message_stats"]
+    assert place.get("overview")["message_stats"] == shown["message_stats"]
+    assert place.get("overview")["queue_totals"]["messages_details"] == shown["messages_details"]
+    place.house.advance(10)
+    assert place.get("queues/%2F/q")["message_stats"]["publish_details"] == {"rate": 0.0}
 
 
 def test_health_is_told_and_so_is_an_alarm(place):

@@ -1,70 +1,51 @@
 """Deliveries that nobody acknowledges for too long: their channel is closed (consumer_timeout)."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
-from typing import Final, Protocol
+from operator import sub
+from typing import Final
 
-from ...clock import Clock
 from ...errors import RequestRefused
 from ..channel.channel import Channel
 from ..codes import ReplyCode
 from .connection import Connection
 from .phase import Phase
 
-_BETWEEN_LOOKS: Final = 60.0
-_LOOKS: Final = 10
-"""At least so many looks within the timeout."""
+_FINENESS: Final = 64
 
 
 class Marks:
     """When which delivery was the newest one of a channel or session; times of the clock.
 
-    A delivery costs nothing: what is remembered is which one was the last one when.
+    A delivery costs nothing: what is remembered is which one was the last one when, the more
+    coarsely, the longer ago the oldest one was. A delivery may seem younger than it is.
     """
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
 
-    def overdue(self, last: int, moment: float, now: float) -> int | None:
-        """The newest delivery that was there at a moment; `last` is the newest one now."""
+    def note(self, now: float, last: int) -> None:
         marks = self._marks
-        if not marks or marks[-1][1] != last:
-            marks.append((now, last))
-        while len(marks) > 1 and marks[1][0] <= moment:
+        if marks and marks[-1][1] == last:
+            return
+        if len(marks) > 2 and marks[-1][0] - marks[-2][0] < (now - marks[0][0]) / _FINENESS:
+            marks.pop()
+        marks.append((now, last))
+
+    def forget(self, moment: float, settled: Callable[[int], bool]) -> None:
+        """Marks of what is settled, and those that a later one makes needless at that moment."""
+        marks = self._marks
+        while len(marks) > 1 and (marks[1][0] <= moment or settled(marks[0][1])):
             marks.popleft()
-        return marks[0][1] if marks[0][0] <= moment else None
 
+    def newest(self, moment: float) -> int | None:
+        """The newest delivery that was there at a moment which `forget` was given."""
+        return self._marks[0][1] if self._marks and self._marks[0][0] <= moment else None
 
-class Side(Protocol):
-    """The connections of one version of AMQP."""
-
-    def look(self, now: float, timeout: float) -> bool:
-        """See to what was delivered before the timeout; False while it has no connections."""
-
-
-class Overdue:
-    """Looks at all connections from time to time, as RabbitMQ does."""
-
-    def __init__(self, clock: Clock, timeout: float, sides: Sequence[Side]) -> None:
-        self._clock = clock
-        self._timeout = timeout
-        self._every = min(_BETWEEN_LOOKS, timeout / _LOOKS)
-        self._sides = sides
-        self._armed = False
-
-    def watch(self) -> None:
-        """A connection came. A timeout of 0 is none."""
-        if self._timeout and not self._armed:
-            self._armed = True
-            self._clock.call_later(self._every, self._look)
-
-    def _look(self) -> None:
-        self._armed = False
-        now = self._clock.now()
-        for side in self._sides:
-            if side.look(now, self._timeout):
-                self.watch()
+    def since(self, number: int, ahead: Callable[[int, int], int] = sub) -> float | None:
+        """When this delivery was there for certain; None if it came after the last look."""
+        return next((time for time, last in self._marks if ahead(last, number) >= 0), None)
 
 
 class Channels:
@@ -74,13 +55,16 @@ class Channels:
         self._connections = connections
         self._marks: dict[Channel, Marks] = {}
 
-    def look(self, now: float, timeout: float) -> bool:
+    def look(self, now: float, timeout: float) -> None:
         before, self._marks = self._marks, {}
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
                 late = list(self._late(connection, before, now, now - timeout))
                 _close(connection, late, timeout)
-        return bool(self._connections)
+
+    def since(self, channel: Channel, tag: int) -> float | None:
+        marks = self._marks.get(channel)
+        return None if marks is None else marks.since(tag)
 
     def _late(
         self, connection: Connection, before: Mapping[Channel, Marks], now: float, moment: float
@@ -88,7 +72,9 @@ class Channels:
         for channel in connection.channels.open.values():
             if channel.unacked and not channel.closing:
                 marks = self._marks[channel] = before.get(channel) or Marks()
-                tag = marks.overdue(channel.last_tag, moment, now)
+                marks.note(now, channel.last_tag)
+                marks.forget(moment, next(iter(channel.unacked)).__gt__)
+                tag = marks.newest(moment)
                 if tag is not None and _first(channel) <= tag:
                     yield channel
 

@@ -46,6 +46,19 @@ class Deliveries:
     def add(self, number: int, link: Outgoing, message: Message) -> None:
         self._unsettled[number] = Unsettled(link, message)
 
+    @property
+    def oldest(self) -> int:
+        """Of those there are."""
+        return next(iter(self._unsettled))
+
+    def by_link(self) -> dict[Outgoing, tuple[int, int]]:
+        """How many each link has, and its oldest one."""
+        found: dict[Outgoing, tuple[int, int]] = {}
+        for number, one in self._unsettled.items():
+            count, oldest = found.get(one.link, (0, number))
+            found[one.link] = count + 1, oldest
+        return found
+
     def messages(self) -> list[Message]:
         return [each.message for each in self._unsettled.values()]
 

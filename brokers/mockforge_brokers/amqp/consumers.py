@@ -1,0 +1,135 @@
+"""Who consumes what, with what it still may get and what it has not acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from .channel.channel import Channel
+from .connection.connection import Connection
+from .connection.overdue import Channels
+from .state.consumer import UNLIMITED, Consumer
+from .state.queues.governed import GovernedQueue
+from .v1_0.connection import Connection as LaterConnection
+from .v1_0.overdue import Sessions
+
+
+class ConsumerView(Struct, frozen=True):
+    """`credit`: how many more messages it may get before it acknowledges one (None: any number).
+
+    `oldest`: seconds since it got the oldest message that it has not acknowledged, to about a
+    second (None: it has none). `channel` is the number of a channel or session.
+    """
+
+    vhost: str
+    queue: str
+    tag: str
+    connection: int
+    client: str
+    channel: int
+    state: str
+    prefetch: int
+    credit: int | None
+    unacked: int
+    oldest: float | None
+    delivered: int
+    priority: int
+    no_ack: bool
+    exclusive: bool
+
+
+def views(
+    now: float,
+    connections: Mapping[int, Connection],
+    channels: Channels,
+    later_connections: Mapping[int, LaterConnection],
+    sessions: Sessions,
+) -> Iterator[ConsumerView]:
+    for connection in connections.values():
+        for channel in connection.channels.open.values():
+            held = _held(channel)
+            for consumer in channel.consumers.values():
+                count, tag = held.get(consumer, (0, 0))
+                age = _age(now, channels.since(channel, tag)) if count else None
+                credit = _credit(channel, consumer)
+                place = connection.vhost.name, connection.client, channel.number
+                yield _view(consumer, place, credit, count, age)
+    for other in later_connections.values():
+        for session in other.sessions.values():
+            links = session.deliveries.by_link()
+            for link in session.outgoing.values():
+                count, number = links.get(link, (0, 0))
+                age = _age(now, sessions.since(session, number)) if count else None
+                credit = max(0, link.consumer.credit)
+                place = other.vhost.name, other.client, session.number
+                yield _view(link.consumer, place, credit, count, age)
+
+
+def _held(channel: Channel) -> dict[Consumer, tuple[int, int]]:
+    """How many unacked messages each consumer has, and the tag of the oldest one."""
+    found: dict[Consumer, tuple[int, int]] = {}
+    for tag, message in channel.unacked.items():
+        if message.consumer is not None:
+            count, oldest = found.get(message.consumer, (0, tag))
+            found[message.consumer] = count + 1, oldest
+    return found
+
+
+def _age(now: float, since: float | None) -> float:
+    """What came after the last look is as good as new."""
+    return 0.0 if since is None else max(0.0, now - since)
+
+
+def _credit(channel: Channel, consumer: Consumer) -> int | None:
+    """The lower one of its own prefetch and what its channel's common one leaves."""
+    found = consumer.credit
+    if channel.limit and not consumer.no_ack:
+        found = min(found, channel.limit - channel.outstanding)
+    return None if found >= UNLIMITED >> 1 else max(0, found)
+
+
+def _view(
+    consumer: Consumer,
+    place: tuple[str, str, int],
+    credit: int | None,
+    unacked: int,
+    oldest: float | None,
+) -> ConsumerView:
+    vhost, client, channel = place
+    return ConsumerView(
+        vhost,
+        consumer.queue.name,
+        consumer.tag,
+        consumer.connection,
+        client,
+        channel,
+        _state(consumer, credit),
+        consumer.prefetch,
+        credit,
+        unacked,
+        oldest,
+        consumer.delivered,
+        consumer.priority,
+        consumer.no_ack,
+        consumer.exclusive,
+    )
+
+
+def _state(consumer: Consumer, credit: int | None) -> str:
+    queue = consumer.queue
+    if stands_by(consumer):
+        return "standby"
+    if credit == 0:
+        return "no credit"
+    if consumer.paused:
+        return "not reading"
+    return "waiting" if not queue.messages else "ready"
+
+
+def stands_by(consumer: Consumer) -> bool:
+    """Whether another consumer is the single active one of its queue."""
+    queue = consumer.queue
+    if not isinstance(queue, GovernedQueue) or not queue.policy.single_active:
+        return False
+    return consumer is not queue.active

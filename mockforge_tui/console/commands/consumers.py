@@ -1,0 +1,53 @@
+"""`consumer`: who reads AMQP's queues."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec.structs import asdict
+
+from ..asking import amqp, matching
+from ..registry import Arg, command
+from ..results import Column, Result, count, duration, table
+from ..types import GLOB
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+@command(
+    "consumer ls",
+    group="queues",
+    aliases=("consumers", "list consumers"),
+    examples=("consumer ls", "consumer ls q.* | unacked>0"),
+)
+def consumer_ls(
+    session: "Session", pattern: Annotated[str | None, Arg(GLOB, "a glob of queues: q.*")] = None
+) -> Result:
+    """List AMQP's consumers: credit that is left, messages unacked, age of the oldest of them."""
+    found = amqp(session).consumers()
+    shown = set(matching({each.queue for each in found}, pattern))
+    rows = [asdict(each) for each in found if each.queue in shown]
+    return table(
+        rows,
+        Column("queue", "queue"),
+        Column("tag", "consumer"),
+        Column("client", "client"),
+        Column("connection", "conn", lambda number: f"c{number}", right=True),
+        Column("channel", "ch", right=True),
+        Column("state", "state"),
+        Column("credit", "credit", _credit, right=True),
+        Column("unacked", "unacked", count, right=True),
+        Column("oldest", "oldest", _age, right=True),
+        Column("delivered", "delivered", count, right=True),
+        empty="no consumers",
+    )
+
+
+def _credit(value: Any) -> str:
+    return "any" if value is None else count(value)
+
+
+def _age(value: Any) -> str:
+    return "–" if value is None else duration(value)
+
+
+COMMANDS = (consumer_ls,)
