@@ -380,6 +380,7 @@ def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
         max_reauth=config.kafka_max_reauth,
         as_version=config.kafka_as_version,
         api_versions=config.kafka_api_versions,
+        check_records=config.kafka_check_records,
         client_metrics=_client_metrics(config.kafka_client_metrics),
     )
     given = dict(one.split("=", 1) for one in config.kafka_configs)

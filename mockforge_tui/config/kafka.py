@@ -115,6 +115,14 @@ KAFKA_SETTINGS: tuple[Setting, ...] = (
         "PREFIXES",
     ),
     Setting(
+        "kafka_check_records",
+        "--kafka-check-records",
+        ("kafka.check_records",),
+        boolean,
+        "Kafka: read the records of each batch that comes, not only of a connection's first ones",
+        switch=True,
+    ),
+    Setting(
         "kafka_configs",
         "--kafka-config",
         ("kafka.configs",),

@@ -88,6 +88,7 @@ class Config:
     consumer_heartbeat_interval: float = 5.0
     consumer_session_timeout: float = 45.0
     kafka_client_metrics: str = ""
+    kafka_check_records: bool = False
     kafka_configs: tuple[str, ...] = ()
     broker_id: int = 1
     kafka_nodes: int = 1

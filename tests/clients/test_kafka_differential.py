@@ -15,6 +15,7 @@ from brokers.kafka.asked import NOW, answers
 from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
 from brokers.kafka.authorizing import caller, grid
+from brokers.kafka.batching import CASES, codes
 from brokers.kafka.stage import Stage
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -58,6 +59,11 @@ def test_every_answer_is_apache_kafkas(kafka):
     assert {name: (ours[name], theirs[name]) for name in unknown} == {}
     stale = [one for one in DIFFERENT if not any(re.fullmatch(one, name) for name in unlike)]
     assert stale == [], "these do not differ any more"
+
+
+def test_batches_that_are_not_what_they_say_get_apache_kafkas_codes(kafka):
+    with Asking("127.0.0.1", kafka) as asking:
+        assert codes(asking.call, "batches") == {name: code for name, (_, code) in CASES.items()}
 
 
 def test_recorded_rights_are_what_apache_kafka_says():

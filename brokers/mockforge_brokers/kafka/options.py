@@ -38,6 +38,8 @@ class KafkaOptions(Struct, frozen=True):
     as_version: str = NEWEST
     api_versions: tuple[str, ...] = ()
     """What `releases.override` reads: versions of single APIs that differ from the release's."""
+    check_records: bool = False
+    """Read each batch whole, as Kafka does, not only a connection's first into a partition."""
     client_metrics: Mapping[str, Mapping[str, str]] = {}
     """Subscriptions of clients' own metrics that are there at the start, by name (KIP-714)."""
     configs: Mapping[str, str] = {}

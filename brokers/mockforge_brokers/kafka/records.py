@@ -213,7 +213,16 @@ def _sealed(batch: bytes) -> bytes:
 def read_records(batch: bytes) -> Iterator[Record]:
     """The records of one batch, decompressed and decoded. Raises ProtocolError on the way."""
     header = read_batch_header(batch)
-    data = decompress(header.compression, batch[HEADER_SIZE : header.size])
+    yield from decoded_records(
+        header, decompress(header.compression, batch[HEADER_SIZE : header.size])
+    )
+
+
+def decoded_records(header: BatchHeader, data: bytes, *, whole: bool = False) -> Iterator[Record]:
+    """The records of a batch whose decompressed records are `data`. Raises ProtocolError.
+
+    `whole`: nothing may follow the last one.
+    """
     append_time = header.max_timestamp if header.has_log_append_time else None
     base_offset, base_timestamp = header.base_offset, header.base_timestamp
     at = 0
@@ -226,6 +235,10 @@ def read_records(batch: bytes) -> Iterator[Record]:
             ) from None
         timestamp = base_timestamp + timestamp if append_time is None else append_time
         yield Record(base_offset + offset, timestamp, key, value, headers)
+    if whole and at != len(data):
+        raise ProtocolError(
+            f"{len(data) - at} bytes after the last of {header.record_count} records"
+        )
 
 
 def read_control_type(record: Record) -> ControlType | None:

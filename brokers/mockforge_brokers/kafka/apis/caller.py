@@ -88,6 +88,7 @@ class Caller:
         "software",
         "unknown_topics",
         "version",
+        "wrote_to",
     )
 
     def __init__(
@@ -118,6 +119,7 @@ class Caller:
         """By partition: first position, high watermark then, present position, read_committed."""
         self.fetch_session: FetchSession | None = None
         """That of its last fetch; it is the broker's, and outlives the connection."""
+        self.wrote_to: set[tuple[str, int]] = set()
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""
         self._reported: dict[tuple[ApiKey, int], float] = {}
@@ -130,6 +132,19 @@ class Caller:
             known[2] = offset
         elif len(self.reading) < _MOST_NOTED:
             self.reading[key] = [offset, log.high_watermark, offset, committed]
+
+    def is_read(self, log: PartitionLog) -> bool:
+        """Whether the records of its next batch into a partition are looked at.
+
+        A client that writes wrong records does so from its first batch on. Kafka reads each one:
+        here that would double what small records cost (`KafkaOptions.check_records`).
+        """
+        return self.options.check_records or (log.topic, log.partition) not in self.wrote_to
+
+    def note_written(self, log: PartitionLog) -> None:
+        if len(self.wrote_to) >= _MOST_NOTED:
+            self.wrote_to.clear()
+        self.wrote_to.add((log.topic, log.partition))
 
     def note_unknown(self, topic: str) -> None:
         self.unknown_topics.pop(topic, None)

@@ -282,15 +282,21 @@ class Cluster:
     # Records.
 
     def append(
-        self, log: PartitionLog, batch: Buffer, *, client: str = "", begin: Begin | None = None
+        self,
+        log: PartitionLog,
+        batch: Buffer,
+        *,
+        client: str = "",
+        begin: Begin | None = None,
+        read: bool = False,
     ) -> Appended:
         """Append one batch of records; `client` is who sent it. Raises RequestRefused.
 
-        `begin` says whether a transaction may begin with it (`PartitionLog.append`).
+        `begin` and `read` as `PartitionLog.append` takes them.
         """
         before = log.cost
         try:
-            appended = log.append(batch, begin)
+            appended = log.append(batch, begin, read=read)
         except ProducerFencedError as error:
             self._tell_fenced(log, error)
             raise

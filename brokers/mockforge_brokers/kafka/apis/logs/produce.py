@@ -118,7 +118,7 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics, begin: Begin | Non
         caller.cluster.nodes.check_leader(log, caller.node)
     except RequestRefused:
         return
-    if records is not None and not log.stamps:
+    if records is not None and not log.stamps and not caller.is_read(log):
         caller.produce_path = ProducePath.learn(
             frame, caller.version, caller.client_id, topic, records, log, begin
         )
@@ -141,7 +141,12 @@ def _append(
             raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
             _check_codec(batch)
-        appended = caller.cluster.append(log, batch, client=caller.client_id, begin=begin)
+        read = caller.is_read(log)
+        appended = caller.cluster.append(
+            log, batch, client=caller.client_id, begin=begin, read=read
+        )
+        if read:
+            caller.note_written(log)
     except RequestRefused as error:
         return _refused(caller, index, error, log)
     if not appended.duplicate:

@@ -3,8 +3,16 @@
 from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
-from ...codes import ErrorCode
-from ...records import BatchHeader, Buffer, Compression, check_crc, read_batch_header
+from ...codes import Compression, ErrorCode
+from ...compression import decompress
+from ...records import (
+    BatchHeader,
+    Buffer,
+    Record,
+    check_crc,
+    decoded_records,
+    read_batch_header,
+)
 
 _HEADER_SIZE: Final = 61
 _LENGTH_COUNTS_FROM: Final = 12
@@ -54,6 +62,37 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
             f"producer {header.producer_id} needs a sequence of 0 or more",
         )
     return header
+
+
+def whole_records(batch: Buffer, header: BatchHeader) -> list[Record]:
+    """The records of an admitted batch, checked as Kafka's LogValidator does.
+
+    They are as many as the header counts, with nothing behind them, and compressed ones are
+    numbered without a gap; Kafka does not look at the numbers of others. Raises RequestRefused.
+    """
+    compression = header.compression
+    data = bytes(batch[_HEADER_SIZE : header.size])
+    try:
+        # To libzstd no frame at all is nothing; to all others it is no data.
+        if data or compression is not Compression.ZSTD:
+            data = decompress(compression, data)
+    except ProtocolError as error:
+        raise _unexpected(error.text) from None
+    try:
+        records = list(decoded_records(header, data, whole=True))
+    except ProtocolError as error:
+        raise RequestRefused(ErrorCode.INVALID_RECORD, error.text) from None
+    first = header.base_offset
+    if compression is not Compression.NONE and any(
+        record.offset - first != number for number, record in enumerate(records)
+    ):
+        raise _unexpected("the compressed records are not numbered one by one")
+    return records
+
+
+def _unexpected(text: str) -> RequestRefused:
+    """Kafka has no code for these: its validator runs into them."""
+    return RequestRefused(ErrorCode.UNKNOWN_SERVER_ERROR, text)
 
 
 def too_large(size: int, max_bytes: int) -> RequestRefused:

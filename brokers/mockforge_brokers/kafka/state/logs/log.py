@@ -19,7 +19,7 @@ from ...records import (
     read_records,
 )
 from ..purgatory import Watchlist
-from .admission import admit, too_large
+from .admission import admit, too_large, whole_records
 from .epochs import LeaderEpochs
 from .policy import Policy
 from .producers import KeptProducer, ProducerTable
@@ -167,12 +167,15 @@ class PartitionLog:
         first = self.transactions.first_offset
         return self.high_watermark if first is None else max(first, self.log_start_offset)
 
-    def append(self, batch: Buffer, begin: Begin | None = None) -> Appended:
+    def append(self, batch: Buffer, begin: Begin | None = None, *, read: bool = False) -> Appended:
         """Check a batch, give it its offsets and keep it. Raises RequestRefused.
 
         `begin` is asked whether a transaction may begin here with this batch, and raises if not.
+        `read`: look at its records, too, which costs as much as all the rest.
         """
         header = admit(batch, self.max_batch_bytes)
+        if read:
+            whole_records(batch, header)
         if header.max_timestamp > self.undisputed_until or header.attributes & _APPEND_TIME:
             batch, header = self._by_policy(batch, header)
         if header.producer_id >= 0:

@@ -11,18 +11,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from ....errors import ProtocolError, RequestRefused
+from ....errors import RequestRefused
 from ...codes import Compression, ErrorCode
 from ...records import (
     BatchHeader,
     Buffer,
     Record,
     read_batch_header,
-    read_records,
     recompressed,
     with_timestamps,
 )
 from ..configs.topic import TopicConfig
+from .admission import whole_records
 
 _NO_TIMESTAMP: Final = -1
 _LONG_MAX: Final = 2**63 - 1
@@ -101,18 +101,15 @@ class Policy(Struct, frozen=True):
         errors: list[tuple[int, str]] = []
         code = ErrorCode.INVALID_RECORD
         oldest, newest = now - self.before_max, now + self.after_max
-        try:
-            for number, record in enumerate(read_records(bytes(batch))):
-                if self.compacts and record.key is None:
-                    text = "Compacted topic cannot accept message without key in topic partition"
-                    errors.append((number, f"{text} {topic}-{partition}"))
-                    continue
-                problem = self._time_problem(record, header, oldest, newest)
-                if problem:
-                    code = ErrorCode.INVALID_TIMESTAMP
-                    errors.append((number, problem))
-        except ProtocolError as error:
-            raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, error.text) from error
+        for number, record in enumerate(whole_records(batch, header)):
+            if self.compacts and record.key is None:
+                text = "Compacted topic cannot accept message without key in topic partition"
+                errors.append((number, f"{text} {topic}-{partition}"))
+                continue
+            problem = self._time_problem(record, header, oldest, newest)
+            if problem:
+                code = ErrorCode.INVALID_TIMESTAMP
+                errors.append((number, problem))
         if errors:
             raise RecordsRefusedError(code, _summary(code, errors), errors)
 
