@@ -140,6 +140,8 @@ Covers = Callable[[Rule, str, str], bool]
 """Whether a rule speaks of an operation on a name."""
 Missing = Callable[[str, str, str], Rule]
 """The rule that would allow a user an operation on a name."""
+Free = Callable[[str], bool]
+"""Whether a name is one of which no rule speaks, and all may do all with it."""
 Report = Callable[[str, str], object]
 """Hears once what was denied, and why."""
 
@@ -147,7 +149,7 @@ Report = Callable[[str, str], object]
 class Guard:
     """What one connection may do, remembered; good until the rules change."""
 
-    __slots__ = ("_covers", "_known", "_missing", "_report", "_user", "rules", "strict")
+    __slots__ = ("_covers", "_known", "_missing", "_report", "_user", "free", "rules", "strict")
 
     def __init__(
         self,
@@ -158,9 +160,11 @@ class Guard:
         report: Report,
         *,
         strict: bool,
+        free: Free | None = None,
     ) -> None:
-        """With `strict` what no rule allows is denied."""
+        """With `strict` what no rule allows is denied, but for names that are free."""
         self.rules = rules
+        self.free = free
         self.strict = strict
         self._user = user or ANONYMOUS
         self._covers = covers
@@ -199,7 +203,7 @@ class Guard:
                 if not rule.allow:
                     return f"a rule denies it: {rule.text}"
                 allowed = True
-        if allowed or not self.strict:
+        if allowed or not self.strict or (self.free is not None and self.free(name)):
             return ""
         return f"no rule allows it: {self._missing(self._user, operation, name).text}"
 
@@ -284,8 +288,12 @@ class Access:
         *,
         missing: Missing | None = None,
         host: str = "*",
+        free: Callable[[list[Rule]], Free] | None = None,
     ) -> Guard | None:
-        """What a user's connection from `host` has to ask; None: it may do all."""
+        """What a user's connection from `host` has to ask; None: it may do all.
+
+        `free` says of all rules of the protocol which names they do not speak of.
+        """
         strict = protocol in self.strict
         of_protocol = [rule for rule in self.rules.values() if rule.protocol == protocol]
         if (user or "ANONYMOUS") in self.super_users or not (of_protocol or strict):
@@ -300,7 +308,8 @@ class Access:
         # Where others have rights, who has none is not let do all.
         strict = strict or any(rule.allow or rule.is_acl for rule in of_protocol)
         missing = missing or partial(missing_of, protocol)
-        return Guard(user, own, covers, missing, report, strict=strict)
+        unspoken = None if free is None else free(of_protocol)
+        return Guard(user, own, covers, missing, report, strict=strict, free=unspoken)
 
     def on_change(self, callback: Callable[[], object]) -> None:
         """Call whenever guards are out of date."""

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..access import Access, Guard
+from ..access import Access, Free, Guard
 from ..permissions import (
     ACL_KINDS,
     ACL_OPERATIONS,
@@ -119,9 +119,18 @@ def missing(user: str, operation: str, of: str) -> Rule:
     return Rule(True, user, frozenset((operation,)), "kafka", of, LITERAL)
 
 
+def unspoken(rules: list[Rule]) -> Free:
+    """Kafka's allow.everyone.if.no.acl.found: no ACL of anybody is for the resource."""
+
+    def free(name: str) -> bool:
+        return not any(covers(rule, each, name) for rule in rules for each in ACL_OPERATIONS)
+
+    return free
+
+
 def allows_some(guard: Guard, operation: str, kind: str) -> bool:
     """Whether there is anything of this kind that it may do this to (KIP-679)."""
-    if not guard.strict:
+    if not guard.strict or guard.free is not None:
         return True
     for rule in guard.rules:
         if rule.allow and operation in _operations_on(rule, kind):

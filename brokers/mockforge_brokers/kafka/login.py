@@ -10,7 +10,7 @@ from ..environment import Environment
 from ..errors import ProtocolError, RequestRefused
 from ..events import AccessDenied
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
-from .acls import covers, missing
+from .acls import covers, missing, unspoken
 from .codes import ApiKey, ErrorCode
 from .oauth import INVALID, InvalidToken, NoMessage, bearer_of, bearer_token
 from .options import KafkaOptions
@@ -248,7 +248,15 @@ class Login:
             self._report(user, what, why)
 
         host = self._peer.address.rpartition(":")[0].strip("[]")
-        return self._access.guard(KAFKA, user, report, covers, missing=missing, host=host)
+        return self._access.guard(
+            KAFKA,
+            user,
+            report,
+            covers,
+            missing=missing,
+            host=host,
+            free=unspoken if self._options.allow_everyone else None,
+        )
 
     def interrupted(self, request: str) -> str:
         """Something else than a token came: the connection ends. Returns why."""

@@ -38,6 +38,8 @@ class KafkaOptions(Struct, frozen=True):
     as_version: str = NEWEST
     api_versions: tuple[str, ...] = ()
     """What `releases.override` reads: versions of single APIs that differ from the release's."""
+    allow_everyone: bool = False
+    """The authorizer's allow.everyone.if.no.acl.found."""
     check_records: bool = False
     """Read each batch whole, as Kafka does, not only a connection's first into a partition."""
     client_metrics: Mapping[str, Mapping[str, str]] = {}

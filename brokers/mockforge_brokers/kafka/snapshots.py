@@ -76,6 +76,16 @@ class MemberView(Struct, frozen=True):
     protocol: str = "classic"
 
 
+class PendingOffsetView(Struct, frozen=True):
+    """An offset that an open transaction would commit; without an id no transaction has it."""
+
+    topic: str
+    partition: int
+    offset: int
+    producer_id: int
+    transactional_id: str
+
+
 class TelemetryView(Struct, frozen=True):
     """A client that was asked for its own metrics (KIP-714), and what it sent.
 

@@ -13,6 +13,7 @@ from .snapshots import (
     OffsetView,
     OpenTransactionView,
     PartitionView,
+    PendingOffsetView,
     ProducerView,
     TelemetryView,
     TransactionView,
@@ -176,6 +177,7 @@ def telemetry_view(one: PushingClient, now: float) -> TelemetryView:
 
 def group_view(cluster: Cluster, group: AnyGroup) -> GroupView:
     offsets = list(committed(cluster, group))
+    pending = list(_pending(cluster, group))
     lags = [one.lag for one in offsets if one.lag is not None]
     return GroupView(
         protocol="kafka",
@@ -190,8 +192,20 @@ def group_view(cluster: Cluster, group: AnyGroup) -> GroupView:
             "assignor": _assignor(group),
             "members": list(_members(cluster, group)),
             "offsets": offsets,
+            **({"pending": pending} if pending else {}),
         },
     )
+
+
+def _pending(cluster: Cluster, group: AnyGroup) -> Iterator[PendingOffsetView]:
+    if not group.offsets.pending:
+        return
+    owners = cluster.transactions.by_producer()
+    for producer_id, held in group.offsets.pending.items():
+        owner = owners.get(producer_id)
+        name = owner.transactional_id if owner is not None else ""
+        for (topic, partition), offset in held.items():
+            yield PendingOffsetView(topic, partition, offset.offset, producer_id, name)
 
 
 def committed(cluster: Cluster, group: AnyGroup) -> Iterator[OffsetView]:

@@ -9,6 +9,7 @@ from mockforge_brokers.kafka.snapshots import (
     MemberView,
     OffsetView,
     PartitionView,
+    PendingOffsetView,
     TransactionView,
 )
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
@@ -157,19 +158,46 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
             if partition.partition not in numbers:
                 continue
             key = (topic, partition.partition)
-            finding = _behind_a_transaction(
-                kafka, named(member.client), topic, partition, fetches.get(key, (None,))[0]
-            ) or _position(
-                group.name,
-                named(member.client),
-                topic,
-                partition,
-                offsets.get(key),
-                fetches.get(key),
+            finding = (
+                _without_offset(
+                    kafka, group, named(member.client), key, unfetched=key not in fetches
+                )
+                or _behind_a_transaction(
+                    kafka, named(member.client), topic, partition, fetches.get(key, (None,))[0]
+                )
+                or _position(
+                    group.name,
+                    named(member.client),
+                    topic,
+                    partition,
+                    offsets.get(key),
+                    fetches.get(key),
+                )
             )
             if finding is not None and finding.cause not in reported:
                 reported.add(finding.cause)
                 yield finding
+
+
+def _without_offset(
+    kafka: Kafka, group: GroupView, who: str, key: tuple[str, int], *, unfetched: bool
+) -> Finding | None:
+    """A consumer is not told where to begin while a transaction would move it (KIP-447)."""
+    pending = {(each.topic, each.partition): each for each in _pending(group)}
+    held = pending.get(key)
+    if held is None or not unfetched:
+        return None
+    waits = f"{who} waits for the offset of {key[0]} p{key[1]} (UNSTABLE_OFFSET_COMMIT)"
+    one = kafka.transactions.get(held.transactional_id)
+    since = ""
+    if one is not None and one.open_for is not None:
+        since = f", begun {ago(one.open_for)} by {named(one.client)}"
+    text = (
+        f"{waits}: the open transaction of {held.transactional_id or held.producer_id}{since} "
+        f"would commit {held.offset}; its producer must commit or abort, or txn abort "
+        f"{held.transactional_id}"
+    )
+    return Finding(who, "unstable-offset", text)
 
 
 def _behind_a_transaction(
@@ -307,6 +335,11 @@ def _members(group: GroupView) -> Sequence[MemberView]:
 def _offsets(group: GroupView) -> Sequence[OffsetView]:
     offsets: Sequence[OffsetView] = group.detail.get("offsets", ())
     return offsets
+
+
+def _pending(group: GroupView) -> Sequence[PendingOffsetView]:
+    found: Any = group.detail.get("pending", ())
+    return [each for each in found if isinstance(each, PendingOffsetView)]
 
 
 def _fetches(connection: ConnectionView) -> Sequence[FetchView]:

@@ -31,6 +31,12 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetCommitRequestPartition,
     OffsetCommitRequestTopic,
 )
+from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
+from mockforge_brokers.kafka.wire.messages.transactions import (
+    TxnOffsetCommitRequest,
+    TxnOffsetCommitRequestPartition,
+    TxnOffsetCommitRequestTopic,
+)
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
 
@@ -200,6 +206,34 @@ def test_a_member_that_does_not_poll_is_told_from_one_that_reads() -> None:
     fetch(made, client, "orders", 3, "order-svc")
     assert causes(made, "order-svc") == ["behind"]
     assert "4 records of orders p0 wait for order-svc" in said(made, "order-svc")
+
+
+def test_a_member_whose_offset_a_transaction_would_move_waits_for_it() -> None:
+    made = scene()
+    producer = made.kafka_client()
+    init = InitProducerIdRequest(transactional_id="pay", transaction_timeout_ms=60_000)
+    got = made.ask(producer, init, 4, "pay-svc")
+    offset = TxnOffsetCommitRequestPartition(
+        partition_index=0, committed_offset=3, committed_metadata=None
+    )
+    commit = TxnOffsetCommitRequest(
+        transactional_id="pay",
+        group_id="billing",
+        producer_id=got.producer_id,
+        producer_epoch=got.producer_epoch,
+        topics=[TxnOffsetCommitRequestTopic(name="orders", partitions=[offset])],
+    )
+    made.ask(producer, commit, 5, "pay-svc")
+    made.join("billing", "order-svc", {"orders": [0]})
+    made.advance(4)
+    assert causes(made, "order-svc") == ["unstable-offset"]
+    assert said(made, "order-svc") == (
+        "order-svc waits for the offset of orders p0 (UNSTABLE_OFFSET_COMMIT): the open "
+        "transaction of pay, begun 4s ago by pay-svc would commit 3; its producer must commit or "
+        "abort, or txn abort pay"
+    )
+    made.run("txn abort pay")
+    assert causes(made, "order-svc") == ["never-fetched"]
 
 
 # MQTT -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ from .asked import always, committed, created, fetched, flat, joined, listed, of
 from .asking import Asking
 
 RECORDED = Path(__file__).parent / "recorded" / "authorization.json"
+RECORDED_OPEN = RECORDED.with_stem("authorization-open")
+"""The same with allow.everyone.if.no.acl.found, and `OPEN_GRANTS` for somebody else."""
 
 TOPIC, OTHER, GROUP, ID = "right.t", "right.other", "right.g", "right.id"
 OPERATIONS = {
@@ -63,6 +65,7 @@ _OF = {
     " idempotent_write",
     "transactional_id": "write describe two_phase_commit",
 }
+OPEN_GRANTS = ("-", "read topic", "describe group", "alter cluster", "write transactional_id")
 GRANTS = [f"{word} {kind}" for kind, words in _OF.items() for word in words.split()]
 
 Call = Callable[[Message, int], Any]
@@ -457,12 +460,14 @@ def grant(call: Call, *rules: acls.AclCreation) -> None:
         until(lambda: counted(call) == len(rules))
 
 
-def grid(admin: Call, alice: Call) -> dict[str, dict[str, Any]]:
-    """By request: `-` is the answer without a right, the others are those that differ from it."""
+def grid(
+    admin: Call, alice: Call, grants: Iterable[str] = ("-", *GRANTS), user: str = "alice"
+) -> dict[str, dict[str, Any]]:
+    """By request: `-` is the answer without a right of `user`, the others those that differ."""
     said: dict[str, dict[str, Any]] = {name: {} for name in REQUESTS}
-    for granted in ["-", *GRANTS]:
+    for granted in grants:
         furnish(admin)
-        grant(admin, *([] if granted == "-" else [rule(granted)]))
+        grant(admin, *([] if granted == "-" else [rule(granted, user)]))
         for name, (version, request) in REQUESTS.items():
             answer = codes(alice(request(version), version))
             if answer != said[name].get("-"):

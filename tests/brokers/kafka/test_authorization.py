@@ -6,6 +6,8 @@ import pytest
 from mockforge_brokers.access import Access
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.acls import AclFilter, allows_some, covers, delete, listed, missing
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.configs.broker import started_with
 from mockforge_brokers.kafka.wire.messages.acls import (
     AclCreation,
     CreateAclsRequest,
@@ -15,7 +17,7 @@ from mockforge_brokers.kafka.wire.messages.acls import (
 )
 from mockforge_brokers.permissions import acl_of, rule_of
 
-from .authorizing import RECORDED, REQUESTS, grid
+from .authorizing import OPEN_GRANTS, RECORDED, RECORDED_OPEN, REQUESTS, grid
 from .stage import produce
 from .test_access import Guarded, error_of_produce
 
@@ -49,6 +51,16 @@ def said():
 @pytest.mark.parametrize("name", REQUESTS)
 def test_each_right_opens_what_it_opens_in_apache_kafka(said, name):
     assert said[name] == EXPECTED[name]
+
+
+def test_what_no_acl_speaks_of_is_open_where_the_broker_is_started_so():
+    options = started_with(KafkaOptions(), {"allow.everyone.if.no.acl.found": "true"})
+    stage = Authorized(allow_everyone=options.allow_everyone)
+    said = grid(stage.by("admin", "admin"), stage.by("alice"), OPEN_GRANTS, "bob")
+    kafkas = json.loads(RECORDED_OPEN.read_text())
+    # There Kafka shows its internal topics, too.
+    del said["Metadata of all"], kafkas["Metadata of all"]
+    assert said == kafkas
 
 
 def entry(kind=2, name="x", pattern=3, principal="User:x", host="*", operation=3, permission=3):

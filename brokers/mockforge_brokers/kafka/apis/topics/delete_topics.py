@@ -2,6 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.topic import Topic
 from ...wire.messages.topics import (
     DeletableTopicResult,
     DeleteTopicsRequest,
@@ -30,7 +31,7 @@ def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST, "a topic is deleted by its name or its id, not by both"
             )
-        topic = caller.topic(wanted.name, wanted.topic_id, "delete")
+        topic = _topic(caller, wanted)
         caller.mutate(len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
         caller.cluster.delete_topic(topic.name, source=caller.name)
     except RequestRefused as refusal:
@@ -41,6 +42,16 @@ def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
             error_message=refusal.text,
         )
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id)
+
+
+def _topic(caller: Caller, wanted: DeleteTopicState) -> Topic:
+    """The topic, if the user may delete it. Raises RequestRefused."""
+    if not caller.may("delete", "cluster"):
+        return caller.topic(wanted.name, wanted.topic_id, "delete")
+    # As Kafka's controller: who may delete the cluster (by "all" on it) may delete any topic.
+    if wanted.name:
+        return caller.cluster.topic(wanted.name)
+    return caller.cluster.topic_by_id(wanted.topic_id)
 
 
 API = MessageHandler(DeleteTopicsRequest, handle)

@@ -33,6 +33,9 @@ _OPTIONS: Final = MappingProxyType(
 )
 """Keys that are options of ours: the option, and how much more the key counts (0: a switch)."""
 
+_AUTHORIZERS: Final = MappingProxyType({"allow.everyone.if.no.acl.found": "allow_everyone"})
+"""Switches of Kafka's authorizer in server.properties, which are no keys of the broker."""
+
 _STATIC: Final = MappingProxyType(
     {
         "offsets.topic.replication.factor": "1",
@@ -200,7 +203,10 @@ class BrokerConfig:
 
 def started_with(options: KafkaOptions, values: Mapping[str, str]) -> KafkaOptions:
     """Options with these values of a broker's server.properties. Raises RequestRefused."""
-    ours = {}
+    ours: dict[str, object] = {}
+    for name in values.keys() & _AUTHORIZERS.keys():
+        ours[_AUTHORIZERS[name]] = values[name].lower() == "true"
+    values = {name: value for name, value in values.items() if name not in _AUTHORIZERS}
     for name, value in values.items():
         key = broker_keys().get(name)
         if key is None:
