@@ -1,4 +1,4 @@
-"""AMQP against RabbitMQ: one publisher, one consumer, 100 bytes, four properties."""
+"""AMQP against RabbitMQ: one publisher, one consumer, four properties."""
 
 import os
 import re
@@ -24,13 +24,29 @@ from .common import (
 )
 
 _RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+_MILLION = 1_000_000
 _LOADS = (
-    ("automatic acknowledgement, delivered", "auto"),
-    ("prefetch 100, each acknowledged, delivered", "ack"),
-    ("prefetch 100, acknowledged in groups, delivered", "multiple"),
-    ("publisher confirms, confirmed", "confirm"),
-    ("fanout to 10 queues, published", "fanout"),
+    ("automatic acknowledgement, delivered", "auto", 0, 100),
+    ("prefetch 1, each acknowledged, delivered", "ack1", 0, 100),
+    ("prefetch 100, each acknowledged, delivered", "ack", 0, 100),
+    ("no prefetch, each acknowledged, delivered", "ackall", 0, 100),
+    ("prefetch 100, acknowledged in groups, delivered", "multiple", 0, 100),
+    ("publisher confirms, 1,000 in flight, confirmed", "confirm", 0, 100),
+    ("publisher confirms, singly, confirmed", "single", 0, 100),
+    ("publisher confirms, windows of 100, confirmed", "batch", 0, 100),
+    ("fanout to 10 queues, published", "fanout", 0, 100),
+    ("fanout to 100 queues, published", "fanout100", 0, 100),
+    ("topic exchange with 10,000 bindings, delivered", "topic", 0, 100),
+    ("headers exchange with 100 bindings, delivered", "headers", 0, 100),
+    ("queue of 10 priorities, delivered", "priority", 0, 100),
+    ("queue with a time to live, delivered", "ttl", 0, 100),
+    ("queue of a million, filled and emptied", "deep", _MILLION, 100),
+    ("bodies of 1 KB, delivered", "auto", 0, 1000),
+    ("bodies of 10 KB, delivered", "auto", 0, 10_000),
+    ("bodies of 100 KB, delivered", "auto", 0, 100_000),
+    ("bodies of 1 MB, delivered", "auto", 0, 1_000_000),
 )
+"""Title, mode, seconds (0: as asked for; of a deep queue how many messages) and bytes."""
 
 
 def rabbitmq() -> Subject:
@@ -99,12 +115,12 @@ def run(settings: Settings) -> None:
         subjects.append(rabbitmq())
     except Skipped as reason:
         print(f"skipped beside ours: {reason}")
-    for title, mode in _LOADS:
+    for title, mode, seconds, size in _LOADS:
         compare(
             f"AMQP {title}",
             subjects,
-            lambda port, mode=mode: measure(  # type: ignore[misc]
-                [str(load), str(port), mode, str(settings.seconds)]
+            lambda port, mode=mode, seconds=seconds, size=size: measure(  # type: ignore[misc]
+                [str(load), str(port), mode, str(seconds or settings.seconds), str(size)]
             ),
             settings,
         )

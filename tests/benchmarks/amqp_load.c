@@ -1,11 +1,22 @@
 /* A load generator for AMQP 0-9-1: raw sockets, frames encoded once, one thread, one poll loop.
  *
  * amqp_load PORT MODE SECONDS [BODY]
- *   MODE auto     publish and deliver, automatic acknowledgement
- *        ack      prefetch 100, every delivery acknowledged by itself
- *        multiple prefetch 100, one acknowledgement for all that one read brought
- *        confirm  publisher confirms, at most 1,000 outstanding; deliveries as in auto
- *        fanout   one exchange, ten queues; what is counted are publishes
+ *   MODE auto      publish and deliver, automatic acknowledgement
+ *        ack       prefetch 100, every delivery acknowledged by itself
+ *        ack1      the same with prefetch 1
+ *        ackall    the same without a prefetch
+ *        multiple  prefetch 100, one acknowledgement for all that one read brought
+ *        confirm   publisher confirms, at most 1,000 outstanding; deliveries as in auto
+ *        single    publisher confirms, each waited for
+ *        batch     publisher confirms, 100 published and then waited for
+ *        fanout    one exchange, ten queues; what is counted are publishes
+ *        fanout100 one exchange, a hundred queues
+ *        topic     a topic exchange with 10,000 bindings, of which one matches; 100 keys in turn
+ *        headers   a headers exchange with 100 bindings, of which one matches
+ *        priority  a queue with 10 priorities, which messages have in turn
+ *        ttl       a queue whose messages expire after a minute
+ *        deep      SECONDS is how many messages are published first, and then all delivered; what
+ *                  counts is the time of both
  * Prints messages per second, after half a second to warm up. Every delivery's content is
  * compared with what was published.
  */
@@ -106,18 +117,86 @@ static int dial(int port) {
     return fd;
 }
 
-static void declare(int fd, const char *queue, const char *exchange, int no_ack, int number) {
+typedef struct {
+    const char *name;
+    int acks;     /* 0 automatic, 1 each, 2 in groups */
+    int prefetch;
+    int window;   /* messages on their way; with confirms, not yet confirmed */
+    int confirms; /* 2: all of a window before the next one */
+    int copies;
+    const char *type;
+    int bindings, keys;
+    const char *argument;
+    uint32_t value;
+} Mode;
+static const Mode MODES[] = {
+    {"auto", 0, 0, 5000, 0, 1, "", 0, 1, "", 0},
+    {"ack", 1, 100, 5000, 0, 1, "", 0, 1, "", 0},
+    {"ack1", 1, 1, 5000, 0, 1, "", 0, 1, "", 0},
+    {"ackall", 1, 0, 5000, 0, 1, "", 0, 1, "", 0},
+    {"multiple", 2, 100, 5000, 0, 1, "", 0, 1, "", 0},
+    {"confirm", 0, 0, 1000, 1, 1, "", 0, 1, "", 0},
+    {"single", 0, 0, 1, 1, 1, "", 0, 1, "", 0},
+    {"batch", 0, 0, 100, 2, 1, "", 0, 1, "", 0},
+    {"fanout", 0, 0, 5000, 0, 10, "fanout", 1, 1, "", 0},
+    {"fanout100", 0, 0, 500, 0, 100, "fanout", 1, 1, "", 0},
+    {"topic", 0, 0, 5000, 0, 1, "topic", 10000, 100, "", 0},
+    {"headers", 0, 0, 5000, 0, 1, "headers", 100, 1, "", 0},
+    {"priority", 0, 0, 5000, 0, 1, "", 0, 10, "x-max-priority", 9},
+    {"ttl", 0, 0, 5000, 0, 1, "", 0, 1, "x-message-ttl", 60000},
+    {"deep", 0, 0, 0, 0, 1, "", 0, 1, "", 0},
+};
+
+static size_t open_table(Buffer *b) { u32(b, 0); return b->size; }
+static void close_table(Buffer *b, size_t start) {
+    uint32_t size = b->size - start;
+    for (int i = 0; i < 4; i++) b->data[start - 4 + i] = size >> (24 - 8 * i);
+}
+static void text_item(Buffer *b, const char *name, const char *value) {
+    shortstr(b, name); u8(b, 'S'); u32(b, strlen(value)); add(b, value, strlen(value));
+}
+static void number_item(Buffer *b, const char *name, uint32_t value) {
+    shortstr(b, name); u8(b, 'I'); u32(b, value);
+}
+
+/* Only the last one is answered, so that thousands are quick. */
+static void bind_all(int fd, const char *queue, const char *exchange, const Mode *mode) {
+    Buffer b = {0};
+    for (int i = 0; i < mode->bindings; i++) {
+        char key[32] = "", value[16];
+        if (!strcmp(mode->type, "topic")) snprintf(key, sizeof key, "key.%d.*", i);
+        size_t m = method(&b, 1, 50, 20), t;
+        u16(&b, 0); shortstr(&b, queue); shortstr(&b, exchange); shortstr(&b, key);
+        u8(&b, i < mode->bindings - 1);
+        t = open_table(&b);
+        if (!strcmp(mode->type, "headers")) {
+            snprintf(value, sizeof value, "v%d", i);
+            text_item(&b, "x-match", "all");
+            text_item(&b, "k", value);
+        }
+        close_table(&b, t);
+        end(&b, m);
+        if (b.size > 30000) send_all(fd, &b);
+    }
+    send_all(fd, &b); await(fd, 50, 21);
+}
+
+static void declare(int fd, const char *queue, const char *exchange, const Mode *mode) {
+    Buffer b = {0};
+    size_t m = method(&b, 1, 50, 10), t;
+    u16(&b, 0); shortstr(&b, queue); u8(&b, 4 /* exclusive */);
+    t = open_table(&b);
+    if (*mode->argument) number_item(&b, mode->argument, mode->value);
+    close_table(&b, t);
+    end(&b, m);
+    send_all(fd, &b); await(fd, 50, 11);
+    if (*exchange) bind_all(fd, queue, exchange, mode);
+}
+
+static void consume(int fd, const char *queue, int no_ack, int number) {
     Buffer b = {0};
     char tag[16];
-    size_t m = method(&b, 1, 50, 10);
-    u16(&b, 0); shortstr(&b, queue); u8(&b, 4 /* exclusive */); u32(&b, 0); end(&b, m);
-    send_all(fd, &b); await(fd, 50, 11);
-    if (*exchange) {
-        m = method(&b, 1, 50, 20);
-        u16(&b, 0); shortstr(&b, queue); shortstr(&b, exchange); shortstr(&b, "");
-        u8(&b, 0); u32(&b, 0); end(&b, m);
-        send_all(fd, &b); await(fd, 50, 21);
-    }
+    size_t m;
     snprintf(tag, sizeof tag, "c%d", number);
     m = method(&b, 1, 60, 20);
     u16(&b, 0); shortstr(&b, queue); shortstr(&b, tag); u8(&b, no_ack ? 2 : 0);
@@ -160,71 +239,109 @@ static void drain(Peer *p) {
 int main(int argc, char **argv) {
     if (argc < 4) { fprintf(stderr, "amqp_load PORT MODE SECONDS [BODY]\n"); return 2; }
     int port = atoi(argv[1]), body_size = argc > 4 ? atoi(argv[4]) : 100;
-    const char *mode = argv[2];
     double seconds = atof(argv[3]);
-    int acks = !strcmp(mode, "ack"), multiple = !strcmp(mode, "multiple");
-    int confirms = !strcmp(mode, "confirm"), copies = !strcmp(mode, "fanout") ? 10 : 1;
-    const char *exchange = copies > 1 ? "load-fanout" : "";
-    char queue[32];
+    const Mode *mode = NULL;
+    for (size_t i = 0; i < sizeof MODES / sizeof *MODES; i++)
+        if (!strcmp(MODES[i].name, argv[2])) mode = &MODES[i];
+    if (!mode) { fprintf(stderr, "no mode %s\n", argv[2]); return 2; }
+    int deep = !strcmp(mode->name, "deep"), copies = mode->copies;
+    int by_headers = !strcmp(mode->type, "headers"), by_priority = !!strstr(mode->argument, "priority");
+    char exchange[32] = "", queue[32];
     static Peer in, out;
     Buffer b = {0};
     size_t m;
 
     in.fd = dial(port);
     out.fd = dial(port);
-    if (copies > 1) {
+    if (*mode->type) {
+        snprintf(exchange, sizeof exchange, "load-%s-%d", mode->type, getpid());
         m = method(&b, 1, 40, 10);
-        u16(&b, 0); shortstr(&b, exchange); shortstr(&b, "fanout"); u8(&b, 0); u32(&b, 0);
-        end(&b, m); send_all(in.fd, &b); await(in.fd, 40, 11);
+        u16(&b, 0); shortstr(&b, exchange); shortstr(&b, mode->type); u8(&b, 4 /* auto-delete */);
+        u32(&b, 0); end(&b, m); send_all(in.fd, &b); await(in.fd, 40, 11);
     }
-    if (acks || multiple) {
-        m = method(&b, 1, 60, 10); u32(&b, 0); u16(&b, 100); u8(&b, 0); end(&b, m);
+    if (mode->prefetch) {
+        m = method(&b, 1, 60, 10); u32(&b, 0); u16(&b, mode->prefetch); u8(&b, 0); end(&b, m);
         send_all(in.fd, &b); await(in.fd, 60, 11);
     }
     for (int i = 0; i < copies; i++) {
         snprintf(queue, sizeof queue, "load-%d-%d", getpid(), i);
-        declare(in.fd, queue, exchange, !acks && !multiple, i);
-        fcntl(in.fd, F_SETFL, 0);
+        declare(in.fd, queue, exchange, mode);
+        if (!deep) consume(in.fd, queue, !mode->acks, i);
     }
-    if (confirms) {
+    if (mode->confirms) {
         m = method(&b, 1, 85, 10); u8(&b, 0); end(&b, m);
         send_all(out.fd, &b); await(out.fd, 85, 11);
     }
 
-    Buffer message = {0};
-    m = method(&message, 1, 60, 40);
-    u16(&message, 0); shortstr(&message, exchange); shortstr(&message, copies > 1 ? "" : queue);
-    u8(&message, 0); end(&message, m);
-    size_t content = message.size;
-    m = begin(&message, 2, 1);
-    u16(&message, 60); u16(&message, 0); u64(&message, body_size);
-    u16(&message, 1 << 15 | 1 << 12 | 1 << 7 | 1 << 6);
-    shortstr(&message, "application/json"); u8(&message, 1); shortstr(&message, "0123456789abcdef");
-    u64(&message, 1700000000); end(&message, m);
-    for (int left = body_size; left > 0;) {
-        int size = left > 131064 ? 131064 : left;
-        m = begin(&message, 3, 1);
-        for (int i = 0; i < size; i++) u8(&message, 'a' + i % 26);
-        end(&message, m);
-        left -= size;
+    /* One message for each key; their contents have one size. */
+    Buffer messages[100] = {0};
+    size_t content = 0, content_size = 0;
+    for (int k = 0; k < mode->keys; k++) {
+        Buffer *message = &messages[k];
+        char key[32];
+        snprintf(key, sizeof key, "key.%d.x", k * (mode->bindings / mode->keys));
+        m = method(message, 1, 60, 40);
+        u16(message, 0); shortstr(message, exchange);
+        shortstr(message, *exchange ? key : queue);
+        u8(message, 0); end(message, m);
+        content = message->size;
+        m = begin(message, 2, 1);
+        u16(message, 60); u16(message, 0); u64(message, body_size);
+        u16(message, 1 << 15 | by_headers << 13 | 1 << 12 | by_priority << 11 | 1 << 7 | 1 << 6);
+        shortstr(message, "application/json");
+        if (by_headers) {
+            size_t t = open_table(message);
+            text_item(message, "k", "v42");
+            close_table(message, t);
+        }
+        u8(message, 1);
+        if (by_priority) u8(message, k);
+        shortstr(message, "0123456789abcdef");
+        u64(message, 1700000000); end(message, m);
+        for (int left = body_size; left > 0;) {
+            int size = left > 131064 ? 131064 : left;
+            m = begin(message, 3, 1);
+            for (int i = 0; i < size; i++) u8(message, 'a' + i % 26);
+            end(message, m);
+            left -= size;
+        }
+        content_size = message->size - content;
+        if (*exchange && !mode->bindings) break;
     }
-    size_t content_size = message.size - content;
 
     fcntl(in.fd, F_SETFL, O_NONBLOCK);
     fcntl(out.fd, F_SETFL, O_NONBLOCK);
     uint64_t published = 0, confirmed = 0, delivered = 0, counted = 0;
-    uint64_t window = body_size > 10000 ? 200 : confirms ? 1000 : 5000;
+    uint64_t window = deep ? (uint64_t)seconds : body_size > 10000 ? 200 : mode->window;
+    if (mode->window < (int)window) window = deep ? window : mode->window;
+    int confirms = mode->confirms, acks = mode->acks == 1, multiple = mode->acks == 2, filled = 0;
     double started = now(), from = started + 0.5, until = from + seconds, t = started;
     size_t matched = 0;
-    while (t < until) {
+    while (deep ? delivered < window : t < until) {
         if (out.out.size == 0) {
             uint64_t done = delivered / copies;
             if (confirms && confirmed < done) done = confirmed;
             uint64_t room = published - done < window ? window - (published - done) : 0;
+            if (confirms == 2 && confirmed < published) room = 0;
+            if (deep) room = window - published;
             if (room > 500) room = 500;
             if (body_size > 10000 && room > 4) room = 4;
-            for (uint64_t i = 0; i < room; i++) add(&out.out, message.data, message.size);
+            for (uint64_t i = 0; i < room; i++) {
+                Buffer *message = &messages[(published + i) % mode->keys];
+                add(&out.out, message->data, message->size);
+            }
             published += room;
+            if (deep && !filled && published == window) {
+                /* All is written when the broker answers to a method that came behind it. */
+                filled = 1;
+                fcntl(out.fd, F_SETFL, 0); fcntl(in.fd, F_SETFL, 0);
+                send_all(out.fd, &out.out);
+                out.sent = 0;
+                m = method(&b, 1, 60, 10); u32(&b, 0); u16(&b, 0); u8(&b, 0); end(&b, m);
+                send_all(out.fd, &b); await(out.fd, 60, 11);
+                consume(in.fd, queue, 1, 0);
+                fcntl(in.fd, F_SETFL, O_NONBLOCK); fcntl(out.fd, F_SETFL, O_NONBLOCK);
+            }
         }
         drain(&out);
         drain(&in);
@@ -247,7 +364,10 @@ int main(int argc, char **argv) {
                     }
                     matched = 0;
                 } else {
-                    if (matched + size > content_size || memcmp(f, message.data + content + matched, size)) {
+                    /* Headers of other priorities differ. */
+                    int skip = by_priority && f[0] == 2;
+                    if (matched + size > content_size ||
+                        (!skip && memcmp(f, messages[0].data + content + matched, size))) {
                         fprintf(stderr, "a delivery differs from what was published\n");
                         return 1;
                     }
@@ -281,8 +401,9 @@ int main(int argc, char **argv) {
             out.size -= whole;
         }
         t = now();
-        if (t < from) counted = confirms ? confirmed : delivered / copies;
+        if (t < from && !deep) counted = confirms ? confirmed : delivered / copies;
     }
+    if (deep) from = started;
     printf("%.0f\n", ((confirms ? confirmed : delivered / copies) - counted) / (t - from));
     return 0;
 }

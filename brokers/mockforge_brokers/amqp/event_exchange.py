@@ -17,6 +17,7 @@ from .connection.ends import connection_name, ends
 from .records import Field, field, table
 from .state.predeclared import EVENTS
 from .state.virtual_host import VirtualHost
+from .users import Users
 from .wire import content as contents
 
 _AMQP: Final = "amqp"
@@ -45,15 +46,31 @@ class EventExchange:
         self._names: dict[int, Facts] = {}
         """What connection.closed says of a connection that is gone by then."""
         self._waiting: list[tuple[str, Facts, float]] = []
+        self._access = environment.access
+        self._users: Users | None = None
+        """As they were when somebody listened, or at the last change since."""
+        self._users_changed = False
         environment.spine.watch(self._look)
+        environment.access.on_kept_change(self._access_changed)
 
     def add(self, name: str, /, **facts: Any) -> None:
         """An event of RabbitMQ's that has no fact on the spine."""
         if not self._heard:
             return
-        if not self._waiting:
-            self._clock.call_later(0.0, self._publish)
+        self._publish_soon()
         self._waiting.append((name, facts, self._clock.wall()))
+
+    def _publish_soon(self) -> None:
+        if not (self._waiting or self._users_changed):
+            self._clock.call_later(0.0, self._publish)
+
+    def _access_changed(self) -> None:
+        """What several rules come to is looked at once, in a turn of its own."""
+        if not self._heard:
+            self._users = None
+        elif not self._users_changed:
+            self._publish_soon()
+            self._users_changed = True
 
     @property
     def _heard(self) -> bool:
@@ -63,11 +80,19 @@ class EventExchange:
     def _look(self, event: Event) -> None:
         make = _MAKERS.get(type(event))
         if make is not None and event.protocol == _AMQP and self._heard:
+            if self._users is None:
+                self._users = Users(self._access, self._vhosts)
             for name, facts in make(self, event):
                 self.add(name, **facts)
 
     def _publish(self) -> None:
         waiting, self._waiting = self._waiting, []
+        if self._users_changed:
+            self._users_changed = False
+            before, self._users = self._users, Users(self._access, self._vhosts)
+            now = self._clock.wall()
+            changes = before.changes_to(self._users) if before is not None else ()
+            waiting += [(name, facts, now) for name, facts in changes]
         host = self._vhosts["/"]
         for name, facts, time in waiting:
             headers = table({**facts, "timestamp_in_ms": Field("l", int(time * 1000))})

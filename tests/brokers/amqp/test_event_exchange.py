@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.records import plain
 from mockforge_brokers.events import ConnectionClosed
 
@@ -154,6 +155,49 @@ def test_policies_virtual_hosts_and_limits_are_events_too(house: House) -> None:
     ]
     assert came["policy.set"]["definition"] == {"max-length": 3}
     assert came["vhost.limits.set"]["max-queues"] == 5
+
+
+def test_users_and_permissions_are_events_too(house: House) -> None:
+    listener, access = listen(house), house.environment.access
+    access.add_user("ada", "secret", ("amqp",))
+    assert told(house, listener)["user.created"]["name"] == "ada"
+    access.add_user("ada", "other", ("amqp",))
+    came = told(house, listener)
+    assert list(came) == ["user.password.changed", "user.tags.set"]
+    assert came["user.tags.set"]["tags"] == ["administrator"]
+    access.add_rule(rule_of("allow guest all amqp:*:/.*/"))
+    rules = [access.add_rule(rule_of("allow ada read amqp:/:/^q/"))]
+    came = told(house, listener)
+    assert list(came) == ["permission.created"]
+    assert came["permission.created"] | {"timestamp_in_ms": 0} == {
+        "user": "ada",
+        "vhost": "/",
+        "configure": "",
+        "write": "",
+        "read": "^q",
+        "timestamp_in_ms": 0,
+    }
+    for number in rules:
+        access.remove_rule(number)
+    assert list(told(house, listener)) == ["permission.deleted"]
+    access.remove_user("ada")
+    assert list(told(house, listener)) == ["user.deleted"]
+
+
+def test_users_that_came_before_anybody_listened_are_no_news(house: House) -> None:
+    access = house.environment.access
+    access.add_user("old", "secret", ("amqp",))
+    listener = listen(house)
+    access.add_user("new", "secret", ("amqp",))
+    names = [
+        got.properties["headers"]["name"].value for got in _of(house, listener, "user.created")
+    ]
+    assert names == ["new"]
+
+
+def _of(house: House, listener: Client, key: str) -> list[Got]:
+    house.advance(0)
+    return [got for got in listener.received() if got["routing_key"] == key]
 
 
 def test_the_exchange_is_the_first_virtual_hosts_and_nobody_publishes_to_it(house: House) -> None:

@@ -1,0 +1,40 @@
+"""What changed between two looks at users and permissions, in the events of RabbitMQ's plugin."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..access import Access
+from .definitions import permissions
+
+Change = tuple[str, dict[str, Any]]
+TAGS = ["administrator"]
+"""Of every user: what a tag allows in RabbitMQ, all may do here."""
+
+
+class Users:
+    """As they were at the last look; passwords as they are kept."""
+
+    def __init__(self, access: Access, vhosts: Iterable[str]) -> None:
+        found = [user for user in access.users.values() if "amqp" in user.protocols]
+        self._passwords = {user.name: (user.hashed, user.plain) for user in found}
+        self._permissions = {
+            (str(row["user"]), str(row["vhost"])): row for row in permissions(access, vhosts)
+        }
+
+    def changes_to(self, now: "Users") -> Iterator[Change]:
+        """A user that goes takes its permissions along, which RabbitMQ does not say."""
+        for name, password in now._passwords.items():
+            before = self._passwords.get(name)
+            if before is None or before != password:
+                what = "user.created" if before is None else "user.password.changed"
+                yield what, {"name": name}
+                yield "user.tags.set", {"name": name, "tags": TAGS}
+        for key, row in now._permissions.items():
+            if self._permissions.get(key) != row:
+                yield "permission.created", dict(row)
+        for user, vhost in self._permissions:
+            if (user, vhost) not in now._permissions and user in now._passwords:
+                yield "permission.deleted", {"user": user, "vhost": vhost}
+        for name in self._passwords:
+            if name not in now._passwords:
+                yield "user.deleted", {"name": name}
