@@ -42,6 +42,8 @@ class Inner(Protocol):
 class Layered(asyncio.Protocol, asyncio.Transport):
     """Passes bytes through `stream` in both directions, and all else on as it is."""
 
+    __slots__ = ("_below", "_inner", "_left", "_said_close", "_stream", "_timer")
+
     def __init__(self, inner: Inner, stream: Stream) -> None:
         super().__init__()
         self._inner = inner
@@ -67,6 +69,9 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         except StreamFailed as error:
             self._fail(error.text)
             return
+        if stream.open and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         answer = stream.answer()
         if answer:
             self._below.write(answer)

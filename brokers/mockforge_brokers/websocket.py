@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wsproto import ConnectionType, WSConnection
-from wsproto.connection import ConnectionState
+from wsproto.connection import Connection, ConnectionState
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -29,9 +29,11 @@ _MOST_HEAD: Final = 16 * 1024
 class WebSocketStream:
     """The server's side of one WebSocket. `explain` knows bytes that are no HTTP request."""
 
+    __slots__ = ("_answer", "_early", "_explain", "_head", "_ws", "ended", "open")
+
     def __init__(self, explain: Callable[[bytes], str] | None = None) -> None:
         self.ended = False
-        self._ws = WSConnection(ConnectionType.SERVER)
+        self._ws: WSConnection | Connection = WSConnection(ConnectionType.SERVER)
         self._explain = explain
         self._head = b""
         self.open = False
@@ -47,6 +49,9 @@ class WebSocketStream:
                 self._ws.receive_data(data)
             for event in self._ws.events():
                 self._take(event, pieces)
+            if isinstance(self._ws, WSConnection) and self._ws.connection is not None:
+                # Without the parser of the request, which is half of an idle connection's memory.
+                self._ws = self._ws.connection
         except RemoteProtocolError as error:
             self._refuse(error)
         except UnicodeError as error:

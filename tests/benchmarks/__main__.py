@@ -9,7 +9,7 @@ from pathlib import Path
 from .common import Settings, cpu_name
 
 _KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "data", "connects", "memory",
-          "fairness", "pace")  # fmt: skip
+          "crowd", "fairness", "pace")  # fmt: skip
 
 
 def main() -> None:

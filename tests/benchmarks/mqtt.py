@@ -1,4 +1,4 @@
-"""MQTT against Mosquitto: one publisher, one subscriber, payloads of 64 bytes to 64 KB."""
+"""MQTT against Mosquitto: one or many on either side, each QoS, payloads of 64 bytes to 64 KB."""
 
 import re
 import shutil
@@ -24,20 +24,29 @@ from .common import (
 )
 
 _WINDOW = "4000"
-_LOADS = (
-    ("QoS 0, 64 bytes", "0", "1", _WINDOW, "64"),
-    ("QoS 1, 64 bytes", "1", "1", _WINDOW, "64"),
-    ("QoS 0, 20 topics in turn, 64 bytes", "0", "20", _WINDOW, "64"),
-    ("QoS 1, 20 topics in turn, 64 bytes", "1", "20", _WINDOW, "64"),
-    ("QoS 0, 4 KB", "0", "1", "1000", "4096"),
-    ("QoS 1, 4 KB", "1", "1", "1000", "4096"),
-    ("QoS 0, 64 KB", "0", "1", "100", "65536"),
-    ("QoS 1, 64 KB", "1", "1", "100", "65536"),
+_LOADS: tuple[tuple[str, ...], ...] = (
+    ("1 to 1, QoS 0, 64 bytes", "0", "1", _WINDOW, "64"),
+    ("1 to 1, QoS 1, 64 bytes", "1", "1", _WINDOW, "64"),
+    ("1 to 1, QoS 2, 64 bytes", "2", "1", _WINDOW, "64"),
+    ("1 to 1, QoS 0, 20 topics in turn, 64 bytes", "0", "20", _WINDOW, "64"),
+    ("1 to 1, QoS 1, 20 topics in turn, 64 bytes", "1", "20", _WINDOW, "64"),
+    ("1 to 10, QoS 0, 64 bytes", "0", "1", "1000", "64", "1", "10"),
+    ("1 to 10, QoS 1, 64 bytes", "1", "1", "1000", "64", "1", "10"),
+    ("1 to 10, QoS 2, 64 bytes", "2", "1", "1000", "64", "1", "10"),
+    ("10 to 1, QoS 0, 64 bytes", "0", "1", _WINDOW, "64", "10"),
+    ("10 to 1, QoS 1, 64 bytes", "1", "1", _WINDOW, "64", "10"),
+    ("10 to 1, QoS 2, 64 bytes", "2", "1", _WINDOW, "64", "10"),
+    ("1 to 1,000, QoS 0, 64 bytes", "0", "1", "20", "64", "1", "1000"),
+    ("1 to 1,000, QoS 1, 64 bytes", "1", "1", "20", "64", "1", "1000"),
+    ("1 to 1, QoS 0, 4 KB", "0", "1", "1000", "4096"),
+    ("1 to 1, QoS 1, 4 KB", "1", "1", "1000", "4096"),
+    ("1 to 1, QoS 0, 64 KB", "0", "1", "100", "65536"),
+    ("1 to 1, QoS 1, 64 KB", "1", "1", "100", "65536"),
 )
-"""Title, QoS, topics, messages under way at most, bytes of a payload."""
+"""Title, QoS, topics, messages under way at most, bytes of a payload, publishers, subscribers."""
 
 
-def mosquitto() -> Subject:
+def mosquitto(*, websocket: bool = False) -> Subject:
     """Mosquitto with nothing limited that this load would meet."""
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if program is None:
@@ -50,8 +59,11 @@ def mosquitto() -> Subject:
         port = free_port()
         config = Path(tempfile.mkdtemp(prefix="mosquitto-")) / "mosquitto.conf"
         config.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
-            "max_inflight_messages 0\nmax_queued_messages 0\nlog_type none\npersistence false\n"
+            "allow_anonymous true\nset_tcp_nodelay true\n"
+            f"listener {free_port() if websocket else port} 127.0.0.1\n"
+            # 2.0.11 starts no WebSocket listener alone, or at an address.
+            + (f"listener {port}\nprotocol websockets\nsocket_domain ipv4\n" if websocket else "")
+            + "max_inflight_messages 0\nmax_queued_messages 0\nlog_type none\npersistence false\n"
         )
         quiet = subprocess.DEVNULL
         with running([program, "-c", str(config)], stdout=quiet, stderr=quiet) as process:
@@ -74,7 +86,7 @@ def run(settings: Settings) -> None:
         print(f"skipped beside ours: {reason}")
     for title, qos, *rest in _LOADS:
         compare(
-            f"MQTT 1 to 1, {title}, delivered",
+            f"MQTT {title}, delivered",
             subjects,
             lambda port, qos=qos, rest=rest: measure(  # type: ignore[misc]
                 [str(load), str(port), qos, str(settings.seconds), *rest]

@@ -1,10 +1,11 @@
-/* One publisher and one subscriber in one process: how many messages a second get through.
+/* Publishers and subscribers in one process: how many messages a second get through.
  *
- *   mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD]
+ *   mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD] [PUBLISHERS] [SUBSCRIBERS]
  *
- * MQTT 3.1.1 on 127.0.0.1, packets prepared beforehand, sockets never waited for. At most WINDOW
- * messages are on the way between the two, so that a broker which drops what is too much for it
- * has no need to. With QOS 1 both sides acknowledge. Prints: messages a second, messages.
+ * MQTT 3.1.1 on 127.0.0.1, packets prepared beforehand, sockets never waited for. Every subscriber
+ * gets every message; at most WINDOW messages are on the way to each, so that a broker which drops
+ * what is too much for it has no need to. With QOS 1 and 2 both sides acknowledge.
+ * Prints: messages delivered a second, messages delivered.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,11 +24,13 @@ enum { BUFFER = 1 << 18, MOST_TOPICS = 1000, LONGEST = 66000, AT_ONCE = 61440 };
 
 struct end {
     int fd;
+    unsigned last_id;
     unsigned char in[BUFFER], out[BUFFER];
     size_t have, start, pending;
 };
 
-static struct end publisher, subscriber;
+static struct end *ends;
+static int publishers = 1, subscribers = 1;
 static unsigned char packets[MOST_TOPICS][LONGEST];
 static size_t sizes[MOST_TOPICS], id_places[MOST_TOPICS];
 static long published, delivered;
@@ -89,21 +92,30 @@ static void flush(struct end *end) {
     if (end->start == end->pending) end->start = end->pending = 0;
 }
 
-static void fill(int topics, int qos, long window) {
-    if (publisher.pending) return;
-    while (published - delivered < window) {
+static void fill(struct end *publisher, int topics, int qos, long window) {
+    if (publisher->pending) return;
+    /* Each publisher gets its share of the window, so that all have something to send. */
+    long left = window - (published - delivered / subscribers), share = window / publishers;
+    for (long most = share < left ? share : left; most > 0; most--) {
         int number = published % topics;
-        if (publisher.pending && publisher.pending + sizes[number] > AT_ONCE) break;
-        unsigned char *place = publisher.out + publisher.pending;
+        if (publisher->pending && publisher->pending + sizes[number] > AT_ONCE) break;
+        unsigned char *place = publisher->out + publisher->pending;
         memcpy(place, packets[number], sizes[number]);
         if (qos) {
-            unsigned id = published % 65535 + 1;
+            unsigned id = publisher->last_id = publisher->last_id % 65535 + 1;
             place[id_places[number]] = id >> 8;
             place[id_places[number] + 1] = id;
         }
-        publisher.pending += sizes[number];
+        publisher->pending += sizes[number];
         published++;
     }
+}
+
+static void acknowledge(struct end *end, unsigned char first, const unsigned char *id) {
+    unsigned char ack[4] = {first, 2, id[0], id[1]};
+    if (end->pending + sizeof ack > BUFFER) fail("the broker takes no acknowledgements");
+    memcpy(end->out + end->pending, ack, sizeof ack);
+    end->pending += sizeof ack;
 }
 
 /* Walks the whole packets of what was read and keeps the rest. */
@@ -129,10 +141,12 @@ static void take(struct end *end) {
             delivered++;
             if (packet[0] & 6) {
                 size_t id = body + 2 + (packet[body] << 8 | packet[body + 1]);
-                unsigned char ack[4] = {0x40, 2, packet[id], packet[id + 1]};
-                memcpy(end->out + end->pending, ack, 4);
-                end->pending += 4;
+                acknowledge(end, packet[0] & 4 ? 0x50 : 0x40, packet + id);
             }
+        } else if (packet[0] >> 4 == 5) {
+            acknowledge(end, 0x62, packet + body);
+        } else if (packet[0] >> 4 == 6) {
+            acknowledge(end, 0x70, packet + body);
         }
         at += body + length;
     }
@@ -141,35 +155,48 @@ static void take(struct end *end) {
 }
 
 int main(int count, char **words) {
-    if (count < 4) fail("usage: mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD]");
+    if (count < 4)
+        fail("usage: mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD] [PUBLISHERS] "
+             "[SUBSCRIBERS]");
     int port = atoi(words[1]), qos = atoi(words[2]);
     double seconds = atof(words[3]);
     int topics = count > 4 ? atoi(words[4]) : 1;
     long window = count > 5 ? atol(words[5]) : 4000;
     int payload = count > 6 ? atoi(words[6]) : 64;
+    if (count > 7) publishers = atoi(words[7]);
+    if (count > 8) subscribers = atoi(words[8]);
+    int all = publishers + subscribers;
+    struct pollfd *polled = calloc(all, sizeof *polled);
+    ends = calloc(all, sizeof *ends);
     unsigned char subscribe[] = {0x82, 12, 0, 1, 0, 7, 'b', 'e', 'n', 'c', 'h', '/', '#', qos};
-    connect_to(&publisher, port, "load-publisher");
-    connect_to(&subscriber, port, "load-subscriber");
-    if (write(subscriber.fd, subscribe, sizeof subscribe) < 0) fail("write");
-    if (read(subscriber.fd, subscriber.in, 5) != 5 || subscriber.in[4] > 2) fail("SUBACK");
-    fcntl(publisher.fd, F_SETFL, O_NONBLOCK);
-    fcntl(subscriber.fd, F_SETFL, O_NONBLOCK);
+    if (!polled || !ends) fail("memory");
+    for (int number = 0; number < all; number++) {
+        struct end *end = ends + number;
+        char client[32];
+        snprintf(client, sizeof client, "load-%d", number);
+        connect_to(end, port, client);
+        if (number >= publishers) {
+            if (write(end->fd, subscribe, sizeof subscribe) < 0) fail("write");
+            if (read(end->fd, end->in, 5) != 5 || end->in[4] > 2) fail("SUBACK");
+        }
+        fcntl(end->fd, F_SETFL, O_NONBLOCK);
+    }
     if (payload > LONGEST - 64) fail("PAYLOAD is too large");
     prepare(topics, qos, payload);
 
     double begin = now(), warm = begin + 0.3, measured_from = 0, time = begin, last = begin;
     long at_warm = 0, seen = 0;
     while (!measured_from || time < measured_from + seconds) {
-        fill(topics, qos, window);
-        flush(&publisher);
-        flush(&subscriber);
-        struct pollfd ends[2] = {
-            {publisher.fd, POLLIN | (publisher.pending ? POLLOUT : 0), 0},
-            {subscriber.fd, POLLIN | (subscriber.pending ? POLLOUT : 0), 0},
-        };
-        poll(ends, 2, 100);
-        if (ends[0].revents & ~POLLOUT) take(&publisher);
-        if (ends[1].revents & ~POLLOUT) take(&subscriber);
+        for (int number = 0; number < all; number++) {
+            struct end *end = ends + number;
+            if (number < publishers) fill(end, topics, qos, window);
+            flush(end);
+            polled[number].fd = end->fd;
+            polled[number].events = POLLIN | (end->pending ? POLLOUT : 0);
+        }
+        poll(polled, all, 100);
+        for (int number = 0; number < all; number++)
+            if (polled[number].revents & ~POLLOUT) take(ends + number);
         time = now();
         if (!measured_from && time >= warm) measured_from = time, at_warm = delivered;
         if (delivered != seen) seen = delivered, last = time;

@@ -27,7 +27,9 @@ def add_rules(environment: Environment, scope: str) -> None:
         environment.faults.add(Rule(frame_match(scope.format(number)), Drop()))
 
 
-async def serve(protocol: str, journal: bool, rules: str = "", *, keep: bool = False) -> None:
+async def serve(
+    protocol: str, journal: bool, rules: str = "", *, keep: bool = False, websocket: bool = False
+) -> None:
     environment = Environment.create(LoopClock(asyncio.get_running_loop()), journal=journal)
     if rules:
         add_rules(environment, rules)
@@ -41,7 +43,7 @@ async def serve(protocol: str, journal: bool, rules: str = "", *, keep: bool = F
     if folder is not None:
         folder.take_up([broker], ())
     server = Server(broker, environment)
-    print((await server.listen(Listener(protocol))).port, flush=True)
+    print((await server.listen(Listener(protocol, websocket=websocket))).port, flush=True)
     await asyncio.Event().wait()
 
 
@@ -51,10 +53,17 @@ def main() -> None:
     parser.add_argument("--no-journal", action="store_true")
     parser.add_argument("--rules", default="", help="a hundred faults with this filter")
     parser.add_argument("--keep", action="store_true", help="in a temporary data folder")
+    parser.add_argument("--websocket", action="store_true", help="accept WebSocket")
     parser.add_argument("--asyncio", action="store_true", help="the standard library's loop")
     parser.add_argument("--profile", help="write a cProfile to this file at SIGINT")
     asked = parser.parse_args()
-    run = serve(asked.protocol, not asked.no_journal, asked.rules, keep=asked.keep)
+    run = serve(
+        asked.protocol,
+        not asked.no_journal,
+        asked.rules,
+        keep=asked.keep,
+        websocket=asked.websocket,
+    )
     if asked.profile:
         import cProfile
 
