@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from collections.abc import Sequence
 
 _NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
@@ -107,3 +108,15 @@ def format_rate(per_second: float) -> str:
     if per_second >= 10 or per_second == int(per_second):
         return f"{format_count(per_second)}/s"
     return f"{per_second:.2g}/s"
+
+
+def clock_time(wall: float) -> str:
+    """`12:04:31.204`, local time; to the nearest millisecond, which a float may miss by a hair."""
+    seconds, thousandth = divmod(round(wall * 1000), 1000)
+    at = time.localtime(seconds)
+    return f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}.{thousandth:03d}"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 record`, `7 records`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -147,8 +147,8 @@ class Chunk(Struct, eq=False, gc=False):
 class Tape:
     """One connection's chunks, oldest first; `left` counts those that had to go.
 
-    `size` is that of the chunks, `weight` what the tape takes beside them, which the journal
-    counts as long as there are any.
+    `size` is that of the chunks, for which there is `room`; `weight` is what the tape takes beside
+    them, which the journal counts as long as there are any.
     """
 
     __slots__ = (
@@ -159,6 +159,7 @@ class Tape:
         "origin",
         "owner",
         "protocol",
+        "room",
         "size",
         "weight",
     )
@@ -180,6 +181,7 @@ class Tape:
         self.size = 0
         self.left = 0
         self.weight = _TAPE
+        self.room = journal.most_of_one
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
         """Keep one chunk; the oldest ones leave when a limit is met."""
@@ -193,7 +195,7 @@ class Tape:
         journal.chunks.append(chunk)
         self.size = size = self.size + cost
         journal.size = total = journal.size + cost
-        if size > journal.most_of_one:
+        if size > self.room:
             self._shrink()
         if total > journal.most:
             journal.shrink()
@@ -238,8 +240,12 @@ class Tape:
         return cost if chunks else cost + self.weight
 
     def _shrink(self) -> None:
-        # The newest chunk stays, whatever its size: somebody may look at it right now.
-        while self.size > self.journal.most_of_one and len(self.chunks) > 1:
+        # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
+        # frame that is longer than a connection's share: its beginning, until its end is there.
+        journal, tail = self.journal, self.chunks[-1].tail
+        if tail > self.room - journal.most_of_one:
+            self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
+        while self.size > self.room and len(self.chunks) > 1:
             self.drop_oldest()
             self.journal.shortened += 1
 

@@ -5,7 +5,8 @@ from mockforge_brokers.spine import Spine
 
 from .. import text
 from ..feed import Feed
-from .rows import clock_time, line_of
+from ..units import clock_time
+from .rows import line_of
 
 _BUDGET = 0.5
 _LOOKED_AT = 2_000

@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from typing import Any
 
 from mockforge_brokers.journal import Row
@@ -10,15 +9,10 @@ from mockforge_brokers.protocols import letter_of
 
 from .. import text
 from ..expectations.message import place_of
+from ..units import clock_time
 
 _PREVIEW = 160
 _FORMAT = re.compile(r"%([%TtpokvhscrqP])|\\([nt\\])")
-
-
-def clock_time(wall: float) -> str:
-    """`12:04:31.204`, local time."""
-    whole = int(wall)
-    return f"{time.strftime('%H:%M:%S', time.localtime(whole))}.{int((wall - whole) * 1000):03d}"
 
 
 def record_of(row: Row) -> dict[str, Any]:

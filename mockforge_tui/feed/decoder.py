@@ -15,7 +15,7 @@ PATIENCE: Final = 1.0
 """Seconds behind before rows are sampled."""
 _MOST_CHUNKS: Final = 4096
 _MOST_BYTES: Final = 8 * 1024 * 1024
-_LARGEST_FRAME: Final = 2 * 1024 * 1024
+_LARGEST_FRAME: Final = 8 * 1024 * 1024
 _FRAMES_OF_A_SAMPLE: Final = 8
 _LEAST_CHUNKS: Final = 4
 _CHUNKS_BETWEEN_LOOKS: Final = 256

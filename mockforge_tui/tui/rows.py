@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from functools import lru_cache
-from time import localtime
 from typing import Any, Final
 
 from mockforge_brokers.journal import OUT, Row
 from mockforge_brokers.protocols import letter_of
 
 from ..text import clean, decode, fit, width
-from ..units import format_size
+from ..units import clock_time, format_size
 from .drawing import Piece
 from .palette import Glyphs, Palette
 
@@ -179,7 +178,7 @@ def row_pieces(
     if destination or row.kind == "message":
         place = fit_middle(destination, plan.destination, glyphs)
     else:
-        place, preview = fit(fact_text(row), plan.destination), clean(row.error, plan.preview)
+        place, preview = _facts(row, plan)
     pieces.append((place + " ", palette.strong
                    if row.kind == "message" else palette.muted))  # fmt: skip
     key = fit(_key_text(row, plan.key), plan.key) + " " if plan.key else ""
@@ -189,6 +188,14 @@ def row_pieces(
                    palette.error if row.error else palette.faintest
                    if row.kind != "message" else palette.muted))  # fmt: skip
     return pieces
+
+
+def _facts(row: Row, plan: Columns) -> tuple[str, str]:
+    """What a frame says that is about no topic or queue: in that column, or where there is room."""
+    text = fact_text(row)
+    if row.error or width(text) <= plan.destination or plan.preview <= plan.destination:
+        return fit(text, plan.destination), clean(row.error, plan.preview)
+    return " " * plan.destination, clean(text, plan.preview)
 
 
 def fit_middle(text: str, cells: int, glyphs: Glyphs) -> str:
@@ -201,9 +208,7 @@ def fit_middle(text: str, cells: int, glyphs: Glyphs) -> str:
 
 def clock_text(wall: float, cells: int) -> str:
     """`12:04:31.102`, `04:31.102` or `31.102`, as fits."""
-    at = localtime(wall)
-    thousandth = int(wall * 1000) % 1000
-    return f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}.{thousandth:03d}"[-cells:]
+    return clock_time(wall)[-cells:]
 
 
 def client_text(row: Row, glyphs: Glyphs) -> str:

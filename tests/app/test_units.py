@@ -92,3 +92,9 @@ def test_sizes_for_people(count: int, text: str) -> None:
 @pytest.mark.parametrize(("rate", "text"), [(20, "20/s"), (0.5, "0.5/s"), (math.inf, "max")])
 def test_rates_for_people(rate: float, text: str) -> None:
     assert units.format_rate(rate) == text
+
+
+def test_a_moment_is_shown_to_its_nearest_millisecond() -> None:
+    shown = [units.clock_time(1795774493 + each / 1000) for each in (211, 999, 0)]
+    assert [each[-4:] for each in shown] == [".211", ".999", ".000"]
+    assert units.clock_time(1795774493.9996) == units.clock_time(1795774494.0)

@@ -89,6 +89,20 @@ def test_what_reads_an_ended_connections_frames_is_weighed_as_long_as_they_are_t
     assert kept.size == 2 * CHUNK + TAPE
 
 
+def test_a_frame_longer_than_a_connections_share_is_kept_whole_until_more_comes():
+    kept = journal(connection=3_000, total=100_000)
+    tape = kept.open("lines", 1, owner())
+    for count in range(1, 10):
+        tape.add(IN, bytes(1000), 1000 * count)
+    tape.add(IN, b"end")
+    tape.add(OUT, b"answer")
+    assert sum(len(chunk.data or b"") for chunk in kept.since(0)) == 9009
+    # A frame of any length is kept as far as half of the journal goes.
+    for count in range(1, 100):
+        tape.add(IN, bytes(1000), 1000 * count)
+    assert 48_000 < tape.size <= 50_000
+
+
 def test_an_old_chunk_of_a_quiet_connection_keeps_no_holes_behind_it():
     kept = journal(connection=2 * CHUNK)
     quiet, busy = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())

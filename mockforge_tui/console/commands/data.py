@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from ... import units
+from ...units import clock_time
 from ..registry import command
 from ..results import Result, done, facts_table
-from ..rows import clock_time
 
 if TYPE_CHECKING:
     from ..session import Session

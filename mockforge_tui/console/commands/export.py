@@ -10,6 +10,7 @@ from mockforge_brokers.journal import Row
 
 from ...feed import Decoder
 from ...filters import Filter, compile_filter
+from ...units import counted
 from ..asking import BadArgument, view
 from ..exports import FORMS, Form
 from ..jobs import Job
@@ -90,7 +91,7 @@ def export(
     writer = _Export(session, _rows(session, source, start), where, FORMS[form](), most)
     job = writer.begin()
     if job.stopped:
-        return _narrated(done(f"{job.steps} messages exported", {"exported": job.steps}))
+        return _narrated(done(f"{counted(job.steps, 'message')} exported", {"exported": job.steps}))
     return _narrated(done(f"job {job.id} exports (job stop {job.id} ends it)", {"job": job.id}))
 
 

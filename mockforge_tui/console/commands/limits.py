@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mockforge_brokers.usage import LimitView
 
 from ... import units
+from ...units import clock_time
 from ..asking import matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, table
-from ..rows import clock_time
 from ..types import GLOB
 
 if TYPE_CHECKING:

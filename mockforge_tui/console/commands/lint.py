@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from ...units import clock_time
 from ..asking import matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, table
-from ..rows import clock_time
 from ..types import text
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from ... import leaves
 from ... import text as screen_text
 from ...charts import lines_with_axis
 from ...feed.values import TopicValues, Value, newest_values
+from ...units import clock_time
 from ..asking import BadArgument, known, matching, mqtt
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, plain, size, table
-from ..rows import clock_time
 from ..types import COUNT, text
 
 if TYPE_CHECKING:

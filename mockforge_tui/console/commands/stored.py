@@ -7,11 +7,12 @@ from mockforge_brokers.journal import Row
 from ... import text as screen_text
 from ...expectations.message import place_of
 from ...filters import Filter
+from ...units import clock_time
 from ..asking import BadArgument, resolved
 from ..language import Token
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, size, table
-from ..rows import clock_time, record_of
+from ..rows import record_of
 from ..stored import MOST_LOOKED_AT, Page, Store, open_store, page
 from ..targets import BareTarget, KafkaTarget, QueueTarget, SessionTarget, Target, parse_target
 from ..types import COUNT, FILTER, OFFSET, PARTITION, TOPIC

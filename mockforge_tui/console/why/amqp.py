@@ -8,7 +8,8 @@ from typing import Any
 
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
-from .finding import Finding, counted, lookalike
+from ...units import counted
+from .finding import Finding, lookalike
 
 _MADE_UP = re.compile(r"amq\.ctag|ctag\d|.*[0-9a-f]{16}")
 """Tags that servers and clients (pika, aio-pika) make for who gave none."""

@@ -38,11 +38,6 @@ def named(client: str) -> str:
     return client or "a client without a name"
 
 
-def counted(number: int, what: str) -> str:
-    """`1 record`, `7 records`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def ago(seconds: float) -> str:
     if seconds < 0.5:
         return "just now"

@@ -14,7 +14,8 @@ from mockforge_brokers.kafka.snapshots import (
 )
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
-from .finding import Finding, ago, counted, how_they_differ, lookalike, named
+from ...units import counted
+from .finding import Finding, ago, how_they_differ, lookalike, named
 
 _JOINING = ("rebalancing", "assigning")
 

@@ -11,7 +11,8 @@ from mockforge_brokers.mqtt.events import ServerChose, SessionEnded, SessionTake
 from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from ...fixtures.addresses import mqtt_matches
-from .finding import Finding, ago, counted
+from ...units import counted
+from .finding import Finding, ago
 
 _LATELY, _JUST_NOW = 600.0, 60.0
 _SHARE = "$share/"

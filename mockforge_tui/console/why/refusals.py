@@ -10,7 +10,8 @@ from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
 
-from .finding import Finding, ago, counted
+from ...units import counted
+from .finding import Finding, ago
 from .remedies import remedy
 
 _LATELY = 600.0

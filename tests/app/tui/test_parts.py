@@ -87,6 +87,16 @@ def test_signs_stand_for_held_faulty_and_failed_frames() -> None:
     assert "★" in _line(_row(marked=True))
 
 
+def test_what_a_frame_says_stands_where_there_is_room_for_it() -> None:
+    said = {"client_id": "billing", "keep_alive": 60}
+    frame = _row(protocol="mqtt", operation="CONNECT", kind="frame", destination="", key=None,
+                 payload=None, detail=said)  # fmt: skip
+    need = Need(client=9, operation=7, destination=12, key=0)
+    line = "".join(text for text, _ in row_pieces(frame, 100, NIGHT, UNICODE, wanted=need))
+    assert "client_id=billing  keep_alive=60" in line
+    assert len(line) == 100
+
+
 def test_columns_and_heading_agree() -> None:
     for width in range(60, 200):
         for wanted in (ROOMY, Need(), Need(10, 7, 21, 6)):
