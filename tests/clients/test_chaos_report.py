@@ -30,7 +30,7 @@ def verdicts(mockforge: MockForge) -> dict[str, str]:
     return {each["client"]: each["verdict"] for each in mockforge.run("chaos report").records}
 
 
-def test_a_kafka_producer_that_is_not_idempotent_doubles_under_lossy_answers(mockforge):
+def test_a_kafka_producer_that_is_not_idempotent_doubles_under_lossy_answers(mockforge, tmp_path):
     mockforge.run("topic add orders -p 1")
     mockforge.run("chaos start lossy-answers -s loss=50% --seed 3")
     for name, idempotent in (("correct", True), ("careless", False)):
@@ -52,11 +52,17 @@ def test_a_kafka_producer_that_is_not_idempotent_doubles_under_lossy_answers(moc
     found = verdicts(mockforge)
     assert found["correct"] == CLEAN
     assert found["careless"].startswith("doubled ")
+    page = tmp_path / "report.html"
+    mockforge.run(f"chaos report --html > {page}")
+    text = page.read_text(encoding="utf-8")
+    assert text.index("</span> careless") < text.index("</span> correct")
+    assert "✓ 1 kept all" in text
+    assert text.rstrip().endswith("</html>")
 
 
 def test_an_amqp_publisher_that_ignores_nacks_loses(mockforge):
     mockforge.run("queue add q")
-    mockforge.run("chaos start half-open -s client=nobody")
+    mockforge.run("chaos start observe")
     for name in ("correct", "careless"):
         parameters = pika.URLParameters(mockforge.amqp.url)
         parameters.client_properties = {"connection_name": name}
@@ -80,7 +86,7 @@ def test_an_amqp_publisher_that_ignores_nacks_loses(mockforge):
 
 def test_an_mqtt_publisher_that_ignores_reason_codes_loses(mockforge):
     place = urlsplit(mockforge.mqtt.url)
-    mockforge.run("chaos start half-open -s client=nobody")
+    mockforge.run("chaos start observe")
     for name in ("correct", "careless"):
         reasons: list[int] = []
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)

@@ -166,6 +166,13 @@ _PRESETS: Final = (
         ),
     ),
     Preset(
+        "observe",
+        "nothing: clients are only watched, beside faults that you add yourself",
+        "does what it always does",
+        {},
+        (),
+    ),
+    Preset(
         "split-brain",
         "some clients are cut off from the brokers, and all others",
         "does not act on what it knew before: it asks first",

@@ -1,5 +1,6 @@
 """A run of presets: which lines ran when, and how it ends."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -7,6 +8,7 @@ from random import Random
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.misbehaviour.rules import Faults
 
+from ...units import parse_duration
 from ..ports import Clock
 from ..results import Result
 from .presets import Preset, lines_of
@@ -24,6 +26,16 @@ class Done:
     line: str
     answer: str
     ok: bool
+
+
+@dataclass(slots=True)
+class InForce:
+    """A fault of a run: when it came, and when it went (None: it is there)."""
+
+    number: int
+    line: str
+    begun: float
+    gone: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +59,7 @@ class Run:
     ended: float | None = None
     done: list[Done] = field(default_factory=list)
     _timers: list[Timer] = field(default_factory=list)
-    _rules: list[int] = field(default_factory=list)
+    rules: list[InForce] = field(default_factory=list)
     _dice: Random = field(default_factory=Random)
 
     def begin(self) -> None:
@@ -91,12 +103,28 @@ class Run:
         at = self.clock.now() - self.started
         self.done.append(Done(at, preset.name, line, result.as_text(None), result.ok))
         if result.ok and line.startswith("fault add"):
-            self._rules.append((result.data or {})["id"])
+            self.rules.append(InForce((result.data or {})["id"], line, at))
 
     def _take_away(self) -> None:
-        for number in self._rules:
-            self.faults.remove(number)
-        self._rules.clear()
+        now = self.clock.now() - self.started
+        for rule in self.rules:
+            if rule.gone is None and not self.faults.remove(rule.number):
+                rule.gone = self._expired(rule)
+            elif rule.gone is None:
+                rule.gone = now
+
+    def _expired(self, rule: InForce) -> float:
+        """When a rule went that left by itself, or by hand."""
+        found = re.search(r" --for (\S+)", rule.line)
+        now = self.clock.now() - self.started
+        return now if found is None else min(now, rule.begun + parse_duration(found[1]))
+
+    def in_force(self) -> list[InForce]:
+        """Its faults with their ends, of those that left by themselves too."""
+        for rule in self.rules:
+            if rule.gone is None and rule.number not in self.faults.rules:
+                rule.gone = self._expired(rule)
+        return self.rules
 
     def _of(self, preset: Preset) -> list[Pair]:
         """The parameters that this preset has; with one preset all must be its."""

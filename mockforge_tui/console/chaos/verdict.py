@@ -24,34 +24,58 @@ _MOST_IDS: Final = 50_000
 """Ids that are remembered of one client and destination; what comes after is only counted."""
 _MOST_CLIENTS: Final = 1_000
 _SHOWN: Final = 5
+_MOST_MOMENTS: Final = 2_000
+"""Of one client; those that come after are only counted."""
+_MOST_BUCKETS: Final = 50_000
+BUCKET: Final = 0.1
+"""Seconds in which a client's messages are counted together."""
 _NUMBER: Final = re.compile(r"(.*?)(\d{1,15})")
+
+CLEAN: Final = "nothing lost, doubled or out of order"
 
 Identify = Callable[[MessageSeen], object]
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What happened to a client `at` so many seconds after the start.
+
+    `kind` is fault, lost (its last connection), back, or doubled; `text` says which.
+    """
+
+    at: float
+    kind: str
+    text: str
+
+
 @dataclass(slots=True)
 class Stream:
-    """The messages of one client to one destination, in their order."""
+    """The messages of one client to one destination, in their order.
 
-    ids: dict[str, int] = field(default_factory=dict)
+    `ids` are the times (s) at which each came first, `gaps` how long after it came again.
+    """
+
+    ids: dict[str, float] = field(default_factory=dict)
+    gaps: list[float] = field(default_factory=list)
     sent: int = 0
     doubled: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
     highest: dict[str, int] = field(default_factory=dict)
     lowest: dict[str, int] = field(default_factory=dict)
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, at: float) -> bool:
+        """Whether it was there before."""
         self.sent += 1
         if name in self.ids:
-            self.ids[name] += 1
+            self.gaps.append(at - self.ids[name])
             self.doubled.append(name)
-            return
-        if len(self.ids) >= _MOST_IDS:
-            return
-        self.ids[name] = 1
-        found = _NUMBER.fullmatch(name)
-        if found is not None:
-            self._place(name, found[1], int(found[2]))
+            return True
+        if len(self.ids) < _MOST_IDS:
+            self.ids[name] = at
+            found = _NUMBER.fullmatch(name)
+            if found is not None:
+                self._place(name, found[1], int(found[2]))
+        return False
 
     def _place(self, name: str, series: str, number: int) -> None:
         highest = self.highest.get(series)
@@ -86,6 +110,13 @@ class ClientStory:
     pauses: list[float] = field(default_factory=list)
     lost_at: float | None = None
     streams: dict[str, Stream] = field(default_factory=dict)
+    moments: list[Moment] = field(default_factory=list)
+    buckets: Counter[int] = field(default_factory=Counter)
+    """Messages by the number of their `BUCKET`."""
+
+    def note(self, at: float, kind: str, text: str = "") -> None:
+        if len(self.moments) < _MOST_MOMENTS:
+            self.moments.append(Moment(at, kind, text))
 
     def facts(self) -> dict[str, Any]:
         """For a table, and for programs."""
@@ -104,6 +135,10 @@ class ClientStory:
             "doubled": doubled,
             "disordered": disordered,
             "missing": missing,
+            "resent_after": [gap for stream in streams for gap in stream.gaps],
+            "timeline": [
+                {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
+            ],
             "verdict": self._verdict(doubled, disordered, missing),
         }
 
@@ -117,7 +152,7 @@ class ClientStory:
             if names:
                 more = ", ..." if len(names) > _SHOWN else ""
                 parts.append(f"{word} {len(names)}: {', '.join(names[:_SHOWN])}{more}")
-        return "; ".join(parts) or "nothing lost, doubled or out of order"
+        return "; ".join(parts) or CLEAN
 
 
 class Observer:
@@ -130,8 +165,17 @@ class Observer:
         self._identify = identify
         self._stories: dict[tuple[str, str], ClientStory] = {}
         self._stops: list[Callable[[], object]] = []
+        self._started = 0.0
+        self._ended: float | None = None
+
+    @property
+    def lasted(self) -> float:
+        """Seconds from its beginning to its end, or up to now."""
+        end = self._clock.now() if self._ended is None else self._ended
+        return end - self._started
 
     def begin(self) -> None:
+        self._started = self._clock.now()
         for broker in self._brokers.values():
             for view in broker.connections():
                 story = self._story(view.protocol, view.client)
@@ -149,6 +193,7 @@ class Observer:
         for stop in self._stops:
             stop()
         self._stops.clear()
+        self._ended = self._clock.now()
 
     def stories(self) -> Iterator[ClientStory]:
         """Of those that were there, in the order in which they came."""
@@ -168,28 +213,36 @@ class Observer:
         if story.lost_at is not None:
             story.pauses.append(self._clock.now() - story.lost_at)
             story.lost_at = None
+            story.note(self.lasted, "back")
 
     def _closed(self, event: ConnectionClosed) -> None:
         story = self._story(event.protocol, event.client)
         if story is not None:
             story.lost += 1
             story.open.discard(event.connection)
-            if not story.open:
+            if not story.open and story.lost_at is None:
                 story.lost_at = self._clock.now()
+                story.note(self.lasted, "lost", event.reason)
 
     def _fired(self, event: FaultFired) -> None:
         story = self._story(event.protocol, event.client)
         if story is not None:
             story.faults[event.kind] += 1
+            story.note(self.lasted, "fault", f"{event.kind} {event.operation}")
 
     def _sent(self, event: MessageSeen) -> None:
         story = self._story(event.protocol, event.client)
         if story is None:
             return
         value = self._identify(event)
+        at = self.lasted
+        if len(story.buckets) < _MOST_BUCKETS:
+            story.buckets[int(at / BUCKET)] += 1
         if value is not None:
+            name = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
             stream = story.streams.setdefault(event.destination, Stream())
-            stream.add(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+            if stream.add(name, at):
+                story.note(at, "doubled", name)
 
 
 def identify_by(text: str) -> Identify:

@@ -3,6 +3,8 @@
 import os
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.errors import InvalidInput
+
 from ..asking import BadArgument
 from ..chaos.presets import PRESETS
 from ..chaos.run import Run
@@ -102,7 +104,7 @@ def chaos_start(
         run.end()
         raise BadArgument("names", f"{failed[0].line}: {failed[0].answer}")
     text = f"chaos runs: {names} --seed {chosen}; chaos stop ends it"
-    return done(text, {"presets": [each.name for each in presets], "seed": chosen})
+    return done(text, {"presets": _presets_of(run), "seed": chosen})
 
 
 @command("chaos stop", group="faults", examples=("chaos stop",))
@@ -133,13 +135,27 @@ def chaos_log(session: "Session") -> Result:
     )
 
 
-@command("chaos report", group="faults", examples=("chaos report",))
-def chaos_report(session: "Session") -> Result:
+@command(
+    "chaos report",
+    group="faults",
+    examples=("chaos report", "chaos report --html > report.html"),
+)
+def chaos_report(
+    session: "Session",
+    *,
+    html: Annotated[bool, Opt(("--html",), None, "as a page with charts: --html > FILE")] = False,
+) -> Result:
     """Show what clients made of the last run.
 
     How often each was hit by which fault and lost its connection, how long it stayed away, which
     messages it sent twice, out of order, or left out: by the number at the end of their --id.
     """
+    if html:
+        if not session.chaos:
+            raise InvalidInput("no run yet: chaos start")
+        from ..chaos.page import page  # only for who wants one
+
+        return done(page(session.chaos[-1]), {"presets": _presets_of(session.chaos[-1])})
     stories = session.chaos[-1].observer.stories() if session.chaos else ()
     return table(
         [story.facts() for story in stories],
@@ -152,8 +168,12 @@ def chaos_report(session: "Session") -> Result:
         Column("sent", "sent", count, right=True),
         Column("verdict", "verdict"),
         empty="no run yet: chaos start" if not session.chaos else "no client was there",
-        fields=("doubled", "disordered", "missing"),
+        fields=("doubled", "disordered", "missing", "resent_after", "timeline"),
     )
+
+
+def _presets_of(run: Run) -> list[str]:
+    return [each.name for each in run.presets]
 
 
 def _counted(faults: dict[str, int]) -> str:

@@ -383,8 +383,8 @@ class Scene:
             self._prepare_group(example)
         elif example.startswith("expect"):
             self._meet(example)
-        elif example.startswith("chaos start"):
-            self.session.run("chaos stop")
+        elif example.startswith("chaos"):
+            self.session.run("chaos stop" if "start" in example else "chaos start observe")
         elif example.startswith("broker start"):
             self.stop_broker(example.split()[2])
         elif example.startswith("scenario run"):

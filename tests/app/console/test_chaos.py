@@ -1,5 +1,7 @@
 """Presets by name: chosen by a seed, run in their time, and taken away at the end."""
 
+import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -145,6 +147,62 @@ def test_the_report_says_how_long_a_client_stayed_away(scene: Scene) -> None:
     scene.mqtt_client("c", clean=False)
     found = report(scene)["c"]
     assert (found["lost"], found["pauses"], found["away"]) == (1, [3.0], False)
+
+
+def test_the_page_names_who_doubles_and_shows_what_hit_it(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    scene.run("fault add delay client:bad 10ms")
+    good, bad = scene.mqtt_client("good"), scene.mqtt_client("<bad>")
+    for client in (good, bad, bad):
+        scene.mqtt_publish(client, "t", b"o-1", 1)
+        scene.advance(2)
+    scene.run("chaos stop")
+    page = scene.run("chaos report --html").as_text()
+    assert "✓ 1 kept all" in page
+    assert "✗ 1 did not" in page
+    assert "&lt;bad&gt;" in page
+    assert "<bad>" not in page
+    assert "doubled 1: o-1" in page
+    assert page.count('<path class="doubled"') == 1
+    assert not re.search(r"(src|href|url)[=(]", page)
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.open == []
+
+
+class Balanced(HTMLParser):
+    """Which tags are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None: ...
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_report_says_when_a_message_was_sent_again(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for _ in range(2):
+        scene.mqtt_publish(client, "t", b"o-1", 1)
+        scene.advance(3)
+    found = report(scene)["c"]
+    assert found["resent_after"] == [3.0]
+    assert found["timeline"] == [{"at": 3.0, "what": "doubled", "text": "o-1"}]
+
+
+def test_a_rule_of_a_run_ends_on_the_page_when_it_ended(scene: Scene) -> None:
+    scene.run("chaos start half-open -s time=5s --for 1m")
+    scene.advance(20)
+    [rule] = scene.session.chaos[-1].in_force()
+    assert (rule.begun, rule.gone) == (0.0, 5.0)
 
 
 def test_the_report_stands_after_the_run_and_hears_no_more(scene: Scene) -> None:
