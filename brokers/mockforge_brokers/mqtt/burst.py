@@ -18,14 +18,18 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
             identifier that no unfinished QoS 2 publish has; no taker is the publisher itself.
             Who subscribed with QoS 0 gets it with a first byte of 0x30 and without identifier.
   _settle   PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
+  _receive  PUBREC of four bytes for a QoS 2 message in flight.
+  _complete PUBCOMP of four bytes for one whose PUBREC came, nothing being left to resend.
+  _release  PUBREL of four bytes for an unfinished QoS 2 publish that was handed on already.
 
 In each case the packet is whole, within our Maximum Packet Size, its Remaining Length as short as
 can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
 before it none.
 
-What it leaves to the general path. Everything else: the first packet of a topic, QoS 2, retained
-messages, DUP, properties, whatever is malformed, oversized or forbidden, and every other packet
-type. So no error is raised here, and none has to be: the general path meets the same bytes next.
+What it leaves to the general path. Everything else: the first packet of a topic, PUBLISH of QoS 2,
+retained messages, DUP, properties, whatever is malformed, oversized or forbidden, and every other
+packet type. So no error is raised here, and none has to be: the general path meets the same bytes
+next.
 
 What comes out is the same either way, byte for byte and count for count; tests/brokers/mqtt/
 test_burst.py compares them. A sink with output was woken for it already, so that only the first
@@ -40,7 +44,7 @@ from . import lint
 from .codes import V5
 from .records import Message
 from .state.router import TopicCounts, Verbatim
-from .state.session import LARGE, Sink
+from .state.session import LARGE, RELEASED, Sink
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_varint, encode_varint
 
@@ -52,12 +56,18 @@ _QOS_1: Final = 0x32
 _LOWERED: Final = b"\x30"
 """The first byte that a QoS 1 packet has for who subscribed with QoS 0."""
 _PUBACK: Final = 0x40
+_PUBREC: Final = 0x50
+_PUBREL: Final = 0x62
+_PUBCOMP: Final = 0x70
 _PUBACK_HEAD: Final = b"\x40\x02"
+_PUBREL_HEAD: Final = b"\x62\x02"
+_PUBCOMP_HEAD: Final = b"\x70\x02"
 _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
 _NOT_PLAIN: Final = (-1, 0)
 """A length and a beginning of which no packet is made: it would end before its topic."""
+_NO_MESSAGE: Final = Message("", b"", 0)
 _NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
 
 
@@ -269,8 +279,78 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
     return position
 
 
+def _receive(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBRECs without a reason code, each answered with its PUBREL."""
+    session = connection.session
+    assert session is not None
+    inflight = session.inflight
+    packet_ids: list[bytes] = []
+    while position + 4 <= end and data[position] == _PUBREC and data[position + 1] == 2:
+        packet_id = data[position + 2] << 8 | data[position + 3]
+        message = inflight.get(packet_id)
+        if message is None or message.qos != 2:
+            break
+        session.received(packet_id)
+        packet_ids.append(data[position + 2 : position + 4])
+        position += 4
+    _answer(connection, _PUBREL_HEAD, packet_ids)
+    return position
+
+
+def _complete(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBCOMPs without a reason code."""
+    session = connection.session
+    assert session is not None
+    start = position
+    if session.unsent:
+        return position
+    inflight = session.inflight
+    while position + 4 <= end and data[position] == _PUBCOMP and data[position + 1] == 2:
+        packet_id = data[position + 2] << 8 | data[position + 3]
+        if inflight.get(packet_id, _NO_MESSAGE) is not RELEASED:
+            break
+        del inflight[packet_id]
+        position += 4
+    if position > start:
+        connection.others_in += (position - start) // 4
+        session.pump()
+    return position
+
+
+def _release(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBRELs without a reason code, each answered with its PUBCOMP."""
+    session = connection.session
+    assert session is not None
+    if session.withheld:
+        return position
+    inbound = session.inbound
+    packet_ids: list[bytes] = []
+    while position + 4 <= end and data[position] == _PUBREL and data[position + 1] == 2:
+        packet_id = data[position + 2] << 8 | data[position + 3]
+        if packet_id not in inbound:
+            break
+        inbound.remove(packet_id)
+        packet_ids.append(data[position + 2 : position + 4])
+        position += 4
+    if packet_ids:
+        session.inbound_changed()
+    _answer(connection, _PUBCOMP_HEAD, packet_ids)
+    return position
+
+
+def _answer(connection: "MqttConnection", head: bytes, packet_ids: list[bytes]) -> None:
+    """As many packets of four bytes as came."""
+    if packet_ids:
+        connection.out.append(head + head.join(packet_ids))
+        connection.others_in += len(packet_ids)
+        connection.outlet.others_out += len(packet_ids)
+
+
 _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
     _QOS_0: _forward,
     _QOS_1: _accept,
     _PUBACK: _settle,
+    _PUBREC: _receive,
+    _PUBREL: _release,
+    _PUBCOMP: _complete,
 }

@@ -57,6 +57,8 @@ class Stage(Struct, frozen=True):
     hurried: bool = False
     unanswered: int = 1024
     """Our Receive Maximum."""
+    hand_on: str = "publish"
+    """When a QoS 2 message goes on."""
 
 
 Cuts = list[int]
@@ -75,7 +77,8 @@ class Scene:
             # Time that passes with every look at it: each turn is up at its first one.
             environment.turn.now, environment.turn.length = count().__next__, 0
         self.stage = stage
-        self.broker = MqttBroker(environment, MqttOptions(receive_maximum=stage.unanswered))
+        options = MqttOptions(receive_maximum=stage.unanswered, qos2_hand_on=stage.hand_on)
+        self.broker = MqttBroker(environment, options)
         self.network = FakeNetwork(self.broker, environment)
         self.log: list[object] = []
         environment.spine.watch(self.log.append)
@@ -125,13 +128,13 @@ class Scene:
         self.log.append([client.take() for client in (self.publisher, *self.takers)])
 
     def acknowledgements(self, number: int) -> bytes:
-        """For all of QoS 1 that the session has in flight, in order, sent already or not."""
+        """For all that the session has in flight, in order, sent already or not."""
         session = self.broker.registry.by_client.get(f"taker {number}")
         inflight = session.inflight.items() if session else ()
+        due = (PacketType.PUBCOMP, PacketType.PUBACK, PacketType.PUBREC)
         return b"".join(
-            encode_packet(Ack(PacketType.PUBACK, packet_id), 4)
+            encode_packet(Ack(due[message.qos if message is not None else 0], packet_id), 4)
             for packet_id, message in inflight
-            if message is not None and message.qos == 1
         )
 
     @staticmethod
@@ -216,6 +219,7 @@ stages = st.builds(
     queue=st.sampled_from([1000, 2, 0]),
     packet=st.sampled_from([1 << 20, 1 << 20, 160, 64]),
     unanswered=st.sampled_from([1024, 1024, 3]),
+    hand_on=st.sampled_from(["publish", "publish", "release"]),
 )
 
 
@@ -309,6 +313,26 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
           [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5))] * 2,
           ))  # fmt: skip
 @example((ONE, [sent(stream(publish("/odd"), publish("o dd")) * 3)] * 2))
+@example((Stage(takers=(Taker("a", 0),)),
+          [sent(LEARN), sent(stream(publish("a", b"x", 1)))]))  # fmt: skip
+# Both sides of QoS 2: runs, what is cut off or not due, repeated PUBRECs, a window that is full.
+@example((Stage(takers=(Taker("a", 2), Taker("#", 1))),
+          [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)],
+                       *[Ack(PacketType.PUBREL, n) for n in (1, 2, 2, 3)]), b"\x62\x02"),
+           ("ack", 0, bytes.fromhex("50020001 5002"), [2]), ("ack", 0, b"", [9]),
+           ("ack", 1, b"\x50\2\0\1", [])]))  # fmt: skip
+@example((Stage(version=5, takers=(Taker("a", 2, window=1),)),
+          [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)], version=5),
+                bytes.fromhex("6203 0001 00 6202 0002")), ("ack", 0, bytes.fromhex("70020002"), []),
+           ("ack", 0, bytes.fromhex("70020001 70020001 7002"), []), ("return", 0, b"\2", []),
+           ("ack", 0, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
+@example((Stage(takers=(Taker("a", 2),)),
+          [sent(stream(Publish("a", b"x", 2, packet_id=1))), ("ack", 0, b"", []),
+           ("return", 0, b"\2", []), ("ack", 0, b"", [])]))  # fmt: skip
+@example((Stage(version=5, takers=(Taker("a", 2),), hand_on="release"),
+          [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)], version=5),
+                stream(*[Ack(PacketType.PUBREL, n) for n in (1, 2, 3)])),
+           ("ack", 0, b"", []), ("return", 0, b"\1", []), ("ack", 0, b"", [])]))  # fmt: skip
 def test_fast_path_and_general_path_have_the_same_outcome(
     script: tuple[Stage, list[Action]],
 ) -> None:
