@@ -83,6 +83,12 @@ class ScramServer:
         known = self._known
         if found is None or known is None:
             raise ScramFailed("the second message is not c=HEADER,r=NONCE,p=PROOF")
+        # As librdkafka before 2.6.1 does (its pull request 4895); Kafka 4 refuses it too.
+        if found["nonce"] != self._nonce and found["nonce"].endswith(self._nonce):
+            raise ScramFailed(
+                "the second message has the client's nonce twice, as of librdkafka before 2.6.1"
+                " (confluent-kafka, kcat, rdkafka): update it, or use PLAIN"
+            )
         if found["nonce"] != self._nonce or _bytes(found["header"]) != self._header.encode():
             raise ScramFailed("the second message belongs to another exchange: nonce or header")
         signed = (self._messages + found["bound"]).encode()

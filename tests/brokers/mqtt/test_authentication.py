@@ -103,6 +103,7 @@ def test_a_first_message_that_cannot_be_is_refused(first: bytes, why: str) -> No
         ("nonsense", "c=HEADER"),
         ("c=biws,r=other,p=AAAA", "another exchange"),
         ("c=AAAA,r={nonce},p=AAAA", "another exchange"),
+        ("c=biws,r=abc{nonce},p=AAAA", "librdkafka before 2.6.1"),
         ("c=biws,r={nonce},p=A", "base64"),
         ("c=biws,r={nonce},p=AAAA", "wrong password"),
         ("c=biws,r={nonce},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVE=", "wrong password"),

@@ -26,6 +26,8 @@ CLIENTS = [
         confluent-kafka    | Python | kafka_confluent.py
         kafka-python       | Python | kafka_kafka_python.py
         aiokafka           | Python | kafka_aiokafka.py
+        kcat               | Tools  | kcat.py
+        KafkaJS            | Node   | kafkajs.mjs
         """,
     ),
     *_rows(
@@ -34,6 +36,8 @@ CLIENTS = [
         paho-mqtt          | Python | mqtt_paho.py
         aiomqtt            | Python | mqtt_aiomqtt.py
         gmqtt              | Python | mqtt_gmqtt.py
+        mosquitto_pub      | Tools  | mosquitto.py
+        MQTT.js            | Node   | mqtt.mjs
         """,
     ),
     *_rows(
@@ -43,6 +47,9 @@ CLIENTS = [
         aio-pika           | Python | amqp_aio_pika.py
         kombu              | Python | amqp_kombu.py
         celery             | Python | amqp_celery.py
+        amqplib            | Node   | amqplib.mjs
+        rabbitmq-client    | Node   | rabbitmq-client.mjs
+        NestJS RMQ         | Node   | nestjs.mjs
         """,
     ),
 ]

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -60,15 +61,23 @@ class Ours(Subject):
         self.facts = dict(line.split("=", 1) for line in lines)
         self.version = json.loads(ready.read_text())["version"]
 
-    def _command(self, line: str) -> None:
+    def _command(self, line: str) -> bool:
         request = urllib.request.Request(
             f"{self.facts['MOCKFORGE_URL']}/commands", json.dumps({"line": line}).encode()
         )
-        with urllib.request.urlopen(request, timeout=20) as response:
-            json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return bool(json.load(response)["ok"])
+        except urllib.error.HTTPError:
+            return False
 
     def end_connections(self, protocol: str) -> None:
-        self._command(f"conn kill (proto:{protocol}) -y")
+        """Once there are any: a program may ask while it still dials."""
+        deadline = time.monotonic() + 10
+        while not self._command(f"conn kill (proto:{protocol}) -y"):
+            if time.monotonic() > deadline:
+                raise RuntimeError("no connection to cut")
+            time.sleep(0.02)
 
     def restart(self, protocol: str) -> None:
         self._command(f"broker restart {protocol} -y")

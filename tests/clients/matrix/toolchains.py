@@ -105,9 +105,8 @@ class Tools(Toolchain):
         """Nothing to build."""
 
     def command(self, client: Client) -> list[str]:
-        tool = client.name.split()[0]
-        if shutil.which(tool) is None:
-            raise Skipped(f"no {tool}")
+        if shutil.which(client.name) is None:
+            raise Skipped(f"no {client.name}")
         return [sys.executable, str(self.sources / client.program)]
 
 
