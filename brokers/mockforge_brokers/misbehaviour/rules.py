@@ -334,6 +334,9 @@ class Faults:
         return self._random
 
     def _fires(self, rule: Rule) -> bool:
+        # Each test narrows what the next one counts: `every` and `first` count frames within the
+        # window, `times` counts hits, and the dice roll last, so that a seed repeats the same hits
+        # whatever else goes by.
         trigger = rule.trigger
         age = self._clock.now() - rule.added
         if trigger.until is not None and age >= trigger.until:

@@ -296,6 +296,8 @@ class Channel:
                 if isinstance(message.queue, StreamQueue):
                     raise message.queue.unsupported("basic.nack and basic.reject")
         if self.transaction is not None:
+            # Out of the unacked from here on, and back among them by tx.rollback: who rolls back
+            # may acknowledge them once more, as with RabbitMQ.
             for key, message in back:
                 self.transaction.settled.append((key, message, acknowledged, requeue))
             return

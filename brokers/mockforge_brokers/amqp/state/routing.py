@@ -55,6 +55,7 @@ def resolve(
     queues: dict[Queue, None] = {}
     seen = {exchange.name}
     ahead = [exchange]
+    # Breadth first, and `ahead` grows while it is walked.
     for current in ahead:
         if current.per_message:
             route.valid = False

@@ -234,6 +234,8 @@ class Session:
         if not self.ready:
             return
         sent, turn = 0, self._turn
+        # First what the last connection left unacknowledged, in its order [MQTT-4.4.0-1]; only
+        # then what has waited meanwhile, or messages would overtake each other [MQTT-4.6.0-5].
         while self.unsent and len(self.inflight) - len(self.unsent) < self.window:
             self._resend(self.unsent.popleft())
             sent += 1

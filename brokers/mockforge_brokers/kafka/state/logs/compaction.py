@@ -95,6 +95,8 @@ class Compaction:
         producer_id = header.producer_id
         may_leave = self._is_aborted(header)
         if header.is_control:
+            # A marker ends its producer's transaction: is a batch of it left in front of it, the
+            # marker is still what tells consumers whether to believe that batch.
             may_leave = producer_id not in self._seen
             self._seen.discard(producer_id)
         elif header.is_transactional:
@@ -106,6 +108,8 @@ class Compaction:
             left = [] if may_leave else list(self._newest_of(records, past=past))
         if not left and not self._stays_empty(header):
             return None
+        # The first compaction that meets a tombstone or a needless marker only writes down until
+        # when slow consumers shall still see it; a later one takes it out.
         horizon = header.delete_horizon
         if horizon is None and any(one.value is None for one in left):
             horizon = self._horizon

@@ -355,6 +355,7 @@ class PartitionLog:
         size = 0
         for number in range(at, len(self.segments)):
             segment = self.segments[number]
+            # `ends` are sums of sizes: one search finds how many batches fit into what is left.
             before = segment.ends[first - 1] if first else 0
             last = bisect_right(segment.ends, before + max_bytes - size)
             if last <= first and not found and at_least_one:
