@@ -93,6 +93,8 @@ _KNOW_ASYNCIO = {
     "endpoint.py",
     "bulk.py",
     "hangup.py",
+    "later.py",
+    "outgoing.py",
     "unix_socket.py",
     "layered.py",
     "streams.py",

@@ -46,8 +46,8 @@ class DurableEndpoint(Endpoint):
             self._note()
             self._working = False
 
-    def _receive(self, data: bytes) -> None:
-        self.work(lambda: Endpoint._receive(self, data))
+    def handle(self, data: bytes) -> None:
+        self.work(lambda: Endpoint.handle(self, data))
 
     def _set_writable(self, writable: bool) -> None:
         self.work(lambda: Endpoint._set_writable(self, writable))
@@ -64,7 +64,7 @@ class DurableEndpoint(Endpoint):
 
     @property
     def waiting(self) -> int:
-        return self._transport.get_write_buffer_size() + self._held_size
+        return self.transport.get_write_buffer_size() + self._held_size
 
     def flush(self) -> None:
         self._note()
@@ -74,7 +74,7 @@ class DurableEndpoint(Endpoint):
         self._awake = False
         connection = self.connection
         pieces = connection.out
-        if pieces and not self._closing:
+        if pieces and not self.closing:
             if not self._held:
                 self._store.when(self._due, self._committed)
             self._held.append((self._due, pieces[:], connection.bulky))
@@ -91,25 +91,25 @@ class DurableEndpoint(Endpoint):
             pieces += more
             bulky |= large
         self._held_size -= sum(map(len, pieces))
-        if not self._transport.is_closing():
+        if not self.transport.is_closing():
             self._write_pieces(pieces, bulky)
         if held:
             self._store.when(held[0][0], self._committed)
         elif self._ends is not None:
-            if not self._transport.is_closing():
+            if not self.transport.is_closing():
                 self._ends()
         elif connection.out:
             self.wake()
 
     def _write_pieces(self, pieces: list[bytes], bulky: bool) -> None:
         """As the flush of a connection that has put out just these; it may be over already."""
-        connection, closing = self.connection, self._closing
+        connection, closing = self.connection, self.closing
         out = connection.out
         later, out[:] = out[:], pieces
         connection.bulky, larger = bulky, connection.bulky
-        self._closing = False
+        self.closing = False
         super().flush()
-        self._closing = closing
+        self.closing = closing
         connection.bulky = larger
         out += later
 
@@ -123,7 +123,7 @@ class DurableEndpoint(Endpoint):
     # Ends: what waits is written before.
 
     def close(self, reason: str) -> None:
-        if self._closing:
+        if self.closing:
             return
         self.flush()
         if not self._held:
@@ -138,7 +138,7 @@ class DurableEndpoint(Endpoint):
 
     def _follow(self) -> None:
         self.flush()
-        if self._closing or not self._held:
+        if self.closing or not self._held:
             super()._follow()
             return
         self._lose("the client closed the connection")

@@ -182,7 +182,7 @@ class Server:
                 await asyncio.wait_for(self._all_gone, grace)
             except TimeoutError:
                 for endpoint in tuple(self.endpoints.values()):
-                    reset(endpoint._transport)
+                    reset(endpoint.transport)
                 await asyncio.sleep(0)
 
     def refuse(self, transport: asyncio.Transport) -> None:

@@ -367,7 +367,7 @@ def test_socket_and_delayed_answers_hold_a_connection_back_together():
         talker.write(b"all x " + b"y" * 300 + b"\n")
         await world.until(lambda: delayed.hits == 2)
         (endpoint,) = (one for one in world.server.endpoints.values() if one.slow)
-        await world.until(lambda: endpoint._outward and endpoint._outward.idle)
+        await world.until(lambda: endpoint.lanes and endpoint.lanes.idle_outward)
         assert connection.writable == [False]
         reader._transport.resume_reading()
         await reader.readexactly(20_000_004)

@@ -1,0 +1,147 @@
+"""How one endpoint's bytes go while rules or holds may be about them.
+
+Made when the first burst meets a rule or hold that is in force, and given up when none is and
+nothing waits: an endpoint without pays one test for each burst.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from .contract import Connection, Peer
+from .environment import Environment
+from .journal import IN, OUT
+from .misbehaviour.concern import Concern
+from .misbehaviour.lane import Lane
+from .misbehaviour.rules import Exchanges
+
+
+class Inspected(Peer, Protocol):
+    """What an endpoint is to its lanes."""
+
+    environment: Environment
+    connection: Connection
+    lanes: "Lanes | None"
+
+    def write(self, data: bytes) -> None: ...
+
+    def forward_in(self, frame: bytes) -> None:
+        """Handle one whole frame that may go on."""
+        ...
+
+    def forward_out(self, frame: bytes) -> None:
+        """Write one whole frame that may go on."""
+        ...
+
+
+class Lanes:
+    """Both directions of one endpoint; a lane is there while what passes has to be looked at."""
+
+    __slots__ = ("_concern", "_endpoint", "_exchanges", "_inward", "_outward")
+
+    def __init__(self, endpoint: Inspected) -> None:
+        self._endpoint = endpoint
+        self._exchanges = Exchanges()
+        self._inward: Lane | None = None
+        self._outward: Lane | None = None
+        self.adopt(endpoint.connection)
+
+    def adopt(self, connection: Connection) -> None:
+        """Another connection took over."""
+        environment = self._endpoint.environment
+        self._concern = Concern(environment.faults, environment.holds, self._endpoint, connection)
+        for lane in filter(None, (self._inward, self._outward)):
+            lane.adopt(connection)
+
+    def open(self) -> None:
+        """Ask the rules that name `op:open` about an endpoint that was just accepted."""
+        self._inward = self._lane(IN, self._endpoint.forward_in)
+        self._inward.open()
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait in a lane, of the direction where it is more."""
+        return max(lane.queued if lane is not None else 0 for lane in (self._inward, self._outward))
+
+    @property
+    def idle_outward(self) -> bool:
+        """Nothing waits to be written."""
+        return self._outward is None or self._outward.idle
+
+    def dark(self, direction: int) -> bool:
+        """Nothing passes any more in this direction."""
+        return direction in self._exchanges.dark
+
+    def receive(self, data: bytes) -> int:
+        """As `Connection.receive`, of the frames that may go on."""
+        connection, lane = self._endpoint.connection, self._inward
+        if lane is None:
+            if not self._concern():
+                self._give_up()
+                return connection.receive(data)
+            lane = self._inward = self._lane(IN, self._endpoint.forward_in)
+            data = connection.take_rest() + data
+        elif lane.has_no_say(data):
+            return connection.receive(data)
+        elif lane.idle and not self._concern():
+            self._inward = None
+            self._give_up()
+            return connection.receive(lane.take_rest() + data)
+        if connection.unfinished:
+            # What passed the lane already comes first.
+            connection.receive(b"")
+        lane.feed(data)
+        return lane.pending
+
+    def look_at_output(self) -> bool:
+        """Whether output has to pass by `send`."""
+        if self._outward is not None or self._concern():
+            return True
+        self._give_up()
+        return False
+
+    def send(self, data: bytes) -> None:
+        """Write the frames that may go on."""
+        lane = self._outward
+        if lane is None:
+            lane = self._outward = self._lane(OUT, self._endpoint.forward_out)
+        elif lane.has_no_say(data):
+            self._endpoint.write(data)
+            return
+        elif lane.idle and not self._concern():
+            self._outward = None
+            self._give_up()
+            self._endpoint.write(data)
+            return
+        lane.feed(data)
+
+    def after(self, direction: int, callback: Callable[[], object]) -> bool:
+        """Call once all that waits has gone its way; False when nothing does."""
+        lane = self._outward if direction == OUT else self._inward
+        if lane is None or lane.idle:
+            return False
+        lane.when_idle(callback)
+        return True
+
+    def end_inward(self) -> None:
+        """The connection is over: what waits for it goes with it."""
+        if self._inward is not None:
+            self._inward.end()
+
+    def end(self) -> None:
+        """The socket is gone."""
+        if self._outward is not None:
+            self._outward.end()
+        self._exchanges.lighten()
+
+    def _lane(self, direction: int, forward: Callable[[bytes], object]) -> Lane:
+        endpoint = self._endpoint
+        parts = endpoint.environment.misbehaviour
+        return Lane(direction, endpoint.connection, endpoint, forward, parts, self._exchanges)
+
+    def _give_up(self) -> None:
+        """No lane is left, and nothing in force could ask for one."""
+        environment = self._endpoint.environment
+        if not (
+            self._inward or self._outward or environment.faults.active or environment.holds.active
+        ):
+            self._endpoint.lanes = None

@@ -1,0 +1,129 @@
+"""What leaves by one socket: one write for each burst."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .bulk import write_together
+from .contract import Connection
+from .events import Event
+from .journal import OUT, Tape
+from .lanes import Lanes
+
+if TYPE_CHECKING:
+    from .transport import Server
+
+
+class Outgoing(asyncio.Protocol):
+    """The half of an endpoint that writes; `closing` says that nothing more is to be written."""
+
+    __slots__ = (
+        "_awake",
+        "_tape",
+        "bytes_out",
+        "closing",
+        "connection",
+        "environment",
+        "lanes",
+        "server",
+        "transport",
+    )
+
+    connection: Connection
+    transport: asyncio.Transport
+
+    def __init__(self, server: "Server") -> None:
+        self.server = server
+        self.environment = server.environment
+        self.closing = False
+        self.bytes_out = 0
+        self.lanes: Lanes | None = None
+        self._awake = False
+        self._tape: Tape | None = None
+
+    @abstractmethod
+    def inspect(self) -> Lanes:
+        """The lanes, made where there are none."""
+
+    @abstractmethod
+    def fail(self, error: Exception, data: bytes) -> None:
+        """A bug of ours: log it with the last frames, end this connection, disturb nobody else."""
+
+    @property
+    def protocol(self) -> str:
+        return self.server.broker.protocol
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def delayed(self) -> int:
+        """Bytes that wait in a lane, of the direction where it is more."""
+        return 0 if self.lanes is None else self.lanes.queued
+
+    def wake(self) -> None:
+        if not self._awake:
+            self._awake = True
+            self.server.turns.flush_soon(self)
+
+    def flush(self) -> None:
+        """Write all output: one write, unless single pieces are too large to be worth a copy."""
+        self._awake = False
+        connection = self.connection
+        pieces = connection.out
+        if not pieces or self.closing:
+            return
+        environment = self.environment
+        inspected = (
+            self.lanes is not None or environment.faults.active or environment.holds.active
+        ) and self.inspect().look_at_output()
+        if len(pieces) == 1:
+            data = pieces.pop()
+        elif connection.bulky and not inspected:
+            self._write_bulky(pieces)
+            return
+        else:
+            data = b"".join(pieces)
+            pieces.clear()
+        if inspected:
+            self._send_inspected(data)
+        else:
+            self.write(data)
+
+    def write(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        if self._tape is not None:
+            self._tape.add(OUT, data)
+        self.transport.write(data)
+
+    def _write_bulky(self, pieces: list[bytes]) -> None:
+        self.bytes_out += (size := sum(map(len, pieces)))
+        if self._tape is not None:
+            self._tape.add_pieces(OUT, pieces, size)
+        write_together(self.transport, pieces)
+        self.connection.bulky = False
+        pieces.clear()
+
+    def _send_inspected(self, data: bytes) -> None:
+        try:
+            self.inspect().send(data)
+        except Exception as error:
+            self.fail(error, b"")
+
+    def forward_out(self, frame: bytes) -> None:
+        # Also while we close: the last words may be delayed too.
+        if not self.transport.is_closing():
+            self.write(frame)
+
+    def _dark(self, direction: int) -> bool:
+        return self.lanes is not None and self.lanes.dark(direction)
+
+    def _waits(self, direction: int, callback: Callable[[], object]) -> bool:
+        """Whether frames wait in a lane; then it is called once they have gone their way."""
+        return self.lanes is not None and self.lanes.after(direction, callback)
+
+    def _emit(self, event: Event) -> None:
+        self.environment.spine.emit(event)
