@@ -14,6 +14,8 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupVi
 from ..console.commands.faults import value_of
 from ..console.commands.holds import decision_of
 from ..console.commands.sessions import ending_of
+from ..console.kafka_tables import Tables, of_group, of_topic
+from ..console.results import table_lines
 from ..feed.values import Value
 from ..text import clean
 from ..units import format_count, format_duration, format_size
@@ -24,6 +26,7 @@ from .snapshot import ConnectionLine, DestinationLine, FaultLine
 from .topic_sheet import chart_lines, summary, value_lines
 
 _SUBSCRIPTIONS = 200
+_MOST_ROWS = 1_000
 TOPIC_TABS = ("Facts", "Values", "Chart")
 
 Subject = Row | ConnectionLine | DestinationLine | GroupView | FaultLine
@@ -95,19 +98,18 @@ class Sheet:
                 return value_lines(self.values, width)
             case 2:
                 return chart_lines(self.values, chosen, width, height, bars)
-        return [*self._facts, *_facts(*summary(self.values, bars))]
+        return [*self._facts(width), *_facts(*summary(self.values, bars))]
 
-    @cached_property
-    def _facts(self) -> list[Line]:
+    def _facts(self, width: int) -> list[Line]:
         match self.subject:
             case ConnectionLine(view=view):
                 return list(_connection(view))
             case DestinationLine(view=view):
-                return list(_destination(view))
+                return list(_destination(view, width))
             case GroupView(protocol="mqtt"):
                 return list(_session(self.subject))
             case GroupView():
-                return list(_group(self.subject))
+                return list(_group(self.subject, width))
             case FaultLine(what=what):
                 return list(_rule(what))
 
@@ -118,10 +120,19 @@ def _facts(*facts: tuple[str, str]) -> Iterator[Line]:
             yield pair(name, clean(value, 400))
 
 
+def _user(view: ConnectionView) -> str:
+    """Who it is and how it proved that; empty for one that need not log in."""
+    who = view.principal
+    if not who.name:
+        return ""
+    return f"{who.name} by {who.mechanism}" if who.mechanism else who.name
+
+
 def _connection(view: ConnectionView) -> Iterator[Line]:
     since = time.strftime("%H:%M:%S", time.localtime(view.since))
     yield from _facts(
         ("client", view.client),
+        ("user", _user(view)),
         ("state", view.state),
         ("address", view.address),
         ("software", view.software),
@@ -132,17 +143,30 @@ def _connection(view: ConnectionView) -> Iterator[Line]:
     yield from _details(view.detail)
 
 
-def _destination(view: DestinationView) -> Iterator[Line]:
+def _tables(tables: Tables, width: int) -> Iterator[Line]:
+    """Each table below its name, for so many cells."""
+    for name, (columns, rows) in tables.items():
+        if rows:
+            yield (("", "mark"),)
+            yield ((name, "key"), (f"  {len(rows):,}", "comment"))
+            heading, *lines = table_lines(columns, rows[:_MOST_ROWS], max(20, width - 2))
+            yield (("  ", "mark"), (heading, "comment"))
+            yield from ((("  ", "mark"), (line, "argument")) for line in lines)
+
+
+def _destination(view: DestinationView, width: int) -> Iterator[Line]:
     yield from _facts(
         ("name", view.name),
         ("holds", format_count(view.depth) if view.depth is not None else ""),
         ("messages", f"{view.messages_in:,} in, {view.messages_out:,} out"),
         ("note", view.note),
     )
-    yield from _details(view.detail)
+    tables = of_topic(view) if view.protocol == "kafka" else {}
+    yield from _details({key: value for key, value in view.detail.items() if key not in tables})
+    yield from _tables(tables, width)
 
 
-def _group(view: GroupView) -> Iterator[Line]:
+def _group(view: GroupView, width: int) -> Iterator[Line]:
     yield from _facts(
         ("name", view.name),
         ("state", view.state),
@@ -150,7 +174,10 @@ def _group(view: GroupView) -> Iterator[Line]:
         ("lag", f"{view.lag:,}" if view.lag is not None else ""),
         ("last change", view.reason),
     )
-    yield from _details(view.detail)
+    tables = of_group(view) if view.protocol == "kafka" else {}
+    told = {*tables, "pending"} if tables else ()
+    yield from _details({key: value for key, value in view.detail.items() if key not in told})
+    yield from _tables(tables, width)
 
 
 def _session(view: GroupView) -> Iterator[Line]:

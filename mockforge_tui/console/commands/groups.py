@@ -1,11 +1,13 @@
 """`group`: who consumes together."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from ..asking import BadArgument, kafka, known, resolved
+from ..kafka_tables import of_group
 from ..offsets import starting_offsets
 from ..registry import Arg, Opt, command
-from ..results import Column, Result, count, done, facts_table, table
+from ..results import Column, Result, count, done, facts_table, table, table_lines
 from ..targets import KafkaTarget, Target
 from ..types import GROUP, OFFSET, TARGET, text
 
@@ -59,7 +61,15 @@ def group_show(session: "Session", name: Annotated[str, Arg(GROUP, "a consumer g
         "last change": group.reason,
         **group.detail,
     }
-    return facts_table(facts)
+    if group.protocol != "kafka":
+        return facts_table(facts)
+    tables = of_group(group)
+    told = {**facts, "members": len(tables["members"][1])}
+    shown = facts_table({key: told[key] for key in told if key not in ("offsets", "pending")})
+    blocks = [shown.text]
+    for columns, rows in tables.values():
+        blocks += ["", *table_lines(columns, rows, None)] if rows else []
+    return replace(shown, text="\n".join(blocks), data=facts)
 
 
 @command(

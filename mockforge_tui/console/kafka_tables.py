@@ -1,0 +1,136 @@
+"""A Kafka group's members and offsets, a topic's partitions, as tables for prompt and screen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mockforge_brokers.kafka.snapshots import (
+    MemberView,
+    OffsetView,
+    PartitionView,
+    PendingOffsetView,
+)
+from mockforge_brokers.snapshots import DestinationView, GroupView
+
+from .results import Column, count
+
+Rows = list[dict[str, Any]]
+Tables = Mapping[str, tuple[Sequence[Column], Rows]]
+"""By what is in it."""
+
+
+def _known(value: int | None) -> str:
+    return "–" if value is None else count(value)
+
+
+_MEMBERS = (
+    Column("client", "member"),
+    Column("speaks", "speaks"),
+    Column("lag", "lag", _known, right=True),
+    Column("reads", "reads"),
+    Column("note", ""),
+)
+_OFFSETS = (
+    Column("place", "partition"),
+    Column("committed", "committed", _known, right=True),
+    Column("end", "end", _known, right=True),
+    Column("lag", "lag", _known, right=True),
+    Column("member", "read by"),
+    Column("note", ""),
+)
+_PARTITIONS = (
+    Column("partition", "partition", right=True),
+    Column("start", "start", count, right=True),
+    Column("end", "end", count, right=True),
+    Column("stable", "stable", count, right=True),
+    Column("records", "records", count, right=True),
+    Column("open", "open transactions"),
+)
+
+
+def of_group(view: GroupView) -> Tables:
+    """Empty tables of other protocols' groups."""
+    members = [each for each in _items(view, "members") if isinstance(each, MemberView)]
+    return {
+        "members": (_MEMBERS, list(_members(view, members))),
+        "offsets": (_OFFSETS, list(_offsets(view, members))),
+    }
+
+
+def of_topic(view: DestinationView) -> Tables:
+    parts = [each for each in _items(view, "partitions") if isinstance(each, PartitionView)]
+    rows = [
+        {
+            "partition": each.partition,
+            "start": each.log_start_offset,
+            "end": each.high_watermark,
+            "stable": each.last_stable_offset,
+            "records": each.records,
+            "open": ", ".join(
+                f"{one.transactional_id or f'producer {one.producer_id} (hangs)'} from"
+                f" {one.first_offset}"
+                for one in each.open
+            ),
+        }
+        for each in parts
+    ]
+    return {"partitions": (_PARTITIONS, rows)}
+
+
+def _items(view: GroupView | DestinationView, name: str) -> list[Any]:
+    found = view.detail.get(name, ())
+    return list(found) if isinstance(found, list | tuple) else []
+
+
+def _committed(view: GroupView) -> dict[tuple[str, int], OffsetView]:
+    found = (each for each in _items(view, "offsets") if isinstance(each, OffsetView))
+    return {(each.topic, each.partition): each for each in found}
+
+
+def _members(view: GroupView, members: Sequence[MemberView]) -> Iterator[dict[str, Any]]:
+    committed = _committed(view)
+    for each in members:
+        lags = [
+            offset.lag
+            for topic, numbers in each.assigned
+            for number in numbers
+            if (offset := committed.get((topic, number))) is not None and offset.lag is not None
+        ]
+        notes = ["leads" if each.leader else "", "waits" if each.waits else "", each.instance or ""]
+        yield {
+            "client": each.client or each.member,
+            "speaks": each.protocol,
+            "lag": sum(lags) if lags else None,
+            "reads": "  ".join(
+                f"{topic} {' '.join(map(str, numbers))}" for topic, numbers in each.assigned
+            )
+            or "nothing",
+            "note": " ".join(note for note in notes if note),
+        }
+
+
+def _offsets(view: GroupView, members: Sequence[MemberView]) -> Iterator[dict[str, Any]]:
+    readers = {
+        (topic, number): each.client or each.member
+        for each in members
+        for topic, numbers in each.assigned
+        for number in numbers
+    }
+    pending = {
+        (each.topic, each.partition): each
+        for each in _items(view, "pending")
+        if isinstance(each, PendingOffsetView)
+    }
+    committed = _committed(view)
+    for key in sorted({*readers, *committed, *pending}):
+        offset, waits = committed.get(key), pending.get(key)
+        lag = offset.lag if offset is not None else None
+        yield {
+            "place": f"{key[0]} p{key[1]}",
+            "committed": None if offset is None else offset.committed,
+            "end": None if offset is None or lag is None else offset.committed + lag,
+            "lag": lag,
+            "member": readers.get(key, ""),
+            "note": ""
+            if waits is None
+            else f"{waits.offset} when {waits.transactional_id or waits.producer_id} commits",
+        }

@@ -1,0 +1,43 @@
+"""A Kafka group and topic as people read them: who has what, and how far behind."""
+
+from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
+
+from mockforge_tui.console.kafka_tables import of_topic
+from mockforge_tui.tui.subjects import Sheet
+
+from .scene import Scene
+
+
+def shown(sheet: Sheet, width: int = 60) -> list[str]:
+    return ["".join(part for part, _ in line) for line in sheet.lines(0, width, 20, "", 0)]
+
+
+def test_a_group_shows_its_members_and_how_far_each_partition_is_behind() -> None:
+    made = Scene()
+    made.join("mine", "order-svc", {"orders": [0]})
+    made.advance(4)
+    (group,) = [each for each in made.kafka.groups() if each.name == "mine"]
+    text = made.run("group show mine").text
+    assert "member     speaks   lag  reads" in text
+    assert "order-svc  classic" in text
+    assert "partition  committed  end  lag  read by" in text
+    assert [line.split()[:2] for line in text.splitlines() if line.startswith("orders p0")] == [
+        ["orders", "p0"]
+    ]
+    lines = shown(Sheet(group))
+    assert any("order-svc  classic" in line for line in lines)
+    assert not any("MemberView" in line or "[0]" in line for line in lines)
+
+
+def test_a_topic_shows_each_partition_and_who_holds_it_open() -> None:
+    made = Scene()
+    made.kafka.create_topic("open", 1)
+    made.ask(
+        made.kafka_client(),
+        InitProducerIdRequest(transactional_id="pay", transaction_timeout_ms=60_000),
+        4,
+    )
+    (topic,) = [each for each in made.kafka.destinations() if each.name == "open"]
+    columns, rows = of_topic(topic)["partitions"]
+    assert [column.title for column in columns][:4] == ["partition", "start", "end", "stable"]
+    assert [(row["partition"], row["end"], row["open"]) for row in rows] == [(0, 0, "")]
