@@ -1,7 +1,11 @@
 """What a content header may be: recorded of RabbitMQ 3.10.8, which reads every publish's."""
 
+from typing import Any
+
 import pytest
-from mockforge_brokers.amqp.wire import frames
+from mockforge_brokers.amqp.channel.contents import Contents
+from mockforge_brokers.amqp.records import table
+from mockforge_brokers.amqp.wire import content, frames
 from mockforge_brokers.events import ProtocolViolated
 
 from .client import Client, Got, House, names
@@ -152,3 +156,13 @@ def test_frames_up_to_the_agreed_frame_max_and_eight_bytes_are_taken(house: Hous
     client.fake.send(start + head + b"\x03\x00\x01" + (4097).to_bytes(4, "big"))
     (close,) = client.received()
     assert close["reply_text"].endswith("{frame_too_large,4097,4088}")
+
+
+@pytest.mark.parametrize("others", [{}, {"headers": {"a": "x" * 300}, "content_type": "t"}])
+def test_priority_and_expiration_are_read_where_they_stand(others: dict[str, Any]) -> None:
+    given = {"reply_to": "r", "delivery_mode": 2, "message_id": "m", "timestamp": 1}
+    given |= {name: table(value) if name == "headers" else value for name, value in others.items()}
+    plain = content.make_content(1, b"body", given, 4000)
+    assert (Contents().priority(plain), Contents().expiration(plain)) == (0, -1)
+    marked = content.make_content(1, b"", {**given, "priority": 7, "expiration": "50"}, 4000)
+    assert (Contents().priority(marked), Contents().expiration(marked)) == (7, 50)

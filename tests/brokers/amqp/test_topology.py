@@ -1,12 +1,20 @@
 """Exchanges, queues and bindings: how they match, live and die."""
 
 from random import Random
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mockforge_brokers.amqp.channel.contents import Contents
 from mockforge_brokers.amqp.events import ExchangeDeleted, QueueDeleted
 from mockforge_brokers.amqp.records import table
-from mockforge_brokers.amqp.state.exchanges import headers_match
+from mockforge_brokers.amqp.state.exchanges import (
+    Binding,
+    Exchange,
+    HeadersExchange,
+    headers_match,
+)
 from mockforge_brokers.amqp.state.memory import Memory
 from mockforge_brokers.amqp.state.virtual_host import VirtualHost
 from mockforge_brokers.clock import ManualClock
@@ -227,3 +235,31 @@ def test_what_is_not_acted_on_is_told_once_and_not_remembered_for_ever(house: Ho
     vhost.doubts.report("queue 1000", "doubtful")
     vhost.doubts.report("queue 0", "doubtful")
     assert len(house.emitted(Warned)) == 1002
+
+
+_VALUES = st.sampled_from([None, True, 1, 1.0, 2, "1", "a", b"a"])
+_HEADERS = st.dictionaries(st.sampled_from(["a", "b", "x-c"]), _VALUES, max_size=3)
+_MODES = st.sampled_from(["all", "any", "all-with-x", "any-with-x"])
+
+
+@given(
+    bindings=st.lists(st.tuples(_MODES, _HEADERS), max_size=8),
+    gone=st.sets(st.integers(0, 7), max_size=4),
+    headers=_HEADERS,
+)
+def test_a_headers_exchange_finds_what_comparing_with_each_binding_finds(
+    bindings: list[tuple[str, dict[str, Any]]], gone: set[int], headers: dict[str, Any]
+) -> None:
+    exchange = HeadersExchange("h")
+    made = [
+        Binding(Exchange(f"to {at}"), "", table({"x-match": mode, **wanted}))
+        for at, (mode, wanted) in enumerate(bindings)
+    ]
+    for binding in made:
+        exchange.add(binding)
+    left = [binding for at, binding in enumerate(made) if at not in gone]
+    for at in gone & set(range(len(made))):
+        assert exchange.remove(made[at].id) is made[at]
+    asked = table(headers)
+    matching = [each.destination for each in left if headers_match(each.arguments, asked)]
+    assert list(exchange.match("", asked)) == matching

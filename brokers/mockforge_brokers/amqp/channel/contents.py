@@ -7,7 +7,13 @@ from ..records import Converted, Field, Table
 from ..state.dead_letters import Death, Rewritten
 from ..wire.content import header_payload
 from ..wire.frames import HEADER, OVERHEAD, content_head, frame, head
-from ..wire.properties import FLAG_EXPIRATION, FLAG_PRIORITY, decode_properties, encode_header
+from ..wire.properties import (
+    FLAG_EXPIRATION,
+    FLAG_PRIORITY,
+    decode_properties,
+    encode_header,
+    place_of,
+)
 from .headers import read_headers
 
 _DEATHS: Final = "x-death"
@@ -19,15 +25,16 @@ class Contents:
 
     def priority(self, content: bytes) -> int:
         """0 for a message without one."""
-        if not content_head.unpack_from(content)[6] & FLAG_PRIORITY:
-            return 0
-        return int(decode_properties(header_payload(content))["priority"])
+        flags = content_head.unpack_from(content)[6]
+        return content[place_of(content, flags, FLAG_PRIORITY)] if flags & FLAG_PRIORITY else 0
 
     def expiration(self, content: bytes) -> int:
         """In milliseconds; -1 for a message without one."""
-        if not content_head.unpack_from(content)[6] & FLAG_EXPIRATION:
+        flags = content_head.unpack_from(content)[6]
+        if not flags & FLAG_EXPIRATION:
             return -1
-        text = decode_properties(header_payload(content))["expiration"]
+        at = place_of(content, flags, FLAG_EXPIRATION)
+        text = content[at + 1 : at + 1 + content[at]].decode("utf-8", "surrogateescape")
         return int(text) if text.isdecimal() else -1
 
     def size(self, content: bytes) -> int:

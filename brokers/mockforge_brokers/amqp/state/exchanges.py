@@ -252,36 +252,99 @@ def _words(key: str) -> list[str]:
 
 _WITH_X: Final = ("all-with-x", "any-with-x")
 _X_MATCH: Final = ("all", "any", *_WITH_X)
+_ANYTHING: Final = object()
+"""A header of any value."""
+Header = tuple[str, object]
+"""Name and value, as `Field.alike` has it."""
 
 
 class HeadersExchange(Exchange):
-    """The binding's arguments are compared with the message's headers; the key is not looked at."""
+    """The binding's arguments are compared with the message's headers; the key is not looked at.
+
+    A binding is found by one header that it cannot do without (`all`), or by each that is enough
+    for it (`any`), so that a message is compared with few of them.
+    """
 
     type = "headers"
     per_message = True
 
+    def __init__(self, name: str, **flags: bool | Table | None) -> None:
+        super().__init__(name, **flags)  # type: ignore[arg-type]
+        self._by_header: dict[Header, dict[BindingId, Binding]] = {}
+        self._always: dict[BindingId, Binding] = {}
+        self._places: dict[BindingId, int] = {}
+        """In which order the bindings came."""
+        self._last_place = 0
+
     def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
-        return [
-            binding.destination
-            for binding in self.bindings.values()
-            if headers_match(binding.arguments, headers)
-        ]
+        by_header = self._by_header
+        found = dict(self._always)
+        if by_header:
+            for name, field in headers.items():
+                for header in ((name, field.alike), (name, _ANYTHING)):
+                    if header in by_header:
+                        found.update(by_header[header])
+        matched = [each for each in found.values() if headers_match(each.arguments, headers)]
+        if len(matched) > 1:
+            matched.sort(key=lambda each: self._places[each.id])
+        return [each.destination for each in matched]
 
     def _index(self, binding: Binding) -> None:
-        wanted = binding.arguments.get("x-match")
-        if wanted is None or wanted.value in _X_MATCH:
-            return
-        if wanted.type != "S":
-            raise RequestRefused(
-                ReplyCode.PRECONDITION_FAILED,
-                f"Invalid x-match field type {wanted.type_name} "
-                f"(value {wanted.value}); expected longstr",
-            )
+        _check_match(binding.arguments)
+        self._last_place += 1
+        self._places[binding.id] = self._last_place
+        mode, wanted = _wanted(binding.arguments)
+        if not wanted and mode.startswith("all"):
+            self._always[binding.id] = binding
+        for header in _headers_of(mode, wanted):
+            self._by_header.setdefault(header, {})[binding.id] = binding
+
+    def _forget(self, binding: Binding) -> None:
+        del self._places[binding.id]
+        self._always.pop(binding.id, None)
+        for header in _headers_of(*_wanted(binding.arguments)):
+            bindings = self._by_header[header]
+            # `any` may name one header twice.
+            bindings.pop(binding.id, None)
+            if not bindings:
+                del self._by_header[header]
+
+
+def _check_match(arguments: Table) -> None:
+    """Raises RequestRefused."""
+    wanted = arguments.get("x-match")
+    if wanted is None or wanted.value in _X_MATCH:
+        return
+    if wanted.type != "S":
         raise RequestRefused(
             ReplyCode.PRECONDITION_FAILED,
-            f'Invalid x-match field value <<"{wanted.value}">>; '
-            "expected all, any, all-with-x, or any-with-x",
+            f"Invalid x-match field type {wanted.type_name} "
+            f"(value {wanted.value}); expected longstr",
         )
+    raise RequestRefused(
+        ReplyCode.PRECONDITION_FAILED,
+        f'Invalid x-match field value <<"{wanted.value}">>; '
+        "expected all, any, all-with-x, or any-with-x",
+    )
+
+
+def _wanted(arguments: Table) -> tuple[str, list[tuple[str, Field]]]:
+    """How a binding matches, and the headers that count for it."""
+    mode = str(arguments["x-match"].value) if "x-match" in arguments else "all"
+    return mode, [
+        (name, wanted)
+        for name, wanted in arguments.items()
+        if name != "x-match" and (mode in _WITH_X or not name.startswith("x-"))
+    ]
+
+
+def _headers_of(mode: str, wanted: list[tuple[str, Field]]) -> list[Header]:
+    """By which headers a binding is found."""
+    found = [
+        (name, _ANYTHING if field.type == "V" else field.alike)
+        for name, field in (wanted[:1] if mode.startswith("all") else wanted)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def headers_match(arguments: Table, headers: Mapping[str, Field]) -> bool:
@@ -290,10 +353,9 @@ def headers_match(arguments: Table, headers: Mapping[str, Field]) -> bool:
     Keys that begin with `x-` do not count, but in the two kinds `with-x`; a void value asks only
     that the header is there.
     """
-    mode = str(arguments["x-match"].value) if "x-match" in arguments else "all"
+    mode, counted = _wanted(arguments)
     results = (
         name in headers and (wanted.type == "V" or wanted.alike == headers[name].alike)
-        for name, wanted in arguments.items()
-        if name != "x-match" and (mode in _WITH_X or not name.startswith("x-"))
+        for name, wanted in counted
     )
     return all(results) if mode.startswith("all") else any(results)

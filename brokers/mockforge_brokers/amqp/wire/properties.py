@@ -7,6 +7,7 @@ from ...bytes_io import ByteReader
 from ...errors import ProtocolError
 from ..codes import ReplyCode
 from .field_table import read_table, skip_table, write_table
+from .frames import HEAD_SIZE
 
 PROPERTIES: Final[tuple[tuple[str, str, int], ...]] = (
     ("content_type", "shortstr", 1 << 15),
@@ -80,6 +81,25 @@ def check_properties(payload: bytes, flags: int) -> int:
     except (IndexError, ProtocolError) as error:
         reason = str(error) if isinstance(error, ProtocolError) else "it ends too early"
     raise ProtocolError(f"content header: {reason}", ReplyCode.INTERNAL_ERROR)
+
+
+def place_of(frame: bytes, flags: int, wanted: int) -> int:
+    """Where the value of a property begins in a content's first frame, which was checked before.
+
+    `wanted` is the property's flag, which is among `flags`.
+    """
+    at = HEAD_SIZE + _FIXED + 2
+    for _, kind, flag in PROPERTIES:
+        if flag == wanted:
+            return at
+        if flags & flag:
+            if kind == "shortstr":
+                at += frame[at] + 1
+            elif kind == "table":
+                at += 4 + int.from_bytes(frame[at : at + 4], "big")
+            else:
+                at += 1 if kind == "octet" else 8
+    raise ValueError(f"no property has the flag {wanted}")
 
 
 def _read(reader: ByteReader, kind: str) -> Any:

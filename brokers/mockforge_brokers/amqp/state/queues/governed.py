@@ -127,8 +127,12 @@ class GovernedQueue(Queue):
     def enqueue(self, route: Route, content: bytes, size: int) -> None:
         self.published += 1
         policy, host = self.policy, self.host
+        waiting = not self._rotation or bool(self.messages)
+        rejecting = policy.overflow in REJECTING
+        if not waiting and not rejecting and self._served(route, content, size):
+            return
         self._expire()
-        if policy.overflow in REJECTING and self._full(size):
+        if rejecting and self._full(size):
             self._reject(route, content, size)
             return
         ttl = host.contents.expiration(content) / 1000
@@ -136,12 +140,39 @@ class GovernedQueue(Queue):
             ttl = policy.message_ttl if ttl < 0 else min(ttl, policy.message_ttl)
         expires = inf if ttl < 0 else host.clock.now() + ttl
         priority = host.contents.priority(content) if policy.max_priority else 0
-        self._put(route, content, size, expires, priority)
+        if waiting or rejecting or self.stored:
+            self._put(route, content, size, expires, priority)
+        else:
+            self._hand_new(route, content, size, expires, priority)
         if self.messages:
             self.drain()
             self._expire()
             self._shorten()
             self._watch()
+
+    def _served(self, route: Route, content: bytes, size: int) -> bool:
+        """Whether somebody takes it who never acknowledges: no rule will ever look at it."""
+        consumer = self._rotation[0]
+        if not consumer.no_ack:
+            return False
+        if len(self._rotation) > 1:
+            self._next()
+        consumer.delivered += 1
+        consumer.sink.deliver(route, content, size, False, None)
+        return True
+
+    def _hand_new(
+        self, route: Route, content: bytes, size: int, expires: float, priority: int
+    ) -> None:
+        """To the consumer whose turn it is, without a place among what waits."""
+        rotation = self._rotation
+        consumer = rotation[0] if len(rotation) == 1 else self._next()
+        self._position = position = self._position + 1
+        self.memory.used += size + COST
+        message = self.message_type(
+            self, route, content, size, position, expires=expires, priority=priority
+        )
+        self._hand_unacked(consumer, message)
 
     def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
         self._position = position = self._position + 1
