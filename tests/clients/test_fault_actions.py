@@ -473,3 +473,72 @@ def test_a_tls_client_that_is_turned_away_is_answered_no_more(caplog):
             else:
                 context.wrap_socket(plain, server_hostname="localhost").close()
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+# What is done by hand.
+
+
+def test_a_hanging_transaction_holds_up_who_reads_committed_until_it_is_aborted(mockforge):
+    mockforge.run("pub kafka:orders a")
+    mockforge.run("txn hang kafka:orders[0]")
+    mockforge.run("pub kafka:orders b")
+    got: dict[str, list[bytes]] = {"read_committed": [], "read_uncommitted": []}
+    consumers = {}
+    for level in got:
+        consumers[level] = Consumer(
+            {
+                "bootstrap.servers": mockforge.kafka.bootstrap,
+                "group.id": level,
+                "auto.offset.reset": "earliest",
+                "isolation.level": level,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        consumers[level].subscribe(["orders"])
+
+    def poll() -> None:
+        for level, consumer in consumers.items():
+            message = consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                got[level].append(message.value())
+
+    wait_for(lambda: poll() or len(got["read_uncommitted"]) == 3, 40)
+    wait_for(lambda: poll() or got["read_committed"], 40)
+    assert got["read_committed"] == [b"a"]
+    mockforge.run("txn abort kafka:orders[0]")
+    wait_for(lambda: poll() or len(got["read_committed"]) == 2, 40)
+    assert got["read_committed"] == [b"a", b"b"]
+    for consumer in consumers.values():
+        consumer.close()
+
+
+def test_a_will_comes_early_and_once(mockforge):
+    watcher = Mqtt(mockforge, "watcher")
+    place = urlsplit(mockforge.mqtt.url)
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="dev-7")
+    client.will_set("t", b"gone", 1)
+    client.connect(place.hostname, place.port)
+    client.loop_start()
+    wait_for(client.is_connected, 20)
+    mockforge.run("session will dev-7")
+    wait_for(lambda: watcher.got == [b"gone"], 20)
+    assert client.is_connected()
+    assert not mockforge.runtime.brokers.mqtt.publish_will("dev-7")
+    client.disconnect()
+    client.loop_stop()
+    watcher.close()
+
+
+def test_a_consumer_is_cancelled_and_consumes_again(mockforge):
+    channel = connection_of(mockforge).channel()
+    cancelled: list[Any] = []
+    got: list[bytes] = []
+    channel.add_on_cancel_callback(cancelled.append)
+    channel.basic_consume("q", lambda *args: got.append(args[3]), auto_ack=True)
+    mockforge.run("consumer cancel q")
+    wait_for(lambda: channel.connection.process_data_events(0.1) or cancelled, 20)
+    mockforge.run("pub queue:q a")
+    assert queued(mockforge) == [b"a"]
+    channel.basic_consume("q", lambda *args: got.append(args[3]), auto_ack=True)
+    wait_for(lambda: channel.connection.process_data_events(0.1) or got, 20)
+    channel.connection.close()

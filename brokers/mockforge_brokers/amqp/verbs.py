@@ -147,6 +147,20 @@ class Verbs:
         with PlainRefusals():
             return self.vhost(vhost).purge(name)
 
+    def cancel_consumers(self, queue: str, tag: str | None = None, *, vhost: str = "/") -> int:
+        """End a queue's consumers, or the one of a tag, as when its leader moves.
+
+        Clients that can hear it are sent basic.cancel; what they hold unacked they keep. Returns
+        how many there were.
+        """
+        with PlainRefusals():
+            host = self.vhost(vhost)
+            found = [each for each in host.queue(queue).consumers if tag in (None, each.tag)]
+        for consumer in found:
+            host.cancel(consumer)
+            consumer.sink.cancelled("cancelled by prompt")
+        return len(found)
+
     def bind(
         self,
         exchange: str,

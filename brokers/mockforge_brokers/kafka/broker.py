@@ -428,6 +428,18 @@ class KafkaBroker:
         with PlainRefusals():
             self.cluster.transactions.abort(transactional_id, source=source)
 
+    def begin_hanging(self, topic: str, partition: int, value: bytes = b"hanging") -> int:
+        """Begin a transaction that no coordinator knows and nobody will end; its producer id."""
+        with PlainRefusals():
+            log = self.cluster.topic(topic).log(partition)
+            number = self.cluster.next_producer_id()
+            record = Record(0, int(self.environment.clock.wall() * 1000), None, value)
+            batch = build_batch(
+                [record], producer_id=number, producer_epoch=0, base_sequence=0, transactional=True
+            )
+            self.cluster.append(log, batch, begin=lambda log, header: None)
+        return number
+
     def abort_hanging(self, topic: str, partition: int) -> int:
         """End what is open in a partition and known to no coordinator; returns how many."""
         with PlainRefusals():

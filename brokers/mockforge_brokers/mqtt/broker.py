@@ -208,6 +208,11 @@ class MqttBroker:
             self.registry.end(session, "ended at the console")
         return session is not None
 
+    def publish_will(self, client: str) -> bool:
+        """Publish a client's will now, as if it were gone; False where it has none."""
+        session = self.registry.by_client.get(client)
+        return session is not None and self.registry.publish_will(session)
+
     def redirect(self, clients: str, server: str, *, moved: bool = False) -> tuple[Redirect, int]:
         """Send clients (a glob of identifiers) to another server, now and when they come.
 

@@ -21,6 +21,9 @@ from .store import POSITION_BITS, Kept
 
 VERSION: Final = 1
 FILE: Final = "mockforge.db"
+_OURS: Final = 0o600
+"""New files are for who runs us alone: messages and passwords are in them."""
+_OUR_FOLDER: Final = 0o700
 _LOCK: Final = "lock"
 _APPLICATION: Final = 0x4D46_4447
 """SQLite's application id of our files: the letters MFDG."""
@@ -75,7 +78,7 @@ class DataFile:
         self.path = folder / FILE
         self.notes: list[str] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=_OUR_FOLDER, parents=True, exist_ok=True)
             self._lock = _locked(folder)
         except OSError as error:
             raise DataError(f"--data-dir {folder}: {error.strerror or error}") from None
@@ -88,10 +91,12 @@ class DataFile:
     def _open(self) -> sqlite3.Connection:
         claimed = _frames_claimed(self.path)
         try:
+            # SQLite gives its other files the mode of this one.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _OURS))
             connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=1
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise DataError(f"--data-dir {self.folder}: {error}") from None
         try:
             self._prepare(connection, claimed)
@@ -234,7 +239,7 @@ class DataFile:
 
 def _locked(folder: Path) -> int:
     """The folder's lock, for as long as this process lives. Raises OSError, DataError."""
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, _OURS)
     try:
         import fcntl
 

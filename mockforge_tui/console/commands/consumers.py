@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from mockforge_brokers.errors import InvalidInput
 from msgspec.structs import asdict
 
 from ..asking import amqp, matching
 from ..registry import Arg, command
-from ..results import Column, Result, count, duration, table
-from ..types import GLOB
+from ..results import Column, Result, count, done, duration, table
+from ..types import GLOB, QUEUE, TEXT
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -50,4 +51,22 @@ def _age(value: Any) -> str:
     return "–" if value is None else duration(value)
 
 
-COMMANDS = (consumer_ls,)
+@command("consumer cancel", group="queues", examples=("consumer cancel q.mail",))
+def consumer_cancel(
+    session: "Session",
+    queue: Annotated[str, Arg(QUEUE, "a queue")],
+    tag: Annotated[str | None, Arg(TEXT, "one consumer's tag, else all")] = None,
+) -> Result:
+    """End a queue's consumers from our side: basic.cancel, as when a queue's node goes away.
+
+    What they hold unacked they keep; a client that does not hear basic.cancel gets no more, and
+    nobody says why.
+    """
+    gone = amqp(session).cancel_consumers(queue, tag)
+    if not gone:
+        name = f"consumer {tag}" if tag is not None else "consumer"
+        raise InvalidInput(f"queue {queue} has no {name}")
+    return done(f"{gone} consumers of {queue} cancelled", {"queue": queue, "cancelled": gone})
+
+
+COMMANDS = (consumer_ls, consumer_cancel)

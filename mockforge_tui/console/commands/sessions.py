@@ -121,4 +121,14 @@ def session_rm(session: "Session", client: Annotated[str, Arg(CLIENT, "a client 
     return done(f"session of {client} ended", {"client": client})
 
 
-COMMANDS = (retained_ls, retained_rm, session_ls, session_show, session_rm)
+@command("session will", group="mqtt", examples=("session will dev-7",))
+def session_will(session: "Session", client: Annotated[str, Arg(CLIENT, "a client id")]) -> Result:
+    """Publish a client's will at once, though it is there: as a broker that takes it for dead."""
+    admin = mqtt(session)
+    known("client", client, (str(each["client"]) for each in admin.sessions()), "session")
+    if not admin.publish_will(client):
+        raise BadArgument("client", f"{client} left no will, or it was published")
+    return done(f"the will of {client} is published", {"client": client})
+
+
+COMMANDS = (retained_ls, retained_rm, session_ls, session_show, session_rm, session_will)

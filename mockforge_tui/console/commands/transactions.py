@@ -6,7 +6,7 @@ from ..asking import BadArgument, kafka, known
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, duration, facts_table, table
 from ..targets import KafkaTarget, parse_target
-from ..types import TRANSACTION
+from ..types import TEXT, TRANSACTION
 
 if TYPE_CHECKING:
     from mockforge_brokers.kafka.broker import KafkaBroker
@@ -122,15 +122,36 @@ def txn_abort(
         views = [each.transactional_id for each in broker.transactions()]
         broker.abort_transaction(known("name", name, views, "transactional id"))
         return done(f"{name} is aborted, its producer is fenced", {"name": name})
+    target = _partition(name, "txn abort kafka:TOPIC[0]")
+    number = broker.abort_hanging(*target)
+    text = f"{number} hanging transaction{'' if number == 1 else 's'} of {name} aborted"
+    return done(text, {"name": name, "aborted": number})
+
+
+@command("txn hang", group="connections", examples=("txn hang kafka:orders[0]",))
+def txn_hang(
+    session: "Session",
+    name: Annotated[str, Arg(TRANSACTION, "a partition: kafka:TOPIC[2]")],
+    payload: Annotated[str, Arg(TEXT, "what its one record says")] = "hanging",
+) -> Result:
+    """Begin a transaction in a partition that no coordinator knows: nobody will end it.
+
+    A read_committed consumer gets nothing from there on, until `txn abort` of the partition.
+    """
+    topic, partition = _partition(name, "txn hang kafka:TOPIC[0]")
+    number = kafka(session).begin_hanging(topic, partition, payload.encode())
+    text = f"a transaction of producer {number} hangs in {topic}[{partition}]"
+    return done(text, {"producer": number, "topic": topic, "partition": partition})
+
+
+def _partition(name: str, example: str) -> tuple[str, int]:
     try:
         target = parse_target(name)
     except ValueError as error:
         raise BadArgument("name", str(error)) from None
     if not isinstance(target, KafkaTarget) or target.partition is None:
-        raise BadArgument("name", "of which partition? txn abort kafka:TOPIC[0]")
-    number = broker.abort_hanging(target.topic, target.partition)
-    text = f"{number} hanging transaction{'' if number == 1 else 's'} of {name} aborted"
-    return done(text, {"name": name, "aborted": number})
+        raise BadArgument("name", f"of which partition? {example}")
+    return target.topic, target.partition
 
 
-COMMANDS = (txn_ls, txn_show, txn_abort)
+COMMANDS = (txn_ls, txn_show, txn_abort, txn_hang)

@@ -32,7 +32,14 @@ from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
+from mockforge_brokers.mqtt.wire.packets import (
+    Connect,
+    Disconnect,
+    Publish,
+    Request,
+    Subscribe,
+    Will,
+)
 
 from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.generators import generator_of
@@ -212,10 +219,16 @@ class Scene:
     # Clients.
 
     def mqtt_client(
-        self, name: str, *filters: str, qos: int = 1, version: int = 4, clean: bool = True
+        self,
+        name: str,
+        *filters: str,
+        qos: int = 1,
+        version: int = 4,
+        clean: bool = True,
+        will: Will | None = None,
     ) -> FakeClient:
         client = self.networks["mqtt"].connect()
-        client.send(encode_packet(Connect(name, version, clean_start=clean), version))
+        client.send(encode_packet(Connect(name, version, clean_start=clean, will=will), version))
         if filters:
             requests = [Request(each, qos) for each in filters]
             client.send(encode_packet(Subscribe(1, requests), version))
@@ -290,7 +303,7 @@ class Scene:
     def _furnish(self) -> None:
         # The examples speak of c7.
         self.environment.last_connection = 6
-        self.dev_7 = self.mqtt_client("dev-7", "sensors/#")
+        self.dev_7 = self.mqtt_client("dev-7", "sensors/#", will=Will("gone/dev-7", b""))
         for line in (
             "topic add orders -p 2",
             "topic add payments -p 1",

@@ -248,3 +248,20 @@ def test_a_damaged_byte_is_said_and_costs_at_most_its_row(tmp_path, part):
         if lost:
             assert "have a wrong checksum" in notes[0]
             assert (folder / f"{FILE}.damaged-1").read_bytes() == wrong
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_new_files_are_for_their_owner_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        file = DataFile(tmp_path / "data")
+        try:
+            file.connection.execute("create table probe (n)")
+            modes = {each.name: each.stat().st_mode & 0o777 for each in file.folder.iterdir()}
+        finally:
+            file.close(clean=True)
+    finally:
+        os.umask(before)
+    assert FILE in modes
+    assert set(modes.values()) == {0o600}, modes
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700

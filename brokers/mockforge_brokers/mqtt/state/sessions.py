@@ -124,6 +124,12 @@ class Sessions:
         lost = len(session.queue) + len(session.inflight)
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 
+    def publish_will(self, session: Session) -> bool:
+        """Before its time; it is not published again. False where there is none."""
+        there = session.will is not None
+        self._publish_will(session)
+        return there
+
     def _publish_will(self, session: Session) -> None:
         will = session.will
         session.will = None
