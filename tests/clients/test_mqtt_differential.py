@@ -8,6 +8,9 @@ import os
 import shutil
 import socket
 import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,7 +60,17 @@ DIFFERENCES = {
     "PINGRESP": "is not for a client to send (table 2-1); Mosquitto takes it from anybody",
     "will": "a second CONNECT ends the connection, and its will goes out [MQTT-3.1.2-8]; Mosquitto "
     "did not send it",
-    "flags": "PUBACK with a reserved flag ends the connection [MQTT-2.1.3-1]; Mosquitto serves it",
+    "flags": "PUBACK and PINGREQ with a reserved flag end the connection [MQTT-2.1.3-1]; Mosquitto "
+    "serves them",
+    "takeover": "the will of a connection that is taken over goes out [MQTT-3.1.2-8], also where "
+    "the session goes on (3.1.2.5); Mosquitto sends it only where the session ends",
+    "UNSUBACK": "and SUBACK are not for a client to send (table 2-1); Mosquitto takes them",
+    "body": "a PINGREQ has a Remaining Length of 0 (3.12.1); Mosquitto takes one with a body",
+    "no filters": "SUBSCRIBE and UNSUBSCRIBE have at least one [MQTT-3.8.3-3] [MQTT-3.10.3-2]; "
+    "Mosquitto acknowledges none to clients of 3.1",
+    "overlapping": "clients before MQTT 5 get one message, with the highest QoS of all that match "
+    "[MQTT-3.3.5-1]; Mosquitto takes the one that it finds first",
+    "order": "which member of a share gets a message is a server's choice (4.8.2)",
 }
 """What is left out of the comparison, and what decides."""
 
@@ -107,7 +120,8 @@ class FakeLink:
         return self._client.take(), bool(self._client.peer.ended)
 
     def close(self) -> None:
-        """There is no socket."""
+        if not self._client.peer.ended:
+            self._client.vanish()
 
 
 class Client:
@@ -115,6 +129,8 @@ class Client:
 
     def __init__(self, link: Link, version: int) -> None:
         self.link, self.version, self.ended = link, version, False
+        self.wills = False
+        """Its session goes on behind the connection, which leaves a will."""
         self.splitter = PacketSplitter()
         self.frames: list[bytes] = []
         self.log: list[Any] = []
@@ -190,8 +206,13 @@ def play(connect: Any, steps: list[Step]) -> list[Any]:
         client = clients.get(number)
         if what == "connect":
             version, clean, will = value
+            if client is not None and client.wills and not clean and not client.ended:
+                # "takeover" of DIFFERENCES.
+                client.send(Disconnect())
+                client.settle()
             links.append(connect())
             fresh = clients[number] = Client(links[-1], version)
+            fresh.wills = will is not None and not clean
             kept = {"session_expiry_interval": 100} if version == 5 and not clean else {}
             fresh.send(Connect(f"c{number}", version, clean, 60, will, properties=kept))
             # The one that it takes over from ends.
@@ -203,6 +224,8 @@ def play(connect: Any, steps: list[Step]) -> list[Any]:
         elif what == "leave":
             client.send(Disconnect(0x04 if value and client.version == 5 else 0))
             client.settle()
+        elif what == "raw" and client.version == 3 and value == NO_FILTERS:
+            continue
         elif what == "raw":
             client.link.send(value)
         else:
@@ -214,7 +237,8 @@ def play(connect: Any, steps: list[Step]) -> list[Any]:
     return record
 
 
-FILTERS = ["a", "a/b", "a/+", "#", "+/b", "+", "$share/g/a", "a/#"]
+NO_FILTERS = bytes.fromhex("82020001")
+FILTERS = ["a", "a/b", "a/+", "#", "+/b", "+", "$share/{}/a", "a/#"]
 TOPICS = ["a", "a/b", "b", "a/b/c"]
 numbers = st.integers(0, 2)
 wills = st.one_of(
@@ -223,13 +247,15 @@ wills = st.one_of(
 connects = st.tuples(numbers, st.just("connect"),
                      st.tuples(st.sampled_from([3, 4, 5]), st.booleans(), wills))  # fmt: skip
 subscribes = st.builds(
-    lambda number, wanted: (number, "packet", Subscribe(7, [Request(*each) for each in wanted])),
+    lambda number, wanted: (
+        number, "packet", Subscribe(7, [Request(name.format(number), qos) for name, qos in wanted])
+    ),
     numbers,
     st.lists(st.tuples(st.sampled_from(FILTERS), st.integers(0, 2)), min_size=1, max_size=2,
              unique_by=lambda each: each[0]),
 )  # fmt: skip
 unsubscribes = st.builds(
-    lambda number, name: (number, "packet", Unsubscribe(8, [name])),
+    lambda number, name: (number, "packet", Unsubscribe(8, [name.format(number)])),
     numbers,
     st.sampled_from(FILTERS),
 )
@@ -243,9 +269,34 @@ publishes = st.builds(
 leaves = st.tuples(numbers, st.just("leave"), st.booleans())
 # Whatever the version: QoS 3, a wildcard in a topic, no filter, identifier 0, a
 # length of five bytes, packet type 0.
-DAMAGED = ["3603000161", "3003000123", "82020001", "3205000161 0000", "30ffffffff01",
-           "0000"]  # fmt: skip
+DAMAGED = ["3603000161", "3003000123", NO_FILTERS.hex(), "3205000161 0000", "30ffffffff01",
+           "0000",
+           # QoS 3 and no filter in a request, text that is none, reserved flags of several kinds.
+           "8206000100016103", "30040002ffff", "30050003610062", "8006000100016100",
+           "a0050001000161", "60020001", "e100",
+           # Acknowledgements of nothing, what only servers send.
+           "40020000", "50020063", "70020063", "20020000",
+           # A topic that ends behind its packet, an empty one, AUTH that nobody began.
+           "3003000961", "30020000", "f000"]  # fmt: skip
 raws = st.tuples(numbers, st.just("raw"), st.sampled_from(DAMAGED).map(bytes.fromhex))
+
+
+def one_qos(steps: list[Step]) -> list[Step]:
+    """Clients before MQTT 5 subscribe with one QoS ("overlapping" of DIFFERENCES)."""
+    versions: dict[int, int] = {}
+    given: dict[int, int] = {}
+    even: list[Step] = []
+    for number, what, value in steps:
+        if what == "connect":
+            versions[number] = value[0]
+        if isinstance(value, Subscribe) and versions[number] < 5:
+            qos = given.setdefault(number, value.requests[0].qos)
+            requests = [Request(each.topic_filter, qos) for each in value.requests]
+            value = Subscribe(value.packet_id, requests)
+        even.append((number, what, value))
+    return even
+
+
 scripts = st.lists(
     st.one_of(
         connects, subscribes, subscribes, publishes, publishes, publishes, unsubscribes, leaves,
@@ -253,7 +304,9 @@ scripts = st.lists(
     ),
     min_size=3, max_size=12,
 ).map(
-    lambda steps: [(each, "connect", (4 + each % 2, True, None)) for each in range(3)] + steps
+    lambda steps: one_qos(
+        [(each, "connect", (3 + each, True, None)) for each in range(3)] + steps
+    )
 )  # fmt: skip
 
 
@@ -272,10 +325,16 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]
 
 def answers_of_mosquitto(conf: Path, port: int, steps: list[Step]) -> list[Any]:
     """One of its own, so that nothing is retained from before."""
+    with mosquitto_at(conf, port):
+        return play(lambda: SocketLink(port), steps)
+
+
+@contextmanager
+def mosquitto_at(conf: Path, port: int) -> Iterator[None]:
     running = subprocess.Popen([str(MOSQUITTO), "-c", str(conf)], stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: _accepts(port), 20, "mosquitto")
-        return play(lambda: SocketLink(port), steps)
+        yield
     finally:
         running.terminate()
         running.wait(20)
@@ -290,10 +349,14 @@ def _accepts(port: int) -> bool:
 
 
 def our_answers(steps: list[Step]) -> list[Any]:
-    preset = PRESETS["mosquitto"]
-    environment = Environment.create(ManualClock(), seed=1, limits=Limits(**preset.limits))
-    network = FakeNetwork(MqttBroker(environment, MqttOptions(**preset.options)), environment)
+    network = as_mosquitto(ManualClock())
     return play(lambda: FakeLink(network), steps)
+
+
+def as_mosquitto(clock: ManualClock) -> FakeNetwork:
+    preset = PRESETS["mosquitto"]
+    environment = Environment.create(clock, seed=1, limits=Limits(**preset.limits))
+    return FakeNetwork(MqttBroker(environment, MqttOptions(**preset.options)), environment)
 
 
 @settings(
@@ -312,3 +375,64 @@ def test_mosquitto_and_we_answer_and_deliver_alike(
             note(f"steps {steps}\nat {place}:\nMosquitto {one}\nwe        {other}")
             break
     assert theirs == ours
+
+
+def what_time_does(connect: Callable[[], Link], wait: Callable[[float], object]) -> list[Any]:
+    """Wills, sessions and messages that are due after one second or not, and silent clients."""
+
+    def come(name: str, version: int = 5, **more: Any) -> Client:
+        client = Client(connect(), version)
+        clients.append(client)
+        more.setdefault("keep_alive", 60)
+        client.send(Connect(name, version, **more))
+        record.append((name, client.settle()))
+        return client
+
+    record: list[Any] = []
+    clients: list[Client] = []
+    kept, short = {"session_expiry_interval": 100}, {"session_expiry_interval": 1}
+    watcher = come("watcher")
+    watcher.send(Subscribe(1, [Request("will/#", 0)]))
+    record.append(watcher.settle())
+    for name, session, delay in (
+        ("late", kept, 1), ("never", kept, 100), ("ends", short, 100), ("at once", kept, 0),
+    ):  # fmt: skip
+        will = Will(f"will/{name}", b"", properties={"will_delay_interval": delay})
+        come(name, clean_start=False, will=will, properties=session).link.close()
+    taker = come("taker", clean_start=False, properties=kept)
+    taker.send(Subscribe(1, [Request("t", 1)]))
+    record.append(taker.settle())
+    taker.link.close()
+    record.append(watcher.settle())
+    for payload, life in ((b"over", 1), (b"there", 100), (b"for ever", None)):
+        properties = {} if life is None else {"message_expiry_interval": life}
+        watcher.send(Publish("t", payload, 1, packet_id=9, properties=properties))
+        watcher.send(Publish(f"kept/{life}", payload, retain=True, properties=properties))
+    record.append(watcher.settle())
+    silent = [come(f"silent {version}", version, keep_alive=1) for version in (3, 4, 5)]
+    wait(4)
+    record.append(watcher.settle())
+    for client in silent:
+        while not client.link.receive()[1]:
+            """Something came before the end."""
+    for name in ("never", "ends", "late"):
+        come(name, clean_start=False, properties=kept)
+    come("taker", clean_start=False, properties=kept)
+    watcher.send(Subscribe(1, [Request("kept/#", 0)]))
+    record.append(watcher.settle())
+    for client in clients:
+        client.link.close()
+    return record
+
+
+@pytest.mark.timeout(100)
+def test_mosquitto_and_we_let_the_same_things_expire(
+    mosquitto: tuple[Path, list[int]],
+) -> None:
+    conf, [port] = mosquitto
+    # Mosquitto has no clock but the wall's.
+    with mosquitto_at(conf, port):
+        theirs = what_time_does(lambda: SocketLink(port), time.sleep)
+    clock = ManualClock()
+    network = as_mosquitto(clock)
+    assert what_time_does(lambda: FakeLink(network), clock.advance) == theirs
