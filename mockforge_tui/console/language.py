@@ -15,6 +15,8 @@ from enum import Enum
 _SPACE = re.compile(r"\s+")
 _OPTION = re.compile(r"--?[A-Za-z]")
 _PLAIN = re.compile(r"[^\s\"'{]+")
+_PLAIN_IN_STRING = re.compile(r"[^\\\"'{]+")
+_PLAIN_IN_JSON = re.compile(r"[^\"{}\[\]]+")
 _QUOTE_AFTER = ":=~<>^(,"
 """A quote within a word opens a quoted part only behind one of these (`key="a b"`, not `it's`)."""
 
@@ -220,7 +222,10 @@ def _skip_string(text: str, at: int) -> tuple[int, bool]:
     quote = text[at]
     at += 1
     while at < len(text):
-        if text[at] == "\\":
+        plain = _PLAIN_IN_STRING.match(text, at)
+        if plain is not None:
+            at = plain.end()
+        elif text[at] == "\\":
             at += 2
         elif text[at] == quote:
             return at + 1, True
@@ -241,6 +246,10 @@ def _skip_template(text: str, at: int) -> tuple[int, bool]:
 def _skip_json(text: str, at: int) -> tuple[int, bool]:
     depth = 0
     while at < len(text):
+        plain = _PLAIN_IN_JSON.match(text, at)
+        if plain is not None:
+            at = plain.end()
+            continue
         character = text[at]
         if character == '"':
             at, closed = _skip_string(text, at)

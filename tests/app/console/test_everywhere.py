@@ -189,6 +189,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 # What is run ------------------------------------------------------------------------------------
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_runs_on_a_scene_with_two_of_everything(way: str, example: str) -> None:
@@ -201,6 +202,7 @@ def test_every_example_runs_on_a_scene_with_two_of_everything(way: str, example:
         assert well or (way == "http" and " > " in example), shown
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("line", [*EXAMPLES, *PRINTED])
 def test_empty_brokers_refuse_in_words_what_they_do_not_have(way: str, line: str) -> None:
@@ -211,6 +213,7 @@ def test_empty_brokers_refuse_in_words_what_they_do_not_have(way: str, line: str
     assert "Traceback" not in shown
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("line", dict.fromkeys(HELP))
 def test_help_explains_every_name_noun_and_page(way: str, line: str) -> None:
@@ -236,6 +239,7 @@ def test_every_table_goes_through_a_filter_of_each_of_its_columns(
     scene.run(f"{table} | some-word")
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("line", PRINTED)
 def test_what_readme_and_guide_print_is_understood(line: str) -> None:
     assert Scene(screen=True).session.check(line) is None

@@ -96,6 +96,7 @@ def check(shown: str) -> None:
     assert not [each for each in OBEYED if each in shown.replace("\r\n", "\n")]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", NAMES)
 def test_hostile_names_are_shown_by_every_command_and_way(
@@ -111,6 +112,7 @@ def test_hostile_names_are_shown_by_every_command_and_way(
         check(WAYS[way](scene, line)[0])
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", NAMES)
 def test_hostile_names_are_typed_to_every_command(

@@ -72,6 +72,7 @@ def test_every_action_of_the_keys_has_its_effect_here() -> None:
     assert {key.action.partition("(")[0] for key in KEYS} == set(EFFECTS)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("pane", PANE_NAMES)
 def test_each_key_does_in_a_pane_what_its_table_says(pane: str, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
@@ -90,6 +91,7 @@ def test_each_key_does_in_a_pane_what_its_table_says(pane: str, tmp_path, monkey
     play(act)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("pane", PANE_NAMES)
 def test_help_and_the_last_line_have_the_keys_of_a_pane_and_no_others(pane: str) -> None:
     async def act(stage: Stage) -> None:

@@ -204,6 +204,7 @@ def _taken_by_another_consumer(made: Scene) -> None:
     made.run("pub queue:q.mail x")
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["120x40", "80x24"])
 @pytest.mark.parametrize(
     ("plant", "client", "cause", "remedy"),
@@ -306,6 +307,7 @@ def test_the_open_log_wraps_an_answer_anew_when_the_terminal_changes() -> None:
     play(act, real=partial(_planted, _taken_by_another_consumer))
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(
     ("payload", "text", "note"),
     [

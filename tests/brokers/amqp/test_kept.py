@@ -169,6 +169,7 @@ def test_waiting_publisher_and_its_message_are_gone_but_not_the_confirmed_ones(
     assert drain(house.client(), "q") == [(b"1", False)]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("at", range(20))
 def test_restart_amid_ten_thousand_confirmed_publishes_loses_none(house: House, at: int) -> None:
     """A publisher that sends again what was not confirmed: each number is there afterwards."""

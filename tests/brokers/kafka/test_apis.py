@@ -26,6 +26,7 @@ def stage():
     return stage
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("api", "version"), ALL_VERSIONS, ids=lambda value: str(value))
 def test_every_version_of_every_api_is_answered_in_its_own_version(stage, api, version):
     request = REQUESTS[api]()

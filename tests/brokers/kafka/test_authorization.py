@@ -48,6 +48,7 @@ def said():
     return grid(stage.by("admin", "admin"), stage.by("alice"))
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("name", REQUESTS)
 def test_each_right_opens_what_it_opens_in_apache_kafka(said, name):
     assert said[name] == EXPECTED[name]

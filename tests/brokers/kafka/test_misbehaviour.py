@@ -91,6 +91,7 @@ def refused_answer(api: int, version: int) -> Message:
     return answer
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("api", "version"), SERVED, ids=IDS)
 def test_every_request_has_an_answer_that_carries_the_code(api: int, version: int) -> None:
     found = [code for _, code in codes(refused_answer(api, version))]
@@ -112,6 +113,7 @@ NOTHING = {
 """What is -1 in Apache Kafka's own `getErrorResponse`."""
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("api", "version"), SERVED, ids=IDS)
 def test_what_an_answer_has_not_is_minus_one_as_in_kafka(api: int, version: int) -> None:
     names = NOTHING.get(ApiKey(api).name, set())

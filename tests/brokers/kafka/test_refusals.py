@@ -73,6 +73,7 @@ def facts(value: Any, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(
     ("api_key", "version", "answer"), ANSWERS, ids=[f"{key.name}-v{v}" for key, v, _ in ANSWERS]
 )

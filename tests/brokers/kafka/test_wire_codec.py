@@ -24,6 +24,7 @@ from mockforge_brokers.kafka.wire.schema import Message
 from .generated import IDS, MESSAGES, VERSIONS, value_of
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("message", "version"), VERSIONS, ids=IDS)
 def test_every_proper_prefix_of_every_message_is_a_protocol_error(
     message: type[Message], version: int
@@ -36,6 +37,7 @@ def test_every_proper_prefix_of_every_message_is_a_protocol_error(
             decode(message, version, raw[:end])
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("message", "version"), VERSIONS, ids=IDS)
 def test_damaged_bytes_raise_nothing_but_a_protocol_error(
     message: type[Message], version: int

@@ -105,6 +105,7 @@ def test_request_frame_is_what_a_client_sends() -> None:
         encode_request(ConsumerProtocolAssignment(assigned_partitions=[], user_data=None), 0, 1, "")
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("message", "version"), VERSIONS, ids=IDS)
 def test_whole_frames_come_back(message: type[Message], version: int) -> None:
     value = value_of(message, version, Random(1))

@@ -47,6 +47,7 @@ KNOWN_IDS = [f"{message.__name__}-v{version}" for message, version in KNOWN]
 IN_MILLISECONDS = ("timedelta_i32", "timedelta_i64", "datetime_i64")
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("message", "version"), KNOWN, ids=KNOWN_IDS)
 def test_kio_reads_what_we_write_and_writes_it_the_same(
     message: type[Message], version: int
@@ -64,6 +65,7 @@ def test_kio_reads_what_we_write_and_writes_it_the_same(
         assert decode(message, version, ours) == value
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(("message", "version"), KNOWN, ids=KNOWN_IDS)
 def test_table_agrees_with_kio(message: type[Message], version: int) -> None:
     kio = kio_class(message, version)

@@ -227,6 +227,7 @@ def confirmed_stream(total: int) -> Iterator[tuple[int, bytes]]:
         )
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("seed", range(20))
 def test_restart_among_10_000_confirmed_publishes_loses_none(seed: int) -> None:
     total, middle = 10_000, 400 + seed * 451
