@@ -28,6 +28,8 @@ CLIENTS = [
         aiokafka           | Python | kafka_aiokafka.py
         kcat               | Tools  | kcat.py
         KafkaJS            | Node   | kafkajs.mjs
+        franz-go           | Go     | franz
+        sarama             | Go     | sarama
         """,
     ),
     *_rows(
@@ -38,6 +40,8 @@ CLIENTS = [
         gmqtt              | Python | mqtt_gmqtt.py
         mosquitto_pub      | Tools  | mosquitto.py
         MQTT.js            | Node   | mqtt.mjs
+        paho.mqtt.golang   | Go     | paho
+        autopaho           | Go     | autopaho
         """,
     ),
     *_rows(
@@ -50,6 +54,7 @@ CLIENTS = [
         amqplib            | Node   | amqplib.mjs
         rabbitmq-client    | Node   | rabbitmq-client.mjs
         NestJS RMQ         | Node   | nestjs.mjs
+        amqp091-go         | Go     | amqp091
         """,
     ),
 ]
