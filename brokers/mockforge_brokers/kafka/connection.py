@@ -9,7 +9,7 @@ from typing import Final
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import ProtocolError, RequestRefused, TooLarge
+from ..errors import ProtocolError, TooLarge
 from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
@@ -19,14 +19,14 @@ from .apis import HANDLERS, answer_on_path, offer_of
 from .apis.caller import Caller, Counters
 from .apis.handler import Handler, Pieces
 from .apis.throttling import charge
-from .codes import ApiKey, ErrorCode
+from .codes import ApiKey
 from .events import ClientThrottled
-from .login import TOKENS_COME_IN
+from .gate import in_login, not_served, title
 from .misbehaviour import Refusal
 from .rows import RowReader
 from .state.cluster import Cluster
 from .state.purgatory import Parked
-from .wire.frames import RequestHeader, read_request_header, response_pieces
+from .wire.frames import RequestHeader, read_request_header
 from .wire.splitter import Splitter
 
 _PRODUCE: Final = int(ApiKey.PRODUCE)
@@ -260,8 +260,11 @@ class KafkaConnection:
                 self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
                 self._send(pieces)
                 return
-        if caller.login.agreed and self._midst_of_login(frame):
-            return
+        if caller.login.agreed:
+            answer = in_login(caller, self._rows, frame)
+            if answer is not None:
+                self._send(answer)
+                return
         header, at = read_request_header(frame)
         handler = self._begin(header)
         if handler is not None:
@@ -337,10 +340,10 @@ class KafkaConnection:
             caller.client_id = caller.login.client = client_id
         if not caller.login.admitted and not caller.admit(api_key):
             raise ProtocolError(
-                f"{_title(api_key)} came before the client logged in by SASL, which is wanted here"
+                f"{title(api_key)} came before the client logged in by SASL, which is wanted here"
             )
         if served is None or version not in served:
-            self._refuse(header)
+            self._send(not_served(caller, self._rows, header))
             return None
         if caller.login.expires is not None:
             caller.login.check_session(api_key)
@@ -361,31 +364,6 @@ class KafkaConnection:
             else:
                 self._parked = answer
                 answer.then(self._answered)
-
-    def _midst_of_login(self, frame: bytes) -> bool:
-        """Tokens are due: take a bare one, or refuse what is none. False: it is to be handled."""
-        login = self.caller.login
-        if login.bare:
-            self._take_bare_token(frame[4:])
-            return True
-        header, at = read_request_header(frame)
-        api_key, version, correlation_id, _ = header
-        served = self.caller.offer.served.get(api_key)
-        if api_key in TOKENS_COME_IN or served is None or version not in served:
-            return False
-        reason = login.interrupted(_title(api_key))
-        refusal = RequestRefused(ErrorCode.ILLEGAL_SASL_STATE, reason)
-        self._rows.remember(correlation_id, api_key, version)
-        self._send(misbehaviour.refuse_whole(header, frame, at, refusal))
-        return True
-
-    def _take_bare_token(self, token: bytes) -> None:
-        """After SaslHandshake v0: a token without a request around it; no code can be said."""
-        try:
-            answer = self.caller.authenticate(token)
-        except RequestRefused as refusal:
-            raise ProtocolError(refusal.text) from None
-        self._send([len(answer).to_bytes(4, "big") + answer])
 
     def _send(self, pieces: Pieces) -> None:
         self.out += pieces
@@ -449,29 +427,6 @@ class KafkaConnection:
             ClientIdentified("kafka", self._peer.id, caller.client_id, caller.software)
         )
 
-    # What is not served, and what is wrong.
-
-    def _refuse(self, header: RequestHeader) -> None:
-        api_key, version = header.api_key, header.api_version
-        self.caller.counters.refused += 1
-        if api_key == ApiKey.API_VERSIONS:
-            # KIP-511: answered in version 0, so that the client can ask again in one we know.
-            self._rows.remember(header.correlation_id, api_key, 0)
-            answer = self.caller.offer.table.unsupported()
-            self._send(response_pieces(answer, 0, header.correlation_id))
-            return
-        served = self.caller.offer.served.get(api_key)
-        name = _title(api_key)
-        self._environment.unserved.report(
-            "kafka",
-            self._peer.id,
-            self.caller.name,
-            f"{name} ({api_key}) v{version}",
-            f"only {served} is served" if served else "this API is not served",
-        )
-        only = "" if served is None else f", only {served}"
-        raise ProtocolError(f"{name} ({api_key}) v{version} is not served{only}")
-
     def _violated(self, reason: str) -> None:
         """This connection ends; the answers given before still go out."""
         self._environment.spine.emit(ProtocolViolated("kafka", self._peer.id, self.client, reason))
@@ -485,13 +440,6 @@ class KafkaConnection:
             parked.abandon()
 
 
-_KNOWN_KEYS: Final = frozenset(ApiKey)
-
-
 def _passed(charged: Callable[[Pieces], None], pieces: Pieces) -> Pieces:
     charged(pieces)
     return pieces
-
-
-def _title(api_key: int) -> str:
-    return ApiKey(api_key).title if api_key in _KNOWN_KEYS else "API"
