@@ -102,7 +102,7 @@ class Endpoint(Outgoing):
         server.endpoints[self.id] = self
         environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
         if environment.faults.active:
-            self.inspect().open()
+            (self.lanes or self.inspect()).open()
 
     def data_received(self, data: bytes) -> None:
         if self.closing:
@@ -127,7 +127,7 @@ class Endpoint(Outgoing):
         environment.turn.begin()
         try:
             if self.lanes is not None or environment.faults.active or environment.holds.active:
-                tail = self.inspect().receive(data)
+                tail = (self.lanes or self.inspect()).receive(data)
             else:
                 tail = self.connection.receive(data)
         except Exception as error:
@@ -309,9 +309,7 @@ class Endpoint(Outgoing):
     # What its parts call: lanes, and bytes that wait for another turn.
 
     def inspect(self) -> Lanes:
-        lanes = self.lanes
-        if lanes is None:
-            lanes = self.lanes = Lanes(self)
+        self.lanes = lanes = Lanes(self)
         return lanes
 
     def caught_up(self) -> None:

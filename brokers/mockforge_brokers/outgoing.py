@@ -44,7 +44,7 @@ class Outgoing(asyncio.Protocol):
 
     @abstractmethod
     def inspect(self) -> Lanes:
-        """The lanes, made where there are none."""
+        """Make the lanes, where there are none."""
 
     @abstractmethod
     def fail(self, error: Exception, data: bytes) -> None:
@@ -77,21 +77,26 @@ class Outgoing(asyncio.Protocol):
         if not pieces or self.closing:
             return
         environment = self.environment
-        inspected = (
-            self.lanes is not None or environment.faults.active or environment.holds.active
-        ) and self.inspect().look_at_output()
+        lanes = self.lanes
+        if lanes is None and (environment.faults.active or environment.holds.active):
+            lanes = self.inspect()
+        if lanes is not None and not lanes.look_at_output():
+            lanes = None
         if len(pieces) == 1:
             data = pieces.pop()
-        elif connection.bulky and not inspected:
+        elif connection.bulky and lanes is None:
             self._write_bulky(pieces)
             return
         else:
             data = b"".join(pieces)
             pieces.clear()
-        if inspected:
-            self._send_inspected(data)
-        else:
+        if lanes is None:
             self.write(data)
+        else:
+            try:
+                lanes.send(data)
+            except Exception as error:
+                self.fail(error, b"")
 
     def write(self, data: bytes) -> None:
         self.bytes_out += len(data)
@@ -106,12 +111,6 @@ class Outgoing(asyncio.Protocol):
         write_together(self.transport, pieces)
         self.connection.bulky = False
         pieces.clear()
-
-    def _send_inspected(self, data: bytes) -> None:
-        try:
-            self.inspect().send(data)
-        except Exception as error:
-            self.fail(error, b"")
 
     def forward_out(self, frame: bytes) -> None:
         # Also while we close: the last words may be delayed too.

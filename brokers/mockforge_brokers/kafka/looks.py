@@ -18,8 +18,8 @@ from .wire.messages.logs import FetchRequest, FetchResponse
 HEAD_SIZE: Final = 14
 """Bytes of a request to the client id, which has its length before it."""
 
-_AFTER_CORRELATION_ID: Final = 12
-_ANSWER: Final = 8
+AFTER_CORRELATION_ID: Final = 12
+ANSWER: Final = 8
 """Where a response begins behind its size and correlation id."""
 _FIRST_FLEXIBLE_PRODUCE: Final = 9
 _FIRST_PRODUCE_BY_ID: Final = 13
@@ -45,12 +45,12 @@ _NAMELESS_RESPONSES: Final = _nameless(dict(RESPONSES))
 
 def of_request(frame: bytes, api_key: int, version: int) -> tuple[Hashable, bool]:
     """See `Connection.glance`; each request says anew which client it is from."""
-    at = HEAD_SIZE + max(0, _INT16(frame, _AFTER_CORRELATION_ID)[0])
+    at = HEAD_SIZE + max(0, _INT16(frame, AFTER_CORRELATION_ID)[0])
     if api_key == ApiKey.PRODUCE:
         end = _produced(frame, at, version)
         if end:
-            return frame[_AFTER_CORRELATION_ID:end], True
-    client = frame[_AFTER_CORRELATION_ID:at]
+            return frame[AFTER_CORRELATION_ID:end], True
+    client = frame[AFTER_CORRELATION_ID:at]
     if api_key == ApiKey.FETCH:
         try:
             _, asked = decode_request(frame)
@@ -67,7 +67,7 @@ def of_response(frame: bytes, api_key: int, version: int) -> tuple[Hashable, boo
     if api_key == ApiKey.PRODUCE:
         end = _answered(frame, version)
         if end:
-            return frame[_ANSWER:end], True
+            return frame[ANSWER:end], True
     elif api_key == ApiKey.FETCH:
         try:
             _, answer = decode_response(frame, api_key, version)
@@ -111,8 +111,8 @@ def _answered(frame: bytes, version: int) -> int:
     """Where the name of a Produce response's only topic ends; 0 where it is not so simple."""
     try:
         if version < _FIRST_FLEXIBLE_PRODUCE:
-            return _only_topic(frame, _ANSWER)
-        return 0 if frame[_ANSWER] else _only_compact_topic(frame, _ANSWER + 1, version)
+            return _only_topic(frame, ANSWER)
+        return 0 if frame[ANSWER] else _only_compact_topic(frame, ANSWER + 1, version)
     except (IndexError, struct.error):
         return 0
 

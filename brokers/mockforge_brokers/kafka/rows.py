@@ -23,6 +23,9 @@ connection's share of the journal can hold."""
 _MOST_RECORDS: Final = 1_000
 """Rows of one frame; a last row says how many records more there are."""
 
+_Look = tuple[Hashable, bool]
+_NOTHING_SEEN: Final[tuple[tuple[int, int], bytes, _Look]] = (-1, -1), b"", ("", False)
+
 _NOISE: Final = frozenset({ApiKey.HEARTBEAT, ApiKey.FETCH})
 _STEPS: Final = frozenset({ErrorCode.MEMBER_ID_REQUIRED, ErrorCode.REBALANCE_IN_PROGRESS})
 """Codes that move a group on, each time it works as it should: no error for people."""
@@ -36,12 +39,14 @@ class RowReader:
     `placed`: what is produced bears the offsets that it got, as from a producer inside.
     """
 
-    __slots__ = ("_name_of", "_placed", "_requests")
+    __slots__ = ("_answered", "_asked", "_name_of", "_placed", "_requests")
 
     def __init__(self, name_of: Callable[[bytes], str], *, placed: bool = False) -> None:
         self._name_of = name_of
         self._placed = placed
         self._requests: dict[int, tuple[int, int]] = {}
+        self._asked = self._answered = _NOTHING_SEEN
+        """The look of the last Produce request with one topic, and of the last answer to one."""
 
     def remember(self, correlation_id: int, api_key: int, version: int) -> None:
         """A request passed; its answer will have this API's format."""
@@ -64,16 +69,31 @@ class RowReader:
             raise InvalidInput("what this response answers is no longer known")
         return known
 
-    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+    def glance(self, direction: int, frame: bytes) -> _Look | None:
         """The API and client of a request, or the API that a response answers, and the topics."""
         if direction == IN:
             if len(frame) < looks.HEAD_SIZE:
                 return None
             api_key, version, correlation_id = _HEAD.unpack_from(frame, 4)
             self.remember(correlation_id, api_key, version)
-            return looks.of_request(frame, api_key, version)
+            kind, seen = (api_key, version), self._asked
+            if kind == seen[0] and frame.startswith(seen[1], looks.AFTER_CORRELATION_ID):
+                return seen[2]
+            look = looks.of_request(frame, api_key, version)
+            if api_key == ApiKey.PRODUCE and isinstance(look[0], bytes):
+                # Up to here the bytes say where they end: any frame with them has this look.
+                self._asked = kind, look[0], look
+            return look
         known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
-        return None if known is None else looks.of_response(frame, *known)
+        if known is None:
+            return None
+        seen = self._answered
+        if known == seen[0] and frame.startswith(seen[1], looks.ANSWER):
+            return seen[2]
+        answer = looks.of_response(frame, *known)
+        if known[0] == ApiKey.PRODUCE and answer is not None and isinstance(answer[0], bytes):
+            self._answered = known, answer[0], answer
+        return answer
 
     def skim(self, direction: int, data: bytes, known: Container[object]) -> bool:
         """Whether all of these bytes are whole frames, each with one of these looks."""

@@ -335,6 +335,23 @@ def test_frames_look_alike_where_api_client_and_topics_are_the_same(
     assert all(look is not None and look[1] for look in (*asked, *answered))
 
 
+@pytest.mark.parametrize("version", range(3, 13))
+def test_a_frame_looks_the_same_whatever_came_before_it(version: int) -> None:
+    stage = stage_of(order=1, orders=1, orders2=1)
+    client = stage.network.connect()
+    for number, pair in enumerate(
+        ("orders shop", "orders2 shop", "orders shop", "order shop", "order shop2", "order sho")
+    ):
+        topic, name = pair.split()
+        frame = encode_request(produce_one(topic), version, number, name)
+        newcomer = stage.network.connect()
+        assert client.connection.glance(IN, frame) == newcomer.connection.glance(IN, frame)
+        for each in (client, newcomer):
+            each.send(frame)
+        one, other = client.take(), newcomer.take()
+        assert client.connection.glance(OUT, one) == newcomer.connection.glance(OUT, other)
+
+
 def test_another_client_on_the_same_connection_looks_different() -> None:
     client = Stage().network.connect()
     one, other = (encode_request(produce("t", b"1"), 9, 1, name) for name in ("shop", "till"))
