@@ -25,6 +25,7 @@ _LOADS = (
     ("produce, transactions of 100 records", "transactional"),
     ("produce, one record a request", "single"),
     ("produce and consume, batched", "flow"),
+    ("produce, batched over 24 partitions", "spread"),
 )
 
 
@@ -66,3 +67,18 @@ def run(settings: Settings) -> None:
             settings,
             unit="records/s",
         )
+    compare(
+        "Kafka produce, 1 MB records",
+        subjects,
+        lambda port: measure([str(load), str(port), "large", str(settings.seconds)]),
+        settings,
+        unit="records/s",
+    )
+    compare(
+        "Kafka 50 consumers join one group",
+        subjects,
+        lambda port: measure([str(load), str(port), "group", "0"]),
+        settings,
+        unit="ms until it stands",
+        less=True,
+    )

@@ -5,9 +5,13 @@
  *      transactional  transactions of 100 records, each committed before the next begins
  *      single     producer only, one record a request, many requests in flight
  *      flow       batched, with a consumer; the producer stays at most WINDOW records ahead
+ *      spread     batched, over 24 partitions
+ *      large      records of 1 MB
+ *      group      MEMBERS consumers join one group at once
  *
- * Prints records per second: confirmed ones, or in flow those that were consumed. All go to one
- * partition of a topic of their own, 100 bytes each.
+ * Prints records per second: confirmed ones, or in flow those that were consumed; in group the
+ * milliseconds until each member has a partition and no other one came or went for QUIET. All
+ * records go to one partition of a topic of their own, 100 bytes each, where nothing else is said.
  */
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -18,11 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIZE = 100, WINDOW = 20000, TRANSACTION = 100 };
+enum { SIZE = 100, LARGE = 1000000, WINDOW = 20000, TRANSACTION = 100, SPREAD = 24, MEMBERS = 50 };
+static const double QUIET = 1;
 
 static atomic_long confirmed, failed, consumed;
 static atomic_int stopping;
 static char bootstrap[64], topic[64];
+static int partitions = 1, size = SIZE;
 
 static double now(void) {
     struct timespec time;
@@ -81,7 +87,9 @@ static void *consume(void *consumer) {
 static rd_kafka_t *make_producer(const char *mode) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    set(conf, "queue.buffering.max.messages", strcmp(mode, "single") ? "200000" : "20000");
+    set(conf, "queue.buffering.max.messages",
+        size == LARGE ? "64" : strcmp(mode, "single") ? "200000" : "20000");
+    set(conf, "message.max.bytes", "2000000");
     if (!strcmp(mode, "single")) {
         set(conf, "batch.num.messages", "1");
         set(conf, "linger.ms", "0");
@@ -118,8 +126,8 @@ static rd_kafka_t *make_consumer(void) {
  * transaction is open when it is called, and none when it returns.
  */
 static long produce(rd_kafka_t *producer, double end, int flow, int transactional) {
-    char payload[SIZE];
-    memset(payload, 'x', SIZE);
+    static char payload[LARGE];
+    memset(payload, 'x', size);
     rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
     long sent = 0;
     while ((transactional ? sent % TRANSACTION : sent & 63) || now() < end) {
@@ -133,7 +141,8 @@ static long produce(rd_kafka_t *producer, double end, int flow, int transactiona
                 break;
             continue;
         }
-        if (rd_kafka_produce(handle, 0, RD_KAFKA_MSG_F_COPY, payload, SIZE, NULL, 0, NULL) == 0)
+        if (rd_kafka_produce(handle, sent % partitions, RD_KAFKA_MSG_F_COPY, payload, size, NULL, 0,
+                             NULL) == 0)
             sent++;
         else
             usleep(200);
@@ -144,6 +153,63 @@ static long produce(rd_kafka_t *producer, double end, int flow, int transactiona
     return sent;
 }
 
+/* A topic with so many partitions. Where topics cannot be created it is there already. */
+static void create(rd_kafka_t *client, const char *name, int count) {
+    char error[256];
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(name, count, 1, error, sizeof(error));
+    rd_kafka_CreateTopics(client, &wanted, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_NewTopic_destroy(wanted);
+    rd_kafka_queue_destroy(queue);
+}
+
+static int gather(void) {
+    static rd_kafka_t *members[MEMBERS];
+    static int held[MEMBERS];
+    char group[64];
+    snprintf(group, sizeof(group), "group-%d", (int)getpid());
+    rd_kafka_topic_partition_list_t *wanted = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(wanted, "members-50", -1);
+    for (int i = 0; i < MEMBERS; i++) {
+        rd_kafka_conf_t *conf = rd_kafka_conf_new();
+        set(conf, "group.id", group);
+        set(conf, "heartbeat.interval.ms", "100");
+        members[i] = make(RD_KAFKA_CONSUMER, conf);
+        rd_kafka_poll_set_consumer(members[i]);
+    }
+    create(members[0], "members-50", MEMBERS);
+    double start = now(), changed = start;
+    for (int i = 0; i < MEMBERS; i++)
+        rd_kafka_subscribe(members[i], wanted);
+    for (int all = 0; !all || now() < changed + QUIET;) {
+        all = 1;
+        for (int i = 0; i < MEMBERS; i++) {
+            rd_kafka_message_t *message = rd_kafka_consumer_poll(members[i], 0);
+            if (message)
+                rd_kafka_message_destroy(message);
+            rd_kafka_topic_partition_list_t *mine = NULL;
+            int count = 0;
+            if (rd_kafka_assignment(members[i], &mine) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                count = mine->cnt;
+                rd_kafka_topic_partition_list_destroy(mine);
+            }
+            if (count != held[i])
+                changed = now();
+            held[i] = count;
+            all = all && count;
+        }
+        if (now() > start + 60)
+            die("group", "not all members have a partition");
+        usleep(1000);
+    }
+    printf("%.0f\n", (changed - start) * 1000);
+    fflush(stdout);
+    _exit(0);
+}
+
 int main(int argc, char **argv) {
     if (argc != 4)
         die("usage", "kafka_load PORT MODE SECONDS");
@@ -151,8 +217,16 @@ int main(int argc, char **argv) {
     int flow = !strcmp(mode, "flow"), transactional = !strcmp(mode, "transactional");
     snprintf(bootstrap, sizeof(bootstrap), "127.0.0.1:%s", argv[1]);
     snprintf(topic, sizeof(topic), "load-%s-%d", mode, (int)getpid());
-
+    if (!strcmp(mode, "group"))
+        return gather();
+    if (!strcmp(mode, "large"))
+        size = LARGE;
     rd_kafka_t *producer = make_producer(mode);
+    if (!strcmp(mode, "spread")) {
+        partitions = SPREAD;
+        snprintf(topic, sizeof(topic), "spread-24");
+        create(producer, topic, SPREAD);
+    }
     pthread_t reports, consumption;
     pthread_create(&reports, NULL, poll_reports, producer);
     if (transactional) {

@@ -16,6 +16,9 @@ int main(void) {
         fprintf(stderr, "no mock cluster: %s\n", error);
         return 1;
     }
+    /* It creates topics by itself, with 4 partitions: these are to have more. */
+    rd_kafka_mock_topic_create(cluster, "spread-24", 24, 1);
+    rd_kafka_mock_topic_create(cluster, "members-50", 50, 1);
     const char *bootstraps = rd_kafka_mock_cluster_bootstraps(cluster);
     printf("%s\n", strrchr(bootstraps, ':') + 1);
     fflush(stdout);
