@@ -258,7 +258,7 @@ class MqttConnection:
         handler = HANDLERS.get(type(packet))
         if handler is None:
             kind = PacketType(first >> 4)
-            text = f"{kind.name} is not for a client to send"
+            text = f"{kind.name} is not for a client to send [MQTT 2.1.2]"
             if kind is PacketType.CONNECT:
                 text = "a second CONNECT on one connection [MQTT-3.1.0-2]"
             raise ProtocolError(text, Reason.PROTOCOL_ERROR)

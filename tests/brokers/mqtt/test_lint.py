@@ -12,6 +12,7 @@ from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
+    Auth,
     Connect,
     Disconnect,
     Packet,
@@ -113,7 +114,7 @@ def test_what_ends_a_connection_is_counted_by_the_statement_in_its_text() -> Non
         ("short", "MQTT-3.8.3-2"): ("error", 1, 1),
         ("", "MQTT-3.1.3-8"): ("error", 1, 1),
         ("wild", "MQTT-3.3.2-2"): ("error", 1, 1),
-        ("server", "protocol error"): ("error", 1, 1),
+        ("server", "MQTT 2.1.2"): ("error", 1, 1),
     }
 
 
@@ -259,3 +260,47 @@ def test_the_metric_counts_by_statement() -> None:
         ("keep-alive-0", "warning"): 2,
         ("MQTT-3.3.1-2", "error"): 1,
     }
+
+
+ALIAS = {"topic_alias": 1}
+
+# What a client of MQTT 5 sends behind its CONNECT, and the statement that it is counted under.
+ENDING = {
+    "an alias of the connection before": ([Publish("", properties=ALIAS)], "MQTT 3.3.2.3.4"),
+    "alias 0": ([Publish("t", properties={"topic_alias": 0})], "MQTT-3.3.2-8"),
+    "an alias above our maximum": ([Publish("t", properties={"topic_alias": 9})], "MQTT-3.3.2-9"),
+    "subscription identifier 0": (
+        [Subscribe(1, [Request("t")], {"subscription_identifier": 0})],
+        "MQTT 3.8.2.1.2",
+    ),
+    "PUBREC where PUBACK is due": (
+        [Subscribe(1, [Request("t", 1)]), HALF, Ack(PacketType.PUBREC, 1)],
+        "MQTT-4.3.2-4",
+    ),
+    "more than the Receive Maximum": (
+        [Publish("t", b"", 2, packet_id=number) for number in range(1, 5)],
+        "MQTT-3.3.4-7",
+    ),
+    "a packet that only servers send": ([Pingresp()], "MQTT 2.1.2"),
+    "AUTH that nobody began": ([Auth(0x18)], "MQTT-4.12.0-6"),
+    "No Local on a share": (
+        [Subscribe(1, [Request("$share/g/t", no_local=True)])],
+        "MQTT-3.8.3-4",
+    ),
+    "Retain Handling 3": ([Subscribe(1, [Request("t", retain_handling=3)])], "MQTT 3.8.3.1"),
+    "a session expiry that CONNECT had not": (
+        [Disconnect(0, {"session_expiry_interval": 5})],
+        "MQTT-3.14.2-2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_what_ends_a_connection_of_mqtt_5_is_counted_under_its_statement(name: str) -> None:
+    packets, statement = ENDING[name]
+    scene = Scene(receive_maximum=3, topic_alias_maximum=5)
+    scene.send(scene.connect("dev", 5), Publish("t", properties=ALIAS), version=5)
+    client = scene.connect("dev", 5)
+    scene.send(client, *packets, version=5)
+    assert client.peer.ended == "closed"
+    assert scene.found()["dev", statement] == ("error", 1, 1)

@@ -234,7 +234,8 @@ def _request(topic_filter: str, options: int, version: int) -> Request:
     handling = options >> 4
     if handling == 3:
         raise ProtocolError(
-            f"SUBSCRIBE {topic_filter}: Retain Handling is 3", Reason.PROTOCOL_ERROR
+            f"SUBSCRIBE {topic_filter}: Retain Handling is 3 [MQTT 3.8.3.1]",
+            Reason.PROTOCOL_ERROR,
         )
     return Request(topic_filter, qos, bool(options & 4), bool(options & 8), handling)
 

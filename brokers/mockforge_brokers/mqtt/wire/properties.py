@@ -47,10 +47,14 @@ _ANYWHERE = _EVERY_ACK | _PUBLISHED | _CONNECT | {_P.SUBSCRIBE, _P.UNSUBSCRIBE}
 
 
 class Property(Struct, frozen=True):
-    """One row of table 2-4; values outside of `low` to `high` are a protocol error."""
+    """One row of table 2-4; values outside of `low` to `high` are a protocol error.
+
+    `clause` is the section that says so, and that it must not come twice.
+    """
 
     id: int
     name: str
+    clause: str
     kind: Kind
     packets: frozenset[int]
     low: int = 0
@@ -58,33 +62,40 @@ class Property(Struct, frozen=True):
 
 
 _TABLE: Final = (
-    Property(1, "payload_format_indicator", Kind.BYTE, _PUBLISHED, 0, 1),
-    Property(2, "message_expiry_interval", Kind.UINT32, _PUBLISHED),
-    Property(3, "content_type", Kind.TEXT, _PUBLISHED),
-    Property(8, "response_topic", Kind.TEXT, _PUBLISHED),
-    Property(9, "correlation_data", Kind.BINARY, _PUBLISHED),
-    Property(11, "subscription_identifier", Kind.VARINT, frozenset({_P.PUBLISH, _P.SUBSCRIBE}), 1),
-    Property(17, "session_expiry_interval", Kind.UINT32, _BOTH | {_P.DISCONNECT}),
-    Property(18, "assigned_client_identifier", Kind.TEXT, _CONNACK),
-    Property(19, "server_keep_alive", Kind.UINT16, _CONNACK),
-    Property(21, "authentication_method", Kind.TEXT, _AUTH),
-    Property(22, "authentication_data", Kind.BINARY, _AUTH),
-    Property(23, "request_problem_information", Kind.BYTE, _CONNECT, 0, 1),
-    Property(24, "will_delay_interval", Kind.UINT32, frozenset({WILL})),
-    Property(25, "request_response_information", Kind.BYTE, _CONNECT, 0, 1),
-    Property(26, "response_information", Kind.TEXT, _CONNACK),
-    Property(28, "server_reference", Kind.TEXT, _CONNACK | {_P.DISCONNECT}),
-    Property(31, "reason_string", Kind.TEXT, _EVERY_ACK),
-    Property(33, "receive_maximum", Kind.UINT16, _BOTH, 1),
-    Property(34, "topic_alias_maximum", Kind.UINT16, _BOTH),
-    Property(35, "topic_alias", Kind.UINT16, frozenset({_P.PUBLISH})),
-    Property(36, "maximum_qos", Kind.BYTE, _CONNACK, 0, 1),
-    Property(37, "retain_available", Kind.BYTE, _CONNACK, 0, 1),
-    Property(38, "user_property", Kind.PAIR, _ANYWHERE),
-    Property(39, "maximum_packet_size", Kind.UINT32, _BOTH, 1),
-    Property(40, "wildcard_subscription_available", Kind.BYTE, _CONNACK, 0, 1),
-    Property(41, "subscription_identifier_available", Kind.BYTE, _CONNACK, 0, 1),
-    Property(42, "shared_subscription_available", Kind.BYTE, _CONNACK, 0, 1),
+    Property(1, "payload_format_indicator", "3.3.2.3.2", Kind.BYTE, _PUBLISHED, 0, 1),
+    Property(2, "message_expiry_interval", "3.3.2.3.3", Kind.UINT32, _PUBLISHED),
+    Property(3, "content_type", "3.3.2.3.9", Kind.TEXT, _PUBLISHED),
+    Property(8, "response_topic", "3.3.2.3.5", Kind.TEXT, _PUBLISHED),
+    Property(9, "correlation_data", "3.3.2.3.6", Kind.BINARY, _PUBLISHED),
+    Property(
+        11,
+        "subscription_identifier",
+        "3.8.2.1.2",
+        Kind.VARINT,
+        frozenset({_P.PUBLISH, _P.SUBSCRIBE}),
+        1,
+    ),
+    Property(17, "session_expiry_interval", "3.1.2.11.2", Kind.UINT32, _BOTH | {_P.DISCONNECT}),
+    Property(18, "assigned_client_identifier", "3.2.2.3.7", Kind.TEXT, _CONNACK),
+    Property(19, "server_keep_alive", "3.2.2.3.14", Kind.UINT16, _CONNACK),
+    Property(21, "authentication_method", "3.1.2.11.9", Kind.TEXT, _AUTH),
+    Property(22, "authentication_data", "3.1.2.11.10", Kind.BINARY, _AUTH),
+    Property(23, "request_problem_information", "3.1.2.11.7", Kind.BYTE, _CONNECT, 0, 1),
+    Property(24, "will_delay_interval", "3.1.3.2.2", Kind.UINT32, frozenset({WILL})),
+    Property(25, "request_response_information", "3.1.2.11.6", Kind.BYTE, _CONNECT, 0, 1),
+    Property(26, "response_information", "3.2.2.3.15", Kind.TEXT, _CONNACK),
+    Property(28, "server_reference", "3.2.2.3.16", Kind.TEXT, _CONNACK | {_P.DISCONNECT}),
+    Property(31, "reason_string", "3.4.2.2.2", Kind.TEXT, _EVERY_ACK),
+    Property(33, "receive_maximum", "3.1.2.11.3", Kind.UINT16, _BOTH, 1),
+    Property(34, "topic_alias_maximum", "3.1.2.11.5", Kind.UINT16, _BOTH),
+    Property(35, "topic_alias", "3.3.2.3.4", Kind.UINT16, frozenset({_P.PUBLISH})),
+    Property(36, "maximum_qos", "3.2.2.3.4", Kind.BYTE, _CONNACK, 0, 1),
+    Property(37, "retain_available", "3.2.2.3.5", Kind.BYTE, _CONNACK, 0, 1),
+    Property(38, "user_property", "3.1.2.11.8", Kind.PAIR, _ANYWHERE),
+    Property(39, "maximum_packet_size", "3.1.2.11.4", Kind.UINT32, _BOTH, 1),
+    Property(40, "wildcard_subscription_available", "3.2.2.3.11", Kind.BYTE, _CONNACK, 0, 1),
+    Property(41, "subscription_identifier_available", "3.2.2.3.12", Kind.BYTE, _CONNACK, 0, 1),
+    Property(42, "shared_subscription_available", "3.2.2.3.13", Kind.BYTE, _CONNACK, 0, 1),
 )
 
 BY_ID: Final = {row.id: row for row in _TABLE}
@@ -97,7 +108,8 @@ def decode_properties(reader: ByteReader, packet: int) -> Properties:
     length, start = decode_varint(reader.data, reader.position, reader.end)
     if length < 0 or start + length > reader.end:
         raise ProtocolError(
-            f"{reader.what}: the properties do not fit into the packet", Reason.MALFORMED_PACKET
+            f"{reader.what}: the properties do not fit into the packet [MQTT 2.2.2.1]",
+            Reason.MALFORMED_PACKET,
         )
     reader.position = start
     if not length:
@@ -157,7 +169,8 @@ def _read(reader: ByteReader, packet: int, values: Properties) -> None:
         values.setdefault(row.name, []).append(value)
         return
     if row.name in values:
-        raise ProtocolError(f"{reader.what}: {row.name} comes twice", Reason.PROTOCOL_ERROR)
+        text = f"{reader.what}: {row.name} comes twice [MQTT {row.clause}]"
+        raise ProtocolError(text, Reason.PROTOCOL_ERROR)
     values[row.name] = [value] if row.name == "subscription_identifier" else value
 
 
@@ -179,7 +192,8 @@ def _read_value(reader: ByteReader, row: Property) -> Any:
         case Kind.PAIR:
             return read_text(reader), read_text(reader)
     if not row.low <= value <= row.high:
-        raise ProtocolError(f"{reader.what}: {row.name} must not be {value}", Reason.PROTOCOL_ERROR)
+        text = f"{reader.what}: {row.name} must not be {value} [MQTT {row.clause}]"
+        raise ProtocolError(text, Reason.PROTOCOL_ERROR)
     return value
 
 
