@@ -1,11 +1,13 @@
 """Every line of the guide's page on faults and holds does what it says, in the page's order."""
 
+import re
 from pathlib import Path
 
 from brokers.misbehaving import Waiting
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import ACTIONS
 
+from mockforge_tui import MockForge
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.registry import Opt
 
@@ -66,3 +68,22 @@ def test_the_page_has_the_table_of_actions() -> None:
     text = PAGE.read_text(encoding="utf-8")
     expected = "\n".join(table())
     assert expected in text, f"put this into the page:\n{expected}"
+
+
+def wishes() -> list[str]:
+    """What the page says is the same here: the lines of its table's last column."""
+    rows = PAGE.read_text(encoding="utf-8").partition("## What you know from elsewhere")[2]
+    cells = [row.split(" | ")[-1] for row in rows.partition("\n## ")[0].split("\n")[4:]]
+    found = [line for cell in cells for line in re.findall("`([^`]+)`", cell)]
+    return [line for line in found if not line.startswith("--")]
+
+
+def test_what_other_test_brokers_can_do_is_one_line_here() -> None:
+    lines = wishes()
+    assert len(lines) > 25
+    with MockForge(kafka_nodes=3) as mockforge:
+        mockforge.run("topic add orders -p 3")
+        for line in lines:
+            mockforge.run(line)
+        found = {each["leader"] for each in mockforge.run("leader ls orders").records}
+        assert found <= {1, 2, 3}
