@@ -1,6 +1,6 @@
 """What lint found, counted by client and statement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -72,6 +72,16 @@ class Findings:
             for key, each in self._counts.items()
         ]
         return sorted(views, key=lambda view: SEVERITIES.index(view.severity))
+
+    def of(self, client: str, statements: Iterable[str]) -> dict[str, str]:
+        """What of these one client did, in words: `error, 3 times: PUBLISH: DUP with QoS 0`."""
+        found: dict[str, str] = {}
+        for statement in sorted(statements):
+            count = self._counts.get((client, statement)) or self._counts.get((_OTHERS, statement))
+            if count is not None:
+                times = f", {count.times:,} times" if count.times > 1 else ""
+                found[statement] = f"{count.severity}{times}: {count.text}"
+        return found
 
     def by_statement(self) -> dict[tuple[str, str], int]:
         """How often each (statement, severity) was met, by all clients."""

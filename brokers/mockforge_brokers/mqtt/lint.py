@@ -113,6 +113,7 @@ def count_violation(connection: "MqttConnection", error: ProtocolError) -> None:
             # A choice of ours: something that is not served, or is limited.
             return
         statement = code.name.lower().replace("_", " ")
+    connection.linted |= {statement}
     connection.broker.findings.add(connection.client, statement, error.text, ERROR, ended=True)
 
 

@@ -32,6 +32,8 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
             "queued": len(session.queue),
             "dropped": session.dropped,
         }
+    if connection.linted:
+        detail["lint"] = connection.broker.findings.of(connection.client, connection.linted)
     return ConnectionView(
         id=peer.id,
         protocol="mqtt",

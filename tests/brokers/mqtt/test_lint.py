@@ -251,6 +251,23 @@ def test_clients_under_ever_new_names_do_not_grow_the_table() -> None:
     assert scene.found()["(others)", "keep-alive-0"] == ("warning", 100, 0)
 
 
+def test_a_connection_shows_what_lint_found_of_its_client_also_once_it_has_ended() -> None:
+    scene = Scene()
+    client = scene.connect("dev", keep_alive=0)
+    scene.send(client, *[Publish("t", dup=True)] * 3)
+    text = "CONNECT: keep alive 0: nobody notices when the client or its network is gone"
+    found = {
+        "MQTT-3.3.1-2": "error, 3 times: PUBLISH: DUP with QoS 0",
+        "keep-alive-0": f"warning: {text}",
+    }
+    [view] = scene.broker.connections()
+    assert view.detail["lint"] == found
+    scene.send(client, Publish("a/#"))
+    assert client.peer.last is not None
+    wild = "error: PUBLISH: topic name 'a/#' has a wildcard in it [MQTT-3.3.2-2]"
+    assert client.peer.last.detail["lint"] == {**found, "MQTT-3.3.2-2": wild}
+
+
 def test_the_metric_counts_by_statement() -> None:
     scene = Scene()
     scene.connect("a", keep_alive=0)
