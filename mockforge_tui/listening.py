@@ -7,10 +7,15 @@ import tempfile
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.listener import Listener
 
 from .config import Config
+
+if TYPE_CHECKING:
+    from mockforge_brokers.tls import Issued
 
 _APART = 100
 """Between the ports of one node and the next."""
@@ -28,6 +33,7 @@ class Certificates:
         from mockforge_brokers.tls import issue, own_names, server_context
 
         self.facts: dict[str, str] = {}
+        self._issued: Issued | None = None
         self._folder: str | None = None
         client_ca = config.tls_client_ca
         if config.tls == "auto":
@@ -35,6 +41,7 @@ class Certificates:
             if folder is None:
                 folder = self._folder = tempfile.mkdtemp(prefix="mockforge-tls-")
             issued = issue(Path(folder).absolute(), own_names(config.host, config.advertise))
+            self._issued = issued
             certificate, key = str(issued.certificate), str(issued.key)
             self.facts["ca"] = str(issued.ca)
             if client_ca == "auto":
@@ -44,6 +51,16 @@ class Certificates:
         else:
             certificate, _, key = (config.tls or "").partition(",")
         self.context: ssl.SSLContext = server_context(certificate, key or certificate, client_ca)
+
+    def show(self, *, expired: bool) -> None:
+        """Let the next handshakes show the certificate that expired, or the one that holds.
+
+        Raises InvalidInput where we did not make it.
+        """
+        if self._issued is None:
+            raise InvalidInput("only the certificate that --tls auto made can expire")
+        shown = self._issued.expired if expired else self._issued.certificate
+        self.context.load_cert_chain(shown, self._issued.key)
 
     def remove(self) -> None:
         """A throw-away CA goes with the instance; what a person named stays."""

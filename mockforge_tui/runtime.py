@@ -15,7 +15,7 @@ from mockforge_brokers.access import Access
 from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.errors import BrokerError, InvalidInput
 from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
@@ -258,6 +258,12 @@ class Runtime:
     def start_broker(self, name: str) -> None:
         """Accept connections again, at the same ports. Raises InvalidInput."""
         self._stopping.start(name)
+
+    def show_certificate(self, *, expired: bool) -> None:
+        """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""
+        if self._certificates is None:
+            raise InvalidInput("there is no TLS here: start with --tls auto")
+        self._certificates.show(expired=expired)
 
     @property
     def ports(self) -> dict[str, int]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate, GeneralName
 
-_DAYS: Final = 30
+_VALID: Final = (-1, 30)
+"""Days from now on; clocks of containers and virtual machines are sometimes behind."""
+_EXPIRED: Final = (-2, -1)
 _ALWAYS: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal")
 
 
@@ -28,6 +30,8 @@ class Issued(Struct, frozen=True):
     key: Path
     client_certificate: Path
     client_key: Path
+    expired: Path
+    """The server's certificate as it was: yesterday was its last day. Its key is the same."""
 
 
 def server_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
@@ -89,6 +93,7 @@ def issue(folder: Path, names: Iterable[str]) -> Issued:
         key=folder / "server.key",
         client_certificate=folder / "client.pem",
         client_key=folder / "client.key",
+        expired=folder / "expired.pem",
     )
     _write(found.ca, _pem(ca))
     alternatives = [_general_name(x509, name) for name in dict.fromkeys((*_ALWAYS, *names))]
@@ -99,6 +104,9 @@ def issue(folder: Path, names: Iterable[str]) -> Issued:
         private = ec.generate_private_key(ec.SECP256R1())
         _write(certificate, _pem(_certificate(common_name, private, ca, ca_key, others)))
         _write(key, _key_pem(private), secret=True)
+        if certificate is found.certificate:
+            old = _certificate(common_name, private, ca, ca_key, others, _EXPIRED)
+            _write(found.expired, _pem(old))
     return found
 
 
@@ -122,6 +130,7 @@ def _certificate(
     issuer: "Certificate | None",
     issuer_key: "EllipticCurvePrivateKey",
     names: "list[GeneralName]",
+    valid: tuple[int, int] = _VALID,
 ) -> "Certificate":
     from datetime import UTC, datetime, timedelta
 
@@ -137,9 +146,8 @@ def _certificate(
         .issuer_name(subject if issuer is None else issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # Clocks of containers and virtual machines are sometimes behind.
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=_DAYS))
+        .not_valid_before(now + timedelta(days=valid[0]))
+        .not_valid_after(now + timedelta(days=valid[1]))
         .add_extension(
             x509.BasicConstraints(ca=issuer is None, path_length=0 if issuer is None else None),
             critical=True,

@@ -154,6 +154,10 @@ class Runtime(Protocol):
         """Accept connections again; raises InvalidInput."""
         ...
 
+    def show_certificate(self, *, expired: bool) -> None:
+        """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""
+        ...
+
     def publish(self, message: Outgoing) -> Receipt:
         """Publish as if a client had; raises InvalidInput."""
         ...

@@ -1,6 +1,7 @@
 """Real clients over TLS with user and password; and those that come without the right ones."""
 
 import asyncio
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -364,3 +365,24 @@ def test_clients_in_node(house: Secured) -> None:
 @pytest.mark.timeout(320)
 def test_kafka_clients_in_java(house: Secured) -> None:
     _run_elsewhere(house, "java/run")
+
+
+def test_a_certificate_expires_and_is_renewed(house: Secured) -> None:
+    context = ssl.create_default_context(cafile=house.ca)
+
+    def shaken() -> str:
+        plain = socket.create_connection(("127.0.0.1", house.port("mqtt", "tls")), 20)
+        try:
+            context.wrap_socket(plain, server_hostname="localhost").close()
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message
+        finally:
+            plain.close()
+        return ""
+
+    assert shaken() == ""
+    house.run("chaos start cert-expiry -s time=1h")
+    assert shaken() == "certificate has expired"
+    house.run("clock advance 1h")
+    assert shaken() == ""
+    house.run("chaos stop")

@@ -166,6 +166,13 @@ _PRESETS: Final = (
         ),
     ),
     Preset(
+        "cert-expiry",
+        "new TLS connections meet a certificate that has expired (--tls auto)",
+        "does not connect, says why, and tries again with a growing pause until it is renewed",
+        {"time": "30s"},
+        (Step("tls expire --for {time}"),),
+    ),
+    Preset(
         "observe",
         "nothing: clients are only watched, beside faults that you add yourself",
         "does what it always does",

@@ -88,6 +88,29 @@ def broker_start(
     return done(f"{protocol} accepts connections again", {"protocol": protocol})
 
 
+@command("tls expire", group="faults", examples=("tls expire", "tls expire --for 30s"))
+def tls_expire(
+    session: "Session",
+    *,
+    seconds: Annotated[float | None, Opt(("--for",), DURATION, "and renew it after this")] = None,
+) -> Result:
+    """Show new TLS clients a certificate that expired yesterday; open connections stay."""
+    runtime = session.runtime
+    runtime.show_certificate(expired=True)
+    ends = ""
+    if seconds is not None:
+        runtime.clock.call_later(seconds, lambda: runtime.show_certificate(expired=False))
+        ends = f", for {units.format_duration(seconds)}"
+    return done(f"the TLS certificate has expired{ends}", {"expired": True})
+
+
+@command("tls renew", group="faults", examples=("tls renew",))
+def tls_renew(session: "Session") -> Result:
+    """Show new TLS clients the certificate that holds again."""
+    session.runtime.show_certificate(expired=False)
+    return done("the TLS certificate is renewed", {"expired": False})
+
+
 @command(
     "reset",
     group="control",
@@ -104,4 +127,4 @@ def reset(session: "Session") -> Result:
     return done("back to the state right after loading")
 
 
-COMMANDS = (broker_restart, broker_stop, broker_start, reset)
+COMMANDS = (broker_restart, broker_stop, broker_start, tls_expire, tls_renew, reset)

@@ -195,6 +195,9 @@ class Scene:
     def start_broker(self, protocol: str) -> None:
         self.stopping.start(protocol)
 
+    def show_certificate(self, *, expired: bool) -> None:
+        self.expired = expired
+
     def run(self, line: str, **options: Any) -> Result:
         """A line that has to succeed."""
         result = self.session.run(line, **options)
