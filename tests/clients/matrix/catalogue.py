@@ -23,6 +23,9 @@ CLIENTS = [
     *_rows(
         "kafka",
         """
+        kafka-clients      | Java   | kafka/Clients
+        kafka-clients 2.x  | Java   | kafka28/Clients
+        Kafka Streams      | Java   | streams/Words
         confluent-kafka    | Python | kafka_confluent.py
         kafka-python       | Python | kafka_kafka_python.py
         aiokafka           | Python | kafka_aiokafka.py
@@ -55,6 +58,8 @@ CLIENTS = [
         rabbitmq-client    | Node   | rabbitmq-client.mjs
         NestJS RMQ         | Node   | nestjs.mjs
         amqp091-go         | Go     | amqp091
+        amqp-client        | Java   | amqp/Rabbit
+        Spring AMQP        | Java   | amqp/Spring
         """,
     ),
 ]
