@@ -246,3 +246,27 @@ def test_headers_that_rabbitmq_takes_for_different(
     house: House, wanted: Field, given: Field
 ) -> None:
     assert not _matches(house, wanted, given)
+
+
+def test_what_get_took_before_a_common_prefetch_counts_for_good(client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    for _ in range(3):
+        client.publish("", "q", b"x")
+    client.send("basic.get", queue="q")
+    client.send("basic.qos", prefetch_count=1, is_global=True)
+    assert bodies(client.send("basic.consume", queue="q", consumer_tag="c")) == []
+    assert client.send("basic.ack", delivery_tag=1) == []
+    came = client.send("basic.qos", prefetch_count=2, is_global=True)
+    assert bodies(came + client.received()) == [b"x"]
+    assert client.publish("", "q", b"y") == []
+
+
+def test_a_dead_letter_comes_behind_the_message_that_caused_it(client: Client) -> None:
+    letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "b", "x-max-length": 1}
+    client.send("queue.declare", queue="a", arguments=letters)
+    client.send("queue.declare", queue="b")
+    for queue in ("a", "b"):
+        client.send("queue.bind", queue=queue, exchange="amq.fanout")
+    client.publish("", "a", b"old")
+    client.send("basic.consume", queue="b", no_ack=True)
+    assert bodies(client.publish("amq.fanout", "", b"new")) == [b"new", b"old"]

@@ -57,9 +57,19 @@ class DeadLetters:
 
     def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
         self._waiting.append((queue, message, reason))
-        if self._busy:
-            return
-        self._busy = True
+        if self.hold():
+            self.go_on()
+
+    def hold(self) -> bool:
+        """Have them wait for `go_on`; False if they wait already.
+
+        At RabbitMQ a dead letter has one way more to go than the message that caused it, which is
+        in all of its queues by then.
+        """
+        busy, self._busy = self._busy, True
+        return not busy
+
+    def go_on(self) -> None:
         rejected = self._vhost.rejected
         try:
             while self._waiting:

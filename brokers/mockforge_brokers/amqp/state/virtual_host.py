@@ -163,8 +163,16 @@ class VirtualHost(Topology):
             if not route.held:
                 exchange.unroutable += 1
             return 0
-        for queue in queues:
-            queue.enqueue(route, content, size)
+        if len(queues) == 1:
+            queues[0].enqueue(route, content, size)
+            return 1
+        first = self._dead_letters.hold()
+        try:
+            for queue in queues:
+                queue.enqueue(route, content, size)
+        finally:
+            if first:
+                self._dead_letters.go_on()
         return len(queues)
 
     def hand(self, route: Route, destination: Destination, content: bytes) -> None:
