@@ -94,7 +94,9 @@ def _describe(row: Row, packet: Packet, version: int) -> None:
             kind = PacketType[row.operation]
             # What 3.1.1 acknowledges has no code.
             if version == V5 or isinstance(packet, Connack):
-                row.detail["reason"] = reason_name(kind, packet.code, version)
+                reason = reason_name(kind, packet.code, version)
+                # In front: a line of the flow may have no room for more.
+                row.detail = {"reason": reason, **row.detail}
             refused = isinstance(packet, Connack) and packet.code
             if packet.code >= FAILURE or refused:
                 row.error = row.detail["reason"]
@@ -113,7 +115,7 @@ def _describe(row: Row, packet: Packet, version: int) -> None:
             row.detail = _plain_detail(packet)
             kind = PacketType[row.operation]
             names = [reason_name(kind, code) for code in packet.codes]
-            row.detail["reasons"] = names
+            row.detail = {"reasons": names, **row.detail}
             failed = [
                 name for name, code in zip(names, packet.codes, strict=True) if code >= FAILURE
             ]
