@@ -128,6 +128,8 @@ def test_a_kafka_record_is_edited_by_hand_while_its_producer_waits(mockforge):
     producer.produce("orders", b"b", b"key", on_delivery=lambda error, _: errors.append(error))
     producer.poll(0)
     wait_for(lambda: held(mockforge), 20)
+    # librdkafka's request.timeout.ms.
+    assert 0 < mockforge.run("held").records[0]["left"] <= 30
     mockforge.run("edit h1 changed -H by=hand --release")
     assert producer.flush(20) == 0
     assert errors == [None]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.actions import Decision, Edit, Refuse, resolve_code
@@ -12,6 +12,7 @@ from ...fault_values import frame_match
 from ...filters import Filter, compile_filter
 from ..asking import BadArgument
 from ..language import Token
+from ..patience import patience_of
 from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, size, table
@@ -174,16 +175,22 @@ def hold_off(session: "Session") -> Result:
 
 @command("held", group="faults", examples=("held",))
 def held(session: "Session") -> Result:
-    """List the frames that are held right now."""
+    """List the frames that are held right now.
+
+    `gives up in` counts down what the client said that it waits: Kafka's request.timeout.ms, an
+    AMQP expiration, MQTT 5's expiry. It says so of few frames.
+    """
     now = session.runtime.clock.now()
     rows = []
     for frame in session.runtime.holds.held.values():
-        first = frame.rows[0]
+        first, age = frame.rows[0], now - frame.since
+        patience = patience_of(first)
         rows.append(
             {
                 "id": frame.id,
                 "rule": frame.rule,
-                "age": now - frame.since,
+                "age": age,
+                "left": None if patience is None else patience - age,
                 "protocol": first.protocol,
                 "client": first.client,
                 "operation": first.operation,
@@ -195,6 +202,7 @@ def held(session: "Session") -> Result:
         rows,
         Column("id", "held", lambda number: f"h{number}", right=True),
         Column("age", "age", duration, right=True),
+        Column("left", "gives up in", _left, right=True),
         Column("protocol", "broker"),
         Column("client", "client"),
         Column("operation", "op"),
@@ -203,6 +211,12 @@ def held(session: "Session") -> Result:
         empty="nothing is held",
         fields=("rule",),
     )
+
+
+def _left(seconds: Any) -> str:
+    if seconds is None:
+        return ""
+    return duration(seconds) if seconds > 0 else "gave up"
 
 
 @command("release", group="faults", examples=("release", "release h3", "release (client:billing)"))

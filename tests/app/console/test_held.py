@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from brokers.misbehaving import Waiting, hold
 from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest
 from mockforge_brokers.misbehaviour.actions import Changes
 from msgspec import UNSET
 
@@ -167,3 +169,29 @@ def test_codes_of_the_protocols_that_a_line_is_about_are_offered(
     scene = Scene()
     notes = [each.note for each in scene.session.complete(line) if each.text.isupper()]
     assert {part.split()[0] for note in notes for part in note.split(", ")} == protocols
+
+
+def frame_of(request: Any) -> bytes:
+    return encode_request(request, 9, 1, "shop")
+
+
+@pytest.mark.parametrize(
+    ("row", "seconds"),
+    [
+        (Row("kafka", IN, "Produce", frame=frame_of(ProduceRequest(timeout_ms=30_000))), 30),
+        (Row("kafka", IN, "Produce", frame=b"\0\0\0\1x"), None),
+        (Row("kafka", OUT, "Produce", frame=b"x"), None),
+        (Row("amqp", IN, "basic.publish", detail={"properties": {"expiration": "5000"}}), 5),
+        (Row("amqp", IN, "basic.publish", detail={"properties": {"expiration": "soon"}}), None),
+        (Row("mqtt", IN, "PUBLISH", detail={"message_expiry_interval": 7}), 7),
+        (Row("mqtt", IN, "PUBLISH"), None),
+    ],
+)
+def test_what_a_client_said_that_it_waits_counts_down(row: Row, seconds: float | None) -> None:
+    scene = Scene(busy=False)
+    scene.holds.hold(scene.holds.add(hold()), [row], Waiting())
+    scene.advance(2)
+    [record] = scene.run("held").records
+    assert record["left"] == (None if seconds is None else seconds - 2)
+    scene.advance(40)
+    assert ("gave up" in scene.run("held").as_text()) == (seconds is not None)
