@@ -33,6 +33,7 @@ CLIENTS = [
         KafkaJS            | Node   | kafkajs.mjs
         franz-go           | Go     | franz
         sarama             | Go     | sarama
+        rdkafka            | Rust   | rdkafka
         """,
     ),
     *_rows(
@@ -45,6 +46,8 @@ CLIENTS = [
         MQTT.js            | Node   | mqtt.mjs
         paho.mqtt.golang   | Go     | paho
         autopaho           | Go     | autopaho
+        rumqttc v4         | Rust   | rumqttc_v4
+        rumqttc v5         | Rust   | rumqttc_v5
         """,
     ),
     *_rows(
@@ -58,6 +61,7 @@ CLIENTS = [
         rabbitmq-client    | Node   | rabbitmq-client.mjs
         NestJS RMQ         | Node   | nestjs.mjs
         amqp091-go         | Go     | amqp091
+        lapin              | Rust   | lapin
         amqp-client        | Java   | amqp/Rabbit
         Spring AMQP        | Java   | amqp/Spring
         """,
