@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mockforge_brokers.access import Access
+from mockforge_brokers.kafka.acls import WILDCARD, listed
 from mockforge_brokers.kafka.snapshots import (
     MemberView,
     OffsetView,
     PartitionView,
     PendingOffsetView,
 )
+from mockforge_brokers.permissions import PREFIXED
 from mockforge_brokers.snapshots import DestinationView, GroupView
 
 from .results import Column, count
@@ -45,6 +48,36 @@ _PARTITIONS = (
     Column("records", "records", count, right=True),
     Column("open", "open transactions"),
 )
+
+
+_RIGHTS = (
+    Column("principal", "principal"),
+    Column("permission", "permission"),
+    Column("operation", "operation"),
+    Column("pattern", "by"),
+    Column("host", "from"),
+)
+
+
+def rights(access: Access, kind: str, name: str) -> Tables:
+    """The ACLs that are about a topic or a group; empty where nobody is asked for rights."""
+    rows = [
+        {
+            "principal": acl.principal,
+            "permission": "allow" if acl.allow else "deny",
+            "operation": acl.operation,
+            "pattern": f"{acl.name}*" if acl.pattern_type == PREFIXED else acl.name,
+            "host": acl.host,
+        }
+        for _, acl in listed(access)
+        if acl.kind == kind
+        and (
+            name.startswith(acl.name)
+            if acl.pattern_type == PREFIXED
+            else acl.name in (name, WILDCARD)
+        )
+    ]
+    return {"rights": (_RIGHTS, rows)}
 
 
 def of_group(view: GroupView) -> Tables:

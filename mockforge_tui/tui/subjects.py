@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -64,12 +64,26 @@ def topic_of(subject: object) -> str:
     return ""
 
 
+def guarded(subject: object) -> tuple[str, str] | None:
+    """Kind and name of what Kafka's ACLs may be about."""
+    match subject:
+        case DestinationLine(view=DestinationView(protocol="kafka", name=name)):
+            return "topic", name
+        case GroupView(protocol="kafka", name=name):
+            return "group", name
+    return None
+
+
 @dataclass
 class Sheet:
-    """The facts of a connection, destination, group or rule, and an MQTT topic's values."""
+    """The facts of a connection, destination, group or rule, and an MQTT topic's values.
+
+    `tables` stand below the facts.
+    """
 
     subject: ConnectionLine | DestinationLine | GroupView | FaultLine
     values: Sequence[Value] = ()
+    tables: Tables = field(default_factory=dict)
 
     @cached_property
     def title(self) -> tuple[str, str]:
@@ -98,7 +112,8 @@ class Sheet:
                 return value_lines(self.values, width)
             case 2:
                 return chart_lines(self.values, chosen, width, height, bars)
-        return [*self._facts(width), *_facts(*summary(self.values, bars))]
+        below = _tables(self.tables, width)
+        return [*self._facts(width), *_facts(*summary(self.values, bars)), *below]
 
     def _facts(self, width: int) -> list[Line]:
         match self.subject:

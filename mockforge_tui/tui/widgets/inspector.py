@@ -8,6 +8,7 @@ from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 
+from ...console.kafka_tables import rights
 from ...feed.values import TopicValues
 from ...text import clean
 from ..documents import Document, Line, Plain, Wrapped
@@ -17,7 +18,7 @@ from ..jsontree import JsonLine
 from ..keys import INSPECTOR
 from ..rows import destination_text, operation_text
 from ..searching import Search
-from ..subjects import Sheet, Subject, identity, row_of, topic_of
+from ..subjects import Sheet, Subject, guarded, identity, row_of, topic_of
 from .pane import Pane
 
 _LOOKING = 0.004
@@ -74,7 +75,10 @@ class Inspector(Pane):
             return None
         topic = topic_of(subject)
         if not topic:
-            return Sheet(subject)
+            about = guarded(subject)
+            if about is None:
+                return Sheet(subject)
+            return Sheet(subject, tables=rights(self.console_app.session.runtime.access, *about))
         if self._values is None or self._values.topic != topic:
             self._values, self._charted = None, 0
             journal = self.console_app.session.runtime.journal

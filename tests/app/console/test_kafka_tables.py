@@ -1,9 +1,10 @@
 """A Kafka group and topic as people read them: who has what, and how far behind."""
 
 from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
+from mockforge_brokers.permissions import acl_of
 
-from mockforge_tui.console.kafka_tables import of_topic
-from mockforge_tui.tui.subjects import Sheet
+from mockforge_tui.console.kafka_tables import of_topic, rights
+from mockforge_tui.tui.subjects import Sheet, guarded
 
 from .scene import Scene
 
@@ -41,3 +42,24 @@ def test_a_topic_shows_each_partition_and_who_holds_it_open() -> None:
     columns, rows = of_topic(topic)["partitions"]
     assert [column.title for column in columns][:4] == ["partition", "start", "end", "stable"]
     assert [(row["partition"], row["end"], row["open"]) for row in rows] == [(0, 0, "")]
+
+
+def test_a_topic_and_a_group_show_the_acls_that_are_about_them() -> None:
+    made = Scene()
+    for text in (
+        "allow User:alice read topic:ord prefixed",
+        "deny User:* write topic:orders",
+        "allow User:bob all group:*",
+        "allow User:carol read topic:other",
+    ):
+        made.access.add_rule(acl_of(text))
+    (_, rows) = rights(made.access, "topic", "orders")["rights"]
+    found = {
+        (row["principal"], row["permission"], row["operation"], row["pattern"]) for row in rows
+    }
+    assert {("User:alice", "allow", "read", "ord*"), ("User:*", "deny", "write", "orders")} <= found
+    assert not any(one[0] == "User:carol" for one in found)
+    (group,) = [each for each in made.kafka.groups() if each.name == "billing"]
+    assert guarded(group) == ("group", "billing")
+    lines = shown(Sheet(group, tables=rights(made.access, "group", "billing")))
+    assert any("User:bob" in line and "all" in line for line in lines)
