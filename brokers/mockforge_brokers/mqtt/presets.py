@@ -30,10 +30,16 @@ PRESETS: Final[Mapping[str, Preset]] = {
         "what 2.0.11 answered",
     ),
     "hivemq": Preset(
-        {"receive_maximum": 10, "topic_alias_maximum": 5, "server_keep_alive": 65_535},
-        {"mqtt_session_queue": 1_000},
-        "docs.hivemq.com, MQTT-Specific Configuration: Server Receive Maximum 10, Max Keep Alive "
-        "65535; HiveMQ CE, MQTT settings: max-queue-size 1000, topic-alias max-per-client 5",
+        {
+            "receive_maximum": 10,
+            "topic_alias_maximum": 5,
+            "server_keep_alive": 65_535,
+            "connect_timeout": 10.0,
+        },
+        {"mqtt_session_queue": 1_000, "mqtt_packet": 268_435_460},
+        "docs.hivemq.com, MQTT-Specific Configuration: Server Receive Maximum 10, Max packet size "
+        "268435460, Max Keep Alive 65535, Queued Messages 1000; HiveMQ Configuration: "
+        "no-connect-idle-timeout 10000; HiveMQ CE, MqttConfigurationDefaults: topic alias maximum 5",
     ),
     "emqx": Preset(
         {

@@ -71,6 +71,17 @@ def test_a_preset_is_announced_in_connack_and_names_its_source(name: str) -> Non
     assert told["maximum_packet_size"] == scene.environment.limits.mqtt_packet
 
 
+def test_as_hivemq_a_connection_has_ten_seconds_for_its_connect() -> None:
+    scene = Scene("hivemq")
+    client = scene.network.connect()
+    clock = scene.environment.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(9.5)
+    assert not client.peer.ended
+    clock.advance(1)
+    assert client.peer.ended == "closed"
+
+
 # What Mosquitto 2.0.11 answered to these packets: t QoS 1 with the filters # (QoS 0) and t (QoS 1),
 # then t QoS 2, then its PUBREL.
 def test_as_mosquitto_each_subscription_gets_its_own_and_qos_2_goes_on_at_pubrel() -> None:
