@@ -39,7 +39,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         {"mqtt_session_queue": 1_000, "mqtt_packet": 268_435_460},
         "docs.hivemq.com, MQTT-Specific Configuration: Server Receive Maximum 10, Max packet size "
         "268435460, Max Keep Alive 65535, Queued Messages 1000; HiveMQ Configuration: "
-        "no-connect-idle-timeout 10000; HiveMQ CE, MqttConfigurationDefaults: topic alias maximum 5",
+        "no-connect-idle-timeout 10000; HiveMQ CE, MqttConfigurationDefaults: 5 topic aliases",
     ),
     "emqx": Preset(
         {
