@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from random import Random
 
 from ..errors import InvalidInput, PlainRefusals
@@ -116,10 +117,11 @@ class NodeVerbs:
 
     def _logs(self, topic: str, partition: int | None) -> list[PartitionLog]:
         topics = self._cluster.topics
-        if topic == "*":
-            return [log for each in topics.values() for log in each.logs]
+        if "*" in topic or "?" in topic:
+            found = [each for name, each in topics.items() if fnmatchcase(name, topic)]
+            return [log for each in found for log in each.logs]
         if topic not in topics:
             raise InvalidInput(f"there is no topic {topic!r}")
         with PlainRefusals():
-            found = topics[topic]
-            return list(found.logs) if partition is None else [found.log(partition)]
+            one = topics[topic]
+            return list(one.logs) if partition is None else [one.log(partition)]

@@ -59,12 +59,13 @@ _PRESETS: Final = (
     ),
     Preset(
         "leader-failover",
-        "Kafka partitions whose leader is another one for a while",
+        "Kafka partitions without a leader for a while, and then with another one",
         "asks for metadata again and retries; an idempotent producer stores each record once",
         {"topic": "*", "time": "10s"},
         (
             Step("fault add refuse op:Produce topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}"),
             Step("fault add refuse op:Fetch topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}"),
+            Step("leader move {topic}"),
         ),
     ),
     Preset(

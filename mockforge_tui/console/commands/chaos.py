@@ -117,6 +117,19 @@ def chaos_stop(session: "Session") -> Result:
     return done(f"ended after {len(run.done)} lines", {"lines": len(run.done)})
 
 
+@command("panic", group="faults", examples=("panic",))
+def panic(session: "Session") -> Result:
+    """End all trouble at once: the chaos run, every fault, every hold; what was held goes on."""
+    run = _running(session)
+    if run is not None:
+        run.end()
+    faults = session.runtime.faults.clear()
+    freed = session.runtime.holds.clear()
+    chaos = "the chaos run ended, " if run is not None else ""
+    text = f"{chaos}{faults} faults removed, {freed} held frames released"
+    return done(text, {"faults": faults, "released": freed})
+
+
 @command("chaos log", group="faults", examples=("chaos log",))
 def chaos_log(session: "Session") -> Result:
     """Show what the last run did: each line, when, and what it answered."""
@@ -192,4 +205,4 @@ def _running(session: "Session") -> Run | None:
     return run if run is not None and run.ended is None else None
 
 
-COMMANDS = (chaos_presets, chaos_start, chaos_stop, chaos_log, chaos_report)
+COMMANDS = (chaos_presets, chaos_start, chaos_stop, panic, chaos_log, chaos_report)

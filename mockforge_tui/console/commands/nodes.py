@@ -63,7 +63,7 @@ def node_ls(session: "Session") -> Result:
 @command("leader ls", group="faults", examples=("leader ls",))
 def leader_ls(
     session: "Session",
-    topic: Annotated[str, Arg(text("topic", "topics"), "a Kafka topic, else all")] = "*",
+    topic: Annotated[str, Arg(text("topic", "topics"), "a topic or a glob, else all")] = "*",
 ) -> Result:
     """List who leads which partition, and where its replicas are."""
     rows = [
@@ -97,7 +97,7 @@ def _listed(nodes: list[int]) -> str:
 def leader_move(
     session: "Session",
     partition: Annotated[
-        tuple[str, int | None], Arg(_PARTITION, "TOPIC:PARTITION, TOPIC, or * for all")
+        tuple[str, int | None], Arg(_PARTITION, "TOPIC:PARTITION, TOPIC, or a glob: *")
     ],
     node: Annotated[int | None, Arg(_NODE, "who leads now; else another replica")] = None,
 ) -> Result:
@@ -113,7 +113,7 @@ def leader_move(
 
 @command("leader elect", group="faults", examples=("leader elect orders",))
 def leader_elect(
-    session: "Session", topic: Annotated[str, Arg(text("topic", "topics"), "a topic, or *")]
+    session: "Session", topic: Annotated[str, Arg(text("topic", "topics"), "a topic, or a glob: *")]
 ) -> Result:
     """Let the preferred leaders lead again, as after a rolling restart."""
     moved = _nodes(session).elect(topic)

@@ -478,8 +478,7 @@ class ActingScreen(PaneScreen):
             self.console_app.note("select a connection, or a message of one")
 
     def do_panic(self) -> None:
-        self._run("fault clear", confirmed=True)
-        self._run("hold off")
+        self._run("panic")
 
     # The screen itself -------------------------------------------------------------------
 

@@ -46,6 +46,17 @@ def test_a_run_takes_its_faults_away_and_no_others(scene: Scene) -> None:
     assert scene.run("chaos stop").text == "no run goes on"
 
 
+def test_panic_ends_the_run_and_its_later_lines_too(scene: Scene) -> None:
+    scene.run("fault add drop client:mine")
+    scene.run("hold client:mine")
+    scene.run("chaos start subway -s gap=5s -s apart=20s")
+    assert scene.run("panic").text == (
+        "the chaos run ended, 1 faults removed, 0 held frames released"
+    )
+    scene.advance(60)
+    assert (scene.faults.rules, scene.holds.rules) == ({}, {})
+
+
 def test_a_run_ends_by_itself_and_lines_come_in_their_time(scene: Scene) -> None:
     scene.run("chaos start subway -s gap=5s -s apart=20s --for 1m")
     assert len(lines(scene)) == 1

@@ -60,7 +60,7 @@ EFFECTS: dict[str, str] = {
     "pane": "focuses .*|stays|closes .*",
     "zoom": "zooms",
     "back": "focuses (the flow|topics and queues)|stays|closes .*",
-    "panic": RUNS + "fault clear, hold off",
+    "panic": RUNS + "panic",
     "shot": RUNS + "shot",
     "repaint": "stays",
     "help": "opens help",
