@@ -10,7 +10,7 @@ import re
 import pytest
 from benchmarks.common import Skipped
 from benchmarks.kafka_apache import SECURED, apache_kafka
-from brokers.kafka import migrating, transacting
+from brokers.kafka import migrating, telemetering, transacting
 from brokers.kafka.asked import NOW, answers
 from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
@@ -30,6 +30,7 @@ DIFFERENT = {
     r"CreateTopics v[567]: a new one": "Kafka sets min.insync.replicas for the whole cluster",
     r"AddPartitionsToTxn v[45]: empty": "Kafka never answers an empty batch of transactions",
     r"DescribeAcls .*: empty": "Kafka ends the connection on resource type 0",
+    r"GetTelemetrySubscriptions v0: empty": "ids are made up",
     r"ListConfigResources v1: empty": "Kafka lists its internal topics and loggers",
     r"DescribeTopicPartitions v0: empty": "Kafka lists its internal topics",
 }
@@ -79,7 +80,13 @@ def test_recorded_rights_are_what_apache_kafka_says():
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, name) for kind in (transacting, migrating) for name in kind.SCENARIOS],
+    [
+        (kind, name)
+        for kind in (transacting, migrating, telemetering)
+        for name in kind.SCENARIOS
+        # What is pushed is read only where Kafka has a plugin for it.
+        if name != "what is pushed"
+    ],
 )
 def test_recorded_scenarios_are_what_apache_kafka_says(kafka, kind, name):
     with Asking("127.0.0.1", kafka) as asking:
