@@ -107,3 +107,38 @@ def test_an_mqtt_publisher_that_ignores_reason_codes_loses(mockforge):
     found = verdicts(mockforge)
     assert found["correct"] == CLEAN
     assert found["careless"] == "not sent 1: careless-2"
+
+
+def test_an_idempotent_producer_comes_through_the_presets_with_nothing_lost_or_doubled(mockforge):
+    """One producer for all, since to connect and to find its bearings is what costs the time."""
+    mockforge.run("topic add orders -p 1")
+    producer = Producer(
+        {
+            "bootstrap.servers": mockforge.kafka.bootstrap,
+            "client.id": "correct",
+            "enable.idempotence": True,
+            "request.timeout.ms": 500,
+            "socket.timeout.ms": 500,
+            "retry.backoff.ms": 10,
+            "reconnect.backoff.ms": 10,
+            "reconnect.backoff.max.ms": 20,
+            "topic.metadata.refresh.fast.interval.ms": 20,
+        }
+    )
+    sent = 0
+    for preset in (
+        "leader-failover -s time=300ms",
+        "flaky-wifi -s delay=2ms -s jitter=3ms -s breaks=5%",
+        "broker-full -s time=300ms",
+        "subway -s gap=300ms -s apart=10m",
+        "rolling-restart -s down=300ms -s apart=10m -s later=20m",
+    ):
+        mockforge.run(f"chaos start {preset} --seed 5")
+        for _ in range(5):
+            sent += 1
+            producer.produce("orders", f"correct-{sent}".encode())
+            assert producer.flush(40) == 0
+        assert verdicts(mockforge).get("correct", CLEAN) == CLEAN, preset
+    read = mockforge.runtime.brokers.kafka.read
+    values = [record.value for record in mockforge.call(read, "orders", 0, 0, 100)]
+    assert values == [f"correct-{number}".encode() for number in range(1, sent + 1)]
