@@ -46,6 +46,9 @@ CLIENTS = [
         MQTT.js            | Node   | mqtt.mjs
         paho.mqtt.golang   | Go     | paho
         autopaho           | Go     | autopaho
+        Paho Java v3       | Java   | mqtt/PahoV3
+        Paho Java v5       | Java   | mqtt/PahoV5
+        HiveMQ client      | Java   | mqtt/HiveMQ
         rumqttc v4         | Rust   | rumqttc_v4
         rumqttc v5         | Rust   | rumqttc_v5
         """,
