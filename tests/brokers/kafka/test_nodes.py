@@ -14,6 +14,7 @@ from mockforge_brokers.kafka.wire.messages import (
 )
 from mockforge_brokers.listener import Listener
 
+from ..storage.memory_disk import MemoryDisk
 from .stage import Stage, fetch, produce
 
 
@@ -301,3 +302,20 @@ def test_records_of_a_moved_leader_bear_its_epoch(stage):
     assert isinstance(answer, logs.FetchResponse)
     batch = bytes(answer.responses[0].partitions[0].records)
     assert int.from_bytes(batch[12:16], "big") == 1
+
+
+def test_replicas_and_epochs_are_kept_on_disk():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk, nodes=3)
+    stage.broker.take_up(disk.kept())
+    for name in ("one", "alone"):
+        stage.broker.create_topic(name, 2)
+    stage.broker.cluster.nodes.place("alone", [[1], [2]])
+    stage.broker.publish("one", b"a", partition=0)
+    stage.broker.nodes.move_leader("one", 0, 2)
+    stage.clock.advance(1)
+    again = Stage(disk=MemoryDisk(), nodes=3)
+    again.broker.take_up(disk.kept())
+    log = again.broker.cluster.log_of("one", 0)
+    assert (log.leader_epoch, log.end_of_epoch(0)) == (1, (0, 1))
+    assert [list(each.replicas) for each in again.broker.nodes.leaders("alone")] == [[1], [2]]
