@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .admin_port import Admin, Management, open_admin, open_management
 from .config import Config, ConfigError
-from .readiness import environment_lines, ready_line, startup_ms, write_whole
+from .readiness import environment_lines, is_special, ready_line, startup_ms, write_whole
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def written(config: Config, facts: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        if config.ready_file:
+        if config.ready_file and not is_special(Path(config.ready_file)):
             Path(config.ready_file).unlink(missing_ok=True)
 
 

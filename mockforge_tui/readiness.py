@@ -67,8 +67,20 @@ def _umask() -> int:
     return mask
 
 
+def is_special(path: Path) -> bool:
+    return path.is_relative_to("/dev") or path.is_fifo() or path.is_char_device()
+
+
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or nothing. Raises OSError."""
+    """Write a file so that a reader sees all of it or nothing. Raises OSError.
+
+    A pipe or a device (/dev/stdout) is written to: a file in its place would be no such thing.
+    """
+    if is_special(path):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+        return
+    path = path.resolve()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,23 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path):
 def test_startup_counts_from_the_start_of_the_process():
     first = startup_ms()
     assert 0 < first <= startup_ms()
+
+
+def test_a_link_goes_on_pointing_to_the_file_that_is_written(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "file")
+    write_whole(link, "text")
+    assert link.is_symlink()
+    assert (tmp_path / "file").read_text() == "text"
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is() -> None:
+    write_whole(Path(os.devnull), "text")
+    assert Path(os.devnull).is_char_device()
+    reader, writer = os.pipe()
+    try:
+        write_whole(Path(f"/dev/fd/{writer}"), "text")
+        assert os.read(reader, 99) == b"text"
+    finally:
+        os.close(reader)
+        os.close(writer)

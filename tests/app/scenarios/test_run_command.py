@@ -83,6 +83,8 @@ def test_a_failure_is_shown_whole_with_its_place(tmp_path: Path) -> None:
         (["run", "FILE", "--bogus"], ExitCode.USAGE, "--bogus"),
         (["run", "FILE", "--app", "/no/such"], ExitCode.BAD_INPUT, "--app /no/such: "),
         (["run", "FILE", "--junit", "/no/dir/x.xml"], ExitCode.BAD_INPUT, "cannot be written"),
+        (["run", "FILE", "--junit", "/dev/full"], ExitCode.BAD_INPUT, "No space left on device"),
+        (["run", "FILE", "--ctrf", "/dev/full"], ExitCode.BAD_INPUT, "No space left on device"),
         (["run", "FILE", "--exit-when", "never"], ExitCode.USAGE, "idle:5s, scenarios or messages"),
         (["--headless", "--exit-when", "scenarios"], ExitCode.BAD_INPUT, "no scenario to run"),
     ],
