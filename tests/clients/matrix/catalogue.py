@@ -67,6 +67,7 @@ CLIENTS = [
         lapin              | Rust   | lapin
         amqp-client        | Java   | amqp/Rabbit
         Spring AMQP        | Java   | amqp/Spring
+        Bunny              | Ruby   | bunny.rb
         """,
     ),
 ]

@@ -19,6 +19,8 @@ RUN = os.environ["MATRIX_RUN"]
 """Makes names that no other run has used."""
 CA = os.environ["MOCKFORGE_TLS_CA"]
 SECONDS = 30.0
+QUICK = bool(os.environ.get("MATRIX_QUICK"))
+"""Begin no check after a few seconds."""
 
 
 class Skip(Exception):
@@ -32,8 +34,12 @@ def say(**line: object) -> None:
 def run(client: str, version: str, checks: dict[str, Callable[[], Any]]) -> None:
     """Each check in turn; a coroutine gets a loop of its own."""
     say(client=client, version=version)
+    start = time.monotonic()
     for name, check in checks.items():
         began = time.monotonic()
+        if QUICK and began > start + 3:
+            say(check=name, skipped="no time left in a quick run")
+            continue
         try:
             if inspect.iscoroutinefunction(check):
                 asyncio.run(asyncio.wait_for(check(), SECONDS * 2))
