@@ -116,7 +116,7 @@ class _Process(Subject):
 
 
 class Mosquitto(_Process):
-    """Debian's, or any other on the path."""
+    """Debian's."""
 
     name = "Mosquitto"
     protocols = ("mqtt",)
@@ -128,7 +128,7 @@ class Mosquitto(_Process):
         made = ["mosquitto_passwd", "-b", "-c", str(passwords), "alice", "secret"]
         try:
             subprocess.run(made, check=True, capture_output=True)
-            program = _program("mosquitto", "/usr/sbin/mosquitto")
+            program = _program("/usr/sbin/mosquitto")
         except FileNotFoundError as error:
             raise Skipped(f"no {error.filename}") from None
         keys = f"cafile {issued.ca}\ncertfile {issued.certificate}\nkeyfile {issued.key}\n"
@@ -237,7 +237,7 @@ class RabbitMQ(_Process):
             "ssl_options.verify = verify_none\n"
             "default_user = alice\ndefault_pass = secret\nloopback_users = none\n"
         )
-        super().__init__(folder, [_program("", _RABBITMQ)], (plain, secured))
+        super().__init__(folder, [_program(_RABBITMQ)], (plain, secured))
         login = "alice:secret@127.0.0.1"
         self.facts = {
             "AMQP_URL": f"amqp://{login}:{plain}/%2F",
@@ -294,7 +294,7 @@ PEERS: dict[str, Callable[[Path], Subject]] = {
 }
 
 
-def _program(name: str, usual: str) -> str:
+def _program(usual: str) -> str:
     if not Path(usual).exists():
         raise Skipped(f"no {usual}")
     return usual

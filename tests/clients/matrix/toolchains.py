@@ -188,18 +188,6 @@ class Rust(Toolchain):
         return [str(self.built / client.program)]
 
 
-class C(Toolchain):
-    """Against the libraries of the system, where their headers are."""
-
-    tools = ("cc",)
-
-    def build(self) -> None:
-        self.run("cc", "-O1", "-o", "paho_c", self.sources / "paho_c.c", "-lpaho-mqtt3cs")
-
-    def command(self, client: Client) -> list[str]:
-        return [str(self.built / client.program)]
-
-
 class Ruby(Toolchain):
     tools = ("ruby",)
 
@@ -211,5 +199,5 @@ class Ruby(Toolchain):
 
 
 def toolchains() -> dict[str, Toolchain]:
-    kinds: Sequence[type[Toolchain]] = (Python, Tools, Node, Java, Go, Rust, C, Ruby)
+    kinds: Sequence[type[Toolchain]] = (Python, Tools, Node, Java, Go, Rust, Ruby)
     return {kind.__name__: kind(kind.__name__.lower()) for kind in kinds}
