@@ -1,6 +1,7 @@
 """TLS and WebSocket as layers, with clients of the standard library and of wsproto: no sockets."""
 
 import ssl
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,41 @@ def test_what_is_sent_is_a_binary_frame() -> None:
     browser = Browser(WebSocketStream())
     browser.hear(browser.stream.sent(b"\x20\x02\x00\x00"))
     assert browser.events[-1].data == b"\x20\x02\x00\x00"  # type: ignore[attr-defined]
+
+
+def sent(browser: Browser, *pieces: bytes) -> list[bytes]:
+    """What comes of what is sent in pieces, frame by frame."""
+    heard = len(browser.events)
+    for piece in pieces:
+        browser.hear(browser.stream.sent(piece))
+    return [
+        bytes(event.data) for event in browser.events[heard:] if isinstance(event, BytesMessage)
+    ]
+
+
+def packet(size: int) -> bytes:
+    """A PUBLISH of `size` bytes behind its head."""
+    length, left = b"", size
+    while left > 0x7F:
+        length, left = length + bytes((left & 0x7F | 0x80,)), left >> 7
+    return b"\x30" + length + bytes((left,)) + b"x" * size
+
+
+def test_each_packet_is_a_frame_of_its_own() -> None:
+    burst = [packet(size) for size in (0, 2, 123, 124, 127, 128, 65_531, 65_532, 70_000, 3)]
+    assert sent(Browser(WebSocketStream()), b"".join(burst)) == burst
+
+
+def test_a_packet_that_leaves_in_pieces_is_as_many_frames() -> None:
+    long, short = packet(300), packet(4)
+    frames = sent(Browser(WebSocketStream()), long[:100], long[100:200], long[200:] + short)
+    assert frames == [long[:100], long[100:200], long[200:], short]
+
+
+@given(st.binary(min_size=1, max_size=200), st.lists(st.integers(0, 200), max_size=5).map(sorted))
+def test_whatever_is_sent_arrives_whole(data: bytes, cuts: list[int]) -> None:
+    pieces = [data[a:b] for a, b in pairwise([0, *cuts, len(data)]) if data[a:b]]
+    assert b"".join(sent(Browser(WebSocketStream()), *pieces)) == b"".join(pieces)
 
 
 def test_a_close_is_answered_and_ends_the_stream() -> None:
