@@ -6,6 +6,7 @@ is skipped. What differs for a reason stands in `DIFFERENT`.
 
 import json
 import re
+import time
 
 import pytest
 from benchmarks.common import Skipped
@@ -17,6 +18,7 @@ from brokers.kafka.authorizing import RECORDED as RIGHTS
 from brokers.kafka.authorizing import caller, grid
 from brokers.kafka.batching import CASES, codes
 from brokers.kafka.stage import Stage
+from mockforge_brokers.kafka.codes import ErrorCode
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -36,6 +38,12 @@ DIFFERENT = {
 }
 """By request, why the answers are not the same."""
 
+NOT_YET = {
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+    ErrorCode.COORDINATOR_NOT_AVAILABLE,
+    ErrorCode.NOT_COORDINATOR,
+}
+
 
 @pytest.fixture(scope="module")
 def kafka():
@@ -45,6 +53,20 @@ def kafka():
         pytest.skip(str(reason))
     with subject.start() as port:
         yield int(port)
+
+
+def patiently(call):
+    """As a client does: ask again where a coordinator that has only just started says so."""
+
+    def again(message, version):
+        for _ in range(60):
+            answer = call(message, version)
+            if getattr(answer, "error_code", 0) not in NOT_YET:
+                break
+            time.sleep(0.25)
+        return answer
+
+    return again
 
 
 def test_every_answer_is_apache_kafkas(kafka):
@@ -90,5 +112,5 @@ def test_recorded_rights_are_what_apache_kafka_says():
 )
 def test_recorded_scenarios_are_what_apache_kafka_says(kafka, kind, name):
     with Asking("127.0.0.1", kafka) as asking:
-        said = kind.play(asking.call, name, f"{name.replace(' ', '')}.")
+        said = kind.play(patiently(asking.call), name, f"{name.replace(' ', '')}.")
     assert json.loads(json.dumps(said)) == json.loads(kind.RECORDED.read_text())[name]
