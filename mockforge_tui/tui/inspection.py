@@ -110,6 +110,8 @@ class Inspection:
         if row.key is not None:
             yield "key", short(row.key)
         yield "size", f"{row.size} B" if row.size else ""
+        # In front of the fields of the frame, which may be many: a sheet shows a dozen lines.
+        yield "error", clean(row.error, 400)
         for name, value in row.detail.items():
             if not isinstance(value, dict | list | tuple) and name not in ("text", "body"):
                 yield name, clean(short(value), 400)
@@ -118,7 +120,6 @@ class Inspection:
             for name, value in properties.items():
                 if name != "headers":
                     yield str(name), clean(short(value), 400)
-        yield "error", clean(row.error, 400)
 
     @cached_property
     def wire(self) -> list[Line]:
