@@ -13,10 +13,13 @@ from .files import check, init, sample_messages, schema
 from .serving import console, demo, run_scenarios, shell
 from .words import main
 
-for _each in (console, demo, shell, run_scenarios, check, sample_messages, schema, init):
-    main.add_command(_each)
-for _each in (wait, verify, do):
-    main.add_command(_each)
+_COMMANDS = (
+    *(console, demo, shell, run_scenarios),
+    *(check, sample_messages, schema, init),
+    *(wait, verify, do),
+)
+for _command in _COMMANDS:
+    main.add_command(_command)
 
 
 def run(arguments: Sequence[str]) -> int:

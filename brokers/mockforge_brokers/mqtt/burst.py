@@ -44,7 +44,7 @@ from . import lint
 from .codes import V5
 from .records import Message
 from .state.router import TopicCounts, Verbatim
-from .state.session import LARGE, RELEASED, Sink
+from .state.session import LARGE, RELEASED, Session, Sink
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_varint, encode_varint
 
@@ -274,8 +274,7 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
         del inflight[packet_id]
         position += 4
     if position > start:
-        connection.others_in += (position - start) // 4
-        session.pump()
+        _freed(connection, session, (position - start) // 4)
     return position
 
 
@@ -312,8 +311,7 @@ def _complete(connection: "MqttConnection", data: bytes, position: int, end: int
         del inflight[packet_id]
         position += 4
     if position > start:
-        connection.others_in += (position - start) // 4
-        session.pump()
+        _freed(connection, session, (position - start) // 4)
     return position
 
 
@@ -336,6 +334,12 @@ def _release(connection: "MqttConnection", data: bytes, position: int, end: int)
         session.inbound_changed()
     _answer(connection, _PUBCOMP_HEAD, packet_ids)
     return position
+
+
+def _freed(connection: "MqttConnection", session: Session, count: int) -> None:
+    """So many packet identifiers are free again, and what waits for one may go."""
+    connection.others_in += count
+    session.pump()
 
 
 def _answer(connection: "MqttConnection", head: bytes, packet_ids: list[bytes]) -> None:
