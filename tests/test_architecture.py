@@ -130,3 +130,14 @@ def test_the_map_names_only_rooms_that_exist() -> None:
         )
     ]
     assert missing == []
+
+
+@pytest.mark.skipif(not (HOUSE / ".git").exists(), reason="only a checkout knows what is tracked")
+def test_the_top_level_holds_the_project_alone() -> None:
+    """What a client's suite writes where it runs must not come along with a commit."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=HOUSE, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    top = {name.split("/")[0] for name in listed if not name.startswith(".")}
+    files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
+    assert top - files == {"brokers", "examples", "fixtures", "mockforge_tui", "tests"}
