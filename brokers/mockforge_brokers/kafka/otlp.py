@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from ..errors import ProtocolError
+from .varints import Malformed, read_uvarint
 
 _VARINT, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}
 """Bytes of a number by its wire type."""
+_NUMBER = 10
+"""Bytes that a number may take at the most: it has 64 bits."""
 _ZERO = bytes(8)
 
 
@@ -37,7 +40,7 @@ def metric_values(data: bytes) -> list[MetricValue]:
             for metric in _messages(scope, 2)
             for value in _metric(metric)
         ]
-    except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
+    except (IndexError, struct.error, UnicodeDecodeError, TypeError, Malformed) as error:
         raise ProtocolError(
             f"{len(data)} bytes that are no OpenTelemetry metrics: {error}"
         ) from None
@@ -108,31 +111,18 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Number and value of each field in order; numbers of fixed size as their bytes."""
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        tag, at = read_uvarint(data, at, _NUMBER)
         kind = tag & 7
         if kind == _VARINT:
-            number, at = _varint(data, at)
+            number, at = read_uvarint(data, at, _NUMBER)
             yield tag >> 3, number
             continue
         size = _FIXED.get(kind)
         if kind == _BYTES:
-            size, at = _varint(data, at)
+            size, at = read_uvarint(data, at, _NUMBER)
         if size is None:
             raise TypeError(f"no field is of wire type {kind}")
         if size > len(data) - at:
             raise IndexError("a field ends after its message")
         yield tag >> 3, data[at : at + size]
         at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise IndexError("a number of more than ten bytes")

@@ -10,6 +10,7 @@ import google_crc32c
 from ..errors import ProtocolError
 from .codes import Compression as Compression
 from .compression import compress, decompress
+from .varints import append_varint, read_varint
 
 HEADER_SIZE = 61
 
@@ -317,16 +318,16 @@ def read_marker(batch: bytes) -> tuple[bool, int]:
 
 def _read_record(data: bytes, at: int) -> tuple[int, int, bytes | None, bytes | None, Headers, int]:
     """Offset and timestamp as deltas, key, value, headers, and where the next record begins."""
-    length, at = _read_varint(data, at)
+    length, at = read_varint(data, at)
     end = at + length
     if length < 0 or end > len(data):
         raise ValueError(f"{length} bytes, {len(data) - at} left")
     at += 1  # attributes: no bit of them is in use
-    timestamp, at = _read_varint(data, at)
-    offset, at = _read_varint(data, at)
+    timestamp, at = read_varint(data, at)
+    offset, at = read_varint(data, at)
     key, at = _read_bytes(data, at)
     value, at = _read_bytes(data, at)
-    count, at = _read_varint(data, at)
+    count, at = read_varint(data, at)
     headers: Headers = ()
     if count:
         headers, at = _read_headers(data, at, count)
@@ -349,7 +350,7 @@ def _read_headers(data: bytes, at: int, count: int) -> tuple[Headers, int]:
 
 
 def _read_bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
-    length, at = _read_varint(data, at)
+    length, at = read_varint(data, at)
     if length < 0:
         return None, at
     end = at + length
@@ -358,50 +359,23 @@ def _read_bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
     return data[at:end], end
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """A signed (zigzag) varint of at most ten bytes, and where the next field begins."""
-    value = data[at]
-    at += 1
-    if value > 0x7F:
-        value &= 0x7F
-        shift = 7
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-            shift += 7
-            if shift > 63:
-                raise ValueError("a varint of more than ten bytes")
-    return (value >> 1) ^ -(value & 1), at
-
-
 def _write_record(out: bytearray, record: Record, offset_delta: int, timestamp_delta: int) -> None:
     body = bytearray(1)  # attributes
-    _write_varint(body, timestamp_delta)
-    _write_varint(body, offset_delta)
+    append_varint(body, timestamp_delta)
+    append_varint(body, offset_delta)
     _write_bytes(body, record.key)
     _write_bytes(body, record.value)
-    _write_varint(body, len(record.headers))
+    append_varint(body, len(record.headers))
     for name, content in record.headers:
         _write_bytes(body, name.encode())
         _write_bytes(body, content)
-    _write_varint(out, len(body))
+    append_varint(out, len(body))
     out += body
 
 
 def _write_bytes(out: bytearray, value: bytes | None) -> None:
     if value is None:
-        _write_varint(out, -1)
+        append_varint(out, -1)
     else:
-        _write_varint(out, len(value))
+        append_varint(out, len(value))
         out += value
-
-
-def _write_varint(out: bytearray, value: int) -> None:
-    value = (value << 1) ^ (value >> 63)
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)

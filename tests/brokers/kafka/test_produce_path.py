@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.kafka import connection as kafka_connection
 from mockforge_brokers.kafka.apis.logs import produce_path
+from mockforge_brokers.kafka.varints import write_uvarint
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
-from mockforge_brokers.kafka.wire.varints import write_uvarint
 from msgspec import Struct
 
 from brokers.branches import missed_branches

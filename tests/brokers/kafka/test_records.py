@@ -178,7 +178,7 @@ def test_an_unknown_compression_is_a_protocol_error() -> None:
         ("0e 00 00 00 01 01 00 00", "its length is 7, its fields take 6"),
         ("0c 00 00 00 01 14 00", "10 bytes, 1 left"),
         ("03 00", "-2 bytes, 1 left"),
-        ("ffffffffffffffffffff01", "a varint of more than ten bytes"),
+        ("ffffffffffffffffffff01", "a varint of more than 10 bytes"),
         ("12 00 00 00 01 01 02 02 ff 01", "'utf-8' codec can't decode"),
         ("12 00 00 00 01 01 02 02 68", "9 bytes, 8 left"),
     ],

@@ -141,7 +141,7 @@ BAD: list[tuple[type[Message], int, str, str]] = [
     (ByteStrings, CLASSIC, "80000000", "value at byte 4: null where the protocol has no null"),
     (ByteStrings, CLASSIC, "7fffffff", "value at byte 4: a length or count of 2147483647"),
     (ByteStrings, FLEXIBLE, "ffffffff0f", "value at byte 5: a length or count of 4294967294"),
-    (ByteStrings, FLEXIBLE, "ffffffffff01", "value at byte 1: a varint of more than five bytes"),
+    (ByteStrings, FLEXIBLE, "ffffffffff01", "value at byte 1: a varint of more than 5 bytes"),
     (Int32Arrays, CLASSIC, "ffffffff", "value at byte 4: null where the protocol has no null"),
     (Int32Arrays, CLASSIC, "00000002 00000001", "value at byte 4: a length or count of 2"),
     (StringArrays, CLASSIC, "00000002 00", "value at byte 4: a length or count of 2 with 1"),

@@ -7,11 +7,11 @@ from traceback import walk_tb
 from typing import TypeVar
 
 from ...errors import LocalError, ProtocolError
+from ..varints import Malformed
 from .decoders import Decoder, compile_decoder
 from .encoders import Encoder, compile_encoder
 from .schema import Message
 from .source import Place, title
-from .varints import Malformed
 
 M = TypeVar("M", bound=Message)
 

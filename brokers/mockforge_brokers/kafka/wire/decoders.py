@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ..varints import Malformed, read_uvarint
 from .schema import Array, Field, Message, Struct, WireType, unwrap
 from .source import Place, Source, title
-from .varints import Malformed, bad_length, read_tags, read_uvarint
+from .tagged_fields import bad_length, read_tags
 
 Decoder = Callable[[bytes, int], Any]
 

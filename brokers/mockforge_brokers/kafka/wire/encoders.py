@@ -8,9 +8,10 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..varints import UVARINTS, write_uvarint
 from .schema import Array, Field, Message, Struct, WireType, unwrap
 from .source import Source, title
-from .varints import UVARINTS, write_tags, write_uvarint
+from .tagged_fields import write_tags
 
 Encoder = Callable[[Any], list[bytes]]
 

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
 from ..codes import ApiKey
+from ..varints import Malformed, read_uvarint
 from .catalog import REQUESTS, RESPONSES
 from .codec import decode, encode, encode_pieces
 from .schema import Message
-from .varints import Malformed, bad_length, read_tags, read_uvarint
+from .tagged_fields import bad_length, read_tags
 
 _HEAD = struct.Struct(">ihhih")  # size, api key, api version, correlation id, client id's length
 _SIZE_AND_ID = struct.Struct(">ii")

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
+from ..varints import Malformed, read_uvarint, write_uvarint
 from .codec import decode
 from .messages.logs import ProduceRequest
-from .varints import Malformed, read_tags, read_uvarint, write_uvarint
+from .tagged_fields import read_tags
 
 _INT16 = struct.Struct(">h").unpack_from
 _INT32 = struct.Struct(">i").unpack_from

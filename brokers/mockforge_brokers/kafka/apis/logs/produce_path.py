@@ -35,8 +35,8 @@ from typing import Final
 
 from ...records import Buffer
 from ...state.logs.log import Begin, PartitionLog
+from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response
-from ...wire.varints import read_uvarint, write_uvarint
 
 _API_AND_VERSION: Final = slice(4, 8)
 _AFTER_CORRELATION_ID: Final = 12
