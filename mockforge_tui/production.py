@@ -212,7 +212,7 @@ def _declare_queue(amqp: "AmqpBroker", queue: Queue) -> None:
 
 
 def _bind(amqp: "AmqpBroker", binding: Binding) -> None:
-    amqp.bind(binding.exchange, binding.queue, binding.routing_key, arguments=binding.arguments)
+    amqp.bind(binding.exchange, binding.queue, binding.routing_key, binding.arguments)
 
 
 def _matches(watch: Watch, event: MessageSeen) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.figures import properties_key
+from mockforge_brokers.amqp.verbs import DestinationKind
 from mockforge_brokers.events import MessageSeen
 
 from .reading import exchange_name, vhost_name
@@ -97,7 +98,7 @@ def _queue(asked: Asked) -> tuple[str, str]:
     return vhost, name
 
 
-def post_binding(kind: str) -> Callable[[Asked], Any]:
+def post_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
     def post(asked: Asked) -> Any:
         vhost, source, destination = asked.names
         host = asked.broker.vhost(vhost_name(asked, vhost))
@@ -105,14 +106,13 @@ def post_binding(kind: str) -> Callable[[Asked], Any]:
         if source not in host.exchanges or destination not in table:
             raise not_found()
         key, arguments = asked.text("routing_key", ""), asked.table("arguments")
-        bind = asked.broker.bind if kind == "queue" else asked.broker.bind_exchange
-        bind(source, destination, key, arguments, vhost=vhost)
+        asked.broker.bind(source, destination, key, arguments, kind=kind, vhost=vhost)
         return CREATED, None
 
     return post
 
 
-def delete_binding(kind: str) -> Callable[[Asked], Any]:
+def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
     def delete(asked: Asked) -> Any:
         vhost, source, destination, wanted = asked.names
         vhost_name(asked, vhost)
@@ -122,9 +122,7 @@ def delete_binding(kind: str) -> Callable[[Asked], Any]:
             name = properties_key(key, arguments)
             # Clients escape the name once more, or take it for escaped already.
             if ends == (source, kind, destination) and wanted in (name, unquote(name)):
-                broker = asked.broker
-                unbind = broker.unbind if kind == "queue" else broker.unbind_exchange
-                unbind(source, destination, key, arguments, vhost=vhost)
+                asked.broker.unbind(source, destination, key, arguments, kind=kind, vhost=vhost)
                 return NO_CONTENT, None
         raise not_found()
 

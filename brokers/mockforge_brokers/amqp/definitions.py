@@ -162,12 +162,12 @@ def _queue(broker: AmqpBroker, item: Item, vhost: str) -> None:
 
 
 def _binding(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    bind = broker.bind if item.get("destination_type", "queue") == "queue" else broker.bind_exchange
-    bind(
+    broker.bind(
         str(item["source"]),
         str(item["destination"]),
         str(item.get("routing_key", "")),
         item.get("arguments", {}),
+        kind="queue" if item.get("destination_type", "queue") == "queue" else "exchange",
         vhost=vhost,
     )
 

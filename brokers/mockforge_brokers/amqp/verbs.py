@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from ..environment import Environment
 from ..errors import InvalidInput, PlainRefusals
@@ -19,6 +19,9 @@ from .state.virtual_host import VirtualHost
 from .tracing import Tracer
 from .views import message_seen
 from .wire import content as contents
+
+DestinationKind = Literal["queue", "exchange"]
+"""What a binding leads to."""
 
 
 class Verbs:
@@ -163,56 +166,36 @@ class Verbs:
 
     def bind(
         self,
-        exchange: str,
-        queue: str,
+        source: str,
+        destination: str,
         binding_key: str = "",
         arguments: Mapping[str, Any] | None = None,
         *,
+        kind: DestinationKind = "queue",
         vhost: str = "/",
     ) -> None:
+        """Let messages of an exchange reach a queue, or another exchange."""
         given.check_short("binding key", binding_key)
         with PlainRefusals():
-            self.vhost(vhost).bind_queue(queue, exchange, binding_key, table(arguments or {}))
+            host = self.vhost(vhost)
+            bind = host.bind_queue if kind == "queue" else host.bind_exchange
+            bind(destination, source, binding_key, table(arguments or {}))
 
     def unbind(
         self,
-        exchange: str,
-        queue: str,
-        binding_key: str = "",
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        vhost: str = "/",
-    ) -> None:
-        with PlainRefusals():
-            self.vhost(vhost).unbind_queue(queue, exchange, binding_key, table(arguments or {}))
-
-    def bind_exchange(
-        self,
         source: str,
         destination: str,
         binding_key: str = "",
         arguments: Mapping[str, Any] | None = None,
         *,
+        kind: DestinationKind = "queue",
         vhost: str = "/",
     ) -> None:
-        """Let messages of one exchange reach another one."""
-        given.check_short("binding key", binding_key)
-        found = table(arguments or {})
+        """Undo `bind`; what is not bound is no error."""
         with PlainRefusals():
-            self.vhost(vhost).bind_exchange(destination, source, binding_key, found)
-
-    def unbind_exchange(
-        self,
-        source: str,
-        destination: str,
-        binding_key: str = "",
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        vhost: str = "/",
-    ) -> None:
-        found = table(arguments or {})
-        with PlainRefusals():
-            self.vhost(vhost).unbind_exchange(destination, source, binding_key, found)
+            host = self.vhost(vhost)
+            unbind = host.unbind_queue if kind == "queue" else host.unbind_exchange
+            unbind(destination, source, binding_key, table(arguments or {}))
 
     def set_policy(
         self,

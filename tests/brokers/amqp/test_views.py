@@ -63,7 +63,7 @@ def test_console_verbs_do_what_clients_see(house: House) -> None:
     broker.declare_exchange("x", "topic")
     broker.declare_queue("q")
     broker.bind("x", "q", "a.#")
-    broker.bind_exchange("x", "amq.fanout", "#")
+    broker.bind("x", "amq.fanout", "#", kind="exchange")
     assert broker.bindings() == [("x", "q", "a.#"), ("x", "amq.fanout", "#")]
     assert ("x", "topic") in broker.exchanges()
     broker.publish("x", "a.b", b"one")

@@ -30,7 +30,7 @@ def furnish(house: House) -> Any:
     broker.declare_queue("q.dead")
     broker.bind("events", "q.mail", "order.*")
     broker.bind("events", "q.mail", "#.new")
-    broker.bind_exchange("events", "audit", "#")
+    broker.bind("events", "audit", "#", kind="exchange")
     broker.bind("audit", "q.all")
     return broker
 
@@ -77,8 +77,8 @@ def test_exchanges_in_a_circle_end(house: House) -> None:
     broker = house.broker
     for name in ("x", "y"):
         broker.declare_exchange(name, "fanout")
-    broker.bind_exchange("x", "y")
-    broker.bind_exchange("y", "x")
+    broker.bind("x", "y", kind="exchange")
+    broker.bind("y", "x", kind="exchange")
     assert lines(way(broker, "x", "k")) == [
         "exchange x: fanout",
         "  exchange y < an empty key: fanout",

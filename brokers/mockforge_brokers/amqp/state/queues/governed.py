@@ -143,7 +143,7 @@ class GovernedQueue(Queue):
         if waiting or rejecting or self.stored:
             self._put(route, content, size, expires, priority)
         else:
-            self._hand_new(route, content, size, expires, priority)
+            self._deliver_new(route, content, size, expires, priority)
         if self.messages:
             self.drain()
             self._expire()
@@ -161,28 +161,29 @@ class GovernedQueue(Queue):
         consumer.sink.deliver(route, content, size, False, None)
         return True
 
-    def _hand_new(
+    def _deliver_new(
         self, route: Route, content: bytes, size: int, expires: float, priority: int
     ) -> None:
         """To the consumer whose turn it is, without a place among what waits."""
         rotation = self._rotation
         consumer = rotation[0] if len(rotation) == 1 else self._next()
-        self._position = position = self._position + 1
-        self.memory.used += size + COST
-        message = self.message_type(
-            self, route, content, size, position, expires=expires, priority=priority
-        )
-        self._hand_unacked(consumer, message)
+        message = self._new(route, content, size, expires, priority)
+        self._deliver_unacked(consumer, message)
 
     def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
-        self._position = position = self._position + 1
-        self.memory.used += size + COST
-        message = self.message_type(
-            self, route, content, size, position, expires=expires, priority=priority
-        )
+        message = self._new(route, content, size, expires, priority)
         self.messages.append(message)
         # Not our own drain: a time to live of 0 is over unless somebody takes it right now.
         super().drain()
+
+    def _new(
+        self, route: Route, content: bytes, size: int, expires: float, priority: int
+    ) -> GovernedMessage:
+        self._position = position = self._position + 1
+        self.memory.used += size + COST
+        return self.message_type(
+            self, route, content, size, position, expires=expires, priority=priority
+        )
 
     def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
         self._restore(route, content, size, redelivered, inf)
@@ -196,12 +197,8 @@ class GovernedQueue(Queue):
     def _restore(
         self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
     ) -> None:
-        self._position = position = self._position + 1
-        self.memory.used += size + COST
         priority = self.host.contents.priority(content) if self.policy.max_priority else 0
-        message = self.message_type(
-            self, route, content, size, position, expires=expires, priority=priority
-        )
+        message = self._new(route, content, size, expires, priority)
         message.redelivered = redelivered
         self.messages.append(message)
         self._watch()
@@ -244,16 +241,7 @@ class GovernedQueue(Queue):
         while rotation and self.messages:
             self._expire()
             if self.messages:
-                self._hand_out(rotation[0] if len(rotation) == 1 else self._next())
-
-    def _hand_out(self, consumer: Consumer) -> None:
-        message = self.messages.popleft()
-        if message.redelivered:
-            self.redelivered += 1
-        if consumer.no_ack:
-            self._give(consumer, message)
-        else:
-            self._hand_unacked(consumer, message)
+                self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
 
     def discard(self, message: Message) -> None:
         super().discard(message)

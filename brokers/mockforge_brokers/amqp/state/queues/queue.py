@@ -111,7 +111,7 @@ class Queue:
                 return
             self._position = position = self._position + 1
             self.memory.used += size + COST
-            self._hand_unacked(consumer, Message(self, route, content, size, position))
+            self._deliver_unacked(consumer, Message(self, route, content, size, position))
             return
         self._position = position = self._position + 1
         self.memory.used += size + COST
@@ -216,16 +216,18 @@ class Queue:
         rotation = self._rotation
         # `messages` is looked up each time: a sink that requeues may replace it.
         while rotation and self.messages:
-            consumer = rotation[0] if len(rotation) == 1 else self._next()
-            message = self.messages.popleft()
-            if message.redelivered:
-                self.redelivered += 1
-            if consumer.no_ack:
-                self._give(consumer, message)
-            else:
-                self._hand_unacked(consumer, message)
+            self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
 
-    def _give(self, consumer: Consumer, message: Message) -> None:
+    def _deliver_next(self, consumer: Consumer) -> None:
+        message = self.messages.popleft()
+        if message.redelivered:
+            self.redelivered += 1
+        if consumer.no_ack:
+            self._deliver_no_ack(consumer, message)
+        else:
+            self._deliver_unacked(consumer, message)
+
+    def _deliver_no_ack(self, consumer: Consumer, message: Message) -> None:
         """To somebody who does not acknowledge."""
         consumer.delivered += 1
         self.memory.used -= message.size + COST
@@ -233,7 +235,7 @@ class Queue:
             message.route, message.content, message.size, message.redelivered, None
         )
 
-    def _hand_unacked(self, consumer: Consumer, message: Message) -> None:
+    def _deliver_unacked(self, consumer: Consumer, message: Message) -> None:
         message.consumer = consumer
         self.unacked += 1
         consumer.delivered += 1

@@ -95,15 +95,15 @@ class StoredQueue(Queue):
         else:
             self.keeping.delivered = max(self.keeping.delivered, message.position)
 
-    def _give(self, consumer: Consumer, message: Message) -> None:
+    def _deliver_no_ack(self, consumer: Consumer, message: Message) -> None:
         self._settled(message)
-        super()._give(consumer, message)
+        super()._deliver_no_ack(consumer, message)
 
-    def _hand_unacked(self, consumer: Consumer, message: Message) -> None:
+    def _deliver_unacked(self, consumer: Consumer, message: Message) -> None:
         keeping = self.keeping
         if message.position > keeping.delivered:
             keeping.delivered = message.position
-        super()._hand_unacked(consumer, message)
+        super()._deliver_unacked(consumer, message)
 
     def acknowledge(self, message: Message) -> None:
         super().acknowledge(message)
