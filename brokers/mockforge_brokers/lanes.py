@@ -54,8 +54,7 @@ class Lanes:
 
     def open(self) -> None:
         """Ask the rules that name `op:open` about an endpoint that was just accepted."""
-        self._inward = self._lane(IN, self._endpoint.forward_in)
-        self._inward.open()
+        self._lane_of(IN).open()
 
     @property
     def queued(self) -> int:
@@ -78,7 +77,7 @@ class Lanes:
             if not self._concern():
                 self._give_up()
                 return connection.receive(data)
-            lane = self._inward = self._lane(IN, self._endpoint.forward_in)
+            lane = self._lane_of(IN)
             data = connection.take_rest() + data
         elif lane.has_no_say(data):
             return connection.receive(data)
@@ -103,7 +102,7 @@ class Lanes:
         """Write the frames that may go on."""
         lane = self._outward
         if lane is None:
-            lane = self._outward = self._lane(OUT, self._endpoint.forward_out)
+            lane = self._lane_of(OUT)
         elif lane.has_no_say(data):
             self._endpoint.write(data)
             return
@@ -116,7 +115,12 @@ class Lanes:
 
     def after(self, direction: int, callback: Callable[[], object]) -> bool:
         """Call once all that waits has gone its way; False when nothing does."""
-        lane = self._outward if direction == OUT else self._inward
+        lane = self._lane_of(direction) if direction in self._exchanges.cut.ways else None
+        if lane is not None:
+            # Perhaps nothing passed since the cut, and the end is the first that waits for it.
+            self._exchanges.cut.stop(lane)
+        else:
+            lane = self._outward if direction == OUT else self._inward
         if lane is None or lane.idle:
             return False
         lane.when_idle(callback)
@@ -132,6 +136,14 @@ class Lanes:
         if self._outward is not None:
             self._outward.end()
         self._exchanges.lighten()
+
+    def _lane_of(self, direction: int) -> Lane:
+        """The lane of a direction, made where there is none."""
+        if direction == OUT:
+            self._outward = self._outward or self._lane(OUT, self._endpoint.forward_out)
+            return self._outward
+        self._inward = self._inward or self._lane(IN, self._endpoint.forward_in)
+        return self._inward
 
     def _lane(self, direction: int, forward: Callable[[bytes], object]) -> Lane:
         endpoint = self._endpoint

@@ -121,6 +121,13 @@ class Handle(ABC):
         """
         return self.fault(blackhole=True, allow_unused=allow_unused, **where)
 
+    def partition(self, *, allow_unused: bool = True, **where: Any) -> Fault:
+        """Cut the network between these clients and the broker while the block runs.
+
+        What either side sends meanwhile arrives at its end, if nobody gave up.
+        """
+        return self.fault(partition=True, allow_unused=allow_unused, **where)
+
     @abstractmethod
     def _watch(self, *place: str, wanted: dict[str, Any]) -> Watch: ...
 

@@ -68,6 +68,16 @@ class Blackhole(Struct, frozen=True):
     duration: float | None = None
 
 
+class Partition(Struct, frozen=True):
+    """The network between this client and this broker or node is cut, and the socket stays open.
+
+    What either side sends waits, as TCP keeps it, and goes on when the cut is mended: after
+    `duration` s or when the rule ends. Who gave up meanwhile is found gone then.
+    """
+
+    duration: float | None = None
+
+
 class Drop(Struct, frozen=True):
     """The frame vanishes: nobody ever gets it."""
 
@@ -136,6 +146,7 @@ Action = (
     | Throttle
     | Disconnect
     | Blackhole
+    | Partition
     | Drop
     | Duplicate
     | Reorder
@@ -218,6 +229,17 @@ _KINDS: Final = (
         "finds out by its own time-out, keep alive or heartbeat, and connects anew",
         (Parameter("duration", "duration", "how long", leading=True, optional=True),),
         ("timeout",),
+    ),
+    ActionKind(
+        "partition",
+        Partition,
+        "cuts the network between some clients and a broker or node; when it is mended, what waited"
+        " goes on",
+        "silence while it lasts; then, if neither side gave up, all that was sent, in order. Other"
+        " clients see nothing of it meanwhile: its will or its session's end at most",
+        "gives up by its own time-out, connects elsewhere or anew, and expects that what it sent"
+        " before may still arrive",
+        (Parameter("duration", "duration", "how long", leading=True, optional=True),),
     ),
     ActionKind(
         "drop",

@@ -18,6 +18,7 @@ from .actions import (
     Disconnect,
     Drop,
     Duplicate,
+    Partition,
     Refuse,
     Reorder,
     SetFields,
@@ -69,6 +70,9 @@ class Effects:
             case Blackhole() as action:
                 assert rule is not None
                 self._darken(rule, action)
+            case Partition() as action:
+                assert rule is not None
+                self._part(rule, action)
 
     def act(self, fired: Fired, frame: bytes, rows: list[Row]) -> None:
         """Do to a frame, which has these rows, what the rule says that fired for it."""
@@ -79,7 +83,7 @@ class Effects:
                 lane.pass_on(frame, self._wait(rule, action, len(frame)))
             case Disconnect() as action:
                 lane.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
-            case Blackhole() | Block() as action:
+            case Blackhole() | Block() | Partition() as action:
                 self._silence(rule, action, frame)
             case Refuse() as action:
                 code = action.codes[fired.parts[0].protocol]
@@ -112,11 +116,15 @@ class Effects:
             lane.faults.warn(rule, rows[0].protocol, text)
             return frame
 
-    def _silence(self, rule: Rule, action: Blackhole | Block, frame: bytes) -> None:
-        if isinstance(action, Blackhole):
-            self._darken(rule, action)
-        else:
-            self._block(rule, action, frame)
+    def _silence(self, rule: Rule, action: Blackhole | Block | Partition, frame: bytes) -> None:
+        match action:
+            case Blackhole():
+                self._darken(rule, action)
+            case Partition():
+                self._part(rule, action)
+                self._lane.pass_on(frame)
+            case _:
+                self._block(rule, action, frame)
 
     def _block(self, rule: Rule, action: Block, frame: bytes) -> None:
         """The frame and all behind it wait, and no more is read, until the rule or time ends."""
@@ -201,3 +209,15 @@ class Effects:
         if action.duration is not None:
             timer = lane.clock.call_later(action.duration, end)
         lane.exchanges.darken({IN, OUT} if way is None else {way}, rule, end, timer)
+
+    def _part(self, rule: Rule, action: Partition) -> None:
+        """What either side sends from here on waits for the rule's or the partition's end.
+
+        Nothing is reset at its end, unlike a black hole's: what a network loses TCP sends again.
+        """
+        way = rule.match.direction
+        lane = self._lane
+        cut = lane.exchanges.cut
+        cut.part({IN, OUT} if way is None else {way}, rule, action, lane.clock)
+        if lane.direction in cut.ways:
+            cut.stop(lane)  # The frame that it fired for is the first that waits.

@@ -102,7 +102,7 @@ class Lane:
         """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
         exchanges = self.exchanges
         waits = self._queue or self._aside or exchanges.surplus
-        return self.ended or not (waits or self.direction in exchanges.dark)
+        return self.ended or not (waits or self.direction in exchanges.dark | exchanges.cut.ways)
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """Call once all that waits has gone its way; never if the lane ends before."""
@@ -138,6 +138,7 @@ class Lane:
             or self.ended
             or exchanges.surplus
             or exchanges.dark
+            or exchanges.cut.ways
             or self._version != self.faults.version + self._holds.version
         ) and self.connection.skim(self.direction, data, self._indifferent)
 
@@ -147,7 +148,9 @@ class Lane:
         self._cut = bool(self._splitter.pending)
 
     def _feed(self, data: bytes) -> None:
-        dark = self.exchanges.dark
+        dark, cut = self.exchanges.dark, self.exchanges.cut
+        if self.direction in cut.ways and not self.ended:
+            cut.stop(self)
         while not self.ended:
             try:
                 frames = self._splitter.feed(data)

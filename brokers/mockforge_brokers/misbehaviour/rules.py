@@ -13,6 +13,7 @@ from ..events import FaultFired, Warned
 from ..journal import IN, Row
 from ..spine import Spine
 from .actions import Action, Delay, Refuse, name_of
+from .partition import Cut
 
 _MOST_EXCHANGES = 1_000
 COMPARED = 1_000
@@ -127,12 +128,13 @@ class Fired(Struct, frozen=True):
 
 class Exchanges:
     """What the two lanes of a connection share: which rules matched which of its requests, so
-    that answers are left alone; whose answers are surplus; and in which directions it is dark.
+    that answers are left alone; whose answers are surplus; in which directions it is dark, or cut
+    for a while.
 
     A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
     """
 
-    __slots__ = ("_blackout", "_open", "dark", "surplus")
+    __slots__ = ("_blackout", "_open", "cut", "dark", "surplus")
 
     def __init__(self) -> None:
         self._open: dict[Hashable, tuple[int, set[object]]] = {}
@@ -140,6 +142,7 @@ class Exchanges:
         """Of requests that went in several times: answers that nobody got yet and must not get."""
         self.dark: set[int] = set()
         """The directions in which nothing passes any more."""
+        self.cut = Cut()
         self._blackout: list[tuple[Rule, Timer | None]] = []
 
     def darken(
@@ -157,6 +160,7 @@ class Exchanges:
             if timer is not None:
                 timer.cancel()
         self._blackout.clear()
+        self.cut.end()
 
     def repeated(self, token: Hashable, copies: int) -> None:
         """A request goes in so many times more: but one of its answers are surplus."""

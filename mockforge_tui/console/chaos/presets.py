@@ -182,13 +182,10 @@ _PRESETS: Final = (
     ),
     Preset(
         "split-brain",
-        "some clients are cut off from the brokers, and all others",
-        "does not act on what it knew before: it asks first",
+        "the network parts: some clients are cut off from the brokers, and so from all others",
+        "does not act on what it knew before: it asks first, and what it sent may arrive late",
         {"client": "a-*", "time": "30s"},
-        (
-            Step("fault add blackhole client:{client} --dir in --for {time}"),
-            Step("fault add blackhole client:{client} --dir out --for {time}"),
-        ),
+        (Step("fault add partition client:{client} --for {time}"),),
     ),
 )
 

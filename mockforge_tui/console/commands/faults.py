@@ -46,6 +46,7 @@ _WAYS = {"in": 0, "out": 1}
         "fault add refuse op:basic.publish topic:orders NACK --times 20",
         "fault add throttle client:reporting-* 64k",
         "fault add blackhole client:dev-* 30s --first 100",
+        "fault add partition client:dev-* 20s",
         "fault add duplicate op:PUBLISH --dup --p 5%",
         "fault add reorder op:basic.deliver --behind 2",
         "fault add corrupt op:Fetch payload --dir out --once",
@@ -92,9 +93,9 @@ def fault_add(
 
     The scope is a filter over frames; without one the fault is for all of them. Behind it stands
     a delay's duration, the code of refuse (a Kafka error, an MQTT reason code, an AMQP reply code
-    or NACK, by name or number), the bytes a second of throttle, how long a blackhole lasts, which
-    part to corrupt, how many bytes truncate keeps, or the fields to set (NAME=VALUE,...). A rule
-    counts its hits: `fault ls`.
+    or NACK, by name or number), the bytes a second of throttle, how long a blackhole or partition
+    lasts, which part to corrupt, how many bytes truncate keeps, or the fields to set
+    (NAME=VALUE,...). A rule counts its hits: `fault ls`.
     """
     named = find(kind)
     assert named is not None
