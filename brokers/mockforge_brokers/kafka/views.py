@@ -220,7 +220,7 @@ def committed(cluster: Cluster, group: AnyGroup) -> Iterator[OffsetView]:
 
 
 def _assignor(group: AnyGroup) -> str:
-    return group.assignor if isinstance(group, ConsumerGroup) else group.protocol_name or ""
+    return group.target.assignor if isinstance(group, ConsumerGroup) else group.protocol_name or ""
 
 
 def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
@@ -241,7 +241,7 @@ def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
             leader=False,
             waits=consumer.state is not MemberState.STABLE,
             assigned=tuple((topic, tuple(numbers)) for topic, numbers in sorted(assigned.items())),
-            subscribed=tuple(sorted(consumer.topic_names | group.topics_of(consumer))),
+            subscribed=tuple(sorted(consumer.topic_names | group.topics.of(consumer))),
             protocol="consumer" if consumer.classic is None else "classic",
         )
 

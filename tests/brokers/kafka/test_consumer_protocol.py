@@ -512,13 +512,13 @@ def test_a_person_chooses_what_a_member_reads_until_it_is_left_to_the_assignor(h
     held = house.broker.cluster.groups.by_id["g"]
     house.heartbeat("a", house.broker.cluster.groups.by_id["g"].members["a"].epoch, {"t": [1, 3]})
     topic = house.topics["t"].topic_id
-    assert held.target == {
+    assert held.target.by_member == {
         "a": frozenset({(topic, 1)}),
         "b": frozenset({(topic, 0), (topic, 3)}),
     }
     house.broker.assign_by_assignor("g")
     house.heartbeat("a", held.members["a"].epoch, {"t": [1]})
-    assert {len(keys) for keys in held.target.values()} == {2}
+    assert {len(keys) for keys in held.target.by_member.values()} == {2}
 
 
 def test_only_a_group_whose_broker_assigns_is_assigned(house):

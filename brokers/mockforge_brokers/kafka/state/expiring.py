@@ -82,7 +82,7 @@ class Expiring:
     def _is_read(group: AnyGroup, topic: str) -> bool:
         """Of what members read nothing expires; what classic members read is theirs to know."""
         if isinstance(group, ConsumerGroup):
-            return topic in group.subscribed
+            return topic in group.topics.names
         return not group.empty
 
     def _expire(self, group: AnyGroup, expired: Iterable[tuple[str, int]]) -> None:

@@ -51,8 +51,8 @@ def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGr
         group_id=group_id,
         group_state=group.state.value,
         group_epoch=group.epoch,
-        assignment_epoch=group.assignment_epoch,
-        assignor_name=group.assignor,
+        assignment_epoch=group.target.epoch,
+        assignor_name=group.target.assignor,
         members=_members(caller, group),
         authorized_operations=authorized(caller, "group", group_id, asked=asked),
     )
@@ -71,7 +71,7 @@ def _members(caller: Caller, group: ConsumerGroup) -> list[DescribedConsumer]:
             subscribed_topic_names=sorted(member.topic_names),
             subscribed_topic_regex=member.topic_regex,
             assignment=_named(cluster, member.held),
-            target_assignment=_named(cluster, group.target.get(member.member_id, ())),
+            target_assignment=_named(cluster, group.target.of(member.member_id)),
             member_type=_type(member) if caller.version >= _MEMBER_TYPE_SINCE else -1,
         )
         for member in group.members.values()

@@ -56,7 +56,7 @@ def _delete(
 
 def _subscribed(group: AnyGroup) -> frozenset[str]:
     if not isinstance(group, Group):
-        return group.subscribed
+        return group.topics.names
     return frozenset(
         topic
         for member in group.members

@@ -425,7 +425,7 @@ class Groups:
             group: AnyGroup
             if one.consumer:
                 group = self._convert(None, self._new_consumer_group(one.group_id))
-                group.epoch = group.assignment_epoch = one.generation_id
+                group.begin_at(one.generation_id)
             else:
                 group = self._convert(None, Group(one.group_id, self._environment, self._options))
                 group.protocol_type, group.generation_id = one.protocol_type, one.generation_id

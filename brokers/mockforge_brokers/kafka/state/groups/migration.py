@@ -38,7 +38,7 @@ def into_consumer(former: Group, group: ConsumerGroup, embedded: Embedded) -> No
     """Raises RequestRefused, and changes nothing, where a subscription cannot be read."""
     members = [_consumer(former, one, group, embedded) for one in former.members]
     former.retire()
-    group.epoch = group.assignment_epoch = former.generation_id
+    group.begin_at(former.generation_id)
     group.take_over(members)
 
 
@@ -55,7 +55,7 @@ def _consumer(
     made.rack_id = subscription.rack_id
     made.rebalance_timeout = member.rebalance_timeout
     made.topic_names = subscription.topics
-    made.assigned = group.keys(embedded.assigned(member.assignment))
+    made.assigned = group.topics.keys(embedded.assigned(member.assignment))
     return made
 
 
@@ -87,7 +87,7 @@ def _classic(
         ),
     )
     subscription = embedded.subscription(classic.protocols[0][1])
-    target = former.target.get(member.member_id, frozenset())
+    target = former.target.of(member.member_id)
     version = subscription.version if subscription is not None else 0
-    made.assignment = embedded.assignment(version, former.named(target))
+    made.assignment = embedded.assignment(version, former.topics.named(target))
     return made

@@ -47,7 +47,7 @@ class ClassicMembers:
             client_host=request.client_host,
             rebalance_timeout=request.rebalance_timeout,
             topic_names=subscription.topics,
-            owned=group.keys(subscription.owned),
+            owned=group.topics.keys(subscription.owned),
             classic=ClassicMember(request.session_timeout, request.protocols),
         )
         if request.member_id and instance is not None:
@@ -101,7 +101,7 @@ class ClassicMembers:
         group.touch(member)
         subscription = self._embedded.subscription(first[1])
         version = subscription.version if subscription is not None else 0
-        assignment = self._embedded.assignment(version, group.named(member.assigned))
+        assignment = self._embedded.assignment(version, group.topics.named(member.assigned))
         return Parked.of(
             SyncResult(ErrorCode.NONE, request.protocol_type, request.protocol_name, assignment)
         )
@@ -112,7 +112,7 @@ class ClassicMembers:
         """Raises RequestRefused, with REBALANCE_IN_PROGRESS when the member has to join again."""
         member, _ = self._present(group, member_id, instance, generation_id)
         group.touch(member)
-        wanted = group.target.get(member.member_id, frozenset()) - member.assigned
+        wanted = group.target.of(member.member_id) - member.assigned
         free = member.state is MemberState.UNRELEASED and not (
             wanted & group.members.held_by_others(member)
         )

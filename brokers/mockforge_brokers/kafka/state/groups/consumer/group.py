@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final
 
@@ -15,13 +14,13 @@ from ....codes import ErrorCode
 from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
 from ...configs.group import GroupConfigs
 from ...logs.topic import Topics
-from ..embedded import Partitions
 from ..offsets import GroupOffsets
 from ..sessions import Sessions, new_member_id
-from .assignors import ASSIGNORS, Assignment, Key
+from .assignors import Key
 from .member import ConsumerMember, HeartbeatRequest, MemberState
 from .members import ConsumerMembers
-from .subscription import matching
+from .subscribed import SubscribedTopics
+from .target import TargetAssignment
 
 LEAVES: Final = -1
 """The member epoch of one that leaves for good."""
@@ -70,26 +69,19 @@ class ConsumerGroup:
         protocol; it returns whether another group took this one's place.
         """
         self.group_id = group_id
-        self.epoch = self.assignment_epoch = 1
+        self.epoch = 1
         self.members = ConsumerMembers(group_id)
-        self.target: Assignment = {}
+        self.topics = SubscribedTopics(self.members, topics)
+        self.target = TargetAssignment(self.members, self.topics)
         self.offsets = GroupOffsets()
         self.reason = ""
         self.emptied = 0.0
         """Wall time when its last member went."""
-        self.assignor = next(iter(ASSIGNORS))
         self._environment = environment
         self._configs = configs
-        self._topics = topics
         self._on_only_classic = on_only_classic
         self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self.remove)
-        self._partitions: dict[bytes, int] = {}
-        """Of the topics that somebody reads, as of the newest epoch."""
-        self._counted = -1
-        """The version of the topics when it was last looked whether these have changed."""
         self._dead = False
-        self._fixed: Assignment | None = None
-        """The target that somebody chose, in the place of an assignor's."""
         self._announced = 0
         """The newest epoch that all members reached."""
 
@@ -101,10 +93,10 @@ class ConsumerGroup:
             return ConsumerGroupState.DEAD
         if not self.members:
             return ConsumerGroupState.EMPTY
-        if self.epoch > self.assignment_epoch:
+        if self.epoch > self.target.epoch:
             return ConsumerGroupState.ASSIGNING
         if all(
-            member.state is MemberState.STABLE and member.epoch == self.assignment_epoch
+            member.state is MemberState.STABLE and member.epoch == self.target.epoch
             for member in self.members.values()
         ):
             return ConsumerGroupState.STABLE
@@ -117,40 +109,6 @@ class ConsumerGroup:
     @property
     def generation_id(self) -> int:
         return self.epoch
-
-    def topics_of(self, member: ConsumerMember) -> frozenset[str]:
-        """Names of the topics that are there and that it reads."""
-        named = frozenset(name for name in member.topic_names if name in self._topics)
-        return named | matching(member.topic_regex, self._topics)
-
-    @property
-    def subscribed(self) -> frozenset[str]:
-        """All topics that somebody in it reads."""
-        return frozenset(
-            name
-            for member in self.members.values()
-            for name in (*member.topic_names, *self.topics_of(member))
-        )
-
-    def keys(self, partitions: Partitions) -> frozenset[Key]:
-        """Of topics that are there."""
-        return frozenset(
-            (self._topics[name].topic_id, number)
-            for name, numbers in partitions
-            if name in self._topics
-            for number in numbers
-        )
-
-    def named(self, keys: Iterable[Key]) -> list[tuple[str, list[int]]]:
-        """By topic; without topics that are gone."""
-        names = {
-            self._topics[name].topic_id: name for name in self.subscribed if name in self._topics
-        }
-        found: dict[str, list[int]] = {}
-        for topic_id, number in sorted(keys):
-            if topic_id in names:
-                found.setdefault(names[topic_id], []).append(number)
-        return list(found.items())
 
     # Heartbeats.
 
@@ -167,21 +125,19 @@ class ConsumerGroup:
 
     def advance(self, member: ConsumerMember, request: HeartbeatRequest) -> None:
         """Take over what a member says, and go with it as far as it can go now."""
-        topics, assignor = self.topics_of(member), member.assignor
+        topics, assignor = self.topics.of(member), member.assignor
         member.update(request)
         self.touch(member)
-        if (topics, assignor) != (self.topics_of(member), member.assignor):
+        if (topics, assignor) != (self.topics.of(member), member.assignor):
             self._begin(f"{_who(member)} reads other topics")
-        elif self._counted != self._topics.version:
-            if self._count_partitions() != self._partitions:
-                self._begin("topics came, went or grew")
-            self._counted = self._topics.version
-        if self.epoch > self.assignment_epoch:
-            self._assign()
-        target = self.target.get(member.member_id, frozenset())
-        if not member.settled(self.assignment_epoch):
+        elif self.topics.changed():
+            self._begin("topics came, went or grew")
+        if self.epoch > self.target.epoch:
+            self.target.make(self.epoch)
+        epoch = self.target.epoch
+        if not member.settled(epoch):
             held = self.members.held_by_others(member)
-            member.reconcile(target, self.assignment_epoch, request.owned, held)
+            member.reconcile(self.target.of(member.member_id), epoch, request.owned, held)
         if not request.member_epoch:
             member.previous_epoch = 0
         self._announce()
@@ -224,7 +180,7 @@ class ConsumerGroup:
         member.update(request)
         event = MemberJoined("kafka", self.group_id, member_id, member.client_id, instance)
         self._environment.spine.emit(event)
-        if self.topics_of(member):
+        if self.topics.of(member):
             self._begin(f"{_who(member)} joined")
         return member
 
@@ -233,8 +189,7 @@ class ConsumerGroup:
         del self.members[former.member_id]
         self._sessions.end(former)
         self.stop_timer(former)
-        if former.member_id in self.target:
-            self.target[member_id] = self.target.pop(former.member_id)
+        self.target.rename(former.member_id, member_id)
         former.member_id = member_id
         former.epoch, former.previous_epoch = 0, -1
         former.state, former.revoking = MemberState.STABLE, frozenset()
@@ -246,59 +201,18 @@ class ConsumerGroup:
     def _begin(self, reason: str) -> None:
         self.epoch += 1
         self.reason = reason
-        self._partitions = self._count_partitions()
+        self.topics.count()
         event = RebalanceStarted("kafka", self.group_id, self.epoch, reason)
         self._environment.spine.emit(event)
 
-    def _count_partitions(self) -> dict[bytes, int]:
-        names = {name for member in self.members.values() for name in self.topics_of(member)}
-        found = [self._topics[name] for name in sorted(names)]
-        return {topic.topic_id: len(topic.logs) for topic in found}
-
-    def _assign(self) -> None:
-        """Make the target of the newest epoch, by the assignor that most members ask for."""
-        members = self.members.values()
-        asked = Counter(member.assignor for member in members if member.assignor)
-        self.assignor = asked.most_common(1)[0][0] if asked else next(iter(ASSIGNORS))
-        subscriptions = {
-            member.member_id: frozenset(
-                self._topics[name].topic_id for name in self.topics_of(member)
-            )
-            for member in members
-        }
-        assign = ASSIGNORS[self.assignor]
-        if self._fixed is not None:
-            self.target = self._chosen(subscriptions)
-        else:
-            self.target = assign(subscriptions, self._partitions, self.target)
-        self.assignment_epoch = self.epoch
-
-    def _chosen(self, subscriptions: Mapping[str, frozenset[bytes]]) -> Assignment:
-        """What was chosen for those who are there, as far as they read it and it is there."""
-        chosen = self._fixed or {}
-        return {
-            member: frozenset(
-                (topic, partition)
-                for topic, partition in chosen.get(member, ())
-                if topic in topics and partition < self._partitions.get(topic, 0)
-            )
-            for member, topics in subscriptions.items()
-        }
-
     def assign(self, name: str, keys: frozenset[Key], reason: str) -> None:
-        """A member is to have these partitions from now on, and nobody else.
-
-        The others keep what they were to have. Raises RequestRefused.
-        """
-        chosen = self.members.find(name).member_id
-        before = self.target if self._fixed is None else self._fixed
-        self._fixed = {member: held - keys for member, held in before.items()}
-        self._fixed[chosen] = keys
+        """Choose what a member is to have from now on. Raises RequestRefused."""
+        self.target.choose(self.members.find(name).member_id, keys)
         self._begin(reason)
 
     def assign_by_assignor(self, reason: str) -> None:
         """What was chosen holds no longer."""
-        self._fixed = None
+        self.target.leave_to_assignor()
         self._begin(reason)
 
     def _watch_revocation(self, member: ConsumerMember) -> None:
@@ -324,7 +238,7 @@ class ConsumerGroup:
                     self.group_id,
                     self.epoch,
                     len(self.members),
-                    self.assignor,
+                    self.target.assignor,
                     self.reason,
                 )
             )
@@ -347,17 +261,21 @@ class ConsumerGroup:
 
     def rebalance(self, reason: str) -> None:
         """Make the assignment anew, without regard to what everybody has."""
-        self.target = {}
+        self.target.clear()
         self._begin(reason)
+
+    def begin_at(self, epoch: int) -> None:
+        """It goes on where another group was, or the same one before a restart."""
+        self.epoch = self.target.epoch = epoch
 
     def take_over(self, members: Iterable[ConsumerMember]) -> None:
         """They come from a classic group with what it assigned them; its generation stands."""
         for member in members:
             self.members[member.member_id] = member
-            self.target[member.member_id] = member.assigned
+            self.target.by_member[member.member_id] = member.assigned
             member.epoch = member.previous_epoch = self.epoch
             self.touch(member)
-        self._partitions = self._count_partitions()
+        self.topics.count()
 
     def retire(self) -> None:
         """Another group takes this one's place, with its members."""
@@ -382,7 +300,8 @@ class ConsumerGroup:
             return
         self._begin(why)
         if not self.members:
-            self.target, self.assignment_epoch = {}, self.epoch
+            self.target.clear()
+            self.target.epoch = self.epoch
             self.emptied = self._environment.clock.wall()
             event = GroupEmptied("kafka", self.group_id, self.epoch, self.reason)
             self._environment.spine.emit(event)
@@ -391,7 +310,7 @@ class ConsumerGroup:
         self._sessions.end(member)
         self.stop_timer(member)
         del self.members[member.member_id]
-        self.target.pop(member.member_id, None)
+        self.target.by_member.pop(member.member_id, None)
         event = MemberLeft("kafka", self.group_id, member.member_id, member.client_id, reason)
         self._environment.spine.emit(event)
 

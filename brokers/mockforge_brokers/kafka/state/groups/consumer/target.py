@@ -1,0 +1,78 @@
+"""What each member of a consumer group is to have: as an assignor says, or as somebody chose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from .assignors import ASSIGNORS, Assignment, Key
+from .members import ConsumerMembers
+from .subscribed import SubscribedTopics
+
+_DEFAULT: Final = next(iter(ASSIGNORS))
+
+
+class TargetAssignment:
+    """Made once for each epoch of the group; `epoch` is the one it was made for.
+
+    The members go towards it by their own heartbeats (`ConsumerMember.reconcile`).
+    """
+
+    def __init__(self, members: ConsumerMembers, topics: SubscribedTopics) -> None:
+        self.epoch = 1
+        self.by_member: Assignment = {}
+        self.assignor = _DEFAULT
+        self._members = members
+        self._topics = topics
+        self._chosen: Assignment | None = None
+        """What somebody chose, in the place of an assignor."""
+
+    def of(self, member_id: str) -> frozenset[Key]:
+        return self.by_member.get(member_id, frozenset())
+
+    def make(self, epoch: int) -> None:
+        """For this epoch, by the assignor that most members ask for."""
+        members = self._members.values()
+        asked = Counter(member.assignor for member in members if member.assignor)
+        self.assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
+        subscriptions = {member.member_id: self._topics.ids_of(member) for member in members}
+        if self._chosen is not None:
+            self.by_member = self._still_possible(self._chosen, subscriptions)
+        else:
+            assign = ASSIGNORS[self.assignor]
+            self.by_member = assign(subscriptions, self._topics.partitions, self.by_member)
+        self.epoch = epoch
+
+    def choose(self, member_id: str, keys: frozenset[Key]) -> None:
+        """A member is to have these, and nobody else; the others keep what they were to have."""
+        before = self.by_member if self._chosen is None else self._chosen
+        self._chosen = {member: held - keys for member, held in before.items()}
+        self._chosen[member_id] = keys
+
+    def leave_to_assignor(self) -> None:
+        """What was chosen holds no longer."""
+        self._chosen = None
+
+    def clear(self) -> None:
+        """The next one is made without regard to what everybody has."""
+        self.by_member = {}
+
+    def rename(self, before: str, member_id: str) -> None:
+        """A static member came back under another id, to what it was to have (KIP-345)."""
+        if before in self.by_member:
+            self.by_member[member_id] = self.by_member.pop(before)
+
+    def _still_possible(
+        self, chosen: Assignment, subscriptions: Mapping[str, frozenset[bytes]]
+    ) -> Assignment:
+        """What was chosen for those who are there, as far as they read it and it is there."""
+        partitions = self._topics.partitions
+        return {
+            member: frozenset(
+                (topic, partition)
+                for topic, partition in chosen.get(member, ())
+                if topic in topics and partition < partitions.get(topic, 0)
+            )
+            for member, topics in subscriptions.items()
+        }
