@@ -69,6 +69,11 @@ class Profile(Struct, frozen=True):
         return self.release >= (4, 3)
 
     @property
+    def priority_takes_over(self) -> bool:
+        """A quorum queue's single active consumer gives way to one of a higher priority."""
+        return self.release >= (4, 0)
+
+    @property
     def passive_needs_configure(self) -> bool:
         """A passive declare asks for the right to configure."""
         return self.release >= (4, 3)

@@ -85,5 +85,8 @@ class _Traced:
         self.sink.deliver(route, content, size, redelivered, unacked)
         self._tracer.delivered(self._queue, route, content, redelivered)
 
+    def holds(self, consumer: Consumer) -> bool:
+        return self.sink.holds(consumer)
+
     def cancelled(self, reason: str) -> None:
         self.sink.cancelled(reason)

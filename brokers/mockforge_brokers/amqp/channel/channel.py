@@ -266,6 +266,13 @@ class Channel:
             if self.outstanding >= self.limit:
                 self.refresh()
 
+    def holds(self, consumer: Consumer) -> bool:
+        """Whether this consumer has deliveries that are not settled, or only until tx.commit."""
+        if any(message.consumer is consumer for message in self.unacked.values()):
+            return True
+        settled = self.transaction.settled if self.transaction is not None else ()
+        return any(message.consumer is consumer for _, message, _, _ in settled)
+
     def take_unacked(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
         """What was unacked under one tag, or up to it (0: all); raises RequestRefused (406)."""
         unacked = self.unacked

@@ -12,6 +12,7 @@ from ..wire.frames import HEADER, METHOD, head, method
 from ..wire.methods import BY_NAME, shortstr
 
 if TYPE_CHECKING:
+    from ..state.consumer import Consumer
     from .channel import Channel
 
 BULKY: Final = 32 * 1024
@@ -67,6 +68,9 @@ class Delivery:
             out += (self._prefix, _tag.pack(tag, redelivered), route.rendered, content)
         if line.outgoing > _BURST:
             line.hold_back()
+
+    def holds(self, consumer: Consumer) -> bool:
+        return self._channel.holds(consumer)
 
     def cancelled(self, reason: str) -> None:
         self._channel.consumer_cancelled(self.tag, reason)

@@ -26,6 +26,10 @@ class Sink(Protocol):
         """Send a message; `unacked` comes back by acknowledgement or requeue (None: it is gone)."""
         ...
 
+    def holds(self, consumer: Consumer) -> bool:
+        """Whether its consumer has messages that are not settled."""
+        ...
+
     def cancelled(self, reason: str) -> None:
         """The broker ended the consumer; its queue has already forgotten it."""
         ...

@@ -51,6 +51,9 @@ class Deliveries:
         """Of those there are."""
         return next(iter(self._unsettled))
 
+    def holds(self, link: Outgoing) -> bool:
+        return any(one.link is link for one in self._unsettled.values())
+
     def by_link(self) -> dict[Outgoing, tuple[int, int]]:
         """How many each link has, and its oldest one."""
         found: dict[Outgoing, tuple[int, int]] = {}

@@ -139,6 +139,9 @@ class Outgoing:
         else:
             self.session.send(self, payload, unacked)
 
+    def holds(self, consumer: Consumer) -> bool:
+        return self.session.deliveries.holds(self)
+
     def cancelled(self, reason: str) -> None:
         self.session.link_cancelled(self, reason)
 

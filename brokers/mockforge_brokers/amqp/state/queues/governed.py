@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..routing import Route
 
 _by_position = attrgetter("position")
+_by_priority = attrgetter("priority")
 
 
 class Contents(Protocol):
@@ -321,10 +322,20 @@ class GovernedQueue(Queue):
     def remove(self, consumer: Consumer) -> None:
         super().remove(consumer)
         if consumer is self.active:
-            self.active = self.consumers[0] if self.consumers else None
-            if self.policy.single_active and self.active is not None:
-                self.refresh(self.active)
+            self.activate(self.successor())
         self.touch()
+
+    def successor(self) -> Consumer | None:
+        """Who is next to be the single active consumer: of the highest priority the first one.
+
+        A consumer that comes later does not take over, whatever its priority (asked of 3.10.8).
+        """
+        return max(self.consumers, key=_by_priority, default=None)
+
+    def activate(self, consumer: Consumer | None) -> None:
+        self.active = consumer
+        if self.policy.single_active and consumer is not None:
+            self.refresh(consumer)
 
     def refresh(self, consumer: Consumer) -> None:
         if consumer is self.active or not self.policy.single_active:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ..memory import COST
@@ -13,6 +14,7 @@ from .store import Lanes
 
 if TYPE_CHECKING:
     from ....clock import Timer
+    from ..consumer import Consumer
 
 _RETURNED: Final = 1
 """The lane of what came back; what was published stands in lane 0."""
@@ -21,6 +23,8 @@ _LOW_MARK: Final = 0.8
 _RETRY: Final = 180.0
 """Seconds until a dead letter that found no queue is tried again, as in RabbitMQ."""
 
+
+_by_priority_and_credit = attrgetter("priority", "credit")
 
 _stored: Final[Callable[[Message], bytes]] = vars(Message)["content"].__get__
 """A message's field, which a quorum queue's messages show with their count in it."""
@@ -58,7 +62,7 @@ class QuorumQueue(GovernedQueue):
     and its consumer asked for it, it goes to the end instead (both asked of RabbitMQ 3.10.8).
     """
 
-    __slots__ = ("rejecting", "retry_timer", "undelivered")
+    __slots__ = ("quiescing", "rejecting", "retry_timer", "undelivered")
     kind: ClassVar[str] = "quorum"
     message_type = QuorumMessage
 
@@ -67,6 +71,8 @@ class QuorumQueue(GovernedQueue):
         """Dead letters that no queue took, with their reasons."""
         self.retry_timer: Timer | None = None
         self.rejecting = False
+        self.quiescing = False
+        """The single active consumer is to give way to another, and gets no more."""
         super().prepare(*given)
         self.messages = cast("deque[Message]", Lanes(_RETURNED))
 
@@ -111,6 +117,8 @@ class QuorumQueue(GovernedQueue):
                 self._position = message.position = self._position + 1
                 message.priority = lane
                 self.lanes.append(message)
+        if self.quiescing:
+            self._give_way()
         self.drain()
         self._expire()
         self._shorten()
@@ -121,6 +129,61 @@ class QuorumQueue(GovernedQueue):
         for message in cast("Sequence[QuorumMessage]", unacked):
             message.deliveries -= 1
         self.requeue(unacked)
+
+    # The single active consumer.
+
+    def add(self, consumer: Consumer) -> None:
+        super().add(consumer)
+        self._give_way()
+
+    def remove(self, consumer: Consumer) -> None:
+        if consumer is self.active:
+            self.quiescing = False
+        super().remove(consumer)
+
+    def refresh(self, consumer: Consumer) -> None:
+        if not (self.quiescing and consumer is self.active):
+            super().refresh(consumer)
+
+    def successor(self) -> Consumer | None:
+        """Up to 3.13 whoever came first; later by priority, and of the same one by credit."""
+        if not self.host.profile.priority_takes_over:
+            return self.consumers[0] if self.consumers else None
+        return max(self.consumers, key=_by_priority_and_credit, default=None)
+
+    def _give_way(self) -> None:
+        """Let a consumer of a higher priority be active, once the one that is settled all it has.
+
+        Without its word nobody could say in which order two consumers work on what they have.
+        """
+        active, best = self.active, self.successor()
+        if active is None or best is None or not self.policy.single_active:
+            return
+        if not self.quiescing:
+            if not self.host.profile.priority_takes_over or best.priority <= active.priority:
+                return
+            self.quiescing = True
+            if active.ready:
+                active.ready = False
+                self._rotation.remove(active)
+        if not active.sink.holds(active):
+            self.quiescing = False
+            self.activate(best)
+
+    def acknowledge(self, message: Message) -> None:
+        super().acknowledge(message)
+        if self.quiescing:
+            self._give_way()
+
+    def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
+        super().acknowledge_all(messages, size)
+        if self.quiescing:
+            self._give_way()
+
+    def discard(self, message: Message) -> None:
+        super().discard(message)
+        if self.quiescing:
+            self._give_way()
 
     # Dead letters, at least once.
 

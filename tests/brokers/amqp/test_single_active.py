@@ -1,0 +1,131 @@
+"""The single active consumer: who is it, who is next, and who takes over.
+
+Classic queues, and quorum queues up to 3.13: asked of RabbitMQ 3.10.8. Quorum queues from 4.0 on:
+its source (rabbit_fifo, activate_next_consumer).
+"""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.options import AmqpOptions
+
+from .client import Client, Got, House, bodies, names
+
+
+def like(release: str) -> House:
+    return House(AmqpOptions(as_version=release))
+
+
+def declare(client: Client, kind: str = "classic") -> None:
+    given = {"x-queue-type": kind, "x-single-active-consumer": True}
+    client.send("queue.declare", queue="q", durable=True, arguments=given)
+
+
+def consume(client: Client, tag: str, priority: int = 0, **values: Any) -> list[Got]:
+    arguments = {"x-priority": priority} if priority else {}
+    came = client.send("basic.consume", queue="q", consumer_tag=tag, arguments=arguments, **values)
+    return [got for got in came if got.name == "basic.deliver"]
+
+
+def tags(came: list[Got]) -> list[str]:
+    return [got["consumer_tag"] for got in came]
+
+
+CHAINS = [
+    ("classic", "3.10", (0, 0, 0), "abc"),
+    ("classic", "3.10", (0, 5, 10), "acb"),
+    ("classic", "3.10", (5, 0, 10), "acb"),
+    ("classic", "3.10", (10, 5, 0), "abc"),
+    ("classic", "4.3", (0, 5, 10), "acb"),
+    ("quorum", "3.10", (0, 5, 10), "abc"),
+    ("quorum", "3.13", (5, 0, 10), "abc"),
+    ("quorum", "4.1", (0, 5, 10), "cba"),
+    ("quorum", "4.1", (5, 0, 10), "cab"),
+    ("quorum", "4.3", (5, 10, 0), "bac"),
+]
+
+
+@pytest.mark.parametrize(("kind", "release", "priorities", "order"), CHAINS)
+def test_each_is_active_until_it_goes(
+    kind: str, release: str, priorities: tuple[int, ...], order: str
+) -> None:
+    client = like(release).client()
+    declare(client, kind)
+    for tag, priority in zip("abc", priorities, strict=True):
+        consume(client, tag, priority, no_ack=True)
+    found = ""
+    for _ in priorities:
+        (tag,) = tags(client.publish("", "q", b"x"))
+        found += tag
+        client.send("basic.cancel", consumer_tag=tag)
+    assert found == order
+
+
+@pytest.fixture
+def later() -> Client:
+    """A client of RabbitMQ 4.1 whose active consumer `low` has one message, `one`."""
+    client = like("4.1").client()
+    declare(client, "quorum")
+    client.send("basic.qos", prefetch_count=5)
+    consume(client, "low")
+    assert bodies(client.publish("", "q", b"one")) == [b"one"]
+    return client
+
+
+@pytest.mark.parametrize(
+    ("settle", "values"),
+    [
+        ("basic.ack", {"delivery_tag": 1}),
+        ("basic.ack", {"delivery_tag": 0, "multiple": True}),
+        ("basic.reject", {"delivery_tag": 1, "requeue": False}),
+        ("basic.nack", {"delivery_tag": 1, "requeue": True}),
+        ("basic.recover", {"requeue": True}),
+    ],
+)
+def test_higher_priority_takes_over_once_the_active_one_settled_all_it_has(
+    later: Client, settle: str, values: dict[str, Any]
+) -> None:
+    assert consume(later, "high", 1) == []
+    assert later.publish("", "q", b"two") == []
+    came = [got for got in later.send(settle, **values) if got.name == "basic.deliver"]
+    assert tags(came) == ["high"] * len(came)
+    assert b"two" in bodies(came)
+    assert tags(later.publish("", "q", b"three")) == ["high"]
+
+
+def test_the_same_priority_does_not_take_over(later: Client) -> None:
+    consume(later, "other")
+    assert tags(later.publish("", "q", b"two")) == ["low"]
+
+
+def test_what_a_transaction_settles_is_held_until_it_is_committed(later: Client) -> None:
+    later.send("tx.select")
+    consume(later, "high", 1)
+    later.send("basic.ack", delivery_tag=1)
+    later.publish("", "q", b"two")
+    assert later.send("queue.declare", queue="q", passive=True)[0]["message_count"] == 0
+    assert sorted(names(later.send("tx.commit"))) == ["basic.deliver", "tx.commit-ok"]
+
+
+def test_the_one_that_gives_way_is_active_again_if_the_higher_one_goes(later: Client) -> None:
+    consume(later, "high", 1)
+    later.send("basic.cancel", consumer_tag="high")
+    assert later.publish("", "q", b"two") == []
+    assert tags(later.send("basic.ack", delivery_tag=1)) == ["low"]
+
+
+def test_of_the_same_priority_the_one_with_more_credit_is_next(later: Client) -> None:
+    later.send("basic.qos", prefetch_count=1)
+    consume(later, "one at a time")
+    later.send("basic.qos", prefetch_count=9)
+    consume(later, "nine")
+    later.send("basic.cancel", consumer_tag="low")
+    assert tags(later.publish("", "q", b"two")) == ["nine"]
+
+
+def test_end_of_the_channel_lets_the_next_one_begin(later: Client) -> None:
+    other = later.open(2)
+    other.send("basic.consume", queue="q", consumer_tag="high", channel=2)
+    close = {"reply_code": 200, "reply_text": "", "class_id": 0, "method_id": 0}
+    came = later.send("channel.close", **close)
+    assert sorted(names(came)) == ["basic.deliver", "channel.close-ok"]
