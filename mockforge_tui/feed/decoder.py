@@ -7,6 +7,7 @@ not drowned by a loud one, and what it passes over is counted in bytes.
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from mockforge_brokers.journal import Chunk, Journal, Row, Splitter, Tape
@@ -73,6 +74,16 @@ class Decoder:
     @property
     def caught_up(self) -> bool:
         return not self._frames and self._last >= self._journal.seq
+
+    @property
+    def reached(self) -> float:
+        """The time of the oldest frame that waits to be decoded; infinite when none does."""
+        if self._frames:
+            return self._frames[0][0].time
+        if self.sampling or self._last >= self._journal.seq:
+            return inf
+        coming = deque(self._journal.since(self._last), maxlen=1)
+        return coming[0].time if coming else inf
 
     def forget_ended(self, connections: set[int]) -> None:
         """Let go of tapes whose connection is gone; without effect while behind."""

@@ -1,8 +1,10 @@
 """Rows of all traffic: frames from the journal and facts from the spine, in one numbered ring."""
 
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from itertools import islice
+from math import inf
 from time import perf_counter
 from typing import Final
 
@@ -56,6 +58,8 @@ class Feed:
         self._holds = holds
         self._decoder = Decoder(journal, timer) if journal is not None else None
         self._emitted = 0
+        self._early: list[tuple[float, Event]] = []
+        """Events whose frames are not decoded yet."""
         self._ended: set[int] = set()
         self._held_rows: dict[int, list[Row]] = {}
         self._window: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_WINDOW)
@@ -86,7 +90,7 @@ class Feed:
         if self._decoder is not None:
             rows = self._decoder.decode(budget)
             self._window.append((self._decoder.decoded, self._decoder.passed_over))
-        self._merge(rows, self._new_events())
+        self._merge(rows, self._due(self._new_events()))
         if self._decoder is not None and self._ended:
             self._decoder.forget_ended(self._ended)
         return self.ring.newest - before
@@ -135,6 +139,15 @@ class Feed:
             return []
         start = len(spine.history) - min(fresh, _EVENTS_OF_A_TICK)
         return list(islice(spine.history, start, None))
+
+    def _due(self, fresh: list[tuple[float, Event]]) -> list[tuple[float, Event]]:
+        """The events that may stand among the rows now; the others wait for their frames."""
+        events = self._early + fresh
+        reached = self._decoder.reached - _CAUSED if self._decoder is not None else inf
+        due = bisect_right(events, reached, key=lambda each: each[0])
+        due = max(due, len(events) - _EVENTS_OF_A_TICK)
+        self._early = events[due:]
+        return events[:due]
 
     def _merge(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
         """Rows with the events between them, each event behind the frame that caused it.

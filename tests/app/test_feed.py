@@ -438,6 +438,26 @@ def test_state_of_ended_connections_is_let_go() -> None:
     assert len(feed._decoder._lanes) <= 1
 
 
+def test_an_event_waits_for_frames_that_no_tick_had_time_for_yet() -> None:
+    traffic = Traffic()
+    feed = Feed(traffic.journal, traffic.spine, timer=Ticking(0.0001))
+    for number in range(100):
+        traffic.say("a", payload=str(number))
+    traffic.clock.advance(0.001)
+    traffic.spine.emit(Warned("mqtt", "a", "caused by the last of them"))
+    traffic.clock.advance(1)
+    traffic.say("a", payload="after")
+    traffic.clock.advance(1)
+    traffic.spine.emit(Warned("mqtt", "b", "later still"))
+    ticks = 0
+    while feed.newest < 103:
+        feed.tick(0.002)
+        ticks += 1
+    assert ticks > 4, "more than one tick has time for"
+    assert _shown(feed) == [*map(str, range(100)), "warning", "after", "warning"]
+    assert [row.time for row in feed.since(0)] == sorted(row.time for row in feed.since(0))
+
+
 def test_an_event_stands_behind_the_frame_that_caused_it() -> None:
     traffic = Traffic()
     feed = Feed(traffic.journal, traffic.spine)

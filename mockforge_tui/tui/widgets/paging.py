@@ -234,7 +234,7 @@ class PagedFlow(Pane):
         anchor = self.cursor if self.cursor is not None else (self._page or [1])[-1]
         above = self._selection.before(anchor, min(self._line, height - 1))
         below = self._selection.at_or_after(anchor, height - len(above))
-        if len(above) + len(below) < height and not self._line:
+        if len(above) + len(below) < height:
             above = self._selection.before(anchor, height - len(below))
         self._page = above + below
 
@@ -242,8 +242,6 @@ class PagedFlow(Pane):
         if not self.follow and self.cursor is not None and self.rows_shown:
             self._line = min(self._line, self.rows_shown - 1)
         self._turn_page()
-        if not self.follow and self.cursor is not None and self.cursor not in self._page:
-            self._show_from(self.cursor)
         self.refresh()
 
     def _edges(self) -> object:

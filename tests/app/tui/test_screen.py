@@ -486,6 +486,25 @@ def test_a_bug_in_a_command_is_told_and_the_screen_goes_on(monkeypatch) -> None:
     play(act)
 
 
+def test_resizing_keeps_showing_what_matches_where_the_selected_row_does_not() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("G", "k")
+        await stage.keys("slash")
+        await stage.type("op:Produce")
+        await stage.keys("enter")
+        await stage.tick()
+        matching = stage.flow._selection.count
+        assert matching
+        assert stage.flow.cursor is not None
+        assert stage.flow.cursor > max(stage.flow._page), "the selected row is none of them"
+        for size in ((100, 30), (80, 24), (120, 40)):
+            await stage.pilot.resize_terminal(*size)
+            await stage.tick()
+            assert len(stage.flow._page) == min(matching, stage.flow.rows_shown)
+
+    play(act)
+
+
 def test_resizing_keeps_the_selected_row_in_view() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("k")
