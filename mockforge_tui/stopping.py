@@ -6,7 +6,7 @@ from typing import Protocol
 from mockforge_brokers.clock import Clock, Timer
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted, BrokerStarted, BrokerStopped, Warned
-from mockforge_brokers.kafka.node_verbs import NodeVerbs
+from mockforge_brokers.kafka.verbs.nodes import NodeVerbs
 from mockforge_brokers.spine import Spine
 
 from .brokers import Brokers

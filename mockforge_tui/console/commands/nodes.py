@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.kafka.node_verbs import NodeVerbs
+from mockforge_brokers.kafka.verbs.nodes import NodeVerbs
 
 from ..registry import Arg, Type, command
 from ..results import Column, Result, count, done, table

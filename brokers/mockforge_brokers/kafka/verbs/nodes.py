@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from random import Random
 
-from ..errors import InvalidInput, PlainRefusals
-from .connection import KafkaConnection
-from .snapshots import LeaderView, NodeView
-from .state.cluster import Cluster
-from .state.logs.log import PartitionLog
-
-PROMPT = "prompt"
+from ...errors import InvalidInput, PlainRefusals
+from ..connection import KafkaConnection
+from ..snapshots import LeaderView, NodeView
+from ..state.cluster import Cluster
+from ..state.logs.log import PartitionLog
+from .source import PROMPT
 
 
 class NodeVerbs:

@@ -1,0 +1,60 @@
+"""Topics: create, grow, empty, configure and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...errors import PlainRefusals
+from ..codes import AlterConfigOp
+from ..state.cluster import Cluster
+from .source import PROMPT
+
+
+class TopicVerbs:
+    cluster: Cluster
+
+    def has_topic(self, name: str) -> bool:
+        return name in self.cluster.topics
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int | None = None,
+        config: Mapping[str, str] | None = None,
+        *,
+        source: str = PROMPT,
+    ) -> int:
+        """Returns the number of partitions."""
+        with PlainRefusals():
+            topic = self.cluster.create_topic(name, partitions, configs=config, source=source)
+        return len(topic.logs)
+
+    def delete_topic(self, name: str, *, source: str = PROMPT) -> None:
+        with PlainRefusals():
+            self.cluster.delete_topic(name, source=source)
+
+    def grow_topic(self, name: str, partitions: int, *, source: str = PROMPT) -> None:
+        with PlainRefusals():
+            self.cluster.grow_topic(name, partitions, source=source)
+
+    def purge_topic(self, name: str, *, source: str = PROMPT) -> int:
+        """Delete all records, keep the topic; returns how many there were."""
+        with PlainRefusals():
+            logs = self.cluster.topic(name).logs
+        reason = f"purged by {source}"
+        return sum(
+            self.cluster.delete_records(log, log.high_watermark, reason=reason) for log in logs
+        )
+
+    def compact_topic(self, name: str) -> int:
+        """Leave of each key the newest record, now; returns how many left."""
+        with PlainRefusals():
+            return self.cluster.compact_topic(name)
+
+    def configure_topic(
+        self, name: str, key: str, value: str | None, *, source: str = PROMPT
+    ) -> None:
+        """Set one value; None puts it back to its default."""
+        operation = AlterConfigOp.DELETE if value is None else AlterConfigOp.SET
+        with PlainRefusals():
+            self.cluster.configure_topic(name, [(key, operation, value)], source=source)
