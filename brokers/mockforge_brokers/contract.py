@@ -228,8 +228,14 @@ class Broker(Protocol):
 
     def metrics(self) -> list[Metric]: ...
 
-    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
-        """End one connection by the protocol's close (or a reset); False if unknown."""
+    def disconnect(
+        self, connection: int, reason: str, *, reset: bool = False, code: int | None = None
+    ) -> bool:
+        """End one connection by the protocol's close (or a reset); False if unknown.
+
+        `code` is one of `refusals` that the close says in place of its usual one. Raises
+        InvalidInput where the protocol's close has no code, or not this one.
+        """
         ...
 
     def watch(

@@ -26,7 +26,7 @@ from .figures import Management
 from .inside import Inside
 from .lint import Lint
 from .looking import Looking
-from .misbehaviour import REFUSALS
+from .misbehaviour import NACK, REFUSALS
 from .options import AmqpOptions
 from .sampling import Counted, Rates, Sampling
 from .state.keeper import FORGETFUL
@@ -178,14 +178,18 @@ class AmqpBroker(Verbs):
     def _find(self, number: int) -> Connection | LaterConnection | None:
         return self._connections.get(number) or self._later.get(number)
 
-    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+    def disconnect(
+        self, connection: int, reason: str, *, reset: bool = False, code: int | None = None
+    ) -> bool:
         found = self._find(connection)
         if found is None:
             return False
         if reset:
             found.peer.abort(reason)
         else:
-            found.close(ReplyCode.CONNECTION_FORCED, reason)
+            if code == NACK:
+                raise InvalidInput("NACK answers a publish: connection.close has a reply code")
+            found.close(ReplyCode.CONNECTION_FORCED if code is None else code, reason)
         return True
 
     def reset(self) -> None:

@@ -105,11 +105,13 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
         self._connections.pop(connection.peer.id, None)
         self.cluster.telemetry.disconnected(connection.peer.id)
 
-    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+    def disconnect(
+        self, connection: int, reason: str, *, reset: bool = False, code: int | None = None
+    ) -> bool:
         found = self._connections.get(connection)
         if found is None:
             return False
-        found.end(reason, reset=reset)
+        found.end(reason, reset=reset, code=code)
         return True
 
     def address(self, listener: Listener) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..contract import Peer
 from ..environment import Environment
-from ..errors import ProtocolError, TooLarge
+from ..errors import InvalidInput, ProtocolError, TooLarge
 from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
@@ -133,8 +133,11 @@ class KafkaConnection:
     def peer(self) -> Peer:
         return self._peer
 
-    def end(self, reason: str, *, reset: bool = False) -> None:
+    def end(self, reason: str, *, reset: bool = False, code: int | None = None) -> None:
         """End the connection; requests that wait behind a parked one are never carried out."""
+        if code is not None:
+            # No frame of Kafka's says goodbye: a code stands in the answer to a request.
+            raise InvalidInput("Kafka closes without a code: fault add refuse answers with one")
         if reset:
             self._peer.abort(reason)
         else:

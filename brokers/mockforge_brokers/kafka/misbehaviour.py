@@ -79,7 +79,7 @@ def _part(row: Row, topic: str, partition: int | None) -> Row:
 
 def _named(detail: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
     for owner in (detail, *(group for group in detail.get("groups") or () if _is_map(group))):
-        for field in ("topics", "topic_data", "topic_names"):
+        for field in ("topics", "topic_data", "topic_names", "v3_and_below_topics"):
             for topic in owner.get(field) or ():
                 if isinstance(topic, str):
                     yield topic, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container, Hashable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ _MOST_RECORDS: Final = 1_000
 _Look = tuple[Hashable, bool]
 _NOTHING_SEEN: Final[tuple[tuple[int, int], bytes, _Look]] = (-1, -1), b"", ("", False)
 
+_COORDINATED: Final = {0: "group", 1: "transactional_id"}
+"""FindCoordinator's key types; 2 is a share group's."""
 _NOISE: Final = frozenset({ApiKey.HEARTBEAT, ApiKey.FETCH})
 _STEPS: Final = frozenset({ErrorCode.MEMBER_ID_REQUIRED, ErrorCode.REBALANCE_IN_PROGRESS})
 """Codes that move a group on, each time it works as it should: no error for people."""
@@ -174,8 +176,7 @@ class RowReader:
         self, direction: int, api_key: int, version: int, correlation_id: int, message: Message
     ) -> Row:
         detail = {"version": version, "correlation_id": correlation_id, **self._plain(message)}
-        if "group_id" in detail:
-            detail["group"] = detail["group_id"]
+        detail.update(_owners(detail))
         topics = list(_named(detail))
         destination = topics[0] if len(set(topics)) == 1 else ""
         name = _API_NAMES.get(api_key, f"API {api_key}")
@@ -321,9 +322,30 @@ def _errors(struct: Struct) -> Iterator[int]:
                     yield from _errors(one)
 
 
+def _owners(detail: dict[str, Any]) -> dict[str, Any]:
+    """The group and the transactional id that a message is about, whatever its version calls them.
+
+    Where it names several (KIP-699, KIP-709), it is about none of them alone.
+    """
+    found: dict[str, Any] = {}
+    if "group_id" in detail:
+        found["group"] = detail["group_id"]
+    groups: Sequence[Any] = detail.get("groups") or ()
+    if len(groups) == 1 and isinstance(groups[0], dict) and "group_id" in groups[0]:
+        found["group"] = groups[0]["group_id"]
+    if detail.get("v3_and_below_transactional_id"):
+        found["transactional_id"] = detail["v3_and_below_transactional_id"]
+    keys = detail.get("coordinator_keys") or (detail.get("key"),)
+    if "key_type" in detail and len(keys) == 1 and keys[0]:
+        kind = _COORDINATED.get(detail["key_type"])
+        if kind is not None:
+            found[kind] = keys[0]
+    return found
+
+
 def _named(detail: dict[str, Any]) -> Iterator[str]:
     """The topics that a message is about."""
-    for field in ("topics", "topic_data", "responses"):
+    for field in ("topics", "topic_data", "responses", "v3_and_below_topics"):
         for one in detail.get(field) or ():
             if isinstance(one, dict):
                 name = one.get("topic") or one.get("name")

@@ -102,14 +102,16 @@ class MqttBroker:
     def _figures(self) -> dict[str, int]:
         return self._totals.figures(self.router, self.registry, self._connections.values())
 
-    def disconnect(self, connection: int, reason: str, *, reset: bool = False) -> bool:
+    def disconnect(
+        self, connection: int, reason: str, *, reset: bool = False, code: int | None = None
+    ) -> bool:
         found = self._connections.get(connection)
         if found is None:
             return False
         if reset:
             found.peer.abort(reason)
         else:
-            found.disconnect(Reason.ADMINISTRATIVE_ACTION, reason)
+            found.disconnect(Reason.ADMINISTRATIVE_ACTION if code is None else Reason(code), reason)
         return True
 
     def watch(

@@ -11,7 +11,8 @@ from ..asking import BadArgument, known
 from ..language import Token
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, facts_table, plain, size, table
-from ..types import filter_of
+from ..types import CODE, TEXT, filter_of
+from .holds import codes_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -118,7 +119,12 @@ def _facts(view: ConnectionView, record: dict[str, Any]) -> Result:
     "conn kill",
     group="connections",
     aliases=("close connection", "kill"),
-    examples=("conn kill c7 -y", "conn kill (client:dev-*) --rst -y"),
+    examples=(
+        "conn kill c7 -y",
+        "conn kill (client:dev-*) --rst -y",
+        "conn kill (proto:mqtt) --code SESSION_TAKEN_OVER -y",
+        "conn kill (proto:amqp) --code 506 --text maintenance -y",
+    ),
     asks="Close {which}?",
 )
 def conn_kill(
@@ -126,8 +132,15 @@ def conn_kill(
     which: Annotated[Which, Arg(_CONNECTION, "a connection (c7), a client's name or a (filter)")],
     *,
     reset: Annotated[bool, Opt(("--rst",), None, "with a TCP reset and no closing frame")] = False,
+    code: Annotated[
+        str | None, Opt(("--code",), CODE, "what DISCONNECT or connection.close says")
+    ] = None,
+    text: Annotated[str, Opt(("--text",), TEXT, "the words that go with it")] = "",
 ) -> Result:
-    """End connections as the protocol closes them, or with a reset."""
+    """End connections as the protocol closes them, or with a reset.
+
+    MQTT 5 and AMQP give the code of --code as the reason; Kafka and MQTT 3.1.1 have none.
+    """
     if isinstance(which, int):
         chosen = [_one(session, which)]
     elif isinstance(which, str):
@@ -136,11 +149,20 @@ def conn_kill(
         chosen = [each for each in session.connections() if which(_record(session, each))]
     if not chosen:
         raise BadArgument("which", "no connection matches")
+    if reset and code is not None:
+        raise BadArgument("code", "a reset says nothing: --rst or --code")
+    codes = {} if code is None else codes_of(session, code, "code")
+    for each in chosen:
+        if code is not None and each.protocol not in codes:
+            raise BadArgument("code", f"c{each.id} speaks {each.protocol}, which has no {code}")
     ended = [
         each.id
         for each in chosen
         if session.runtime.brokers[each.protocol].disconnect(
-            each.id, "closed at the console", reset=reset
+            each.id,
+            text or "closed at the console",
+            reset=reset,
+            code=codes.get(each.protocol),
         )
     ]
     return done(f"{len(ended)} ended: {', '.join(f'c{n}' for n in ended)}", {"ended": ended})
