@@ -1,5 +1,6 @@
 """The one way in for messages that no socket carried: to the entrance of their broker."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,25 @@ def publish(brokers: Brokers, message: Outgoing) -> Receipt:
     raise InvalidInput(f"{message.protocol} is not served here (it was switched off)")
 
 
+def make_room(brokers: Brokers, messages: Iterable[Outgoing]) -> None:
+    """Create the Kafka topics that a recording needs and that are not there.
+
+    Messages go to the partitions where they were: a topic made by the first of them would have
+    only the default number.
+    """
+    broker = brokers.kafka
+    if broker is None:
+        return
+    partitions: dict[str, int] = {}
+    for message in messages:
+        if isinstance(message, KafkaMessage) and message.partition is not None:
+            least = partitions.get(message.topic, broker.options.default_partitions)
+            partitions[message.topic] = max(least, message.partition + 1)
+    for topic, count in partitions.items():
+        if not broker.has_topic(topic):
+            broker.create_topic(topic, count)
+
+
 def _to_kafka(broker: "KafkaBroker", message: KafkaMessage) -> Receipt:
     partition, offset = broker.publish(
         message.topic,
@@ -67,6 +87,7 @@ def _to_amqp(broker: "AmqpBroker", message: AmqpMessage) -> Receipt:
         message.routing_key,
         message.payload,
         properties=message.properties or None,
+        vhost=message.vhost,
         source=message.source,
     )
     return Receipt(f"{message.exchange or '(default)'}/{message.routing_key}", reached)

@@ -76,6 +76,9 @@ async def running(
             if port is not None:
                 await port.close()
         await runtime.stop()
+    for recording in runtime.recordings.values() if config.record else ():
+        if recording.path == config.record and recording.problem:
+            raise ConfigError(f"--record {recording.problem}")
 
 
 def _watching(fixtures: "FixtureSet", runtime: Runtime) -> "FixtureWatch":

@@ -17,7 +17,7 @@ from .entrance import publish
 from .fixtures.addresses import glob, mqtt_matches
 from .fixtures.engine import FixtureEngine
 from .fixtures.maker import make, stream
-from .fixtures.messages import Incoming, Outgoing, Watch
+from .fixtures.messages import Incoming, Outgoing, Watch, properties_of
 from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Retained, Topic
 from .fixtures.rates import Range
 from .fixtures.running import GeneratorStatus
@@ -239,7 +239,6 @@ def _first(watches: Sequence[Watch], watch: Watch, event: MessageSeen) -> bool:
 
 def _incoming(event: MessageSeen, watch: Watch, depth: int) -> Incoming:
     detail = event.detail
-    properties = detail.get("properties") or {}
     queue = watch.destination if watch.kind == "queue" else None
     return Incoming(
         protocol=watch.protocol,
@@ -253,7 +252,7 @@ def _incoming(event: MessageSeen, watch: Watch, depth: int) -> Incoming:
         retain=bool(detail.get("retain", False)),
         routing_key=detail.get("routing_key", ""),
         queues=(queue,) if queue else (),
-        properties=properties,
+        properties=properties_of(watch.protocol, detail),
         client=event.client,
         depth=depth,
     )

@@ -3,12 +3,14 @@
 import base64
 import http.client
 import json
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from mockforge_brokers.errors import InvalidInput
 
@@ -57,6 +59,51 @@ def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    finally:
+        connection.close()
+
+
+def replay(file: str, speed: str, url: str, token: str | None) -> int:
+    """Publish a recording's messages there; says how many when all are."""
+    lines = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
+    path = f"/recordings/{quote(Path(file).name, safe='')}-{os.getpid()}"
+    try:
+        pace: float | str = speed if speed == "max" else float(speed)
+    except ValueError:
+        print(f"error: --speed: a number above 0, or max, is wanted, not {speed}", file=sys.stderr)
+        return ExitCode.USAGE
+    try:
+        for method, place, body in (
+            ("PUT", path, {"lines": lines}),
+            ("POST", f"{path}/replay", {"speed": pace}),
+            ("DELETE", path, None),
+        ):
+            status, answer = _ask(method, place, body, url, token)
+            if status != 200:
+                print(f"error: {answer['error']}", file=sys.stderr)
+                return ExitCode.USAGE
+            if place != path:
+                print(f"{answer['published']} of {answer['messages']} messages replayed")
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        print(f"error: no instance answers at {url}: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+def _ask(
+    method: str, path: str, body: dict[str, Any] | None, url: str, token: str | None
+) -> tuple[int, Any]:
+    """Status and JSON of an endpoint, however long it takes. Raises OSError, ValueError."""
+    connection, base, headers = place_of(url, token)
+    try:
+        connection.connect()
+        connection.sock.settimeout(None)
+        data = None if body is None else json.dumps(body).encode()
+        connection.request(method, base + path, data, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
     finally:
         connection.close()
 

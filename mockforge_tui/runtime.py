@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .fixtures.messages import Outgoing
     from .fixtures.model import FixtureSet
     from .production import Production
+    from .recordings import Recordings
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Runtime:
         }
         self._production: Production | None = None
         self._record: Record | None = None
+        self._recordings: Recordings | None = None
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
         self._stopping = Stopping(self.brokers, self._servers, self.clock, self.spine)
@@ -151,10 +153,21 @@ class Runtime:
             self._record = Record(self.brokers, self.spine, self.config.keep_messages or MOST)
         return self._record
 
+    @property
+    def recordings(self) -> "Recordings":
+        """Messages written down by name; a reset leaves them as they are."""
+        if self._recordings is None:
+            from .recordings import Recordings
+
+            self._recordings = Recordings(self.brokers, self.clock, self.seed)
+        return self._recordings
+
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         if self.data is not None:
             self.notices += self.data.take_up(self.brokers.values(), named(self.config))
+        if self.config.record:
+            self.recordings.start("record", path=self.config.record)
         for each in wanted(self.config, self.brokers, self._certificates):
             await self._listen(each)
         self.listening = True
@@ -237,6 +250,9 @@ class Runtime:
         self.holds.clear()
         self._stopping.cancel()
         await asyncio.gather(*(server.close() for server in self._servers.values()))
+        if self._recordings is not None:
+            # Last wills of the connections that ended are in them, too.
+            self._recordings.stop_all()
         if self.data is not None:
             self.data.close()
         if self._certificates is not None:

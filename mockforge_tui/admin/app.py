@@ -24,9 +24,10 @@ from .endpoints import ENDPOINTS, Endpoint
 from .events import EventStream
 from .guard import Guard
 from .openapi import describe
+from .recorded import MEDIA_TYPE, Lines, NotThere
 from .schema import problem
 from .stream import Rows, Stream
-from .verbs import NotThere, Verbs
+from .verbs import Verbs
 
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?")
 PREFIX = "/__mockforge"
@@ -131,6 +132,8 @@ def _serving(
             raise HTTPException(404, str(error)) from None
         except BrokerError as error:
             raise HTTPException(400, str(error)) from None
+        if isinstance(value, Lines):
+            return Response(value.content, status, media_type=MEDIA_TYPE)
         return Response(to_json(value), status, media_type="application/json")
 
     return serve

@@ -47,10 +47,12 @@ class Endpoint:
     body: Schema | None = None
     query: Mapping[str, Schema] = field(default_factory=dict)
     statuses: Mapping[int, str] = field(default_factory=dict)
+    media_type: str = "application/json"
 
 
 _WRONG: Final = {400: "what was asked for cannot be; the text says why"}
 _UNMET: Final = {**_WRONG, 406: "not met: expected, seen, the nearest message and what differs"}
+_NO_RECORDING: Final = {404: "no such recording"}
 _LIMIT: Final[Mapping[str, Schema]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100_000, "default": 100}
 }
@@ -83,6 +85,26 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/scenarios", "scenarios", "The scenarios of the loaded files."),
     Endpoint("POST", "/scenarios/{name}/run", "run_scenario", "Run a scenario to its end.",
              statuses={404: "no such scenario", 406: "it did not pass; what went wrong"}),
+    Endpoint("GET", "/recordings", "recordings", "Recordings, those that ended among them."),
+    Endpoint("POST", "/recordings", "start_recording", "Record what comes from now on.",
+             object_of({"name": {"type": "string", "maxLength": 200},
+                        "filter": {"type": "string", "description": "only what matches"}}),
+             statuses=_WRONG),
+    Endpoint("GET", "/recordings/{name}", "recording", "A recording's lines.",
+             statuses={**_WRONG, **_NO_RECORDING}, media_type="application/jsonl"),
+    Endpoint("PUT", "/recordings/{name}", "bring_recording", "Bring a recording along.",
+             object_of({"lines": {"type": "string", "description": "as GET gives them"}}, "lines"),
+             statuses=_WRONG),
+    Endpoint("DELETE", "/recordings/{name}", "remove_recording", "End and forget a recording.",
+             statuses=_NO_RECORDING),
+    Endpoint("POST", "/recordings/{name}/stop", "stop_recording", "End a recording.",
+             statuses=_NO_RECORDING),
+    Endpoint("POST", "/recordings/{name}/replay", "replay", "Publish its messages again; answers"
+             " when all are, unless `wait` is false.",
+             object_of({"speed": {"oneOf": [{"type": "number", "exclusiveMinimum": 0},
+                                            {"enum": ["max"]}], "default": "max"},
+                        "wait": {"type": "boolean", "default": True}}),
+             statuses={**_WRONG, **_NO_RECORDING}),
     Endpoint("GET", "/journal", "journal", "The newest frames and events as lines.",
              query={**_LIMIT, "since": {"type": "number", "minimum": 0}}, statuses=_WRONG),
     Endpoint("GET", "/connections", "connections", "Who is connected."),

@@ -63,7 +63,9 @@ _PLAIN: Final = {
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    responses: dict[str, Any] = {"200": {"description": "done", "content": _ANY}}
+    schema: dict[str, Any] = {"type": "object"} if endpoint.media_type in _ANY else {}
+    done = {"description": "done", "content": {endpoint.media_type: {"schema": schema}}}
+    responses: dict[str, Any] = {"200": done}
     for status, meaning in endpoint.statuses.items():
         content = _ANY if status == 406 else _ERROR
         responses[str(status)] = {"description": meaning, "content": content}

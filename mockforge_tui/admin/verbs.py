@@ -23,16 +23,13 @@ from ..rehearsal import rehearse
 from ..runtime import Runtime
 from ..units import parse_duration
 from .endpoints import LINES
+from .recorded import NotThere, Recorded
 
 Answer = tuple[int, Any]
 """Status and JSON value."""
 _MOST: Final = 1_000
 """Messages in an answer unless more are asked for."""
 _LONGEST: Final = 3_600.0
-
-
-class NotThere(Exception):
-    """The path names something that does not exist."""
 
 
 class Verbs:
@@ -42,12 +39,14 @@ class Verbs:
         self._runtime = runtime
         self._session = session
         self._scope = Scope(Random(), runtime.clock.wall, environ=os.environ)
+        self._recorded = Recorded(runtime, session)
 
     def answering(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[Answer]]:
         """What answers an endpoint, given its body, query and path in one mapping."""
         line = LINES.get(name)
         if line is None:
-            found: Callable[[Mapping[str, Any]], Awaitable[Answer]] = getattr(self, name)
+            verbs = self if hasattr(self, name) else self._recorded
+            found: Callable[[Mapping[str, Any]], Awaitable[Answer]] = getattr(verbs, name)
             return found
 
         async def table(asked: Mapping[str, Any]) -> Answer:

@@ -8,15 +8,15 @@ import click
 from mockforge_brokers.errors import InvalidInput
 
 from ..exit_codes import ExitCode
-from .elsewhere import do, verify, wait
+from .elsewhere import do, replay, verify, wait
 from .files import check, init, sample_messages, schema
-from .serving import console, demo, run_scenarios, shell
+from .serving import console, demo, record_to, run_scenarios, shell
 from .words import main
 
 _COMMANDS = (
-    *(console, demo, shell, run_scenarios),
+    *(console, demo, shell, run_scenarios, record_to),
     *(check, sample_messages, schema, init),
-    *(wait, verify, do),
+    *(wait, verify, do, replay),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

@@ -79,3 +79,20 @@ def do(line: str, attach: str, token: str | None, as_json: bool) -> int:
     from ..remote import run
 
     return run(line, attach, token, as_json=as_json)
+
+
+@click.command()
+@_attached
+@click.option(
+    "--speed",
+    default="1",
+    show_default=True,
+    metavar="X",
+    help="1 is as it was, 10 ten times as fast, max without waiting",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False), metavar="FILE")
+def replay(file: str, attach: str, token: str | None, speed: str) -> int:
+    """Publish the messages of a recording (or of `kcat -J`) in another instance."""
+    from ..remote import replay as replay_there
+
+    return replay_there(file, speed, attach, token)

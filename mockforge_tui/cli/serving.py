@@ -85,6 +85,18 @@ def run_scenarios(
     return _run(lambda: run_suite(config, fixtures, scenarios, apps, _say), config)
 
 
+@click.command("record")
+@options
+@click.argument("file", metavar="FILE")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+def record_to(file: str, paths: tuple[str, ...], **words: Any) -> int:
+    """Brokers without a screen that record all messages to FILE: --headless --record FILE."""
+    check_paths(paths)
+    resolved = resolved_of({**words, "record": file})
+    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
+    return _front(resolved.config, fixtures, headless=True)
+
+
 def _fixtures_folder() -> Path:
     """The checkout's live folder, or what the wheel brought along."""
     here = Path(__file__).resolve().parents[1]

@@ -21,6 +21,9 @@ ENDING: tuple[Setting, ...] = (
     Setting("junit", "--junit", ("junit",), str, "write how scenarios went to F as JUnit XML", "F"),
     Setting("ctrf", "--ctrf", ("ctrf",), str, "write how scenarios went to F as CTRF JSON", "F"),
     Setting(
+        "record", "--record", ("record",), str, "record all messages to F, to be replayed", "F"
+    ),
+    Setting(
         "fail_on",
         "--fail-on",
         ("fail_on",),

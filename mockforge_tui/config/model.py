@@ -76,6 +76,7 @@ class Config:
     exit_when: str | None = None
     junit: str | None = None
     ctrf: str | None = None
+    record: str | None = None
     log_level: str = "warning"
     log_format: str = "text"
     journal: bool = True

@@ -189,6 +189,11 @@ def _scenarios(session: "Session") -> Iterable[Candidate]:
     yield "all", "every scenario"
 
 
+def _recordings(session: "Session") -> Iterable[Candidate]:
+    for each in session.runtime.recordings.values():
+        yield each.name, units.counted(each.messages, "message")
+
+
 def _fixtures_or_all(session: "Session") -> Iterable[Candidate]:
     yield from _fixtures(session)
     yield "all", "every fixture"
@@ -347,6 +352,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "transactions": _transactions,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,
+    "recordings": _recordings,
     "scenarios": _scenarios,
     "retained": _retained,
     "mqtt-topics": _mqtt_topics,

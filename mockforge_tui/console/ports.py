@@ -19,6 +19,7 @@ from ..brokers import Brokers
 from ..expectations.record import Record
 from ..filters import Filter
 from ..fixtures.messages import Outgoing
+from ..recordings import Recordings
 
 if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet, Generator
@@ -139,6 +140,9 @@ class Runtime(Protocol):
     def record(self) -> Record:
         """The messages that entered, from when somebody asked for them."""
         ...
+
+    @property
+    def recordings(self) -> Recordings: ...
 
     def reset(self) -> None:
         """Back to the state right after loading, at once."""

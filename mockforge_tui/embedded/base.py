@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from .answer import WITHIN, Answer
 from .faulting import Faults
 from .handles import AmqpHandle, AsyncHandle, KafkaHandle, MqttHandle
-from .verbs import Verbs, seconds, wait
+from .verbs import Verbs, refuse_on_a_loop, seconds, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from ..expectations.message import Message
     from ..fixtures.expected.model import Came
@@ -69,7 +71,43 @@ class Forge(Verbs, ABC):
 
         wait(self, LintClean(warnings))
 
+    # Recordings.
+
+    @contextmanager
+    def record(self, file: str | Path, where: str = "") -> Iterator[None]:
+        """Record the messages that enter while the block runs, into a file of this machine.
+
+        `where` is a filter (`"proto:kafka topic:orders"`). The file is what `replay` and
+        `mockforge-tui replay` publish again.
+        """
+        name = f"record-{uuid4().hex}"
+        self.begin_recording(name, where)
+        try:
+            yield
+        finally:
+            Path(file).write_bytes(self.end_recording(name))
+
+    def replay(self, file: str | Path, *, speed: float | Literal["max"] = "max") -> int:
+        """Publish a recording's messages again, in their order; returns how many when all are.
+
+        `speed` 1 is as it was, 10 ten times as fast. Raises InvalidInput with file and line.
+        """
+        refuse_on_a_loop(f"replay({str(file)!r})")
+        text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
+        return self.replay_lines(text, str(file), speed)
+
     # What each kind does in its own way.
+
+    @abstractmethod
+    def begin_recording(self, name: str, where: str) -> None:
+        """Raises InvalidInput for what is no filter."""
+
+    @abstractmethod
+    def end_recording(self, name: str) -> bytes:
+        """End and forget it; returns its lines. Raises InvalidInput where it was too large."""
+
+    @abstractmethod
+    def replay_lines(self, text: str, name: str, speed: float | Literal["max"]) -> int: ...
 
     @abstractmethod
     def run(self, line: str, *, within: str | float = WITHIN) -> Answer:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
 from mockforge_brokers.errors import InvalidInput, LocalError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..admin_port import Admin, Management
+    from ..console.jobs import Job
     from ..console.session import Session
     from ..expectations.message import Message
     from ..expectations.waiting import Outcome
@@ -261,6 +262,49 @@ class MockForge(Forge):
     def journal(self, count: int = 50) -> list[str]:
         """The newest things that happened since the start or the last reset, a line each."""
         return self.call(self._lines, count)
+
+    def begin_recording(self, name: str, where: str) -> None:
+        from ..filters import FilterError
+
+        def begin() -> None:
+            try:
+                found = self._console().filter_of(where) if where else None
+            except FilterError as error:
+                raise InvalidInput(f"filter: {error.text}") from None
+            self.runtime.recordings.start(name, where=found)
+
+        self.call(begin)
+
+    def end_recording(self, name: str) -> bytes:
+        def end() -> bytes:
+            recordings = self.runtime.recordings
+            recording = recordings[name]
+            recordings.remove(recording)
+            if recording.problem:
+                raise InvalidInput(recording.problem)
+            return recording.content()
+
+        return self.call(end)
+
+    def replay_lines(self, text: str, name: str, speed: float | Literal["max"]) -> int:
+        from ..console.replaying import factor, replay
+        from ..fixtures.recordings import parse_recording
+
+        messages, pace, ended = parse_recording(text, name), factor(str(speed)), threading.Event()
+
+        def begin() -> Job:
+            job = replay(self._console(), messages, pace)
+            if job.stopped:
+                ended.set()
+            else:
+                job.on_stop.append(ended.set)
+            return job
+
+        job = self.call(begin)
+        ended.wait()
+        if job.outcome is not None and job.outcome.problem is not None:
+            raise InvalidInput(job.outcome.problem.text)
+        return job.steps
 
     # What handles ask for (`Verbs`).
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
+from uuid import uuid4
 
 from mockforge_brokers.errors import InvalidInput, LocalError
 
@@ -89,6 +90,38 @@ class RemoteForge(Forge):
             asked["seed"] = seed
         self.facts["seed"] = self._ask("PUT", "/fixtures", asked)["seed"]
         self._began = self.now()
+
+    def begin_recording(self, name: str, where: str) -> None:
+        self._ask("POST", "/recordings", {"name": name, "filter": where})
+
+    def end_recording(self, name: str) -> bytes:
+        self._ask("POST", f"/recordings/{name}/stop")
+        connection, response = self._open("GET", f"/recordings/{name}", None, _MORE)
+        try:
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unanswered(error) from None
+        finally:
+            connection.close()
+        problem = self._ask("DELETE", f"/recordings/{name}")["problem"]
+        if problem:
+            raise InvalidInput(problem)
+        return content
+
+    def replay_lines(self, text: str, name: str, speed: float | Literal["max"]) -> int:
+        from ..fixtures.recordings import parse_recording
+
+        last = parse_recording(text, name)[-1].after
+        path = f"/recordings/replay-{uuid4().hex}"
+        self._ask("PUT", path, {"lines": text})
+        try:
+            patience = _MORE + (0 if speed == "max" else last / speed)
+            status, answer = self._request("POST", f"{path}/replay", {"speed": speed}, patience)
+        finally:
+            self._ask("DELETE", path)
+        if status != 200:
+            raise InvalidInput(answer["error"])
+        return int(answer["published"])
 
     def journal(self, count: int = 50) -> list[str]:
         lines: list[str] = self._get(f"/journal?limit={count}&since={self._began:.6f}")["lines"]

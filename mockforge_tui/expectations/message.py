@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 
+from ..fixtures.messages import properties_of
+
 T = TypeVar("T")
 
 
@@ -148,7 +150,7 @@ class Message:
     @property
     def properties(self) -> Mapping[str, Any]:
         """Those of MQTT 5 or AMQP by their own names."""
-        return self._seen.detail.get("properties") or {}
+        return properties_of(self.protocol, self._seen.detail)
 
     @property
     def client(self) -> str:

@@ -10,6 +10,7 @@ from mockforge_brokers.clock import Clock, Timer
 from mockforge_brokers.errors import BrokerError, InvalidInput
 from mockforge_brokers.misbehaviour.rules import Rule
 
+from ..entrance import make_room
 from ..expectations.failure import Failure
 from ..expectations.ground import Ground
 from ..expectations.message import Message
@@ -20,7 +21,7 @@ from ..fixtures.maker import make
 from ..fixtures.messages import Outgoing
 from ..fixtures.model import Fault
 from ..fixtures.native.faults import rule_of
-from ..fixtures.recordings import Recorded
+from ..fixtures.recordings import Recorded, parse_recording
 from ..fixtures.scenarios import (
     Advance,
     Capture,
@@ -31,12 +32,15 @@ from ..fixtures.scenarios import (
     Placed,
     Publish,
     PutFault,
+    RecordTo,
     Repeat,
     Replay,
+    ReplayKept,
     Scenario,
     Trigger,
 )
 from ..fixtures.templates.scope import Scope
+from ..recordings import Recording, Recordings
 from .outcome import ScenarioOutcome, Status, StepOutcome
 
 
@@ -60,6 +64,9 @@ class Stage(Ground, Protocol):
 
     @property
     def production(self) -> Any: ...
+
+    @property
+    def recordings(self) -> Recordings: ...
 
     def publish(self, message: Outgoing) -> object: ...
 
@@ -106,6 +113,7 @@ class Runner:
             environ=os.environ,
         )
         self._faults: list[tuple[Placed, Rule]] = []
+        self._recordings: list[Recording] = []
         self._began = 0.0
         self._since = 0
         self._outcome = ScenarioOutcome(scenario.name, scenario.position, stage.clock.wall())
@@ -128,6 +136,8 @@ class Runner:
         finally:
             for _, rule in self._faults:
                 stage.faults.remove(rule.id)
+            for recording in self._recordings:
+                stage.recordings.stop(recording)
             outcome.took = stage.clock.now() - self._began
         return outcome
 
@@ -217,6 +227,10 @@ class Runner:
                 await self._sleep(seconds.pick(self._scope.random))
             case Replay(messages, speed, _):
                 await self._replay(messages, speed)
+            case ReplayKept(name, speed):
+                await self._replay(self._recorded(name), speed)
+            case RecordTo():
+                await self._record(placed.step, depth)
             case Parallel(branches):
                 await self._parallel(branches, depth)
             case Repeat(times, steps):
@@ -307,8 +321,29 @@ class Runner:
         finally:
             timer.cancel()
 
+    async def _record(self, step: RecordTo, depth: int) -> None:
+        recordings = self._stage.recordings
+        recording = recordings.start(step.name, path=step.path, where=step.where)
+        self._recordings.append(recording)
+        if step.steps:
+            try:
+                await self._steps(step.steps, depth + 1)
+            finally:
+                recordings.stop(recording)
+        if recording.problem:
+            raise InvalidInput(recording.problem)
+
+    def _recorded(self, name: str) -> Sequence[Recorded]:
+        recording = self._stage.recordings.get(name)
+        if recording is None:
+            known = ", ".join(self._stage.recordings) or "none"
+            raise InvalidInput(f"there is no recording {name}; there is {known}")
+        content = recording.content().decode("utf-8", "surrogateescape")
+        return parse_recording(content, name)
+
     async def _replay(self, messages: Sequence[Recorded], speed: float) -> None:
         began = self._now()
+        make_room(self._stage.brokers, (each.message for each in messages))
         for after, message in messages:
             wait = after / speed - (self._now() - began)
             if wait > 0:

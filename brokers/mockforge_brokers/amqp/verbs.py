@@ -245,10 +245,16 @@ class Verbs:
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None
     ) -> Callable[[], None]:
-        def seen(route: Route, content: bytes, source: str) -> None:
-            callback(self._seen(route, content, source))
+        def watch(name: str, vhost: VirtualHost) -> Callable[[], None]:
+            def seen(route: Route, content: bytes, source: str) -> None:
+                wall = self.environment.clock.wall()
+                # Nobody is the source of what the broker publishes itself: dead letters, events.
+                more = {"vhost": name} if source else {"vhost": name, "internal": True}
+                callback(message_seen(wall, route, content, source, more))
 
-        stops = [vhost.watch(destination, seen) for vhost in self.vhosts.values()]
+            return vhost.watch(destination, seen)
+
+        stops = [watch(name, vhost) for name, vhost in self.vhosts.items()]
 
         def stop() -> None:
             for each in stops:

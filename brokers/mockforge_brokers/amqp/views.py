@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from ..events import MessageSeen
@@ -281,8 +282,17 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
     ]
 
 
-def message_seen(wall: float, route: Route, content: bytes, client: str) -> MessageSeen:
-    """A message as those see it who watch its exchange or queues; `wall` is the time now."""
+def message_seen(
+    wall: float,
+    route: Route,
+    content: bytes,
+    client: str,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> MessageSeen:
+    """A message as those see it who watch its exchange or queues; `wall` is the time now.
+
+    `more` goes into its details.
+    """
     properties = contents.properties(content)
     headers = properties.pop("headers", {})
     return MessageSeen(
@@ -297,6 +307,7 @@ def message_seen(wall: float, route: Route, content: bytes, client: str) -> Mess
             "routing_key": route.routing_key,
             "properties": properties,
             "queues": [queue.name for queue in route.queues],
+            **more,
         },
     )
 

@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.journal import Row
 
-from ...fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
+from ...fixtures.messages import (
+    AmqpMessage,
+    KafkaMessage,
+    MqttMessage,
+    Outgoing,
+    properties_of,
+)
 from ..asking import BadArgument, resolved, view
 from ..registry import Arg, Opt, command
 from ..results import Result, done
@@ -15,13 +21,6 @@ if TYPE_CHECKING:
     from ..session import Session
 
 _SOURCE = "prompt"
-_MQTT_PROPERTIES = (
-    "content_type",
-    "correlation_data",
-    "message_expiry_interval",
-    "payload_format_indicator",
-    "response_topic",
-)
 
 
 @command(
@@ -102,7 +101,7 @@ def _to_amqp(row: Row, exchange: str, routing_key: str) -> Outgoing:
 def _mqtt_properties(row: Row) -> dict[str, Any]:
     if row.protocol != "mqtt":
         return {}
-    properties = {name: row.detail[name] for name in _MQTT_PROPERTIES if name in row.detail}
+    properties = properties_of("mqtt", row.detail)
     if row.headers:
         properties["user_property"] = list(row.headers)
     return properties

@@ -56,6 +56,7 @@ from mockforge_tui.fixtures.source.context import Loaded
 from mockforge_tui.fixtures.source.fields import Problems
 from mockforge_tui.fixtures.source.tree import Source
 from mockforge_tui.production import Production
+from mockforge_tui.recordings import Recordings
 from mockforge_tui.stopping import Stopping
 from mockforge_tui.tui.palette import PALETTES
 
@@ -139,6 +140,7 @@ class Scene:
         self.store = environment.store
         self.record = Record(self.brokers, self.spine)
         self.record.start()
+        self.recordings = Recordings(self.brokers, self.clock, seed=1)
         self.ended = environment.ended
         self.loop_lag = 0.0
         self.seed = 1
@@ -345,6 +347,7 @@ class Scene:
         for line in (
             "filter save busy size>1k",
             "filter save errors has:error",
+            "record start orders proto:kafka",
             "fault add delay client:nobody 250ms",
             "fault add drop client:nobody",
             "hold client:nobody",
