@@ -72,9 +72,11 @@ class DurableEndpoint(Endpoint):
             super().flush()
             return
         self._awake = False
+        if self.closing:
+            return
         connection = self.connection
         pieces = connection.out
-        if pieces and not self.closing:
+        if pieces:
             if not self._held:
                 self._store.when(self._due, self._committed)
             self._held.append((self._due, pieces[:], connection.bulky))
@@ -83,7 +85,12 @@ class DurableEndpoint(Endpoint):
             pieces.clear()
 
     def _committed(self) -> None:
-        held, connection = self._held, self.connection
+        held = self._held
+        if self.transport.is_closing():
+            held.clear()
+            self._held_size = 0
+            return
+        connection = self.connection
         pieces: list[bytes] = []
         bulky = False
         while held and held[0][0] <= self._store.committed:
@@ -91,8 +98,7 @@ class DurableEndpoint(Endpoint):
             pieces += more
             bulky |= large
         self._held_size -= sum(map(len, pieces))
-        if not self.transport.is_closing():
-            self._write_pieces(pieces, bulky)
+        self._write_pieces(pieces, bulky)
         if held:
             self._store.when(held[0][0], self._committed)
         elif self._ends is not None:

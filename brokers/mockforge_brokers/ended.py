@@ -78,7 +78,11 @@ class EndedConnections:
 
 
 def _weight(view: ConnectionView) -> int:
-    return _BASE + len(view.client) + len(view.software) + _size(view.detail)
+    size = _BASE + _ITEM + len(view.client) + len(view.software)
+    # Most of a detail is plain, and to take it apart by patterns costs more than all the rest.
+    for each in view.detail.values():
+        size += _ITEM if type(each) in _PLAIN else _size(each)
+    return size
 
 
 def _size(value: Any) -> int:
@@ -87,9 +91,11 @@ def _size(value: Any) -> int:
     match value:
         case str() | bytes():
             return _ITEM + len(value)
+        case dict():
+            inner = value.values()
         case list() | tuple():
             inner = value
-        case dict() | Mapping():
+        case Mapping():
             inner = value.values()
         case _:
             return _ITEM

@@ -12,7 +12,6 @@ protocol's own limits), so both are counted: the first to pause and the last to 
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from .access import Principal
@@ -27,7 +26,7 @@ from .events import (
 )
 from .fairness import SMALL
 from .hangup import HangUp, local_address, peer_address, reset, why_lost
-from .journal import IN, OUT
+from .journal import IN, OUT, Origin
 from .lanes import Lanes
 from .later import Later
 from .listener import Listener
@@ -97,7 +96,7 @@ class Endpoint(Outgoing):
         self.connection = server.broker.connect(self)
         if environment.journal is not None:
             self._tape = environment.journal.open(
-                server.broker.protocol, self.id, self.connection, partial(origin_of, self)
+                server.broker.protocol, self.id, self.connection, self
             )
         server.endpoints[self.id] = self
         environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
@@ -164,6 +163,9 @@ class Endpoint(Outgoing):
         else:
             self.transport.close()
 
+    def origin(self) -> Origin:
+        return origin_of(self)
+
     def locate(self, address: str) -> None:
         """A proxy in front of it says where it is."""
         proxy, self.address = self.address, address
@@ -200,6 +202,9 @@ class Endpoint(Outgoing):
         if self._tape is not None:
             self._tape.end(self.connection.past())
         self.server.forget(self)
+        # The two know each other: together they would stay until the collector comes by, which
+        # costs more than all the rest of a short connection.
+        del self.connection
 
     # What the connection calls: the Peer of contract.py.
 

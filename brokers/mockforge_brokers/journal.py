@@ -107,6 +107,12 @@ class Owner(Protocol):
         ...
 
 
+class Place(Protocol):
+    """What knows where a connection comes from."""
+
+    def origin(self) -> Origin: ...
+
+
 class Past:
     """The owner of a tape whose connection has ended: all that its frames need to be read.
 
@@ -152,11 +158,12 @@ class Tape:
     """
 
     __slots__ = (
+        "_known",
+        "_place",
         "chunks",
         "connection",
         "journal",
         "left",
-        "origin",
         "owner",
         "protocol",
         "room",
@@ -170,13 +177,14 @@ class Tape:
         protocol: str,
         connection: int,
         owner: Owner,
-        origin: Callable[[], Origin],
+        place: Place | None,
     ) -> None:
         self.journal = journal
         self.protocol = protocol
         self.connection = connection
         self.owner = owner
-        self.origin = origin
+        self._place = place
+        self._known = NOWHERE
         self.chunks: deque[Chunk] = deque()
         self.size = 0
         self.left = 0
@@ -211,12 +219,16 @@ class Tape:
     def end(self, past: Past) -> None:
         """The connection is over: `past` reads its frames from now on."""
         self.owner = past
-        known = self.origin()
-        self.origin = lambda: known
+        self._known = self.origin()
+        self._place = None
         self.weight += past.weight
         if self.chunks:
             self.journal.size += past.weight
         self.journal.tape_ended(self)
+
+    def origin(self) -> Origin:
+        """Where its connection comes from, as far as that is known by now."""
+        return self._known if self._place is None else self._place.origin()
 
     def last(self, count: int = 4) -> str:
         """The newest chunks in hex, for a log."""
@@ -283,10 +295,10 @@ class Journal:
         protocol: str,
         connection: int,
         owner: Owner,
-        origin: Callable[[], Origin] = lambda: NOWHERE,
+        place: Place | None = None,
     ) -> Tape:
-        """Begin a tape; `origin` is asked when somebody looks at its frames."""
-        tape = Tape(self, protocol, connection, owner, origin)
+        """Begin a tape; `place` is asked when somebody looks at its frames (None: nowhere)."""
+        tape = Tape(self, protocol, connection, owner, place)
         self._open.add(tape)
         return tape
 

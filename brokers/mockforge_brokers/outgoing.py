@@ -72,9 +72,11 @@ class Outgoing(asyncio.Protocol):
     def flush(self) -> None:
         """Write all output: one write, unless single pieces are too large to be worth a copy."""
         self._awake = False
+        if self.closing:
+            return
         connection = self.connection
         pieces = connection.out
-        if not pieces or self.closing:
+        if not pieces:
             return
         environment = self.environment
         lanes = self.lanes

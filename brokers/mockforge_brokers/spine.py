@@ -21,13 +21,13 @@ class Spine:
     def __init__(self, clock: Clock, keep: int = 2000) -> None:
         self.history: deque[tuple[float, Event]] = deque(maxlen=keep)
         self.emitted = 0
-        self._clock = clock
+        self._wall = clock.wall
         # Made anew by each change: watchers may come and go while an event is emitted.
         self._watchers: tuple[tuple[tuple[type[Event], ...], Callable[[Any], object]], ...] = ()
 
     def emit(self, event: Event) -> None:
         self.emitted += 1
-        self.history.append((self._clock.wall(), event))
+        self.history.append((self._wall(), event))
         for kinds, callback in self._watchers:
             if not kinds or isinstance(event, kinds):
                 try:

@@ -1,11 +1,12 @@
 """What is kept of connections, clients and their names does not grow with every one that came."""
 
+import asyncio
 import gc
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from mockforge_brokers.clock import AdjustableClock, ManualClock
+from mockforge_brokers.clock import AdjustableClock, LoopClock, ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.wire.messages.groups import (
@@ -14,10 +15,12 @@ from mockforge_brokers.kafka.wire.messages.groups import (
     LeaveGroupRequest,
 )
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.state import router
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
+from mockforge_brokers.transport import Server
 
 from .amqp.client import House
 from .fake_peer import FakeNetwork
@@ -117,3 +120,41 @@ def test_nothing_grows_with_every_visitor(
     grown = objects() - before
     # The journal's gaps are closed from time to time: some hundreds are there or not.
     assert {name: count for name, count in grown.items() if count >= 1000} == {}
+
+
+@pytest.mark.parametrize("last_words", [b"", encode_packet(Disconnect(), 4)])
+def test_an_ended_mqtt_connection_leaves_nothing_for_the_collector(last_words: bytes) -> None:
+    async def main() -> None:
+        environment = Environment.create(LoopClock(asyncio.get_running_loop()), seed=1)
+        server = Server(MqttBroker(environment), environment)
+        port = (await server.listen(Listener("mqtt"))).port
+
+        async def visit() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(encode_packet(Connect(""), 4))
+            await reader.readexactly(4)
+            writer.write(encode_packet(Subscribe(1, [Request("t", 1)]), 4))
+            writer.write(encode_packet(Publish("t", b"x", 1, packet_id=1), 4))
+            await reader.readexactly(5 + 4)
+            writer.write(last_words)
+            writer.close()
+            await writer.wait_closed()
+            while server.endpoints:
+                await asyncio.sleep(0)
+
+        # What only the first one makes is made.
+        await visit()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                await visit()
+            left = Counter(type(each).__name__ for each in gc.get_objects())
+        finally:
+            gc.enable()
+        # The server's turns may remember the one that they answered last.
+        assert left["Endpoint"] <= 1
+        assert left["MqttConnection"] + left["Outlet"] == 0
+        await server.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))

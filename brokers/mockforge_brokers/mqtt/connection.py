@@ -1,7 +1,7 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
-from collections.abc import Container, Hashable, Mapping
-from functools import partial
+from collections.abc import Callable, Container, Hashable, Mapping
+from functools import cache, partial
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 
 
 _NO_ALIASES: Final[dict[int, str]] = {}
+
+
+# Of thousands of tapes whose connections ended nearly all are read alike: they share these two.
+@cache
+def _reader(version: int) -> Callable[[int, bytes], list[Row]]:
+    return partial(read_rows, version=version, aliases=_NO_ALIASES)
+
+
+@cache
+def _cutter(limit: int) -> Callable[[int], Splitter]:
+    return partial(_splitter, limit)
 
 
 def _splitter(limit: int, direction: int) -> Splitter:
@@ -178,14 +189,17 @@ class MqttConnection:
         self._leave(publish_will=True)
         self.allow_silence(0)
         self.broker.forget(self)
+        self.outlet.let_go()
 
     def shutdown(self) -> None:
         self.disconnect(Reason.SERVER_SHUTTING_DOWN, "the broker ended")
 
     def past(self) -> Past:
-        reader = partial(read_rows, version=self.version, aliases=self.aliases or _NO_ALIASES)
-        weight = sum(map(len, self.aliases.values()))
-        return Past(self.client, partial(_splitter, self.limit), reader, weight)
+        version, aliases = self.version, self.aliases
+        if not aliases:
+            return Past(self.client, _cutter(self.limit), _reader(version))
+        reader = partial(read_rows, version=version, aliases=aliases)
+        return Past(self.client, _cutter(self.limit), reader, sum(map(len, aliases.values())))
 
     def splitter(self, direction: int) -> Splitter:
         return _splitter(self.limit, direction)

@@ -64,6 +64,10 @@ class Outlet:
         self._renderer = renderer
         self._aliases: dict[str, int] = {}
 
+    def let_go(self) -> None:
+        """Its connection is over: know it no more, so that nobody has to find the two of them."""
+        self.close = _closed
+
     @property
     def dialect(self) -> int:
         """0 for a client with limits of its own: it takes no packet as it is."""
@@ -158,3 +162,7 @@ class Outlet:
             alias = self._aliases[message.topic_name] = len(self._aliases) + 1
         now = self._clock.now()
         return render_publish(message, self.version, now, alias=alias or 0, topic=not known)
+
+
+def _closed(code: Reason, reason: str) -> None:
+    """A connection that is over is closed."""
