@@ -99,4 +99,7 @@ def wanted(
                 found.append(listener.at(port + _APART * node if port else 0))
         if protocol == "mqtt" and config.mqtt_unix is not None:
             found.append(Listener(protocol, path=os.path.abspath(config.mqtt_unix)))
+        if protocol == "mqtt" and config.serves_mqtt_sn:
+            udp = Listener(protocol, config.host, advertised_host=config.advertise, datagram=True)
+            found.append(udp.at(config.port(udp.service)))
     return found

@@ -16,6 +16,7 @@ _VARIABLES = {
     ("mqtt", "ws"): "MQTT_WS_URL",
     ("mqtt", "wss"): "MQTT_WSS_URL",
     ("mqtt", "unix"): "MQTT_UNIX_URL",
+    ("mqtt", "sn"): "MQTT_SN_URL",
     ("amqp", "url"): "AMQP_URL",
     ("amqp", "tls"): "AMQP_TLS_URL",
     ("amqp", "management"): "AMQP_MANAGEMENT_URL",

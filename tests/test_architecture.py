@@ -92,6 +92,7 @@ _KNOW_ASYNCIO = {
     "transport.py",
     "endpoint.py",
     "bulk.py",
+    "datagrams.py",
     "hangup.py",
     "later.py",
     "outgoing.py",

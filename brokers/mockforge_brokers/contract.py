@@ -30,6 +30,11 @@ class Peer(Protocol):
     bytes_out: int
 
     @property
+    def node(self) -> str:
+        """Which of those behind a forwarder's address it is (UDP); empty: the address itself."""
+        ...
+
+    @property
     def waiting(self) -> int:
         """Bytes written that the peer's socket has not taken yet."""
         ...

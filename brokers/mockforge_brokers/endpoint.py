@@ -208,6 +208,10 @@ class Endpoint(Outgoing):
 
     # What the connection calls: the Peer of contract.py.
 
+    @property
+    def node(self) -> str:
+        return self.transport.get_extra_info("node") or ""
+
     def become(self, connection: Connection) -> None:
         self.connection = connection
         if self._tape is not None:

@@ -63,6 +63,7 @@ _PORTS: Final = {
     "ws": "{} WebSocket",
     "wss": "{} secure WebSocket",
     "unix": "plain {}",
+    "sn": "{}-SN",
 }
 _AS_IT_COMES: Final = (
     "start with --proxy-protocol, or have the proxy in front of it pass bytes on as they come"

@@ -96,6 +96,10 @@ class Limits(Struct, frozen=True):
         int,
         Bound("bytes", "one packet", "the connection ends with 0x95", 64, 268_435_460),
     ] = 16 * MIB
+    mqtt_sn_topics: Annotated[
+        int,
+        Bound("count", "topics registered by one MQTT-SN client", "further ones are refused"),
+    ] = 5_000
     amqp_memory: Annotated[
         int, Bound("bytes", "queued messages", "publishers are blocked until it shrinks")
     ] = 512 * MIB

@@ -27,12 +27,16 @@ class Listener(Struct, frozen=True):
     proxied: bool = False
     path: str = ""
     node: int = 0
+    datagram: bool = False
+    """UDP: MQTT-SN."""
 
     @property
     def name(self) -> str:
-        """What tells a protocol's listeners apart: plain, tls, ws, wss or unix."""
+        """What tells a protocol's listeners apart: plain, tls, ws, wss, unix or sn."""
         if self.path:
             return "unix"
+        if self.datagram:
+            return "sn"
         if self.websocket:
             return "ws" if self.tls is None else "wss"
         return "plain" if self.tls is None else "tls"

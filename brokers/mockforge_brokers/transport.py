@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypedDict
 
 from . import unix_socket
 from .contract import Broker
+from .datagrams import DatagramBroker, DatagramPort, bound_datagrams, join
 from .endpoint import Endpoint
 from .environment import Environment
 from .events import (
@@ -36,7 +37,7 @@ class _Open(NamedTuple):
 
     host: str
     listener: Listener
-    server: asyncio.Server
+    server: asyncio.Server | DatagramPort
     place: unix_socket.Place | None
 
 
@@ -85,6 +86,8 @@ class Server:
     async def _listen(
         self, listener: Listener, host: str, sock: socket.socket | None = None
     ) -> Listener:
+        if listener.datagram:
+            return await self._listen_datagrams(listener, host, sock)
         layered = listener.tls is not None or listener.websocket or listener.proxied
 
         def accept() -> asyncio.Protocol:
@@ -114,6 +117,25 @@ class Server:
             with each.dup() as sock:
                 sock.listen(_BACKLOG)
         self._open.append(_Open(host, listener, server, place))
+        return listener
+
+    async def _listen_datagrams(
+        self, listener: Listener, host: str, sock: socket.socket | None
+    ) -> Listener:
+        assert isinstance(self.broker, DatagramBroker)
+        framing = self.broker.datagrams()
+        if sock is None:
+            sock = bound_datagrams(host, listener.port)
+        listener = listener.at(sock.getsockname()[1])
+
+        def accept() -> Endpoint:
+            return self._endpoint(listener)
+
+        port = DatagramPort(framing, accept, self.environment, listener.protocol)
+        join(sock, framing.joins())
+        await self._loop.create_datagram_endpoint(lambda: port, sock=sock)
+        framing.opened(port.send)
+        self._open.append(_Open(host, listener, port, None))
         return listener
 
     def _endpoint(self, listener: Listener) -> Endpoint:
@@ -207,6 +229,8 @@ def _bound(host: str, listener: Listener) -> socket.socket:
         sock = unix_socket.bound(listener.path)
         sock.listen(_BACKLOG)
         return sock
+    if listener.datagram:
+        return bound_datagrams(host, listener.port)
     [(family, _, _, _, address), *_] = socket.getaddrinfo(
         host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )

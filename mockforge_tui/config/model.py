@@ -12,6 +12,7 @@ USUAL_PORTS = {
     "mqtt-tls": 8883,
     "mqtt-ws": 8083,
     "mqtt-wss": 8084,
+    "mqtt-sn": 1884,
     "amqp-tls": 5671,
     "amqp-management": 15672,
 }
@@ -40,6 +41,8 @@ class Config:
     admin: bool = True
     mqtt_ws: bool = True
     mqtt_unix: str | None = None
+    mqtt_sn: bool = False
+    mqtt_sn_port: int | None = None
     tls: str | None = None
     tls_only: bool = False
     tls_client_ca: str | None = None
@@ -109,6 +112,11 @@ class Config:
     def manages_amqp(self) -> bool:
         """Whether RabbitMQ's management interface is served: it is asked for, or its port given."""
         return self.amqp and (self.amqp_management or self.amqp_management_port is not None)
+
+    @property
+    def serves_mqtt_sn(self) -> bool:
+        """Whether MQTT-SN is served: it is asked for, or its port given."""
+        return self.mqtt and (self.mqtt_sn or self.mqtt_sn_port is not None)
 
     def port(self, service: str) -> int:
         """The port that `service` (admin, or one of a listener) is to listen at; 0 is any.

@@ -6,6 +6,7 @@ from typing import Any
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.options import HAND_ON, LINT_LEVELS, NOT_AUTHORIZED, SHARED_ORDERS
 from mockforge_brokers.mqtt.presets import PRESETS
+from mockforge_brokers.mqtt.state.topics import name_problem
 
 from ..units import parse_duration
 from .setting import Setting, between, boolean, one_of, seconds
@@ -35,6 +36,23 @@ def refused_filter(text: str) -> tuple[str, int]:
     if equals and code in _SUBACK_REFUSES:
         return topic_filter, int(code)
     return text, NOT_AUTHORIZED
+
+
+def predefined_topic(text: str) -> tuple[int, str]:
+    """`ID=NAME` of MQTT-SN: an id that clients and we know from the start."""
+    number, equals, name = text.partition("=")
+    if not equals or name_problem(name):
+        problem = name_problem(name) if equals else "a topic is ID=NAME, as in 7=rooms/1/temp"
+        raise ValueError(f"{problem}: {text!r}")
+    return between(1, 0xFFFE)(number.strip()), name
+
+
+def group(text: str) -> str:
+    """`HOST:PORT`."""
+    host, _, number = text.rpartition(":")
+    if not host or not number.isdecimal() or not 0 < int(number) < 65_536:
+        raise ValueError(f"an address is HOST:PORT, as in 225.1.1.1:1884, not {text!r}")
+    return text
 
 
 def _mqtt(
@@ -209,5 +227,48 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "topic filter that nobody may subscribe to; may be given several times",
         "FILTER[=CODE]",
         many=True,
+    ),
+    _mqtt(
+        "sn_topics",
+        "--mqtt-sn-topic",
+        predefined_topic,
+        "MQTT-SN's predefined topic id; may be given several times",
+        "ID=NAME",
+        many=True,
+    ),
+    _mqtt(
+        "sn_gateway_id",
+        "--mqtt-sn-gateway-id",
+        between(0, 255),
+        "MQTT-SN's gateway id in GWINFO and ADVERTISE",
+        "N",
+    ),
+    _mqtt(
+        "sn_retry",
+        "--mqtt-sn-retry",
+        parse_duration,
+        "time after which an MQTT-SN client is sent again what it did not answer",
+        "10s",
+    ),
+    _mqtt(
+        "sn_retries",
+        "--mqtt-sn-retries",
+        between(0, 100),
+        "how often, before an MQTT-SN client counts as lost",
+        "N",
+    ),
+    _mqtt(
+        "sn_advertise",
+        "--mqtt-sn-advertise",
+        group,
+        "broadcast or multicast address to which MQTT-SN's gateway announces itself",
+        "HOST:PORT",
+    ),
+    _mqtt(
+        "sn_advertise_interval",
+        "--mqtt-sn-advertise-interval",
+        parse_duration,
+        "how often it does",
+        "15m",
     ),
 )

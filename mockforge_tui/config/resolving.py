@@ -20,9 +20,11 @@ from .table import BY_NAME, LIMIT_PREFIX, SETTINGS
 DEFAULT_FILE = "mockforge-tui.yaml"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_ON_DEMAND = frozenset({"amqp-management", "mqtt-sn"})
+"""Served where their port is given; else it is any where the plain one is."""
 _PORTS = (
     *(f"{name}_port" for name in (*PROTOCOLS, "admin")),
-    *(f"{name.replace('-', '_')}_port" for name in USUAL_PORTS if name != "amqp-management"),
+    *(f"{name.replace('-', '_')}_port" for name in USUAL_PORTS if name not in _ON_DEMAND),
 )
 _SECRETS = frozenset({"admin_token", "amqp_password", "users"})
 
@@ -94,6 +96,7 @@ def resolve(
     _fill_in_release(values, limits, origins)
     filters = mqtt.pop("refused_filters", ())
     mqtt["refused_filters"] = dict(map(refused_filter, filters))
+    mqtt["sn_topics"] = dict(mqtt.pop("sn_topics", ()))
     config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(found.warnings))

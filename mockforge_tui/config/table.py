@@ -77,6 +77,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "mqtt_unix", "--mqtt-unix", ("mqtt.unix",), str, "MQTT at a Unix socket as well", "PATH"
     ),
+    Setting("mqtt_sn", "--mqtt-sn", ("mqtt.sn",), boolean, "MQTT-SN over UDP as well", switch=True),
+    Setting(
+        "mqtt_sn_port", "--mqtt-sn-port", ("mqtt.sn_port",), port, "MQTT-SN over UDP: 1884", "N"
+    ),
     Setting(
         "tls",
         "--tls",

@@ -31,6 +31,7 @@ class FakePeer:
         self.id = number
         self.address = f"127.0.0.1:{50_000 + number}"
         self.local = ("127.0.0.1", 1)
+        self.node = ""
         self.listener = Listener(protocol, port=1)
         self.principal = Principal()
         self.opened = opened
@@ -111,7 +112,7 @@ class FakePeer:
 class FakeClient:
     """A client in a test's hands: sends bytes, takes what came back."""
 
-    def __init__(self, network: "FakeNetwork") -> None:
+    def __init__(self, network: "FakeNetwork", listener: Listener | None = None) -> None:
         environment = network.environment
         self.network = network
         self.peer = FakePeer(
@@ -120,6 +121,8 @@ class FakeClient:
             network.broker.protocol,
             network,
         )
+        if listener is not None:
+            self.peer.listener = listener
         self.peer.connection = network.broker.connect(self.peer)
         self.history: list[tuple[int, bytes]] = []
         self._received = bytearray()

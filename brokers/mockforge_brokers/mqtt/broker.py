@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..contract import Peer
 from ..environment import Environment
@@ -31,12 +31,16 @@ from .state.sessions import Sessions
 from .system_topics import SystemTopics
 from .wire.publish import PublishRenderer
 
+if TYPE_CHECKING:
+    from .sn.gateway import Gateway
+
 _SCHEMES = {
     "plain": ("mqtt", ""),
     "tls": ("mqtts", ""),
     "ws": ("ws", "/mqtt"),
     "wss": ("wss", "/mqtt"),
     "unix": ("unix", ""),
+    "sn": ("udp", ""),
 }
 
 
@@ -73,22 +77,41 @@ class MqttBroker:
         self._connections: dict[int, MqttConnection] = {}
         environment.usage.gauge("mqtt_packet", self._largest_incomplete)
         environment.usage.gauge("mqtt_backlog", self._largest_backlog)
+        environment.usage.gauge("mqtt_sn_topics", self._most_topics)
         environment.access.on_change(self._renew_guards)
         self._inside: dict[str, Inside] = {}
+        self._gateway: Gateway | None = None
         self.silence = SilenceWatch(environment.clock)
         self._totals = views.Totals()
         system = SystemTopics(environment, self.router, self._figures, self.options.sys_interval)
         self.router.system_topics = system.retained
 
     def connect(self, peer: Peer) -> MqttConnection:
-        connection = self._connections[peer.id] = MqttConnection(self, peer)
+        if peer.listener.datagram:
+            from .sn.connection import SnConnection
+
+            connection: MqttConnection = SnConnection(self, self.datagrams(), peer)
+        else:
+            connection = MqttConnection(self, peer)
+        self._connections[peer.id] = connection
         return connection
+
+    def datagrams(self) -> "Gateway":
+        """MQTT-SN's side of UDP."""
+        if self._gateway is None:
+            from .sn.gateway import Gateway
+
+            self._gateway = Gateway(self.environment, self.options, self.registry)
+        return self._gateway
 
     def _largest_incomplete(self) -> int:
         return max((each.incomplete for each in self._connections.values()), default=0)
 
     def _largest_backlog(self) -> int:
         return max((each.outlet.backlog for each in self._connections.values()), default=0)
+
+    def _most_topics(self) -> int:
+        return max((each.topic_ids for each in self._connections.values()), default=0)
 
     def _renew_guards(self) -> None:
         for connection in self._connections.values():

@@ -18,7 +18,7 @@ from ..misbehaviour.actions import Changes
 from . import authentication, handshake, lint, misbehaviour, rights, setting
 from .authentication import Proving
 from .burst import walk
-from .codes import V5, V311, PacketType, Reason, dialect
+from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
 from .events import ConnectionRefused
 from .explanations import Facts, facts_of
 from .habits import DOUBTFUL_TOPIC
@@ -132,6 +132,32 @@ class MqttConnection:
         """QoS 1 publishes of this burst, of which the client has no PUBACK yet."""
         self._rest = bytearray()
         self.allow_silence(broker.options.connect_timeout)
+
+    @property
+    def version_name(self) -> str:
+        return VERSION_NAMES[self.version]
+
+    @property
+    def answers_publish(self) -> bool:
+        """A refused PUBLISH is answered with why (MQTT 5)."""
+        return self.version == V5
+
+    @property
+    def state(self) -> str:
+        """How people see it."""
+        if self.session is None:
+            return "handshake"
+        return "open" if self.session.ready else "slow"
+
+    @property
+    def topic_ids(self) -> int:
+        """How many topics it registered to name them by numbers (MQTT-SN)."""
+        return 0
+
+    @property
+    def detail(self) -> dict[str, object]:
+        """What people see of it beside what all connections have."""
+        return {}
 
     # What transport calls.
 

@@ -114,7 +114,7 @@ def _refuse_publish(
 
 def _cannot_keep(connection: "MqttConnection", packet: Publish, why: str) -> None:
     """Nothing can be written to disk. Only MQTT 5 has a word for it: 0x97."""
-    if connection.version < V5:
+    if not connection.answers_publish:
         connection.disconnect(Reason.QUOTA_EXCEEDED, why)
         return
     kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC

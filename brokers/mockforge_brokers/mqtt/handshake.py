@@ -7,7 +7,7 @@ from ..errors import ProtocolError
 from ..events import ClientIdentified
 from . import choices, habits
 from .capabilities import announced, check_message
-from .codes import CONNACK_CODES, V5, V31, VERSION_NAMES, PacketType, Reason
+from .codes import CONNACK_CODES, V5, V31, PacketType, Reason
 from .events import ClientConnected
 from .explanations import Explained, facts_of
 from .options import MqttOptions
@@ -115,7 +115,7 @@ def accept(
     session.separate = not merged
     session.expiry = broker.options.capped_expiry(_expiry(packet))
     connection.renew_guard()
-    _leave_will(session, packet.will if connection.may_leave(packet.will) else None)
+    leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     session.changed()
     connection.session = session
     habits.check_connect(connection, packet, present)
@@ -129,7 +129,7 @@ def accept(
             "mqtt",
             connection.peer.id,
             client_id,
-            VERSION_NAMES[packet.version],
+            connection.version_name,
             connection.keep_alive,
             packet.clean_start,
             present,
@@ -173,7 +173,8 @@ def _expiry(packet: Connect) -> float | None:
     return None if seconds == _FOR_EVER else float(seconds)
 
 
-def _leave_will(session: Session, will: Will | None) -> None:
+def leave_will(session: Session, will: Will | None) -> None:
+    """What is published when the session's client is lost."""
     session.will = None
     session.will_delay = 0.0
     if will is not None:

@@ -70,6 +70,17 @@ class MqttOptions(Struct, frozen=True):
     """Scripted methods of enhanced authentication: `METHOD [CHALLENGE ...] [refuse=CODE]`."""
     refused_filters: Mapping[str, int] = field(default_factory=dict)
     """Topic filters that nobody may subscribe to, with the code of the SUBACK."""
+    sn_topics: Mapping[int, str] = field(default_factory=dict)
+    """MQTT-SN: predefined topic ids (6.7)."""
+    sn_gateway_id: int = 1
+    sn_retry: float = 10.0
+    """MQTT-SN: seconds after which what a client has to answer is sent again (T_retry, 7.2)."""
+    sn_retries: int = 3
+    """How often (N_retry); then the client is lost."""
+    sn_advertise: str = ""
+    """`HOST:PORT` of the group that ADVERTISE goes to; empty: the gateway is not announced."""
+    sn_advertise_interval: float = 900.0
+    """Seconds between two of them (T_ADV, 7.2)."""
 
     def capped_expiry(self, seconds: float | None) -> float | None:
         """How long a session lasts that asks for so long (None: for ever)."""

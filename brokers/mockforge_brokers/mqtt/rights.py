@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from ..access import Covers
 from ..events import AccessDenied
 from ..permissions import Rule
-from .codes import V5, Reason
+from .codes import Reason
 from .handshake import Refused
 from .state.topics import covers, matches, split_share
 from .wire.packets import Connect
@@ -39,7 +39,7 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
         elif not access.login("mqtt", name, password):
             problem = "wrong password"
     if problem:
-        _report(connection, name, "connect", problem)
+        report(connection, name, "connect", problem)
         raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
     peer.principal = replace(peer.principal, name=name, mechanism=mechanism)
 
@@ -53,10 +53,10 @@ def renew_guard(connection: "MqttConnection") -> None:
         connection.find_routes()
         return
 
-    def report(what: str, why: str) -> None:
-        _report(connection, user, what, why)
+    def denied(what: str, why: str) -> None:
+        report(connection, user, what, why)
 
-    connection.guard = access.guard("mqtt", user, report, _covering(connection.client, user))
+    connection.guard = access.guard("mqtt", user, denied, _covering(connection.client, user))
     connection.find_routes()
 
 
@@ -74,7 +74,7 @@ def denial_of_filter(connection: "MqttConnection", topic_filter: str) -> str:
 
 def code_of_denied_publish(connection: "MqttConnection") -> Reason:
     """MQTT 5 has a code; before it nothing but the usual answer can be said (3.1.1, 3.3.5)."""
-    return Reason.NOT_AUTHORIZED if connection.version == V5 else Reason.SUCCESS
+    return Reason.NOT_AUTHORIZED if connection.answers_publish else Reason.SUCCESS
 
 
 def _covering(client_id: str, user: str) -> Covers:
@@ -96,6 +96,7 @@ def _covering(client_id: str, user: str) -> Covers:
     return covers_topic
 
 
-def _report(connection: "MqttConnection", user: str, what: str, why: str) -> None:
+def report(connection: "MqttConnection", user: str, what: str, why: str) -> None:
+    """Somebody was not let do something."""
     event = AccessDenied("mqtt", connection.peer.id, connection.client, user, what, why)
     connection.broker.environment.spine.emit(event)

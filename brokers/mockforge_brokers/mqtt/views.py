@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from .codes import VERSION_NAMES
 from .connection import MqttConnection
 from .state.router import Router
 from .state.session import Session
@@ -19,18 +18,17 @@ _MOST_LABELS: Final = 1_000
 
 def connection_view(connection: MqttConnection) -> ConnectionView:
     peer, session = connection.peer, connection.session
-    state = "handshake"
-    detail: dict[str, object] = {"version": VERSION_NAMES[connection.version]}
+    detail: dict[str, object] = {"version": connection.version_name}
     if connection.bridge:
         detail["bridge"] = True
     if session is not None:
-        state = "open" if session.ready else "slow"
         detail |= {
             "keep_alive": connection.keep_alive,
             "subscriptions": len(session.subscriptions),
             "inflight": len(session.inflight),
             "queued": len(session.queue),
             "dropped": session.dropped,
+            **connection.detail,
         }
     if connection.linted:
         detail["lint"] = connection.broker.findings.of(connection.client, connection.linted)
@@ -39,7 +37,7 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
         protocol="mqtt",
         client=connection.client,
         address=peer.address,
-        state=state,
+        state=connection.state,
         since=peer.opened,
         listener=peer.listener.name,
         principal=peer.principal,

@@ -1,0 +1,426 @@
+"""One MQTT-SN client, by its address: the states of 6.14 on a session of the MQTT broker.
+
+                CONNECT               DISCONNECT(duration)              PINGREQ(client id)
+  unconnected ----------> active ---------------------------> asleep <--------------------> awake
+       ^                    |  ^--------------- CONNECT ---------|       PINGRESP: all sent
+       '---- DISCONNECT ----'
+
+A sleeping client keeps its connection here, so that people see it and its will stays due; only its
+session is not ready, and so keeps what is for it. A client that wakes up at another address takes
+all of it along. Who is silent for longer than it said is lost, and its will is published.
+
+Bytes that are no message harm nobody: anybody can send them in another's name, and no answer is
+due. They are reported, and with `--mqtt-lint strict` they end the connection.
+"""
+
+from collections.abc import Container, Hashable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from ...contract import Peer
+from ...errors import ProtocolError
+from ...events import ProtocolViolated
+from ...journal import Past, Row, Splitter
+from ...misbehaviour.actions import Changes
+from .. import handshake, lint, rights
+from ..codes import V311, Reason
+from ..connection import MqttConnection
+from ..explanations import Facts
+from ..state.session import Session
+from ..wire.packets import Connack, Connect, Will
+from . import joining, misbehaviour
+from . import messages as sn
+from .codec import SnSplitter, cut, decode
+from .gateway import Gateway
+from .messages import QOS_MINUS_1, ReturnCode, SnMessage
+from .outlet import SnOutlet, return_code
+from .requests import ANYBODY, HANDLERS, publish_minus_1
+from .rows import kind_of, read_rows
+from .topics import TopicIds
+
+if TYPE_CHECKING:
+    from ..broker import MqttBroker
+
+ACTIVE: Final = "active"
+ASLEEP: Final = "asleep"
+AWAKE: Final = "awake"
+
+_MINUTE: Final = 60
+
+
+def tolerated(seconds: float) -> float:
+    """How long who said so much may be silent: 10 % more, 50 % of a minute or less (7.2)."""
+    return seconds * (1.1 if seconds > _MINUTE else 1.5)
+
+
+class SnConnection(MqttConnection):
+    """`MqttConnection` with MQTT-SN on the wire; what MQTT answers with an end has answers here."""
+
+    __slots__ = ("_stored", "duration", "gateway", "joining", "life")
+
+    outlet: SnOutlet
+    version_name = "MQTT-SN 1.2"
+    answers_publish = True
+
+    def __init__(self, broker: "MqttBroker", gateway: Gateway, peer: Peer) -> None:
+        super().__init__(broker, peer)
+        self.gateway = gateway
+        clock = broker.environment.clock
+        self.outlet = SnOutlet(clock, broker.renderer, peer, self.disconnect, gateway, self)
+        self.outlet.topics = TopicIds(broker.options.sn_topics, 0)
+        self.out = self.outlet.out
+        self.version = self.outlet.version = V311
+        self.life = ACTIVE
+        self.duration = 0
+        """Seconds for which it sleeps."""
+        self.joining: joining.Joining | None = None
+        """A CONNECT whose will is asked for."""
+        self._stored: Will | None = None
+        """The will as the client gave it: it outlives a DISCONNECT (6.3)."""
+
+    # What transport calls.
+
+    def receive(self, data: bytes) -> int:
+        if self.closed:
+            return 0
+        self.last_heard = self._now()
+        self._rest += data
+        try:
+            while not self.closed and self.work_on() and self._rest:
+                [frame, *others] = cut(bytes(self._rest))
+                self._rest = bytearray(b"".join(others))
+                self._serve(frame)
+        except ProtocolError as error:
+            self._violated(error, b"")
+        if self.life is AWAKE and not self.closed:
+            self._doze()
+        return 0
+
+    def set_writable(self, writable: bool) -> None:
+        if self.life is ACTIVE:
+            super().set_writable(writable)
+
+    def past(self) -> Past:
+        names = partial(TopicIds.name, self.outlet.topics)
+        reader = partial(read_rows, names=names)
+        weight = sum(map(len, self.outlet.topics.names.values()))
+        return Past(self.client, _splitter, reader, weight)
+
+    def connection_lost(self, reason: str) -> None:
+        self.outlet.retries.settle_all()
+        super().connection_lost(reason)
+
+    def splitter(self, direction: int) -> Splitter:
+        return SnSplitter()
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        return read_rows(direction, frame, self.outlet.topics.name)
+
+    def parts(self, rows: list[Row]) -> list[Row]:
+        return rows
+
+    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+        """A topic id says nothing without reading it."""
+        return None
+
+    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
+        return False
+
+    def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
+        if not self.closed:
+            misbehaviour.refuse(self, frame, code, text)
+
+    def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
+        for number, each in changes.items():
+            frame = misbehaviour.edit(frame, number, each)
+        return frame
+
+    def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
+        return misbehaviour.set_fields(frame, values)
+
+    def body(self, frame: bytes) -> range:
+        return misbehaviour.body(frame)
+
+    def repeat(self, frame: bytes, *, dup: bool) -> None:
+        self.receive(misbehaviour.repeated(frame) if dup else frame)
+
+    def repeated(self, frame: bytes, *, dup: bool) -> bytes:
+        return misbehaviour.repeated(frame) if dup else frame
+
+    # What happens in here.
+
+    @property
+    def state(self) -> str:
+        return self.life if self.session is not None and self.life is not ACTIVE else super().state
+
+    @property
+    def topic_ids(self) -> int:
+        return len(self.outlet.topics)
+
+    @property
+    def detail(self) -> dict[str, object]:
+        detail: dict[str, object] = {"topic_ids": dict(self.outlet.topics.names)}
+        if self.peer.node:
+            detail["node"] = self.peer.node
+        if self.life is not ACTIVE:
+            detail["sleeps"] = self.duration
+        if self.outlet.retries.count:
+            detail["retransmissions"] = self.outlet.retries.count
+        return detail
+
+    @property
+    def asleep(self) -> bool:
+        return self.life is not ACTIVE
+
+    @property
+    def in_session(self) -> Session:
+        assert self.session is not None
+        return self.session
+
+    def find_routes(self) -> None:
+        """It takes no way past `handle`."""
+
+    def _serve(self, frame: bytes) -> None:
+        try:
+            message = decode(frame)
+            if not isinstance(message, sn.Publish):
+                self.others_in += 1
+            self._handle(message)
+        except ProtocolError as error:
+            self._violated(error, frame)
+
+    def _handle(self, message: SnMessage) -> None:
+        handler = ANYBODY.get(type(message)) or joining.HANDLERS.get(type(message))
+        if handler is not None:
+            handler(self, message)
+            return
+        if isinstance(message, sn.Publish) and message.qos == QOS_MINUS_1:
+            publish_minus_1(self, message)
+            return
+        handler = HANDLERS.get(type(message))
+        if handler is None:
+            raise ProtocolError(f"{kind_of(message)} is not for a client to send [MQTT-SN 5.4]")
+        if self.session is None and not joining.found(self, message):
+            # It is to connect again (6.12).
+            self.outlet.write(sn.Disconnect())
+            raise ProtocolError(f"{kind_of(message)} without a connection [MQTT-SN 6.12]")
+        handler(self, message)
+
+    def report(self, text: str) -> None:
+        """The client broke the protocol, and has its answer."""
+        lint.count_violation(self, ProtocolError(text, Reason.PROTOCOL_ERROR))
+        event = ProtocolViolated("mqtt", self.peer.id, self.client, text)
+        self.broker.environment.spine.emit(event)
+
+    def _violated(self, error: ProtocolError, data: bytes) -> None:
+        self.report(error.text)
+        if self.broker.options.lint == "strict":
+            self.disconnect(Reason.PROTOCOL_ERROR, error.text)
+
+    def topics_full(self) -> None:
+        """No topic id is free."""
+        self.broker.environment.usage.met(
+            "mqtt", "mqtt_sn_topics", f"client {self.client}", "topics not registered: {lost:,}"
+        )
+
+    def denial_unconnected(self, topic_name: str) -> str:
+        """Why who is not connected may not publish there; empty if it may."""
+        access = self.broker.environment.access
+        if self.session is None and "mqtt" not in access.anonymous:
+            why = "a user is wanted here, and MQTT-SN has none (--anonymous lets all in)"
+            rights.report(self, "", f"publish {topic_name}", why)
+            return why
+        if self.session is None:
+            rights.renew_guard(self)
+        return rights.denial_of_publish(self, topic_name)
+
+    # CONNECT.
+
+    def join(self, connect: sn.Connect, will: Will | None) -> None:
+        """All that a CONNECT needs is here."""
+        self.client = connect.client_id
+        packet = Connect(
+            connect.client_id,
+            V311,
+            connect.clean_session,
+            connect.duration,
+            will,
+            # One QoS 1 or 2 message at a time (6.6).
+            properties={"receive_maximum": 1},
+        )
+        try:
+            handshake.check(packet, self.broker.options)
+            self.broker.redirects.check(packet.client_id)
+            rights.log_in(self, packet)
+            kept = self.gateway.take_up(connect.client_id, clean=connect.clean_session)
+            if connect.will:
+                kept.will = will
+            packet.will = self._stored = kept.will
+            self.outlet.topics = kept.topics
+            self._let_go(connect)
+            handshake.accept(self, packet)
+        except handshake.Refused as error:
+            self.turn_away(Connack(), error)
+            return
+        self.allow_silence(tolerated(connect.duration))
+
+    def _let_go(self, connect: sn.Connect) -> None:
+        """A client that connects again where it is connected has its session from itself."""
+        session, self.session = self.session, None
+        self._stay_awake()
+        if session is None:
+            return
+        if session.client_id != connect.client_id:
+            self.broker.registry.close(session, publish_will=True)
+            return
+        session.will = None
+        session.detach()
+
+    def _answer_refusal(self, answer: Connack | None, error: ProtocolError) -> None:
+        code = return_code(error.code) or ReturnCode.NOT_SUPPORTED
+        self.outlet.write(sn.Connack(code))
+
+    def change_will(
+        self,
+        *,
+        topic: sn.WillTopicUpdate | None = None,
+        message: sn.WillMessageUpdate | None = None,
+    ) -> ReturnCode:
+        """Another will, or half of one, or none (6.4)."""
+        before = self._stored
+        if topic is not None and not topic.topic_name:
+            will = None
+        elif topic is not None:
+            payload = before.payload if before is not None else b""
+            will = Will(topic.topic_name, payload, topic.qos, topic.retain)
+        elif message is not None and before is not None:
+            will = Will(before.topic_name, message.payload, before.qos, before.retain)
+        else:
+            self.report("WILLMSGUPD: there is no will topic to have it [MQTT-SN 6.4]")
+            return ReturnCode.NOT_SUPPORTED
+        try:
+            if will is not None:
+                handshake.check(Connect(self.client, will=will), self.broker.options)
+        except handshake.Refused as error:
+            self.report(error.text)
+            return ReturnCode.NOT_SUPPORTED
+        self._stored = will
+        self.gateway.keep_will(self.client, will)
+        handshake.leave_will(self.in_session, will if self.may_leave(will) else None)
+        self.in_session.changed()
+        return ReturnCode.ACCEPTED
+
+    # Sleep.
+
+    def sleep(self, seconds: int) -> None:
+        """The client is away for so long: what comes for it waits."""
+        self.duration = seconds
+        self.life = ASLEEP
+        self.outlet.pause()
+        self.broker.router.set_ready(self.in_session, False)
+        self.gateway.sleepers[self.client] = self
+        self.allow_silence(tolerated(seconds))
+
+    def wake_up(self) -> None:
+        """It asks for what waits; PINGRESP says that this was all."""
+        session = self.in_session
+        if self.life is AWAKE:
+            # Sent again, since PINGRESP did not come yet: its answers say what is missing.
+            return
+        self.life = AWAKE
+        self.outlet.awake = True
+        session.slow = False
+        session.resume()
+        self.broker.router.forget_routes()
+        self.outlet.go_on()
+
+    def _doze(self) -> None:
+        """Back to sleep once it has got and acknowledged everything."""
+        session = self.in_session
+        if not (session.queue or session.inflight) and self.outlet.idle:
+            self.outlet.write(sn.Pingresp())
+            self.sleep(self.duration)
+
+    def _stay_awake(self) -> None:
+        self.life = ACTIVE
+        self.outlet.awake = True
+        self.outlet.retries.settle_all()
+        self.gateway.sleepers.pop(self.client, None)
+
+    def move_to(self, other: "SnConnection") -> None:
+        """The sleeping client sent its PINGREQ from another address: it is there from now on."""
+        session = self.in_session
+        other.client, other.keep_alive = self.client, self.keep_alive
+        other.life, other.duration, other._stored = ASLEEP, self.duration, self._stored
+        other.outlet.take_over(self.outlet)
+        other.outlet.pause()
+        self.session = None
+        other.session = session
+        session.attach(other.outlet, session.window)
+        other.peer.principal = self.peer.principal
+        other.renew_guard()
+        other.sleep(self.duration)
+        self.life = ACTIVE
+        self.closed = True
+        self.peer.close(f"the client moved to {other.peer.address}")
+
+    # What the outlet reports.
+
+    def rejected(self, topic_name: str, packet_id: int) -> None:
+        session = self.session
+        if session is None:
+            return
+        # A REGISTER that is rejected unsubscribes from its topic (6.10).
+        self.broker.router.unsubscribe(session, topic_name)
+        if packet_id:
+            session.acknowledge(packet_id)
+
+    def no_answer(self, text: str) -> None:
+        if self.life is AWAKE:
+            # It went back to sleep without our PINGRESP.
+            self.sleep(self.duration)
+        else:
+            self.disconnect(Reason.KEEP_ALIVE_TIMEOUT, text)
+
+    def has_room(self, backlog: int) -> bool:
+        environment = self.broker.environment
+        if backlog < environment.limits.mqtt_backlog or self.session is None:
+            return True
+        self.session.dropped += 1
+        self.broker.router.overflowed(self.session, "mqtt_backlog")
+        return False
+
+    # Its end.
+
+    def silent_too_long(self) -> None:
+        if self.session is not None and self.life is not ACTIVE:
+            text = (
+                f"it said that it sleeps for {self.duration} s and did not wake up [MQTT-SN 6.14]"
+            )
+            self.disconnect(Reason.KEEP_ALIVE_TIMEOUT, text)
+            return
+        if self.session is None:
+            # Nothing is wrong with who only looked for a gateway, or published with QoS -1.
+            self.closed = True
+            self.peer.close(f"nothing came for {self._allowed:g} s")
+            return
+        super().silent_too_long()
+
+    def disconnect(self, code: Reason, text: str, server: str = "", facts: Facts = ()) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        if self.session is not None:
+            self.outlet.write(sn.Disconnect())
+        self._leave(publish_will=True)
+        self.peer.close(text)
+
+    def _leave(self, *, publish_will: bool) -> None:
+        if self.gateway.sleepers.get(self.client) is self:
+            del self.gateway.sleepers[self.client]
+        self.outlet.retries.settle_all()
+        super()._leave(publish_will=publish_will)
+
+
+def _splitter(direction: int) -> Splitter:
+    return SnSplitter()

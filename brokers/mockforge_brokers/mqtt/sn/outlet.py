@@ -1,0 +1,307 @@
+"""The way out to one MQTT-SN client: what the broker has for it, as messages and topic ids.
+
+A PUBLISH can name a topic only by an id that the client knows, so a new topic waits for REGISTER
+and REGACK, and what is behind it waits with it, or messages of one topic would overtake each other.
+QoS 1 and 2 have a window of one (6.6), which the session keeps; QoS 0 may pile up here, and is
+bounded as what a slow client has not read is (`mqtt_backlog`).
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from ...clock import Clock
+from ...contract import Peer
+from ..codes import FAILURE, PacketType, Reason
+from ..explanations import Facts
+from ..outlet import Outlet
+from ..records import Message
+from ..wire.packets import Ack, Connack, Disconnect, Packet, Pingresp, Suback, Unsuback
+from ..wire.publish import PublishRenderer
+from . import messages as sn
+from .codec import TYPE_OF, encode
+from .messages import ReturnCode, SnMessage, TopicIdType
+from .retries import Retries
+
+if TYPE_CHECKING:
+    from .gateway import Gateway
+    from .topics import TopicIds
+
+LARGEST: Final = 65_507 - 255
+"""Octets of a message: what a datagram of IPv4 takes, less what a forwarder needs."""
+
+REGISTER: Final = "REGISTER"
+"""The key of the one REGISTER that may be unanswered."""
+
+CONGESTED: Final = frozenset(
+    {
+        Reason.SERVER_UNAVAILABLE,
+        Reason.SERVER_BUSY,
+        Reason.SERVER_SHUTTING_DOWN,
+        Reason.QUOTA_EXCEEDED,
+        Reason.MESSAGE_RATE_TOO_HIGH,
+        Reason.CONNECTION_RATE_EXCEEDED,
+        Reason.RECEIVE_MAXIMUM_EXCEEDED,
+    }
+)
+_NO_TOPIC: Final = frozenset({Reason.TOPIC_NAME_INVALID, Reason.TOPIC_ALIAS_INVALID})
+
+
+def return_code(code: int) -> ReturnCode:
+    """What MQTT-SN has for a reason code: of 5.3.10 there are three to say no with."""
+    if code < FAILURE:
+        return ReturnCode.ACCEPTED
+    if code in CONGESTED:
+        return ReturnCode.CONGESTION
+    return ReturnCode.INVALID_TOPIC_ID if code in _NO_TOPIC else ReturnCode.NOT_SUPPORTED
+
+
+class _Waiting(NamedTuple):
+    packet_id: int
+    message: Message
+    dup: bool
+
+
+class Client(Protocol):
+    """What the connection hears of its outlet."""
+
+    def rejected(self, topic_name: str, packet_id: int) -> None:
+        """The client takes nothing of this topic; `packet_id` is that of a message, or 0."""
+        ...
+
+    def no_answer(self, text: str) -> None:
+        """It did not answer what it was asked several times."""
+        ...
+
+    def has_room(self, backlog: int) -> bool:
+        """Whether a QoS 0 message may wait behind so many bytes; one that may not is counted."""
+        ...
+
+
+class SnOutlet(Outlet):
+    """`Outlet` of a client that speaks MQTT-SN; `awake` while it may be sent to."""
+
+    __slots__ = (
+        "_client",
+        "_message_id",
+        "_queue",
+        "_queued_bytes",
+        "_registered_again",
+        "answering",
+        "awake",
+        "granted",
+        "retries",
+        "topics",
+    )
+
+    topics: "TopicIds"
+    """Those of its client, from CONNECT on."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        renderer: PublishRenderer,
+        peer: Peer,
+        close: Callable[[Reason, str], None],
+        gateway: "Gateway",
+        client: Client,
+    ) -> None:
+        super().__init__(clock, renderer, peer, close)
+        self.maximum = LARGEST
+        self.awake = True
+        self.answering = 0
+        """The topic id of the PUBLISH that is served: PUBACK repeats it."""
+        self.granted: dict[int, int] = {}
+        """Topic ids for SUBACK, by message id."""
+        self._client = client
+        options = gateway.options
+        self.retries = Retries(clock, options.sn_retry, options.sn_retries, self._again, self._lost)
+        self._message_id = 0
+        self._queue: deque[_Waiting] = deque()
+        self._queued_bytes = 0
+        self._registered_again = 0
+        """The packet id of a message whose topic had to be registered once more."""
+
+    @property
+    def dialect(self) -> int:
+        """It takes no packet of MQTT as it is."""
+        return 0
+
+    @property
+    def backlog(self) -> int:
+        return super().backlog + self._queued_bytes
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits for a topic id or for the client to wake up."""
+        return not self._queue
+
+    def write(self, message: SnMessage) -> None:
+        """Append a message that needs no answer."""
+        self.out.append(encode(message))
+        self.others_out += 1
+        self.wake()
+
+    def ask(self, key: Hashable, message: SnMessage) -> None:
+        """Append one that the client has to answer."""
+        data = encode(message)
+        self.out.append(data)
+        self.others_out += 1
+        self.retries.expect(key, TYPE_OF[type(message)].name, data)
+        self.wake()
+
+    def _again(self, data: bytes) -> None:
+        self.out.append(data)
+        self.wake()
+
+    def _lost(self, what: str, tries: int) -> None:
+        text = f"it did not answer {what}, nor {tries} retransmissions [MQTT-SN 6.13]"
+        self._client.no_answer(text)
+
+    # What MQTT's handlers answer, as MQTT-SN has it.
+
+    def send(self, packet: Packet) -> bool:
+        match packet:
+            case Connack():
+                # MQTT's codes before 5; the refusals are written by the connection.
+                self.write(sn.Connack(ReturnCode.ACCEPTED))
+            case Pingresp():
+                self.write(sn.Pingresp())
+            case Suback(packet_id=message_id, codes=[code]):
+                topic_id = self.granted.pop(message_id, 0)
+                refused = return_code(code)
+                self.write(sn.Suback(0 if refused else topic_id, message_id, refused, code & 3))
+            case Unsuback(packet_id=message_id):
+                self.write(sn.Unsuback(message_id))
+            case Ack():
+                self.acknowledge(packet.type, packet.packet_id, packet.code)
+            case Disconnect():
+                self.write(sn.Disconnect())
+            case _:
+                raise AssertionError(f"{packet!r} is not for an MQTT-SN client")
+        return True
+
+    def takes(self, packet: Packet) -> bool:
+        return True
+
+    def answer(self, packet: Packet) -> None:
+        self.send(packet)
+
+    def explain(self, packet: Suback | Unsuback | Ack, text: str, facts: Facts = ()) -> None:
+        self.send(packet)
+
+    def refuse(self, packet: Connack | Disconnect, text: str, facts: Facts = ()) -> None:
+        self.send(packet)
+
+    def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
+        refused = return_code(code)
+        if kind is PacketType.PUBACK or refused:
+            # A PUBLISH is refused by PUBACK whatever its QoS (6.6).
+            self.write(sn.Puback(self.answering, packet_id, refused))
+        elif kind is PacketType.PUBREC:
+            self.write(sn.Pubrec(packet_id))
+        elif kind is PacketType.PUBREL:
+            self.ask(packet_id, sn.Pubrel(packet_id))
+        else:
+            self.write(sn.Pubcomp(packet_id))
+
+    # Messages.
+
+    def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
+        size = len(message.payload)
+        if size + len(message.topic_name.encode()) + 16 > LARGEST:
+            # What fits neither REGISTER nor PUBLISH is given up without a word (6.10).
+            return False
+        if not packet_id and self._queue and not self._client.has_room(self.backlog):
+            return True
+        self._queue.append(_Waiting(packet_id, message, dup))
+        self._queued_bytes += size
+        self.go_on()
+        return True
+
+    def go_on(self) -> None:
+        """Send what waits, up to the first message whose topic the client does not know."""
+        while self._queue and self.awake and not self.registering:
+            packet_id, message, dup = self._queue[0]
+            kind, number = self.topics.id_for(message.topic_name)
+            if not number:
+                self._register(message.topic_name)
+                return
+            self._queue.popleft()
+            self._queued_bytes -= len(message.payload)
+            self._publish(packet_id, message, dup, kind, number)
+
+    @property
+    def registering(self) -> bool:
+        return self.retries.expects(REGISTER)
+
+    def _publish(
+        self, packet_id: int, message: Message, dup: bool, kind: TopicIdType, number: int
+    ) -> None:
+        packet = sn.Publish(
+            number, message.payload, message.qos, message.retain, packet_id, kind, dup
+        )
+        data = encode(packet)
+        self.out.append(data)
+        self.messages_out += 1
+        if packet_id:
+            # The flags' highest bit is DUP: behind the length and the type.
+            again = bytearray(data)
+            again[4 if data[0] == 1 else 2] |= 0x80
+            self.retries.expect(packet_id, f"PUBLISH {packet_id}", bytes(again))
+        self.wake()
+
+    def _register(self, topic_name: str) -> None:
+        number = self.topics.register(topic_name)
+        if not number:
+            # There are as many ids as may be: nothing of this topic can be sent.
+            self._forget(topic_name)
+            return
+        self._message_id = self._message_id % 0xFFFF + 1
+        self.ask(REGISTER, sn.Register(self._message_id, topic_name, number))
+
+    def registered(self, answer: sn.Regack) -> None:
+        """REGACK: what waited for it goes on, or is given up with its topic (6.10)."""
+        name = self.topics.names.get(answer.topic_id)
+        if name is None or answer.message_id != self._message_id:
+            return
+        if answer.code == ReturnCode.CONGESTION or not self.retries.settle(REGISTER):
+            # It is asked again when its time is up.
+            return
+        if answer.code == ReturnCode.ACCEPTED:
+            self.topics.known.add(name)
+            self.go_on()
+        else:
+            self._forget(name)
+
+    def unknown(self, topic_id: int, packet_id: int) -> bool:
+        """The client does not know the id of a PUBLISH: True when it is registered once more."""
+        name = self.topics.names.get(topic_id)
+        if name is not None:
+            self.topics.known.discard(name)
+        again = bool(packet_id) and name is not None and packet_id != self._registered_again
+        self._registered_again = packet_id if again else 0
+        return again
+
+    def _forget(self, topic_name: str) -> None:
+        waiting = [each for each in self._queue if each.message.topic_name == topic_name]
+        self._queue = deque(each for each in self._queue if each.message.topic_name != topic_name)
+        self._queued_bytes = sum(len(each.message.payload) for each in self._queue)
+        for each in waiting or [_Waiting(0, Message(topic_name, b""), False)]:
+            self._client.rejected(topic_name, each.packet_id)
+        self.go_on()
+
+    def pause(self) -> None:
+        """The client sleeps: what it has not acknowledged is sent again by its session."""
+        self.awake = False
+        self.retries.settle_all()
+        self._queue = deque(each for each in self._queue if not each.packet_id)
+        self._queued_bytes = sum(len(each.message.payload) for each in self._queue)
+
+    def take_over(self, other: "SnOutlet") -> None:
+        """What waits at another address of the same client is sent here."""
+        self._queue, other._queue = other._queue, deque()
+        self._queued_bytes, other._queued_bytes = other._queued_bytes, 0
+        self.topics = other.topics
+        # The ids are the same, the client has not moved away from itself.
+        self._message_id = other._message_id
