@@ -226,7 +226,11 @@ class Inspector(Pane):
         if at != self._cursor or not self.has_focus:
             return pieces
         pieces.append((" " * (width - cells(pieces)), palette.plain))
-        return [(text, style + palette.cursor) for text, style in pieces]
+        # What was searched for keeps its own ground, which is what makes it readable.
+        found = palette.roles["found"]
+        return [
+            (text, style if style is found else style + palette.cursor) for text, style in pieces
+        ]
 
     def _styled(self, line: Line) -> list[Piece]:
         palette, roles, glyphs = self.palette, self.palette.roles, self.glyphs

@@ -440,6 +440,24 @@ def test_inspector_tabs_fold_and_hex() -> None:
     play(act)
 
 
+def test_what_a_search_found_can_be_read_on_the_line_of_the_cursor() -> None:
+    async def act(stage: Stage) -> None:
+        stage.flow.to_number(1)
+        await stage.keys("enter", "enter", "slash")
+        await stage.type("customer")
+        await stage.keys("enter")
+        found = stage.screen.inspector.palette.roles["found"]
+        styles = [
+            segment.style
+            for strip in stage.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.text == "customer" and segment.style is not None
+        ]
+        assert [style.bgcolor for style in styles].count(found.bgcolor) == 1
+
+    play(act)
+
+
 def test_help_is_searched_while_typing() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("question_mark")
