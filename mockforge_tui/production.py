@@ -1,11 +1,6 @@
 """Carries messages between the fixtures and the brokers, both ways."""
 
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from random import Random
-from typing import TYPE_CHECKING
 
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
@@ -16,18 +11,15 @@ from .brokers import Brokers
 from .entrance import publish
 from .fixtures.addresses import glob, mqtt_matches
 from .fixtures.engine import FixtureEngine
-from .fixtures.maker import make, stream
+from .fixtures.maker import stream
 from .fixtures.messages import Incoming, Outgoing, Watch, properties_of
-from .fixtures.model import Binding, Exchange, FixtureSet, Queue, Retained, Topic
+from .fixtures.model import FixtureSet
 from .fixtures.rates import Range
 from .fixtures.running import GeneratorStatus
 from .fixtures.source.problems import FixtureError, Position, Problem
-from .fixtures.templates.scope import Scope
-from .simulated import Outages, SimulatedGroup
-
-if TYPE_CHECKING:
-    from mockforge_brokers.amqp.broker import AmqpBroker
-    from mockforge_brokers.kafka.broker import KafkaBroker
+from .outages import Outages
+from .protocols import amqp, kafka, mqtt
+from .protocols.kafka_groups import SimulatedGroup
 
 
 class Production:
@@ -76,11 +68,12 @@ class Production:
             self._outages = None
 
     def _start_groups(self, fixtures: FixtureSet) -> None:
-        kafka, environment = self._brokers.kafka, self._environment
-        for group in fixtures.groups if kafka is not None else ():
+        broker, environment = self._brokers.kafka, self._environment
+        if broker is None:
+            return
+        for group in fixtures.groups:
             random = stream(self._seed, f"group {group.group}")
-            assert kafka is not None
-            simulated = SimulatedGroup(group, kafka, environment.clock, environment.spine, random)
+            simulated = SimulatedGroup(group, broker, environment.clock, environment.spine, random)
             self._groups.append(simulated)
             simulated.start()
 
@@ -149,70 +142,11 @@ def declarations(
 ) -> Iterator[tuple[Position, Callable[[], object]]]:
     """What the fixtures need: its place, and what declares it or raises InvalidInput."""
     if brokers.kafka is not None:
-        yield from _of_kafka(brokers.kafka, fixtures)
+        yield from kafka.declarations(brokers.kafka, fixtures)
     if brokers.mqtt is not None:
-        for retained in fixtures.retained:
-            yield retained.position, partial(_retain, brokers, retained)
+        yield from mqtt.declarations(brokers.mqtt, fixtures)
     if brokers.amqp is not None:
-        yield from _of_amqp(brokers.amqp, fixtures)
-
-
-def _of_kafka(
-    kafka: "KafkaBroker", fixtures: FixtureSet
-) -> Iterator[tuple[Position, Callable[[], object]]]:
-    if fixtures.cluster_id is not None:
-        text, position = fixtures.cluster_id
-        yield position, partial(setattr, kafka.cluster, "cluster_id", text)
-    for topic in fixtures.topics:
-        yield topic.position, partial(_declare_topic, kafka, topic)
-
-
-def _of_amqp(
-    amqp: "AmqpBroker", fixtures: FixtureSet
-) -> Iterator[tuple[Position, Callable[[], object]]]:
-    for each in fixtures.definitions:
-        yield each.position, partial(amqp.define, each.section, each.item)
-    for exchange in fixtures.exchanges:
-        yield exchange.position, partial(_declare_exchange, amqp, exchange)
-    for queue in fixtures.queues:
-        yield queue.position, partial(_declare_queue, amqp, queue)
-    for binding in fixtures.bindings:
-        yield binding.position, partial(_bind, amqp, binding)
-
-
-def _retain(brokers: Brokers, retained: Retained) -> None:
-    scope = Scope(Random(0), time.time, environ=os.environ)
-    for message in make(retained.body, scope, "fixtures"):
-        publish(brokers, message)
-
-
-def _declare_topic(kafka: "KafkaBroker", topic: Topic) -> None:
-    if not kafka.has_topic(topic.name):
-        kafka.create_topic(topic.name, topic.partitions, topic.config)
-
-
-def _declare_exchange(amqp: "AmqpBroker", exchange: Exchange) -> None:
-    amqp.declare_exchange(
-        exchange.name,
-        exchange.type,
-        durable=exchange.durable,
-        auto_delete=exchange.auto_delete,
-        internal=exchange.internal,
-        arguments=exchange.arguments,
-    )
-
-
-def _declare_queue(amqp: "AmqpBroker", queue: Queue) -> None:
-    amqp.declare_queue(
-        queue.name,
-        durable=queue.durable,
-        auto_delete=queue.auto_delete,
-        arguments=queue.arguments,
-    )
-
-
-def _bind(amqp: "AmqpBroker", binding: Binding) -> None:
-    amqp.bind(binding.exchange, binding.queue, binding.routing_key, binding.arguments)
+        yield from amqp.declarations(brokers.amqp, fixtures)
 
 
 def _matches(watch: Watch, event: MessageSeen) -> bool:

@@ -25,18 +25,16 @@ from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
 
-from .accounts import fill, named, oauth_key, virtual_hosts
+from .accounts import fill, named
 from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
 from .listening import Certificates, wanted
 from .ports import holder
+from .protocols import amqp, kafka, mqtt
 from .stopping import Stopping
 
 if TYPE_CHECKING:
-    from mockforge_brokers.amqp.broker import AmqpBroker
-    from mockforge_brokers.kafka.broker import KafkaBroker
-    from mockforge_brokers.mqtt.broker import MqttBroker
     from mockforge_brokers.storage.folder import DataFolder
     from mockforge_brokers.storage.store import Store
 
@@ -385,63 +383,11 @@ def _cannot_listen(service: str, host: str, port: int, error: Exception) -> str:
     return f"{text}{why}; choose another with --{service}-port (0 takes a free one{others})"
 
 
-def _kafka(environment: Environment, config: Config) -> "KafkaBroker":
-    from mockforge_brokers.kafka.broker import KafkaBroker
-    from mockforge_brokers.kafka.options import KafkaOptions
-    from mockforge_brokers.kafka.state.configs.broker import started_with
-
-    options = KafkaOptions(
-        broker_id=config.broker_id,
-        nodes=config.kafka_nodes,
-        auto_create_topics=config.auto_create_topics,
-        default_partitions=config.default_partitions,
-        verify_transactions=config.verify_transactions,
-        consumer_heartbeat_interval=config.consumer_heartbeat_interval,
-        consumer_session_timeout=config.consumer_session_timeout,
-        oauth=oauth_key(config),
-        max_reauth=config.kafka_max_reauth,
-        as_version=config.kafka_as_version,
-        api_versions=config.kafka_api_versions,
-        check_records=config.kafka_check_records,
-        client_metrics=_client_metrics(config.kafka_client_metrics),
-    )
-    given = dict(one.split("=", 1) for one in config.kafka_configs)
-    return KafkaBroker(environment, started_with(options, given))
-
-
-def _client_metrics(prefixes: str) -> dict[str, dict[str, str]]:
-    """The subscription that is there from the start, if there is one."""
-    return {"start": {"metrics": prefixes, "interval.ms": "5000"}} if prefixes else {}
-
-
-def _mqtt(environment: Environment, config: Config) -> "MqttBroker":
-    from mockforge_brokers.mqtt.broker import MqttBroker
-    from msgspec.structs import replace
-
-    options = replace(config.mqtt_options, server_keep_alive=config.keep_alive)
-    return MqttBroker(environment, options)
-
-
-def _amqp(environment: Environment, config: Config) -> "AmqpBroker":
-    from mockforge_brokers.amqp.broker import AmqpBroker
-    from mockforge_brokers.amqp.options import AmqpOptions
-
-    options = AmqpOptions(
-        as_version=config.amqp_as_version,
-        vhosts=virtual_hosts(config),
-        channel_max=config.channel_max,
-        frame_max=config.frame_max,
-        heartbeat=config.heartbeat,
-        consumer_timeout=config.consumer_timeout,
-    )
-    return AmqpBroker(environment, options)
-
-
 def build_brokers(environment: Environment, config: Config) -> Brokers:
     """A broker for each protocol that the config serves; raises ConfigError."""
     fill(environment.access, config)
     return Brokers(
-        _kafka(environment, config) if config.kafka else None,
-        _mqtt(environment, config) if config.mqtt else None,
-        _amqp(environment, config) if config.amqp else None,
+        kafka.build(environment, config) if config.kafka else None,
+        mqtt.build(environment, config) if config.mqtt else None,
+        amqp.build(environment, config) if config.amqp else None,
     )

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from mockforge_brokers.clock import Clock, Timer
+from mockforge_brokers.contract import Nodes
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted, BrokerStarted, BrokerStopped, Warned
-from mockforge_brokers.kafka.verbs.nodes import NodeVerbs
 from mockforge_brokers.spine import Spine
 
 from .brokers import Brokers
@@ -75,10 +75,10 @@ class Stopping:
         else:
             self._listen(name, server.listen_again)
             self._brokers.stopped.discard(protocol)
-            kafka = self._brokers.kafka
-            if protocol == "kafka" and kafka is not None:
-                for stopped in kafka.nodes.stopped:
-                    kafka.nodes.start(stopped)
+            cluster = self._brokers[protocol].nodes
+            if cluster is not None:
+                for each in cluster.stopped:
+                    cluster.start(each)
             self._spine.emit(BrokerStarted(protocol))
         timer = self._starting.pop(name, None)
         if timer is not None:
@@ -103,11 +103,11 @@ class Stopping:
             raise InvalidInput(f"{protocol} {'runs' if stopped else 'is stopped'} already")
         return self._servers[protocol]
 
-    def _node(self, protocol: str, node: str) -> tuple[NodeVerbs, int]:
-        kafka = self._brokers.kafka
-        if protocol != "kafka" or kafka is None:
+    def _node(self, protocol: str, node: str) -> tuple[Nodes, int]:
+        nodes = self._brokers[protocol].nodes
+        if nodes is None:
             raise InvalidInput(f"{protocol} has no nodes: Kafka has, with --kafka-nodes 3")
-        known = [str(each) for each in kafka.nodes.ids]
+        known = [str(each) for each in nodes.ids]
         if node not in known:
-            raise InvalidInput(f"kafka has no node {node}; there is {', '.join(known)}")
-        return kafka.nodes, int(node)
+            raise InvalidInput(f"{protocol} has no node {node}; there is {', '.join(known)}")
+        return nodes, int(node)

@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Container, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .access import Principal
@@ -206,6 +206,22 @@ class Connection(Owner, Protocol):
         ...
 
 
+class Nodes(Protocol):
+    """The nodes of a cluster, each of which can go away alone."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+    @property
+    def stopped(self) -> Sequence[int]: ...
+
+    def stop(self, node: int, *, hard: bool = False) -> int:
+        """End its connections; returns how many there were."""
+        ...
+
+    def start(self, node: int) -> None: ...
+
+
 class Broker(Protocol):
     """One protocol's server, ready to be given connections."""
 
@@ -214,6 +230,11 @@ class Broker(Protocol):
     """What the ready line calls the address that clients look for first (bootstrap, url)."""
     refusals: Mapping[str, int]
     """The codes with which a request can be refused, by their names in upper case."""
+
+    @property
+    def nodes(self) -> Nodes | None:
+        """None where the protocol knows of one server only."""
+        ...
 
     def connect(self, peer: Peer) -> Connection: ...
 

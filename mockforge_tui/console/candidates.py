@@ -229,11 +229,11 @@ def _presets(session: "Session") -> Iterable[Candidate]:
 
 
 def _brokers(session: "Session") -> Iterable[Candidate]:
-    for protocol in session.runtime.brokers:
+    for protocol, broker in session.runtime.brokers.items():
         yield protocol, "broker"
-    kafka = session.runtime.brokers.kafka
-    if kafka is not None and len(kafka.nodes.ids) > 1:
-        yield from ((f"kafka/{node}", "node") for node in kafka.nodes.ids)
+        nodes = broker.nodes.ids if broker.nodes is not None else ()
+        if len(nodes) > 1:
+            yield from ((f"{protocol}/{node}", "node") for node in nodes)
 
 
 def _hold_rules(session: "Session") -> Iterable[Candidate]:

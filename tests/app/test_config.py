@@ -5,11 +5,12 @@ from mockforge_brokers.access import Access, hash_password
 from mockforge_brokers.limits import LIMITS
 from mockforge_brokers.mqtt.options import MqttOptions
 
-from mockforge_tui.accounts import fill, oauth_key, virtual_hosts
+from mockforge_tui.accounts import fill
 from mockforge_tui.config import Config, ConfigError, resolve
 from mockforge_tui.config.mqtt import MQTT_PREFIX
 from mockforge_tui.config.setting import boolean
 from mockforge_tui.config.table import SETTINGS, parse_limit
+from mockforge_tui.protocols import amqp, kafka
 
 
 @pytest.fixture(autouse=True)
@@ -326,7 +327,7 @@ anonymous: true
     assert access.login("amqp", "shop", "till")
     assert not access.login("mqtt", "shop", "till")
     assert access.login("mqtt", "bob", "x")
-    assert virtual_hosts(config) == ("a", "b", "/")
+    assert amqp.virtual_hosts(config) == ("a", "b", "/")
 
 
 def test_with_users_nobody_comes_in_without_a_login_unless_told():
@@ -375,27 +376,27 @@ def test_a_release_of_rabbitmq_has_its_size_of_messages():
 def test_acls_and_super_users_put_kafkas_authorizer_into_force(tmp_path: Path) -> None:
     text = "kafka:\n  super_users: [User:admin]\n  acls: ['allow User:alice read topic:a']\n"
     access = Access()
-    fill(access, resolve({}, {}, write(tmp_path, text)).config)
+    kafka.restrict(access, resolve({}, {}, write(tmp_path, text)).config)
     assert access.strict == {"kafka"}
     assert access.super_users == {"admin"}
     assert [rule.text for rule in access.rules.values()] == [
         "allow alice read kafka:topic:a literal"
     ]
     with pytest.raises(ConfigError, match="is no ACL"):
-        fill(Access(), Config(kafka_acls=("allow alice",)))
+        kafka.restrict(Access(), Config(kafka_acls=("allow alice",)))
     authorized = Access()
-    fill(authorized, Config(kafka_authorizer=True))
+    kafka.restrict(authorized, Config(kafka_authorizer=True))
     assert authorized.strict == {"kafka"}
 
 
 def test_the_key_of_oauthbearer_is_a_file_or_unsecured(tmp_path: Path) -> None:
-    assert oauth_key(Config()) == ""
-    assert oauth_key(Config(kafka_oauth="unsecured")) == "unsecured"
-    assert oauth_key(Config(kafka_oauth=write(tmp_path, "secret", "key"))) == "secret"
+    assert kafka.oauth_key(Config()) == ""
+    assert kafka.oauth_key(Config(kafka_oauth="unsecured")) == "unsecured"
+    assert kafka.oauth_key(Config(kafka_oauth=write(tmp_path, "secret", "key"))) == "secret"
     with pytest.raises(ConfigError, match="give unsecured, or a file"):
-        oauth_key(Config(kafka_oauth=str(tmp_path / "none")))
+        kafka.oauth_key(Config(kafka_oauth=str(tmp_path / "none")))
     with pytest.raises(ConfigError, match="the file is empty"):
-        oauth_key(Config(kafka_oauth=write(tmp_path, "\n", "empty")))
+        kafka.oauth_key(Config(kafka_oauth=write(tmp_path, "\n", "empty")))
 
 
 def test_a_refused_filter_may_have_the_code_of_its_suback():

@@ -45,6 +45,7 @@ class AmqpBroker(Verbs):
 
     protocol = AMQP
     address_name = "url"
+    nodes = None
     refusals = REFUSALS
 
     def __init__(self, environment: Environment, options: AmqpOptions | None = None) -> None:

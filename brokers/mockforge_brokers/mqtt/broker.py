@@ -50,6 +50,7 @@ class MqttBroker:
     protocol = "mqtt"
     refusals = REFUSALS
     address_name = "url"
+    nodes = None
 
     def __init__(self, environment: Environment, options: MqttOptions | None = None) -> None:
         self.environment = environment

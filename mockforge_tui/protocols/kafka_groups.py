@@ -1,4 +1,4 @@
-"""What files simulate beside messages: consumer groups that lag, failures that last."""
+"""Consumer groups that fixture files simulate: they commit, and lag, without a client."""
 
 from collections.abc import Mapping
 from random import Random
@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from mockforge_brokers.clock import Clock, Timer
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import FaultFired, Warned
-from mockforge_brokers.misbehaviour.rules import Rule, Trigger
+from mockforge_brokers.events import Warned
 from mockforge_brokers.spine import Spine
 
-from .fixtures.model import Group
-from .fixtures.rates import Range
+from ..fixtures.model import Group
+from ..fixtures.rates import Range
 
 if TYPE_CHECKING:
     from mockforge_brokers.kafka.broker import KafkaBroker
@@ -125,35 +124,3 @@ class SimulatedGroup:
             self.stop()
             about = f"group {self._group.group}"
             self._spine.emit(Warned("kafka", about, f"is simulated no more: {error}"))
-
-
-class Outages:
-    """Rules that, once fired, hit every frame they match for a while."""
-
-    def __init__(self, clock: Clock, spine: Spine, random: Random) -> None:
-        self._clock = clock
-        self._random = random
-        self._rules: dict[int, tuple[Rule, Range]] = {}
-        self._under_way: dict[int, Timer] = {}
-        self._unwatch = spine.watch(self._fired, FaultFired)
-
-    def add(self, rule: Rule, lasts: Range) -> None:
-        self._rules[rule.id] = rule, lasts
-
-    def stop(self) -> None:
-        self._unwatch()
-        for timer in self._under_way.values():
-            timer.cancel()
-
-    def _fired(self, event: FaultFired) -> None:
-        found = self._rules.get(event.rule)
-        if found is None or event.rule in self._under_way:
-            return
-        rule, lasts = found
-        by_chance, rule.trigger = rule.trigger, Trigger()
-
-        def over() -> None:
-            del self._under_way[rule.id]
-            rule.trigger = by_chance
-
-        self._under_way[rule.id] = self._clock.call_later(lasts.pick(self._random), over)

@@ -1,0 +1,59 @@
+"""MQTT in the app."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from ..config import Config
+from .receipt import Receipt
+
+if TYPE_CHECKING:
+    from mockforge_brokers.environment import Environment
+    from mockforge_brokers.mqtt.broker import MqttBroker
+
+    from ..fixtures.messages import MqttMessage
+    from ..fixtures.model import FixtureSet, Retained
+    from ..fixtures.source.problems import Position
+
+
+def build(environment: "Environment", config: Config) -> "MqttBroker":
+    from mockforge_brokers.mqtt.broker import MqttBroker
+    from msgspec.structs import replace
+
+    options = replace(config.mqtt_options, server_keep_alive=config.keep_alive)
+    return MqttBroker(environment, options)
+
+
+def declarations(
+    mqtt: "MqttBroker", fixtures: "FixtureSet"
+) -> Iterator[tuple["Position", Callable[[], object]]]:
+    """What fixtures need: its place, and what declares it or raises InvalidInput."""
+    for retained in fixtures.retained:
+        yield retained.position, partial(_retain, mqtt, retained)
+
+
+def _retain(mqtt: "MqttBroker", retained: "Retained") -> None:
+    from ..fixtures.maker import make
+    from ..fixtures.messages import MqttMessage
+    from ..fixtures.templates.scope import Scope
+
+    scope = Scope(Random(0), time.time, environ=os.environ)
+    for message in make(retained.body, scope, "fixtures"):
+        assert isinstance(message, MqttMessage)
+        publish(mqtt, message)
+
+
+def publish(broker: "MqttBroker", message: "MqttMessage") -> Receipt:
+    """Raises InvalidInput."""
+    reached = broker.publish(
+        message.topic_name,
+        message.payload,
+        qos=message.qos,
+        retain=message.retain,
+        properties=message.properties or None,
+        source=message.source,
+    )
+    return Receipt(message.topic_name, reached)
