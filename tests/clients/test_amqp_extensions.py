@@ -210,3 +210,30 @@ def test_client_hears_of_others_through_the_event_exchange(channel: BlockingChan
     wait_for(lambda: channel.connection.process_data_events(0.05) or len(found) == 2)
     assert list(found) == ["connection.created", "connection.closed"]
     assert found["connection.closed"]["name"] == found["connection.created"]["name"]
+
+
+def test_pika_hears_that_a_late_consumer_of_4_3_was_cancelled_and_its_channel_lives_on() -> None:
+    with MockForge(kafka=False, mqtt=False, amqp_as_version="4.3") as servers:
+        address = pika.URLParameters(servers.amqp.url)
+        connection = pika.BlockingConnection(address)
+        channel = connection.channel()
+        queue = declare(channel, "late", "quorum")
+        came: list[tuple[int, bool]] = []
+        cancelled: list[str] = []
+
+        def take(_: object, method: Any, properties: Any, body: bytes) -> None:
+            came.append((method.delivery_tag, method.redelivered))
+
+        channel.add_on_cancel_callback(lambda frame: cancelled.append(frame.method.consumer_tag))
+        late = channel.basic_consume(queue, take, arguments={"x-consumer-timeout": 60_000})
+        channel.basic_publish("", queue, b"work")
+        wait_for(lambda: connection.process_data_events(0.05) or came)
+        servers.run("clock advance 2m")
+        wait_for(lambda: connection.process_data_events(0.05) or cancelled)
+        assert cancelled == [late]
+        channel.basic_consume(queue, take)
+        wait_for(lambda: connection.process_data_events(0.05) or len(came) == 2)
+        assert came == [(1, False), (2, True)]
+        channel.basic_ack(2)
+        assert count(channel, queue) == 0
+        connection.close()

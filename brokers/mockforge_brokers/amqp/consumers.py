@@ -11,6 +11,7 @@ from .connection.connection import Connection
 from .connection.overdue import Channels
 from .state.consumer import UNLIMITED, Consumer
 from .state.queues.governed import GovernedQueue
+from .state.queues.quorum import QuorumQueue
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
 
@@ -120,6 +121,8 @@ def _state(consumer: Consumer, credit: int | None) -> str:
     queue = consumer.queue
     if stands_by(consumer):
         return "standby"
+    if isinstance(queue, QuorumQueue) and consumer in queue.timed_out:
+        return "timed out"
     if credit == 0:
         return "no credit"
     if consumer.paused:

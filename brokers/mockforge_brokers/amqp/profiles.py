@@ -79,9 +79,17 @@ class Profile(Struct, frozen=True):
         return self.release >= (4, 3)
 
     @property
-    def classic_consumers_time_out(self) -> bool:
-        """From 4.3 on only quorum queues look at consumer_timeout."""
-        return self.release < (4, 3)
+    def queues_have_timeouts(self) -> bool:
+        """A queue's x-consumer-timeout and the policy consumer-timeout hold."""
+        return self.release >= (3, 12)
+
+    @property
+    def deliveries_time_out(self) -> bool:
+        """A late delivery goes back to its quorum queue and ends its consumer, not the channel.
+
+        Only quorum queues look at consumer_timeout, and each consumer may have one of its own.
+        """
+        return self.release >= (4, 3)
 
     @property
     def later_consumers_time_out(self) -> bool:

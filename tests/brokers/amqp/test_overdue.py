@@ -1,9 +1,14 @@
 """The consumer timeout: who does not acknowledge in time loses the channel."""
 
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.state.policies import NamedPolicy
 from mockforge_brokers.events import RequestDenied
 
-from .client import Client, House, names
+from .client import Client, Got, House, bodies, names
 
 
 def house_with(seconds: float) -> House:
@@ -81,3 +86,188 @@ def test_no_timeout_closes_nothing() -> None:
     client.send("basic.get", queue="q")
     house.advance(1000)
     assert client.received() == []
+
+
+# Timeouts of a queue, and of a consumer (RabbitMQ 3.12 and 4.3; rabbit_channel, rabbit_fifo).
+
+
+def like(release: str, **capabilities: bool) -> tuple[House, Client]:
+    house = House(AmqpOptions(as_version=release, consumer_timeout=100, heartbeat=0))
+    given = {"consumer_cancel_notify": True, **capabilities}
+    return house, house.client(tune=(2047, 131_072, 0), capabilities=given)
+
+
+def declare(client: Client, queue: str = "q", kind: str = "quorum", **arguments: Any) -> list[Got]:
+    given = {name.replace("_", "-"): value for name, value in arguments.items()}
+    given = {"x-queue-type": kind, **given}
+    return client.send("queue.declare", queue=queue, durable=True, arguments=given)
+
+
+@pytest.mark.parametrize(
+    ("release", "argument", "policy", "used"),
+    [
+        ("3.10", 10_000, 20_000, None),
+        ("3.13", 10_000, 20_000, 10_000),
+        ("3.13", 20_000, 10_000, 10_000),
+        ("3.13", None, 20_000, 20_000),
+        ("4.1", 10_000, None, 10_000),
+    ],
+)
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_queue_has_a_timeout_by_argument_or_policy(
+    release: str, argument: int | None, policy: int | None, used: int | None, kind: str
+) -> None:
+    house, client = like(release)
+    declare(client, kind=kind, **({"x_consumer_timeout": argument} if argument else {}))
+    if policy:
+        named = NamedPolicy("slow", ".*", {"consumer-timeout": policy})
+        house.broker.vhost().set_policy(named)
+    client.publish("", "q", b"x")
+    client.send("basic.get", queue="q")
+    house.advance((used or 90_000) / 1000 - 2)
+    assert client.received() == []
+    house.advance(4)
+    came = client.received()
+    assert names(came) == (["channel.close"] if used else [])
+    assert not came or f"used: {used} ms" in came[0]["reply_text"]
+
+
+def test_only_the_oldest_delivery_of_a_channel_is_looked_at() -> None:
+    house, client = like("3.13")
+    declare(client, "slow", x_consumer_timeout=50_000)
+    declare(client, "fast", x_consumer_timeout=10_000)
+    for queue in ("slow", "fast"):
+        client.publish("", queue, b"x")
+        client.send("basic.get", queue=queue)
+    house.advance(30)
+    assert client.received() == []
+    client.send("basic.ack", delivery_tag=1)
+    house.advance(2)
+    assert names(client.received()) == ["channel.close"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "reason"),
+    [
+        ("quorum", -1, ": {value_negative,-1}"),
+        ("quorum", "5s", ': "expected integer, got longstr"'),
+        ("classic", 5, " of queue type rabbit_classic_queue"),
+        ("stream", 5, " of queue type rabbit_stream_queue"),
+    ],
+)
+def test_4_3_knows_the_argument_of_quorum_queues_and_their_consumers(
+    kind: str, given: Any, reason: str
+) -> None:
+    _, client = like("4.3")
+    text = "PRECONDITION_FAILED - invalid arg 'x-consumer-timeout' for queue 'q' in vhost '/'"
+    (closed,) = declare(client, kind=kind, x_consumer_timeout=given)
+    assert closed["reply_text"] == text + reason
+    other = client.open(2)
+    other.send(
+        "queue.declare", channel=2, queue="q", durable=True, arguments={"x-queue-type": kind}
+    )
+    other.send("basic.qos", channel=2, prefetch_count=1)
+    (closed,) = other.send(
+        "basic.consume", channel=2, queue="q", arguments={"x-consumer-timeout": given}
+    )
+    assert closed["reply_text"] == text + reason
+
+
+class Late:
+    """RabbitMQ 4.3 whose consumer `a` let two of three deliveries wait for too long."""
+
+    def __init__(self, **declared: Any) -> None:
+        self.house, self.client = like("4.3")
+        self.other = self.house.client(tune=(2047, 131_072, 0))
+        declare(self.client, **declared)
+        self.queue = self.house.broker.vhost().queues["q"]
+        self.client.send("basic.qos", prefetch_count=10)
+        timeout = {"x-consumer-timeout": 10_000}
+        self.client.send("basic.consume", queue="q", consumer_tag="a", arguments=timeout)
+        for body in (b"0", b"1", b"2"):
+            self.client.publish("", "q", body, delivery_mode=2)
+        self.client.send("basic.ack", delivery_tag=2)
+        self.house.advance(12)
+        self.came = self.client.received()
+
+    def counts(self) -> tuple[int, int]:
+        return len(self.queue.messages), self.queue.unacked
+
+
+def test_late_deliveries_of_4_3_cancel_the_consumer_and_are_ready_again() -> None:
+    late = Late()
+    assert names(late.came) == ["basic.cancel"]
+    assert late.came[0]["consumer_tag"] == "a"
+    assert late.counts() == (2, 0)
+    assert [event.messages for event in late.house.emitted(MessagesRequeued)] == [2]
+    came = late.other.send("basic.consume", queue="q", consumer_tag="b")[1:]
+    assert [(got.body, got["redelivered"]) for got in came] == [(b"0", True), (b"2", True)]
+    # They did not fail: nobody counts them.
+    assert all("headers" not in got.properties for got in came)
+    late.house.advance(30)
+    assert late.client.received() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("basic.ack", {"delivery_tag": 3, "multiple": True}),
+        ("basic.ack", {"delivery_tag": 0, "multiple": True}),
+        ("basic.nack", {"delivery_tag": 3, "multiple": True, "requeue": False}),
+        ("basic.nack", {"delivery_tag": 3, "multiple": True, "requeue": True}),
+        ("basic.recover", {"requeue": True}),
+    ],
+)
+def test_consumer_goes_on_once_it_settled_what_was_late(name: str, values: dict[str, Any]) -> None:
+    late = Late()
+    came = late.client.send(name, **values)
+    assert bodies(came) == [b"0", b"2"]
+    assert late.counts() == (0, 2)
+
+
+def test_consumer_waits_for_its_last_late_delivery() -> None:
+    late = Late()
+    assert late.client.send("basic.ack", delivery_tag=1) == []
+    assert late.client.send("basic.ack", delivery_tag=1)[0]["reply_code"] == 406
+
+
+def test_channel_that_ends_gives_back_no_late_delivery_twice() -> None:
+    late = Late()
+    late.client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    assert late.counts() == (2, 0)
+
+
+def test_late_deliveries_survive_a_restart_once() -> None:
+    late = Late()
+    late.house.broker.restart()
+    kept = late.house.broker.vhost().queues["q"].messages
+    assert len(kept) == 2
+
+
+def test_next_single_active_consumer_takes_what_was_late() -> None:
+    house, client = like("4.3")
+    declare(client, x_single_active_consumer=True)
+    timeout = {"x-consumer-timeout": 10_000}
+    client.send("basic.consume", queue="q", consumer_tag="a", arguments=timeout)
+    client.send("basic.consume", queue="q", consumer_tag="b")
+    client.publish("", "q", b"x")
+    house.advance(12)
+    came = client.received()
+    assert names(came) == ["basic.cancel", "basic.deliver"]
+    assert came[1]["consumer_tag"] == "b"
+
+
+@pytest.mark.parametrize("how", ["no capability", "cancelled", "get"])
+def test_where_nobody_can_be_cancelled_the_channel_ends(how: str) -> None:
+    house, client = like("4.3", consumer_cancel_notify=how != "no capability")
+    declare(client, x_consumer_timeout=10_000)
+    client.publish("", "q", b"x")
+    if how == "get":
+        client.send("basic.get", queue="q")
+    else:
+        client.send("basic.consume", queue="q", consumer_tag="a")
+    if how == "cancelled":
+        client.send("basic.cancel", consumer_tag="a")
+    house.advance(12)
+    (closed,) = client.received()
+    assert "Timeout value used: -1 ms" in closed["reply_text"]

@@ -5,7 +5,7 @@ from ..codes import ReplyCode
 from ..events import ConsumerStarted
 from ..profiles import GLOBAL_QOS
 from ..records import Table
-from ..state.arguments import check_consumer
+from ..state.arguments import check_consumer, check_timeout
 from ..state.consumer import Consumer
 from ..state.queues.queue import Queue
 from ..state.topology import REPLY_TO
@@ -59,6 +59,8 @@ def basic_consume(
         )
     tag = consumer_tag or channel.new_name("amq.ctag-")
     what = f"queue '{found.name}' in vhost '{channel.vhost.name}'"
+    if channel.vhost.profile.deliveries_time_out:
+        check_timeout(what, found.kind, arguments)
     consumer = Consumer(
         tag,
         found,

@@ -11,6 +11,7 @@ from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, requeue_all
 from ..state.queues.stream import StreamQueue
+from ..state.queues.timed_out import TimedOut
 from ..state.routing import Route
 from ..wire.frames import METHOD, method
 from ..wire.methods import BY_NAME, decode
@@ -446,7 +447,8 @@ class Channel:
 
     def away(self) -> list[Message]:
         """What it borrowed and did not give back for good."""
-        messages = list(self.unacked.values())
+        late = TimedOut
+        messages = [each for each in self.unacked.values() if not isinstance(each.queue, late)]
         if self.transaction is not None:
             messages += [message for _, message, _, _ in self.transaction.settled]
         return messages

@@ -1,14 +1,23 @@
-"""Deliveries that nobody acknowledges for too long: their channel is closed (consumer_timeout)."""
+"""Deliveries that nobody acknowledges for too long (consumer_timeout).
+
+Their channel is closed; as RabbitMQ 4.3 they go back to their quorum queue instead, and their
+consumer is cancelled.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from operator import sub
 from typing import Final
 
 from ...errors import RequestRefused
-from ..channel.channel import Channel
+from ..channel.channel import AMQP, Channel
 from ..codes import ReplyCode
+from ..events import MessagesRequeued
+from ..state.consumer import Consumer
+from ..state.queues.queue import Queue
+from ..state.queues.quorum import QuorumQueue
+from ..state.queues.timed_out import TimedOut
 from .connection import Connection
 from .phase import Phase
 
@@ -24,6 +33,9 @@ class Marks:
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
+
+    def __iter__(self) -> Iterator[tuple[float, int]]:
+        return iter(self._marks)
 
     def note(self, now: float, last: int) -> None:
         marks = self._marks
@@ -49,7 +61,7 @@ class Marks:
 
 
 class Channels:
-    """Those of AMQP 0-9-1: a late one is closed."""
+    """Those of AMQP 0-9-1: a late one is closed, or its consumers are cancelled."""
 
     def __init__(self, connections: Mapping[int, Connection]) -> None:
         self._connections = connections
@@ -59,42 +71,118 @@ class Channels:
         before, self._marks = self._marks, {}
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
-                late = list(self._late(connection, before, now, now - timeout))
-                _close(connection, late, timeout)
+                for channel in tuple(connection.channels.open.values()):
+                    if channel.unacked and not channel.closing:
+                        marks = self._marks[channel] = before.get(channel) or Marks()
+                        marks.note(now, channel.last_tag)
+                        # Queues have timeouts of their own: only what is settled is needless.
+                        marks.forget(-inf, next(iter(channel.unacked)).__gt__)
+                        see_to = _release if channel.vhost.profile.deliveries_time_out else _close
+                        see_to(connection, channel, _Ages(marks, now), timeout)
 
     def since(self, channel: Channel, tag: int) -> float | None:
         marks = self._marks.get(channel)
         return None if marks is None else marks.since(tag)
 
-    def _late(
-        self, connection: Connection, before: Mapping[Channel, Marks], now: float, moment: float
-    ) -> Iterable[Channel]:
-        for channel in connection.channels.open.values():
-            if channel.unacked and not channel.closing:
-                marks = self._marks[channel] = before.get(channel) or Marks()
-                marks.note(now, channel.last_tag)
-                marks.forget(moment, next(iter(channel.unacked)).__gt__)
-                tag = marks.newest(moment)
-                if tag is not None and _first(channel) <= tag:
-                    yield channel
+
+class _Ages:
+    """How long ago what was delivered, asked for in the order of delivery tags."""
+
+    def __init__(self, marks: Marks, now: float) -> None:
+        self._marks = iter(marks)
+        self._now = now
+        self._since, self._last = next(self._marks, (now, 0))
+
+    def __getitem__(self, tag: int) -> float:
+        """Seconds; 0 for what came after the last look."""
+        while self._last < tag:
+            self._since, self._last = next(self._marks, (self._now, tag))
+        return self._now - self._since
 
 
-def _close(connection: Connection, channels: list[Channel], timeout: float) -> None:
-    for channel in channels:
-        text = (
-            f"delivery acknowledgement on channel {channel.number} timed out. Timeout value "
-            f"used: {timeout * 1000:.0f} ms. This timeout value can be configured, see "
-            "consumers doc guide to learn more"
-        )
-        if not connection.out:
-            connection.peer.wake()
-        refusal = RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
-        connection.channels.refuse(channel, refusal, None)
+def timeout_of(channel: Channel, queue: Queue, default: float) -> float:
+    """Seconds that a delivery of this queue may take: argument or policy, the lower one."""
+    if not channel.vhost.profile.queues_have_timeouts:
+        return default
+    definition = channel.vhost.policies.effective(queue.kind, queue.name).definition
+    field = queue.arguments.get("x-consumer-timeout")
+    given = [field.value] if field is not None else []
+    given += [definition["consumer-timeout"]] if "consumer-timeout" in definition else []
+    return min((value / 1000 for value in given if isinstance(value, int)), default=default)
 
 
-def _first(channel: Channel) -> float:
-    """The oldest delivery that the timeout is for."""
-    if channel.vhost.profile.classic_consumers_time_out:
-        return next(iter(channel.unacked))
-    tags = (tag for tag, message in channel.unacked.items() if message.queue.kind == "quorum")
-    return next(tags, inf)
+def _close(connection: Connection, channel: Channel, ages: _Ages, default: float) -> None:
+    """Up to 4.2: the channel ends if the oldest delivery is late; RabbitMQ looks at no other."""
+    tag, message = next(iter(channel.unacked.items()))
+    timeout = timeout_of(channel, message.queue, default)
+    if ages[tag] >= timeout:
+        _refuse(connection, channel, f"{timeout * 1000:.0f}")
+
+
+def _refuse(connection: Connection, channel: Channel, milliseconds: str) -> None:
+    text = (
+        f"delivery acknowledgement on channel {channel.number} timed out. Timeout value "
+        f"used: {milliseconds} ms. This timeout value can be configured, see "
+        "consumers doc guide to learn more"
+    )
+    if not connection.out:
+        connection.peer.wake()
+    refusal = RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
+    connection.channels.refuse(channel, refusal, None)
+
+
+def _release(connection: Connection, channel: Channel, ages: _Ages, default: float) -> None:
+    """From 4.3 on: late deliveries of quorum queues go back, and their consumers are cancelled."""
+    late: dict[Consumer | None, list[int]] = {}
+    timeouts: dict[tuple[Consumer | None, Queue], float] = {}
+    for tag, message in channel.unacked.items():
+        age = ages[tag]
+        if not age:
+            # Those behind it are as young.
+            break
+        if isinstance(message.queue, QuorumQueue):
+            key = consumer, queue = message.consumer, message.queue
+            if key not in timeouts:
+                timeouts[key] = _timeout_of_consumer(channel, consumer, queue, default)
+            if age >= timeouts[key]:
+                late.setdefault(consumer, []).append(tag)
+    for consumer in late:
+        if consumer is None or channel.consumers.get(consumer.tag) is not consumer:
+            # Nobody could be cancelled for it; RabbitMQ has this number in its answer.
+            _refuse(connection, channel, "-1")
+            return
+    for consumer, tags in late.items():
+        if consumer is not None:
+            _cancel(connection, channel, consumer, tags)
+
+
+def _timeout_of_consumer(
+    channel: Channel, consumer: Consumer | None, queue: Queue, default: float
+) -> float:
+    """The consumer's own x-consumer-timeout holds, whatever its queue says."""
+    own = consumer.arguments.get("x-consumer-timeout") if consumer is not None else None
+    if own is not None:
+        return float(own.value) / 1000
+    return timeout_of(channel, queue, default)
+
+
+def _cancel(connection: Connection, channel: Channel, consumer: Consumer, tags: list[int]) -> None:
+    """The client hears that its consumer ended, and may still settle what it has."""
+    queue = consumer.queue
+    assert isinstance(queue, QuorumQueue), "others do not time out"
+    if not connection.cancel_notify:
+        _refuse(connection, channel, "-1")
+        return
+    back = [channel.unacked[tag] for tag in tags]
+    stand_in = TimedOut(consumer, queue).stand_in
+    # The tags stay known, in their order.
+    channel.unacked.update(
+        (tag, stand_in(message)) for tag, message in zip(tags, back, strict=True)
+    )
+    channel.refill(back)
+    if not connection.out:
+        connection.peer.wake()
+    channel.send("basic.cancel", consumer_tag=consumer.tag, no_wait=True)
+    reason = f"consumer {consumer.tag} did not acknowledge in time"
+    connection.spine.emit(MessagesRequeued(AMQP, queue.name, len(back), reason))
+    queue.time_out(consumer, back)

@@ -218,6 +218,19 @@ def check_exchange(what: str, arguments: Table) -> None:
         )
 
 
+def check_timeout(what: str, kind: str, arguments: Table) -> None:
+    """x-consumer-timeout, which RabbitMQ knows from 4.3 on, of a queue or a consumer."""
+    field = arguments.get("x-consumer-timeout")
+    if field is None:
+        return
+    if kind != "quorum":
+        raise _refused(
+            f"invalid arg 'x-consumer-timeout' for {what} of queue type rabbit_{kind}_queue"
+        )
+    if reason := _not_negative(field):
+        raise _refused(f"invalid arg 'x-consumer-timeout' for {what}: {reason}")
+
+
 def check_consumer(what: str, arguments: Table) -> int:
     """The consumer's priority."""
     field = arguments.get("x-priority")

@@ -14,6 +14,8 @@ from ..profiles import (
     Profile,
 )
 from ..records import Table
+from .arguments import check_timeout
+from .queues.types import queue_type
 
 _MOST_HASHES: Final = 2
 
@@ -51,6 +53,8 @@ def check_queue(
     profile: Profile, what: str, arguments: Table, *, durable: bool, exclusive: bool
 ) -> None:
     """Raise what a release answers to a queue that it does not take."""
+    if profile.deliveries_time_out:
+        check_timeout(what, queue_type(arguments), arguments)
     for name, _ in of_queue(arguments, durable=durable, exclusive=exclusive):
         if not profile.refuses(name):
             continue

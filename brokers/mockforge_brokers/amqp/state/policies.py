@@ -143,6 +143,7 @@ _LIMITS: Final[dict[str, tuple[Check, str]]] = {
 _SETTINGS: Final[dict[str, tuple[Check, str]]] = {
     **_LIMITS,
     "alternate-exchange": (_is_text, "alternate exchange name"),
+    "consumer-timeout": (_at_least(0), "consumer timeout"),
     "dead-letter-exchange": (_is_text, "dead letter exchange name"),
     "dead-letter-routing-key": (_is_text, "dead letter routing key"),
     "dead-letter-strategy": (_one_of("at-most-once", "at-least-once"), "dead letter strategy"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..state.message import Message
-from ..state.queues.queue import by_queue, requeue_all
+from ..state.queues.queue import requeue_all
 from ..state.queues.quorum import QuorumQueue
 from ..state.queues.stream import StreamQueue
 from .failures import INVALID_FIELD, SessionFailed
@@ -97,18 +97,21 @@ class Deliveries:
     def release(self, numbers: Iterable[int]) -> None:
         """Messages of quorum queues go back, and do not count as delivered."""
         found = [(number, self._unsettled.pop(number)) for number in numbers]
+        links: dict[Outgoing, list[Message]] = {}
         for number, one in found:
             self._late[number] = one.link
             one.link.late.add(number)
-            one.message.queue.pause(one.link.consumer)
-        for queue, messages in by_queue(one.message for _, one in found).items():
+            links.setdefault(one.link, []).append(one.message)
+        for link, messages in links.items():
+            queue = link.consumer.queue
             assert isinstance(queue, QuorumQueue), "others do not time out"
-            queue.release(messages)
+            queue.time_out(link.consumer, messages)
 
     def _confirm(self, first: int, last: int) -> None:
         for number in _within(self._late, first, last):
             link = self._late.pop(number)
             link.late.discard(number)
+            cast("QuorumQueue", link.consumer.queue).forgive(link.consumer, 1)
             link.go_on()
 
 

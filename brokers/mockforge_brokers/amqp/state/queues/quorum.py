@@ -62,7 +62,7 @@ class QuorumQueue(GovernedQueue):
     and its consumer asked for it, it goes to the end instead (both asked of RabbitMQ 3.10.8).
     """
 
-    __slots__ = ("quiescing", "rejecting", "retry_timer", "undelivered")
+    __slots__ = ("quiescing", "rejecting", "retry_timer", "timed_out", "undelivered")
     kind: ClassVar[str] = "quorum"
     message_type = QuorumMessage
 
@@ -71,6 +71,8 @@ class QuorumQueue(GovernedQueue):
         """Dead letters that no queue took, with their reasons."""
         self.retry_timer: Timer | None = None
         self.rejecting = False
+        self.timed_out: dict[Consumer, int] = {}
+        """Consumers that get no more before they settled so many late deliveries (4.3)."""
         self.quiescing = False
         """The single active consumer is to give way to another, and gets no more."""
         super().prepare(*given)
@@ -124,11 +126,32 @@ class QuorumQueue(GovernedQueue):
         self._shorten()
         self._watch()
 
-    def release(self, unacked: Sequence[Message]) -> None:
-        """Deliveries that timed out (RabbitMQ 4.3) are ready again, and were none that failed."""
+    # Deliveries that time out (RabbitMQ 4.3).
+
+    def time_out(self, consumer: Consumer, unacked: Sequence[Message]) -> None:
+        """These are ready again, for others: the consumer gets no more before `forgive`."""
+        self.timed_out[consumer] = self.timed_out.get(consumer, 0) + len(unacked)
+        self._take_off(consumer)
         for message in cast("Sequence[QuorumMessage]", unacked):
+            # It was no delivery that failed.
             message.deliveries -= 1
         self.requeue(unacked)
+        if self.policy.single_active and consumer is self.active:
+            self.quiescing = False
+            self.activate(self.successor())
+
+    def forgive(self, consumer: Consumer, settled: int) -> None:
+        """So many of a consumer's late deliveries are settled; with the last one it goes on."""
+        left = self.timed_out.get(consumer)
+        if left is None:
+            return
+        if left > settled:
+            self.timed_out[consumer] = left - settled
+            return
+        del self.timed_out[consumer]
+        if self.active is None:
+            self.active = self.successor()
+        self.refresh(consumer)
 
     # The single active consumer.
 
@@ -139,17 +162,20 @@ class QuorumQueue(GovernedQueue):
     def remove(self, consumer: Consumer) -> None:
         if consumer is self.active:
             self.quiescing = False
+        self.timed_out.pop(consumer, None)
         super().remove(consumer)
 
     def refresh(self, consumer: Consumer) -> None:
-        if not (self.quiescing and consumer is self.active):
+        giving_way = self.quiescing and consumer is self.active
+        if not giving_way and consumer not in self.timed_out:
             super().refresh(consumer)
 
     def successor(self) -> Consumer | None:
         """Up to 3.13 whoever came first; later by priority, and of the same one by credit."""
         if not self.host.profile.priority_takes_over:
             return self.consumers[0] if self.consumers else None
-        return max(self.consumers, key=_by_priority_and_credit, default=None)
+        candidates = (each for each in self.consumers if each not in self.timed_out)
+        return max(candidates, key=_by_priority_and_credit, default=None)
 
     def _give_way(self) -> None:
         """Let a consumer of a higher priority be active, once the one that is settled all it has.
@@ -163,12 +189,16 @@ class QuorumQueue(GovernedQueue):
             if not self.host.profile.priority_takes_over or best.priority <= active.priority:
                 return
             self.quiescing = True
-            if active.ready:
-                active.ready = False
-                self._rotation.remove(active)
+            self._take_off(active)
         if not active.sink.holds(active):
             self.quiescing = False
             self.activate(best)
+
+    def _take_off(self, consumer: Consumer) -> None:
+        """Out of the rotation, though its channel does not pause it."""
+        if consumer.ready:
+            consumer.ready = False
+            self._rotation.remove(consumer)
 
     def acknowledge(self, message: Message) -> None:
         super().acknowledge(message)
