@@ -61,6 +61,8 @@ FLOW_ARGUMENTS: tuple[dict[str, Any], ...] = (
     {"x-max-priority": 3, "x-max-length": 3},
 )
 
+_TRIES = 20
+
 KEPT = Path(__file__).parent / "amqp-rabbitmq.json"
 KNOWN: dict[str, str] = {}
 """Part of a line that differs, and why it may."""
@@ -82,6 +84,16 @@ class Player:
     came: list[Any] = field(default_factory=list)
     """What consumers were sent since the last step."""
     pass_time: Callable[[float], object] = time.sleep
+
+    def play_in_time(self, steps: list[Step]) -> Trace:
+        """As `play`, once more where a busy machine took so long that messages were over by it."""
+        for _ in range(_TRIES):
+            began = time.monotonic()
+            trace = self.play(steps)
+            waited = sum(values["seconds"] for name, values in steps if name == "wait")
+            if time.monotonic() - began - waited < TTL / 2:
+                break
+        return trace
 
     def play(self, steps: list[Step]) -> Trace:
         self.trace = []
@@ -420,7 +432,7 @@ def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Ste
 
 def record(original: Player, numbers: range) -> None:
     traces = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    traces |= {str(number): original.play(situation(number)) for number in numbers}
+    traces |= {str(number): original.play_in_time(situation(number)) for number in numbers}
     KEPT.write_text(json.dumps(traces, indent=0) + "\n")
 
 
@@ -428,7 +440,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("original", help="RabbitMQ's port", type=int)
     parser.add_argument("ours", type=int, nargs="?")
-    parser.add_argument("--situations", type=int, default=450)
+    parser.add_argument("--situations", type=int, default=650)
     parser.add_argument("--first", type=int, default=0, help="number of the first situation")
     parser.add_argument("--only", type=int)
     parser.add_argument("--record", action="store_true")
@@ -443,7 +455,7 @@ def main() -> int:
     different = 0
     for number in numbers:
         steps = situation(number)
-        theirs, mine = original.play(steps), ours.play(steps)
+        theirs, mine = original.play_in_time(steps), ours.play_in_time(steps)
         found = differences(steps, theirs, mine)
         different += bool(found)
         if found and number in REASONS:

@@ -121,7 +121,7 @@ def _state(consumer: Consumer, credit: int | None) -> str:
     queue = consumer.queue
     if stands_by(consumer):
         return "standby"
-    if isinstance(queue, QuorumQueue) and consumer in queue.timed_out:
+    if timed_out(consumer):
         return "timed out"
     if credit == 0:
         return "no credit"
@@ -136,3 +136,9 @@ def stands_by(consumer: Consumer) -> bool:
     if not isinstance(queue, GovernedQueue) or not queue.policy.single_active:
         return False
     return consumer is not queue.active
+
+
+def timed_out(consumer: Consumer) -> bool:
+    """Whether it gets no more before it settled deliveries that were late (RabbitMQ 4.3)."""
+    queue = consumer.queue
+    return isinstance(queue, QuorumQueue) and consumer in queue.timed_out

@@ -10,7 +10,7 @@ from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection
 from .connection.phase import Phase
-from .consumers import stands_by
+from .consumers import stands_by, timed_out
 from .records import plain
 from .sampling import Counted, Rates
 from .state.arguments import UNSERVED_ARGUMENTS
@@ -272,6 +272,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
                         "exhausted": consumer.credit <= 0,
                         "paused": consumer.paused,
                         "standby": stands_by(consumer),
+                        "timed_out": timed_out(consumer),
                     }
                     for consumer in queue.consumers
                 ]

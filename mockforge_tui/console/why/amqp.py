@@ -261,7 +261,13 @@ def _stuck(
         if mine and each["connection"] not in mine:
             continue
         who = _who(amqp, each)
-        if each["exhausted"]:
+        if each["timed_out"]:
+            text = (
+                f"{who} let the consumer timeout of {view.name} pass: what it had is for others, "
+                "and it was cancelled (basic.cancel); it must consume anew, or settle what it has"
+            )
+            yield Finding(view.name, "timed-out", text)
+        elif each["exhausted"]:
             text = (
                 f"{who} holds {counted(each['prefetch'], 'unacked message')} of {view.name}, all "
                 f"that its prefetch of {each['prefetch']} allows, and {view.depth or 0:,} wait: it "

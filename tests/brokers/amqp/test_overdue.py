@@ -200,6 +200,7 @@ def test_late_deliveries_of_4_3_cancel_the_consumer_and_are_ready_again() -> Non
     assert late.came[0]["consumer_tag"] == "a"
     assert late.counts() == (2, 0)
     assert [event.messages for event in late.house.emitted(MessagesRequeued)] == [2]
+    assert [each.state for each in late.house.broker.consumers()] == ["timed out"]
     came = late.other.send("basic.consume", queue="q", consumer_tag="b")[1:]
     assert [(got.body, got["redelivered"]) for got in came] == [(b"0", True), (b"2", True)]
     # They did not fail: nobody counts them.
