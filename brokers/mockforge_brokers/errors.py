@@ -40,7 +40,14 @@ class NotServed(RequestRefused):
 
 
 class InvalidInput(BrokerError):
-    """What a person asked for cannot be: the text names the thing, the place and the remedy."""
+    """What a person asked for cannot be: the text names the thing, the place and the remedy.
+
+    `code` is the protocol's, where a client would be refused just so; else 0.
+    """
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class LocalError(BrokerError):
@@ -58,4 +65,4 @@ class PlainRefusals:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (RequestRefused, ProtocolError)):
-            raise InvalidInput(error.text) from None
+            raise InvalidInput(error.text, error.code) from None

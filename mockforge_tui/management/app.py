@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from mockforge_brokers.amqp.codes import ReplyCode
 from mockforge_brokers.errors import InvalidInput
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -83,6 +84,8 @@ class Application:
         except Refused as refusal:
             return JSONResponse(refusal.body, refusal.status)
         except InvalidInput as error:
+            if error.code == ReplyCode.ACCESS_REFUSED:
+                return JSONResponse({"error": "not_authorised", "reason": str(error)}, 401)
             return JSONResponse({"error": "bad_request", "reason": str(error)}, 400)
         status, value = found if isinstance(found, tuple) else (200, found)
         return Response(status_code=status) if value is None else _Json(value, status)

@@ -5,26 +5,30 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.figures import properties_key
-from mockforge_brokers.amqp.verbs import DestinationKind
+from mockforge_brokers.amqp.state.queues.stream import StreamQueue
+from mockforge_brokers.amqp.verbs import DestinationKind, Settlement
 from mockforge_brokers.events import MessageSeen
 
 from .reading import exchange_name, vhost_name
-from .request import Asked, bad_request, not_found
+from .request import Asked, Refused, bad_request, not_found
 
 CREATED, NO_CONTENT = 201, 204
 _SOURCE = "management"
 
 
 def put_vhost(asked: Asked) -> Any:
-    if asked.names[0] in asked.broker.vhosts:
-        return NO_CONTENT, None
-    asked.broker.add_vhost(asked.names[0])
-    return CREATED, None
+    (name,) = asked.names
+    there = name in asked.broker.vhosts
+    if not there:
+        asked.broker.add_vhost(name)
+    if "tracing" in asked.body:
+        asked.broker.trace(asked.flag("tracing"), vhost=name)
+    return NO_CONTENT if there else CREATED, None
 
 
 def delete_vhost(asked: Asked) -> Any:
@@ -135,7 +139,7 @@ def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
 def publish(asked: Asked) -> Any:
     vhost, exchange = vhost_name(asked, asked.names[0]), exchange_name(asked.names[1])
     if exchange not in asked.broker.vhost(vhost).exchanges:
-        raise not_found()
+        raise bad_request(f"404 NOT_FOUND - no exchange '{exchange}' in vhost '{vhost}'")
     payload = asked.text("payload").encode()
     if asked.text("payload_encoding") == "base64":
         try:
@@ -154,25 +158,32 @@ def publish(asked: Asked) -> Any:
 
 
 def get(asked: Asked) -> Any:
-    """Takes messages, or looks at them where they are to be put back (`ack_requeue_true`)."""
+    """Takes messages by basic.get, and settles them as it is wanted: a requeue shows as one."""
     vhost, name = _queue(asked)
     mode = asked.text("ackmode", "ack_requeue_true")
-    count = asked.number("count", 1)
-    if mode not in ("ack_requeue_true", "reject_requeue_true"):
-        if mode not in ("ack_requeue_false", "reject_requeue_false"):
-            raise bad_request(f"ackmode: {mode!r} is none of (ack|reject)_requeue_(true|false)")
-        left = len(asked.broker.vhost(vhost).queue(name).messages)
-        found: list[dict[str, Any]] = []
-        while len(found) < count and (message := asked.broker.get(name, vhost=vhost)):
-            left -= 1
-            found.append(_message(asked, message, left))
-        return found
-    messages = asked.broker.peek(name, count, vhost=vhost)
-    whole = len(asked.broker.vhost(vhost).queue(name).messages)
-    return [_message(asked, one, whole - at - 1) for at, one in enumerate(messages)]
+    settle = _SETTLEMENTS.get(mode)
+    if settle is None:
+        raise bad_request(f"ackmode: {mode!r} is none of {', '.join(_SETTLEMENTS)}")
+    host_queue = asked.broker.vhost(vhost).queue(name)
+    if isinstance(host_queue, StreamQueue):
+        raise bad_request(f"540 {host_queue.unsupported('basic.get')}")
+    whole = len(host_queue.messages)
+    found = asked.broker.get_all(name, asked.number("count", 1), settle, vhost=vhost)
+    return [
+        _message(asked, seen, redelivered, whole - at - 1)
+        for at, (seen, redelivered) in enumerate(found)
+    ]
 
 
-def _message(asked: Asked, seen: MessageSeen, left: int) -> dict[str, Any]:
+_SETTLEMENTS: Final[dict[str, Settlement]] = {
+    "ack_requeue_true": "requeue",
+    "reject_requeue_true": "requeue",
+    "ack_requeue_false": "ack",
+    "reject_requeue_false": "reject",
+}
+
+
+def _message(asked: Asked, seen: MessageSeen, redelivered: bool, left: int) -> dict[str, Any]:
     body, encoding = seen.payload or b"", "string"
     text = ""
     try:
@@ -187,7 +198,7 @@ def _message(asked: Asked, seen: MessageSeen, left: int) -> dict[str, Any]:
         properties["headers"] = dict(seen.headers)
     return {
         "payload_bytes": len(body),
-        "redelivered": False,
+        "redelivered": redelivered,
         "exchange": seen.destination,
         "routing_key": seen.detail["routing_key"],
         "message_count": left,
@@ -212,12 +223,15 @@ def delete_connection(asked: Asked) -> Any:
 
 
 def put_user(asked: Asked) -> Any:
-    """With a password in the clear; RabbitMQ's hashes are not taken."""
-    access = asked.runtime.environment.access
-    there = asked.names[0] in access.users
-    if "password_hash" in asked.body and "password" not in asked.body:
-        raise bad_request("password_hash: RabbitMQ's hashes are not taken, give `password`")
-    access.add_user(asked.names[0], asked.text("password"), ("amqp",))
+    """With a password, with RabbitMQ's hash of one, or with neither: then none is right."""
+    (name,) = asked.names
+    there = name in asked.runtime.environment.access.users
+    given = str(asked.body.get("password_hash") or "")
+    try:
+        base64.b64decode(given, validate=True)
+    except ValueError:
+        raise Refused(400, "bad_request", ["not_base64", given]) from None
+    asked.broker.define("users", {**asked.body, "name": name})
     return NO_CONTENT if there else CREATED, None
 
 
@@ -256,14 +270,14 @@ def put_permissions(asked: Asked) -> Any:
     keep them."""
     vhost, user = asked.names
     access = asked.runtime.environment.access
-    if user not in access.users:
-        raise not_found()
+    if user not in access.users or vhost not in asked.broker.vhosts:
+        raise bad_request("vhost_or_user_not_found")
     patterns = [asked.text(operation) for operation in _OPERATIONS]
     if not any(rule.protocol == "amqp" for rule in access.rules.values()):
         for other in [one for one in access.users.values() if "amqp" in one.protocols]:
             if other.name != user:
                 access.add_rule(rule_of(f"allow {other.name} all amqp:*:/.*/"))
-    there = _forget(asked, vhost_name(asked, vhost), user)
+    there = _forget(asked, vhost, user)
     for operation, pattern in zip(_OPERATIONS, patterns, strict=True):
         # Without a pattern RabbitMQ allows nothing.
         shown = pattern or "^$"
@@ -309,7 +323,12 @@ def _permissions(asked: Asked) -> list[dict[str, str]]:
     return rows
 
 
-# Policies.
+# Parameters and policies.
+
+
+def put_parameter(asked: Asked) -> Any:
+    """Those of federation and shovel, which are not there; the others have paths of their own."""
+    raise bad_request(f"Validation failed\n\ncomponent {asked.names[0]} not found\n")
 
 
 def put_policy(operator: bool) -> Callable[[Asked], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from .listing import listed, picked
 from .request import Asked, bad_request, not_found
 
 _NODE = "rabbit@localhost"
+_BY_PLACE = itemgetter("vhost", "name")
 _OK = {"status": "ok"}
 _ADMINISTRATOR = ["administrator"]
 _TYPES = {
@@ -85,13 +87,13 @@ def _listeners(asked: Asked) -> list[dict[str, Any]]:
 
 
 def nodes(asked: Asked) -> Any:
-    return [node_figures(asked)]
+    return listed([node_figures(asked)], asked.query)
 
 
 def node(asked: Asked) -> Any:
     if asked.names[0] != _NODE:
         raise not_found()
-    return node_figures(asked)
+    return _one(asked, node_figures(asked))
 
 
 def node_figures(asked: Asked) -> dict[str, Any]:
@@ -257,7 +259,7 @@ def consumers(asked: Asked) -> Any:
 
 def exchanges(asked: Asked) -> Any:
     rows = asked.broker.management.exchanges(_place(asked))
-    return listed(rows, asked.query)
+    return listed(sorted(rows, key=_BY_PLACE), asked.query)
 
 
 def exchange(asked: Asked) -> Any:
@@ -267,7 +269,7 @@ def exchange(asked: Asked) -> Any:
 
 def queues(asked: Asked) -> Any:
     rows = asked.broker.management.queues(_place(asked))
-    return listed(rows, asked.query)
+    return listed(sorted(rows, key=_BY_PLACE), asked.query)
 
 
 def queue(asked: Asked) -> Any:
@@ -352,6 +354,25 @@ def user_figures(name: str) -> dict[str, Any]:
         "tags": _ADMINISTRATOR,
         "limits": {},
     }
+
+
+def parameters(asked: Asked) -> Any:
+    """What RabbitMQ keeps as parameters, but for users' policies."""
+    kept = [
+        {
+            "vhost": row.pop("vhost"),
+            "component": "operator_policy",
+            "name": row.pop("name"),
+            "value": row,
+        }
+        for row in _policies(asked, operator=True)
+    ]
+    kept += [
+        {"vhost": name, "component": "vhost-limits", "name": "limits", "value": dict(host.limits)}
+        for name, host in asked.broker.vhosts.items()
+        if host.limits
+    ]
+    return listed(kept, asked.query)
 
 
 def policies(asked: Asked) -> Any:

@@ -188,7 +188,7 @@ def _vhost(vhost: VirtualHost, rates: Callable[[Counted], Rates]) -> Figures:
         "metadata": {"description": "", "tags": []},
         "name": vhost.name,
         "tags": [],
-        "tracing": False,
+        "tracing": vhost.tracer is not None,
     }
 
 

@@ -12,6 +12,7 @@ from .inside import Inside
 from .options import AmqpOptions
 from .records import table
 from .state.memory import Memory
+from .state.message import Message
 from .state.plugin_exchanges import EXCHANGE_TYPES
 from .state.policies import NamedPolicy
 from .state.routing import Route
@@ -20,6 +21,8 @@ from .tracing import Tracer
 from .views import message_seen
 from .wire import content as contents
 
+Settlement = Literal["ack", "reject", "requeue"]
+"""What becomes of messages that were taken."""
 DestinationKind = Literal["queue", "exchange"]
 """What a binding leads to."""
 
@@ -230,6 +233,29 @@ class Verbs:
             message = self.vhost(vhost).queue(queue).take(no_ack=True)
         self.memory.settle()
         return None if message is None else self._seen(message.route, message.content, "")
+
+    def get_all(
+        self, queue: str, count: int, settle: Settlement, *, vhost: str = "/"
+    ) -> list[tuple[MessageSeen, bool]]:
+        """Up to so many messages as basic.get has them, and whether each is redelivered.
+
+        All of them are taken first and settled then.
+        """
+        found = self.vhost(vhost).queue(queue)
+        taken: list[Message] = []
+        with PlainRefusals():
+            while len(taken) < count and (message := found.take(no_ack=False)) is not None:
+                taken.append(message)
+        seen = [
+            (self._seen(message.route, message.content, ""), message.redelivered)
+            for message in taken
+        ]
+        if settle == "requeue":
+            found.requeue(taken)
+        for message in taken if settle != "requeue" else ():
+            (found.acknowledge if settle == "ack" else found.discard)(message)
+        self.memory.settle()
+        return seen
 
     def peek(
         self, queue: str, count: int = 10, *, start: int = 0, vhost: str = "/"

@@ -5,6 +5,7 @@ Shapes are those that RabbitMQ 3.10.8 answered with.
 
 import asyncio
 import base64
+import hashlib
 
 import httpx
 import pytest
@@ -165,6 +166,8 @@ def test_messages_are_published_looked_at_and_taken(place):
     assert first["properties"] == {"delivery_mode": 2, "headers": {"k": 1}}
     assert (second["payload"], second["payload_encoding"]) == ("AAH", "base64")
     assert place.get("queues/%2F/q")["messages_ready"] == 2
+    again = place.ask("POST", "queues/%2F/q/get", look).json()
+    assert [one["redelivered"] for one in (first, second, *again)] == [False, False, True, True]
     taken = place.ask(
         "POST", "queues/%2F/q/get", {"count": 1, "ackmode": "ack_requeue_false"}
     ).json()
@@ -173,6 +176,70 @@ def test_messages_are_published_looked_at_and_taken(place):
     assert place.does("DELETE", "queues/%2F/q/contents") == 204
     assert place.get("queues/%2F/q")["messages"] == 0
     assert place.does("POST", "queues/%2F/q/get", {"ackmode": "none"}) == 400
+
+
+def test_what_is_got_and_requeued_counts_as_delivered_and_what_is_rejected_is_a_dead_letter(place):
+    arguments = {"x-queue-type": "quorum", "x-dead-letter-exchange": "amq.fanout"}
+    place.does("PUT", "queues/%2F/jobs", {"arguments": arguments})
+    place.does("PUT", "queues/%2F/dead")
+    place.does("POST", "bindings/%2F/e/amq.fanout/q/dead", {})
+    message = {"routing_key": "jobs", "payload": "x", "payload_encoding": "string"}
+    place.ask("POST", "exchanges/%2F/amq.default/publish", {**message, "properties": {}})
+    counts = []
+    for mode in ("ack_requeue_true", "reject_requeue_true", "reject_requeue_false"):
+        (got,) = place.ask("POST", "queues/%2F/jobs/get", {"ackmode": mode}).json()
+        counts.append(got["properties"]["headers"]["x-delivery-count"])
+    assert counts == [0, 1, 2]
+    (dead,) = place.ask("POST", "queues/%2F/dead/get", {"ackmode": "ack_requeue_false"}).json()
+    assert dead["properties"]["headers"]["x-first-death-reason"] == "rejected"
+
+
+def test_users_log_in_by_a_hash_or_not_at_all(place):
+    salted = bytes(4) + hashlib.sha256(bytes(4) + b"secret").digest()
+    given = {"password_hash": base64.b64encode(salted).decode(), "tags": ""}
+    assert place.does("PUT", "users/bob", given) == 201
+    assert place.ask("GET", "overview", user="bob:secret").status_code == 200
+    assert place.does("PUT", "users/bob", {"tags": ""}) == 204
+    assert place.ask("GET", "overview", user="bob:secret").status_code == 401
+
+
+REFUSED = [
+    ("PUT", "exchanges/%2F/amq.foo", {"type": "direct"}, 401, "exchange name 'amq.foo' contains"),
+    ("DELETE", "exchanges/%2F/amq.topic", None, 401, "deletion of system exchange 'amq.topic'"),
+    (
+        "POST",
+        "exchanges/%2F/none/publish",
+        {"routing_key": "a", "payload": "x", "payload_encoding": "string"},
+        400,
+        "404 NOT_FOUND - no exchange 'none' in vhost '/'",
+    ),
+    ("PUT", "parameters/shovel/%2F/a", {"value": {}}, 400, "Validation failed\n\ncomponent shovel"),
+    ("POST", "queues/%2F/log/get", {}, 400, "540 basic.get not supported by stream queues queue"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "reason"), REFUSED)
+def test_what_rabbitmqadmin_is_refused(place, method, path, body, status, reason):
+    place.does("PUT", "queues/%2F/log", {"arguments": {"x-queue-type": "stream"}})
+    answer = place.ask(method, path, body)
+    assert (answer.status_code, answer.json()["reason"][: len(reason)]) == (status, reason)
+
+
+def test_a_virtual_host_is_traced_from_there(place):
+    assert place.does("PUT", "vhosts/shop", {"tracing": True}) == 201
+    assert [one["tracing"] for one in place.get("vhosts")] == [False, True]
+    assert place.does("PUT", "vhosts/shop", {"tracing": False}) == 204
+    assert [one["tracing"] for one in place.get("vhosts")] == [False, False]
+
+
+def test_parameters_are_limits_and_operators_policies(place):
+    place.does("PUT", "vhost-limits/%2F/max-queues", {"value": 10})
+    body = {"pattern": ".*", "definition": {"max-length": 5}, "apply-to": "queues"}
+    place.does("PUT", "operator-policies/%2F/short", body)
+    assert [(one["component"], one["name"]) for one in place.get("parameters")] == [
+        ("operator_policy", "short"),
+        ("vhost-limits", "limits"),
+    ]
 
 
 def test_connections_channels_and_consumers_are_seen_and_ended(place):
@@ -269,8 +336,11 @@ def test_users_permissions_and_virtual_hosts_are_kept(place):
     assert place.does("PUT", "permissions/shop/bob", everything) == 204
     assert place.does("DELETE", "permissions/shop/bob") == 204
     assert place.does("DELETE", "permissions/shop/bob") == 404
-    assert place.does("PUT", "permissions/shop/nobody", wish) == 404
-    assert place.does("PUT", "users/eve", {"password_hash": "x"}) == 400
+    for at in ("shop/nobody", "none/bob"):
+        answer = place.ask("PUT", f"permissions/{at}", wish)
+        assert (answer.status_code, answer.json()["reason"]) == (400, "vhost_or_user_not_found")
+    refused = place.ask("PUT", "users/eve", {"password_hash": "x"})
+    assert (refused.status_code, refused.json()["reason"]) == (400, ["not_base64", "x"])
     assert place.does("DELETE", "users/bob") == 204
     assert place.does("DELETE", "users/bob") == 404
     assert place.does("DELETE", "vhosts/shop") == 204
