@@ -72,6 +72,8 @@ KEYS: tuple[Key, ...] = (
     Key("D", "D", "remove", "remove a fault, or a hold with all it holds", ACT, "remove",
         (FAULTS,)),
     Key("a", "a", "release", "release this held frame", ACT, "release", (*_ROWS, FAULTS), HELD),
+    Key("b", "b", "release(1)", "move this held frame behind the next", ACT, "",
+        (*_ROWS, FAULTS)),
     Key("X", "X", "drop", "drop this held frame", ACT, "drop", (*_ROWS, FAULTS), HELD),
     Key("x", "x", "refuse", "refuse this held request with a code…", ACT, "refuse",
         (*_ROWS, FAULTS), HELD),

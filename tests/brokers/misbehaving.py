@@ -6,7 +6,7 @@ from typing import Any
 from mockforge_brokers.contract import Connection, Peer
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, Row
-from mockforge_brokers.misbehaviour.actions import Action, Changes, Drop
+from mockforge_brokers.misbehaviour.actions import Action, Changes, Drop, Release
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.misbehaviour.rules import Exchanges, Match, Rule, Trigger
@@ -63,8 +63,8 @@ class Waiting:
     def __init__(self) -> None:
         self.decided: list[object] = []
 
-    def release(self) -> None:
-        self.decided.append("released")
+    def release(self, how: Release) -> None:
+        self.decided.append(how.outcome)
 
     def drop(self) -> None:
         self.decided.append("dropped")

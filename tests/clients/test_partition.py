@@ -111,6 +111,26 @@ def test_the_broker_gives_an_mqtt_client_up_that_is_cut_off_for_too_long(mockfor
     seen.close()
 
 
+def test_a_held_publish_moves_behind_the_next(mockforge):
+    seen = Seen(mockforge)
+    publisher = paho_client(mockforge, "b")
+    acknowledged: list[int] = []
+    publisher.on_publish = lambda *args: acknowledged.append(args[2])
+    publisher.loop_start()
+    wait_for(publisher.is_connected, 20)
+    mockforge.run("hold op:PUBLISH client:b --max 1")
+    for payload in (b"1", b"2", b"3"):
+        publisher.publish("t", payload, 1)
+    wait_for(lambda: mockforge.run("held").records, 20)
+    mockforge.run("release @held --behind 1")
+    wait_for(lambda: len(acknowledged) == 3, 20)
+    wait_for(lambda: len(seen) == 3, 20)
+    assert [payload for _, payload in seen] == [b"2", b"1", b"3"]
+    publisher.disconnect()
+    publisher.loop_stop()
+    seen.close()
+
+
 def test_an_amqp_publisher_is_confirmed_once_when_the_network_is_mended(mockforge):
     parameters = pika.URLParameters(mockforge.amqp.url)
     parameters.client_properties = {"connection_name": "b"}

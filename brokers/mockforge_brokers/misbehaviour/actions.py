@@ -413,5 +413,24 @@ class Edit(Struct, frozen=True):
     number: int | None = None
 
 
+class Release(Struct, frozen=True):
+    """How a held frame goes on: after `delay` s, or behind the next `behind` of its connection.
+
+    It goes on alone where those have not come within `wait` s.
+    """
+
+    delay: float = 0.0
+    behind: int = 0
+    wait: float = 1.0
+
+    @property
+    def outcome(self) -> str:
+        if self.behind:
+            return f"moved behind the next {self.behind}"
+        return f"released in {self.delay:g} s" if self.delay else "released"
+
+
+AT_ONCE: Final = Release()
+
 Decision = Edit | Refuse
 """What becomes of a held frame when nobody decides about it; without one it is released."""

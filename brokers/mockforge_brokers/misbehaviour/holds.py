@@ -11,14 +11,15 @@ from ..events import FrameHeld, HeldFrameEdited, HeldFrameLeft, Warned
 from ..journal import IN, Row
 from ..spine import Spine
 from ..usage import Usage
-from .actions import Changes, Decision, Edit, Refuse
+from .actions import AT_ONCE, Changes, Decision, Edit, Refuse, Release
 from .rules import Match, applicable, matching
 
 
 class HoldRule(Struct, eq=False):
     """What is held: at most `most` frames of one match, each for `timeout` s at most.
 
-    Then `decision` is taken: after the time-out, at once where there is none.
+    Then `decision` is taken: after the time-out, at once where there is none. With a `lifetime`
+    (seconds) the rule leaves by itself, and what it holds goes on.
     """
 
     match: Match
@@ -26,18 +27,26 @@ class HoldRule(Struct, eq=False):
     timeout: float | None = None
     decision: Decision | None = None
     name: str = ""
+    lifetime: float | None = None
     id: int = 0
     hits: int = 0
+    added: float = 0.0
+    timer: Timer | None = None
 
     @property
     def scope(self) -> str:
         return self.match.scope
 
+    @property
+    def expires(self) -> float | None:
+        """On the clock's monotonic time."""
+        return None if self.lifetime is None else self.added + self.lifetime
+
 
 class Waiting(Protocol):
     """The frame where it waits; each of the first three verbs ends the wait."""
 
-    def release(self) -> None: ...
+    def release(self, how: Release) -> None: ...
 
     def drop(self) -> None: ...
 
@@ -86,6 +95,9 @@ class Holds:
     def add(self, rule: HoldRule) -> HoldRule:
         self._last_rule += 1
         rule.id = self._last_rule
+        rule.added = self._clock.now()
+        if rule.lifetime is not None:
+            rule.timer = self._clock.call_later(rule.lifetime, self.remove, rule.id)
         self.rules[rule.id] = rule
         self.active = True
         self.version += 1
@@ -94,6 +106,8 @@ class Holds:
     def remove(self, number: int) -> bool:
         """End one rule; what it held is released."""
         rule = self.rules.pop(number, None)
+        if rule is not None and rule.timer is not None:
+            rule.timer.cancel()
         self.active = bool(self.rules)
         self.version += 1
         for frame in tuple(self.held.values()):
@@ -183,10 +197,10 @@ class Holds:
             self._spine.emit(Warned(frame.rows[0].protocol, f"hold {rule.name or rule.id}", text))
         self.release(frame.id)
 
-    def release(self, number: int) -> bool:
-        frame = self._leave(number, "released")
+    def release(self, number: int, how: Release = AT_ONCE) -> bool:
+        frame = self._leave(number, how.outcome)
         if frame is not None:
-            frame.waiting.release()
+            frame.waiting.release(how)
         return frame is not None
 
     def drop(self, number: int) -> bool:

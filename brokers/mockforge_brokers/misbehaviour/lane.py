@@ -28,9 +28,7 @@ from ..errors import ProtocolError
 from ..journal import IN, OUT, Row
 from ..limits import Limits
 from ..usage import Usage
-from .actions import (
-    Reorder,
-)
+from .actions import Release, Reorder
 from .effects import Effects
 from .holds import Holds
 from .rules import Exchanges, Faults, Rule
@@ -286,6 +284,21 @@ class Lane:
         aside = Aside(frame, action.behind)
         self._aside.append(aside)
         aside.timer = self.clock.call_later(action.wait, self._return, aside)
+
+    def step_back(self, held: Held, frame: bytes, how: Release) -> None:
+        """A held frame lets the next ones go first: those that wait here already, then others."""
+        place = self._queue.index(held)
+        self._queue.remove(held)
+        self._queued -= held.size
+        ready = len(self._queue) - place
+        if ready < how.behind:
+            self.put_aside(frame, Reorder(how.behind - ready, how.wait))
+        else:
+            self._queue.insert(
+                place + how.behind, Waiting(partial(self.forward, frame), len(frame), 0.0)
+            )
+            self._queued += len(frame)
+        self.run()
 
     def _return(self, aside: Aside) -> None:
         """What was put aside goes on."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ..clock import Timer
 from ..errors import InvalidInput
 from ..journal import Row
-from .actions import Changes
+from .actions import Changes, Release
 
 if TYPE_CHECKING:
     from .lane import Lane
@@ -48,8 +48,12 @@ class Held(Waiting):
         self._lane = lane
         self._frame = frame
 
-    def release(self) -> None:
-        self._settle(partial(self._lane.forward, self._frame))
+    def release(self, how: Release) -> None:
+        if how.behind:
+            self.held = 0
+            self._lane.step_back(self, self._frame, how)
+        else:
+            self._settle(partial(self._lane.forward, self._frame), how.delay)
 
     def drop(self) -> None:
         self._settle(nothing)
@@ -70,9 +74,9 @@ class Held(Waiting):
         self._frame = lane.connection.edit(lane.direction, self._frame, changes)
         return lane.rows(self._frame)
 
-    def _settle(self, action: Callable[[], object]) -> None:
+    def _settle(self, action: Callable[[], object], delay: float = 0.0) -> None:
         self.held = 0
-        self.due = 0.0
+        self.due = self._lane.clock.now() + delay if delay else 0.0
         self.action = action
         self._lane.run()
 

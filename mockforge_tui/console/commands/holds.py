@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.misbehaviour.actions import Decision, Edit, Refuse, resolve_code
+from mockforge_brokers.misbehaviour.actions import (
+    Decision,
+    Edit,
+    Refuse,
+    Release,
+    resolve_code,
+)
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 
 from ...fault_values import frame_match
@@ -75,6 +81,7 @@ def hold(
     ] = None,
     most: Annotated[int | None, Opt(("--max",), COUNT, "hold so many at most")] = None,
     timeout: Annotated[float | None, Opt(("--timeout",), DURATION, "let go after this")] = None,
+    lifetime: Annotated[float | None, Opt(("--for",), DURATION, "the rule ends after this")] = None,
     payload: Annotated[Payload | None, Opt(("--payload",), PAYLOAD, "the new payload")] = None,
     key: Key = None,
     headers: Headers = (),
@@ -93,7 +100,7 @@ def hold(
     decision = _decision(session, wanted, code, text)
     wall = session.runtime.clock.wall
     match = frame_match(where.text, None if way is None else _WAYS[way], wall=wall)
-    rule = session.runtime.holds.add(HoldRule(match, most, timeout, decision))
+    rule = session.runtime.holds.add(HoldRule(match, most, timeout, decision, lifetime=lifetime))
     return done(f"hold {rule.id}: {rule.scope}", {"id": rule.id})
 
 
@@ -126,6 +133,7 @@ def decision_of(rule: HoldRule) -> str:
 @command("hold ls", group="faults", aliases=("holds",), examples=("hold ls",))
 def hold_ls(session: "Session") -> Result:
     """List hold rules."""
+    now = session.runtime.clock.now()
     rows = [
         {
             "id": rule.id,
@@ -136,6 +144,7 @@ def hold_ls(session: "Session") -> Result:
             "hits": rule.hits,
             "max": rule.most,
             "timeout": rule.timeout,
+            "left": None if rule.expires is None else max(0.0, rule.expires - now),
         }
         for rule in session.runtime.holds.rules.values()
     ]
@@ -149,6 +158,7 @@ def hold_ls(session: "Session") -> Result:
         Column("hits", "held", count, right=True),
         Column("max", "max", count, right=True),
         Column("timeout", "timeout", duration, right=True),
+        Column("left", "left", duration, right=True),
         empty="no hold rules",
     )
 
@@ -219,13 +229,35 @@ def _left(seconds: Any) -> str:
     return duration(seconds) if seconds > 0 else "gave up"
 
 
-@command("release", group="faults", examples=("release", "release h3", "release (client:billing)"))
+@command(
+    "release",
+    group="faults",
+    examples=(
+        "release",
+        "release h3",
+        "release (client:billing)",
+        "release @held --delay 2s",
+        "release @held --behind 1",
+    ),
+)
 def release(
     session: "Session",
     which: Annotated[Selector, Arg(SELECTOR, "h3, h3..5, @held (all) or a (filter)")] = None,
+    *,
+    delay: Annotated[float | None, Opt(("--delay",), DURATION, "go on after this")] = None,
+    behind: Annotated[int | None, Opt(("--behind",), COUNT, "go behind so many others")] = None,
+    wait: Annotated[float | None, Opt(("--wait",), DURATION, "--behind: at most so long")] = None,
 ) -> Result:
-    """Let held frames go on; without a selector all of them."""
-    return _settled(session, which, session.runtime.holds.release, "released")
+    """Let held frames go on; without a selector all of them.
+
+    With --behind each goes on behind the next ones of its connection, which so overtake it.
+    """
+    if delay is not None and behind is not None:
+        raise BadArgument("behind", "either --delay or --behind")
+    how = Release(delay or 0.0, behind or 0, 1.0 if wait is None else wait)
+    return _settled(
+        session, which, lambda number: session.runtime.holds.release(number, how), how.outcome
+    )
 
 
 @command("drop", group="faults", examples=("drop h3", "drop @held"))
@@ -242,10 +274,11 @@ def _settled(
 ) -> Result:
     frames = chosen(session, which)
     numbers = [frame.id for frame in frames if settle(frame.id)]
+    name = "dropped" if what == "dropped" else "released"
     if not numbers:
-        return done(f"nothing to be {what}", {what: []})
+        return done(f"nothing to be {what}", {name: []})
     shown = ", ".join(f"h{number}" for number in numbers[:10])
-    return done(f"{len(numbers)} {what}: {shown}", {what: numbers})
+    return done(f"{len(numbers)} {what}: {shown}", {name: numbers})
 
 
 def chosen(session: "Session", which: Selector) -> list[HeldFrame]:

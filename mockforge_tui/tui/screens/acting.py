@@ -416,17 +416,17 @@ class ActingScreen(PaneScreen):
                 scope = f"{term('client', row.client)} {term('op', row.operation)}" if row else ""
         self.prefill(f"hold {scope}".rstrip() + " ")
 
-    def do_release(self) -> None:
-        self._settle("release")
+    def do_release(self, behind: int = 0) -> None:
+        self._settle("release", f" --behind {behind}" if behind else "")
 
     def do_drop(self) -> None:
         self._settle("drop")
 
-    def _settle(self, command: str) -> None:
+    def _settle(self, command: str, how: str = "") -> None:
         row = self._row()
         if row is not None and row.held:
             held = row.held
-            self._run(f"{command} h{held}")
+            self._run(f"{command} h{held}{how}")
             if self.here is self.faults and held not in self._held_now():
                 # The next one is chosen, so that frames can be let go one after the other.
                 self.faults.leave()

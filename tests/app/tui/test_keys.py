@@ -28,7 +28,7 @@ EFFECTS: dict[str, str] = {
     "why": RUNS + "why .*",
     "switch": RUNS + r"fault off 1|" + NOTES + "only a fault .*",
     "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
-    "release": RUNS + "release h1|" + NOTES + "no held frame is chosen.*",
+    "release": RUNS + "release h1( --behind 1)?|" + NOTES + "no held frame is chosen.*",
     "drop": RUNS + "drop h1|" + NOTES + "no held frame is chosen.*",
     "refuse": PREFILLS + "refuse h1|" + NOTES + "no held frame is chosen.*",
     "release_all": RUNS + "release",

@@ -16,7 +16,14 @@ from mockforge_brokers.events import (
 )
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
-from mockforge_brokers.misbehaviour.actions import Changes, Delay, Disconnect, Edit, Refuse
+from mockforge_brokers.misbehaviour.actions import (
+    Changes,
+    Delay,
+    Disconnect,
+    Edit,
+    Refuse,
+    Release,
+)
 from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..fake_peer import FakePeer
@@ -188,6 +195,73 @@ def test_releasing_out_of_order_keeps_the_order_of_frames():
     assert world.passed == []
     world.holds.release(1)
     assert world.passed == [b"x 1\n", b"x 2\n"]
+
+
+@pytest.mark.parametrize(
+    ("fed", "behind", "at_once", "after_one_more"),
+    [
+        (b"x\na\nb\n", 1, b"a\nx\nb\n", b"c\n"),
+        (b"x\na\nb\n", 2, b"a\nb\nx\n", b"c\n"),
+        (b"x\na\nb\n", 3, b"a\nb\n", b"c\nx\n"),
+        (b"x\n", 1, b"", b"c\nx\n"),
+    ],
+)
+def test_a_held_frame_moves_behind_the_next_ones(fed, behind, at_once, after_one_more):
+    world = World()
+    world.holds.add(hold(is_word("x"), scope="x"))
+    world.lane.feed(fed)
+    assert world.holds.release(1, Release(behind=behind))
+    assert b"".join(world.passed) == at_once
+    world.lane.feed(b"c\n")
+    assert b"".join(world.passed) == at_once + after_one_more
+    assert world.lane.idle
+    assert world.lane.queued == 0
+
+
+def test_a_held_frame_that_nothing_follows_goes_on_alone():
+    world = World()
+    world.holds.add(hold(is_word("x"), scope="x"))
+    world.lane.feed(b"x\n")
+    world.holds.release(1, Release(behind=2, wait=3.0))
+    world.clock.advance(2.9)
+    assert (world.passed, world.lane.idle) == ([], False)
+    world.clock.advance(0.1)
+    assert world.passed == [b"x\n"]
+
+
+def test_a_held_frame_moves_behind_one_that_is_held_too():
+    world = World()
+    world.holds.add(hold(is_word("x"), scope="x"))
+    world.lane.feed(b"x 1\nx 2\n")
+    world.holds.release(1, Release(behind=1))
+    assert world.passed == []
+    world.holds.release(2)
+    assert world.passed == [b"x 2\n", b"x 1\n"]
+
+
+def test_a_held_frame_goes_on_later_and_what_follows_waits_for_it():
+    world = World()
+    world.holds.add(hold(is_word("x"), scope="x"))
+    world.lane.feed(b"x\ny\n")
+    world.holds.release(1, Release(delay=2.0))
+    assert world.holds.held == {}
+    world.clock.advance(1.9)
+    assert world.passed == []
+    world.clock.advance(0.1)
+    assert world.passed == [b"x\n", b"y\n"]
+    assert HeldFrameLeft("lines", 1, "released in 2 s") in world.events
+
+
+def test_a_hold_that_lasts_for_a_while_lets_all_go_at_its_end():
+    world = World()
+    rule = world.holds.add(hold(is_word("x"), scope="x", lifetime=10.0))
+    world.clock.advance(4)
+    world.lane.feed(b"x 1\nx 2\n")
+    assert rule.expires == world.clock.now() + 6
+    world.clock.advance(6)
+    assert world.passed == [b"x 1\n", b"x 2\n"]
+    assert not world.holds.active
+    assert not world.holds.remove(rule.id)
 
 
 def test_a_hold_lets_go_by_itself_after_its_timeout():
