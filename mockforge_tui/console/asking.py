@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.errors import InvalidInput
 
 from ..filters.patterns import glob_regex, is_topic_filter
-from .targets import (
-    AmqpTarget,
-    BareTarget,
-    KafkaTarget,
-    MqttTarget,
-    QueueTarget,
-    Target,
-    parse_target,
-)
+from .targets import BareTarget, KafkaTarget, Place, Target, parse_target, place_of
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -88,23 +80,12 @@ def resolved(session: "Session", target: Target, argument: str = "target") -> Ta
     """What a bare name means, if it means one thing only; any other target as it is."""
     if not isinstance(target, BareTarget):
         return target
-    found: list[tuple[str, Target]] = _part_of_topic(session, target.name)
-    for each in session.destinations():
-        if each.name != target.name:
-            continue
-        match each.protocol, each.kind:
-            case "kafka", _:
-                found.append((f"kafka:{each.name}", KafkaTarget(each.name)))
-            case "mqtt", _:
-                found.append((f"mqtt:{each.name}", MqttTarget(each.name)))
-            case _, "queue":
-                found.append((f"queue:{each.name}", QueueTarget(each.name)))
-            case _:
-                found.append((f"amqp:{each.name}/", AmqpTarget(each.name)))
+    found = _part_of_topic(session, target.name)
+    found += [place_of(each) for each in session.destinations() if each.name == target.name]
     if len(found) == 1:
-        return found[0][1]
+        return found[0]
     if found:
-        choices = " or ".join(spelling for spelling, _ in found)
+        choices = " or ".join(map(str, found))
         raise BadArgument(argument, f"{target.name} means several things: write {choices}")
     close = get_close_matches(target.name, [each.name for each in session.destinations()], 1)
     hint = f"; did you mean {close[0]}?" if close else ""
@@ -112,7 +93,7 @@ def resolved(session: "Session", target: Target, argument: str = "target") -> Ta
     raise BadArgument(argument, text)
 
 
-def _part_of_topic(session: "Session", name: str) -> list[tuple[str, Target]]:
+def _part_of_topic(session: "Session", name: str) -> list[Place]:
     """`orders[2]@118` of a Kafka topic that is there."""
     try:
         target = parse_target(f"kafka:{name}")
@@ -121,4 +102,4 @@ def _part_of_topic(session: "Session", name: str) -> list[tuple[str, Target]]:
     if not isinstance(target, KafkaTarget) or target.topic == name:
         return []
     topics = [each.name for each in session.destinations() if each.protocol == "kafka"]
-    return [(f"kafka:{name}", target)] if target.topic in topics else []
+    return [target] if target.topic in topics else []

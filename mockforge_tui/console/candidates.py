@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.permissions import ACL_OPERATIONS
 
 from .. import units
+from .targets import place_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -64,13 +65,8 @@ def _destinations(*kinds: str, protocol: str = "") -> Callable[["Session"], Iter
 
 def _targets(session: "Session") -> Iterable[Candidate]:
     for each in session.destinations():
-        match each.protocol, each.kind:
-            case "amqp", "exchange":
-                continue
-            case "amqp", _:
-                yield f"queue:{each.name}", each.note
-            case _:
-                yield f"{each.protocol}:{each.name}", each.note
+        if each.kind != "exchange":
+            yield str(place_of(each)), each.note
     for name, kind in _exchanges(session):
         yield f"amqp:{name}/", kind
     yield from _schemes(session)

@@ -1,9 +1,10 @@
 """Rows to the prompt as they come: from one destination, or from all traffic."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mockforge_brokers.clock import Timer
+from mockforge_brokers.contract import Broker
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
@@ -15,7 +16,7 @@ from .asking import BadArgument
 from .results import Notice
 from .rows import formatted, line_of, record_of
 from .stored import Store, open_store
-from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+from .targets import AmqpTarget, BareTarget, KafkaTarget, Target
 
 if TYPE_CHECKING:
     from .session import Session
@@ -158,47 +159,21 @@ class _Traffic:
             self._timer = self._clock.call_later(_TICK, self._tick)
 
 
-def _watched(session: "Session", target: Target | None) -> list[tuple[Any, str | None]]:
+def _watched(session: "Session", target: Target | None) -> list[tuple[Broker, str | None]]:
     brokers = session.runtime.brokers
-    match target:
-        case None:
-            return [(broker, None) for broker in brokers.values()]
-        case KafkaTarget():
-            protocol, destination = "kafka", target.topic
-        case MqttTarget():
-            protocol, destination = "mqtt", target.topic
-        case AmqpTarget():
-            protocol, destination = "amqp", target.exchange
-        case QueueTarget():
-            protocol, destination = "amqp", f"queue:{target.name}"
-        case BareTarget():
-            raise BadArgument("source", f"{target.name} is not known")
-    if protocol not in brokers:
-        raise InvalidInput(f"{protocol} does not run here")
-    return [(brokers[protocol], destination)]
+    if target is None:
+        return [(broker, None) for broker in brokers.values()]
+    if isinstance(target, BareTarget):
+        raise BadArgument("source", f"{target.name} is not known")
+    if target.protocol not in brokers:
+        raise InvalidInput(f"{target.protocol} does not run here")
+    return [(brokers[target.protocol], target.watched)]
 
 
 def described(target: Target | None, where: Filter | None) -> str:
     """`kafka:orders size>1k`"""
-    return _named(target) + (f" {where.text}" if where is not None else "")
-
-
-def _named(target: Target | None) -> str:
-    match target:
-        case None:
-            return "all traffic"
-        case KafkaTarget():
-            return f"kafka:{target.topic}" + (
-                "" if target.partition is None else f"[{target.partition}]"
-            )
-        case MqttTarget():
-            return f"mqtt:{target.topic}"
-        case AmqpTarget():
-            return f"amqp:{target.exchange}/{target.routing_key}"
-        case QueueTarget():
-            return f"queue:{target.name}"
-        case BareTarget():
-            return target.name
+    name = "all traffic" if target is None else str(target)
+    return name + (f" {where.text}" if where is not None else "")
 
 
 def past(

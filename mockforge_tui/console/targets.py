@@ -5,8 +5,10 @@ kafka:TOPIC[PARTITION]@OFFSET  ·  mqtt:TOPIC  ·  amqp:EXCHANGE/ROUTING-KEY  ·
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mockforge_brokers.protocols import PROTOCOLS
+from mockforge_brokers.snapshots import DestinationView
 
 _KAFKA = re.compile(r"(?P<topic>.*?)(?:\[(?P<partition>\d*)\])?(?:@(?P<offset>.*))?", re.DOTALL)
 SCHEMES = ("kafka:", "mqtt:", "amqp:", "queue:")
@@ -16,25 +18,57 @@ SCHEMES = ("kafka:", "mqtt:", "amqp:", "queue:")
 class KafkaTarget:
     """`offset` is a number, begin, end, or @-5m back in time; None where nothing was said."""
 
+    protocol: ClassVar = "kafka"
     topic: str
     partition: int | None = None
     offset: str | None = None
 
+    @property
+    def watched(self) -> str:
+        return self.topic
+
+    def __str__(self) -> str:
+        return f"kafka:{self.topic}" + ("" if self.partition is None else f"[{self.partition}]")
+
 
 @dataclass(frozen=True, slots=True)
 class MqttTarget:
+    protocol: ClassVar = "mqtt"
     topic: str
+
+    @property
+    def watched(self) -> str:
+        return self.topic
+
+    def __str__(self) -> str:
+        return f"mqtt:{self.topic}"
 
 
 @dataclass(frozen=True, slots=True)
 class AmqpTarget:
+    protocol: ClassVar = "amqp"
     exchange: str
     routing_key: str = ""
+
+    @property
+    def watched(self) -> str:
+        return self.exchange
+
+    def __str__(self) -> str:
+        return f"amqp:{self.exchange}/{self.routing_key}"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueTarget:
+    protocol: ClassVar = "amqp"
     name: str
+
+    @property
+    def watched(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"queue:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +84,26 @@ class BareTarget:
 
     name: str
 
+    def __str__(self) -> str:
+        return self.name
 
-Target = KafkaTarget | MqttTarget | AmqpTarget | QueueTarget | BareTarget
+
+Place = KafkaTarget | MqttTarget | AmqpTarget | QueueTarget
+"""`watched` is what `contract.Broker.watch` calls it; as text it is what people write."""
+
+Target = Place | BareTarget
+
+
+def place_of(view: DestinationView) -> Place:
+    """Where the messages of a topic, an exchange or a queue go."""
+    match view.protocol, view.kind:
+        case "kafka", _:
+            return KafkaTarget(view.name)
+        case "mqtt", _:
+            return MqttTarget(view.name)
+        case _, "exchange":
+            return AmqpTarget(view.name)
+    return QueueTarget(view.name)
 
 
 def parse_target(text: str) -> Target:

@@ -9,7 +9,7 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupVi
 
 from ..console.completing import quoted
 from ..console.language import quoted as in_quotes
-from ..console.targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
+from ..console.targets import QueueTarget, SessionTarget, Target, place_of
 from ..filters import quote
 from .snapshot import ConnectionLine, DestinationLine
 
@@ -120,24 +120,15 @@ def target_of(protocol: str, name: str, row: Row | None = None) -> str:
     return f"amqp:{exchange}/{key}" if key is not None else f"queue:{name}"
 
 
-def destination_target(view: DestinationView) -> str:
-    match view.protocol, view.kind:
-        case "amqp", "exchange":
-            return f"amqp:{view.name}/"
-        case "amqp", _:
-            return f"queue:{view.name}"
-    return f"{view.protocol}:{view.name}"
-
-
 def stored_target(subject: object) -> tuple[Target | SessionTarget, str] | None:
     """Where a chosen thing keeps messages, and its name; None for what keeps none."""
     match subject:
-        case DestinationLine(view=DestinationView(protocol="kafka", name=name)):
-            return KafkaTarget(name), f"topic {name}"
-        case DestinationLine(view=DestinationView(protocol="mqtt", name=name)):
-            return MqttTarget(name), f"retained at {name}"
-        case DestinationLine(view=DestinationView(kind="queue", name=name)):
-            return QueueTarget(name), f"queue {name}"
+        case DestinationLine(view=DestinationView(protocol="kafka", name=name) as view):
+            return place_of(view), f"topic {name}"
+        case DestinationLine(view=DestinationView(protocol="mqtt", name=name) as view):
+            return place_of(view), f"retained at {name}"
+        case DestinationLine(view=DestinationView(kind="queue", name=name) as view):
+            return place_of(view), f"queue {name}"
         case GroupView(protocol="mqtt", name=name):
             return SessionTarget(name), f"waiting for {name}"
         case GroupView(protocol="amqp", name=name):
@@ -157,7 +148,7 @@ def why_about(subject: object) -> str | None:
         case DestinationLine(view=view):
             if view.kind == "exchange":
                 return quoted(view.name)
-            return quoted(destination_target(view))
+            return quoted(str(place_of(view)))
         case GroupView(name=name):
             return quoted(name)
     return None

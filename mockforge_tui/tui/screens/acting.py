@@ -9,6 +9,7 @@ from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, GroupView
 
+from ...console.targets import place_of
 from ...filters import Filter
 from ...units import format_size
 from ..keys import KEYS, key_of
@@ -16,7 +17,6 @@ from ..narrowing import (
     combined,
     connection_term,
     copied,
-    destination_target,
     destination_term,
     edit_line,
     publish_line,
@@ -384,7 +384,7 @@ class ActingScreen(PaneScreen):
     def do_publish(self) -> None:
         subject, target = self.subject(), ""
         if isinstance(subject, DestinationLine):
-            target = destination_target(subject.view)
+            target = str(place_of(subject.view))
         elif (row := self._row()) is not None and row.destination:
             target = target_of(row.protocol, row.destination, row)
         self.prefill(f"pub {target} " if target else "pub ")
