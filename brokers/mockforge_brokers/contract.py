@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Container, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .access import Principal
@@ -8,6 +8,7 @@ from .events import BrokerRestarted, MessageSeen
 from .journal import Origin, Owner, Past, Row
 from .listener import Listener
 from .misbehaviour.actions import Changes
+from .misbehaviour.skimming import Skim
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .storage.store import Kept
 
@@ -139,8 +140,8 @@ class Connection(Owner, Protocol):
         """
         ...
 
-    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
-        """Whether all of these bytes are whole frames, each with one of these looks."""
+    def skimmer(self, direction: int) -> Skim:
+        """What finds out by `glance`, and faster, that a burst is nobody's concern."""
         ...
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:

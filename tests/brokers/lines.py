@@ -9,6 +9,7 @@ from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.journal import IN, Past, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.skimming import Skim
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
 
 
@@ -127,11 +128,14 @@ class LineConnection:
     def glance(self, direction: int, frame: bytes) -> tuple[bytes, bool] | None:
         return frame.split()[0], False
 
-    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
-        frames = data.splitlines(keepends=True)
-        return all(
-            frame.endswith(b"\n") and self.glance(direction, frame) in looks for frame in frames
-        )
+    def skimmer(self, direction: int) -> Skim:
+        def skim(data: bytes, looks: Container[object]) -> bool:
+            frames = data.splitlines(keepends=True)
+            return all(
+                frame.endswith(b"\n") and self.glance(direction, frame) in looks for frame in frames
+            )
+
+        return skim
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         if "word" not in values:

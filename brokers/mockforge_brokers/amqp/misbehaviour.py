@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,12 +11,14 @@ from msgspec import UNSET
 
 from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..misbehaviour.actions import Changes
+from ..misbehaviour.skimming import Found, Shape
 from . import given
 from .channel.channel import Channel
 from .codes import ReplyCode
 from .records import field
 from .wire import content, methods
-from .wire.frames import HEAD_SIZE, METHOD, OVERHEAD, Frame, head, method, split
+from .wire.frames import END, HEAD_SIZE, METHOD, OVERHEAD, Frame, head, method, split
+from .wire.methods import WITH_CONTENT
 from .wire.units import unit_end
 
 if TYPE_CHECKING:
@@ -193,15 +195,36 @@ def glance(direction: int, unit: bytes) -> tuple[bytes, bool] | None:
     return (name, True) if name in _NAMELESS else None
 
 
-def skim(direction: int, data: bytes, looks: Container[object]) -> bool:
-    """Whether all of these bytes are whole units, each with one of these looks."""
-    at, end = 0, len(data)
-    while at < end:
-        stop = unit_end(data, at)
-        if not stop or glance(direction, data[at:stop]) not in looks:
-            return False
-        at = stop
-    return True
+def find(direction: int, data: bytes, at: int) -> Found | None:
+    """The unit at `at`. Of its shape are those with the same method, address, properties and size
+    of body, which is one frame or none: all but the delivery tag and the body itself."""
+    stop = unit_end(data, at)
+    if not stop:
+        return None
+    _, _, size = head.unpack_from(data, at)
+    behind = at + size + OVERHEAD
+    look = glance(direction, data[at:behind])
+    if look is None:
+        return Found(stop, None, None)
+    name = data[at + HEAD_SIZE : at + HEAD_SIZE + 4]
+    compared = behind
+    if name in _NAMELESS:
+        # Behind the name stand the tag and a byte of bits.
+        begin, end = at + HEAD_SIZE + 4, behind - 1
+    elif name in WITH_CONTENT:
+        compared = behind + head.unpack_from(data, behind)[2] + OVERHEAD
+        if compared < stop:
+            if compared + head.unpack_from(data, compared)[2] + OVERHEAD != stop:
+                return Found(stop, look, None)
+            compared += HEAD_SIZE
+        begin = end = at
+        if name == _DELIVER:
+            begin = at + 12 + data[at + 11]
+            end = begin + _AFTER_TAG
+    else:
+        return Found(stop, look, None)
+    shape = Shape(data[at:begin], end - at, data[end:compared], stop - at, END, look)
+    return Found(stop, look, shape)
 
 
 def notify_blocked(connection: Connection, reason: str | None) -> None:

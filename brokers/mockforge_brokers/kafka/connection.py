@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -14,6 +14,7 @@ from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
 from ..misbehaviour.actions import Changes
+from ..misbehaviour.skimming import Skim
 from . import misbehaviour, setting
 from .apis import HANDLERS, answer_on_path, offer_of
 from .apis.caller import Caller, Counters
@@ -195,8 +196,8 @@ class KafkaConnection:
     def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
         return self._rows.glance(direction, frame)
 
-    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
-        return self._rows.skim(direction, data, looks)
+    def skimmer(self, direction: int) -> Skim:
+        return partial(self._rows.skim, direction)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if self._ended:

@@ -76,6 +76,7 @@ class Lane:
         self._usage = misbehaviour.usage
         self.exchanges = exchanges
         self._splitter = connection.splitter(direction)
+        self._skim = connection.skimmer(direction)
         self._left = b""
         """Bytes of another version's frames, until its splitter cuts them."""
         self._queue: deque[Waiting] = deque()
@@ -118,6 +119,7 @@ class Lane:
         self.connection = connection
         self._left = self._splitter.take()
         self._splitter = connection.splitter(self.direction)
+        self._skim = connection.skimmer(self.direction)
 
     def open(self) -> None:
         """Ask the rules that name `op:open` about this connection, which was just accepted."""
@@ -138,7 +140,7 @@ class Lane:
             or exchanges.dark
             or exchanges.cut.ways
             or self._version != self.faults.version + self._holds.version
-        ) and self.connection.skim(self.direction, data, self._indifferent)
+        ) and self._skim(data, self._indifferent)
 
     def feed(self, data: bytes) -> None:
         """Let the frames that are whole now pass, wait or vanish."""

@@ -1,6 +1,6 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
-from collections.abc import Callable, Container, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache, partial
 from itertools import chain
 from math import inf
@@ -15,6 +15,7 @@ from ..fairness import Steps
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row, Splitter
 from ..misbehaviour.actions import Changes
+from ..misbehaviour.skimming import Skim, Skimmer
 from . import authentication, handshake, lint, misbehaviour, rights, setting
 from .authentication import Proving
 from .burst import walk
@@ -239,8 +240,8 @@ class MqttConnection:
     def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
         return misbehaviour.glance(frame)
 
-    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
-        return misbehaviour.skim(data, looks)
+    def skimmer(self, direction: int) -> Skim:
+        return Skimmer(misbehaviour.find)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from ..errors import InvalidInput, ProtocolError
 from ..journal import Row
 from ..misbehaviour.actions import Changes
+from ..misbehaviour.skimming import Found, Shape
 from . import handshake
 from .codes import FAILURE, V5, PacketType, Reason
 from .given import check_encoding, publish_properties
@@ -171,21 +172,23 @@ def glance(packet: bytes) -> tuple[bytes | int, bool] | None:
     return _look(packet, 0, body(packet).start)
 
 
-def skim(data: bytes, looks: Container[object]) -> bool:
-    """Whether all of these bytes are whole packets, each with one of these looks."""
-    at, end = 0, len(data)
+def find(data: bytes, at: int) -> Found | None:
+    """The packet at `at`; those of its size with the same first byte and topic have its shape."""
+    end = len(data)
     try:
-        while at < end:
-            length, begin = data[at + 1], at + 2
-            if length >= 0x80:
-                length, begin = decode_varint(data, at + 1, end)
-            stop = begin + length
-            if length < 0 or stop > end or _look(data, at, begin) not in looks:
-                return False
-            at = stop
+        length, begin = data[at + 1], at + 2
+        if length >= 0x80:
+            length, begin = decode_varint(data, at + 1, end)
+        stop = begin + length
+        if length < 0 or stop > end:
+            return None
+        look = _look(data, at, begin)
     except (IndexError, ProtocolError):
-        return False
-    return True
+        return None
+    if look is None:
+        return Found(stop, None, None)
+    named = len(look[0]) if isinstance(look[0], bytes) else 0
+    return Found(stop, look, Shape(data[at : begin + named], 0, b"", stop - at, None, look))
 
 
 def _look(data: bytes, at: int, begin: int) -> tuple[bytes | int, bool] | None:

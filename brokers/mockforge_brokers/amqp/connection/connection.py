@@ -13,6 +13,7 @@ from ...events import ClientIdentified, ProtocolViolated
 from ...fairness import Steps
 from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
+from ...misbehaviour.skimming import Skim, Skimmer
 from .. import misbehaviour
 from ..channel.channel import AMQP, Channel
 from ..channel.unroutable import Unroutable
@@ -224,9 +225,11 @@ class Connection:
         if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
+    def skimmer(self, direction: int) -> Skim:
+        return Skimmer(partial(misbehaviour.find, direction))
+
     edit = misbehaviour.edit
     glance = staticmethod(misbehaviour.glance)
-    skim = staticmethod(misbehaviour.skim)
     body = staticmethod(misbehaviour.body)
     set_fields = staticmethod(misbehaviour.set_fields)
     notify_blocked = misbehaviour.notify_blocked

@@ -16,6 +16,7 @@ from ...errors import ProtocolError, RequestRefused
 from ...events import ClientIdentified, ProtocolViolated
 from ...fairness import Steps
 from ...journal import Past, Row, Splitter
+from ...misbehaviour.skimming import Skim
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode
 from ..connection.blocking import Blocking
@@ -197,9 +198,11 @@ class Connection:
         if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
+    def skimmer(self, direction: int) -> Skim:
+        return misbehaviour.skim
+
     edit = misbehaviour.edit
     glance = staticmethod(misbehaviour.glance)
-    skim = staticmethod(misbehaviour.skim)
     body = staticmethod(misbehaviour.body)
     set_fields = staticmethod(misbehaviour.set_fields)
     repeat = misbehaviour.repeat

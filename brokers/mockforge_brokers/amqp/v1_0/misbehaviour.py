@@ -120,7 +120,7 @@ def glance(direction: int, unit: bytes) -> None:
     return
 
 
-def skim(direction: int, data: bytes, looks: Container[object]) -> bool:
+def skim(data: bytes, looks: Container[object]) -> bool:
     """Never: no frame can be told from another without reading it."""
     return False
 
