@@ -15,7 +15,8 @@ from ..filters import Filter
 from .asking import BadArgument
 from .results import Notice
 from .rows import formatted, line_of, record_of
-from .stored import Store, open_store
+from .stored import open_store
+from .stores import Store
 from .targets import AmqpTarget, BareTarget, KafkaTarget, Target
 
 if TYPE_CHECKING:

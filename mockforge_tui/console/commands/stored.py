@@ -13,7 +13,8 @@ from ..language import Token
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, size, table
 from ..rows import record_of
-from ..stored import MOST_LOOKED_AT, Page, Store, open_store, page
+from ..stored import open_store
+from ..stores import MOST_LOOKED_AT, Page, Store, page
 from ..targets import BareTarget, KafkaTarget, QueueTarget, SessionTarget, Target, parse_target
 from ..types import COUNT, FILTER, OFFSET, PARTITION, TOPIC
 from .topics import known_topic

@@ -8,7 +8,8 @@ from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import Row
 
 from ...console.session import Session
-from ...console.stored import open_store, page
+from ...console.stored import open_store
+from ...console.stores import page
 from ...console.targets import SessionTarget, Target
 from ...filters import Filter
 from ...text import clean

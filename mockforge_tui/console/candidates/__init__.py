@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mockforge_brokers.permissions import ACL_OPERATIONS
-
-from .. import units
-from .targets import place_of
+from ... import units
+from ..targets import place_of
+from . import kafka, mqtt
+from .source import Candidate as Candidate
+from .source import Source
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ..session import Session
 
-Candidate = tuple[str, str]
 _FRESH = 0.5
 _MOST = 2_000
 
@@ -80,7 +80,7 @@ def _subjects(session: "Session") -> Iterable[Candidate]:
 
 def _stored(session: "Session") -> Iterable[Candidate]:
     yield from (each for each in _targets(session) if not each[0].startswith("amqp:"))
-    for name, note in _sessions(session):
+    for name, note in mqtt.sessions(session):
         yield f"session:{name}", note
 
 
@@ -111,54 +111,6 @@ def _users(session: "Session") -> Iterable[Candidate]:
         yield user.name, ", ".join(sorted(user.protocols))
 
 
-def _principals(session: "Session") -> Iterable[Candidate]:
-    yield "User:*", "everybody"
-    yield "User:ANONYMOUS", "who did not log in"
-    for name in session.runtime.access.users:
-        yield f"User:{name}", ""
-
-
-def _acl_operations(session: "Session") -> Iterable[Candidate]:
-    return [("all", ""), *((each, "") for each in ACL_OPERATIONS)]
-
-
-def _quota_entities(session: "Session") -> Iterable[Candidate]:
-    yield "user", "users without a quota of their own"
-    yield "client-id", "client ids without one"
-    yield "ip", "addresses without one"
-    for name in session.runtime.access.users:
-        yield f"user:{name}", ""
-    for each in session.connections():
-        if each.protocol == "kafka":
-            yield f"client-id:{each.client}", ""
-
-
-def _telemetry(session: "Session") -> Iterable[Candidate]:
-    broker = session.runtime.brokers.kafka
-    return [] if broker is None else [(one.client, one.software) for one in broker.telemetry()]
-
-
-def _subscriptions(session: "Session") -> Iterable[Candidate]:
-    broker = session.runtime.brokers.kafka
-    if broker is None:
-        return []
-    return [(name, each.get("metrics", "")) for name, each in broker.subscriptions().items()]
-
-
-def _resources(session: "Session") -> Iterable[Candidate]:
-    yield "cluster", "the cluster as a whole"
-    kafka = session.runtime.brokers.kafka
-    if kafka is not None:
-        for kind, names in (
-            ("topic", kafka.cluster.topics),
-            ("group", kafka.cluster.groups.by_id),
-            ("transactional_id", kafka.cluster.transactions.by_id),
-        ):
-            yield f"{kind}:*", ""
-            for name in names:
-                yield f"{kind}:{name}", ""
-
-
 def _clients(session: "Session") -> Iterable[Candidate]:
     return dict.fromkeys((each.client, each.protocol) for each in session.connections())
 
@@ -166,12 +118,6 @@ def _clients(session: "Session") -> Iterable[Candidate]:
 def _groups(session: "Session") -> Iterable[Candidate]:
     for each in session.groups():
         yield each.name, f"{each.state}, {each.members} members"
-
-
-def _transactions(session: "Session") -> Iterable[Candidate]:
-    broker = session.runtime.brokers.kafka
-    for each in broker.transactions() if broker is not None else ():
-        yield each.transactional_id, each.state
 
 
 def _fixtures(session: "Session") -> Iterable[Candidate]:
@@ -195,31 +141,13 @@ def _fixtures_or_all(session: "Session") -> Iterable[Candidate]:
     yield "all", "every fixture"
 
 
-def _retained(session: "Session") -> Iterable[Candidate]:
-    mqtt = session.runtime.brokers.mqtt
-    for topic, payload, _ in mqtt.retained() if mqtt is not None else ():
-        yield topic, units.format_size(len(payload))
-
-
-def _mqtt_topics(session: "Session") -> Iterable[Candidate]:
-    mqtt = session.runtime.brokers.mqtt
-    for each in mqtt.destinations() if mqtt is not None else ():
-        yield each.name, f"{each.messages_in:,} messages"
-
-
-def _sessions(session: "Session") -> Iterable[Candidate]:
-    mqtt = session.runtime.brokers.mqtt
-    for each in mqtt.sessions() if mqtt is not None else ():
-        yield str(each["client"]), "connected" if each.get("connected") else "away"
-
-
 def _faults(session: "Session") -> Iterable[Candidate]:
     for rule in session.runtime.faults.rules.values():
         yield str(rule.id), f"{rule.kind} {rule.scope}"
 
 
 def _presets(session: "Session") -> Iterable[Candidate]:
-    from .chaos.presets import PRESETS
+    from ..chaos.presets import PRESETS
 
     return [(preset.name, preset.summary) for preset in PRESETS.values()]
 
@@ -293,12 +221,6 @@ def _codes(session: "Session", protocols: Sequence[str] = ()) -> Iterable[Candid
         yield name, ", ".join(found[name])
 
 
-def _auth_methods(session: "Session") -> Iterable[Candidate]:
-    broker = session.runtime.brokers.mqtt
-    if broker is not None:
-        yield from ((name, "scripted") for name in broker.methods.scripted)
-
-
 def _lint_clients(session: "Session") -> Iterable[Candidate]:
     for protocol, findings in session.runtime.brokers.findings():
         yield from dict.fromkeys((each.client, protocol) for each in findings.views())
@@ -328,7 +250,9 @@ def _filters(session: "Session") -> Iterable[Candidate]:
     return [(name, each.text) for name, each in session.saved_filters.items()]
 
 
-_SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
+_SOURCES: dict[str, Source] = {
+    **kafka.SOURCES,
+    **mqtt.SOURCES,
     "targets": _targets,
     "sources": _targets,
     "stored": _stored,
@@ -338,23 +262,12 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
     "exchanges": _exchanges,
     "connections": _connections,
     "users": _users,
-    "principals": _principals,
-    "acl-operations": _acl_operations,
-    "quota-entities": _quota_entities,
-    "telemetry": _telemetry,
-    "telemetry-subscriptions": _subscriptions,
-    "resources": _resources,
     "groups": _groups,
-    "transactions": _transactions,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,
     "recordings": _recordings,
     "scenarios": _scenarios,
-    "retained": _retained,
-    "mqtt-topics": _mqtt_topics,
-    "sessions": _sessions,
     "lint-clients": _lint_clients,
-    "auth-methods": _auth_methods,
     "faults": _faults,
     "presets": _presets,
     "brokers": _brokers,
@@ -368,7 +281,7 @@ _SOURCES: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
 }
 """Commands' completers."""
 
-_FIELDS: dict[str, Callable[["Session"], Iterable[Candidate]]] = {
+_FIELDS: dict[str, Source] = {
     "client": _clients,
     "topic": _destinations("topic", "queue", "exchange"),
     "conn": _connections,
