@@ -1,6 +1,5 @@
 """Reads a config file: each key with its place, for values and for what is wrong with them."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from .model import ConfigError
 from .setting import Setting
 from .table import BY_KEY
+from .variables import with_variables
 
 if TYPE_CHECKING:
     import yaml
 
 _DEEPEST = 20
-_ENV = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 _PLAIN = "a plain password; its hash may stand here as well (mockforge-tui do 'user hash PASSWORD')"
 _PATHS = "paths of fixture files or folders"
@@ -146,7 +145,7 @@ class _Reader:
         """A value with its variables put in. Raises ConfigError."""
         if not isinstance(node.value, str):
             raise ConfigError(f"{place}: {key}: one value is wanted here")
-        return _expand(node.value, self._environment)
+        return with_variables(node.value, self._environment)
 
 
 def _not_used(key: str) -> str:
@@ -226,8 +225,3 @@ def _is_section(key: str) -> bool:
     """Whether other keys stand below this one: it may be there with nothing in it."""
     name = key.removeprefix("server.")
     return name == "server" or any(known.startswith(f"{name}.") for known in BY_KEY)
-
-
-def _expand(text: str, environment: Mapping[str, str]) -> str:
-    """`${NAME}` and `${NAME:-default}`."""
-    return _ENV.sub(lambda found: environment.get(found[1]) or found[2] or "", text)
