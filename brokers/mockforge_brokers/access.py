@@ -27,6 +27,8 @@ _HASH: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/=]+)\$([\w
 _RABBIT: Final = re.compile(r"\$rabbit\$(sha256|sha512|md5)\$([\w+/=]+)", re.ASCII)
 """A password's hash as RabbitMQ exports it: four bytes of salt, and the digest of both."""
 _MOST_REMEMBERED: Final = 4096
+ALL_TAGS: Final = ("administrator",)
+"""Of whom nobody gave tags: such a user may do all."""
 
 
 class Principal(Struct, frozen=True):
@@ -63,13 +65,27 @@ class User:
     """A name with its password; `protocols` are those that it may log in to.
 
     `scram` has, by mechanism, what proves a password that we never saw; None where SCRAM was taken
-    away. By other mechanisms a plain password is proved.
+    away. By other mechanisms a plain password is proved. `tags` are RabbitMQ's: what a user may do
+    in its management interface.
     """
 
-    __slots__ = ("_remembered", "hashed", "name", "plain", "protocols", "scram", "secretless")
+    __slots__ = (
+        "_remembered",
+        "hashed",
+        "name",
+        "plain",
+        "protocols",
+        "scram",
+        "secretless",
+        "tags",
+    )
 
     def __init__(
-        self, name: str, password: str | None, protocols: Iterable[str] = PROTOCOLS
+        self,
+        name: str,
+        password: str | None,
+        protocols: Iterable[str] = PROTOCOLS,
+        tags: Iterable[str] = ALL_TAGS,
     ) -> None:
         """`password` is a hash of `hash_password`, or plain, or None: only SCRAM lets it in.
 
@@ -85,6 +101,7 @@ class User:
             raise InvalidInput(f"user {name}: a hash is $scrypt$..., as `user hash` prints it")
         self.name = name
         self.protocols = frozenset(protocols)
+        self.tags = tuple(tags)
         self.hashed = password if hashed else ""
         self.plain = "" if hashed else password
         self._remembered = b""
@@ -233,12 +250,21 @@ class Access:
         self._keepers: list[Callable[[], object]] = []
 
     def add_user(
-        self, name: str, password: str | None, protocols: Iterable[str] = PROTOCOLS
+        self,
+        name: str,
+        password: str | None,
+        protocols: Iterable[str] = PROTOCOLS,
+        tags: Iterable[str] = ALL_TAGS,
     ) -> User:
         """Add or replace; raises InvalidInput."""
-        user = self.users[name] = User(name, password, protocols)
+        user = self.users[name] = User(name, password, protocols, tags)
         self.kept_changed()
         return user
+
+    def tag_user(self, name: str, tags: Iterable[str]) -> None:
+        """Give a user that is there other tags."""
+        self.users[name].tags = tuple(tags)
+        self.kept_changed()
 
     def remove_user(self, name: str) -> None:
         if self.users.pop(name, None) is None:

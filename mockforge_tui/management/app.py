@@ -17,6 +17,7 @@ from ..runtime import Runtime
 from .changing import body_of
 from .paths import PATHS, Answer
 from .request import NOT_FOUND, Asked, Refused
+from .tags import problem
 
 if TYPE_CHECKING:
     from ..admin.guard import Receive, Scope, Send
@@ -49,21 +50,27 @@ class Application:
         parts = raw.decode("latin-1").partition("?")[0].strip("/").split("/")
         if parts[0] != "api":
             return JSONResponse(NOT_FOUND, 404)
-        for methods, names in self._matching(parts[1:]):
+        tags = self._runtime.environment.access.users[user].tags
+        for path, methods, names in self._matching(parts[1:]):
             method = "GET" if request.method == "HEAD" else request.method
+            if reason := problem(tags, method, path):
+                return JSONResponse({"error": "not_authorised", "reason": reason}, 401)
             answer = methods.get(method)
             if answer is None:
                 return Response(status_code=405, headers={"Allow": ", ".join(methods)})
             return await self._answer(request, answer, user, names)
         return JSONResponse(NOT_FOUND, 404)
 
-    def _matching(self, parts: list[str]) -> Iterator[tuple[dict[str, Answer], tuple[str, ...]]]:
+    def _matching(
+        self, parts: list[str]
+    ) -> Iterator[tuple[str, dict[str, Answer], tuple[str, ...]]]:
         for pattern, methods in self._paths:
             if len(pattern) == len(parts) and all(
                 want in ("*", got) for want, got in zip(pattern, parts, strict=True)
             ):
                 pairs = zip(pattern, parts, strict=True)
-                yield methods, tuple(unquote(got) for want, got in pairs if want == "*")
+                names = tuple(unquote(got) for want, got in pairs if want == "*")
+                yield "/".join(pattern), methods, names
 
     async def _answer(
         self, request: Request, answer: Answer, user: str, names: tuple[str, ...]

@@ -331,6 +331,10 @@ def put_parameter(asked: Asked) -> Any:
     raise bad_request(f"Validation failed\n\ncomponent {asked.names[0]} not found\n")
 
 
+def delete_parameter(asked: Asked) -> Any:
+    raise not_found()
+
+
 def put_policy(operator: bool) -> Callable[[Asked], Any]:
     def put(asked: Asked) -> Any:
         vhost, name = asked.names

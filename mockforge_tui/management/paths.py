@@ -18,7 +18,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "nodes/*": {"GET": reading.node},
     "extensions": {"GET": reading.extensions},
     "parameters": {"GET": reading.parameters},
-    "parameters/*/*/*": {"PUT": changing.put_parameter},
+    "parameters/*/*/*": {"PUT": changing.put_parameter, "DELETE": changing.delete_parameter},
     "global-parameters": {"GET": reading.empty},
     "feature-flags": {"GET": reading.feature_flags},
     "deprecated-features": {"GET": reading.deprecated_features},

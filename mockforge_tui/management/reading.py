@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mockforge_brokers import __version__
+from mockforge_brokers.access import User
 from mockforge_brokers.amqp.figures import totals
 from mockforge_brokers.amqp.profiles import (
     GLOBAL_QOS,
@@ -24,7 +25,6 @@ from .request import Asked, bad_request, not_found
 _NODE = "rabbit@localhost"
 _BY_PLACE = itemgetter("vhost", "name")
 _OK = {"status": "ok"}
-_ADMINISTRATOR = ["administrator"]
 _TYPES = {
     "direct": "AMQP direct exchange, as per the AMQP specification",
     "fanout": "AMQP fanout exchange, as per the AMQP specification",
@@ -158,7 +158,8 @@ def deprecated_features(asked: Asked) -> Any:
 
 
 def whoami(asked: Asked) -> Any:
-    return {"name": asked.user, "tags": _ADMINISTRATOR, "is_internal_user": True}
+    tags = asked.runtime.environment.access.users[asked.user].tags
+    return {"name": asked.user, "tags": list(tags), "is_internal_user": True}
 
 
 def cluster_name(asked: Asked) -> Any:
@@ -331,27 +332,26 @@ def _bindings(asked: Asked, **wanted: str) -> list[dict[str, Any]]:
 
 
 def users(asked: Asked) -> Any:
-    return [user_figures(name) for name in _names(asked)]
+    return listed([user_figures(user) for user in _users(asked).values()], asked.query)
 
 
 def user(asked: Asked) -> Any:
-    if asked.names[0] not in _names(asked):
-        raise not_found()
-    return user_figures(asked.names[0])
+    found = _users(asked).get(asked.names[0])
+    return _one(asked, user_figures(found) if found else None)
 
 
-def _names(asked: Asked) -> list[str]:
-    known = asked.runtime.environment.access.users.values()
-    return [user.name for user in known if "amqp" in user.protocols]
+def _users(asked: Asked) -> dict[str, User]:
+    known = asked.runtime.environment.access.users
+    return {name: user for name, user in known.items() if "amqp" in user.protocols}
 
 
-def user_figures(name: str) -> dict[str, Any]:
+def user_figures(user: User) -> dict[str, Any]:
     """Without the password: whoever asks for it is not shown it."""
     return {
-        "name": name,
+        "name": user.name,
         "password_hash": "",
         "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": _ADMINISTRATOR,
+        "tags": list(user.tags),
         "limits": {},
     }
 

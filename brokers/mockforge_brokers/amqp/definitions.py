@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..access import Access, Rule, User, rule_of
+from ..access import ALL_TAGS, Access, Rule, User, rule_of
 from ..errors import InvalidInput
 from .records import plain
 from .state.queues.queue import Queue
@@ -72,9 +72,19 @@ def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
         # Without a hash no password is right, as in RabbitMQ.
         given = str(item.get("password_hash") or b64encode(bytes(36)).decode())
         password = f"$rabbit${_HASHES[kind]}${given}"
-    access.add_user(name, str(password), before.protocols if before else ("amqp",))
+    protocols = before.protocols if before else ("amqp",)
+    access.add_user(name, str(password), protocols, _tags(item, before))
     if item.get("limits"):
         broker.limit_user(name, item["limits"])
+
+
+def _tags(item: Item, before: User | None) -> Sequence[str]:
+    """A list, or, as releases before 3.9 have it, a text with commas."""
+    given = item.get("tags")
+    if given is None:
+        return before.tags if before else ALL_TAGS
+    words = given.split(",") if isinstance(given, str) else map(str, given)
+    return [word.strip() for word in words if word.strip()]
 
 
 def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -219,7 +229,7 @@ def _users(broker: AmqpBroker) -> Iterator[Item]:
                 "name": user.name,
                 "password_hash": hashed,
                 "hashing_algorithm": f"rabbit_password_hashing_{kind}",
-                "tags": ["administrator"],
+                "tags": list(user.tags),
                 "limits": dict(broker.quotas.users.get(user.name, {})),
             }
 

@@ -7,8 +7,6 @@ from ..access import Access
 from .definitions import permissions
 
 Change = tuple[str, dict[str, Any]]
-TAGS = ["administrator"]
-"""Of every user: what a tag allows in RabbitMQ, all may do here."""
 
 
 class Users:
@@ -17,6 +15,7 @@ class Users:
     def __init__(self, access: Access, vhosts: Iterable[str]) -> None:
         found = [user for user in access.users.values() if "amqp" in user.protocols]
         self._passwords = {user.name: (user.hashed, user.plain) for user in found}
+        self._tags = {user.name: user.tags for user in found}
         self._permissions = {
             (str(row["user"]), str(row["vhost"])): row for row in permissions(access, vhosts)
         }
@@ -28,7 +27,8 @@ class Users:
             if before is None or before != password:
                 what = "user.created" if before is None else "user.password.changed"
                 yield what, {"name": name}
-                yield "user.tags.set", {"name": name, "tags": TAGS}
+            if before != password or self._tags.get(name) != now._tags[name]:
+                yield "user.tags.set", {"name": name, "tags": list(now._tags[name])}
         for key, row in now._permissions.items():
             if self._permissions.get(key) != row:
                 yield "permission.created", dict(row)

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct, msgpack
 
-from ..access import Access, Credentials, Rule, User
+from ..access import ALL_TAGS, Access, Credentials, Rule, User
 from .store import Kept, Store
 
 _KIND: Final = "access"
@@ -18,6 +18,7 @@ class UserRow(Struct):
     password: str | None
     protocols: list[str]
     scram: dict[str, Credentials | None]
+    tags: tuple[str, ...] = ALL_TAGS
 
 
 class AccessRow(Struct):
@@ -49,7 +50,7 @@ class StoredAccess:
         access = self._access
         for each in row.users:
             if each.name not in self._names:
-                user = access.add_user(each.name, each.password, each.protocols)
+                user = access.add_user(each.name, each.password, each.protocols, each.tags)
                 user.scram = dict(each.scram)
         for name in row.gone:
             if name in access.users and name not in self._names:
@@ -70,4 +71,4 @@ class StoredAccess:
 
 def _row(user: User) -> UserRow:
     password = None if user.secretless else user.hashed or user.plain
-    return UserRow(user.name, password, sorted(user.protocols), dict(user.scram))
+    return UserRow(user.name, password, sorted(user.protocols), dict(user.scram), user.tags)

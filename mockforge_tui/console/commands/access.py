@@ -41,16 +41,19 @@ def user_ls(session: "Session") -> Result:
         {
             "user": user.name,
             "protocols": [each for each in PROTOCOLS if each in user.protocols],
+            "tags": list(user.tags),
             "password": "scram" if user.secretless else "hashed" if user.hashed else "plain",
         }
         for user in access.users.values()
     ]
     if access.anonymous:
-        rows.append({"user": "anonymous", "protocols": sorted(access.anonymous), "password": None})
+        rows.append({"user": "anonymous", "protocols": sorted(access.anonymous), "tags": [],
+                     "password": None})  # fmt: skip
     return table(
         rows,
         Column("user", "user"),
         Column("protocols", "may log in to"),
+        Column("tags", "tags"),
         Column("password", "password"),
         empty="nobody may log in",
     )
@@ -91,8 +94,29 @@ def user_passwd(
     """Change a user's password."""
     access = session.runtime.access
     user = access.users[known("name", name, access.users, "user")]
-    access.add_user(name, password, user.protocols)
+    access.add_user(name, password, user.protocols, user.tags)
     return done(f"user {name} has a new password", {"user": name})
+
+
+@command(
+    "user tags",
+    group="access",
+    aliases=("set user tags",),
+    examples=("user tags guest monitoring,policymaker",),
+)
+def user_tags(
+    session: "Session",
+    name: Annotated[str, Arg(_USER, "a user")],
+    tags: Annotated[
+        str, Arg(text("tags"), "administrator, monitoring, policymaker, management")
+    ] = "",
+) -> Result:
+    """Set what a user may do in AMQP's management interface; no tags let it do nothing there."""
+    access = session.runtime.access
+    words = [word.strip() for word in tags.split(",") if word.strip()]
+    access.tag_user(known("name", name, access.users, "user"), words)
+    what = ", ".join(words) or "no tag: the management interface is closed to it"
+    return done(f"user {name} has {what}", {"user": name, "tags": words})
 
 
 @command("user rm", group="access", aliases=("delete user",), examples=("user rm guest",))
@@ -261,6 +285,7 @@ COMMANDS = (
     user_ls,
     user_add,
     user_passwd,
+    user_tags,
     user_rm,
     user_hash,
     vhost_ls,

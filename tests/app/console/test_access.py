@@ -166,3 +166,14 @@ def test_mistakes_about_quotas_are_told_in_words(scene: Scene, line: str, proble
     result = scene.session.run(line)
     assert not result.ok
     assert problem in result.as_text()
+
+
+def test_user_has_the_tags_of_the_management_interface_through_a_new_password(
+    scene: Scene,
+) -> None:
+    scene.run("user add alice secret")
+    scene.run("user tags alice monitoring,policymaker")
+    scene.run("user passwd alice other")
+    assert scene.environment.access.users["alice"].tags == ("monitoring", "policymaker")
+    assert "closed to it" in scene.run("user tags alice").text
+    assert scene.environment.access.users["alice"].tags == ()

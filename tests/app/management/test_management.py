@@ -16,6 +16,7 @@ from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
 from mockforge_tui.config import Config, resolve
 from mockforge_tui.management.app import build
 from mockforge_tui.management.paths import PATHS
+from mockforge_tui.management.tags import problem
 
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
 
@@ -196,11 +197,54 @@ def test_what_is_got_and_requeued_counts_as_delivered_and_what_is_rejected_is_a_
 
 def test_users_log_in_by_a_hash_or_not_at_all(place):
     salted = bytes(4) + hashlib.sha256(bytes(4) + b"secret").digest()
-    given = {"password_hash": base64.b64encode(salted).decode(), "tags": ""}
+    given = {"password_hash": base64.b64encode(salted).decode(), "tags": "management"}
     assert place.does("PUT", "users/bob", given) == 201
     assert place.ask("GET", "overview", user="bob:secret").status_code == 200
-    assert place.does("PUT", "users/bob", {"tags": ""}) == 204
+    assert place.does("PUT", "users/bob", {"tags": "management"}) == 204
     assert place.ask("GET", "overview", user="bob:secret").status_code == 401
+
+
+NOBODY, ALL = "Not management user", ""
+ADMINISTRATOR, MONITOR = "Not administrator user", "Not monitor user"
+POLICIES = "User not authorised to access object"
+BY_TAGS = [
+    # method and path; what users with no tag, management, policymaker and monitoring hear
+    ("GET", "overview", NOBODY, ALL, ALL, ALL),
+    ("GET", "queues/*", NOBODY, ALL, ALL, ALL),
+    ("GET", "connections", NOBODY, ALL, ALL, ALL),
+    ("GET", "whoami", NOBODY, ALL, ALL, ALL),
+    ("GET", "vhosts", NOBODY, ALL, ALL, ALL),
+    ("GET", "policies", NOBODY, ALL, ALL, ALL),
+    ("GET", "vhost-limits", NOBODY, ALL, ALL, ALL),
+    ("GET", "nodes", NOBODY, MONITOR, MONITOR, ALL),
+    ("GET", "users", NOBODY, ADMINISTRATOR, ADMINISTRATOR, ADMINISTRATOR),
+    ("GET", "permissions", NOBODY, ADMINISTRATOR, ADMINISTRATOR, ADMINISTRATOR),
+    ("GET", "definitions", NOBODY, ADMINISTRATOR, ADMINISTRATOR, ADMINISTRATOR),
+    ("GET", "parameters", NOBODY, POLICIES, ALL, POLICIES),
+    ("PUT", "policies/*/*", NOBODY, POLICIES, ALL, POLICIES),
+    ("PUT", "operator-policies/*/*", NOBODY, ADMINISTRATOR, ADMINISTRATOR, ADMINISTRATOR),
+    ("PUT", "vhosts/*", NOBODY, ADMINISTRATOR, ADMINISTRATOR, ADMINISTRATOR),
+    ("PUT", "queues/*/*", NOBODY, ALL, ALL, ALL),
+]
+"""As RabbitMQ 3.10.8 answered."""
+
+
+@pytest.mark.parametrize(("method", "path", "reasons"), [(*row[:2], row[2:]) for row in BY_TAGS])
+def test_tags_say_what_a_user_may_ask(method, path, reasons):
+    wanted = ((), ("management",), ("policymaker",), ("monitoring",))
+    assert tuple(problem(tags, method, path) for tags in wanted) == reasons
+    assert problem(("administrator",), method, path) == ""
+
+
+def test_user_without_a_tag_is_not_let_in_and_tags_are_shown(place):
+    place.does("PUT", "users/bob", {"password": "p", "tags": ""})
+    answer = place.ask("GET", "overview", user="bob:p")
+    assert (answer.status_code, answer.json()["reason"]) == (401, "Not management user")
+    place.does("PUT", "users/bob", {"password": "p", "tags": "monitoring, policymaker"})
+    assert place.ask("GET", "whoami", user="bob:p").json()["tags"] == ["monitoring", "policymaker"]
+    assert place.get("users/bob")["tags"] == ["monitoring", "policymaker"]
+    (bob,) = [one for one in place.get("definitions")["users"] if one["name"] == "bob"]
+    assert bob["tags"] == ["monitoring", "policymaker"]
 
 
 REFUSED = [
@@ -214,6 +258,7 @@ REFUSED = [
         "404 NOT_FOUND - no exchange 'none' in vhost '/'",
     ),
     ("PUT", "parameters/shovel/%2F/a", {"value": {}}, 400, "Validation failed\n\ncomponent shovel"),
+    ("DELETE", "parameters/shovel/%2F/a", None, 404, "Not Found"),
     ("POST", "queues/%2F/log/get", {}, 400, "540 basic.get not supported by stream queues queue"),
 ]
 
@@ -321,7 +366,7 @@ def test_users_permissions_and_virtual_hosts_are_kept(place):
     assert place.does("PUT", "vhosts/shop") == 201
     assert place.does("PUT", "vhosts/shop") == 204
     assert [one["name"] for one in place.get("vhosts")] == ["/", "shop"]
-    assert place.does("PUT", "users/bob", {"password": "secret", "tags": ""}) == 201
+    assert place.does("PUT", "users/bob", {"password": "secret", "tags": "management"}) == 201
     assert place.ask("GET", "overview", user="bob:secret").status_code == 200
     assert place.ask("GET", "overview", user="bob:wrong").status_code == 401
     wish = {"configure": "", "write": "^q", "read": ".*"}
