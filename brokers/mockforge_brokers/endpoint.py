@@ -108,6 +108,8 @@ class Endpoint(Outgoing):
             return
         count = len(data)
         self.bytes_in += count
+        # What waits keeps its order. Small reads go at once however crowded it is: pings and single
+        # messages are not to wait behind floods.
         if self._later is not None or (count > SMALL and self.server.backlog.crowded()):
             self._wait(data)
         else:
@@ -137,6 +139,7 @@ class Endpoint(Outgoing):
         if self.connection.unfinished:
             self._go_on_later()
         if self.connection.out:
+            # At once while this turn of the loop has time, else with all others at its end.
             if self.server.turns.may_answer(self):
                 self.flush()
             else:
@@ -178,6 +181,7 @@ class Endpoint(Outgoing):
 
     def pause_writing(self) -> None:
         self.slow = True
+        # Who does not read answers gets no more to answer, so that its output has an end.
         self.pause_reading()
         self.pause_sending()
         pending = self.transport.get_write_buffer_size()
@@ -192,6 +196,7 @@ class Endpoint(Outgoing):
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # One that was refused as one too many.
         if not self.id:
             return
         self._lose(why_lost(exc))
@@ -256,6 +261,7 @@ class Endpoint(Outgoing):
 
     def resume_reading(self) -> None:
         self.paused -= 1
+        # The one pause left is that of the bytes that wait: they may have their turn again.
         if self._later is not None and self._later.parked and self.paused == 1:
             self._later.parked = False
             self.server.backlog.wait(self._later)

@@ -84,6 +84,8 @@ class Outgoing(asyncio.Protocol):
             lanes = self.inspect()
         if lanes is not None and not lanes.look_at_output():
             lanes = None
+        # One piece is written as it is; several are joined, since a copy of small ones costs less
+        # than a system call for each.
         if len(pieces) == 1:
             data = pieces.pop()
         elif connection.bulky and lanes is None:

@@ -153,6 +153,7 @@ class KafkaConnection:
         try:
             frames = self._splitter.feed(data)
             self._run(frames)
+            # The splitter hands out whole frames before it complains of what follows them.
             if frames and self._splitter.pending:
                 # What stands behind them may be an impossible size: that is reported at once.
                 self._run(self._splitter.feed(b""))
@@ -234,6 +235,7 @@ class KafkaConnection:
 
     def _run(self, frames: Iterable[bytes]) -> None:
         for frame in frames:
+            # Answers go out in the order of the requests: behind one that waits all others do.
             if self._parked is not None or self._queue or not self._free:
                 self._enqueue(frame)
             else:

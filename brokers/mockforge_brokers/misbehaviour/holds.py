@@ -137,6 +137,7 @@ class Holds:
     def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> HoldRule | None:
         """The rule that holds a frame of these parts, if any."""
         for rule in self.rules.values():
+            # It has held all that it was to hold, and lets the rest go by.
             if rule.most is not None and rule.hits >= rule.most:
                 continue
             found = matching(rule.match, rule, applicable(rule.decision, parts), exchange)
@@ -178,6 +179,7 @@ class Holds:
             case Edit() as edit:
                 self._edit_and_release(frame, rule, edit)
             case Refuse(code, codes, text):
+                # Gone from the list before it is answered: what the answer brings about may look.
                 self._leave(frame.id, f"refused with code {code}")
                 number = codes[frame.rows[0].protocol]
                 frame.waiting.refuse(number, text or f"hold {rule.id}", rule.match.matches)

@@ -158,6 +158,7 @@ class Lane:
                 # The connection knows best what to say to bytes that make no frame.
                 self.in_turn(partial(self.forward, self._splitter.take() or data), len(data))
                 return
+            # In the dark frames vanish, but they are cut all the same: it may end between two.
             if self.direction not in dark:
                 self._admit_all(frames)
             data, self._left = self._left, b""
@@ -200,6 +201,7 @@ class Lane:
 
     def _admit_all(self, frames: list[bytes]) -> None:
         """One after the other; what no rule can be about goes on in one piece."""
+        # What was learned of looks holds for the rules that were asked.
         version = self.faults.version + self._holds.version
         if version != self._version:
             self._version = version
@@ -318,6 +320,7 @@ class Lane:
         return self._queued
 
     def in_turn(self, action: Callable[[], object], size: int, delay: float = 0.0) -> None:
+        # Nothing is before it and nothing delays it: no timer, no queue.
         if delay <= 0 and not self._queue:
             action()
         else:
@@ -340,6 +343,7 @@ class Lane:
             waiting = queue.popleft()
             self._queued -= waiting.size
             waiting.action()
+        # At half of it, or each frame that leaves would start and stop the socket.
         if self._stalled and self._queued <= self._limits.delayed_bytes // 2:
             self._stall(False)
         self._arm()

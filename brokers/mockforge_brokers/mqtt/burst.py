@@ -75,6 +75,7 @@ def walk(connection: "MqttConnection", data: bytes) -> int:
     """Handle all whole packets; returns the position of the first byte left over."""
     position, end = 0, len(data)
     turn = connection.turn
+    # A fixed header has two bytes at least, so that one byte alone says nothing yet.
     while end - position > 1 and not connection.closed and connection.work is None:
         if position and turn.now() > turn.until:
             connection.unfinished = True
@@ -133,10 +134,13 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         stop = body + length
         if stop > end:
             break
+        # A topic length that lies gives a name nobody routed, or an end behind the packet; either
+        # breaks off below, and the general path says what is wrong.
         topic_end = body + 2 + (data[body] << 8) + data[body + 1]
         route = routes.get(data[body + 2 : topic_end])
         if route is None or topic_end + bare > stop or (bare and data[topic_end]):
             break
+        # Routes with the same takers share one tuple (Router.learn), so that identity tells.
         if route.sinks is not sinks:
             _hand_on(sinks, data[start:position], run)
             sinks, start, run = route.sinks, position, 0
@@ -202,6 +206,8 @@ def _accept(  # noqa: C901
                 break
             topic_end = body + 2 + (data[body] << 8) + data[body + 1]
             found = routes.get(data[body + 2 : topic_end])
+            # What a publisher sends to itself and its PUBACKs go out in one order, which writing
+            # all PUBACKs at the end of the stretch would change.
             if found is None or not found.takers or own in found.takers:
                 break
             last, route = route, found
@@ -217,6 +223,7 @@ def _accept(  # noqa: C901
         packet_id = data[topic_end:rest]
         if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):
             break
+        # QoS 1 and 2 share one room of identifiers, and this one is taken until its PUBREL.
         if unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
@@ -240,6 +247,7 @@ def _accept(  # noqa: C901
                     sink.messages_out += 1
                 # Also what waits in the session's queue is delivered; what a full one lost is not.
                 reached += own_id >= 0
+        # Then the pieces leave by writev, without being joined (bulk.py).
         if size > LARGE:
             for sink in route.sinks:
                 sink.bulky = True
@@ -289,6 +297,7 @@ def _receive(connection: "MqttConnection", data: bytes, position: int, end: int)
         message = inflight.get(packet_id)
         if message is None or message.qos != 2:
             break
+        # It stays in flight as RELEASED: the window is not free before PUBCOMP (MQTT 5, 4.9).
         session.received(packet_id)
         packet_ids.append(data[position + 2 : position + 4])
         position += 4

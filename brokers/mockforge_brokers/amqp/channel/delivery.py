@@ -51,10 +51,13 @@ class Delivery:
         if route is not self._route:
             self._prepare(route)
         line = self._line
+        # Published on another channel's number, or larger than this client's frames may be: only
+        # then are its frames made anew.
         if not content.startswith(self._start) or size > line.max_payload:
             content = readdress(content, channel.number, line.max_payload)
         out = self._out
         weight = len(content)
+        # An empty list: all before it is written, and nobody was woken for this one yet.
         if out:
             line.outgoing += weight + _FRAMING
         else:

@@ -134,6 +134,8 @@ class BurstReader:
         count = 0
         try:
             while data.startswith(frame, at):
+                # Method frame, content header and the body frame's head in one comparison: the same
+                # exchange, key, properties and size as the message before.
                 if not (known and data.startswith(known, at)):
                     if not self._learn(last, data, at):
                         return at if self._incomplete(last, data, at) else self._frame(data, at)
@@ -180,6 +182,7 @@ class BurstReader:
             or data[end - 1] != END
         ):
             return False
+        # Should the examination raise, the next message must not pass for a known one.
         publication.known = b""
         publication.span = end - at
         extra = publication.channel.examine(publication, data[start:body], flags)
@@ -243,6 +246,7 @@ class BurstReader:
                 found = channel.publication(frame)
             except ProtocolError:
                 return None
+            # Who puts an id into each routing key would make this grow for ever.
             if len(self._publications) >= _MOST_PUBLICATIONS:
                 self._publications.clear()
             self._publications[frame] = found

@@ -166,6 +166,7 @@ class VirtualHost(Topology):
         if len(queues) == 1:
             queues[0].enqueue(route, content, size)
             return 1
+        # What dies in the first queue must not reach the second one before the message itself.
         first = self._dead_letters.hold()
         try:
             for queue in queues:

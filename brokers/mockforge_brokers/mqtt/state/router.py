@@ -306,6 +306,7 @@ class Router:
         route = self._routes.get(topic_name)
         if route is None or dialect in route.tried:
             return
+        # Whatever could change the answer forgets the route, and this mark with it.
         route.tried.add(dialect)
         if route.watchers or route.shares or not route.recipients:
             return
@@ -316,6 +317,7 @@ class Router:
             sink = session.sink
             if sink is None or not session.ready or sink.dialect != dialect:
                 return
+            # Identifiers stand in the packet itself, and No Local asks who published it.
             if recipient.identifiers or recipient.own is not recipient:
                 return
             takers.append((session, sink))
@@ -343,6 +345,7 @@ class Router:
                 routes.clear()
 
     def _find(self, topic_name: str) -> Route:
+        # A topic for each device and day would pile up; a route is found anew when needed.
         if len(self._routes) >= MOST_ROUTES:
             self.forget_routes()
         found, shares = self.subscriptions.match(topic_name)

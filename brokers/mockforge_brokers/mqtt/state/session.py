@@ -213,6 +213,7 @@ class Session:
         packet_id = self.last_id + 1
         if packet_id > LAST_ID:
             packet_id = 1
+        # After 65,535 messages a slow client may still have the early ones in flight.
         while packet_id in inflight:
             packet_id = packet_id % LAST_ID + 1
         self.last_id = packet_id

@@ -91,6 +91,7 @@ class ProducePath:
         self._prefix = frame[_AFTER_CORRELATION_ID:prefix_end]
         self._flexible = version >= _FIRST_FLEXIBLE
         # The answer's bytes but for correlation id, base offset and log start offset.
+        # The mark stands where the base offset will, and nowhere else in the answer.
         sample = write_response(version, 0, [(topic, [PartitionResult(log.partition, 0, _MARK)])])
         at = sample.index(_OFFSET.pack(_MARK))
         self._size = len(sample) - 4
@@ -120,6 +121,8 @@ class ProducePath:
 
     def records(self, frame: bytes) -> Buffer | None:
         """The records of a request of this shape, large ones as a view; None for any other."""
+        # `terms` is replaced by whatever could change how the log takes a batch: one identity in
+        # the place of a look-up of the topic, its configuration and its end.
         if frame[_API_AND_VERSION] != self._api_and_version or self._terms is not self.log.terms:
             return None
         prefix = self._prefix

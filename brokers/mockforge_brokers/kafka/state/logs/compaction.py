@@ -64,6 +64,7 @@ class Compaction:
             if offset >= self._end:
                 break
             header = read_batch_header(batch)
+            # A marker's key is no record's, and what was aborted must not displace anything.
             if header.is_control or self._is_aborted(header):
                 continue
             for record in read_records(batch):
@@ -121,6 +122,7 @@ class Compaction:
 
     def _newest_of(self, records: list[Record], *, past: bool) -> Iterator[Record]:
         for record in records:
+            # Without a key there is nothing to keep it by: Kafka's cleaner drops it as well.
             if record.key is None or record.offset < self._newest.get(record.key, -1):
                 continue
             if record.value is not None or not past:

@@ -176,6 +176,7 @@ class PartitionLog:
         header = admit(batch, self.max_batch_bytes)
         if read:
             whole_records(batch, header)
+        # One comparison for nearly all batches: the policy has said until when it asks nothing.
         if header.max_timestamp > self.undisputed_until or header.attributes & _APPEND_TIME:
             batch, header = self._by_policy(batch, header)
         if header.producer_id >= 0:
@@ -225,6 +226,7 @@ class PartitionLog:
             self._check_transaction(header, begin)
         producers = self.producers
         known = producers.duplicate_of(header)
+        # A retry whose answer was lost: the offsets that it got then, and nothing new.
         if known is not None:
             return Appended(known, header.record_count, True)
         base_offset = self.high_watermark

@@ -214,6 +214,7 @@ class Transactions:
         producer_id, epoch = one.producer_id, one.producer_epoch
         partitions, groups = list(one.partitions), list(one.groups)
         rotates = new_epoch and one.bumps and one.is_exhausted
+        # Its own state first: a marker wakes fetches, and who looks then must find it over.
         one.end(
             committed=committed,
             new_epoch=new_epoch,
@@ -221,6 +222,8 @@ class Transactions:
             wall=self._environment.clock.wall(),
         )
         self._keeper.transaction_changed(one.transactional_id)
+        # With a new epoch the marker carries it already (KIP-890): a batch of this transaction that
+        # arrives behind its marker is of an older epoch then, and the log refuses it.
         marker = Marker(producer_id, epoch + new_epoch, committed)
         for topic, partition in partitions:
             self._mark(topic, partition, marker)
@@ -237,6 +240,7 @@ class Transactions:
 
     def _mark(self, topic: str, partition: int, marker: Marker) -> None:
         log = self._logs.log_of(topic, partition)
+        # The topic was deleted meanwhile, and the open transaction with it.
         if log is None:
             return
         try:

@@ -98,6 +98,8 @@ class Group:
             if current is not None:
                 return self._return_static(current, member_id, request)
         elif request.must_know_id:
+            # KIP-394: it becomes a member when it comes again with this id, so that who gives up on
+            # a slow join and tries anew leaves no ghost behind that the others wait for.
             self._pending.give_out(member_id, request.session_timeout)
             return Parked.of(JoinResult(ErrorCode.MEMBER_ID_REQUIRED, member_id))
         return self._add(member_id, request)
@@ -134,6 +136,8 @@ class Group:
     def _rejoin(self, member: Member, request: JoinRequest) -> Parked[JoinResult]:
         changed = member.protocols != request.protocols
         leads = self.members.leader == member.member_id
+        # A leader that joins a stable group again wants to assign anew, since topics may have
+        # grown: that is a rebalance. A follower's repeated join is none.
         told_before = self.state is GroupState.COMPLETING_REBALANCE or (
             self.state is GroupState.STABLE and not leads
         )
@@ -146,6 +150,7 @@ class Group:
         return self._park_join(member, f"{_who(member)} rejoined {why}{_because(request.reason)}")
 
     def _park_join(self, member: Member, reason: str) -> Parked[JoinResult]:
+        # Its request before, if one still waits, was given up by the client.
         member.answer_join(JoinResult(ErrorCode.REBALANCE_IN_PROGRESS, member.member_id))
         parked = member.join = Parked()
         self._sessions.touch(member)
@@ -174,6 +179,7 @@ class Group:
     def rebalance(self, reason: str) -> None:
         """Begin a new generation."""
         for member in self.members:
+            # The leader's assignment for this generation will never come.
             if self.state is GroupState.COMPLETING_REBALANCE:
                 member.assignment = b""
             member.answer_sync(SyncResult(ErrorCode.REBALANCE_IN_PROGRESS))
@@ -208,6 +214,7 @@ class Group:
         if (
             self.state is GroupState.PREPARING_REBALANCE
             and self._collecting_since is None
+            # Who was given an id is on its way, and is waited for.
             and not self._pending
             and self.members.all_wait_to_join
         ):
@@ -218,6 +225,7 @@ class Group:
         self._phase.disarm()
         self._collecting_since = None
         for member in self.members:
+            # A static member may be away without losing its place (KIP-345): its session decides.
             if member.join is None and member.group_instance_id is None:
                 self._drop(member, "did not rejoin within the rebalance timeout")
         if len(self.members) and not self.members.elect():
@@ -284,6 +292,7 @@ class Group:
         return SyncResult(ErrorCode.NONE, self.protocol_type, self.protocol_name, member.assignment)
 
     def _drop_unsynced(self) -> None:
+        # Its partitions would be read by nobody.
         late = [member for member in self.members if member.member_id in self._unsynced]
         for member in late:
             self._drop(member, "did not sync within the rebalance timeout")
@@ -295,6 +304,8 @@ class Group:
     def heartbeat(self, member_id: str, generation_id: int, instance: str | None = None) -> None:
         """Raises RequestRefused, with REBALANCE_IN_PROGRESS when the member has to join again."""
         self._sessions.touch(self._current(member_id, instance, generation_id))
+        # While the leader assigns, a heartbeat is answered as if all was well: who joined again now
+        # would end the new generation before it began.
         if self.state is GroupState.PREPARING_REBALANCE:
             raise self._rebalancing()
 

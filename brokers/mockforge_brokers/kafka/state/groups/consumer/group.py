@@ -116,6 +116,7 @@ class ConsumerGroup:
         """Raises RequestRefused."""
         if request.member_epoch in (LEAVES, LEAVES_FOR_A_WHILE):
             return self._leave(request)
+        # Epoch 0 is how a member joins, and how it begins anew after it was fenced.
         member = self.enter(request) if not request.member_epoch else self.members.present(request)
         before = member.assigned
         self.advance(member, request)
@@ -130,6 +131,7 @@ class ConsumerGroup:
         self.touch(member)
         if (topics, assignor) != (self.topics.of(member), member.assignor):
             self._begin(f"{_who(member)} reads other topics")
+        # Nobody announces a new topic to the group: the next heartbeat notices it.
         elif self.topics.changed():
             self._begin("topics came, went or grew")
         if self.epoch > self.target.epoch:
@@ -161,6 +163,8 @@ class ConsumerGroup:
         instance = request.group_instance_id
         member = self.members.get(request.member_id)
         former = self.members.static(instance)
+        # Another process with the same instance id: it takes over where the former one said that it
+        # would be back (KIP-848), and is refused while that one is alive.
         if former is not None and former is not member:
             # Who speaks the classic protocol takes over from itself without leaving (KIP-345).
             only_new = former.classic is None and request.classic is None
