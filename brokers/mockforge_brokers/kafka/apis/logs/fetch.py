@@ -16,7 +16,8 @@ from ...state.fetch_sessions import (
     FetchSession,
     TopicKey,
 )
-from ...state.logs.log import PartitionLog, Span
+from ...state.logs.log import PartitionLog
+from ...state.logs.segments import Span
 from ...state.purgatory import Parked
 from ...wire.messages.logs import (
     AbortedTransaction,

@@ -1,9 +1,8 @@
-"""One partition's log: record batches as opaque bytes, in segments, bounded from the front."""
+"""One partition's log: what a batch must be to be taken, and who produced what is in it."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -23,16 +22,11 @@ from .admission import admit, too_large, whole_records
 from .epochs import LeaderEpochs
 from .policy import Policy
 from .producers import KeptProducer, ProducerTable
-from .segment import BATCH_OVERHEAD, Segment
+from .segments import UNBOUNDED, Segments, segment_size
 from .transactions import AbortedTransaction, LogTransactions, Marker
-
-UNBOUNDED: Final = 2**63 - 1
-"""As `max_bytes`: `retention.bytes` is -1."""
 
 _APPEND_TIME: Final = 0x08
 _TRANSACTIONAL: Final = 0x10
-
-_LARGEST_SEGMENT: Final = 1024 * 1024
 
 
 class Appended(NamedTuple):
@@ -43,14 +37,6 @@ class Appended(NamedTuple):
     duplicate: bool
     append_time: int = -1
     """The broker's time (ms), where that is what the records have."""
-
-
-class Span(NamedTuple):
-    """What one read found: whole batches, and the offset after the last of their records."""
-
-    batches: list[bytes]
-    size: int
-    next_offset: int
 
 
 class TimedOffset(NamedTuple):
@@ -82,28 +68,18 @@ class KeptLog(Struct):
     compacted_to: int = 0
 
 
-def segment_size(bound: int) -> int:
-    """How many bytes of a log leave at once, when all that may be kept are `bound`."""
-    return min(_LARGEST_SEGMENT, bound // 4)
-
-
-class PartitionLog:
-    """Batches in offset order. With one broker the high watermark is always the log's end.
+class PartitionLog(Segments):
+    """Takes batches, and knows the producers and transactions in them.
 
     `max_bytes` bounds its cost in memory, segment by segment; the newest batch always stays.
     """
 
     __slots__ = (
-        "_bases",
         "bytes_in",
         "bytes_out",
-        "compacted_to",
-        "cost",
         "deleted",
         "epochs",
-        "high_watermark",
         "leader_epoch",
-        "log_start_offset",
         "max_batch_bytes",
         "max_bytes",
         "partition",
@@ -111,8 +87,6 @@ class PartitionLog:
         "producers",
         "records_in",
         "records_out",
-        "segment_bytes",
-        "segments",
         "terms",
         "topic",
         "transactions",
@@ -128,18 +102,13 @@ class PartitionLog:
         max_bytes: int = UNBOUNDED,
         max_batch_bytes: int = 1048588,
     ) -> None:
+        super().__init__(segment_size(max_bytes))
         self.topic = topic
         self.partition = partition
         self.max_bytes = max_bytes
         self.max_batch_bytes = max_batch_bytes
-        self.segment_bytes = segment_size(max_bytes)
         self.leader_epoch = 0
         self.epochs = LeaderEpochs()
-        self.log_start_offset = 0
-        self.high_watermark = 0
-        self.compacted_to = 0
-        """Below this offset a compaction was, and there may be gaps."""
-        self.cost = 0
         self.deleted = False
         self.policy: Policy | None = None
         self.undisputed_until = UNBOUNDED
@@ -153,13 +122,6 @@ class PartitionLog:
         self.records_out = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self.segments: list[Segment] = []
-        self._bases: list[int] = []
-
-    @property
-    def size(self) -> int:
-        """Bytes of its batches."""
-        return sum(segment.size for segment in self.segments)
 
     @property
     def last_stable_offset(self) -> int:
@@ -284,14 +246,19 @@ class PartitionLog:
         if self.watchlist:
             self.watchlist.notify(size)
 
-    def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
-        segments = self.segments
-        if not segments or segments[-1].cost >= self.segment_bytes:
-            segments.append(Segment())
-            self._bases.append(base_offset)
-        segments[-1].add(base_offset, batch, header.max_timestamp)
-        self.high_watermark = base_offset + header.last_offset_delta + 1
-        self.cost += len(batch) + BATCH_OVERHEAD
+    def truncate_before(self, offset: int) -> int:
+        left = super().truncate_before(offset)
+        self.transactions.truncate_before(self.log_start_offset)
+        return left
+
+    def check_offset(self, offset: int) -> None:
+        """Raises RequestRefused where there is nothing to fetch and never will be."""
+        if not self.log_start_offset <= offset <= self.high_watermark:
+            raise RequestRefused(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"{self.topic}/{self.partition} has offsets {self.log_start_offset} to"
+                f" {self.high_watermark}, not {offset}",
+            )
 
     # What outlives a restart.
 
@@ -330,133 +297,6 @@ class PartitionLog:
         self.producers.restore(kept.producers)
         self.transactions.restore(kept.open_transactions, kept.aborted)
 
-    def check_offset(self, offset: int) -> None:
-        """Raises RequestRefused where there is nothing to fetch and never will be."""
-        if not self.log_start_offset <= offset <= self.high_watermark:
-            raise RequestRefused(
-                ErrorCode.OFFSET_OUT_OF_RANGE,
-                f"{self.topic}/{self.partition} has offsets {self.log_start_offset} to"
-                f" {self.high_watermark}, not {offset}",
-            )
-
-    def read(
-        self, offset: int, max_bytes: int, *, at_least_one: bool = True, end: int = UNBOUNDED
-    ) -> Span:
-        """Whole batches from the one that holds `offset` on, up to `max_bytes`.
-
-        The first one may be larger when `at_least_one` is asked for (KIP-74). `end` is the last
-        stable offset, or the like: where a batch begins.
-        """
-        if offset >= self.high_watermark or offset >= end or not self.segments:
-            return Span([], 0, offset)
-        at = max(0, bisect_right(self._bases, offset) - 1)
-        first = max(0, bisect_right(self.segments[at].offsets, offset) - 1)
-        if offset < self.compacted_to:
-            at, first = self._over_gap(offset, at, first)
-        found: list[bytes] = []
-        size = 0
-        for number in range(at, len(self.segments)):
-            segment = self.segments[number]
-            # `ends` are sums of sizes: one search finds how many batches fit into what is left.
-            before = segment.ends[first - 1] if first else 0
-            last = bisect_right(segment.ends, before + max_bytes - size)
-            if last <= first and not found and at_least_one:
-                last = first + 1
-            if end < self.high_watermark:
-                last = min(last, bisect_left(segment.offsets, end))
-            if last > first:
-                found += segment.batches[first:last]
-                size += segment.ends[last - 1] - before
-            if last < len(segment.batches):
-                next_offset = segment.offsets[max(first, last)]
-                return Span(found, size, next_offset if found else offset)
-            first = 0
-        return Span(found, size, self.high_watermark)
-
-    def _over_gap(self, offset: int, at: int, first: int) -> tuple[int, int]:
-        """The next batch after this one, where this one ends before the offset."""
-        segment = self.segments[at]
-        if read_batch_header(segment.batches[first]).last_offset >= offset:
-            return at, first
-        if first + 1 < len(segment.batches):
-            return at, first + 1
-        return at + 1, 0
-
-    def bytes_from(self, offset: int, enough: int) -> int:
-        """How many bytes a fetch from `offset` would find, counted no further than `enough`."""
-        return self.read(offset, enough).size if offset < self.high_watermark else 0
-
-    def truncate_before(self, offset: int) -> int:
-        """Records below `offset` are no more; returns how many left. Whole segments go at once."""
-        offset = min(max(offset, self.log_start_offset), self.high_watermark)
-        left = offset - self.log_start_offset
-        self.log_start_offset = offset
-        self.transactions.truncate_before(offset)
-        while self.segments and self._end_of_first() <= offset:
-            self._drop_first()
-        return left
-
-    @property
-    def records(self) -> int:
-        """How many it holds, markers among them."""
-        removed = sum(segment.removed for segment in self.segments) if self.compacted_to else 0
-        return max(0, self.high_watermark - self.log_start_offset - removed)
-
-    def replace_segment(self, segment: Segment, other: Segment) -> bool:
-        """Put what was compacted in its place; False when it left the log meanwhile."""
-        if segment not in self.segments:
-            return False
-        at = self.segments.index(segment)
-        self.cost += other.cost - segment.cost
-        if other.batches:
-            self.segments[at] = other
-        else:
-            del self.segments[at], self._bases[at]
-        return True
-
-    def compacted(self, end: int) -> None:
-        """What lies below `end` was compacted."""
-        self.compacted_to = max(self.compacted_to, end)
-
-    def drop_oldest_segment(self) -> int:
-        """Make room; returns how many records left: none when only one batch stands."""
-        if not self.segments:
-            return 0
-        if len(self.segments) == 1:
-            self._halve()
-        if len(self.segments) < 2:
-            return 0
-        return self.truncate_before(self._end_of_first())
-
-    def _halve(self) -> None:
-        """Make two segments of the only one, so that the older half can leave."""
-        only = self.segments[0]
-        middle = len(only.batches) // 2
-        if not middle:
-            return
-        halves = Segment(), Segment()
-        for at, (offset, batch) in enumerate(zip(only.offsets, only.batches, strict=True)):
-            newest = read_batch_header(batch).max_timestamp
-            halves[at >= middle].add(offset, batch, newest)
-        halves[0].removed = only.removed
-        self.segments = list(halves)
-        self._bases = [half.offsets[0] for half in halves]
-
-    def drop_older_than(self, timestamp: int) -> int:
-        """Retention by time: segments whose newest record is older than `timestamp` (ms) leave."""
-        left = 0
-        while self.segments and self.segments[0].max_timestamp < timestamp:
-            left += self.truncate_before(self._end_of_first())
-        return left
-
-    def _end_of_first(self) -> int:
-        return self._bases[1] if len(self._bases) > 1 else self.high_watermark
-
-    def _drop_first(self) -> None:
-        segment = self.segments.pop(0)
-        self._bases.pop(0)
-        self.cost -= segment.cost
-
     # Offsets by time and by epoch.
 
     def offset_at(self, timestamp: int) -> TimedOffset:
@@ -489,13 +329,3 @@ class PartitionLog:
         self.epochs.begin(self.leader_epoch, self.high_watermark)
         self.terms = object()
         self.watchlist.notify(-1)
-
-    # For people.
-
-    def batches(self, first_offset: int, last_offset: int) -> Iterator[bytes]:
-        """The batches that hold the records from `first_offset` up to `last_offset`."""
-        at = max(0, bisect_right(self._bases, first_offset) - 1)
-        for segment in self.segments[at:]:
-            start = max(0, bisect_right(segment.offsets, first_offset) - 1)
-            stop = bisect_left(segment.offsets, last_offset + 1)
-            yield from segment.batches[start:stop]

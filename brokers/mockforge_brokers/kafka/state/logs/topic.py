@@ -9,8 +9,9 @@ from msgspec import Struct
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ..configs.topic import TopicConfig
-from .log import UNBOUNDED, KeptLog, PartitionLog, segment_size
+from .log import KeptLog, PartitionLog
 from .policy import Policy
+from .segments import UNBOUNDED, segment_size
 
 _LONGEST_NAME: Final = 249
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
