@@ -32,6 +32,8 @@ def test_every_version_of_every_api_is_answered_in_its_own_version(stage, api, v
     request = REQUESTS[api]()
     if api == ApiKey.API_VERSIONS:
         request.client_software_name = request.client_software_version = "x"
+    if api == ApiKey.DESCRIBE_ACLS:  # with 0, its own default, Kafka ends the connection
+        request.resource_type_filter = request.operation = request.permission_type = 1
     client = stage.network.connect()
     stage.ask(client, request, version)
     if api != ApiKey.PRODUCE:  # by default acks=0: it gets no answer

@@ -161,6 +161,12 @@ def test_kafkas_number_for_unknown_ends_the_connection(message):
     stage.ask(client, message, 3)
     assert client.take() == b""
     assert client.peer.ended == "closed"
+    # Kafka sees it as it reads the request, so also where there is no authorizer to ask.
+    stage = Guarded()
+    client = stage.client()
+    stage.ask(client, message, 3)
+    assert client.take() == b""
+    assert client.peer.ended == "closed"
 
 
 ACLS = [

@@ -21,6 +21,10 @@ _DENY, _ALLOW = 2, 3
 
 
 def handle(caller: Caller, request: CreateAclsRequest) -> CreateAclsResponse:
+    for one in request.creations:
+        check_known(
+            one.resource_type, one.resource_pattern_type, one.operation, one.permission_type
+        )
     return CreateAclsResponse(results=[_create(caller, one) for one in request.creations])
 
 
@@ -35,10 +39,9 @@ def _create(caller: Caller, wanted: AclCreation) -> AclCreationResult:
 
 
 def _acl(wanted: AclCreation) -> Acl:
-    """Raises RequestRefused with the words of Apache Kafka, and ProtocolError."""
+    """Raises RequestRefused with the words of Apache Kafka."""
     kind, operation = kind_of(wanted.resource_type), operation_of(wanted.operation)
     pattern_type, permission = wanted.resource_pattern_type, wanted.permission_type
-    check_known(wanted.resource_type, pattern_type, wanted.operation, permission)
     if _ANY in (wanted.resource_type, wanted.operation, permission) or pattern_type in (
         PatternType.ANY,
         PatternType.MATCH,

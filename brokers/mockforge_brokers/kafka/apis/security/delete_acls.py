@@ -1,10 +1,9 @@
 """DeleteAcls 1-3 (KIP-140)."""
 
 from ....errors import RequestRefused
-from ...acls import OPERATION_NUMBERS, Acl, delete, permission_of
+from ...acls import OPERATION_NUMBERS, Acl, AclFilter, delete, permission_of
 from ...codes import ApiKey
 from ...wire.messages.acls import (
-    DeleteAclsFilter,
     DeleteAclsFilterResult,
     DeleteAclsMatchingAcl,
     DeleteAclsRequest,
@@ -16,16 +15,18 @@ from .acls import check, denied, filter_of, numbers_of
 
 
 def handle(caller: Caller, request: DeleteAclsRequest) -> DeleteAclsResponse:
-    return DeleteAclsResponse(filter_results=[_delete(caller, one) for one in request.filters])
+    # One that cannot be read ends the connection, before any is followed.
+    filters = [filter_of(one) for one in request.filters]
+    return DeleteAclsResponse(filter_results=[_delete(caller, one) for one in filters])
 
 
-def _delete(caller: Caller, wanted: DeleteAclsFilter) -> DeleteAclsFilterResult:
+def _delete(caller: Caller, wanted: AclFilter) -> DeleteAclsFilterResult:
     try:
         check(caller, "alter", "No Authorizer is configured.")
     except RequestRefused as refusal:
         code, text = denied(caller, ApiKey.DELETE_ACLS, refusal)
         return DeleteAclsFilterResult(error_code=code, error_message=text, matching_acls=[])
-    gone = delete(caller.environment.access, filter_of(wanted))
+    gone = delete(caller.environment.access, wanted)
     return DeleteAclsFilterResult(matching_acls=[_matching(acl) for acl in gone])
 
 

@@ -15,12 +15,13 @@ from .acls import check, denied, filter_of, numbers_of
 
 
 def handle(caller: Caller, request: DescribeAclsRequest) -> DescribeAclsResponse:
+    # Kafka looks at the numbers as it reads the request, before it asks for an authorizer.
+    wanted = filter_of(request)
     try:
         check(caller, "describe", "No Authorizer is configured on the broker")
     except RequestRefused as refusal:
         code, text = denied(caller, ApiKey.DESCRIBE_ACLS, refusal)
         return DescribeAclsResponse(error_code=code, error_message=text, resources=[])
-    wanted = filter_of(request)
     found: dict[tuple[int, str, int], list[Acl]] = {}
     for _, acl in listed(caller.environment.access):
         if wanted.matches(acl):
