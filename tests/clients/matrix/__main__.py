@@ -27,7 +27,7 @@ from .results import Result, record, shown
 from .subjects import PEERS, PROTOCOLS, Ours, Subject
 from .toolchains import Toolchain, toolchains
 
-LONGEST = 240.0
+LONGEST = 400.0
 """Seconds after which a program is ended."""
 
 

@@ -34,6 +34,12 @@ CLIENTS = [
         franz-go           | Go     | franz
         sarama             | Go     | sarama
         rdkafka            | Rust   | rdkafka
+        Java's Admin       | Java   | kafkatools/EveryCall
+        Kafka's tools      | Java   | kafkatools/Tools
+        Kafka Connect      | Java   | connect/Connect
+        redpanda-console   | Tools  | redpanda_console.py
+        kafka-ui's calls   | Java   | uis/KafkaUi
+        AKHQ's calls       | Java   | uis/Akhq
         """,
     ),
     *_rows(

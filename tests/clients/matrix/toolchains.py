@@ -141,10 +141,7 @@ class Java(Toolchain):
 
     def build(self) -> None:
         for pom in self.sources.glob("*/pom.xml"):
-            name = pom.parent.name
-            library, classes = self.built / name / "lib", self.built / name / "classes"
-            copy = f"-DoutputDirectory={library}"
-            self.run("mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", copy)
+            library, classes = self.jars(pom), self.built / pom.parent.name / "classes"
             other = pom.with_name("from")
             folder = self.sources / other.read_text().strip() if other.exists() else pom.parent
             files = [*self.sources.glob("*.java"), *folder.glob("*.java")]
@@ -152,11 +149,21 @@ class Java(Toolchain):
                 "javac", "-parameters", "-nowarn", "-cp", f"{library}/*", "-d", classes, *files
             )
 
+    def jars(self, pom: Path) -> Path:
+        """Of what this file asks for: they stay while only programs change."""
+        name = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+        folder = CACHE / f"jars-{pom.parent.name}-{name}"
+        if not (folder / "done").exists():
+            copy = f"-DoutputDirectory={folder}"
+            self.run("mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", copy)
+            (folder / "done").touch()
+        return folder
+
     def command(self, client: Client) -> list[str]:
         folder, name = client.program.split("/")
-        here = self.built / folder
+        library = self.jars(self.sources / folder / "pom.xml")
         quick = ["-Xmx384m", "-XX:TieredStopAtLevel=1"]
-        return ["java", *quick, "-cp", f"{here / 'classes'}:{here / 'lib'}/*", name]
+        return ["java", *quick, "-cp", f"{self.built / folder / 'classes'}:{library}/*", name]
 
 
 class Go(Toolchain):

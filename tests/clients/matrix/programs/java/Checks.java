@@ -4,6 +4,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -14,15 +15,31 @@ import java.util.concurrent.TimeUnit;
 /** Prints the lines of programs/python/checks.py. */
 class Checks {
   static final String RUN = env("MATRIX_RUN");
+  /** Seconds: an original takes its time to start again. */
+  static final long LONGEST = 100;
 
   interface Act {
     void run() throws Exception;
   }
 
+  /** It cannot be done; the text says why. */
+  static class Skip extends RuntimeException {
+    Skip(String why) {
+      super(why);
+    }
+  }
+
   private final Map<String, Act> acts = new LinkedHashMap<>();
+  private Runnable after = () -> { };
 
   Checks add(String name, Act act) {
     acts.put(name, act);
+    return this;
+  }
+
+  /** What is done after all checks, also after those that failed. */
+  Checks last(Runnable act) {
+    after = act;
     return this;
   }
 
@@ -35,16 +52,22 @@ class Checks {
     for (var one : acts.entrySet()) {
       Future<?> done = pool.submit((Callable<Void>) () -> { one.getValue().run(); return null; });
       try {
-        done.get(60, TimeUnit.SECONDS);
-        System.out.printf("{\"check\": \"%s\", \"ok\": true}%n", one.getKey());
+        long began = System.nanoTime();
+        done.get(LONGEST, TimeUnit.SECONDS);
+        double seconds = (System.nanoTime() - began) / 1e9;
+        System.out.printf(Locale.ROOT, "{\"check\": \"%s\", \"ok\": true, \"seconds\": %.1f}%n",
+            one.getKey(), seconds);
       } catch (Exception error) {
         Throwable cause = error.getCause() == null ? error : error.getCause();
         if (System.getenv("MATRIX_TRACE") != null) cause.printStackTrace();
-        String text = String.valueOf(cause).replaceAll("[^ -~]|[\"\\\\]", " ");
-        System.out.printf("{\"check\": \"%s\", \"failed\": \"%s\"}%n", one.getKey(), text);
+        boolean skipped = cause instanceof Skip;
+        String text = skipped ? cause.getMessage() : String.valueOf(cause);
+        System.out.printf("{\"check\": \"%s\", \"%s\": \"%s\"}%n",
+            one.getKey(), skipped ? "skipped" : "failed", text.replaceAll("[^ -~]|[\"\\\\]", " "));
       }
     }
     System.out.flush();
+    after.run();
     Runtime.getRuntime().halt(0);
   }
 
@@ -74,7 +97,7 @@ class Checks {
   }
 
   static void until(String what, Callable<Boolean> fact) throws Exception {
-    for (long end = System.nanoTime() + 30_000_000_000L; !fact.call(); Thread.sleep(20)) {
+    for (long end = System.nanoTime() + (LONGEST - 5) * 1_000_000_000L; !fact.call(); Thread.sleep(20)) {
       if (System.nanoTime() > end) throw new AssertionError("not in time: " + what);
     }
   }

@@ -31,8 +31,13 @@ def say(**line: object) -> None:
     print(json.dumps(line), flush=True)
 
 
-def run(client: str, version: str, checks: dict[str, Callable[[], Any]]) -> None:
-    """Each check in turn; a coroutine gets a loop of its own."""
+def run(
+    client: str,
+    version: str,
+    checks: dict[str, Callable[[], Any]],
+    last: Callable[[], None] = lambda: None,
+) -> None:
+    """Each check in turn, and what is last; a coroutine gets a loop of its own."""
     say(client=client, version=version)
     start = time.monotonic()
     for name, check in checks.items():
@@ -53,6 +58,7 @@ def run(client: str, version: str, checks: dict[str, Callable[[], Any]]) -> None
             say(check=name, failed=f"{type(error).__name__}: {error} (line {line})")
         else:
             say(check=name, ok=True, seconds=round(time.monotonic() - began, 1))
+    last()
     os._exit(0)
 
 

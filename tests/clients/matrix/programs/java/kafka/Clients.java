@@ -1,6 +1,5 @@
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,9 +26,7 @@ public class Clients extends Checks {
   static final StringDeserializer READ = new StringDeserializer();
 
   static Map<String, Object> settings(Object... pairs) {
-    Map<String, Object> map = new HashMap<>();
-    map.put("bootstrap.servers", env("KAFKA_BOOTSTRAP_SERVERS"));
-    map.put("reconnect.backoff.max.ms", 200);
+    var map = KafkaSettings.plain();
     for (int at = 0; at < pairs.length; at += 2) map.put((String) pairs[at], pairs[at + 1]);
     return map;
   }
@@ -146,8 +143,9 @@ public class Clients extends Checks {
       var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
       var change = new AlterConfigOp(new ConfigEntry("retention.ms", "600000"), AlterConfigOp.OpType.SET);
       admin.incrementalAlterConfigs(Map.of(resource, List.of(change))).all().get();
-      var found = admin.describeConfigs(List.of(resource)).all().get().get(resource);
-      equal(found.get("retention.ms").value(), "600000");
+      // Kafka answers before its own metadata has come to know of it.
+      until("the config", () -> admin.describeConfigs(List.of(resource)).all().get().get(resource)
+          .get("retention.ms").value().equals("600000"));
       send(producer, topic, 0, 10);
       read(reader, 10);
       reader.commitSync();
@@ -183,24 +181,12 @@ public class Clients extends Checks {
     }
   }
 
-  static Admin login(String mechanism, String password) throws Exception {
-    String module = mechanism.equals("PLAIN") ? "plain.Plain" : "scram.Scram";
-    return Admin.create(settings(
-        "bootstrap.servers", env("KAFKA_TLS_BOOTSTRAP_SERVERS"),
-        "security.protocol", "SASL_SSL",
-        "ssl.truststore.type", "PEM",
-        "ssl.truststore.location", env("MOCKFORGE_TLS_CA"),
-        "sasl.mechanism", mechanism,
-        "sasl.jaas.config", "org.apache.kafka.common.security." + module
-            + "LoginModule required username=\"alice\" password=\"" + password + "\";"));
-  }
-
   static void secured() throws Exception {
     for (String mechanism : List.of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")) {
-      try (var admin = login(mechanism, "secret")) {
+      try (var admin = Admin.create(KafkaSettings.login(mechanism, "secret"))) {
         admin.listTopics().names().get();
       }
-      try (var admin = login(mechanism, "wrong")) {
+      try (var admin = Admin.create(KafkaSettings.login(mechanism, "wrong"))) {
         refused(() -> admin.listTopics().names().get());
       }
     }
