@@ -106,10 +106,12 @@ class Backlog:
         if not waiting:
             return
         self._arm()
+        # What is made of the bytes waits to be written: to read more would only grow it.
         if self._full():
             return
         for _ in range(len(waiting)):
             waiter = waiting.popleft()
+            # To the end again: each gets one slice, then all others.
             if waiter.go_on():
                 waiting.append(waiter)
             if self._now() > self._end:

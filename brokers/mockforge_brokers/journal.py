@@ -255,6 +255,7 @@ class Tape:
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
         # frame that is longer than a connection's share: its beginning, until its end is there.
         journal, tail = self.journal, self.chunks[-1].tail
+        # `room` grows for such a frame, up to half of the whole journal.
         if tail > self.room - journal.most_of_one:
             self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
         while self.size > self.room and len(self.chunks) > 1:

@@ -88,6 +88,7 @@ class Server:
     ) -> Listener:
         if listener.datagram:
             return await self._listen_datagrams(listener, host, sock)
+        # A raw socket's endpoint is asyncio's protocol itself: nothing stands between.
         layered = listener.tls is not None or listener.websocket or listener.proxied
 
         def accept() -> asyncio.Protocol:
@@ -172,6 +173,7 @@ class Server:
             each.server.close()
             if each.place is not None:
                 each.place.remove()
+            # With the port that it got: clients find it there again.
             self._paused.append((each.host, each.listener))
         self._open = kept
 

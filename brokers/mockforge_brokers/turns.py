@@ -41,6 +41,7 @@ class Turns:
         """
         if writer is not self._answered:
             self._answered = writer
+            # Counted by changes of the speaker: one client's many bursts are no crowd.
             self._crowd += 1
         return self._crowd <= _FEW
 
@@ -58,6 +59,7 @@ class Turns:
             waiting.popleft().flush()
             if now() > end:
                 break
+        # The backlog reads no more meanwhile (`full`): what is read would only wait here.
         self._behind = bool(waiting)
         if waiting:
             self._call_soon(self._flush_all)

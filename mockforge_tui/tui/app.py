@@ -132,6 +132,7 @@ class ConsoleApp(App[int]):
         started = thread_time()
         self.feed.tick()
         now = self.now()
+        # Within a batch update Textual paints nothing, and a frame would be lost.
         if not self._batch_count and self.pace.is_due(now):
             driver = self._driver
             if isinstance(driver, SafeDriver):
@@ -146,6 +147,7 @@ class ConsoleApp(App[int]):
         self.snapshot.take(now)
         self.dashboard.take_snapshot()
         cost = perf_counter() - started
+        # With very many destinations a snapshot costs much, and is taken less often.
         self._snapshot_due = now + max(_SNAPSHOT_EVERY, cost / _SNAPSHOT_SHARE)
 
     # Lines -------------------------------------------------------------------------------

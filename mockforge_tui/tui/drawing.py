@@ -19,6 +19,7 @@ def cells(pieces: Sequence[Piece]) -> int:
 
 def strip(pieces: Sequence[Piece], width: int, ground: Style) -> Strip:
     """One line of exactly `width` cells: padded in `ground`, or cut."""
+    # Padded to the cell: Textual composes lines without asking what lies below.
     used = cells(pieces)
     segments = [Segment(text, style) for text, style in pieces if text]
     if used < width:

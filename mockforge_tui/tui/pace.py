@@ -39,6 +39,7 @@ class Pace:
             return False
         self.cost += (self._frame - self.cost) * _MEMORY
         self._frame = 0.0
+        # From now, not from when it was due: after a pause no frames are made up for.
         self._due = now + self.interval
         self._count(now)
         return True

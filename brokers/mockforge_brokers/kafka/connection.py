@@ -272,6 +272,7 @@ class KafkaConnection:
                 self._send(answer)
                 return
         header, at = read_request_header(frame)
+        # Only now is the request counted: one in a log-in is no API's.
         handler = self._begin(header)
         if handler is not None:
             if caller.cluster.quotas.active:
@@ -287,6 +288,7 @@ class KafkaConnection:
         begun = now()
         answer = handler.answer(caller, frame, at, header.correlation_id)
         took = now() - begun
+        # What a request is charged depends on its time: the short path measures none.
         caller.produce_path = None
 
         def charged(pieces: Pieces | None) -> None:

@@ -15,6 +15,7 @@ def read_uvarint(data: bytes, at: int, most: int = 5) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
+        # A peer could go on for ever: no length or tag is longer.
         if shift == most * 7:
             raise Malformed(f"a varint of more than {most} bytes")
 

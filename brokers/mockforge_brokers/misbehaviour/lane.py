@@ -214,6 +214,7 @@ class Lane:
             if seen in indifferent and not self.exchanges.surplus:
                 run.append(frame)
                 continue
+            # Frames of indifferent looks go on together, in front of the first that is asked about.
             self._pass_run(run)
             run = []
             if self.ended:

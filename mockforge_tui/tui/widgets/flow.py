@@ -60,6 +60,7 @@ class FlowPane(PagedFlow):
             row.marked,
             self.field if chosen else 0,
         )
+        # A row never changes but for these marks: scrolled by one line, a page is one new strip.
         found = self._strips.get(key)
         if found is None:
             found = self._strips[key] = self._row_strip(row, width, chosen)

@@ -145,6 +145,7 @@ class Pane(Drawn, can_focus=True):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
+        # Whatever is painted anew may have scrolled.
         self._thumb = None
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 

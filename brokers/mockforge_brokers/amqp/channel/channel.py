@@ -284,6 +284,7 @@ class Channel:
             back = [(tag, message)]
         elif tag and tag not in unacked:
             raise _unknown(tag)
+        # Tags only grow, so the newest one means all of them: no search.
         elif not tag or next(reversed(unacked)) == tag:
             back = list(unacked.items())
             unacked.clear()
@@ -359,6 +360,8 @@ class Channel:
             if consumer is not None:
                 outstanding -= 1
                 consumer.credit = credit = consumer.credit + 1
+                # It was out of the rotation. It goes back at the end of the burst, when all its
+                # acknowledgements are counted.
                 if credit == 1:
                     self.line.refilled.append(consumer)
         if self.limit:

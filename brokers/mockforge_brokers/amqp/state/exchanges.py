@@ -211,6 +211,7 @@ class TopicExchange(Exchange):
         found: dict[BindingId, Destination] = {}
         # Several `#` in one pattern lead to the same place on many ways: each is gone once.
         seen: set[tuple[int, int]] = set()
+        # A search and no recursion: a pattern of twenty # would be too deep, and too slow.
         ways = [(self._root, 0)]
         while ways:
             node, at = ways.pop()

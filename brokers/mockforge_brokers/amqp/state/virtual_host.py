@@ -218,6 +218,7 @@ class VirtualHost(Topology):
 
     def _changed(self) -> None:
         for route in self._routes.values():
+            # Publishers keep their route: by this mark they see that it holds no longer.
             route.valid = False
         self._routes.clear()
 

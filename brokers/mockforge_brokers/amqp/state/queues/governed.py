@@ -130,6 +130,7 @@ class GovernedQueue(Queue):
         policy, host = self.policy, self.host
         waiting = not self._rotation or bool(self.messages)
         rejecting = policy.overflow in REJECTING
+        # Who takes it now and never acknowledges is the end of it: neither age nor length count.
         if not waiting and not rejecting and self._served(route, content, size):
             return
         self._expire()
@@ -140,6 +141,7 @@ class GovernedQueue(Queue):
         if policy.message_ttl is not None:
             ttl = policy.message_ttl if ttl < 0 else min(ttl, policy.message_ttl)
         expires = inf if ttl < 0 else host.clock.now() + ttl
+        # To look into the properties costs a parse: only a queue with priorities asks.
         priority = host.contents.priority(content) if policy.max_priority else 0
         if waiting or rejecting or self.stored:
             self._put(route, content, size, expires, priority)
@@ -270,6 +272,7 @@ class GovernedQueue(Queue):
 
     def _expire(self) -> None:
         """What is over at the head goes before anybody gets it."""
+        # Nothing here can be over: most queues have no time to live at all.
         if self.due == inf and not self.messages:
             return
         lanes = self.lanes
@@ -295,6 +298,7 @@ class GovernedQueue(Queue):
     def _watch(self) -> None:
         """Have a timer for the first head that will be over."""
         due = self.lanes.next_expiry
+        # The timer that runs comes early enough, and looks again then.
         if due >= self.due or self.gone:
             return
         if self.timer is not None:

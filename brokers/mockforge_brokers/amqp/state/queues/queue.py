@@ -187,6 +187,7 @@ class Queue:
         """These are ready again; they are no longer counted as unacked."""
         back = sorted(unacked, key=_by_position)
         messages = self.messages
+        # What came back is older than all that waits, which is the usual case.
         if not messages or back[-1].position < messages[0].position:
             messages.extendleft(reversed(back))
         else:
@@ -241,6 +242,7 @@ class Queue:
         consumer.delivered += 1
         consumer.credit = credit = consumer.credit - 1
         if not credit:
+            # Out of the rotation until an acknowledgement gives credit: nobody asks it in vain.
             self._rotation.remove(consumer)
             consumer.ready = False
         consumer.sink.deliver(
@@ -296,6 +298,7 @@ class Queue:
     def _insert(self, consumer: Consumer) -> None:
         rotation = self._rotation
         at = len(rotation)
+        # Behind those of its own priority: the front of the rotation is always the highest.
         while at and rotation[at - 1].priority < consumer.priority:
             at -= 1
         if at == len(rotation):

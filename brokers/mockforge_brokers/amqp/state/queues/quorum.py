@@ -112,6 +112,7 @@ class QuorumQueue(GovernedQueue):
         lane = _RETURNED if ended or limited else 0
         for message in cast("Sequence[QuorumMessage]", unacked):
             message.got = False
+            # Counted as it comes back, not as it goes out: an acknowledged one never counts.
             message.deliveries += 1
             if limited and message.deliveries > cast("int", limit):
                 self._bury(message, "delivery_limit")

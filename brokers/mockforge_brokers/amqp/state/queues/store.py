@@ -61,6 +61,7 @@ class Lanes:
         """Messages return to their old places."""
         last = len(self._lanes) - 1
         for priority, lane in enumerate(self._lanes):
+            # Both are in order: to merge them costs one pass.
             mine = [message for message in back if min(message.priority, last) == priority]
             if mine:
                 self._lanes[priority] = deque(merge(mine, lane, key=_by_position))

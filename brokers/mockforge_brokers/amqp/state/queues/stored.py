@@ -81,6 +81,7 @@ class StoredQueue(Queue):
         super().enqueue(route, content, size)
         if self._position == position:
             # Not handed at once to somebody who never acknowledges.
+            # Its row may be written after it was delivered: an acknowledgement comes later still.
             keeping.store.append(keeping.number, position, _row(route, content, size, None))
 
     def take(self, no_ack: bool) -> Message | None:
@@ -122,6 +123,7 @@ class StoredQueue(Queue):
         messages = super().take_all()
         keeping = self.keeping
         if not self.unacked:
+            # Nobody holds one: the whole queue goes by one note, however long it was.
             keeping.store.trim(keeping.number, self._position + 1)
         else:
             for message in messages:

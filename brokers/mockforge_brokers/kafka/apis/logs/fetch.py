@@ -181,6 +181,8 @@ class Reading(Struct):
                 topics.append(topic)
         if not self.asking.new:
             for key in read:
+                # What was answered goes behind the others, as in Kafka, so that a full answer
+                # starves nobody.
                 session.move_last(*key)
         return topics
 
@@ -225,6 +227,7 @@ class Reading(Struct):
             self.answers_now = True
             span = Span([], 0, offset)
         else:
+            # KIP-74: the limit of the request holds for all partitions together, in their order.
             room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
             end = stable if committed else log.high_watermark
             # KIP-74: the first batch goes out even if it is larger than what was allowed.
@@ -307,6 +310,7 @@ class Waiting:
             if not self._committed:
                 self._answer()
                 return
+            # Enough bytes came, but perhaps none that a read_committed consumer may see.
             reading = Reading.of(self._asking)
             if reading.answers_now:
                 self._stop()

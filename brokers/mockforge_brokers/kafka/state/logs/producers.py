@@ -115,6 +115,7 @@ class ProducerTable:
             raise ProducerFencedError(header, producer.epoch)
         first = header.base_sequence
         if header.producer_epoch > producer.epoch:
+            # A new epoch counts from 0: anything else lost its first batches.
             if first != 0:
                 raise _out_of_order(header, 0)
             return None
@@ -162,6 +163,7 @@ class ProducerTable:
         producer = self._producers.get(marker.producer_id)
         if producer is None:
             return
+        # KIP-890: a marker of the epoch that its batches have could be one that was delayed.
         least = producer.epoch + 1 if marker.bumped else producer.epoch
         if marker.producer_epoch < least:
             raise ProducerFencedError(marker, producer.epoch)

@@ -75,6 +75,7 @@ class Segments:
         """
         if offset >= self.high_watermark or offset >= end or not self.segments:
             return Span([], 0, offset)
+        # Two searches: for the segment, then for the batch in it that holds the offset.
         at = max(0, bisect_right(self._bases, offset) - 1)
         first = max(0, bisect_right(self.segments[at].offsets, offset) - 1)
         if offset < self.compacted_to:
@@ -104,6 +105,7 @@ class Segments:
         segment = self.segments[at]
         if read_batch_header(segment.batches[first]).last_offset >= offset:
             return at, first
+        # Compaction took records out of the end of this batch, or whole batches behind it.
         if first + 1 < len(segment.batches):
             return at, first + 1
         return at + 1, 0
@@ -148,6 +150,7 @@ class Segments:
         if not self.segments:
             return 0
         if len(self.segments) == 1:
+            # One segment is all there is: to let it go would leave nothing to read.
             self._halve()
         if len(self.segments) < 2:
             return 0

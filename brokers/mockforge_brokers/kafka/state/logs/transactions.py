@@ -55,6 +55,8 @@ class LogTransactions:
         if first is None or committed:
             return
         oldest = self.first_offset
+        # Aborted ones are found by their markers, in whose order they stand; this offset says from
+        # where on a reader has met them all.
         stable = marker_offset + 1 if oldest is None else oldest
         self.aborted.append(AbortedTransaction(producer_id, first, marker_offset, stable))
 

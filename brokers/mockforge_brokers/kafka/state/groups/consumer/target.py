@@ -34,6 +34,7 @@ class TargetAssignment:
     def make(self, epoch: int) -> None:
         """For this epoch, by the assignor that most members ask for."""
         members = self._members.values()
+        # Each member may prefer another assignor; as in Kafka the most frequent one wins.
         asked = Counter(member.assignor for member in members if member.assignor)
         self.assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
         subscriptions = {member.member_id: self._topics.ids_of(member) for member in members}
@@ -46,6 +47,7 @@ class TargetAssignment:
 
     def choose(self, member_id: str, keys: frozenset[Key]) -> None:
         """A member is to have these, and nobody else; the others keep what they were to have."""
+        # The first choice begins with what everybody has, so that only one member moves.
         before = self.by_member if self._chosen is None else self._chosen
         self._chosen = {member: held - keys for member, held in before.items()}
         self._chosen[member_id] = keys
