@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..access import ALL_TAGS, Access, Rule, User, rule_of
@@ -25,6 +25,8 @@ _HASHES: Final = {
     "rabbit_password_hashing_md5": "md5",
 }
 _ALL: Final = ".*"
+_NONE: Final = b64encode(bytes(36)).decode()
+"""The hash of no password."""
 
 
 def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str = "/") -> dict[str, int]:
@@ -33,8 +35,14 @@ def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str = "/") -> d
     `vhost` is for the items of a document that is of one virtual host, and does not say of which.
     """
     counts: dict[str, int] = {}
+    loaders = _LOADERS
     for section, item in items(document):
-        define(broker, section, item, vhost)
+        if section == "permissions" and section not in counts and _restricts(document, vhost):
+            # From here on rights are those of rules. A document's users have just what it says.
+            if not _ruled(broker):
+                _rule_the_others(broker, _users_of(document))
+            loaders = {**_LOADERS, section: _permit}
+        define(broker, section, item, vhost, loaders)
         counts[section] = counts.get(section, 0) + 1
     return counts
 
@@ -49,11 +57,32 @@ def items(document: Mapping[str, Any]) -> Iterator[tuple[str, Item]]:
             yield section, item
 
 
-def define(broker: AmqpBroker, section: str, item: Item, vhost: str = "/") -> None:
+def _users_of(document: Mapping[str, Any]) -> set[str]:
+    named = {str(item.get("name")) for item in document.get("users", ())}
+    return named | {str(item.get("user")) for item in document["permissions"]}
+
+
+def _restricts(document: Mapping[str, Any], vhost: str) -> bool:
+    """Whether somebody of a document may not do all in one of its virtual hosts."""
+    rows = document["permissions"]
+    if any(item.get(operation) != _ALL for item in rows for operation in _OPERATIONS):
+        return True
+    vhosts = {str(item.get("name")) for item in document.get("vhosts", ())}
+    given = {(str(item.get("user")), str(item.get("vhost", vhost))) for item in rows}
+    vhosts |= {where for _, where in given}
+    return len(given) < len(vhosts) * len(_users_of(document))
+
+
+Loaders = Mapping[str, Callable[["AmqpBroker", Item, str], None]]
+
+
+def define(
+    broker: AmqpBroker, section: str, item: Item, vhost: str = "/", loaders: Loaders | None = None
+) -> None:
     """One item of a section; raises InvalidInput with what it is called."""
     name = item.get("name") or item.get("user") or item.get("source") or "?"
     try:
-        _LOADERS[section](broker, item, str(item.get("vhost", vhost)))
+        (loaders or _LOADERS)[section](broker, item, str(item.get("vhost", vhost)))
     except KeyError as error:
         raise InvalidInput(f"{section}, {name}: {error} is missing") from None
     except (TypeError, ValueError) as error:
@@ -70,7 +99,7 @@ def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
         if kind not in _HASHES:
             raise InvalidInput(f"users, {name}: {kind} is none of {', '.join(_HASHES)}")
         # Without a hash no password is right, as in RabbitMQ.
-        given = str(item.get("password_hash") or b64encode(bytes(36)).decode())
+        given = str(item.get("password_hash") or _NONE)
         password = f"$rabbit${_HASHES[kind]}${given}"
     protocols = before.protocols if before else ("amqp",)
     access.add_user(name, str(password), protocols, _tags(item, before))
@@ -94,23 +123,28 @@ def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
 
 def _permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
     """Who may do all needs no rule: as long as nobody has one, everybody may do all."""
-    access = broker.environment.access
-    patterns = {operation: str(item[operation]) for operation in _OPERATIONS}
-    ruled = any(rule.protocol == "amqp" for rule in access.rules.values())
-    if not ruled and set(patterns.values()) == {_ALL}:
-        return
-    if not ruled:
-        _rule_the_others(broker, str(item["user"]))
-    for operation, pattern in patterns.items():
+    if not _ruled(broker):
+        if all(item[operation] == _ALL for operation in _OPERATIONS):
+            return
+        _rule_the_others(broker, {str(item["user"])})
+    _permit(broker, item, vhost)
+
+
+def _ruled(broker: AmqpBroker) -> bool:
+    return any(rule.protocol == "amqp" for rule in broker.environment.access.rules.values())
+
+
+def _permit(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    for operation in _OPERATIONS:
+        pattern = str(item[operation])
         re.compile(pattern)
         _allow(broker, str(item["user"]), operation, vhost, pattern)
 
 
-def _rule_the_others(broker: AmqpBroker, user: str) -> None:
+def _rule_the_others(broker: AmqpBroker, users: Collection[str]) -> None:
     """The first restriction: all who may do all so far still may, by a rule now."""
-    users = broker.environment.access.users.values()
-    for other in users:
-        if other.name != user and "amqp" in other.protocols:
+    for other in broker.environment.access.users.values():
+        if other.name not in users and "amqp" in other.protocols:
             for vhost in broker.vhosts:
                 for operation in _OPERATIONS:
                     _allow(broker, other.name, operation, vhost, _ALL)
@@ -238,7 +272,7 @@ def _hash(broker: AmqpBroker, user: User) -> tuple[str, str]:
     """RabbitMQ's hash of a password; a password that only scrypt's hash is known of has none."""
     if user.hashed.startswith("$rabbit$"):
         _, _, kind, hashed = user.hashed.split("$")
-        return kind, hashed
+        return kind, "" if hashed == _NONE else hashed
     if user.hashed:
         return "sha256", ""
     salt = broker.environment.random.randbytes(4)

@@ -51,8 +51,50 @@ def test_password_of_ours_is_one_that_rabbitmq_takes(house: House) -> None:
 
 
 def test_user_without_a_hash_has_no_password(house: House) -> None:
-    house.broker.load_definitions({"users": [{"name": "tls", "password_hash": ""}]})
+    house.broker.load_definitions({"users": [{"name": "tls", "password_hash": "", "tags": ""}]})
     assert not house.environment.access.users["tls"].check("")
+    (_, exported) = house.broker.definitions()["users"]
+    assert (exported["password_hash"], exported["tags"]) == ("", [])
+
+
+def test_tags_are_those_that_they_were(house: House) -> None:
+    given = [{"name": "a", "tags": "monitoring, x"}, {"name": "b", "tags": ["policymaker"]}]
+    house.broker.load_definitions({"users": given})
+    tags = {user["name"]: user["tags"] for user in house.broker.definitions()["users"]}
+    everything = ["administrator"]
+    assert tags == {"guest": everything, "a": ["monitoring", "x"], "b": ["policymaker"]}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("rights", "left"),
+    [
+        # somebody is restricted; somebody has no right at all; each has a virtual host
+        (["a / .* .* .*", "b / ^b .* .*"], ["a", "b"]),
+        (["a / .* .* .*"], ["a"]),
+        (["a / .* .* .*", "b shop .* .* .*"], ["a", "b"]),
+    ],
+)
+def test_users_of_a_document_have_just_the_rights_that_it_says(
+    house: House, rights: list[str], left: list[str], order: int
+) -> None:
+    rows = [
+        dict(zip(("user", "vhost", "configure", "write", "read"), each.split(), strict=True))
+        for each in rights[::order]
+    ]
+    document = {
+        "users": [{"name": "a", "tags": []}, {"name": "b", "tags": []}],
+        "vhosts": [{"name": "/"}, {"name": "shop"}],
+        "permissions": rows,
+    }
+    house.broker.load_definitions(document)
+    found = [row for row in house.broker.definitions()["permissions"] if row["user"] != "guest"]
+    keys = ("user", "vhost", "configure", "write", "read")
+    assert by_name(found, *keys) == by_name(rows, *keys)
+    assert sorted({row["user"] for row in found}) == left
+    # Who was there before keeps all.
+    mine = [row for row in house.broker.definitions()["permissions"] if row["user"] == "guest"]
+    assert {(row["vhost"], row["configure"]) for row in mine} == {("/", ".*"), ("shop", ".*")}
 
 
 def test_rights_hold_and_who_may_do_all_still_may(house: House) -> None:
