@@ -240,6 +240,10 @@ def delete_user(asked: Asked) -> Any:
     if asked.names[0] not in access.users:
         raise not_found()
     access.remove_user(asked.names[0])
+    # A user of this name who comes later has no rights by those of this one.
+    for number, rule in tuple(access.rules.items()):
+        if rule.protocol == "amqp" and rule.user == asked.names[0]:
+            access.remove_rule(number)
     return NO_CONTENT, None
 
 

@@ -386,8 +386,12 @@ def test_users_permissions_and_virtual_hosts_are_kept(place):
         assert (answer.status_code, answer.json()["reason"]) == (400, "vhost_or_user_not_found")
     refused = place.ask("PUT", "users/eve", {"password_hash": "x"})
     assert (refused.status_code, refused.json()["reason"]) == (400, ["not_base64", "x"])
+    place.does("PUT", "permissions/shop/bob", wish)
     assert place.does("DELETE", "users/bob") == 204
     assert place.does("DELETE", "users/bob") == 404
+    place.does("PUT", "users/bob", {"password": "secret", "tags": ""})
+    assert place.get("users/bob/permissions") == []
+    place.does("DELETE", "users/bob")
     assert place.does("DELETE", "vhosts/shop") == 204
     assert place.does("DELETE", "vhosts/%2F") == 400
 
