@@ -1,4 +1,4 @@
-"""A real Apache Kafka of one node, where Java and its jars are here or Maven can fetch them."""
+"""A real Apache Kafka, of one node or several, where Java is and its jars are or can be fetched."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -83,39 +84,114 @@ password="admin" user_admin="admin" user_alice="secret";
 
 def apache_kafka(more: str = "") -> Subject:
     """On all cores: it can use them. `more` are further lines of its properties."""
-    classes = f"{jars()}/*"
+    jars()
 
     @contextmanager
     def start() -> Iterator[int]:
         with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
             port = free_port()
-            properties = Path(folder, "server.properties")
-            properties.write_text(
-                (_PROPERTIES + more).format(port=port, controller=free_port(), folder=folder)
-            )
-            java = ["java", "-Xms256m", "-Xmx700m", "-cp", classes]
-            storage = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-            made = subprocess.run(
-                [*storage, "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(properties)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if made.returncode:
-                raise Skipped(f"Apache Kafka: {made.stderr.strip()[-200:]}")
-            with Path(folder, "output").open("w") as output:
-                process = subprocess.Popen(
-                    [*java, "kafka.Kafka", str(properties)], stdout=output, stderr=output
-                )
+            node = Node(1, port, Path(folder))
+            node.format((_PROPERTIES + more).format(port=port, controller=free_port(), folder=folder))
+            node.start()
             try:
-                wait_for_port(port, 60)
-                yield Port.of(port, process.pid)
+                node.wait()
+                assert node.process is not None
+                yield Port.of(port, node.process.pid)
             finally:
-                process.terminate()
-                try:
-                    process.wait(15)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                node.stop()
 
     return Subject("Apache Kafka", VERSION, start)
+
+
+@dataclass(slots=True)
+class Node:
+    """One server in a folder of its own, which it keeps over a restart."""
+
+    node_id: int
+    port: int
+    folder: Path
+    memory: str = "700m"
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def format(self, properties: str) -> None:
+        """Once, before the first start. Raises Skipped."""
+        self._properties.write_text(properties)
+        made = subprocess.run(
+            [
+                *self._java,
+                *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
+                *("-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", str(self._properties)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            raise Skipped(f"Apache Kafka: {made.stderr.strip()[-200:]}")
+
+    def start(self) -> None:
+        with (self.folder / "output").open("a") as output:
+            self.process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", str(self._properties)], stdout=output, stderr=output
+            )
+
+    def wait(self) -> None:
+        """Until it listens, for which several nodes need each other."""
+        wait_for_port(self.port, 60)
+
+    def stop(self) -> None:
+        """In order: what it leads is led by others first."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    @property
+    def _java(self) -> list[str]:
+        return ["java", "-Xms128m", f"-Xmx{self.memory}", "-cp", f"{jars()}/*"]
+
+
+_SEVERAL = """node.id={node}
+controller.quorum.voters={voters}
+offsets.topic.replication.factor=3
+offsets.topic.num.partitions=6
+transaction.state.log.replication.factor=3
+default.replication.factor=3
+auto.leader.rebalance.enable=false
+controlled.shutdown.retry.backoff.ms=500
+"""
+
+
+@contextmanager
+def apache_cluster(nodes: int = 3) -> Iterator[dict[int, Node]]:
+    """So many nodes, by number, each broker and controller; a majority of them must be there."""
+    ports = {number: (free_port(), free_port()) for number in range(1, nodes + 1)}
+    voters = ",".join(f"{number}@127.0.0.1:{ports[number][1]}" for number in ports)
+    with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
+        found = {}
+        for number, (port, controller) in ports.items():
+            node = found[number] = Node(number, port, Path(folder, str(number)), "300m")
+            node.folder.mkdir()
+            node.format(
+                (_PROPERTIES + _SEVERAL).format(
+                    port=port, controller=controller, folder=node.folder, node=number, voters=voters
+                )
+            )
+        try:
+            for node in found.values():
+                node.start()
+            for node in found.values():
+                node.wait()
+            yield found
+        finally:
+            for node in found.values():
+                node.stop()

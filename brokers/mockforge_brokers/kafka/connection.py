@@ -97,7 +97,8 @@ class KafkaConnection:
         self._on_lost = on_lost
         self._limit = environment.limits.kafka_request
         self._splitter = Splitter(self._limit)
-        self._rows = RowReader(cluster.name_of)
+        journaled = environment.limits.journal_connection
+        self._rows = RowReader(cluster.name_of, journaled=journaled)
         self._queue: deque[bytes | Refusal] = deque()
         self._queued = 0
         self._room = environment.limits.write_mark

@@ -17,9 +17,10 @@ from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
 
 _HEAD: Final = struct.Struct(">hhi")
-_REMEMBERED_REQUESTS: Final = 16_384
-"""Requests whose API and version are known until their answers were looked at: more than a
-connection's share of the journal can hold."""
+_LEAST_PAIR: Final = 128
+"""A request and its answer take more bytes of a journal than these, even in one burst."""
+_REMEMBERED: Final = 64
+"""Requests whose API and version are known at least, for who looks at frames before they go."""
 _MOST_RECORDS: Final = 1_000
 """Rows of one frame; a last row says how many records more there are."""
 
@@ -39,13 +40,18 @@ class RowReader:
     """Rows of one connection. A response does not say what it answers: requests are remembered.
 
     `placed`: what is produced bears the offsets that it got, as from a producer inside.
+    `journaled`: how many bytes of frames are kept to be looked at.
     """
 
-    __slots__ = ("_answered", "_asked", "_name_of", "_placed", "_requests")
+    __slots__ = ("_answered", "_asked", "_most", "_name_of", "_placed", "_requests")
 
-    def __init__(self, name_of: Callable[[bytes], str], *, placed: bool = False) -> None:
+    def __init__(
+        self, name_of: Callable[[bytes], str], *, journaled: int = 1 << 20, placed: bool = False
+    ) -> None:
         self._name_of = name_of
         self._placed = placed
+        # A request whose answer has left the journal is asked for by nobody.
+        self._most = max(_REMEMBERED, journaled // _LEAST_PAIR)
         self._requests: dict[int, tuple[int, int]] = {}
         self._asked = self._answered = _NOTHING_SEEN
         """The look of the last Produce request with one topic, and of the last answer to one."""
@@ -54,10 +60,9 @@ class RowReader:
         """A request passed; its answer will have this API's format."""
         requests = self._requests
         requests[correlation_id] = (api_key, version)
-        if len(requests) > 2 * _REMEMBERED_REQUESTS:
+        if len(requests) > 2 * self._most:
             # In bulk: to find a dictionary's first entry after many deletions is slow.
-            newest = islice(requests.items(), _REMEMBERED_REQUESTS, None)
-            self._requests = dict(newest)
+            self._requests = dict(islice(requests.items(), len(requests) - self._most, None))
 
     @property
     def weight(self) -> int:

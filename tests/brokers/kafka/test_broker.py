@@ -329,6 +329,22 @@ def test_each_record_that_passes_is_a_row():
     assert [row.detail.get("offset") for row in messages] == [None, None, 0, 1]
 
 
+def test_requests_are_remembered_as_long_as_the_journal_can_hold_their_answers():
+    stage = Stage(Limits(journal_connection=64 << 10))
+    client = stage.network.connect()
+    beat = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
+    most = 0
+    for _ in range(3_000):
+        stage.ask(client, beat, 3)
+        most = max(most, client.connection.past().weight)
+    assert most < 4 * (64 << 10)
+    answers = [data for direction, data in client.history if direction == OUT]
+    newest = answers[-(64 << 10) // 256 :]
+    assert [client.connection.rows(OUT, data)[0].error for data in newest] == (
+        ["UNKNOWN_MEMBER_ID"] * len(newest)
+    )
+
+
 def test_heartbeats_and_empty_polls_are_noise_but_errors_are_not():
     stage = Stage()
     stage.broker.create_topic("t", 1)
