@@ -91,7 +91,9 @@ def apache_kafka(more: str = "") -> Subject:
         with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
             port = free_port()
             node = Node(1, port, Path(folder))
-            node.format((_PROPERTIES + more).format(port=port, controller=free_port(), folder=folder))
+            node.format(
+                (_PROPERTIES + more).format(port=port, controller=free_port(), folder=folder)
+            )
             node.start()
             try:
                 node.wait()
@@ -137,7 +139,11 @@ class Node:
 
     def wait(self) -> None:
         """Until it listens, for which several nodes need each other."""
-        wait_for_port(self.port, 60)
+        try:
+            wait_for_port(self.port, 120)
+        except Skipped as reason:
+            last = (self.folder / "output").read_text()[-300:]
+            raise Skipped(f"Apache Kafka, node {self.node_id}: {reason}: {last}") from None
 
     def stop(self) -> None:
         """In order: what it leads is led by others first."""

@@ -10,8 +10,8 @@ import time
 
 import pytest
 from benchmarks.common import Skipped
-from benchmarks.kafka_apache import SECURED, apache_kafka
-from brokers.kafka import migrating, telemetering, transacting
+from benchmarks.kafka_apache import SECURED, apache_cluster, apache_kafka
+from brokers.kafka import clustering, migrating, telemetering, transacting
 from brokers.kafka.asked import NOW, answers
 from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
@@ -26,7 +26,6 @@ DIFFERENT = {
     r"Metadata v0: empty": "topics in another order",
     r"OffsetCommit .*: no group": "a group without a name is refused here",
     r"LeaveGroup v[345]: empty": "a group without a name is not named as one",
-    r"SyncGroup v5: .*": "the group is looked for before its protocol type",
     r"ListGroups .*: empty": "Kafka made the group without a name",
     r"ApiVersions v[012]: empty": "APIs that are not served here are not shown",
     r"CreateTopics v[567]: a new one": "Kafka sets min.insync.replicas for the whole cluster",
@@ -114,3 +113,17 @@ def test_recorded_scenarios_are_what_apache_kafka_says(kafka, kind, name):
     with Asking("127.0.0.1", kafka) as asking:
         said = kind.play(patiently(asking.call), name, f"{name.replace(' ', '')}.")
     assert json.loads(json.dumps(said)) == json.loads(kind.RECORDED.read_text())[name]
+
+
+def test_recorded_clusters_are_what_three_nodes_of_apache_kafka_say():
+    """What stops nodes is left to `python -m tests.brokers.kafka.clustering`, for its time."""
+    recorded = json.loads(clustering.RECORDED.read_text())
+    try:
+        with apache_cluster() as nodes:
+            servers = clustering.Servers(nodes)
+            for number, name in enumerate(clustering.SCENARIOS):
+                if name not in clustering.STOPPING:
+                    said = clustering.play(servers, name, f"d{number}.")
+                    assert json.loads(json.dumps(said)) == recorded[name], name
+    except Skipped as reason:
+        pytest.skip(str(reason))

@@ -56,3 +56,41 @@ def test_restarts_lose_and_double_nothing(servers: Servers) -> None:
         found += [int(message.value()) for message in batch]
     consumer.close()
     assert found == list(range(TOTAL)), "in order, each once"
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_members_of_a_group_go_on_after_restarts_and_read_nothing_twice(
+    servers: Servers, protocol: str
+) -> None:
+    topic = f"read-on-{next(_numbers)}"
+    broker = servers.brokers["kafka"]
+    servers.call(broker.create_topic, topic, 2)
+    basic = {
+        "bootstrap.servers": f"127.0.0.1:{servers.ports['kafka']}",
+        "reconnect.backoff.ms": 5,
+        "reconnect.backoff.max.ms": 20,
+    }
+    consumer = Consumer(
+        basic | {"group.id": topic, "group.protocol": protocol, "auto.offset.reset": "earliest"}
+    )
+    assigned: list[int] = []
+    consumer.subscribe([topic], on_assign=lambda _, given: assigned.append(len(given)))
+    producer = Producer(basic | {"linger.ms": 0})
+    found: list[int] = []
+    for turn in range(2):
+        for number in range(turn * 100, turn * 100 + 100):
+            producer.produce(topic, str(number), partition=number % 2)
+        assert producer.flush(30) == 0
+        while len(found) < turn * 100 + 100:
+            batch = [one for one in consumer.consume(100, 30) if one.error() is None]
+            assert batch, f"only {len(found)} came"
+            found += [int(message.value()) for message in batch]
+        # Nothing of this turn is committed yet: who began anew would read it again.
+        servers.call(broker.restart)
+    producer.produce(topic, "200", partition=0)
+    assert producer.flush(30) == 0
+    (last,) = (one for one in consumer.consume(1, 30) if one.error() is None)
+    found.append(int(last.value()))
+    consumer.close()
+    assert sorted(found) == list(range(201))
+    assert assigned == [2], "no rebalance"

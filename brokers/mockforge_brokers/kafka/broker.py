@@ -177,7 +177,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
         event = BrokerRestarted(
             "kafka",
             len(connections),
-            f"{len(topics)} topics with {records:,} records, what {len(groups)} groups committed",
+            f"{len(topics)} topics with {records:,} records, {len(groups)} groups with members",
         )
         self.environment.spine.emit(event)
         return event

@@ -14,7 +14,7 @@ from msgspec import Struct, msgpack
 
 from ..storage.store import Kept, Store
 from .state.cluster import FORMAT, KeptCluster
-from .state.groups.coordinator import KeptGroup
+from .state.groups.kept import KeptGroup, kept_group
 from .state.keeper import Keeper
 from .state.logs.log import PartitionLog
 from .state.logs.replay import LogBounds, replay
@@ -53,6 +53,8 @@ class ClusterRow(Struct):
     quotas: list[tuple[Entity, dict[str, float]]] = []
     placed: dict[str, list[list[int]]] = {}
     client_metrics: dict[str, dict[str, str]] = {}
+    leaders: dict[str, list[int]] = {}
+    coordinators: dict[str, int] = {}
 
 
 class StoringKeeper(Keeper):
@@ -103,6 +105,8 @@ class StoringKeeper(Keeper):
                 kept.quotas,
                 kept.placed,
                 kept.client_metrics,
+                kept.leaders,
+                kept.coordinators,
             )
         )
 
@@ -124,7 +128,7 @@ class StoringKeeper(Keeper):
     def _group(self, group_id: str) -> bytes | None:
         group = self.cluster.groups.by_id.get(group_id)
         # Without offsets there is nothing of it that a client would miss.
-        return _encode(self.cluster.groups.dump_group(group)) if group and group.offsets else None
+        return _encode(kept_group(group)) if group and group.offsets else None
 
     def _transaction(self, transactional_id: str) -> bytes | None:
         one = self.cluster.transactions.by_id.get(transactional_id)
@@ -155,6 +159,8 @@ class StoringKeeper(Keeper):
             row.quotas,
             row.placed,
             row.client_metrics,
+            row.leaders,
+            row.coordinators,
         )
 
 

@@ -24,7 +24,7 @@ from .state.groups.classic.group import Group, GroupState
 from .state.groups.classic.member import Member
 from .state.groups.consumer.group import ConsumerGroup, ConsumerGroupState
 from .state.groups.consumer.member import MemberState
-from .state.groups.coordinator import AnyGroup
+from .state.groups.kept import AnyGroup
 from .state.logs.log import PartitionLog
 from .state.logs.topic import Topic
 from .state.telemetry import PushingClient, uuid_text

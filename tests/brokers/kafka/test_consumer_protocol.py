@@ -489,14 +489,19 @@ def test_a_person_sees_kicks_and_rebalances_a_group(house):
     assert house.heartbeat("a", 3) == (25, "Member a is not a member of group g.")
 
 
-def test_a_restart_keeps_what_was_committed_and_ends_the_members(house):
+def test_a_restart_keeps_members_what_they_have_and_what_they_committed(house):
     house.join("a")
+    house.heartbeat("a", 2, ALL)
+    house.join("b")
     house.commit("a", 2)
+    before = house.describe()
+    assert len(before[3]) == 2
     house.broker.restart()
-    assert house.describe() == ("Empty", 2, 2, {})
-    assert house.heartbeat("a", 2) == (25, "Member a is not a member of group g.")
-    assert house.join("a") == (3, ALL)
+    assert house.describe() == before
+    assert house.heartbeat("a", 2, ALL) == (2, {"t": [0, 1]})
     assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
+    house.clock.advance(60)
+    assert house.describe()[0] == "Empty", "their sessions go on, too"
 
 
 def test_a_person_chooses_what_a_member_reads_until_it_is_left_to_the_assignor(house):

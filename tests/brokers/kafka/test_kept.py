@@ -4,9 +4,11 @@ import msgspec
 import pytest
 from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.kafka.events import MemberLeft, RebalanceStarted
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
 from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
 
+from .migrating import ALL, Mover
 from .stage import Stage, fetch, produce
 
 FIRST_ID = 1000
@@ -58,7 +60,58 @@ def test_all_that_kafka_writes_down_is_there_again():
     assert cluster.groups.by_id["billing"].offsets.fetch("orders", 0).offset == 1
     assert cluster.next_producer_id() == FIRST_ID + 1
     assert isinstance(event, BrokerRestarted)
-    assert event.kept == "2 topics with 11 records, what 1 groups committed"
+    assert event.kept == "2 topics with 11 records, 1 groups with members"
+
+
+def said_after(house, *steps):
+    """What the given steps of a `Mover` note down."""
+    house.said.clear()
+    for step, *given in steps:
+        step(*given)
+    return [outcome for _, outcome in house.said]
+
+
+def test_members_of_a_classic_group_go_on_as_if_there_had_been_no_restart():
+    stage = Stage()
+    at = Mover(stage.call)
+    at.create(4)
+    first = at.join()
+    at.sync(first, {first[0]: ALL})
+    events = []
+    stage.environment.spine.watch(events.append, MemberLeft, RebalanceStarted)
+    stage.broker.restart()
+    said = said_after(at, (at.beat, first), (at.commit, first[0], first[1], 8), (at.sync, first))
+    assert said == [[0], [0], [0, "consumer", "range", 1, [["t", [0, 1, 2, 3]]]]]
+    assert events == []
+    stage.clock.advance(60)
+    assert said_after(at, (at.beat, first)) == [[25]]
+
+
+def test_a_classic_group_in_the_midst_of_a_rebalance_begins_it_again():
+    stage = Stage()
+    at = Mover(stage.call)
+    at.create(4)
+    first = at.join()
+    stage.broker.restart()
+    assert said_after(at, (at.beat, first), (at.sync, first)) == [[27], [27, None, None, 0, []]]
+    again = at.join(first[0])
+    assert said_after(at, (at.sync, again, {first[0]: ALL}), (at.beat, again))[1] == [0]
+
+
+def test_members_of_both_protocols_in_one_group_go_on_after_a_restart():
+    stage = Stage()
+    at = Mover(stage.call)
+    at.create(4)
+    first = at.join()
+    at.sync(first, {first[0]: ALL})
+    at.heartbeat("b", 0, [])
+    at.describe()
+    before = at.said[-1]
+    stage.broker.restart()
+    at.describe()
+    assert at.said[-1] == before
+    # The classic one has to give up half of what it has: it hears so as before.
+    assert said_after(at, (at.beat, first)) == [[27]]
 
 
 def test_values_go_through_bytes_into_another_broker():

@@ -106,13 +106,14 @@ def test_a_producer_on_the_fast_path_is_sent_away_when_its_leader_moves(stage):
 def test_a_fetch_that_waits_hears_at_once_that_its_leader_moved(stage):
     client = stage.at(1)
     request = fetch("one", 0, wait=10_000, topic_id=stage.broker.cluster.topics["one"].topic_id)
+    request.topics[0].partitions[0].current_leader_epoch = 0
     stage.ask(client, request, 16)
     assert client.peek() == b""
     stage.nodes.move_leader("one", 0, 3)
     stage.network.settle()
     answer = stage.answer(client, 1, 16)
     (part,) = answer.responses[0].partitions
-    assert part.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+    assert part.error_code == ErrorCode.FENCED_LEADER_EPOCH
     assert (part.current_leader.leader_id, part.current_leader.leader_epoch) == (3, 1)
     assert [(one.node_id, one.port) for one in answer.node_endpoints] == [(3, 9292)]
 
@@ -304,13 +305,54 @@ def test_records_of_a_moved_leader_bear_its_epoch(stage):
     assert int.from_bytes(batch[12:16], "big") == 1
 
 
+def test_who_leads_and_coordinates_is_the_same_after_a_restart(stage):
+    stage.nodes.move_leader("t", 0, 2)
+    stage.nodes.move_coordinator("g", 3)
+    stage.nodes.stop(3)
+    stage.broker.restart()
+    assert stage.leaders() == [2, 2, 1]
+    assert [list(each.in_sync) for each in stage.nodes.leaders("t")] == [[1, 2], [2, 1], [1, 2]]
+    stage.nodes.start(3)
+    assert stage.broker.cluster.nodes.coordinator("g") == 3
+    assert [sorted(each.in_sync) for each in stage.nodes.leaders("t")] == [[1, 2, 3]] * 3
+
+
+def test_a_move_to_a_stopped_node_waits_for_it_and_survives_being_cancelled(stage):
+    stage.nodes.stop(3)
+    replication = stage.broker.cluster.replication
+    log = stage.broker.cluster.log_of("one", 0)
+    replication.place_new(log, [1, 2])
+    replication.reassign(log, [3, 2], "test")
+    assert (list(replication.replicas(log)), replication.leader(log)) == ([3, 2, 1], 1)
+    replication.reassign(log, None, "test")
+    # In the order in which the move had put them, as Kafka leaves it.
+    assert (list(replication.replicas(log)), replication.moving()) == ([2, 1], [])
+    replication.reassign(log, [3], "test")
+    stage.nodes.start(3)
+    assert (list(replication.replicas(log)), replication.leader(log)) == ([3], 3)
+    assert (list(replication.in_sync(log)), replication.moving()) == ([3], [])
+
+
+def test_who_left_before_the_last_ones_in_sync_does_not_lead_when_it_is_back_first(stage):
+    stage.broker.configure_topic("one", "min.insync.replicas", "2")
+    for node in (2, 3, 1):
+        stage.nodes.stop(node)
+    replication, log = stage.broker.cluster.replication, stage.broker.cluster.log_of("one", 0)
+    assert (replication.leader(log), list(replication.eligible(log))) == (-1, [3, 1])
+    stage.nodes.start(2)
+    assert stage.leaders("one") == [-1]
+    stage.nodes.start(3)
+    assert stage.leaders("one") == [3]
+    assert sorted(replication.in_sync(log)) == [2, 3]
+
+
 def test_replicas_and_epochs_are_kept_on_disk():
     disk = MemoryDisk()
     stage = Stage(disk=disk, nodes=3)
     stage.broker.take_up(disk.kept())
     for name in ("one", "alone"):
         stage.broker.create_topic(name, 2)
-    stage.broker.cluster.nodes.place("alone", [[1], [2]])
+    stage.broker.cluster.replication.place("alone", [[1], [2]])
     stage.broker.publish("one", b"a", partition=0)
     stage.broker.nodes.move_leader("one", 0, 2)
     stage.clock.advance(1)
@@ -319,3 +361,4 @@ def test_replicas_and_epochs_are_kept_on_disk():
     log = again.broker.cluster.log_of("one", 0)
     assert (log.leader_epoch, log.end_of_epoch(0)) == (1, (0, 1))
     assert [list(each.replicas) for each in again.broker.nodes.leaders("alone")] == [[1], [2]]
+    assert [each.leader for each in again.broker.nodes.leaders("one")] == [2, 2]

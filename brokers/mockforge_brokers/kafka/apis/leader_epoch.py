@@ -6,13 +6,19 @@ from ..state.logs.log import PartitionLog
 from .caller import Caller
 
 
-def check_leader_epoch(caller: Caller, log: PartitionLog, current_leader_epoch: int) -> None:
+def check_leader_epoch(
+    caller: Caller, log: PartitionLog, current_leader_epoch: int, *, leads: bool = True
+) -> None:
     """Raises RequestRefused when the client's idea of the leader is older or newer; -1: none.
 
-    As Kafka, the epoch comes first: who knows of a newer leader is not sent to it again.
+    A node that has no replica says so first; one that only follows (`leads`: that is not enough)
+    after the epoch, as in Kafka.
     """
+    replication = caller.cluster.replication
+    replication.check_replica(log, caller.node)
     _check_epoch(log, current_leader_epoch)
-    caller.cluster.nodes.check_leader(log, caller.node)
+    if leads:
+        replication.check_leader(log, caller.node)
 
 
 def _check_epoch(log: PartitionLog, current_leader_epoch: int) -> None:

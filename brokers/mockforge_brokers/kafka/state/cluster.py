@@ -27,8 +27,9 @@ from .configuring import Changes, Configuring
 from .expiring import Expiring
 from .features import Features
 from .fetch_sessions import FetchSessions
-from .groups.coordinator import Groups, KeptGroup
+from .groups.coordinator import Groups
 from .groups.embedded import OPAQUE, Embedded
+from .groups.kept import KeptGroup
 from .keeper import FORGETFUL, Keeper
 from .logs.bounds import Bounds
 from .logs.cleaner import Cleaner
@@ -38,6 +39,7 @@ from .logs.topic import KeptTopic, Topic, Topics, check_topic_name, metric_name
 from .logs.transactions import Marker
 from .nodes import Nodes
 from .quotas import Entity, Quotas
+from .replication import Replication
 from .telemetry import Telemetry
 from .transactions.coordinator import Transactions
 from .transactions.transaction import KeptTransaction
@@ -64,6 +66,8 @@ class KeptCluster(Struct):
     quotas: list[tuple[Entity, dict[str, float]]] = []
     placed: dict[str, list[list[int]]] = {}
     client_metrics: dict[str, dict[str, str]] = {}
+    leaders: dict[str, list[int]] = {}
+    coordinators: dict[str, int] = {}
 
 
 class Cluster:
@@ -81,9 +85,11 @@ class Cluster:
         self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
         self.features = Features()
         self.quotas = Quotas(environment.clock)
-        self.quotas.on_change(self._keeper.cluster_changed)
+        self.quotas.on_change(keeper.cluster_changed)
         self.topics = Topics()
-        self.nodes = Nodes(environment, options, self.topics, self._keeper.cluster_changed)
+        changed = keeper.cluster_changed
+        self.nodes = Nodes(environment, options, changed)
+        self.replication = Replication(environment, self.nodes, self.topics, changed)
         self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
         self.configuring = Configuring(
@@ -177,6 +183,7 @@ class Cluster:
         config = self.check_new_topic(name, count, configs or {})
         topic = self._made(name, self._new_topic_id(), config)
         topic.grow(count)
+        self.replication.created(topic.logs)
         self.topics.version += 1
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
@@ -212,7 +219,7 @@ class Cluster:
             log.delete()
             self.bounds.forget(log)
             self._keeper.log_gone(log)
-        self.nodes.forget(topic)
+        self.replication.forget(topic)
         self._keeper.topic_changed(name)
         self.groups.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
@@ -233,7 +240,10 @@ class Cluster:
 
     def grow_topic(self, name: str, partitions: int, *, source: str) -> None:
         """Add partitions until there are `partitions` of them."""
-        self.check_growth(name, partitions).grow(partitions)
+        topic = self.check_growth(name, partitions)
+        before = len(topic.logs)
+        topic.grow(partitions)
+        self.replication.created(topic.logs[before:])
         self.topics.version += 1
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))
@@ -407,6 +417,7 @@ class Cluster:
         self.fetch_sessions.clear()
         self.quotas.clear()
         self.nodes.clear()
+        self.replication.clear()
         self.telemetry.clear()
 
     # What outlives a restart.
@@ -432,8 +443,10 @@ class Cluster:
             self.config.dump(),
             {group: dict(values) for group, values in self.configuring.groups.own.items()},
             self.quotas.dump(),
-            dict(self.nodes.placed),
+            dict(self.replication.placed),
             dict(self.configuring.client_metrics.own),
+            self.replication.dump(),
+            dict(self.nodes.moved_coordinators),
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -443,7 +456,7 @@ class Cluster:
         self.config.restore(kept.broker_config)
         self.configuring.groups.own = dict(kept.group_configs)
         self.quotas.restore(kept.quotas)
-        self.nodes.placed = dict(kept.placed)
+        self.replication.placed = dict(kept.placed)
         self.configuring.client_metrics.restore(kept.client_metrics)
         for one in kept.topics:
             topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))
@@ -452,6 +465,8 @@ class Cluster:
                 log.restore(log_kept)
                 self.bounds.grown(log, log.cost)
             self._keeper.topic_changed(topic.name)
+        self.replication.restore(kept.leaders)
+        self.nodes.moved_coordinators = dict(kept.coordinators)
         self._watch()
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)
@@ -466,8 +481,9 @@ class Cluster:
                 self.bounds.forget(log)
         self.topics.clear()
         self.nodes.clear()
+        self.replication.clear()
         self._metric_names.clear()
         self.fetch_sessions.clear()
         self.by_id.clear()
         self.transactions.clear()
-        self.groups.clear("the broker was restarted")
+        self.groups.retire()

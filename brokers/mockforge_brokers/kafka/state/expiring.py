@@ -13,7 +13,8 @@ from ...environment import Environment
 from ..events import OffsetsExpired
 from .configs.broker import BrokerConfig
 from .groups.consumer.group import ConsumerGroup
-from .groups.coordinator import AnyGroup, Groups
+from .groups.coordinator import Groups
+from .groups.kept import AnyGroup
 from .logs.topic import Topic
 from .transactions.coordinator import Transactions
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from random import Random
 
-from ...errors import InvalidInput, PlainRefusals
+from ...errors import InvalidInput, PlainRefusals, RequestRefused
 from ..connection import KafkaConnection
 from ..snapshots import LeaderView, NodeView
 from ..state.cluster import Cluster
@@ -38,7 +39,8 @@ class NodeVerbs:
     def __iter__(self) -> Iterator[NodeView]:
         """Each node, with what it answers for now."""
         nodes = self._cluster.nodes
-        leaders = [nodes.leader(log) for log in self._logs("*", None)]
+        leader = self._cluster.replication.leader
+        leaders = [leader(log) for log in self._logs("*", None)]
         keys = (*self._cluster.groups.by_id, *self._cluster.transactions.by_id)
         coordinators = [nodes.coordinator(key) for key in keys]
         connected = [one.caller.node for one in self._connections()]
@@ -54,15 +56,15 @@ class NodeVerbs:
 
     def leaders(self, topic: str) -> Iterable[LeaderView]:
         """Of each partition of a topic, or of all (*)."""
-        nodes = self._cluster.nodes
+        replication = self._cluster.replication
         for log in self._logs(topic, None):
             yield LeaderView(
                 log.topic,
                 log.partition,
-                nodes.leader(log),
+                replication.leader(log),
                 log.leader_epoch,
-                nodes.replicas(log),
-                nodes.in_sync(log),
+                replication.replicas(log),
+                replication.in_sync(log),
             )
 
     def move_leader(
@@ -73,24 +75,30 @@ class NodeVerbs:
         Without a node it is another replica that is there, or the same leader elected anew where
         there is none. Returns how many partitions moved.
         """
-        nodes, moved = self._cluster.nodes, 0
+        replication, moved = self._cluster.replication, 0
         with PlainRefusals():
             for log in self._logs(topic, partition):
                 chosen = self._another(log) if node is None else node
-                nodes.move_leader(log, chosen, f"moved by {source}")
+                replication.move_leader(log, chosen, f"moved by {source}")
                 moved += 1
         return moved
 
     def _another(self, log: PartitionLog) -> int:
-        nodes = self._cluster.nodes
-        leader = nodes.leader(log)
-        others = [node for node in nodes.in_sync(log) if node != leader]
+        replication = self._cluster.replication
+        leader = replication.leader(log)
+        others = [node for node in replication.in_sync(log) if node != leader]
         return self._random.choice(others) if others else leader
 
     def elect(self, topic: str, *, source: str = PROMPT) -> int:
         """Let preferred leaders lead again; returns how many partitions moved."""
-        elect = self._cluster.nodes.elect_preferred
-        return sum(elect(log, f"elected by {source}") for log in self._logs(topic, None))
+        elect = self._cluster.replication.elect
+        elected = 0
+        for log in self._logs(topic, None):
+            # Who leads already, or whose preferred leader is not there, stays as it is.
+            with suppress(RequestRefused):
+                elect(log, f"elected by {source}")
+                elected += 1
+        return elected
 
     def move_coordinator(self, key: str, node: int, *, source: str = PROMPT) -> None:
         """Of a group or transactional id, whether there is one by now or not."""
@@ -104,7 +112,7 @@ class NodeVerbs:
     def stop(self, node: int, *, hard: bool = False) -> int:
         """Its connections end and others lead its partitions; returns how many clients it had."""
         with PlainRefusals():
-            self._cluster.nodes.stop(node)
+            self._cluster.replication.stop(node)
         gone = [one for one in self._connections() if one.caller.node == node]
         for connection in gone:
             connection.end(f"node {node} was stopped", reset=hard)
@@ -112,7 +120,7 @@ class NodeVerbs:
 
     def start(self, node: int) -> None:
         """It is there again."""
-        self._cluster.nodes.start(node)
+        self._cluster.replication.start(node)
 
     def _logs(self, topic: str, partition: int | None) -> list[PartitionLog]:
         topics = self._cluster.topics

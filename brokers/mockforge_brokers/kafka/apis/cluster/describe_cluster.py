@@ -1,4 +1,4 @@
-"""DescribeCluster 0-2: the cluster's id and its one broker (KIP-700, KIP-919)."""
+"""DescribeCluster 0-2: the cluster's id and its brokers (KIP-700, KIP-919, KIP-1073)."""
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
@@ -30,16 +30,19 @@ def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterRe
     return DescribeClusterResponse(
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
-        brokers=[_broker(caller, node) for node in nodes.alive],
+        brokers=[
+            _broker(caller, node, fenced=node in nodes.stopped)
+            for node in (nodes.registered if request.include_fenced_brokers else nodes.alive)
+        ],
         cluster_authorized_operations=authorized(
             caller, "cluster", asked=request.include_cluster_authorized_operations
         ),
     )
 
 
-def _broker(caller: Caller, node: int) -> DescribeClusterBroker:
+def _broker(caller: Caller, node: int, *, fenced: bool) -> DescribeClusterBroker:
     host, port = caller.address(node)
-    return DescribeClusterBroker(broker_id=node, host=host, port=port)
+    return DescribeClusterBroker(broker_id=node, host=host, port=port, is_fenced=fenced)
 
 
 API = MessageHandler(DescribeClusterRequest, handle)

@@ -7,7 +7,7 @@ from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.log import PartitionLog
 from ...state.logs.topic import Topic, check_topic_name
-from ...state.nodes import NOBODY, Nodes
+from ...state.standing import NOBODY
 from ...wire.messages.cluster import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -114,25 +114,25 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
 
 
 def _described(caller: Caller, topic: Topic, asked: bool) -> MetadataResponseTopic:
-    nodes = caller.cluster.nodes
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
-        partitions=[_partition(nodes, log) for log in topic.logs],
+        partitions=[_partition(caller, log) for log in topic.logs],
         topic_authorized_operations=authorized(caller, "topic", topic.name, asked=asked),
     )
 
 
-def _partition(nodes: Nodes, log: PartitionLog) -> MetadataResponsePartition:
-    leader, replicas, in_sync = nodes.leader(log), nodes.replicas(log), nodes.in_sync(log)
+def _partition(caller: Caller, log: PartitionLog) -> MetadataResponsePartition:
+    replication, stopped = caller.cluster.replication, caller.cluster.nodes.stopped
+    leader, replicas = replication.leader(log), replication.replicas(log)
     return MetadataResponsePartition(
         error_code=ErrorCode.LEADER_NOT_AVAILABLE if leader == NOBODY else 0,
         partition_index=log.partition,
         leader_id=leader,
         leader_epoch=log.leader_epoch,
         replica_nodes=replicas,
-        isr_nodes=in_sync,
-        offline_replicas=[node for node in replicas if node not in in_sync],
+        isr_nodes=replication.in_sync(log),
+        offline_replicas=[node for node in replicas if node in stopped],
     )
 
 

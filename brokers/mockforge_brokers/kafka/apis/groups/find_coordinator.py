@@ -2,7 +2,7 @@
 
 from ....errors import NotServed, RequestRefused
 from ...codes import ApiKey, CoordinatorType, ErrorCode
-from ...state.nodes import NOBODY
+from ...state.standing import NOBODY
 from ...wire.messages.groups import (
     Coordinator,
     FindCoordinatorRequest,

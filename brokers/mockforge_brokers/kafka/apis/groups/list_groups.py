@@ -1,7 +1,7 @@
 """ListGroups 0-5: all groups, by state and type (KIP-518, KIP-848)."""
 
 from ...state.groups.classic.group import Group
-from ...state.groups.coordinator import AnyGroup
+from ...state.groups.kept import AnyGroup
 from ...wire.messages.groups import ListedGroup, ListGroupsRequest, ListGroupsResponse
 from ..caller import Caller
 from ..handler import MessageHandler

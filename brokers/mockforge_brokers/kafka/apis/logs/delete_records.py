@@ -33,7 +33,7 @@ def _delete(
     try:
         topic = caller.topic(name, b"", "delete")
         log = topic.log(wanted.partition_index)
-        caller.cluster.nodes.check_leader(log, caller.node)
+        caller.cluster.replication.check_leader(log, caller.node)
         if topic.config.value("cleanup.policy") == "compact":
             raise RequestRefused(
                 ErrorCode.POLICY_VIOLATION,

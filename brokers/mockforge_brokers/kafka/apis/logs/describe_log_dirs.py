@@ -51,13 +51,19 @@ def _wanted(
     topics = caller.cluster.topics
     if request.topics is None:
         for topic in topics.values():
-            yield topic.name, topic.logs
+            if here := [log for log in topic.logs if _is_here(caller, log)]:
+                yield topic.name, here
         return
     for wanted in request.topics:
         logs = topics[wanted.topic].logs if wanted.topic in topics else []
         found = [logs[index] for index in wanted.partitions if 0 <= index < len(logs)]
-        if found:
-            yield wanted.topic, found
+        if here := [log for log in found if _is_here(caller, log)]:
+            yield wanted.topic, here
+
+
+def _is_here(caller: Caller, log: PartitionLog) -> bool:
+    """Each node has a disk of its own."""
+    return caller.node in caller.cluster.replication.replicas(log)
 
 
 def _describe(log: PartitionLog) -> DescribeLogDirsPartition:

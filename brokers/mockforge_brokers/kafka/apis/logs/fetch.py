@@ -37,6 +37,7 @@ from . import leader_hints
 _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
 _BY_ID_SINCE: Final = 13
+_FOLLOWERS_SINCE: Final = 11
 _LEADERS_SINCE: Final = 16
 """KIP-951: the addresses of those that lead what is not led here."""
 
@@ -205,7 +206,9 @@ class Reading(Struct):
         try:
             name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
             log = caller.topic(name, topic_id, "read").log(wanted.partition)
-            check_leader_epoch(caller, log, wanted.current_leader_epoch)
+            # KIP-392: a consumer that can name its rack may read where the leader is followed.
+            leads = caller.version < _FOLLOWERS_SINCE
+            check_leader_epoch(caller, log, wanted.current_leader_epoch, leads=leads)
             diverging = None if wanted.last_fetched_epoch < 0 else _diverging(log, wanted)
             if diverging is None:
                 log.check_offset(offset)
@@ -222,21 +225,22 @@ class Reading(Struct):
                 aborted_transactions=[] if log is None else None,
                 records=b"",
             )
-        stable = log.last_stable_offset
+        high_watermark = caller.cluster.replication.visible_end(log)
+        stable = min(log.last_stable_offset, high_watermark)
         if diverging is not None:
             self.answers_now = True
             span = Span([], 0, offset)
         else:
             # KIP-74: the limit of the request holds for all partitions together, in their order.
             room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
-            end = stable if committed else log.high_watermark
+            end = stable if committed else high_watermark
             # KIP-74: the first batch goes out even if it is larger than what was allowed.
             span = log.read(offset, room, at_least_one=not self.size, end=end)
             self.size += span.size
             self.spans.append((log, offset, span))
         return PartitionData(
             partition_index=wanted.partition,
-            high_watermark=log.high_watermark,
+            high_watermark=high_watermark,
             last_stable_offset=stable,
             log_start_offset=log.log_start_offset,
             diverging_epoch=diverging,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...codes import ErrorCode
+from ...state.standing import NOBODY
 from ...wire.messages.logs import (
     BatchIndexAndErrorMessage,
     LeaderIdAndEpoch,
@@ -22,20 +23,23 @@ _MOVED = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 def of_partition(
     caller: Caller, topic: str | bytes, partition: int, code: int
 ) -> LeaderIdAndEpoch | None:
-    """The leader of a partition that was refused for another one; None: nobody to name."""
+    """The leader of a partition that was refused for another one; None: there is no partition."""
     if code not in _MOVED:
         return None
     cluster = caller.cluster
     log = cluster.log_of(cluster.name_of(topic) if isinstance(topic, bytes) else topic, partition)
-    if log is None or (leader := cluster.nodes.leader(log)) < 0:
+    if log is None:
         return None
-    return LeaderIdAndEpoch(leader_id=leader, leader_epoch=log.leader_epoch)
+    return LeaderIdAndEpoch(
+        leader_id=cluster.replication.leader(log), leader_epoch=log.leader_epoch
+    )
 
 
 def endpoints(caller: Caller, leaders: Iterable[LeaderIdAndEpoch | None]) -> Sequence[NodeEndpoint]:
     """Where those are found, each once."""
     found = []
-    for node in sorted({one.leader_id for one in leaders if one is not None}):
+    named = {one.leader_id for one in leaders if one is not None} - {NOBODY}
+    for node in sorted(named):
         host, port = caller.address(node)
         found.append(NodeEndpoint(node_id=node, host=host, port=port))
     return found

@@ -26,6 +26,7 @@ _CODEC_BYTE: Final = 22
 """Where the low byte of a batch's attributes stands."""
 
 
+_ALL: Final = -1
 _LEADER_SINCE: Final = 10
 """KIP-951: who is no leader says who is."""
 
@@ -72,7 +73,10 @@ class ProduceHandler:
             results.append(
                 (
                     name_or_id,
-                    [_append(caller, topic, index, batch, begin) for index, batch in partitions],
+                    [
+                        _append(caller, topic, index, batch, begin, request.acks)
+                        for index, batch in partitions
+                    ],
                 )
             )
         if request.acks == 0:
@@ -80,7 +84,7 @@ class ProduceHandler:
             return None
         caller.produce_path = None
         if refusal is None:
-            _learn_path(caller, frame, request.topics, begin)
+            _learn_path(caller, frame, request.topics, begin, request.acks)
         if version >= _LEADER_SINCE and caller.cluster.nodes.many:
             hinted = leader_hints.of_produce(caller, results)
             if hinted is not None:
@@ -107,7 +111,9 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
     return [path.response(frame, appended.base_offset)]
 
 
-def _learn_path(caller: Caller, frame: bytes, topics: Topics, begin: Begin | None) -> None:
+def _learn_path(
+    caller: Caller, frame: bytes, topics: Topics, begin: Begin | None, acks: int
+) -> None:
     if len(topics) != 1 or len(topics[0][1]) != 1 or caller.version < _ZSTD_SINCE:
         return
     topic, [(index, records)] = topics[0]
@@ -115,7 +121,7 @@ def _learn_path(caller: Caller, frame: bytes, topics: Topics, begin: Begin | Non
         name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
         found = caller.topic(name, topic_id, "write")
         log = found.log(index)
-        caller.cluster.nodes.check_leader(log, caller.node)
+        _check_replication(caller, log, acks)
     except RequestRefused:
         return
     if records is not None and not log.stamps and not caller.is_read(log):
@@ -130,13 +136,14 @@ def _append(
     index: int,
     batch: bytes | None,
     begin: Begin | None,
+    acks: int,
 ) -> PartitionResult:
     log: PartitionLog | None = None
     try:
         if isinstance(topic, RequestRefused):
             raise topic
         log = topic.log(index)
-        caller.cluster.nodes.check_leader(log, caller.node)
+        _check_replication(caller, log, acks)
         if batch is None:
             raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
@@ -154,6 +161,13 @@ def _append(
     return PartitionResult(
         index, 0, appended.base_offset, appended.append_time, log.log_start_offset
     )
+
+
+def _check_replication(caller: Caller, log: PartitionLog, acks: int) -> None:
+    replication = caller.cluster.replication
+    replication.check_leader(log, caller.node)
+    if acks == _ALL:
+        replication.check_in_sync(log)
 
 
 def _refused(

@@ -47,7 +47,9 @@ def _partition(
     try:
         log = caller.topic(topic, b"").log(wanted.partition_index)
         check_leader_epoch(caller, log, wanted.current_leader_epoch)
-        end = log.last_stable_offset if committed else log.high_watermark
+        end = caller.cluster.replication.visible_end(log)
+        if committed:
+            end = min(end, log.last_stable_offset)
         _check_version(caller.version, wanted.timestamp)
         found = _look_up(log, wanted.timestamp, end)
     except RequestRefused as refusal:

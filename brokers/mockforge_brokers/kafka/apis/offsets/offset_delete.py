@@ -3,7 +3,7 @@
 from ....errors import RequestRefused
 from ...codes import ApiKey
 from ...state.groups.classic.group import Group
-from ...state.groups.coordinator import AnyGroup
+from ...state.groups.kept import AnyGroup
 from ...wire.consumer_protocol import subscribed_topics
 from ...wire.messages.offsets import (
     OffsetDeleteRequest,

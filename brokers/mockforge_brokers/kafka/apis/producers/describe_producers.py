@@ -34,6 +34,7 @@ def _describe(caller: Caller, topic: str, index: int) -> DescribeProducersPartit
     try:
         check_topic_name(topic)
         log = caller.topic(topic, b"", "read").log(index)
+        caller.cluster.replication.check_replica(log, caller.node)
     except RequestRefused as refusal:
         return DescribeProducersPartitionResponse(
             partition_index=index,

@@ -1,9 +1,10 @@
-"""AlterPartitionReassignments 0-1: replicas are where they are wanted at once (KIP-455)."""
+"""AlterPartitionReassignments 0-1: replicas are moved, and have all at once (KIP-455, KIP-860)."""
 
 from collections.abc import Sequence
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.log import PartitionLog
 from ...state.nodes import Nodes
 from ...wire.messages.reassignments import (
     AlterPartitionReassignmentsRequest,
@@ -36,7 +37,7 @@ def handle(
         responses=[
             ReassignableTopicResponse(
                 name=topic.name,
-                partitions=[_alter(caller, topic.name, one) for one in topic.partitions],
+                partitions=[_alter(caller, topic.name, one, allow) for one in topic.partitions],
             )
             for topic in request.topics
         ],
@@ -44,15 +45,15 @@ def handle(
 
 
 def _alter(
-    caller: Caller, topic: str, wanted: ReassignablePartition
+    caller: Caller, topic: str, wanted: ReassignablePartition, resize: bool
 ) -> ReassignablePartitionResponse:
     code, text = 0, None
     index = wanted.partition_index
     try:
-        _check(caller, topic, index, wanted.replicas)
-        if caller.cluster.nodes.many and wanted.replicas is not None:
-            log = caller.cluster.topic(topic).log(index)
-            caller.cluster.nodes.place_partition(log, wanted.replicas, f"asked by {caller.name}")
+        log = _found(caller, topic, index)
+        if wanted.replicas is not None:
+            _check(caller, log, wanted.replicas, resize)
+        caller.cluster.replication.reassign(log, wanted.replicas, f"asked by {caller.name}")
     except RequestRefused as refusal:
         code, text = caller.denied(_API, refusal), refusal.text
         if code == ErrorCode.NO_REASSIGNMENT_IN_PROGRESS:
@@ -60,7 +61,7 @@ def _alter(
     return ReassignablePartitionResponse(partition_index=index, error_code=code, error_message=text)
 
 
-def _check(caller: Caller, topic: str, index: int, replicas: Sequence[int] | None) -> None:
+def _found(caller: Caller, topic: str, index: int) -> PartitionLog:
     found = caller.cluster.topics.get(topic)
     if found is None:
         raise RequestRefused(
@@ -70,15 +71,23 @@ def _check(caller: Caller, topic: str, index: int, replicas: Sequence[int] | Non
         raise RequestRefused(
             ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"Unable to find partition {topic}:{index}."
         )
-    if replicas is None:
-        raise RequestRefused(
-            ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, f"{topic}-{index} is not being moved"
-        )
+    return found.logs[index]
+
+
+def _check(caller: Caller, log: PartitionLog, replicas: Sequence[int], resize: bool) -> None:
     problem = _problem(replicas, caller.cluster.nodes)
     if problem:
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
             f"The manual partition assignment includes {problem}.",
+        )
+    move = caller.cluster.replication.move(log)
+    before = caller.cluster.replication.replicas(log) if move is None else move.before
+    if not resize and len(replicas) != len(before):
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICATION_FACTOR,
+            "The replication factor is changed from"
+            f" {len(before)} to {len(replicas)}, which was not allowed.",
         )
 
 

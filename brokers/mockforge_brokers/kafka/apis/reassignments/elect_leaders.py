@@ -1,9 +1,10 @@
-"""ElectLeaders 0-2: the preferred leader leads again (KIP-183, KIP-460)."""
+"""ElectLeaders 0-2: the preferred leader leads again, or any one (KIP-183, KIP-460)."""
 
 from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.log import PartitionLog
 from ...state.logs.topic import Topic
 from ...wire.messages.reassignments import (
     ElectionPartitionResult,
@@ -14,63 +15,86 @@ from ...wire.messages.reassignments import (
 from ..caller import Caller
 from ..handler import MessageHandler
 
-_ELECTION_TYPES: Final = (0, 1)
-"""Of the preferred leader, and of one that is not in sync."""
+_PREFERRED: Final = 0
+_UNCLEAN: Final = 1
+"""Of a leader that is not in sync, where there is none."""
 
 
 def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse:
     try:
         caller.permit("alter", "cluster")
-        if request.election_type not in _ELECTION_TYPES:
+        if request.election_type not in (_PREFERRED, _UNCLEAN):
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST, f"there is no election type {request.election_type}"
             )
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.ELECT_LEADERS, refusal)
-        return ElectLeadersResponse(error_code=code, replica_election_results=[])
+        return ElectLeadersResponse(
+            error_code=code, replica_election_results=_refused(request, code, refusal.text)
+        )
+    unclean = request.election_type == _UNCLEAN
     if request.topic_partitions is None:
         # Asked for all, Kafka leaves out those that need no election.
         results = [
-            ReplicaElectionResult(topic=name, partition_result=_elect_needed(caller, topic))
+            ReplicaElectionResult(
+                topic=name, partition_result=_elect_needed(caller, topic, unclean)
+            )
             for name, topic in caller.cluster.topics.items()
         ]
     else:
         results = [
             ReplicaElectionResult(
                 topic=wanted.topic,
-                partition_result=[_elect(caller, wanted.topic, one) for one in wanted.partitions],
+                partition_result=[
+                    _elect(caller, wanted.topic, one, unclean) for one in wanted.partitions
+                ],
             )
             for wanted in request.topic_partitions
         ]
     return ElectLeadersResponse(replica_election_results=results)
 
 
-def _elect_needed(caller: Caller, topic: Topic) -> list[ElectionPartitionResult]:
-    nodes, reason = caller.cluster.nodes, f"elected for {caller.name}"
-    elected = [log for log in topic.logs if nodes.elect_preferred(log, reason)]
+def _refused(request: ElectLeadersRequest, code: int, text: str) -> list[ReplicaElectionResult]:
+    """What is refused as a whole is refused for each partition, too."""
     return [
-        ElectionPartitionResult(partition_id=log.partition, error_message=None) for log in elected
+        ReplicaElectionResult(
+            topic=wanted.topic,
+            partition_result=[
+                ElectionPartitionResult(partition_id=one, error_code=code, error_message=text)
+                for one in wanted.partitions
+            ],
+        )
+        for wanted in request.topic_partitions or ()
     ]
 
 
-def _elect(caller: Caller, topic: str, partition: int) -> ElectionPartitionResult:
+def _elect_needed(caller: Caller, topic: Topic, unclean: bool) -> list[ElectionPartitionResult]:
+    results = [_elect(caller, topic.name, log.partition, unclean) for log in topic.logs]
+    return [one for one in results if one.error_code != ErrorCode.ELECTION_NOT_NEEDED]
+
+
+def _elect(caller: Caller, topic: str, partition: int, unclean: bool) -> ElectionPartitionResult:
+    try:
+        log = _found(caller, topic, partition)
+        caller.cluster.replication.elect(log, f"elected for {caller.name}", unclean=unclean)
+    except RequestRefused as refusal:
+        return ElectionPartitionResult(
+            partition_id=partition,
+            error_code=caller.denied(ApiKey.ELECT_LEADERS, refusal),
+            error_message=refusal.text,
+        )
+    return ElectionPartitionResult(partition_id=partition, error_message=None)
+
+
+def _found(caller: Caller, topic: str, partition: int) -> PartitionLog:
     found = caller.cluster.topics.get(topic)
     if found is None:
-        code, text = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such topic as {topic}"
-    elif not 0 <= partition < len(found.logs):
-        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        text = f"No such partition as {topic}-{partition}"
-    elif caller.cluster.nodes.elect_preferred(found.logs[partition], f"elected for {caller.name}"):
-        return ElectionPartitionResult(partition_id=partition, error_message=None)
-    else:
-        code = ErrorCode.ELECTION_NOT_NEEDED
-        text = "Leader election not needed for topic partition."
-    refusal = RequestRefused(code, text)
-    return ElectionPartitionResult(
-        partition_id=partition,
-        error_code=caller.denied(ApiKey.ELECT_LEADERS, refusal),
-        error_message=text,
-    )
+        raise RequestRefused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such topic as {topic}")
+    if not 0 <= partition < len(found.logs):
+        raise RequestRefused(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"No such partition as {topic}-{partition}"
+        )
+    return found.logs[partition]
 
 
 API = MessageHandler(ElectLeadersRequest, handle)

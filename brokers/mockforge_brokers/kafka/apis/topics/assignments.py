@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...state.nodes import Nodes
+from ...state.standing import NOBODY
 
 
 def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
     """Raises RequestRefused unless the replicas of a partition are nodes, each once."""
-    known = all(node in nodes for node in broker_ids)
+    known = all(node in nodes.registered for node in broker_ids)
     if not broker_ids or not known or len(set(broker_ids)) != len(broker_ids):
         there = (
             f"brokers {', '.join(map(str, nodes.ids))}"
@@ -18,6 +19,11 @@ def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
         )
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"replicas {list(broker_ids)}: there is {there}"
+        )
+    if nodes.first_alive(broker_ids) == NOBODY:
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"All brokers of the assignment {list(broker_ids)} are stopped.",
         )
 
 

@@ -42,7 +42,7 @@ def _grow(
             caller.cluster.grow_topic(wanted.name, wanted.count, source=caller.name)
             if caller.cluster.nodes.many and wanted.assignments is not None:
                 for log, one in zip(topic.logs[before:], wanted.assignments, strict=True):
-                    caller.cluster.nodes.place_partition(log, one.broker_ids, "created so")
+                    caller.cluster.replication.place_new(log, one.broker_ids)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.CREATE_PARTITIONS, refusal)
         return CreatePartitionsTopicResult(

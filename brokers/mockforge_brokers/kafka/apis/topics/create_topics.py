@@ -55,7 +55,7 @@ def _create(
             wanted.name, partitions, configs=configs, source=caller.name
         )
         if placed:
-            caller.cluster.nodes.place(topic.name, placed)
+            caller.cluster.replication.place(topic.name, placed)
     except RequestRefused as refusal:
         return CreatableTopicResult(
             name=wanted.name,

@@ -7,6 +7,7 @@ from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.log import PartitionLog
 from ...state.logs.topic import check_topic_name
+from ...state.standing import NOBODY
 from ...wire.messages.topics import (
     Cursor,
     DescribeTopicPartitionsRequest,
@@ -93,15 +94,17 @@ def _describe(
 
 
 def _partition(caller: Caller, log: PartitionLog) -> DescribeTopicPartitionsResponsePartition:
-    nodes = caller.cluster.nodes
+    replication = caller.cluster.replication
+    replicas, last = replication.replicas(log), replication.last_leader(log)
     return DescribeTopicPartitionsResponsePartition(
         partition_index=log.partition,
-        leader_id=nodes.leader(log),
+        leader_id=replication.leader(log),
         leader_epoch=log.leader_epoch,
-        replica_nodes=nodes.replicas(log),
-        isr_nodes=nodes.in_sync(log),
-        eligible_leader_replicas=(),
-        last_known_elr=(),
+        replica_nodes=replicas,
+        isr_nodes=replication.in_sync(log),
+        eligible_leader_replicas=replication.eligible(log),
+        last_known_elr=() if last == NOBODY else (last,),
+        offline_replicas=[node for node in replicas if node in caller.cluster.nodes.stopped],
     )
 
 

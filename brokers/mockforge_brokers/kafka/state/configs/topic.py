@@ -136,7 +136,7 @@ TOPIC_CONFIGS: Final = table(
         least=1,
         served=True,
         broker="min.insync.replicas",
-        meaning="Counts no further than a topic has replicas: one, so that it never refuses.",
+        meaning="With fewer in sync acks=all is refused; counts no further than all replicas.",
     ),
     ConfigKey("preallocate", _B, "false", broker="log.preallocate"),
     ConfigKey("remote.copy.lag.bytes", _L, "-1", least=-1, broker="log.remote.copy.lag.bytes"),

@@ -23,6 +23,7 @@ from .consumer.group import ConsumerGroup, HeartbeatResult
 from .consumer.member import HeartbeatRequest
 from .consumer.subscription import compiled
 from .embedded import OPAQUE, Embedded
+from .kept import AnyGroup, KeptGroup, kept_with_members, restore_members
 from .migration import can_be_classic, check_upgrade, into_classic, into_consumer
 from .offsets import CommittedOffset
 
@@ -32,7 +33,6 @@ _CONSUMERS: Final = "consumer"
 _METADATA_BYTES: Final = 4096
 """Kafka's offset.metadata.max.bytes"""
 
-AnyGroup = Group | ConsumerGroup
 G = TypeVar("G", Group, ConsumerGroup)
 
 Offsets = Mapping[tuple[str, int], CommittedOffset]
@@ -49,21 +49,6 @@ class Committer(Struct, frozen=True):
     generation_id: int = -1
     group_instance_id: str | None = None
     knows_epochs: bool = True
-
-
-class KeptGroup(Struct):
-    """A group as a restart keeps it: its members are gone, what they committed is not.
-
-    `offsets` by topic and partition, `pending` by producer id; `consumer`: it speaks the protocol
-    of KIP-848.
-    """
-
-    group_id: str
-    protocol_type: str
-    generation_id: int
-    offsets: dict[str, dict[int, CommittedOffset]]
-    pending: dict[int, list[tuple[str, int, CommittedOffset]]] = {}
-    consumer: bool = False
 
 
 class Groups:
@@ -404,21 +389,13 @@ class Groups:
         self.by_id.clear()
 
     def dump(self) -> list[KeptGroup]:
-        return [self.dump_group(group) for group in self.by_id.values()]
+        return [kept_with_members(group) for group in self.by_id.values()]
 
-    @staticmethod
-    def dump_group(group: AnyGroup) -> KeptGroup:
-        return KeptGroup(
-            group.group_id,
-            group.protocol_type,
-            group.generation_id,
-            {topic: dict(partitions) for topic, partitions in group.offsets.topics.items()},
-            {
-                producer_id: [(*place, offset) for place, offset in held.items()]
-                for producer_id, held in group.offsets.pending.items()
-            },
-            isinstance(group, ConsumerGroup),
-        )
+    def retire(self) -> None:
+        """Others take the place of all groups, with their members."""
+        for group in self.by_id.values():
+            group.retire()
+        self.by_id.clear()
 
     def restore(self, kept: Iterable[KeptGroup]) -> None:
         for one in kept:
@@ -432,6 +409,7 @@ class Groups:
             group.offsets.restore(one.offsets, one.pending)
             group.reason = "the broker was restarted"
             group.emptied = self._environment.clock.wall()
+            restore_members(group, one)
             self._keeper.group_changed(group.group_id)
 
     def _get_or_create(self, group_id: str) -> AnyGroup:

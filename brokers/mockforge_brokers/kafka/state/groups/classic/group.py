@@ -78,6 +78,11 @@ class Group:
     def empty(self) -> bool:
         return self.state is GroupState.EMPTY
 
+    @property
+    def settled(self) -> bool:
+        """Everybody in it has what the newest generation assigned."""
+        return self.state is GroupState.STABLE
+
     # Joining.
 
     def join(self, request: JoinRequest) -> Parked[JoinResult]:
@@ -336,7 +341,7 @@ class Group:
         self.state = GroupState.DEAD
 
     def take_over(self, generation_id: int, members: Iterable[Member]) -> None:
-        """They come from a consumer group with what it assigned them; its epoch stands."""
+        """They come with what another group assigned them, whose generation or epoch stands."""
         for member in members:
             self.members.add(member)
             self._sessions.touch(member)

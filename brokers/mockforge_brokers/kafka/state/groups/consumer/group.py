@@ -281,6 +281,15 @@ class ConsumerGroup:
             self.touch(member)
         self.topics.count()
 
+    def resume(self, members: Iterable[ConsumerMember]) -> None:
+        """They were in this group before the broker was restarted; the target is theirs."""
+        for member in members:
+            self.members[member.member_id] = member
+            self.touch(member)
+            self._watch_revocation(member)
+        self.topics.count()
+        self._announced = self.epoch
+
     def retire(self) -> None:
         """Another group takes this one's place, with its members."""
         for member in self.members.values():

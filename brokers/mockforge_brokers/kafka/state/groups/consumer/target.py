@@ -25,7 +25,7 @@ class TargetAssignment:
         self.assignor = _DEFAULT
         self._members = members
         self._topics = topics
-        self._chosen: Assignment | None = None
+        self.chosen: Assignment | None = None
         """What somebody chose, in the place of an assignor."""
 
     def of(self, member_id: str) -> frozenset[Key]:
@@ -38,8 +38,8 @@ class TargetAssignment:
         asked = Counter(member.assignor for member in members if member.assignor)
         self.assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
         subscriptions = {member.member_id: self._topics.ids_of(member) for member in members}
-        if self._chosen is not None:
-            self.by_member = self._still_possible(self._chosen, subscriptions)
+        if self.chosen is not None:
+            self.by_member = self._still_possible(self.chosen, subscriptions)
         else:
             assign = ASSIGNORS[self.assignor]
             self.by_member = assign(subscriptions, self._topics.partitions, self.by_member)
@@ -48,13 +48,13 @@ class TargetAssignment:
     def choose(self, member_id: str, keys: frozenset[Key]) -> None:
         """A member is to have these, and nobody else; the others keep what they were to have."""
         # The first choice begins with what everybody has, so that only one member moves.
-        before = self.by_member if self._chosen is None else self._chosen
-        self._chosen = {member: held - keys for member, held in before.items()}
-        self._chosen[member_id] = keys
+        before = self.by_member if self.chosen is None else self.chosen
+        self.chosen = {member: held - keys for member, held in before.items()}
+        self.chosen[member_id] = keys
 
     def leave_to_assignor(self) -> None:
         """What was chosen holds no longer."""
-        self._chosen = None
+        self.chosen = None
 
     def clear(self) -> None:
         """The next one is made without regard to what everybody has."""

@@ -1,0 +1,340 @@
+"""Which nodes have each partition, who of them leads it, and who is in sync (KIP-966)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from ...environment import Environment
+from ...errors import RequestRefused
+from ..codes import ErrorCode
+from ..events import LeaderMoved, NodeStarted, NodeStopped
+from .logs.log import PartitionLog
+from .logs.topic import Topic
+from .nodes import Nodes
+from .standing import NOBODY, Move, Standing
+
+
+class Replication:
+    """Handlers ask here and nowhere else who answers for a partition.
+
+    The logs are the cluster's, whoever leads them: a replica lacks nothing. Only who is in sync,
+    and what counts as written while too few are, is as if each node had a log of its own.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        nodes: Nodes,
+        topics: Mapping[str, Topic],
+        changed: Callable[[], object],
+    ) -> None:
+        """`changed` is called when replicas were placed otherwise, which is kept."""
+        self.placed: dict[str, list[list[int]]] = {}
+        """Where the creator of a topic put the replicas of its partitions."""
+        self.held: dict[PartitionLog, int] = {}
+        """The high watermark of partitions with too few replicas in sync: it stands still."""
+        self._standings: dict[PartitionLog, Standing] = {}
+        """Of those that are not led by their first replica with all of them in sync."""
+        self._environment = environment
+        self._nodes = nodes
+        self._topics = topics
+        self._changed = changed
+
+    def leader(self, log: PartitionLog) -> int:
+        """-1: none of its replicas is there."""
+        if not self._nodes.many:
+            return self._nodes.ids[0]
+        standing = self._standings.get(log)
+        return self.replicas(log)[0] if standing is None else standing.leader
+
+    def replicas(self, log: PartitionLog) -> Sequence[int]:
+        """The preferred leader first; those that are to go last."""
+        move = self.move(log)
+        if move is not None:
+            return [*move.target, *move.removing]
+        return self._placed(log)
+
+    def _placed(self, log: PartitionLog) -> Sequence[int]:
+        placed = self.placed.get(log.topic, ())
+        if log.partition < len(placed):
+            return placed[log.partition]
+        count = len(self._nodes.ids)
+        places = range(log.partition, log.partition + self._nodes.usual_replicas)
+        return [self._nodes.ids[place % count] for place in places]
+
+    def in_sync(self, log: PartitionLog) -> Sequence[int]:
+        standing = self._standings.get(log)
+        return self.replicas(log) if standing is None else standing.in_sync
+
+    def eligible(self, log: PartitionLog) -> Sequence[int]:
+        """Who may lead next though it is not in sync (KIP-966)."""
+        standing = self._standings.get(log)
+        return () if standing is None else standing.eligible
+
+    def last_leader(self, log: PartitionLog) -> int:
+        """Of a partition that nobody leads."""
+        standing = self._standings.get(log)
+        return NOBODY if standing is None else standing.last_leader
+
+    def move(self, log: PartitionLog) -> Move | None:
+        """The reassignment under way."""
+        standing = self._standings.get(log)
+        return None if standing is None else standing.move
+
+    def moving(self) -> list[tuple[PartitionLog, Move]]:
+        found = ((log, standing.move) for log, standing in self._standings.items())
+        return [(log, move) for log, move in found if move is not None]
+
+    def least_in_sync(self, log: PartitionLog) -> int:
+        """`min.insync.replicas`, which counts no further than there are replicas."""
+        least = self._topics[log.topic].config.number("min.insync.replicas")
+        return min(least, len(self.replicas(log)))
+
+    def visible_end(self, log: PartitionLog) -> int:
+        """The high watermark as the leader knows it."""
+        return self.held.get(log, log.high_watermark) if self.held else log.high_watermark
+
+    # What clients hear.
+
+    def check_replica(self, log: PartitionLog, node: int) -> None:
+        """Raises RequestRefused where a node has no replica of a partition."""
+        if self._nodes.many and node not in (replicas := self.replicas(log)):
+            raise RequestRefused(
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                f"{log.topic}/{log.partition} is on nodes {_listed(replicas)}, not on {node}",
+            )
+
+    def check_in_sync(self, log: PartitionLog) -> None:
+        """Raises RequestRefused where too few replicas are in sync for acks=all."""
+        if not self._standings:
+            return
+        there, least = len(self.in_sync(log)), self.least_in_sync(log)
+        if there < least:
+            missing = [node for node in self.replicas(log) if node not in self.in_sync(log)]
+            raise RequestRefused(
+                ErrorCode.NOT_ENOUGH_REPLICAS,
+                f"{there} of {len(self.replicas(log))} replicas in sync are fewer than"
+                f" min.insync.replicas={least}: without node {_listed(missing)}",
+            )
+
+    def check_leader(self, log: PartitionLog, node: int) -> None:
+        """Raises RequestRefused where another node leads."""
+        if self._nodes.many and self.leader(log) != node:
+            raise RequestRefused(
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+                f"{log.topic}/{log.partition} is led by node {self.leader(log)}, not by {node}",
+            )
+
+    # What is done to them.
+
+    def move_leader(self, log: PartitionLog, node: int, reason: str) -> None:
+        """Begin another epoch, led by `node`: the present leader is another one's follower now.
+
+        The one that leads already is elected anew. Raises RequestRefused.
+        """
+        self._nodes.check(node)
+        if node not in self.replicas(log):
+            self._place(log, [node, *self.replicas(log)[1:]])
+        self._standing(log).gain(node)
+        self._lead(log, node, reason)
+        self._settle(log, reason)
+
+    def elect(self, log: PartitionLog, reason: str, *, unclean: bool = False) -> None:
+        """Let the first replica lead again, or (`unclean`) any one where nobody leads (KIP-460).
+
+        Raises RequestRefused where that changes nothing or cannot be.
+        """
+        leader, preferred = self.leader(log), self.replicas(log)[0]
+        if leader == (preferred if not unclean else leader) and leader != NOBODY:
+            raise RequestRefused(
+                ErrorCode.ELECTION_NOT_NEEDED, "Leader election not needed for topic partition."
+            )
+        if unclean:
+            chosen = self._nodes.first_alive(self.replicas(log))
+            if chosen == NOBODY:
+                raise RequestRefused(
+                    ErrorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+                    f"no replica of {log.topic}-{log.partition} is there",
+                )
+        elif preferred not in self.in_sync(log):
+            raise RequestRefused(
+                ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE,
+                f"The preferred leader {preferred} of {log.topic}-{log.partition} is not in sync.",
+            )
+        else:
+            chosen = preferred
+        self._standing(log).gain(chosen)
+        self._lead(log, chosen, reason)
+        self._settle(log, reason)
+
+    def place(self, topic: str, replicas: Sequence[Sequence[int]]) -> None:
+        """Where the replicas of a topic's partitions are, each with its leader first."""
+        self.placed[topic] = [list(each) for each in replicas]
+        self.created(self._topics[topic].logs)
+        self._changed()
+
+    def place_new(self, log: PartitionLog, replicas: Sequence[int]) -> None:
+        """The same of one partition by which a topic grew."""
+        self._place(log, list(replicas))
+        self.created([log])
+
+    def created(self, logs: Iterable[PartitionLog]) -> None:
+        """New partitions are led and in sync without the nodes that are stopped."""
+        if not self._nodes.stopped:
+            return
+        for log in logs:
+            alive = [node for node in self.replicas(log) if node not in self._nodes.stopped]
+            standing = Standing(self._nodes.first_alive(alive), alive)
+            if not alive:
+                standing.eligible = list(self.replicas(log))
+            self._standings[log] = standing
+
+    def reassign(self, log: PartitionLog, target: Sequence[int] | None, reason: str) -> None:
+        """Move one partition's replicas, as soon as all of the target are there.
+
+        None leaves those that there were. A leader that goes gives way. Raises RequestRefused.
+        """
+        standing = self._standing(log)
+        move = standing.move
+        if target is not None:
+            before = self.replicas(log) if move is None else move.before
+            standing.move = Move(list(before), list(target))
+        elif move is None:
+            raise RequestRefused(
+                ErrorCode.NO_REASSIGNMENT_IN_PROGRESS,
+                f"{log.topic}-{log.partition} is not being moved",
+            )
+        else:
+            kept = [node for node in self.replicas(log) if node not in move.adding]
+            standing.move = None
+            self._place(log, kept)
+            for node in move.adding:
+                standing.lose(node, self.least_in_sync(log))
+        self._settle(log, reason)
+
+    def _settle(self, log: PartitionLog, reason: str) -> None:
+        """All replicas that are there catch up with the leader, and a move may be over."""
+        standing, least = self._standing(log), self.least_in_sync(log)
+        if standing.leader != NOBODY:
+            for node in self.replicas(log):
+                if node not in self._nodes.stopped and node not in standing.in_sync:
+                    standing.gain(node)
+        move = standing.move
+        if move is not None and move.is_done(standing.in_sync):
+            self._finish(log, standing, move, reason)
+        standing.weigh(least)
+        self._weigh(log)
+        if standing.is_as_at_first(self.replicas(log)):
+            del self._standings[log]
+
+    def _finish(self, log: PartitionLog, standing: Standing, move: Move, reason: str) -> None:
+        standing.move = None
+        least = self.least_in_sync(log)
+        self._place(log, list(move.target))
+        for node in move.removing:
+            standing.lose(node, least)
+        if standing.leader not in move.target:
+            heirs = [node for node in move.target if node in standing.in_sync]
+            self._lead(log, heirs[0], reason)
+        elif move.removing:
+            # As in Kafka: who still follows a replica that is gone is fenced.
+            self._lead(log, standing.leader, reason)
+
+    def _weigh(self, log: PartitionLog) -> None:
+        """Whether what is written counts: with too few in sync the high watermark stands still."""
+        # Who produces with acks=all on the short path asks anew.
+        log.terms = object()
+        if len(self.in_sync(log)) < self.least_in_sync(log):
+            self.held.setdefault(log, log.high_watermark)
+        elif self.held.pop(log, None) is not None:
+            log.watchlist.notify(-1)
+
+    def _place(self, log: PartitionLog, replicas: list[int]) -> None:
+        logs = self._topics[log.topic].logs
+        placed = [list(self._placed(each)) for each in logs]
+        placed[log.partition] = replicas
+        self.placed[log.topic] = placed
+        self._changed()
+
+    def stop(self, node: int) -> None:
+        """A node is gone: what it led is led by another one in sync, or by nobody."""
+        self._nodes.check(node)
+        self._nodes.stopped.add(node)
+        reason, led = f"node {node} stopped", 0
+        for log in self._logs():
+            if node not in self.replicas(log):
+                continue
+            standing = self._standing(log)
+            standing.lose(node, self.least_in_sync(log))
+            if standing.leader == node:
+                led += 1
+                heirs = [one for one in self.replicas(log) if one in standing.in_sync]
+                self._lead(log, self._nodes.first_alive(heirs), reason)
+            self._weigh(log)
+        self._environment.spine.emit(NodeStopped("kafka", node, led))
+
+    def start(self, node: int) -> None:
+        """A node is back, as a follower: it leads what nobody could lead without it."""
+        self._nodes.stopped.discard(node)
+        self._nodes.unregistered.discard(node)
+        reason = f"node {node} started"
+        for log in list(self._logs()):
+            if node not in self.replicas(log):
+                continue
+            standing = self._standing(log)
+            if standing.leader == NOBODY and node in standing.eligible:
+                standing.gain(node)
+                self._lead(log, node, reason)
+            self._settle(log, reason)
+        self._environment.spine.emit(NodeStarted("kafka", node))
+
+    def forget(self, topic: Topic) -> None:
+        """It is gone."""
+        self.placed.pop(topic.name, None)
+        for log in topic.logs:
+            self._standings.pop(log, None)
+            self.held.pop(log, None)
+
+    def clear(self) -> None:
+        """Everything is where it was at first."""
+        self._standings.clear()
+        self.held.clear()
+        self.placed.clear()
+
+    # What outlives a restart.
+
+    def dump(self) -> dict[str, list[int]]:
+        """The leaders of topics that are not all led by their first replicas."""
+        led = {log.topic for log in self._standings}
+        return {name: [self.leader(log) for log in self._topics[name].logs] for name in led}
+
+    def restore(self, leaders: Mapping[str, Sequence[int]]) -> None:
+        """Take up what `dump` gave, as far as the nodes are there; the topics are made."""
+        self.created(self._logs())
+        for name in leaders.keys() & self._topics.keys():
+            for log, leader in zip(self._topics[name].logs, leaders[name], strict=False):
+                if leader in self.in_sync(log):
+                    self._standing(log).leader = leader
+
+    def _lead(self, log: PartitionLog, node: int, reason: str) -> None:
+        before = self.leader(log)
+        self._standing(log).leader = node
+        self._changed()
+        log.begin_epoch()
+        event = LeaderMoved("kafka", log.topic, log.partition, before, node, reason)
+        self._environment.spine.emit(event)
+
+    def _standing(self, log: PartitionLog) -> Standing:
+        found = self._standings.get(log)
+        if found is None:
+            replicas = self._placed(log)
+            found = self._standings[log] = Standing(replicas[0], replicas)
+        return found
+
+    def _logs(self) -> Iterator[PartitionLog]:
+        for topic in self._topics.values():
+            yield from topic.logs
+
+
+def _listed(nodes: Iterable[int]) -> str:
+    return ", ".join(map(str, nodes))
