@@ -18,7 +18,8 @@ class Finding(Struct, frozen=True):
     """What one client did against one statement, or our name for what is risky or outdated.
 
     `times` counts occurrences, but for `doubtful-topic`, which is counted once a connection.
-    `ended` of them ended their connection. `text` is the last one in words, `last` its wall time.
+    `ended` of them ended their connection. `text` is the last one in words, `last` its wall time,
+    `connection` the one that it came by.
     """
 
     client: str
@@ -28,10 +29,11 @@ class Finding(Struct, frozen=True):
     ended: int
     text: str
     last: float
+    connection: int = 0
 
 
 class _Count:
-    __slots__ = ("ended", "last", "severity", "text", "times")
+    __slots__ = ("connection", "ended", "last", "severity", "text", "times")
 
     def __init__(self, severity: str) -> None:
         self.severity = severity
@@ -39,6 +41,7 @@ class _Count:
         self.ended = 0
         self.text = ""
         self.last = 0.0
+        self.connection = 0
 
 
 class Findings:
@@ -49,7 +52,14 @@ class Findings:
         self._counts: dict[tuple[str, str], _Count] = {}
 
     def add(
-        self, client: str, statement: str, text: str, severity: str, *, ended: bool = False
+        self,
+        client: str,
+        statement: str,
+        text: str,
+        severity: str,
+        *,
+        connection: int = 0,
+        ended: bool = False,
     ) -> bool:
         """Count one; True when it is the first of this client and statement."""
         key = (client, statement)
@@ -62,13 +72,16 @@ class Findings:
         count.times += 1
         count.ended += ended
         count.text = text
+        count.connection = connection
         count.last = self._wall()
         return new
 
     def views(self) -> list[Finding]:
         """Errors first, each in the order of their first time."""
         views = [
-            Finding(*key, each.severity, each.times, each.ended, each.text, each.last)
+            Finding(
+                *key, each.severity, each.times, each.ended, each.text, each.last, each.connection
+            )
             for key, each in self._counts.items()
         ]
         return sorted(views, key=lambda view: SEVERITIES.index(view.severity))

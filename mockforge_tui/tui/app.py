@@ -182,7 +182,7 @@ class ConsoleApp(App[int]):
         dashboard.result.show(kind, brief.removeprefix("× ") or "done", line)
         if "\n" in brief:
             # What one line has no room for is read in the log.
-            dashboard.log_open = True
+            dashboard.opened.add(dashboard.log_pane)
             dashboard.go_to(6)
             # Once it has its lines: it may not have been on the screen.
             self.call_after_refresh(dashboard.log_pane.show_from, number)

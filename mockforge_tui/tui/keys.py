@@ -10,7 +10,7 @@ from typing import Final
 from textual.binding import Binding
 
 FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS = "flow", "inspector", "connections", "topics"
-GROUPS, FAULTS, LOG, STORED = "groups", "faults", "log", "stored"
+GROUPS, FAULTS, LOG, LINT, STORED = "groups", "faults", "log", "lint", "stored"
 PANE_NAMES: Final = {
     FLOW: "the flow",
     CONNECTIONS: "connections",
@@ -18,12 +18,13 @@ PANE_NAMES: Final = {
     GROUPS: "groups and sessions",
     FAULTS: "faults and held frames",
     LOG: "the log",
+    LINT: "lint",
     INSPECTOR: "the inspector",
     STORED: "stored messages",
 }
 """Places where a key may mean something, in the order of their numbers."""
 
-_TABLES = (CONNECTIONS, DESTINATIONS, GROUPS, FAULTS)
+_TABLES = (CONNECTIONS, DESTINATIONS, GROUPS, FAULTS, LINT)
 _LISTS = (*_TABLES, LOG)
 _ROWS = (FLOW, INSPECTOR)
 _MESSAGES = (*_ROWS, STORED)
@@ -66,6 +67,8 @@ KEYS: tuple[Key, ...] = (
     Key("enter", "enter", "stored", "what waits in a session or queue; only this Kafka group", LOOK,
         "stored", (GROUPS,)),
     Key("enter", "enter", "inspect", "inspect this stored message", LOOK, "inspect", (STORED,)),
+    Key("enter", "enter", "packets", "the packets of this client that it is about", LOOK, "packets",
+        (LINT,)),
     Key("W", "W", "why", "why does nothing come here? Causes and remedies", LOOK, "why",
         (*_MESSAGES, CONNECTIONS, DESTINATIONS, GROUPS)),
     Key("space", "space", "switch", "switch a fault off or on", ACT, "on/off", (FAULTS,)),
@@ -108,7 +111,7 @@ KEYS: tuple[Key, ...] = (
     Key("n", "n", "find_next(1)", "next place of the text", FILTER, "", (INSPECTOR,)),
     Key("N", "N", "find_next(-1)", "place of the text before", FILTER, "", (INSPECTOR,)),
     Key("space", "space", "live", "pause the flow, or back to live", MOVE, "pause",
-        (FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS, GROUPS, LOG, STORED)),
+        (FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS, GROUPS, LOG, LINT, STORED)),
     Key("j,down", "j ↓", "move(1)", "next line", MOVE),
     Key("k,up", "k ↑", "move(-1)", "line before", MOVE),
     Key("ctrl+d,pagedown", "^d", "page(1)", "half a page down", MOVE),
@@ -137,6 +140,7 @@ KEYS: tuple[Key, ...] = (
     Key("4", "4", "pane(4)", "groups and sessions", SCREEN),
     Key("5", "5", "pane(5)", "faults and held frames, and back", SCREEN),
     Key("6", "6", "pane(6)", "log of commands and results, and back", SCREEN),
+    Key("7", "7", "pane(7)", "what lint found, and back", SCREEN),
     Key("z", "z", "zoom", "this pane alone, and back", SCREEN, "zoom"),
     Key("escape", "esc", "back", "back", SCREEN),
     Key("ctrl+x", "^x", "panic", "panic: faults off, release all", ACT, "panic", (), HELD),

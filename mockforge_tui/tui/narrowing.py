@@ -4,16 +4,23 @@ import json
 import re
 
 import msgspec
-from mockforge_brokers.journal import Row
+from mockforge_brokers.findings import Finding
+from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.completing import quoted
 from ..console.language import quoted as in_quotes
 from ..console.targets import QueueTarget, SessionTarget, Target, place_of
+from ..feed.ring import Ring
 from ..filters import quote
-from .snapshot import ConnectionLine, DestinationLine
+from .snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_KIND = re.compile(r"([A-Z]{4,})\b")
+_LOOKED_AT = 100_000
+"""Rows in which a packet is looked for."""
 _MEANING_MORE = ("-", "@", "hex:", "b64:")
 """How words begin that stand for something else than themselves."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
@@ -151,6 +158,50 @@ def why_about(subject: object) -> str | None:
             return quoted(str(place_of(view)))
         case GroupView(name=name):
             return quoted(name)
+    return None
+
+
+def packets_term(finding: Finding) -> str:
+    """What shows only the packets that a finding may be about: its client's, of their kind."""
+    who = term("client", finding.client) if finding.client else f"conn:{finding.connection}"
+    # What is wrong with a packet is said behind its name: `PUBLISH: DUP with QoS 0`.
+    kind = _KIND.match(finding.text)
+    return f"{who} op:{kind[1]}" if kind is not None else who
+
+
+def packet_of(rows: Ring, finding: Finding) -> int | None:
+    """The number of the packet that lint found last; None where it has left the flow."""
+    found, kind = None, _KIND.match(finding.text)
+    for row in rows.newest_first(_LOOKED_AT):
+        if row.time < finding.last:
+            break
+        # A burst is written down once it is handled: its first packet of this kind is the one, or
+        # is just in front of it.
+        its_own = row.connection == finding.connection and row.direction == IN
+        if its_own and (kind is None or row.operation == kind[1]):
+            found = row.seq
+    return found
+
+
+def subject_term(subject: object) -> str | None:
+    """What shows only the traffic of what is chosen in a pane; None where there is nothing."""
+    match subject:
+        case ConnectionLine(view=view):
+            return connection_term(view)
+        case DestinationLine(view=view):
+            return destination_term(view)
+        case LintLine(finding=finding):
+            return packets_term(finding)
+        case GroupView(protocol="kafka", name=name):
+            return term("group", name)
+        case GroupView(protocol="mqtt", name=name):
+            return term("client", name)
+        case GroupView(name=name):
+            return term("topic", name)
+        case FaultLine(what=HeldFrame(rows=rows)):
+            return term("client", rows[0].client) if rows[0].client else None
+        case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):
+            return f"({scope})" if " " in scope else scope or None
     return None
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final
 
 from mockforge_brokers.ended import EndedConnection
+from mockforge_brokers.findings import Finding
 from mockforge_brokers.journal import IN
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
@@ -52,6 +53,14 @@ class FaultLine:
     age: float
 
 
+@dataclass(frozen=True, slots=True)
+class LintLine:
+    """What lint found of one client and statement: one line of pane 7."""
+
+    protocol: str
+    finding: Finding
+
+
 @dataclass(slots=True)
 class Totals:
     """The header's figures."""
@@ -95,6 +104,7 @@ class Snapshot:
         self.destinations: list[DestinationLine] = []
         self.groups: list[GroupView] = []
         self.faults: list[FaultLine] = []
+        self.lint: list[LintLine] = []
         self.totals = Totals()
         self._session = session
         self._feed = feed
@@ -136,6 +146,11 @@ class Snapshot:
         self.groups = session.groups()
         self._count(connections, destinations, elapsed)
         self._look_at_faults()
+        self.lint = [
+            LintLine(protocol, each)
+            for protocol, findings in session.runtime.brokers.findings()
+            for each in findings.views()
+        ]
         rates.end_round()
 
     def _look_at_values(self) -> None:

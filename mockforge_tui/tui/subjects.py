@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from mockforge_brokers.findings import Finding
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
@@ -18,18 +19,18 @@ from ..console.kafka_tables import Tables, of_group, of_topic
 from ..console.results import table_lines
 from ..feed.values import Value
 from ..text import clean
-from ..units import format_count, format_duration, format_size
+from ..units import clock_time, format_count, format_duration, format_size
 from .documents import Line
 from .inspection import pair, tree
 from .rows import short
-from .snapshot import ConnectionLine, DestinationLine, FaultLine
+from .snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 from .topic_sheet import chart_lines, summary, value_lines
 
 _SUBSCRIPTIONS = 200
 _MOST_ROWS = 1_000
 TOPIC_TABS = ("Facts", "Values", "Chart")
 
-Subject = Row | ConnectionLine | DestinationLine | GroupView | FaultLine
+Subject = Row | ConnectionLine | DestinationLine | GroupView | FaultLine | LintLine
 
 
 def row_of(subject: object) -> Row | None:
@@ -53,6 +54,8 @@ def identity(subject: object) -> object:
             return "group", protocol, name
         case FaultLine(order=order, id=number):
             return "fault", order, number
+        case LintLine(protocol=protocol, finding=finding):
+            return "lint", protocol, finding.client, finding.statement
     return id(subject)
 
 
@@ -81,7 +84,7 @@ class Sheet:
     `tables` stand below the facts.
     """
 
-    subject: ConnectionLine | DestinationLine | GroupView | FaultLine
+    subject: ConnectionLine | DestinationLine | GroupView | FaultLine | LintLine
     values: Sequence[Value] = ()
     tables: Tables = field(default_factory=dict)
 
@@ -100,6 +103,8 @@ class Sheet:
                 return "", f"hold {number}"
             case FaultLine(id=number):
                 return "", f"fault {number}"
+            case LintLine(protocol=protocol, finding=finding):
+                return protocol, f"{finding.severity} {clean(finding.statement, 60)}"
 
     @property
     def tabs(self) -> tuple[str, ...]:
@@ -127,6 +132,8 @@ class Sheet:
                 return list(_group(self.subject, width))
             case FaultLine(what=what):
                 return list(_rule(what))
+            case LintLine(finding=finding):
+                return list(_found(finding))
 
 
 def _facts(*facts: tuple[str, str]) -> Iterator[Line]:
@@ -232,6 +239,20 @@ def _rule(what: Rule | HoldRule | HeldFrame) -> Iterator[Line]:
                 ("state", "on" if what.enabled else "off"),
                 ("hits", str(what.hits)),
             )
+
+
+def _found(finding: Finding) -> Iterator[Line]:
+    """What lint found, whole: a line of the pane has no room for it."""
+    yield from _facts(
+        ("statement", finding.statement),
+        ("is", finding.severity),
+        ("client", finding.client),
+        ("connection", f"c{finding.connection}"),
+        ("times", f"{finding.times:,}"),
+        ("ended", f"{finding.ended:,} connections" if finding.ended else ""),
+        ("last", clock_time(finding.last)),
+        ("what", finding.text),
+    )
 
 
 def _details(detail: object) -> Iterator[Line]:

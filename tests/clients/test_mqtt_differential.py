@@ -70,6 +70,8 @@ DIFFERENCES = {
     "Mosquitto acknowledges none to clients of 3.1",
     "overlapping": "clients before MQTT 5 get one message, with the highest QoS of all that match "
     "[MQTT-3.3.5-1]; Mosquitto takes the one that it finds first",
+    "both": "a client with a shared subscription and one of its own gets a copy by each (4.8.2); "
+    "Mosquitto leaves out the second for some clients before MQTT 5",
     "order": "which member of a share gets a message is a server's choice (4.8.2)",
 }
 """What is left out of the comparison, and what decides."""
@@ -282,8 +284,10 @@ raws = st.tuples(numbers, st.just("raw"), st.sampled_from(DAMAGED).map(bytes.fro
 
 
 def one_qos(steps: list[Step]) -> list[Step]:
-    """Clients before MQTT 5 subscribe with one QoS ("overlapping" of DIFFERENCES)."""
+    """Clients before MQTT 5 subscribe with one QoS ("overlapping" of DIFFERENCES), and to shares or
+    to others ("both")."""
     versions: dict[int, int] = {}
+    shares: dict[int, bool] = {}
     given: dict[int, int] = {}
     even: list[Step] = []
     for number, what, value in steps:
@@ -291,7 +295,14 @@ def one_qos(steps: list[Step]) -> list[Step]:
             versions[number] = value[0]
         if isinstance(value, Subscribe) and versions[number] < 5:
             qos = given.setdefault(number, value.requests[0].qos)
-            requests = [Request(each.topic_filter, qos) for each in value.requests]
+            shared = shares.setdefault(number, value.requests[0].topic_filter.startswith("$share"))
+            requests = [
+                Request(each.topic_filter, qos)
+                for each in value.requests
+                if each.topic_filter.startswith("$share") == shared
+            ]
+            if not requests:
+                continue
             value = Subscribe(value.packet_id, requests)
         even.append((number, what, value))
     return even

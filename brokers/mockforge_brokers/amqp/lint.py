@@ -22,5 +22,5 @@ class Lint:
         refused = self.profile.refuses(name)
         severity = ERROR if refused else WARNING
         text = f"{what}: {in_words(name)}"
-        if self.findings.add(client, name, text, severity, ended=refused):
+        if self.findings.add(client, name, text, severity, connection=connection, ended=refused):
             self._spine.emit(LintFound(_AMQP, connection, client, name, text, severity))

@@ -94,7 +94,9 @@ def report(connection: "MqttConnection", statement: str, text: str, severity: st
     ends = level == "strict" or (level == "as-mosquitto" and statement in _MOSQUITTO_ENDS)
     if severity == ERROR and ends:
         raise ProtocolError(f"{text} [{statement}]", Reason.MALFORMED_PACKET)
-    new = broker.findings.add(connection.client, statement, text, severity)
+    new = broker.findings.add(
+        connection.client, statement, text, severity, connection=connection.peer.id
+    )
     if severity == ERROR:
         new = statement not in connection.linted
     connection.linted |= {statement}
@@ -114,7 +116,14 @@ def count_violation(connection: "MqttConnection", error: ProtocolError) -> None:
             return
         statement = code.name.lower().replace("_", " ")
     connection.linted |= {statement}
-    connection.broker.findings.add(connection.client, statement, error.text, ERROR, ended=True)
+    connection.broker.findings.add(
+        connection.client,
+        statement,
+        error.text,
+        ERROR,
+        connection=connection.peer.id,
+        ended=True,
+    )
 
 
 def _identifier_in_use(connection: "MqttConnection") -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 from mockforge_brokers.ended import ENDED
 from mockforge_brokers.journal import Row
-from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
-from mockforge_brokers.snapshots import ConnectionView, GroupView
+from mockforge_brokers.snapshots import ConnectionView
 
 from ...console.targets import place_of
 from ...filters import Filter
@@ -19,22 +19,25 @@ from ..narrowing import (
     copied,
     destination_term,
     edit_line,
+    packet_of,
     publish_line,
     replaced,
     stored_target,
+    subject_term,
     target_of,
     term,
     term_of,
     why_about,
 )
-from ..snapshot import ConnectionLine, DestinationLine, FaultLine
+from ..snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 from ..subjects import Subject, row_of, topic_of
 from ..widgets.flow import FlowPane
 from ..widgets.inspector import Inspector
+from ..widgets.pane import Pane
 from ..widgets.panes import DestinationsPane
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
-from .layout import PaneScreen
+from .layout import INSPECTOR_NUMBER, PaneScreen
 
 _CLIPBOARD = 74_994
 """Bytes that xterm's OSC 52 takes; many terminals follow it."""
@@ -146,15 +149,16 @@ class ActingScreen(PaneScreen):
     def do_next_pane(self, step: int) -> None:
         shown = [pane for pane in self.panes if pane.display]
         if self.narrow and self.alone is None and len(shown) == 1:
-            self.go_to((self.tab - 1 + step) % 6 + 1)
+            self.go_to((self.tab - 1 + step) % (INSPECTOR_NUMBER - 1) + 1)
             return
         at = shown.index(self.here) if self.here in shown else 0
         self.set_focus(shown[(at + step) % len(shown)])
 
     def do_pane(self, number: int) -> None:
-        toggled = {5: self.faults, 6: self.log_pane}.get(number)
-        if toggled is not None and toggled.has_focus and not self.narrow and self.alone is None:
-            self._close(toggled)
+        pane = self.panes[number - 1]
+        beside = not self.narrow and self.alone is None
+        if pane in self.on_demand and pane.has_focus and beside:
+            self._close(pane)
         else:
             self.go_to(number)
 
@@ -175,7 +179,7 @@ class ActingScreen(PaneScreen):
             self.lay_out()
             back = self._stored_from
             self.set_focus(back if back.display else self.flow)
-        elif here in (self.faults, self.log_pane) and not self.narrow:
+        elif here in self.on_demand and not self.narrow:
             self._close(here)
         elif isinstance(here, Inspector):
             back = self.panes[self.tab - 1] if self.narrow else self.flow
@@ -188,11 +192,8 @@ class ActingScreen(PaneScreen):
         else:
             self.set_focus(self.flow)
 
-    def _close(self, pane: object) -> None:
-        if pane is self.faults:
-            self.faults_open = False
-        else:
-            self.log_open = False
+    def _close(self, pane: Pane) -> None:
+        self.opened.discard(pane)
         self.tab = 1
         self.lay_out()
         self.set_focus(self.flow)
@@ -308,29 +309,26 @@ class ActingScreen(PaneScreen):
         if self.narrow:
             self.go_to(1)
 
+    def do_packets(self) -> None:
+        """Show the client's packets of the kind in question, from the last that lint found on."""
+        self.look_at()
+        subject = self.subject()
+        self.do_show_only()
+        if isinstance(subject, LintLine):
+            number = packet_of(self.console_app.feed.ring, subject.finding)
+            self.go_to(1)
+            if number is not None:
+                self.flow.stand_at(number)
+
     def _term(self) -> str | None:
         here = self.here
         if isinstance(here, Inspector):
             node = here.node()
             return term(f"json.{node.path}", node.value or "") if node is not None else None
-        match self.subject():
-            case Row() as row:
-                return term_of(row, self.flow.field_name)
-            case ConnectionLine(view=view):
-                return connection_term(view)
-            case DestinationLine(view=view):
-                return destination_term(view)
-            case GroupView(protocol="kafka", name=name):
-                return term("group", name)
-            case GroupView(protocol="mqtt", name=name):
-                return term("client", name)
-            case GroupView(name=name):
-                return term("topic", name)
-            case FaultLine(what=HeldFrame(rows=rows)):
-                return term("client", rows[0].client) if rows[0].client else None
-            case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):
-                return f"({scope})" if " " in scope else scope or None
-        return None
+        subject = self.subject()
+        if isinstance(subject, Row):
+            return term_of(subject, self.flow.field_name)
+        return subject_term(subject)
 
     def do_toggle_filter(self) -> None:
         app = self.console_app
@@ -479,20 +477,6 @@ class ActingScreen(PaneScreen):
 
     def do_panic(self) -> None:
         self._run("panic")
-
-    # The screen itself -------------------------------------------------------------------
-
-    def do_shot(self) -> None:
-        self._run("shot")
-
-    def do_repaint(self) -> None:
-        self.refresh(layout=True)
-
-    def do_help(self) -> None:
-        self.console_app.show_help(self.here.place)
-
-    def do_quit(self) -> None:
-        self.console_app.ask("End the console and its brokers?", lambda: self._run("quit"))
 
     def _run(self, line: str, *, confirmed: bool = False) -> None:
         self.console_app.run_line(line, confirmed=confirmed)

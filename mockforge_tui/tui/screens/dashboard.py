@@ -28,6 +28,7 @@ class Dashboard(ActingScreen):
         self.destinations.show(snapshot.destinations)
         self.groups.show(snapshot.groups)
         self.faults.show(snapshot.faults)
+        self.lint.show(snapshot.lint)
         self.fit_side()
         self.show_chosen()
         self.show_keys()
@@ -37,6 +38,20 @@ class Dashboard(ActingScreen):
         started = thread_time()
         super()._compositor_refresh()
         self.console_app.pace.spent(thread_time() - started)
+
+    # The screen itself -------------------------------------------------------------------
+
+    def do_shot(self) -> None:
+        self._run("shot")
+
+    def do_repaint(self) -> None:
+        self.refresh(layout=True)
+
+    def do_help(self) -> None:
+        self.console_app.show_help(self.here.place)
+
+    def do_quit(self) -> None:
+        self.console_app.ask("End the console and its brokers?", lambda: self._run("quit"))
 
     # What parts of the screen report ---------------------------------------------------------
 

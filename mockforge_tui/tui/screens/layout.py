@@ -17,7 +17,13 @@ from ..widgets.header import Header
 from ..widgets.inspector import Inspector
 from ..widgets.lines import SIGN_WIDTH, KeyLine, LogPane, ResultLine
 from ..widgets.pane import Drawn, Pane
-from ..widgets.panes import ConnectionsPane, DestinationsPane, FaultsPane, GroupsPane
+from ..widgets.panes import (
+    ConnectionsPane,
+    DestinationsPane,
+    FaultsPane,
+    GroupsPane,
+    LintPane,
+)
 from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
     from ..app import ConsoleApp
 
 LEAST_SIZE = (60, 16)
+INSPECTOR_NUMBER = 8
+"""Panes below it have keys, and tabs where there is room for one pane only."""
 _NARROW, _SHORT = 100, 30
 
 
@@ -65,6 +73,7 @@ class PaneScreen(Screen[None]):
         self.groups = GroupsPane()
         self.faults = FaultsPane()
         self.log_pane = LogPane(app.record)
+        self.lint = LintPane()
         self.stored = StoredPane()
         self.drop_down = DropDown()
         self.prompt = Prompt(
@@ -79,8 +88,8 @@ class PaneScreen(Screen[None]):
         self.key_line = KeyLine()
         self.alone: Pane | None = None
         self.inspector_open = True
-        self.faults_open = False
-        self.log_open = False
+        self.opened: set[Pane] = set()
+        """Those of `on_demand` that somebody opened."""
         self.stored_open = False
         self._stored_from: Pane = self.destinations
         self.tab = 1
@@ -95,6 +104,7 @@ class PaneScreen(Screen[None]):
                     yield self.stored
                     yield self.faults
                     yield self.log_pane
+                    yield self.lint
                 yield self.inspector
             with Vertical(id="side"):
                 yield self.connections
@@ -119,8 +129,13 @@ class PaneScreen(Screen[None]):
         """By their number, from 1."""
         return (
             self.flow, self.connections, self.destinations, self.groups,
-            self.faults, self.log_pane, self.inspector, self.stored,
+            self.faults, self.log_pane, self.lint, self.inspector, self.stored,
         )  # fmt: skip
+
+    @property
+    def on_demand(self) -> tuple[Pane, ...]:
+        """Below the flow, where somebody opened them."""
+        return self.faults, self.log_pane, self.lint
 
     @property
     def narrow(self) -> bool:
@@ -164,7 +179,7 @@ class PaneScreen(Screen[None]):
             pane.display = pane in shown
             pane.framed = not self.narrow
         side = {self.connections, self.destinations, self.groups}
-        left = {self.flow, self.stored, self.faults, self.log_pane}
+        left = {self.flow, self.stored, *self.on_demand}
         self.query_one("#side").display = bool(side & shown)
         self.query_one("#left").display = bool(left & shown)
         self.query_one("#main").display = bool(shown - side)
@@ -214,25 +229,19 @@ class PaneScreen(Screen[None]):
             shown.add(self.groups)
         if self.inspector_open:
             shown.add(self.inspector)
-        if self.faults_open:
-            shown.add(self.faults)
-        if self.log_open:
-            shown.add(self.log_pane)
-        return shown
+        return shown | self.opened
 
     def go_to(self, number: int) -> None:
         """Focus a pane by its number, and make it visible."""
         pane = self.panes[number - 1]
         if self.alone is not None:
             self.alone = pane
-        if number == 1 or (self.narrow and number < 7):
+        if number == 1 or (self.narrow and number < INSPECTOR_NUMBER):
             self.stored_open = False
-        if number < 7:
+        if number < INSPECTOR_NUMBER:
             self.tab = number
-        if pane is self.faults:
-            self.faults_open = True
-        elif pane is self.log_pane:
-            self.log_open = True
+        if pane in self.on_demand:
+            self.opened.add(pane)
         elif pane is self.inspector:
             self.inspector_open = True
         elif pane is self.groups and self.short and not self.narrow:
@@ -245,7 +254,7 @@ class PaneScreen(Screen[None]):
         if self.narrow:
             self.go_to(6)
         elif self.alone is None:
-            self.log_open = True
+            self.opened.add(self.log_pane)
             self.lay_out()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

@@ -8,7 +8,7 @@ from ...listening import ports_text
 from ..drawing import Piece, cells, sparkline, spread
 from .pane import Drawn
 
-_TABS = ("Flow", "Conn", "Topic", "Grp", "Flt", "Log")
+_TABS = ("Flow", "Conn", "Topic", "Grp", "Flt", "Log", "Lint")
 
 
 class Header(Drawn):

@@ -160,6 +160,10 @@ class PagedFlow(Pane):
         self._select(nearest)
         return nearest == number
 
+    def stand_at(self, number: int) -> None:
+        """Select a row that matches, also one that the selection has not come to yet."""
+        self._select(number)
+
     def scroll_lines(self, lines: int) -> None:
         """Move the page; the cursor stays with its row."""
         self.pause()

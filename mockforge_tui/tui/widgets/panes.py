@@ -1,9 +1,10 @@
-"""The side panes: connections, topics and queues, groups, faults and holds."""
+"""The side panes: connections, topics and queues, groups, faults and holds, lint."""
 
 from collections.abc import Callable, Sequence, Set
 from typing import Any, ClassVar
 
 from mockforge_brokers.ended import ENDED
+from mockforge_brokers.findings import ERROR, SEVERITIES
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.protocols import letter_of, rank_of
@@ -15,10 +16,10 @@ from ...console.commands.faults import value_of
 from ...console.commands.holds import decision_of
 from ...text import clean
 from ..drawing import Piece
-from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS
+from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS, LINT
 from ..palette import Glyphs, Palette
 from ..rows import destination_text, operation_text, payload_text
-from ..snapshot import ConnectionLine, DestinationLine, FaultLine
+from ..snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 from .table import Column, LiveTable
 
 _TREE_FROM = 4
@@ -335,3 +336,47 @@ class FaultsPane(LiveTable[FaultLine]):
         palette = self.palette
         right = [("ctrl+x", palette.key), (" all off, release all", palette.muted)]
         return [(self.label, self.title_style)], right
+
+
+# Lint -------------------------------------------------------------------------------------
+
+
+def _lint_sign(line: LintLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    error = line.finding.severity == ERROR
+    sign = glyphs.error if error else "!"
+    return letter_of(line.protocol) + sign, palette.error if error else palette.warning
+
+
+def _lint_client(line: LintLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    name = clean(line.finding.client, 80) or f"c{line.finding.connection}"
+    return name, palette.plain
+
+
+def _lint_times(line: LintLine, palette: Palette, glyphs: Glyphs) -> Cell:
+    finding = line.finding
+    style = palette.error if finding.ended else palette.muted
+    return units.format_count(finding.times), style
+
+
+class LintPane(LiveTable[LintLine]):
+    """What clients did against their protocol, and what is legal and risky."""
+
+    label = "7 Lint"
+    place = LINT
+    nothing = "lint found nothing"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("", 2, _lint_sign),
+        Column("client", 14, _lint_client),
+        Column("statement", 18, _words(lambda line: line.finding.statement)),
+        Column("the last one", 0, _words(lambda line: line.finding.text)),
+        Column("times", 5, _lint_times, right=True),
+        Column("at", 12, _words(lambda line: units.clock_time(line.finding.last)), least=90),
+    )
+
+    def identity(self, record: LintLine) -> object:
+        return record.protocol, record.finding.client, record.finding.statement
+
+    def sort_key(self, record: LintLine) -> Any:
+        finding = record.finding
+        severity = SEVERITIES.index(finding.severity)
+        return severity, rank_of(record.protocol), finding.client, finding.statement

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from brokers.misbehaving import Waiting, fault
 from brokers.misbehaving import hold as hold_rule
+from mockforge_brokers.findings import ERROR
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import Delay
 
@@ -24,6 +25,7 @@ EFFECTS: dict[str, str] = {
     "inspect": "focuses the inspector",
     "fold": "folds",
     "show_only": RUNS + r"filter .*",
+    "packets": RUNS + r"filter client:dev-7 op:PUBLISH",
     "stored": RUNS + r"filter .*|focuses stored messages",
     "why": RUNS + "why .*",
     "switch": RUNS + r"fault off 1|" + NOTES + "only a fault .*",
@@ -119,7 +121,8 @@ async def _reset(stage: Stage, pane: str) -> None:
     if screen.prompt.is_active:
         screen.prompt.leave(kept=False)
     screen.alone = None
-    screen.inspector_open = screen.faults_open = screen.log_open = True
+    screen.inspector_open = True
+    screen.opened = set(screen.on_demand)
     runtime.faults.clear()
     runtime.holds.clear()
     runtime.faults._last = 0
@@ -129,6 +132,9 @@ async def _reset(stage: Stage, pane: str) -> None:
     held = Row("mqtt", IN, "PUBLISH", client="dev-7", destination="a", frame=b"x",
                kind="message", payload=b"held", connection=3)  # fmt: skip
     runtime.holds.hold(hold, [held], Waiting())
+    findings = runtime.brokers.mqtt.findings
+    findings.clear()
+    findings.add("dev-7", "MQTT-3.3.1-2", "PUBLISH: DUP with QoS 0", ERROR, connection=3)
     app.session.filter = app.session.filter_of("")
     app.last_filter = ""
     for mark in list(app.feed.marks):
@@ -203,7 +209,7 @@ def _look(stage: Stage) -> dict[str, object]:
     inspector = screen.inspector
     return {
         "alone": screen.alone,
-        "open": (screen.faults_open, screen.log_open, screen.stored_open),
+        "open": (set(screen.opened), screen.stored_open),
         "focus": screen.here.place,
         "live": screen.flow.follow,
         "marked": sorted(stage.app.feed.marks),

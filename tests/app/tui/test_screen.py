@@ -5,6 +5,8 @@ from brokers.misbehaving import Waiting, fault, hold
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Publish
 from textual.events import Key
 
 from mockforge_tui.console.results import Notice
@@ -71,7 +73,7 @@ def test_the_header_has_every_port_where_there_is_room(width: int, kafka: str, m
 
 def test_the_small_dashboard_shows_one_pane_and_tabs() -> None:
     async def act(stage: Stage) -> None:
-        assert "1Flow 2Conn 3Topic 4Grp 5Flt 6Log" in stage.lines()[0]
+        assert "1Flow 2Conn 3Topic 4Grp 5Flt 6Log 7Lint" in stage.lines()[0]
         await stage.shows("orders.created p2@129")
         await stage.keys("2")
         await stage.shows("order-svc")
@@ -533,3 +535,47 @@ def test_resizing_keeps_the_selected_row_in_view() -> None:
             await stage.shows("▶")
 
     play(act)
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL])
+def test_lint_has_a_pane_and_enter_goes_to_the_packet(size: tuple[int, int]) -> None:
+    def real() -> Shop:
+        shop = Shop()
+        shop.dev_7.send(encode_packet(Publish("sensors/a", b"before"), 4))
+        shop.clock.advance(1)
+        shop.dev_7.send(encode_packet(Publish("sensors/a", b"wrong", dup=True), 4))
+        shop.clock.advance(1)
+        shop.dev_7.send(encode_packet(Publish("sensors/a", b"after"), 4))
+        return shop
+
+    async def act(stage: Stage) -> None:
+        await stage.keys("7", "g")
+        await stage.shows("MQTT-3.3.1-2")
+        await stage.shows("M×")
+        await stage.keys("enter")
+        assert stage.app.session.filter.text == "client:dev-7 op:PUBLISH"
+        await stage.until(lambda: stage.screen.here is stage.flow)
+        row = stage.flow.selected
+        assert row is not None
+        assert (row.client, row.payload) == ("dev-7", b"wrong")
+        # And back: the pane closes where it stands below the flow.
+        await stage.keys("7")
+        await stage.shows("MQTT-3.3.1-2")
+        await stage.keys("7" if size == LARGE else "1")
+        await stage.hides("MQTT-3.3.1-2")
+
+    play(act, size, real=real)
+
+
+def test_a_finding_is_read_whole_in_the_inspector() -> None:
+    def real() -> Shop:
+        shop = Shop()
+        shop.dev_7.send(encode_packet(Publish("sensors/a", b"wrong", dup=True), 4))
+        return shop
+
+    async def act(stage: Stage) -> None:
+        await stage.keys("7", "g", "right_square_bracket")
+        for text in ("error MQTT-3.3.1-2", "PUBLISH: DUP with QoS 0", "times"):
+            await stage.shows(text)
+
+    play(act, real=real)
