@@ -126,7 +126,8 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
 
     def destinations(self) -> list[DestinationView]:
         owners = self.cluster.transactions.by_producer()
-        return [topic_view(topic, owners) for topic in self.cluster.topics.values()]
+        replication, topics = self.cluster.replication, self.cluster.topics
+        return [topic_view(topic, owners, replication) for topic in topics.values()]
 
     def groups(self) -> list[GroupView]:
         return [group_view(self.cluster, group) for group in self.cluster.groups.by_id.values()]

@@ -49,7 +49,11 @@ class ProducerView(Struct, frozen=True):
 
 
 class PartitionView(Struct, frozen=True):
-    """`last_stable_offset` is where read_committed consumers stop: at the oldest of `open`."""
+    """`last_stable_offset` is where read_committed consumers stop: at the oldest of `open`.
+
+    `leader` is -1 where nobody leads. `held` is the high watermark that consumers see, where it
+    stands still since too few replicas are in sync; `high_watermark` is the log's end.
+    """
 
     partition: int
     log_start_offset: int
@@ -60,6 +64,10 @@ class PartitionView(Struct, frozen=True):
     open: tuple[OpenTransactionView, ...] = ()
     records: int = 0
     """How many there are: fewer than offsets, where it was compacted."""
+    leader: int = 0
+    replicas: tuple[int, ...] = ()
+    in_sync: tuple[int, ...] = ()
+    held: int | None = None
 
 
 class MemberView(Struct, frozen=True):

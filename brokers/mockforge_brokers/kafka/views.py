@@ -27,6 +27,7 @@ from .state.groups.consumer.member import MemberState
 from .state.groups.kept import AnyGroup
 from .state.logs.log import PartitionLog
 from .state.logs.topic import Topic
+from .state.replication import Replication
 from .state.telemetry import PushingClient, uuid_text
 from .state.transactions.transaction import Transaction
 from .wire.consumer_protocol import assigned_partitions, subscribed_topics
@@ -84,7 +85,7 @@ Owners = Mapping[int, Transaction]
 """The coordinator's transactions by producer id."""
 
 
-def topic_view(topic: Topic, owners: Owners) -> DestinationView:
+def topic_view(topic: Topic, owners: Owners, replication: Replication) -> DestinationView:
     count = len(topic.logs)
     note = f"{count} partition{'s' if count != 1 else ''}"
     opened = sum(len(log.transactions.open) for log in topic.logs)
@@ -102,20 +103,25 @@ def topic_view(topic: Topic, owners: Owners) -> DestinationView:
             "topic_id": topic.topic_id.hex(),
             "bytes": sum(log.cost for log in topic.logs),
             "config": dict(topic.config.own),
-            "partitions": [
-                PartitionView(
-                    log.partition,
-                    log.log_start_offset,
-                    log.high_watermark,
-                    log.cost,
-                    log.leader_epoch,
-                    log.last_stable_offset,
-                    tuple(open_transactions(log, owners)),
-                    log.records,
-                )
-                for log in topic.logs
-            ],
+            "partitions": [_partition_view(log, owners, replication) for log in topic.logs],
         },
+    )
+
+
+def _partition_view(log: PartitionLog, owners: Owners, replication: Replication) -> PartitionView:
+    return PartitionView(
+        log.partition,
+        log.log_start_offset,
+        log.high_watermark,
+        log.cost,
+        log.leader_epoch,
+        log.last_stable_offset,
+        tuple(open_transactions(log, owners)),
+        log.records,
+        replication.leader(log),
+        tuple(replication.replicas(log)),
+        tuple(replication.in_sync(log)),
+        replication.held.get(log),
     )
 
 

@@ -15,6 +15,7 @@ from mockforge_brokers.kafka.snapshots import (
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ...units import counted
+from . import kafka_replicas
 from .finding import Finding, ago, how_they_differ, lookalike, named
 
 _JOINING = ("rebalancing", "assigning")
@@ -69,13 +70,14 @@ def of_group(kafka: Kafka, name: str) -> list[Finding]:
 
 def of_topic(kafka: Kafka, name: str) -> list[Finding]:
     """Who reads a topic, and what keeps them from it."""
+    found = list(kafka_replicas.of_topic(name, _partitions(kafka, name)))
     readers = [
         group
         for group in kafka.groups
         if any(name in member.subscribed for member in _members(group))
         or any(each.topic == name for each in _offsets(group))
     ]
-    found = [each for group in readers for each in of_group(kafka, group.name)]
+    found += [each for group in readers for each in of_group(kafka, group.name)]
     fetching = [
         connection.client
         for connection in kafka.connections
@@ -160,7 +162,8 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
                 continue
             key = (topic, partition.partition)
             finding = (
-                _without_offset(
+                kafka_replicas.of_partition(named(member.client), topic, partition)
+                or _without_offset(
                     kafka, group, named(member.client), key, unfetched=key not in fetches
                 )
                 or _behind_a_transaction(
@@ -310,7 +313,9 @@ def _of_connection(
         )
         if partition is None or not partition.high_watermark:
             continue
-        waits = _behind_a_transaction(kafka, who, fetch.topic, partition, fetch)
+        waits = kafka_replicas.of_partition(who, fetch.topic, partition) or _behind_a_transaction(
+            kafka, who, fetch.topic, partition, fetch
+        )
         if waits is not None:
             yield waits
             continue

@@ -118,12 +118,15 @@ class Scene:
         busy: bool = True,
         screen: bool = False,
         journal: bool = True,
+        kafka_nodes: int = 1,
         **options: Any,
     ) -> None:
         self.time = ManualClock()
         self.clock = AdjustableClock(self.time)
         self.environment = environment = Environment.create(self.clock, seed=1, journal=journal)
-        self.kafka = KafkaBroker(environment, KafkaOptions(initial_rebalance_delay=0))
+        self.kafka = KafkaBroker(
+            environment, KafkaOptions(initial_rebalance_delay=0, nodes=kafka_nodes)
+        )
         self.mqtt = MqttBroker(environment)
         self.amqp = AmqpBroker(environment)
         self.brokers = Brokers(self.kafka, self.mqtt, self.amqp)
