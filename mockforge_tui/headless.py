@@ -12,8 +12,8 @@ from .colours import page
 from .config import Config
 from .event_log import log_events
 from .exit_codes import ExitCode
+from .exit_conditions import read, wait_for
 from .instance import running, written
-from .occasions import read, wait_for
 from .readiness import ready_line
 from .runtime import Runtime
 from .verdict import Verdict

@@ -8,8 +8,8 @@ import click
 from mockforge_brokers.errors import InvalidInput
 
 from ..exit_codes import ExitCode
-from .elsewhere import do, replay, verify, wait
 from .files import check, init, sample_messages, schema
+from .remote_commands import do, replay, verify, wait
 from .serving import console, demo, record_to, run_scenarios, shell
 from .words import main
 

@@ -1,6 +1,6 @@
 """The settings of how a run ends, on what it fails and what it reports."""
 
-from ..occasions import occasion
+from ..exit_conditions import occasion
 from ..units import parse_duration
 from ..verdict import CAUSES, causes
 from .setting import Setting, between

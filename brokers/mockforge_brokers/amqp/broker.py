@@ -25,9 +25,9 @@ from .event_exchange import EventExchange
 from .figures import Management
 from .inside import Inside
 from .lint import Lint
-from .looking import Looking
 from .misbehaviour import NACK, REFUSALS
 from .options import AmqpOptions
+from .periodic import Periodic
 from .sampling import Counted, Rates, Sampling
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
@@ -79,7 +79,7 @@ class AmqpBroker(Verbs):
         """Those that speak AMQP 1.0."""
         self._channels, self._sessions = Channels(self._connections), Sessions(self._later)
         self._sampling = Sampling(self.vhosts)
-        self._looking = Looking(
+        self._looking = Periodic(
             environment.clock,
             self.options.consumer_timeout,
             (self._channels, self._sessions),

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from ..errors import InvalidInput, ProtocolError, RequestRefused
 from ..misbehaviour.actions import Changes
 from ..misbehaviour.skimming import Found, Shape
-from . import given
+from . import inputs
 from .channel.channel import Channel
 from .codes import ReplyCode
 from .records import field
@@ -123,12 +123,12 @@ def _edit(unit: bytes, number: int, changes: Changes, max_payload: int) -> bytes
     values = methods.decode(found, frames[0].payload)
     if changes.key is not UNSET:
         values["routing_key"] = (changes.key or b"").decode("utf-8", "surrogateescape")
-        given.check_short("routing key", values["routing_key"])
+        inputs.check_short("routing key", values["routing_key"])
     raw = _content(unit, frames[0])
     body = content.body(raw) if changes.payload is UNSET else changes.payload or b""
     properties = content.properties(raw)
     for name, value in changes.properties.items():
-        _put(properties, given.property_name(name), given.property_value(name, value))
+        _put(properties, inputs.property_name(name), inputs.property_value(name, value))
     if changes.headers:
         headers = properties["headers"] = dict(properties.get("headers", {}))
         for name, value in changes.headers.items():

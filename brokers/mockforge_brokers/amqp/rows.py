@@ -9,8 +9,8 @@ from .codes import ReplyCode
 from .records import plain
 from .wire import methods
 from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frame, split
-from .wire.old import VERSIONS
 from .wire.properties import decode_properties
+from .wire.version_0_8 import VERSIONS
 
 AMQP: Final = "amqp"
 _MESSAGES: Final = frozenset(("basic.publish", "basic.return", "basic.deliver", "basic.get-ok"))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ..environment import Environment
 from ..errors import InvalidInput, PlainRefusals
 from ..events import MessageSeen
-from . import given
+from . import inputs
 from .inside import Inside
 from .options import AmqpOptions
 from .records import table
@@ -48,8 +48,8 @@ class Verbs:
         source: str = "prompt",
     ) -> int:
         """Publish as `source`; returns how many queues it reached. Raises InvalidInput."""
-        given.check_short("routing key", routing_key)
-        checked = given.properties(properties or {})
+        inputs.check_short("routing key", routing_key)
+        checked = inputs.properties(properties or {})
         host = self.vhost(vhost)
         try:
             content = contents.make_content(1, body, checked, self.options.frame_max - 8)
@@ -92,7 +92,7 @@ class Verbs:
         arguments: Mapping[str, Any] | None = None,
         vhost: str = "/",
     ) -> None:
-        given.check_short("exchange name", name)
+        inputs.check_short("exchange name", name)
         with PlainRefusals():
             self.vhost(vhost).declare_exchange(
                 name,
@@ -136,7 +136,7 @@ class Verbs:
     ) -> None:
         if not name:
             raise InvalidInput("a queue needs a name")
-        given.check_short("queue name", name)
+        inputs.check_short("queue name", name)
         with PlainRefusals():
             self.vhost(vhost).declare_queue(
                 name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})
@@ -178,7 +178,7 @@ class Verbs:
         vhost: str = "/",
     ) -> None:
         """Let messages of an exchange reach a queue, or another exchange."""
-        given.check_short("binding key", binding_key)
+        inputs.check_short("binding key", binding_key)
         with PlainRefusals():
             host = self.vhost(vhost)
             bind = host.bind_queue if kind == "queue" else host.bind_exchange

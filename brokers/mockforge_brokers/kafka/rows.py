@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
-from . import looks
+from . import glance
 from .codes import ApiKey, ErrorCode
 from .records import BatchHeader, Record, read_control_type, read_records, split_batches
 from .wire.frames import decode_request, decode_response, read_request_header
@@ -79,14 +79,14 @@ class RowReader:
     def glance(self, direction: int, frame: bytes) -> _Look | None:
         """The API and client of a request, or the API that a response answers, and the topics."""
         if direction == IN:
-            if len(frame) < looks.HEAD_SIZE:
+            if len(frame) < glance.HEAD_SIZE:
                 return None
             api_key, version, correlation_id = _HEAD.unpack_from(frame, 4)
             self.remember(correlation_id, api_key, version)
             kind, seen = (api_key, version), self._asked
-            if kind == seen[0] and frame.startswith(seen[1], looks.AFTER_CORRELATION_ID):
+            if kind == seen[0] and frame.startswith(seen[1], glance.AFTER_CORRELATION_ID):
                 return seen[2]
-            look = looks.of_request(frame, api_key, version)
+            look = glance.of_request(frame, api_key, version)
             if api_key == ApiKey.PRODUCE and isinstance(look[0], bytes):
                 # Up to here the bytes say where they end: any frame with them has this look.
                 self._asked = kind, look[0], look
@@ -95,9 +95,9 @@ class RowReader:
         if known is None:
             return None
         seen = self._answered
-        if known == seen[0] and frame.startswith(seen[1], looks.ANSWER):
+        if known == seen[0] and frame.startswith(seen[1], glance.ANSWER):
             return seen[2]
-        answer = looks.of_response(frame, *known)
+        answer = glance.of_response(frame, *known)
         if known[0] == ApiKey.PRODUCE and answer is not None and isinstance(answer[0], bytes):
             self._answered = known, answer[0], answer
         return answer

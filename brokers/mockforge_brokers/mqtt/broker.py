@@ -17,13 +17,13 @@ from . import views
 from .authentication import Methods
 from .codes import Reason
 from .connection import MqttConnection
-from .habits import Newcomers
 from .inside import Inside, make_message, make_publish
+from .lint_warnings import Newcomers
 from .misbehaviour import REFUSALS
 from .options import MqttOptions
 from .records import Message
 from .redirects import Redirect, Redirects
-from .silence import SilenceWatch
+from .silence_watch import SilenceWatch
 from .state import kept
 from .state.keeper import FORGETFUL
 from .state.router import Router

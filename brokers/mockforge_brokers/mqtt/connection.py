@@ -22,8 +22,8 @@ from .burst import walk
 from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
 from .events import ConnectionRefused
 from .explanations import Facts, facts_of
-from .habits import DOUBTFUL_TOPIC
 from .handlers import HANDLERS
+from .lint_warnings import DOUBTFUL_TOPIC
 from .outlet import Outlet
 from .rows import read_rows
 from .state.router import Verbatim

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ProtocolError
 from ..events import RequestDenied
 from ..fairness import Steps
-from . import authentication, capabilities, choices, habits, lint
+from . import authentication, capabilities, choices, lint, lint_warnings
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .explanations import Refusals, limited
 from .handshake import Refused
@@ -63,14 +63,14 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     if packet.qos and broker.router.keeper.failing:
         _cannot_keep(connection, packet, broker.router.keeper.failing)
         return
-    habits.check_publish(connection, packet, message)
+    lint_warnings.check_publish(connection, packet, message)
     if packet.qos == 2 and broker.options.qos2_hand_on == "release":
         _withhold(connection, session, packet.packet_id, message)
         return
     reached = broker.router.publish(message, session, connection.client)
     if message.topic_name.isprintable():
         # Lint has to see the others each time.
-        odd = bool(habits.doubtful(message.topic_name))
+        odd = bool(lint_warnings.doubtful(message.topic_name))
         broker.router.learn(dialect(connection.version), message.topic_name, odd)
     if packet.qos:
         nobody = (
@@ -308,7 +308,7 @@ def subscribing(
         )
         choices.report_subscription(connection, session, request, qos)
         new = router.subscribe(session, subscription)
-        habits.check_subscription(connection, request)
+        lint_warnings.check_subscription(connection, request)
         # Retain Handling 0: always, 1: only when new, 2: never [MQTT-3.3.1-9 to -11].
         if request.retain_handling == 0 or (request.retain_handling == 1 and new):
             retained.append(subscription)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
-from . import choices, habits
+from . import choices, lint_warnings
 from .capabilities import announced, check_message
 from .codes import CONNACK_CODES, V5, V31, PacketType, Reason
 from .events import ClientConnected
@@ -118,7 +118,7 @@ def accept(
     leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     session.changed()
     connection.session = session
-    habits.check_connect(connection, packet, present)
+    lint_warnings.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].
     # 3.1 has no such flag: the byte is reserved there, and Mosquitto leaves it 0 too.
     outlet.send(Connack(0, present and packet.version != V31, answer))

@@ -7,7 +7,7 @@ from ..environment import Environment
 from ..errors import InvalidInput
 from ..journal import IN, Row, Splitter, Tape
 from .codes import V5
-from .given import check_encoding, publish_properties
+from .inputs import check_encoding, publish_properties
 from .records import Message, detailed
 from .rows import read_rows
 from .state.topics import name_problem

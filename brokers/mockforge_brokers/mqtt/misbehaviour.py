@@ -15,8 +15,8 @@ from ..misbehaviour.actions import Changes
 from ..misbehaviour.skimming import Found, Shape
 from . import handshake
 from .codes import FAILURE, V5, PacketType, Reason
-from .given import check_encoding, publish_properties
 from .handlers import resolve_alias, subscribing
+from .inputs import check_encoding, publish_properties
 from .wire.decode import decode_packet
 from .wire.frames import decode_varint
 from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsuback, Unsubscribe

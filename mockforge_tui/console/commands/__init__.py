@@ -24,6 +24,7 @@ from . import (
     jobs,
     limits,
     lint,
+    message_paths,
     mqtt_servers,
     mqtt_topics,
     nodes,
@@ -42,7 +43,6 @@ from . import (
     topics,
     transactions,
     view,
-    ways,
     why,
 )
 
@@ -60,7 +60,7 @@ REGISTRY = Registry(
         *queues.COMMANDS,
         *consumers.COMMANDS,
         *exchanges.COMMANDS,
-        *ways.COMMANDS,
+        *message_paths.COMMANDS,
         *policies.COMMANDS,
         *definitions.COMMANDS,
         *sessions.COMMANDS,

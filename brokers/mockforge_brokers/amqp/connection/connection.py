@@ -32,8 +32,8 @@ from ..wire.frames import (
     PROTOCOL_HEADER,
     method,
 )
-from ..wire.old import OLD_VERSION, VERSIONS, modern, old_method
 from ..wire.units import UnitSplitter
+from ..wire.version_0_8 import OLD_VERSION, VERSIONS, modern, old_method
 from . import journaling
 from .blocking import Blocking
 from .burst import BurstReader

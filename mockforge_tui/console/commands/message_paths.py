@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.amqp.records import table as field_table
-from mockforge_brokers.amqp.state.ways import DEFAULT_EXCHANGE, Way, from_exchange
+from mockforge_brokers.amqp.state.message_paths import DEFAULT_EXCHANGE, Way, from_exchange
 
 from ..asking import amqp, known, matching
 from ..registry import Arg, Opt, command

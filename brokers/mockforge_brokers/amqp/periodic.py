@@ -23,7 +23,7 @@ class Side(Protocol):
         """See to what was delivered longer ago than the timeout."""
 
 
-class Looking:
+class Periodic:
     """Goes on as long as somebody is connected, or asks what it saw."""
 
     def __init__(

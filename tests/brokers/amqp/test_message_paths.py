@@ -3,7 +3,7 @@
 from typing import Any
 
 from mockforge_brokers.amqp.records import table
-from mockforge_brokers.amqp.state.ways import Way, from_exchange
+from mockforge_brokers.amqp.state.message_paths import Way, from_exchange
 
 from .client import House
 
