@@ -49,6 +49,7 @@ CLIENTS = [
         aiomqtt            | Python | mqtt_aiomqtt.py
         gmqtt              | Python | mqtt_gmqtt.py
         mosquitto_pub      | Tools  | mosquitto.py
+        mosquitto bridge   | Tools  | mosquitto_bridge.py
         MQTT.js            | Node   | mqtt.mjs
         paho.mqtt.golang   | Go     | paho
         autopaho           | Go     | autopaho

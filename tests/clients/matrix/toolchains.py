@@ -105,8 +105,9 @@ class Tools(Toolchain):
         """Nothing to build."""
 
     def command(self, client: Client) -> list[str]:
-        if shutil.which(client.name) is None:
-            raise Skipped(f"no {client.name}")
+        tool = client.name.split()[0]
+        if shutil.which(tool) is None:
+            raise Skipped(f"no {tool}")
         return [sys.executable, str(self.sources / client.program)]
 
 
