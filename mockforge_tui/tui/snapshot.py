@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ..console.session import Session
 from ..feed import Feed
 from .rows import clock_text
+from .timeline import Timeline
 
 _SMOOTHING: Final = 0.5
 _HISTORY: Final = 60
@@ -43,7 +44,10 @@ class DestinationLine:
 
 @dataclass(frozen=True, slots=True)
 class FaultLine:
-    """A fault rule, a hold rule or a held frame: one line of pane 5."""
+    """A fault rule, a hold rule or a held frame: one line of pane 5.
+
+    `hits` is how often a rule fired in each step of the timeline, the newest last.
+    """
 
     order: int
     id: int
@@ -51,6 +55,7 @@ class FaultLine:
     figure: int
     on: bool
     age: float
+    hits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Snapshot:
         self.faults: list[FaultLine] = []
         self.lint: list[LintLine] = []
         self.totals = Totals()
+        self.timeline = Timeline()
+        self._errors = 0
         self._session = session
         self._feed = feed
         self._seen = 0
@@ -134,7 +141,7 @@ class Snapshot:
         ]
         self.connections += self._ended()
         destinations = session.destinations()
-        self._look_at_values()
+        self._look_at_rows()
         self.destinations = [
             DestinationLine(
                 each,
@@ -145,6 +152,7 @@ class Snapshot:
         ]
         self.groups = session.groups()
         self._count(connections, destinations, elapsed)
+        self._note_timeline(now)
         self._look_at_faults()
         self.lint = [
             LintLine(protocol, each)
@@ -153,13 +161,25 @@ class Snapshot:
         ]
         rates.end_round()
 
-    def _look_at_values(self) -> None:
-        """Take the newest value of each MQTT topic from the rows that came since."""
+    def _note_timeline(self, now: float) -> None:
+        runtime = self._session.runtime
+        hits: dict[Hashable, int] = {
+            (2, rule.id): rule.hits for rule in runtime.faults.rules.values()
+        }
+        hits |= {(1, rule.id): rule.hits for rule in runtime.holds.rules.values()}
+        lag = sum(group.lag or 0 for group in self.groups)
+        self.timeline.note(now, self.totals.rate, lag, self._errors, hits)
+        self._errors = 0
+
+    def _look_at_rows(self) -> None:
+        """Of the rows that came since: the newest value of each MQTT topic, and the errors."""
         fresh: dict[str, bytes] = {}
         newest = self._feed.newest
         for row in self._feed.ring.newest_first(min(_ROWS_LOOKED_AT, newest - self._seen)):
             if row.protocol == "mqtt" and row.kind == "message" and row.direction == IN:
                 fresh.setdefault(row.destination, row.payload or b"")
+            if row.error:
+                self._errors += 1
         self._seen = newest
         self._last |= fresh
         while len(self._last) > _VALUES_KEPT:
@@ -190,6 +210,7 @@ class Snapshot:
     def _look_at_faults(self) -> None:
         runtime, totals = self._session.runtime, self.totals
         now = runtime.clock.now()
+        hits_of = self.timeline.hits_of
         rules, holds = runtime.faults.rules.values(), runtime.holds
         totals.held = len(holds.held)
         totals.faults = sum(rule.enabled for rule in rules)
@@ -198,9 +219,13 @@ class Snapshot:
             for frame in holds.held.values()
         ]
         self.faults += [
-            FaultLine(1, rule.id, rule, rule.hits, True, 0) for rule in holds.rules.values()
+            FaultLine(1, rule.id, rule, rule.hits, True, 0, hits_of((1, rule.id)))
+            for rule in holds.rules.values()
         ]
-        self.faults += [FaultLine(2, rule.id, rule, rule.hits, rule.enabled, 0) for rule in rules]
+        self.faults += [
+            FaultLine(2, rule.id, rule, rule.hits, rule.enabled, 0, hits_of((2, rule.id)))
+            for rule in rules
+        ]
 
 
 def _as_ended(one: EndedConnection) -> ConnectionView:

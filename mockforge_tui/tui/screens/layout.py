@@ -12,18 +12,13 @@ from textual.widget import Widget
 
 from ..keys import HELD, PAUSED, bindings
 from ..widgets.dropdown import DropDown
+from ..widgets.faults import FaultsPane
 from ..widgets.flow import FlowPane
 from ..widgets.header import Header
 from ..widgets.inspector import Inspector
 from ..widgets.lines import SIGN_WIDTH, KeyLine, LogPane, ResultLine
 from ..widgets.pane import Drawn, Pane
-from ..widgets.panes import (
-    ConnectionsPane,
-    DestinationsPane,
-    FaultsPane,
-    GroupsPane,
-    LintPane,
-)
+from ..widgets.panes import ConnectionsPane, DestinationsPane, GroupsPane, LintPane
 from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable

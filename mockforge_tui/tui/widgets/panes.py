@@ -1,25 +1,21 @@
-"""The side panes: connections, topics and queues, groups, faults and holds, lint."""
+"""The side panes: connections, topics and queues, groups, lint."""
 
 from collections.abc import Callable, Sequence, Set
 from typing import Any, ClassVar
 
 from mockforge_brokers.ended import ENDED
 from mockforge_brokers.findings import ERROR, SEVERITIES
-from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
-from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.protocols import letter_of, rank_of
 from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
 from ... import units
-from ...console.commands.faults import value_of
-from ...console.commands.holds import decision_of
 from ...text import clean
 from ..drawing import Piece
-from ..keys import CONNECTIONS, DESTINATIONS, FAULTS, GROUPS, LINT
+from ..keys import CONNECTIONS, DESTINATIONS, GROUPS, LINT
 from ..palette import Glyphs, Palette
-from ..rows import destination_text, operation_text, payload_text
-from ..snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
+from ..rows import payload_text
+from ..snapshot import ConnectionLine, DestinationLine, LintLine
 from .table import Column, LiveTable
 
 _TREE_FROM = 4
@@ -277,65 +273,6 @@ class GroupsPane(LiveTable[GroupView]):
 
     def sort_key(self, record: GroupView) -> Any:
         return rank_of(record.protocol), record.name
-
-
-# Faults and holds -------------------------------------------------------------------------
-
-
-def _fault_sign(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
-    match line.what:
-        case HeldFrame():
-            return f"{glyphs.held}h{line.id}", palette.holding
-        case HoldRule():
-            return f"{glyphs.held} {line.id}", palette.warning
-    sign = glyphs.fault if line.on else glyphs.off
-    return f"{sign} {line.id}", palette.faulty if line.on else palette.faintest
-
-
-def _fault_what(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
-    match line.what:
-        case HeldFrame(rows=rows):
-            first = rows[0]
-            parts = [clean(first.client, 40), operation_text(first), destination_text(first)]
-            if first.key and first.protocol != "amqp":  # its routing key is there already
-                parts.append(payload_text(first.key, 40))
-            if first.payload:
-                parts.append(payload_text(first.payload, 200))
-            return " ".join(parts), palette.strong
-        case HoldRule(scope=scope) as rule:
-            value = f" {decision_of(rule)}".rstrip()
-            return f"hold{value} {clean(scope, 120) or 'everything'}", palette.plain
-        case Rule(kind=kind, scope=scope) as rule:
-            value = f" {value_of(rule)}".rstrip()
-            style = palette.plain if line.on else palette.faintest
-            return f"{kind}{value} {clean(scope, 120) or 'everything'}", style
-
-
-def _fault_figure(line: FaultLine, palette: Palette, glyphs: Glyphs) -> Cell:
-    if isinstance(line.what, HeldFrame):
-        return units.format_duration(line.age), palette.warning
-    return units.format_count(line.figure), palette.muted
-
-
-class FaultsPane(LiveTable[FaultLine]):
-    """What misbehaves on purpose, and what waits for a person."""
-
-    label = "5 Faults · held"
-    place = FAULTS
-    nothing = "no faults, nothing held"
-    columns: ClassVar[Sequence[Column[Any]]] = (
-        Column("id", 5, _fault_sign),
-        Column("what", 0, _fault_what),
-        Column("hits", 6, _fault_figure, right=True),
-    )
-
-    def identity(self, record: FaultLine) -> object:
-        return record.order, record.id
-
-    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
-        palette = self.palette
-        right = [("ctrl+x", palette.key), (" all off, release all", palette.muted)]
-        return [(self.label, self.title_style)], right
 
 
 # Lint -------------------------------------------------------------------------------------

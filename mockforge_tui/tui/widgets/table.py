@@ -49,6 +49,8 @@ class LiveTable(Pane, Generic[R]):
     def __init__(self) -> None:
         super().__init__()
         self.records: list[R] = []
+        self.pinned: Sequence[Any] = ()
+        """Records above the others, with the same columns; they stay, and are not chosen."""
         self._chosen: object = None
         self._top = 0
         self._drawn: object = None
@@ -111,7 +113,7 @@ class LiveTable(Pane, Generic[R]):
         self._go_to(len(self.records) - 1)
 
     def page_lines(self) -> int:
-        return max(1, self.body_height - 1)
+        return max(1, self.body_height - 1 - len(self.pinned))
 
     def _position(self) -> int | None:
         if self._chosen is None:
@@ -122,7 +124,7 @@ class LiveTable(Pane, Generic[R]):
         return None
 
     def _keep_in_view(self) -> None:
-        height = max(1, self.body_height - 1)
+        height = self.page_lines()
         at = self._position()
         if at is not None:
             self._top = min(max(self._top, at - height + 1), at)
@@ -147,25 +149,31 @@ class LiveTable(Pane, Generic[R]):
                 for column, size in plan
             ]
             return strip([(" ", palette.plain), *titles], width, palette.plain)
+        if y <= len(self.pinned):
+            return strip(self._pieces(self.pinned[y - 1], plan, width), width, palette.plain)
+        y -= len(self.pinned)
         at = self._top + y - 1
         if at >= len(self.records):
             if not self.records and y == 1:
                 return strip([(f" {self.nothing}", palette.faintest)], width, palette.plain)
             return Strip.blank(width, palette.plain)
         record = self.records[at]
-        pieces: list[Piece] = [(" ", palette.plain)]
-        for column, size in self._spanned(plan, width) if self.spans(record) else plan:
-            text, style = column.read(record, palette, self.glyphs)
-            if column.keep_end:
-                text = fit_middle(text, size, self.glyphs)
-            pieces.append((self._cell(text, size, column.right), style))
-        drawn = strip(pieces, width, palette.plain)
+        drawn = strip(self._pieces(record, plan, width), width, palette.plain)
         if self._chosen is None or self.identity(record) != self._chosen:
             return drawn
         return Strip(
             [Segment(text, (style or palette.plain) + palette.cursor) for text, style, _ in drawn],
             width,
         )
+
+    def _pieces(self, record: Any, plan: list[tuple[Column[Any], int]], width: int) -> list[Piece]:
+        pieces: list[Piece] = [(" ", self.palette.plain)]
+        for column, size in self._spanned(plan, width) if self.spans(record) else plan:
+            text, style = column.read(record, self.palette, self.glyphs)
+            if column.keep_end:
+                text = fit_middle(text, size, self.glyphs)
+            pieces.append((self._cell(text, size, column.right), style))
+        return pieces
 
     def _plan(self, width: int) -> list[tuple[Column[Any], int]]:
         shown = [column for column in self.columns if width >= column.least]
@@ -193,7 +201,7 @@ class LiveTable(Pane, Generic[R]):
         return fitted + " "
 
     def scroll_range(self) -> tuple[float, float] | None:
-        total, height = len(self.records), max(1, self.body_height - 1)
+        total, height = len(self.records), self.page_lines()
         if total <= height:
             return None
         return self._top / total, (self._top + height) / total
@@ -202,7 +210,7 @@ class LiveTable(Pane, Generic[R]):
         self._show_from_line(int(share * len(self.records)))
 
     def _show_from_line(self, top: int) -> None:
-        height = max(1, self.body_height - 1)
+        height = self.page_lines()
         self._top = max(0, min(top, len(self.records) - height))
         self.refresh()
 
@@ -217,8 +225,9 @@ class LiveTable(Pane, Generic[R]):
         event.stop()
 
     def on_click(self, event: events.Click) -> None:
-        at = self._top + self.body_y(event.y) - 1
-        if self.body_y(event.y) >= 1 and 0 <= at < len(self.records):
+        line = self.body_y(event.y) - 1 - len(self.pinned)
+        at = self._top + line
+        if line >= 0 and at < len(self.records):
             identity = self.identity(self.records[at])
             if identity == self._chosen:
                 self.post_message(self.Opened())

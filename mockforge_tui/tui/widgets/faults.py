@@ -1,0 +1,103 @@
+"""Pane 5: what misbehaves on purpose and what is held, beside traffic, lag and errors."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
+from mockforge_brokers.misbehaviour.rules import Rule
+from rich.style import Style
+
+from ... import units
+from ...console.commands.faults import value_of
+from ...console.commands.holds import decision_of
+from ...text import clean
+from ..drawing import Piece, sparkline
+from ..keys import FAULTS
+from ..palette import Glyphs, Palette
+from ..rows import destination_text, operation_text, payload_text
+from ..snapshot import FaultLine
+from ..timeline import STEP, STEPS, Track
+from .table import Column, LiveTable
+
+Cell = tuple[str, Style]
+_LEAST_LINES = 7
+"""Lines of the pane from which the traffic stands above the rules."""
+
+
+def _fault_sign(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> Cell:
+    if isinstance(line, Track):
+        return "", palette.faintest
+    match line.what:
+        case HeldFrame():
+            return f"{glyphs.held}h{line.id}", palette.holding
+        case HoldRule():
+            return f"{glyphs.held} {line.id}", palette.warning
+    sign = glyphs.fault if line.on else glyphs.off
+    return f"{sign} {line.id}", palette.faulty if line.on else palette.faintest
+
+
+def _fault_what(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> Cell:
+    if isinstance(line, Track):
+        return line.name, palette.muted
+    match line.what:
+        case HeldFrame(rows=rows):
+            first = rows[0]
+            parts = [clean(first.client, 40), operation_text(first), destination_text(first)]
+            if first.key and first.protocol != "amqp":  # its routing key is there already
+                parts.append(payload_text(first.key, 40))
+            if first.payload:
+                parts.append(payload_text(first.payload, 200))
+            return " ".join(parts), palette.strong
+        case HoldRule(scope=scope) as rule:
+            value = f" {decision_of(rule)}".rstrip()
+            return f"hold{value} {clean(scope, 120) or 'everything'}", palette.plain
+        case Rule(kind=kind, scope=scope) as rule:
+            value = f" {value_of(rule)}".rstrip()
+            style = palette.plain if line.on else palette.faintest
+            return f"{kind}{value} {clean(scope, 120) or 'everything'}", style
+
+
+def _fault_chart(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> Cell:
+    """The last minute, now at the right; a rule's line begins where it was added."""
+    if isinstance(line, Track):
+        return sparkline(line.values, glyphs.bars), palette.accented
+    marks = sparkline(line.hits, glyphs.bars) if line.hits else ""
+    return marks, palette.faulty if any(line.hits) else palette.faintest
+
+
+def _fault_figure(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> Cell:
+    if isinstance(line, Track):
+        return units.format_count(line.now), palette.muted if line.now else palette.faintest
+    if isinstance(line.what, HeldFrame):
+        return units.format_duration(line.age), palette.warning
+    return units.format_count(line.figure), palette.muted
+
+
+class FaultsPane(LiveTable[FaultLine]):
+    """What misbehaves on purpose, and what waits for a person."""
+
+    label = "5 Faults · held"
+    place = FAULTS
+    nothing = "no faults, nothing held"
+    columns: ClassVar[Sequence[Column[Any]]] = (
+        Column("id", 5, _fault_sign),
+        Column("what", 0, _fault_what),
+        Column(f"last {STEPS * STEP:.0f} s", STEPS, _fault_chart, right=True, least=70),
+        Column("hits", 6, _fault_figure, right=True),
+    )
+
+    def show_beside(self, lines: Sequence[FaultLine], tracks: Sequence[Track]) -> None:
+        """Show the rules, and the traffic above them where there is room for both."""
+        pinned = tuple(tracks) if self.body_height >= _LEAST_LINES else ()
+        if pinned != self.pinned:
+            self.pinned = pinned
+            self.refresh()
+        self.show(lines)
+
+    def identity(self, record: FaultLine) -> object:
+        return record.order, record.id
+
+    def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        palette = self.palette
+        right = [("ctrl+x", palette.key), (" all off, release all", palette.muted)]
+        return [(self.label, self.title_style)], right
