@@ -225,8 +225,8 @@ class FakeNetwork:
         self.environment = environment
         self.clients: list[FakeClient] = []
 
-    def connect(self) -> FakeClient:
-        client = FakeClient(self)
+    def connect(self, listener: Listener | None = None) -> FakeClient:
+        client = FakeClient(self, listener)
         self.clients.append(client)
         return client
 

@@ -76,6 +76,10 @@ class Outlet:
         return dialect(self.version)
 
     @property
+    def asleep(self) -> bool:
+        return False
+
+    @property
     def backlog(self) -> int:
         return self._peer.waiting
 

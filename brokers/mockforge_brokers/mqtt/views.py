@@ -74,11 +74,13 @@ def destination_views(router: Router) -> list[DestinationView]:
 
 def group_view(session: Session) -> GroupView:
     """A session as the console's groups pane has it: what waits is its lag."""
-    connected = session.sink is not None
+    sink = session.sink
+    connected = sink is not None
+    state = "away" if sink is None else "asleep" if sink.asleep else "connected"
     return GroupView(
         protocol="mqtt",
         name=session.client_id,
-        state="connected" if connected else "away",
+        state=state,
         members=int(connected),
         lag=len(session.queue) + len(session.inflight),
         detail=session_detail(session),
@@ -89,6 +91,7 @@ def session_detail(session: Session) -> dict[str, object]:
     return {
         "client": session.client_id,
         "connected": session.sink is not None,
+        "asleep": session.sink is not None and session.sink.asleep,
         "expiry": session.expiry,
         "queued": len(session.queue),
         "inflight": len(session.inflight),
@@ -188,6 +191,11 @@ def metrics(
         _by_topic(router, "mqtt_messages_published_total", "Messages published", "published"),
         _by_topic(router, "mqtt_messages_delivered_total", "Messages handed on", "delivered"),
         _single("mqtt_clients_connected", "Clients connected", connected),
+        _single(
+            "mqtt_clients_asleep",
+            "MQTT-SN clients that sleep",
+            sum(session.sink is not None and session.sink.asleep for session in held),
+        ),
         _single("mqtt_sessions", "Sessions, connected or not", len(held)),
         _single("mqtt_subscriptions", "Subscriptions", router.subscriptions.count),
         _single("mqtt_retained_messages", "Retained messages", router.retained.count),

@@ -39,6 +39,7 @@ def of_client(mqtt: Mqtt, client: str) -> list[Finding]:
         return [*taken_over, *_lost(mqtt, client)]
     return [
         *taken_over,
+        *_asleep(mqtt, client),
         *_session(mqtt, client),
         *_subscriptions(mqtt, client),
         *_lost(mqtt, client),
@@ -106,6 +107,18 @@ def _lint(mqtt: Mqtt, client: str) -> Iterator[Finding]:
                 f"{ago(mqtt.now - each.last)}: {each.text}; other brokers end its connection"
             )
             yield Finding(client, "lint", text, harmless=True)
+
+
+def _asleep(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    """A client of MQTT-SN that said that it sleeps."""
+    session = mqtt.sessions.get(client)
+    if session is not None and session["asleep"]:
+        waiting = session["queued"] + session["inflight"]
+        text = (
+            f"{client} sleeps, and {counted(waiting, 'message')} of QoS 1 and 2 wait for it: it "
+            "gets them at its PINGREQ with its client identifier, or at CONNECT (MQTT-SN 6.14)"
+        )
+        yield Finding(client, "asleep", text)
 
 
 def _taken_over(mqtt: Mqtt, client: str) -> Iterator[Finding]:

@@ -3,7 +3,10 @@
 from typing import Any
 
 from brokers.fake_peer import FakeClient
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.mqtt.sn import messages as sn
+from mockforge_brokers.mqtt.sn.codec import encode as sn_encode
 from mockforge_brokers.mqtt.state.retained import RetainedMessages
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
@@ -82,3 +85,15 @@ def test_a_topic_whose_message_was_too_many_to_be_retained_is_named_with_the_lim
     made.usage.report()
     assert "--limit mqtt_retained=N" in found(made, "mqtt:two")["retained-lost"]
     assert "retained-lost" not in found(made, "mqtt:one")
+
+
+def test_a_device_that_sleeps_is_told_from_one_that_does_not_answer() -> None:
+    made = scene()
+    device = made.networks["mqtt"].connect(Listener("mqtt", port=1884, datagram=True))
+    for message in (sn.Connect("dev-1"), sn.Subscribe(1, "t/1", qos=1), sn.Disconnect(60)):
+        device.send(sn_encode(message))
+    assert made.run("pub mqtt:t/1 x -q 1").ok
+    assert found(made, "dev-1")["asleep"] == (
+        "dev-1 sleeps, and 1 message of QoS 1 and 2 wait for it: it gets them at its PINGREQ "
+        "with its client identifier, or at CONNECT (MQTT-SN 6.14)"
+    )

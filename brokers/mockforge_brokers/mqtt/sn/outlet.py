@@ -128,6 +128,10 @@ class SnOutlet(Outlet):
         return 0
 
     @property
+    def asleep(self) -> bool:
+        return not self.awake
+
+    @property
     def backlog(self) -> int:
         return super().backlog + self._queued_bytes
 

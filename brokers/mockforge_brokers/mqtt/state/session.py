@@ -57,6 +57,11 @@ class Sink(Protocol):
     def dialect(self) -> int: ...
 
     @property
+    def asleep(self) -> bool:
+        """The client said that it takes nothing for a while (MQTT-SN)."""
+        ...
+
+    @property
     def backlog(self) -> int:
         """Bytes that the client has not read yet."""
         ...

@@ -16,7 +16,7 @@ from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import Connect as MqttConnect
 from mockforge_brokers.mqtt.wire.packets import Packet, Request, Subscribe
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.fake_peer import FakeNetwork
 
 UDP = Listener("mqtt", port=1884, datagram=True)
 
@@ -25,8 +25,7 @@ class Device:
     """At one address of its own."""
 
     def __init__(self, network: FakeNetwork) -> None:
-        self.client = FakeClient(network, UDP)
-        network.clients.append(self.client)
+        self.client = network.connect(UDP)
 
     @property
     def connection(self) -> SnConnection:

@@ -223,6 +223,16 @@ def test_a_sleeping_client_gets_what_waited_of_each_qos_and_pingresp_last() -> N
     assert wake(device) == [sn.Pingresp()]
 
 
+def test_a_sleeper_is_shown_as_one() -> None:
+    field = Field()
+    field.asleep("d")
+    field.connected("e")
+    states = {group.name: group.state for group in field.broker.groups()}
+    assert states == {"d": "asleep", "e": "connected"}
+    [asleep] = [each for each in field.broker.metrics() if each.name == "mqtt_clients_asleep"]
+    assert asleep.samples == [((), 1)]
+
+
 def test_a_topic_that_a_sleeper_does_not_know_is_registered_when_it_is_awake() -> None:
     field = Field()
     device = field.connected()
