@@ -75,7 +75,8 @@ class Lanes:
         connection, lane = self._endpoint.connection, self._inward
         if lane is None:
             if not self._concern():
-                self._give_up()
+                if self._concern.over:
+                    self._give_up()
                 return connection.receive(data)
             lane = self._lane_of(IN)
             data = connection.take_rest() + data
@@ -95,7 +96,8 @@ class Lanes:
         """Whether output has to pass by `send`."""
         if self._outward is not None or self._concern():
             return True
-        self._give_up()
+        if self._concern.over:
+            self._give_up()
         return False
 
     def send(self, data: bytes) -> None:

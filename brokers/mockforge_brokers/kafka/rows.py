@@ -17,6 +17,8 @@ from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
 
 _HEAD: Final = struct.Struct(">hhi")
+_SIZE_AND_NUMBER: Final = struct.Struct(">ii")
+"""How a response begins: with the correlation id of what it answers."""
 _LEAST_PAIR: Final = 128
 """A request and its answer take more bytes of a journal than these, even in one burst."""
 _REMEMBERED: Final = 64
@@ -25,7 +27,8 @@ _MOST_RECORDS: Final = 1_000
 """Rows of one frame; a last row says how many records more there are."""
 
 _Look = tuple[Hashable, bool]
-_NOTHING_SEEN: Final[tuple[tuple[int, int], bytes, _Look]] = (-1, -1), b"", ("", False)
+_NOTHING_ASKED: Final[tuple[bytes, bytes, _Look | None]] = b"", b"", None
+_NOTHING_ANSWERED: Final[tuple[tuple[int, int], bytes, _Look]] = (-1, -1), b"", ("", False)
 
 _COORDINATED: Final = {0: "group", 1: "transactional_id"}
 """FindCoordinator's key types; 2 is a share group's."""
@@ -53,7 +56,7 @@ class RowReader:
         # A request whose answer has left the journal is asked for by nobody.
         self._most = max(_REMEMBERED, journaled // _LEAST_PAIR)
         self._requests: dict[int, tuple[int, int]] = {}
-        self._asked = self._answered = _NOTHING_SEEN
+        self._asked, self._answered = _NOTHING_ASKED, _NOTHING_ANSWERED
         """The look of the last Produce request with one topic, and of the last answer to one."""
 
     def remember(self, correlation_id: int, api_key: int, version: int) -> None:
@@ -83,13 +86,17 @@ class RowReader:
                 return None
             api_key, version, correlation_id = _HEAD.unpack_from(frame, 4)
             self.remember(correlation_id, api_key, version)
-            kind, seen = (api_key, version), self._asked
-            if kind == seen[0] and frame.startswith(seen[1], glance.AFTER_CORRELATION_ID):
-                return seen[2]
+            kind, named, asked = self._asked
+            if (
+                asked is not None
+                and frame.startswith(kind, 4)
+                and frame.startswith(named, glance.AFTER_CORRELATION_ID)
+            ):
+                return asked
             look = glance.of_request(frame, api_key, version)
             if api_key == ApiKey.PRODUCE and isinstance(look[0], bytes):
                 # Up to here the bytes say where they end: any frame with them has this look.
-                self._asked = kind, look[0], look
+                self._asked = frame[4:8], look[0], look
             return look
         known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
         if known is None:
@@ -104,13 +111,32 @@ class RowReader:
 
     def skim(self, direction: int, data: bytes, known: Container[object]) -> bool:
         """Whether all of these bytes are whole frames, each with one of these looks."""
+        # Most are a Produce, or an answer to one, that names the same topic as the last one did.
+        # Such a request need not be remembered here: the connection that gets it next does that.
+        kind, named, last = self._asked
+        request, answered, answer = self._answered
+        behind = glance.AFTER_CORRELATION_ID
+        if direction == OUT:
+            named, last, behind = answered, answer, glance.ANSWER
+        requests, length = self._requests, behind + len(named)
         at, end = 0, len(data)
-        while at < end:
-            stop = at + 4 + int.from_bytes(data[at : at + 4], "big")
-            if stop > end or self.glance(direction, data[at:stop]) not in known:
+        while end - at >= _SIZE_AND_NUMBER.size:
+            size, number = _SIZE_AND_NUMBER.unpack_from(data, at)
+            stop = at + 4 + size
+            if size < 4 or stop > end:
+                return False
+            look = None
+            if data.startswith(named, at + behind) and stop >= at + length:
+                if direction == IN:
+                    look = last if data.startswith(kind, at + 4) else None
+                elif requests.get(number) == request:
+                    look = last
+            if look is None:
+                look = self.glance(direction, data[at:stop])
+            if look not in known:
                 return False
             at = stop
-        return True
+        return at == end
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         """What one frame says; bytes that cannot be read make one row with `error`."""

@@ -22,6 +22,7 @@ class Concern:
         "_principal",
         "_version",
         "given",
+        "over",
     )
 
     def __init__(self, faults: Faults, holds: Holds, peer: Peer, connection: Connection) -> None:
@@ -34,18 +35,22 @@ class Concern:
         self._version = -1
         self._client = ""
         self.given = False
+        self.over = False
+        """Nothing is in force any more."""
 
     def __call__(self) -> bool:
-        faults, holds = self._faults, self._holds
-        if not (faults.active or holds.active):
-            return False
-        client = self._connection.client
-        version = faults.version + holds.version
-        principal = self._peer.principal
+        client, principal = self._connection.client, self._peer.principal
+        version = self._faults.version + self._holds.version
         if version != self._version or client != self._client or principal is not self._principal:
             self._version, self._client, self._principal = version, client, principal
-            peer = self._peer
-            row = Row(peer.listener.protocol, IN, "", peer.id, client, origin=origin_of(peer))
-            # Nobody knows yet which rules are about a client that has not said who it is.
-            self.given = not client or faults.may_concern(row) or holds.may_concern(row)
+            self._find_out()
         return self.given
+
+    def _find_out(self) -> None:
+        faults, holds, peer = self._faults, self._holds, self._peer
+        self.over = not (faults.active or holds.active)
+        # Nobody knows yet which rules are about a client that has not said who it is.
+        self.given = not self.over and not self._client
+        if not (self.over or self.given):
+            row = Row(peer.listener.protocol, IN, "", peer.id, self._client, origin=origin_of(peer))
+            self.given = faults.may_concern(row) or holds.may_concern(row)

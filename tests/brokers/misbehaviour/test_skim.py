@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container
 from functools import partial
+from itertools import product
 from random import Random
 
 import pytest
@@ -11,8 +12,13 @@ from mockforge_brokers.amqp.wire.units import UnitSplitter
 from mockforge_brokers.errors import ProtocolError
 from mockforge_brokers.journal import IN, OUT, Splitter
 from mockforge_brokers.kafka.rows import RowReader
-from mockforge_brokers.kafka.wire.frames import encode_request
-from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
+from mockforge_brokers.kafka.wire.frames import encode_request, encode_response
+from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest, ApiVersionsResponse
+from mockforge_brokers.kafka.wire.messages.logs import (
+    PartitionProduceResponse,
+    ProduceResponse,
+    TopicProduceResponse,
+)
 from mockforge_brokers.kafka.wire.splitter import Splitter as FrameSplitter
 from mockforge_brokers.misbehaviour.skimming import Skimmer
 from mockforge_brokers.mqtt import misbehaviour as mqtt
@@ -153,6 +159,45 @@ VARIANTS: dict[str, tuple[Callable[[], list[bytes]], Callable[[], Skim], Glance]
     "amqp": (amqp_variants, lambda: Skimmer(partial(amqp.find, OUT)), partial(amqp.glance, OUT)),
     "mqtt": (mqtt_variants, lambda: Skimmer(mqtt.find), mqtt.glance),
 }
+
+
+def kafka_variants() -> tuple[list[bytes], list[bytes]]:
+    """Requests, and an answer to each by its correlation id."""
+    made, answers = [], []
+    for number, (topic, client, version) in enumerate(
+        product(("t", "u", "tt"), ("shop", "sho"), (8, 9)), 1
+    ):
+        made.append(encode_request(produce(topic, b"1" * number), version, number, client))
+        one = PartitionProduceResponse(index=0, base_offset=number)
+        topics = TopicProduceResponse(name=topic, partition_responses=[one])
+        answers.append(encode_response(ProduceResponse(responses=[topics]), version, number))
+    made.append(encode_request(ApiVersionsRequest(), 0, 99, "shop"))
+    answers.append(encode_response(ApiVersionsResponse(), 0, 99))
+    return made, answers
+
+
+@pytest.mark.parametrize("direction", [IN, OUT])
+def test_a_kafka_frame_like_the_last_one_looks_as_if_it_were_the_first(direction: int) -> None:
+    requests, answers = kafka_variants()
+    variants, chance = (requests, answers)[direction], Random(1)
+
+    def reader() -> RowReader:
+        made = RowReader(lambda topic_id: "")
+        for request in requests:
+            made.glance(IN, request)
+        return made
+
+    fresh = {each: reader().glance(direction, each) for each in variants}
+    # A request says of which client it is, its answer does not.
+    assert len(set(fresh.values())) == (len(variants), 7)[direction]
+    remembering = reader()
+    for _ in range(1000):
+        burst = chance.choices(chance.sample(variants, 2), k=chance.randint(1, 5))
+        looks = {fresh[each] for each in chance.sample(variants, len(variants) * 3 // 4)}
+        expected = all(fresh[each] in looks for each in burst)
+        data = b"".join(burst)
+        assert remembering.skim(direction, data, looks) == expected
+        assert not remembering.skim(direction, data[:-1], looks)
 
 
 @pytest.mark.parametrize("protocol", VARIANTS)
