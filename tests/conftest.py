@@ -1,5 +1,7 @@
-"""`--one-in N`: of the cases of a test marked `table`, one of N, others on each Python."""
+"""What all tests have: `--one-in N` (of the cases of a test marked `table` one of N, others on each
+Python), and a collector that sees everything."""
 
+import gc
 import sys
 from itertools import groupby
 
@@ -31,3 +33,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def pytest_runtest_teardown() -> None:
+    # A start in this process puts all that lives out of the collector's sight, for a run's speed:
+    # what of it became garbage in cycles would stay for thousands of tests.
+    gc.unfreeze()

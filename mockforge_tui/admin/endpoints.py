@@ -87,7 +87,7 @@ ENDPOINTS: Final = (
              statuses={404: "no such scenario", 406: "it did not pass; what went wrong"}),
     Endpoint("GET", "/recordings", "recordings", "Recordings, those that ended among them."),
     Endpoint("POST", "/recordings", "start_recording", "Record what comes from now on.",
-             object_of({"name": {"type": "string", "maxLength": 200},
+             object_of({"name": {"type": "string"},
                         "filter": {"type": "string", "description": "only what matches"}}),
              statuses=_WRONG),
     Endpoint("GET", "/recordings/{name}", "recording", "A recording's lines.",
