@@ -1,13 +1,13 @@
 """The words of a command line: which of them is the command, and where no command is meant."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
 from mockforge_brokers import __version__
 
 from ..config.table import SETTINGS
+from ..nearest import get_close_matches
 
 
 class _Words(click.Group):

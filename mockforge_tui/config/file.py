@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..nearest import get_close_matches
 from .model import ConfigError
 from .setting import Setting
 from .table import BY_KEY

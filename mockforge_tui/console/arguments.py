@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from ..filters import FilterError
+from ..nearest import get_close_matches
 from .language import Kind, Line, PlacedError, Problem, Token, read_line
 from .registry import Arg, Command, Opt, Parameter, Registry
 

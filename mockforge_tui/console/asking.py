@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mockforge_brokers.errors import InvalidInput
 
 from ..filters.patterns import glob_regex, is_topic_filter
+from ..nearest import get_close_matches
 from .targets import BareTarget, KafkaTarget, Place, Target, parse_target, place_of
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
+from ..nearest import get_close_matches
 from .language import Token
 from .results import Result
 

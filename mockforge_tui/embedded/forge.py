@@ -12,7 +12,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
@@ -20,6 +19,7 @@ from mockforge_brokers.errors import InvalidInput, LocalError
 
 from ..config import Config, resolve
 from ..config.table import SETTINGS
+from ..nearest import get_close_matches
 from ..runtime import Runtime
 from .answer import WITHIN, Answer, Heard, unended
 from .base import Forge

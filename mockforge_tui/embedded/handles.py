@@ -273,7 +273,7 @@ def _expected(wanted: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in wanted.items():
         name = "value" if name == "json" else name
         if name not in _PARTS:
-            from difflib import get_close_matches
+            from ..nearest import get_close_matches
 
             near = get_close_matches(name, _PARTS, 1)
             hint = f"did you mean {near[0]}?" if near else f"it has json, {', '.join(_PARTS)}"

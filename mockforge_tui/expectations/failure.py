@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from ..fixtures.expected.model import (
     place,
 )
 from ..fixtures.messages import Watch
+from ..nearest import get_close_matches
 from .checks import CameCheck, Check, FaultCheck, OrderCheck, is_at
 from .ground import Ground
 from .message import Message

@@ -4,12 +4,12 @@ import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, assert_never
 
 from mockforge_brokers.protocols import PROTOCOLS
 
 from .. import units
+from ..nearest import get_close_matches
 from .addresses import address_test
 from .fields import MESSAGES, Field, Subject
 from .json_path import JsonReader, parse_path

@@ -382,7 +382,7 @@ def _nearest(name: str, known: Mapping[str, Mapping[str, int]]) -> list[str]:
     from difflib import get_close_matches  # only for a mistake
 
     names = {code for codes in known.values() for code in codes}
-    return get_close_matches(name, sorted(names), n=3, cutoff=0.5)
+    return get_close_matches(name[:100], sorted(names), n=3, cutoff=0.5)
 
 
 class Changes(Struct, frozen=True):

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
+from ...nearest import get_close_matches
 from ...units import counted
 from .finding import Finding, lookalike
 

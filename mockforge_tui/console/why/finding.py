@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ... import units
+from ...nearest import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
