@@ -187,6 +187,8 @@ class WebSocketStream:
 
 def _packet_size(data: bytes, position: int) -> int:
     """Of the MQTT packet that begins there; 0 where that cannot be read."""
+    # As mqtt/wire/frames.py reads it, which a layer below the protocols does not import; whether
+    # the length is a legal one is not its affair.
     length = shift = 0
     for place in range(position + 1, min(position + 5, len(data))):
         byte = data[place]

@@ -23,8 +23,8 @@ from ..fixtures.expected.model import (
     counted,
 )
 from ..fixtures.messages import Watch
-from .ground import Ground
 from .message import Message
+from .observed import Observed
 
 MOST_FOUND: Final = 10_000
 """Messages that a check hands out; it counts them all."""
@@ -56,23 +56,23 @@ class Check(ABC):
         """What is there instead, in words."""
 
 
-def check_of(expectation: Expectation, ground: Ground, since: int) -> Check:
+def check_of(expectation: Expectation, observed: Observed, since: int) -> Check:
     """A check that counts messages after number `since`. Raises InvalidInput."""
     match expectation:
         case Came():
-            return CameCheck(expectation, ground, since)
+            return CameCheck(expectation, observed, since)
         case InOrder():
-            return OrderCheck(expectation, ground, since)
+            return OrderCheck(expectation, observed, since)
         case GroupAt():
-            return GroupCheck(expectation, ground)
+            return GroupCheck(expectation, observed)
         case Drained():
-            return DrainedCheck(expectation, ground)
+            return DrainedCheck(expectation, observed)
         case Client():
-            return ClientCheck(expectation, ground)
+            return ClientCheck(expectation, observed)
         case FaultHit():
-            return FaultCheck(expectation, ground)
+            return FaultCheck(expectation, observed)
         case LintClean():
-            return LintCheck(expectation, ground)
+            return LintCheck(expectation, observed)
         case _:
             assert_never(expectation)
 
@@ -101,8 +101,8 @@ def is_at(watch: Watch) -> Callable[[Message], bool]:
 class _Reader:
     """Messages of the record, each once."""
 
-    def __init__(self, ground: Ground, since: int) -> None:
-        self._record = ground.record
+    def __init__(self, observed: Observed, since: int) -> None:
+        self._record = observed.record
         self._at = since
 
     def fresh(self) -> Iterator[Message]:
@@ -112,12 +112,12 @@ class _Reader:
 
 
 class CameCheck(Check):
-    def __init__(self, expectation: Came, ground: Ground, since: int) -> None:
+    def __init__(self, expectation: Came, observed: Observed, since: int) -> None:
         super().__init__()
         self.count = 0
         self._expected = expectation
         self._is_at = is_at(expectation.watch)
-        self._reader = _Reader(ground, since)
+        self._reader = _Reader(observed, since)
 
     def look(self) -> State:
         expected = self._expected
@@ -138,10 +138,10 @@ class CameCheck(Check):
 class OrderCheck(Check):
     """The first message for each part, behind the one for the part before."""
 
-    def __init__(self, expectation: InOrder, ground: Ground, since: int) -> None:
+    def __init__(self, expectation: InOrder, observed: Observed, since: int) -> None:
         super().__init__()
         self._parts = [(is_at(part.watch), part) for part in expectation.parts]
-        self._reader = _Reader(ground, since)
+        self._reader = _Reader(observed, since)
 
     @property
     def missing(self) -> Came | None:
@@ -165,17 +165,17 @@ class OrderCheck(Check):
 
 
 class GroupCheck(Check):
-    def __init__(self, expectation: GroupAt, ground: Ground) -> None:
+    def __init__(self, expectation: GroupAt, observed: Observed) -> None:
         super().__init__()
         self._expected = expectation
-        self._ground = ground
+        self._observed = observed
         self._seen = ""
 
     def look(self) -> State:
         expected = self._expected
         groups = [
             group
-            for broker in self._ground.brokers.values()
+            for broker in self._observed.brokers.values()
             for group in broker.groups()
             if group.name == expected.group
         ]
@@ -201,14 +201,14 @@ class GroupCheck(Check):
 
 
 class DrainedCheck(Check):
-    def __init__(self, expectation: Drained, ground: Ground) -> None:
+    def __init__(self, expectation: Drained, observed: Observed) -> None:
         super().__init__()
         self._name = expectation.queue
-        self._ground = ground
+        self._observed = observed
         self._seen = ""
 
     def look(self) -> State:
-        amqp = self._ground.brokers.amqp
+        amqp = self._observed.brokers.amqp
         views = amqp.destinations() if amqp is not None else []
         view = next((v for v in views if v.kind == "queue" and v.name == self._name), None)
         if view is None:
@@ -224,17 +224,17 @@ class DrainedCheck(Check):
 
 
 class ClientCheck(Check):
-    def __init__(self, expectation: Client, ground: Ground) -> None:
+    def __init__(self, expectation: Client, observed: Observed) -> None:
         super().__init__()
         self._expected = expectation
-        self._ground = ground
+        self._observed = observed
         self._there = 0
 
     def look(self) -> State:
         expected = self._expected
         self._there = sum(
             fnmatchcase(view.client, expected.name)
-            for protocol, broker in self._ground.brokers.items()
+            for protocol, broker in self._observed.brokers.items()
             if expected.protocol in ("", protocol)
             for view in broker.connections()
         )
@@ -248,10 +248,10 @@ class ClientCheck(Check):
 class FaultCheck(Check):
     """Raises InvalidInput for a fault that is not there."""
 
-    def __init__(self, expectation: FaultHit, ground: Ground) -> None:
+    def __init__(self, expectation: FaultHit, observed: Observed) -> None:
         super().__init__()
         self._hits = expectation.hits
-        self.rule = find_rule(ground, expectation.fault)
+        self.rule = find_rule(observed, expectation.fault)
 
     def look(self) -> State:
         return State.MET if self.rule.hits >= self._hits else State.OPEN
@@ -264,11 +264,11 @@ class FaultCheck(Check):
 class LintCheck(Check):
     """By what the spine still has; a lint is rare."""
 
-    def __init__(self, expectation: LintClean, ground: Ground) -> None:
+    def __init__(self, expectation: LintClean, observed: Observed) -> None:
         super().__init__()
         self._warnings = expectation.warnings
-        self._spine = ground.spine
-        self._began = ground.record.emitted
+        self._spine = observed.spine
+        self._began = observed.record.emitted
         self.events: list[Event] = []
 
     def look(self) -> State:
@@ -289,9 +289,9 @@ class LintCheck(Check):
         return "; ".join(_worded(event) for event in self.events[:5]) or "nothing"
 
 
-def find_rule(ground: Ground, name: str) -> Rule:
+def find_rule(observed: Observed, name: str) -> Rule:
     """A fault by its number or its name in a file. Raises InvalidInput."""
-    for rule in ground.faults.rules.values():
+    for rule in observed.faults.rules.values():
         if name in (str(rule.id), rule.name):
             return rule
     raise InvalidInput(f"there is no fault {name}; fault ls lists them")

@@ -21,8 +21,8 @@ from ..fixtures.expected.model import (
 from ..fixtures.messages import Watch
 from ..nearest import get_close_matches
 from .checks import CameCheck, Check, FaultCheck, OrderCheck, is_at
-from .ground import Ground
 from .message import Message
+from .observed import Observed
 
 _LOOKED_AT: Final = 2_000
 """Messages among which the nearest is sought."""
@@ -102,24 +102,24 @@ class Failure:
         }
 
 
-def failure_of(expectation: Expectation, check: Check, ground: Ground, since: int) -> Failure:
+def failure_of(expectation: Expectation, check: Check, observed: Observed, since: int) -> Failure:
     """All there is to say of an expectation that its check found unmet."""
-    came = Counter(_address(message) for message in ground.record.since(since))
+    came = Counter(_address(message) for message in observed.record.since(since))
     wanted = _wanted(expectation, check)
     surplus = _surplus(expectation, check)
     nearest = None
     if wanted is not None and not surplus:
-        nearest = _nearest(wanted, check, ground, since)
-    lost = ground.record.lost(since)
+        nearest = _nearest(wanted, check, observed, since)
+    lost = observed.record.lost(since)
     return Failure(
         str(expectation),
         check.seen + (f" ({lost:,} messages were too many to be kept)" if lost else ""),
         nearest,
         surplus,
         tuple(came.most_common()),
-        tuple(_connected(ground)),
-        tuple(_faults(ground, check)),
-        "" if surplus else _suggestion(wanted, came, ground, lost),
+        tuple(_connected(observed)),
+        tuple(_faults(observed, check)),
+        "" if surplus else _suggestion(wanted, came, observed, lost),
         _about(expectation),
     )
 
@@ -143,12 +143,12 @@ def _surplus(expectation: Expectation, check: Check) -> tuple[str, ...]:
     return tuple(f"{each.place}  {_payload(each)}" for each in extra)
 
 
-def _nearest(wanted: Came, check: Check, ground: Ground, since: int) -> Nearest | None:
+def _nearest(wanted: Came, check: Check, observed: Observed, since: int) -> Nearest | None:
     """Of the newest messages that are not what was wanted, the one with the fewest differences."""
     at = is_at(wanted.watch)
     found = {message.number for message in check.found}
     best: tuple[float, Message, list[Difference]] | None = None
-    newest = reversed(tuple(ground.record.since(since)))
+    newest = reversed(tuple(observed.record.since(since)))
     for message in islice(newest, _LOOKED_AT):
         there = at(message)
         if message.number in found or (not there and wanted.where is ANYTHING):
@@ -178,49 +178,49 @@ def _address(message: Message) -> str:
     return f"{message.protocol}:{message.destination}"
 
 
-def _connected(ground: Ground) -> Iterator[str]:
-    for protocol, broker in ground.brokers.items():
+def _connected(observed: Observed) -> Iterator[str]:
+    for protocol, broker in observed.brokers.items():
         for view in broker.connections():
             yield f"{view.client or view.address} ({protocol})"
 
 
-def _faults(ground: Ground, check: Check) -> Iterator[str]:
-    for rule in ground.faults.rules.values():
+def _faults(observed: Observed, check: Check) -> Iterator[str]:
+    for rule in observed.faults.rules.values():
         if rule.enabled or (isinstance(check, FaultCheck) and check.rule is rule):
             name = f" {rule.name}" if rule.name else ""
             scope = rule.scope or "everything"
             yield f"{rule.id}{name}: {rule.kind} {scope}, {rule.hits} hits of {rule.seen} matches"
 
 
-def _suggestion(wanted: Came | None, came: Counter[str], ground: Ground, lost: int) -> str:
+def _suggestion(wanted: Came | None, came: Counter[str], observed: Observed, lost: int) -> str:
     """One thing to do, from what the record shows; `why` knows more where this is empty."""
     if lost:
         return "keep more of them with --keep-messages"
     if wanted is None:
         return ""
-    if _came_too_early(ground):
+    if _came_too_early(observed):
         return "messages are kept from the first expect on: --keep-messages N keeps those before"
     name = _destination(wanted.watch)
     others = [each for each in came if each != name]
     if name not in came and (near := get_close_matches(name, others, 1, 0.75)):
         return f"{came[near[0]]:,} came to {near[0]}: is that the name that was meant?"
-    return _nobody(wanted.watch.protocol, came, ground)
+    return _nobody(wanted.watch.protocol, came, observed)
 
 
-def _came_too_early(ground: Ground) -> bool:
+def _came_too_early(observed: Observed) -> bool:
     """The record is empty, though messages came to the brokers before it began."""
-    return not ground.record.newest and any(
-        view.messages_in for broker in ground.brokers.values() for view in broker.destinations()
+    return not observed.record.newest and any(
+        view.messages_in for broker in observed.brokers.values() for view in broker.destinations()
     )
 
 
-def _nobody(protocol: str, came: Counter[str], ground: Ground) -> str:
-    broker = ground.brokers.get(protocol)
+def _nobody(protocol: str, came: Counter[str], observed: Observed) -> str:
+    broker = observed.brokers.get(protocol)
     if broker is None:
         return f"{title_of(protocol)} is not served here"
     if broker.connections() or any(name.startswith(f"{protocol}:") for name in came):
         return ""
-    listeners = [each for each in ground.listeners if each.protocol == protocol]
+    listeners = [each for each in observed.listeners if each.protocol == protocol]
     where = f" ({broker.address(listeners[0])})" if listeners else ""
     return f"nobody is connected to {title_of(protocol)}{where}: does the client use this address?"
 

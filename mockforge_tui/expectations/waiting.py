@@ -9,8 +9,8 @@ from mockforge_brokers.clock import Timer
 from ..fixtures.expected.model import Came, Expectation, InOrder
 from .checks import Check, State, check_of
 from .failure import Failure, failure_of
-from .ground import Ground
 from .message import Message
+from .observed import Observed
 
 _LOOK: Final = 0.01
 """Seconds between looks at what nothing wakes us for: lags, depths, connections."""
@@ -40,17 +40,17 @@ class Waiting:
     def __init__(
         self,
         expectation: Expectation,
-        ground: Ground,
+        observed: Observed,
         done: Callable[[Outcome], object],
         since: int | None = None,
     ) -> None:
-        ground.record.start()
+        observed.record.start()
         self._expectation = expectation
-        self._ground = ground
+        self._observed = observed
         self._done = done
-        self._since = ground.record.begin if since is None else since
-        self._check: Check = check_of(expectation, ground, self._since)
-        self._began = ground.clock.now()
+        self._since = observed.record.begin if since is None else since
+        self._check: Check = check_of(expectation, observed, self._since)
+        self._began = observed.clock.now()
         self._met: float | None = None
         self._ended = False
         self._timer: Timer | None = None
@@ -58,7 +58,7 @@ class Waiting:
         """The delay of the look that is to come; below 0 while there is none."""
         self._unwatch: Callable[[], None] | None = None
         if isinstance(expectation, Came | InOrder):
-            self._unwatch = ground.record.watch(self._wake)
+            self._unwatch = observed.record.watch(self._wake)
         self._look()
 
     @property
@@ -83,14 +83,14 @@ class Waiting:
         if self._timer is not None:
             self._timer.cancel()
         self._due = delay
-        self._timer = self._ground.clock.call_later(delay, self._look)
+        self._timer = self._observed.clock.call_later(delay, self._look)
 
     def _look(self) -> None:
         self._due = -1.0
         if self._ended:
             return
         state = self._check.look()
-        left = self._began + self._expectation.within - self._ground.clock.now()
+        left = self._began + self._expectation.within - self._observed.clock.now()
         over = left <= 1e-9
         if state is State.BROKEN:
             self._end(met=False)
@@ -103,7 +103,7 @@ class Waiting:
 
     def _settle(self, left: float, over: bool) -> None:
         """Met for now: some must stay so for a while."""
-        expected, now = self._expectation, self._ground.clock.now()
+        expected, now = self._expectation, self._observed.clock.now()
         if isinstance(expected, Came) and expected.most == 0:
             wait = left
         elif isinstance(expected, Came):
@@ -118,8 +118,8 @@ class Waiting:
 
     def _end(self, *, met: bool) -> None:
         self.cancel()
-        took = self._ground.clock.now() - self._began
+        took = self._observed.clock.now() - self._began
         failure = None
         if not met:
-            failure = failure_of(self._expectation, self._check, self._ground, self._since)
+            failure = failure_of(self._expectation, self._check, self._observed, self._since)
         self._done(Outcome(self._expectation, tuple(self._check.found), took, failure))

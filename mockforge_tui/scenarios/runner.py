@@ -12,8 +12,8 @@ from mockforge_brokers.misbehaviour.rules import Rule
 
 from ..entrance import make_room
 from ..expectations.failure import Failure
-from ..expectations.ground import Ground
 from ..expectations.message import Message
+from ..expectations.observed import Observed
 from ..expectations.waiting import Outcome, Waiting
 from ..fixtures.engine import FixtureEngine
 from ..fixtures.expected.model import Came, Expectation
@@ -53,7 +53,7 @@ class MovableClock(Clock, Protocol):
     def advance(self, seconds: float) -> None: ...
 
 
-class Stage(Ground, Protocol):
+class Stage(Observed, Protocol):
     """Where scenarios run; a Runtime is one."""
 
     @property

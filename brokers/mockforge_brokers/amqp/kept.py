@@ -261,7 +261,7 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
             continue
         if message.position:
             last = max(last, message.position)
-            restored.stand_at(message.position)
+            restored.continue_at(message.position)
         if message.expires is None:
             restored.restore(route, content, message.size, message.redelivered)
             continue
@@ -270,7 +270,7 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
         expires = clock.now() + message.expires - clock.wall()
         restored.restore_expiring(route, content, message.size, message.redelivered, expires)
     if last:
-        restored.stand_at(last + 1)
+        restored.continue_at(last + 1)
 
 
 def in_words(vhosts: Iterable[VirtualHost]) -> str:

@@ -138,7 +138,7 @@ class KafkaConnection:
     def end(self, reason: str, *, reset: bool = False, code: int | None = None) -> None:
         """End the connection; requests that wait behind a parked one are never carried out."""
         if code is not None:
-            # No frame of Kafka's says goodbye: a code stands in the answer to a request.
+            # Kafka has no frame that closes: a code stands in the answer to a request.
             raise InvalidInput("Kafka closes without a code: fault add refuse answers with one")
         if reset:
             self._peer.abort(reason)
@@ -279,7 +279,7 @@ class KafkaConnection:
             if caller.cluster.quotas.active:
                 self._handle_metered(handler, header, frame, at)
             else:
-                self._give(handler.answer(caller, frame, at, header.correlation_id))
+                self._answer_with(handler.answer(caller, frame, at, header.correlation_id))
 
     def _handle_metered(
         self, handler: Handler, header: RequestHeader, frame: bytes, at: int
@@ -301,7 +301,7 @@ class KafkaConnection:
             answer = answer.map(partial(_passed, charged))
         else:
             charged(answer)
-        self._give(answer)
+        self._answer_with(answer)
 
     def refuse_after(self, seconds: float) -> None:
         """It came too soon after others of its address: not served, and closed in time."""
@@ -333,7 +333,7 @@ class KafkaConnection:
             errors = self.caller.counters.errors
             errors[refusal.code] = errors.get(refusal.code, 0) + 1
             name_of = self.caller.cluster.name_of
-            self._give(misbehaviour.answer(self.caller, refusal, header, at, name_of))
+            self._answer_with(misbehaviour.answer(self.caller, refusal, header, at, name_of))
         except ProtocolError as error:
             self._violated(error.text)
 
@@ -362,7 +362,7 @@ class KafkaConnection:
         self._rows.remember(correlation_id, api_key, version)
         return HANDLERS[api_key]
 
-    def _give(self, answer: Pieces | Parked[Pieces] | None) -> None:
+    def _answer_with(self, answer: Pieces | Parked[Pieces] | None) -> None:
         if not self._identified:
             self._identify()
         if isinstance(answer, list):

@@ -1,4 +1,4 @@
-"""Bytes of one frame, spoilt on purpose."""
+"""Bytes of one frame, damaged on purpose."""
 
 from random import Random
 
@@ -6,7 +6,7 @@ from ..journal import Row
 from .actions import Corrupt, Truncate
 
 
-def spoilt(
+def damaged(
     frame: bytes, rows: list[Row], body: range, action: Corrupt | Truncate, random: Random
 ) -> bytes:
     """The frame with bits flipped, or without its end: at least one byte of it is missing.

@@ -25,7 +25,7 @@ from .actions import (
     Throttle,
     Truncate,
 )
-from .damage import spoilt
+from .damage import damaged
 from .rules import OPEN, Fired, Rule
 from .waiting import Waiting
 
@@ -108,7 +108,7 @@ class Effects:
         lane = self._lane
         if not isinstance(action, SetFields):
             body = lane.connection.body(frame)
-            return spoilt(frame, rows, body, action, lane.faults.random)
+            return damaged(frame, rows, body, action, lane.faults.random)
         try:
             return lane.connection.set_fields(lane.direction, frame, action.fields)
         except InvalidInput as error:

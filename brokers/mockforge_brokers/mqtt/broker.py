@@ -18,7 +18,7 @@ from .authentication import Methods
 from .codes import Reason
 from .connection import MqttConnection
 from .inside import Inside, make_message, make_publish
-from .lint_warnings import Newcomers
+from .lint_warnings import RecentClientIds
 from .misbehaviour import REFUSALS
 from .options import MqttOptions
 from .records import Message
@@ -74,7 +74,7 @@ class MqttBroker:
         self.findings = Findings(environment.clock.wall)
         self.methods = Methods(self)
         self.redirects = Redirects()
-        self.newcomers = Newcomers(self.registry)
+        self.newcomers = RecentClientIds(self.registry)
         self._connections: dict[int, MqttConnection] = {}
         environment.usage.gauge("mqtt_packet", self._largest_incomplete)
         environment.usage.gauge("mqtt_backlog", self._largest_backlog)

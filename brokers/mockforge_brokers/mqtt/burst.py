@@ -142,7 +142,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             break
         # Routes with the same takers share one tuple (Router.learn), so that identity tells.
         if route.sinks is not sinks:
-            _hand_on(sinks, data[start:position], run)
+            _forward_run(sinks, data[start:position], run)
             sinks, start, run = route.sinks, position, 0
             looks += len(sinks)
         count = 1
@@ -164,12 +164,12 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             looks = turn.look()
             if looks < 0:
                 break
-    _hand_on(sinks, data[start:position], run)
+    _forward_run(sinks, data[start:position], run)
     connection.messages_in += published
     return position
 
 
-def _hand_on(sinks: tuple[Sink, ...], piece: bytes, count: int) -> None:
+def _forward_run(sinks: tuple[Sink, ...], piece: bytes, count: int) -> None:
     """So many packets as they are."""
     for sink in sinks:
         if not sink.out:

@@ -397,7 +397,7 @@ class MqttConnection:
             packet = decode_body(first, reader, self.version)
         except UnsupportedVersion as error:
             # A client of a version that we do not know reads what 3.1.1 has for this.
-            self.turn_away(Connack(1), error)
+            self.refuse_connect(Connack(1), error)
             return
         assert isinstance(packet, Connect)
         self.version = self.outlet.version = packet.version
@@ -436,9 +436,9 @@ class MqttConnection:
         """A CONNECT is not taken; where it began to prove who it is, that failed."""
         if self.proving is not None:
             authentication.failed(self, error)
-        self.turn_away(handshake.refusal(self.version, error), error)
+        self.refuse_connect(handshake.refusal(self.version, error), error)
 
-    def turn_away(self, answer: Connack | None, error: ProtocolError) -> None:
+    def refuse_connect(self, answer: Connack | None, error: ProtocolError) -> None:
         """Answer a CONNECT that is refused, and end."""
         self.closed = True
         lint.count_violation(self, error)

@@ -30,7 +30,7 @@ _ALIKE: Final = 3
 _VARYING: Final = re.compile(r"[0-9A-Fa-f]{6,}|\d+")
 
 
-class Newcomers:
+class RecentClientIds:
     """The newest client identifiers by host, user and shape, of those that leave a session."""
 
     def __init__(self, sessions: "Sessions") -> None:

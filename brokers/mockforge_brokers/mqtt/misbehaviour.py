@@ -74,10 +74,10 @@ def refuse(
             connection.client = decoded.client_id
             connection.version = connection.outlet.version = decoded.version
             error = handshake.Refused(text, reason)
-            connection.turn_away(handshake.refusal(decoded.version, error), error)
+            connection.refuse_connect(handshake.refusal(decoded.version, error), error)
         case Auth() if connection.session is None:
             error = handshake.Refused(text, reason)
-            connection.turn_away(handshake.refusal(connection.version, error), error)
+            connection.refuse_connect(handshake.refusal(connection.version, error), error)
         case Publish() if version5:
             if decoded.qos:
                 answer = Ack(_ANSWERS[decoded.qos], decoded.packet_id, code)

@@ -255,7 +255,7 @@ class Store:
         if self.failing:
             self.failing = ""
             self._spine.emit(DataWritable("data"))
-            self._tell_failing()
+            self._report_failing()
         if self._due:
             self._close_group()
         for due in [each for each in self._waiting if each <= number]:
@@ -267,9 +267,9 @@ class Store:
         if not self.failing:
             self.failing = reason
             self._spine.emit(DataWriteFailed("data", reason))
-        self._tell_failing()
+        self._report_failing()
 
-    def _tell_failing(self) -> None:
+    def _report_failing(self) -> None:
         for callback in self._on_failing:
             callback()
 

@@ -64,8 +64,8 @@ def group_show(session: "Session", name: Annotated[str, Arg(GROUP, "a consumer g
     if group.protocol != "kafka":
         return facts_table(facts)
     tables = of_group(group)
-    told = {**facts, "members": len(tables["members"][1])}
-    shown = facts_table({key: told[key] for key in told if key not in ("offsets", "pending")})
+    values = {**facts, "members": len(tables["members"][1])}
+    shown = facts_table({key: values[key] for key in values if key not in ("offsets", "pending")})
     blocks = [shown.text]
     for columns, rows in tables.values():
         blocks += ["", *table_lines(columns, rows, None)] if rows else []

@@ -19,7 +19,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Throttle,
     Truncate,
 )
-from mockforge_brokers.misbehaviour.damage import spoilt
+from mockforge_brokers.misbehaviour.damage import damaged
 from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..lines import is_word
@@ -221,7 +221,7 @@ def difference(before: bytes, after: bytes) -> list[int]:
 def test_bits_are_flipped_in_their_part(action: Corrupt, rows: list[Row], places: range) -> None:
     frame = b"0123t/DATA"
     for seed in range(50):
-        after = spoilt(frame, rows, range(2, 10), action, Random(seed))
+        after = damaged(frame, rows, range(2, 10), action, Random(seed))
         changed = difference(frame, after)
         assert len(changed) == action.bits
         assert {bit // 8 for bit in changed} <= set(places)
@@ -229,13 +229,13 @@ def test_bits_are_flipped_in_their_part(action: Corrupt, rows: list[Row], places
 
 def test_the_same_seed_spoils_the_same_bit() -> None:
     row = Row("mqtt", IN, "PUBLISH", payload=b"DATA")
-    frames = {spoilt(b"0123t/DATA", [row], range(2, 10), Corrupt(), Random(7)) for _ in range(5)}
+    frames = {damaged(b"0123t/DATA", [row], range(2, 10), Corrupt(), Random(7)) for _ in range(5)}
     assert len(frames) == 1
 
 
 def test_a_payload_smaller_than_the_bits_is_flipped_whole() -> None:
     row = Row("mqtt", IN, "PUBLISH", payload=b"D")
-    after = spoilt(b"tD", [row], range(2), Corrupt(bits=100), Random(1))
+    after = damaged(b"tD", [row], range(2), Corrupt(bits=100), Random(1))
     assert after == bytes((ord("t"), ord("D") ^ 0xFF))
 
 
@@ -249,7 +249,7 @@ def test_a_corrupt_frame_takes_its_turn() -> None:
 
 @pytest.mark.parametrize(("keep", "left"), [(None, b"012"), (1, b"0"), (0, b""), (99, b"01234")])
 def test_the_end_of_a_frame_is_cut_off(keep: int | None, left: bytes) -> None:
-    assert spoilt(b"012345", [], range(6), Truncate(keep), Random(1)) == left
+    assert damaged(b"012345", [], range(6), Truncate(keep), Random(1)) == left
 
 
 # A connection's beginning.

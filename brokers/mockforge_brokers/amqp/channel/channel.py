@@ -448,8 +448,8 @@ class Channel:
             ConsumerEnded(AMQP, self.line.id, self.number, queue, consumer.tag, reason)
         )
 
-    def away(self) -> list[Message]:
-        """What it borrowed and did not give back for good."""
+    def outstanding_messages(self) -> list[Message]:
+        """What it has unacked, also what it settled in a transaction that is not committed."""
         late = TimedOut
         messages = [each for each in self.unacked.values() if not isinstance(each.queue, late)]
         if self.transaction is not None:
@@ -463,13 +463,13 @@ class Channel:
             consumer.queue.pause(consumer)
 
     def end(self, reason: str) -> None:
-        """The channel is over: its consumers end, what it borrowed is ready again."""
+        """The channel is over: its consumers end, what it has unacked is ready again."""
         self.stop()
         self.line.chores.do(self.ending(reason))
 
     def ending(self, reason: str) -> Steps:
         """The steps of `end`: there may be thousands of consumers and of messages."""
-        messages = self.away()
+        messages = self.outstanding_messages()
         self.unacked.clear()
         while self.consumers:
             # A queue that ends with its last consumer takes others of this channel along.

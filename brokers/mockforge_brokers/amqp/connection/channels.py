@@ -119,7 +119,9 @@ class Channels:
 
     def unacked(self) -> list[Message]:
         """Messages that the client has: delivered, and not acknowledged for good."""
-        return [message for channel in self.open.values() for message in channel.away()]
+        return [
+            message for channel in self.open.values() for message in channel.outstanding_messages()
+        ]
 
     def refresh(self) -> None:
         for channel in tuple(self.open.values()):

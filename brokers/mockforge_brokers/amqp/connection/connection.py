@@ -49,7 +49,7 @@ from .failures import (
 )
 from .handshake import Handshake
 from .heartbeat import Heartbeat
-from .login import Door
+from .login import Login
 from .phase import Phase
 from .quotas import Quotas
 
@@ -91,8 +91,8 @@ class Connection:
         self.user = ""
         self.vhost = next(iter(vhosts.values()))
         self.guard: Guard | None = None
-        self._door = Door(peer, environment, vhosts, quotas)
-        self.handshake = Handshake(options, self._door, self.out.append, self._found)
+        self._login = Login(peer, environment, vhosts, quotas)
+        self.handshake = Handshake(options, self._login, self.out.append, self._found)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
         met = partial(environment.usage.count, "amqp_message")
@@ -263,7 +263,7 @@ class Connection:
     def renew_guard(self) -> None:
         """Rules changed, or the user is known now."""
         if self.user:
-            self.guard = self._door.guard(self.client, self.user)
+            self.guard = self._login.guard(self.client, self.user)
 
     def name_queue(self, consumer_tag: str, queue: str) -> None:
         journaling.name_queue(self._queue_names, consumer_tag, queue)
@@ -333,7 +333,7 @@ class Connection:
             if self.handshake.receive(name, values):
                 self._opened()
         elif name == "connection.update-secret":
-            self._door.renew(self.client, values["new_secret"])
+            self._login.renew(self.client, values["new_secret"])
             self.out.append(method(0, "connection.update-secret-ok"))
         else:
             raise ProtocolError(

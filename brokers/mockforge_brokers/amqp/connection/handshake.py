@@ -13,7 +13,7 @@ from ..profiles import PROFILES, SMALL_FRAMES
 from ..records import Table, plain, table
 from ..wire.frames import OVERHEAD, method
 from .failures import Refused
-from .login import Door
+from .login import Login
 
 _CAPABILITIES: Final = (
     "publisher_confirms",
@@ -47,27 +47,27 @@ class Handshake:
     """Takes the client's methods in the one order that is legal.
 
     `lint` hears of frames that are too small for newer releases.
-    `door` knows who may log in, and to which virtual host.
+    `login` knows who may log in, and to which virtual host.
     """
 
     def __init__(
         self,
         options: AmqpOptions,
-        door: Door,
+        login: Login,
         send: Callable[[bytes], None],
         lint: Callable[[str, str], None],
     ) -> None:
         self.agreement = Agreement(frame_max=options.frame_max)
         self.expected = "protocol header"
         self._options = options
-        self._door = door
+        self._login = login
         self._send = send
         self._lint = lint
 
     def start(self, version: tuple[int, int]) -> None:
         """The protocol header came and is one of ours: it asks for this version."""
         options = self._options
-        self._send(_start(version, options.product, options.version, self._door.mechanisms))
+        self._send(_start(version, options.product, options.version, self._login.mechanisms))
         self.expected = "connection.start-ok"
 
     def receive(self, name: str, values: dict[str, Any]) -> bool:
@@ -95,7 +95,7 @@ class Handshake:
         )
         agreement.client = str(declared.get("connection_name") or "")
         try:
-            user = self._door.enter(agreement.client, mechanism, response)
+            user = self._login.enter(agreement.client, mechanism, response)
         except ProtocolError as error:
             raise Refused(error.text) from None
         if user is None:
@@ -128,7 +128,7 @@ class Handshake:
         self.expected = "connection.open"
 
     def _open(self, virtual_host: str) -> None:
-        problem = self._door.problem_of_host(self.agreement.client, virtual_host)
+        problem = self._login.problem_of_host(self.agreement.client, virtual_host)
         if problem:
             raise ProtocolError(problem, ReplyCode.NOT_ALLOWED)
         self.agreement.virtual_host = virtual_host

@@ -20,7 +20,7 @@ from .quotas import Quotas
 _MECHANISMS: Final = "PLAIN AMQPLAIN"
 
 
-class Door:
+class Login:
     """Lets one client in, or reports why not."""
 
     def __init__(

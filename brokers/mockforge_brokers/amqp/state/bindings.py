@@ -95,7 +95,7 @@ class Bindings:
     def _bind(self, exchange: Exchange, binding: Binding) -> None:
         outdated.check_binding(self.profile, exchange.type, binding.routing_key)
         if self._add(exchange, binding):
-            self._tell_binding(BindingAdded, exchange, binding)
+            self._emit_binding(BindingAdded, exchange, binding)
             exchange.bound(binding)
 
     def _add(self, exchange: Exchange, binding: Binding) -> bool:
@@ -129,7 +129,7 @@ class Bindings:
         self._forget_leading(exchange, binding)
         self.keeper.binding_changed(self, exchange.name, binding)
         self._changed()
-        self._tell_binding(BindingRemoved, exchange, binding)
+        self._emit_binding(BindingRemoved, exchange, binding)
         gone = self.exchanges.get(exchange.name) is not exchange
         if exchange.auto_delete and not exchange.bindings and not gone:
             self._drop_exchange(exchange, "its last binding went")
@@ -140,7 +140,7 @@ class Bindings:
         if not leading:
             del self._leading[binding.destination]
 
-    def _tell_binding(
+    def _emit_binding(
         self, kind: type[BindingAdded | BindingRemoved], exchange: Exchange, binding: Binding
     ) -> None:
         to = binding.destination.name

@@ -53,7 +53,7 @@ class Host(Protocol):
     contents: "Contents"
     exchanges: "dict[str, Exchange]"
 
-    def hand(self, route: "Route", destination: Destination, content: bytes) -> None:
+    def pass_on(self, route: "Route", destination: Destination, content: bytes) -> None:
         """Put a message of this route into a queue, or where an exchange sends it."""
         ...
 

@@ -167,7 +167,7 @@ class RecentHistoryExchange(FanoutExchange):
 
     def bound(self, binding: Binding) -> None:
         for route, content in tuple(self.history):
-            self.host.hand(route, binding.destination, content)
+            self.host.pass_on(route, binding.destination, content)
 
 
 class DelayedExchange(Exchange):
@@ -210,7 +210,7 @@ class DelayedExchange(Exchange):
         self.held -= 1
         if self.host.exchanges.get(self.name) is self:
             changed = self.host.contents.with_count(content, "x-delay", -delay)
-            self.host.hand(route, self, changed)
+            self.host.pass_on(route, self, changed)
 
     def _index(self, binding: Binding) -> None:
         self._routed.add(binding)

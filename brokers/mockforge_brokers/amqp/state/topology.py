@@ -147,7 +147,7 @@ class Topology(Bindings):
         self.keeper.adopt(self, queue)
         return queue
 
-    def hand(self, route: Route, destination: Destination, content: bytes) -> None:
+    def pass_on(self, route: Route, destination: Destination, content: bytes) -> None:
         """Put a message of this route into a queue, or where an exchange sends it."""
 
     def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:

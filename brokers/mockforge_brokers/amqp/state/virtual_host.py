@@ -176,7 +176,7 @@ class VirtualHost(Topology):
                 self._dead_letters.go_on()
         return len(queues)
 
-    def hand(self, route: Route, destination: Destination, content: bytes) -> None:
+    def pass_on(self, route: Route, destination: Destination, content: bytes) -> None:
         size = self.contents.size(content)
         if isinstance(destination, Queue):
             queues: tuple[Queue, ...] = (destination,)

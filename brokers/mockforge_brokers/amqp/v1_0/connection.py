@@ -21,7 +21,7 @@ from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode
 from ..connection.blocking import Blocking
 from ..connection.heartbeat import Heartbeat
-from ..connection.login import Door
+from ..connection.login import Login
 from ..connection.phase import Phase
 from ..connection.quotas import Quotas
 from ..events import ChannelClosed, ChannelOpened, ConsumerEnded, ConsumerStarted
@@ -101,8 +101,8 @@ class Connection:
         self._chores = environment.chores
         self._turn = environment.turn
         self._clock = environment.clock
-        self._door = Door(peer, environment, vhosts, quotas)
-        self.handshake = Handshake(options, self._door, vhosts, self.out.append)
+        self._login = Login(peer, environment, vhosts, quotas)
+        self.handshake = Handshake(options, self._login, vhosts, self.out.append)
         self.blocking = Blocking(self, self.vhost.memory)
         self._rest = b""
         self._outgoing = 0
@@ -279,7 +279,7 @@ class Connection:
 
     def renew_guard(self) -> None:
         if self.user:
-            self.guard = self._door.guard(self.client, self.user)
+            self.guard = self._login.guard(self.client, self.user)
 
     def unacked(self) -> list[Message]:
         return [each for session in self.sessions.values() for each in session.unacked()]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ...errors import ProtocolError
-from ..connection.login import Door
+from ..connection.login import Login
 from ..options import AmqpOptions
 from ..state.virtual_host import VirtualHost
 from .failures import (
@@ -44,7 +44,7 @@ class Handshake:
     def __init__(
         self,
         options: AmqpOptions,
-        door: Door,
+        login: Login,
         vhosts: Mapping[str, VirtualHost],
         send: Callable[[bytes], object],
     ) -> None:
@@ -58,7 +58,7 @@ class Handshake:
         self.channel_max = _CHANNEL_MAX
         self.idle = 0
         self._options = options
-        self._door = door
+        self._login = login
         self._vhosts = vhosts
         self._send = send
 
@@ -68,7 +68,7 @@ class Handshake:
             self._send(data)
             self.sasl = not self.user
             if self.sasl:
-                names = [*self._door.mechanisms.split(), "ANONYMOUS"]
+                names = [*self._login.mechanisms.split(), "ANONYMOUS"]
                 self._send(sasl("sasl-mechanisms", sasl_server_mechanisms=names))
             return
         # Figure 2.13: answer with the header that is asked for, and hang up.
@@ -102,7 +102,7 @@ class Handshake:
             # RabbitMQ 4 logs such clients in as its anonymous_login_user, guest.
             mechanism, response = "PLAIN", self._first_login()
         try:
-            user = self._door.enter("", mechanism, response)
+            user = self._login.enter("", mechanism, response)
         except ProtocolError as failure:
             raise Unreadable(failure.text) from None
         if user is None:
@@ -152,7 +152,7 @@ class Handshake:
         if name not in self._vhosts:
             text = f"AMQP 1.0 connection failed: virtual host '{name}' does not exist"
             raise ConnectionFailed(UNAUTHORIZED, text)
-        problem = self._door.problem_of_host(self.container, name)
+        problem = self._login.problem_of_host(self.container, name)
         if problem:
             limit = "limit (" in problem
             raise ConnectionFailed(RESOURCE_LIMIT if limit else UNAUTHORIZED, problem)
@@ -179,7 +179,7 @@ class Handshake:
         self.software = " ".join(str(each) for each in declared if each)
 
 
-def _version(told: str) -> str:
+def _version(version: str) -> str:
     """The version that clients of 0-9-1 are told, if that one could speak 1.0."""
-    major = told.split(".")[0]
-    return told if major.isdecimal() and int(major) >= int(_FIRST[0]) else _FIRST
+    major = version.split(".")[0]
+    return version if major.isdecimal() and int(major) >= int(_FIRST[0]) else _FIRST

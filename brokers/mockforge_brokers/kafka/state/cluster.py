@@ -308,7 +308,7 @@ class Cluster:
         try:
             appended = log.append(batch, begin, read=read)
         except ProducerFencedError as error:
-            self._tell_fenced(log, error)
+            self._emit_fenced(log, error)
             raise
         self.bounds.grown(log, log.cost - before)
         if self._watchers and not appended.duplicate:
@@ -395,7 +395,7 @@ class Cluster:
             for watcher in watchers:
                 watcher(seen)
 
-    def _tell_fenced(self, log: PartitionLog, error: ProducerFencedError) -> None:
+    def _emit_fenced(self, log: PartitionLog, error: ProducerFencedError) -> None:
         self._environment.spine.emit(
             ProducerFenced(
                 "kafka",

@@ -45,7 +45,7 @@ class GroupVerbs:
                 raise refused
 
     def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:
-        """Put a member out of its group: told by its member id, instance id or client id."""
+        """Put a member out of its group: named by its member id, instance id or client id."""
         with PlainRefusals():
             self.cluster.groups.present(group).kick(member, f"was kicked by {source}")
 

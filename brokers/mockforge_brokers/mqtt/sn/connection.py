@@ -260,7 +260,7 @@ class SnConnection(MqttConnection):
             self._let_go(connect)
             handshake.accept(self, packet)
         except handshake.Refused as error:
-            self.turn_away(Connack(), error)
+            self.refuse_connect(Connack(), error)
             return
         self.allow_silence(tolerated(connect.duration))
 

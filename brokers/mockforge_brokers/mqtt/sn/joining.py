@@ -35,7 +35,7 @@ def _connect(connection: "SnConnection", message: sn.Connect) -> None:
         )
         error = Refused(what, Reason.CLIENT_IDENTIFIER_NOT_VALID)
         connection.client = message.client_id
-        connection.turn_away(Connack(), error)
+        connection.refuse_connect(Connack(), error)
         return
     connection.outlet.retries.settle("will")
     connection.joining = None
@@ -70,7 +70,7 @@ def _will_message(connection: "SnConnection", message: sn.WillMessage) -> None:
     will = Will(topic.topic_name, message.payload, topic.qos & 3, topic.retain)
     if will.qos > 2:
         error = Refused("WILLTOPIC: QoS -1 [MQTT-SN 5.4.7]", Reason.QOS_NOT_SUPPORTED)
-        connection.turn_away(Connack(), error)
+        connection.refuse_connect(Connack(), error)
         return
     connection.join(joining.connect, will)
 

@@ -39,7 +39,7 @@ def refuse(connection: "SnConnection", frame: bytes, code: int, text: str) -> No
     match message:
         case sn.Connect():
             connection.client = message.client_id
-            connection.turn_away(Connack(), Refused(text, code))
+            connection.refuse_connect(Connack(), Refused(text, code))
         case _ if connection.session is None:
             connection.receive(frame)
         case sn.Publish():

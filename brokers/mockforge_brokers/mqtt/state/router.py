@@ -144,11 +144,11 @@ class Router:
         variants: Variants = {}
         for recipient in route.recipients:
             taker = recipient if recipient.session is not publisher else recipient.own
-            if taker is not None and self._hand_over(taker, message, variants):
+            if taker is not None and self._deliver(taker, message, variants):
                 reached += 1
         for share in route.shares:
             session, subscription = share.choose(message.topic_name)
-            reached += self._hand_over(Recipient(session, [subscription]), message, variants)
+            reached += self._deliver(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
 
@@ -169,7 +169,7 @@ class Router:
         )
 
     @staticmethod
-    def _hand_over(taker: Recipient, message: Message, variants: Variants) -> bool:
+    def _deliver(taker: Recipient, message: Message, variants: Variants) -> bool:
         qos = message.qos if message.qos < taker.qos else taker.qos
         retain = message.retain and taker.retain_as_published
         identifiers = taker.identifiers

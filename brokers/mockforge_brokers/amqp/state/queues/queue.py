@@ -121,7 +121,7 @@ class Queue:
         """Where a message is on disk."""
         return message.position
 
-    def stand_at(self, position: int) -> None:
+    def continue_at(self, position: int) -> None:
         """What is restored next had this position."""
         self._position = position - 1
 

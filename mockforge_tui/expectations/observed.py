@@ -12,7 +12,7 @@ from ..brokers import Brokers
 from .record import Record
 
 
-class Ground(Protocol):
+class Observed(Protocol):
     """Where expectations are looked at; a Runtime is one."""
 
     @property
