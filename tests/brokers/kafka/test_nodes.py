@@ -274,6 +274,22 @@ def test_more_replicas_than_nodes_cannot_be(stage):
     assert "with 3 brokers" in made.error_message
 
 
+def test_nobody_is_sent_to_a_node_that_does_not_listen_yet(stage):
+    stage.environment.listeners.remove(stage.listeners[2])
+    assert [one.node_id for one in stage.metadata(1).brokers] == [1, 3]
+    described = stage.call_at(1, cluster.DescribeClusterRequest(), 1)
+    assert [one.broker_id for one in described.brokers] == [1, 3]
+    key = next(k for k in "abcdef" if stage.broker.cluster.nodes.coordinator(k) == 2)
+    asked = groups.FindCoordinatorRequest(key_type=0, coordinator_keys=[key])
+    found = stage.call_at(1, asked, 4).coordinators[0]
+    assert (found.error_code, found.node_id) == (ErrorCode.COORDINATOR_NOT_AVAILABLE, -1)
+    stage.broker.cluster.replication.place_new(stage.broker.cluster.log_of("one", 0), [2])
+    answer = stage.call_at(1, produce("one", b"a"), 10)
+    assert not answer.node_endpoints
+    stage.environment.listeners.append(stage.listeners[2])
+    assert stage.call_at(1, asked, 4).coordinators[0].node_id == 2
+
+
 def test_what_cannot_be_moved_is_said(stage):
     with pytest.raises(InvalidInput, match="node 7 is not in the cluster; there is 1, 2, 3"):
         stage.nodes.move_leader("t", 0, 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ...access import Guard
@@ -34,6 +35,7 @@ _PART_OF_LIFE: Final = frozenset(
 )
 """Counted, but not reported: clients meet these while all is well."""
 
+NOWHERE: Final = ("", -1)
 _MOST_NOTED: Final = 1_000
 _MOST_UNKNOWN: Final = 16
 _PAUSE: Final = 1.0
@@ -158,7 +160,10 @@ class Caller:
         return self.cluster.nodes.ids[self.peer.listener.node]
 
     def address(self, node_id: int) -> tuple[str, int]:
-        """Where this client finds a node of the cluster: by a listener such as its own."""
+        """Where this client finds a node of the cluster: by a listener such as its own.
+
+        `NOWHERE` while the node does not listen yet: at the start one begins after the other.
+        """
         if node_id == self.node:
             return self.host, self.port
         mine = self.peer.listener
@@ -166,7 +171,11 @@ class Caller:
         for each in self.environment.listeners:
             if (each.protocol, each.name, each.node) == (mine.protocol, mine.name, place):
                 return each.advertised_host or self.peer.local[0], each.port
-        return "", -1
+        return NOWHERE
+
+    def found(self, nodes: Iterable[int]) -> list[int]:
+        """Those of the nodes that this client can be sent to."""
+        return [node for node in nodes if self.address(node) != NOWHERE]
 
     @property
     def host(self) -> str:

@@ -32,7 +32,9 @@ def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterRe
         controller_id=nodes.controller,
         brokers=[
             _broker(caller, node, fenced=node in nodes.stopped)
-            for node in (nodes.registered if request.include_fenced_brokers else nodes.alive)
+            for node in caller.found(
+                nodes.registered if request.include_fenced_brokers else nodes.alive
+            )
         ],
         cluster_authorized_operations=authorized(
             caller, "cluster", asked=request.include_cluster_authorized_operations

@@ -27,7 +27,7 @@ _BY_ID_SINCE = 12
 def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
     nodes = caller.cluster.nodes
     return MetadataResponse(
-        brokers=[_broker(caller, node) for node in nodes.alive],
+        brokers=[_broker(caller, node) for node in caller.found(nodes.alive)],
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
         topics=_topics(caller, request),

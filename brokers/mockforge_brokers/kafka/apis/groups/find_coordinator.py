@@ -33,8 +33,8 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
     except RequestRefused as refusal:
         return _nowhere(caller, key, refusal)
     node = caller.cluster.nodes.coordinator(key)
-    if node == NOBODY:
-        nobody = RequestRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "no node is there")
+    if node == NOBODY or not caller.found([node]):
+        nobody = RequestRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "no node is there yet")
         return _nowhere(caller, key, nobody)
     host, port = caller.address(node)
     return Coordinator(

@@ -39,7 +39,7 @@ def endpoints(caller: Caller, leaders: Iterable[LeaderIdAndEpoch | None]) -> Seq
     """Where those are found, each once."""
     found = []
     named = {one.leader_id for one in leaders if one is not None} - {NOBODY}
-    for node in sorted(named):
+    for node in sorted(caller.found(named)):
         host, port = caller.address(node)
         found.append(NodeEndpoint(node_id=node, host=host, port=port))
     return found
