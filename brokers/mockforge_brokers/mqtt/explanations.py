@@ -15,7 +15,7 @@ from .wire.properties import Properties
 Facts = Sequence[tuple[str, str]]
 """User properties, in order."""
 
-_STATEMENT: Final = re.compile(r"\[(MQTT-[\d.]+-\d+|MQTT[ -][\d.]+)\]")
+_STATEMENT: Final = re.compile(r"\[(MQTT-[\d.]+-\d+|MQTT(?:-SN)?[ -][\d.]+)\]")
 
 _MOST: Final = 20
 """Refused filters that are named each: a client may send thousands in one packet."""

@@ -116,7 +116,9 @@ def head(data: bytes, at: int = 0) -> tuple[int, int]:
     if size == _LONG:
         size, before = int.from_bytes(data[at + 1 : at + 3], "big"), 3
     if size <= before:
-        raise ProtocolError(f"a length of {size}, and {before + 1} octets are the least [5.2.1]")
+        raise ProtocolError(
+            f"a length of {size}, and {before + 1} octets are the least [MQTT-SN 5.2.1]"
+        )
     return before, size
 
 
@@ -124,10 +126,12 @@ def decode(frame: bytes) -> SnMessage:
     """One whole message; raises ProtocolError."""
     before, size = head(frame)
     if size != len(frame):
-        raise ProtocolError(f"a length of {size}, and there are {len(frame)} octets [5.2.1]")
+        raise ProtocolError(
+            f"a length of {size}, and there are {len(frame)} octets [MQTT-SN 5.2.1]"
+        )
     kind = frame[before]
     if kind not in _ROWS:
-        raise ProtocolError(f"0x{kind:02X} is no type of a message [5.2.2]")
+        raise ProtocolError(f"0x{kind:02X} is no type of a message [MQTT-SN 5.2.2]")
     name = MessageType(kind).name
     row = _ROWS[MessageType(kind)]
     reader = ByteReader(frame, before + 1, what=name)
@@ -160,7 +164,7 @@ def _flags(message: type[Struct], octet: int) -> dict[str, Any]:
         bits = octet >> _FLAGS[name] & _WIDE.get(name, 1)
         found[name] = bits if name in _WIDE else bool(bits)
     if found.get("topic_type") == 3:
-        raise ProtocolError("TopicIdType 0b11 is reserved [5.3.4]")
+        raise ProtocolError("TopicIdType 0b11 is reserved [MQTT-SN 5.3.4]")
     return found
 
 
@@ -282,14 +286,20 @@ def unwrap(datagram: bytes) -> tuple[bytes, bytes]:
     before, size = head(datagram)
     if datagram[before : before + 1] != bytes((MessageType.ENCAPSULATED,)):
         if size != len(datagram):
-            raise ProtocolError(f"a length of {size}, and there are {len(datagram)} octets [5.2.1]")
+            raise ProtocolError(
+                f"a length of {size}, and there are {len(datagram)} octets [MQTT-SN 5.2.1]"
+            )
         return b"", datagram
     if before != 1 or size < 4 or size >= len(datagram):
-        raise ProtocolError("a forwarder's message without a node's id or without content [5.5]")
+        raise ProtocolError(
+            "a forwarder's message without a node's id or without content [MQTT-SN 5.5]"
+        )
     node, message = datagram[3:size], datagram[size:]
     _, inner = head(message)
     if inner != len(message):
-        raise ProtocolError(f"a length of {inner}, and there are {len(message)} octets [5.2.1]")
+        raise ProtocolError(
+            f"a length of {inner}, and there are {len(message)} octets [MQTT-SN 5.2.1]"
+        )
     return node, message
 
 

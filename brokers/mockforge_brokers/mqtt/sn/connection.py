@@ -32,7 +32,7 @@ from . import joining, misbehaviour
 from . import messages as sn
 from .codec import SnSplitter, cut, decode
 from .gateway import Gateway
-from .messages import QOS_MINUS_1, ReturnCode, SnMessage
+from .messages import QOS_MINUS_1, VERSION, ReturnCode, SnMessage
 from .outlet import SnOutlet, return_code
 from .requests import ANYBODY, HANDLERS, publish_minus_1
 from .rows import kind_of, read_rows
@@ -59,7 +59,7 @@ class SnConnection(MqttConnection):
     __slots__ = ("_stored", "duration", "gateway", "joining", "life")
 
     outlet: SnOutlet
-    version_name = "MQTT-SN 1.2"
+    version_name = VERSION
     answers_publish = True
 
     def __init__(self, broker: "MqttBroker", gateway: Gateway, peer: Peer) -> None:

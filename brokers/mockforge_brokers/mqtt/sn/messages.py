@@ -62,6 +62,8 @@ class TopicIdType(IntEnum):
     SHORT = 2
 
 
+VERSION: Final = "MQTT-SN 1.2"
+
 QOS_MINUS_1: Final = 3
 """The QoS bits of a PUBLISH that needs no connection (6.8)."""
 

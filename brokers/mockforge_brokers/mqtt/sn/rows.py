@@ -8,6 +8,7 @@ from ...journal import IN, OUT, Row
 from .codec import TYPE_OF, decode, head
 from .messages import (
     QOS_MINUS_1,
+    VERSION,
     Connack,
     Connect,
     MessageType,
@@ -45,7 +46,6 @@ def read_rows(direction: int, frame: bytes, names: Names) -> list[Row]:
         return [row]
     row.correlation = _correlation(direction, message)
     row.kind = "noise" if isinstance(message, _NOISE) else "control"
-    row.detail = {"mqtt_sn": True}
     if isinstance(message, Publish):
         _describe_publish(row, message, names)
     else:
@@ -84,7 +84,7 @@ def _describe_publish(row: Row, message: Publish, names: Names) -> None:
     row.payload = message.payload
     row.size = len(message.payload)
     qos = -1 if message.qos == QOS_MINUS_1 else message.qos
-    row.detail |= {"qos": qos, "retain": message.retain}
+    row.detail = {"qos": qos, "retain": message.retain}
     if message.dup:
         row.detail["dup"] = True
     if message.message_id:
@@ -105,8 +105,11 @@ def _describe(row: Row, message: SnMessage, names: Names) -> None:
         known = code in ReturnCode._value2member_map_
         reason = ReturnCode(code).text if known else f"0x{code:02X}"
         # In front: a line of the flow may have no room for more.
-        row.detail = {"reason": reason, **row.detail}
+        row.detail = {"reason": reason}
         row.error = reason if code else ""
+    if isinstance(message, Connect):
+        version = fields.pop("protocol_id")
+        fields["version"] = VERSION if version == 1 else f"protocol id {version}"
     name = fields.pop("topic_name", "")
     if isinstance(message, Subscribe | Unsubscribe):
         if message.topic_type == TopicIdType.PREDEFINED:

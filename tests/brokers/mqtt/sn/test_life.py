@@ -380,3 +380,19 @@ def test_a_gateway_announces_itself_once_for_all_its_sockets() -> None:
     assert len(sent) == 2
     assert gateway.joins() == "225.1.1.1"
     assert Field(MqttOptions(sn_advertise="10.0.0.255:1884")).broker.datagrams().joins() == ""
+
+
+def test_lint_names_the_clause_that_a_client_broke() -> None:
+    field = Field()
+    device = field.connected()
+    device.send(sn.Publish(9, b"x"), sn.Publish(9, b"x"), sn.Suback(1, 1))
+    device.client.send(b"\x03\x17\x00")
+    found = {each.statement: (each.times, each.severity) for each in field.broker.lint()}
+    assert found == {
+        "MQTT-SN 6.7": (2, "error"),
+        "MQTT-SN 5.4": (1, "error"),
+        "protocol error": (1, "error"),
+    }
+    # An acknowledgement of nothing may be late, and is no error.
+    device.send(sn.Puback(1, 77), sn.Regack(1, 77))
+    assert len(field.broker.lint()) == 3
