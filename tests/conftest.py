@@ -6,6 +6,11 @@ import sys
 from itertools import groupby
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("mockforge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mockforge")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

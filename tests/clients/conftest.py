@@ -12,7 +12,7 @@ from mockforge_tui import MockForge
 T = TypeVar("T")
 
 
-def wait_for(fact: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
+def wait_for(fact: Callable[[], T], seconds: float = 50.0, what: str = "") -> T:
     """The first true value of `fact`; fails when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := fact()):

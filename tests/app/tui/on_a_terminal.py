@@ -6,6 +6,7 @@ Its first argument is where to write the server's port. Lines are answered with 
 
 import asyncio
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -109,10 +110,20 @@ async def main(ready: str) -> None:
             await asyncio.sleep(0.01)
         Path(ready).write_text(f"{port}\n")
 
+    parent = os.getppid()
+
+    async def outlive_nobody() -> None:
+        while os.getppid() == parent:
+            await asyncio.sleep(1)
+        # The test run was killed: nobody is there to end this.
+        os._exit(1)
+
+    watching = loop.create_task(outlive_nobody())
     reporting = loop.create_task(report())
     with ended_by_signals(app):
         await app.run_async()
     await reporting
+    watching.cancel()
     server.close()
 
 
