@@ -196,7 +196,8 @@ def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> Des
     unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
     if isinstance(queue, StreamQueue):
-        marks = [f"stream, offsets {queue.log.start} to {queue.log.end - 1}"]
+        start, end = queue.log.start, queue.log.end
+        marks = [f"stream, offsets {start} to {end - 1}" if end > start else "stream, empty"]
     marks += ["no consumer"] if not queue.consumers and queue.messages else []
     gone = _gone(queue)
     marks += [f"{count} {what.replace('_', '-')}" for what, count in gone.items() if count]

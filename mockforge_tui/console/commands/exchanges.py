@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.amqp.state.plugin_exchanges import EXCHANGE_TYPES
+from mockforge_brokers.amqp.verbs import DestinationKind
 
 from ..asking import amqp, known, matching
 from ..registry import Arg, Opt, command
@@ -107,7 +108,18 @@ def exchange_rm(session: "Session", name: Annotated[str, Arg(EXCHANGE, "an excha
     return done(f"exchange {name} deleted", {"name": name})
 
 
-@command("bind", group="queues", examples=("bind events q.inv order.*",))
+_TO_EXCHANGE = Opt(("--to-exchange",), None, "QUEUE is the name of an exchange")
+
+
+def _kind(to_exchange: bool) -> DestinationKind:
+    return "exchange" if to_exchange else "queue"
+
+
+@command(
+    "bind",
+    group="queues",
+    examples=("bind events q.inv order.*", "bind events amq.fanout order.# --to-exchange"),
+)
 def bind(
     session: "Session",
     exchange: Annotated[str, Arg(EXCHANGE, "from this exchange")],
@@ -115,9 +127,11 @@ def bind(
     key: Annotated[str, Arg(TEXT, "binding key; * one word, # any words", "KEY")] = "",
     *,
     arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "for headers exchanges", repeat=True)] = (),
+    to_exchange: Annotated[bool, _TO_EXCHANGE] = False,
 ) -> Result:
-    """Bind a queue to an exchange."""
-    amqp(session).bind(exchange, queue, key, {name: typed(value) for name, value in arguments})
+    """Bind a queue, or another exchange, to an exchange."""
+    given = {name: typed(value) for name, value in arguments}
+    amqp(session).bind(exchange, queue, key, given, kind=_kind(to_exchange))
     return done(f"{exchange} → {queue} by {key or 'an empty key'}")
 
 
@@ -133,9 +147,11 @@ def unbind(
     key: Annotated[str, Arg(TEXT, "binding key", "KEY")] = "",
     *,
     arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "for headers exchanges", repeat=True)] = (),
+    to_exchange: Annotated[bool, _TO_EXCHANGE] = False,
 ) -> Result:
     """Undo a binding."""
-    amqp(session).unbind(exchange, queue, key, {name: typed(value) for name, value in arguments})
+    given = {name: typed(value) for name, value in arguments}
+    amqp(session).unbind(exchange, queue, key, given, kind=_kind(to_exchange))
     return done(f"{exchange} → {queue} by {key or 'an empty key'} undone")
 
 

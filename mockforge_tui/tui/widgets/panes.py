@@ -140,6 +140,26 @@ def _last_value(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell
     return text, palette.plain if line.rate else palette.muted
 
 
+_note = _words(lambda line: line.view.note)
+
+
+def _any_values(lines: Sequence[DestinationLine]) -> bool:
+    return any(line.last is not None for line in lines)
+
+
+def _any_queues(lines: Sequence[DestinationLine]) -> bool:
+    return any(line.view.kind == "queue" for line in lines)
+
+
+def _out_rate(line: DestinationLine) -> float:
+    return float(line.view.detail.get("out_per_second", 0))
+
+
+def _unacked(line: DestinationLine) -> int | None:
+    """What consumers of a queue have; other places have nothing of the kind."""
+    return line.view.detail.get("unacked")
+
+
 class DestinationsPane(LiveTable[DestinationLine]):
     """Topics, exchanges and queues with what comes in and what they hold."""
 
@@ -153,8 +173,11 @@ class DestinationsPane(LiveTable[DestinationLine]):
         Column("holds", 5, _count(lambda line: line.view.depth), right=True),
         Column("in", 6, _count(lambda line: line.view.messages_in), right=True, least=60),
         Column("out", 6, _count(lambda line: line.view.messages_out), right=True, least=60),
-        Column("note", 20, _words(lambda line: line.view.note), least=70),
-        Column("last value", 40, _last_value, least=100),
+        Column("out/s", 5, _rate(_out_rate), right=True, least=60, when=_any_queues),
+        Column("unacked", 7, _count(_unacked), right=True, least=70, when=_any_queues),
+        Column("note", 20, _note, least=70, when=_any_values),
+        Column("last value", 40, _last_value, least=100, when=_any_values),
+        Column("note", 0, _note, least=70, when=lambda lines: not _any_values(lines)),
     )
 
     def identity(self, record: DestinationLine) -> object:

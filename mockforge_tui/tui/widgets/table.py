@@ -23,7 +23,8 @@ R = TypeVar("R")
 class Column(Generic[R]):
     """`read` gives a cell's clean text and style; `cells` 0 takes what is left.
 
-    A column shows from `least` cells of the whole table on; `keep_end` cuts in the middle.
+    A column shows from `least` cells of the whole table on, and `when` the records have something
+    for it; `keep_end` cuts in the middle.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Column(Generic[R]):
     right: bool = False
     least: int = 0
     keep_end: bool = False
+    when: Callable[[Sequence[R]], bool] | None = None
 
 
 class LiveTable(Pane, Generic[R]):
@@ -51,6 +53,7 @@ class LiveTable(Pane, Generic[R]):
         self.records: list[R] = []
         self.pinned: Sequence[Any] = ()
         """Records above the others, with the same columns; they stay, and are not chosen."""
+        self._shown = self._columns_of(())
         self._chosen: object = None
         self._top = 0
         self._drawn: object = None
@@ -72,6 +75,7 @@ class LiveTable(Pane, Generic[R]):
         ordered = sorted(records, key=self.sort_key)
         if ordered != self.records or self._drawn != len(ordered):
             self.records = ordered
+            self._shown = self._columns_of(ordered)
             self._drawn = len(ordered)
             self._keep_in_view()
             self.refresh()
@@ -175,8 +179,11 @@ class LiveTable(Pane, Generic[R]):
             pieces.append((self._cell(text, size, column.right), style))
         return pieces
 
+    def _columns_of(self, records: Sequence[R]) -> list[Column[Any]]:
+        return [each for each in self.columns if each.when is None or each.when(records)]
+
     def _plan(self, width: int) -> list[tuple[Column[Any], int]]:
-        shown = [column for column in self.columns if width >= column.least]
+        shown = [column for column in self._shown if width >= column.least]
         fixed = sum(column.cells + 1 for column in shown if column.cells)
         free = [column for column in shown if not column.cells]
         room = max(0, width - 1 - fixed - len(free))

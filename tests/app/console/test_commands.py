@@ -286,3 +286,16 @@ def test_what_needs_a_console_is_refused_without_one() -> None:
     session = Session(Scene(busy=False))
     assert "needs a console" in session.run("tail").as_text()
     assert "quit ends a console" in session.run("quit").as_text()
+
+
+def test_an_exchange_is_bound_to_another_and_unbound() -> None:
+    made = Scene(furnished=False)
+    made.run("exchange add events --type topic")
+    made.run("queue add q")
+    made.run("bind amq.fanout q")
+    made.run("bind events amq.fanout order.# --to-exchange")
+    made.run("pub amqp:events/order.new x")
+    assert len(made.amqp.vhost().queues["q"].messages) == 1
+    made.run("unbind events amq.fanout order.# --to-exchange")
+    made.run("pub amqp:events/order.new x")
+    assert len(made.amqp.vhost().queues["q"].messages) == 1

@@ -36,7 +36,7 @@ from mockforge_tui.tui.rows import (
     row_pieces,
 )
 from mockforge_tui.tui.snapshot import DestinationLine, Rates
-from mockforge_tui.tui.widgets.panes import folded
+from mockforge_tui.tui.widgets.panes import DestinationsPane, folded
 
 
 def _row(**changes: object) -> Row:
@@ -442,3 +442,17 @@ def test_every_palette_has_colours_that_can_be_told_apart() -> None:
     for palette in PALETTES.values():
         assert len({palette.kafka, palette.mqtt, palette.amqp}) == 3
         assert palette.as_theme().name == palette.name
+
+
+def test_columns_are_there_where_records_have_something_for_them() -> None:
+    def titles(*lines: DestinationLine) -> list[str]:
+        found = DestinationsPane.columns
+        return [each.title for each in found if each.when is None or each.when(lines)][3:]
+
+    def line(protocol: str, kind: str, last: bytes | None = None) -> DestinationLine:
+        return DestinationLine(DestinationView(protocol, kind, "n"), 0.0, last)
+
+    always = ["holds", "in", "out"]
+    assert titles(line("kafka", "topic")) == [*always, "note"]
+    assert titles(line("mqtt", "topic", b"21")) == [*always, "note", "last value"]
+    assert titles(line("amqp", "queue")) == [*always, "out/s", "unacked", "note"]
