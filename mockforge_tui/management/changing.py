@@ -244,6 +244,8 @@ def delete_user(asked: Asked) -> Any:
     for number, rule in tuple(access.rules.items()):
         if rule.protocol == "amqp" and rule.user == asked.names[0]:
             access.remove_rule(number)
+    for vhost in asked.broker.vhosts:
+        asked.broker.forget_topic(asked.names[0], vhost=vhost)
     return NO_CONTENT, None
 
 

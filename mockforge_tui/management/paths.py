@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import changing, definitions, limits, reading
+from . import changing, definitions, limits, reading, topics
 from .request import Asked
 
 Answer = Callable[[Asked], Any]
@@ -22,7 +22,10 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "global-parameters": {"GET": reading.empty},
     "feature-flags": {"GET": reading.feature_flags},
     "deprecated-features": {"GET": reading.deprecated_features},
-    "topic-permissions": {"GET": reading.empty},
+    "topic-permissions": {"GET": topics.every},
+    "topic-permissions/*/*": {"GET": topics.of_pair, "PUT": topics.put, "DELETE": topics.delete},
+    "users/*/topic-permissions": {"GET": topics.of_user},
+    "vhosts/*/topic-permissions": {"GET": topics.of_vhost},
     "vhosts": {"GET": reading.vhosts},
     "vhosts/*": {
         "GET": reading.vhost,

@@ -21,7 +21,7 @@ def problem(tags: Collection[str], method: str, path: str) -> str:
     changes = method != "GET"
     if (
         what in _ADMINISTRATORS_ALONE
-        or path == "vhosts/*/permissions"
+        or path in ("vhosts/*/permissions", "vhosts/*/topic-permissions")
         or (changes and what in _CHANGED_BY_ADMINISTRATORS)
     ):
         return "Not administrator user"

@@ -8,6 +8,8 @@ from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import structs
+
 from ..access import ALL_TAGS, Access, Rule, User, rule_of
 from ..errors import InvalidInput
 from .records import plain
@@ -130,6 +132,16 @@ def _permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
     _permit(broker, item, vhost)
 
 
+def _topic_permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    user, exchange, write, read = (str(item[key]) for key in ("user", "exchange", "write", "read"))
+    broker.permit_topic(user, exchange, write, read, vhost=vhost)
+
+
+def topic_permissions(host: VirtualHost) -> Iterator[Item]:
+    for each in host.topic_permissions:
+        yield {**structs.asdict(each), "vhost": host.name}
+
+
 def _ruled(broker: AmqpBroker) -> bool:
     return any(rule.protocol == "amqp" for rule in broker.environment.access.rules.values())
 
@@ -220,6 +232,7 @@ _LOADERS: Final[dict[str, Callable[[AmqpBroker, Item, str], None]]] = {
     "users": _user,
     "vhosts": _vhost,
     "permissions": _permission,
+    "topic_permissions": _topic_permission,
     "parameters": _parameter,
     "policies": _policy,
     "exchanges": _exchange,
@@ -245,7 +258,7 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
         "users": list(_users(broker)),
         "vhosts": [{"name": host.name} for host in hosts],
         "permissions": list(permissions(broker.environment.access, broker.vhosts)),
-        "topic_permissions": [],
+        "topic_permissions": [each for host in hosts for each in topic_permissions(host)],
         "parameters": [each for host in hosts for each in _parameters(host)],
         "global_parameters": [],
         "policies": [each for host in hosts for each in _policies(host)],

@@ -16,6 +16,7 @@ from .state.keeper import Keeper
 from .state.memory import Memory
 from .state.policies import NamedPolicy
 from .state.queues.stored import Keeping, MessageRow, raw, store_in
+from .state.topic_permissions import TopicPermission
 from .wire.content import header_payload
 from .wire.field_table import write_table
 from .wire.frames import HEAD_SIZE, OVERHEAD, content_head
@@ -45,6 +46,7 @@ class HostRow(Struct):
     policies: list[NamedPolicy]
     operator_policies: list[NamedPolicy]
     limits: dict[str, int]
+    topic_permissions: list[TopicPermission] = []
 
 
 class ExchangeRow(Struct):
@@ -145,7 +147,11 @@ class StoringKeeper(Keeper):
         if host is None:
             return None
         users, operators = host.policies.of_users, host.policies.of_operators
-        return _encode(HostRow(list(users.values()), list(operators.values()), dict(host.limits)))
+        permissions = list(host.topic_permissions)
+        row = HostRow(
+            list(users.values()), list(operators.values()), dict(host.limits), permissions
+        )
+        return _encode(row)
 
     def _exchange(self, vhost: str, name: str) -> bytes | None:
         host = self._vhosts.get(vhost)
@@ -194,7 +200,16 @@ class StoringKeeper(Keeper):
             for name, value in found.of_kind(_HOST).items()
         }
         state = {
-            name: KeptHost(name, [], [], [], row.policies, row.operator_policies, limits=row.limits)
+            name: KeptHost(
+                name,
+                [],
+                [],
+                [],
+                row.policies,
+                row.operator_policies,
+                limits=row.limits,
+                topic_permissions=row.topic_permissions,
+            )
             for name, row in hosts.items()
         }
         for value in found.of_kind(_EXCHANGE).values():

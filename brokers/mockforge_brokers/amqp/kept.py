@@ -16,6 +16,7 @@ from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.queue import Queue
 from .state.queues.stream import StreamQueue
+from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost
 from .wire.content import header_payload
 from .wire.field_table import read_table, write_table
@@ -83,6 +84,7 @@ class KeptHost(Struct):
     policies: list[NamedPolicy] = []
     operator_policies: list[NamedPolicy] = []
     limits: dict[str, int] = {}
+    topic_permissions: list[TopicPermission] = []
 
 
 class KeptState(Struct):
@@ -222,6 +224,8 @@ def put_up(kept: KeptState, vhosts: Mapping[str, VirtualHost], clock: Clock) -> 
 
 def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
     vhost.limits = dict(host.limits) or vhost.limits
+    for permission in host.topic_permissions:
+        vhost.topic_permissions.set(permission)
     for operator, policies in ((False, host.policies), (True, host.operator_policies)):
         vhost.policies.table(operator).update((policy.name, policy) for policy in policies)
     vhost.apply_policies()

@@ -16,6 +16,7 @@ from .state.message import Message
 from .state.plugin_exchanges import EXCHANGE_TYPES
 from .state.policies import NamedPolicy
 from .state.routing import Route
+from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost
 from .tracing import Tracer
 from .views import message_seen
@@ -218,6 +219,24 @@ class Verbs:
     def remove_policy(self, name: str, *, operator: bool = False, vhost: str = "/") -> None:
         if not self.vhost(vhost).remove_policy(name, operator=operator):
             raise InvalidInput(f"vhost {vhost} has no such policy: {name}")
+
+    def permit_topic(
+        self, user: str, exchange: str, write: str, read: str, *, vhost: str = "/"
+    ) -> bool:
+        """Which keys of a topic exchange a user may use; True if it is new. Raises InvalidInput."""
+        host = self.vhost(vhost)
+        new = host.topic_permissions.set(TopicPermission(user, exchange, write, read))
+        host.forget_routes()
+        host.keeper.host_changed(host.name)
+        return new
+
+    def forget_topic(self, user: str, exchange: str | None = None, *, vhost: str = "/") -> bool:
+        """Any key again, of one exchange or all; False if there was nothing to take back."""
+        host = self.vhost(vhost)
+        found = host.topic_permissions.clear(user, exchange)
+        host.forget_routes()
+        host.keeper.host_changed(host.name)
+        return found
 
     def trace(self, on: bool, *, vhost: str = "/") -> None:
         """Let amq.rabbitmq.trace have each message too, as rabbitmqctl trace_on does."""

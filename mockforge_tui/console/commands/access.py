@@ -10,7 +10,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 from ..asking import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
-from ..types import TEXT, integer, of_text, text
+from ..types import EXCHANGE, TEXT, integer, of_text, text
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -216,6 +216,33 @@ def rule_rm(session: "Session", number: Annotated[int, Arg(_NUMBER, "a rule's nu
 
 
 @command(
+    "permission topic",
+    group="access",
+    aliases=("set topic permissions",),
+    examples=("permission topic guest amq.topic '^{username}' .*",),
+)
+def permission_topic(
+    session: "Session",
+    name: Annotated[str, Arg(_USER, "a user")],
+    exchange: Annotated[str, Arg(EXCHANGE, "a topic exchange")],
+    write: Annotated[str, Arg(TEXT, "the keys to publish by: an expression", "WRITE")] = ".*",
+    read: Annotated[str, Arg(TEXT, "the keys to bind by", "READ")] = ".*",
+    *,
+    vhost: Annotated[str, Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")] = "/",
+) -> Result:
+    """Say which routing keys of a topic exchange a user may use; without expressions any.
+
+    {username} and {vhost} stand for those of the client, as in rabbitmqctl set_topic_permissions.
+    """
+    known("name", name, session.runtime.access.users, "user")
+    amqp(session).permit_topic(name, exchange, write, read, vhost=vhost)
+    return done(
+        f"user {name} publishes to {exchange} by keys like {write!r}, and binds by {read!r}",
+        {"user": name, "vhost": vhost, "exchange": exchange, "write": write, "read": read},
+    )
+
+
+@command(
     "permission set",
     group="access",
     aliases=("set_permissions", "permissions set"),
@@ -295,5 +322,6 @@ COMMANDS = (
     rule_add,
     rule_rm,
     permission_set,
+    permission_topic,
     permission_clear,
 )

@@ -38,6 +38,8 @@ def test_users_come_and_go(scene: Scene) -> None:
         ("vhost rm nope -y", "no virtual host nope"),
         ("permission set guest '(' '' ''", "no regular expression"),
         ("permission set guest .* .* .* -p nope", "no virtual host nope"),
+        ("permission topic nobody amq.topic", "no user nobody"),
+        ("permission topic guest amq.topic '('", "no regular expression"),
     ],
 )
 def test_mistakes_are_told_in_words(scene: Scene, line: str, problem: str) -> None:

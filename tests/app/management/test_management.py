@@ -277,6 +277,24 @@ def test_a_virtual_host_is_traced_from_there(place):
     assert [one["tracing"] for one in place.get("vhosts")] == [False, False]
 
 
+def test_topic_permissions_are_set_shown_and_taken_back(place):
+    wish = {"exchange": "amq.topic", "write": "^a", "read": ".*"}
+    assert place.does("PUT", "topic-permissions/%2F/guest", wish) == 201
+    assert place.does("PUT", "topic-permissions/%2F/guest", wish) == 204
+    row = {"user": "guest", "vhost": "/", **wish}
+    for path in (
+        "topic-permissions",
+        "topic-permissions/%2F/guest",
+        "users/guest/topic-permissions",
+        "vhosts/%2F/topic-permissions",
+    ):
+        assert place.get(path) == [row]
+    assert place.does("PUT", "topic-permissions/%2F/nobody", wish) == 400
+    assert place.does("PUT", "topic-permissions/%2F/guest", {**wish, "read": "("}) == 400
+    assert place.does("DELETE", "topic-permissions/%2F/guest") == 204
+    assert place.does("GET", "topic-permissions/%2F/guest") == 404
+
+
 def test_parameters_are_limits_and_operators_policies(place):
     place.does("PUT", "vhost-limits/%2F/max-queues", {"value": 10})
     body = {"pattern": ".*", "definition": {"max-length": 5}, "apply-to": "queues"}

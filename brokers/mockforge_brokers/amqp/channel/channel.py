@@ -196,6 +196,8 @@ class Channel:
                     ReplyCode.ACCESS_REFUSED,
                     f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'",
                 )
+            keys = self.vhost.topic_permissions
+            keys.check(self.line.user, "write", route.exchange, publication.routing_key)
             publication.route = route
             if self._is_reply(publication):
                 publication.unroutable = True

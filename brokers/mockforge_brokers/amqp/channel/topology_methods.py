@@ -54,6 +54,7 @@ def exchange_bind(
     no_wait: bool,
     arguments: Table,
 ) -> None:
+    _permit_key(channel, source, routing_key)
     _lint_binding(channel, source, routing_key)
     channel.vhost.bind_exchange(destination, source, routing_key, arguments)
     if not no_wait:
@@ -69,6 +70,7 @@ def exchange_unbind(
     no_wait: bool,
     arguments: Table,
 ) -> None:
+    _permit_key(channel, source, routing_key)
     channel.vhost.unbind_exchange(destination, source, routing_key, arguments)
     if not no_wait:
         channel.send("exchange.unbind-ok")
@@ -114,6 +116,13 @@ def queue_declare(
         )
 
 
+def _permit_key(channel: Channel, exchange: str, key: str) -> None:
+    """Raise RequestRefused (403) where the user may not read by this key of a topic exchange."""
+    found = channel.vhost.exchanges.get(exchange)
+    if found is not None:
+        channel.vhost.topic_permissions.check(channel.line.user, "read", found, key)
+
+
 def _lint_binding(channel: Channel, exchange: str, key: str) -> None:
     found = channel.vhost.exchanges.get(exchange)
     if found is not None and outdated.has_many_hashes(found.type, key):
@@ -130,6 +139,7 @@ def queue_bind(
     arguments: Table,
 ) -> None:
     name, key = _names(channel, queue, routing_key)
+    _permit_key(channel, exchange, key)
     _lint_binding(channel, exchange, key)
     channel.vhost.bind_queue(name, exchange, key, arguments, channel.line.id)
     if not no_wait:
@@ -140,6 +150,7 @@ def queue_unbind(
     channel: Channel, *, queue: str, exchange: str, routing_key: str, arguments: Table
 ) -> None:
     name, key = _names(channel, queue, routing_key)
+    _permit_key(channel, exchange, key)
     channel.vhost.unbind_queue(name, exchange, key, arguments, channel.line.id)
     channel.send("queue.unbind-ok")
 

@@ -44,6 +44,7 @@ from .refusals import (
     unknown_exchange_type,
 )
 from .routing import Route
+from .topic_permissions import TopicPermissions
 
 REPLY_TO: Final = "amq.rabbitmq.reply-to"
 """RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
@@ -78,6 +79,7 @@ class Topology(Bindings):
         self._owned: dict[int, dict[Queue, None]] = {}
         """Exclusive queues by the connection that has them."""
         self.limits: dict[str, int] = {}
+        self.topic_permissions = TopicPermissions(name)
         """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
         self.doubts = Doubts(spine)
         self.policies = Policies()

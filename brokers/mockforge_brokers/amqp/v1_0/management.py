@@ -362,7 +362,7 @@ class _Call:
         )
         source, key, arguments = given["source"], given["binding_key"], given["arguments"]
         queue, exchange = given["destination_queue"], given["destination_exchange"]
-        self._check_binding(source, "queue" if queue else "exchange", queue or exchange)
+        self._check_binding(source, "queue" if queue else "exchange", queue or exchange, key)
         if queue:
             self.vhost.bind_queue(queue, source, key, arguments, self.connection.id)
         else:
@@ -375,7 +375,7 @@ class _Call:
             raise Refused(400, f"bad binding path segment '{segment}'")
         source, name, key = unquote(found[1]), unquote(found[3]), unquote(found[4])
         kind = "queue" if found[2] == "q" else "exchange"
-        self._check_binding(source, kind, name)
+        self._check_binding(source, kind, name, key)
         for binding in self._between(source, kind, name, key):
             if arguments_hash(binding.arguments) == found[5]:
                 unbind: Callable[..., None] = (
@@ -394,7 +394,7 @@ class _Call:
         kind = "exchange" if "dste" in query else "queue"
         name = query.get("dste") or query.get("dstq", "")
         source, key = query["src"], query["key"]
-        self._check_binding(source, kind, name)
+        self._check_binding(source, kind, name, key)
         return 200, [
             {
                 "source": source,
@@ -416,7 +416,7 @@ class _Call:
             if (binding.kind, binding.destination.name, binding.routing_key) == (kind, name, key)
         ]
 
-    def _check_binding(self, source: str, kind: str, name: str) -> None:
+    def _check_binding(self, source: str, kind: str, name: str, key: str) -> None:
         for each in (source, name):
             _check_line(each)
         _check_not_default(source)
@@ -424,6 +424,8 @@ class _Call:
             _check_not_default(name)
         self.connection.permit("write", kind, name)
         self.connection.permit("read", "exchange", source)
+        if (found := self.vhost.exchanges.get(source)) is not None:
+            self.vhost.topic_permissions.check(self.connection.user, "read", found, key)
 
     # The rest.
 

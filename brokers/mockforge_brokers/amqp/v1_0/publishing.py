@@ -113,6 +113,7 @@ def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
     if route is None or not route.valid:
         headers = Headers(properties.get("headers", {}), properties)
         route = vhost.route(exchange, key, headers, keys)
+    vhost.topic_permissions.check(connection.user, "write", route.exchange, key)
     size, ttl = len(sections.body), sections.header.get("ttl")
     deliver = vhost.publish if ttl is None else vhost.publish_expiring
     reached = deliver(route, content, size, connection.client)

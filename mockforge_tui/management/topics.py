@@ -1,0 +1,47 @@
+"""`topic-permissions`: which routing keys of topic exchanges a user may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mockforge_brokers.amqp.definitions import topic_permissions
+
+from .changing import CREATED, NO_CONTENT
+from .reading import vhost_name
+from .request import Asked, bad_request, not_found
+
+
+def every(asked: Asked) -> Any:
+    return [row for host in asked.broker.vhosts.values() for row in topic_permissions(host)]
+
+
+def of_vhost(asked: Asked) -> Any:
+    return list(topic_permissions(asked.broker.vhost(vhost_name(asked, asked.names[0]))))
+
+
+def of_user(asked: Asked) -> Any:
+    return [row for row in every(asked) if row["user"] == asked.names[0]]
+
+
+def of_pair(asked: Asked) -> Any:
+    found = [row for row in every(asked) if (row["vhost"], row["user"]) == asked.names]
+    if not found:
+        raise not_found()
+    return found
+
+
+def put(asked: Asked) -> Any:
+    vhost, user = asked.names
+    if user not in asked.runtime.environment.access.users or vhost not in asked.broker.vhosts:
+        raise bad_request("vhost_or_user_not_found")
+    exchange, write, read = (asked.text(name) for name in ("exchange", "write", "read"))
+    new = asked.broker.permit_topic(user, exchange, write, read, vhost=vhost)
+    return CREATED if new else NO_CONTENT, None
+
+
+def delete(asked: Asked) -> Any:
+    vhost, user = asked.names
+    exchange = asked.body.get("exchange")
+    if not asked.broker.forget_topic(user, exchange, vhost=vhost_name(asked, vhost)):
+        raise not_found()
+    return NO_CONTENT, None
