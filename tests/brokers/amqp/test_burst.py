@@ -223,6 +223,32 @@ def test_a_publish_to_hundreds_of_queues_in_slices_has_the_same_outcome(mode: st
     assert play([data], mode, fast=False, hurried=True, width=300) == at_once
 
 
+@pytest.mark.parametrize("largest", [131_072, 40_000], ids=["one frame", "several"])
+def test_a_large_body_is_looked_at_once_for_each_of_its_frames(largest: int) -> None:
+    made = content.make_content(1, bytes(100_000), {}, largest - 8)
+    data = frames.method(1, "basic.publish", exchange="", routing_key="q") + made
+    looks: list[int] = []
+
+    class Counting(BurstReader):
+        def walk(self, data: bytes, at: int) -> int:
+            looks.append(len(data) - at)
+            return super().walk(data, at)
+
+    with patch("mockforge_brokers.amqp.connection.connection.BurstReader", Counting):
+        client = House().client(tune=(2047, largest, 0))
+    client.send("queue.declare", queue="q")
+    client.send("confirm.select")
+    looks.clear()
+    for piece in cut(data, [1000] * (len(data) // 1000)):
+        client.fake.send(piece)
+    assert [got.name for got in client.received()] == ["basic.ack"]
+    read = len(looks)
+    (got,) = client.send("basic.get", queue="q", no_ack=True)
+    assert (got.name, got.body) == ("basic.get-ok", bytes(100_000))
+    # For each frame: where its head came, where it is whole, and what came behind it.
+    assert read <= 3 * len(frames.split(data)) + 2
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:

@@ -217,7 +217,13 @@ class BurstReader:
         return head.pack(BODY, number, size).startswith(data[body : body + HEAD_SIZE])
 
     def missing(self, data: bytes, at: int) -> int:
-        """How many bytes a large publish lacks that begins at `at` and is not whole; else 0."""
+        """How many bytes a large publish, or a large body frame, lacks that begins at `at`; else 0.
+
+        A message of several frames is waited for frame by frame.
+        """
+        if len(data) - at >= HEAD_SIZE and data[at] == BODY:
+            size: int = head.unpack_from(data, at)[2]
+            return at + size + OVERHEAD - len(data) if size > _LARGE else 0
         last = self._last
         if last is None or not data.startswith(last.frame, at):
             return 0
@@ -225,11 +231,10 @@ class BurstReader:
         if len(data) - start < content_head.size:
             return 0
         length, size = content_head.unpack_from(data, start)[2::3]
-        body = start + length + OVERHEAD
+        body: int = start + length + OVERHEAD
         if len(data) - body < HEAD_SIZE or head.unpack_from(data, body)[::2] != (BODY, size):
             return 0
-        end: int = body + size + OVERHEAD
-        return end - len(data) if size > _LARGE else 0
+        return body + size + OVERHEAD - len(data) if size > _LARGE else 0
 
     def _publication(self, data: bytes, at: int) -> Publication | None:
         """What a publish's method frame stands for; None leaves it to the general path."""

@@ -61,13 +61,15 @@ class Channels:
     def receive(self, kind: int, number: int, frame: bytes) -> None:
         """Take one whole frame of a channel; raises ProtocolError."""
         channel = self.open.get(number)
+        if channel is not None and channel.assembling and not channel.closing:
+            # First, and without a copy of its payload: most of what comes in large messages.
+            self._content(channel, kind, frame)
+            return
         payload = frame[HEAD_SIZE:-1]
         if channel is None:
             self._open(number, kind, payload)
         elif channel.closing:
             self._await_close_ok(channel, kind, payload)
-        elif channel.assembling:
-            self._content(channel, kind, frame)
         elif kind != METHOD:
             raise unexpected_frame()
         else:
