@@ -14,6 +14,8 @@ BUDGET: Final = 0.05
 _ALIAS: Final = b"\x23"
 """The property in front of a Topic Alias: then the topic's name may be empty."""
 _EMPTY_NAME: Final = b"\0\0"
+_NUMBERED: Final = "sn"
+"""The listener of clients that name topics by numbers alone (MQTT-SN)."""
 
 
 class Value(NamedTuple):
@@ -30,8 +32,9 @@ class Value(NamedTuple):
 class TopicValues:
     """The newest `most` values of a topic, oldest first; `look` takes in what came since.
 
-    Frames that do not have the topic's name in their bytes are not decoded, so that most of the
-    journal costs one search. What a fault dropped is there as well: its client sent it.
+    Frames that do not have the topic's name in their bytes are not decoded, but for MQTT-SN's, so
+    that most of the journal costs one search. What a fault dropped is there as well: its client
+    sent it.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class TopicValues:
         # What is no UTF-8 is the name of no topic, and is found nowhere.
         self._name = topic.encode("utf-8", "surrogateescape")
         self._last = 0
+        self._known: dict[Tape, bool] = {}
+        """Whose messages name topics by numbers, during one look."""
 
     def look(self, budget: float = BUDGET) -> bool:
         """Take in what came since the last look; returns whether there was anything."""
@@ -75,6 +80,7 @@ class TopicValues:
                 self.complete = False
                 break
         self._last = newest
+        self._known.clear()
         found.sort(key=lambda value: value.seq)
         self.values.extend(found)
         return bool(found)
@@ -82,13 +88,14 @@ class TopicValues:
     def _worth_decoding(self, chunk: Chunk, completing: Chunk | None) -> Iterator[Chunk]:
         """It, and the later chunk that completes its last frame, as far as the name is in them."""
         data = chunk.data or b""
-        if self._may_be_in(data):
+        if self._numbered(chunk.tape) or self._may_be_in(data):
             yield chunk
             if chunk.tail and completing is not None and self._may_be_in(data[-chunk.tail :]):
                 yield completing
 
     def _of(self, chunk: Chunk) -> list[Value]:
         """The values in one chunk, oldest first."""
+        numbered = self._numbered(chunk.tape)
         return [
             Value(
                 chunk.seq,
@@ -99,13 +106,19 @@ class TopicValues:
                 bool(row.detail.get("retain")),
             )
             for frame in frames_of(chunk)
-            if self._may_be_in(frame)
+            if numbered or self._may_be_in(frame)
             for row in frame_rows(chunk, frame)
             if self._is_value(row)
         ]
 
     def _is_value(self, row: Row) -> bool:
         return row.kind == "message" and row.destination == self.topic and not row.error
+
+    def _numbered(self, tape: Tape) -> bool:
+        found = self._known.get(tape)
+        if found is None:
+            found = self._known[tape] = _NUMBERED in tape.origin().listener
+        return found
 
     def _may_be_in(self, data: bytes) -> bool:
         return self._name in data or (_ALIAS in data and _EMPTY_NAME in data)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from mockforge_brokers.access import Principal
-from mockforge_brokers.contract import Broker, Connection
+from mockforge_brokers.contract import Broker, Connection, origin_of
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.journal import IN, OUT, Tape
+from mockforge_brokers.journal import IN, OUT, Origin, Tape
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView
 
@@ -47,6 +47,9 @@ class FakePeer:
         self.network = network
         self.last: ConnectionView | None = None
         self.written: list[bytes] = []
+
+    def origin(self) -> Origin:
+        return origin_of(self)
 
     def become(self, connection: Connection) -> None:
         self.connection = connection
@@ -130,8 +133,9 @@ class FakeClient:
         self._parked = False
         self._tape: Tape | None = None
         if environment.journal is not None:
+            place = None if listener is None else self.peer
             self._tape = environment.journal.open(
-                network.broker.protocol, self.peer.id, self.connection
+                network.broker.protocol, self.peer.id, self.connection, place
             )
 
     @property

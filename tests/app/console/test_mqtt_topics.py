@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 from brokers.fake_peer import FakeClient
+from mockforge_brokers.listener import Listener
+from mockforge_brokers.mqtt.sn import messages as sn
+from mockforge_brokers.mqtt.sn.codec import encode as sn_encode
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
 
@@ -170,6 +173,21 @@ def test_a_message_by_its_alias_is_a_value(scene: Scene) -> None:
     client.send(encode_packet(Publish("t", b"1", properties={"topic_alias": 1}), 5))
     client.send(encode_packet(Publish("", b"2", properties={"topic_alias": 1}), 5))
     assert values(scene, "t") == [b"1", b"2"]
+
+
+def test_messages_of_a_device_that_names_topics_by_numbers_are_values(scene: Scene) -> None:
+    device = scene.networks["mqtt"].connect(Listener("mqtt", port=1884, datagram=True))
+    for message in (
+        sn.Connect("dev-7"),
+        sn.Register(1, "home/t"),
+        sn.Register(2, "home/u"),
+        sn.Publish(1, b'{"t": 20}'),
+        sn.Publish(2, b"no"),
+        sn.Publish(1, b'{"t": 21}', 1, message_id=3),
+    ):
+        device.send(sn_encode(message))
+    assert values(scene, "home/t") == [b'{"t": 20}', b'{"t": 21}']
+    assert "t: 2 values" in scene.session.run("topic history home/t t").as_text(80)
 
 
 def test_a_later_look_takes_in_what_came_since(scene: Scene) -> None:
