@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.kafka.verbs.nodes import NodeVerbs
-
+from ..asking import kafka
 from ..registry import Arg, Type, command
 from ..results import Column, Result, count, done, table
 from ..types import integer, of_text, text
@@ -28,13 +26,6 @@ def _partition(value: str) -> tuple[str, int | None]:
 _PARTITION = Type("partition", of_text(_partition), "topics")
 
 
-def _nodes(session: "Session") -> NodeVerbs:
-    kafka = session.runtime.brokers.kafka
-    if kafka is None:
-        raise InvalidInput("kafka does not run here")
-    return kafka.nodes
-
-
 @command("node ls", group="faults", aliases=("nodes",), examples=("node ls",))
 def node_ls(session: "Session") -> Result:
     """List Kafka's nodes: what each leads and coordinates, and how many clients it has."""
@@ -47,7 +38,7 @@ def node_ls(session: "Session") -> Result:
             "coordinates": each.coordinates,
             "clients": each.connections,
         }
-        for each in _nodes(session)
+        for each in kafka(session).nodes
     ]
     return table(
         rows,
@@ -75,7 +66,7 @@ def leader_ls(
             "replicas": list(each.replicas),
             "in_sync": list(each.in_sync),
         }
-        for each in _nodes(session).leaders(topic)
+        for each in kafka(session).nodes.leaders(topic)
     ]
     return table(
         rows,
@@ -107,7 +98,7 @@ def leader_move(
     version has room for it. With one node the same one is elected anew.
     """
     topic, number = partition
-    moved = _nodes(session).move_leader(topic, number, node)
+    moved = kafka(session).nodes.move_leader(topic, number, node)
     return done(f"{moved} partition{'s' if moved != 1 else ''} moved", {"moved": moved})
 
 
@@ -116,7 +107,7 @@ def leader_elect(
     session: "Session", topic: Annotated[str, Arg(text("topic", "topics"), "a topic, or a glob: *")]
 ) -> Result:
     """Let the preferred leaders lead again, as after a rolling restart."""
-    moved = _nodes(session).elect(topic)
+    moved = kafka(session).nodes.elect(topic)
     return done(f"{moved} partition{'s' if moved != 1 else ''} moved", {"moved": moved})
 
 
@@ -127,7 +118,7 @@ def coordinator_move(
     node: Annotated[int, Arg(_NODE, "who answers for it now")],
 ) -> Result:
     """Let another node coordinate a group or transaction: the old one says NOT_COORDINATOR."""
-    _nodes(session).move_coordinator(key, node)
+    kafka(session).nodes.move_coordinator(key, node)
     return done(f"{key} is coordinated by node {node}", {"key": key, "node": node})
 
 
@@ -136,7 +127,7 @@ def controller_move(
     session: "Session", node: Annotated[int, Arg(_NODE, "who is the controller now")]
 ) -> Result:
     """Let another node be the controller."""
-    _nodes(session).move_controller(node)
+    kafka(session).nodes.move_controller(node)
     return done(f"node {node} is the controller", {"node": node})
 
 
