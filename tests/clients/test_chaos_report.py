@@ -109,6 +109,59 @@ def test_an_mqtt_publisher_that_ignores_reason_codes_loses(mockforge):
     assert found["careless"] == "not sent 1: careless-2"
 
 
+def test_an_amqp_publisher_that_does_not_wait_for_its_confirm_doubles(mockforge):
+    mockforge.run("queue add q")
+    mockforge.run("chaos start observe")
+    mockforge.run("fault add delay op:basic.ack 150ms --dir out")
+    for name in ("correct", "careless"):
+        parameters = pika.URLParameters(mockforge.amqp.url)
+        parameters.client_properties = {"connection_name": name}
+        connection = pika.BlockingConnection(parameters)
+        channel = connection.channel()._impl
+        confirmed: list[object] = []
+        channel.confirm_delivery(confirmed.append)
+        for number in range(1, 4):
+            confirmed.clear()
+            channel.basic_publish("", "q", f"{name}-{number}".encode())
+            if name == "careless":
+                connection.process_data_events(0.02)
+                channel.basic_publish("", "q", f"{name}-{number}".encode())
+            wait_for(lambda c=connection, k=confirmed: c.process_data_events(0.05) or k, 20)
+        connection.close()
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    assert found["careless"] == "doubled 3: careless-1, careless-2, careless-3"
+
+
+def test_an_mqtt_publisher_that_takes_slow_for_lost_doubles(mockforge, tmp_path):
+    place = urlsplit(mockforge.mqtt.url)
+    mockforge.run("chaos start observe")
+    mockforge.run("fault add delay op:PUBACK 150ms --dir out")
+    for name in ("correct", "careless"):
+        acknowledged: list[int] = []
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name)
+        client.on_publish = lambda *args, seen=acknowledged: seen.append(args[2])
+        client.connect(place.hostname, place.port)
+        client.loop_start()
+        wait_for(client.is_connected, 20)
+        for number in range(1, 4):
+            acknowledged.clear()
+            for _ in range(2 if name == "careless" else 1):
+                client.publish("t", f"{name}-{number}", 1)
+            wait_for(lambda seen=acknowledged: seen, 20)
+        client.disconnect()
+        client.loop_stop()
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    assert found["careless"] == "doubled 3: careless-1, careless-2, careless-3"
+    page = tmp_path / "report.html"
+    mockforge.run(f"chaos report --html > {page}")
+    text = page.read_text(encoding="utf-8")
+    # Who errs comes first.
+    assert text.index("</span> careless") < text.index("</span> correct")
+    assert "doubled 3" in text
+
+
 def test_an_idempotent_producer_comes_through_the_presets_with_nothing_lost_or_doubled(mockforge):
     """One producer for all, since to connect and to find its bearings is what costs the time."""
     mockforge.run("topic add orders -p 1")
