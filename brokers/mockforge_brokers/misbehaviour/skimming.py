@@ -63,17 +63,20 @@ class Skimmer:
         while at < end:
             head, tail_at, tail, size, last, look = self._last
             if look in looks:
+                stop = at + size
                 while (
-                    at + size <= end
+                    stop <= end
                     and data.startswith(head, at)
-                    and data.startswith(tail, at + tail_at)
-                    and (last is None or data[at + size - 1] == last)
+                    and (not tail or data.startswith(tail, at + tail_at))
+                    and (last is None or data[stop - 1] == last)
                 ):
-                    at += size
-            if at < end:
-                at = self._other(data, at, looks)
-                if not at:
-                    return False
+                    at = stop
+                    stop += size
+                if at == end:
+                    return True
+            at = self._other(data, at, looks)
+            if not at:
+                return False
         return True
 
     def _other(self, data: bytes, at: int, looks: Container[object]) -> int:
