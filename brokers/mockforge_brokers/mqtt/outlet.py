@@ -152,6 +152,8 @@ class Outlet:
             return False
         if dup:
             head = with_dup(head)
+        # Three pieces in the place of one copy: head and tail are rendered once for all takers, and
+        # only the packet identifier is this client's own.
         self.out += (head, IDS[packet_id], tail) if packet_id else (head, tail)
         if len(tail) > LARGE:
             self.bulky = True
@@ -162,6 +164,7 @@ class Outlet:
     def _with_alias(self, message: Message) -> tuple[bytes, bytes]:
         alias = self._aliases.get(message.topic_name)
         known = alias is not None
+        # The first topics keep their aliases; all others are sent with their names.
         if alias is None and len(self._aliases) < self.alias_maximum:
             alias = self._aliases[message.topic_name] = len(self._aliases) + 1
         now = self._clock.now()

@@ -170,6 +170,7 @@ class Store:
         if self._still:
             return
         number = log << POSITION_BITS | position
+        # One that came and went within a group was never on disk, and costs nothing.
         if self._rows.pop(number, None) is None or number in self._replacing:
             # One that was written before, or is being written.
             self._gone.add(number)
@@ -197,6 +198,7 @@ class Store:
         """An entity is other than it was, new or gone: `encode` says how, when it is written."""
         if self._still:
             return
+        # Encoded when its group is written: however often it changes meanwhile, it is one row.
         self._entities[kind, name] = encode
         self.facts += 1
         if not self._armed:
@@ -237,6 +239,7 @@ class Store:
             [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
         )
         self.group += 1
+        # New ones, and not cleared: the group that is being written owns the old ones.
         self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
         self._replacing = set()
         return group
@@ -256,6 +259,7 @@ class Store:
             self.failing = ""
             self._spine.emit(DataWritable("data"))
             self._report_failing()
+        # Its time came while the one before was being written.
         if self._due:
             self._close_group()
         for due in [each for each in self._waiting if each <= number]:

@@ -102,6 +102,7 @@ class StreamQueue(Queue):
 
     def restore_at(self, route: Route, content: bytes, offset: int, moment: float) -> None:
         """As `restore`, with the offset and the time that it had."""
+        # Its rows begin where retention had come to.
         if not self.log:
             self.log.begin(offset)
         self._append(route, content, self.host.contents.size(content), moment)
@@ -194,9 +195,11 @@ class StreamQueue(Queue):
     def refresh(self, consumer: Consumer) -> None:
         log = self.log
         while consumer.credit > 0 and not consumer.paused:
+            # What retention dropped under a slow consumer is passed over.
             offset = max(self._cursors.get(consumer, log.end), log.start)
             if offset >= log.end:
                 return
+            # Before it is sent: a sink may have its consumers refreshed, which leads back here.
             self._cursors[consumer] = offset + 1
             message = log[offset]
             wanted = self._filters.get(consumer)
@@ -217,6 +220,7 @@ class StreamQueue(Queue):
         consumer.sink.deliver(message.route, message.content, message.size, False, message)
 
     def _copy(self, message: StreamMessage) -> Message:
+        # The header with its offset is put in once, when the first consumer gets the message.
         if not message.marked:
             contents = self.host.contents
             message.content = contents.with_count(message.content, OFFSET, message.position)

@@ -76,6 +76,7 @@ class Cleaner:
     def _steps(self, log: PartitionLog, compaction: Compaction) -> Steps:
         cost = log.cost
         for _ in compaction.steps():
+            # What is appended between two steps is counted where it is appended.
             self._bounds.cost += log.cost - cost
             yield
             cost = log.cost
@@ -93,6 +94,7 @@ class Cleaner:
             return None
         dirty = sum(map(len, log.batches(clean, end - 1)))
         total = sum(map(len, log.batches(log.log_start_offset, end - 1)))
+        # As Kafka's LogCleanerManager chooses: by the share of bytes that no compaction saw.
         if dirty > total * float(config.value("min.cleanable.dirty.ratio")):
             return end
         most = config.number("max.compaction.lag.ms")
@@ -117,6 +119,7 @@ class Cleaner:
 
 def _active_base(log: PartitionLog, config: TopicConfig) -> int:
     """Where the segment begins that Kafka would still write to."""
+    # The last one that begins: all in front of it are closed.
     *_, base = _segment_bases(log, config)
     return base
 
