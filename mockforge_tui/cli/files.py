@@ -27,6 +27,23 @@ def schema() -> int:
 
 
 @click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
+def completion(shell: str) -> int:
+    """Print what makes SHELL (bash, zsh, fish) complete commands and options.
+
+    In ~/.bashrc: eval "$(mockforge-tui completion bash)".
+    """
+    from click.shell_completion import get_completion_class
+
+    from .words import main
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(main, {}, "mockforge-tui", "_MOCKFORGE_TUI_COMPLETE").source())
+    return ExitCode.OK
+
+
+@click.command()
 @click.argument("folder", default=".", metavar="[DIR]")
 def init(folder: str) -> int:
     """Begin a project: a fixture file with a scenario, and a test. Writes over nothing."""

@@ -16,7 +16,7 @@ from .words import check_paths
 if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet
 
-_SHOWS = ("shop",)
+_SHOWS = ("shop", "iot", "rpc", "chaos")
 
 
 @click.command()
@@ -36,7 +36,11 @@ def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
 @click.option("--headless", is_flag=True, help="no screen: for CI and containers")
 @click.argument("name", type=click.Choice(_SHOWS), default=_SHOWS[0])
 def demo(name: str, headless: bool, **words: Any) -> int:
-    """A show with no files: orders, sensors, notifications."""
+    """A show with no files: shop, iot, rpc or chaos.
+
+    Orders, sensors and notifications; a plant of sensors with alarms; request and reply on each
+    protocol; brokers that misbehave.
+    """
     resolved = resolved_of(words)
     fixtures = load((str(_fixtures_folder() / name),), resolved.config)
     return _front(resolved.config, fixtures, headless=headless, next_free=True)

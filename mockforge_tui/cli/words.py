@@ -14,6 +14,9 @@ class _Words(click.Group):
     """The first word that is a command wins; without one the words are fixture paths."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing and not args:
+            # A shell completes the first word: commands are offered, too.
+            return super().parse_args(ctx, args)
         at = _command_at(args, self.commands)
         if at is not None:
             args = [args[at], *args[:at], *args[at + 1 :]]

@@ -112,9 +112,11 @@ class Faults:
         """A fault of one protocol. Raises InvalidInput."""
         from mockforge_brokers.misbehaviour.actions import ACTIONS, find
 
+        from ..fixtures.native.faults import REFUSALS
+
         rest = {name.rstrip("_"): value for name, value in asked.items()}
         allow_unused = bool(rest.pop("allow_unused", False))
-        actions = [name for name in rest if find(name) is not None]
+        actions = [name for name in rest if name in REFUSALS or find(name) is not None]
         if len(actions) != 1:
             given = " and ".join(actions) or "nothing"
             raise InvalidInput(f"a fault does one of {', '.join(ACTIONS)}; this one does {given}")

@@ -83,7 +83,7 @@ def test_a_path_named_like_a_command_needs_its_folder(capsys):
     [
         (["--kafka-port", "many"], ExitCode.USAGE, "a whole number is wanted, not 'many'"),
         (["--nonsense"], ExitCode.USAGE, "No such option"),
-        (["demo", "nothing"], ExitCode.USAGE, "is not 'shop'"),
+        (["demo", "nothing"], ExitCode.USAGE, "is not one of 'shop', 'iot', 'rpc', 'chaos'"),
         (["--config", "none.yaml"], ExitCode.BAD_INPUT, "none.yaml: cannot be read"),
         (["--admin-host", "0.0.0.0"], ExitCode.BAD_INPUT, "give --admin-token"),
         (["--headless", "nowhere.yaml"], ExitCode.BAD_INPUT, "nowhere.yaml"),
@@ -196,3 +196,17 @@ def test_a_word_that_is_neither_command_nor_file_is_called_so(capsys, word, hint
     said = capsys.readouterr().err
     assert f"no command, file or folder is called {word}; {hint}" in said
     assert ":1:1:" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "offered"),
+    [("mockforge-tui ver", 1, "verify"), ("mockforge-tui check --for", 2, "--format")],
+)
+def test_a_shell_completes_commands_and_options(capsys, monkeypatch, words, at, offered):
+    assert cli.run(["completion", "bash"]) == ExitCode.OK
+    assert "_MOCKFORGE_TUI_COMPLETE=bash_complete" in capsys.readouterr().out
+    monkeypatch.setenv("_MOCKFORGE_TUI_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(at))
+    cli.run([])
+    assert f"plain,{offered}" in capsys.readouterr().out

@@ -65,7 +65,7 @@ TABLE: list[tuple[ExitCode, list[str], str]] = [
     (USAGE, ["--time-scale", "0"], "a number above 0 is wanted"),
     (USAGE, ["check"], "Missing argument 'PATH...'"),
     (USAGE, ["sample"], "sample needs a PATH of fixtures"),
-    (USAGE, ["demo", "nothing"], "is not 'shop'"),
+    (USAGE, ["demo", "nothing"], "is not one of 'shop', 'iot', 'rpc', 'chaos'"),
     (USAGE, ["wait", "--timeout", "soon"], "--timeout: "),
     (USAGE, ["do", *NOBODY, "topic ls"], "no instance answers at http://127.0.0.1:1"),
     (USAGE, ["do", "LIVE", "topic rm none -y"], "error: no Kafka topic none"),
