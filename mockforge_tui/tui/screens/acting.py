@@ -7,7 +7,7 @@ from mockforge_brokers.ended import ENDED
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
-from mockforge_brokers.snapshots import ConnectionView
+from mockforge_brokers.snapshots import ConnectionView, GroupView
 
 from ...console.targets import place_of
 from ...filters import Filter
@@ -218,6 +218,13 @@ class ActingScreen(PaneScreen):
         if isinstance(here := self.look_at(), DestinationsPane) and here.unfold():
             return
         target = stored_target(self.subject())
+        if target is None and isinstance(self.subject(), GroupView):
+            # A Kafka group keeps nothing: who is in it, with what and how far, is what to see.
+            self.do_inspect()
+            if self.narrow:
+                # Tables of members and offsets need the whole width.
+                self.do_zoom()
+            return
         if target is None:
             self.do_show_only()
             return

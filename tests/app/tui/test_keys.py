@@ -26,7 +26,7 @@ EFFECTS: dict[str, str] = {
     "fold": "folds",
     "show_only": RUNS + r"filter .*",
     "packets": RUNS + r"filter client:dev-7 op:PUBLISH",
-    "stored": RUNS + r"filter .*|focuses stored messages",
+    "stored": RUNS + r"filter .*|focuses (stored messages|the inspector)",
     "why": RUNS + "why .*",
     "switch": RUNS + r"fault off 1|" + NOTES + "only a fault .*",
     "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
