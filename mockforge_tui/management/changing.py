@@ -219,6 +219,20 @@ def delete_connection(asked: Asked) -> Any:
     return NO_CONTENT, None
 
 
+def delete_connections_of_user(asked: Asked) -> Any:
+    reason = asked.reason or "Closed via management plugin"
+    for row in asked.broker.management.connections():
+        number = asked.broker.management.number(row["name"])
+        if row["user"] == asked.names[0] and number is not None:
+            asked.broker.disconnect(number, reason)
+    return NO_CONTENT, None
+
+
+def rebalance(asked: Asked) -> Any:
+    """All queues are led by the one node that there is."""
+    return NO_CONTENT, None
+
+
 # Users and what they may do.
 
 

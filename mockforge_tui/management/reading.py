@@ -226,6 +226,11 @@ def connections(asked: Asked) -> Any:
     return listed(asked.broker.management.connections(_place(asked)), asked.query)
 
 
+def connections_of_user(asked: Asked) -> Any:
+    rows = asked.broker.management.connections()
+    return listed([row for row in rows if row["user"] == asked.names[0]], asked.query)
+
+
 def connection(asked: Asked) -> Any:
     return _one(asked, asked.broker.management.connection(asked.names[0]))
 
@@ -357,7 +362,7 @@ def user_figures(user: User) -> dict[str, Any]:
 
 
 def parameters(asked: Asked) -> Any:
-    """What RabbitMQ keeps as parameters, but for users' policies."""
+    """What RabbitMQ keeps as parameters, but for users' policies; of one component, one vhost."""
     kept = [
         {
             "vhost": row.pop("vhost"),
@@ -365,14 +370,16 @@ def parameters(asked: Asked) -> Any:
             "name": row.pop("name"),
             "value": row,
         }
-        for row in _policies(asked, operator=True)
+        for row in _policies_in(asked, None, operator=True)
     ]
     kept += [
         {"vhost": name, "component": "vhost-limits", "name": "limits", "value": dict(host.limits)}
         for name, host in asked.broker.vhosts.items()
         if host.limits
     ]
-    return listed(kept, asked.query)
+    wanted = dict(zip(("component", "vhost"), asked.names, strict=False))
+    found = [row for row in kept if all(row[key] == value for key, value in wanted.items())]
+    return listed(found, asked.query)
 
 
 def policies(asked: Asked) -> Any:
@@ -398,7 +405,10 @@ def _named_policy(asked: Asked, *, operator: bool) -> Any:
 
 
 def _policies(asked: Asked, *, operator: bool) -> list[dict[str, Any]]:
-    place = _place(asked)
+    return _policies_in(asked, _place(asked), operator=operator)
+
+
+def _policies_in(asked: Asked, place: str | None, *, operator: bool) -> list[dict[str, Any]]:
     return [
         {
             "vhost": name,

@@ -303,6 +303,24 @@ def test_parameters_are_limits_and_operators_policies(place):
         ("operator_policy", "short"),
         ("vhost-limits", "limits"),
     ]
+    for path, names in (
+        ("parameters/vhost-limits", ["limits"]),
+        ("parameters/operator_policy/%2F", ["short"]),
+        ("parameters/operator_policy/shop", []),
+        ("parameters/federation", []),
+    ):
+        assert [one["name"] for one in place.get(path)] == names
+
+
+def test_connections_of_a_user_are_seen_and_ended(place):
+    place.house.client(name="mine")
+    assert [one["user"] for one in place.get("connections/username/guest")] == ["guest"]
+    assert place.get("connections/username/bob") == []
+    assert place.does("DELETE", "connections/username/bob") == 204
+    assert len(place.get("connections")) == 1
+    assert place.does("DELETE", "connections/username/guest") == 204
+    assert place.get("connections") == []
+    assert place.does("POST", "rebalance/queues") == 204
 
 
 def test_connections_channels_and_consumers_are_seen_and_ended(place):
