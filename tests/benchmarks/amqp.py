@@ -6,9 +6,10 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from . import sessions
 from .common import (
     Port,
     Settings,
@@ -47,6 +48,7 @@ _LOADS = (
     ("bodies of 1 MB, delivered", "auto", 0, 1_000_000),
 )
 """Title, mode, seconds (0: as asked for; of a deep queue how many messages) and bytes."""
+_CROWD = 1_000
 
 
 def rabbitmq() -> Subject:
@@ -124,3 +126,12 @@ def run(settings: Settings) -> None:
             ),
             settings,
         )
+
+    def in_a_crowd(port: int) -> float:
+        with ExitStack() as stack:
+            for _ in range(_CROWD):
+                stack.enter_context(sessions.amqp_client(port))
+            return measure([str(load), str(port), "auto", str(settings.seconds), "100"])
+
+    title = f"AMQP automatic acknowledgement beside {_CROWD:,} connections, delivered"
+    compare(title, subjects, in_a_crowd, settings)
