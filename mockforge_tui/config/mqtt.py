@@ -173,6 +173,13 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "1h",
     ),
     _mqtt(
+        "session_expiry_before_5",
+        "--mqtt-session-expiry-before-5",
+        seconds,
+        "how long a session without clean start outlives its connection before MQTT 5",
+        "2h",
+    ),
+    _mqtt(
         "connect_timeout",
         "--mqtt-connect-timeout",
         parse_duration,

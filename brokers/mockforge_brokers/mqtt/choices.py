@@ -35,6 +35,11 @@ def report_connect(
     if packet.version == V5:
         for choice in _of_connect(packet, answer):
             _report(connection, "CONNECT", choice)
+        return
+    seconds = connection.broker.options.session_expiry_before_5
+    if seconds is not None and not packet.clean_start:
+        choice = f"the session ends {seconds} s after its connection (session_expiry_before_5)"
+        _report(connection, "CONNECT", choice)
 
 
 def _of_connect(packet: Connect, answer: Mapping[str, Any]) -> Iterator[str]:

@@ -113,7 +113,7 @@ def accept(
     options = broker.options
     merged = options.merge_overlapping or (options.merge_before_5 and packet.version < V5)
     session.separate = not merged
-    session.expiry = broker.options.capped_expiry(_expiry(packet))
+    session.expiry = options.capped_expiry(_expiry(packet, options))
     connection.renew_guard()
     leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     session.changed()
@@ -166,9 +166,9 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     connection.allow_silence(1.5 * connection.keep_alive)
 
 
-def _expiry(packet: Connect) -> float | None:
+def _expiry(packet: Connect, options: MqttOptions) -> float | None:
     if packet.version < V5:
-        return 0.0 if packet.clean_start else None
+        return 0.0 if packet.clean_start else options.session_expiry_before_5
     seconds = packet.properties.get("session_expiry_interval", 0)
     return None if seconds == _FOR_EVER else float(seconds)
 
@@ -196,7 +196,7 @@ def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dic
         "topic_alias_maximum": options.topic_alias_maximum,
     }
     announcement |= announced(options)
-    wanted = _expiry(packet)
+    wanted = _expiry(packet, options)
     given = options.capped_expiry(wanted)
     if given is not None and given != wanted:
         # The client uses the server's value in place of its own [MQTT-3.2.2.3.2].

@@ -36,6 +36,9 @@ class MqttOptions(Struct, frozen=True):
     """Subscription identifiers (MQTT 5)."""
     session_expiry_maximum: int | None = None
     """Seconds that a session outlives its connection at most."""
+    session_expiry_before_5: int | None = None
+    """Seconds that a session without clean start outlives its connection before MQTT 5, where
+    clients cannot say; None is for ever."""
     topic_alias_maximum: int = 256
     """Topic aliases that a client may set."""
     outbound_topic_aliases: int = 0

@@ -44,13 +44,16 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "emqx": Preset(
         {
             "receive_maximum": 32,
+            "session_expiry_before_5": 7_200,
             "topic_alias_maximum": 65_535,
             "topic_levels_maximum": 128,
             "merge_overlapping": False,
         },
         {"mqtt_session_queue": 1_000, "mqtt_packet": 1 << 20},
         "docs.emqx.com/en/emqx/latest/configuration/mqtt.html: max_packet_size 1MB, "
-        "max_topic_levels 128, max_topic_alias 65535, max_inflight 32, max_mqueue_len 1000",
+        "max_topic_levels 128, max_topic_alias 65535, max_inflight 32, max_mqueue_len 1000, "
+        "session_expiry_interval 2h (before MQTT 5 only), shared_subscription_strategy round_robin "
+        "(turns, as without a preset)",
     ),
     "aws-iot": Preset(
         {

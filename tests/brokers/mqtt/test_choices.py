@@ -53,6 +53,16 @@ def test_what_connack_changes_is_reported_with_its_setting() -> None:
     assert last.preset == "aws-iot"
 
 
+def test_how_long_a_session_before_mqtt_5_lasts_is_reported_where_that_is_set() -> None:
+    network = world(session_expiry_before_5=7_200)
+    came(network, Connect("a", clean_start=False))
+    came(network, Connect("b"))
+    came(network, Connect("c", version=5, clean_start=False))
+    assert chosen(network) == [
+        "CONNECT: the session ends 7200 s after its connection (session_expiry_before_5)"
+    ]
+
+
 def test_nothing_is_reported_of_who_gets_what_it_asked_for() -> None:
     network = world()
     came(network, Connect("a"), Request("t/1", 2), Request("t/2", 1))

@@ -82,6 +82,22 @@ def test_as_hivemq_a_connection_has_ten_seconds_for_its_connect() -> None:
     assert client.peer.ended == "closed"
 
 
+@pytest.mark.parametrize(("version", "lasts"), [(3, 7_200), (4, 7_200), (5, 100_000)])
+def test_as_emqx_a_session_before_mqtt_5_lasts_two_hours(version: int, lasts: int) -> None:
+    scene = Scene("emqx")
+    properties = {"session_expiry_interval": 100_000} if version == 5 else {}
+    connect = Connect("c", version, clean_start=False, properties=properties)
+    client = scene.network.connect()
+    client.send(encode_packet(connect, version))
+    client.vanish()
+    clock = scene.environment.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(lasts - 1)
+    assert "c" in scene.broker.registry.by_client
+    clock.advance(2)
+    assert scene.broker.registry.by_client == {}
+
+
 # What Mosquitto 2.0.11 answered to these packets: t QoS 1 with the filters # (QoS 0) and t (QoS 1),
 # then t QoS 2, then its PUBREL.
 def test_as_mosquitto_each_subscription_gets_its_own_and_qos_2_goes_on_at_pubrel() -> None:
