@@ -8,8 +8,18 @@ from typing import Any, Final
 from .....errors import RequestRefused
 from ....codes import ErrorCode
 
-_NOT_RE2: Final = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+_ESCAPED: Final = r"(?<!\\)(?:\\\\)*\\"
+"""A backslash that is not one itself."""
+_NOT_RE2: Final = re.compile(
+    r"\(\?(?:[=!>(#]|<[=!]|P=|[a-zA-Z-]*[xuaL])|[*+?}]\+|" + _ESCAPED + r"(?:[1-9](?!\d\d)|[ZuN])"
+)
 """What Python's expressions have and RE2's have not: looking around, back references, and so on."""
+_NOT_RE2J: Final = re.compile(_ESCAPED + "C")
+"""Any byte: of C++'s RE2, but not of Java's, which Kafka has."""
+_CLASSES: Final = {
+    "digit": "0-9", "alpha": "a-zA-Z", "alnum": "0-9a-zA-Z", "upper": "A-Z", "lower": "a-z",
+    "word": r"\w", "space": r"\s", "xdigit": "0-9a-fA-F",
+}  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
@@ -22,6 +32,8 @@ def compiled(pattern: str) -> Any:
         import re2
     except ImportError:
         return _python(pattern)
+    if _NOT_RE2J.search(pattern):
+        raise _invalid(pattern, "invalid escape sequence: `\\C`")
     options = re2.Options()
     options.log_errors = False
     try:
@@ -35,8 +47,13 @@ def _python(pattern: str) -> re.Pattern[str]:
     found = _NOT_RE2.search(pattern)
     if found:
         raise _invalid(pattern, f"invalid perl operator: {found.group()}")
+    if "[:^" in pattern:
+        raise _invalid(pattern, "negated classes of characters need google-re2")
+    # What both have under another name.
+    said = re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), pattern)
+    said = re.sub(_ESCAPED + "z", lambda found: found[0][:-1] + "Z", said)
     try:
-        return re.compile(pattern)
+        return re.compile(said.replace("(?<", "(?P<"))
     except (re.error, RecursionError, OverflowError) as error:
         raise _invalid(pattern, str(error)) from None
 

@@ -1,0 +1,37 @@
+"""Regular expressions of subscriptions mean what they mean to Apache Kafka's RE2/J."""
+
+import json
+import sys
+
+import pytest
+from mockforge_brokers.kafka.state.groups.consumer.subscription import compiled
+
+from .patterning import RECORDED, furnish, play
+from .stage import Stage
+
+KAFKAS = json.loads(RECORDED.read_text())
+BEYOND_PYTHON = {
+    *(r"\pL1", r"\p{Greek}", r"\PL", "(?U)a+", "(?-i)a1", "a{1001}", "[[:^alpha:]]+"),
+    *(r"\Qa.1\E", r"\Qa.1", r"\x{61}1", r"\141", r"\C1"),
+}
+"""What Python's expressions take otherwise: `pip install mockforge-tui[re2]` has them all."""
+
+
+def unlike():
+    stage = Stage()
+    furnish(stage.call)
+    return {p: one for p, one in play(stage.call).items() if one != KAFKAS[p]}
+
+
+def test_expressions_match_what_apache_kafka_says():
+    pytest.importorskip("re2")
+    assert unlike() == {}
+
+
+def test_without_re2_most_of_them_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "re2", None)
+    compiled.cache_clear()
+    try:
+        assert unlike().keys() <= BEYOND_PYTHON
+    finally:
+        compiled.cache_clear()
