@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from .errors import InvalidInput
-from .permissions import ANONYMOUS, OPERATIONS, glob, matches_name
+from .permissions import ANONYMOUS, glob, matches_name
 from .permissions import Rule as Rule
 from .permissions import rule_of as rule_of
 from .protocols import PROTOCOLS
@@ -203,10 +203,6 @@ class Guard:
     def allows(self, operation: str, name: str) -> bool:
         """The same for who only wants to know: nothing is reported."""
         return not self._ask(operation, name)
-
-    def allows_any(self, name: str) -> bool:
-        """Whether it may do anything with it: then it may know of it too."""
-        return any(not self._ask(operation, name) for operation in OPERATIONS)
 
     def reaches(self, prefix: str) -> bool:
         """Whether there is a rule that allows something below `prefix` (a virtual host)."""

@@ -83,11 +83,6 @@ class Selection:
         newer = len(self._newer) - bisect_right(self._newer, number)
         return newer + bisect_left(self._older, -number, key=lambda each: -each)
 
-    def nearest(self, number: int) -> int | None:
-        """`number` if it is shown, else the next one after it, else the last before it."""
-        found = self.at_or_after(number, 1) or self.before(number, 1)
-        return found[0] if found else None
-
     def _look_at_new(self, deadline: float) -> bool:
         ring, matches = self._ring, self._matches
         self._up_to = max(self._up_to, ring.oldest - 1)

@@ -382,7 +382,6 @@ def test_a_selection_fills_its_newest_page_in_the_first_slice() -> None:
     assert selection.after(3999) == 1
     assert selection.before(100, 3) == [95, 97, 99]
     assert selection.at_or_after(96, 3) == [97, 99, 101]
-    assert selection.nearest(96) == 97
 
 
 def test_a_selection_lets_go_of_rows_that_left_the_ring() -> None:

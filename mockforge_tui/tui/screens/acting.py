@@ -325,7 +325,7 @@ class ActingScreen(PaneScreen):
             number = packet_of(self.console_app.feed.ring, subject.finding)
             self.go_to(1)
             if number is not None:
-                self.flow.stand_at(number)
+                self.flow.select_row(number)
 
     def _term(self) -> str | None:
         here = self.here

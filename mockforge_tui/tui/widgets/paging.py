@@ -152,15 +152,7 @@ class PagedFlow(Pane):
         if found:
             self._select(found[0])
 
-    def to_number(self, number: int) -> bool:
-        """Select a row by its number, or the nearest one that is shown."""
-        nearest = self._selection.nearest(number)
-        if nearest is None:
-            return False
-        self._select(nearest)
-        return nearest == number
-
-    def stand_at(self, number: int) -> None:
+    def select_row(self, number: int) -> None:
         """Select a row that matches, also one that the selection has not come to yet."""
         self._select(number)
 

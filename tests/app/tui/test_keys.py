@@ -147,7 +147,7 @@ async def _reset(stage: Stage, pane: str) -> None:
     screen.stored.put([held, held])
     screen.go_to(list(PANE_NAMES).index(pane) + 1)
     await stage.tick()
-    screen.flow.to_number(10)
+    screen.flow.select_row(10)
     if pane == "stored":
         screen.stored.focus()
     elif pane != "inspector":

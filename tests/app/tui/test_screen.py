@@ -243,7 +243,7 @@ def test_plus_and_minus_take_the_cell_into_the_filter() -> None:
 
 def test_a_json_value_goes_into_the_filter() -> None:
     async def act(stage: Stage) -> None:
-        stage.flow.to_number(1)
+        stage.flow.select_row(1)
         await stage.pilot.pause()
         await stage.keys("enter", *"jjjjjj", "plus")
         await stage.until(lambda: stage.app.session.filter.text == "json.customer.id:c-77")
@@ -361,7 +361,7 @@ def test_a_message_is_published_again_as_it_was() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("r")
         assert stage.runtime.sent == []
-        stage.flow.to_number(stage.number_of("mqtt", "PUBLISH"))
+        stage.flow.select_row(stage.number_of("mqtt", "PUBLISH"))
         await stage.keys("r")
         await stage.until(lambda: stage.runtime.sent)
         (message,) = stage.runtime.sent
@@ -375,7 +375,7 @@ def test_a_message_is_published_again_as_it_was() -> None:
 
 def test_a_message_is_edited_as_the_command_that_publishes_it() -> None:
     async def act(stage: Stage) -> None:
-        stage.flow.to_number(stage.number_of("mqtt", "PUBLISH"))
+        stage.flow.select_row(stage.number_of("mqtt", "PUBLISH"))
         await stage.keys("e")
         box = stage.screen.prompt.input
         await stage.until(lambda: box.value)
@@ -429,7 +429,7 @@ def test_zoom_gives_a_pane_the_whole_body_and_more_columns() -> None:
 
 def test_inspector_tabs_fold_and_hex() -> None:
     async def act(stage: Stage) -> None:
-        stage.flow.to_number(1)
+        stage.flow.select_row(1)
         await stage.keys("enter", *"jjjjj", "enter")
         assert '"customer": { … 2 }' in stage.text()
         await stage.keys("right_square_bracket")
@@ -444,7 +444,7 @@ def test_inspector_tabs_fold_and_hex() -> None:
 
 def test_what_a_search_found_can_be_read_on_the_line_of_the_cursor() -> None:
     async def act(stage: Stage) -> None:
-        stage.flow.to_number(1)
+        stage.flow.select_row(1)
         await stage.keys("enter", "enter", "slash")
         await stage.type("customer")
         await stage.keys("enter")

@@ -110,10 +110,6 @@ class Segments:
             return at, first + 1
         return at + 1, 0
 
-    def bytes_from(self, offset: int, enough: int) -> int:
-        """How many bytes a fetch from `offset` would find, counted no further than `enough`."""
-        return self.read(offset, enough).size if offset < self.high_watermark else 0
-
     def truncate_before(self, offset: int) -> int:
         """Records below `offset` are no more; returns how many left. Whole segments go at once."""
         offset = min(max(offset, self.log_start_offset), self.high_watermark)
