@@ -245,6 +245,16 @@ def test_late_deliveries_survive_a_restart_once() -> None:
     assert len(kept) == 2
 
 
+def test_late_delivery_that_a_transaction_settles_is_nobodys_at_its_end() -> None:
+    late = Late()
+    late.client.send("tx.select")
+    late.client.send("basic.ack", delivery_tag=1)
+    late.client.send("basic.reject", delivery_tag=3, requeue=True)
+    late.house.broker.restart()
+    kept = late.house.broker.vhost().queues["q"].messages
+    assert [message.size for message in kept] == [1, 1]
+
+
 def test_next_single_active_consumer_takes_what_was_late() -> None:
     house, client = like("4.3")
     declare(client, x_single_active_consumer=True)

@@ -451,12 +451,14 @@ class Channel:
         )
 
     def outstanding_messages(self) -> list[Message]:
-        """What it has unacked, also what it settled in a transaction that is not committed."""
-        late = TimedOut
-        messages = [each for each in self.unacked.values() if not isinstance(each.queue, late)]
+        """What it has unacked, also what it settled in a transaction that is not committed.
+
+        What timed out is its queue's again.
+        """
+        messages = list(self.unacked.values())
         if self.transaction is not None:
             messages += [message for _, message, _, _ in self.transaction.settled]
-        return messages
+        return [each for each in messages if not isinstance(each.queue, TimedOut)]
 
     def stop(self) -> None:
         """Its consumers get nothing any more; `ending` does the rest."""
