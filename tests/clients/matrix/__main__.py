@@ -138,6 +138,8 @@ def main() -> int:
             variables = {**dialled.facts, "MATRIX_CONTROL": control.url}
             if given.quick:
                 variables["MATRIX_QUICK"] = "yes"
+            if given.peer:
+                variables["MATRIX_SECONDS"] = "90"
             running = [
                 lanes.submit(
                     lane, [c for c in clients if c.protocol == protocol], chains, variables, end

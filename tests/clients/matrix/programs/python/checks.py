@@ -18,7 +18,8 @@ from typing import Any
 RUN = os.environ["MATRIX_RUN"]
 """Makes names that no other run has used."""
 CA = os.environ["MOCKFORGE_TLS_CA"]
-SECONDS = 30.0
+SECONDS = float(os.environ.get("MATRIX_SECONDS", "30"))
+"""How long a fact is waited for: an original takes its time to start again."""
 QUICK = bool(os.environ.get("MATRIX_QUICK"))
 """Begin no check after a few seconds."""
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -76,8 +77,16 @@ func Refused(err error) {
 	}
 }
 
+// How long a fact is waited for: an original takes its time to start again.
+func longest() time.Duration {
+	if seconds, err := strconv.Atoi(os.Getenv("MATRIX_SECONDS")); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	return 30 * time.Second
+}
+
 func Until(what string, fact func() bool) {
-	for end := time.Now().Add(30 * time.Second); !fact(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(longest()); !fact(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			panic("not in time: " + what)
 		}
