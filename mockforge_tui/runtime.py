@@ -259,6 +259,19 @@ class Runtime:
         if self.journal is not None:
             self.journal.clear()
 
+    def forget(self) -> None:
+        """Let go of all messages once it has stopped, in a process that lives on.
+
+        What queues hold refers back to them where no collector sees it (`gc=False`, for speed):
+        brokers that nobody uses any more would stay. On disk nothing changes.
+        """
+        if self.data is None:
+            for broker in self.brokers.values():
+                broker.reset()
+        self.record.clear()
+        if self.journal is not None:
+            self.journal.clear()
+
     def stop_broker(
         self, name: str, *, hard: bool = False, seconds: float | None = None
     ) -> BrokerRestarted:

@@ -430,6 +430,7 @@ class MockForge(Forge):
                 if port is not None:
                     await port.close()
             await runtime.stop()
+            runtime.forget()
 
 
 def read_all(paths: list[Path], config: Config) -> FixtureSet:

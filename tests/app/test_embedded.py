@@ -1,8 +1,10 @@
 """The brokers inside the process that uses them."""
 
 import asyncio
+import gc
 import socket
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,13 @@ def test_what_does_not_run_says_how_to_start_it() -> None:
 def test_the_admin_port_serves_commands_when_asked_for() -> None:
     with MockForge(admin=True, admin_port=0) as mockforge:
         assert connects(mockforge.facts["admin"]["url"])
+
+
+def test_nothing_of_brokers_that_ended_stays_in_memory() -> None:
+    with MockForge(seed=1) as mockforge:
+        for line in ("queue add q", "pub queue:q hi", "pub kafka:t hi", "pub mqtt:a hi -r"):
+            mockforge.run(line)
+        brokers = [weakref.ref(each) for each in mockforge.runtime.brokers.values()]
+    del mockforge
+    gc.collect()
+    assert [each() for each in brokers] == [None, None, None]
