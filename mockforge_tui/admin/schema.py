@@ -22,10 +22,11 @@ def problem(value: Any, schema: Mapping[str, Any], path: str = "") -> str:
         if any(not problem(value, each, path) for each in schema["oneOf"]):
             return ""
         return f"{where}{schema.get('description') or 'not one of the forms that there are'}"
-    kind = schema.get("type")
-    if kind is not None and not _TYPES[kind](value):
-        article = "an" if kind[0] in "aio" else "a"
-        return f"{where}{article} {kind} is wanted"
+    given = schema.get("type", ())
+    kinds = (given,) if isinstance(given, str) else given
+    if kinds and not any(_TYPES[kind](value) for kind in kinds):
+        article = "an" if kinds[0][0] in "aio" else "a"
+        return f"{where}{article} {' or '.join(kinds)} is wanted"
     if "enum" in schema and value not in schema["enum"]:
         return f"{where}one of {', '.join(map(str, schema['enum']))} is wanted"
     match value:
