@@ -178,7 +178,8 @@ def test_a_taken_port_is_refused_or_passed_over():
 
         found, notices = started(where, mqtt_port=port, next_free=True)
     assert found > port
-    assert notices == [f"port {port} is taken: mqtt is at {found}"]
+    # Others of the machine may hold the port of another listener.
+    assert f"port {port} is taken: mqtt is at {found}" in notices
 
 
 def test_ports_are_free_again_after_the_end():
