@@ -149,9 +149,8 @@ def test_confluent_makes_a_user_that_logs_in_by_scram(house: MockForge) -> None:
     ]
     carol = AdminClient({**settings(house, "carol"), "sasl.mechanism": "SCRAM-SHA-512"})
     assert carol.list_topics(timeout=10).topics == {}
-    assert {"user": "carol", "protocols": ["kafka"], "password": "scram"} in house.run(
-        "user ls"
-    ).data
+    listed = {"user": "carol", "protocols": ["kafka"], "tags": [], "password": "scram"}
+    assert listed in house.run("user ls").data
     deletion = UserScramCredentialDeletion("carol", ScramMechanism.SCRAM_SHA_512)
     admin.alter_user_scram_credentials([deletion])["carol"].result(10)
     assert "carol" not in [row["user"] for row in house.run("user ls").data]

@@ -41,7 +41,8 @@ def user_ls(session: "Session") -> Result:
         {
             "user": user.name,
             "protocols": [each for each in PROTOCOLS if each in user.protocols],
-            "tags": list(user.tags),
+            # Only RabbitMQ has them.
+            "tags": list(user.tags) if "amqp" in user.protocols else [],
             "password": "scram" if user.secretless else "hashed" if user.hashed else "plain",
         }
         for user in access.users.values()
