@@ -24,11 +24,11 @@ def test_renaming_any_public_method_of_a_broker_fails_the_type_check(tmp_path: P
     used = {name: verbs_used(name) for name in ("kafka", "mqtt", "amqp")}
     for protocol, verbs in used.items():
         assert verbs, protocol
-        file = tmp_path / "brokers" / "mockforge_brokers" / protocol / "broker.py"
-        text = file.read_text(encoding="utf-8")
-        for verb in verbs:
-            text = re.sub(rf"\b(def |self\.){verb}\(", rf"\g<1>{verb}_renamed(", text)
-        file.write_text(text, encoding="utf-8")
+        for file in sources(tmp_path / "brokers" / "mockforge_brokers" / protocol):
+            text = file.read_text(encoding="utf-8")
+            for verb in verbs:
+                text = re.sub(rf"\b(def |self\.){verb}\(", rf"\g<1>{verb}_renamed(", text)
+            file.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "-p", "mockforge_tui", "--cache-dir", str(tmp_path / "c")],
         cwd=tmp_path,
@@ -41,9 +41,14 @@ def test_renaming_any_public_method_of_a_broker_fails_the_type_check(tmp_path: P
             assert f'has no attribute "{verb}"' in done.stdout, f"{protocol}: {verb}"
 
 
+def sources(protocol: Path) -> list[Path]:
+    """Where a broker's own methods stand: its class, and the verbs that it is put together from."""
+    return [protocol / "broker.py", *protocol.glob("verbs.py"), *protocol.glob("verbs/*.py")]
+
+
 def verbs_used(protocol: str) -> list[str]:
     """Public methods of a broker's own that some file of the app calls."""
-    broker = (BROKERS / protocol / "broker.py").read_text(encoding="utf-8")
+    broker = "".join(each.read_text(encoding="utf-8") for each in sources(BROKERS / protocol))
     contract = (BROKERS / "contract.py").read_text(encoding="utf-8")
     common = set(re.findall(r"    def (\w+)\(", contract))
     own = [name for name in re.findall(r"    def ([a-z]\w+)\(", broker) if name not in common]

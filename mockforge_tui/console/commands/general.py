@@ -33,6 +33,7 @@ def help_(
     session: "Session",
     first: Annotated[str | None, Arg(_SUBJECT, "a command, or a page of the guide")] = None,
     second: Annotated[str | None, Arg(TEXT, "its second word", "VERB")] = None,
+    third: Annotated[str | None, Arg(TEXT, "its third word, as in rabbitmqctl's", "WORD")] = None,
 ) -> Result:
     """Explain a command, a subject of the guide, or list all commands."""
     registry = session.registry
@@ -44,7 +45,7 @@ def help_(
         named = registry.names.get(first)
         above = f"{_explained(named)}\n\n" if named is not None and named.name == first else ""
         return Result(text=above + page, data={"page": first, "text": above + page})
-    words = [first, second] if second else first.split(" ")
+    words = [first, *filter(None, (second, third))] if second else first.split(" ")
     found = registry.find(words)
     # A noun that is a command too (`auto`, `fault`) means all its verbs, unless it is that name.
     if found is not None and (
