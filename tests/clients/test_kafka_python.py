@@ -41,6 +41,9 @@ def test_keyed_records_go_out_and_come_back(bootstrap, codec):
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
+    # A first join without the topic's partitions is followed by a second one at once, whose result
+    # this client loses where a poll ends in it (3.0.12).
+    assert consumer.partitions_for_topic(topic) == {0, 1, 2}
     got = {}
 
     def poll():
