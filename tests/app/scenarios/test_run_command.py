@@ -147,14 +147,14 @@ def test_the_program_under_test_gets_the_addresses_and_is_ended(tmp_path: Path) 
     app.write_text(
         "import os, socket, time\n"
         "host, _, port = os.environ['KAFKA_BOOTSTRAP_SERVERS'].rpartition(':')\n"
+        "print('connecting', os.environ['AMQP_URL'], flush=True)\n"
         "held = socket.create_connection((host, int(port)))\n"
-        "print('connected', os.environ['AMQP_URL'], flush=True)\n"
         "time.sleep(3600)\n"
     )
     scenario = "- {name: x, steps: [{expect: {client: '*', within: 50s}}]}"
     code, out, err = run("run", file_of(tmp_path, scenario), "--app", f"{sys.executable} {app}")
     assert code == ExitCode.OK, out + err
-    assert "connected amqp://" in err
+    assert "connecting amqp://" in err
 
 
 def test_sigterm_stops_a_scenario_and_still_writes_the_report(tmp_path: Path) -> None:
