@@ -22,7 +22,7 @@ _APART = 100
 
 
 def nodes_of(config: Config, protocol: str) -> int:
-    return config.kafka_nodes if protocol == "kafka" else 1
+    return config.kafka_nodes or 1 if protocol == "kafka" else 1
 
 
 class Certificates:

@@ -43,7 +43,7 @@ def rehearse(fixtures: FixtureSet, config: Config) -> FixtureSet:
 
 def _rehearsed(fixtures: FixtureSet, problems: Problems, config: Config) -> Report:
     if not problems.errors:
-        _Rehearsal(config, problems).play(fixtures)
+        _Rehearsal(fixtures.complete(config), problems).play(fixtures)
         fixtures = fixtures._replace(warnings=tuple(problems.warnings))
     found = sorted((*problems.errors, *problems.warnings), key=lambda one: one.position)
     return Report(fixtures, tuple(found))
@@ -70,6 +70,7 @@ class _Rehearsal:
                     declare()
                 except InvalidInput as error:
                     self._problems.error(position, str(error))
+        self._count_replicas(fixtures)
         trial = Trial()
         for generator in fixtures.generators:
             # Data that only a later message brings (`context.`) is nobody's fault.
@@ -85,6 +86,23 @@ class _Rehearsal:
                 except (InvalidInput, RequestRefused) as error:
                     text = f'"{generator.id}" cannot publish: {error}'
                     self._problems.warning(generator.position, text)
+
+    def _count_replicas(self, fixtures: FixtureSet) -> None:
+        """Warn of topics that want more replicas than there are nodes."""
+        kafka = self._brokers.kafka
+        nodes = 0 if kafka is None else kafka.options.nodes
+        there = (
+            "there is one broker, each partition has one replica"
+            if nodes == 1
+            else f"there are {nodes} brokers, each partition has {nodes} replicas"
+        )
+        for topic in fixtures.topics if nodes else ():
+            if topic.replication_factor is not None and topic.replication_factor > nodes:
+                self._problems.warning(
+                    topic.position,
+                    f'topic "{topic.name}": replication_factor {topic.replication_factor} is not'
+                    f" kept: {there}",
+                )
 
     @contextmanager
     def _listening(self, position: Position) -> Iterator[None]:

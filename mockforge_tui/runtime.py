@@ -16,7 +16,7 @@ from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import BrokerError, InvalidInput
-from mockforge_brokers.events import BrokerRestarted
+from mockforge_brokers.events import BrokerRestarted, Warned
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -187,6 +187,7 @@ class Runtime:
         """As `reset`, with other fixtures, and perhaps another seed for them."""
         if seed is not None:
             self.seed = seed
+        self._warn_of_nodes(fixtures)
         self._reset(fixtures)
 
     def reload(self, fixtures: "FixtureSet") -> None:
@@ -201,7 +202,21 @@ class Runtime:
                 self.faults.remove(number)
             for number in [n for n, rule in self.holds.rules.items() if rule.name in holds]:
                 self.holds.remove(number)
+        self._warn_of_nodes(fixtures)
         self._load(fixtures)
+
+    def _warn_of_nodes(self, fixtures: "FixtureSet | None") -> None:
+        """A cluster that runs grows no further: say so where other fixtures want another one.
+
+        What the first fixtures say is not compared: an option may have been given against it.
+        """
+        kafka, before = self.brokers.kafka, self._fixtures
+        wanted = None if fixtures is None else fixtures.kafka_nodes
+        if kafka is None or wanted is None or wanted == kafka.options.nodes:
+            return
+        if before is None or before.kafka_nodes != wanted:
+            text = f"brokers {wanted} takes a new start: {kafka.options.nodes} here now"
+            self.spine.emit(Warned("kafka", "kafka: cluster", text))
 
     def _reset(self, fixtures: "FixtureSet | None") -> None:
         if self._production is not None:

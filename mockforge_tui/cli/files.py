@@ -8,7 +8,7 @@ import click
 
 from ..config import resolve
 from ..exit_codes import ExitCode
-from .options import load, options, resolved_of, seeded
+from .options import loaded, options, resolved_of
 
 
 @click.command()
@@ -102,12 +102,12 @@ def sample_messages(
     same ones again.
     """
     resolved = resolved_of(words)
-    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
+    config, fixtures = loaded((*paths, *resolved.config.fixtures), resolved.config)
     if fixtures is None:
         raise click.UsageError("sample needs a PATH of fixtures")
     from .sampling import lines, sample
 
-    made = lines(sample(fixtures, seeded(resolved.config, fixtures), count, only), form)
+    made = lines(sample(fixtures, config, count, only), form)
     with click.open_file(output or "-", "wb", lazy=False) as out:
         for line in made:
             out.write(line)

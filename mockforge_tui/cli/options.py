@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +99,7 @@ def load(paths: Sequence[str], config: Config) -> "FixtureSet | None":
     return report.fixtures
 
 
-def seeded(config: Config, fixtures: "FixtureSet | None") -> Config:
-    """With the seed of the fixtures, where nobody gave another."""
-    if config.seed is None and fixtures is not None and fixtures.seed is not None:
-        return replace(config, seed=fixtures.seed)
-    return config
+def loaded(paths: Sequence[str], config: Config) -> "tuple[Config, FixtureSet | None]":
+    """The fixtures, and the config with what they set."""
+    fixtures = load(paths, config)
+    return (config, None) if fixtures is None else (fixtures.complete(config), fixtures)

@@ -10,7 +10,7 @@ import click
 from ..colours import page
 from ..config import Config
 from ..exit_codes import ExitCode
-from .options import load, options, resolved_of, seeded
+from .options import loaded, options, resolved_of
 from .words import check_paths
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
     """Brokers and full screen; the word may be left out."""
     check_paths(paths)
     resolved = resolved_of(words)
-    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
-    return _front(resolved.config, fixtures, headless=headless)
+    config, fixtures = loaded((*paths, *resolved.config.fixtures), resolved.config)
+    return _front(config, fixtures, headless=headless)
 
 
 @click.command()
@@ -42,8 +42,8 @@ def demo(name: str, headless: bool, **words: Any) -> int:
     protocol; brokers that misbehave.
     """
     resolved = resolved_of(words)
-    fixtures = load((str(_fixtures_folder() / name),), resolved.config)
-    return _front(resolved.config, fixtures, headless=headless, next_free=True)
+    config, fixtures = loaded((str(_fixtures_folder() / name),), resolved.config)
+    return _front(config, fixtures, headless=headless, next_free=True)
 
 
 @click.command()
@@ -56,8 +56,8 @@ def shell(paths: tuple[str, ...], **words: Any) -> int:
     result is one JSON object a line.
     """
     resolved = resolved_of(words)
-    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
-    return _run(lambda: _line_shell(resolved.config, fixtures), resolved.config)
+    config, fixtures = loaded((*paths, *resolved.config.fixtures), resolved.config)
+    return _run(lambda: _line_shell(config, fixtures), config)
 
 
 @click.command("run")
@@ -80,12 +80,11 @@ def run_scenarios(
     took longer than its timeout.
     """
     resolved = resolved_of(words)
-    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
+    config, fixtures = loaded((*paths, *resolved.config.fixtures), resolved.config)
     from ..suite import chosen
     from .scenario_run import run_suite
 
     scenarios = chosen(fixtures, only)
-    config = seeded(resolved.config, fixtures)
     return _run(lambda: run_suite(config, fixtures, scenarios, apps, _say), config)
 
 
@@ -97,8 +96,8 @@ def record_to(file: str, paths: tuple[str, ...], **words: Any) -> int:
     """Brokers without a screen that record all messages to FILE: --headless --record FILE."""
     check_paths(paths)
     resolved = resolved_of({**words, "record": file})
-    fixtures = load((*paths, *resolved.config.fixtures), resolved.config)
-    return _front(resolved.config, fixtures, headless=True)
+    config, fixtures = loaded((*paths, *resolved.config.fixtures), resolved.config)
+    return _front(config, fixtures, headless=True)
 
 
 def _fixtures_folder() -> Path:
@@ -116,7 +115,6 @@ def _say(text: str) -> None:
 def _front(
     config: Config, fixtures: "FixtureSet | None", *, headless: bool, next_free: bool = False
 ) -> int:
-    config = seeded(config, fixtures)
     if not headless and not sys.stdout.isatty():
         print("standard output is not a terminal: running as with --headless", file=sys.stderr)
         headless = True

@@ -95,7 +95,8 @@ class Config:
     kafka_check_records: bool = False
     kafka_configs: tuple[str, ...] = ()
     broker_id: int = 1
-    kafka_nodes: int = 1
+    kafka_nodes: int | None = None
+    """None: as fixture files say, else one."""
     keep_alive: int | None = None
     channel_max: int = 2047
     frame_max: int = 131_072

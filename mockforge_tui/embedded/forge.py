@@ -240,12 +240,25 @@ class MockForge(Forge):
         self.use(read_all(paths, self.config) if paths else None, seed)
 
     def use(self, fixtures: FixtureSet | None, seed: int | None = None) -> None:
-        """As `load`, with fixtures that were read already."""
+        """As `load`, with fixtures that were read already. Raises InvalidInput."""
+        self._check_nodes(fixtures)
         if seed is None:
             own = None if fixtures is None else fixtures.seed
             seed = next(each for each in (self.config.seed, own, self._seed) if each is not None)
         self.call(self._restart, fixtures, seed)
         self.facts["seed"] = self.call(lambda: self.runtime.seed)
+
+    def _check_nodes(self, fixtures: FixtureSet | None) -> None:
+        """A test that runs on fewer brokers than its file says would pass or fail for nothing."""
+        wanted = None if fixtures is None else fixtures.kafka_nodes
+        kafka = self.runtime.brokers.kafka
+        if kafka is None or wanted in (None, kafka.options.nodes):
+            return
+        if self.config.kafka_nodes is None:
+            raise InvalidInput(
+                f"these fixtures want {wanted} Kafka brokers, {kafka.options.nodes} here now: start"
+                " with them (@pytest.mark.mockforge(fresh=True)), or say kafka_nodes"
+            )
 
     def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:
         """As `load`; files are read once as long as they do not change."""
@@ -400,12 +413,15 @@ class MockForge(Forge):
     async def _serve(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._ending = asyncio.Event()
-        self._runtime = runtime = Runtime(self.config)
+        # `config` stays as it was given: fixtures that are loaded later may say otherwise.
+        fixtures = self._fixtures
+        config = self.config if fixtures is None else fixtures.complete(self.config)
+        self._runtime = runtime = Runtime(config)
         admin: Admin | None = None
         management: Management | None = None
         try:
             runtime.record.start()
-            await runtime.start(self._fixtures)
+            await runtime.start(fixtures)
             self._began = runtime.clock.wall()
             self.facts = runtime.facts()
             self._seed = runtime.seed

@@ -29,7 +29,7 @@ def build(environment: "Environment", config: Config) -> "KafkaBroker":
 
     options = KafkaOptions(
         broker_id=config.broker_id,
-        nodes=config.kafka_nodes,
+        nodes=config.kafka_nodes or 1,
         auto_create_topics=config.auto_create_topics,
         default_partitions=config.default_partitions,
         verify_transactions=config.verify_transactions,
@@ -95,7 +95,11 @@ def declarations(
 
 def _declare_topic(kafka: "KafkaBroker", topic: "Topic") -> None:
     if not kafka.has_topic(topic.name):
-        kafka.create_topic(topic.name, topic.partitions, topic.config)
+        replicas = topic.replication_factor
+        if replicas is not None:
+            # Files that are written for a larger cluster work here too; `check` says so.
+            replicas = min(replicas, kafka.options.nodes)
+        kafka.create_topic(topic.name, topic.partitions, topic.config, replicas=replicas)
 
 
 def publish(broker: "KafkaBroker", message: "KafkaMessage") -> Receipt:

@@ -112,3 +112,22 @@ def test_a_node_stays_away_for_a_while_and_comes_back_by_itself(mockforge: MockF
     mockforge.run("clock advance 1h")
     states = [each["state"] for each in mockforge.run("node ls").records]
     assert states == ["running", "running", "running"]
+
+
+def test_a_client_sees_the_cluster_that_a_fixture_file_declares(tmp_path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(
+        "mockforge: 1\nkafka: {cluster: {id: shop-cluster, brokers: 3},"
+        " topics: {all: {partitions: 3}, pair: {partitions: 3, replication_factor: 2}}}\n"
+    )
+    with MockForge(file, mqtt=False, amqp=False) as running:
+        seen = AdminClient({"bootstrap.servers": running.kafka.bootstrap}).list_topics(timeout=10)
+    assert (seen.cluster_id, sorted(seen.brokers)) == ("shop-cluster", [1, 2, 3])
+    placed = {
+        topic: [sorted(each.replicas) for each in seen.topics[topic].partitions.values()]
+        for topic in ("all", "pair")
+    }
+    assert placed["all"] == [[1, 2, 3]] * 3
+    assert sorted(placed["pair"]) == [[1, 2], [1, 3], [2, 3]]
+    leaders = {each.leader for each in seen.topics["pair"].partitions.values()}
+    assert leaders == {1, 2, 3}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import PlainRefusals
+from ..apis.topics.assignments import spread
 from ..codes import AlterConfigOp
 from ..state.cluster import Cluster
 from .source import PROMPT
@@ -22,11 +23,18 @@ class TopicVerbs:
         partitions: int | None = None,
         config: Mapping[str, str] | None = None,
         *,
+        replicas: int | None = None,
         source: str = PROMPT,
     ) -> int:
-        """Returns the number of partitions."""
+        """Returns the number of partitions, each with so many `replicas` (None: 3 at most)."""
         with PlainRefusals():
+            nodes = self.cluster.nodes
+            # What cannot be is refused before there is a topic.
+            count = self.cluster.options.default_partitions if partitions is None else partitions
+            placed = [] if replicas is None else spread(max(1, count), replicas, nodes)
             topic = self.cluster.create_topic(name, partitions, configs=config, source=source)
+            if placed and replicas != nodes.usual_replicas:
+                self.cluster.replication.place(name, placed)
         return len(topic.logs)
 
     def delete_topic(self, name: str, *, source: str = PROMPT) -> None:
