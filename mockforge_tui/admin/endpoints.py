@@ -15,6 +15,12 @@ ASKED: Final[Schema] = {
     },
 }
 _SOUGHT: Final[Schema] = object_of({**WHERE, "since": COUNT, "limit": COUNT})
+_HEADER_BYTES: Final[Schema] = {
+    "type": "array",
+    "prefixItems": [{"type": "string"}, {"type": ["string", "null"]}],
+    "minItems": 2,
+    "maxItems": 2,
+}
 _PUBLISHED: Final[Schema] = {
     **object_of(
         {
@@ -25,6 +31,12 @@ _PUBLISHED: Final[Schema] = {
             },
             "value": {"description": "the payload; texts may hold templates"},
             "value_b64": {"type": "string", "description": "the payload's bytes instead"},
+            "key_b64": {"type": "string", "description": "kafka: the key's bytes instead"},
+            "headers_b64": {
+                "type": "array",
+                "items": _HEADER_BYTES,
+                "description": "headers as bytes: a name and base64 each, or null",
+            },
             "let": {"type": "object"},
         },
         "to",

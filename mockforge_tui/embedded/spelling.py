@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 
-from ..expectations.message import Message
+from ..expectations.message import Message, header_texts
 from ..fixtures.expected.model import (
     Came,
     Client,
@@ -121,17 +121,20 @@ def _plain(value: Any) -> Any:
 
 
 def published(message: Outgoing) -> dict[str, Any]:
-    """The body of `messages`: the payload as bytes, so that nothing in it is a template."""
+    """The body of `messages`: bytes where they can be, so that nothing in them is a template.
+
+    Raises InvalidInput for what JSON cannot say.
+    """
     value: dict[str, Any] = {"value": None}
     if message.payload is not None:
         value = {"value_b64": base64.b64encode(message.payload).decode()}
     match message:
         case KafkaMessage():
-            to = _to_kafka(message)
+            to, value = _to_kafka(message), value | _as_bytes(message)
         case MqttMessage():
             to = {"mqtt": message.topic_name, "qos": message.qos, "retain": message.retain}
             if message.properties:
-                to["properties"] = dict(message.properties)
+                to["properties"] = _plain(message.properties)
         case AmqpMessage():
             to = _to_amqp(message)
     return {"to": to, **value}
@@ -139,13 +142,19 @@ def published(message: Outgoing) -> dict[str, Any]:
 
 def _to_kafka(message: KafkaMessage) -> dict[str, Any]:
     to: dict[str, Any] = {"kafka": message.topic}
-    if message.key is not None:
-        to["key"] = message.key.decode()
-    if message.headers:
-        to["headers"] = {n: None if v is None else v.decode() for n, v in message.headers}
     if message.partition is not None:
         to["partition"] = message.partition
     return to
+
+
+def _as_bytes(message: KafkaMessage) -> dict[str, Any]:
+    """A record's key and headers, which need not be text."""
+    given: dict[str, Any] = {}
+    if message.key is not None:
+        given["key_b64"] = base64.b64encode(message.key).decode()
+    if message.headers:
+        given["headers_b64"] = header_texts(message.headers)
+    return given
 
 
 def _to_amqp(message: AmqpMessage) -> dict[str, Any]:
@@ -153,9 +162,9 @@ def _to_amqp(message: AmqpMessage) -> dict[str, Any]:
     to: dict[str, Any] = {"amqp": place if message.exchange else message.routing_key}
     given = dict(message.properties)
     if headers := given.pop("headers", None):
-        to["headers"] = headers
+        to["headers"] = _plain(headers)
     if given:
-        to["properties"] = given
+        to["properties"] = _plain(given)
     return to
 
 
@@ -166,15 +175,28 @@ def message_of(record: Mapping[str, Any]) -> Message:
     if "payload_b64" in record:
         data = base64.b64decode(record["payload_b64"])
     key = record.get("key")
+    key_bytes = None if key is None else key.encode()
+    if "key_b64" in record:
+        key_bytes = base64.b64decode(record["key_b64"])
     names = ("partition", "offset", "qos", "retain", "routing_key", "queues", "properties")
     seen = MessageSeen(
         protocol=record["protocol"],
         time=record["time"],
         destination=record.get("topic", record.get("exchange")) or "",
-        key=None if key is None else key.encode(),
+        key=key_bytes,
         payload=data,
-        headers=tuple(record["headers"].items()),
+        headers=_headers_of(record),
         client=record["client"],
         detail={name: record[name] for name in names if record.get(name) is not None},
     )
     return Message(record["number"], seen)
+
+
+def _headers_of(record: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    if "headers_b64" in record:
+        pairs = record["headers_b64"]
+        return tuple((n, None if v is None else base64.b64decode(v)) for n, v in pairs)
+    named = record["headers"].items()
+    if record["protocol"] == "kafka":
+        return tuple((name, None if text is None else text.encode()) for name, text in named)
+    return tuple(named)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -178,11 +178,22 @@ class Message:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What programs get of it; `payload_b64` is there where the payload is no UTF-8."""
+        """What programs get of it.
+
+        `payload_b64` and `key_b64` are there where payload and key are no UTF-8, `headers_b64`
+        where a header of Kafka is not, or one name stands twice.
+        """
         record = {name: value for name, value in self.view.items() if name != "row"}
         record["payload"] = None if self.payload is None else self.text
         if self.payload is not None and self.text.encode() != self.payload:
             record["payload_b64"] = base64.b64encode(self.payload).decode()
+        if self.key_bytes is not None and (self.key or "").encode() != self.key_bytes:
+            record["key_b64"] = base64.b64encode(self.key_bytes).decode()
+        if self.protocol == "kafka" and self.header_pairs:
+            pairs = self.header_pairs
+            texts = {name: v if v is None else v.encode() for name, v in self.headers.items()}
+            if len(texts) < len(pairs) or any(texts[name] != value for name, value in pairs):
+                record["headers_b64"] = header_texts(pairs)
         return {"number": self.number, "time": round(self.time, 3), **record}
 
     @property
@@ -201,6 +212,11 @@ class Message:
     def _detail(self, name: str, kind: type[T]) -> T | None:
         value = self._seen.detail.get(name)
         return value if isinstance(value, kind) else None
+
+
+def header_texts(pairs: Iterable[tuple[str, bytes | None]]) -> list[list[str | None]]:
+    """Kafka's headers with their bytes in base64, as `headers_b64` has them."""
+    return [[n, None if v is None else base64.b64encode(v).decode()] for n, v in pairs]
 
 
 def _readable(value: Any) -> Any:

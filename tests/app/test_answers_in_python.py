@@ -100,3 +100,15 @@ def test_a_stream_does_not_hold_up_a_running_loop(mockforge: Forge) -> None:
         assert answer.rows[0]["payload"] == "one"
 
     asyncio.run(main())
+
+
+def test_keys_and_headers_that_are_no_text_go_there_and_come_back_whole(mockforge: Any) -> None:
+    headers = {"trace": b"\x00\x01\xff", "none": None, "braces": "{{uuid}}"}
+    mockforge.kafka.publish("raw", b"\xff\x00", key=b"\xff{{", headers=headers)
+    mockforge.kafka.publish("raw", "text", key="{{uuid}}", headers={"a": "b"})
+    first, second = mockforge.kafka.messages("raw")
+    assert (first.payload, first.key_bytes) == (b"\xff\x00", b"\xff{{")
+    pairs = (("trace", b"\x00\x01\xff"), ("none", None), ("braces", b"{{uuid}}"))
+    assert first.header_pairs == pairs
+    assert (second.key_bytes, second.header_pairs) == (b"{{uuid}}", (("a", b"b"),))
+    assert (second.key, second.headers) == ("{{uuid}}", {"a": "b"})

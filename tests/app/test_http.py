@@ -105,6 +105,18 @@ def test_find_and_count_look_at_what_came(web: Http) -> None:
 def test_bytes_go_in_and_come_out_whole(web: Http) -> None:
     web.post("/messages", {"to": {"mqtt": "raw"}, "value_b64": "/wD+"})
     assert web.get("/messages")["items"][-1]["payload_b64"] == "/wD+"
+    headers = [["trace", "AAH/"], ["trace", "Yg=="], ["none", None]]
+    web.post(
+        "/messages",
+        {"to": {"kafka": "raw"}, "value_b64": "/w==", "key_b64": "/wA=", "headers_b64": headers},
+    )
+    kept = web.get("/messages")["items"][-1]
+    assert (kept["key_b64"], kept["headers_b64"]) == ("/wA=", headers)
+    assert kept["headers"] == {"trace": "b", "none": None}
+    web.post("/messages", {"to": {"kafka": "raw", "key": "a", "headers": {"b": "c"}}, "value": 1})
+    assert not {"key_b64", "headers_b64"} & set(web.get("/messages")["items"][-1])
+    web.post("/messages", {"to": {"amqp": "raw"}, "value": 1, "headers_b64": [["b", "Yg=="]]})
+    assert web.get("/messages")["items"][-1]["headers"] == {"b": "b"}
 
 
 def test_fixtures_are_loaded_by_text_and_reset_goes_back_to_them(web: Http) -> None:
@@ -162,7 +174,17 @@ def test_the_clock_is_moved(web: Http) -> None:
         ("/messages", {"to": {"kafka": "a"}}, '"value" is missing'),
         ("/messages", {"to": {"kafka": ""}, "value": 1}, "is empty"),
         ("/messages", {"to": {"mqtt": "a/#"}, "value": 1}, "has a wildcard"),
-        ("/messages", {"to": {"kafka": "a"}, "value_b64": "!"}, "not base64"),
+        ("/messages", {"to": {"kafka": "a"}, "value_b64": "!"}, "value_b64 is not base64"),
+        ("/messages", {"to": {"kafka": "a"}, "value": 1, "key_b64": "!"}, "key_b64 is not base"),
+        ("/messages", {"to": {"mqtt": "a"}, "value": 1, "key_b64": "YQ=="}, "a Kafka record"),
+        ("/messages", {"to": {"mqtt": "a"}, "value": 1, "headers_b64": []}, "user properties"),
+        ("/messages", {"to": {"kafka": "a"}, "value": 1, "headers_b64": {"a": "b"}}, "an array is"),
+        ("/messages", {"to": {"kafka": "a"}, "value": 1, "headers_b64": [["a", 7, 8]]}, "pairs"),
+        (
+            "/messages",
+            {"to": {"kafka": "a"}, "value": 1, "headers_b64": [["a", "!"]]},
+            '"a" is not',
+        ),
         ("/messages/find", {"drained": "q"}, "drained: not known"),
         ("/faults", {"do": "vanish"}, "is not known"),
         ("/clock/advance", {"by": -1}, "by: seconds, or a text"),
