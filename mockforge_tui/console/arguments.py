@@ -63,11 +63,11 @@ def parse(registry: Registry, text: str, readers: Readers | None = None) -> Pars
         missing = line.prefix or line.pipe or line.redirect
         problem = Problem("a command is missing", len(text), len(text)) if missing else None
         return Parsed(line, problem=line.problem or problem)
-    found = registry.find([word.text for word in words[:2]])
+    found = registry.find([word.text for word in words[:3]])
     if found is None:
         known = words[:1] if registry.verbs(words[0].text) else ()
         wrong = words[len(known)] if len(words) > len(known) else words[0]
-        text = registry.explain_unknown([word.text for word in words[:2]])
+        text = registry.explain_unknown([word.text for word in words[:3]])
         pieces = tuple(Piece(word, "command" if word in known else "unknown") for word in words)
         return Parsed(line, pieces, problem=Problem(text, wrong.start, wrong.end))
     command, length = found

@@ -49,7 +49,7 @@ def complete(
         verbs = _ranked(partial, _verbs(registry, before[0].text))
         if verbs or registry.find([before[0].text]) is None:
             return verbs
-    found = registry.find([token.text for token in before[:2]])
+    found = registry.find([token.text for token in before[:3]])
     if found is None:
         return []
     command, length = found
@@ -59,7 +59,7 @@ def complete(
 def hint(registry: Registry, text: str) -> str:
     """Returns the parameters that a line has not given yet, as usage; empty without a command."""
     line = read_line(text)
-    found = registry.find([token.text for token in line.words[:2]]) if line.words else None
+    found = registry.find([token.text for token in line.words[:3]]) if line.words else None
     if found is None or line.pipe is not None or line.redirect is not None:
         return ""
     command, length = found

@@ -201,7 +201,8 @@ class Registry:
 
     def find(self, words: list[str]) -> tuple[Command, int] | None:
         """Returns the command that begins these words, and how many of them are its name."""
-        for length in (2, 1):
+        # Three words are names that rabbitmqctl has: `set user tags`.
+        for length in (3, 2, 1):
             found = self._names.get(" ".join(words[:length])) if len(words) >= length else None
             if found is not None:
                 return found, length

@@ -179,3 +179,6 @@ def test_user_has_the_tags_of_the_management_interface_through_a_new_password(
     assert scene.environment.access.users["alice"].tags == ("monitoring", "policymaker")
     assert "closed to it" in scene.run("user tags alice").text
     assert scene.environment.access.users["alice"].tags == ()
+    # As rabbitmqctl says it.
+    scene.run("set user tags alice monitoring")
+    assert scene.environment.access.users["alice"].tags == ("monitoring",)
