@@ -1,5 +1,8 @@
-"""Who holds a port of this machine, as far as the system tells."""
+"""Who holds a port of this machine, as far as the system tells, and what can be done about it."""
 
+import errno
+import os
+import socket
 from pathlib import Path
 
 
@@ -19,6 +22,22 @@ def holder(port: int) -> str | None:
         except OSError:
             continue
     return None
+
+
+def cannot_listen(service: str, host: str, port: int, error: Exception) -> str:
+    """Why nothing listens there, and what to change."""
+    text = f"{service} cannot listen at {host}:{port}: "
+    host_option, others = (
+        ("--admin-host", ", --no-admin none") if service == "admin" else ("--host", "")
+    )
+    code = getattr(error, "errno", None)
+    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
+        # Resolvers have error texts of their own.
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(code or 0)
+        return f"{text}{why}; give an address of this machine with {host_option}"
+    who = holder(port) if port else None
+    why = f"{who} holds the port" if who else os.strerror(code) if code else str(error)
+    return f"{text}{why}; choose another with --{service}-port (0 takes a free one{others})"
 
 
 def _listening_inodes(port: int) -> set[str]:

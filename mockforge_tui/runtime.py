@@ -1,10 +1,8 @@
 """The brokers with all that belongs to them, built from one config for every front end."""
 
 import asyncio
-import errno
 import logging
 import os
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
@@ -30,7 +28,7 @@ from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
 from .listening import Certificates, wanted
-from .ports import holder
+from .ports import cannot_listen
 from .protocols import amqp, kafka, mqtt
 from .stopping import Stopping
 
@@ -378,7 +376,7 @@ class Runtime:
                 bound = await listen(port)
             except (OSError, OverflowError) as error:
                 if port == last:
-                    raise CannotListen(_cannot_listen(service, host, wanted, error)) from None
+                    raise CannotListen(cannot_listen(service, host, wanted, error)) from None
             else:
                 if bound != wanted and wanted:
                     self.notices.append(f"port {wanted} is taken: {service} is at {bound}")
@@ -393,22 +391,6 @@ class Runtime:
             self._watch_lag()
 
         self._lag_timer = self._loop.call_at(due, look)
-
-
-def _cannot_listen(service: str, host: str, port: int, error: Exception) -> str:
-    """Why nothing listens there, and what to change."""
-    text = f"{service} cannot listen at {host}:{port}: "
-    host_option, others = (
-        ("--admin-host", ", --no-admin none") if service == "admin" else ("--host", "")
-    )
-    code = getattr(error, "errno", None)
-    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
-        # Resolvers have error texts of their own.
-        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(code or 0)
-        return f"{text}{why}; give an address of this machine with {host_option}"
-    who = holder(port) if port else None
-    why = f"{who} holds the port" if who else os.strerror(code) if code else str(error)
-    return f"{text}{why}; choose another with --{service}-port (0 takes a free one{others})"
 
 
 def build_brokers(environment: Environment, config: Config) -> Brokers:

@@ -8,6 +8,7 @@ import click
 from mockforge_brokers.errors import InvalidInput
 
 from ..exit_codes import ExitCode
+from .diagnosis import doctor
 from .files import check, completion, init, sample_messages, schema
 from .remote_commands import do, replay, verify, wait
 from .serving import console, demo, record_to, run_scenarios, shell
@@ -15,7 +16,7 @@ from .words import main
 
 _COMMANDS = (
     *(console, demo, shell, run_scenarios, record_to),
-    *(check, sample_messages, schema, init, completion),
+    *(check, sample_messages, schema, init, completion, doctor),
     *(wait, verify, do, replay),
 )
 for _command in _COMMANDS:
