@@ -96,6 +96,10 @@ class Screen:
         return self.rows
 
 
+MADE: list["Scene"] = []
+"""The scenes of the test that runs, and of its file: `conftest` lets go of what they hold."""
+
+
 class NoSockets:
     """A server's part in stopping and starting, where nothing listens."""
 
@@ -161,6 +165,14 @@ class Scene:
             self._work_at_the_console()
         self.sent.clear()
         self.heard.clear()
+        MADE.append(self)
+
+    def forget(self) -> None:
+        """Let go of all messages, as a Runtime does that nobody uses any more."""
+        self.production.stop()
+        self.reset()
+        if self.journal is not None:
+            self.journal.clear()
 
     def publish(self, message: Outgoing) -> Receipt:
         receipt = publish(self.brokers, message)

@@ -1,8 +1,11 @@
 """`conn kill` with a code: what each protocol's close can say, and what it cannot."""
 
+import gc
+import weakref
+
 import pytest
 
-from .scene import Scene
+from .scene import MADE, Scene
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,13 @@ def test_connections_end_with_the_words_that_were_given(line: str, reason: str) 
     assert scene.session.run(line, confirmed=True).ok
     last = scene.session.run("conns --ended (proto:mqtt)").records[0]
     assert last["reason"] == reason
+
+
+def test_nothing_of_a_scene_stays_in_memory_once_it_let_go() -> None:
+    scene = Scene()
+    brokers = [weakref.ref(each) for each in scene.brokers.values()]
+    scene.forget()
+    MADE.remove(scene)
+    del scene
+    gc.collect()
+    assert [each() for each in brokers] == [None, None, None]
