@@ -48,13 +48,26 @@ def demo(name: str, headless: bool, **words: Any) -> int:
 
 @click.command()
 @options
+@click.option("--attach", metavar="URL", help="no brokers here: run each line in that instance")
+@click.option(
+    "--token",
+    metavar="TEXT",
+    envvar="MOCKFORGE_ADMIN_TOKEN",
+    help="with --attach: the instance's --admin-token [MOCKFORGE_ADMIN_TOKEN]",
+)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-def shell(paths: tuple[str, ...], **words: Any) -> int:
+def shell(paths: tuple[str, ...], attach: str | None, token: str | None, **words: Any) -> int:
     """The console line by line; reads a pipe too.
 
     From a pipe or a file the first line that fails ends it with status 2, and into a pipe each
-    result is one JSON object a line.
+    result is one JSON object a line. With --attach the lines run in an instance that is there.
     """
+    if attach is not None:
+        if paths:
+            raise click.UsageError("with --attach no PATH is loaded: start that instance with it")
+        from ..shell.attached import run_attached
+
+        return run_attached(attach, token)
     resolved = resolved_of(words)
     config, fixtures = loaded((*paths, *resolved.config.fixtures), resolved.config)
     return _run(lambda: _line_shell(config, fixtures), config)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -20,13 +21,14 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 
 from .. import text, units
+from ..console.completing import Completion as Found
 from ..console.history import history_file
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
 from ..listening import ports_text
 
-_PROMPT = "❯ "
+PROMPT = "❯ "
 _STYLE = Style.from_dict(
     {
         "command": "bold",
@@ -61,8 +63,8 @@ class Prompt:
         session.interactive = True
         session.report = self.report
         self._prompt: PromptSession[str] = PromptSession(
-            _PROMPT,
-            history=_History(str(history_file())),
+            PROMPT,
+            history=History(str(history_file())),
             completer=LineCompleter(session),
             complete_while_typing=True,
             auto_suggest=AutoSuggestFromHistory(),
@@ -128,7 +130,7 @@ class Prompt:
         if result.problem is not None:
             marks = "^" * max(1, result.problem.end - result.problem.start)
             if "\n" not in line:
-                _print(self._in(_RED, " " * (len(_PROMPT) + result.problem.start) + marks))
+                _print(self._in(_RED, " " * (len(PROMPT) + result.problem.start) + marks))
             shown = self._in(_RED, shown)
         if shown:
             _print(shown)
@@ -156,7 +158,7 @@ class Prompt:
             return []
         if not buffer.document.is_cursor_at_the_end or not buffer.text.strip():
             return []
-        room = shutil.get_terminal_size().columns - len(_PROMPT) - text.width(buffer.text) - 3
+        room = shutil.get_terminal_size().columns - len(PROMPT) - text.width(buffer.text) - 3
         hint = self._session.hint(buffer.text)
         return [("class:hint", f"  {text.fit(hint, room).rstrip()}")] if hint and room > 8 else []
 
@@ -191,17 +193,23 @@ class Prompt:
         return f"{colour}{line}{_PLAIN}" if self._coloured else line
 
 
-class _History(FileHistory):
+class History(FileHistory):
     """prompt-toolkit's, for lines with bytes that are no text too."""
 
     def store_string(self, string: str) -> None:
         super().store_string(text.encodable(string))
 
 
+class Completes(Protocol):
+    """A session, or what knows commands alone."""
+
+    def complete(self, line: str, cursor: int | None = None) -> list[Found]: ...
+
+
 class LineCompleter(Completer):
     """The registry's completion, as prompt-toolkit wants it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Completes) -> None:
         self._session = session
 
     def get_completions(
