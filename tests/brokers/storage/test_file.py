@@ -109,6 +109,30 @@ def test_a_large_group_is_one_transaction(tmp_path, monkeypatch):
     assert sum(len(rows) for rows in kept.logs.values()) == ROWS
 
 
+def test_a_file_of_smaller_pages_goes_on_with_these(tmp_path):
+    """Those from before pages of 16 KB have SQLite's 4 KB; 16 MB of WAL holds for both."""
+    assert wal_pages(tmp_path / "new") == (16 * 1024, 1024)
+    old = tmp_path / "old"
+    old.mkdir()
+    connection = sqlite3.connect(old / FILE)
+    connection.executescript("pragma page_size=4096; create table t(a); drop table t;")
+    connection.close()
+    filled(old)
+    assert wal_pages(old) == (4096, 4096)
+    kept, notes = read(old)
+    assert (sum(len(rows) for rows in kept.logs.values()), notes) == (ROWS, [])
+
+
+def wal_pages(folder):
+    file = DataFile(folder)
+    found = [
+        file.connection.execute(f"pragma {name}").fetchone()[0]
+        for name in ("page_size", "wal_autocheckpoint")
+    ]
+    file.close(clean=True)
+    return tuple(found)
+
+
 def test_the_last_run_ended_or_was_killed(tmp_path):
     code = (
         "import os; from pathlib import Path; from tests.brokers.storage import test_file as t;"
