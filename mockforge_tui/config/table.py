@@ -262,7 +262,7 @@ SETTINGS: tuple[Setting, ...] = (
         "--data-commit",
         ("data.commit",),
         parse_duration,
-        "how long facts are gathered for one commit: 5ms",
+        "how long facts are gathered for one commit at most: 5ms",
         "TIME",
     ),
     Setting(

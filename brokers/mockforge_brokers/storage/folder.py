@@ -18,7 +18,7 @@ class DataFolder:
     """What `--data-dir` names. Raises DataError.
 
     `call` runs a function in the loop's thread, `interval` is the time in seconds in which facts
-    are gathered for one group.
+    are gathered for one group at most.
     """
 
     def __init__(
@@ -32,7 +32,9 @@ class DataFolder:
         self._environment = environment
         self._file = DataFile(path)
         self._writer = Writer(self._file, call)
-        self.store = Store(environment.clock, environment.spine, self._writer, interval, str(path))
+        self.store = Store(
+            environment.clock, environment.spine, self._writer, interval, str(path), eager=True
+        )
         self._writer.store = environment.store = self.store
 
     def take_up(self, brokers: Iterable[Broker], users: Collection[str]) -> list[str]:

@@ -1,22 +1,24 @@
 """The loop's side of what is kept: facts are gathered, and written in groups.
 
-A broker appends the rows of its logs (a batch, a message) and names the entities that changed. Some
-milliseconds after the first of them all that was gathered becomes one group: entities are encoded
-as they are then, which is between two calls of the loop, so that a group never shows half of what
-one request did. A writer beside the loop puts it on disk in one transaction. Nothing waits for that
+A broker appends the rows of its logs (a batch, a message) and names the entities that changed. At
+most some milliseconds after the first of them all that was gathered becomes one group, and sooner
+where a turn of the loop added nothing: there is nobody to wait for. Entities are encoded as they
+are then, which is between two calls of the loop, so that a group never shows half of what one
+request did. A writer beside the loop puts it on disk in one transaction. Nothing waits for that
 but what says that something is kept: a connection that caused facts writes no more output until
 their group is on disk (`durable_endpoint`), in the order in which it was made.
 
 What disappears in the group in which it came is never written at all.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Protocol
 
 from msgspec import Struct, field
 
-from ..clock import Clock
+from ..clock import Clock, Timer
 from ..events import DataWritable, DataWriteFailed
 from ..spine import Spine
 
@@ -87,12 +89,20 @@ class Store:
     """Gathers facts; `group` is the number of the group that is being gathered.
 
     `facts` counts those that somebody wants to hear of: who caused one waits until `committed` is
-    its group's number. `failing` says why nothing can be written now; what was gathered is kept,
-    and new durable messages are to be refused meanwhile.
+    its group's number. `interval` is how long a group may grow, in seconds; an `eager` store closes
+    it in the first turn of the loop in which nobody adds to it. `failing` says why nothing can be
+    written now; what was gathered is kept, and new durable messages are to be refused meanwhile.
     """
 
     def __init__(
-        self, clock: Clock, spine: Spine, disk: Disk, interval: float, place: str = ""
+        self,
+        clock: Clock,
+        spine: Spine,
+        disk: Disk,
+        interval: float,
+        place: str = "",
+        *,
+        eager: bool = False,
     ) -> None:
         self.place = place
         self.group = 1
@@ -118,12 +128,16 @@ class Store:
         self._entities: dict[tuple[str, bytes], Encode] = {}
         self._writing: Group | None = None
         self._armed = False
+        self._timer: Timer | None = None
+        self._eager = eager
+        self._watched = not eager
+        """Somebody waits for the group, and its growth is looked at."""
         self._began = 0.0
         self._written_began = 0.0
         self._due = False
         self._still = 0
         self._last_log = 0
-        self._waiting: dict[int, list[Callable[[], object]]] = {}
+        self._waiting: defaultdict[int, list[Callable[[], object]]] = defaultdict(list)
         self._on_failing: list[Callable[[], object]] = []
         self._on_close: list[Callable[[], object]] = []
 
@@ -154,10 +168,13 @@ class Store:
             return
         number = log << POSITION_BITS | position
         self._rows[number] = value
-        self._gone.discard(number)
+        if self._gone:
+            self._gone.discard(number)
         self.facts += 1
         if not self._armed:
             self._arm()
+        if not self._watched:
+            self._watch()
 
     def replace(self, log: int, position: int, value: bytes) -> None:
         """A row in place of the one that stands there."""
@@ -203,6 +220,8 @@ class Store:
         self.facts += 1
         if not self._armed:
             self._arm()
+        if not self._watched:
+            self._watch()
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -218,9 +237,29 @@ class Store:
     def _arm(self) -> None:
         self._armed = True
         self._began = self._clock.now()
-        self._clock.call_later(self.interval, self._close_group)
+        self._timer = self._clock.call_later(self.interval, self._close_group)
+
+    def _watch(self) -> None:
+        self._watched = True
+        self._clock.call_later(0, self._look, self.group, 0)
+
+    def _look(self, group: int, before: int) -> None:
+        """Once in each turn of the loop; `before`: the facts up to the look in the turn before.
+
+        One client that waits for each confirm gets it as fast as the disk is. Where many speak
+        each turn brings facts, and the group grows for its whole interval.
+        """
+        if group != self.group:
+            return
+        if self.facts == before:
+            self._close_group()
+        else:
+            self._clock.call_later(0, self._look, group, self.facts)
 
     def _close_group(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._writing is not None:
             # It grows until the one before is on disk.
             self._due = True
@@ -242,6 +281,7 @@ class Store:
         # New ones, and not cleared: the group that is being written owns the old ones.
         self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
         self._replacing = set()
+        self._watched = not self._eager
         return group
 
     def written(self, number: int) -> None:
@@ -282,7 +322,7 @@ class Store:
         if number <= self.committed:
             callback()
         else:
-            self._waiting.setdefault(number, []).append(callback)
+            self._waiting[number].append(callback)
 
     @property
     def lag(self) -> float:

@@ -14,8 +14,10 @@ class MemoryDisk:
         self.store = None
         self.closed = False
 
-    def store_for(self, environment, interval=0.005):
-        self.store = environment.store = Store(environment.clock, environment.spine, self, interval)
+    def store_for(self, environment, interval=0.005, *, eager=False):
+        self.store = environment.store = Store(
+            environment.clock, environment.spine, self, interval, eager=eager
+        )
         return self.store
 
     def write(self, group):

@@ -139,3 +139,62 @@ def test_the_lag_is_the_age_of_the_oldest_fact_that_is_not_on_disk():
     assert kept.lag == 2.005
     disk.commit()
     assert kept.lag == 0
+
+
+def eager_store():
+    disk = MemoryDisk(at_once=False)
+    environment = Environment.create(ManualClock(1.0), seed=1)
+    return disk.store_for(environment, eager=True), disk, environment.clock
+
+
+def test_an_eager_store_waits_for_nobody_who_does_not_speak():
+    kept, disk, clock = eager_store()
+    kept.append(kept.new_log(), 0, b"a")
+    assert disk.waiting is None, "not in the midst of what caused it"
+    clock.advance(0)
+    assert list(disk.waiting.rows.values()) == [b"a"]
+    disk.commit()
+    clock.advance(1)
+    assert disk.waiting is None, "no group of nothing when its time would have come"
+
+
+def test_an_eager_store_s_group_grows_while_each_turn_brings_facts():
+    kept, disk, clock = eager_store()
+    log = kept.new_log()
+
+    def turn(number):
+        kept.append(log, number, b"a")
+        if number < 9:
+            clock.call_later(0, turn, number + 1)
+
+    turn(0)
+    clock.advance(0)
+    assert len(disk.waiting.rows) == 10
+
+
+def test_an_eager_store_closes_a_group_behind_another_when_that_one_is_on_disk():
+    kept, disk, clock = eager_store()
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    clock.advance(0)
+    for position in range(1, 4):
+        kept.append(log, position, b"b")
+        clock.advance(0)
+    assert len(disk.waiting.rows) == 1
+    disk.commit()
+    assert len(disk.waiting.rows) == 3
+    disk.commit()
+    assert disk.waiting is None
+
+
+def test_an_eager_store_takes_its_time_for_what_nobody_waits_for():
+    kept, disk, clock = eager_store()
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    clock.advance(0)
+    disk.commit()
+    kept.remove(log, 0)
+    clock.advance(0.004)
+    assert disk.waiting is None
+    clock.advance(0.001)
+    assert disk.waiting.gone

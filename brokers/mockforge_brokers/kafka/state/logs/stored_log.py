@@ -43,7 +43,7 @@ class StoredLog(PartitionLog):
 
     def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         super()._keep(base_offset, batch, header)
-        self._disk.append(self.number, base_offset, batch)
+        self._disk.append(self._number or self.number, base_offset, batch)
 
     def truncate_before(self, offset: int) -> int:
         before = self.log_start_offset
