@@ -4,7 +4,6 @@ Output that a connection made after it caused facts (`storage.store`) is held, i
 group of these facts is on disk. Who only gets what others sent caused none and never waits.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,8 @@ class DurableEndpoint(Endpoint):
         super().__init__(server, listener)
         self._store = store
         self._due = 0
-        self._held: deque[tuple[int, list[bytes], bool]] = deque()
-        """Output that waits: its group, its pieces, whether they are bulky."""
+        self._held: list[tuple[int, bytes | list[bytes]]] = []
+        """Output that waits: its group, and its bytes; in pieces where these are bulky."""
         self._held_size = 0
         self._seen = 0
         self._working = False
@@ -47,7 +46,17 @@ class DurableEndpoint(Endpoint):
             self._working = False
 
     def handle(self, data: bytes) -> None:
-        self.work(lambda: Endpoint.handle(self, data))
+        if self._working:
+            super().handle(data)
+            return
+        # As `work`, written out: this is on the way of each message.
+        self._working = True
+        self._seen = self._store.facts
+        try:
+            super().handle(data)
+        finally:
+            self._note()
+            self._working = False
 
     def _set_writable(self, writable: bool) -> None:
         self.work(lambda: Endpoint._set_writable(self, writable))
@@ -62,27 +71,43 @@ class DurableEndpoint(Endpoint):
 
     # Writing.
 
+    def _answer(self) -> None:
+        self._note()
+        if self._due > self._store.committed:
+            # Held, which wakes nobody: there is no reason to wait for the turn's end.
+            self._hold()
+        else:
+            super()._answer()
+
     @property
     def waiting(self) -> int:
         return self.transport.get_write_buffer_size() + self._held_size
 
     def flush(self) -> None:
         self._note()
-        if self._due <= self._store.committed and not self._held:
+        if self._held or self._due > self._store.committed:
+            self._hold()
+        else:
             super().flush()
-            return
+
+    def _hold(self) -> None:
         self._awake = False
-        if self.closing:
-            return
-        connection = self.connection
+        connection, held = self.connection, self._held
         pieces = connection.out
-        if pieces:
-            if not self._held:
-                self._store.when(self._due, self._committed)
-            self._held.append((self._due, pieces[:], connection.bulky))
+        if self.closing or not pieces:
+            return
+        if not held:
+            self._store.when(self._due, self._committed)
+        if connection.bulky:
+            held.append((self._due, pieces[:]))
             self._held_size += sum(map(len, pieces))
             connection.bulky = False
-            pieces.clear()
+        else:
+            # Joined now, as it would be when it is written.
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            held.append((self._due, data))
+            self._held_size += len(data)
+        pieces.clear()
 
     def _committed(self) -> None:
         held = self._held
@@ -90,22 +115,47 @@ class DurableEndpoint(Endpoint):
             held.clear()
             self._held_size = 0
             return
-        connection = self.connection
-        pieces: list[bytes] = []
-        bulky = False
-        while held and held[0][0] <= self._store.committed:
-            _, more, large = held.popleft()
-            pieces += more
-            bulky |= large
-        self._held_size -= sum(map(len, pieces))
-        self._write_pieces(pieces, bulky)
+        environment = self.environment
+        if (
+            len(held) == 1
+            and held[0][0] <= self._store.committed
+            and not isinstance(data := held[0][1], list)
+            and self.lanes is None
+            and not environment.faults.active
+            and not environment.holds.active
+        ):
+            # One answer, and nothing that could stop it: as most are.
+            held.clear()
+            self._held_size = 0
+            self.write(data)
+        else:
+            self._write_committed()
         if held:
             self._store.when(held[0][0], self._committed)
         elif self._ends is not None:
             if not self.transport.is_closing():
                 self._ends()
-        elif connection.out:
+        elif self.connection.out:
             self.wake()
+
+    def _write_committed(self) -> None:
+        """All that may be written by now, in one burst."""
+        held, committed = self._held, self._store.committed
+        pieces: list[bytes] = []
+        bulky = False
+        count = 0
+        for due, data in held:
+            if due > committed:
+                break
+            count += 1
+            if isinstance(data, list):
+                pieces += data
+                bulky = True
+            else:
+                pieces.append(data)
+        del held[:count]
+        self._held_size -= sum(map(len, pieces))
+        self._write_pieces(pieces, bulky)
 
     def _write_pieces(self, pieces: list[bytes], bulky: bool) -> None:
         """As the flush of a connection that has put out just these; it may be over already."""

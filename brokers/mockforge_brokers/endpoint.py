@@ -139,11 +139,14 @@ class Endpoint(Outgoing):
         if self.connection.unfinished:
             self._go_on_later()
         if self.connection.out:
-            # At once while this turn of the loop has time, else with all others at its end.
-            if self.server.turns.may_answer(self):
-                self.flush()
-            else:
-                self.wake()
+            self._answer()
+
+    def _answer(self) -> None:
+        # At once while this turn of the loop has time, else with all others at its end.
+        if self.server.turns.may_answer(self):
+            self.flush()
+        else:
+            self.wake()
 
     def eof_received(self) -> bool:
         while self._later is not None and self._later.work():

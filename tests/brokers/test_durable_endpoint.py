@@ -1,0 +1,190 @@
+"""What confirms leaves when it is true, in order, and in one write; no sockets."""
+
+import asyncio
+
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import OUT
+from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.transport import Server
+
+from .lines import LineBroker, LineConnection, is_word
+from .misbehaving import fault
+from .storage.memory_disk import MemoryDisk
+
+
+class KeepingConnection(LineConnection):
+    """`keep TEXT` is a fact, `views TEXT` answers with a view of bytes."""
+
+    def _handle(self, line):
+        word, _, rest = line.rstrip(b"\n").partition(b" ")
+        if word == b"keep":
+            store = self._broker.environment.store
+            store.append(1, store.facts, rest)
+        if word == b"views":
+            self.out.append(memoryview(rest + b"\n"))
+        else:
+            super()._handle(line)
+
+
+class KeepingBroker(LineBroker):
+    def connect(self, peer):
+        self.live[peer.id] = connection = KeepingConnection(self, peer)
+        return connection
+
+
+class Wire:
+    """A transport whose writes are counted."""
+
+    def __init__(self):
+        self.writes = []
+        self.over = False
+
+    def get_extra_info(self, name, default=None):
+        # Layered: bulky output is written piece by piece, and not past this to a socket.
+        return {"peername": ("::1", 1), "sockname": ("::1", 2), "layered": True}.get(name, default)
+
+    def get_write_buffer_size(self):
+        return 0
+
+    def is_closing(self):
+        return self.over
+
+    def set_write_buffer_limits(self, high):
+        pass
+
+    def write(self, data):
+        self.writes.append(bytes(data))
+
+    def pause_reading(self):
+        pass
+
+    resume_reading = close = pause_reading
+
+    def can_write_eof(self):
+        return False
+
+    def abort(self):
+        self.over = True
+
+
+class House:
+    """A server on a disk in the test's hands; `turn` is what the loop does at a turn's end."""
+
+    def __init__(self):
+        self.clock = ManualClock(1.0)
+        self.environment = Environment.create(self.clock, seed=1)
+        self.disk = MemoryDisk(at_once=False)
+        self.store = self.disk.store_for(self.environment)
+        self.broker = KeepingBroker(self.environment)
+        self.server = Server(self.broker, self.environment)
+
+    def join(self):
+        endpoint = self.server._endpoint(Listener("lines"))
+        endpoint.connection_made(Wire())
+        return endpoint, endpoint.transport.writes
+
+    def commit(self):
+        self.clock.advance(self.store.interval)
+        self.disk.commit()
+
+
+def run(test):
+    async def main():
+        await test(House())
+
+    asyncio.run(main())
+
+
+def test_an_answer_waits_for_its_group_and_those_behind_it_wait_too():
+    async def test(house):
+        one, written = house.join()
+        other, heard = house.join()
+        one.data_received(b"keep a\n")
+        one.data_received(b"hello\n")
+        other.data_received(b"hello\n")
+        await asyncio.sleep(0)
+        assert (written, heard) == ([], [b"hello\n"])
+        assert one.waiting == len(b"keep a\nhello\n")
+        house.commit()
+        assert written == [b"keep a\nhello\n"], "one write for all of them"
+        assert one.waiting == 0
+        one.data_received(b"again\n")
+        assert written[1:] == [b"again\n"]
+
+    run(test)
+
+
+def test_a_later_group_waits_longer():
+    async def test(house):
+        one, written = house.join()
+        one.data_received(b"keep a\n")
+        house.clock.advance(house.store.interval)
+        for text in (b"keep b\n", b"c\n"):
+            one.data_received(text)
+        house.disk.commit()
+        assert written == [b"keep a\n"]
+        house.commit()
+        assert written == [b"keep a\n", b"keep b\nc\n"]
+
+    run(test)
+
+
+def test_each_shape_of_output_is_held_whole():
+    async def test(house):
+        one, written = house.join()
+        expected = b""
+        for asked, answer in (
+            (b"keep a\nb\nc\n", b"keep a\nb\nc\n"),
+            (b"keep a\nbig 70000\n", b"keep a\n" + b"x" * 69_999 + b"\nend\n"),
+            (b"keep a\nviews 1\n", b"keep a\n1\n"),
+        ):
+            one.data_received(asked)
+            one.data_received(b"views 2\n")
+            expected += answer + b"2\n"
+            assert one.waiting == len(answer + b"2\n"), asked
+            house.commit()
+            assert b"".join(written) == expected, asked
+        chunks = sorted(house.environment.journal.since(0), key=lambda chunk: chunk.seq)
+        assert b"".join(chunk.data for chunk in chunks if chunk.direction == OUT) == expected
+
+    run(test)
+
+
+def test_a_fault_that_is_added_meanwhile_is_about_what_is_held():
+    async def test(house):
+        one, written = house.join()
+        one.data_received(b"keep a\n")
+        rule = house.environment.faults.add(fault(Delay(0.5), is_word("keep", OUT)))
+        house.commit()
+        assert written == []
+        house.clock.advance(0.5)
+        assert written == [b"keep a\n"]
+        house.environment.faults.remove(rule)
+
+    run(test)
+
+
+def test_what_waits_in_vain_is_never_written_and_its_connection_is_cut_off():
+    async def test(house):
+        one, written = house.join()
+        one.data_received(b"keep a\n")
+        house.clock.advance(house.store.interval)
+        house.store.failed("the disk is full")
+        house.disk.commit()
+        assert written == []
+        assert one.closing
+
+    run(test)
+
+
+def test_who_is_closed_hears_what_was_held_first():
+    async def test(house):
+        one, written = house.join()
+        one.data_received(b"keep a\nbye\n")
+        assert (written, one.closing) == ([], True)
+        house.commit()
+        assert b"".join(written) == b"keep a\nbye\n"
+
+    run(test)
