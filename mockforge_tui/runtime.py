@@ -203,17 +203,21 @@ class Runtime:
         self._warn_of_nodes(fixtures)
         self._load(fixtures)
 
-    def _warn_of_nodes(self, fixtures: "FixtureSet | None") -> None:
-        """A cluster that runs grows no further: say so where other fixtures want another one.
+    def beyond(self, fixtures: "FixtureSet | None") -> str:
+        """What other fixtures want that only a new start gives: a cluster that runs never grows.
 
         What the first fixtures say is not compared: an option may have been given against it.
         """
         kafka, before = self.brokers.kafka, self._fixtures
         wanted = None if fixtures is None else fixtures.kafka_nodes
         if kafka is None or wanted is None or wanted == kafka.options.nodes:
-            return
-        if before is None or before.kafka_nodes != wanted:
-            text = f"brokers {wanted} takes a new start: {kafka.options.nodes} here now"
+            return ""
+        if before is not None and before.kafka_nodes == wanted:
+            return ""
+        return f"brokers {wanted} takes a new start: {kafka.options.nodes} here now"
+
+    def _warn_of_nodes(self, fixtures: "FixtureSet | None") -> None:
+        if text := self.beyond(fixtures):
             self.spine.emit(Warned("kafka", "kafka: cluster", text))
 
     def _reset(self, fixtures: "FixtureSet | None") -> None:

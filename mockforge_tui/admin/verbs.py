@@ -100,12 +100,11 @@ class Verbs:
             )
         seed = _number(asked, "seed", None)
         fixtures = rehearse(fixtures_of(files), self._runtime.config)
+        warnings = [str(each) for each in fixtures.warnings]
+        if beyond := self._runtime.beyond(fixtures):
+            warnings.append(f"kafka: cluster: {beyond}")
         self._runtime.load(fixtures, fixtures.seed if seed is None else seed)
-        return 200, {
-            "status": "ok",
-            "seed": self._runtime.seed,
-            "warnings": [str(each) for each in fixtures.warnings],
-        }
+        return 200, {"status": "ok", "seed": self._runtime.seed, "warnings": warnings}
 
     async def add_fault(self, asked: Mapping[str, Any]) -> Answer:
         rule = self._runtime.faults.add(rule_of(fault_of(asked)))

@@ -119,6 +119,13 @@ def test_bytes_go_in_and_come_out_whole(web: Http) -> None:
     assert web.get("/messages")["items"][-1]["headers"] == {"b": "b"}
 
 
+def test_fixtures_for_more_brokers_are_loaded_with_a_warning(web: Http) -> None:
+    files = {"shop.yaml": "mockforge: 1\nkafka: {cluster: {brokers: 3}}\n"}
+    said = "kafka: cluster: brokers 3 takes a new start: 1 here now"
+    status, loaded = web.ask("PUT", "/fixtures", {"files": files})
+    assert (status, loaded["warnings"]) == (200, [said])
+
+
 def test_fixtures_are_loaded_by_text_and_reset_goes_back_to_them(web: Http) -> None:
     status, loaded = web.ask("PUT", "/fixtures", {"files": {"shop.yaml": SCENARIO}})
     assert (status, loaded["seed"]) == (200, 7)
