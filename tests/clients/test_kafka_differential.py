@@ -110,9 +110,14 @@ def test_recorded_rights_are_what_apache_kafka_says():
     ],
 )
 def test_recorded_scenarios_are_what_apache_kafka_says(kafka, kind, name):
-    with Asking("127.0.0.1", kafka) as asking:
-        said = kind.play(patiently(asking.call), name, f"{name.replace(' ', '')}.")
-    assert json.loads(json.dumps(said)) == json.loads(kind.RECORDED.read_text())[name]
+    recorded = json.loads(kind.RECORDED.read_text())[name]
+    # Kafka shows a changed subscription some moments before it goes by it, which no answer shows.
+    for attempt in range(3):
+        with Asking("127.0.0.1", kafka) as asking:
+            said = kind.play(patiently(asking.call), name, f"{name.replace(' ', '')}{attempt}.")
+        if json.loads(json.dumps(said)) == recorded:
+            break
+    assert json.loads(json.dumps(said)) == recorded
 
 
 def test_recorded_clusters_are_what_three_nodes_of_apache_kafka_say():
