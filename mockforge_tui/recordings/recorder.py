@@ -87,9 +87,7 @@ class Recordings(Mapping[str, Recording]):
         One of that name that has ended is begun anew.
         """
         name = name or self._free_name()
-        before = self._found.get(name)
-        if before is not None and before.running:
-            raise InvalidInput(f"{name} records already: record stop {name}")
+        self._make_sure_ended(name)
         recording = Recording(name, where, self._clock.wall(), path)
         lines = Lines(recording.started, self._seed)
         write = _File(recording, self._clock).write if path else self._keeping(recording)
@@ -103,9 +101,7 @@ class Recordings(Mapping[str, Recording]):
 
         write(lines.header())
         recording.stops += [broker.watch(see) for broker in self._brokers.values()]
-        self._found.pop(name, None)
-        self._found[name] = recording
-        return recording
+        return self._as_newest(recording)
 
     def stop(self, recording: Recording) -> None:
         """End it; what came is in its file by then. Without effect where it has ended."""
@@ -117,23 +113,31 @@ class Recordings(Mapping[str, Recording]):
 
     def add(self, name: str, content: bytes) -> Recording:
         """One that was made elsewhere. Raises InvalidInput for a name that records."""
-        before = self._found.get(name)
-        if before is not None and before.running:
-            raise InvalidInput(f"{name} records right now: record stop {name}")
+        self._make_sure_ended(name)
         if len(content) + self._size() > MOST_BYTES:
             raise InvalidInput(f"recordings in memory have {format_size(MOST_BYTES)} at most")
         recording = Recording(name, None, self._clock.wall(), "")
         recording.running = False
         recording.keep(content)
         recording.size = len(content)
-        self._found.pop(name, None)
-        self._found[name] = recording
-        return recording
+        return self._as_newest(recording)
 
     def remove(self, recording: Recording) -> None:
         """End and forget it; a file stays."""
         _end(recording)
         self._found.pop(recording.name, None)
+
+    def _make_sure_ended(self, name: str) -> None:
+        """Raises InvalidInput for a recording that runs: its messages would be lost."""
+        before = self._found.get(name)
+        if before is not None and before.running:
+            raise InvalidInput(f"{name} records already: record stop {name}")
+
+    def _as_newest(self, recording: Recording) -> Recording:
+        """In place of one of that name that has ended."""
+        self._found.pop(recording.name, None)
+        self._found[recording.name] = recording
+        return recording
 
     def _keeping(self, recording: Recording) -> Callable[[bytes], None]:
         def write(data: bytes) -> None:

@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from clients.conftest import Servers, wait_for
+from clients.paho_peer import connected
 from clients.test_mqtt_paho import Client
 from mockforge_tui import MockForge
 
@@ -153,14 +154,3 @@ def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
         finally:
             process.terminate()
             process.wait(20)
-
-
-def connected(port: int) -> paho.Client | None:
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    try:
-        client.connect("127.0.0.1", port)
-    except OSError:
-        return None
-    client.loop_start()
-    wait_for(client.is_connected, 20, "CONNACK")
-    return client

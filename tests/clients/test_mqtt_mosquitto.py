@@ -11,6 +11,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from clients.conftest import Servers, wait_for
+from clients.paho_peer import connected
 from mockforge_tui import MockForge
 
 pytestmark = pytest.mark.client
@@ -72,8 +73,8 @@ def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
     )
     there = subprocess.Popen([str(MOSQUITTO), "-c", str(settings)], stderr=subprocess.DEVNULL)
     try:
-        here, away = _paho(servers.ports["mqtt"]), None
-        away = wait_for(lambda: _paho(port), 20, "mosquitto")
+        here, away = connected(servers.ports["mqtt"]), None
+        away = wait_for(lambda: connected(port), 20, "mosquitto")
         # The bridge is up when what one side says reaches the other.
         seen: dict[str, list[bytes]] = {"here": [], "away": []}
         here.on_message = lambda _client, _data, message: seen["here"].append(message.payload)
@@ -95,14 +96,3 @@ def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
     finally:
         there.terminate()
         there.wait(20)
-
-
-def _paho(port: int) -> Client | None:
-    client = Client(CallbackAPIVersion.VERSION2)
-    try:
-        client.connect("127.0.0.1", port)
-    except OSError:
-        return None
-    client.loop_start()
-    wait_for(client.is_connected, 20, "CONNACK")
-    return client

@@ -59,7 +59,7 @@ def record_stop(
         if not running:
             raise InvalidInput("nothing records: record start NAME")
     else:
-        running = [every[known("name", name, every, "recording")]]
+        running = [_named(session, name)]
     for recording in running:
         every.stop(recording)
     text = ", ".join(f"{each.name} has {counted(each.messages, 'message')}" for each in running)
@@ -92,8 +92,7 @@ def record_ls(session: "Session") -> Result:
 )
 def record_show(session: "Session", name: Annotated[str, Arg(_NAME, "a recording")]) -> Result:
     """Write a recording's lines to standard output, or to the file behind >."""
-    every = session.runtime.recordings
-    recording = every[known("name", name, every, "recording")]
+    recording = _named(session, name)
     content = recording.content()
     if not session.is_heard:
         raise InvalidInput("record show needs somebody who reads what it writes")
@@ -107,10 +106,15 @@ def record_show(session: "Session", name: Annotated[str, Arg(_NAME, "a recording
 @command("record rm", group="messages", examples=("record rm orders",))
 def record_rm(session: "Session", name: Annotated[str, Arg(_NAME, "a recording")]) -> Result:
     """End and forget a recording; its file stays."""
-    every = session.runtime.recordings
-    recording = every[known("name", name, every, "recording")]
-    every.remove(recording)
+    recording = _named(session, name)
+    session.runtime.recordings.remove(recording)
     return done(f"{recording.name} is gone", described(recording))
+
+
+def _named(session: "Session", name: str) -> Recording:
+    """Raises InvalidInput for a name that is none, with the nearest one."""
+    every = session.runtime.recordings
+    return every[known("name", name, every, "recording")]
 
 
 def described(recording: Recording) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from mockforge_brokers.kafka.wire.messages import (
 )
 
 from .asking import Asking
+from .transacting import write_recorded
 
 RECORDED = Path(__file__).parent / "recorded" / "clusters.json"
 EVERY = (1, 2, 3)
@@ -943,13 +944,7 @@ def main():
         for name in names:
             said[name] = play(servers, name, f"r{names.index(name)}.")
             print(name, flush=True)
-    lines = [
-        f"  {json.dumps(name)}: [\n"
-        + ",\n".join(f"    {json.dumps(one)}" for one in said[name])
-        + "\n  ]"
-        for name in SCENARIOS
-    ]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write_recorded(RECORDED, {name: said[name] for name in SCENARIOS})
 
 
 if __name__ == "__main__":

@@ -668,6 +668,11 @@ def record(path, scenarios, play) -> None:
             name: play(asking.call, name, f"{run}{number}.")
             for number, name in enumerate(scenarios)
         }
+    write_recorded(path, said)
+
+
+def write_recorded(path, said) -> None:
+    """Steps by scenario as JSON, a line for each step."""
     lines = [
         f"  {json.dumps(name)}: [\n"
         + ",\n".join(f"    {json.dumps(one)}" for one in steps)
