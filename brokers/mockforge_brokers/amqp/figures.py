@@ -334,7 +334,7 @@ def _channel(connection: Connection, channel: Channel) -> Figures:
     transaction = channel.transaction
     return {
         "acks_uncommitted": len(transaction.settled) if transaction else 0,
-        "confirm": channel.confirming,
+        "confirm": channel.publishing.confirming,
         "connection_details": ends(connection.peer),
         "consumer_count": len(channel.consumers),
         "global_prefetch_count": channel.limit,

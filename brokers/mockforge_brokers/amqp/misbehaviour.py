@@ -79,10 +79,11 @@ def refuse(connection: Connection, unit: bytes, code: int, text: str) -> None:
 
 def _settle(channel: Channel, answer: str) -> None:
     """Confirm one publish; without confirms RabbitMQ says nothing, and neither do we."""
-    if channel.confirming:
-        channel.confirm()
-        channel.confirms += 1
-        channel.send(answer, delivery_tag=channel.confirms)
+    publishing = channel.publishing
+    if publishing.confirming:
+        publishing.confirm()
+        publishing.confirms += 1
+        channel.send(answer, delivery_tag=publishing.confirms)
 
 
 def _send_back(
@@ -162,16 +163,16 @@ def repeat(connection: Connection, frame: bytes, *, dup: bool) -> None:
     """Handle a unit once more. A repeated publish is not confirmed: its tag would be another's."""
     frames = split(frame)
     channel = connection.channels.ready(frames[0].channel) if frames else None
-    if channel is None or not channel.confirming:
+    if channel is None or not channel.publishing.confirming:
         connection.receive(frame)
         return
     # What is owed so far is sent by its own tags first.
-    channel.confirm()
-    channel.confirming = False
+    channel.publishing.confirm()
+    channel.publishing.confirming = False
     try:
         connection.receive(frame)
     finally:
-        channel.confirming = True
+        channel.publishing.confirming = True
 
 
 _PUBLISH: Final = b"\x00\x3c\x00\x28"

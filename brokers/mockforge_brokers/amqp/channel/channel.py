@@ -1,9 +1,8 @@
-"""A channel: publishes in, deliveries unacked, acknowledgements back, confirms owed."""
+"""A channel: its consumers, what they have unacked, and what comes back of it."""
 
-import struct
 from typing import Any, Final
 
-from ...errors import ProtocolError, RequestRefused
+from ...errors import RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
@@ -12,22 +11,12 @@ from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, requeue_all
 from ..state.queues.stream import StreamQueue
 from ..state.queues.timed_out import TimedOut
-from ..state.routing import Route
-from ..wire.frames import METHOD, method
-from ..wire.methods import BY_NAME, decode
-from .headers import Extra, examine, read_headers
+from ..wire.frames import method
 from .line import Line
-from .publication import Publication
+from .publishing import Publishing
 from .transaction import Transaction
 
 AMQP: Final = "amqp"
-_PUBLISH: Final = BY_NAME["basic.publish"]
-_ack = struct.Struct(">BHI4sQB1s")
-
-_WIDE: Final = 8
-"""Queues of a publish that is looked at by itself, since it takes its time."""
-_VERY_WIDE: Final = 256
-"""Queues of a publish that may take several turns of the loop."""
 
 
 class Channel:
@@ -42,8 +31,6 @@ class Channel:
     __slots__ = (
         "assembling",
         "closing",
-        "confirming",
-        "confirms",
         "consumers",
         "last_queue",
         "last_served",
@@ -54,11 +41,10 @@ class Channel:
         "out",
         "outstanding",
         "prefetch",
+        "publishing",
         "replies",
-        "source",
         "transaction",
         "unacked",
-        "unconfirmed",
         "vhost",
     )
 
@@ -67,7 +53,6 @@ class Channel:
         self.line = line
         self.out = line.out
         self.vhost = line.vhost
-        self.source = line.client
         self.closing = False
         self.assembling = False
         self.consumers: dict[str, Consumer] = {}
@@ -78,11 +63,9 @@ class Channel:
         self.limit = 0
         self.outstanding = 0
         self.last_served: Consumer | None = None
-        self.confirming = False
-        self.confirms = 0
-        self.unconfirmed = 0
         self.transaction: Transaction | None = None
         self.replies: Consumer | None = None
+        self.publishing = Publishing(self)
 
     @property
     def ready(self) -> bool:
@@ -99,164 +82,9 @@ class Channel:
         """Append a method's frame to the connection's output."""
         self.out.append(method(self.number, name, **values))
 
-    # Publishing.
-
-    def publication(self, frame: bytes) -> Publication:
-        """What a basic.publish frame asks for; raises RequestRefused or ProtocolError."""
-        values = decode(_PUBLISH, frame[7:-1])
-        if values["immediate"]:
-            raise ProtocolError("immediate=true", ReplyCode.NOT_IMPLEMENTED)
-        return Publication(
-            frame, self, values["exchange"], values["routing_key"], values["mandatory"]
-        )
-
-    def examine(self, publication: Publication, header: bytes, flags: int) -> Extra | None:
-        """Check a content header's frame, for `publish`; raises RequestRefused or ProtocolError."""
-        route = self._route(publication)
-        headers = not route.valid
-        return examine(header, flags, self.line.user, self.reply_to, read_headers=headers)
-
-    def publish(
-        self, publication: Publication, content: bytes, size: int, extra: Extra | None
-    ) -> None:
-        """Take a message: `content` its raw frames, `size` its body's bytes.
-
-        `extra` is what `examine` said of its header. Raises RequestRefused.
-        """
-        if self.transaction is not None:
-            self._route(publication)
-            self.transaction.publishes.append((publication, content, size, extra))
-            return
-        route = publication.route
-        came = content
-        if extra is not None or route is None or not route.valid:
-            route, content = self._read(publication, content, extra)
-        if extra is not None and extra.expiration >= 0:
-            reached = self.vhost.publish_expiring(route, content, size, self.source)
-        elif len(route.queues) > _VERY_WIDE:
-            self.line.begin(self._publishing(publication, route, came, content, size))
-            return
-        else:
-            reached = self.vhost.publish(route, content, size, self.source)
-        self._published(publication, route, reached, came, content)
-
-    def _publishing(
-        self, publication: Publication, route: Route, came: bytes, content: bytes, size: int
-    ) -> Steps:
-        """To so many queues that others must come between."""
-        reached = yield from self.vhost.publishing(route, content, size, self.source)
-        self._published(publication, route, reached, came, content)
-
-    def _published(
-        self, publication: Publication, route: Route, reached: int, came: bytes, content: bytes
-    ) -> None:
-        if reached <= 0:
-            if reached:
-                # Below 0: a queue refused it.
-                self._rejected()
-                return
-            if publication.mandatory or not route.held:
-                self._unroutable(publication, came, content)
-        elif publication.unroutable and self._is_reply(publication):
-            # To RabbitMQ a reply is never routed: it is delivered, and a mandatory one returned.
-            if publication.mandatory:
-                self._return(publication, content)
-        elif publication.unroutable:
-            publication.unroutable = False
-            exchange, routing_key = publication.exchange, publication.routing_key
-            self.line.unroutable.routed(publication.frame, came, exchange, routing_key)
-        if self.confirming:
-            self.unconfirmed += 1
-            if self.unconfirmed == 1:
-                self.line.unconfirmed.append(self)
-
-    def _read(
-        self, publication: Publication, content: bytes, extra: Extra | None
-    ) -> tuple[Route, bytes]:
-        """The route of a message whose properties have a say in it."""
-        route = self._route(publication)
-        if extra is None:
-            if route.valid:
-                return route, content
-            extra = Extra(read_headers(content))
-        if extra.keys or not route.valid:
-            exchange, routing_key = publication.exchange, publication.routing_key
-            route = self.vhost.route(exchange, routing_key, extra.headers, extra.keys)
-        return route, extra.header + content[extra.taken :] if extra.header else content
-
-    def _route(self, publication: Publication) -> Route:
-        route = publication.route
-        if route is None or not route.valid:
-            if self.line.guard is not None:
-                self.permit("write", "exchange", publication.exchange)
-            route = self.vhost.route(publication.exchange, publication.routing_key)
-            if route.exchange.internal:
-                name = route.exchange.name
-                raise RequestRefused(
-                    ReplyCode.ACCESS_REFUSED,
-                    f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'",
-                )
-            keys = self.vhost.topic_permissions
-            keys.check(self.line.user, "write", route.exchange, publication.routing_key)
-            publication.route = route
-            if self._is_reply(publication):
-                publication.unroutable = True
-            publication.wide = not route.valid or len(route.queues) > _WIDE
-        return route
-
-    def _is_reply(self, publication: Publication) -> bool:
-        return not publication.exchange and publication.routing_key in self.vhost.replies
-
-    def _rejected(self) -> None:
-        """A queue refused the message for its length: the publisher gets a nack, if anything."""
-        if self.confirming:
-            self.confirm()
-            self.confirms += 1
-            # RabbitMQ's own bits: all before it were confirmed, and requeue has no meaning here.
-            self.send("basic.nack", delivery_tag=self.confirms, multiple=True, requeue=True)
-
-    def _unroutable(self, publication: Publication, came: bytes, content: bytes) -> None:
-        """Nobody gets it: return it to its publisher, if that was asked for."""
-        exchange, routing_key = publication.exchange, publication.routing_key
-        publication.unroutable = True
-        self.line.unroutable.add(
-            publication.frame, came, exchange, routing_key, returned=publication.mandatory
-        )
-        if publication.mandatory:
-            self._return(publication, content)
-
-    def _return(self, publication: Publication, content: bytes) -> None:
-        self.send(
-            "basic.return",
-            reply_code=ReplyCode.NO_ROUTE,
-            reply_text="NO_ROUTE",
-            exchange=publication.exchange,
-            routing_key=publication.routing_key,
-        )
-        self.out.append(content)
-
-    def confirm(self) -> None:
-        """Send the confirms that are owed, as one."""
-        count = self.unconfirmed
-        if count and not self.closing:
-            self.confirms += count
-            self.unconfirmed = 0
-            self.out.append(_acknowledgement(self.number, self.confirms, count > 1))
-
     def lint(self, name: str, what: str) -> None:
         """Report what some release of RabbitMQ does not take (profiles.OUTDATED)."""
         self.line.lint.report(self.line.id, self.line.client, name, what)
-
-    def permit(self, operation: str, kind: str, name: str) -> None:
-        """Raise RequestRefused (403) where the user may not do this with a queue or exchange."""
-        guard, vhost = self.line.guard, self.vhost.name
-        name = name or "amq.default"
-        if guard is not None and guard.denial(operation, f"{vhost}:{name}"):
-            user = self.line.user
-            raise RequestRefused(
-                ReplyCode.ACCESS_REFUSED,
-                f"access to {kind} '{name}' in vhost '{vhost}' refused for user '{user}'",
-            )
 
     # Deliveries and what comes back.
 
@@ -484,13 +312,6 @@ class Channel:
         for queue, group in by_queue(messages).items():
             yield from queue.requeuing(group, ended=True)
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, len(group), reason))
-
-
-_ACK: Final = BY_NAME["basic.ack"].prefix
-
-
-def _acknowledgement(channel: int, tag: int, multiple: bool) -> bytes:
-    return _ack.pack(METHOD, channel, 13, _ACK, tag, multiple, b"\xce")
 
 
 def _unknown(tag: int) -> RequestRefused:

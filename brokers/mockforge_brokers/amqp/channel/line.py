@@ -14,6 +14,7 @@ from .unroutable import Unroutable
 
 if TYPE_CHECKING:
     from .channel import Channel
+    from .publishing import Publishing
 
 
 class Line(Protocol):
@@ -36,8 +37,8 @@ class Line(Protocol):
     """Consumers that got credit in this burst: they go on at its end."""
     relieved: list["Channel"]
     """Channels whose common prefetch got room in this burst."""
-    unconfirmed: list["Channel"]
-    """Channels that owe confirms at the end of this burst."""
+    unconfirmed: list["Publishing"]
+    """Those of channels that owe confirms at the end of this burst."""
     unroutable: Unroutable
     """What this connection published for nobody."""
     spine: Spine

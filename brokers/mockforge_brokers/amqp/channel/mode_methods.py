@@ -26,13 +26,13 @@ def channel_flow_ok(channel: Channel, *, active: bool) -> None:
 def confirm_select(channel: Channel, *, no_wait: bool) -> None:
     if channel.transaction is not None:
         raise _refused("cannot switch from tx to confirm mode")
-    channel.confirming = True
+    channel.publishing.confirming = True
     if not no_wait:
         channel.send("confirm.select-ok")
 
 
 def tx_select(channel: Channel) -> None:
-    if channel.confirming:
+    if channel.publishing.confirming:
         raise _refused("cannot switch from confirm to tx mode")
     if channel.transaction is None:
         channel.transaction = Transaction()
@@ -50,7 +50,7 @@ def tx_commit(channel: Channel) -> None:
     channel.refill([message for _, message, _, _ in done.settled])
     requeue_all([message for _, message, _, requeue in done.settled if requeue])
     for publication, content, size, extra in done.publishes:
-        channel.publish(publication, content, size, extra)
+        channel.publishing.publish(publication, content, size, extra)
     channel.line.begin(_committed(channel))
 
 

@@ -3,10 +3,17 @@
 Configure, write and read on queues and exchanges; the default exchange is called amq.default.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from __future__ import annotations
 
-from .channel import Channel
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from ...errors import RequestRefused
+from ..codes import ReplyCode
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .line import Line
 
 Need = tuple[str, str, str]
 """An operation, queue or exchange, and its name."""
@@ -17,7 +24,18 @@ def check(channel: Channel, method: str, values: dict[str, Any]) -> None:
     needs = _NEEDS.get(method)
     if needs is not None:
         for operation, kind, name in needs(channel, values):
-            channel.permit(operation, kind, name)
+            permit(channel.line, operation, kind, name)
+
+
+def permit(line: Line, operation: str, kind: str, name: str) -> None:
+    """Raise RequestRefused (403) where the user may not do this with a queue or exchange."""
+    guard, vhost = line.guard, line.vhost.name
+    name = name or "amq.default"
+    if guard is not None and guard.denial(operation, f"{vhost}:{name}"):
+        raise RequestRefused(
+            ReplyCode.ACCESS_REFUSED,
+            f"access to {kind} '{name}' in vhost '{vhost}' refused for user '{line.user}'",
+        )
 
 
 def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:

@@ -16,8 +16,8 @@ Connection._frame and Channels.receive), which assembles any content and serves 
 When it may be taken. The channel is open, not closing, and not in the middle of another content;
 the frames are whole, of this channel, end in 0xCE and are within the frame size; the content
 header is one of class 60 with weight 0. The first message of each kind is examined
-(Channel.examine) before it counts as known, so what RabbitMQ refuses is refused here with the same
-words.
+(Publishing.examine) before it counts as known, so what RabbitMQ refuses is refused here with the
+same words.
 
 What it leaves to the general path. Contents of several body frames or with heartbeats or other
 channels' frames between them, acks with `multiple`, channels that are not ready, whatever is
@@ -127,6 +127,7 @@ class BurstReader:
             if last is None:
                 return self._frame(data, at)
         channel = last.channel
+        publish = channel.publishing.publish
         frame, method_size = last.frame, last.size
         known, span, size, extra = last.known, last.span, last.body_size, last.extra
         size_of_all = len(data)
@@ -145,7 +146,7 @@ class BurstReader:
                     return at
                 if data[end - 1] != END:
                     return self._frame(data, at)
-                channel.publish(last, data[at + method_size : end], size, extra)
+                publish(last, data[at + method_size : end], size, extra)
                 at = end
                 count += 1
                 if (last.wide or not count % _BETWEEN_LOOKS) and turn.now() > turn.until:
@@ -185,7 +186,7 @@ class BurstReader:
         # Should the examination raise, the next message must not pass for a known one.
         publication.known = b""
         publication.span = end - at
-        extra = publication.channel.examine(publication, data[start:body], flags)
+        extra = publication.channel.publishing.examine(publication, data[start:body], flags)
         if extra is None or not extra.header:
             publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
         publication.body_size = size
@@ -248,7 +249,7 @@ class BurstReader:
             if frame[0] != METHOD or frame[-1] != END:
                 return None
             try:
-                found = channel.publication(frame)
+                found = channel.publishing.publication(frame)
             except ProtocolError:
                 return None
             # Who puts an id into each routing key would make this grow for ever.
@@ -272,7 +273,7 @@ class BurstReader:
             at += _ack.size
         if channel is None or not tags:
             return self._frame(data, first)
-        channel.confirm()
+        channel.publishing.confirm()
         try:
             channel.acknowledge(tags)
         except RequestRefused as refusal:

@@ -94,7 +94,7 @@ class Channels:
         """
         line = self._line
         reason = reply_text(refusal.code, refusal.text)
-        channel.confirm()
+        channel.publishing.confirm()
         channel.send(
             "channel.close",
             reply_code=refusal.code,
@@ -161,7 +161,7 @@ class Channels:
         self._line.spine.emit(ChannelOpened(AMQP, self._line.id, number))
 
     def _serve(self, channel: Channel, method: methods.Method, values: dict[str, Any]) -> None:
-        channel.confirm()
+        channel.publishing.confirm()
         handler = HANDLERS.get(method.name)
         if handler is not None:
             values.pop("ticket", None)
@@ -192,9 +192,10 @@ class Channels:
         try:
             if assembly.add(kind, frame, self.largest):
                 self._assembled(channel)
-                publication = channel.publication(assembly.method)
-                extra = channel.examine(publication, assembly.header, assembly.flags)
-                channel.publish(publication, assembly.content, assembly.size, extra)
+                publishing = channel.publishing
+                publication = publishing.publication(assembly.method)
+                extra = publishing.examine(publication, assembly.header, assembly.flags)
+                publishing.publish(publication, assembly.content, assembly.size, extra)
                 self.publishes += 1
         except RequestRefused as refusal:
             if isinstance(refusal, BodyTooLarge):

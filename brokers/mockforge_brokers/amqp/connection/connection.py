@@ -16,6 +16,7 @@ from ...journal import Past, Row, Splitter
 from ...misbehaviour.skimming import Skim, Skimmer
 from .. import misbehaviour
 from ..channel.channel import AMQP, Channel
+from ..channel.publishing import Publishing
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode, reply_text
 from ..lint import Lint
@@ -80,7 +81,7 @@ class Connection:
         self.outgoing = 0
         self.refilled: list[Consumer] = []
         self.relieved: list[Channel] = []
-        self.unconfirmed: list[Channel] = []
+        self.unconfirmed: list[Publishing] = []
         self.phase = Phase.HEADER
         self.spine = environment.spine
         self.chores = environment.chores
@@ -363,8 +364,8 @@ class Connection:
     # What a burst leaves to do.
 
     def _finish_burst(self) -> None:
-        for channel in self.unconfirmed:
-            channel.confirm()
+        for publishing in self.unconfirmed:
+            publishing.confirm()
         self.unconfirmed.clear()
         if self.refilled:
             refilled, self.refilled = self.refilled, []

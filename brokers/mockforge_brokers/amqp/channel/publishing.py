@@ -1,0 +1,209 @@
+"""What a channel publishes: examined, routed, and confirmed or returned."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from ...errors import ProtocolError, RequestRefused
+from ...fairness import Steps
+from ..codes import ReplyCode
+from ..state.routing import Route
+from ..wire.frames import METHOD
+from ..wire.methods import BY_NAME, decode
+from .headers import Extra, examine, read_headers
+from .permissions import permit
+from .publication import Publication
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+_PUBLISH: Final = BY_NAME["basic.publish"]
+_ACK: Final = BY_NAME["basic.ack"].prefix
+_ack: Final = struct.Struct(">BHI4sQB1s")
+
+_WIDE: Final = 8
+"""Queues of a publish that is looked at by itself, since it takes its time."""
+_VERY_WIDE: Final = 256
+"""Queues of a publish that may take several turns of the loop."""
+
+
+class Publishing:
+    """The publisher's side of one channel.
+
+    `confirming`: the channel is in confirm mode. `confirms` is the number of the last publish that
+    was confirmed, `unconfirmed` counts those behind it: all of a burst are confirmed as one.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_line",
+        "_out",
+        "_source",
+        "_vhost",
+        "confirming",
+        "confirms",
+        "unconfirmed",
+    )
+
+    def __init__(self, channel: Channel) -> None:
+        line = channel.line
+        self._channel = channel
+        self._line = line
+        self._out = line.out
+        self._vhost = line.vhost
+        self._source = line.client
+        self.confirming = False
+        self.confirms = 0
+        self.unconfirmed = 0
+
+    def publication(self, frame: bytes) -> Publication:
+        """What a basic.publish frame asks for; raises RequestRefused or ProtocolError."""
+        values = decode(_PUBLISH, frame[7:-1])
+        if values["immediate"]:
+            raise ProtocolError("immediate=true", ReplyCode.NOT_IMPLEMENTED)
+        return Publication(
+            frame, self._channel, values["exchange"], values["routing_key"], values["mandatory"]
+        )
+
+    def examine(self, publication: Publication, header: bytes, flags: int) -> Extra | None:
+        """Check a content header's frame, for `publish`; raises RequestRefused or ProtocolError."""
+        route = self._route(publication)
+        headers = not route.valid
+        reply_to = self._channel.reply_to
+        return examine(header, flags, self._line.user, reply_to, read_headers=headers)
+
+    def publish(
+        self, publication: Publication, content: bytes, size: int, extra: Extra | None
+    ) -> None:
+        """Take a message: `content` its raw frames, `size` its body's bytes.
+
+        `extra` is what `examine` said of its header. Raises RequestRefused.
+        """
+        transaction = self._channel.transaction
+        if transaction is not None:
+            # What may not be published is refused now, not by tx.commit.
+            self._route(publication)
+            transaction.publishes.append((publication, content, size, extra))
+            return
+        route = publication.route
+        came = content
+        if extra is not None or route is None or not route.valid:
+            route, content = self._read(publication, content, extra)
+        if extra is not None and extra.expiration >= 0:
+            reached = self._vhost.publish_expiring(route, content, size, self._source)
+        elif len(route.queues) > _VERY_WIDE:
+            self._line.begin(self._publishing(publication, route, came, content, size))
+            return
+        else:
+            reached = self._vhost.publish(route, content, size, self._source)
+        self._published(publication, route, reached, came, content)
+
+    def _publishing(
+        self, publication: Publication, route: Route, came: bytes, content: bytes, size: int
+    ) -> Steps:
+        """To so many queues that others must come between."""
+        reached = yield from self._vhost.publishing(route, content, size, self._source)
+        self._published(publication, route, reached, came, content)
+
+    def _published(
+        self, publication: Publication, route: Route, reached: int, came: bytes, content: bytes
+    ) -> None:
+        if reached <= 0:
+            if reached:
+                # Below 0: a queue refused it.
+                self._rejected()
+                return
+            if publication.mandatory or not route.held:
+                self._unroutable(publication, came, content)
+        elif publication.unroutable and self._is_reply(publication):
+            # To RabbitMQ a reply is never routed: it is delivered, and a mandatory one returned.
+            if publication.mandatory:
+                self._return(publication, content)
+        elif publication.unroutable:
+            publication.unroutable = False
+            exchange, routing_key = publication.exchange, publication.routing_key
+            self._line.unroutable.routed(publication.frame, came, exchange, routing_key)
+        if self.confirming:
+            self.unconfirmed += 1
+            if self.unconfirmed == 1:
+                self._line.unconfirmed.append(self)
+
+    def _read(
+        self, publication: Publication, content: bytes, extra: Extra | None
+    ) -> tuple[Route, bytes]:
+        """The route of a message whose properties have a say in it."""
+        route = self._route(publication)
+        if extra is None:
+            if route.valid:
+                return route, content
+            extra = Extra(read_headers(content))
+        if extra.keys or not route.valid:
+            exchange, routing_key = publication.exchange, publication.routing_key
+            route = self._vhost.route(exchange, routing_key, extra.headers, extra.keys)
+        return route, extra.header + content[extra.taken :] if extra.header else content
+
+    def _route(self, publication: Publication) -> Route:
+        route = publication.route
+        if route is None or not route.valid:
+            if self._line.guard is not None:
+                permit(self._line, "write", "exchange", publication.exchange)
+            route = self._vhost.route(publication.exchange, publication.routing_key)
+            if route.exchange.internal:
+                name = route.exchange.name
+                raise RequestRefused(
+                    ReplyCode.ACCESS_REFUSED,
+                    f"cannot publish to internal exchange '{name}' in vhost '{self._vhost.name}'",
+                )
+            keys = self._vhost.topic_permissions
+            keys.check(self._line.user, "write", route.exchange, publication.routing_key)
+            publication.route = route
+            if self._is_reply(publication):
+                publication.unroutable = True
+            publication.wide = not route.valid or len(route.queues) > _WIDE
+        return route
+
+    def _is_reply(self, publication: Publication) -> bool:
+        return not publication.exchange and publication.routing_key in self._vhost.replies
+
+    def _rejected(self) -> None:
+        """A queue refused the message for its length: the publisher gets a nack, if anything."""
+        if self.confirming:
+            self.confirm()
+            self.confirms += 1
+            # RabbitMQ's own bits: all before it were confirmed, and requeue has no meaning here.
+            self._channel.send(
+                "basic.nack", delivery_tag=self.confirms, multiple=True, requeue=True
+            )
+
+    def _unroutable(self, publication: Publication, came: bytes, content: bytes) -> None:
+        """Nobody gets it: return it to its publisher, if that was asked for."""
+        exchange, routing_key = publication.exchange, publication.routing_key
+        publication.unroutable = True
+        self._line.unroutable.add(
+            publication.frame, came, exchange, routing_key, returned=publication.mandatory
+        )
+        if publication.mandatory:
+            self._return(publication, content)
+
+    def _return(self, publication: Publication, content: bytes) -> None:
+        self._channel.send(
+            "basic.return",
+            reply_code=ReplyCode.NO_ROUTE,
+            reply_text="NO_ROUTE",
+            exchange=publication.exchange,
+            routing_key=publication.routing_key,
+        )
+        self._out.append(content)
+
+    def confirm(self) -> None:
+        """Send the confirms that are owed, as one."""
+        count = self.unconfirmed
+        if count and not self._channel.closing:
+            self.confirms += count
+            self.unconfirmed = 0
+            self._out.append(_acknowledgement(self._channel.number, self.confirms, count > 1))
+
+
+def _acknowledgement(channel: int, tag: int, multiple: bool) -> bytes:
+    return _ack.pack(METHOD, channel, 13, _ACK, tag, multiple, b"\xce")
