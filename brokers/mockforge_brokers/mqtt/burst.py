@@ -40,7 +40,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
-from . import lint
+from . import joining, lint
 from .codes import V5
 from .records import Message
 from .state.router import TopicCounts, Verbatim
@@ -82,7 +82,7 @@ def walk(connection: "MqttConnection", data: bytes) -> int:
             break
         first = data[position]
         if connection.session is None:
-            connection.expect_connect(first)
+            joining.expect(connection, first)
         elif first in _PLAIN:
             reached = _PLAIN[first](connection, data, position, end)
             if reached != position:

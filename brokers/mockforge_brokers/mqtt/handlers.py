@@ -114,7 +114,7 @@ def _refuse_publish(
 
 def _cannot_keep(connection: "MqttConnection", packet: Publish, why: str) -> None:
     """Nothing can be written to disk. Only MQTT 5 has a word for it: 0x97."""
-    if not connection.answers_publish:
+    if not connection.outlet.answers_publish:
         connection.disconnect(Reason.QUOTA_EXCEEDED, why)
         return
     kind = PacketType.PUBACK if packet.qos == 1 else PacketType.PUBREC
@@ -396,6 +396,14 @@ def _auth(connection: "MqttConnection", packet: Auth) -> None:
         authentication.go_on(connection, packet)
     except Refused as error:
         authentication.failed(connection, error)
+
+
+def unexpected(kind: PacketType) -> ProtocolError:
+    """What is wrong about a packet that has no handler."""
+    text = f"{kind.name} is not for a client to send [MQTT 2.1.2]"
+    if kind is PacketType.CONNECT:
+        text = "a second CONNECT on one connection [MQTT-3.1.0-2]"
+    return ProtocolError(text, Reason.PROTOCOL_ERROR)
 
 
 HANDLERS: Final[dict[type, Callable[["MqttConnection", Any], None]]] = {

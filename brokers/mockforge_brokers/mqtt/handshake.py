@@ -163,7 +163,7 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     if packet.version == V5 and longest is not None:
         # The client uses the server's value in place of its own [MQTT-3.1.2-21].
         connection.keep_alive = min(packet.keep_alive or longest, longest)
-    connection.allow_silence(1.5 * connection.keep_alive)
+    connection.broker.silence.allow(connection, 1.5 * connection.keep_alive)
 
 
 def _expiry(packet: Connect, options: MqttOptions) -> float | None:

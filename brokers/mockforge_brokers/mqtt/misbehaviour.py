@@ -13,7 +13,7 @@ from ..errors import InvalidInput, ProtocolError
 from ..journal import Row
 from ..misbehaviour.actions import Changes
 from ..misbehaviour.skimming import Found, Shape
-from . import handshake
+from . import handshake, joining
 from .codes import FAILURE, V5, PacketType, Reason
 from .handlers import resolve_alias, subscribing
 from .inputs import check_encoding, publish_properties
@@ -73,11 +73,9 @@ def refuse(
         case Connect():
             connection.client = decoded.client_id
             connection.version = connection.outlet.version = decoded.version
-            error = handshake.Refused(text, reason)
-            connection.refuse_connect(handshake.refusal(decoded.version, error), error)
+            joining.refuse(connection, handshake.Refused(text, reason))
         case Auth() if connection.session is None:
-            error = handshake.Refused(text, reason)
-            connection.refuse_connect(handshake.refusal(connection.version, error), error)
+            joining.refuse(connection, handshake.Refused(text, reason))
         case Publish() if version5:
             if decoded.qos:
                 answer = Ack(_ANSWERS[decoded.qos], decoded.packet_id, code)
@@ -92,8 +90,14 @@ def refuse(
             connection.disconnect(reason, text)
 
 
-def edit(version: int, packet: bytes, number: int, changes: Changes) -> bytes:
-    """The same PUBLISH with the changes; raises InvalidInput."""
+def edit(version: int, packet: bytes, changes: Mapping[int, Changes]) -> bytes:
+    """The same PUBLISH with the changes of message 0, the only one; raises InvalidInput."""
+    for number, each in changes.items():
+        packet = _edit(version, packet, number, each)
+    return packet
+
+
+def _edit(version: int, packet: bytes, number: int, changes: Changes) -> bytes:
     try:
         decoded = decode_packet(packet, version)
     except ProtocolError as error:

@@ -6,8 +6,10 @@ from msgspec.structs import replace
 
 from ..clock import Clock
 from ..contract import Peer
+from ..errors import ProtocolError
+from . import handshake
 from .codes import V5, V311, PacketType, Reason, dialect
-from .explanations import Facts, explanations
+from .explanations import Facts, explanations, facts_of
 from .records import Message
 from .state.session import LARGE
 from .wire.encode import IDS, encode_ack, encode_packet
@@ -76,6 +78,11 @@ class Outlet:
         return dialect(self.version)
 
     @property
+    def answers_publish(self) -> bool:
+        """A refused PUBLISH is answered with why; before MQTT 5 there is no word for it."""
+        return self.version == V5
+
+    @property
     def asleep(self) -> bool:
         return False
 
@@ -119,6 +126,12 @@ class Outlet:
         """
         if not (self._send_explained(packet, text, facts) or self.send(packet)):
             self.send(replace(packet, properties={}))
+
+    def refuse_connect(self, error: ProtocolError) -> None:
+        """The CONNACK that says no, if this client's version has one for it."""
+        answer = handshake.refusal(self.version, error)
+        if answer is not None:
+            self.refuse(answer, error.text, facts_of(error))
 
     def _send_explained(
         self, packet: Suback | Unsuback | Ack | Connack | Disconnect, text: str, facts: Facts

@@ -74,7 +74,7 @@ def denial_of_filter(connection: "MqttConnection", topic_filter: str) -> str:
 
 def code_of_denied_publish(connection: "MqttConnection") -> Reason:
     """MQTT 5 has a code; before it nothing but the usual answer can be said (3.1.1, 3.3.5)."""
-    return Reason.NOT_AUTHORIZED if connection.answers_publish else Reason.SUCCESS
+    return Reason.NOT_AUTHORIZED if connection.outlet.answers_publish else Reason.SUCCESS
 
 
 def _covering(client_id: str, user: str) -> Covers:

@@ -22,19 +22,25 @@ class SilenceWatch:
         self._clock = clock
         self._groups: dict[float, set[MqttConnection]] = {}
 
-    def add(self, connection: "MqttConnection", seconds: float) -> None:
+    def allow(self, connection: "MqttConnection", seconds: float) -> None:
+        """End the connection when nothing comes for so long; 0: never."""
+        before = connection.allowed
+        if seconds == before:
+            return
+        connection.allowed = seconds
+        # An empty group goes when its timer is due: one timer for each time, however often a
+        # client comes and goes.
+        if before > 0 and before in self._groups:
+            self._groups[before].discard(connection)
+        if seconds > 0:
+            self._add(connection, seconds)
+
+    def _add(self, connection: "MqttConnection", seconds: float) -> None:
         group = self._groups.get(seconds)
         if group is None:
             group = self._groups[seconds] = set()
             self._clock.call_later(seconds, self._look, seconds)
         group.add(connection)
-
-    def remove(self, connection: "MqttConnection", seconds: float) -> None:
-        # An empty group goes when its timer is due: one timer for each time, however often a
-        # client comes and goes.
-        group = self._groups.get(seconds)
-        if group is not None:
-            group.discard(connection)
 
     def _look(self, seconds: float) -> None:
         now = self._clock.now()

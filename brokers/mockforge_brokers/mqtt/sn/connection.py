@@ -1,66 +1,51 @@
-"""One MQTT-SN client, by its address: the states of 6.14 on a session of the MQTT broker.
+"""One MQTT-SN client, by its address, on a session of the MQTT broker.
 
-                CONNECT               DISCONNECT(duration)              PINGREQ(client id)
-  unconnected ----------> active ---------------------------> asleep <--------------------> awake
-       ^                    |  ^--------------- CONNECT ---------|       PINGRESP: all sent
-       '---- DISCONNECT ----'
-
-A sleeping client keeps its connection here, so that people see it and its will stays due; only its
-session is not ready, and so keeps what is for it. A client that wakes up at another address takes
-all of it along. Who is silent for longer than it said is lost, and its will is published.
+`sleep` has the states of a client that is connected. Who is silent for longer than it said is lost,
+and its will is published.
 
 Bytes that are no message harm nobody: anybody can send them in another's name, and no answer is
 due. They are reported, and with `--mqtt-lint strict` they end the connection.
 """
 
-from collections.abc import Container, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ...contract import Peer
 from ...errors import ProtocolError
 from ...events import ProtocolViolated
 from ...journal import Past, Row, Splitter
 from ...misbehaviour.actions import Changes
+from ...misbehaviour.skimming import Skim
 from .. import handshake, lint, rights
 from ..codes import V311, Reason
 from ..connection import MqttConnection
 from ..explanations import Facts
+from ..joining import refuse as refuse_connect
 from ..state.session import Session
-from ..wire.packets import Connack, Connect, Will
+from ..wire.packets import Connect, Will
 from . import joining, misbehaviour
 from . import messages as sn
 from .codec import SnSplitter, cut, decode
 from .gateway import Gateway
-from .messages import QOS_MINUS_1, VERSION, ReturnCode, SnMessage
-from .outlet import SnOutlet, return_code
+from .messages import QOS_MINUS_1, VERSION, SnMessage
+from .outlet import SnOutlet
 from .requests import ANYBODY, HANDLERS, publish_minus_1
 from .rows import kind_of, read_rows
+from .sleep import Sleep, tolerated
 from .topics import TopicIds
 
 if TYPE_CHECKING:
     from ..broker import MqttBroker
 
-ACTIVE: Final = "active"
-ASLEEP: Final = "asleep"
-AWAKE: Final = "awake"
-
-_MINUTE: Final = 60
-
-
-def tolerated(seconds: float) -> float:
-    """How long who said so much may be silent: 10 % more, 50 % of a minute or less (7.2)."""
-    return seconds * (1.1 if seconds > _MINUTE else 1.5)
-
 
 class SnConnection(MqttConnection):
     """`MqttConnection` with MQTT-SN on the wire; what MQTT answers with an end has answers here."""
 
-    __slots__ = ("_stored", "duration", "gateway", "joining", "life")
+    __slots__ = ("gateway", "joining", "sleep", "will")
 
     outlet: SnOutlet
     version_name = VERSION
-    answers_publish = True
 
     def __init__(self, broker: "MqttBroker", gateway: Gateway, peer: Peer) -> None:
         super().__init__(broker, peer)
@@ -70,12 +55,10 @@ class SnConnection(MqttConnection):
         self.outlet.topics = TopicIds(broker.options.sn_topics, 0)
         self.out = self.outlet.out
         self.version = self.outlet.version = V311
-        self.life = ACTIVE
-        self.duration = 0
-        """Seconds for which it sleeps."""
+        self.sleep = Sleep(self)
         self.joining: joining.Joining | None = None
         """A CONNECT whose will is asked for."""
-        self._stored: Will | None = None
+        self.will: Will | None = None
         """The will as the client gave it: it outlives a DISCONNECT (6.3)."""
 
     # What transport calls.
@@ -92,12 +75,12 @@ class SnConnection(MqttConnection):
                 self._serve(frame)
         except ProtocolError as error:
             self._violated(error, b"")
-        if self.life is AWAKE and not self.closed:
+        if self.sleep.awake and not self.closed:
             self._doze()
         return 0
 
     def set_writable(self, writable: bool) -> None:
-        if self.life is ACTIVE:
+        if self.sleep.active:
             super().set_writable(writable)
 
     def past(self) -> Past:
@@ -123,26 +106,21 @@ class SnConnection(MqttConnection):
         """A topic id says nothing without reading it."""
         return None
 
-    def skim(self, direction: int, data: bytes, looks: Container[object]) -> bool:
-        return False
+    def skimmer(self, direction: int) -> Skim:
+        return misbehaviour.skim
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:
             misbehaviour.refuse(self, frame, code, text)
 
     def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
-        for number, each in changes.items():
-            frame = misbehaviour.edit(frame, number, each)
-        return frame
+        return misbehaviour.edit(frame, changes)
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         return misbehaviour.set_fields(frame, values)
 
     def body(self, frame: bytes) -> range:
         return misbehaviour.body(frame)
-
-    def repeat(self, frame: bytes, *, dup: bool) -> None:
-        self.receive(misbehaviour.repeated(frame) if dup else frame)
 
     def repeated(self, frame: bytes, *, dup: bool) -> bytes:
         return misbehaviour.repeated(frame) if dup else frame
@@ -151,7 +129,7 @@ class SnConnection(MqttConnection):
 
     @property
     def state(self) -> str:
-        return self.life if self.session is not None and self.life is not ACTIVE else super().state
+        return self.sleep.state if self.session is not None and self.asleep else super().state
 
     @property
     def topic_ids(self) -> int:
@@ -162,15 +140,15 @@ class SnConnection(MqttConnection):
         detail: dict[str, object] = {"topic_ids": dict(self.outlet.topics.names)}
         if self.peer.node:
             detail["node"] = self.peer.node
-        if self.life is not ACTIVE:
-            detail["sleeps"] = self.duration
+        if self.asleep:
+            detail["sleeps"] = self.sleep.duration
         if self.outlet.retries.count:
             detail["retransmissions"] = self.outlet.retries.count
         return detail
 
     @property
     def asleep(self) -> bool:
-        return self.life is not ACTIVE
+        return not self.sleep.active
 
     @property
     def in_session(self) -> Session:
@@ -255,19 +233,20 @@ class SnConnection(MqttConnection):
             kept = self.gateway.take_up(connect.client_id, clean=connect.clean_session)
             if connect.will:
                 kept.will = will
-            packet.will = self._stored = kept.will
+            packet.will = self.will = kept.will
             self.outlet.topics = kept.topics
             self._let_go(connect)
             handshake.accept(self, packet)
         except handshake.Refused as error:
-            self.refuse_connect(Connack(), error)
+            refuse_connect(self, error)
             return
-        self.allow_silence(tolerated(connect.duration))
+        self.broker.silence.allow(self, tolerated(connect.duration))
 
     def _let_go(self, connect: sn.Connect) -> None:
         """A client that connects again where it is connected has its session from itself."""
         session, self.session = self.session, None
-        self._stay_awake()
+        self.sleep.end()
+        self.outlet.awake = True
         if session is None:
             return
         if session.client_id != connect.client_id:
@@ -276,93 +255,12 @@ class SnConnection(MqttConnection):
         session.will = None
         session.detach()
 
-    def _answer_refusal(self, answer: Connack | None, error: ProtocolError) -> None:
-        code = return_code(error.code) or ReturnCode.NOT_SUPPORTED
-        self.outlet.write(sn.Connack(code))
-
-    def change_will(
-        self,
-        *,
-        topic: sn.WillTopicUpdate | None = None,
-        message: sn.WillMessageUpdate | None = None,
-    ) -> ReturnCode:
-        """Another will, or half of one, or none (6.4)."""
-        before = self._stored
-        if topic is not None and not topic.topic_name:
-            will = None
-        elif topic is not None:
-            payload = before.payload if before is not None else b""
-            will = Will(topic.topic_name, payload, topic.qos, topic.retain)
-        elif message is not None and before is not None:
-            will = Will(before.topic_name, message.payload, before.qos, before.retain)
-        else:
-            self.report("WILLMSGUPD: there is no will topic to have it [MQTT-SN 6.4]")
-            return ReturnCode.NOT_SUPPORTED
-        try:
-            if will is not None:
-                handshake.check(Connect(self.client, will=will), self.broker.options)
-        except handshake.Refused as error:
-            self.report(error.text)
-            return ReturnCode.NOT_SUPPORTED
-        self._stored = will
-        self.gateway.keep_will(self.client, will)
-        handshake.leave_will(self.in_session, will if self.may_leave(will) else None)
-        self.in_session.changed()
-        return ReturnCode.ACCEPTED
-
-    # Sleep.
-
-    def sleep(self, seconds: int) -> None:
-        """The client is away for so long: what comes for it waits."""
-        self.duration = seconds
-        self.life = ASLEEP
-        self.outlet.pause()
-        self.broker.router.set_ready(self.in_session, False)
-        self.gateway.sleepers[self.client] = self
-        self.allow_silence(tolerated(seconds))
-
-    def wake_up(self) -> None:
-        """It asks for what waits; PINGRESP says that this was all."""
-        session = self.in_session
-        if self.life is AWAKE:
-            # Sent again, since PINGRESP did not come yet: its answers say what is missing.
-            return
-        self.life = AWAKE
-        self.outlet.awake = True
-        session.slow = False
-        session.resume()
-        self.broker.router.forget_routes()
-        self.outlet.go_on()
-
     def _doze(self) -> None:
         """Back to sleep once it has got and acknowledged everything."""
         session = self.in_session
         if not (session.queue or session.inflight) and self.outlet.idle:
             self.outlet.write(sn.Pingresp())
-            self.sleep(self.duration)
-
-    def _stay_awake(self) -> None:
-        self.life = ACTIVE
-        self.outlet.awake = True
-        self.outlet.retries.settle_all()
-        self.gateway.sleepers.pop(self.client, None)
-
-    def move_to(self, other: "SnConnection") -> None:
-        """The sleeping client sent its PINGREQ from another address: it is there from now on."""
-        session = self.in_session
-        other.client, other.keep_alive = self.client, self.keep_alive
-        other.life, other.duration, other._stored = ASLEEP, self.duration, self._stored
-        other.outlet.take_over(self.outlet)
-        other.outlet.pause()
-        self.session = None
-        other.session = session
-        session.attach(other.outlet, session.window)
-        other.peer.principal = self.peer.principal
-        other.renew_guard()
-        other.sleep(self.duration)
-        self.life = ACTIVE
-        self.closed = True
-        self.peer.close(f"the client moved to {other.peer.address}")
+            self.sleep.again()
 
     # What the outlet reports.
 
@@ -376,9 +274,9 @@ class SnConnection(MqttConnection):
             session.acknowledge(packet_id)
 
     def no_answer(self, text: str) -> None:
-        if self.life is AWAKE:
+        if self.sleep.awake:
             # It went back to sleep without our PINGRESP.
-            self.sleep(self.duration)
+            self.sleep.again()
         else:
             self.disconnect(Reason.KEEP_ALIVE_TIMEOUT, text)
 
@@ -393,16 +291,15 @@ class SnConnection(MqttConnection):
     # Its end.
 
     def silent_too_long(self) -> None:
-        if self.session is not None and self.life is not ACTIVE:
-            text = (
-                f"it said that it sleeps for {self.duration} s and did not wake up [MQTT-SN 6.14]"
-            )
+        if self.session is not None and self.asleep:
+            seconds = self.sleep.duration
+            text = f"it said that it sleeps for {seconds} s and did not wake up [MQTT-SN 6.14]"
             self.disconnect(Reason.KEEP_ALIVE_TIMEOUT, text)
             return
         if self.session is None:
             # Nothing is wrong with who only looked for a gateway, or published with QoS -1.
             self.closed = True
-            self.peer.close(f"nothing came for {self._allowed:g} s")
+            self.peer.close(f"nothing came for {self.allowed:g} s")
             return
         super().silent_too_long()
 
@@ -416,9 +313,7 @@ class SnConnection(MqttConnection):
         self.peer.close(text)
 
     def _leave(self, *, publish_will: bool) -> None:
-        if self.gateway.sleepers.get(self.client) is self:
-            del self.gateway.sleepers[self.client]
-        self.outlet.retries.settle_all()
+        self.sleep.end()
         super()._leave(publish_will=publish_will)
 
 

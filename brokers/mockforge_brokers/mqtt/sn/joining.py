@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ...errors import ProtocolError
 from ..codes import Reason
 from ..handshake import Refused
-from ..wire.packets import Connack, Will
+from ..joining import refuse
+from ..wire.packets import Will
 from . import messages as sn
 from .messages import SnMessage
 
@@ -35,7 +36,7 @@ def _connect(connection: "SnConnection", message: sn.Connect) -> None:
         )
         error = Refused(what, Reason.CLIENT_IDENTIFIER_NOT_VALID)
         connection.client = message.client_id
-        connection.refuse_connect(Connack(), error)
+        refuse(connection, error)
         return
     connection.outlet.retries.settle("will")
     connection.joining = None
@@ -70,7 +71,7 @@ def _will_message(connection: "SnConnection", message: sn.WillMessage) -> None:
     will = Will(topic.topic_name, message.payload, topic.qos & 3, topic.retain)
     if will.qos > 2:
         error = Refused("WILLTOPIC: QoS -1 [MQTT-SN 5.4.7]", Reason.QOS_NOT_SUPPORTED)
-        connection.refuse_connect(Connack(), error)
+        refuse(connection, error)
         return
     connection.join(joining.connect, will)
 
@@ -82,7 +83,7 @@ def found(connection: "SnConnection", message: SnMessage) -> bool:
     sleeper = connection.gateway.sleepers.get(message.client_id)
     if sleeper is None or sleeper.session is None:
         return False
-    sleeper.move_to(connection)
+    sleeper.sleep.move_to(connection)
     return True
 
 

@@ -1,6 +1,6 @@
 """How a message of MQTT-SN is refused on purpose, and how it is changed on its way."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -10,7 +10,7 @@ from ...errors import InvalidInput, ProtocolError
 from ...misbehaviour.actions import Changes
 from ..codes import Reason
 from ..handshake import Refused
-from ..wire.packets import Connack
+from ..joining import refuse as refuse_connect
 from . import messages as sn
 from .codec import decode, encode, head
 from .messages import MessageType, ReturnCode
@@ -39,7 +39,7 @@ def refuse(connection: "SnConnection", frame: bytes, code: int, text: str) -> No
     match message:
         case sn.Connect():
             connection.client = message.client_id
-            connection.refuse_connect(Connack(), Refused(text, code))
+            refuse_connect(connection, Refused(text, code))
         case _ if connection.session is None:
             connection.receive(frame)
         case sn.Publish():
@@ -56,8 +56,19 @@ def refuse(connection: "SnConnection", frame: bytes, code: int, text: str) -> No
             connection.disconnect(Reason(code), text)
 
 
-def edit(frame: bytes, number: int, changes: Changes) -> bytes:
+def skim(data: bytes, looks: Container[object]) -> bool:
+    """No burst is nobody's concern before it is read: a topic id alone does not say whose it is."""
+    return False
+
+
+def edit(frame: bytes, changes: Mapping[int, Changes]) -> bytes:
     """The same PUBLISH with another payload; raises InvalidInput."""
+    for number, each in changes.items():
+        frame = _edit(frame, number, each)
+    return frame
+
+
+def _edit(frame: bytes, number: int, changes: Changes) -> bytes:
     try:
         message = decode(frame)
     except ProtocolError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ...clock import Clock
 from ...contract import Peer
+from ...errors import ProtocolError
 from ..codes import FAILURE, PacketType, Reason
 from ..explanations import Facts
 from ..outlet import Outlet
@@ -128,6 +129,10 @@ class SnOutlet(Outlet):
         return 0
 
     @property
+    def answers_publish(self) -> bool:
+        return True
+
+    @property
     def asleep(self) -> bool:
         return not self.awake
 
@@ -167,7 +172,6 @@ class SnOutlet(Outlet):
     def send(self, packet: Packet) -> bool:
         match packet:
             case Connack():
-                # MQTT's codes before 5; the refusals are written by the connection.
                 self.write(sn.Connack(ReturnCode.ACCEPTED))
             case Pingresp():
                 self.write(sn.Pingresp())
@@ -196,6 +200,10 @@ class SnOutlet(Outlet):
 
     def refuse(self, packet: Connack | Disconnect, text: str, facts: Facts = ()) -> None:
         self.send(packet)
+
+    def refuse_connect(self, error: ProtocolError) -> None:
+        # Whatever is wrong has a return code here, at least "not supported".
+        self.write(sn.Connack(return_code(error.code or 0) or ReturnCode.NOT_SUPPORTED))
 
     def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
         refused = return_code(code)

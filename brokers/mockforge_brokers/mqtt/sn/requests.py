@@ -11,6 +11,7 @@ from ..records import detailed
 from ..state.topics import filter_problem, name_problem
 from ..wire import packets
 from . import messages as sn
+from . import wills
 from .messages import QOS_MINUS_1, ReturnCode, TopicIdType
 from .outlet import return_code
 
@@ -189,7 +190,7 @@ def _unsubscribe(connection: "SnConnection", message: sn.Unsubscribe) -> None:
 
 def _pingreq(connection: "SnConnection", message: sn.Pingreq) -> None:
     if message.client_id and connection.asleep:
-        connection.wake_up()
+        connection.sleep.wake_up()
     else:
         connection.outlet.write(sn.Pingresp())
 
@@ -204,16 +205,16 @@ def _disconnect(connection: "SnConnection", message: sn.Disconnect) -> None:
         # Clients write a duration of 0 for no sleep at all.
         connection.disconnected(publish_will=False)
     else:
-        connection.sleep(message.duration)
+        connection.sleep.begin(message.duration)
 
 
 def _will_topic_update(connection: "SnConnection", message: sn.WillTopicUpdate) -> None:
-    code = connection.change_will(topic=message)
+    code = wills.change_topic(connection, message)
     connection.outlet.write(sn.WillTopicResponse(code))
 
 
 def _will_message_update(connection: "SnConnection", message: sn.WillMessageUpdate) -> None:
-    code = connection.change_will(message=message)
+    code = wills.change_message(connection, message)
     connection.outlet.write(sn.WillMessageResponse(code))
 
 

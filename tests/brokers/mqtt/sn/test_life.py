@@ -323,6 +323,18 @@ def test_a_sleeper_wakes_up_at_another_address_and_has_all_its_own() -> None:
     assert reached(field) == ["lw"]
 
 
+def test_an_address_that_slept_as_one_client_and_connects_as_another_is_that_one_alone() -> None:
+    field = Field()
+    device = field.asleep("first")
+    assert device.ask(sn.Connect("second", 60)) == [sn.Connack(0)]
+    there = field.device()
+    # Nobody sleeps as "first" any more, and "second" stays where it is.
+    assert there.ask(sn.Pingreq("first")) == [sn.Disconnect()]
+    assert device.client.peer.ended == ""
+    [view] = [each for each in field.broker.connections() if each.client]
+    assert (view.client, view.state) == ("second", "open")
+
+
 def test_a_client_that_connects_from_another_address_takes_its_session_over() -> None:
     field = Field()
     device = field.connected("d", clean=False)
