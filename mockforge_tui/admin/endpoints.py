@@ -29,7 +29,7 @@ _PUBLISHED: Final[Schema] = {
                 "description": "kafka with key, headers, partition; mqtt with qos, retain,"
                 " properties; amqp with headers, properties: as in fixture files",
             },
-            "value": {"description": "the payload; texts may hold templates"},
+            "value": {"description": "the payload"},
             "value_b64": {"type": "string", "description": "the payload's bytes instead"},
             "key_b64": {"type": "string", "description": "kafka: the key's bytes instead"},
             "headers_b64": {
@@ -37,7 +37,11 @@ _PUBLISHED: Final[Schema] = {
                 "items": _HEADER_BYTES,
                 "description": "headers as bytes: a name and base64 each, or null",
             },
-            "let": {"type": "object"},
+            "templates": {
+                "type": "boolean",
+                "description": "texts hold templates; false where nothing says so and no `let`",
+            },
+            "let": {"type": "object", "description": "names for templates, as in fixture files"},
         },
         "to",
     ),
@@ -86,7 +90,10 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/fixtures", "fixtures", "Generators with what they have sent."),
     Endpoint("PUT", "/fixtures", "load", "Load these files instead, and reset.",
              object_of({"files": {"type": "object", "additionalProperties": {"type": "string"}},
-                      "seed": {"type": "integer", "minimum": 0, "maximum": 2**53}}, "files"),
+                      "seed": {"type": "integer", "minimum": 0, "maximum": 2**53},
+                      "strict": {"type": "boolean", "default": False,
+                                 "description": "refuse what only a new start gives, which is a"
+                                 " warning else: another number of Kafka brokers"}}, "files"),
              statuses=_WRONG),
     Endpoint("GET", "/faults", "faults", "Faults with their hits."),
     Endpoint("POST", "/faults", "add_fault", "Put a fault into force.", FAULT, statuses=_WRONG),

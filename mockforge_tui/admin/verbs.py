@@ -19,6 +19,7 @@ from ..fixtures.asked import expectation_of, fixtures_of, messages_of
 from ..fixtures.expected.model import Came, Expectation
 from ..fixtures.native.faults import fault_of, rule_of
 from ..fixtures.templates.scope import Scope
+from ..protocols.kafka import lacking
 from ..rehearsal import rehearse
 from ..runtime import Runtime
 from ..units import parse_duration
@@ -100,6 +101,8 @@ class Verbs:
             )
         seed = _number(asked, "seed", None)
         fixtures = rehearse(fixtures_of(files), self._runtime.config)
+        if asked.get("strict") and (problem := lacking(self._runtime.brokers.kafka, fixtures)):
+            raise InvalidInput(problem)
         warnings = [str(each) for each in fixtures.warnings]
         if beyond := self._runtime.beyond(fixtures):
             warnings.append(f"kafka: cluster: {beyond}")

@@ -250,15 +250,11 @@ class MockForge(Forge):
 
     def _check_nodes(self, fixtures: FixtureSet | None) -> None:
         """A test that runs on fewer brokers than its file says would pass or fail for nothing."""
-        wanted = None if fixtures is None else fixtures.kafka_nodes
-        kafka = self.runtime.brokers.kafka
-        if kafka is None or wanted in (None, kafka.options.nodes):
-            return
-        if self.config.kafka_nodes is None:
-            raise InvalidInput(
-                f"these fixtures want {wanted} Kafka brokers, {kafka.options.nodes} here now: start"
-                " with them (@pytest.mark.mockforge(fresh=True)), or say kafka_nodes"
-            )
+        from ..protocols.kafka import lacking
+
+        problem = lacking(self.runtime.brokers.kafka, fixtures)
+        if problem and self.config.kafka_nodes is None:
+            raise InvalidInput(problem)
 
     def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:
         """As `load`; files are read once as long as they do not change."""

@@ -121,10 +121,7 @@ def _plain(value: Any) -> Any:
 
 
 def published(message: Outgoing) -> dict[str, Any]:
-    """The body of `messages`: bytes where they can be, so that nothing in them is a template.
-
-    Raises InvalidInput for what JSON cannot say.
-    """
+    """The body of `messages`. Raises InvalidInput for what JSON cannot say."""
     value: dict[str, Any] = {"value": None}
     if message.payload is not None:
         value = {"value_b64": base64.b64encode(message.payload).decode()}

@@ -82,6 +82,17 @@ def oauth_key(config: Config) -> str:
     return key
 
 
+def lacking(kafka: "KafkaBroker | None", fixtures: "FixtureSet | None") -> str:
+    """What is to be said where fixtures want more or fewer brokers than run, which never change."""
+    wanted = None if fixtures is None else fixtures.kafka_nodes
+    if kafka is None or wanted in (None, kafka.options.nodes):
+        return ""
+    return (
+        f"these fixtures want {wanted} Kafka brokers, {kafka.options.nodes} here now: start"
+        " with them (@pytest.mark.mockforge(fresh=True)), or say kafka_nodes"
+    )
+
+
 def declarations(
     kafka: "KafkaBroker", fixtures: "FixtureSet"
 ) -> Iterator[tuple["Position", Callable[[], object]]]:

@@ -102,6 +102,38 @@ def test_files_agree_on_one_number(shop):
         MockForge(shop, other).start()
 
 
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("kafka: {cluster: {id: shop}}\ntime_scale: 60\n", None),
+        (
+            "kafka: {cluster: {id: mall}}\n",
+            '2:23: kafka: cluster: id "mall", and "shop" at a.yaml:2:23',
+        ),
+        ("time_scale: 61\n", "2:13: the file: time_scale 61, and 60 at a.yaml:3:13"),
+    ],
+)
+def test_what_holds_for_all_files_is_said_in_one_way(tmp_path, monkeypatch, second, said):
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("mockforge: 1\nkafka: {cluster: {id: shop}}\ntime_scale: 60\n")
+    Path("z.yaml").write_text(f"mockforge: 1\n{second}")
+    report = read_fixtures([Path("a.yaml"), Path("z.yaml")], Config())
+    assert [str(each) for each in report.errors] == ([] if said is None else [f"z.yaml:{said}"])
+
+
+def test_another_cluster_id_of_the_second_family_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "z"):
+        text = (
+            f"fixture: {{name: {name}}}\ncluster: {{cluster_id: {name}}}\ntopics: [{{name: t}}]\n"
+        )
+        Path(f"{name}.yaml").write_text(text)
+    report = read_fixtures([Path("a.yaml"), Path("z.yaml")], Config())
+    assert (report.errors, report.fixtures.cluster_id[0]) == ((), "a")
+    said = 'z.yaml:2:10: cluster: cluster_id "z" is not taken: it is "a" by a.yaml:2:10'
+    assert said in [str(each) for each in report.fixtures.warnings]
+
+
 def test_a_reload_that_wants_another_number_says_that_it_takes_a_new_start(shop):
     async def story() -> None:
         config = Config(random_ports=True)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -117,6 +118,50 @@ def test_bytes_go_in_and_come_out_whole(web: Http) -> None:
     assert not {"key_b64", "headers_b64"} & set(web.get("/messages")["items"][-1])
     web.post("/messages", {"to": {"amqp": "raw"}, "value": 1, "headers_b64": [["b", "Yg=="]]})
     assert web.get("/messages")["items"][-1]["headers"] == {"b": "b"}
+
+
+LITERAL = [
+    {"to": {"kafka": "braces", "key": "{{k}}", "headers": {"{{n}}": "{{uuid}}"}}, "value": "{{v}}"},
+    {"to": {"mqtt": "b/{{t}}", "properties": {"user_property": {"{{n}}": "{{u}}"}}}, "value": "{{"},
+    {
+        "to": {"amqp": {"exchange": "amq.topic", "routing_key": "b.{{r}}"},
+               "headers": {"{{n}}": "{{uuid}}"}},
+        "value": {"{{k}}": ["{{uuid}}", {"$repeat": 2}]},
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", LITERAL, ids=("kafka", "mqtt", "amqp"))
+def test_braces_are_braces_unless_templates_are_asked_for(web: Http, body: Any) -> None:
+    web.post("/messages", body)
+    kept = web.get("/messages")["items"][-1]
+    assert kept["value" if "value" in kept else "payload"] == body["value"]
+    texts = json.dumps({name: each for name, each in kept.items() if name != "payload"})
+    for name in re.findall(r"{{\w+}}", json.dumps(body["to"])):
+        assert name in texts
+    (place,) = body["to"].items() if len(body["to"]) == 1 else list(body["to"].items())[:1]
+    where = {place[0]: place[1], "match": {"value": body["value"]}}
+    assert web.post("/messages/count", where)["count"] >= 1
+
+
+@pytest.mark.parametrize("more", [{"templates": True}, {"let": {"n": "{{int 3 3}}"}}])
+def test_templates_are_rendered_where_they_are_asked_for(web: Http, more: Any) -> None:
+    value = "{{int 3 3}}" if "templates" in more else "{{n}}"
+    body = {"to": {"amqp": "made", "headers": {"h": value}}, "value": {"n": value}, **more}
+    web.post("/messages", body)
+    kept = web.get("/messages")["items"][-1]
+    assert (kept["value"], kept["headers"]) == ({"n": 3}, {"h": 3})
+    assert web.ask("POST", "/messages", {**body, "templates": "yes"})[0] == 400
+
+
+def test_strict_refuses_fixtures_for_other_brokers_and_changes_nothing(web: Http) -> None:
+    web.ask(
+        "PUT", "/fixtures", {"files": {"a.yaml": "mockforge: 1\nkafka: {topics: {kept: {}}}\n"}}
+    )
+    files = {"shop.yaml": "mockforge: 1\nkafka: {cluster: {brokers: 3}}\n"}
+    status, answer = web.ask("PUT", "/fixtures", {"files": files, "strict": True})
+    assert (status, answer["error"][:45]) == (400, "these fixtures want 3 Kafka brokers, 1 here n")
+    assert [each["name"] for each in web.get("/kafka/topics")["items"]] == ["kept"]
 
 
 def test_fixtures_for_more_brokers_are_loaded_with_a_warning(web: Http) -> None:

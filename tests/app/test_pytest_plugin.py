@@ -246,6 +246,7 @@ ANYWHERE = """
 import re
 import pytest
 
+from mockforge_brokers.errors import InvalidInput
 from mockforge_tui import MockForge
 
 @pytest.mark.mockforge(fixtures="fixtures/shop.yaml", seed=42)
@@ -274,6 +275,10 @@ def test_clean(mockforge):
     mockforge.mqtt.publish("raw", "{{uuid}}")
     (only,) = mockforge.mqtt.messages("raw", since=mark)
     assert only.text == "{{uuid}}"
+    where = {"exchange": "amq.topic", "routing_key": "{{q}}"}
+    mockforge.amqp.publish("{{v}}", headers={"{{n}}": "{{uuid}}"}, **where)
+    kept = mockforge.amqp.expect(payload="{{v}}", **where)
+    assert kept.headers == {"{{n}}": "{{uuid}}"}
     with pytest.raises(AssertionError, match="never fired"):
         with mockforge.faults.kafka(api="Produce", error="NOT_LEADER_OR_FOLLOWER"):
             pass
@@ -281,6 +286,12 @@ def test_clean(mockforge):
     mockforge.clock.advance("90s")
     # The machine's own clock may be set back meanwhile, by as much as its keeper of time likes.
     assert mockforge.clock.now() > before + 60
+
+def test_clusters(mockforge, tmp_path):
+    file = tmp_path / "more.yaml"
+    file.write_text("mockforge: 1\\nkafka: {cluster: {brokers: 3}}\\n")
+    with pytest.raises(InvalidInput, match="want 3 Kafka brokers, 1 here now: start with them"):
+        mockforge.renew([file])
 
 def test_failing(mockforge):
     mockforge.kafka.publish("orders", {"id": 1})
@@ -297,7 +308,7 @@ def project(pytester: pytest.Pytester) -> None:
 def test_the_same_tests_run_inside_and_beside(pytester: pytest.Pytester, mode: str) -> None:
     project(pytester)
     result = run(pytester, f"--mockforge-mode={mode}")
-    result.assert_outcomes(passed=2, failed=1)
+    result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["E * value.id: - 2", "*mockforge journal*", "*Produce orders p*"])
 
 
@@ -306,9 +317,9 @@ def test_they_run_against_an_instance_that_is_there_already(pytester: pytest.Pyt
     with MockForge(admin=True) as running:
         url = running.facts["admin"]["url"]
         result = run(pytester, "--mockforge-mode=attach", f"--mockforge-url={url}")
-        result.assert_outcomes(passed=2, failed=1)
+        result.assert_outcomes(passed=3, failed=1)
         result = run(pytester, "--mockforge-mode=attach", f"--mockforge-url={url}", "-n", "2")
-        result.assert_outcomes(errors=3)
+        result.assert_outcomes(errors=4)
         result.stdout.fnmatch_lines(["*xdist's workers would reset one instance under each other*"])
     result = run(pytester, "--mockforge-mode=attach", "--mockforge-url=http://127.0.0.1:1")
     result.stdout.fnmatch_lines(["*no instance answers at http://127.0.0.1:1*"])
