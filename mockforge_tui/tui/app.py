@@ -79,7 +79,6 @@ class ConsoleApp(App[int]):
         self.record = Record()
         self.history = History(history)
         self.pace = Pace(1 / fps)
-        self.last_filter = ""
         self._snapshot_due = 0.0
         self._log_offered = False
         super().__init__(driver_class=driver)
@@ -272,7 +271,7 @@ class ScreenView:
         return [row for row in map(feed.row, numbers) if row is not None]
 
     def marked(self) -> Sequence[Row]:
-        selected = self._app.dashboard.chosen_row()
+        selected = self._app.dashboard.chosen().settled_row
         others = [row for row in self._app.feed.marked() if row is not selected]
         return [selected, *others] if selected is not None else others
 

@@ -244,6 +244,34 @@ class PaneScreen(Screen[None]):
         self.lay_out()
         self.set_focus(pane)
 
+    def do_next_pane(self, step: int) -> None:
+        shown = [pane for pane in self.panes if pane.display]
+        if self.narrow and self.alone is None and len(shown) == 1:
+            self.go_to((self.tab - 1 + step) % (INSPECTOR_NUMBER - 1) + 1)
+            return
+        at = shown.index(self.here) if self.here in shown else 0
+        self.set_focus(shown[(at + step) % len(shown)])
+
+    def do_pane(self, number: int) -> None:
+        pane = self.panes[number - 1]
+        beside = not self.narrow and self.alone is None
+        if pane in self.on_demand and pane.has_focus and beside:
+            self.close_pane(pane)
+        else:
+            self.go_to(number)
+
+    def do_zoom(self) -> None:
+        here = self.here
+        self.alone = None if self.alone is not None else here
+        self.lay_out()
+        self.set_focus(here)
+
+    def close_pane(self, pane: Pane) -> None:
+        self.opened.discard(pane)
+        self.tab = 1
+        self.lay_out()
+        self.set_focus(self.flow)
+
     def open_log(self) -> None:
         """Show the log without taking the focus, where there is room for it."""
         if self.narrow:

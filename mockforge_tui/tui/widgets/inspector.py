@@ -2,29 +2,23 @@
 
 from typing import ClassVar
 
-from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import letter_of
 from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 
-from ...console.kafka_tables import rights
-from ...feed.values import TopicValues
 from ...text import clean
-from ..documents import Document, Line, Plain, Wrapped
+from ..documents import Line, Wrapped
 from ..drawing import Piece, cells, cut, strip
-from ..inspection import TABS, Inspection, JsonDocument
+from ..inspection import JsonDocument
 from ..jsontree import JsonLine
 from ..keys import INSPECTOR
+from ..opened import WIRE_TAB, Opened
 from ..rows import destination_text, operation_text
 from ..searching import Search
-from ..subjects import Sheet, Subject, guarded, identity, row_of, topic_of
+from ..subjects import Subject
 from .pane import Pane
 
-_LOOKING = 0.004
-"""Seconds of a snapshot in which a topic's values are looked for."""
-_LOOKING_BACK = 0.02
-"""The same, once, for what came before it was chosen."""
 _SPLIT_FROM = 84
 """Cells from which headers stand beside the body."""
 
@@ -37,81 +31,40 @@ class Inspector(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.subject: Subject | None = None
+        self.opened = Opened()
         self.live = True
         self.search = Search()
-        self._tab = 0
-        self._inspection: Inspection | None = None
-        self._sheet: Sheet | None = None
-        self._values: TopicValues | None = None
-        self._charted = 0
         self._shown: tuple[object, Wrapped] | None = None
         self._top = 0
         self._cursor = 0
 
     @property
-    def row(self) -> Row | None:
-        """The row that is inspected: a message, or a frame that is held."""
-        return row_of(self.subject)
+    def subject(self) -> Subject | None:
+        return self.opened.subject
 
     def show(self, subject: Subject | None, *, live: bool = False) -> None:
         """Open something at its first line; the tab stays. New figures of it change no place."""
         self.live = live
         if subject is not self.subject:
-            if identity(subject) != identity(self.subject):
+            runtime = self.console_app.session.runtime
+            if self.opened.show(subject, runtime.journal, runtime.access):
                 self._top = self._cursor = 0
                 self.search.clear()
-            self.subject = subject
-            row = row_of(subject)
-            if self._inspection is None or row is not self._inspection.row:
-                self._inspection = Inspection(row) if row is not None else None
-            self._sheet = self._sheet_of(subject) if row is None else None
             self._shown = None
         self.refresh()
 
-    def _sheet_of(self, subject: Subject | None) -> Sheet | None:
-        """The facts of what is no row; of an MQTT topic with the values that came until now."""
-        if subject is None or isinstance(subject, Row):
-            return None
-        topic = topic_of(subject)
-        if not topic:
-            about = guarded(subject)
-            if about is None:
-                return Sheet(subject)
-            return Sheet(subject, tables=rights(self.console_app.session.runtime.access, *about))
-        if self._values is None or self._values.topic != topic:
-            self._values, self._charted = None, 0
-            journal = self.console_app.session.runtime.journal
-            if journal is not None:
-                self._values = TopicValues(journal, topic)
-                self._values.look(_LOOKING_BACK)
-        if self._values is None:
-            return Sheet(subject)
-        self._values.look(_LOOKING)
-        return Sheet(subject, tuple(self._values.values))
-
-    @property
-    def tabs(self) -> tuple[str, ...]:
-        if self._inspection is not None:
-            return self._inspection.tabs
-        return self._sheet.tabs if self._sheet is not None else ("Facts",)
-
-    @property
-    def tab(self) -> int:
-        return self._tab if self._tab < len(self.tabs) else 0
-
     def next_tab(self, step: int) -> None:
-        self.show_tab((self.tab + step) % len(self.tabs))
+        self.show_tab((self.opened.tab + step) % len(self.opened.tabs))
 
     def show_tab(self, tab: int) -> None:
-        self._tab = tab
+        self.opened.tab = tab
         self._top = self._cursor = 0
         self.search.clear()
         self._shown = None
         self.refresh()
 
     def show_wire(self) -> None:
-        self.show_tab(TABS.index("Wire"))
+        self.show_tab(WIRE_TAB)
 
     def node(self) -> JsonLine | None:
         """The JSON value under the cursor, if it can go into a filter."""
@@ -137,8 +90,7 @@ class Inspector(Pane):
     def fold(self) -> bool:
         """Fold or unfold at the cursor, or show more members; False if there is nothing to fold."""
         document, line = self._rows.document, self._json_line()
-        if self._sheet is not None and self.tabs[self.tab] == "Chart":
-            self._charted += 1
+        if self.opened.chart_next():
             self._shown = None
             self.refresh()
             return True
@@ -171,19 +123,12 @@ class Inspector(Pane):
     @property
     def _rows(self) -> Wrapped:
         """The tab's lines, wrapped to the width that is there."""
-        width = self._body_cells(self.body_width)
-        key = (self.tab, width, self.body_height)
+        width, height = self._body_cells(self.body_width), self.body_height
+        key = (self.opened.tab, width, height)
         if self._shown is None or self._shown[0] != key:
-            self._shown = (key, Wrapped(self._document(width), width - 1))
+            document = self.opened.document(width, height, self.glyphs.bars)
+            self._shown = (key, Wrapped(document, width - 1))
         return self._shown[1]
-
-    def _document(self, width: int) -> Document:
-        if self._inspection is not None:
-            return self._inspection.document(self.tab, width - 1)
-        if self._sheet is None:
-            return Plain(())
-        room = (width - 2, self.body_height)
-        return Plain(self._sheet.lines(self.tab, *room, self.glyphs.bars, self._charted))
 
     def _json_line(self) -> JsonLine | None:
         document = self._rows.document
@@ -192,23 +137,23 @@ class Inspector(Pane):
         number = self._rows.number(self._cursor)
         return document.tree.lines[number] if number < len(document) else None
 
-    def _is_split(self, width: int) -> bool:
-        return self._inspection is not None and self.tab == 0 and width >= _SPLIT_FROM
+    def _beside(self, width: int) -> list[Line] | None:
+        """What is shown beside the body at this width; None: the body has it all."""
+        return self.opened.beside if width >= _SPLIT_FROM else None
 
     def _body_cells(self, width: int) -> int:
-        return (width - 1) * 11 // 20 if self._is_split(width) else width
+        return width if self._beside(width) is None else (width - 1) * 11 // 20
 
     def body_line(self, y: int, width: int) -> Strip:
         palette = self.palette
         if self.subject is None:
             return self._hint_line(y, width)
-        if not self._is_split(width):
+        headers = self._beside(width)
+        if headers is None:
             return strip(self._main_pieces(y, width), width, palette.plain)
         left = self._body_cells(width)
         right = width - 1 - left
         body = strip(self._main_pieces(y, left), left, palette.plain)
-        assert self._inspection is not None
-        headers = self._inspection.headers
         at = y + (self._top if len(headers) > self.body_height else 0)
         beside = self._styled(headers[at]) if at < len(headers) else []
         aside = strip([(" ", palette.plain), *cut(beside, right - 1)], right, palette.plain)
@@ -256,14 +201,14 @@ class Inspector(Pane):
         left = self._title()
         right = self._tab_pieces()
         if cells(left) + cells(right) + 8 > self.outer_size.width:
-            right = [right[self.tab]]
+            right = [right[self.opened.tab]]
         return cut(left, max(12, self.outer_size.width - cells(right) - 8)), right
 
     def _title(self) -> list[Piece]:
-        palette, glyphs, row = self.palette, self.glyphs, self.row
+        palette, glyphs, row = self.palette, self.glyphs, self.opened.row
         if row is None:
-            assert self._sheet is not None
-            protocol, title = self._sheet.title
+            assert self.opened.sheet is not None
+            protocol, title = self.opened.sheet.title
             letter = f"{letter_of(protocol)} " if protocol else ""
             return [(letter, palette.protocol(protocol)), (title, self.title_style)]
         left: list[Piece] = [
@@ -286,8 +231,10 @@ class Inspector(Pane):
     def _tab_pieces(self) -> list[Piece]:
         palette = self.palette
         return [
-            (f"[{name}]", palette.title_focused) if at == self.tab else (f" {name} ", palette.muted)
-            for at, name in enumerate(self.tabs)
+            (f"[{name}]", palette.title_focused)
+            if at == self.opened.tab
+            else (f" {name} ", palette.muted)
+            for at, name in enumerate(self.opened.tabs)
         ]
 
     def foot_pieces(self) -> list[Piece]:

@@ -10,6 +10,7 @@ from mockforge_brokers.findings import ERROR
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import Delay
 
+from mockforge_tui.tui.filter_keys import FilterKeys
 from mockforge_tui.tui.keys import KEYS, PANE_NAMES, brief_keys, key_of
 from mockforge_tui.tui.screens.help import help_entries
 from mockforge_tui.tui.widgets.stored import StoredPane
@@ -136,7 +137,7 @@ async def _reset(stage: Stage, pane: str) -> None:
     findings.clear()
     findings.add("dev-7", "MQTT-3.3.1-2", "PUBLISH: DUP with QoS 0", ERROR, connection=3)
     app.session.filter = app.session.filter_of("")
-    app.last_filter = ""
+    screen._filters = FilterKeys()
     for mark in list(app.feed.marks):
         app.feed.mark(mark, False)
     screen.flow.show(None, with_noise=False, only_marked=False)
@@ -214,7 +215,7 @@ def _look(stage: Stage) -> dict[str, object]:
         "live": screen.flow.follow,
         "marked": sorted(stage.app.feed.marks),
         "only_marked": screen.flow.only_marked,
-        "tab": inspector.tab,
+        "tab": inspector.opened.tab,
         "stored": len(screen.stored.records),
         "folds": len(inspector._rows) if inspector.has_focus else 0,
         "field": screen.flow.field,
@@ -267,7 +268,7 @@ def test_a_held_frame_that_is_chosen_is_inspected_edited_and_released_alone() ->
         holds.hold(hold, [other], Waiting())
         await stage.tick()
         await stage.keys("j")
-        assert stage.screen.inspector.row is other
+        assert stage.screen.inspector.opened.row is other
         await stage.shows("held h2")
         await stage.keys("enter")
         assert stage.screen.inspector.has_focus

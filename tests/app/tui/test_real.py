@@ -35,9 +35,9 @@ def test_enter_on_a_topic_shows_its_records_and_takes_none() -> None:
         await stage.shows("Stored  topic orders")
         await stage.shows("newest 7 of 7")
         await stage.shows("p0@6")
-        assert stage.screen.inspector.row.payload == b'{"id": 7}'  # type: ignore[union-attr]
+        assert stage.screen.inspector.opened.row.payload == b'{"id": 7}'  # type: ignore[union-attr]
         await stage.keys("g")
-        await stage.until(lambda: stage.screen.inspector.row.payload == b'{"id": 1}')  # type: ignore[union-attr]
+        await stage.until(lambda: stage.screen.inspector.opened.row.payload == b'{"id": 1}')  # type: ignore[union-attr]
         await stage.keys("e")
         await stage.until(lambda: stage.screen.prompt.input.value.startswith("pub kafka:orders"))
         await stage.keys("escape", "escape")

@@ -1,0 +1,242 @@
+"""Keys that act, as functions of what is chosen: each gives the command line that it stands for.
+
+Nothing here knows the screen, which runs the line, begins it at the prompt, or says why not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mockforge_brokers.ended import ENDED
+from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.holds import HoldRule
+from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.snapshots import ConnectionView
+
+from ..console.targets import place_of
+from ..units import format_size
+from .narrowing import (
+    connection_term,
+    copied,
+    destination_term,
+    edit_line,
+    publish_line,
+    target_of,
+    term,
+    why_about,
+)
+from .snapshot import ConnectionLine, DestinationLine, FaultLine
+from .subjects import Subject, row_of
+
+_CLIPBOARD: Final = 74_994
+"""Bytes that xterm's OSC 52 takes; many terminals follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run this line as if typed; `settles` is the held frame that it lets go, 0 for none."""
+
+    line: str
+    settles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin this line at the prompt, for a person to finish; `cursor` None: at its end."""
+
+    line: str
+    cursor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Put the text into the terminal's clipboard, and say so."""
+
+    text: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why there is nothing to do, and what to do about that."""
+
+    text: str
+
+
+Deed = Run | Begin | Copy | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the keys are about: the chosen record of the pane in which somebody is."""
+
+    subject: Subject | None
+    live: bool = False
+    """It is the newest message of a flow that goes on, which changes under the finger."""
+    marks: bool = False
+    """Some rows of the flow are marked."""
+
+    @property
+    def row(self) -> Row | None:
+        """The chosen row, or the frame that is chosen among the held ones."""
+        return row_of(self.subject)
+
+    @property
+    def settled_row(self) -> Row | None:
+        """The same, but none while live: whatever is newest was not meant."""
+        return None if self.live else self.row
+
+    @property
+    def connection(self) -> ConnectionView | None:
+        return self.subject.view if isinstance(self.subject, ConnectionLine) else None
+
+
+def begin_a_line(chosen: Chosen) -> Deed:
+    return Begin("")
+
+
+def republish(chosen: Chosen) -> Deed:
+    row = chosen.settled_row
+    if row is not None and row.kind == "message":
+        return Run("republish")
+    if chosen.marks:
+        return Run("republish @marked")
+    return Note("select a message to publish it again")
+
+
+def edit(chosen: Chosen) -> Deed:
+    row = chosen.row
+    if row is None or row.kind != "message":
+        return Note("select a message to edit it")
+    return Begin(edit_line(row) if row.held else publish_line(row))
+
+
+def publish(chosen: Chosen) -> Deed:
+    target = ""
+    if isinstance(chosen.subject, DestinationLine):
+        target = str(place_of(chosen.subject.view))
+    elif (row := chosen.row) is not None and row.destination:
+        target = target_of(row.protocol, row.destination, row)
+    return Begin(f"pub {target} " if target else "pub ")
+
+
+def hold(chosen: Chosen) -> Deed:
+    match chosen.subject:
+        case ConnectionLine(view=view):
+            scope = connection_term(view)
+        case DestinationLine(view=view):
+            scope = destination_term(view)
+        case _:
+            row = chosen.row
+            scope = f"{term('client', row.client)} {term('op', row.operation)}" if row else ""
+    return Begin(f"hold {scope}".rstrip() + " ")
+
+
+def release(chosen: Chosen, behind: int = 0) -> Deed:
+    """Let a held frame go; `behind`: only once so many of those behind it have gone."""
+    return _settle(chosen, "release", f" --behind {behind}" if behind else "")
+
+
+def drop(chosen: Chosen) -> Deed:
+    return _settle(chosen, "drop")
+
+
+def _settle(chosen: Chosen, command: str, how: str = "") -> Deed:
+    row = chosen.row
+    if row is None or not row.held:
+        return Note("no held frame is chosen; 5 lists them, A releases all")
+    return Run(f"{command} h{row.held}{how}", settles=row.held)
+
+
+def refuse(chosen: Chosen) -> Deed:
+    row = chosen.row
+    if row is None or not row.held:
+        return Note("no held frame is chosen; 5 lists them")
+    return Begin(f"refuse h{row.held} ")
+
+
+def release_all(chosen: Chosen) -> Deed:
+    return Run("release")
+
+
+def copy(chosen: Chosen) -> Deed:
+    row = chosen.row
+    if row is None or row.payload is None:
+        return Note("nothing to copy here")
+    text = copied(row.payload)
+    size = format_size(len(row.payload))
+    if len(text.encode()) > _CLIPBOARD:
+        # It is copied all the same: some terminals take more.
+        return Copy(
+            text, f"{size} are more than many terminals take: export #{row.seq} > FILE writes it"
+        )
+    form = " as hex" if text.startswith("hex:") and not row.payload.startswith(b"hex:") else ""
+    return Copy(text, f"{size} are in the clipboard{form}, if the terminal lets us")
+
+
+def switch(chosen: Chosen) -> Deed:
+    match chosen.subject:
+        case FaultLine(what=Rule(id=number, enabled=enabled)):
+            return Run(f"fault {'off' if enabled else 'on'} {number}")
+    return Note("only a fault can be switched off; a releases, D removes")
+
+
+def remove(chosen: Chosen) -> Deed:
+    match chosen.subject:
+        case FaultLine(what=Rule(id=number)):
+            return Run(f"fault rm {number}")
+        case FaultLine(what=HoldRule(id=number)):
+            return Run(f"hold rm {number}")
+    return Note("choose a fault or a hold; a releases a held frame")
+
+
+def fault(chosen: Chosen) -> Deed:
+    scope = ""
+    if (view := chosen.connection) is not None:
+        scope = connection_term(view)
+    elif (row := chosen.row) is not None and row.client:
+        scope = term("client", row.client)
+    line = f"fault add delay {scope}".rstrip() + " "
+    # The scope is there to be kept: what a person changes is the delay behind it.
+    return Begin(line + "250ms", len(line))
+
+
+def kill(chosen: Chosen) -> Deed:
+    view, row = chosen.connection, chosen.row
+    if view is not None and view.state == ENDED:
+        return Note(f"c{view.id} has ended already; W says why")
+    number = view.id if view is not None else row.connection if row is not None else 0
+    return (
+        Run(f"conn kill c{number}") if number else Note("select a connection, or a message of one")
+    )
+
+
+def why(chosen: Chosen) -> Deed:
+    about = why_about(chosen.subject)
+    if about is None:
+        return Note("choose a client, a group, a queue or a message first")
+    return Run(f"why {about}")
+
+
+def panic(chosen: Chosen) -> Deed:
+    return Run("panic")
+
+
+KEY_COMMANDS: Final[dict[str, Callable[..., Deed]]] = {
+    "prompt": begin_a_line,
+    "republish": republish,
+    "edit": edit,
+    "publish": publish,
+    "hold": hold,
+    "copy": copy,
+    "release": release,
+    "drop": drop,
+    "refuse": refuse,
+    "release_all": release_all,
+    "switch": switch,
+    "remove": remove,
+    "fault": fault,
+    "kill": kill,
+    "panic": panic,
+}
+"""By the action that `keys.py` names; all others move about or look, and are the screen's."""

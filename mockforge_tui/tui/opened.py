@@ -1,0 +1,105 @@
+"""What is open in the inspector: a row in its tabs, or the facts of what is no row."""
+
+from mockforge_brokers.access import Access
+from mockforge_brokers.journal import Journal, Row
+
+from ..console.kafka_tables import rights
+from ..feed.values import TopicValues
+from .documents import Document, Line, Plain
+from .inspection import TABS, Inspection
+from .subjects import TOPIC_TABS, Sheet, Subject, guarded, identity, row_of, topic_of
+
+WIRE_TAB = TABS.index("Wire")
+_LOOKING = 0.004
+"""Seconds of a snapshot in which a topic's values are looked for."""
+_LOOKING_BACK = 0.02
+"""The same, once, for what came before it was chosen."""
+
+
+class Opened:
+    """One subject at a time; the tab stays where the next one has it too."""
+
+    def __init__(self) -> None:
+        self.subject: Subject | None = None
+        self._tab = 0
+        self._inspection: Inspection | None = None
+        self._sheet: Sheet | None = None
+        self._values: TopicValues | None = None
+        self._charted = 0
+
+    def show(self, subject: Subject | None, journal: Journal | None, access: Access) -> bool:
+        """Whether this is something else than before, and not new figures of the same."""
+        other = identity(subject) != identity(self.subject)
+        self.subject = subject
+        row = row_of(subject)
+        # A row never changes: what was laid out of it is kept, with its folds.
+        if self._inspection is None or row is not self._inspection.row:
+            self._inspection = Inspection(row) if row is not None else None
+        self._sheet = self._sheet_of(subject, journal, access) if row is None else None
+        return other
+
+    def _sheet_of(
+        self, subject: Subject | None, journal: Journal | None, access: Access
+    ) -> Sheet | None:
+        """The facts of what is no row; of an MQTT topic with the values that came until now."""
+        if subject is None or isinstance(subject, Row):
+            return None
+        topic = topic_of(subject)
+        if not topic:
+            about = guarded(subject)
+            return Sheet(subject, tables=rights(access, *about) if about is not None else {})
+        if self._values is None or self._values.topic != topic:
+            self._values, self._charted = None, 0
+            if journal is not None:
+                self._values = TopicValues(journal, topic)
+                self._values.look(_LOOKING_BACK)
+        if self._values is None:
+            return Sheet(subject)
+        self._values.look(_LOOKING)
+        return Sheet(subject, tuple(self._values.values))
+
+    @property
+    def row(self) -> Row | None:
+        """The row that is open: a message, or a frame that is held."""
+        return row_of(self.subject)
+
+    @property
+    def sheet(self) -> Sheet | None:
+        return self._sheet
+
+    @property
+    def tabs(self) -> tuple[str, ...]:
+        if self._inspection is not None:
+            return self._inspection.tabs
+        return self._sheet.tabs if self._sheet is not None else TOPIC_TABS[:1]
+
+    @property
+    def tab(self) -> int:
+        """The first where this subject lacks the one that was looked at."""
+        return self._tab if self._tab < len(self.tabs) else 0
+
+    @tab.setter
+    def tab(self, tab: int) -> None:
+        self._tab = tab
+
+    @property
+    def beside(self) -> list[Line] | None:
+        """What has room beside the tab, where there is room: a body's headers."""
+        if self._inspection is None or self.tab != 0:
+            return None
+        return self._inspection.headers
+
+    def chart_next(self) -> bool:
+        """Draw the topic's next number in the chart; False where no chart is shown."""
+        if self._sheet is None or self.tabs[self.tab] != "Chart":
+            return False
+        self._charted += 1
+        return True
+
+    def document(self, width: int, height: int, bars: str) -> Document:
+        """The tab's lines for so much room; `bars` are the signs that charts are drawn of."""
+        if self._inspection is not None:
+            return self._inspection.document(self.tab, width - 1)
+        if self._sheet is None:
+            return Plain(())
+        return Plain(self._sheet.lines(self.tab, width - 2, height, bars, self._charted))

@@ -1,0 +1,157 @@
+"""Keys that act or filter, without a screen: what is chosen in, what is run or begun out."""
+
+from dataclasses import replace
+
+import pytest
+from brokers.misbehaving import Waiting, fault, hold
+from mockforge_brokers.ended import ENDED
+from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.misbehaviour.holds import HeldFrame
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
+
+from mockforge_tui.tui.filter_keys import FilterKeys
+from mockforge_tui.tui.key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, why
+from mockforge_tui.tui.keys import KEYS
+from mockforge_tui.tui.screens.dashboard import Dashboard
+from mockforge_tui.tui.snapshot import ConnectionLine, DestinationLine, FaultLine
+from mockforge_tui.tui.subjects import Subject
+
+
+def row(**given: object) -> Row:
+    known = {"seq": 7, "client": "dev-7", "destination": "a/b", "kind": "message",
+             "payload": b"on", "connection": 3}  # fmt: skip
+    return Row("mqtt", IN, "PUBLISH", **{**known, **given})  # type: ignore[arg-type]
+
+
+MESSAGE = row()
+ACK = Row("mqtt", IN, "PUBACK", seq=8, client="dev-7", connection=3)
+HELD = FaultLine(2, 4, HeldFrame(4, 1, [row(seq=0, held=4)], 0.0, Waiting()), 0, True, 0.0)
+OPEN = ConnectionLine(ConnectionView(3, "mqtt", "dev-7", "127.0.0.1:5", "open", 0.0), 0.0, 0.0)
+GONE = ConnectionLine(ConnectionView(3, "mqtt", "dev-7", "127.0.0.1:5", ENDED, 0.0), 0.0, 0.0)
+TOPIC = DestinationLine(DestinationView("kafka", "topic", "orders"), 0.0)
+EXCHANGE = DestinationLine(DestinationView("amqp", "exchange", "billing"), 0.0)
+GROUP = GroupView("kafka", "workers", "Stable", 2)
+ON, OFF = fault(), fault()
+ON.id, OFF.id, OFF.enabled = 1, 2, False
+HOLD = hold()
+HOLD.id = 5
+FAULT, DISABLED = (FaultLine(0, each.id, each, 0, each.enabled, 0.0) for each in (ON, OFF))
+HOLDING = FaultLine(1, 5, HOLD, 0, True, 0.0)
+
+NO_HELD = "no held frame is chosen; 5 lists them"
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "deed"),
+    [
+        ("prompt", None, Begin("")),
+        ("republish", MESSAGE, Run("republish")),
+        ("republish", ACK, Note("select a message to publish it again")),
+        ("republish", TOPIC, Note("select a message to publish it again")),
+        ("edit", MESSAGE, Begin("pub mqtt:a/b on")),
+        ("edit", HELD, Begin("edit h4 on")),
+        ("edit", ACK, Note("select a message to edit it")),
+        ("publish", MESSAGE, Begin("pub mqtt:a/b ")),
+        ("publish", TOPIC, Begin("pub kafka:orders ")),
+        ("publish", ACK, Begin("pub ")),
+        ("hold", OPEN, Begin("hold client:dev-7 ")),
+        ("hold", TOPIC, Begin("hold topic:orders ")),
+        ("hold", MESSAGE, Begin("hold client:dev-7 op:PUBLISH ")),
+        ("hold", None, Begin("hold ")),
+        ("release", HELD, Run("release h4", settles=4)),
+        ("release", MESSAGE, Note(f"{NO_HELD}, A releases all")),
+        ("drop", HELD, Run("drop h4", settles=4)),
+        ("refuse", HELD, Begin("refuse h4 ")),
+        ("refuse", MESSAGE, Note(NO_HELD)),
+        ("release_all", None, Run("release")),
+        ("switch", FAULT, Run("fault off 1")),
+        ("switch", DISABLED, Run("fault on 2")),
+        ("switch", HELD, Note("only a fault can be switched off; a releases, D removes")),
+        ("remove", FAULT, Run("fault rm 1")),
+        ("remove", HOLDING, Run("hold rm 5")),
+        ("remove", HELD, Note("choose a fault or a hold; a releases a held frame")),
+        ("fault", OPEN, Begin("fault add delay client:dev-7 250ms", 29)),
+        ("fault", MESSAGE, Begin("fault add delay client:dev-7 250ms", 29)),
+        ("fault", TOPIC, Begin("fault add delay 250ms", 16)),
+        ("kill", OPEN, Run("conn kill c3")),
+        ("kill", MESSAGE, Run("conn kill c3")),
+        ("kill", GONE, Note("c3 has ended already; W says why")),
+        ("kill", row(connection=0), Note("select a connection, or a message of one")),
+        ("kill", None, Note("select a connection, or a message of one")),
+        ("panic", None, Run("panic")),
+        ("copy", MESSAGE, Copy("on", "2B are in the clipboard, if the terminal lets us")),
+        ("copy", row(payload=b"\x00\xff"),
+         Copy("hex:00ff", "2B are in the clipboard as hex, if the terminal lets us")),
+        ("copy", row(payload=b"x" * 80_000),
+         Copy("x" * 80_000,
+              "78K are more than many terminals take: export #7 > FILE writes it")),
+        ("copy", ACK, Note("nothing to copy here")),
+    ],
+)  # fmt: skip
+def test_a_key_stands_for_a_line_about_what_is_chosen(
+    action: str, subject: Subject | None, deed: Deed
+) -> None:
+    assert KEY_COMMANDS[action](Chosen(subject)) == deed
+
+
+@pytest.mark.parametrize(
+    ("subject", "line"),
+    [
+        (MESSAGE, "why #7"),
+        (OPEN, "why c3"),
+        (TOPIC, "why kafka:orders"),
+        (EXCHANGE, "why billing"),
+        (GROUP, "why workers"),
+    ],
+)
+def test_why_is_asked_of_what_is_chosen(subject: Subject, line: str) -> None:
+    assert why(Chosen(subject)) == Run(line)
+
+
+@pytest.mark.parametrize("subject", [None, FAULT, HELD])
+def test_why_says_what_it_can_be_asked_about(subject: Subject | None) -> None:
+    assert why(Chosen(subject)) == Note("choose a client, a group, a queue or a message first")
+
+
+def test_the_newest_message_of_a_live_flow_is_read_but_not_published_again() -> None:
+    live = Chosen(MESSAGE, live=True)
+    assert live.settled_row is None
+    assert KEY_COMMANDS["republish"](live) == Note("select a message to publish it again")
+    assert KEY_COMMANDS["republish"](replace(live, marks=True)) == Run("republish @marked")
+    # To edit it is no accident: the line is looked at before it is entered.
+    assert KEY_COMMANDS["edit"](live) == Begin("pub mqtt:a/b on")
+
+
+def test_a_held_frame_is_moved_behind_so_many() -> None:
+    assert KEY_COMMANDS["release"](Chosen(HELD), 2) == Run("release h4 --behind 2", settles=4)
+
+
+def test_every_action_of_a_key_is_a_command_or_the_screens() -> None:
+    actions = {key.action.partition("(")[0] for key in KEYS}
+    of_the_screen = {name[3:] for name in dir(Dashboard) if name.startswith("do_")}
+    assert actions <= of_the_screen | set(KEY_COMMANDS)
+    assert not of_the_screen & set(KEY_COMMANDS)
+    assert set(KEY_COMMANDS) <= actions
+
+
+def test_a_term_is_added_to_the_filter_and_taken_away_by_the_same_key() -> None:
+    keys = FilterKeys()
+    assert keys.narrow("", "op:PUBLISH", negated=False) == Run("filter op:PUBLISH")
+    assert keys.narrow("op:PUBLISH", "op:PUBLISH", negated=False) == Run("filter clear")
+    assert keys.narrow("a or b", "qos:1", negated=True) == Run("filter (a or b) -qos:1")
+    assert keys.narrow("a", None, negated=False) == Note("nothing here to filter by")
+
+
+def test_what_is_shown_alone_takes_the_place_of_what_was_shown_alone_before() -> None:
+    keys = FilterKeys()
+    assert keys.show_only("qos:1", "client:a") == Run("filter qos:1 client:a")
+    assert keys.show_only("qos:1 client:a", None) == Note("nothing here to filter by")
+    assert keys.show_only("qos:1 client:a", "client:b") == Run("filter qos:1 client:b")
+    assert keys.show_only("qos:1 client:b", "client:b") == Run("filter qos:1")
+
+
+def test_a_filter_is_taken_away_and_comes_back() -> None:
+    keys = FilterKeys()
+    assert keys.toggle("") == Note("there is no filter to go back to")
+    assert keys.toggle("qos:1") == Run("filter clear")
+    assert keys.toggle("") == Run("filter qos:1")
