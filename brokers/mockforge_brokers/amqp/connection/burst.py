@@ -41,6 +41,7 @@ from ..wire import methods
 from ..wire.frames import (
     BODY,
     END,
+    FRAME_MIN_SIZE,
     HEAD_SIZE,
     HEADER,
     HEARTBEAT,
@@ -77,8 +78,11 @@ class BurstReader:
         self.work: Steps | None = None
         """What a frame asked for and is not done yet: the frames behind it wait."""
         self._turn = turn
-        self.largest = 0
-        """Bytes of a frame's payload that are taken: eight more than RabbitMQ's texts say."""
+        self.largest = FRAME_MIN_SIZE
+        """Bytes of a frame's payload that are taken: eight more than RabbitMQ's texts say.
+
+        AMQP 4.2.3: as long as nothing is agreed on frames have the smallest size.
+        """
         self._channels = channels
         self._other = other
         self._last: Publication | None = None

@@ -1,11 +1,11 @@
 """The channels of one connection: opened, served frame by frame, closed."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from ...errors import NotServed, ProtocolError, RequestRefused
 from ...events import RequestDenied
 from ...fairness import Steps
+from ...usage import Usage
 from ..channel.channel import AMQP, Channel
 from ..channel.handlers import HANDLERS
 from ..channel.line import Line
@@ -29,9 +29,9 @@ class Channels:
     `publishes` counts the messages that came, however their frames did.
     """
 
-    def __init__(self, line: Line, largest: int, met: Callable[[], object], quotas: Quotas) -> None:
-        """`met` counts the messages that were larger."""
-        self._met = met
+    def __init__(self, line: Line, largest: int, usage: Usage, quotas: Quotas) -> None:
+        """`usage` counts the messages that were larger."""
+        self._usage = usage
         self._quotas = quotas
         self.channel_max = 0
         self.publishes = 0
@@ -199,7 +199,7 @@ class Channels:
                 self.publishes += 1
         except RequestRefused as refusal:
             if isinstance(refusal, BodyTooLarge):
-                self._met()
+                self._usage.count("amqp_message")
             self._assembled(channel)
             self.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:

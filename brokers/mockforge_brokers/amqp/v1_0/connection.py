@@ -20,6 +20,7 @@ from ...misbehaviour.skimming import Skim
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode
 from ..connection.blocking import Blocking
+from ..connection.flow import Flow
 from ..connection.heartbeat import Heartbeat
 from ..connection.login import Login
 from ..connection.phase import Phase
@@ -106,8 +107,8 @@ class Connection:
         self.blocking = Blocking(self, self.vhost.memory)
         self._rest = b""
         self._outgoing = 0
-        self._writable = True
-        self._held_back = False
+        self._flow = Flow(self._clock, self._refresh)
+        self.set_writable = self._flow.set_writable
         self._beats: Heartbeat | None = None
         self._patience: Heartbeat | None = None
         self._timer = self._clock.call_later(options.handshake_timeout, self._too_slow)
@@ -169,10 +170,6 @@ class Connection:
         )
         return len(self._rest) + sum(partial)
 
-    def set_writable(self, writable: bool) -> None:
-        self._writable = writable
-        self._refresh()
-
     def connection_lost(self, reason: str) -> None:
         self._end(reason)
 
@@ -225,15 +222,12 @@ class Connection:
             self.send(frame)
             self._outgoing += len(frame)
             self.bulky |= len(frame) > _BULKY
-        if self._outgoing > _BURST and not self._held_back:
-            self._held_back = True
-            self._refresh()
-            # The loop writes what waits before it comes to this.
-            self._clock.call_later(0, self._go_on)
+        if self._outgoing > _BURST:
+            self._flow.hold_back()
 
     @property
     def flowing(self) -> bool:
-        return self._writable and not self._held_back
+        return self._flow.open
 
     def permit(self, operation: str, kind: str, name: str) -> None:
         """Raise SessionFailed where the user may not do this, as RabbitMQ ends the session."""
@@ -384,10 +378,6 @@ class Connection:
         self._chores.do(session.ending(reason))
         self.spine.emit(ChannelClosed(PROTOCOL, self.id, session.number, code, reason))
 
-    def _go_on(self) -> None:
-        self._held_back = False
-        self._refresh()
-
     def _refresh(self) -> None:
         for session in tuple(self.sessions.values()):
             if self.flowing:
@@ -470,7 +460,7 @@ class Connection:
         self.send(HEARTBEAT)
 
     def _listening(self) -> bool:
-        return self._writable and not self.blocking.blocked
+        return self._flow.writable and not self.blocking.blocked
 
     def _silent(self) -> None:
         self._fail(

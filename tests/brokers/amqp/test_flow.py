@@ -1,0 +1,36 @@
+"""When a connection's deliveries may go out, on a manual clock."""
+
+from mockforge_brokers.amqp.connection.flow import Flow
+from mockforge_brokers.clock import ManualClock
+
+
+def flow() -> tuple[Flow, ManualClock, list[bool]]:
+    clock, seen = ManualClock(), []
+    made = Flow(clock, lambda: seen.append(made.open))
+    return made, clock, seen
+
+
+def test_it_is_shut_while_the_socket_takes_nothing() -> None:
+    made, _, seen = flow()
+    made.set_writable(False)
+    made.set_writable(True)
+    assert seen == [False, True]
+
+
+def test_what_waits_to_be_written_holds_deliveries_back_for_one_turn() -> None:
+    made, clock, seen = flow()
+    made.hold_back()
+    made.hold_back()
+    assert seen == [False]
+    clock.advance(0)
+    assert seen == [False, True]
+
+
+def test_a_turn_of_the_loop_does_not_open_it_for_a_socket_that_is_full() -> None:
+    made, clock, seen = flow()
+    made.hold_back()
+    made.set_writable(False)
+    clock.advance(0)
+    assert seen == [False, False, False]
+    made.set_writable(True)
+    assert made.open
