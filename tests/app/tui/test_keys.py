@@ -58,7 +58,7 @@ EFFECTS: dict[str, str] = {
     "tab": "turns a tab|" + NOTES + "(nothing is chosen here|these facts are all .*)",
     "wire": "turns a tab|" + NOTES + "select a message .*",
     "noise": NOTES + "the flow is with.*",
-    "toggle_filter": "stays",
+    "toggle_filter": NOTES + "there is no filter to go back to",
     "next_pane": "focuses .*",
     "pane": "focuses .*|stays|closes .*",
     "zoom": "zooms",
