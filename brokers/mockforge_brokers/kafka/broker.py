@@ -21,8 +21,9 @@ from .inside import Inside
 from .metrics import families
 from .misbehaviour import REFUSALS
 from .options import KafkaOptions
-from .state.cluster import Cluster, KeptCluster
+from .state.cluster import Cluster
 from .state.keeper import FORGETFUL
+from .state.kept import KeptCluster
 from .verbs.clients import ClientVerbs
 from .verbs.groups import GroupVerbs
 from .verbs.nodes import NodeVerbs
@@ -67,7 +68,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
         environment.usage.gauge("kafka_request", self._largest_incomplete)
         environment.access.on_change(self._renew_guards)
         self.cluster.quotas.on_change(self._renew_quotas)
-        self._inside = Inside(environment, self.cluster.name_of)
+        self._inside = Inside(environment, self.cluster.topics.name_of)
         self._next_partition: dict[str, int] = {}
         self.nodes = NodeVerbs(
             self.cluster, lambda: list(self._connections.values()), environment.random
@@ -138,7 +139,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None
     ) -> Callable[[], None]:
-        return self.cluster.watch(callback, destination)
+        return self.cluster.watchers.watch(callback, destination)
 
     def reset(self) -> None:
         for connection in tuple(self._connections.values()):

@@ -98,7 +98,7 @@ class KafkaConnection:
         self._limit = environment.limits.kafka_request
         self._splitter = Splitter(self._limit)
         journaled = environment.limits.journal_connection
-        self._rows = RowReader(cluster.name_of, journaled=journaled)
+        self._rows = RowReader(cluster.topics.name_of, journaled=journaled)
         self._queue: deque[bytes | Refusal] = deque()
         self._queued = 0
         self._room = environment.limits.write_mark
@@ -332,7 +332,7 @@ class KafkaConnection:
                 return
             errors = self.caller.counters.errors
             errors[refusal.code] = errors.get(refusal.code, 0) + 1
-            name_of = self.caller.cluster.name_of
+            name_of = self.caller.cluster.topics.name_of
             self._answer_with(misbehaviour.answer(self.caller, refusal, header, at, name_of))
         except ProtocolError as error:
             self._violated(error.text)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 
 from ..storage.store import Kept, Store
-from .state.cluster import FORMAT, KeptCluster
 from .state.groups.kept import KeptGroup, kept_group
 from .state.keeper import Keeper
+from .state.kept import FORMAT, KeptCluster
 from .state.logs.log import PartitionLog
 from .state.logs.replay import LogBounds, replay
 from .state.logs.stored_log import StoredLog

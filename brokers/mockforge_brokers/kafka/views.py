@@ -237,8 +237,8 @@ def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
     for consumer in group.members.values():
         assigned: dict[str, list[int]] = {}
         for topic_id, partition in sorted(consumer.assigned):
-            if topic_id in cluster.by_id:
-                assigned.setdefault(cluster.by_id[topic_id].name, []).append(partition)
+            if topic_id in cluster.topics.by_id:
+                assigned.setdefault(cluster.topics.by_id[topic_id].name, []).append(partition)
         yield MemberView(
             member=consumer.member_id,
             client=consumer.client_id,

@@ -130,9 +130,9 @@ def make(stage: Stage, name: str, topic_id: bytes, config: dict[str, str] | None
     stage.broker.create_topic(name, 2, config)
     cluster = stage.broker.cluster
     topic = cluster.topics[name]
-    del cluster.by_id[topic.topic_id]
+    del cluster.topics.by_id[topic.topic_id]
     topic.topic_id = topic_id
-    cluster.by_id[topic_id] = topic
+    cluster.topics.by_id[topic_id] = topic
 
 
 def send(client, data: bytes, cuts: Sequence[int]) -> None:

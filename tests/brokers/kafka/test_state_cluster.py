@@ -45,7 +45,7 @@ def test_cluster_id_is_22_characters_and_topic_ids_are_new_on_re_creation():
     second = stage.cluster.create_topic("t", source="c").topic_id
     assert first != second
     assert bytes(16) not in (first, second)
-    assert stage.cluster.name_of(first) == "t", "rows of old frames can still name it"
+    assert stage.cluster.topics.name_of(first) == "t", "rows of old frames can still name it"
     assert [e.source for e in stage.emitted(TopicCreated)] == ["a", "c"]
     assert [e.source for e in stage.emitted(TopicDeleted)] == ["b"]
 
@@ -202,8 +202,8 @@ def test_fenced_producer_is_told():
 def test_watchers_see_records_of_their_topic_and_no_others():
     stage = Stage()
     seen, all_seen = [], []
-    stop = stage.cluster.watch(seen.append, "t")
-    stage.cluster.watch(all_seen.append)
+    stop = stage.cluster.watchers.watch(seen.append, "t")
+    stage.cluster.watchers.watch(all_seen.append)
     for name in ("t", "u"):
         stage.fill(stage.cluster.create_topic(name, 1, source="").logs[0], 2)
     assert [(event.destination, event.detail["offset"]) for event in seen] == [("t", 0), ("t", 1)]

@@ -202,11 +202,11 @@ class Caller:
         `operation` is what the client wants with it, one of `ACL_OPERATIONS`.
         """
         if not name:
-            found = self.cluster.topic_by_id(topic_id)
+            found = self.cluster.topics.with_id(topic_id)
             self.permit(operation, "topic", found.name)
             return found
         self.permit(operation, "topic", name)
-        return self.cluster.topic(name)
+        return self.cluster.topics.named(name)
 
     def admit(self, api_key: int) -> bool:
         """Whether it may send this: it has logged in, or need not."""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
-from typing import Final
-
-from msgspec import Struct
+from collections.abc import Mapping
 
 from ...environment import Environment
-from ...errors import ProtocolError, RequestRefused
-from ...events import MessageSeen, Warned
+from ...errors import RequestRefused
 from ..codes import ErrorCode
 from ..events import (
     ProducerFenced,
@@ -19,7 +15,7 @@ from ..events import (
     TopicGrown,
 )
 from ..options import KafkaOptions
-from ..records import Buffer, read_records
+from ..records import Buffer
 from .configs.broker import BrokerConfig
 from .configs.client_metrics import ClientMetricsConfigs
 from .configs.topic import TOPIC_CONFIGS, TopicConfig, new_topic_config
@@ -29,45 +25,21 @@ from .features import Features
 from .fetch_sessions import FetchSessions
 from .groups.coordinator import Groups
 from .groups.embedded import OPAQUE, Embedded
-from .groups.kept import KeptGroup
 from .keeper import FORGETFUL, Keeper
+from .kept import FORMAT, KeptCluster
 from .logs.bounds import Bounds
 from .logs.cleaner import Cleaner
 from .logs.log import Appended, Begin, PartitionLog
 from .logs.producers import ProducerFencedError
-from .logs.topic import KeptTopic, Topic, Topics, check_topic_name, metric_name
+from .logs.topic import Topic, Topics, check_topic_name, new_topic_id
 from .logs.transactions import Marker
 from .nodes import Nodes
-from .quotas import Entity, Quotas
+from .quotas import Quotas
 from .replication import Replication
+from .room import Room
 from .telemetry import Telemetry
 from .transactions.coordinator import Transactions
-from .transactions.transaction import KeptTransaction
-
-_REMEMBERED_IDS: Final = 1000
-FORMAT: Final = 1
-
-Watcher = Callable[[MessageSeen], object]
-
-
-class KeptCluster(Struct):
-    """What outlives a restart."""
-
-    format: int
-    cluster_id: str
-    next_producer_id: int
-    topics: list[KeptTopic]
-    groups: list[KeptGroup]
-    transactions: list[KeptTransaction] = []
-    features: dict[str, int] = {}
-    features_epoch: int = 0
-    broker_config: dict[str, dict[str, str]] = {}
-    group_configs: dict[str, dict[str, str]] = {}
-    quotas: list[tuple[Entity, dict[str, float]]] = []
-    placed: dict[str, list[list[int]]] = {}
-    client_metrics: dict[str, dict[str, str]] = {}
-    leaders: dict[str, list[int]] = {}
-    coordinators: dict[str, int] = {}
+from .watching import Watchers
 
 
 class Cluster:
@@ -82,7 +54,7 @@ class Cluster:
     ) -> None:
         self.options = options
         self._keeper = keeper
-        self.cluster_id = options.cluster_id or self._make_cluster_id(environment)
+        self.cluster_id = options.cluster_id or _new_cluster_id(environment)
         self.features = Features()
         self.quotas = Quotas(environment.clock)
         self.quotas.on_change(keeper.cluster_changed)
@@ -90,7 +62,6 @@ class Cluster:
         changed = keeper.cluster_changed
         self.nodes = Nodes(environment, options, changed)
         self.replication = Replication(environment, self.nodes, self.topics, changed)
-        self.by_id: dict[bytes, Topic] = {}
         self.config = BrokerConfig(options)
         self.configuring = Configuring(
             environment, self.config, keeper, ClientMetricsConfigs(options.client_metrics)
@@ -113,42 +84,12 @@ class Cluster:
         )
         self._environment = environment
         self._next_producer_id = 1000
-        self._metric_names: dict[str, str] = {}
-        self._former_names: dict[bytes, str] = {}
-        self._watchers: dict[str | None, list[Watcher]] = {}
-        environment.usage.gauge("kafka_topics", lambda: len(self.topics))
-        environment.usage.gauge("kafka_partitions", self._partitions)
+        self.watchers = Watchers(environment)
+        self._room = Room(environment, self.topics)
         environment.usage.gauge("kafka_total", lambda: self.bounds.cost)
         environment.usage.gauge("kafka_fetch_sessions", lambda: len(self.fetch_sessions.by_id))
 
-    @staticmethod
-    def _make_cluster_id(environment: Environment) -> str:
-        raw = environment.random.randbytes(16)
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
     # Topics.
-
-    def topic(self, name: str) -> Topic:
-        """Raises RequestRefused for an unknown one."""
-        topic = self.topics.get(name)
-        if topic is None:
-            raise RequestRefused(
-                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name!r}"
-            )
-        return topic
-
-    def topic_by_id(self, topic_id: bytes) -> Topic:
-        topic = self.by_id.get(topic_id)
-        if topic is None:
-            raise RequestRefused(
-                ErrorCode.UNKNOWN_TOPIC_ID, f"there is no topic with id {topic_id.hex()}"
-            )
-        return topic
-
-    def name_of(self, topic_id: bytes) -> str:
-        """The name that an id stands or stood for, for display; empty if it is not known."""
-        topic = self.by_id.get(topic_id)
-        return topic.name if topic is not None else self._former_names.get(topic_id, "")
 
     def check_new_topic(
         self, name: str, partitions: int, configs: Mapping[str, str | None]
@@ -157,7 +98,7 @@ class Cluster:
         check_topic_name(name)
         if name in self.topics:
             raise RequestRefused(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
-        other = self._metric_names.get(metric_name(name))
+        other = self.topics.colliding(name)
         if other is not None:
             raise RequestRefused(
                 ErrorCode.INVALID_TOPIC_EXCEPTION,
@@ -165,9 +106,8 @@ class Cluster:
             )
         if partitions < 1:
             raise RequestRefused(ErrorCode.INVALID_PARTITIONS, "a topic has 1 partition or more")
-        if len(self.topics) >= self._environment.limits.kafka_topics:
-            self._refuse_by_limit("kafka_topics", name)
-        self._check_partitions(name, partitions)
+        self._room.check_topics(name)
+        self._room.check_partitions(name, partitions)
         return new_topic_config(self.config, configs)
 
     def create_topic(
@@ -181,10 +121,9 @@ class Cluster:
         """A new topic with a new random id. Raises RequestRefused."""
         count = self.options.default_partitions if partitions is None else partitions
         config = self.check_new_topic(name, count, configs or {})
-        topic = self._made(name, self._new_topic_id(), config)
+        topic = self._made(name, new_topic_id(self._environment.random), config)
         topic.grow(count)
         self.replication.created(topic.logs)
-        self.topics.version += 1
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
         self.configuring.warn_of_unserved(f"topic {name}", dict(config.own), TOPIC_CONFIGS)
@@ -200,21 +139,14 @@ class Cluster:
     def _made(self, name: str, topic_id: bytes, config: TopicConfig) -> Topic:
         environment = self._environment
         total, wall = environment.limits.kafka_total, environment.clock.wall
-        topic = self.topics[name] = self.by_id[topic_id] = Topic(
-            name, topic_id, config, total, wall, self._keeper.make_log
-        )
-        self._metric_names[metric_name(name)] = name
+        topic = Topic(name, topic_id, config, total, wall, self._keeper.make_log)
+        self.topics.add(topic)
         return topic
 
     def delete_topic(self, name: str, *, source: str) -> None:
         """The topic, its records and what groups committed of it go."""
-        topic = self.topic(name)
-        del self.topics[name]
-        self.topics.version += 1
-        del self.by_id[topic.topic_id], self._metric_names[metric_name(name)]
-        self._former_names[topic.topic_id] = name
-        if len(self._former_names) > _REMEMBERED_IDS:
-            del self._former_names[next(iter(self._former_names))]
+        topic = self.topics.named(name)
+        self.topics.remove(topic)
         for log in topic.logs:
             log.delete()
             self.bounds.forget(log)
@@ -228,14 +160,14 @@ class Cluster:
 
     def check_growth(self, name: str, partitions: int) -> Topic:
         """Raises RequestRefused where `grow_topic` would; changes nothing."""
-        topic = self.topic(name)
+        topic = self.topics.named(name)
         now = len(topic.logs)
         if partitions <= now:
             raise RequestRefused(
                 ErrorCode.INVALID_PARTITIONS,
                 f"topic {name} has {now} partitions, {partitions} would not be more",
             )
-        self._check_partitions(name, partitions - now)
+        self._room.check_partitions(name, partitions - now)
         return topic
 
     def grow_topic(self, name: str, partitions: int, *, source: str) -> None:
@@ -252,42 +184,18 @@ class Cluster:
         self, name: str, changes: Changes, *, source: str, validate_only: bool = False
     ) -> None:
         """Alter single values, or replace them all when given a mapping. Raises RequestRefused."""
-        topic = self.topic(name)
+        topic = self.topics.named(name)
         self.configuring.topic(topic, changes, source=source, validate_only=validate_only)
 
     def compact_topic(self, name: str) -> int:
         """Compact all partitions now; returns how many records left. Raises RequestRefused."""
-        topic = self.topic(name)
+        topic = self.topics.named(name)
         if not topic.config.compacts:
             raise RequestRefused(
                 ErrorCode.INVALID_CONFIG,
                 f"topic {name} is not compacted: set cleanup.policy=compact first",
             )
         return self.cleaner.compact(topic)
-
-    def _new_topic_id(self) -> bytes:
-        # A version 4 UUID, which is never one of Kafka's reserved ids 0 and 1.
-        raw = bytearray(self._environment.random.randbytes(16))
-        raw[6] = raw[6] & 0x0F | 0x40
-        raw[8] = raw[8] & 0x3F | 0x80
-        return bytes(raw)
-
-    def _check_partitions(self, name: str, more: int) -> None:
-        if self._partitions() + more > self._environment.limits.kafka_partitions:
-            self._refuse_by_limit("kafka_partitions", name)
-
-    def _partitions(self) -> int:
-        return sum(len(topic.logs) for topic in self.topics.values())
-
-    def _refuse_by_limit(self, limit: str, where: str) -> None:
-        self._environment.usage.met(
-            "kafka",
-            limit,
-            "topics",
-            "topics refused: {lost:,}, the last {last}",
-            last=where,
-        )
-        raise RequestRefused(ErrorCode.POLICY_VIOLATION, f"{where}: the limit {limit} is met")
 
     # Records.
 
@@ -311,8 +219,8 @@ class Cluster:
             self._emit_fenced(log, error)
             raise
         self.bounds.grown(log, log.cost - before)
-        if self._watchers and not appended.duplicate:
-            self._show(log, appended, client)
+        if self.watchers.by_topic and not appended.duplicate:
+            self.watchers.show(log, appended, client)
         return appended
 
     def append_marker(self, log: PartitionLog, marker: Marker) -> None:
@@ -320,18 +228,6 @@ class Cluster:
         before = log.cost
         log.append_marker(marker, int(self._environment.clock.wall() * 1000))
         self.bounds.grown(log, log.cost - before)
-
-    def abort_hanging(self, log: PartitionLog) -> int:
-        """Abort in one partition what the coordinator does not know; returns how many."""
-        owners = self.transactions.by_producer()
-        hanging = [
-            producer_id
-            for producer_id in log.transactions.open
-            if producer_id not in owners or not owners[producer_id].owns(log.topic, log.partition)
-        ]
-        for producer_id in hanging:
-            self.append_marker(log, Marker(producer_id, log.producers.epoch_of(producer_id), False))
-        return len(hanging)
 
     def log_of(self, topic: str, partition: int) -> PartitionLog | None:
         """A partition, if it is there."""
@@ -349,51 +245,6 @@ class Cluster:
         self._next_producer_id += 1
         self._keeper.cluster_changed()
         return self._next_producer_id - 1
-
-    def watch(self, callback: Watcher, topic: str | None = None) -> Callable[[], None]:
-        """Call with each record appended to one topic or to all; returns how to stop."""
-        self._watchers.setdefault(topic, []).append(callback)
-
-        def stop() -> None:
-            watchers = self._watchers.get(topic, [])
-            if callback in watchers:
-                watchers.remove(callback)
-            if not watchers:
-                self._watchers.pop(topic, None)
-
-        return stop
-
-    def _show(self, log: PartitionLog, appended: Appended, client: str) -> None:
-        watchers = [*self._watchers.get(log.topic, ()), *self._watchers.get(None, ())]
-        if not watchers:
-            return
-        first, last = appended.base_offset, appended.base_offset + appended.records - 1
-        try:
-            records = [
-                record for batch in log.batches(first, last) for record in read_records(batch)
-            ]
-        except ProtocolError as error:
-            text = f"offset {first} cannot be decoded: {error.text}"
-            about = f"topic {log.topic}/{log.partition}"
-            self._environment.spine.emit(Warned("kafka", about, text))
-            return
-        for record in records:
-            seen = MessageSeen(
-                protocol="kafka",
-                time=self._environment.clock.wall(),
-                destination=log.topic,
-                key=record.key,
-                payload=record.value,
-                headers=record.headers,
-                client=client,
-                detail={
-                    "partition": log.partition,
-                    "offset": record.offset,
-                    "timestamp": record.timestamp,
-                },
-            )
-            for watcher in watchers:
-                watcher(seen)
 
     def _emit_fenced(self, log: PartitionLog, error: ProducerFencedError) -> None:
         self._environment.spine.emit(
@@ -482,8 +333,11 @@ class Cluster:
         self.topics.clear()
         self.nodes.clear()
         self.replication.clear()
-        self._metric_names.clear()
         self.fetch_sessions.clear()
-        self.by_id.clear()
         self.transactions.clear()
         self.groups.retire()
+
+
+def _new_cluster_id(environment: Environment) -> str:
+    raw = environment.random.randbytes(16)
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -30,7 +30,7 @@ class GroupVerbs:
         """
         with PlainRefusals():
             for partition, offset in offsets.items():
-                self.cluster.topic(topic).log(partition)
+                self.cluster.topics.named(topic).log(partition)
                 if offset < 0:
                     raise InvalidInput(f"an offset is 0 or more, not {offset}")
             self.cluster.groups.reset_offsets(
@@ -68,9 +68,11 @@ class GroupVerbs:
         """Choose what a member of a group of the consumer protocol is to read, by topic."""
         with PlainRefusals():
             found = self._consumer_group(group)
+            topics = self.cluster.topics
+            wanted = [(topics.named(name), numbers) for name, numbers in partitions.items()]
             keys = {
-                (self.cluster.topic(topic).topic_id, self.cluster.topic(topic).log(one).partition)
-                for topic, numbers in partitions.items()
+                (topic.topic_id, topic.log(one).partition)
+                for topic, numbers in wanted
                 for one in numbers
             }
             found.assign(member, frozenset(keys), f"assigned by {source}")

@@ -31,7 +31,7 @@ class ProducerVerbs:
     def begin_hanging(self, topic: str, partition: int, value: bytes = b"hanging") -> int:
         """Begin a transaction that no coordinator knows and nobody will end; its producer id."""
         with PlainRefusals():
-            log = self.cluster.topic(topic).log(partition)
+            log = self.cluster.topics.named(topic).log(partition)
             number = self.cluster.next_producer_id()
             record = Record(0, int(self.environment.clock.wall() * 1000), None, value)
             batch = build_batch(
@@ -43,12 +43,12 @@ class ProducerVerbs:
     def abort_hanging(self, topic: str, partition: int) -> int:
         """End what is open in a partition and known to no coordinator; returns how many."""
         with PlainRefusals():
-            log = self.cluster.topic(topic).log(partition)
-            return self.cluster.abort_hanging(log)
+            log = self.cluster.topics.named(topic).log(partition)
+            return self.cluster.transactions.abort_hanging(log)
 
     def producers(self, topic: str) -> list[tuple[int, ProducerView]]:
         """(partition, producer) of all that produce into a topic by a producer id."""
         with PlainRefusals():
-            logs = self.cluster.topic(topic).logs
+            logs = self.cluster.topics.named(topic).logs
         owners = self.cluster.transactions.by_producer()
         return [(log.partition, one) for log in logs for one in producer_views(log, owners)]

@@ -65,7 +65,7 @@ class RecordVerbs:
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[RecordView]:
         """At most `limit` records from `offset` on (below the log's start: from its start)."""
         with PlainRefusals():
-            log = self.cluster.topic(topic).log(partition)
+            log = self.cluster.topics.named(topic).log(partition)
             offset = max(offset, log.log_start_offset)
             found: list[RecordView] = []
             for batch in log.batches(offset, min(log.high_watermark, offset + limit) - 1):
@@ -88,20 +88,20 @@ class RecordVerbs:
     def offsets(self, topic: str) -> list[tuple[int, int]]:
         """(log_start_offset, high_watermark) of each partition."""
         with PlainRefusals():
-            logs = self.cluster.topic(topic).logs
+            logs = self.cluster.topics.named(topic).logs
         return [(log.log_start_offset, log.high_watermark) for log in logs]
 
     def offsets_at(self, topic: str, time: float) -> list[int]:
         """Of each partition the first offset with this time (seconds since 1970) or later; its
         high watermark where there is none."""
         with PlainRefusals():
-            logs = self.cluster.topic(topic).logs
+            logs = self.cluster.topics.named(topic).logs
             found = [(log, log.offset_at(int(time * 1000)).offset) for log in logs]
         return [log.high_watermark if offset < 0 else offset for log, offset in found]
 
     def _topic_for_publish(self, name: str, source: str) -> Topic:
         if name in self.cluster.topics or not self.options.auto_create_topics:
-            return self.cluster.topic(name)
+            return self.cluster.topics.named(name)
         return self.cluster.create_topic(name, source=source)
 
     def _choose_partition(self, topic: Topic, key: bytes | None) -> int:

@@ -48,7 +48,7 @@ class TopicVerbs:
     def purge_topic(self, name: str, *, source: str = PROMPT) -> int:
         """Delete all records, keep the topic; returns how many there were."""
         with PlainRefusals():
-            logs = self.cluster.topic(name).logs
+            logs = self.cluster.topics.named(name).logs
         reason = f"purged by {source}"
         return sum(
             self.cluster.delete_records(log, log.high_watermark, reason=reason) for log in logs

@@ -110,7 +110,7 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", name)
         return cluster.create_topic(name, source=f"auto-create for {caller.name}")
-    return cluster.topic(name)
+    return cluster.topics.named(name)
 
 
 def _described(caller: Caller, topic: Topic, asked: bool) -> MetadataResponseTopic:

@@ -88,11 +88,11 @@ def _named(cluster: Cluster, keys: Iterable[Key]) -> DescribedAssignment:
         topic_partitions=[
             NamedTopicPartitions(
                 topic_id=topic_id,
-                topic_name=cluster.by_id[topic_id].name,
+                topic_name=cluster.topics.by_id[topic_id].name,
                 partitions=[number for _, number in group],
             )
             for topic_id, group in groupby(sorted(keys), key=lambda key: key[0])
-            if topic_id in cluster.by_id
+            if topic_id in cluster.topics.by_id
         ]
     )
 

@@ -39,7 +39,7 @@ def _alter(caller: Caller, path: str, topic: str, index: int) -> int:
             raise RequestRefused(
                 ErrorCode.LOG_DIR_NOT_FOUND, f"there is no directory {path}, only {LOG_DIR}"
             )
-        caller.cluster.topic(topic).log(index)
+        caller.cluster.topics.named(topic).log(index)
     except RequestRefused as refusal:
         return caller.denied(ApiKey.ALTER_REPLICA_LOG_DIRS, refusal)
     return 0

@@ -27,7 +27,8 @@ def of_partition(
     if code not in _MOVED:
         return None
     cluster = caller.cluster
-    log = cluster.log_of(cluster.name_of(topic) if isinstance(topic, bytes) else topic, partition)
+    name = cluster.topics.name_of(topic) if isinstance(topic, bytes) else topic
+    log = cluster.log_of(name, partition)
     if log is None:
         return None
     return LeaderIdAndEpoch(

@@ -126,7 +126,7 @@ def _topic(
     name, code = wanted.name, 0
     if wanted.topic_id != ZERO_UUID:
         try:
-            name = caller.cluster.topic_by_id(wanted.topic_id).name
+            name = caller.cluster.topics.with_id(wanted.topic_id).name
         except RequestRefused as refusal:
             code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
     code = code or _denied(caller, name)

@@ -29,7 +29,7 @@ def handle(caller: Caller, request: OffsetForLeaderEpochRequest) -> OffsetForLea
 def _partition(caller: Caller, topic: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
     try:
         if caller.may("cluster_action", "cluster"):  # as a follower
-            log = caller.cluster.topic(topic).log(wanted.partition)
+            log = caller.cluster.topics.named(topic).log(wanted.partition)
         else:
             log = caller.topic(topic, b"").log(wanted.partition)
         check_leader_epoch(caller, log, wanted.current_leader_epoch)

@@ -50,8 +50,8 @@ def _topic(caller: Caller, wanted: DeleteTopicState) -> Topic:
         return caller.topic(wanted.name, wanted.topic_id, "delete")
     # As Kafka's controller: who may delete the cluster (by "all" on it) may delete any topic.
     if wanted.name:
-        return caller.cluster.topic(wanted.name)
-    return caller.cluster.topic_by_id(wanted.topic_id)
+        return caller.cluster.topics.named(wanted.name)
+    return caller.cluster.topics.with_id(wanted.topic_id)
 
 
 API = MessageHandler(DeleteTopicsRequest, handle)

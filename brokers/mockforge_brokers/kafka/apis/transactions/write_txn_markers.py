@@ -55,7 +55,7 @@ def _write(caller: Caller, topic: str, partition: int, marker: Marker) -> int:
     try:
         if not caller.may("alter", "cluster"):
             caller.permit("cluster_action", "cluster")
-        log = caller.cluster.topic(topic).log(partition)
+        log = caller.cluster.topics.named(topic).log(partition)
         caller.cluster.append_marker(log, marker)
     except RequestRefused as refusal:
         return caller.denied(ApiKey.WRITE_TXN_MARKERS, refusal)

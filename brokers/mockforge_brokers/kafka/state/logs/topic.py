@@ -1,7 +1,8 @@
-"""One topic: its id, its configuration, its partitions."""
+"""Topics: the id, configuration and partitions of each, and how they are found."""
 
 import re
 from collections.abc import Callable
+from random import Random
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from .policy import Policy
 from .segments import UNBOUNDED, segment_size
 
 _LONGEST_NAME: Final = 249
+_REMEMBERED_IDS: Final = 1000
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -108,17 +110,74 @@ def check_topic_name(name: str) -> None:
     raise RequestRefused(ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {problem}")
 
 
-def metric_name(name: str) -> str:
+def _metric_name(name: str) -> str:
     """What two topics may not have in common: in Kafka's metrics a dot is an underscore."""
     return name.replace(".", "_")
+
+
+def new_topic_id(random: Random) -> bytes:
+    """A version 4 UUID, which is never one of Kafka's reserved ids 0 and 1."""
+    raw = bytearray(random.randbytes(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    return bytes(raw)
 
 
 class Topics(dict[str, Topic]):
     """All topics by name; `version` is another one after each that came, went or grew.
 
-    Who sets, deletes or grows one raises it.
+    Who grows one raises it. Only `add` and `remove` change what is in it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.version = 0
+        self.by_id: dict[bytes, Topic] = {}
+        self._metric_names: dict[str, str] = {}
+        self._former_names: dict[bytes, str] = {}
+        """Of topics that were deleted: frames in the journal still carry their ids."""
+
+    def add(self, topic: Topic) -> None:
+        self[topic.name] = self.by_id[topic.topic_id] = topic
+        self._metric_names[_metric_name(topic.name)] = topic.name
+        self.version += 1
+
+    def remove(self, topic: Topic) -> None:
+        name = topic.name
+        del self[name], self.by_id[topic.topic_id], self._metric_names[_metric_name(name)]
+        self._former_names[topic.topic_id] = name
+        if len(self._former_names) > _REMEMBERED_IDS:
+            del self._former_names[next(iter(self._former_names))]
+        self.version += 1
+
+    def clear(self) -> None:
+        super().clear()
+        self.by_id.clear()
+        self._metric_names.clear()
+
+    def colliding(self, name: str) -> str | None:
+        """The topic whose metrics would have the same name."""
+        return self._metric_names.get(_metric_name(name))
+
+    def named(self, name: str) -> Topic:
+        """Raises RequestRefused for an unknown one."""
+        topic = self.get(name)
+        if topic is None:
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name!r}"
+            )
+        return topic
+
+    def with_id(self, topic_id: bytes) -> Topic:
+        """Raises RequestRefused for an unknown one."""
+        topic = self.by_id.get(topic_id)
+        if topic is None:
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_TOPIC_ID, f"there is no topic with id {topic_id.hex()}"
+            )
+        return topic
+
+    def name_of(self, topic_id: bytes) -> str:
+        """The name that an id stands or stood for, for display; empty if it is not known."""
+        topic = self.by_id.get(topic_id)
+        return topic.name if topic is not None else self._former_names.get(topic_id, "")

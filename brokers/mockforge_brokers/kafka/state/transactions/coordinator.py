@@ -151,6 +151,19 @@ class Transactions:
         one.check(who)
         return one.is_open and group_id in one.groups
 
+    def abort_hanging(self, log: PartitionLog) -> int:
+        """Abort in one partition what no transactional id here has open; returns how many."""
+        owners = self.by_producer()
+        hanging = [
+            producer_id
+            for producer_id in log.transactions.open
+            if producer_id not in owners or not owners[producer_id].owns(log.topic, log.partition)
+        ]
+        for producer_id in hanging:
+            marker = Marker(producer_id, log.producers.epoch_of(producer_id), False)
+            self._logs.append_marker(log, marker)
+        return len(hanging)
+
     def by_producer(self) -> dict[int, Transaction]:
         """All of them by their present producer ids: made when somebody looks."""
         return {one.producer_id: one for one in self.by_id.values()}
