@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from ..errors import InvalidInput, ProtocolError
 from ..events import AccessDenied
+from ..journal import IN
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
-from .codes import FAILURE, Reason
+from .codes import FAILURE, V5, PacketType, Reason
 from .handshake import NotServed, Refused, accept
 from .wire.packets import Auth, Connect
 from .wire.properties import Properties
@@ -160,6 +161,8 @@ def begin(connection: "MqttConnection", packet: Connect) -> None:
 
 def go_on(connection: "MqttConnection", packet: Auth) -> None:
     """AUTH came, before CONNACK or after it; raises Refused or ProtocolError."""
+    if packet.code:
+        connection.counts.codes(IN, PacketType.AUTH, (packet.code,), V5)
     proving = connection.proving
     method = proving.method if proving is not None else connection.method
     if not method:

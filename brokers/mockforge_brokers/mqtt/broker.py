@@ -17,6 +17,7 @@ from . import views
 from .authentication import Methods
 from .codes import Reason
 from .connection import MqttConnection
+from .counting import PacketCounts
 from .inside import Inside, make_message, make_publish
 from .lint_warnings import RecentClientIds
 from .misbehaviour import REFUSALS
@@ -71,6 +72,7 @@ class MqttBroker:
         if keeper is not None:
             keeper.router, keeper.registry = self.router, self.registry
         self.renderer = PublishRenderer()
+        self.counts = PacketCounts()
         self.findings = Findings(environment.clock.wall)
         self.methods = Methods(self)
         self.redirects = Redirects()
@@ -124,7 +126,8 @@ class MqttBroker:
             self._totals.add(connection)
 
     def _figures(self) -> dict[str, int]:
-        return self._totals.figures(self.router, self.registry, self._connections.values())
+        connections = self._connections.values()
+        return self._totals.figures(self.router, self.registry, connections, self.counts)
 
     def disconnect(
         self, connection: int, reason: str, *, reset: bool = False, code: int | None = None
@@ -164,7 +167,11 @@ class MqttBroker:
         return [views.group_view(each) for each in self.registry.by_client.values()]
 
     def metrics(self) -> list[Metric]:
-        return views.metrics(self.router, self.registry, self._connections.values(), self.findings)
+        connections = self._connections.values()
+        return [
+            *views.metrics(self.router, self.registry, connections, self.findings),
+            *views.packet_metrics(self.counts, self._totals.counted(connections)),
+        ]
 
     def lint(self) -> list[Finding]:
         """What clients did against the specification, and what is legal and risky."""

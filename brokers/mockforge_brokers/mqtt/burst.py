@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from . import joining, lint
-from .codes import V5
+from .codes import V5, PacketType
 from .records import Message
 from .state.router import TopicCounts, Verbatim
 from .state.session import LARGE, RELEASED, Session, Sink
@@ -261,7 +261,7 @@ def _accept(  # noqa: C901
     if packet_ids:
         connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
         connection.messages_in += len(packet_ids)
-        connection.outlet.others_out += len(packet_ids)
+        connection.counts.sent[PacketType.PUBACK] += len(packet_ids)
         connection.unanswered += len(packet_ids)
     return position
 
@@ -282,7 +282,7 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
         del inflight[packet_id]
         position += 4
     if position > start:
-        _freed(connection, session, (position - start) // 4)
+        _freed(connection, session, PacketType.PUBACK, (position - start) // 4)
     return position
 
 
@@ -320,7 +320,7 @@ def _complete(connection: "MqttConnection", data: bytes, position: int, end: int
         del inflight[packet_id]
         position += 4
     if position > start:
-        _freed(connection, session, (position - start) // 4)
+        _freed(connection, session, PacketType.PUBCOMP, (position - start) // 4)
     return position
 
 
@@ -345,9 +345,9 @@ def _release(connection: "MqttConnection", data: bytes, position: int, end: int)
     return position
 
 
-def _freed(connection: "MqttConnection", session: Session, count: int) -> None:
+def _freed(connection: "MqttConnection", session: Session, kind: int, count: int) -> None:
     """So many packet identifiers are free again, and what waits for one may go."""
-    connection.others_in += count
+    connection.counts.received[kind] += count
     session.pump()
 
 
@@ -355,8 +355,10 @@ def _answer(connection: "MqttConnection", head: bytes, packet_ids: list[bytes]) 
     """As many packets of four bytes as came."""
     if packet_ids:
         connection.out.append(head + head.join(packet_ids))
-        connection.others_in += len(packet_ids)
-        connection.outlet.others_out += len(packet_ids)
+        # PUBREC is answered by PUBREL, and that by PUBCOMP: each by the type that is next.
+        counts, kind = connection.counts, head[0] >> 4
+        counts.received[kind - 1] += len(packet_ids)
+        counts.sent[kind] += len(packet_ids)
 
 
 _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {

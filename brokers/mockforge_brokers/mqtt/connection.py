@@ -46,6 +46,7 @@ class MqttConnection:
         "broker",
         "client",
         "closed",
+        "counts",
         "guard",
         "keep_alive",
         "last_heard",
@@ -53,7 +54,6 @@ class MqttConnection:
         "linted",
         "messages_in",
         "method",
-        "others_in",
         "out",
         "outlet",
         "peer",
@@ -73,7 +73,8 @@ class MqttConnection:
         environment = broker.environment
         self.broker = broker
         self.peer = peer
-        self.outlet = Outlet(environment.clock, broker.renderer, peer, self.disconnect)
+        self.counts = counts = broker.counts
+        self.outlet = Outlet(environment.clock, broker.renderer, counts, peer, self.disconnect)
         self.out = self.outlet.out
         self.client = ""
         self.bridge = False
@@ -102,8 +103,6 @@ class MqttConnection:
         self.aliases: dict[int, str] = {}
         """What the client's topic aliases stand for; kept for the journal's rows."""
         self.messages_in = 0
-        self.others_in = 0
-        """Packets that are no PUBLISH."""
         self.wanted = 0
         """Bytes of the packet that is incomplete, where its header is there."""
         self.linted: frozenset[str] = frozenset()
@@ -254,8 +253,9 @@ class MqttConnection:
 
     def handle(self, first: int, reader: ByteReader) -> None:
         """One packet that the fast path did not take; raises ProtocolError."""
-        if first >> 4 != PacketType.PUBLISH:
-            self.others_in += 1
+        kind = first >> 4
+        if kind != PacketType.PUBLISH:
+            self.counts.received[kind] += 1
         if self.session is None:
             joining.take(self, first, reader)
             return
@@ -263,7 +263,7 @@ class MqttConnection:
         lint.check_text(self, packet)
         handler = HANDLERS.get(type(packet))
         if handler is None:
-            raise unexpected(PacketType(first >> 4))
+            raise unexpected(PacketType(kind))
         handler(self, packet)
 
     def begin(self, steps: Steps) -> None:

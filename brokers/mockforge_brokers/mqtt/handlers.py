@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ProtocolError
 from ..events import RequestDenied
 from ..fairness import Steps
+from ..journal import IN
 from . import authentication, capabilities, choices, lint, lint_warnings
 from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
 from .explanations import Refusals, limited
@@ -186,6 +187,8 @@ def resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
 
 
 def _ack(connection: "MqttConnection", packet: Ack) -> None:
+    if packet.code:
+        connection.counts.codes(IN, packet.type, (packet.code,), connection.version)
     _ACKS[packet.type](connection, _session(connection), packet)
 
 
@@ -372,6 +375,8 @@ def _pingreq(connection: "MqttConnection", packet: Pingreq) -> None:
 
 def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
     session = _session(connection)
+    if packet.code:
+        connection.counts.codes(IN, PacketType.DISCONNECT, (packet.code,), connection.version)
     if packet.code not in CLIENT_DISCONNECTS:
         raise ProtocolError(
             f"DISCONNECT: 0x{packet.code:02X} is for a server to send [MQTT-3.14.2-1]",

@@ -7,13 +7,15 @@ from msgspec.structs import replace
 from ..clock import Clock
 from ..contract import Peer
 from ..errors import ProtocolError
+from ..journal import OUT
 from . import handshake
 from .codes import V5, V311, PacketType, Reason, dialect
+from .counting import PacketCounts
 from .explanations import Facts, explanations, facts_of
 from .records import Message
 from .state.session import LARGE
 from .wire.encode import IDS, encode_ack, encode_packet
-from .wire.packets import Ack, Connack, Disconnect, Packet, Suback, Unsuback
+from .wire.packets import Ack, Auth, Connack, Disconnect, Packet, Suback, Unsuback
 from .wire.publish import PublishRenderer, render_publish, with_dup
 
 
@@ -23,6 +25,7 @@ class Outlet:
     __slots__ = (
         "_aliases",
         "_clock",
+        "_counts",
         "_peer",
         "_renderer",
         "alias_maximum",
@@ -32,7 +35,6 @@ class Outlet:
         "explains",
         "maximum",
         "messages_out",
-        "others_out",
         "out",
         "version",
         "wake",
@@ -43,6 +45,7 @@ class Outlet:
         self,
         clock: Clock,
         renderer: PublishRenderer,
+        counts: PacketCounts,
         peer: Peer,
         close: Callable[[Reason, str], None],
     ) -> None:
@@ -59,9 +62,8 @@ class Outlet:
         """It takes reason strings (Request Problem Information)."""
         self.alias_maximum = 0
         self.messages_out = 0
-        self.others_out = 0
-        """Packets that are no PUBLISH."""
         self._clock = clock
+        self._counts = counts
         self._peer = peer
         self._renderer = renderer
         self._aliases: dict[str, int] = {}
@@ -96,9 +98,17 @@ class Outlet:
         if self.maximum is not None and len(data) > self.maximum:
             return False
         self.out.append(data)
-        self.others_out += 1
+        self._count(data[0] >> 4, packet)
         self.wake()
         return True
+
+    def _count(self, kind: int, packet: Packet) -> None:
+        self._counts.sent[kind] += 1
+        match packet:
+            case Suback() | Unsuback():
+                self._counts.codes(OUT, kind, packet.codes, self.version)
+            case Connack() | Disconnect() | Ack() | Auth() if packet.code:
+                self._counts.codes(OUT, kind, (packet.code,), self.version)
 
     def takes(self, packet: Packet) -> bool:
         """Whether the client takes a packet of this size."""
@@ -148,8 +158,11 @@ class Outlet:
 
     def acknowledge(self, kind: PacketType, packet_id: int, code: int = 0) -> None:
         """Append a PUBACK, PUBREC, PUBREL or PUBCOMP; only MQTT 5 has a code."""
-        self.out.append(encode_ack(kind, packet_id, code if self.version == V5 else 0))
-        self.others_out += 1
+        code = code if self.version == V5 else 0
+        self.out.append(encode_ack(kind, packet_id, code))
+        self._counts.sent[kind] += 1
+        if code:
+            self._counts.codes(OUT, kind, (code,), V5)
         self.wake()
 
     def release(self, packet_id: int) -> None:

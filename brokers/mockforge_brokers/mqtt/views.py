@@ -1,12 +1,13 @@
 """What the broker shows of itself: connections, topics, sessions, metrics."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
 from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection import MqttConnection
+from .counting import PacketCounts
 from .state.router import Router
 from .state.session import Session
 from .state.sessions import Sessions
@@ -128,8 +129,6 @@ def share_detail(topic_filter: str, share: Share) -> dict[str, object]:
 _COUNTED: Final[dict[str, Callable[[Any], int]]] = {
     "messages_in": attrgetter("messages_in"),
     "messages_out": attrgetter("outlet.messages_out"),
-    "others_in": attrgetter("others_in"),
-    "others_out": attrgetter("outlet.others_out"),
     "bytes_in": attrgetter("peer.bytes_in"),
     "bytes_out": attrgetter("peer.bytes_out"),
     "sockets": lambda connection: 1,
@@ -148,27 +147,33 @@ class Totals:
         ended, peer, outlet = self._ended, connection.peer, connection.outlet
         ended["messages_in"] += connection.messages_in
         ended["messages_out"] += outlet.messages_out
-        ended["others_in"] += connection.others_in
-        ended["others_out"] += outlet.others_out
         ended["bytes_in"] += peer.bytes_in
         ended["bytes_out"] += peer.bytes_out
         ended["sockets"] += 1
         ended["connections"] += bool(connection.client)
 
+    def counted(self, connections: Iterable[MqttConnection]) -> dict[str, int]:
+        """What they did and those that are open now do, by name."""
+        found = tuple(connections)
+        return {
+            name: self._ended[name] + sum(map(count, found)) for name, count in _COUNTED.items()
+        }
+
     def figures(
-        self, router: Router, sessions: Sessions, connections: Collection[MqttConnection]
+        self,
+        router: Router,
+        sessions: Sessions,
+        connections: Iterable[MqttConnection],
+        packets: PacketCounts,
     ) -> dict[str, int]:
         """Each by name, and how much there is of sessions and messages."""
-        figures = {
-            name: self._ended[name] + sum(map(count, connections))
-            for name, count in _COUNTED.items()
-        }
+        figures = self.counted(connections)
         held = sessions.by_client.values()
         away = sum(session.sink is None for session in held)
         waiting = sum(len(session.queue) + len(session.inflight) for session in held)
         return figures | {
-            "packets_in": figures["messages_in"] + figures["others_in"],
-            "packets_out": figures["messages_out"] + figures["others_out"],
+            "packets_in": figures["messages_in"] + packets.total_received,
+            "packets_out": figures["messages_out"] + packets.total_sent,
             "connected": len(held) - away,
             "away": away,
             "expired": sessions.expired,
@@ -224,6 +229,29 @@ def metrics(
             list(findings.by_statement().items()),
         ),
     ]
+
+
+def packet_metrics(counts: PacketCounts, figures: Mapping[str, int]) -> Iterator[Metric]:
+    """Packets by type, and the reason codes in them."""
+    yield Metric(
+        "mqtt_packets_total",
+        "Packets received (in) and sent (out)",
+        "counter",
+        ("direction", "type"),
+        [
+            ((direction, kind), float(count))
+            for direction, kind, count in counts.packets(
+                figures["messages_in"], figures["messages_out"]
+            )
+        ],
+    )
+    yield Metric(
+        "mqtt_reason_codes_total",
+        "Reason codes (before MQTT 5: return codes) in packets",
+        "counter",
+        ("direction", "type", "reason"),
+        [(labels, float(count)) for labels, count in counts.reasons().items()],
+    )
 
 
 def _single(name: str, text: str, value: float) -> Metric:

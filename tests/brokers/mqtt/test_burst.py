@@ -152,7 +152,8 @@ class Scene:
         }
         views = [structs.astuple(view) for view in self.broker.connections()]
         ended = [(client.peer.ended, client.peer.reason) for client in self.network.clients]
-        return [self.log, topics, views, ended, self.broker.dump()]
+        figures = [structs.astuple(family) for family in self.broker.metrics()]
+        return [self.log, topics, views, ended, figures, self.broker.dump()]
 
 
 def play(stage: Stage, actions: list[Action], *, fast: bool) -> list[object]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ...contract import Peer
 from ...errors import ProtocolError
 from ...events import ProtocolViolated
-from ...journal import Past, Row, Splitter
+from ...journal import IN, Past, Row, Splitter
 from ...misbehaviour.actions import Changes
 from ...misbehaviour.skimming import Skim
 from .. import handshake, lint, rights
@@ -51,7 +51,9 @@ class SnConnection(MqttConnection):
         super().__init__(broker, peer)
         self.gateway = gateway
         clock = broker.environment.clock
-        self.outlet = SnOutlet(clock, broker.renderer, peer, self.disconnect, gateway, self)
+        self.outlet = SnOutlet(
+            clock, broker.renderer, self.counts, peer, self.disconnect, gateway, self
+        )
         self.outlet.topics = TopicIds(broker.options.sn_topics, 0)
         self.out = self.outlet.out
         self.version = self.outlet.version = V311
@@ -162,7 +164,7 @@ class SnConnection(MqttConnection):
         try:
             message = decode(frame)
             if not isinstance(message, sn.Publish):
-                self.others_in += 1
+                self.counts.other(IN, kind_of(message))
             self._handle(message)
         except ProtocolError as error:
             self._violated(error, frame)

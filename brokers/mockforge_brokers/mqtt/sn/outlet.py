@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from ...clock import Clock
 from ...contract import Peer
 from ...errors import ProtocolError
+from ...journal import OUT
 from ..codes import FAILURE, PacketType, Reason
+from ..counting import PacketCounts
 from ..explanations import Facts
 from ..outlet import Outlet
 from ..records import Message
@@ -102,12 +104,13 @@ class SnOutlet(Outlet):
         self,
         clock: Clock,
         renderer: PublishRenderer,
+        counts: PacketCounts,
         peer: Peer,
         close: Callable[[Reason, str], None],
         gateway: "Gateway",
         client: Client,
     ) -> None:
-        super().__init__(clock, renderer, peer, close)
+        super().__init__(clock, renderer, counts, peer, close)
         self.maximum = LARGEST
         self.awake = True
         self.answering = 0
@@ -148,14 +151,14 @@ class SnOutlet(Outlet):
     def write(self, message: SnMessage) -> None:
         """Append a message that needs no answer."""
         self.out.append(encode(message))
-        self.others_out += 1
+        self._counts.other(OUT, TYPE_OF[type(message)].name)
         self.wake()
 
     def ask(self, key: Hashable, message: SnMessage) -> None:
         """Append one that the client has to answer."""
         data = encode(message)
         self.out.append(data)
-        self.others_out += 1
+        self._counts.other(OUT, TYPE_OF[type(message)].name)
         self.retries.expect(key, TYPE_OF[type(message)].name, data)
         self.wake()
 
