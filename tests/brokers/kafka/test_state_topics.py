@@ -34,6 +34,7 @@ def test_a_topic_is_found_by_name_and_id_until_it_is_removed():
     topics.add(topic)
     assert topics.named("a.b") is topics.with_id(topic.topic_id) is topic
     assert topics.colliding("a_b") == "a.b"
+    assert list(topics.logs()) == topic.logs
     topics.remove(topic)
     with refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION):
         topics.named("a.b")

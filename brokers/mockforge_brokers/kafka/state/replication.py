@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ...environment import Environment
 from ...errors import RequestRefused
 from ..codes import ErrorCode
 from ..events import LeaderMoved, NodeStarted, NodeStopped
 from .logs.log import PartitionLog
-from .logs.topic import Topic
+from .logs.topic import Topic, Topics
 from .nodes import Nodes
+from .placement import Placement
 from .standing import NOBODY, Move, Standing
 
 
@@ -25,12 +26,11 @@ class Replication:
         self,
         environment: Environment,
         nodes: Nodes,
-        topics: Mapping[str, Topic],
+        topics: Topics,
         changed: Callable[[], object],
     ) -> None:
         """`changed` is called when replicas were placed otherwise, which is kept."""
-        self.placed: dict[str, list[list[int]]] = {}
-        """Where the creator of a topic put the replicas of its partitions."""
+        self.placement = Placement(nodes, topics, changed)
         self.held: dict[PartitionLog, int] = {}
         """The high watermark of partitions with too few replicas in sync: it stands still."""
         self._standings: dict[PartitionLog, Standing] = {}
@@ -52,15 +52,7 @@ class Replication:
         move = self.move(log)
         if move is not None:
             return [*move.target, *move.removing]
-        return self._placed(log)
-
-    def _placed(self, log: PartitionLog) -> Sequence[int]:
-        placed = self.placed.get(log.topic, ())
-        if log.partition < len(placed):
-            return placed[log.partition]
-        count = len(self._nodes.ids)
-        places = range(log.partition, log.partition + self._nodes.usual_replicas)
-        return [self._nodes.ids[place % count] for place in places]
+        return self.placement.of(log)
 
     def in_sync(self, log: PartitionLog) -> Sequence[int]:
         standing = self._standings.get(log)
@@ -134,7 +126,7 @@ class Replication:
         """
         self._nodes.check(node)
         if node not in self.replicas(log):
-            self._place(log, [node, *self.replicas(log)[1:]])
+            self.placement.put(log, [node, *self.replicas(log)[1:]])
         self._standing(log).gain(node)
         self._lead(log, node, reason)
         self._settle(log, reason)
@@ -169,13 +161,12 @@ class Replication:
 
     def place(self, topic: str, replicas: Sequence[Sequence[int]]) -> None:
         """Where the replicas of a topic's partitions are, each with its leader first."""
-        self.placed[topic] = [list(each) for each in replicas]
+        self.placement.put_all(topic, replicas)
         self.created(self._topics[topic].logs)
-        self._changed()
 
     def place_new(self, log: PartitionLog, replicas: Sequence[int]) -> None:
         """The same of one partition by which a topic grew."""
-        self._place(log, list(replicas))
+        self.placement.put(log, list(replicas))
         self.created([log])
 
     def created(self, logs: Iterable[PartitionLog]) -> None:
@@ -207,7 +198,7 @@ class Replication:
         else:
             kept = [node for node in self.replicas(log) if node not in move.adding]
             standing.move = None
-            self._place(log, kept)
+            self.placement.put(log, kept)
             for node in move.adding:
                 standing.lose(node, self.least_in_sync(log))
         self._settle(log, reason)
@@ -230,7 +221,7 @@ class Replication:
     def _finish(self, log: PartitionLog, standing: Standing, move: Move, reason: str) -> None:
         standing.move = None
         least = self.least_in_sync(log)
-        self._place(log, list(move.target))
+        self.placement.put(log, list(move.target))
         for node in move.removing:
             standing.lose(node, least)
         if standing.leader not in move.target:
@@ -249,19 +240,12 @@ class Replication:
         elif self.held.pop(log, None) is not None:
             log.watchlist.notify(-1)
 
-    def _place(self, log: PartitionLog, replicas: list[int]) -> None:
-        logs = self._topics[log.topic].logs
-        placed = [list(self._placed(each)) for each in logs]
-        placed[log.partition] = replicas
-        self.placed[log.topic] = placed
-        self._changed()
-
     def stop(self, node: int) -> None:
         """A node is gone: what it led is led by another one in sync, or by nobody."""
         self._nodes.check(node)
         self._nodes.stopped.add(node)
         reason, led = f"node {node} stopped", 0
-        for log in self._logs():
+        for log in self._topics.logs():
             if node not in self.replicas(log):
                 continue
             standing = self._standing(log)
@@ -278,7 +262,7 @@ class Replication:
         self._nodes.stopped.discard(node)
         self._nodes.unregistered.discard(node)
         reason = f"node {node} started"
-        for log in list(self._logs()):
+        for log in list(self._topics.logs()):
             if node not in self.replicas(log):
                 continue
             standing = self._standing(log)
@@ -290,7 +274,7 @@ class Replication:
 
     def forget(self, topic: Topic) -> None:
         """It is gone."""
-        self.placed.pop(topic.name, None)
+        self.placement.forget(topic.name)
         for log in topic.logs:
             self._standings.pop(log, None)
             self.held.pop(log, None)
@@ -299,7 +283,7 @@ class Replication:
         """Everything is where it was at first."""
         self._standings.clear()
         self.held.clear()
-        self.placed.clear()
+        self.placement.by_topic.clear()
 
     # What outlives a restart.
 
@@ -310,7 +294,7 @@ class Replication:
 
     def restore(self, leaders: Mapping[str, Sequence[int]]) -> None:
         """Take up what `dump` gave, as far as the nodes are there; the topics are made."""
-        self.created(self._logs())
+        self.created(self._topics.logs())
         for name in leaders.keys() & self._topics.keys():
             for log, leader in zip(self._topics[name].logs, leaders[name], strict=False):
                 if leader in self.in_sync(log):
@@ -327,13 +311,9 @@ class Replication:
     def _standing(self, log: PartitionLog) -> Standing:
         found = self._standings.get(log)
         if found is None:
-            replicas = self._placed(log)
+            replicas = self.placement.of(log)
             found = self._standings[log] = Standing(replicas[0], replicas)
         return found
-
-    def _logs(self) -> Iterator[PartitionLog]:
-        for topic in self._topics.values():
-            yield from topic.logs
 
 
 def _listed(nodes: Iterable[int]) -> str:

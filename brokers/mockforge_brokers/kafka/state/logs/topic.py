@@ -1,7 +1,7 @@
 """Topics: the id, configuration and partitions of each, and how they are found."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
 
@@ -154,6 +154,11 @@ class Topics(dict[str, Topic]):
         super().clear()
         self.by_id.clear()
         self._metric_names.clear()
+
+    def logs(self) -> Iterator[PartitionLog]:
+        """Of all partitions."""
+        for topic in self.values():
+            yield from topic.logs
 
     def colliding(self, name: str) -> str | None:
         """The topic whose metrics would have the same name."""

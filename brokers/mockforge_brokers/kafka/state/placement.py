@@ -1,0 +1,44 @@
+"""On which nodes the replicas of each partition are."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from .logs.log import PartitionLog
+from .logs.topic import Topic
+from .nodes import Nodes
+
+
+class Placement:
+    """Where somebody put them, or one node after the other; the preferred leader is the first."""
+
+    def __init__(
+        self, nodes: Nodes, topics: Mapping[str, Topic], changed: Callable[[], object]
+    ) -> None:
+        """`changed` is called when replicas were put somewhere, which is kept."""
+        self.by_topic: dict[str, list[list[int]]] = {}
+        """Only of topics whose replicas somebody put: the creator, or who moved them."""
+        self._nodes = nodes
+        self._topics = topics
+        self._changed = changed
+
+    def of(self, log: PartitionLog) -> Sequence[int]:
+        placed = self.by_topic.get(log.topic, ())
+        if log.partition < len(placed):
+            return placed[log.partition]
+        count = len(self._nodes.ids)
+        places = range(log.partition, log.partition + self._nodes.usual_replicas)
+        return [self._nodes.ids[place % count] for place in places]
+
+    def put(self, log: PartitionLog, replicas: list[int]) -> None:
+        """Of one partition; from now on those of its whole topic are where they are now."""
+        placed = [list(self.of(each)) for each in self._topics[log.topic].logs]
+        placed[log.partition] = replicas
+        self.by_topic[log.topic] = placed
+        self._changed()
+
+    def put_all(self, topic: str, replicas: Sequence[Sequence[int]]) -> None:
+        """Of all partitions of a topic."""
+        self.by_topic[topic] = [list(each) for each in replicas]
+        self._changed()
+
+    def forget(self, topic: str) -> None:
+        self.by_topic.pop(topic, None)
