@@ -13,7 +13,6 @@ from .connection.phase import Phase
 from .consumers import stands_by, timed_out
 from .records import plain
 from .sampling import Counted, Rates
-from .state.arguments import UNSERVED_ARGUMENTS
 from .state.exchanges import Exchange
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import EXCHANGE, NOTHING, Effective
@@ -193,7 +192,6 @@ def _marks(policies: Effective) -> list[str]:
 
 
 def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> DestinationView:
-    unserved = sorted(UNSERVED_ARGUMENTS & queue.arguments.keys())
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
     if isinstance(queue, StreamQueue):
         start, end = queue.log.start, queue.log.end
@@ -203,7 +201,6 @@ def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> Des
     marks += [f"{count} {what.replace('_', '-')}" for what, count in gone.items() if count]
     if isinstance(queue, QuorumQueue) and queue.undelivered:
         marks.append(f"{len(queue.undelivered)} dead letters wait for a queue")
-    marks += [f"not acted on: {', '.join(unserved)}"] if unserved else []
     marks += _marks(policies)
     return DestinationView(
         AMQP,
@@ -219,7 +216,6 @@ def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> Des
             "auto_delete": queue.auto_delete,
             "arguments": plain(queue.arguments),
             **_policies(policies),
-            "unserved_arguments": unserved,
             "ready": len(queue.messages),
             "unacked": queue.unacked,
             "consumers": len(queue.consumers),

@@ -112,3 +112,22 @@ def test_every_argument_that_acts_is_checked_and_can_be_set_by_a_policy() -> Non
     assert set(arguments._QUEUE_CHECKS) >= policy.SERVED
     by_policy = {f"x-{name}" for name in policies.SETTINGS}
     assert policy.SERVED - by_policy == set(policy._ONLY_ARGUMENTS)
+
+
+ABOUT_DISKS_AND_CLUSTERS = {
+    "x-queue-mode",
+    "x-queue-type",
+    "x-queue-version",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-quorum-initial-group-size",
+    "x-initial-cluster-size",
+    "x-queue-leader-locator",
+    "x-queue-master-locator",
+    "x-stream-max-segment-size-bytes",
+}
+
+
+def test_every_argument_that_is_checked_acts_where_one_node_in_memory_can() -> None:
+    idle = set(arguments._QUEUE_CHECKS) - policy.SERVED - ABOUT_DISKS_AND_CLUSTERS
+    assert idle <= {"x-max-age"}, "retention is read by stream.retention_of"

@@ -7,8 +7,8 @@ from ..profiles import GLOBAL_QOS
 from ..records import Table
 from ..state.arguments import check_consumer, check_timeout
 from ..state.consumer import Consumer
+from ..state.direct_replies import REPLY_TO
 from ..state.queues.queue import Queue
-from ..state.topology import REPLY_TO
 from .channel import AMQP, Channel
 from .delivery import Delivery, get_ok
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field, Headers
-from ..state.topology import REPLY_TO
+from ..state.direct_replies import REPLY_TO
 from ..wire.content import header_payload
 from ..wire.frames import HEAD_SIZE, HEADER, content_head, frame, head
 from ..wire.properties import (

@@ -6,8 +6,8 @@ from typing import Final
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import INTEGER_TYPES, Field, Table
+from .exchanges import Exchange
 from .policies import max_age
-from .queues.policy import SERVED
 from .queues.types import queue_type
 
 Check = Callable[[Field], str]
@@ -154,24 +154,6 @@ _FOREIGN: Final[dict[str, frozenset[str]]] = {
 }
 """What a type of queue does not take."""
 
-_INERT: Final = frozenset(
-    (
-        "x-queue-mode",
-        "x-queue-type",
-        "x-queue-version",
-        "x-max-in-memory-length",
-        "x-max-in-memory-bytes",
-        "x-quorum-initial-group-size",
-        "x-initial-cluster-size",
-        "x-queue-leader-locator",
-        "x-queue-master-locator",
-    )
-)
-"""About disks and clusters: one node that keeps all in memory does nothing for them."""
-
-UNSERVED_ARGUMENTS: Final = frozenset(_QUEUE_CHECKS) - SERVED - _INERT - {*_OF_STREAM}
-"""Accepted, stored and compared, but not acted on yet."""
-
 
 def check_queue(
     what: str, arguments: Table, *, durable: bool, exclusive: bool, auto_delete: bool, named: bool
@@ -250,6 +232,17 @@ def same_flag(what: str, name: str, received: object, current: object) -> None:
         )
 
 
+def same_exchange(
+    what: str, flags: tuple[str, bool, bool, bool], arguments: Table, exchange: Exchange
+) -> None:
+    """As `same_flag`, for the type, durable, auto-delete and internal, in RabbitMQ's order."""
+    current = exchange.type, exchange.durable, exchange.auto_delete, exchange.internal
+    for name, one, other in zip(_EXCHANGE_FLAGS, flags, current, strict=True):
+        same_flag(what, name, one, other)
+    same_arguments(what, ("alternate-exchange",), arguments, exchange.arguments)
+
+
+_EXCHANGE_FLAGS: Final = ("type", "durable", "auto_delete", "internal")
 _COMPARED: Final[dict[str, tuple[str, ...]]] = {
     "classic": (
         "x-expires",

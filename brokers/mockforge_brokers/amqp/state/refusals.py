@@ -21,6 +21,14 @@ def locked(queue: str) -> RequestRefused:
     )
 
 
+def too_many_queues(queue: str, vhost: str, most: int) -> RequestRefused:
+    """The virtual host's limit max-queues."""
+    return RequestRefused(
+        ReplyCode.PRECONDITION_FAILED,
+        f"cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({most}) is reached",
+    )
+
+
 def unknown_exchange_type(kind: str, profile: Profile) -> Exception:
     """The end of the connection, or from RabbitMQ 4.3 on of the channel."""
     text = f"unknown exchange type '{kind}'"

@@ -1,7 +1,7 @@
 """What is declared in a virtual host: exchanges and queues."""
 
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from ...clock import Clock
 from ...errors import RequestRefused
@@ -20,6 +20,7 @@ from ..records import Table, plain
 from . import arguments as rules
 from . import outdated
 from .bindings import AMQP, Bindings
+from .direct_replies import DirectReplies
 from .doubts import Doubts
 from .exchanges import (
     Binding,
@@ -27,6 +28,7 @@ from .exchanges import (
     Destination,
     Exchange,
 )
+from .exclusive import ExclusiveQueues
 from .keeper import Keeper
 from .memory import Memory
 from .message import Message
@@ -41,13 +43,11 @@ from .refusals import (
     check_no_conditions,
     check_not_default,
     check_reserved,
+    too_many_queues,
     unknown_exchange_type,
 )
 from .routing import Route
 from .topic_permissions import TopicPermissions
-
-REPLY_TO: Final = "amq.rabbitmq.reply-to"
-"""RabbitMQ's direct reply-to: the name stands for the replies of the channel that uses it."""
 
 
 class Topology(Bindings):
@@ -74,13 +74,11 @@ class Topology(Bindings):
         self.random = random
         self.rejected = False
         """A queue refused what is just being published."""
-        self.replies: dict[str, Queue] = {}
-        """Those of direct reply-to, one for each channel that waits for replies."""
-        self._owned: dict[int, dict[Queue, None]] = {}
-        """Exclusive queues by the connection that has them."""
+        self.replies = DirectReplies()
+        self._exclusive = ExclusiveQueues()
         self.limits: dict[str, int] = {}
-        self.topic_permissions = TopicPermissions(name)
         """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
+        self.topic_permissions = TopicPermissions(name)
         self.doubts = Doubts(spine)
         self.policies = Policies()
         self.clear()
@@ -92,7 +90,7 @@ class Topology(Bindings):
         self.keeper.host_cleared(self)
         self.exchanges.clear()
         self._leading.clear()
-        self._owned.clear()
+        self._exclusive.clear()
         self.policies.clear()
         self.doubts.clear()
         self.exchanges[""] = DefaultExchange(self.queues, self.replies)
@@ -185,14 +183,8 @@ class Topology(Bindings):
         what = self._exchange(name)
         exchange = self.exchanges.get(name)
         if exchange is not None:
-            for flag, received, current in (
-                ("type", kind, exchange.type),
-                ("durable", durable, exchange.durable),
-                ("auto_delete", auto_delete, exchange.auto_delete),
-                ("internal", internal, exchange.internal),
-            ):
-                rules.same_flag(what, flag, received, current)
-            rules.same_arguments(what, ("alternate-exchange",), arguments, exchange.arguments)
+            flags = kind, durable, auto_delete, internal
+            rules.same_exchange(what, flags, arguments, exchange)
             return exchange
         check_reserved("exchange", name)
         rules.check_exchange(what, arguments)
@@ -269,11 +261,7 @@ class Topology(Bindings):
             check_reserved("queue", name)
         most = self.limits.get("max-queues", -1)
         if 0 <= most <= len(self.queues):
-            raise RequestRefused(
-                ReplyCode.PRECONDITION_FAILED,
-                f"cannot declare queue '{name}': queue limit in vhost '{self.name}' ({most}) "
-                "is reached",
-            )
+            raise too_many_queues(name, self.name, most)
         rules.check_queue(
             what,
             arguments,
@@ -292,14 +280,11 @@ class Topology(Bindings):
         )
         self.queues[name] = queue
         self.keeper.queue_changed(self, name)
-        if queue.owner:
-            self._owned.setdefault(connection, {})[queue] = None
+        self._exclusive.add(queue)
         self._changed()
         self._spine.emit(
             QueueDeclared(AMQP, self.name, name, durable, exclusive, auto_delete, plain(arguments))
         )
-        for argument in sorted(rules.UNSERVED_ARGUMENTS & arguments.keys()):
-            self.doubts.report(what, f"{argument} is stored and compared, but not acted on yet")
         return queue
 
     def delete_queue(
@@ -330,18 +315,14 @@ class Topology(Bindings):
 
     def ending_exclusive(self, connection: int) -> Steps:
         """A connection ended: its exclusive queues end with it, one with each step."""
-        while owned := self._owned.get(connection):
-            self._drop_queue(next(iter(owned)), "its connection ended")
+        while queue := self._exclusive.oldest(connection):
+            self._drop_queue(queue, "its connection ended")
             yield
 
     def _drop_queue(self, queue: Queue, reason: str) -> int:
         del self.queues[queue.name]
         self.keeper.queue_changed(self, queue.name)
-        owned = self._owned.get(queue.owner)
-        if owned is not None:
-            del owned[queue]
-            if not owned:
-                del self._owned[queue.owner]
+        self._exclusive.remove(queue)
         self._changed()
         consumers = tuple(queue.consumers)
         for consumer in consumers:
@@ -358,12 +339,10 @@ class Topology(Bindings):
 
     def open_replies(self, name: str, connection: int) -> Queue:
         """Where the replies to one channel go, as long as it consumes them."""
-        queue = self.replies[name] = Queue(name, self.memory, owner=connection)
+        queue = self.replies.open(name, self.memory, connection)
         self._changed()
         return queue
 
     def close_replies(self, queue: Queue) -> None:
-        del self.replies[queue.name]
-        queue.purge()
-        queue.gone = True
+        self.replies.close(queue)
         self._changed()
