@@ -9,6 +9,8 @@
  *        confirm   publisher confirms, at most 1,000 outstanding; deliveries as in auto
  *        single    publisher confirms, each waited for
  *        batch     publisher confirms, 100 published and then waited for
+ *        keep      the same, at most 1,000, persistent to a durable queue without a consumer
+ *        keepack   the same with one that acknowledges each delivery
  *        fanout    one exchange, ten queues; what is counted are publishes
  *        fanout100 one exchange, a hundred queues
  *        topic     a topic exchange with 10,000 bindings, of which one matches; 100 keys in turn
@@ -119,7 +121,7 @@ static int dial(int port) {
 
 typedef struct {
     const char *name;
-    int acks;     /* 0 automatic, 1 each, 2 in groups */
+    int acks;     /* 0 automatic, 1 each, 2 in groups; -1: nobody consumes */
     int prefetch;
     int window;   /* messages on their way; with confirms, not yet confirmed */
     int confirms; /* 2: all of a window before the next one */
@@ -138,6 +140,8 @@ static const Mode MODES[] = {
     {"confirm", 0, 0, 1000, 1, 1, "", 0, 1, "", 0},
     {"single", 0, 0, 1, 1, 1, "", 0, 1, "", 0},
     {"batch", 0, 0, 100, 2, 1, "", 0, 1, "", 0},
+    {"keep", -1, 0, 1000, 1, 1, "", 0, 1, "", 0},
+    {"keepack", 1, 0, 1000, 1, 1, "", 0, 1, "", 0},
     {"fanout", 0, 0, 5000, 0, 10, "fanout", 1, 1, "", 0},
     {"fanout100", 0, 0, 500, 0, 100, "fanout", 1, 1, "", 0},
     {"topic", 0, 0, 5000, 0, 1, "topic", 10000, 100, "", 0},
@@ -146,6 +150,8 @@ static const Mode MODES[] = {
     {"ttl", 0, 0, 5000, 0, 1, "", 0, 1, "x-message-ttl", 60000},
     {"deep", 0, 0, 0, 0, 1, "", 0, 1, "", 0},
 };
+
+static int keeps(const Mode *mode) { return !strncmp(mode->name, "keep", 4); }
 
 static size_t open_table(Buffer *b) { u32(b, 0); return b->size; }
 static void close_table(Buffer *b, size_t start) {
@@ -184,7 +190,7 @@ static void bind_all(int fd, const char *queue, const char *exchange, const Mode
 static void declare(int fd, const char *queue, const char *exchange, const Mode *mode) {
     Buffer b = {0};
     size_t m = method(&b, 1, 50, 10), t;
-    u16(&b, 0); shortstr(&b, queue); u8(&b, 4 /* exclusive */);
+    u16(&b, 0); shortstr(&b, queue); u8(&b, keeps(mode) ? 2 /* durable */ : 4 /* exclusive */);
     t = open_table(&b);
     if (*mode->argument) number_item(&b, mode->argument, mode->value);
     close_table(&b, t);
@@ -266,7 +272,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < copies; i++) {
         snprintf(queue, sizeof queue, "load-%d-%d", getpid(), i);
         declare(in.fd, queue, exchange, mode);
-        if (!deep) consume(in.fd, queue, !mode->acks, i);
+        if (!deep && mode->acks >= 0) consume(in.fd, queue, !mode->acks, i);
     }
     if (mode->confirms) {
         m = method(&b, 1, 85, 10); u8(&b, 0); end(&b, m);
@@ -295,7 +301,7 @@ int main(int argc, char **argv) {
             text_item(message, "k", "v42");
             close_table(message, t);
         }
-        u8(message, 1);
+        u8(message, keeps(mode) ? 2 : 1);
         if (by_priority) u8(message, k);
         shortstr(message, "0123456789abcdef");
         u64(message, 1700000000); end(message, m);
@@ -320,7 +326,7 @@ int main(int argc, char **argv) {
     while (deep ? delivered < window : t < until) {
         if (out.out.size == 0) {
             uint64_t done = delivered / copies;
-            if (confirms && confirmed < done) done = confirmed;
+            if (confirms && (confirmed < done || mode->acks < 0)) done = confirmed;
             uint64_t room = published - done < window ? window - (published - done) : 0;
             if (confirms == 2 && confirmed < published) room = 0;
             if (deep) room = window - published;
@@ -404,6 +410,12 @@ int main(int argc, char **argv) {
         if (t < from && !deep) counted = confirms ? confirmed : delivered / copies;
     }
     if (deep) from = started;
+    if (keeps(mode)) {
+        /* By a connection of its own: this one may be in the midst of a frame. */
+        int fd = dial(port);
+        m = method(&b, 1, 50, 40); u16(&b, 0); shortstr(&b, queue); u8(&b, 0); end(&b, m);
+        send_all(fd, &b); await(fd, 50, 41);
+    }
     printf("%.0f\n", ((confirms ? confirmed : delivered / copies) - counted) / (t - from));
     return 0;
 }

@@ -1,27 +1,105 @@
-"""What a data folder costs: confirmed records of 1 KB from producers with one in flight each.
+"""What a data folder costs at 1 KB: the same load in memory and kept, in turns.
 
-With 400 of them a commit each 5 ms does not leave the broker idle; one alone waits for the disk.
+Clients that pipeline, as those who care for throughput do, and clients with one confirmed record in
+flight each. With 400 of these a commit each 5 ms does not leave the broker idle; 50 wait for the
+disk as much as for us, and one alone for nothing else.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+
 from . import sessions
-from .common import Settings, Skipped, compare, compile_c, ours
+from .common import Settings, Skipped, compare, compile_c, measure, ours
 from .flight import fly
 
+_SIZE = 1024
 _PUBLISHERS = (400, 50, 1)
+_MQTT = ("1", "{seconds}", "1", "{window}", str(_SIZE), "{publishers}", "1", "1")
+"""QoS 1 to one subscriber whose session lasts: each message is on disk until it acknowledges."""
+_PIPELINED: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        "kafka, one producer, acks=all, batches with linger 5 ms",
+        "kafka_load.c",
+        ("-lrdkafka", "-lpthread"),
+        ("batched", "{seconds}", str(_SIZE)),
+    ),
+    (
+        "kafka, one producer, acks=all, batches over 24 partitions",
+        "kafka_load.c",
+        ("-lrdkafka", "-lpthread"),
+        ("spread", "{seconds}", str(_SIZE)),
+    ),
+    (
+        "kafka, one producer, acks=all, one record a request",
+        "kafka_load.c",
+        ("-lrdkafka", "-lpthread"),
+        ("single", "{seconds}", str(_SIZE)),
+    ),
+    (
+        "mqtt, one publisher, QoS 1, 20 in flight",
+        "mqtt_load.c",
+        (),
+        tuple(each.format(seconds="{seconds}", window=20, publishers=1) for each in _MQTT),
+    ),
+    (
+        "mqtt, 50 publishers, QoS 1, 20 in flight each",
+        "mqtt_load.c",
+        (),
+        tuple(each.format(seconds="{seconds}", window=1000, publishers=50) for each in _MQTT),
+    ),
+    (
+        "amqp, one publisher, persistent, 1,000 confirms in flight, no consumer",
+        "amqp_load.c",
+        (),
+        ("keep", "{seconds}", str(_SIZE)),
+    ),
+    (
+        "amqp, one publisher, persistent, 1,000 confirms in flight, each acknowledged",
+        "amqp_load.c",
+        (),
+        ("keepack", "{seconds}", str(_SIZE)),
+    ),
+)
+"""Title, load generator with what its compiler needs, and its arguments behind the port."""
 
 
 def run(settings: Settings) -> None:
-    try:
-        load = compile_c("flight_load.c")
-    except Skipped as reason:
-        print(f"skipped: {reason}")
-        return
+    for title, source, flags, words in _PIPELINED:
+        _compare(title, source, flags, _measuring(words, settings), settings)
     for publishers in _PUBLISHERS:
-        compare(
-            f"kafka, {publishers} publishers, 1 KB, one confirmed record in flight each",
-            [ours("kafka"), ours("kafka", "--keep")],
-            lambda port, publishers=publishers: fly(  # type: ignore[misc]
-                load, sessions.CONFIRMED["kafka"](port, 1024, publishers), settings.seconds
-            )[0],
-            settings,
-        )
+        title = f"kafka, {publishers} publishers, one confirmed record in flight each"
+        _compare(title, "flight_load.c", (), _flying(publishers, settings), settings)
+
+
+def _measuring(words: tuple[str, ...], settings: Settings) -> Callable[[Path, int], float]:
+    arguments = [each.format(seconds=settings.seconds) for each in words]
+    return lambda load, port: measure([str(load), str(port), *arguments])
+
+
+def _flying(publishers: int, settings: Settings) -> Callable[[Path, int], float]:
+    def once(load: Path, port: int) -> float:
+        flight = sessions.CONFIRMED["kafka"](port, _SIZE, publishers)
+        return fly(load, flight, settings.seconds)[0]
+
+    return once
+
+
+def _compare(
+    title: str,
+    source: str,
+    flags: tuple[str, ...],
+    once: Callable[[Path, int], float],
+    settings: Settings,
+) -> None:
+    protocol = title.split(",")[0]
+    try:
+        load = compile_c(source, *flags)
+    except Skipped as reason:
+        print(f"{title}: skipped: {reason}")
+        return
+    compare(
+        f"{title}, 1 KB",
+        [ours(protocol), ours(protocol, "--keep")],
+        lambda port: once(load, port),
+        settings,
+    )

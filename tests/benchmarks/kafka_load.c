@@ -1,4 +1,4 @@
-/* Load through librdkafka: kafka_load PORT MODE SECONDS
+/* Load through librdkafka: kafka_load PORT MODE SECONDS [BYTES]
  *
  * MODE batched    producer only, as many records a request as librdkafka likes
  *      idempotent the same with enable.idempotence
@@ -11,7 +11,8 @@
  *
  * Prints records per second: confirmed ones, or in flow those that were consumed; in group the
  * milliseconds until each member has a partition and no other one came or went for QUIET. All
- * records go to one partition of a topic of their own, 100 bytes each, where nothing else is said.
+ * records go to one partition of a topic of their own, of BYTES (100) each, where nothing else is
+ * said.
  */
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -211,8 +212,8 @@ static int gather(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4)
-        die("usage", "kafka_load PORT MODE SECONDS");
+    if (argc < 4)
+        die("usage", "kafka_load PORT MODE SECONDS [BYTES]");
     const char *mode = argv[2];
     int flow = !strcmp(mode, "flow"), transactional = !strcmp(mode, "transactional");
     snprintf(bootstrap, sizeof(bootstrap), "127.0.0.1:%s", argv[1]);
@@ -221,6 +222,8 @@ int main(int argc, char **argv) {
         return gather();
     if (!strcmp(mode, "large"))
         size = LARGE;
+    else if (argc > 4 && (size = atoi(argv[4])) > LARGE)
+        die("BYTES", "at most 1000000");
     rd_kafka_t *producer = make_producer(mode);
     if (!strcmp(mode, "spread")) {
         partitions = SPREAD;

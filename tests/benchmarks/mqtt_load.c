@@ -1,10 +1,11 @@
 /* Publishers and subscribers in one process: how many messages a second get through.
  *
- *   mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD] [PUBLISHERS] [SUBSCRIBERS]
+ *   mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD] [PUBLISHERS] [SUBSCRIBERS] [LASTING]
  *
  * MQTT 3.1.1 on 127.0.0.1, packets prepared beforehand, sockets never waited for. Every subscriber
  * gets every message; at most WINDOW messages are on the way to each, so that a broker which drops
- * what is too much for it has no need to. With QOS 1 and 2 both sides acknowledge.
+ * what is too much for it has no need to. With QOS 1 and 2 both sides acknowledge. With LASTING 1
+ * the subscribers' sessions are such as outlive their connections, and are ended when all is done.
  * Prints: messages delivered a second, messages delivered.
  */
 #define _GNU_SOURCE
@@ -46,7 +47,7 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-static void connect_to(struct end *end, int port, const char *client) {
+static void connect_to(struct end *end, int port, const char *client, int clean) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     unsigned char packet[64] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0};
     int on = 1;
@@ -54,6 +55,7 @@ static void connect_to(struct end *end, int port, const char *client) {
     end->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(end->fd, (struct sockaddr *)&address, sizeof address)) fail("connect");
     setsockopt(end->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    packet[9] = clean ? 2 : 0;
     packet[13] = strlen(client);
     memcpy(packet + 14, client, strlen(client));
     packet[1] = 12 + strlen(client);
@@ -118,6 +120,8 @@ static void acknowledge(struct end *end, unsigned char first, const unsigned cha
     end->pending += sizeof ack;
 }
 
+static void name(char client[32], int number) { snprintf(client, 32, "load-%d", number); }
+
 /* Walks the whole packets of what was read and keeps the rest. */
 static void take(struct end *end) {
     ssize_t got = read(end->fd, end->in + end->have, BUFFER - end->have);
@@ -157,7 +161,7 @@ static void take(struct end *end) {
 int main(int count, char **words) {
     if (count < 4)
         fail("usage: mqtt_load PORT QOS SECONDS [TOPICS] [WINDOW] [PAYLOAD] [PUBLISHERS] "
-             "[SUBSCRIBERS]");
+             "[SUBSCRIBERS] [LASTING]");
     int port = atoi(words[1]), qos = atoi(words[2]);
     double seconds = atof(words[3]);
     int topics = count > 4 ? atoi(words[4]) : 1;
@@ -165,7 +169,7 @@ int main(int count, char **words) {
     int payload = count > 6 ? atoi(words[6]) : 64;
     if (count > 7) publishers = atoi(words[7]);
     if (count > 8) subscribers = atoi(words[8]);
-    int all = publishers + subscribers;
+    int lasting = count > 9 && atoi(words[9]), all = publishers + subscribers;
     struct pollfd *polled = calloc(all, sizeof *polled);
     ends = calloc(all, sizeof *ends);
     unsigned char subscribe[] = {0x82, 12, 0, 1, 0, 7, 'b', 'e', 'n', 'c', 'h', '/', '#', qos};
@@ -173,8 +177,8 @@ int main(int count, char **words) {
     for (int number = 0; number < all; number++) {
         struct end *end = ends + number;
         char client[32];
-        snprintf(client, sizeof client, "load-%d", number);
-        connect_to(end, port, client);
+        name(client, number);
+        connect_to(end, port, client, number < publishers || !lasting);
         if (number >= publishers) {
             if (write(end->fd, subscribe, sizeof subscribe) < 0) fail("write");
             if (read(end->fd, end->in, 5) != 5 || end->in[4] > 2) fail("SUBACK");
@@ -201,6 +205,12 @@ int main(int count, char **words) {
         if (!measured_from && time >= warm) measured_from = time, at_warm = delivered;
         if (delivered != seen) seen = delivered, last = time;
         if (time - last > 5) fail("no message arrived for 5 seconds");
+    }
+    for (int number = publishers; lasting && number < all; number++) {
+        char client[32];
+        name(client, number);
+        close(ends[number].fd);
+        connect_to(ends + number, port, client, 1);
     }
     printf("%.0f %ld\n", (delivered - at_warm) / (time - measured_from), delivered);
     return 0;
