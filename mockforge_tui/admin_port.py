@@ -165,7 +165,7 @@ async def _open(runtime: Runtime, service: str, host: str) -> socket.socket:
         opened.append(_bind(host, port))
         return int(opened[0].getsockname()[1])
 
-    await runtime.take_port(service, host, listen)
+    await runtime.listeners.take_port(service, host, listen)
     return opened[0]
 
 

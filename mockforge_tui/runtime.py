@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,8 @@ from mockforge_brokers.access import Access
 from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.errors import BrokerError, InvalidInput
 from mockforge_brokers.events import BrokerRestarted, Warned
 from mockforge_brokers.journal import Journal
-from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
@@ -27,8 +24,7 @@ from .accounts import fill, named
 from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
-from .listening import Certificates, wanted
-from .ports import cannot_listen
+from .listeners import Listeners
 from .protocols import amqp, kafka, mqtt
 from .stopping import Stopping
 
@@ -47,26 +43,17 @@ _log = logging.getLogger(__name__)
 _LAG_EVERY = 0.5
 
 
-class CannotListen(BrokerError):
-    """A port is not to be had; the text names who holds it and the option that changes it."""
-
-
 class Runtime:
     """Three brokers on one loop, their clock, spine, journal, faults and holds, and the fixtures.
 
-    Build it inside a running loop, `start` it, and `stop` it. `next_free` takes the next port
-    where one is taken and says so in `notices`.
+    Build it inside a running loop, `start` it, and `stop` it. `notices` are what a start has to
+    say; `next_free` is for `Listeners`.
     """
 
     def __init__(self, config: Config, *, next_free: bool = False) -> None:
         self.config = config
         self.notices: list[str] = []
         self.loop_lag = 0.0
-        self.listeners: list[Listener] = []
-        self.listening = False
-        """Every listener accepts."""
-        self._certificates = None if config.tls is None else Certificates(config)
-        self.next_free = next_free
         self._loop = asyncio.get_running_loop()
         self.seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(4), "big")
         self.clock = AdjustableClock(LoopClock(self._loop))
@@ -78,15 +65,16 @@ class Runtime:
         )
         self.data = self._data_folder()
         self.brokers = build_brokers(self.environment, config)
-        self._servers = {
+        servers = {
             protocol: Server(broker, self.environment) for protocol, broker in self.brokers.items()
         }
+        self.listeners = Listeners(config, self.brokers, servers, self.notices, next_free=next_free)
         self._production: Production | None = None
         self._record: Record | None = None
         self._recordings: Recordings | None = None
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
-        self._stopping = Stopping(self.brokers, self._servers, self.clock, self.spine)
+        self._stopping = Stopping(self.brokers, servers, self.clock, self.spine)
 
     def _data_folder(self) -> "DataFolder | None":
         if self.config.data_dir is None:
@@ -164,9 +152,7 @@ class Runtime:
             self.notices += self.data.take_up(self.brokers.values(), named(self.config))
         if self.config.record:
             self.recordings.start("record", path=self.config.record)
-        for each in wanted(self.config, self.brokers, self._certificates):
-            await self._listen(each)
-        self.listening = True
+        await self.listeners.open()
         if self.config.keep_messages:
             self.record.start()
         self._load(fixtures)
@@ -264,14 +250,13 @@ class Runtime:
             self._production.stop()
         self.holds.clear()
         self._stopping.cancel()
-        await asyncio.gather(*(server.close() for server in self._servers.values()))
+        await self.listeners.close()
         if self._recordings is not None:
             # Last wills of the connections that ended are in them, too.
             self._recordings.stop_all()
         if self.data is not None:
             self.data.close()
-        if self._certificates is not None:
-            self._certificates.remove()
+        self.listeners.forget_certificates()
         self.usage.report()
         if self.journal is not None:
             self.journal.clear()
@@ -305,87 +290,16 @@ class Runtime:
 
     def show_certificate(self, *, expired: bool) -> None:
         """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""
-        if self._certificates is None:
-            raise InvalidInput("there is no TLS here: start with --tls auto")
-        self._certificates.show(expired=expired)
-
-    @property
-    def ports(self) -> dict[str, int]:
-        """By protocol: the port of its first listener."""
-        return {each.protocol: each.port for each in reversed(self.listeners)}
+        self.listeners.show_certificate(expired=expired)
 
     def publish(self, message: "Outgoing") -> Receipt:
         """Publish as if a client had. Raises InvalidInput."""
         return publish(self.brokers, message)
 
     def facts(self) -> dict[str, Any]:
-        """What the ready line says of the brokers; listeners that are off are left out."""
-        facts: dict[str, Any] = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
-        first: dict[str, str] = {}
-        for listener in self.listeners:
-            broker = self.brokers[listener.protocol]
-            of_protocol = facts.setdefault(listener.protocol, {})
-            address = broker.address(listener)
-            # A cluster's clients are given the addresses of all its nodes.
-            names = {broker.address_name: first.setdefault(listener.protocol, listener.name)}
-            if listener.name != "plain":
-                names[listener.name] = listener.name
-            for name, kind in names.items():
-                if kind == listener.name:
-                    before = of_protocol.get(name)
-                    of_protocol[name] = f"{before},{address}" if before else address
-        if self._certificates is not None and self._certificates.facts:
-            facts["tls"] = self._certificates.facts
-        return facts
-
-    async def _listen(self, asked: Listener) -> None:
-        if asked.path:
-            try:
-                self.listeners.append(await self._servers[asked.protocol].listen(asked))
-            except OSError as error:
-                raise CannotListen(
-                    f"{asked.service} cannot listen at {asked.path}: {error.strerror}; "
-                    f"choose another path with --{asked.service}"
-                ) from None
-            return
-
-        async def listen(port: int) -> int:
-            self.listeners.append(await self._servers[asked.protocol].listen(asked.at(port)))
-            return self.listeners[-1].port
-
-        try:
-            await self.take_port(asked.service, asked.host, listen, asked.port)
-        except CannotListen as error:
-            if asked.name != "ws" or self.config.mqtt_ws_port is not None:
-                raise
-            # Nobody asked for it by name: no reason not to serve the rest.
-            self.notices.append(f"{error}. There is no MQTT over WebSocket")
-
-    async def take_port(
-        self,
-        service: str,
-        host: str,
-        listen: Callable[[int], Awaitable[int]],
-        port: int | None = None,
-    ) -> int:
-        """Call `listen` with this port, else the configured one; returns the port that it bound.
-
-        Where the port is taken and `next_free` is set, the next hundred are tried. Raises
-        CannotListen.
-        """
-        wanted = self.config.port(service) if port is None else port
-        last = wanted + (100 if self.next_free and wanted else 0)
-        for port in range(wanted, last + 1):
-            try:
-                bound = await listen(port)
-            except (OSError, OverflowError) as error:
-                if port == last:
-                    raise CannotListen(cannot_listen(service, host, wanted, error)) from None
-            else:
-                if bound != wanted and wanted:
-                    self.notices.append(f"port {wanted} is taken: {service} is at {bound}")
-                return bound
-        raise AssertionError("a range of ports is never empty")
+        """What the ready line says of the brokers."""
+        head = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
+        return {**head, **self.listeners.facts()}
 
     def _watch_lag(self) -> None:
         due = self._loop.time() + _LAG_EVERY

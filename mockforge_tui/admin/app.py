@@ -47,7 +47,7 @@ class Routes:
 
     async def ready(self, request: Request) -> Response:
         """200 once every listener accepts and the fixtures are loaded."""
-        listening = self._runtime.listening
+        listening = self._runtime.listeners.accepting
         status = 200 if listening else 503
         return JSONResponse({"status": "ready" if listening else "starting"}, status_code=status)
 

@@ -164,9 +164,9 @@ async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:
 def _run(serve: Callable[[], Any], config: Config, *, screen: bool = False) -> int:
     import asyncio
 
+    from ..listeners import CannotListen
     from ..logs import set_up
     from ..loops import loop_factory
-    from ..runtime import CannotListen
 
     set_up(config.log_level, config.log_format, screen=screen)
     try:

@@ -12,7 +12,7 @@ from mockforge_brokers.errors import InvalidInput, LocalError
 
 from mockforge_tui import MockForge
 from mockforge_tui.fixtures.source.problems import FixtureError
-from mockforge_tui.runtime import CannotListen
+from mockforge_tui.listeners import CannotListen
 
 
 def connects(address: str) -> bool:

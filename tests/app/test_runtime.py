@@ -12,7 +12,8 @@ from mockforge_brokers.limits import Limits
 
 from mockforge_tui.config import Config, model
 from mockforge_tui.console.session import Session
-from mockforge_tui.runtime import CannotListen, Runtime
+from mockforge_tui.listeners import CannotListen
+from mockforge_tui.runtime import Runtime
 
 T = TypeVar("T")
 FREE = {"kafka_port": 0, "mqtt_port": 0, "amqp_port": 0}
@@ -38,11 +39,11 @@ async def facts(runtime: Runtime) -> dict[str, Any]:
 
 def test_every_listener_accepts_once_it_is_started():
     async def dial(runtime: Runtime) -> set[str]:
-        for port in runtime.ports.values():
+        for port in runtime.listeners.ports.values():
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
             await writer.wait_closed()
-        return set(runtime.ports)
+        return set(runtime.listeners.ports)
 
     assert started(dial) == {"kafka", "mqtt", "amqp"}
 
@@ -107,7 +108,7 @@ def test_web_socket_is_left_out_where_nobody_asked_and_its_port_is_taken(monkeyp
         monkeypatch.setitem(model.USUAL_PORTS, "mqtt-ws", port)
 
         async def look(runtime: Runtime) -> tuple[dict[str, Any], list[str], bool]:
-            return runtime.facts(), runtime.notices, runtime.listening
+            return runtime.facts(), runtime.notices, runtime.listeners.accepting
 
         found, notices, listening = started(look, mqtt_port=other)
         assert list(found["mqtt"]) == ["url"]
@@ -174,7 +175,7 @@ def test_a_taken_port_is_refused_or_passed_over():
             started(facts, mqtt_port=port)
 
         async def where(runtime: Runtime) -> tuple[int, list[str]]:
-            return runtime.ports["mqtt"], runtime.notices
+            return runtime.listeners.ports["mqtt"], runtime.notices
 
         found, notices = started(where, mqtt_port=port, next_free=True)
     assert found > port
@@ -184,7 +185,7 @@ def test_a_taken_port_is_refused_or_passed_over():
 
 def test_ports_are_free_again_after_the_end():
     async def ports(runtime: Runtime) -> dict[str, int]:
-        return dict(runtime.ports)
+        return dict(runtime.listeners.ports)
 
     for port in started(ports).values():
         socket.create_server(("127.0.0.1", port)).close()

@@ -12,7 +12,8 @@ from mockforge_brokers import unix_socket
 
 from mockforge_tui.config import Config
 from mockforge_tui.console.session import Session
-from mockforge_tui.runtime import CannotListen, Runtime
+from mockforge_tui.listeners import CannotListen
+from mockforge_tui.runtime import Runtime
 
 T = TypeVar("T")
 CONNECT = bytes.fromhex("10 0d 0004 4d515454 04 02 0000 0001 61")

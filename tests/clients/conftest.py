@@ -26,7 +26,7 @@ class Servers(MockForge):
 
     @property
     def ports(self) -> dict[str, int]:
-        return self.runtime.ports
+        return self.runtime.listeners.ports
 
     @property
     def brokers(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def read(house: MockForge) -> Iterator[Callable[[str], Message]]:
         if topic not in consumers:
             consumers[topic] = Consumer(
                 {
-                    "bootstrap.servers": f"127.0.0.1:{house.runtime.ports['kafka']}",
+                    "bootstrap.servers": f"127.0.0.1:{house.runtime.listeners.ports['kafka']}",
                     "group.id": f"readers-of-{topic}",
                     "auto.offset.reset": "earliest",
                 }
@@ -105,7 +105,7 @@ def read(house: MockForge) -> Iterator[Callable[[str], Message]]:
 @pytest.fixture
 def channel(house: MockForge) -> Iterator[Any]:
     connection = pika.BlockingConnection(
-        pika.ConnectionParameters("127.0.0.1", house.runtime.ports["amqp"])
+        pika.ConnectionParameters("127.0.0.1", house.runtime.listeners.ports["amqp"])
     )
     yield connection.channel()
     connection.close()
@@ -120,7 +120,9 @@ def messages(house: MockForge) -> Iterator[list[mqtt.MQTTMessage]]:
     client.on_message = lambda *arguments: got.append(arguments[2])
     client.on_subscribe = lambda *arguments: subscribed.set()
     client.connect(
-        "127.0.0.1", house.runtime.ports["mqtt"], properties=Properties(PacketTypes.CONNECT)
+        "127.0.0.1",
+        house.runtime.listeners.ports["mqtt"],
+        properties=Properties(PacketTypes.CONNECT),
     )
     client.loop_start()
     client.subscribe("#", qos=2)
@@ -183,7 +185,7 @@ def test_amqp_text_on_the_default_exchange_has_no_content_type(house, channel):
 
 def test_a_reaction_carries_a_clients_message_to_another_protocol(house, channel):
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", house.runtime.ports["mqtt"])
+    client.connect("127.0.0.1", house.runtime.listeners.ports["mqtt"])
     client.loop_start()
     client.publish("alarms/smoke", '{"level": 1}', qos=1).wait_for_publish(10)
     client.publish("alarms/smoke", '{"level": 3}', qos=1).wait_for_publish(10)

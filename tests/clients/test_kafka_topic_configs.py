@@ -35,7 +35,7 @@ def mockforge():
 
 
 def bootstrap_of(mockforge):
-    return f"127.0.0.1:{mockforge.runtime.ports['kafka']}"
+    return f"127.0.0.1:{mockforge.runtime.listeners.ports['kafka']}"
 
 
 def create(mockforge, name, **config):

@@ -121,7 +121,7 @@ def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
         settings = tmp_path / "bridge.conf"
         settings.write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous true\n"
-            f"connection awsiot\naddress 127.0.0.1:{core.runtime.ports['mqtt']}\n"
+            f"connection awsiot\naddress 127.0.0.1:{core.runtime.listeners.ports['mqtt']}\n"
             "topic awsiot_to_localgateway in 1\ntopic localgateway_to_awsiot out 1\n"
             "topic both_directions both 1\n"
             "bridge_protocol_version mqttv311\ncleansession true\nclientid bridgeawsiot\n"
@@ -129,7 +129,7 @@ def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
         )
         process = subprocess.Popen([str(MOSQUITTO), "-c", str(settings)], stderr=subprocess.DEVNULL)
         try:
-            cloud = connected(core.runtime.ports["mqtt"])
+            cloud = connected(core.runtime.listeners.ports["mqtt"])
             gateway = wait_for(lambda: connected(port), 20, "mosquitto")
             seen: dict[str, list[bytes]] = {"cloud": [], "gateway": []}
             cloud.on_message = lambda _c, _d, message: seen["cloud"].append(message.payload)

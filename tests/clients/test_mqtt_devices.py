@@ -127,7 +127,7 @@ class Thing:
 
 
 def test_a_device_of_aws_iot_gets_the_limits_of_aws_iot_and_its_shadow(core: MockForge) -> None:
-    thing = Thing(core.runtime.ports["mqtt"], "thing-1")
+    thing = Thing(core.runtime.listeners.ports["mqtt"], "thing-1")
     try:
         settings = thing.settings
         assert int(settings.maximum_qos) == 1

@@ -39,7 +39,7 @@ def heard(forge: MockForge) -> Iterator[list[tuple[str, bytes, int]]]:
     client.on_message = on_message
     ready: list[bool] = []
     client.on_subscribe = lambda *_: ready.append(True)
-    client.connect("127.0.0.1", forge.runtime.ports["mqtt"])
+    client.connect("127.0.0.1", forge.runtime.listeners.ports["mqtt"])
     client.loop_start()
     client.subscribe("#", 2)
     wait_for(lambda: ready, 20)

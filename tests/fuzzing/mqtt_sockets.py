@@ -219,7 +219,7 @@ def main() -> int:
     with MockForge(kafka=False, amqp=False) as running:
         spine = running.runtime.spine
         running.call(lambda: spine.watch(lambda event: failures.append(event.trace), BrokerFailed))
-        port = running.runtime.ports["mqtt"]
+        port = running.runtime.listeners.ports["mqtt"]
         healthy = Healthy(port)
         until, rounds, sent = time.monotonic() + asked.seconds, 0, 0
         while time.monotonic() < until and not failures:

@@ -147,7 +147,9 @@ class Client:
 
 
 async def connected(console: Console) -> Client:
-    client = Client(*await asyncio.open_connection("127.0.0.1", console.runtime.ports["mqtt"]))
+    client = Client(
+        *await asyncio.open_connection("127.0.0.1", console.runtime.listeners.ports["mqtt"])
+    )
     client.writer.write(CONNECT + SUBSCRIBE)
     await client.gets(bytes.fromhex("20020000 9003000100"))
     return client
