@@ -50,6 +50,7 @@ CLIENTS = [
         gmqtt              | Python | mqtt_gmqtt.py
         mosquitto_pub      | Tools  | mosquitto.py
         mosquitto bridge   | Tools  | mosquitto_bridge.py
+        mqtt-sn-12         | Python | mqtt_sn.py
         MQTT.js            | Node   | mqtt.mjs
         paho.mqtt.golang   | Go     | paho
         autopaho           | Go     | autopaho

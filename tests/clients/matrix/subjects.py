@@ -52,7 +52,7 @@ class Ours(Subject):
         environment = folder / "env"
         command = [sys.executable, "-m", "mockforge_tui", "--headless", "--random-ports"]
         command += ["--tls", "auto", "--tls-dir", str(folder / "tls")]
-        command += ["--user", "alice:secret", "--anonymous", "--amqp-management"]
+        command += ["--user", "alice:secret", "--anonymous", "--amqp-management", "--mqtt-sn"]
         command += ["--ready-file", str(ready), "--env-file", str(environment)]
         self._output = (folder / "output").open("w")
         self._process = subprocess.Popen(command, stdout=self._output, stderr=self._output)

@@ -1,5 +1,6 @@
 """Connecting, wills, sleep and silence of MQTT-SN clients, with a clock that the test moves."""
 
+import pytest
 from mockforge_brokers.mqtt.events import (
     ClientConnected,
     ConnectionRefused,
@@ -408,3 +409,27 @@ def test_lint_names_the_clause_that_a_client_broke() -> None:
     # An acknowledgement of nothing may be late, and is no error.
     device.send(sn.Puback(1, 77), sn.Regack(1, 77))
     assert len(field.broker.lint()) == 3
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_sessions_topic_ids_and_wills_outlive_a_restart_of_the_broker(hard: bool) -> None:
+    field = Field()
+    device = with_will(field, clean=False)
+    device.ask(sn.Subscribe(1, "t/1", qos=1), sn.Register(2, "mine"))
+    field.broker.restart(hard=hard)
+    field.network.settle()
+    # Who is killed says nothing; over UDP there is no reset to see either.
+    assert device.take() == ([] if hard else [sn.Disconnect()])
+    # What it sends all the same is answered by DISCONNECT: it is to connect again (6.12).
+    assert field.device().ask(sn.Publish(2, b"x")) == [sn.Disconnect()]
+    field.publish("t/1", b"while away", 1)
+    there = field.device()
+    [connack, register] = there.ask(sn.Connect("d", 60, clean_session=False))
+    assert (connack, register) == (sn.Connack(0), sn.Register(1, "t/1", 1))
+    assert there.accept(register) == [sn.Publish(1, b"while away", 1, message_id=1)]
+    assert there.ask(sn.Puback(1, 1)) == []
+    seen = field.subscriber("#")
+    assert there.ask(sn.Publish(2, b"known", 1, message_id=9)) == [sn.Puback(2, 9)]
+    field.advance(100)
+    got = [each.topic_name for each in seen.take() if isinstance(each, Publish)]
+    assert got[-2:] == ["mine", "lw"]
