@@ -3,7 +3,7 @@
 import pytest
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import GroupDeleted, LogTruncated
-from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_response
@@ -33,7 +33,7 @@ def stage():
         stage.broker.publish("t", b"v%d" % number, partition=0, timestamp=1000 + number)
     for group in ("idle", "also"):
         committed = {("t", partition): CommittedOffset(1) for partition in (0, 1)}
-        stage.broker.cluster.groups.commit(group, Committer(), committed)
+        stage.broker.cluster.groups.offsets.commit(group, Committer(), committed)
     return stage
 
 

@@ -5,7 +5,7 @@ from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.events import GroupDeleted, OffsetsExpired
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.configs.broker import started_with
-from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
 
@@ -31,7 +31,7 @@ class Quick(Stage):
 
     def commit(self, group, partition=0, committer=None):
         offsets = {("t", partition): CommittedOffset(1)}
-        self.groups.commit(group, committer or Committer(), offsets)
+        self.groups.offsets.commit(group, committer or Committer(), offsets)
 
 
 def test_offsets_of_a_group_that_never_had_members_count_from_their_commit():

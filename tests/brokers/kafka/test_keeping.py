@@ -1,7 +1,7 @@
 """What Kafka has on disk is what it would keep over a restart."""
 
 from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
-from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.transactions.transaction import ProducerIdAndEpoch
 
@@ -49,7 +49,7 @@ def furnished(disk):
             produce("empty", b"v", producer_id=77, producer_epoch=2, base_sequence=sequence), 9
         )
     broker.reset_offsets("billing", "orders", {0: 1, 2: 0})
-    broker.cluster.groups.commit("left", Committer(), {("orders", 1): CommittedOffset(3)})
+    broker.cluster.groups.offsets.commit("left", Committer(), {("orders", 1): CommittedOffset(3)})
     broker.cluster.groups.delete("left", source="test")
     return stage
 
@@ -112,7 +112,7 @@ def test_transactions_are_read_from_the_logs_again():
             log = cluster.topics["t"].logs[partition]
             cluster.append(log, records, begin=lambda log, header: None)
         cluster.transactions.add_group("id", who, "billing")
-        cluster.groups.commit(
+        cluster.groups.offsets.commit(
             "billing",
             Committer(),
             {("t", 0): CommittedOffset(5)},

@@ -9,7 +9,7 @@ from mockforge_brokers.kafka.events import LogTruncated, ProducerFenced, TopicCr
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header
 from mockforge_brokers.kafka.state.cluster import Cluster
-from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.partitioner import murmur2
 from mockforge_brokers.limits import Limits
@@ -182,7 +182,7 @@ def test_bad_configuration_is_refused(key, value):
 def test_deleting_a_topic_forgets_what_groups_committed_of_it():
     stage = Stage()
     stage.cluster.create_topic("t", source="")
-    stage.cluster.groups.commit("g", Committer(), {("t", 0): CommittedOffset(5)})
+    stage.cluster.groups.offsets.commit("g", Committer(), {("t", 0): CommittedOffset(5)})
     group = stage.cluster.groups.by_id["g"]
     stage.cluster.delete_topic("t", source="")
     assert group.offsets.fetch("t", 0).offset == -1

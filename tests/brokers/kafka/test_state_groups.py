@@ -11,7 +11,8 @@ from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.groups.classic.group import GroupState
 from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, SyncRequest
-from mockforge_brokers.kafka.state.groups.coordinator import Committer, Groups
+from mockforge_brokers.kafka.state.groups.committed import Committer
+from mockforge_brokers.kafka.state.groups.coordinator import Groups
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 
 from .refusals import refused
@@ -296,7 +297,7 @@ def test_old_generation_is_refused():
     with refused(ErrorCode.ILLEGAL_GENERATION):
         coordinator.group.heartbeat(member, 7)
     with refused(ErrorCode.ILLEGAL_GENERATION):
-        coordinator.groups.commit("g", Committer(member, 7), {})
+        coordinator.groups.offsets.commit("g", Committer(member, 7), {})
 
 
 def test_commits_need_membership_while_the_group_has_members():
@@ -304,10 +305,10 @@ def test_commits_need_membership_while_the_group_has_members():
     (member,) = coordinator.stable("a")
     offsets = {("t", 0): CommittedOffset(5)}
     with refused(ErrorCode.UNKNOWN_MEMBER_ID):
-        coordinator.groups.commit("g", Committer(), offsets)
+        coordinator.groups.offsets.commit("g", Committer(), offsets)
     assert not coordinator.group.offsets
-    assert coordinator.groups.commit("g", Committer(member, 1), offsets) == {}
-    assert coordinator.groups.commit("elsewhere", Committer(), offsets) == {}
+    assert coordinator.groups.offsets.commit("g", Committer(member, 1), offsets) == {}
+    assert coordinator.groups.offsets.commit("elsewhere", Committer(), offsets) == {}
     for group in coordinator.groups.by_id.values():
         assert group.offsets.fetch("t", 0).offset == 5
 
@@ -315,7 +316,7 @@ def test_commits_need_membership_while_the_group_has_members():
 def test_a_commit_is_refused_partition_by_partition():
     coordinator = Coordinator()
     wanted = {("t", 0): CommittedOffset(5, metadata="m" * 5_000), ("t", 1): CommittedOffset(6)}
-    refused_ones = coordinator.groups.commit("g", Committer(), wanted)
+    refused_ones = coordinator.groups.offsets.commit("g", Committer(), wanted)
     assert {key: error.code for key, error in refused_ones.items()} == {
         ("t", 0): ErrorCode.OFFSET_METADATA_TOO_LARGE
     }
@@ -327,9 +328,9 @@ def test_offsets_are_reset_only_while_nobody_consumes():
     (member,) = coordinator.stable("a")
     coordinator.group.offsets.commit("t", 0, CommittedOffset(5))
     with refused(ErrorCode.NON_EMPTY_GROUP):
-        coordinator.groups.reset_offsets("g", "t", {0: 1}, source="prompt")
+        coordinator.groups.offsets.reset("g", "t", {0: 1}, source="prompt")
     coordinator.group.kick(member, "was kicked by prompt")
-    coordinator.groups.reset_offsets("g", "t", {0: 1}, source="prompt")
+    coordinator.groups.offsets.reset("g", "t", {0: 1}, source="prompt")
     assert coordinator.group.offsets.fetch("t", 0).offset == 1
 
 

@@ -8,7 +8,7 @@ from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.events import TransactionAborted
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.cluster import Cluster
-from mockforge_brokers.kafka.state.groups.coordinator import Committer
+from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
 from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
@@ -172,7 +172,7 @@ def test_a_transaction_ends_though_its_topic_and_group_are_gone(cluster):
     who = begun(cluster)
     cluster.transactions.add_group("till", who, "g", bumps=True)
     offsets = {("t", 0): CommittedOffset(5)}
-    cluster.groups.commit("g", Committer(), offsets, producer_id=who.producer_id)
+    cluster.groups.offsets.commit("g", Committer(), offsets, producer_id=who.producer_id)
     cluster.delete_topic("t", source="test")
     cluster.groups.delete("g", source="test")
     cluster.transactions.end("till", who, committed=True, bumps=True)

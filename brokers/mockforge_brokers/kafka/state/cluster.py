@@ -153,7 +153,7 @@ class Cluster:
             self._keeper.log_gone(log)
         self.replication.forget(topic)
         self._keeper.topic_changed(name)
-        self.groups.forget_topic(name)
+        self.groups.offsets.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
         for log in topic.logs:
             log.watchlist.notify(-1)

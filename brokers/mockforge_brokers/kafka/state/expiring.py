@@ -89,7 +89,7 @@ class Expiring:
     def _expire(self, group: AnyGroup, expired: Iterable[tuple[str, int]]) -> None:
         count = 0
         for topic, partition in expired:
-            self._groups.expire_offset(group, topic, partition)
+            self._groups.offsets.expire(group, topic, partition)
             count += 1
         if count:
             event = OffsetsExpired("kafka", group.group_id, count)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from ...errors import InvalidInput, PlainRefusals
 from ..state.cluster import Cluster
+from ..state.groups.committed import Committer
 from ..state.groups.consumer.group import ConsumerGroup
-from ..state.groups.coordinator import Committer
 from ..state.groups.offsets import CommittedOffset
 from .source import PROMPT
 
@@ -33,7 +33,7 @@ class GroupVerbs:
                 self.cluster.topics.named(topic).log(partition)
                 if offset < 0:
                     raise InvalidInput(f"an offset is 0 or more, not {offset}")
-            self.cluster.groups.reset_offsets(
+            self.cluster.groups.offsets.reset(
                 group, topic, dict(offsets), source=source, dry_run=dry_run
             )
 
@@ -41,7 +41,9 @@ class GroupVerbs:
         """Commit offsets by topic and partition, as a consumer outside the group's members does."""
         committed = {at: CommittedOffset(offset) for at, offset in offsets.items()}
         with PlainRefusals():
-            for refused in self.cluster.groups.commit(group, Committer(), committed).values():
+            for refused in self.cluster.groups.offsets.commit(
+                group, Committer(), committed
+            ).values():
                 raise refused
 
     def kick_member(self, group: str, member: str, *, source: str = PROMPT) -> None:

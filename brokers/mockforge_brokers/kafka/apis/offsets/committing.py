@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ....errors import RequestRefused
 from ...codes import ApiKey
-from ...state.groups.coordinator import Offsets
+from ...state.groups.committed import Offsets
 from ...state.groups.offsets import CommittedOffset
 from ..caller import Caller
 

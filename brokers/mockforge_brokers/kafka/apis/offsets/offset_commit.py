@@ -2,7 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
-from ...state.groups.coordinator import Committer, Offsets
+from ...state.groups.committed import Committer, Offsets
 from ...wire.messages.offsets import (
     OffsetCommitRequest,
     OffsetCommitResponse,
@@ -28,7 +28,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
             request.group_instance_id,
             knows_epochs=caller.version >= _EPOCHS_SINCE,
         )
-        return caller.cluster.groups.commit(request.group_id, committer, offsets)
+        return caller.cluster.groups.offsets.commit(request.group_id, committer, offsets)
 
     def code_of(refusal: RequestRefused) -> int:
         return caller.denied(_API, _for_version(refusal, caller.version))

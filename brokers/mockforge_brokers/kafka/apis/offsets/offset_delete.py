@@ -19,7 +19,7 @@ from ..handler import MessageHandler
 def handle(caller: Caller, request: OffsetDeleteRequest) -> OffsetDeleteResponse:
     try:
         caller.permit("delete", "group", request.group_id)
-        group = caller.cluster.groups.for_deletion(request.group_id)
+        group = caller.cluster.groups.offsets.for_deletion(request.group_id)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
         return OffsetDeleteResponse(error_code=code, topics=[])
@@ -48,7 +48,7 @@ def _delete(
     code = 0
     try:
         caller.topic(topic.name, b"", "read").log(partition)
-        caller.cluster.groups.delete_offset(group, topic.name, partition, subscribed)
+        caller.cluster.groups.offsets.delete(group, topic.name, partition, subscribed)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
     return OffsetDeleteResponsePartition(partition_index=partition, error_code=code)

@@ -5,7 +5,7 @@ from functools import partial
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
-from ...state.groups.coordinator import Committer, Offsets, check_group_id
+from ...state.groups.committed import Committer, Offsets, check_group_id
 from ...state.transactions.transaction import ProducerIdAndEpoch
 from ...wire.messages.transactions import (
     TxnOffsetCommitRequest,
@@ -52,7 +52,7 @@ def _commit(caller: Caller, request: TxnOffsetCommitRequest, offsets: Offsets) -
             f"group {group_id} was not added to the transaction of {request.transactional_id}",
         )
     committer = Committer(request.member_id, request.generation_id, request.group_instance_id)
-    return caller.cluster.groups.commit(
+    return caller.cluster.groups.offsets.commit(
         group_id, committer, offsets, producer_id=request.producer_id
     )
 

@@ -1,15 +1,12 @@
 """All consumer groups of the broker."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final, TypeVar
-
-from msgspec import Struct
-from msgspec.structs import replace
+from collections.abc import Iterable
+from typing import TypeVar
 
 from ....environment import Environment
 from ....errors import RequestRefused
 from ...codes import ErrorCode
-from ...events import GroupDeleted, GroupProtocolChanged, OffsetsReset
+from ...events import GroupDeleted, GroupProtocolChanged
 from ...options import KafkaOptions
 from ..configs.broker import BrokerConfig
 from ..configs.group import GroupConfigs
@@ -18,6 +15,7 @@ from ..logs.topic import Topics
 from ..purgatory import Parked
 from .classic.group import Group
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
+from .committed import CommittedOffsets, check_group_id, no_group
 from .consumer.classic_members import ClassicMembers
 from .consumer.group import ConsumerGroup, HeartbeatResult
 from .consumer.member import HeartbeatRequest
@@ -25,30 +23,8 @@ from .consumer.subscription import compiled
 from .embedded import OPAQUE, Embedded
 from .kept import AnyGroup, KeptGroup, kept_with_members, restore_members
 from .migration import can_be_classic, check_upgrade, into_classic, into_consumer
-from .offsets import CommittedOffset
-
-_CONSUMERS: Final = "consumer"
-"""The protocol type whose members say to which topics they subscribe."""
-
-_METADATA_BYTES: Final = 4096
-"""Kafka's offset.metadata.max.bytes"""
 
 G = TypeVar("G", Group, ConsumerGroup)
-
-Offsets = Mapping[tuple[str, int], CommittedOffset]
-"""By topic and partition."""
-
-
-class Committer(Struct, frozen=True):
-    """Who commits. Without a member id: somebody outside, into a group without members.
-
-    `knows_epochs`: its request can carry a member epoch (OffsetCommit 9 and later).
-    """
-
-    member_id: str = ""
-    generation_id: int = -1
-    group_instance_id: str | None = None
-    knows_epochs: bool = True
 
 
 class Groups:
@@ -71,6 +47,7 @@ class Groups:
     ) -> None:
         self._configs = GroupConfigs(BrokerConfig(options)) if configs is None else configs
         self.by_id: dict[str, AnyGroup] = {}
+        self.offsets = CommittedOffsets(environment, keeper, self.by_id, self._get_or_create)
         self._keeper = keeper
         self._topics = Topics() if topics is None else topics
         self._environment = environment
@@ -187,7 +164,7 @@ class Groups:
         """A group of any protocol, for what people do with it. Raises RequestRefused."""
         group = self.by_id.get(group_id)
         if group is None:
-            raise _not_found(group_id)
+            raise no_group(group_id)
         return group
 
     def check_fetch(self, group_id: str, member_id: str | None, epoch: int) -> None:
@@ -246,93 +223,11 @@ class Groups:
             raise RequestRefused(ErrorCode.UNKNOWN_MEMBER_ID, f"there is no group {group_id}")
         return group
 
-    def commit(
-        self,
-        group_id: str,
-        committer: Committer,
-        offsets: Offsets,
-        *,
-        producer_id: int | None = None,
-    ) -> dict[tuple[str, int], RequestRefused]:
-        """Keep committed offsets; returns what is refused of them, each with its reason.
-
-        The one entrance for offsets. With a producer id they count when its transaction is
-        committed. Raises RequestRefused where the group takes none at all.
-        """
-        group = self._for_commit(group_id, committer, transactional=producer_id is not None)
-        refused: dict[tuple[str, int], RequestRefused] = {}
-        wall = self._environment.clock.wall()
-        for (topic, partition), committed in offsets.items():
-            if len(committed.metadata.encode()) > _METADATA_BYTES:
-                refused[topic, partition] = RequestRefused(
-                    ErrorCode.OFFSET_METADATA_TOO_LARGE,
-                    f"the metadata has more than {_METADATA_BYTES} bytes",
-                )
-                continue
-            committed = replace(committed, committed=wall, order=group.offsets.next_order())
-            if producer_id is None:
-                group.offsets.commit(topic, partition, committed)
-            else:
-                group.offsets.hold(producer_id, topic, partition, committed)
-        self._keeper.group_changed(group_id)
-        return refused
-
-    def settle(self, group_id: str, producer_id: int, *, committed: bool) -> None:
-        """A transaction in which offsets were committed to this group ended."""
-        group = self.by_id.get(group_id)
-        if group is not None:
-            group.offsets.settle(producer_id, committed=committed)
-            self._keeper.group_changed(group_id)
-
-    def _for_commit(self, group_id: str, committer: Committer, *, transactional: bool) -> AnyGroup:
-        check_group_id(group_id)
-        generation_id = committer.generation_id
-        group = self.by_id.get(group_id)
-        if group is None:
-            if generation_id >= 0:
-                raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
-            group = self._get_or_create(group_id)
-        group.check_commit(
-            committer.member_id,
-            generation_id,
-            committer.group_instance_id,
-            transactional=transactional,
-        )
-        if isinstance(group, ConsumerGroup) and not committer.knows_epochs:
-            group.members.check_classic(committer.member_id)
-        return group
-
-    def reset_offsets(
-        self,
-        group_id: str,
-        topic: str,
-        offsets: dict[int, int],
-        *,
-        source: str,
-        dry_run: bool = False,
-    ) -> None:
-        """Move what an empty group committed; a dry run only raises where it could not.
-
-        Raises RequestRefused.
-        """
-        group = self.by_id.get(group_id)
-        if group is not None and not group.empty:
-            raise RequestRefused(
-                ErrorCode.NON_EMPTY_GROUP,
-                f"group {group_id} has {len(group.members)} members; stop or kick them first",
-            )
-        if dry_run:
-            return
-        moved = {(topic, partition): CommittedOffset(at) for partition, at in offsets.items()}
-        self.commit(group_id, Committer(), moved)
-        committed = tuple(sorted(offsets.items()))
-        self._environment.spine.emit(OffsetsReset("kafka", group_id, topic, committed, source))
-
     def delete(self, group_id: str, *, source: str) -> None:
         """A group without members goes with all that it committed. Raises RequestRefused."""
         group = self.by_id.get(group_id)
         if group is None:
-            raise _not_found(group_id)
+            raise no_group(group_id)
         if not group.empty:
             raise RequestRefused(
                 ErrorCode.NON_EMPTY_GROUP,
@@ -342,45 +237,6 @@ class Groups:
         del self.by_id[group_id]
         self._keeper.group_changed(group_id)
         self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
-
-    def for_deletion(self, group_id: str) -> AnyGroup:
-        """The group of which committed offsets are to go. Raises RequestRefused."""
-        check_group_id(group_id)
-        group = self.by_id.get(group_id)
-        if group is None:
-            raise _not_found(group_id)
-        if not group.empty and group.protocol_type != _CONSUMERS:
-            raise RequestRefused(
-                ErrorCode.NON_EMPTY_GROUP,
-                f"what group {group_id} ({group.protocol_type}) uses is not known",
-            )
-        return group
-
-    def delete_offset(
-        self, group: AnyGroup, topic: str, partition: int, subscribed: frozenset[str]
-    ) -> None:
-        """Forget what was committed of a partition. Raises RequestRefused.
-
-        `subscribed` are the topics of the group's members.
-        """
-        if topic in subscribed:
-            raise RequestRefused(
-                ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC,
-                f"group {group.group_id} is subscribed to {topic}",
-            )
-        group.offsets.forget_partition(topic, partition)
-        self._keeper.group_changed(group.group_id)
-
-    def expire_offset(self, group: AnyGroup, topic: str, partition: int) -> None:
-        """It was committed too long ago."""
-        group.offsets.forget_partition(topic, partition)
-        self._keeper.group_changed(group.group_id)
-
-    def forget_topic(self, topic: str) -> None:
-        """The topic was deleted."""
-        for group in self.by_id.values():
-            group.offsets.forget(topic)
-            self._keeper.group_changed(group.group_id)
 
     def clear(self, reason: str) -> None:
         for group in tuple(self.by_id.values()):
@@ -443,12 +299,3 @@ def not_consumer(group_id: str) -> RequestRefused:
     return RequestRefused(
         ErrorCode.GROUP_ID_NOT_FOUND, f"Group {group_id} is not a consumer group."
     )
-
-
-def _not_found(group_id: str) -> RequestRefused:
-    return RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {group_id}")
-
-
-def check_group_id(group_id: str) -> None:
-    if not group_id:
-        raise RequestRefused(ErrorCode.INVALID_GROUP_ID, "a group needs a name")

@@ -241,7 +241,7 @@ class Transactions:
         for topic, partition in partitions:
             self._mark(topic, partition, marker)
         for group_id in groups:
-            self._groups.settle(group_id, producer_id, committed=committed)
+            self._groups.offsets.settle(group_id, producer_id, committed=committed)
         if committed:
             self.committed += 1
         elif partitions or groups:
