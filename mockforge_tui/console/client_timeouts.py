@@ -1,28 +1,71 @@
-"""How long a client waits for what is held, where its frame says so."""
+"""How long a client waits for what is held, where its frame or its connection says so."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from mockforge_brokers.errors import BrokerError
-from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.misbehaviour.holds import HeldFrame
+from mockforge_brokers.snapshots import ConnectionView
+
+from ..brokers import Brokers
 
 
-def patience_of(row: Row) -> float | None:
-    """Seconds after which its client gives up, or the message is too old; None: it did not say.
+class Patience(NamedTuple):
+    """After so many seconds its client gives up, or the message is too old: by its `name`."""
+
+    seconds: float
+    name: str
+
+
+_REQUEST_FIELDS: Final = (
+    ("timeout_ms", "request timeout"),
+    ("rebalance_timeout_ms", "rebalance timeout"),
+)
+
+
+def patience_of(row: Row, connection: ConnectionView | None = None) -> Patience | None:
+    """What runs out first for a held frame that has this row; None: the client said nothing.
 
     Kafka's Produce has the producer's request.timeout.ms, JoinGroup the rebalance timeout; an
     AMQP message its expiration (an RPC client's usual way), MQTT 5 the Message Expiry Interval.
+    Behind a held frame its connection's signs of life wait too.
     """
+    found = (_of_frame(row), _of_connection(row.direction, connection))
+    return min((each for each in found if each is not None), default=None)
+
+
+def patience_with(frame: HeldFrame, brokers: Brokers) -> Patience | None:
+    """As `patience_of`, of a held frame and its connection."""
+    first = frame.rows[0]
+    broker = brokers.get(first.protocol)
+    return patience_of(first, None if broker is None else broker.connection(first.connection))
+
+
+def _of_frame(row: Row) -> Patience | None:
     match row.protocol:
         case "kafka":
             return _of_request(row.frame) if row.direction == IN else None
         case "amqp":
-            return _number(_property(row, "expiration"), 1000)
+            return _patience(_property(row, "expiration"), 1000, "expiration")
         case _:
-            return _number(_property(row, "message_expiry_interval"), 1)
+            return _patience(_property(row, "message_expiry_interval"), 1, "message expiry")
 
 
-def _of_request(frame: bytes) -> float | None:
+def _of_connection(direction: int, connection: ConnectionView | None) -> Patience | None:
+    if connection is None:
+        return None
+    match connection.protocol:
+        case "mqtt":
+            # Its PINGREQ waits, or our PINGRESP: paho allows as long as between two of them.
+            return _patience(connection.detail.get("keep_alive"), 1, "keep alive")
+        case "amqp" if direction == OUT:
+            # AMQP 0-9-1 4.2.7: two intervals without a sign of the peer. Ours wait behind it.
+            return _patience(connection.detail.get("heartbeat"), 0.5, "heartbeat")
+    return None
+
+
+def _of_request(frame: bytes) -> Patience | None:
     if not frame:
         return None
     from mockforge_brokers.kafka.wire.frames import decode_request  # only for who looks
@@ -31,10 +74,10 @@ def _of_request(frame: bytes) -> float | None:
         message = decode_request(frame)[1]
     except BrokerError:
         return None
-    for name in ("timeout_ms", "rebalance_timeout_ms"):
-        found = getattr(message, name, None)
+    for field, name in _REQUEST_FIELDS:
+        found = getattr(message, field, None)
         if found is not None:
-            return _number(found, 1000)
+            return _patience(found, 1000, name)
     return None
 
 
@@ -45,10 +88,10 @@ def _property(row: Row, name: str) -> Any:
     return row.detail.get(name)
 
 
-def _number(value: Any, per_second: int) -> float | None:
+def _patience(value: Any, per_second: float, name: str) -> Patience | None:
     """A client may have written anything there."""
     try:
         found = float(value)
     except (TypeError, ValueError):
         return None
-    return found / per_second if found > 0 else None
+    return Patience(found / per_second, name) if found > 0 else None

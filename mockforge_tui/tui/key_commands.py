@@ -106,7 +106,7 @@ def republish(chosen: Chosen) -> Deed:
 
 def edit(chosen: Chosen) -> Deed:
     row = chosen.row
-    if row is None or row.kind != "message":
+    if row is None or (row.kind != "message" and not row.held):
         return Note("select a message to edit it")
     return Begin(edit_line(row) if row.held else publish_line(row))
 

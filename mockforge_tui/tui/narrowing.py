@@ -113,7 +113,9 @@ def publish_line(row: Row) -> str:
 
 
 def edit_line(row: Row) -> str:
-    """The `edit` command that would leave this held message as it is."""
+    """The `edit` command that would leave this held message as it is; else ready for a field."""
+    if row.kind != "message":
+        return f"edit h{row.held} --set "
     return f"edit h{row.held} {payload_word(row.payload)}"
 
 

@@ -14,6 +14,7 @@ from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from msgspec.structs import replace
 
+from ..console.client_timeouts import Patience, patience_with
 from ..console.session import Session
 from ..feed import Feed
 from .rows import clock_text
@@ -46,7 +47,8 @@ class DestinationLine:
 class FaultLine:
     """A fault rule, a hold rule or a held frame: one line of pane 5.
 
-    `hits` is how often a rule fired in each step of the timeline, the newest last.
+    `left` is how long the client of a held frame still waits (s), where it is known; `hits` how
+    often a rule fired in each step of the timeline, the newest last.
     """
 
     order: int
@@ -55,6 +57,7 @@ class FaultLine:
     figure: int
     on: bool
     age: float
+    left: float | None = None
     hits: tuple[float, ...] = ()
 
 
@@ -115,6 +118,7 @@ class Snapshot:
         self._errors = 0
         self._session = session
         self._feed = feed
+        self._patience: dict[int, Patience | None] = {}
         self._seen = 0
         self._last: dict[str, bytes] = {}
         self._rates = Rates()
@@ -214,18 +218,27 @@ class Snapshot:
         rules, holds = runtime.faults.rules.values(), runtime.holds
         totals.held = len(holds.held)
         totals.faults = sum(rule.enabled for rule in rules)
-        self.faults = [
-            FaultLine(0, frame.id, frame, frame.rows[0].size, True, int(now - frame.since))
-            for frame in holds.held.values()
-        ]
+        # Found out once for each frame: a request of megabytes is not read with every picture.
+        known, brokers = self._patience, runtime.brokers
+        self._patience = {
+            number: known[number] if number in known else patience_with(frame, brokers)
+            for number, frame in holds.held.items()
+        }
+        self.faults = [self._held_line(frame, now) for frame in holds.held.values()]
         self.faults += [
-            FaultLine(1, rule.id, rule, rule.hits, True, 0, hits_of((1, rule.id)))
+            FaultLine(1, rule.id, rule, rule.hits, True, 0, hits=hits_of((1, rule.id)))
             for rule in holds.rules.values()
         ]
         self.faults += [
-            FaultLine(2, rule.id, rule, rule.hits, rule.enabled, 0, hits_of((2, rule.id)))
+            FaultLine(2, rule.id, rule, rule.hits, rule.enabled, 0, hits=hits_of((2, rule.id)))
             for rule in rules
         ]
+
+    def _held_line(self, frame: HeldFrame, now: float) -> FaultLine:
+        # Whole seconds: a line is drawn again only when what it shows is another.
+        age, patience = int(now - frame.since), self._patience[frame.id]
+        left = None if patience is None else float(int(patience.seconds)) - age
+        return FaultLine(0, frame.id, frame, frame.rows[0].size, True, age, left)
 
 
 def _as_ended(one: EndedConnection) -> ConnectionView:

@@ -231,6 +231,62 @@ def test_an_amqp_delivery_is_edited_by_hand(mockforge):
     connection.close()
 
 
+# Fields of what is held, also of what carries no message.
+
+
+def test_a_held_produce_goes_to_another_topic_and_a_held_answer_says_otherwise(mockforge):
+    for name in ("orders", "others"):
+        mockforge.run(f"topic add {name} -p 1")
+    mockforge.run("hold op:Produce topic:orders --max 1 --dir in --set name=others")
+    mockforge.run("hold op:Produce --dir out --max 1 --set error_code=INVALID_REQUIRED_ACKS")
+    producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap})
+    errors: list[Any] = []
+    for _ in range(2):
+        producer.produce("orders", b"a", on_delivery=lambda error, _: errors.append(error))
+        assert producer.flush(20) == 0
+    # What is answered for a topic that it did not ask for it does not take for its own.
+    assert [error is None for error in errors] == [False, True]
+    assert [each.value() for each in consumed(mockforge, "others", 1)] == [b"a"]
+
+
+def test_a_held_connack_and_a_held_publish_get_other_fields(mockforge):
+    flags: list[bool] = []
+    got: list[tuple[str, int]] = []
+    subscribed: list[Any] = []
+    place = urlsplit(mockforge.mqtt.url)
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="c")
+    client.on_connect = lambda *args: flags.append(args[2].session_present)
+    client.on_message = lambda *args: got.append((args[2].topic, args[2].qos))
+    client.on_subscribe = lambda *args: subscribed.append(args)
+    mockforge.run("hold op:CONNACK --max 1")
+    client.connect(place.hostname, place.port)
+    client.loop_start()
+    wait_for(lambda: held(mockforge), 20)
+    mockforge.run("edit h1 --set session_present=true --release")
+    wait_for(lambda: flags, 20)
+    client.subscribe("late", 1)
+    wait_for(lambda: subscribed, 20)
+    mockforge.run("hold op:PUBLISH topic:t --max 1 --set topic_name=late --set qos=0")
+    client.publish("t", b"x", 0)
+    wait_for(lambda: got, 20)
+    assert (flags, got) == ([True], [("late", 0)])
+    client.disconnect()
+    client.loop_stop()
+
+
+def test_a_held_amqp_publish_goes_elsewhere_and_its_delivery_says_that_it_came_before(mockforge):
+    connection, channel = confirming(mockforge)
+    channel.queue_declare("other")
+    mockforge.run("hold op:basic.publish rkey:q --max 1 --set routing_key=other")
+    mockforge.run("hold op:basic.deliver --max 1 --set redelivered=true")
+    channel.basic_publish("", "q", b"a")
+    got: list[bool] = []
+    channel.basic_consume("other", lambda *args: got.append(args[1].redelivered), auto_ack=True)
+    wait_for(lambda: connection.process_data_events(0.1) or got, 20)
+    assert got == [True]
+    connection.close()
+
+
 def test_a_rule_of_a_file_is_ended_by_its_name(tmp_path):
     file = tmp_path / "storm.yaml"
     file.write_text(

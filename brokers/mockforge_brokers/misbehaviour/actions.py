@@ -386,21 +386,28 @@ def _nearest(name: str, known: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 
 class Changes(Struct, frozen=True):
-    """What a person changes in a held message; UNSET stays as it is.
+    """What a person changes in a held frame; UNSET stays as it is.
 
-    A header or property set to None is taken out. `topic` is a topic, or an AMQP exchange.
+    A header or property set to None is taken out. `fields` are the whole frame's, as those of
+    `SetFields`: any frame has them, and no check keeps them legal.
     """
 
     payload: bytes | UnsetType | None = UNSET
     key: bytes | UnsetType | None = UNSET
     headers: Mapping[str, Any] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def of_message(self) -> bool:
+        """Whether it changes a message that the frame carries."""
+        return bool(
+            self.headers or self.properties or self.payload is not UNSET or self.key is not UNSET
+        )
 
     @property
     def empty(self) -> bool:
-        return not (
-            self.headers or self.properties or self.payload is not UNSET or self.key is not UNSET
-        )
+        return not (self.fields or self.of_message)
 
 
 class Edit(Struct, frozen=True):

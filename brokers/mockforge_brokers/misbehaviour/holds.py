@@ -58,7 +58,7 @@ class Waiting(Protocol):
         ...
 
     def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
-        """Change its messages of these numbers (from 0); returns the new rows.
+        """Change its messages of these numbers (from 0) and its fields; returns the new rows.
 
         Raises InvalidInput.
         """

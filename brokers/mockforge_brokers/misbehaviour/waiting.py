@@ -68,11 +68,18 @@ class Held(Waiting):
 
     def edit(self, changes: Mapping[int, Changes]) -> list[Row]:
         if all(each.empty for each in changes.values()):
-            raise InvalidInput("nothing to change: give a payload, key, header or property")
-        lane = self._lane
+            raise InvalidInput("nothing to change: give a payload, key, header, property or field")
+        lane, frame = self._lane, self._frame
+        messages = {number: each for number, each in changes.items() if each.of_message}
+        if messages:
+            frame = lane.connection.edit(lane.direction, frame, messages)
+        # Behind the messages: what is set here may be illegal, and could not be read again.
+        fields = {name: text for each in changes.values() for name, text in each.fields.items()}
+        if fields:
+            frame = lane.connection.set_fields(lane.direction, frame, fields)
         # Counted at its first size in the lane: what it grows by is little.
-        self._frame = lane.connection.edit(lane.direction, self._frame, changes)
-        return lane.rows(self._frame)
+        self._frame = frame
+        return lane.rows(frame)
 
     def _settle(self, action: Callable[[], object], delay: float = 0.0) -> None:
         self.held = 0

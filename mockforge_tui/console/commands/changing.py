@@ -38,6 +38,9 @@ Without = Annotated[
         ("--without",), Type("part", _part), "takes out key, header.NAME or prop.NAME", repeat=True
     ),
 ]
+Fields = Annotated[
+    tuple[Pair, ...], Opt(("--set",), PAIR, "a field of the frame, as fault add set", repeat=True)
+]
 Null = Annotated[bool, Opt(("--null",), None, "no payload (a tombstone in Kafka)")]
 
 
@@ -51,6 +54,7 @@ class Wanted:
     properties: tuple[Pair, ...] = ()
     without: tuple[Pair, ...] = ()
     null: bool = False
+    fields: tuple[Pair, ...] = ()
 
     @property
     def anything(self) -> bool:
@@ -65,6 +69,7 @@ def changes_of(session: "Session", wanted: Wanted) -> Callable[[], Changes]:
     key = None if wanted.key is None else text_maker(wanted.key)
     headers = [(text_maker(name), text_maker(value)) for name, value in wanted.headers]
     properties = properties_of(wanted.properties)
+    fields = [(name, text_maker(value)) for name, value in wanted.fields]
     gone = {kind: {name: None for k, name in wanted.without if k == kind}
             for kind in ("key", "header", "prop")}  # fmt: skip
     scope = session.scope
@@ -82,6 +87,7 @@ def changes_of(session: "Session", wanted: Wanted) -> Callable[[], Changes]:
             key=new_key if key is None else octets(key(scope)),
             headers=named,
             properties=values,
+            fields={name: value(scope) for name, value in fields},
         )
 
     return make

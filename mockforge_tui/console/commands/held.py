@@ -11,7 +11,7 @@ from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table_lines
 from ..types import CODE, COUNT, PAYLOAD, TEXT
-from .changing import Headers, Key, Null, Properties, Wanted, Without, changes_of
+from .changing import Fields, Headers, Key, Null, Properties, Wanted, Without, changes_of
 from .holds import SELECTOR, Selector, chosen, codes_of, one_held
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _COLUMNS = (Column("field", "field"), Column("value", "value"))
         "edit h1 cancelled -k o-17 -H trace=abc --release",
         "edit h2 --prop content-type=text/plain --without header.trace",
         "edit h3 hello --record 2",
+        "edit h1 --set qos=0 --set topic_name=orders/late",
     ),
 )
 def edit(
@@ -43,14 +44,17 @@ def edit(
     without: Without = (),
     record: Annotated[int, Opt(("--record",), COUNT, "which record of a Kafka batch")] = 1,
     null: Null = False,
+    fields: Fields = (),
     release: Annotated[bool, Opt(("--release",), None, "and let it go on")] = False,
 ) -> Result:
     """Change a held message: what is not named stays as it is, and it goes on waiting.
 
     Changes payload, key, headers or properties of what a client sent (Kafka Produce, MQTT PUBLISH,
-    AMQP basic.publish) or is to get (Fetch, PUBLISH, basic.deliver).
+    AMQP basic.publish) or is to get (Fetch, PUBLISH, basic.deliver). With --set it changes fields
+    of any frame, by their specification's names, legal or not.
     """
-    changes = changes_of(session, Wanted(payload, key, headers, properties, without, null=null))()
+    wanted = Wanted(payload, key, headers, properties, without, null, fields)
+    changes = changes_of(session, wanted)()
     frame = _held(session, which)
     session.runtime.holds.edit(which, changes, record - 1)
     if release:

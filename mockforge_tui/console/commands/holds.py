@@ -17,13 +17,13 @@ from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from ...fault_values import frame_match
 from ...filters import Filter, compile_filter
 from ..asking import BadArgument
-from ..client_timeouts import patience_of
+from ..client_timeouts import patience_with
 from ..language import Token
 from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, size, table
 from ..types import CODE, COUNT, DURATION, FILTER, PAYLOAD, TEXT, choice, of_text
-from .changing import Headers, Key, Null, Properties, Wanted, Without, changes_of
+from .changing import Fields, Headers, Key, Null, Properties, Wanted, Without, changes_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -70,6 +70,7 @@ def one_held(token: Token) -> int:
         "hold op:basic.ack --max 1",
         'hold op:Produce topic:orders --payload {"total": 0} -H by=hold',
         "hold op:PUBLISH topic:t --timeout 2s --refuse QUOTA_EXCEEDED",
+        "hold op:CONNACK --set session_present=true --timeout 5s",
     ),
 )
 def hold(
@@ -88,6 +89,7 @@ def hold(
     properties: Properties = (),
     without: Without = (),
     null: Null = False,
+    fields: Fields = (),
     code: Annotated[str | None, Opt(("--refuse",), CODE, "answer with this error code")] = None,
     text: Annotated[str, Opt(("--text",), TEXT, "the words of a refusal")] = "",
 ) -> Result:
@@ -96,7 +98,7 @@ def hold(
     What its connection sends behind a held frame waits too, so order is kept. With something to
     change, or --refuse, nobody need decide: it is done at once, or after the --timeout.
     """
-    wanted = Wanted(payload, key, headers, properties, without, null)
+    wanted = Wanted(payload, key, headers, properties, without, null, fields)
     decision = _decision(session, wanted, code, text)
     wall = session.runtime.clock.wall
     match = frame_match(where.text, None if way is None else _WAYS[way], wall=wall)
@@ -187,20 +189,22 @@ def hold_off(session: "Session") -> Result:
 def held(session: "Session") -> Result:
     """List the frames that are held right now.
 
-    `gives up in` counts down what the client said that it waits: Kafka's request.timeout.ms, an
-    AMQP expiration, MQTT 5's expiry. It says so of few frames.
+    `gives up in` counts down what the client said that it waits, and `by` names it: Kafka's
+    request.timeout.ms, an AMQP expiration, MQTT 5's expiry, a keep alive or heartbeat.
     """
-    now = session.runtime.clock.now()
+    runtime = session.runtime
+    now = runtime.clock.now()
     rows = []
-    for frame in session.runtime.holds.held.values():
+    for frame in runtime.holds.held.values():
         first, age = frame.rows[0], now - frame.since
-        patience = patience_of(first)
+        patience = patience_with(frame, runtime.brokers)
         rows.append(
             {
                 "id": frame.id,
                 "rule": frame.rule,
                 "age": age,
-                "left": None if patience is None else patience - age,
+                "left": None if patience is None else patience.seconds - age,
+                "by": "" if patience is None else patience.name,
                 "protocol": first.protocol,
                 "client": first.client,
                 "operation": first.operation,
@@ -212,7 +216,8 @@ def held(session: "Session") -> Result:
         rows,
         Column("id", "held", lambda number: f"h{number}", right=True),
         Column("age", "age", duration, right=True),
-        Column("left", "gives up in", _left, right=True),
+        Column("left", "gives up in", left_text, right=True),
+        Column("by", "by"),
         Column("protocol", "broker"),
         Column("client", "client"),
         Column("operation", "op"),
@@ -223,7 +228,8 @@ def held(session: "Session") -> Result:
     )
 
 
-def _left(seconds: Any) -> str:
+def left_text(seconds: Any) -> str:
+    """How long its client still waits for a held frame."""
     if seconds is None:
         return ""
     return duration(seconds) if seconds > 0 else "gave up"

@@ -9,7 +9,7 @@ from rich.style import Style
 
 from ... import units
 from ...console.commands.faults import value_of
-from ...console.commands.holds import decision_of
+from ...console.commands.holds import decision_of, left_text
 from ...text import clean
 from ..drawing import Piece, sparkline
 from ..keys import FAULTS
@@ -61,6 +61,9 @@ def _fault_chart(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> C
     """The last minute, now at the right; a rule's line begins where it was added."""
     if isinstance(line, Track):
         return sparkline(line.values, glyphs.bars), palette.accented
+    if line.left is not None:
+        text = left_text(line.left)
+        return f"gives up in {text}" if line.left > 0 else text, palette.warning
     marks = sparkline(line.hits, glyphs.bars) if line.hits else ""
     return marks, palette.faulty if any(line.hits) else palette.faintest
 

@@ -8,7 +8,11 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest
 from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.snapshots import ConnectionView
 from msgspec import UNSET
+from msgspec.structs import replace
+
+from mockforge_tui.console.client_timeouts import patience_of
 
 from .scene import Scene
 
@@ -43,6 +47,7 @@ def held(
             },
         ),
         ("edit h1 x --record 2", 1, {"payload": b"x"}),
+        ("edit h1 --set acks=0 --set name=b", 0, {"fields": {"acks": "0", "name": "b"}}),
     ],
 )
 def test_edit_changes_what_is_named_and_nothing_else(
@@ -195,3 +200,18 @@ def test_what_a_client_said_that_it_waits_counts_down(row: Row, seconds: float |
     assert record["left"] == (None if seconds is None else seconds - 2)
     scene.advance(40)
     assert ("gave up" in scene.run("held").as_text()) == (seconds is not None)
+
+
+def test_what_a_connection_allows_runs_out_too_and_the_first_of_them_counts() -> None:
+    mqtt = ConnectionView(1, "mqtt", "c", "", "open", 0.0, detail={"keep_alive": 20})
+    amqp = ConnectionView(1, "amqp", "c", "", "open", 0.0, detail={"heartbeat": 30})
+    expiring = {"message_expiry_interval": 7}
+    for row, view, patience in (
+        (Row("mqtt", OUT, "PUBACK"), mqtt, (20, "keep alive")),
+        (Row("mqtt", IN, "PUBLISH", detail=expiring), mqtt, (7, "message expiry")),
+        (Row("mqtt", IN, "PUBLISH"), replace(mqtt, detail={"keep_alive": 0}), None),
+        (Row("amqp", OUT, "basic.deliver"), amqp, (60, "heartbeat")),
+        # The broker's heartbeats go on beside what is held of the client.
+        (Row("amqp", IN, "basic.publish"), amqp, None),
+    ):
+        assert patience_of(row, view) == patience

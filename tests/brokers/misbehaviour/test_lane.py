@@ -325,6 +325,28 @@ def test_a_hold_that_edits_lets_the_changed_frame_go_in_its_turn():
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "passed"),
+    [
+        (Changes(fields={"word": "set"}), b"set\n"),
+        (Changes(payload=b"new", fields={"word": "over"}), b"over\n"),
+        (Changes(payload=b"two\nlines", fields={"word": "never"}), None),
+        (Changes(payload=b"never", fields={"colour": "blue"}), None),
+    ],
+)
+def test_fields_of_a_held_frame_are_set_behind_its_message_or_nothing_is_changed(changes, passed):
+    world = World()
+    world.holds.add(hold(is_word("x")))
+    world.lane.feed(b"x\n")
+    if passed is None:
+        with pytest.raises(InvalidInput):
+            world.holds.edit(1, changes)
+    else:
+        world.holds.edit(1, changes)
+    world.holds.release(1)
+    assert world.passed == [passed or b"x\n"]
+
+
 def test_a_hold_that_refuses_answers_only_what_a_client_sends():
     world, outward = World(), World(OUT)
     for each in (world, outward):
