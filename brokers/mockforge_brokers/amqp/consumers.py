@@ -57,9 +57,9 @@ def views(
                 place = connection.vhost.name, connection.client, channel.number
                 yield _view(consumer, place, credit, count, age)
     for other in later_connections.values():
-        for session in other.sessions.values():
+        for session in other.sessions.open.values():
             links = session.deliveries.by_link()
-            for link in session.outgoing.values():
+            for link in session.links.outgoing.values():
                 count, number = links.get(link, (0, 0))
                 age = _age(now, sessions.since(session, number)) if count else None
                 credit = max(0, link.consumer.credit)

@@ -114,7 +114,7 @@ class Management:
         """Of the connection of AMQP 1.0 that is named so."""
         for connection in later.open_connections(self._later, None):
             if connection_name(connection.peer) == name:
-                return [later.session_figures(each) for each in connection.sessions.values()]
+                return [later.session_figures(each) for each in connection.sessions.open.values()]
         return None
 
     def channels(self, vhost: str | None = None) -> list[Figures]:

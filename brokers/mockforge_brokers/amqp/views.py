@@ -81,15 +81,15 @@ def _classic(connection: Connection) -> _Seen:
 def _later(connection: LaterConnection) -> _Seen:
     """Of a connection of AMQP 1.0: its sessions and links."""
     handshake = connection.handshake
-    sessions = connection.sessions.values()
-    outgoing = [link for session in sessions for link in session.outgoing.values()]
+    sessions = connection.sessions.open.values()
+    outgoing = [link for session in sessions for link in session.links.outgoing.values()]
     detail: dict[str, object] = {
         "version": "1.0",
         "user": connection.user,
         "vhost": handshake.vhost,
         "unroutable": connection.unroutable.count,
         "sessions": len(sessions),
-        "senders": sum(len(session.incoming) for session in sessions),
+        "senders": sum(len(session.links.incoming) for session in sessions),
         "receivers": len(outgoing),
         "unsettled": sum(len(session.deliveries) for session in sessions),
         "credit": sum(max(0, link.consumer.credit) for link in outgoing),
@@ -104,9 +104,9 @@ def _later(connection: LaterConnection) -> _Seen:
 
 def _links(session: Session) -> Iterator[str]:
     """Each as one line: `orders: sends to /queues/q, credit 170`."""
-    for sender in session.incoming.values():
+    for sender in session.links.incoming.values():
         yield f"{sender.name}: sends to {sender.address or 'any'}, credit {sender.credit}"
-    for receiver in session.outgoing.values():
+    for receiver in session.links.outgoing.values():
         credit, late = max(0, receiver.consumer.credit), ", late" if receiver.late else ""
         yield f"{receiver.name}: receives from {receiver.address}, credit {credit}{late}"
 

@@ -82,7 +82,7 @@ def _attach_incoming(session: Session, fields: dict[str, Any]) -> None:
     link = Incoming(fields["name"], fields["handle"], target, settles, count)
     link.dynamic = dynamic
     link.address = asked.get("address")
-    session.incoming[link.handle] = link
+    session.links.incoming[link.handle] = link
     session.connection.name_link(session.number, link.handle, _shown(target), incoming=True)
     session.reply(
         "attach",
@@ -206,7 +206,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     )
     consumer.credit = 0
     session.vhost.consume(consumer)
-    session.outgoing[link.handle] = link
+    session.links.outgoing[link.handle] = link
     session.connection.consumer_started(session, link)
     session.reply(
         "attach",

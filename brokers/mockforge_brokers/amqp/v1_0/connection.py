@@ -12,58 +12,48 @@ from typing import Final
 from ...access import Guard
 from ...contract import Peer
 from ...environment import Environment
-from ...errors import ProtocolError, RequestRefused
+from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated
-from ...fairness import Steps
 from ...journal import Past, Row, Splitter
 from ...misbehaviour.skimming import Skim
 from ..channel.unroutable import Unroutable
-from ..codes import ReplyCode
 from ..connection.blocking import Blocking
 from ..connection.flow import Flow
 from ..connection.heartbeat import Heartbeat
 from ..connection.login import Login
 from ..connection.phase import Phase
 from ..connection.quotas import Quotas
-from ..events import ChannelClosed, ChannelOpened, ConsumerEnded, ConsumerStarted
+from ..events import ConsumerEnded, ConsumerStarted
 from ..options import AmqpOptions
 from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.virtual_host import VirtualHost
 from . import misbehaviour
+from .closing import CLOSES, Closing
 from .failures import (
-    DECODE_ERROR,
     FRAMING_ERROR,
-    INTERNAL_ERROR,
     RESOURCE_LIMIT,
     UNAUTHORIZED,
     ConnectionFailed,
-    Failed,
     SessionFailed,
-    Unreadable,
-    as_failure,
-    condition_of,
 )
 from .handshake import Handshake
 from .links import Outgoing
 from .rows import Names, past, rows
 from .session import Session
+from .sessions import PROTOCOL, Sessions
 from .wire import performatives
 from .wire.frames import (
     HEAD_SIZE,
     HEARTBEAT,
     MIN_MAX_FRAME_SIZE,
     head,
-    performative,
 )
-from .wire.performatives import Composite
 from .wire.units import FrameSplitter
 
-PROTOCOL: Final = "amqp"
 _BURST: Final = 512 * 1024
 """Bytes of deliveries before they must be written and the loop served."""
 _BULKY: Final = 32 * 1024
-_CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
 
 
 class Connection:
@@ -88,7 +78,6 @@ class Connection:
         self.user = ""
         self.guard: Guard | None = None
         self.vhost = next(iter(vhosts.values()))
-        self.sessions: dict[int, Session] = {}
         self.max_frame = MIN_MAX_FRAME_SIZE
         self.max_payload = options.frame_max - 8
         self.published = 0
@@ -98,8 +87,6 @@ class Connection:
         self.unfinished = False
         self._options = options
         self._vhosts = vhosts
-        self._gone = gone
-        self._chores = environment.chores
         self._turn = environment.turn
         self._clock = environment.clock
         self._login = Login(peer, environment, vhosts, quotas)
@@ -111,7 +98,8 @@ class Connection:
         self.set_writable = self._flow.set_writable
         self._beats: Heartbeat | None = None
         self._patience: Heartbeat | None = None
-        self._timer = self._clock.call_later(options.handshake_timeout, self._too_slow)
+        self.sessions = Sessions(self, self._clock, environment.chores)
+        self.closing = Closing(self, self._clock, environment.chores, options, gone)
 
     # What transport asks (contract.py).
 
@@ -126,10 +114,9 @@ class Connection:
             taken = self._walk(data)
         except ProtocolError as failure:
             taken = len(data)
-            self._fail(failure)
+            self.closing.fail(failure)
         self._rest = data[taken:]
-        for session in tuple(self.sessions.values()):
-            session.finish_burst()
+        self.sessions.finish_burst()
         self.blocking.check(self.published)
         return len(self._rest)
 
@@ -162,22 +149,13 @@ class Connection:
     @property
     def incomplete(self) -> int:
         """Bytes of what is not whole yet."""
-        partial = (
-            link.partial.size
-            for session in self.sessions.values()
-            for link in session.incoming.values()
-            if link.partial is not None
-        )
-        return len(self._rest) + sum(partial)
+        return len(self._rest) + self.sessions.incomplete
 
     def connection_lost(self, reason: str) -> None:
-        self._end(reason)
+        self.closing.end(reason)
 
     def shutdown(self) -> None:
-        if self.phase is Phase.OPEN:
-            self._say_close(_forced("shutdown"))
-        self._end("the broker ended")
-        self.peer.close("the broker ended")
+        self.closing.shutdown()
 
     def past(self) -> Past:
         return past(self.client, self.names, self.unroutable)
@@ -269,24 +247,22 @@ class Connection:
 
     @property
     def channel_count(self) -> int:
-        return len(self.sessions)
+        return len(self.sessions.open)
 
     def renew_guard(self) -> None:
         if self.user:
             self.guard = self._login.guard(self.client, self.user)
 
     def unacked(self) -> list[Message]:
-        return [each for session in self.sessions.values() for each in session.unacked()]
+        return self.sessions.unacked()
 
     def close(self, code: int, text: str) -> None:
-        """End it in the name of a person; the client has its time to answer."""
-        if self.phase is not Phase.OPEN:
-            if self.phase is not Phase.ENDED:
-                self.peer.close(text)
-            return
-        self.close_failed(
-            _forced(text) if code == ReplyCode.CONNECTION_FORCED else _failed(code, text)
-        )
+        self.closing.close(code, text)
+
+    def stop_beating(self) -> None:
+        for heartbeat in (self._beats, self._patience):
+            if heartbeat is not None:
+                heartbeat.stop()
 
     # Frames.
 
@@ -297,8 +273,8 @@ class Connection:
             handshake.authenticate(found)
             self.phase = Phase.HEADER
         elif found.name == "close":
-            self._closed_by_client(found)
-        elif self.phase in _CLOSES:
+            self.closing.closed_by_client(found)
+        elif self.phase in CLOSES:
             return
         elif channel > handshake.channel_max:
             raise ConnectionFailed(
@@ -310,11 +286,11 @@ class Connection:
             handshake.open(found)
             self._opened()
         else:
-            self._of_session(channel, found, body[end:])
+            self.sessions.receive(channel, found, body[end:])
 
     def _opened(self) -> None:
         handshake = self.handshake
-        self._timer.cancel()
+        self.closing.stop_waiting()
         self.phase = Phase.OPEN
         self.user = handshake.user
         self.client = self.unroutable.client = handshake.container
@@ -328,133 +304,9 @@ class Connection:
         )
         self.spine.emit(ClientIdentified(PROTOCOL, self.id, self.client, handshake.software))
 
-    # Sessions.
-
-    def _of_session(self, channel: int, found: Composite, payload: bytes) -> None:
-        session = self.sessions.get(channel)
-        if session is None:
-            if found.name == "begin":
-                self._begin(channel, found)
-            return
-        if found.name == "end":
-            session.finish_burst()
-            self._end_session(session, "ended by the client")
-            session.reply("end")
-            return
-        try:
-            session.receive(found, payload)
-        except (SessionFailed, RequestRefused) as failed:
-            self.fail_session(session, failed)
-
-    def fail_session(self, session: Session, failed: SessionFailed | RequestRefused) -> None:
-        failure = as_failure(SessionFailed, failed)
-        self.refused(failure.text)
-        session.finish_burst()
-        self._end_session(session, failure.text, code=failed.code or ReplyCode.CHANNEL_ERROR)
-        session.reply("end", error=failure.error)
-
-    def fail_soon(self, session: Session, failed: SessionFailed) -> None:
-        """As `fail_session`, in a turn of its own."""
-
-        def fail() -> None:
-            if self.sessions.get(session.number) is session:
-                self.fail_session(session, failed)
-
-        self._clock.call_later(0, fail)
-
-    def _begin(self, channel: int, found: Composite) -> None:
-        if found.get("remote_channel") is not None:
-            text = "begin answers none of ours: its remote-channel must not be set (2.7.2)"
-            raise ConnectionFailed(INTERNAL_ERROR, text)
-        session = self.sessions[channel] = Session(self, channel, found)
-        session.begin()
-        self.spine.emit(ChannelOpened(PROTOCOL, self.id, channel))
-
-    def _end_session(
-        self, session: Session, reason: str, code: int = ReplyCode.REPLY_SUCCESS
-    ) -> None:
-        del self.sessions[session.number]
-        session.stop()
-        self._chores.do(session.ending(reason))
-        self.spine.emit(ChannelClosed(PROTOCOL, self.id, session.number, code, reason))
-
     def _refresh(self) -> None:
-        for session in tuple(self.sessions.values()):
-            if self.flowing:
-                session.resume()
-            else:
-                session.pause()
+        self.sessions.refresh(self.flowing)
         self.vhost.memory.settle()
-
-    # Ends.
-
-    def _fail(self, failure: ProtocolError) -> None:
-        if self.phase in _CLOSES:
-            return
-        self.refused(failure.text)
-        if self.phase is Phase.OPEN or (self.phase is Phase.HANDSHAKE and not self.handshake.sasl):
-            failed = failure if isinstance(failure, Failed) else None
-            if failed is not None or not isinstance(failure, Unreadable):
-                self.close_failed(failed or ConnectionFailed(DECODE_ERROR, failure.text))
-                return
-        self._end(failure.text)
-        self.peer.close(failure.text)
-
-    def close_failed(self, failed: Failed) -> None:
-        """Send close and wait for its answer."""
-        self._say_close(failed)
-        self._end_sessions(failed.text)
-        self.phase = Phase.CLOSING
-        self._arm(self._options.closing_time, lambda: self.peer.close(failed.text))
-
-    def _say_close(self, failed: Failed) -> None:
-        self.send(performative(0, "close", error=failed.error))
-
-    def _closed_by_client(self, found: Composite) -> None:
-        if self.phase is Phase.CLOSING:
-            self._end("closed")
-            self.peer.close("closed")
-            return
-        given = found.get("error")
-        text = f": {given.get('condition')} {given.get('description', '')}" if given else ""
-        reason = f"closed by the client{text}"
-        self._end_sessions(reason)
-        self.send(performative(0, "close"))
-        self.phase = Phase.CLOSED
-        self.peer.leaving(reason)
-        self._arm(self._options.closing_time, lambda: self.peer.close(reason))
-
-    def _end(self, reason: str) -> None:
-        self.phase = Phase.ENDED
-        self._timer.cancel()
-        self._end_sessions(reason)
-        self._gone(self.id)
-
-    def _end_sessions(self, reason: str) -> None:
-        """Requeue, end consumers, delete exclusive queues: at once, before the next client."""
-        self.peer.ending()
-        for heartbeat in (self._beats, self._patience):
-            if heartbeat is not None:
-                heartbeat.stop()
-        self.blocking.end()
-        for session in self.sessions.values():
-            session.stop()
-        self._chores.do(self._ending(reason))
-
-    def _ending(self, reason: str) -> Steps:
-        while self.sessions:
-            _, session = self.sessions.popitem()
-            yield from session.ending(reason)
-        yield from self.vhost.ending_exclusive(self.id)
-
-    def _arm(self, delay: float, callback: Callable[[], object]) -> None:
-        self._timer.cancel()
-        self._timer = self._clock.call_later(delay, callback)
-
-    def _too_slow(self) -> None:
-        text = f"AMQP 1.0 was not open within {self._options.handshake_timeout:g} s"
-        self.refused(text)
-        self.peer.abort(text)
 
     def _beat(self) -> None:
         self.send(HEARTBEAT)
@@ -463,11 +315,8 @@ class Connection:
         return self._flow.writable and not self.blocking.blocked
 
     def _silent(self) -> None:
-        self._fail(
-            ConnectionFailed(
-                RESOURCE_LIMIT, "no frame received from client within idle timeout threshold"
-            )
-        )
+        text = "no frame received from client within idle timeout threshold"
+        self.closing.fail(ConnectionFailed(RESOURCE_LIMIT, text))
 
 
 def _nothing() -> None:
@@ -476,12 +325,3 @@ def _nothing() -> None:
 
 def _never() -> bool:
     return False
-
-
-def _forced(reason: str) -> ConnectionFailed:
-    """RabbitMQ's words for a connection that an operator or its own end closes."""
-    return ConnectionFailed(INTERNAL_ERROR, f'Connection forced: "{reason}"')
-
-
-def _failed(code: int, text: str) -> ConnectionFailed:
-    return ConnectionFailed(condition_of(code), text)

@@ -37,7 +37,7 @@ def connection_figures(connection: Connection) -> Figures:
     return {
         **socket_figures(connection.peer),
         "channel_max": handshake.channel_max,
-        "channels": len(connection.sessions),
+        "channels": len(connection.sessions.open),
         "client_properties": _plain(handshake.properties),
         "container_id": handshake.container,
         "frame_max": connection.max_frame or _ANY_SIZE,
@@ -51,17 +51,17 @@ def connection_figures(connection: Connection) -> Figures:
 
 
 def session_figures(session: Session) -> Figures:
-    management = list(session.management.values())
+    management = list(session.links.management.values())
     incoming = [_management_in(link) for link in management if link.sends]
     outgoing = [_management_out(link) for link in management if not link.sends]
-    windows = session.windows()
+    windows = session.windows.figures()
     return {
         "channel_number": session.number,
-        "handle_max": session.handle_max,
+        "handle_max": session.links.handle_max,
         **windows,
         "outgoing_unsettled_deliveries": len(session.deliveries),
-        "incoming_links": incoming + [_incoming(link) for link in session.incoming.values()],
-        "outgoing_links": outgoing + [_outgoing(link) for link in session.outgoing.values()],
+        "incoming_links": incoming + [_incoming(link) for link in session.links.incoming.values()],
+        "outgoing_links": outgoing + [_outgoing(link) for link in session.links.outgoing.values()],
     }
 
 
@@ -69,8 +69,8 @@ def session_of(connection: Connection, consumer: Consumer) -> Figures:
     """Where a consumer is, as those of 0-9-1 have their channel."""
     numbers = (
         session.number
-        for session in connection.sessions.values()
-        if any(link.consumer is consumer for link in session.outgoing.values())
+        for session in connection.sessions.open.values()
+        if any(link.consumer is consumer for link in session.links.outgoing.values())
     )
     number, name = next(numbers, 0), connection_name(connection.peer)
     return {

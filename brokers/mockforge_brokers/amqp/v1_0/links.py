@@ -143,7 +143,7 @@ class Outgoing:
         return self.session.deliveries.holds(self)
 
     def cancelled(self, reason: str) -> None:
-        self.session.link_cancelled(self, reason)
+        self.session.links.cancelled(self, reason)
 
     def grant(self, credit: int, *, drain: bool) -> None:
         """The client's newest word on how many more it takes."""

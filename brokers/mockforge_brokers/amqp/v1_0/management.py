@@ -148,8 +148,8 @@ def attach(session: Session, fields: dict[str, Any]) -> None:
         _CREDIT if sends else 0,
         0 if sends else fields.get("max_message_size", 0),
     )
-    session.pairs.add(link)
-    session.management[link.handle] = link
+    session.links.pairs.add(link)
+    session.links.management[link.handle] = link
     session.reply(
         "attach",
         name=link.name,

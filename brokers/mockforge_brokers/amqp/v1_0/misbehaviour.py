@@ -36,7 +36,7 @@ def refuse(connection: Connection, unit: bytes, code: int, text: str) -> None:
     except ProtocolError:
         connection.receive(unit)
         return
-    session = connection.sessions.get(channel)
+    session = connection.sessions.open.get(channel)
     condition = condition_of(code)
     if found.name == "transfer" and session is not None:
         if not found.get("settled"):
@@ -46,13 +46,13 @@ def refuse(connection: Connection, unit: bytes, code: int, text: str) -> None:
         try:
             session.skip(found.get("handle"))
         except SessionFailed as failed:
-            connection.fail_session(session, failed)
+            connection.sessions.fail(session, failed)
     elif found.name == "attach" and session is not None:
-        session.refuse_link(found.fields, LinkFailed(condition, text))
+        session.links.refuse(found.fields, LinkFailed(condition, text))
     elif session is not None and code != ReplyCode.CONNECTION_FORCED:
-        connection.fail_session(session, SessionFailed(condition, text))
+        connection.sessions.fail(session, SessionFailed(condition, text))
     elif kind == AMQP and code != NACK:
-        connection.close_failed(ConnectionFailed(condition, text))
+        connection.closing.close_failed(ConnectionFailed(condition, text))
     else:
         connection.peer.close(text)
 

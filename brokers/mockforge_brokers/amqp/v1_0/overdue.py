@@ -20,7 +20,7 @@ class Sessions:
         before, self._marks = self._marks, {}
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
-                for session in tuple(connection.sessions.values()):
+                for session in tuple(connection.sessions.open.values()):
                     if session.deliveries:
                         marks = self._marks[session] = before.get(session) or Marks()
                         self._note(session, marks, now, now - timeout)
