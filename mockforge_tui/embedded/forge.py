@@ -21,29 +21,28 @@ from ..config import Config, resolve
 from ..config.table import SETTINGS
 from ..nearest import get_close_matches
 from ..runtime import Runtime
-from .answer import WITHIN, Answer, Heard, unended
+from .answer import WITHIN, Answer
 from .base import Forge
+from .reading import Readings, read_all
+from .thread import NOT_RUNNING, LoopThread
 from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from ..admin_port import Admin, Management
-    from ..console.jobs import Job
-    from ..console.session import Session
     from ..expectations.message import Message
     from ..expectations.waiting import Outcome
     from ..fixtures.expected.model import Came, Expectation
     from ..fixtures.messages import Outgoing
     from ..fixtures.model import FixtureSet
-    from ..scenarios.outcome import ScenarioOutcome
+    from .console import Console
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _START: Final = 30.0
 """Seconds that brokers with large fixtures may take to be ready."""
-_NOT_RUNNING: Final = "this MockForge does not run: start it, or use it in a with block"
 _SETTINGS: Final = frozenset(setting.name for setting in SETTINGS)
 _QUIET: Final = {"random_ports": True, "admin": False, "log_level": "warning"}
 
@@ -76,14 +75,11 @@ class MockForge(Forge):
         """What the ready line says."""
         self._paths = [Path(path) for path in fixtures]
         self._fixtures: FixtureSet | None = None
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ending: asyncio.Event | None = None
+        self._thread = LoopThread(self._serve, self._over)
         self._runtime: Runtime | None = None
-        self._session: Session | None = None
-        self._failure: BaseException | None = None
+        self._console: Console | None = None
         self._waiting: set[Future[Ended]] = set()
-        self._read: dict[object, FixtureSet] = {}
+        self._readings = Readings()
         self._seed = 0
         """Of the start, where nobody gave one."""
         self._began = 0.0
@@ -93,33 +89,14 @@ class MockForge(Forge):
 
     def start(self) -> MockForge:
         """Listen, load and produce; returns when clients can connect."""
-        if self._thread is not None:
-            raise LocalError("this MockForge runs already")
-        if self._paths:
+        if self._paths and self._runtime is None:
             self._fixtures = read_all(self._paths, self.config)
-        ready = threading.Event()
-        self._failure = None
-        self._thread = threading.Thread(
-            target=self._run, args=(ready,), name="mockforge", daemon=True
-        )
-        self._thread.start()
-        if not ready.wait(_START):
-            raise LocalError(f"the brokers were not ready within {_START:g} s")
-        if self._failure is not None:
-            self._thread.join()
-            self._thread = None
-            raise self._failure
+        self._thread.start(_START)
         return self
 
     def stop(self) -> None:
         """Close all connections and ports; without effect where nothing runs."""
-        thread, self._thread = self._thread, None
-        if thread is None or self._loop is None or self._ending is None:
-            return
-        self._loop.call_soon_threadsafe(self._ending.set)
-        thread.join()
-        if self._failure is not None:
-            raise self._failure
+        self._thread.stop()
 
     def __enter__(self) -> MockForge:
         return self.start()
@@ -149,59 +126,29 @@ class MockForge(Forge):
     def runtime(self) -> Runtime:
         """The running brokers; touch them by `call` only."""
         if self._runtime is None:
-            raise LocalError(_NOT_RUNNING)
+            raise LocalError(NOT_RUNNING)
         return self._runtime
 
     # What can be done.
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` in the brokers' thread and hand back what it returns or raises."""
-
-        async def run() -> T:
-            return function(*args, **kwargs)
-
-        if self._runtime is None or self._loop is None:
-            raise LocalError(_NOT_RUNNING)
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return self._thread.call(function, *args, **kwargs)
 
     def run(self, line: str, *, within: str | float = WITHIN) -> Answer:
         __tracebackhide__ = True
-        if self.call(self._streams, line):
+        console = self.call(self._at_the_console)
+        if self.call(console.streams, line):
             refuse_on_a_loop(f"run({line!r})")
-        if self._loop is None:
-            raise LocalError(_NOT_RUNNING)
-        return asyncio.run_coroutine_threadsafe(
-            self._answer(line, seconds(within)), self._loop
-        ).result()
+        return self._thread.wait(console.answer(line, seconds(within)))
 
-    def _streams(self, line: str) -> bool:
-        return self._console().streams(line)
+    def _at_the_console(self) -> Console:
+        """Made when first asked for: many tests need none of it."""
+        if self._console is None:
+            from .console import Console
 
-    async def _answer(self, line: str, within: float) -> Answer:
-        __tracebackhide__ = True
-        session, heard = self._console(), Heard()
-        if not session.streams(line):
-            return heard.answer(session.run(line, confirmed=True))
-        result = session.heard_by(heard.report).run(line, confirmed=True)
-        job = session.jobs.of(result)
-        if job is not None:
-            ended = asyncio.Event()
-            job.on_stop.append(ended.set)
-            try:
-                await asyncio.wait_for(ended.wait(), within)
-            except TimeoutError:
-                session.jobs.stop(job)
-                raise unended(line, within) from None
-            result = job.result(result)
-        return heard.answer(result)
-
-    def _console(self) -> Session:
-        if self._session is None:
-            from ..console.session import Session
-
-            self._session = Session(self.runtime, files=True)
-            self._session.confirms = False
-        return self._session
+            self._console = Console(self.runtime)
+        return self._console
 
     # What tests do.
 
@@ -210,21 +157,11 @@ class MockForge(Forge):
         __tracebackhide__ = True
         from ..scenarios.words import outcome_lines
 
-        if self._loop is None or self._runtime is None:
-            raise LocalError(_NOT_RUNNING)
-        outcome = asyncio.run_coroutine_threadsafe(self._play(name), self._loop).result()
+        console = self.call(self._at_the_console)
+        scenarios = () if self._fixtures is None else self._fixtures.scenarios
+        outcome = self._thread.wait(console.play(scenarios, name))
         if not outcome.ok:
             raise ExpectationFailed("\n".join(outcome_lines(outcome)))
-
-    async def _play(self, name: str) -> ScenarioOutcome:
-        from ..console.playing import runner_of
-
-        scenarios = () if self._fixtures is None else self._fixtures.scenarios
-        found = next((each for each in scenarios if each.name == name), None)
-        if found is None:
-            known = ", ".join(each.name for each in scenarios) or "none is loaded"
-            raise InvalidInput(f"there is no scenario {name}: {known}")
-        return await runner_of(self._console(), found, lambda step: None).run()
 
     def mark(self) -> int:
         """A point in the flow of messages: `since=` it counts only what came later."""
@@ -261,55 +198,23 @@ class MockForge(Forge):
         if not paths:
             self.use(None, seed)
             return
-        files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
-        times = tuple(sorted((str(f), f.stat().st_mtime_ns) for f in files if f.is_file()))
-        key = (tuple(paths), times)
-        if key not in self._read:
-            self._read[key] = read_all(list(paths), self.config)
-        self.use(self._read[key], seed)
+        self.use(self._readings.of(paths, self.config), seed)
 
     def journal(self, count: int = 50) -> list[str]:
         """The newest things that happened since the start or the last reset, a line each."""
         return self.call(self._lines, count)
 
     def begin_recording(self, name: str, where: str) -> None:
-        from ..filters import FilterError
-
-        def begin() -> None:
-            try:
-                found = self._console().filter_of(where) if where else None
-            except FilterError as error:
-                raise InvalidInput(f"filter: {error.text}") from None
-            self.runtime.recordings.start(name, where=found)
-
-        self.call(begin)
+        self.call(lambda: self._at_the_console().begin_recording(name, where))
 
     def end_recording(self, name: str) -> bytes:
-        def end() -> bytes:
-            recordings = self.runtime.recordings
-            recording = recordings[name]
-            recordings.remove(recording)
-            if recording.problem:
-                raise InvalidInput(recording.problem)
-            return recording.content()
-
-        return self.call(end)
+        return self.call(lambda: self._at_the_console().end_recording(name))
 
     def replay_lines(self, text: str, name: str, speed: float | Literal["max"]) -> int:
-        from ..console.replaying import factor, replay
         from ..fixtures.recordings import parse_recording
 
-        messages, pace, ended = parse_recording(text, name), factor(str(speed)), threading.Event()
-
-        def begin() -> Job:
-            job = replay(self._console(), messages, pace)
-            if job.stopped:
-                ended.set()
-            else:
-                job.on_stop.append(ended.set)
-            return job
-
-        job = self.call(begin)
+        messages, ended = parse_recording(text, name), threading.Event()
+        job = self.call(lambda: self._at_the_console().replay(messages, speed, ended.set))
         ended.wait()
         if job.outcome is not None and job.outcome.problem is not None:
             raise InvalidInput(job.outcome.problem.text)
@@ -324,7 +229,8 @@ class MockForge(Forge):
 
         def done(outcome: Outcome) -> None:
             self._waiting.discard(future)
-            future.set_result(self._ended(outcome))
+            text = "" if outcome.failure is None else self._at_the_console().page(outcome.failure)
+            future.set_result(Ended(outcome.messages, text))
 
         self._waiting.add(future)
         try:
@@ -375,14 +281,6 @@ class MockForge(Forge):
         self.runtime.load(fixtures, seed)
         self._began = self.runtime.clock.wall()
 
-    def _ended(self, outcome: Outcome) -> Ended:
-        if outcome.failure is None:
-            return Ended(outcome.messages)
-        from ..console.expecting import explained
-
-        failure = explained(self._console(), outcome.failure)
-        return Ended(outcome.messages, failure.as_text())
-
     def _lines(self, count: int) -> list[str]:
         from ..console.journal import newest_lines
 
@@ -391,24 +289,13 @@ class MockForge(Forge):
 
     # The thread.
 
-    def _run(self, ready: threading.Event) -> None:
-        from ..loops import loop_factory
+    def _over(self) -> None:
+        self._runtime = self._console = None
+        for future in tuple(self._waiting):
+            future.set_exception(LocalError(NOT_RUNNING))
+        self._waiting.clear()
 
-        try:
-            with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                runner.run(self._serve(ready))
-        except BaseException as error:
-            self._failure = error
-        finally:
-            self._runtime = self._session = None
-            ready.set()
-            for future in tuple(self._waiting):
-                future.set_exception(LocalError(_NOT_RUNNING))
-            self._waiting.clear()
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ending = asyncio.Event()
+    async def _serve(self, ready: Callable[[], None], ending: asyncio.Event) -> None:
         # `config` stays as it was given: fixtures that are loaded later may say otherwise.
         fixtures = self._fixtures
         config = self.config if fixtures is None else fixtures.complete(self.config)
@@ -433,24 +320,13 @@ class MockForge(Forge):
                 management = await open_management(runtime)
                 self.facts["amqp"]["management"] = management.url
                 management.load()
-            ready.set()
-            await self._ending.wait()
+            ready()
+            await ending.wait()
         finally:
-            if self._session is not None:
-                self._session.close()
+            if self._console is not None:
+                self._console.close()
             for port in (management, admin):
                 if port is not None:
                     await port.close()
             await runtime.stop()
             runtime.forget()
-
-
-def read_all(paths: list[Path], config: Config) -> FixtureSet:
-    """The fixtures of files and folders. Raises FixtureError."""
-    from ..fixtures.source.problems import FixtureError
-    from ..rehearsal import read_fixtures
-
-    report = read_fixtures(paths, config)
-    if report.errors:
-        raise FixtureError(report.errors)
-    return report.fixtures
