@@ -20,8 +20,9 @@ from .snapshots import (
 )
 from .state.cluster import Cluster
 from .state.fetch_sessions import FetchSession
-from .state.groups.classic.group import Group, GroupState
+from .state.groups.classic.group import Group
 from .state.groups.classic.member import Member
+from .state.groups.classic.state import GroupState
 from .state.groups.consumer.group import ConsumerGroup, ConsumerGroupState
 from .state.groups.consumer.member import MemberState
 from .state.groups.kept import AnyGroup

@@ -9,8 +9,8 @@ from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 from mockforge_brokers.kafka.options import KafkaOptions
-from mockforge_brokers.kafka.state.groups.classic.group import GroupState
 from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, SyncRequest
+from mockforge_brokers.kafka.state.groups.classic.state import GroupState
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.coordinator import Groups
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset

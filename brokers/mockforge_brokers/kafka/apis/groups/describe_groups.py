@@ -2,7 +2,8 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
-from ...state.groups.classic.group import Group, GroupState
+from ...state.groups.classic.group import Group
+from ...state.groups.classic.state import GroupState
 from ...wire.messages.groups import (
     DescribedGroup,
     DescribedGroupMember,

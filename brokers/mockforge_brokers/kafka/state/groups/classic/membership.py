@@ -2,7 +2,7 @@
 
 from .....errors import RequestRefused
 from ....codes import ErrorCode
-from .member import JoinRequest, Member, Members
+from .member import JoinRequest, Member, Members, SyncRequest
 
 
 def check_protocols(
@@ -37,6 +37,26 @@ def known_member(group_id: str, members: Members, member_id: str, instance: str 
     if member is None or (instance is not None and member.group_instance_id != instance):
         raise unknown_member(group_id, member_id)
     return member
+
+
+def check_choice(group_id: str, chosen: tuple[str, str | None], request: SyncRequest) -> None:
+    """Raises RequestRefused where a member says another protocol type or name than was chosen."""
+    said = (request.protocol_type, request.protocol_name)
+    for given, known in zip(said, chosen, strict=True):
+        if given is not None and given != known:
+            raise RequestRefused(
+                ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+                f"group {group_id} chose {known}, the member says {given}",
+            )
+
+
+def check_generation(group_id: str, current: int, given: int) -> None:
+    """Raises RequestRefused where a member speaks of another generation than the current one."""
+    if given != current:
+        raise RequestRefused(
+            ErrorCode.ILLEGAL_GENERATION,
+            f"group {group_id} is at generation {current}, the member at {given}",
+        )
 
 
 def unknown_member(group_id: str, member_id: str) -> RequestRefused:

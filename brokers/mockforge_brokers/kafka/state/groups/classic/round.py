@@ -1,0 +1,77 @@
+"""One rebalance of a classic group: who is waited for, and for how long."""
+
+from collections.abc import Callable
+
+from .....clock import Clock
+from ..sessions import Alarm
+from .member import Members
+
+
+class Round:
+    """First for joins, then for syncs; of both the group says when they have all come.
+
+    The first members of an empty group are collected for a while before anybody is answered, so
+    that ten that start together rebalance once (KIP-134).
+    """
+
+    __slots__ = ("_alarm", "_clock", "_delay", "_joined", "_late", "_members", "_since", "newcomer")
+
+    def __init__(
+        self,
+        clock: Clock,
+        members: Members,
+        delay: float,
+        joined: Callable[[], object],
+        late: Callable[[], object],
+    ) -> None:
+        """`joined`: nobody else is waited for to join. `late`: the time for syncs is over.
+
+        `delay`: seconds for which an empty group waits for more members, again after each newcomer.
+        """
+        self.newcomer = False
+        """Set by the group when somebody came who was not in it."""
+        self._clock = clock
+        self._members = members
+        self._delay = delay
+        self._joined = joined
+        self._late = late
+        self._alarm = Alarm(clock)
+        self._since: float | None = None
+
+    @property
+    def collects(self) -> bool:
+        """Who joins now is not answered yet, though all others wait as well."""
+        return self._since is not None
+
+    def begin(self, *, first: bool) -> None:
+        """Members are to join; `first`: the group was empty until now."""
+        timeout = self._members.rebalance_timeout
+        if not first:
+            self._alarm.arm(timeout, self._joined)
+        elif self._delay > 0:
+            self._since = self._clock.now()
+            self.newcomer = False
+            self._alarm.arm(min(self._delay, timeout), self._collect)
+        else:
+            self._joined()
+
+    def wait_for_joins(self) -> None:
+        """For another rebalance timeout."""
+        self._alarm.arm(self._members.rebalance_timeout, self._joined)
+
+    def wait_for_syncs(self) -> None:
+        self._alarm.arm(self._members.rebalance_timeout, self._late)
+
+    def over(self) -> None:
+        """Nobody is waited for."""
+        self._alarm.disarm()
+        self._since = None
+
+    def _collect(self) -> None:
+        """The delay is over, unless somebody came meanwhile: then it is added, up to the most."""
+        left = (self._since or 0.0) + self._members.rebalance_timeout - self._clock.now()
+        if self.newcomer and left > 0:
+            self.newcomer = False
+            self._alarm.arm(min(self._delay, left), self._collect)
+        else:
+            self._joined()
