@@ -21,6 +21,7 @@ from .connection.connection import Connection
 from .connection.overdue import Channels
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .consumers import ConsumerView
+from .counting import MethodCounts
 from .event_exchange import EventExchange
 from .figures import Management
 from .inside import Inside
@@ -35,7 +36,7 @@ from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
 from .verbs import Verbs
-from .views import connection_view, destination_views, group_views, metrics
+from .views import connection_view, destination_views, group_views, method_metrics, metrics
 
 AMQP: Final = "amqp"
 
@@ -59,6 +60,7 @@ class AmqpBroker(Verbs):
         environment.usage.gauge("amqp_message", self._largest_incomplete)
         self.findings = Findings(environment.clock.wall)
         self.lint = Lint(self.options.profile, self.findings, environment.spine)
+        self.counts = MethodCounts()
         self.vhosts: dict[str, VirtualHost] = {}
         self._keeper = FORGETFUL
         if environment.store is not None:
@@ -100,6 +102,7 @@ class AmqpBroker(Verbs):
             self.vhosts,
             self.quotas,
             self.lint,
+            self.counts,
             self._forget,
             self._become_later,
         )
@@ -282,4 +285,12 @@ class AmqpBroker(Verbs):
         return sorted(found, key=lambda each: (each.vhost, each.queue, each.connection))
 
     def metrics(self) -> list[Metric]:
-        return metrics(self.vhosts.values(), len(self._all()), self.findings)
+        tags = (
+            channel.last_tag
+            for connection in self._connections.values()
+            for channel in connection.channels.open.values()
+        )
+        return [
+            *metrics(self.vhosts.values(), len(self._all()), self.findings),
+            *method_metrics(self.counts, tags),
+        ]

@@ -232,9 +232,10 @@ def notify_blocked(connection: Connection, reason: str | None) -> None:
     """To a client with the capability connection.blocked, as RabbitMQ does."""
     if connection.blocking.wanted:
         if reason is None:
-            connection.out.append(method(0, "connection.unblocked"))
+            frame = method(0, "connection.unblocked")
         else:
-            connection.out.append(method(0, "connection.blocked", reason=reason))
+            frame = method(0, "connection.blocked", reason=reason)
+        connection.say(frame)
 
 
 def set_fields(direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:

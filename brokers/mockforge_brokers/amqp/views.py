@@ -11,6 +11,7 @@ from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection.connection import Connection
 from .connection.phase import Phase
 from .consumers import stands_by, timed_out
+from .counting import MethodCounts
 from .records import plain
 from .sampling import Counted, Rates
 from .state.exchanges import Exchange
@@ -366,6 +367,26 @@ def metrics(vhosts: Iterable[VirtualHost], connections: int, findings: Findings)
             "counter",
             ("statement", "severity"),
             findings.by_statement(),
+        ),
+    ]
+
+
+def method_metrics(counts: MethodCounts, open_tags: Iterable[int]) -> list[Metric]:
+    """`open_tags` are the last delivery tags of the channels that are open."""
+    return [
+        _metric(
+            "amqp_methods_total",
+            "Methods received (in) and sent (out), of AMQP 0-9-1",
+            "counter",
+            ("direction", "method"),
+            counts.methods(open_tags),
+        ),
+        _metric(
+            "amqp_errors_total",
+            "Channels and connections that were closed with a reply code",
+            "counter",
+            ("scope", "code"),
+            counts.closes(),
         ),
     ]
 

@@ -119,6 +119,7 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
         channel.number, channel.last_tag, message, len(found.messages), line.max_payload
     )
     channel.out += frames
+    line.counts.sent["basic.get-ok"] += 1
     tracer = channel.vhost.tracer
     if tracer is not None:
         tracer.delivered(found.name, message.route, message.content, message.redelivered)

@@ -81,6 +81,7 @@ class Channel:
     def send(self, name: str, **values: Any) -> None:
         """Append a method's frame to the connection's output."""
         self.out.append(method(self.number, name, **values))
+        self.line.counts.sent[name] += 1
 
     def lint(self, name: str, what: str) -> None:
         """Report what some release of RabbitMQ does not take (profiles.OUTDATED)."""

@@ -7,6 +7,7 @@ from ...contract import Peer
 from ...fairness import Chores, Steps
 from ...spine import Spine
 from ...unserved import Unserved
+from ..counting import MethodCounts
 from ..lint import Lint
 from ..state.consumer import Consumer
 from ..state.virtual_host import VirtualHost
@@ -43,6 +44,7 @@ class Line(Protocol):
     """What this connection published for nobody."""
     spine: Spine
     lint: Lint
+    counts: MethodCounts
     chores: Chores
     unserved: Unserved
 

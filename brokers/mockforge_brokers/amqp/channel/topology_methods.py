@@ -182,3 +182,4 @@ def queue_delete(
         # Before what the queue's consumers on this connection were sent: basic.cancel.
         reply = method(channel.number, "queue.delete-ok", message_count=count)
         channel.out.insert(first, reply)
+        channel.line.counts.wrote(reply)

@@ -1,5 +1,6 @@
 """A publisher that must wait because the queues hold too much (connection.blocked)."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from ...contract import Peer
@@ -27,10 +28,11 @@ class Blocking:
     `wanted`: the client asks to be notified (its capability `connection.blocked`).
     """
 
-    def __init__(self, line: Publisher, memory: Memory) -> None:
+    def __init__(self, line: Publisher, memory: Memory, say: Callable[[bytes], object]) -> None:
         self.blocked = False
         self.wanted = False
         self._line = line
+        self._say = say
         self._memory = memory
 
     def check(self, publishes: int) -> None:
@@ -41,9 +43,7 @@ class Blocking:
             return
         self.blocked = True
         if self.wanted:
-            line.out.append(
-                method(0, "connection.blocked", reason=f"low on {memory.alarm or 'memory'}")
-            )
+            self._say(method(0, "connection.blocked", reason=f"low on {memory.alarm or 'memory'}"))
         if not memory.waiting and not memory.alarm:
             memory.met()
         line.spine.emit(PublisherBlocked(AMQP, line.id, line.client))
@@ -58,7 +58,7 @@ class Blocking:
         line = self._line
         self.blocked = False
         if self.wanted:
-            line.out.append(method(0, "connection.unblocked"))
+            self._say(method(0, "connection.unblocked"))
             line.peer.wake()
         line.spine.emit(PublisherUnblocked(AMQP, line.id, line.client))
         line.peer.resume_reading()

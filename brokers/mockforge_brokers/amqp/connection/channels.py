@@ -36,6 +36,7 @@ class Channels:
         self.channel_max = 0
         self.publishes = 0
         self.method_frame = method_frame
+        self.counts = line.counts
         self.open: dict[int, Channel] = {}
         self._line = line
         self.largest = largest
@@ -78,6 +79,7 @@ class Channels:
                 self._assemblies[number] = Assembly(frame)
                 channel.assembling = True
                 return
+            self.counts.received[method.name] += 1
             try:
                 self._serve(channel, method, values)
             except MethodFailed:
@@ -104,6 +106,7 @@ class Channels:
         )
         channel.end(reason)
         code = int(refusal.code)
+        self.counts.closed("channel", code)
         if isinstance(refusal, NotServed):
             line.unserved.report(AMQP, line.id, line.client, refusal.feature, refusal.text)
         else:
@@ -132,7 +135,8 @@ class Channels:
     def ending(self, reason: str) -> Steps:
         """The connection is over: all of them stop with the first step, and end one by one."""
         living = [channel for channel in self.open.values() if not channel.closing]
-        self.open.clear()
+        for channel in tuple(self.open.values()):
+            self._forget(channel)
         self._assemblies.clear()
         for channel in living:
             channel.stop()
@@ -143,6 +147,7 @@ class Channels:
         if kind != METHOD:
             raise unexpected_frame()
         method, _ = read_method(payload)
+        self.counts.received[method.name] += 1
         if method.name != "channel.open":
             raise MethodFailed(
                 ProtocolError("expected 'channel.open'", ReplyCode.CHANNEL_ERROR), method
@@ -158,6 +163,7 @@ class Channels:
             raise MethodFailed(ProtocolError(text, ReplyCode.NOT_ALLOWED), method)
         self.open[number] = Channel(number, self._line)
         self._line.out.append(self.method_frame(number, "channel.open-ok"))
+        self.counts.sent["channel.open-ok"] += 1
         self._line.spine.emit(ChannelOpened(AMQP, self._line.id, number))
 
     def _serve(self, channel: Channel, method: methods.Method, values: dict[str, Any]) -> None:
@@ -192,6 +198,7 @@ class Channels:
         try:
             if assembly.add(kind, frame, self.largest):
                 self._assembled(channel)
+                self.counts.received[_PUBLISH.name] += 1
                 publishing = channel.publishing
                 publication = publishing.publication(assembly.method)
                 extra = publishing.examine(publication, assembly.header, assembly.flags)
@@ -200,6 +207,7 @@ class Channels:
         except RequestRefused as refusal:
             if isinstance(refusal, BodyTooLarge):
                 self._usage.count("amqp_message")
+                self.counts.received[_PUBLISH.name] += 1
             self._assembled(channel)
             self.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:
@@ -212,7 +220,10 @@ class Channels:
     def _await_close_ok(self, channel: Channel, kind: int, payload: bytes) -> None:
         """AMQP 1.5.2.5: after channel.close all but its answer is dropped unread."""
         found = methods.find(payload) if kind == METHOD else None
-        if found is None or found.name not in ("channel.close-ok", "channel.close"):
+        if found is None:
+            return
+        self.counts.received[found.name] += 1
+        if found.name not in ("channel.close-ok", "channel.close"):
             return
         if found.name == "channel.close":
             channel.send("channel.close-ok")
@@ -220,4 +231,5 @@ class Channels:
 
     def _forget(self, channel: Channel) -> None:
         self._delivered_before += channel.last_tag
+        self.counts.delivered(channel.last_tag)
         del self.open[channel.number]

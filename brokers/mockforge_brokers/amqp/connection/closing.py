@@ -127,6 +127,8 @@ class Closing:
         connection = self._connection
         if not connection.out:
             self._peer.wake()
+        connection.counts.sent["connection.close"] += 1
+        connection.counts.closed("connection", code)
         connection.out.append(
             connection.method_frame(
                 0,

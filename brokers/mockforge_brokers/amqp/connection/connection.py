@@ -17,6 +17,7 @@ from ..channel.channel import AMQP, Channel
 from ..channel.publishing import Publishing
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode
+from ..counting import MethodCounts
 from ..lint import Lint
 from ..options import AmqpOptions
 from ..state.consumer import Consumer
@@ -65,10 +66,11 @@ class Connection:
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
         lint: Lint,
+        counts: MethodCounts,
         gone: Callable[[int], object],
         later_version: Callable[[Peer, bytes], int],
     ) -> None:
-        self.id, self.lint = peer.id, lint
+        self.id, self.lint, self.counts = peer.id, lint, counts
         self.peer = peer
         self.out: list[bytes] = []
         self.bulky = False
@@ -86,7 +88,7 @@ class Connection:
         self.vhost = next(iter(vhosts.values()))
         self.guard: Guard | None = None
         self._login = Login(peer, environment, vhosts, quotas)
-        self.handshake = Handshake(options, self._login, self.out.append, self._found)
+        self.handshake = Handshake(options, self._login, self.say, self._found)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload
         self.channels = Channels(self, environment.limits.amqp_message, environment.usage, quotas)
@@ -97,7 +99,7 @@ class Connection:
         self._vhosts = vhosts
         self._later_version = later_version
         self._memory = self.vhost.memory
-        self.blocking = Blocking(self, self._memory)
+        self.blocking = Blocking(self, self._memory, self.say)
         self._unread = Unread()
         self._flow = Flow(self._clock, self._refresh)
         self.hold_back = self._flow.hold_back
@@ -234,6 +236,11 @@ class Connection:
 
     # Frames.
 
+    def say(self, frame: bytes) -> None:
+        """Send a method of channel 0."""
+        self.out.append(frame)
+        self.counts.wrote(frame)
+
     def _header(self, data: bytes) -> int:
         """The eight bytes before all frames; returns how many were taken."""
         if len(data) < len(PROTOCOL_HEADER):
@@ -268,8 +275,10 @@ class Connection:
     def _method(self, payload: bytes) -> None:
         """A method of channel 0."""
         found, values = read_method(payload)
+        self.counts.received[found.name] += 1
         if found.name == "connection.close" and self.phase is not Phase.HANDSHAKE:
             self.out.append(self.method_frame(0, "connection.close-ok"))
+            self.counts.sent["connection.close-ok"] += 1
             if self.phase is Phase.OPEN:
                 self._closing.closed_by_client(values["reply_code"], values["reply_text"])
         elif self.phase in _CLOSES:
@@ -289,7 +298,7 @@ class Connection:
                 self._opened()
         elif name == "connection.update-secret":
             self._login.renew(self.client, values["new_secret"])
-            self.out.append(method(0, "connection.update-secret-ok"))
+            self.say(method(0, "connection.update-secret-ok"))
         else:
             raise ProtocolError(
                 "unexpected method in connection state running", ReplyCode.CHANNEL_ERROR
@@ -308,7 +317,7 @@ class Connection:
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
         self.unroutable.client = self.client
         self.blocking.wanted = "connection.blocked" in agreement.capabilities
-        self.out.append(method(0, "connection.open-ok"))
+        self.say(method(0, "connection.open-ok"))
         if agreement.heartbeat:
             self.heartbeat = Heartbeat(
                 self._clock, agreement.heartbeat, self._beat, self._silent, self._listening

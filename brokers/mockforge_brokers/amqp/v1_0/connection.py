@@ -91,7 +91,7 @@ class Connection:
         self._clock = environment.clock
         self._login = Login(peer, environment, vhosts, quotas)
         self.handshake = Handshake(options, self._login, vhosts, self.out.append)
-        self.blocking = Blocking(self, self.vhost.memory)
+        self.blocking = Blocking(self, self.vhost.memory, self.out.append)
         self._rest = b""
         self._outgoing = 0
         self._flow = Flow(self._clock, self._refresh)

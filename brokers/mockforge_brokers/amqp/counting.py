@@ -1,0 +1,57 @@
+"""Which methods and error codes passed, of all connections since the start."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from .codes import ReplyCode
+from .wire import methods
+from .wire.frames import HEAD_SIZE
+
+_DELIVER: Final = "basic.deliver"
+_GET_OK: Final = "basic.get-ok"
+_NAMES: Final = {int(code): code.name for code in ReplyCode}
+
+
+class MethodCounts:
+    """`received` and `sent` are by the method's name; the fast paths add many at once.
+
+    Deliveries are not added one by one: each takes a delivery tag, so that a channel's last one
+    says how many it was sent by basic.deliver and basic.get-ok.
+    """
+
+    __slots__ = ("_closes", "_tags", "received", "sent")
+
+    def __init__(self) -> None:
+        self.received: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
+        self._closes: Counter[tuple[str, int]] = Counter()
+        self._tags = 0
+
+    def wrote(self, frame: bytes) -> None:
+        """A method frame that somebody else made is sent."""
+        found = methods.find(frame[HEAD_SIZE:-1])
+        if found is not None:
+            self.sent[found.name] += 1
+
+    def closed(self, scope: str, code: int) -> None:
+        """A channel or connection is closed with this code by us."""
+        self._closes[scope, code] += 1
+
+    def delivered(self, tags: int) -> None:
+        """A channel is over that had so many delivery tags."""
+        self._tags += tags
+
+    def methods(self, open_tags: Iterable[int]) -> Mapping[tuple[str, str], int]:
+        """How many by direction and method; `open_tags` are the last ones of open channels."""
+        tags = self._tags + sum(open_tags)
+        sent = self.sent | Counter({_DELIVER: tags - self.sent[_GET_OK]})
+        found = {("in", name): count for name, count in sorted(self.received.items())}
+        return found | {("out", name): count for name, count in sorted(sent.items()) if count}
+
+    def closes(self) -> Mapping[tuple[str, str], int]:
+        """How many by scope (channel or connection) and the code's name."""
+        return {
+            (scope, _NAMES.get(code, str(code))): count
+            for (scope, code), count in sorted(self._closes.items())
+        }
