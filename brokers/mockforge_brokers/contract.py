@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .access import Principal
@@ -8,7 +8,7 @@ from .events import BrokerRestarted, MessageSeen
 from .journal import Origin, Owner, Past, Row
 from .listener import Listener
 from .misbehaviour.actions import Changes
-from .misbehaviour.skimming import Skim
+from .misbehaviour.skimming import Look, Skimmer
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .storage.store import Kept
 
@@ -132,7 +132,7 @@ class Connection(Owner, Protocol):
         """
         ...
 
-    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+    def glance(self, direction: int, frame: bytes) -> Look | None:
         """What a frame is, as far as that shows without reading it; None: not at all.
 
         Frames with the same value have the same operation, and where the second part is True
@@ -140,8 +140,8 @@ class Connection(Owner, Protocol):
         """
         ...
 
-    def skimmer(self, direction: int) -> Skim:
-        """What finds out by `glance`, and faster, that a burst is nobody's concern."""
+    def skimmer(self, direction: int) -> Skimmer:
+        """A new one: it finds out by `glance`, and faster, that a burst is nobody's concern."""
         ...
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:

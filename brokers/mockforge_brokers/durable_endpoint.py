@@ -115,14 +115,12 @@ class DurableEndpoint(Endpoint):
             held.clear()
             self._held_size = 0
             return
-        environment = self.environment
         if (
             len(held) == 1
             and held[0][0] <= self._store.committed
             and not isinstance(data := held[0][1], list)
             and self.lanes is None
-            and not environment.faults.active
-            and not environment.holds.active
+            and not self.environment.in_force.active
         ):
             # One answer, and nothing that could stop it: as most are.
             held.clear()

@@ -127,7 +127,7 @@ class Endpoint(Outgoing):
         environment = self.environment
         environment.turn.begin()
         try:
-            if self.lanes is not None or environment.faults.active or environment.holds.active:
+            if self.lanes is not None or environment.in_force.active:
                 tail = (self.lanes or self.inspect()).receive(data)
             else:
                 tail = self.connection.receive(data)

@@ -12,6 +12,7 @@ from .journal import Journal
 from .limits import Limits
 from .listener import Listener
 from .misbehaviour.holds import Holds
+from .misbehaviour.in_force import InForce
 from .misbehaviour.lane import Misbehaviour
 from .misbehaviour.rules import Faults
 from .spine import Spine
@@ -31,6 +32,8 @@ class Environment(Struct):
     journal: Journal | None
     faults: Faults
     holds: Holds
+    in_force: InForce
+    """Of faults and holds together."""
     random: Random
     unserved: Unserved
     usage: Usage
@@ -62,7 +65,8 @@ class Environment(Struct):
         usage = Usage(clock, spine, limits)
         made = Journal(clock, limits) if journal else None
         turn = Turn()
-        holds = Holds(clock, spine, usage)
+        in_force = InForce()
+        holds = Holds(clock, spine, usage, in_force)
         ended = EndedConnections(clock, limits)
         if made is not None:
             usage.gauge("journal_total", lambda: made.size, lambda: made.left)
@@ -74,8 +78,9 @@ class Environment(Struct):
             clock=clock,
             spine=spine,
             journal=made,
-            faults=Faults(clock, spine, Random(random.random())),
+            faults=Faults(clock, spine, Random(random.random()), in_force),
             holds=holds,
+            in_force=in_force,
             random=random,
             unserved=Unserved(spine),
             usage=usage,
@@ -88,7 +93,9 @@ class Environment(Struct):
     @property
     def misbehaviour(self) -> Misbehaviour:
         """What a lane needs of all this."""
-        return Misbehaviour(self.clock, self.faults, self.holds, self.limits, self.usage)
+        return Misbehaviour(
+            self.clock, self.faults, self.holds, self.in_force, self.limits, self.usage
+        )
 
     def next_connection(self) -> int:
         """A connection number that no other connection of this process has."""

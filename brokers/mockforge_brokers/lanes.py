@@ -36,10 +36,11 @@ class Inspected(Peer, Protocol):
 class Lanes:
     """Both directions of one endpoint; a lane is there while what passes has to be looked at."""
 
-    __slots__ = ("_concern", "_endpoint", "_exchanges", "_inward", "_outward")
+    __slots__ = ("_concern", "_endpoint", "_exchanges", "_in_force", "_inward", "_outward")
 
     def __init__(self, endpoint: Inspected) -> None:
         self._endpoint = endpoint
+        self._in_force = endpoint.environment.in_force
         self._exchanges = Exchanges()
         self._inward: Lane | None = None
         self._outward: Lane | None = None
@@ -80,7 +81,9 @@ class Lanes:
                 return connection.receive(data)
             lane = self._lane_of(IN)
             data = connection.take_rest() + data
-        elif lane.has_no_say(data):
+        # Nothing waits, and no rule is about any of these frames: as most are beside rules for
+        # other destinations.
+        elif lane.skimmer.version == self._in_force.version and lane.skimmer(data):
             return connection.receive(data)
         elif lane.idle and not self._concern():
             self._inward = None
@@ -92,20 +95,22 @@ class Lanes:
         lane.feed(data)
         return lane.pending
 
+    @property
     def look_at_output(self) -> bool:
-        """Whether output has to pass by `send`."""
-        if self._outward is not None or self._concern():
-            return True
-        if self._concern.over:
-            self._give_up()
-        return False
+        """Whether output is to come to `send` in one piece."""
+        return self._outward is not None or self._concern()
 
     def send(self, data: bytes) -> None:
         """Write the frames that may go on."""
         lane = self._outward
         if lane is None:
+            if not self._concern():
+                if self._concern.over:
+                    self._give_up()
+                self._endpoint.write(data)
+                return
             lane = self._lane_of(OUT)
-        elif lane.has_no_say(data):
+        elif lane.skimmer.version == self._in_force.version and lane.skimmer(data):
             self._endpoint.write(data)
             return
         elif lane.idle and not self._concern():
@@ -154,8 +159,5 @@ class Lanes:
 
     def _give_up(self) -> None:
         """No lane is left, and nothing in force could ask for one."""
-        environment = self._endpoint.environment
-        if not (
-            self._inward or self._outward or environment.faults.active or environment.holds.active
-        ):
+        if not (self._inward or self._outward or self._in_force.active):
             self._endpoint.lanes = None

@@ -78,17 +78,14 @@ class Outgoing(asyncio.Protocol):
         pieces = connection.out
         if not pieces:
             return
-        environment = self.environment
         lanes = self.lanes
-        if lanes is None and (environment.faults.active or environment.holds.active):
+        if lanes is None and self.environment.in_force.active:
             lanes = self.inspect()
-        if lanes is not None and not lanes.look_at_output():
-            lanes = None
         # One piece is written as it is; several are joined, since a copy of small ones costs less
         # than a system call for each.
         if len(pieces) == 1:
             data = pieces.pop()
-        elif connection.bulky and lanes is None:
+        elif connection.bulky and (lanes is None or not lanes.look_at_output):
             self._write_bulky(pieces)
             return
         else:

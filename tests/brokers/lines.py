@@ -1,6 +1,7 @@
 """The smallest protocol that the shared floor can carry: lines, answered with an echo."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mockforge_brokers.contract import Peer
@@ -9,8 +10,18 @@ from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.journal import IN, Past, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Changes
-from mockforge_brokers.misbehaviour.skimming import Skim
+from mockforge_brokers.misbehaviour.skimming import Skimmer
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
+
+
+class LineSkimmer(Skimmer):
+    def __init__(self, glance: Callable[[bytes], tuple[bytes, bool] | None]) -> None:
+        super().__init__()
+        self._glance = glance
+
+    def __call__(self, data: bytes) -> bool:
+        frames = data.splitlines(keepends=True)
+        return all(frame.endswith(b"\n") and self._glance(frame) in self.looks for frame in frames)
 
 
 class LineSplitter:
@@ -128,14 +139,8 @@ class LineConnection:
     def glance(self, direction: int, frame: bytes) -> tuple[bytes, bool] | None:
         return frame.split()[0], False
 
-    def skimmer(self, direction: int) -> Skim:
-        def skim(data: bytes, looks: Container[object]) -> bool:
-            frames = data.splitlines(keepends=True)
-            return all(
-                frame.endswith(b"\n") and self.glance(direction, frame) in looks for frame in frames
-            )
-
-        return skim
+    def skimmer(self, direction: int) -> Skimmer:
+        return LineSkimmer(partial(self.glance, direction))
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         if "word" not in values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -14,7 +14,7 @@ from ..events import ClientIdentified, ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
 from ..misbehaviour.actions import Changes
-from ..misbehaviour.skimming import Skim
+from ..misbehaviour.skimming import Look, Skimmer
 from . import misbehaviour, setting
 from .apis import HANDLERS, answer_on_path, offer_of
 from .apis.caller import Caller, Counters
@@ -25,6 +25,7 @@ from .events import ClientThrottled
 from .gate import in_login, not_served, title
 from .misbehaviour import Refusal
 from .rows import RowReader
+from .skimming import AnswerSkimmer, RequestSkimmer
 from .state.cluster import Cluster
 from .state.purgatory import Parked
 from .wire.frames import RequestHeader, read_request_header
@@ -195,11 +196,11 @@ class KafkaConnection:
     def parts(self, rows: list[Row]) -> list[Row]:
         return misbehaviour.parts(rows)
 
-    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+    def glance(self, direction: int, frame: bytes) -> Look | None:
         return self._rows.glance(direction, frame)
 
-    def skimmer(self, direction: int) -> Skim:
-        return partial(self._rows.skim, direction)
+    def skimmer(self, direction: int) -> Skimmer:
+        return RequestSkimmer(self._rows) if direction == IN else AnswerSkimmer(self._rows)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if self._ended:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
+from ..misbehaviour.skimming import Look
 from . import glance
 from .codes import ApiKey, ErrorCode
 from .records import BatchHeader, Record, read_control_type, read_records, split_batches
@@ -17,8 +18,6 @@ from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
 
 _HEAD: Final = struct.Struct(">hhi")
-_SIZE_AND_NUMBER: Final = struct.Struct(">ii")
-"""How a response begins: with the correlation id of what it answers."""
 _LEAST_PAIR: Final = 128
 """A request and its answer take more bytes of a journal than these, even in one burst."""
 _REMEMBERED: Final = 64
@@ -26,9 +25,8 @@ _REMEMBERED: Final = 64
 _MOST_RECORDS: Final = 1_000
 """Rows of one frame; a last row says how many records more there are."""
 
-_Look = tuple[Hashable, bool]
-_NOTHING_ASKED: Final[tuple[bytes, bytes, _Look | None]] = b"", b"", None
-_NOTHING_ANSWERED: Final[tuple[tuple[int, int], bytes, _Look]] = (-1, -1), b"", ("", False)
+_NOTHING_ASKED: Final[tuple[bytes, bytes, Look | None]] = b"", b"", None
+_NOTHING_ANSWERED: Final[tuple[tuple[int, int], bytes, Look]] = (-1, -1), b"", ("", False)
 
 _COORDINATED: Final = {0: "group", 1: "transactional_id"}
 """FindCoordinator's key types; 2 is a share group's."""
@@ -46,7 +44,7 @@ class RowReader:
     `journaled`: how many bytes of frames are kept to be looked at.
     """
 
-    __slots__ = ("_answered", "_asked", "_most", "_name_of", "_placed", "_requests")
+    __slots__ = ("_most", "_name_of", "_placed", "answered_last", "asked", "requests")
 
     def __init__(
         self, name_of: Callable[[bytes], str], *, journaled: int = 1 << 20, placed: bool = False
@@ -55,38 +53,40 @@ class RowReader:
         self._placed = placed
         # A request whose answer has left the journal is asked for by nobody.
         self._most = max(_REMEMBERED, journaled // _LEAST_PAIR)
-        self._requests: dict[int, tuple[int, int]] = {}
-        self._asked, self._answered = _NOTHING_ASKED, _NOTHING_ANSWERED
-        """The look of the last Produce request with one topic, and of the last answer to one."""
+        self.requests: dict[int, tuple[int, int]] = {}
+        """API and version by correlation id."""
+        # The last Produce request with one topic, and the last answer to one: API and version, what
+        # follows the correlation id up to behind the topic, and how frames with these bytes look.
+        self.asked, self.answered_last = _NOTHING_ASKED, _NOTHING_ANSWERED
 
     def remember(self, correlation_id: int, api_key: int, version: int) -> None:
         """A request passed; its answer will have this API's format."""
-        requests = self._requests
+        requests = self.requests
         requests[correlation_id] = (api_key, version)
         if len(requests) > 2 * self._most:
             # In bulk: to find a dictionary's first entry after many deletions is slow.
-            self._requests = dict(islice(requests.items(), len(requests) - self._most, None))
+            self.requests = dict(islice(requests.items(), len(requests) - self._most, None))
 
     @property
     def weight(self) -> int:
         """About the bytes that the remembered requests take."""
-        return 200 * len(self._requests)
+        return 200 * len(self.requests)
 
     def answered(self, frame: bytes) -> tuple[int, int]:
         """API and version of the request that a response answers. Raises InvalidInput."""
-        known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
+        known = self.requests.get(int.from_bytes(frame[4:8], "big", signed=True))
         if known is None:
             raise InvalidInput("what this response answers is no longer known")
         return known
 
-    def glance(self, direction: int, frame: bytes) -> _Look | None:
+    def glance(self, direction: int, frame: bytes) -> Look | None:
         """The API and client of a request, or the API that a response answers, and the topics."""
         if direction == IN:
             if len(frame) < glance.HEAD_SIZE:
                 return None
             api_key, version, correlation_id = _HEAD.unpack_from(frame, 4)
             self.remember(correlation_id, api_key, version)
-            kind, named, asked = self._asked
+            kind, named, asked = self.asked
             if (
                 asked is not None
                 and frame.startswith(kind, 4)
@@ -96,47 +96,18 @@ class RowReader:
             look = glance.of_request(frame, api_key, version)
             if api_key == ApiKey.PRODUCE and isinstance(look[0], bytes):
                 # Up to here the bytes say where they end: any frame with them has this look.
-                self._asked = frame[4:8], look[0], look
+                self.asked = frame[4:8], look[0], look
             return look
-        known = self._requests.get(int.from_bytes(frame[4:8], "big", signed=True))
+        known = self.requests.get(int.from_bytes(frame[4:8], "big", signed=True))
         if known is None:
             return None
-        seen = self._answered
+        seen = self.answered_last
         if known == seen[0] and frame.startswith(seen[1], glance.ANSWER):
             return seen[2]
         answer = glance.of_response(frame, *known)
         if known[0] == ApiKey.PRODUCE and answer is not None and isinstance(answer[0], bytes):
-            self._answered = known, answer[0], answer
+            self.answered_last = known, answer[0], answer
         return answer
-
-    def skim(self, direction: int, data: bytes, known: Container[object]) -> bool:
-        """Whether all of these bytes are whole frames, each with one of these looks."""
-        # Most are a Produce, or an answer to one, that names the same topic as the last one did.
-        # Such a request need not be remembered here: the connection that gets it next does that.
-        kind, named, last = self._asked
-        request, answered, answer = self._answered
-        behind = glance.AFTER_CORRELATION_ID
-        if direction == OUT:
-            named, last, behind = answered, answer, glance.ANSWER
-        requests, length = self._requests, behind + len(named)
-        at, end = 0, len(data)
-        while end - at >= _SIZE_AND_NUMBER.size:
-            size, number = _SIZE_AND_NUMBER.unpack_from(data, at)
-            stop = at + 4 + size
-            if size < 4 or stop > end:
-                return False
-            look = None
-            if data.startswith(named, at + behind) and stop >= at + length:
-                if direction == IN:
-                    look = last if data.startswith(kind, at + 4) else None
-                elif requests.get(number) == request:
-                    look = last
-            if look is None:
-                look = self.glance(direction, data[at:stop])
-            if look not in known:
-                return False
-            at = stop
-        return at == end
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         """What one frame says; bytes that cannot be read make one row with `error`."""
@@ -170,7 +141,7 @@ class RowReader:
 
     def _response(self, frame: bytes) -> list[Row]:
         correlation_id = int.from_bytes(frame[4:8], "big", signed=True)
-        known = self._requests.get(correlation_id)
+        known = self.requests.get(correlation_id)
         if known is None:
             detail = {"correlation_id": correlation_id}
             text = "what it answers is no longer known"

@@ -18,6 +18,7 @@ class Concern:
         "_connection",
         "_faults",
         "_holds",
+        "_in_force",
         "_peer",
         "_principal",
         "_version",
@@ -28,10 +29,10 @@ class Concern:
     def __init__(self, faults: Faults, holds: Holds, peer: Peer, connection: Connection) -> None:
         self._faults = faults
         self._holds = holds
+        self._in_force = faults.in_force
         self._peer = peer
         self._principal = peer.principal
         self._connection = connection
-        # Both only ever grow: where their sum is the same, both are.
         self._version = -1
         self._client = ""
         self.given = False
@@ -40,7 +41,7 @@ class Concern:
 
     def __call__(self) -> bool:
         client, principal = self._connection.client, self._peer.principal
-        version = self._faults.version + self._holds.version
+        version = self._in_force.version
         if version != self._version or client != self._client or principal is not self._principal:
             self._version, self._client, self._principal = version, client, principal
             self._find_out()
@@ -48,7 +49,7 @@ class Concern:
 
     def _find_out(self) -> None:
         faults, holds, peer = self._faults, self._holds, self._peer
-        self.over = not (faults.active or holds.active)
+        self.over = not self._in_force.active
         # Nobody knows yet which rules are about a client that has not said who it is.
         self.given = not self.over and not self._client
         if not (self.over or self.given):

@@ -217,7 +217,7 @@ class Effects:
         """
         way = rule.match.direction
         lane = self._lane
+        lane.exchanges.part({IN, OUT} if way is None else {way}, rule, action, lane.clock)
         cut = lane.exchanges.cut
-        cut.part({IN, OUT} if way is None else {way}, rule, action, lane.clock)
         if lane.direction in cut.ways:
             cut.stop(lane)  # The frame that it fired for is the first that waits.

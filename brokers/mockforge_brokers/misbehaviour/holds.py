@@ -12,6 +12,7 @@ from ..journal import IN, Row
 from ..spine import Spine
 from ..usage import Usage
 from .actions import AT_ONCE, Changes, Decision, Edit, Refuse, Release
+from .in_force import InForce
 from .rules import Match, applicable, matching
 
 
@@ -78,12 +79,11 @@ class HeldFrame(Struct, eq=False):
 
 
 class Holds:
-    """The hold rules in force and the frames that wait; `active` is the one test of a frame."""
+    """The hold rules in force and the frames that wait."""
 
-    def __init__(self, clock: Clock, spine: Spine, usage: Usage) -> None:
+    def __init__(self, clock: Clock, spine: Spine, usage: Usage, in_force: InForce) -> None:
         self.active = False
-        self.version = 0
-        """Another one after each change of the rules."""
+        self.in_force = in_force
         self.rules: dict[int, HoldRule] = {}
         self.held: dict[int, HeldFrame] = {}
         self._clock = clock
@@ -99,8 +99,7 @@ class Holds:
         if rule.lifetime is not None:
             rule.timer = self._clock.call_later(rule.lifetime, self.remove, rule.id)
         self.rules[rule.id] = rule
-        self.active = True
-        self.version += 1
+        self._refresh()
         return rule
 
     def remove(self, number: int) -> bool:
@@ -108,8 +107,7 @@ class Holds:
         rule = self.rules.pop(number, None)
         if rule is not None and rule.timer is not None:
             rule.timer.cancel()
-        self.active = bool(self.rules)
-        self.version += 1
+        self._refresh()
         for frame in tuple(self.held.values()):
             if frame.rule == number:
                 self.release(frame.id)
@@ -259,6 +257,10 @@ class Holds:
                 frame.timer.cancel()
             self._spine.emit(HeldFrameLeft(frame.rows[0].protocol, number, outcome))
         return frame
+
+    def _refresh(self) -> None:
+        self.active = bool(self.rules)
+        self.in_force.changed(self, active=self.active)
 
     def _has_room(self, row: Row) -> bool:
         if len(self.held) < self._usage.limits.held_frames:

@@ -14,7 +14,7 @@ frame to be overtaken) leaves the queue.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from typing import Final
@@ -31,7 +31,9 @@ from ..usage import Usage
 from .actions import Release, Reorder
 from .effects import Effects
 from .holds import Holds
+from .in_force import InForce
 from .rules import Exchanges, Faults, Rule
+from .skimming import UNSETTLED, Look
 from .waiting import Aside, Held, Waiting, nothing
 
 _MOST_LOOKS: Final = 1_000
@@ -44,6 +46,7 @@ class Misbehaviour(Struct, frozen=True):
     clock: Clock
     faults: Faults
     holds: Holds
+    in_force: InForce
     limits: Limits
     usage: Usage
 
@@ -76,7 +79,12 @@ class Lane:
         self._usage = misbehaviour.usage
         self.exchanges = exchanges
         self._splitter = connection.splitter(direction)
-        self._skim = connection.skimmer(direction)
+        self._in_force = misbehaviour.in_force
+        self._version = UNSETTLED
+        """Of the rules that were asked about looks."""
+        self._candidates: dict[Look, tuple[tuple[Rule, ...], bool]] = {}
+        """By look: the faults that can be about such frames, and whether a hold can."""
+        self._skim_with(connection)
         self._left = b""
         """Bytes of another version's frames, until its splitter cuts them."""
         self._queue: deque[Waiting] = deque()
@@ -86,12 +94,6 @@ class Lane:
         self.ended = False
         self._cut = False
         """The bytes so far end within a frame."""
-        # Both versions only ever grow: where their sum is the same, both are.
-        self._version = -1
-        self._candidates: dict[tuple[Hashable, bool], tuple[tuple[Rule, ...], bool]] = {}
-        """By look: the faults that can be about such frames, and whether a hold can."""
-        self._indifferent: set[tuple[Hashable, bool] | None] = set()
-        """The looks that no rule can be about."""
         self._aside: list[Aside] = []
         self._effects = Effects(self)
         self._when_idle: Callable[[], object] = nothing
@@ -119,33 +121,32 @@ class Lane:
         self.connection = connection
         self._left = self._splitter.take()
         self._splitter = connection.splitter(self.direction)
-        self._skim = connection.skimmer(self.direction)
+        self._skim_with(connection)
+
+    def _skim_with(self, connection: Connection) -> None:
+        self.skimmer = self.exchanges.skimmers[self.direction] = connection.skimmer(self.direction)
+        # A look says something of one protocol's frames only.
+        self._version = UNSETTLED
 
     def open(self) -> None:
         """Ask the rules that name `op:open` about this connection, which was just accepted."""
         self._effects.open()
 
-    def has_no_say(self, data: bytes) -> bool:
-        """Whether these bytes may go past: whole frames that nobody can be about or overtakes.
-
-        Most bursts beside rules for other destinations are so, and cost one look a frame.
-        """
-        exchanges = self.exchanges
-        return not (
-            self._cut
-            or self._queue
-            or self._aside
-            or self.ended
-            or exchanges.surplus
-            or exchanges.dark
-            or exchanges.cut.ways
-            or self._version != self.faults.version + self._holds.version
-        ) and self._skim(data, self._indifferent)
-
     def feed(self, data: bytes) -> None:
         """Let the frames that are whole now pass, wait or vanish."""
         self._feed(data)
         self._cut = bool(self._splitter.pending)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let whole frames that no rule is about go past, as long as nothing is overtaken so.
+
+        Most bursts beside rules for other destinations are such, and cost one look a frame.
+        """
+        exchanges = self.exchanges
+        waits = self._cut or self._queue or self._aside or self.ended
+        loud = exchanges.surplus or exchanges.dark or exchanges.cut.ways
+        self.skimmer.version = UNSETTLED if waits or loud else self._version
 
     def _feed(self, data: bytes) -> None:
         dark, cut = self.exchanges.dark, self.exchanges.cut
@@ -169,6 +170,7 @@ class Lane:
     def end(self) -> None:
         """The connection is gone: what waits goes with it."""
         self.ended = True
+        self.skimmer.version = UNSETTLED
         timers = [self._timer, *(aside.timer for aside in self._aside)]
         for timer in timers:
             if timer is not None:
@@ -202,12 +204,12 @@ class Lane:
     def _admit_all(self, frames: list[bytes]) -> None:
         """One after the other; what no rule can be about goes on in one piece."""
         # What was learned of looks holds for the rules that were asked.
-        version = self.faults.version + self._holds.version
+        version = self._in_force.version
         if version != self._version:
             self._version = version
             self._candidates.clear()
-            self._indifferent.clear()
-        glance, direction, indifferent = self.connection.glance, self.direction, self._indifferent
+            self.skimmer.forget()
+        glance, direction, indifferent = self.connection.glance, self.direction, self.skimmer.looks
         run: list[bytes] = []
         for frame in frames:
             seen = glance(direction, frame)
@@ -230,7 +232,7 @@ class Lane:
         elif run:
             self.forward(b"".join(run))
 
-    def _admit(self, frame: bytes, seen: tuple[Hashable, bool] | None) -> None:
+    def _admit(self, frame: bytes, seen: Look | None) -> None:
         rows = self.rows(frame)
         parts = self.connection.parts(rows)
         exchange = self.exchanges.of(rows[0])
@@ -253,9 +255,7 @@ class Lane:
             waiting.held = held.id
             self._holds.settle(held)
 
-    def _concerned(
-        self, seen: tuple[Hashable, bool] | None, parts: list[Row]
-    ) -> tuple[tuple[Rule, ...], bool]:
+    def _concerned(self, seen: Look | None, parts: list[Row]) -> tuple[tuple[Rule, ...], bool]:
         """The faults that can be about a frame, and whether a hold can; remembered by its look."""
         if seen is None:
             return tuple(self.faults.rules.values()), self._holds.active
@@ -263,12 +263,12 @@ class Lane:
         if known is None:
             if len(self._candidates) >= _MOST_LOOKS:
                 self._candidates.clear()
-                self._indifferent.clear()
+                self.skimmer.looks.clear()
             faults = self.faults.candidates(parts, placed=seen[1])
             known = faults, self._holds.may_match(parts, placed=seen[1])
             self._candidates[seen] = known
             if known == ((), False):
-                self._indifferent.add(seen)
+                self.skimmer.looks.add(seen)
         return known
 
     def pass_on(self, frame: bytes, delay: float = 0.0) -> None:
@@ -288,6 +288,7 @@ class Lane:
     def put_aside(self, frame: bytes, action: Reorder) -> None:
         aside = Aside(frame, action.behind)
         self._aside.append(aside)
+        self.skimmer.version = UNSETTLED
         aside.timer = self.clock.call_later(action.wait, self._return, aside)
 
     def step_back(self, held: Held, frame: bytes, how: Release) -> None:
@@ -308,6 +309,7 @@ class Lane:
     def _return(self, aside: Aside) -> None:
         """What was put aside goes on."""
         self._aside.remove(aside)
+        self._settle()
         if aside.timer is not None:
             aside.timer.cancel()
         self.in_turn(partial(self.forward, aside.frame), len(aside.frame))
@@ -329,6 +331,7 @@ class Lane:
 
     def enqueue(self, waiting: Waiting) -> None:
         self._queue.append(waiting)
+        self.skimmer.version = UNSETTLED
         self._queued += waiting.size
         if self._queued > self._limits.delayed_bytes and not self._stalled:
             self._usage.count("delayed_bytes", 0)
@@ -348,6 +351,7 @@ class Lane:
         if self._stalled and self._queued <= self._limits.delayed_bytes // 2:
             self._stall(False)
         self._arm()
+        self._settle()
         self._look_if_idle()
 
     def _look_if_idle(self) -> None:

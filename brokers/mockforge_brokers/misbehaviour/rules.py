@@ -12,8 +12,10 @@ from ..errors import InvalidInput
 from ..events import FaultFired, Warned
 from ..journal import IN, Row
 from ..spine import Spine
-from .actions import Action, Delay, Refuse, name_of
+from .actions import Action, Delay, Partition, Refuse, name_of
+from .in_force import InForce
 from .partition import Cut
+from .skimming import UNSETTLED, Skimmer
 
 _MOST_EXCHANGES = 1_000
 COMPARED = 1_000
@@ -134,7 +136,7 @@ class Exchanges:
     A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
     """
 
-    __slots__ = ("_blackout", "_open", "cut", "dark", "surplus")
+    __slots__ = ("_blackout", "_open", "cut", "dark", "skimmers", "surplus")
 
     def __init__(self) -> None:
         self._open: dict[Hashable, tuple[int, set[object]]] = {}
@@ -144,12 +146,25 @@ class Exchanges:
         """The directions in which nothing passes any more."""
         self.cut = Cut()
         self._blackout: list[tuple[Rule, Timer | None]] = []
+        self.skimmers: dict[int, Skimmer] = {}
+        """Of the lanes, by direction."""
+
+    def unsettle(self) -> None:
+        """What concerns both lanes changes: nothing goes past either of them unread."""
+        for skimmer in self.skimmers.values():
+            skimmer.version = UNSETTLED
+
+    def part(self, ways: set[int], rule: Rule, action: Partition, clock: Clock) -> None:
+        """See `Cut.part`."""
+        self.cut.part(ways, rule, action, clock)
+        self.unsettle()
 
     def darken(
         self, ways: set[int], rule: Rule, end: Callable[[], object], timer: Timer | None
     ) -> None:
         """Let nothing pass; `end` is called when the rule ends, unless `lighten` was before."""
         self.dark |= ways
+        self.unsettle()
         rule.effects[self] = end
         self._blackout.append((rule, timer))
 
@@ -166,6 +181,7 @@ class Exchanges:
         """A request goes in so many times more: but one of its answers are surplus."""
         if token is not None:
             self.surplus[token] = [1, copies]
+            self.unsettle()
 
     def is_surplus(self, token: Hashable) -> bool:
         """Whether this answer is to a repetition; counts it."""
@@ -213,12 +229,11 @@ def matching(
 
 
 class Faults:
-    """The rules in force. `active` is the one test that a frame costs while there are none."""
+    """The rules in force."""
 
-    def __init__(self, clock: Clock, spine: Spine, random: Random) -> None:
+    def __init__(self, clock: Clock, spine: Spine, random: Random, in_force: InForce) -> None:
         self.active = False
-        self.version = 0
-        """Another one after each change of the rules."""
+        self.in_force = in_force
         self.rules: dict[int, Rule] = {}
         self._clock = clock
         self._spine = spine
@@ -298,7 +313,8 @@ class Faults:
                 if not found:
                     if _looks_around(rule):
                         _compare(rule, parts)
-                        self.version += rule.missed == COMPARED - 1
+                        if rule.missed == COMPARED - 1:
+                            self._refresh()
                     rule.missed += 1
                 elif fired is None and self._fires(rule):
                     self._report(rule, found[0])
@@ -349,7 +365,8 @@ class Faults:
         if age < 0 or (trigger.window is not None and age >= trigger.window):
             return False
         rule.seen += 1
-        self.version += rule.seen == 1
+        if rule.seen == 1:
+            self._refresh()
         if rule.seen <= trigger.first or (rule.seen - trigger.first - 1) % trigger.every:
             return False
         if trigger.times is not None and rule.hits >= trigger.times:
@@ -364,8 +381,8 @@ class Faults:
         )
 
     def _refresh(self) -> None:
-        self.version += 1
         self.active = any(rule.enabled for rule in self.rules.values())
+        self.in_force.changed(self, active=self.active)
 
 
 def _end_effects(rule: Rule) -> None:

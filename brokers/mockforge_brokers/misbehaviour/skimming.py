@@ -5,11 +5,37 @@ client sends again and again differs in its payload and in a number or two: a `S
 rest of it, so that a frame like the last one costs two comparisons.
 """
 
-from collections.abc import Callable, Container, Hashable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Final, NamedTuple
 
-Skim = Callable[[bytes, Container[object]], bool]
-"""Whether all of these bytes are whole frames, each with one of these looks."""
+Look = tuple[Hashable, bool]
+"""What `Connection.glance` says of a frame."""
+UNSETTLED: Final = -1
+
+
+class Skimmer:
+    """Called with a burst: whether no rule is about any of it, all being whole frames.
+
+    One for each lane. `looks` are those that no rule can be about, as long as the rules have this
+    `version` (see `InForce`); while it is UNSETTLED something waits in the lane or is about to, and
+    nothing may go past, whatever it looks like. So who has a burst compares `version` first.
+
+    This one knows no frame: each is read, in a protocol where none can be told without that.
+    """
+
+    __slots__ = ("looks", "version")
+
+    def __init__(self) -> None:
+        self.looks: set[Look] = set()
+        self.version = UNSETTLED
+
+    def __call__(self, data: bytes) -> bool:
+        return False
+
+    def forget(self) -> None:
+        """The rules are others."""
+        self.looks.clear()
+        self.version = UNSETTLED
 
 
 class Shape(NamedTuple):
@@ -24,7 +50,7 @@ class Shape(NamedTuple):
     tail: bytes
     size: int
     last: int | None
-    look: tuple[Hashable, bool]
+    look: Look
 
     def fits(self, data: bytes, at: int) -> bool:
         stop = at + self.size
@@ -40,7 +66,7 @@ class Found(NamedTuple):
     """A whole frame: where it ends, how it looks, and its shape where others may have the same."""
 
     stop: int
-    look: tuple[Hashable, bool] | None
+    look: Look | None
     shape: Shape | None
 
 
@@ -48,45 +74,49 @@ _NEVER = Shape(b"", 0, b"", 1 << 62, None, ("", False))
 """Longer than any burst."""
 
 
-class Skimmer:
-    """A `Skim` of one direction. `find` reads the frame at a place; None: there is no whole one."""
+class ShapeSkimmer(Skimmer):
+    """By shapes. `find` reads the frame at a place; None: there is no whole one."""
 
     __slots__ = ("_before", "_find", "_last")
 
     def __init__(self, find: Callable[[bytes, int], Found | None]) -> None:
+        super().__init__()
         self._find = find
-        # Two, since a client that publishes and acknowledges does both by turns.
+        # Only shapes of these looks, so that to fit is enough. Two, since a client that publishes
+        # and acknowledges does both by turns.
         self._last = self._before = _NEVER
 
-    def __call__(self, data: bytes, looks: Container[object]) -> bool:
+    def forget(self) -> None:
+        super().forget()
+        self._last = self._before = _NEVER
+
+    def __call__(self, data: bytes) -> bool:
         at, end = 0, len(data)
-        while at < end:
-            head, tail_at, tail, size, last, look = self._last
-            if look in looks:
-                stop = at + size
-                while (
-                    stop <= end
-                    and data.startswith(head, at)
-                    and (not tail or data.startswith(tail, at + tail_at))
-                    and (last is None or data[stop - 1] == last)
-                ):
-                    at = stop
-                    stop += size
-                if at == end:
-                    return True
-            at = self._other(data, at, looks)
+        while True:
+            head, tail_at, tail, size, last, _ = self._last
+            stop = at + size
+            while (
+                stop <= end
+                and data.startswith(head, at)
+                and (not tail or data.startswith(tail, at + tail_at))
+                and (last is None or data[stop - 1] == last)
+            ):
+                at = stop
+                stop += size
+            if at == end:
+                return True
+            at = self._other(data, at)
             if not at:
                 return False
-        return True
 
-    def _other(self, data: bytes, at: int, looks: Container[object]) -> int:
+    def _other(self, data: bytes, at: int) -> int:
         """Where a frame ends that is not like the last one; 0 where it has none of these looks."""
         before = self._before
         if before.fits(data, at):
             self._last, self._before = before, self._last
-            return at + before.size if before.look in looks else 0
+            return at + before.size
         found = self._find(data, at)
-        if found is None or found.look not in looks:
+        if found is None or found.look not in self.looks:
             return 0
         if found.shape is not None:
             self._last, self._before = found.shape, self._last

@@ -1,6 +1,6 @@
 """One MQTT client's connection: bursts in, packets out, from CONNECT to the end."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from ..errors import ProtocolError
 from ..fairness import Steps
 from ..journal import Past, Row, Splitter
 from ..misbehaviour.actions import Changes
-from ..misbehaviour.skimming import Skim, Skimmer
+from ..misbehaviour.skimming import Look, ShapeSkimmer, Skimmer
 from . import joining, lint, misbehaviour, rights, setting
 from .authentication import Proving
 from .burst import walk
@@ -206,11 +206,11 @@ class MqttConnection:
     def parts(self, rows: list[Row]) -> list[Row]:
         return misbehaviour.parts(rows)
 
-    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+    def glance(self, direction: int, frame: bytes) -> Look | None:
         return misbehaviour.glance(frame)
 
-    def skimmer(self, direction: int) -> Skim:
-        return Skimmer(misbehaviour.find)
+    def skimmer(self, direction: int) -> Skimmer:
+        return ShapeSkimmer(misbehaviour.find)
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:

@@ -11,7 +11,7 @@ from ...errors import ProtocolError
 from ...events import ClientIdentified
 from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
-from ...misbehaviour.skimming import Skim, Skimmer
+from ...misbehaviour.skimming import ShapeSkimmer, Skimmer
 from .. import misbehaviour
 from ..channel.channel import AMQP, Channel
 from ..channel.publishing import Publishing
@@ -193,8 +193,8 @@ class Connection:
         if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
-    def skimmer(self, direction: int) -> Skim:
-        return Skimmer(partial(misbehaviour.find, direction))
+    def skimmer(self, direction: int) -> Skimmer:
+        return ShapeSkimmer(partial(misbehaviour.find, direction))
 
     edit = misbehaviour.edit
     glance = staticmethod(misbehaviour.glance)

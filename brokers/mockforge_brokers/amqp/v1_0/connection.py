@@ -15,7 +15,7 @@ from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated
 from ...journal import Past, Row, Splitter
-from ...misbehaviour.skimming import Skim
+from ...misbehaviour.skimming import Skimmer
 from ..channel.unroutable import Unroutable
 from ..connection.blocking import Blocking
 from ..connection.flow import Flow
@@ -173,8 +173,9 @@ class Connection:
         if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
-    def skimmer(self, direction: int) -> Skim:
-        return misbehaviour.skim
+    def skimmer(self, direction: int) -> Skimmer:
+        """A frame's place stands in what it follows: each is read."""
+        return Skimmer()
 
     edit = misbehaviour.edit
     glance = staticmethod(misbehaviour.glance)

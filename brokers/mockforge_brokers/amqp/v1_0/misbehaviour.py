@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET
@@ -118,11 +118,6 @@ def _put(properties: dict[str, Any], name: str, value: object) -> None:
 def glance(direction: int, unit: bytes) -> None:
     """A frame's place stands in what it follows: each is read."""
     return
-
-
-def skim(data: bytes, looks: Container[object]) -> bool:
-    """Never: no frame can be told from another without reading it."""
-    return False
 
 
 def body(unit: bytes) -> range:

@@ -7,7 +7,7 @@ Bytes that are no message harm nobody: anybody can send them in another's name, 
 due. They are reported, and with `--mqtt-lint strict` they end the connection.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ...errors import ProtocolError
 from ...events import ProtocolViolated
 from ...journal import IN, Past, Row, Splitter
 from ...misbehaviour.actions import Changes
-from ...misbehaviour.skimming import Skim
+from ...misbehaviour.skimming import Look, Skimmer
 from .. import handshake, lint, rights
 from ..codes import V311, Reason
 from ..connection import MqttConnection
@@ -104,12 +104,12 @@ class SnConnection(MqttConnection):
     def parts(self, rows: list[Row]) -> list[Row]:
         return rows
 
-    def glance(self, direction: int, frame: bytes) -> tuple[Hashable, bool] | None:
+    def glance(self, direction: int, frame: bytes) -> Look | None:
         """A topic id says nothing without reading it."""
         return None
 
-    def skimmer(self, direction: int) -> Skim:
-        return misbehaviour.skim
+    def skimmer(self, direction: int) -> Skimmer:
+        return Skimmer()
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:

@@ -1,6 +1,6 @@
 """How a message of MQTT-SN is refused on purpose, and how it is changed on its way."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -54,11 +54,6 @@ def refuse(connection: "SnConnection", frame: bytes, code: int, text: str) -> No
             outlet.write(sn.WillMessageResponse(refused))
         case _:
             connection.disconnect(Reason(code), text)
-
-
-def skim(data: bytes, looks: Container[object]) -> bool:
-    """No burst is nobody's concern before it is read: a topic id alone does not say whose it is."""
-    return False
 
 
 def edit(frame: bytes, changes: Mapping[int, Changes]) -> bytes:
