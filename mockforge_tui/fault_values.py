@@ -7,7 +7,7 @@ from typing import Any
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
 
-from .filters import Filter, compile_filter, conditions, reduced
+from .filters import Filter, compile_filter, conditions, is_about, reduced
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -56,4 +56,5 @@ def frame_match(
         direction,
         tuple((each.text, each.matches) for each in conditions(text, wall=wall)),
         *(None if each is None else each.matches for each in early),
+        contents=not is_about(text, _PLACE),
     )

@@ -110,6 +110,12 @@ def reduced(text: str, fields: Collection[str]) -> Filter | None:
     return Filter(text, compiler.names["matches"])
 
 
+def is_about(text: str, fields: Collection[str]) -> bool:
+    """Whether a filter says something of these fields alone; raises FilterError."""
+    tree = parse(text)
+    return tree is None or _is_about(tree, fields)
+
+
 def _is_about(node: Node, fields: Collection[str]) -> bool:
     match node:
         case And(parts) | Or(parts):

@@ -14,6 +14,7 @@ from mockforge_tui.filters import (
     compile_filter,
     complete_filter,
     conditions,
+    is_about,
     quote,
     records,
     reduced,
@@ -456,6 +457,21 @@ def test_what_a_filter_says_of_connections_alone(text: str, says: dict[str, bool
         assert origin is not None
         rows = {name: Row("mqtt", 0, "", client=name) for name in says}
         assert {name: origin(row) for name, row in rows.items()} == says
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("", True),
+        ("client:a", True),
+        ("client:a (proto:mqtt or -conn:3)", True),
+        ("client:a size>3", False),
+        ("-(client:a or size>3)", False),
+        ("lost", False),
+    ],
+)
+def test_whether_a_filter_is_about_connections_alone(text: str, alone: bool) -> None:
+    assert is_about(text, {"proto", "conn", "client"}) == alone
 
 
 def test_a_filter_is_taken_apart_into_its_conditions() -> None:

@@ -31,7 +31,8 @@ class Match(Struct, frozen=True):
     matched request is then left alone. `terms` are the conditions of which all must hold, each
     with its text. Three say sooner that nothing matches (None: that cannot be known): `origin` by
     protocol, connection and client alone; `operation` by these, operation and direction; `place`
-    by all of these and the destination.
+    by all of these and the destination. `contents`: some of the terms are about more than that, so
+    that of two frames alike in all this one may come nearer to a match than the other.
     """
 
     scope: str
@@ -41,6 +42,7 @@ class Match(Struct, frozen=True):
     origin: Callable[[Row], bool] | None = None
     operation: Callable[[Row], bool] | None = None
     place: Callable[[Row], bool] | None = None
+    contents: bool = True
 
     def may_concern(self, row: Row) -> bool:
         """Whether frames of a connection of this protocol, number and client can match."""
@@ -87,9 +89,9 @@ class Near(Struct, frozen=True):
 class Rule(Struct, eq=False):
     """One fault; with a `lifetime` (seconds) it leaves by itself.
 
-    `hits` counts how often it fired, `seen` how often it matched, `missed` how often it did not;
-    while it never matched, `near` is the closest thing that it saw. `effects` go on after the
-    frame that it fired for: each is called when the rule ends.
+    `hits` counts how often it fired, `seen` how often it matched, `missed` how often it was asked
+    and did not; while it never matched, `near` is the closest thing that it saw. `effects` go on
+    after the frame that it fired for: each is called when the rule ends.
     """
 
     match: Match
@@ -284,16 +286,23 @@ class Faults:
         )
 
     def candidates(self, parts: list[Row], *, placed: bool) -> tuple[Rule, ...]:
-        """The rules that can be about frames with these parts; see `Match.may_match`."""
-        return tuple(
-            rule
-            for rule in self.rules.values()
-            if rule.enabled
-            and (
-                _looks_around(rule)
-                or any(rule.match.may_match(part, placed=placed) for part in parts)
-            )
-        )
+        """The rules that have to be asked about frames that look as the one with these parts does.
+
+        Those that can be about such frames (see `Match.may_match`), and those to which the next of
+        them may come nearer than this one does. All others have seen this one.
+        """
+        found = []
+        for rule in tuple(self.rules.values()):
+            if not rule.enabled:
+                continue
+            if any(rule.match.may_match(part, placed=placed) for part in parts):
+                found.append(rule)
+            elif _looks_around(rule):
+                if rule.match.contents or not placed:
+                    found.append(rule)
+                else:
+                    self._miss(rule, parts)
+        return tuple(found)
 
     def ask(
         self,
@@ -311,11 +320,7 @@ class Faults:
             if rule.enabled:
                 found = matching(rule.match, rule, applicable(rule.action, parts), exchange)
                 if not found:
-                    if _looks_around(rule):
-                        _compare(rule, parts)
-                        if rule.missed == COMPARED - 1:
-                            self._refresh()
-                    rule.missed += 1
+                    self._miss(rule, parts)
                 elif fired is None and self._fires(rule):
                     self._report(rule, found[0])
                     fired = Fired(rule, found)
@@ -352,6 +357,16 @@ class Faults:
     def random(self) -> Random:
         """The seeded dice."""
         return self._random
+
+    def _miss(self, rule: Rule, parts: list[Row]) -> None:
+        """A frame of these parts is none of a rule's."""
+        looked_around = _looks_around(rule)
+        if looked_around:
+            _compare(rule, parts)
+        rule.missed += 1
+        if looked_around and not _looks_around(rule):
+            # From here on frames may go past it.
+            self._refresh()
 
     def _fires(self, rule: Rule) -> bool:
         # Each test narrows what the next one counts: `every` and `first` count frames within the
@@ -391,14 +406,18 @@ def _end_effects(rule: Rule) -> None:
 
 
 def _looks_around(rule: Rule) -> bool:
-    return not rule.seen and rule.missed < COMPARED
+    """Whether a frame may come nearer to a rule than all before, though it cannot match."""
+    if rule.seen or rule.missed >= COMPARED:
+        return False
+    if rule.near is not None:
+        return len(rule.near.failed) > 1
+    # Who fails the only term does not come near: one frame shows that there are others.
+    return not rule.missed or len(rule.match.terms) > 1
 
 
 def _compare(rule: Rule, parts: list[Row]) -> None:
     """Remember the frame that fails the fewest of a rule's terms, the first of such."""
     match, near = rule.match, rule.near
-    if near is not None and len(near.failed) <= 1:
-        return
     for part in parts:
         failed = [text for text, matches in match.terms if not matches(part)]
         if match.direction not in (None, part.direction):

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from mockforge_brokers.access import Principal
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
@@ -100,17 +101,55 @@ def test_holds_are_asked_as_faults_are() -> None:
     assert not world.concern()
 
 
-def test_a_new_rule_looks_around_first_for_what_comes_nearest_to_it() -> None:
+def never(row: Row) -> bool:
+    return False
+
+
+CLIENT = ("client:audit", lambda row: row.client == "audit")
+NEVER = ("size>9", never)
+
+
+@pytest.mark.parametrize(
+    ("terms", "looks"),
+    [
+        # What fails the only term is not near, whichever frame it is.
+        ((CLIENT,), 1),
+        # But one term holds: nothing comes nearer without matching.
+        ((("op:PUBLISH", everything), CLIENT), 1),
+        ((NEVER, CLIENT), COMPARED),
+    ],
+)
+def test_a_new_rule_looks_around_while_something_may_come_nearer_to_it(
+    terms: tuple[Any, ...], looks: int
+) -> None:
     world = World()
-    rule = world.add(of("audit"))
-    rule.match = Match("client:audit", lambda row: row.client == "audit", origin=rule.match.origin)
-    rule.missed = 0
-    world.environment.in_force.changed(world.faults, active=True)
+    rule = fault()
+    rule.match = Match("client:audit", never, terms=terms, origin=CLIENT[1])
+    world.faults.add(rule)
     row = Row("mqtt", 0, "PUBLISH", client="billing")
-    for _ in range(COMPARED):
+    for _ in range(looks):
         assert world.concern()
         assert world.faults.ask([row], (set(), False)) is None
     assert not world.concern()
+    assert rule.missed == looks
+
+
+@pytest.mark.parametrize(
+    ("contents", "placed", "asked"),
+    [(False, True, False), (False, False, True), (True, True, True)],
+)
+def test_of_frames_alike_in_all_that_its_terms_are_about_a_rule_sees_one(
+    contents: bool, placed: bool, asked: bool
+) -> None:
+    world = World()
+    rule = fault()
+    rule.match = Match(
+        "op:x size>9", never, terms=(NEVER, CLIENT), operation=never, place=never, contents=contents
+    )
+    world.faults.add(rule)
+    row = Row("mqtt", 0, "PUBLISH")
+    assert world.faults.candidates([row], placed=placed) == ((rule,) if asked else ())
+    assert rule.missed == (0 if asked else 1)
 
 
 # Frames that no rule of a lane can be about.
