@@ -49,12 +49,17 @@ def frame_match(
     """What a filter matches of frames; raises FilterError. `saved`: the text is only its name."""
     if saved is not None:
         return Match(text, saved.matches, direction)
-    early = [reduced(text, fields) for fields in (_ORIGIN, _OPERATION, _PLACE)]
+    origin, operation, place = (
+        None if early is None else early.matches
+        for early in (reduced(text, fields) for fields in (_ORIGIN, _OPERATION, _PLACE))
+    )
     return Match(
         text,
         compile_filter(text, wall=wall).matches,
         direction,
         tuple((each.text, each.matches) for each in conditions(text, wall=wall)),
-        *(None if each is None else each.matches for each in early),
+        origin,
+        operation,
+        place,
         contents=not is_about(text, _PLACE),
     )
