@@ -40,6 +40,7 @@ _LOADS = (
     ("topic exchange with 10,000 bindings, delivered", "topic", 0, 100),
     ("headers exchange with 100 bindings, delivered", "headers", 0, 100),
     ("queue of 10 priorities, delivered", "priority", 0, 100),
+    ("message ids of their own, delivered", "ids", 0, 100),
     ("queue with a time to live, delivered", "ttl", 0, 100),
     ("queue of a million, filled and emptied", "deep", _MILLION, 100),
     ("bodies of 1 KB, delivered", "auto", 0, 1000),

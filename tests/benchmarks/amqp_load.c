@@ -16,6 +16,7 @@
  *        topic     a topic exchange with 10,000 bindings, of which one matches; 100 keys in turn
  *        headers   a headers exchange with 100 bindings, of which one matches
  *        priority  a queue with 10 priorities, which messages have in turn
+ *        ids       each of a hundred messages has a message id of its own, as most programs' have
  *        ttl       a queue whose messages expire after a minute
  *        deep      SECONDS is how many messages are published first, and then all delivered; what
  *                  counts is the time of both
@@ -147,6 +148,7 @@ static const Mode MODES[] = {
     {"topic", 0, 0, 5000, 0, 1, "topic", 10000, 100, "", 0},
     {"headers", 0, 0, 5000, 0, 1, "headers", 100, 1, "", 0},
     {"priority", 0, 0, 5000, 0, 1, "", 0, 10, "x-max-priority", 9},
+    {"ids", 0, 0, 5000, 0, 1, "", 0, 100, "", 0},
     {"ttl", 0, 0, 5000, 0, 1, "", 0, 1, "x-message-ttl", 60000},
     {"deep", 0, 0, 0, 0, 1, "", 0, 1, "", 0},
 };
@@ -252,6 +254,7 @@ int main(int argc, char **argv) {
     if (!mode) { fprintf(stderr, "no mode %s\n", argv[2]); return 2; }
     int deep = !strcmp(mode->name, "deep"), copies = mode->copies;
     int by_headers = !strcmp(mode->type, "headers"), by_priority = !!strstr(mode->argument, "priority");
+    int by_ids = !strcmp(mode->name, "ids");
     char exchange[32] = "", queue[32];
     static Peer in, out;
     Buffer b = {0};
@@ -303,7 +306,9 @@ int main(int argc, char **argv) {
         }
         u8(message, keeps(mode) ? 2 : 1);
         if (by_priority) u8(message, k);
-        shortstr(message, "0123456789abcdef");
+        char id[32];
+        snprintf(id, sizeof id, "0123456789abcd%02d", k);
+        shortstr(message, by_ids ? id : "0123456789abcdef");
         u64(message, 1700000000); end(message, m);
         for (int left = body_size; left > 0;) {
             int size = left > 131064 ? 131064 : left;
@@ -371,7 +376,7 @@ int main(int argc, char **argv) {
                     matched = 0;
                 } else {
                     /* Headers of other priorities differ. */
-                    int skip = by_priority && f[0] == 2;
+                    int skip = (by_priority || by_ids) && f[0] == 2;
                     if (matched + size > content_size ||
                         (!skip && memcmp(f, messages[0].data + first_content + matched, size))) {
                         fprintf(stderr, "a delivery differs from what was published\n");

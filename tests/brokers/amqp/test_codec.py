@@ -257,6 +257,19 @@ def test_flags_of_no_property_are_passed_over(flags: bytes) -> None:
     assert check_properties(payload, flags[1]) == 1
 
 
+@given(st.sets(st.sampled_from(list(PROPERTIES))), st.data())
+def test_properties_are_walked_as_they_are_decoded(chosen: set[str], data: st.DataObject) -> None:
+    payload = encode_header(3, {name: PROPERTIES[name] for name in chosen})
+    flags = int.from_bytes(payload[12:14], "big")
+    assert check_properties(payload, flags) == (2 if "delivery_mode" in chosen else 1)
+    end = data.draw(st.integers(14, len(payload)))
+    if end < len(payload):
+        with pytest.raises(ProtocolError, match="content header"):
+            check_properties(payload[:end], flags)
+    with pytest.raises(ProtocolError, match="1 bytes too many"):
+        check_properties(payload + b"\0", flags)
+
+
 def test_second_word_of_flags_is_refused() -> None:
     with pytest.raises(ProtocolError, match="2 bytes too many"):
         decode_properties(b"\x00\x3c\x00\x00" + bytes(8) + b"\x00\x01\x00\x00")

@@ -11,7 +11,6 @@ from ..state.direct_replies import REPLY_TO
 from ..wire.content import header_payload
 from ..wire.frames import HEAD_SIZE, HEADER, content_head, frame, head
 from ..wire.properties import (
-    FLAG_DELIVERY_MODE,
     FLAG_EXPIRATION,
     FLAG_HEADERS,
     FLAG_REPLY_TO,
@@ -28,6 +27,9 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _LONGEST: Final = 2**32 - 1
 """Milliseconds of any expiration."""
 _UNUSUAL: Final = FLAG_EXPIRATION | FLAG_USER_ID
+_TELLING: Final = _UNUSUAL | FLAG_HEADERS | FLAG_REPLY_TO
+"""Properties that may say where a message goes, or whether it may be published."""
+_MODES: Final = (1, 2)
 
 
 class Extra(NamedTuple):
@@ -57,21 +59,19 @@ def examine(
     """
     payload = header[HEAD_SIZE:-1]
     delivery_mode = check_properties(payload, flags)
+    if not flags & _TELLING:
+        # Ids, times and types are carried along: nobody on the message's way reads them.
+        if delivery_mode not in _MODES:
+            raise _unknown_mode(delivery_mode)
+        return None
     properties: dict[str, Any] = {}
     marked = flags & FLAG_HEADERS and any(mark in payload for mark in _MARKS)
     direct = flags & FLAG_REPLY_TO and _DIRECT in payload
     if direct or marked or flags & _UNUSUAL or (read_headers and flags & FLAG_HEADERS):
         properties = decode_properties(payload)
-    claimed = properties.get("user_id", user)
-    if claimed != user:
-        raise _refused(f"user_id property set to '{claimed}' but authenticated user was '{user}'")
-    expiration = -1
-    if "expiration" in properties:
-        expiration = _expiration(properties["expiration"])
-    headers = Headers(properties.get("headers", {}), properties)
-    keys = (*_keys("CC", headers), *_keys("BCC", headers))
-    if flags & FLAG_DELIVERY_MODE and delivery_mode not in (1, 2):
-        raise _refused(f"invalid message: {{delivery_mode_unknown,{delivery_mode}}}")
+    headers, keys, expiration = _checked(properties, user)
+    if delivery_mode not in _MODES:
+        raise _unknown_mode(delivery_mode)
     if not properties:
         return None
     if properties.get("reply_to") == REPLY_TO:
@@ -81,6 +81,16 @@ def examine(
     elif "BCC" not in headers:
         return Extra(headers, keys, expiration)
     return Extra(headers, keys, expiration, _rewritten(header, properties), len(header))
+
+
+def _checked(properties: dict[str, Any], user: str) -> tuple[Headers, tuple[str, ...], int]:
+    """Headers, further routing keys and expiration of properties that were looked at."""
+    claimed = properties.get("user_id", user)
+    if claimed != user:
+        raise _refused(f"user_id property set to '{claimed}' but authenticated user was '{user}'")
+    expiration = _expiration(properties["expiration"]) if "expiration" in properties else -1
+    headers = Headers(properties.get("headers", {}), properties)
+    return headers, (*_keys("CC", headers), *_keys("BCC", headers)), expiration
 
 
 def read_headers(content: bytes) -> Mapping[str, Field]:
@@ -123,6 +133,10 @@ def _rewritten(header: bytes, properties: dict[str, Any]) -> bytes:
         headers = {name: field for name, field in properties["headers"].items() if name != "BCC"}
         properties = {**properties, "headers": headers}
     return frame(HEADER, channel, encode_header(size, properties))
+
+
+def _unknown_mode(mode: int) -> RequestRefused:
+    return _refused(f"invalid message: {{delivery_mode_unknown,{mode}}}")
 
 
 def _refused(text: str) -> RequestRefused:

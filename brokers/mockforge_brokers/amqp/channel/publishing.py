@@ -11,6 +11,7 @@ from ..codes import ReplyCode
 from ..state.routing import Route
 from ..wire.frames import METHOD
 from ..wire.methods import BY_NAME, decode
+from ..wire.properties import FLAG_REPLY_TO
 from .headers import Extra, examine, read_headers
 from .permissions import permit
 from .publication import Publication
@@ -68,10 +69,11 @@ class Publishing:
 
     def examine(self, publication: Publication, header: bytes, flags: int) -> Extra | None:
         """Check a content header's frame, for `publish`; raises RequestRefused or ProtocolError."""
-        route = self._route(publication)
-        headers = not route.valid
-        reply_to = self._channel.reply_to
-        return examine(header, flags, self._line.user, reply_to, read_headers=headers)
+        route = publication.route
+        if route is None or not route.valid:
+            route = self._route(publication)
+        reply_to = self._channel.reply_to if flags & FLAG_REPLY_TO else ""
+        return examine(header, flags, self._line.user, reply_to, read_headers=not route.valid)
 
     def publish(
         self, publication: Publication, content: bytes, size: int, extra: Extra | None

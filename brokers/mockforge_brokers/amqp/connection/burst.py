@@ -183,7 +183,8 @@ class BurstReader:
         if (
             (kind, number, class_id, weight) != (HEADER, publication.channel.number, _BASIC, 0)
             or not _SMALLEST_HEADER <= length <= most
-            or size > min(most, self._channels.largest)
+            or size > most
+            or size > self._channels.largest
             or end > len(data)
             or data[body - 1] != END
             or (size and head.unpack_from(data, body) != (BODY, number, size))

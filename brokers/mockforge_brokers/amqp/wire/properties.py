@@ -1,6 +1,7 @@
 """The properties of class basic (AMQP 1.8) in a content header's payload."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from ...bytes_io import ByteReader
@@ -53,6 +54,26 @@ def decode_properties(payload: bytes) -> dict[str, Any]:
     return values
 
 
+_SHORT: Final = 0
+_TABLE: Final = -1
+_MODE: Final = -2
+"""Steps over properties whose size is not known, and over the one whose value is wanted."""
+
+
+@lru_cache(1024)
+def _steps(flags: int) -> tuple[int, ...]:
+    """What these flags say is there, in order: how many bytes each, or what kind.
+
+    Publishers set the same few flags on all that they send.
+    """
+    sizes = {"octet": 1, "longlong": 8, "shortstr": _SHORT, "table": _TABLE}
+    return tuple(
+        _MODE if name == "delivery_mode" else sizes[kind]
+        for name, kind, flag in PROPERTIES
+        if flags & flag
+    )
+
+
 def check_properties(payload: bytes, flags: int) -> int:
     """Walk the properties of a content header's payload; returns the delivery mode, 1 for none.
 
@@ -62,19 +83,16 @@ def check_properties(payload: bytes, flags: int) -> int:
     at = _FIXED + 2
     delivery_mode = 1
     try:
-        for name, kind, flag in PROPERTIES:
-            if not flags & flag:
-                continue
-            if kind == "shortstr":
+        for step in _steps(flags):
+            if step == _SHORT:
                 at += payload[at] + 1
-            elif kind == "octet":
-                if name == "delivery_mode":
-                    delivery_mode = payload[at]
-                at += 1
-            elif kind == "table":
+            elif step > 0:
+                at += step
+            elif step == _TABLE:
                 at = skip_table(payload, at)
             else:
-                at += 8
+                delivery_mode = payload[at]
+                at += 1
         if at == len(payload):
             return delivery_mode
         reason = f"{abs(len(payload) - at)} bytes too {'many' if at < len(payload) else 'few'}"
