@@ -2,6 +2,7 @@
 
 from mockforge_brokers.access import Access, rule_of
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.protocols import PROTOCOLS
 
 from .config import Config, ConfigError
 
@@ -25,7 +26,8 @@ def fill(access: Access, config: Config) -> None:
     except InvalidInput as error:
         raise ConfigError(str(error)) from None
     anonymous = not config.users if config.anonymous is None else config.anonymous
-    access.anonymous = {"kafka", "mqtt"} if anonymous else set()
+    open_to_all = {each.name for each in PROTOCOLS.values() if each.anonymous}
+    access.anonymous = open_to_all if anonymous else set()
 
 
 def named(config: Config) -> set[str]:

@@ -7,19 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mockforge_brokers.protocols import PROTOCOLS
+
 _IMPORTED = time.monotonic()
 _VARIABLES = {
-    ("kafka", "bootstrap"): "KAFKA_BOOTSTRAP_SERVERS",
-    ("kafka", "tls"): "KAFKA_TLS_BOOTSTRAP_SERVERS",
-    ("mqtt", "url"): "MQTT_URL",
-    ("mqtt", "tls"): "MQTT_TLS_URL",
-    ("mqtt", "ws"): "MQTT_WS_URL",
-    ("mqtt", "wss"): "MQTT_WSS_URL",
-    ("mqtt", "unix"): "MQTT_UNIX_URL",
-    ("mqtt", "sn"): "MQTT_SN_URL",
-    ("amqp", "url"): "AMQP_URL",
-    ("amqp", "tls"): "AMQP_TLS_URL",
-    ("amqp", "management"): "AMQP_MANAGEMENT_URL",
+    **{
+        (protocol.name, key): name
+        for protocol in PROTOCOLS.values()
+        for key, name in protocol.variables.items()
+    },
     ("tls", "ca"): "MOCKFORGE_TLS_CA",
     ("admin", "url"): "MOCKFORGE_URL",
 }

@@ -1,38 +1,109 @@
-"""The protocols that are served, and how each is shown to people."""
+"""The protocols that are served, each as a description that front ends go by.
 
+What is about all protocols asks the description for what it needs, and no protocol for its name:
+only modules that are named after a protocol know it alone.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
-class Protocol(Struct, frozen=True):
+class Protocol(Struct, frozen=True, kw_only=True):
     """`name` is what people type, `title` what sentences say, `letter` what narrow columns show."""
 
     name: str
     title: str
     letter: str
+    fields: tuple[str, ...] = ("topic",)
+    """What a message has of its own, in the protocol's words; the first is where it is sent to."""
+    group: str = "group"
+    """What those who consume together are called."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The environment variable that clients read for each kind of address."""
+    anonymous: bool = False
+    """Clients need not log in as long as no users were given."""
+    nulls: bool = False
+    """A message may have no value, which is not the same as an empty one."""
+    bytes_in_headers: bool = False
+    """Headers are bytes and may repeat; elsewhere they are a table of typed values."""
+    tags: bool = False
+    """Users have tags, which say what they may do in the management interface."""
+
+    @property
+    def routed(self) -> bool:
+        """The key says where a message goes: it is part of the address and stands beside it."""
+        return "routing_key" in self.fields
+
+    @property
+    def keyed(self) -> bool:
+        """A message has a key that is its own."""
+        return "key" in self.fields
 
 
 PROTOCOLS: Final = {
     each.name: each
     for each in (
-        Protocol("kafka", "Kafka", "K"),
-        Protocol("mqtt", "MQTT", "M"),
-        Protocol("amqp", "AMQP", "A"),
+        Protocol(
+            name="kafka",
+            title="Kafka",
+            letter="K",
+            fields=("topic", "key", "partition", "offset"),
+            variables={
+                "bootstrap": "KAFKA_BOOTSTRAP_SERVERS",
+                "tls": "KAFKA_TLS_BOOTSTRAP_SERVERS",
+            },
+            anonymous=True,
+            nulls=True,
+            bytes_in_headers=True,
+        ),
+        Protocol(
+            name="mqtt",
+            title="MQTT",
+            letter="M",
+            fields=("topic", "qos", "retain"),
+            group="session",
+            variables={
+                "url": "MQTT_URL",
+                "tls": "MQTT_TLS_URL",
+                "ws": "MQTT_WS_URL",
+                "wss": "MQTT_WSS_URL",
+                "unix": "MQTT_UNIX_URL",
+                "sn": "MQTT_SN_URL",
+            },
+            anonymous=True,
+        ),
+        Protocol(
+            name="amqp",
+            title="AMQP",
+            letter="A",
+            fields=("exchange", "routing_key", "queues"),
+            group="queue's consumers",
+            variables={
+                "url": "AMQP_URL",
+                "tls": "AMQP_TLS_URL",
+                "management": "AMQP_MANAGEMENT_URL",
+            },
+            tags=True,
+        ),
     )
 }
 """By name, in the order in which they are shown."""
 
 
+def protocol_of(name: str) -> Protocol:
+    """Its description; one that says nothing for what no protocol is known of."""
+    return PROTOCOLS.get(name) or Protocol(name=name, title=name, letter="?")
+
+
 def letter_of(protocol: str) -> str:
     """A protocol's letter, `?` for what no protocol is known of."""
-    known = PROTOCOLS.get(protocol)
-    return known.letter if known else "?"
+    return protocol_of(protocol).letter
 
 
 def title_of(protocol: str) -> str:
-    known = PROTOCOLS.get(protocol)
-    return known.title if known else protocol
+    return protocol_of(protocol).title
 
 
 def rank_of(protocol: str) -> int:

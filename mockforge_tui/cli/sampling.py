@@ -7,6 +7,7 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.protocols import protocol_of
 
 from ..config import Config
 from ..console.exports import FORMS
@@ -77,7 +78,7 @@ def lines(found: Iterator[tuple[float, Row]], form: str) -> Iterator[bytes]:
 
 def _as_text(seconds: float, row: Row) -> bytes:
     where = row.destination
-    if row.protocol == "amqp":
+    if protocol_of(row.protocol).routed:
         where = f"{where or '(default)'}/{row.detail.get('routing_key', '')}"
     key = "" if row.key is None else f" key={decode(row.key)}"
     body = "(null)" if row.payload is None else decode(row.payload)

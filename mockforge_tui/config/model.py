@@ -6,6 +6,7 @@ from mockforge_brokers.amqp.profiles import DEFAULT
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.protocols import PROTOCOLS
 
 USUAL_PORTS = {
     "kafka-tls": 9093,
@@ -108,6 +109,11 @@ class Config:
     mqtt_as: str | None = None
     mqtt_options: MqttOptions = field(default_factory=MqttOptions)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The protocols that are not switched off."""
+        return tuple(each for each in PROTOCOLS if getattr(self, each))
 
     @property
     def manages_amqp(self) -> bool:

@@ -165,5 +165,5 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{option} is of no use without TLS: give --tls auto or CERT,KEY")
     if config.tls_client_ca == "auto" and config.tls != "auto":
         raise ConfigError("--tls-client-ca auto is the CA of --tls auto: give a FILE here")
-    if not (config.kafka or config.mqtt or config.amqp):
+    if not config.served:
         raise ConfigError("nothing to serve: leave out one of --no-kafka, --no-mqtt, --no-amqp")

@@ -70,9 +70,8 @@ def port_findings(config: Config, attempt: Callable[[Port], None] = try_port) ->
 
 def _asked(config: Config, certificates: Certificates | None) -> tuple[list[Port], list[str]]:
     """The ports, and the paths of Unix sockets."""
-    protocols = [each for each in ("kafka", "mqtt", "amqp") if getattr(config, each)]
     ports, paths = [], []
-    for each in wanted(config, protocols, certificates):
+    for each in wanted(config, config.served, certificates):
         if each.path:
             paths.append(each.path)
             continue

@@ -8,6 +8,7 @@ from typing import Any, Final, assert_never
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.protocols import protocol_of
 
 from ..expectations.message import Message, header_texts
 from ..fixtures.expected.model import (
@@ -194,6 +195,6 @@ def _headers_of(record: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         pairs = record["headers_b64"]
         return tuple((n, None if v is None else base64.b64decode(v)) for n, v in pairs)
     named = record["headers"].items()
-    if record["protocol"] == "kafka":
+    if protocol_of(record["protocol"]).bytes_in_headers:
         return tuple((name, None if text is None else text.encode()) for name, text in named)
     return tuple(named)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from mockforge_brokers.protocols import title_of
+from mockforge_brokers.protocols import protocol_of, title_of
 
 from .. import text
 from ..fixtures.expected.conditions import ANYTHING, Difference
@@ -173,8 +173,8 @@ def _payload(message: Message) -> str:
 
 
 def _address(message: Message) -> str:
-    if message.protocol == "amqp":
-        return f"amqp:{message.destination}/{message.routing_key}"
+    if protocol_of(message.protocol).routed:
+        return f"{message.protocol}:{message.destination}/{message.routing_key}"
     return f"{message.protocol}:{message.destination}"
 
 

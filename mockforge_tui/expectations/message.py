@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import protocol_of
 
 from ..fixtures.messages import properties_of
 
@@ -35,12 +36,12 @@ def row_of(seen: MessageSeen) -> Row:
 def place_of(row: Row) -> str:
     """`orders p0@97`, `events/order.paid`, `sensors/room1/temp`."""
     detail = row.detail
-    if row.protocol == "kafka" and detail.get("partition") is not None:
+    if detail.get("partition") is not None:
         offset = detail.get("offset")
         return f"{row.destination} p{detail['partition']}" + (
             f"@{offset}" if offset is not None else ""
         )
-    if row.protocol == "amqp" and detail.get("routing_key") is not None:
+    if detail.get("routing_key") is not None:
         return f"{row.destination or '(default)'}/{detail['routing_key']}"
     return row.destination
 
@@ -72,11 +73,11 @@ class Message:
 
     @property
     def topic(self) -> str | None:
-        return None if self.protocol == "amqp" else self._seen.destination
+        return self._place("topic")
 
     @property
     def exchange(self) -> str | None:
-        return self._seen.destination if self.protocol == "amqp" else None
+        return self._place("exchange")
 
     @property
     def routing_key(self) -> str | None:
@@ -95,7 +96,7 @@ class Message:
 
     @property
     def key_bytes(self) -> bytes | None:
-        return self._seen.key if self.protocol == "kafka" else None
+        return self._seen.key if protocol_of(self.protocol).keyed else None
 
     @property
     def partition(self) -> int | None:
@@ -169,12 +170,7 @@ class Message:
             "client": self.client,
             "row": self.row,
         }
-        names = {
-            "kafka": ("topic", "key", "partition", "offset"),
-            "mqtt": ("topic", "qos", "retain"),
-            "amqp": ("exchange", "routing_key", "queues"),
-        }[self.protocol]
-        return view | {name: getattr(self, name) for name in names}
+        return view | {name: getattr(self, name) for name in protocol_of(self.protocol).fields}
 
     @property
     def record(self) -> dict[str, Any]:
@@ -189,7 +185,7 @@ class Message:
             record["payload_b64"] = base64.b64encode(self.payload).decode()
         if self.key_bytes is not None and (self.key or "").encode() != self.key_bytes:
             record["key_b64"] = base64.b64encode(self.key_bytes).decode()
-        if self.protocol == "kafka" and self.header_pairs:
+        if self.header_pairs and protocol_of(self.protocol).bytes_in_headers:
             pairs = self.header_pairs
             texts = {name: v if v is None else v.encode() for name, v in self.headers.items()}
             if len(texts) < len(pairs) or any(texts[name] != value for name, value in pairs):
@@ -208,6 +204,10 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<{self.protocol} {self.place} {self.text[:80]!r}>"
+
+    def _place(self, word: str) -> str | None:
+        """The destination, where this is the protocol's word for it."""
+        return self._seen.destination if protocol_of(self.protocol).fields[0] == word else None
 
     def _detail(self, name: str, kind: type[T]) -> T | None:
         value = self._seen.detail.get(name)

@@ -8,6 +8,7 @@ from mockforge_brokers.findings import Finding
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.protocols import protocol_of
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.completing import quoted
@@ -121,12 +122,12 @@ def edit_line(row: Row) -> str:
 
 def target_of(protocol: str, name: str, row: Row | None = None) -> str:
     """`kafka:orders`, `mqtt:a/b`, `amqp:events/order.paid`, `queue:q`."""
-    if protocol != "amqp":
+    if not protocol_of(protocol).routed:
         return f"{protocol}:{name}"
     detail = row.detail if row is not None else {}
     exchange = detail.get("exchange", name)
     key = detail.get("routing_key")
-    return f"amqp:{exchange}/{key}" if key is not None else f"queue:{name}"
+    return f"{protocol}:{exchange}/{key}" if key is not None else f"queue:{name}"
 
 
 def stored_target(subject: object) -> tuple[Target | SessionTarget, str] | None:

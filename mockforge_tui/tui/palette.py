@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from mockforge_brokers.protocols import PROTOCOLS
 from rich.style import Style
 from textual.theme import Theme
 
@@ -110,11 +111,7 @@ class Palette:
 
     @cached_property
     def protocols(self) -> dict[str, Style]:
-        return {
-            "kafka": self.style(self.kafka),
-            "mqtt": self.style(self.mqtt),
-            "amqp": self.style(self.amqp),
-        }
+        return {each: self.style(getattr(self, each)) for each in PROTOCOLS}
 
     @cached_property
     def roles(self) -> dict[str, Style]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mockforge_brokers.journal import OUT, Row
-from mockforge_brokers.protocols import letter_of
+from mockforge_brokers.protocols import letter_of, protocol_of
 
 from ..text import clean, decode, fit, width
 from ..units import clock_time, format_size
@@ -54,7 +54,9 @@ def need(row: Row, glyphs: Glyphs) -> Need:
     if row.kind == "event":
         return Need(client=len(client_text(row, glyphs)))
     sign = 2 if row.held or row.fault or row.error else 0
-    key = 0 if row.key is None or row.protocol == "amqp" else min(16, max(3, len(row.key)))
+    key = (
+        0 if row.key is None or protocol_of(row.protocol).routed else min(16, max(3, len(row.key)))
+    )
     destination = width(destination_text(row)) if row.kind == "message" else 0
     return Need(
         width(client_text(row, glyphs)), len(operation_text(row)) + sign, destination, key
@@ -237,7 +239,7 @@ def destination_text(row: Row) -> str:
         offset = detail.get("offset")
         text += f" p{detail['partition']}" + (f"@{offset}" if offset is not None else "")
     routing_key = detail.get("routing_key")
-    if row.protocol == "amqp" and isinstance(routing_key, str) and routing_key != row.destination:
+    if isinstance(routing_key, str) and routing_key != row.destination:
         text += f" {clean(routing_key, 120)}"
     if detail.get("redelivered"):
         text += " redeliv"
@@ -325,10 +327,12 @@ def _arrow(row: Row, glyphs: Glyphs) -> str:
 
 
 def _key_text(row: Row, cells: int) -> str:
-    # AMQP's is the routing key, which stands beside the exchange.
-    if row.key is None or row.protocol == "amqp":
-        return ""
-    return payload_text(row.key, cells)
+    return payload_text(row.key, cells) if row.key is not None and _has_own_key(row) else ""
+
+
+def _has_own_key(row: Row) -> bool:
+    """Not a routing key, which stands beside the exchange already."""
+    return not protocol_of(row.protocol).routed
 
 
 def _size_text(row: Row, cells: int) -> str:

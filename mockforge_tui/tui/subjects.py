@@ -10,6 +10,7 @@ from mockforge_brokers.findings import Finding
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.protocols import protocol_of
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..console.commands.faults import value_of
@@ -97,8 +98,7 @@ class Sheet:
             case DestinationLine(view=view):
                 return view.protocol, f"{view.kind} {clean(view.name, 80) or '(default)'}"
             case GroupView(protocol=protocol, name=name):
-                kind = {"mqtt": "session", "amqp": "queue's consumers"}.get(protocol, "group")
-                return protocol, f"{kind} {clean(name, 80)}"
+                return protocol, f"{protocol_of(protocol).group} {clean(name, 80)}"
             case FaultLine(what=HoldRule(id=number)):
                 return "", f"hold {number}"
             case FaultLine(id=number):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.protocols import protocol_of
 from rich.style import Style
 
 from ... import units
@@ -43,7 +44,7 @@ def _fault_what(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> Ce
         case HeldFrame(rows=rows):
             first = rows[0]
             parts = [clean(first.client, 40), operation_text(first), destination_text(first)]
-            if first.key and first.protocol != "amqp":  # its routing key is there already
+            if first.key and not protocol_of(first.protocol).routed:
                 parts.append(payload_text(first.key, 40))
             if first.payload:
                 parts.append(payload_text(first.payload, 200))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import protocol_of
 
 from ...console.session import Session
 from ...console.stored import open_store
@@ -37,7 +38,7 @@ def _place(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any
     detail = line.row.detail
     if "partition" in detail:
         text = f"p{detail['partition']}@{detail.get('offset', '')}"
-    elif line.row.protocol == "mqtt":
+    elif not protocol_of(line.row.protocol).routed:
         text = clean(line.row.destination, 80)
     else:
         text = clean(
@@ -51,7 +52,7 @@ def _time(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]
 
 
 def _key(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
-    key = line.row.key if line.row.protocol == "kafka" else None
+    key = line.row.key if protocol_of(line.row.protocol).keyed else None
     return (payload_text(key, 24) if key is not None else ""), palette.muted
 
 
