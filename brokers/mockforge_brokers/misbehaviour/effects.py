@@ -27,7 +27,7 @@ from .actions import (
 )
 from .damage import damaged
 from .rules import OPEN, Fired, Rule
-from .waiting import Waiting
+from .waiting import Waiting, nothing
 
 if TYPE_CHECKING:
     from .lane import Lane
@@ -39,6 +39,7 @@ class Effects:
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
         self._free_at: dict[int, float] = {}
+        self._slowing: set[Rule] = set()
         self._blocks: dict[Waiting, tuple[Rule, list[Timer]]] = {}
 
     def end(self) -> None:
@@ -48,11 +49,14 @@ class Effects:
             for timer in timers:
                 timer.cancel()
         self._blocks.clear()
+        for rule in self._slowing:
+            rule.effects.pop(self, None)
+        self._slowing.clear()
 
     def open(self) -> None:
         """Ask the rules that name `op:open` about this connection, which was just accepted.
 
-        It is left unread for a while, ended or muted; for other actions there is no frame.
+        What it sends waits for a while, or it is ended or muted; for others there is no frame.
         """
         lane = self._lane
         peer = lane.peer
@@ -62,8 +66,9 @@ class Effects:
         rule = lane.faults.ask_opening(row)
         match rule.action if rule is not None else None:
             case Delay() as action:
-                peer.pause_reading()
-                lane.clock.call_later(lane.faults.seconds(action), peer.resume_reading)
+                assert rule is not None
+                # Not by leaving the socket unread: uvloop begins to read once we return from here.
+                lane.in_turn(nothing, 0, self._wait(rule, action, 0), rule.id)
             case Disconnect() as action:
                 assert rule is not None
                 self._disconnect(rule, action, b"")
@@ -80,7 +85,7 @@ class Effects:
         rule = fired.rule
         match rule.action:
             case Delay() | Throttle() as action:
-                lane.pass_on(frame, self._wait(rule, action, len(frame)))
+                lane.pass_on(frame, self._wait(rule, action, len(frame)), rule.id)
             case Disconnect() as action:
                 lane.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
             case Blackhole() | Block() | Partition() as action:
@@ -159,6 +164,9 @@ class Effects:
     def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
         """How long a frame waits; throttled, so that those before and it keep to the rate."""
         lane = self._lane
+        if rule not in self._slowing:
+            self._slowing.add(rule)
+            rule.effects[self] = partial(self._hurry, rule)
         if isinstance(action, Delay):
             return lane.faults.seconds(action)
         cost = 0.0
@@ -170,6 +178,12 @@ class Effects:
         free = max(now, self._free_at.get(rule.id, now)) + cost
         self._free_at[rule.id] = free
         return free - now
+
+    def _hurry(self, rule: Rule) -> None:
+        """The rule ended: what waits for it goes on, or a thin line would outlast it."""
+        self._slowing.discard(rule)
+        self._free_at.pop(rule.id, None)
+        self._lane.hurry(rule.id)
 
     def _disconnect(self, rule: Rule, action: Disconnect, frame: bytes) -> None:
         lane = self._lane

@@ -271,9 +271,9 @@ class Lane:
                 self.skimmer.looks.add(seen)
         return known
 
-    def pass_on(self, frame: bytes, delay: float = 0.0) -> None:
+    def pass_on(self, frame: bytes, delay: float = 0.0, rule: int = 0) -> None:
         """The frame goes on in its turn, and those after it that were put behind it."""
-        self.in_turn(partial(self.forward, frame), len(frame), delay)
+        self.in_turn(partial(self.forward, frame), len(frame), delay, rule)
         if self._aside:
             for aside in tuple(self._aside):
                 aside.behind -= 1
@@ -322,12 +322,21 @@ class Lane:
         """Bytes of the frames that wait."""
         return self._queued
 
-    def in_turn(self, action: Callable[[], object], size: int, delay: float = 0.0) -> None:
+    def in_turn(
+        self, action: Callable[[], object], size: int, delay: float = 0.0, rule: int = 0
+    ) -> None:
         # Nothing is before it and nothing delays it: no timer, no queue.
         if delay <= 0 and not self._queue:
             action()
         else:
-            self.enqueue(Waiting(action, size, self.clock.now() + delay))
+            self.enqueue(Waiting(action, size, self.clock.now() + delay, rule))
+
+    def hurry(self, rule: int) -> None:
+        """What this fault delays waits no longer than for those before it."""
+        for waiting in self._queue:
+            if waiting.rule == rule:
+                waiting.due = 0.0
+        self.run()
 
     def enqueue(self, waiting: Waiting) -> None:
         self._queue.append(waiting)

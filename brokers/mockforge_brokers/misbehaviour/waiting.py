@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """What must wait its turn: until `due` (monotonic s; inf while a person holds it)."""
+    """What must wait its turn: until `due` (monotonic s; inf while a person holds it).
 
-    __slots__ = ("action", "due", "held", "size")
+    `rule` is the number of the fault that delays it, whose end lets it go.
+    """
 
-    def __init__(self, action: Callable[[], object], size: int, due: float) -> None:
+    __slots__ = ("action", "due", "held", "rule", "size")
+
+    def __init__(self, action: Callable[[], object], size: int, due: float, rule: int = 0) -> None:
         self.action = action
         self.size = size
         self.due = due
         self.held = 0
+        self.rule = rule
 
 
 class Aside(Struct, eq=False):

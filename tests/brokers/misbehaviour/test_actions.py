@@ -252,6 +252,41 @@ def test_the_end_of_a_frame_is_cut_off(keep: int | None, left: bytes) -> None:
     assert damaged(b"012345", [], range(6), Truncate(keep), Random(1)) == left
 
 
+@pytest.mark.parametrize("end", ["remove", "clear", "off"])
+def test_what_a_rule_delays_goes_on_when_the_rule_ends(end: str) -> None:
+    world = World()
+    thin = world.faults.add(fault(Throttle(messages=0.01), is_word("x")))
+    late = world.faults.add(fault(Delay(30.0), is_word("y")))
+    world.lane.feed(b"x\nx\ny\nz\n")
+    assert world.passed == []
+    match end:
+        case "remove":
+            world.faults.remove(thin.id)
+            # Another rule's frame waits on, and what stands behind it.
+            assert world.passed == [b"x\n", b"x\n"]
+            world.faults.remove(late.id)
+        case "off":
+            world.faults.enable(late.id, False)
+            # In its turn: nothing overtakes.
+            assert world.passed == []
+            world.faults.enable(thin.id, False)
+        case _:
+            world.faults.clear()
+    assert world.passed == [b"x\n", b"x\n", b"y\n", b"z\n"]
+    assert world.lane.idle
+
+
+def test_a_connection_that_ends_leaves_nothing_with_the_rules_that_slowed_it() -> None:
+    world = World()
+    rule = world.faults.add(fault(Delay(30.0), is_word("x")))
+    world.lane.feed(b"x\n")
+    assert rule.effects
+    world.lane.end()
+    assert not rule.effects
+    world.faults.clear()
+    assert world.passed == []
+
+
 # A connection's beginning.
 
 
@@ -267,13 +302,15 @@ def test_a_connection_is_refused_when_a_rule_names_its_beginning() -> None:
     assert rule.hits == 1
 
 
-def test_a_slow_beginning_leaves_the_connection_unread() -> None:
+def test_a_slow_beginning_keeps_what_comes_waiting_in_its_order() -> None:
     world = World()
     world.faults.add(fault(Delay(2.0), opens))
     world.lane.open()
-    assert world.peer.paused == 1
-    world.clock.advance(2.0)
-    assert world.peer.paused == 0
+    world.lane.feed(b"a\nb\n")
+    world.clock.advance(1.9)
+    assert (world.passed, world.lane.idle) == ([], False)
+    world.clock.advance(0.1)
+    assert (world.passed, world.lane.idle) == ([b"a\n", b"b\n"], True)
 
 
 def test_a_connection_may_be_mute_from_its_beginning() -> None:
