@@ -189,6 +189,9 @@ class Effects:
         lane = self._lane
         if action.after:
             lane.forward(frame)
+            # It had its effect and its client is not to know: the answer would be written before
+            # the end, and those to what came just before it go the same way.
+            lane.connection.out.clear()
         elif action.mid and frame:
             lane.forward(frame[: max(1, len(frame) // 2)])
         reason = f"fault {rule.id} disconnects {rule.scope}"
