@@ -1,18 +1,22 @@
 """Prometheus text from the plain counters of the brokers, made when it is asked for."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from mockforge_brokers.contract import Broker
+from mockforge_brokers.durations import Durations, Histogram
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, Metric
 from mockforge_brokers.storage.store import Store
+from msgspec import structs
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from . import text
 
+_Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 MOST_LABELS = 1_000
 """Label sets of one family; what is beyond goes into one sample labelled `other`."""
 
@@ -62,8 +66,9 @@ class Figures(Collector):
         self._environment = environment
         self._loop_lag = loop_lag
 
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        return map(_family, self.metrics())
+    def collect(self) -> Iterator[_Family]:
+        yield from map(_family, self.metrics())
+        yield from map(_histogram, joined(self._environment.histograms))
 
     def metrics(self) -> Iterator[Metric]:
         """Our own figures, then the brokers'."""
@@ -130,6 +135,28 @@ class Figures(Collector):
                     for place, views in found.items()
                 ],
             )
+
+
+def joined(histograms: Iterable[Histogram]) -> Iterator[Histogram]:
+    """Those of one name, which several measure, as one family."""
+    by_name: dict[str, list[Histogram]] = {}
+    for each in histograms:
+        by_name.setdefault(each.name, []).append(each)
+    for several in by_name.values():
+        first, read = several[0], [each.read for each in several]
+        yield structs.replace(first, read=lambda read=read: chain(*(each() for each in read)))
+
+
+def _histogram(histogram: Histogram) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(histogram.name, histogram.help, labels=histogram.labels)
+    for labels, durations in histogram.read():
+        family.add_metric(labels, _buckets(durations), durations.total)
+    return family
+
+
+def _buckets(durations: Durations) -> list[tuple[str, float]]:
+    bounds = [(str(bound), float(count)) for bound, count in durations.below()]
+    return [*bounds, ("+Inf", float(durations.count))]
 
 
 def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:

@@ -112,8 +112,19 @@ class Endpoint(Outgoing):
         # messages are not to wait behind floods.
         if self._later is not None or (count > SMALL and self.server.backlog.crowded()):
             self._wait(data)
-        else:
+            return
+        bursts = self.server.bursts
+        bursts.left -= 1
+        if bursts.left > 0:
             self.handle(data)
+        else:
+            self._measure(data)
+
+    def _measure(self, data: bytes) -> None:
+        now = self.environment.turn.now
+        begun = now()
+        self.handle(data)
+        self.server.bursts.add(now() - begun)
 
     def _wait(self, data: bytes) -> None:
         """Leave these bytes for a later turn of the loop, and the peer's next ones unread."""

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from .access import Access
 from .clock import Clock
+from .durations import Histogram
 from .ended import EndedConnections
 from .fairness import Chores, Turn
 from .journal import Journal
@@ -47,6 +48,8 @@ class Environment(Struct):
     access: Access = field(default_factory=Access)
     store: Store | None = None
     """Where state is kept on disk; None: nowhere."""
+    histograms: list[Histogram] = field(default_factory=list)
+    """How long things take, by whoever measures them."""
     last_connection: int = 0
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypedDict
 from . import unix_socket
 from .contract import Broker
 from .datagrams import DatagramBroker, DatagramPort, bound_datagrams, join
+from .durations import Histogram, Sampled
 from .endpoint import Endpoint
 from .environment import Environment
 from .events import (
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 1024
 _ACCEPTED_AT_ONCE: Final = 32
+_BURSTS_A_MEASUREMENT: Final = 16
 
 
 class _Options(TypedDict):
@@ -53,6 +55,16 @@ class Server:
         self.turns = Turns(environment.turn, self._loop.call_soon)
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
+        self.bursts = Sampled(_BURSTS_A_MEASUREMENT)
+        environment.histograms.append(
+            Histogram(
+                "mockforge_burst_seconds",
+                "From what was read at once to its answers handed to the system; one of "
+                f"{_BURSTS_A_MEASUREMENT} is measured",
+                ("protocol",),
+                lambda: [((broker.protocol,), self.bursts)],
+            )
+        )
         self._open: list[_Open] = []
         self._paused: list[tuple[str, Listener]] = []
         self._reopening: set[asyncio.Task[Listener]] = set()

@@ -1,10 +1,13 @@
 """The exposition text that a scraper gets."""
 
 from collections.abc import Iterable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.durations import Durations, Histogram
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.snapshots import ConnectionView, Metric
@@ -57,6 +60,33 @@ def test_what_all_brokers_share_is_told():
     assert "mockforge_held_frames 0.0" in lines
     assert "mockforge_event_loop_lag_seconds 0.25" in lines
     assert "mockforge_journal_bytes 0.0" in lines
+
+
+def test_durations_are_a_histogram_of_all_who_measure_them():
+    one, other = Durations(), Durations()
+    for seconds in (0.000_001, 0.000_020, 0.000_050, 0.003):
+        one.add(seconds)
+    other.add(100.0)
+    environment = Environment.create(ManualClock(), seed=1)
+    for name, durations in (("kafka", one), ("mqtt", other)):
+        read = partial(lambda labels, found: [(labels, found)], (name,), durations)
+        environment.histograms.append(Histogram("burst_seconds", "Time", ("protocol",), read))
+    text = render([], [], environment, 0.0).decode()
+    (family,) = [
+        each for each in text_string_to_metric_families(text) if each.name == "burst_seconds"
+    ]
+    assert family.type == "histogram"
+    found = {
+        (each.name, each.labels["protocol"], each.labels.get("le", "")): each.value
+        for each in family.samples
+    }
+    below = [found["burst_seconds_bucket", "kafka", bound] for bound in ("1.6e-05", "6.4e-05")]
+    assert below == [1, 3]
+    assert found["burst_seconds_bucket", "kafka", "0.004096"] == 4
+    assert found["burst_seconds_count", "kafka", ""] == 4
+    assert found["burst_seconds_sum", "kafka", ""] == pytest.approx(0.003_071)
+    assert found["burst_seconds_bucket", "mqtt", "16.777216"] == 0
+    assert found["burst_seconds_bucket", "mqtt", "+Inf"] == 1
 
 
 def test_without_a_journal_there_is_no_figure_of_it():

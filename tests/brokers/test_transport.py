@@ -89,6 +89,22 @@ def test_a_burst_is_answered_with_one_write():
     run(test)
 
 
+def test_one_of_sixteen_bursts_is_measured():
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        (histogram,) = world.environment.histograms
+        ((labels, durations),) = histogram.read()
+        for count in range(1, 34):
+            writer.write(b"one\n")
+            assert await reader.readexactly(4) == b"one\n"
+            # Its answer is read before its own handling is over.
+            await world.until(lambda due=count // 16: durations.count == due)
+        assert (histogram.name, labels) == ("mockforge_burst_seconds", (world.broker.protocol,))
+        assert durations.total > 0
+
+    run(test)
+
+
 def test_what_others_give_a_connection_is_written_in_the_next_turn():
     async def test(world: Serving) -> None:
         _, talker = await world.connect()

@@ -331,8 +331,7 @@ class KafkaConnection:
             header, at = read_request_header(refusal.frame)
             if self._begin(header) is None:
                 return
-            errors = self.caller.counters.errors
-            errors[refusal.code] = errors.get(refusal.code, 0) + 1
+            self.caller.counters.count_error(header.api_key, refusal.code)
             name_of = self.caller.cluster.topics.name_of
             self._answer_with(misbehaviour.answer(self.caller, refusal, header, at, name_of))
         except ProtocolError as error:

@@ -119,10 +119,10 @@ def _of_requests(cluster: Cluster, counters: Counters) -> Iterator[Metric]:
         "kafka_errors_total",
         "Error codes in responses",
         "counter",
-        ("code",),
+        ("api", "code"),
         [
-            ((_ERRORS.get(code, str(code)),), float(count))
-            for code, count in sorted(counters.errors.items())
+            ((ApiKey(api_key).title, _ERRORS.get(code, str(code))), float(count))
+            for (api_key, code), count in sorted(counters.errors.items())
         ],
     )
     yield Metric(

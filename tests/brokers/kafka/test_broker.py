@@ -280,7 +280,7 @@ def test_metrics_are_true_to_the_last_record():
     assert metrics["kafka_messages_consumed_total"] == {("t",): 2}
     assert metrics["kafka_consumer_lag"] == {("g", "t", "0"): 2}
     assert metrics["kafka_requests_total"] == {("Produce",): 1, ("Fetch",): 2}
-    assert metrics["kafka_errors_total"] == {("OFFSET_OUT_OF_RANGE",): 1}
+    assert metrics["kafka_errors_total"] == {("Fetch", "OFFSET_OUT_OF_RANGE"): 1}
     (view,) = stage.broker.connections()
     assert (view.client, view.messages_in, view.messages_out) == ("shop", 3, 2)
 

@@ -61,10 +61,13 @@ class Counters:
     def clear(self) -> None:
         self.requests = [0] * (max(ApiKey) + 1)
         """By API key."""
-        self.errors: dict[int, int] = {}
-        """By error code."""
+        self.errors: dict[tuple[int, int], int] = {}
+        """By API key and error code."""
         self.refused = 0
         """Requests of an API or version that is not served."""
+
+    def count_error(self, api_key: int, code: int) -> None:
+        self.errors[api_key, code] = self.errors.get((api_key, code), 0) + 1
 
 
 class Caller:
@@ -274,8 +277,7 @@ class Caller:
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
         """Count a refusal, report it if it is worth it, and return its code for the response."""
         code = int(refusal.code)
-        errors = self.counters.errors
-        errors[code] = errors.get(code, 0) + 1
+        self.counters.count_error(api, code)
         if code in _PART_OF_LIFE:
             return code
         if isinstance(refusal, NotServed):
