@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from mockforge_tui import MockForge
-from mockforge_tui.metrics import Figures
+from mockforge_tui.metrics import Figures, joined
 
 FOLDER = Path(__file__).parents[2] / "examples" / "monitoring"
 RULES = yaml.safe_load((FOLDER / "rules.yml").read_text())
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 
 _FIGURE = re.compile(r"\b(?:kafka|mqtt|amqp|mockforge)_\w+")
-_LABELS = re.compile(r"\bby \(([^)]*)\)|(\w+)(?:=~|=)\"")
+_LABELS = re.compile(r"\bby \(([^)]*)\)|(\w+)(?:=~|!~|!=|=)\"")
 
 
 def expressions() -> list[str]:
@@ -34,7 +34,10 @@ def figures() -> dict[str, set[str]]:
         runtime = mockforge.runtime
         brokers = list(runtime.brokers.values())
         found = Figures(brokers, runtime.listeners, runtime.environment, 0.0)
-        return {each.name: set(each.labels) for each in found.metrics()}
+        durations = joined(runtime.environment.histograms)
+        return {each.name: set(each.labels) for each in found.metrics()} | {
+            f"{each.name}_bucket": {*each.labels, "le"} for each in durations
+        }
 
 
 def test_every_figure_that_is_asked_for_is_there(figures):
