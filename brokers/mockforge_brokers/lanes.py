@@ -60,7 +60,9 @@ class Lanes:
     @property
     def queued(self) -> int:
         """Bytes that wait in a lane, of the direction where it is more."""
-        return max(lane.queued if lane is not None else 0 for lane in (self._inward, self._outward))
+        return max(
+            lane.queue.size if lane is not None else 0 for lane in (self._inward, self._outward)
+        )
 
     @property
     def idle_outward(self) -> bool:

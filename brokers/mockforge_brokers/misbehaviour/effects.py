@@ -68,7 +68,7 @@ class Effects:
             case Delay() as action:
                 assert rule is not None
                 # Not by leaving the socket unread: uvloop begins to read once we return from here.
-                lane.in_turn(nothing, 0, self._wait(rule, action, 0), rule.id)
+                lane.queue.in_turn(nothing, 0, self._wait(rule, action, 0), rule.id)
             case Disconnect() as action:
                 assert rule is not None
                 self._disconnect(rule, action, b"")
@@ -85,23 +85,23 @@ class Effects:
         rule = fired.rule
         match rule.action:
             case Delay() | Throttle() as action:
-                lane.pass_on(frame, self._wait(rule, action, len(frame)), rule.id)
+                lane.queue.pass_on(frame, self._wait(rule, action, len(frame)), rule.id)
             case Disconnect() as action:
-                lane.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
+                lane.queue.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
             case Blackhole() | Block() | Partition() as action:
                 self._silence(rule, action, frame)
             case Refuse() as action:
                 code = action.codes[fired.parts[0].protocol]
                 text = action.text or f"fault {rule.id}"
-                lane.in_turn(partial(lane.refuse, frame, fired.parts, code, text), len(frame))
+                lane.queue.in_turn(partial(lane.refuse, frame, fired.parts, code, text), len(frame))
             case Duplicate() as action:
-                lane.pass_on(frame)
+                lane.queue.pass_on(frame)
                 again = partial(self._repeat, frame, rows[0], action)
-                lane.in_turn(again, len(frame) * action.copies)
+                lane.queue.in_turn(again, len(frame) * action.copies)
             case Reorder() as action:
-                lane.put_aside(frame, action)
+                lane.queue.put_aside(frame, action)
             case Corrupt() | Truncate() | SetFields() as action:
-                lane.pass_on(self._altered(rule, action, frame, rows))
+                lane.queue.pass_on(self._altered(rule, action, frame, rows))
             case Drop():
                 pass
             case other:
@@ -127,7 +127,7 @@ class Effects:
                 self._darken(rule, action)
             case Partition():
                 self._part(rule, action)
-                self._lane.pass_on(frame)
+                self._lane.queue.pass_on(frame)
             case _:
                 self._block(rule, action, frame)
 
@@ -135,7 +135,7 @@ class Effects:
         """The frame and all behind it wait, and no more is read, until the rule or time ends."""
         lane = self._lane
         waiting = Waiting(partial(lane.forward, frame), len(frame), inf)
-        lane.enqueue(waiting)
+        lane.queue.add(waiting)
         lane.peer.pause_reading()
         self._notify(action.reason)
         timers: list[Timer] = []
@@ -148,7 +148,7 @@ class Effects:
             self._notify(None)
             waiting.due = 0.0
             lane.peer.resume_reading()
-            lane.run()
+            lane.queue.run()
 
         self._blocks[waiting] = rule, timers
         rule.effects[waiting] = end
@@ -183,7 +183,7 @@ class Effects:
         """The rule ended: what waits for it goes on, or a thin line would outlast it."""
         self._slowing.discard(rule)
         self._free_at.pop(rule.id, None)
-        self._lane.hurry(rule.id)
+        self._lane.queue.hurry(rule.id)
 
     def _disconnect(self, rule: Rule, action: Disconnect, frame: bytes) -> None:
         lane = self._lane
@@ -195,7 +195,7 @@ class Effects:
         elif action.mid and frame:
             lane.forward(frame[: max(1, len(frame) // 2)])
         reason = f"fault {rule.id} disconnects {rule.scope}"
-        lane.ended = True
+        lane.queue.ended = True
         if action.reset:
             lane.peer.abort(reason)
         else:
@@ -211,7 +211,7 @@ class Effects:
             return
         lane.exchanges.repeated(row.correlation, action.copies)
         for _ in range(action.copies):
-            if not lane.ended:
+            if not lane.queue.ended:
                 connection.repeat(frame, dup=action.dup)
         if connection.out:
             lane.peer.wake()

@@ -13,28 +13,26 @@ frame to be overtaken) leaves the queue.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
-from math import inf
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..clock import Clock, Timer
+from ..clock import Clock
 from ..contract import Connection, Peer, origin_of
 from ..errors import ProtocolError
 from ..journal import IN, OUT, Row
 from ..limits import Limits
 from ..usage import Usage
-from .actions import Release, Reorder
 from .effects import Effects
 from .holds import Holds
 from .in_force import InForce
+from .queue import Queue
 from .rules import Exchanges, Faults, Rule
 from .skimming import UNSETTLED, Look
-from .waiting import Aside, Held, Waiting, nothing
+from .waiting import Held, nothing
 
 _MOST_LOOKS: Final = 1_000
 """Looks of frames of which a lane remembers which rules can be about them."""
@@ -87,14 +85,10 @@ class Lane:
         self._skim_with(connection)
         self._left = b""
         """Bytes of another version's frames, until its splitter cuts them."""
-        self._queue: deque[Waiting] = deque()
-        self._queued = 0
+        self.queue = Queue(self.clock, self)
         self._stalled = False
-        self._timer: Timer | None = None
-        self.ended = False
         self._cut = False
         """The bytes so far end within a frame."""
-        self._aside: list[Aside] = []
         self._effects = Effects(self)
         self._when_idle: Callable[[], object] = nothing
 
@@ -102,8 +96,10 @@ class Lane:
     def idle(self) -> bool:
         """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
         exchanges = self.exchanges
-        waits = self._queue or self._aside or exchanges.surplus
-        return self.ended or not (waits or self.direction in exchanges.dark | exchanges.cut.ways)
+        waits = self.queue or exchanges.surplus
+        return self.queue.ended or not (
+            waits or self.direction in exchanges.dark | exchanges.cut.ways
+        )
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """Call once all that waits has gone its way; never if the lane ends before."""
@@ -144,20 +140,20 @@ class Lane:
         Most bursts beside rules for other destinations are such, and cost one look a frame.
         """
         exchanges = self.exchanges
-        waits = self._cut or self._queue or self._aside or self.ended
+        waits = self._cut or self.queue or self.queue.ended
         loud = exchanges.surplus or exchanges.dark or exchanges.cut.ways
         self.skimmer.version = UNSETTLED if waits or loud else self._version
 
     def _feed(self, data: bytes) -> None:
         dark, cut = self.exchanges.dark, self.exchanges.cut
-        if self.direction in cut.ways and not self.ended:
+        if self.direction in cut.ways and not self.queue.ended:
             cut.stop(self)
-        while not self.ended:
+        while not self.queue.ended:
             try:
                 frames = self._splitter.feed(data)
             except ProtocolError:
                 # The connection knows best what to say to bytes that make no frame.
-                self.in_turn(partial(self.forward, self._splitter.take() or data), len(data))
+                self.queue.in_turn(partial(self.forward, self._splitter.take() or data), len(data))
                 return
             # In the dark frames vanish, but they are cut all the same: it may end between two.
             if self.direction not in dark:
@@ -169,18 +165,12 @@ class Lane:
 
     def end(self) -> None:
         """The connection is gone: what waits goes with it."""
-        self.ended = True
         self.skimmer.version = UNSETTLED
-        timers = [self._timer, *(aside.timer for aside in self._aside)]
-        for timer in timers:
-            if timer is not None:
-                timer.cancel()
-        self._aside.clear()
         self._effects.end()
-        for waiting in self._queue:
-            if waiting.held:
-                self._holds.forget(waiting.held)
-        self._queue.clear()
+        held = [waiting.held for waiting in self.queue if waiting.held]
+        self.queue.end()
+        for number in held:
+            self._holds.forget(number)
 
     def rows(self, frame: bytes) -> list[Row]:
         """What a frame says, with who sent it and when."""
@@ -219,16 +209,16 @@ class Lane:
             # Frames of indifferent looks go on together, in front of the first that is asked about.
             self._pass_run(run)
             run = []
-            if self.ended:
+            if self.queue.ended:
                 return
             if direction not in self.exchanges.dark:
                 self._admit(frame, seen)
         self._pass_run(run)
 
     def _pass_run(self, run: list[bytes]) -> None:
-        if self._queue or self._aside or len(run) == 1:
+        if self.queue or len(run) == 1:
             for frame in run:
-                self.pass_on(frame)
+                self.queue.pass_on(frame)
         elif run:
             self.forward(b"".join(run))
 
@@ -247,10 +237,10 @@ class Lane:
                 return
         hold = self._holds.ask(parts, exchange) if may_hold else None
         if hold is None:
-            self.pass_on(frame)
+            self.queue.pass_on(frame)
         else:
             waiting = Held(self, frame)
-            self.enqueue(waiting)
+            self.queue.add(waiting)
             held = self._holds.hold(hold, rows, waiting)
             waiting.held = held.id
             self._holds.settle(held)
@@ -271,109 +261,26 @@ class Lane:
                 self.skimmer.looks.add(seen)
         return known
 
-    def pass_on(self, frame: bytes, delay: float = 0.0, rule: int = 0) -> None:
-        """The frame goes on in its turn, and those after it that were put behind it."""
-        self.in_turn(partial(self.forward, frame), len(frame), delay, rule)
-        if self._aside:
-            for aside in tuple(self._aside):
-                aside.behind -= 1
-                if aside.behind <= 0:
-                    self._return(aside)
-
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         self.connection.refuse(frame, parts, code, text)
         if self.connection.out:
             self.peer.wake()
 
-    def put_aside(self, frame: bytes, action: Reorder) -> None:
-        aside = Aside(frame, action.behind)
-        self._aside.append(aside)
+    # What the queue reports.
+
+    def waits_more(self, size: int) -> None:
         self.skimmer.version = UNSETTLED
-        aside.timer = self.clock.call_later(action.wait, self._return, aside)
-
-    def step_back(self, held: Held, frame: bytes, how: Release) -> None:
-        """A held frame lets the next ones go first: those that wait here already, then others."""
-        place = self._queue.index(held)
-        self._queue.remove(held)
-        self._queued -= held.size
-        ready = len(self._queue) - place
-        if ready < how.behind:
-            self.put_aside(frame, Reorder(how.behind - ready, how.wait))
-        else:
-            self._queue.insert(
-                place + how.behind, Waiting(partial(self.forward, frame), len(frame), 0.0)
-            )
-            self._queued += len(frame)
-        self.run()
-
-    def _return(self, aside: Aside) -> None:
-        """What was put aside goes on."""
-        self._aside.remove(aside)
-        self._settle()
-        if aside.timer is not None:
-            aside.timer.cancel()
-        self.in_turn(partial(self.forward, aside.frame), len(aside.frame))
-        self._look_if_idle()
-
-    # What waits, and in which order it goes on.
-
-    @property
-    def queued(self) -> int:
-        """Bytes of the frames that wait."""
-        return self._queued
-
-    def in_turn(
-        self, action: Callable[[], object], size: int, delay: float = 0.0, rule: int = 0
-    ) -> None:
-        # Nothing is before it and nothing delays it: no timer, no queue.
-        if delay <= 0 and not self._queue:
-            action()
-        else:
-            self.enqueue(Waiting(action, size, self.clock.now() + delay, rule))
-
-    def hurry(self, rule: int) -> None:
-        """What this fault delays waits no longer than for those before it."""
-        for waiting in self._queue:
-            if waiting.rule == rule:
-                waiting.due = 0.0
-        self.run()
-
-    def enqueue(self, waiting: Waiting) -> None:
-        self._queue.append(waiting)
-        self.skimmer.version = UNSETTLED
-        self._queued += waiting.size
-        if self._queued > self._limits.delayed_bytes and not self._stalled:
+        if size > self._limits.delayed_bytes and not self._stalled:
             self._usage.count("delayed_bytes", 0)
             self._stall(True)
-        if len(self._queue) == 1:
-            self._arm()
 
-    def run(self) -> None:
-        """Let go what no longer waits, up to the first that does."""
-        now = self.clock.now()
-        queue = self._queue
-        while queue and queue[0].due <= now and not self.ended:
-            waiting = queue.popleft()
-            self._queued -= waiting.size
-            waiting.action()
+    def waits_less(self, size: int) -> None:
         # At half of it, or each frame that leaves would start and stop the socket.
-        if self._stalled and self._queued <= self._limits.delayed_bytes // 2:
+        if self._stalled and size <= self._limits.delayed_bytes // 2:
             self._stall(False)
-        self._arm()
         self._settle()
-        self._look_if_idle()
-
-    def _look_if_idle(self) -> None:
-        if not self.ended and self.idle:
+        if not self.queue.ended and self.idle:
             self._when_idle()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._queue and self._queue[0].due != inf and not self.ended:
-            due = self._queue[0].due
-            self._timer = self.clock.call_later(due - self.clock.now(), self.run)
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled

@@ -46,7 +46,7 @@ class Cut:
         if not any(known is lane for known, _ in self._barriers):
             barrier = Waiting(nothing, 0, inf)
             self._barriers.append((lane, barrier))
-            lane.enqueue(barrier)
+            lane.queue.add(barrier)
 
     def end(self) -> None:
         """The connection is gone: what waits goes with it, and its rules have no more to do."""
@@ -67,4 +67,4 @@ class Cut:
         self._barriers = [each for each in self._barriers if each[0].direction in self.ways]
         for lane, barrier in waiting:
             barrier.due = 0.0
-            lane.run()
+            lane.queue.run()

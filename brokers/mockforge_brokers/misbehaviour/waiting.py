@@ -55,7 +55,7 @@ class Held(Waiting):
     def release(self, how: Release) -> None:
         if how.behind:
             self.held = 0
-            self._lane.step_back(self, self._frame, how)
+            self._lane.queue.step_back(self, self._frame, how)
         else:
             self._settle(partial(self._lane.forward, self._frame), how.delay)
 
@@ -89,7 +89,7 @@ class Held(Waiting):
         self.held = 0
         self.due = self._lane.clock.now() + delay if delay else 0.0
         self.action = action
-        self._lane.run()
+        self._lane.queue.run()
 
 
 def nothing() -> None:

@@ -215,7 +215,7 @@ def test_a_held_frame_moves_behind_the_next_ones(fed, behind, at_once, after_one
     world.lane.feed(b"c\n")
     assert b"".join(world.passed) == at_once + after_one_more
     assert world.lane.idle
-    assert world.lane.queued == 0
+    assert world.lane.queue.size == 0
 
 
 def test_a_held_frame_that_nothing_follows_goes_on_alone():
@@ -397,7 +397,7 @@ def test_too_many_delayed_bytes_stop_the_peer_from_being_read():
     world.faults.add(fault(Delay(1.0), is_word("slow"), scope="slow"))
     world.lane.feed(b"slow " + b"x" * 200 + b"\n")
     assert world.peer.paused == 1
-    assert world.lane.queued > 200
+    assert world.lane.queue.size > 200
     assert {view.name for view in world.environment.usage.views() if view.met} == {"delayed_bytes"}
     world.clock.advance(1.0)
     assert world.peer.paused == 0

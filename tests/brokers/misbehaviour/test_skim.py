@@ -268,7 +268,7 @@ def test_nothing_goes_past_what_waits() -> None:
     assert not goes_past(world, b"a\n")
     world.lane.feed(b"\n")
     assert goes_past(world, b"a\n")
-    world.lane.in_turn(lambda: None, 1, 2.0)
+    world.lane.queue.in_turn(lambda: None, 1, 2.0)
     assert not goes_past(world, b"a\n")
     world.clock.advance(2.0)
     assert goes_past(world, b"a\n")

@@ -1,0 +1,141 @@
+"""What waits in a lane, and in which order it goes on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import inf
+from typing import Protocol
+
+from ..clock import Clock, Timer
+from .actions import Release, Reorder
+from .waiting import Aside, Held, Waiting
+
+
+class Owner(Protocol):
+    """The lane, as its queue knows it."""
+
+    forward: Callable[[bytes], object]
+
+    def waits_more(self, size: int) -> None:
+        """Something waits now that did not; `size` bytes do in all."""
+        ...
+
+    def waits_less(self, size: int) -> None:
+        """Something went on."""
+        ...
+
+
+class Queue:
+    """First in, first out: each waits until it is due and nothing is before it.
+
+    Only what is put aside leaves this order, behind so many others or after some time.
+    """
+
+    def __init__(self, clock: Clock, owner: Owner) -> None:
+        self.size = 0
+        """Bytes of the frames that wait."""
+        self.ended = False
+        """Nothing goes on any more."""
+        self._clock = clock
+        self._owner = owner
+        self._waiting: deque[Waiting] = deque()
+        self._aside: list[Aside] = []
+        self._timer: Timer | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything waits, in turn or aside."""
+        return bool(self._waiting or self._aside)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(self._waiting)
+
+    def pass_on(self, frame: bytes, delay: float = 0.0, rule: int = 0) -> None:
+        """The frame goes on in its turn, and those after it that were put behind it."""
+        self.in_turn(partial(self._owner.forward, frame), len(frame), delay, rule)
+        if self._aside:
+            for aside in tuple(self._aside):
+                aside.behind -= 1
+                if aside.behind <= 0:
+                    self._return(aside)
+
+    def in_turn(
+        self, action: Callable[[], object], size: int, delay: float = 0.0, rule: int = 0
+    ) -> None:
+        # Nothing is before it and nothing delays it: no timer, no queue.
+        if delay <= 0 and not self._waiting:
+            action()
+        else:
+            self.add(Waiting(action, size, self._clock.now() + delay, rule))
+
+    def hurry(self, rule: int) -> None:
+        """What this fault delays waits no longer than for those before it."""
+        for waiting in self._waiting:
+            if waiting.rule == rule:
+                waiting.due = 0.0
+        self.run()
+
+    def add(self, waiting: Waiting) -> None:
+        self._waiting.append(waiting)
+        self.size += waiting.size
+        self._owner.waits_more(self.size)
+        if len(self._waiting) == 1:
+            self._arm()
+
+    def put_aside(self, frame: bytes, action: Reorder) -> None:
+        aside = Aside(frame, action.behind)
+        self._aside.append(aside)
+        aside.timer = self._clock.call_later(action.wait, self._return, aside)
+        self._owner.waits_more(self.size)
+
+    def step_back(self, held: Held, frame: bytes, how: Release) -> None:
+        """A held frame lets the next ones go first: those that wait here already, then others."""
+        waiting = self._waiting
+        place = waiting.index(held)
+        waiting.remove(held)
+        self.size -= held.size
+        ready = len(waiting) - place
+        if ready < how.behind:
+            self.put_aside(frame, Reorder(how.behind - ready, how.wait))
+        else:
+            action = partial(self._owner.forward, frame)
+            waiting.insert(place + how.behind, Waiting(action, len(frame), 0.0))
+            self.size += len(frame)
+        self.run()
+
+    def run(self) -> None:
+        """Let go what no longer waits, up to the first that does."""
+        now = self._clock.now()
+        waiting = self._waiting
+        while waiting and waiting[0].due <= now and not self.ended:
+            first = waiting.popleft()
+            self.size -= first.size
+            first.action()
+        self._arm()
+        self._owner.waits_less(self.size)
+
+    def end(self) -> None:
+        """The connection is gone: what waits goes with it."""
+        self.ended = True
+        for timer in (self._timer, *(aside.timer for aside in self._aside)):
+            if timer is not None:
+                timer.cancel()
+        self._aside.clear()
+        self._waiting.clear()
+
+    def _return(self, aside: Aside) -> None:
+        """What was put aside goes on."""
+        self._aside.remove(aside)
+        if aside.timer is not None:
+            aside.timer.cancel()
+        self.in_turn(partial(self._owner.forward, aside.frame), len(aside.frame))
+        self._owner.waits_less(self.size)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting and self._waiting[0].due != inf and not self.ended:
+            due = self._waiting[0].due
+            self._timer = self._clock.call_later(due - self._clock.now(), self.run)

@@ -1,0 +1,97 @@
+"""The order in which frames go on that wait in a lane."""
+
+from math import inf
+
+from hypothesis import given
+from hypothesis import strategies as st
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.misbehaviour.actions import Reorder
+from mockforge_brokers.misbehaviour.queue import Queue
+from mockforge_brokers.misbehaviour.waiting import Waiting, nothing
+
+
+class World:
+    """The lane of a queue: what went on, and how much was said to wait."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.passed: list[bytes] = []
+        self.sizes: list[int] = []
+        self.queue = Queue(self.clock, self)
+
+    def forward(self, frame: bytes) -> None:
+        self.passed.append(frame)
+
+    def waits_more(self, size: int) -> None:
+        self.sizes.append(size)
+
+    def waits_less(self, size: int) -> None:
+        self.sizes.append(size)
+
+
+def test_what_nothing_delays_does_not_wait() -> None:
+    world = World()
+    world.queue.pass_on(b"a")
+    assert (world.passed, world.sizes, bool(world.queue)) == ([b"a"], [], False)
+
+
+def test_what_is_due_later_keeps_all_behind_it() -> None:
+    world = World()
+    world.queue.pass_on(b"aa", 2.0)
+    world.queue.pass_on(b"b")
+    world.clock.advance(1.9)
+    assert (world.passed, world.queue.size, world.sizes) == ([], 3, [2, 3])
+    world.clock.advance(0.1)
+    assert (world.passed, world.queue.size, bool(world.queue)) == ([b"aa", b"b"], 0, False)
+
+
+def test_what_nobody_lets_go_waits_for_ever() -> None:
+    world = World()
+    held = Waiting(nothing, 5, inf)
+    world.queue.add(held)
+    world.queue.pass_on(b"b")
+    world.clock.advance(1e6)
+    assert (world.passed, next(iter(world.queue))) == ([], held)
+    held.due = 0.0
+    world.queue.run()
+    assert world.passed == [b"b"]
+
+
+def test_what_is_put_aside_comes_behind_so_many_or_after_its_time() -> None:
+    world = World()
+    world.queue.put_aside(b"x", Reorder(2, 5.0))
+    assert world.queue
+    for frame in (b"a", b"b", b"c"):
+        world.queue.pass_on(frame)
+    assert world.passed == [b"a", b"b", b"x", b"c"]
+    world.queue.put_aside(b"y", Reorder(2, 5.0))
+    world.clock.advance(5.0)
+    assert (world.passed[4:], bool(world.queue)) == ([b"y"], False)
+
+
+def test_at_the_end_nothing_goes_on_and_no_timer_is_left() -> None:
+    world = World()
+    world.queue.pass_on(b"a", 1.0)
+    world.queue.put_aside(b"x", Reorder(2, 5.0))
+    world.queue.end()
+    world.clock.advance(10.0)
+    assert (world.passed, bool(world.queue)) == ([], False)
+
+
+def test_what_ends_the_queue_while_it_runs_is_the_last() -> None:
+    world = World()
+    world.queue.in_turn(world.queue.end, 1, 1.0)
+    world.queue.pass_on(b"b")
+    world.clock.advance(1.0)
+    assert world.passed == []
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 3.0]), st.sampled_from([0.0, 1.0]))))
+def test_nothing_overtakes(steps: list[tuple[float, float]]) -> None:
+    world = World()
+    for number, (delay, pause) in enumerate(steps):
+        world.queue.pass_on(b"%d" % number, delay)
+        world.clock.advance(pause)
+        assert world.queue.size == sum(each.size for each in world.queue)
+    world.clock.advance(3.0)
+    assert world.passed == [b"%d" % number for number in range(len(steps))]
