@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mockforge_brokers.kafka import connection as kafka_connection
+from mockforge_brokers.kafka import requests as kafka_requests
 from mockforge_brokers.kafka.apis.logs import produce_path
 from mockforge_brokers.kafka.varints import write_uvarint
 from mockforge_brokers.kafka.wire.frames import encode_request
@@ -97,8 +97,8 @@ def play(steps: Sequence[Step], cuts: Sequence[int], *, fast: bool) -> tuple[obj
     stage.environment.spine.watch(events.append)
     broker.watch(seen.append)
     client = stage.network.connect()
-    answer = kafka_connection.answer_on_path if fast else lambda caller, frame: None
-    with patch.object(kafka_connection, "answer_on_path", answer):
+    answer = kafka_requests.answer_on_path if fast else lambda caller, frame: None
+    with patch.object(kafka_requests, "answer_on_path", answer):
         run: list[bytes] = []
         for number, step in enumerate([*steps, ""]):
             if isinstance(step, Request):

@@ -1,0 +1,272 @@
+"""The requests of one connection: one after the other, each when its turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from ..errors import ProtocolError
+from ..events import ClientIdentified
+from . import misbehaviour
+from .apis import HANDLERS, answer_on_path
+from .apis.handler import Handler, Pieces
+from .backlog import Backlog
+from .codes import ApiKey
+from .gate import in_login, not_served, title
+from .misbehaviour import Refusal
+from .rows import RowReader
+from .state.purgatory import Parked
+from .throttle import Throttle
+from .wire.frames import RequestHeader, read_request_header
+
+if TYPE_CHECKING:
+    from .connection import KafkaConnection
+
+_PRODUCE: Final = int(ApiKey.PRODUCE)
+_BULKY: Final = 32 * 1024
+
+
+class Requests:
+    """Handles each request before the next one, as Kafka does.
+
+    Four things hold requests back, and each knows when they go on: one that is parked (a long poll,
+    a join) until it is completed; output that the client does not take; a turn of the loop that is
+    up, or more output than is wise to hold (both `_deferred`); and a quota that throttles.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_connection",
+        "_deferred",
+        "_environment",
+        "_out",
+        "_parked",
+        "_room",
+        "_rows",
+        "_throttle",
+        "_turn",
+        "_writable",
+        "caller",
+        "ended",
+        "handled",
+        "identified",
+    )
+
+    def __init__(self, connection: KafkaConnection, rows: RowReader) -> None:
+        self.caller = connection.caller
+        self.handled = 0
+        self.ended = False
+        self.identified = False
+        """Whether it was emitted who the client is: with its first request."""
+        self._connection = connection
+        # The connection's, which transport empties in place.
+        self._out = connection.out
+        self._rows = rows
+        self._environment = environment = connection.caller.environment
+        self._turn = environment.turn
+        self._room = environment.limits.write_mark
+        self._backlog = Backlog(connection.peer)
+        self._throttle: Throttle | None = None
+        self._parked: Parked[Pieces] | None = None
+        self._writable = True
+        self._deferred = False
+
+    @property
+    def state(self) -> str:
+        """A word for people."""
+        if not self._writable:
+            return "slow"
+        if self._parked is not None:
+            return "waiting"
+        if self._throttle is not None and self._throttle.on:
+            return "throttled"
+        return "open" if self.identified else "handshake"
+
+    def set_writable(self, writable: bool) -> None:
+        self._writable = writable
+        if writable:
+            self._go_on()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """A request that a rule refuses, in its place among the others."""
+        if self.ended:
+            return
+        if self._parked is not None or self._backlog or not self._free:
+            self._enqueue(refusal)
+        else:
+            self._handle_refusal(refusal)
+
+    def wait(self, seconds: float) -> None:
+        """No request is handled for so long."""
+        throttle = self._throttle = self._throttle or self._new_throttle()
+        throttle.wait(self.caller, seconds)
+
+    def forget(self) -> None:
+        """The connection is over: what waits is never carried out."""
+        self.ended = True
+        self._backlog.clear()
+        parked, self._parked = self._parked, None
+        if parked is not None:
+            parked.abandon()
+
+    def run(self, frames: Iterable[bytes]) -> None:
+        """Those of one burst."""
+        self._room = self._environment.limits.write_mark
+        for frame in frames:
+            # Answers go out in the order of the requests: behind one that waits all others do.
+            if self._parked is not None or self._backlog or not self._free:
+                self._enqueue(frame)
+            else:
+                self._handle(frame)
+                self._look_at_the_time()
+
+    def _look_at_the_time(self) -> None:
+        """The requests behind this one wait for a later turn when its turn is up."""
+        if not self._deferred and self._turn.now() > self._turn.until:
+            self._defer()
+
+    def _defer(self) -> None:
+        self._deferred = True
+        self._environment.chores.soon(partial(self.caller.peer.work, self._go_on_after_writing))
+
+    @property
+    def _free(self) -> bool:
+        return self._writable and not self._deferred and not self.ended
+
+    def _handle(self, frame: bytes) -> None:
+        caller = self.caller
+        path = caller.produce_path
+        if path is not None:
+            pieces = answer_on_path(caller, frame)
+            if pieces is not None:
+                self.handled += 1
+                caller.counters.requests[_PRODUCE] += 1
+                self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
+                self._send(pieces)
+                return
+        if caller.login.agreed:
+            answer = in_login(caller, self._rows, frame)
+            if answer is not None:
+                self._send(answer)
+                return
+        header, at = read_request_header(frame)
+        # Only now is the request counted: one in a log-in is no API's.
+        handler = self._begin(header)
+        if handler is not None:
+            if caller.cluster.quotas.active:
+                throttle = self._throttle = self._throttle or self._new_throttle()
+                self._answer_with(throttle.handle(caller, handler, header, frame, at))
+            else:
+                self._answer_with(handler.answer(caller, frame, at, header.correlation_id))
+
+    def _new_throttle(self) -> Throttle:
+        return Throttle(self._environment, self._hold, self._go_on_after_throttling)
+
+    def _hold(self) -> None:
+        self._deferred = True
+
+    def _go_on_after_throttling(self) -> None:
+        self.caller.peer.work(self._go_on_after_writing)
+
+    def _handle_refusal(self, refusal: Refusal) -> None:
+        """Answer with an error code a request whose turn it is."""
+        try:
+            header, at = read_request_header(refusal.frame)
+            if self._begin(header) is None:
+                return
+            self.caller.counters.count_error(header.api_key, refusal.code)
+            name_of = self.caller.cluster.topics.name_of
+            self._answer_with(misbehaviour.answer(self.caller, refusal, header, at, name_of))
+        except ProtocolError as error:
+            self._connection.violated(error.text)
+
+    def _begin(self, header: RequestHeader) -> Handler | None:
+        """What serves a request; None when it was reported already that nothing does.
+
+        Raises ProtocolError where the client must log in first.
+        """
+        api_key, version, correlation_id, client_id = header
+        caller = self.caller
+        served = caller.offer.served.get(api_key)
+        if client_id is not None:
+            caller.client_id = caller.login.client = client_id
+        if not caller.login.admitted and not caller.admit(api_key):
+            raise ProtocolError(
+                f"{title(api_key)} came before the client logged in by SASL, which is wanted here"
+            )
+        if served is None or version not in served:
+            self._send(not_served(caller, self._rows, header))
+            return None
+        if caller.login.expires is not None:
+            caller.login.check_session(api_key)
+        caller.version = version
+        self.handled += 1
+        caller.counters.requests[api_key] += 1
+        self._rows.remember(correlation_id, api_key, version)
+        return HANDLERS[api_key]
+
+    def _answer_with(self, answer: Pieces | Parked[Pieces] | None) -> None:
+        if not self.identified:
+            self._identify()
+        if isinstance(answer, list):
+            self._send(answer)
+        elif answer is not None:
+            if answer.done:
+                answer.then(self._send)
+            else:
+                self._parked = answer
+                answer.then(self._answered)
+
+    def _send(self, pieces: Pieces) -> None:
+        self._out += pieces
+        size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
+        if size > _BULKY:
+            self._connection.bulky = True
+        self._room -= size
+        if self._room < 0 and not self._deferred:
+            # The client asked for more in one burst than is wise to hold: write this much first.
+            self._defer()
+
+    def _answered(self, pieces: Pieces) -> None:
+        """Somebody completed the parked request: its answer goes out in the loop's next turn."""
+        self._parked = None
+        self._send(pieces)
+        self.caller.peer.wake()
+        if self._backlog and not self._deferred:
+            # Not at once: who completed it is in the midst of something.
+            self._defer()
+
+    def _go_on_after_writing(self) -> None:
+        if self._throttle is not None and self._throttle.on:
+            return
+        self._deferred = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._room = self._environment.limits.write_mark
+        self._turn.begin()
+        try:
+            while self._backlog and self._parked is None and self._free:
+                frame = self._backlog.take()
+                if isinstance(frame, bytes):
+                    self._handle(frame)
+                else:
+                    self._handle_refusal(frame)
+                self._look_at_the_time()
+        except ProtocolError as error:
+            self._connection.violated(error.text)
+        self._backlog.read_on()
+        if self._out:
+            self.caller.peer.wake()
+
+    def _enqueue(self, frame: bytes | Refusal) -> None:
+        if not self.ended:
+            self._backlog.add(frame)
+
+    def _identify(self) -> None:
+        self.identified = True
+        caller = self.caller
+        self._environment.spine.emit(
+            ClientIdentified("kafka", caller.peer.id, caller.client_id, caller.software)
+        )

@@ -1,0 +1,70 @@
+"""Requests that wait: their order, and when the client's bytes are left unread."""
+
+from types import SimpleNamespace
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.kafka.backlog import Backlog
+from mockforge_brokers.kafka.events import ClientThrottled
+from mockforge_brokers.kafka.throttle import Throttle
+
+
+class Reading:
+    """A peer that notes whether it is read."""
+
+    def __init__(self):
+        self.calls = []
+
+    def pause_reading(self):
+        self.calls.append("pause")
+
+    def resume_reading(self):
+        self.calls.append("resume")
+
+
+@pytest.mark.parametrize(("count", "size"), [(101, 1), (2, 262_145)], ids=["many", "large"])
+def test_a_full_backlog_stops_reading_once_and_reads_on_when_all_were_taken(count, size):
+    peer = Reading()
+    backlog = Backlog(peer)
+    frames = [number.to_bytes(2, "big") * size for number in range(count)]
+    for frame in frames[:-1]:
+        backlog.add(frame)
+    assert peer.calls == []
+    backlog.add(frames[-1])
+    backlog.add(b"one more")
+    assert peer.calls == ["pause"]
+    assert [backlog.take() for _ in range(count)] == frames
+    backlog.read_on()
+    assert (peer.calls, len(backlog)) == (["pause"], 1), "one still waits"
+    backlog.take()
+    backlog.read_on()
+    backlog.read_on()
+    assert peer.calls == ["pause", "resume"]
+
+
+def test_a_cleared_backlog_counts_from_nothing():
+    peer = Reading()
+    backlog = Backlog(peer)
+    for _ in range(2):
+        backlog.add(bytes(1_000_000))
+        backlog.clear()
+    assert (peer.calls, len(backlog)) == ([], 0)
+
+
+def test_a_throttle_is_on_for_its_time_and_reported_once_in_ten_seconds():
+    clock, calls, events = ManualClock(), [], []
+    environment = Environment.create(clock, journal=False)
+    environment.spine.watch(events.append)
+    throttle = Throttle(environment, lambda: calls.append("hold"), lambda: calls.append("go on"))
+    caller = SimpleNamespace(peer=SimpleNamespace(id=7), name="shop", user="alice")
+    throttle.wait(caller, 4)
+    clock.advance(3.9)
+    assert (throttle.on, calls) == (True, ["hold"])
+    clock.advance(0.2)
+    assert (throttle.on, calls) == (False, ["hold", "go on"])
+    for _ in range(3):
+        throttle.wait(caller, 4)
+        clock.advance(4)
+    said = [(each.client, each.seconds) for each in events if isinstance(each, ClientThrottled)]
+    assert said == [("shop", 4), ("shop", 4)], "at 0 and at 12.1 s, not at 4.1 and 8.1 s"
