@@ -67,8 +67,10 @@ def test_what_is_published_by_hand_meanwhile_is_refused(mockforge):
         mockforge.run("pub mqtt:t x")
 
 
-@pytest.mark.parametrize("hard", ["", " --hard"])
-def test_a_kafka_client_waits_and_finds_its_records_and_offsets(mockforge, hard):
+@pytest.mark.parametrize(
+    "line", ["broker stop kafka --for 1m -y", "broker stop kafka --for 1m --hard -y"]
+)
+def test_a_kafka_client_waits_and_finds_its_records_and_offsets(mockforge, line):
     mockforge.run("topic add orders -p 1")
     settings = {
         "bootstrap.servers": mockforge.kafka.bootstrap,
@@ -80,7 +82,7 @@ def test_a_kafka_client_waits_and_finds_its_records_and_offsets(mockforge, hard)
     producer = Producer(settings)
     producer.produce("orders", b"a", on_delivery=lambda error, _: errors.append(error))
     assert producer.flush(20) == 0
-    mockforge.run(f"broker stop kafka --for 1m{hard} -y")
+    mockforge.run(line)
     producer.produce("orders", b"b", on_delivery=lambda error, _: errors.append(error))
     assert producer.flush(0.2) == 1
     mockforge.run("clock advance 1m")
