@@ -18,6 +18,9 @@ class Protocol(Struct, frozen=True, kw_only=True):
     letter: str
     fields: tuple[str, ...] = ("topic",)
     """What a message has of its own, in the protocol's words; the first is where it is sent to."""
+    properties: tuple[str, ...] = ()
+    """Those that go from publisher to subscriber, where they stand among a frame's own fields;
+    none: they are together as `properties`."""
     group: str = "group"
     """What those who consume together are called."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +66,14 @@ PROTOCOLS: Final = {
             title="MQTT",
             letter="M",
             fields=("topic", "qos", "retain"),
+            # Of MQTT 5's PUBLISH (3.3.2.3); user properties are shown as headers.
+            properties=(
+                "content_type",
+                "correlation_data",
+                "message_expiry_interval",
+                "payload_format_indicator",
+                "response_topic",
+            ),
             group="session",
             variables={
                 "url": "MQTT_URL",

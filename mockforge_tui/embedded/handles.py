@@ -284,7 +284,7 @@ def _expected(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def _payload(value: Any) -> bytes | None:
     """Text and bytes as they are, None as none, all else as JSON."""
-    from ..fixtures.maker import encode
+    from ..fixtures.encoding import encode
 
     return encode(value)
 

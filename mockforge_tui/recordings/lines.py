@@ -3,7 +3,6 @@
 `fixtures/recordings.py` is its reader: what one writes, the other publishes byte for byte.
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from typing import Any
 from mockforge_brokers import __version__
 from mockforge_brokers.journal import Row
 
-from ..fixtures.messages import properties_of
+from ..fixtures.protocols import FIXTURE_PROTOCOLS
+from ..fixtures.recorded import payload_written
 from ..text import encodable_json
 
 
@@ -51,74 +51,11 @@ class Lines:
 
 def _event(row: Row, after: float) -> dict[str, Any]:
     event: dict[str, Any] = {"t": round(after, 4), "p": row.protocol, "op": "publish"}
-    detail = row.detail
-    properties = properties_of(row.protocol, detail)
-    match row.protocol:
-        case "kafka":
-            event |= {"topic": row.destination, "part": detail.get("partition")}
-            event |= {"off": detail.get("offset")}
-            if row.key is not None:
-                event |= _spelled("key", "key_enc", row.key)
-            event["headers"] = [[name, _value(value)] for name, value in row.headers]
-        case "mqtt":
-            event |= {"topic": row.destination, "qos": detail.get("qos", 0)}
-            event["retain"] = bool(detail.get("retain"))
-            if row.headers:
-                properties["user_property"] = [list(pair) for pair in row.headers]
-            event["props"] = _value(properties)
-        case _:
-            if detail.get("internal"):
-                # A dead letter or the like: where its cause is replayed, the broker makes it anew.
-                event["op"] = "internal"
-            if (vhost := detail.get("vhost", "/")) != "/":
-                event["vhost"] = vhost
-            event |= {"exchange": str(detail.get("exchange", row.destination))}
-            event |= {"routing_key": detail.get("routing_key", "")}
-            headers = {"headers": dict(row.headers)} if row.headers else {}
-            event["props"] = _value({**properties, **headers})
-    event |= _payload(row.payload)
+    event |= FIXTURE_PROTOCOLS[row.protocol].write(row)
+    event |= payload_written(row.payload)
     if row.client:
         event["client"] = row.client
     return event
-
-
-def _payload(payload: bytes | None) -> dict[str, Any]:
-    """`value` with `enc`: null, json where writing it again gives the same bytes, text, b64."""
-    if payload is None:
-        return {"enc": "null", "value": None}
-    try:
-        value = json.loads(payload)
-        again = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        if again.encode() == payload:
-            return {"enc": "json", "value": value}
-    except (ValueError, RecursionError):
-        pass
-    return _spelled("value", "enc", payload)
-
-
-def _spelled(name: str, how: str, data: bytes) -> dict[str, Any]:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return {how: "b64", name: base64.b64encode(data).decode()}
-    return {name: text} if name == "key" else {how: "text", name: text}
-
-
-def _value(value: Any) -> Any:
-    """Headers and properties as JSON has them: bytes that are no text as `{"$b64": ...}`."""
-    match value:
-        case bytes() | bytearray():
-            try:
-                return value.decode()
-            except UnicodeDecodeError:
-                return {"$b64": base64.b64encode(value).decode()}
-        case Mapping():
-            return {str(name): _value(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_value(each) for each in value]
-        case None | bool() | int() | float() | str():
-            return value
-    return str(value)
 
 
 def _as_line(value: Mapping[str, Any]) -> bytes:
