@@ -6,7 +6,8 @@ Where RabbitMQ had to be waited for, our time is moved on.
 import json
 
 import pytest
-from differential.amqp import KEPT, REASONS, Player, differences, situation
+from differential.amqp import KEPT, REASONS, Player, differences
+from differential.situations import situation
 
 from clients.conftest import Servers
 

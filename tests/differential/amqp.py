@@ -4,8 +4,7 @@ Situations are made by their numbers, so that one that differs can be looked at 
 (`--only 17`). What is known to differ, and why, stands in KNOWN. `--record` keeps what RabbitMQ
 answered in amqp-rabbitmq.json, which tests/clients/test_amqp_differential.py plays to us alone.
 
-From FLOWS on situations have consumers, prefetch, transactions, confirms, reconnecting, and time
-that goes by: both sides wait, or have it pass at once where they can (`Player.pass_time`).
+Where time goes by both sides wait, or have it pass at once where they can (`Player.pass_time`).
 """
 
 import argparse
@@ -16,51 +15,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pika
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
-Step = tuple[str, dict[str, Any]]
+from .situations import EXCHANGES, QUEUES, TTL, Step, situation, time_to_live
+
 Trace = list[str]
-
-QUEUES = ("diff.a", "diff.b")
-EXCHANGES = ("diff.topic", "diff.direct", "diff.fanout")
-KEYS = ("a", "a.b", "b", "")
-BINDING_KEYS = (*KEYS, "#", "*", "a.#")
-
-ARGUMENTS: tuple[dict[str, Any], ...] = (
-    {},
-    {"x-max-length": 2},
-    {"x-max-length": 2, "x-overflow": "reject-publish"},
-    {"x-max-length-bytes": 10},
-    {"x-max-priority": 3},
-    {"x-dead-letter-exchange": "diff.fanout"},
-    {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "diff.b", "x-max-length": 1},
-    {"x-message-ttl": 0},
-    {"x-message-ttl": 60_000, "x-dead-letter-exchange": "diff.direct"},
-    {"x-single-active-consumer": True},
-    {"x-queue-type": "quorum"},
-    {"x-queue-type": "quorum", "x-delivery-limit": 1, "x-dead-letter-exchange": "diff.fanout"},
-)
-
-FLOWS = 200
-"""The first number of a situation with consumers."""
-TTL = 1.0
-"""Seconds that messages and queues have which end within a situation; one without waiting is over
-much sooner."""
-
-FLOW_ARGUMENTS: tuple[dict[str, Any], ...] = (
-    *ARGUMENTS[:8],
-    {},
-    {"x-message-ttl": int(TTL * 1000)},
-    {"x-message-ttl": int(TTL * 1000), "x-dead-letter-exchange": "diff.fanout"},
-    {"x-expires": int(TTL * 1000)},
-    {"x-single-active-consumer": True},
-    {"x-max-priority": 3, "x-max-length": 3},
-)
-
 _TRIES = 20
 
 KEPT = Path(__file__).parent / "amqp-rabbitmq.json"
@@ -85,33 +47,46 @@ class Player:
     """What consumers were sent since the last step."""
     pass_time: Callable[[float], object] = time.sleep
 
-    def play_in_time(self, steps: list[Step]) -> Trace:
+    def play_in_time(self, steps: list[Step], ttl: float = TTL) -> Trace:
         """As `play`, once more where a busy machine took so long that messages were over by it."""
         for _ in range(_TRIES):
             began = time.monotonic()
             trace = self.play(steps)
             waited = sum(values["seconds"] for name, values in steps if name == "wait")
-            if time.monotonic() - began - waited < TTL / 2:
+            if time.monotonic() - began - waited < ttl / 2:
                 break
         return trace
 
     def play(self, steps: list[Step]) -> Trace:
+        self.begin()
+        for step in steps:
+            self.step(step)
+        self.end()
+        return self.trace
+
+    def begin(self) -> None:
+        """A connection and its channel; nothing is declared."""
         self.trace = []
         self.tags: list[int] = []
         self.consuming = False
         self._connect()
         self._clear()
-        for name, values in steps:
-            try:
-                seen = f"{name} {getattr(self, name)(**values)}"
-                self.trace.append(seen + self._arrived())
-            except AMQPError as error:
-                self.came.clear()
-                self.trace.append(f"{name} {type(error).__name__} {error.args}")
-                self._connect()
+
+    def step(self, step: Step) -> str:
+        """Do it, and say what was seen; what closes a channel is followed by a new connection."""
+        name, values = step
+        try:
+            seen = f"{name} {getattr(self, name)(**values)}"
+            self.trace.append(seen + self._arrived())
+        except AMQPError as error:
+            self.came.clear()
+            self.trace.append(f"{name} {type(error).__name__} {error.args}")
+            self._connect()
+        return self.trace[-1]
+
+    def end(self) -> None:
         self._clear()
         self.connection.close()
-        return self.trace
 
     def _connect(self) -> None:
         with suppress(AttributeError, AMQPError):
@@ -286,141 +261,6 @@ class Player:
     patience = 0.0
 
 
-def situation(number: int, length: int = 14) -> list[Step]:
-    """The steps of one situation, always the same."""
-    if number >= FLOWS:
-        return _flow(number)
-    random = Random(number)
-    steps: list[Step] = [("exchange", {"exchange": each}) for each in EXCHANGES]
-    steps += [
-        ("declare", {"queue": queue, "arguments": random.choice(ARGUMENTS)}) for queue in QUEUES
-    ]
-    steps += [("bind", _binding(random, queue)) for queue in QUEUES]
-    steps += [_step(random, at) for at in range(length)]
-    return [*steps, *(("count", {"queue": queue}) for queue in QUEUES)]
-
-
-def _binding(random: Random, queue: str) -> dict[str, str]:
-    return {
-        "queue": queue,
-        "exchange": random.choice(EXCHANGES),
-        "key": random.choice(BINDING_KEYS),
-    }
-
-
-def _publish(random: Random, at: int) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "exchange": random.choice((*EXCHANGES, "")),
-        "key": random.choice((*KEYS, *QUEUES)),
-        "body": f"message {at}"[: random.choice((0, 3, 10))],
-    }
-    if random.random() < 0.2:
-        values["priority"] = random.randint(0, 5)
-    if random.random() < 0.2:
-        values["headers"] = {"CC": ["a"]}
-    if random.random() < 0.1:
-        values["expiration"] = random.choice(("0", "60000", "x"))
-    return values
-
-
-_MAKERS: tuple[tuple[int, str, Callable[[Random, int], dict[str, Any]]], ...] = (
-    (8, "publish", _publish),
-    (4, "get", lambda random, _: {
-        "queue": random.choice(QUEUES), "auto_ack": random.random() < 0.3}),
-    (4, "settle", lambda random, _: {
-        "how": random.choice(("ack", "requeue", "drop")), "at": random.randint(0, 5),
-        "multiple": random.random() < 0.3}),
-    (1, "recover", lambda *_: {}),
-    (1, "reopen", lambda *_: {}),
-    (1, "purge", lambda random, _: {"queue": random.choice(QUEUES)}),
-    (1, "delete", lambda random, _: {
-        "queue": random.choice(QUEUES), "if_empty": random.random() < 0.5}),
-    (1, "declare", lambda random, _: {
-        "queue": random.choice(QUEUES), "arguments": random.choice(ARGUMENTS)}),
-    (1, "bind", lambda random, _: _binding(random, random.choice(QUEUES))),
-    (1, "unbind", lambda random, _: _binding(random, random.choice(QUEUES))),
-)  # fmt: skip
-
-
-def _step(random: Random, at: int) -> Step:
-    weights = [weight for weight, _, _ in _MAKERS]
-    _, name, make = random.choices(_MAKERS, weights)[0]
-    return name, make(random, at)
-
-
-def _flow(number: int, length: int = 16) -> list[Step]:
-    """Consumers come before and amid the messages."""
-    random = Random(number)
-    kinds = FLOW_ARGUMENTS
-    steps: list[Step] = [("exchange", {"exchange": each}) for each in EXCHANGES]
-    steps += [("declare", {"queue": each, "arguments": random.choice(kinds)}) for each in QUEUES]
-    steps += [("bind", _binding(random, queue)) for queue in QUEUES]
-    steps.append(("bind", {"queue": QUEUES[1], "exchange": "diff.fanout", "key": ""}))
-    if random.random() < 0.5:
-        steps.append(("qos", _qos(random, 0)))
-    mode = random.choices(("plain", "tx", "confirm"), (6, 2, 2))[0]
-    if mode != "plain":
-        steps.append(("tx", {"how": "select"}) if mode == "tx" else ("confirm", {}))
-    steps.append(("consume", _consumer(random, 0)))
-    weights = [weight for weight, _, _ in _FLOW_MAKERS]
-    for at in range(length):
-        _, name, make = random.choices(_FLOW_MAKERS, weights)[0]
-        if name == "tx" and mode != "tx" and random.random() < 0.8:
-            name, make = "publish", _flow_publish
-        steps.append((name, make(random, at)))
-    waits = sum(name == "wait" for name, _ in steps)
-    if not waits and random.random() < 0.3:
-        steps.append(("wait", {"seconds": TTL * 1.3}))
-    return [*steps, *(("count", {"queue": queue}) for queue in QUEUES)]
-
-
-def _qos(random: Random, at: int) -> dict[str, Any]:
-    return {"count": random.choice((0, 1, 1, 2, 3)), "is_global": random.random() < 0.3}
-
-
-def _consumer(random: Random, at: int) -> dict[str, Any]:
-    return {
-        "queue": random.choice(QUEUES),
-        "tag": f"c{at}{random.choice(('', '', '-auto'))}",
-        "exclusive": random.random() < 0.1,
-        "priority": random.choice((0, 0, 0, 1, 5)),
-    }
-
-
-def _flow_publish(random: Random, at: int) -> dict[str, Any]:
-    values = _publish(random, at)
-    if random.random() < 0.6:
-        values |= {"exchange": "", "key": random.choice(QUEUES), "body": f"message {at}"}
-    if random.random() < 0.2:
-        values["mandatory"] = True
-    if values.get("expiration") == "60000":
-        values["expiration"] = str(int(TTL * 1000))
-    return values
-
-
-_FLOW_MAKERS: tuple[tuple[int, str, Callable[[Random, int], dict[str, Any]]], ...] = (
-    (18, "publish", _flow_publish),
-    (8, "settle", lambda random, _: {
-        "how": random.choice(("ack", "ack", "requeue", "drop")), "at": random.randint(0, 5),
-        "multiple": random.random() < 0.3}),
-    (6, "consume", _consumer),
-    (3, "cancel", lambda random, at: {"tag": f"c{random.randint(0, at)}"}),
-    (3, "get", lambda random, _: {
-        "queue": random.choice(QUEUES), "auto_ack": random.random() < 0.3}),
-    (3, "qos", _qos),
-    (3, "tx", lambda random, _: {"how": random.choice(("select", "commit", "commit", "rollback"))}),
-    (1, "confirm", lambda *_: {}),
-    (2, "recover", lambda *_: {}),
-    (1, "reopen", lambda *_: {}),
-    (1, "reconnect", lambda *_: {}),
-    (2, "wait", lambda *_: {"seconds": TTL * 1.3}),
-    (1, "purge", lambda random, _: {"queue": random.choice(QUEUES)}),
-    (1, "delete", lambda random, _: {
-        "queue": random.choice(QUEUES), "if_empty": random.random() < 0.5}),
-    (1, "bind", lambda random, _: _binding(random, random.choice(QUEUES))),
-)  # fmt: skip
-
-
 def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Step, str, str]]:
     """The steps that both saw differently, but for what is known."""
     return [
@@ -432,8 +272,9 @@ def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Ste
 
 def record(original: Player, numbers: range) -> None:
     traces = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    traces |= {str(number): original.play_in_time(situation(number)) for number in numbers}
-    KEPT.write_text(json.dumps(traces, indent=0) + "\n")
+    for number in numbers:
+        traces[str(number)] = original.play_in_time(situation(number), time_to_live(number))
+        KEPT.write_text(json.dumps(traces, indent=0) + "\n")
 
 
 def main() -> int:
@@ -455,7 +296,8 @@ def main() -> int:
     different = 0
     for number in numbers:
         steps = situation(number)
-        theirs, mine = original.play_in_time(steps), ours.play_in_time(steps)
+        ttl = time_to_live(number)
+        theirs, mine = original.play_in_time(steps, ttl), ours.play_in_time(steps, ttl)
         found = differences(steps, theirs, mine)
         different += bool(found)
         if found and number in REASONS:
