@@ -67,7 +67,7 @@ def test_on_a_full_disk_producers_hear_of_it_and_the_program_goes_on(tmp_path):
     kept = []
     kills.until(lambda: _produced(producer, kept), "room again")
     errors = ended(process)
-    assert "mockforge.db" in errors
+    assert "kept-00000001.seg" in errors
     assert "Traceback" not in errors
 
 

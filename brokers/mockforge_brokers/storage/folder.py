@@ -9,7 +9,7 @@ from ..environment import Environment
 from ..events import Warned
 from ..protocols import PROTOCOLS
 from .accounts import StoredAccess
-from .file import DataFile
+from .disk import Files
 from .store import Store
 from .writer import Writer
 
@@ -30,8 +30,8 @@ class DataFolder:
     ) -> None:
         self.path = path
         self._environment = environment
-        self._file = DataFile(path)
-        self._writer = Writer(self._file, call)
+        self._files = Files(path)
+        self._writer = Writer(self._files, call)
         self.store = Store(
             environment.clock, environment.spine, self._writer, interval, str(path), eager=True
         )
@@ -42,7 +42,7 @@ class DataFolder:
 
         `users` are those that the config names.
         """
-        kept = self._file.read()
+        kept = self._files.read()
         StoredAccess(self.store, self._environment.access, users).take_up(kept)
         for number in kept.logs:
             self.store.known_log(number)
@@ -52,8 +52,9 @@ class DataFolder:
             served.add(broker.protocol)
         if served.issuperset(PROTOCOLS):
             # Of a protocol that is not served now nothing was asked for.
-            self._file.forget(list(kept.logs))
-        notes = self._file.notes
+            for number in kept.logs:
+                self.store.drop(number)
+        notes = self._files.notes
         for note in notes:
             self._environment.spine.emit(Warned("data", str(self.path), note))
         return notes

@@ -4,7 +4,7 @@ A broker appends the rows of its logs (a batch, a message) and names the entitie
 most some milliseconds after the first of them all that was gathered becomes one group, and sooner
 where a turn of the loop added nothing: there is nobody to wait for. Entities are encoded as they
 are then, which is between two calls of the loop, so that a group never shows half of what one
-request did. A writer beside the loop puts it on disk in one transaction. Nothing waits for that
+request did. A writer beside the loop puts it on disk, whole or not at all. Nothing waits for that
 but what says that something is kept: a connection that caused facts writes no more output until
 their group is on disk (`durable_endpoint`), in the order in which it was made.
 
@@ -46,7 +46,7 @@ class Kept(Struct):
 
 
 class Group(Struct):
-    """What is written in one transaction. Numbers of rows are those of `row_number`."""
+    """What is on disk whole or not at all. Numbers of rows are those of `row_number`."""
 
     number: int
     rows: dict[int, bytes] = field(default_factory=dict)

@@ -1,92 +1,179 @@
-"""The thread beside the loop that writes groups; the loop is called back when one is on disk."""
+"""The thread beside the loop that puts groups on disk; the loop is called back when one is there.
 
-import sqlite3
+All that takes a step of Python for each row is done in the loop, at once for a whole group: a
+second thread that runs Python would take the interpreter from the loop for milliseconds. The thread
+writes, waits for the disk and reads pieces for the cleaner, for which it needs no interpreter.
+"""
+
+import errno
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Final
-from zlib import crc32
 
-from msgspec import json
+from msgspec import Struct
 
-from .file import DataFile
+from . import segments as form
+from .cleaner import Cleaner, Moved, Piece
+from .disk import SEGMENT, Files, SegmentFile, sync_folder
+from .live import Segment
+from .reading import path_of
 from .store import Group, Store
 
-_CHUNK: Final = 32 * 1024 * 1024
-"""Bytes of rows of one call; SQLite takes up to 1 GB."""
 _RETRY: Final = 0.5
 """Seconds until what could not be written is tried again."""
 _LAST_TRIES: Final = 2
-_INSERT: Final = "insert into groups values(?, ?, ?, ?, ?)"
+_SMALL: Final = 32 * 1024
+"""Bytes of a frame up to which room is made ahead, where the file has to grow."""
+_AHEAD: Final = 1024 * 1024
 
-Call = tuple[bytes, str, str, str, str]
+
+class _Job(Struct):
+    """A frame, where it goes, and what else is due once it is there."""
+
+    group: int
+    segment: Segment
+    at: int
+    frame: bytes
+    emptied: list[int] = []
+    piece: Piece | None = None
 
 
 class Writer:
-    """`store.Disk` on a data file; `call` runs a function in the loop's thread."""
+    """`store.Disk` on a folder's files; `call` runs a function in the loop's thread."""
 
-    def __init__(self, file: DataFile, call: Callable[..., Any]) -> None:
+    def __init__(self, files: Files, call: Callable[..., Any]) -> None:
         self.store: Store
-        self._file = file
+        self._files = files
+        self._live = files.live
+        self._cleaner = Cleaner(files.live)
         self._call = call
-        self._groups: SimpleQueue[Group | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._ending = threading.Event()
-        self._unwritten = False
+        self._file: SegmentFile | None = None
+        self._size = 0
+        """Of that file, without the room made ahead."""
+        self._failed: _Job | None = None
+        """The program ended and it could not be written."""
         self._thread = threading.Thread(target=self._run, name="data writer", daemon=True)
         self._thread.start()
 
+    # In the loop's thread.
+
     def write(self, group: Group) -> None:
-        self._groups.put(group)
+        self._jobs.put(self._job(group))
+
+    def _job(self, group: Group) -> _Job:
+        live = self._live
+        newest = live.segments[max(live.segments)]
+        if newest.size > SEGMENT:
+            newest = self._files.new_segment()
+        for number in group.gone:
+            live.remove(number)
+        for bounds in group.ranges:
+            live.remove_range(*bounds)
+        moved = self._cleaner.take()
+        rows, entities = group.rows, group.entities
+        if moved.rows or moved.entities:
+            rows, entities = _together(group, moved)
+        at = newest.size
+        frame, sizes = form.encode(
+            newest.salt, group.number, rows, group.gone, group.ranges, entities
+        )
+        live.put(newest, at, list(rows), sizes)
+        live.put_entities(newest, at, entities)
+        newest.size += len(frame)
+        piece = self._cleaner.piece(len(frame))
+        return _Job(group.number, newest, at, frame, moved.emptied, piece)
 
     def sizes(self) -> dict[str, int]:
-        return self._file.sizes()
+        """Bytes of all segments, and of what is wanted in them."""
+        segments = self._live.segments.values()
+        return {"segments": sum(each.size for each in segments), "live": self._live.size}
 
     def close(self, last: Group | None) -> None:
         if last is not None:
-            self._groups.put(last)
-        self._groups.put(None)
+            self.write(last)
+        self._jobs.put(None)
         self._ending.set()
         self._thread.join()
-        self._file.close(clean=not self._unwritten)
+        self._end()
+        self._files.close()
+
+    def _end(self) -> None:
+        if not self._files.ready:
+            return
+        failed = self._failed
+        if failed is not None:
+            if self._file is not None and self._file.number == failed.segment.number:
+                self._file.close(failed.at)
+            return
+        newest = self._live.segments[max(self._live.segments)]
+        frame, _ = form.encode(newest.salt, 0, {}, flags=form.CLEAN)
+        with suppress(OSError):
+            file = self._opened(newest, newest.size)
+            file.write(newest.size, frame)
+            file.close(newest.size + len(frame))
+
+    def _done(self, group: int, piece: bytes) -> None:
+        if piece:
+            self._cleaner.bring(piece)
+        self.store.written(group)
+
+    # In its own.
 
     def _run(self) -> None:
-        while (group := self._groups.get()) is not None:
-            if self._write(group):
-                self._notify(self.store.written, group.number)
+        while (job := self._jobs.get()) is not None:
+            # Behind one that is not there nothing can be read.
+            if self._failed is None and self._write(job):
+                self._notify(self._done, job.group, self._after(job))
             else:
-                self._unwritten = True
+                self._failed = self._failed or job
 
-    def _write(self, group: Group) -> bool:
+    def _write(self, job: _Job) -> bool:
         """Until it is there; False where the program ends and it cannot be."""
-        calls = list(_calls(group))
         tries = 0
         while True:
             try:
-                self._transact(calls)
-            except sqlite3.Error as error:
-                self._notify(self.store.failed, _why(error, self._file))
+                ahead = 0 if len(job.frame) > _SMALL else _AHEAD
+                self._opened(job.segment, job.at).write(job.at, job.frame, ahead)
+            except OSError as error:
+                self._notify(self.store.failed, self._why(error, job))
                 if self._ending.is_set():
                     tries += 1
                     if tries >= _LAST_TRIES:
                         return False
                 self._ending.wait(_RETRY)
             else:
+                self._size = job.at + len(job.frame)
                 return True
 
-    def _transact(self, calls: list[Call]) -> None:
-        execute = self._file.connection.execute
-        if len(calls) == 1:
-            execute(_INSERT, calls[0])
-            return
-        execute("begin immediate")
+    def _opened(self, segment: Segment, at: int) -> SegmentFile:
+        file = self._file
+        if file is None or file.number != segment.number:
+            if file is not None:
+                file.close(self._size)
+                self._file = None
+            file = SegmentFile(self._files.folder, segment, new=at == form.HEAD)
+            self._file = file
+        return file
+
+    def _after(self, job: _Job) -> bytes:
+        for number in job.emptied:
+            with suppress(OSError):
+                path_of(self._files.folder, number).unlink()
+                # None goes before an older one: it may say which rows of that are gone.
+                sync_folder(self._files.folder)
+        piece = job.piece
+        if piece is None:
+            return b""
         try:
-            for call in calls:
-                execute(_INSERT, call)
-            execute("commit")
-        except sqlite3.Error:
-            if self._file.connection.in_transaction:
-                execute("rollback")
-            raise
+            with path_of(self._files.folder, piece.segment.number).open("rb") as file:
+                file.seek(piece.at)
+                return file.read(piece.size)
+        except OSError:
+            return b""
 
     def _notify(self, function: Callable[..., object], *args: object) -> None:
         try:
@@ -94,43 +181,15 @@ class Writer:
         except RuntimeError:
             """The loop is closed: nobody waits any more."""
 
-
-def _calls(group: Group) -> list[Call]:
-    """The arguments of the calls that write a group: data, and as JSON what stands where in it."""
-    calls: list[Call] = []
-    pieces: list[bytes] = []
-    rows: list[tuple[int, int, int, int]] = []
-    at = 1
-    for number, value in group.rows.items():
-        size = len(value)
-        rows.append((number, at, size, crc32(value, number & 0xFFFF_FFFF)))
-        pieces.append(value)
-        at += size
-        if at > _CHUNK:
-            calls.append((b"".join(pieces), _text(rows), "[]", "[]", "[]"))
-            pieces, rows, at = [], [], 1
-    entities: list[tuple[str, int, int, int, int, int]] = []
-    for kind, name, kept in group.entities:
-        value = b"" if kept is None else kept
-        value_at = 0 if kept is None else at + len(name)
-        entities.append((kind, at, len(name), value_at, len(value), crc32(name + value)))
-        pieces += (name, value)
-        at += len(name) + len(value)
-    gone, ranges = _text(group.gone), _text(group.ranges)
-    calls.append((b"".join(pieces), _text(rows), gone, ranges, _text(entities)))
-    return calls
+    def _why(self, error: OSError, job: _Job) -> str:
+        place = path_of(self._files.folder, job.segment.number)
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            return f"{place}: the disk is full: make room, and it goes on"
+        if error.errno == errno.EFBIG:
+            return f"{place}: {error.strerror}: is the disk full, or a file too large?"
+        return f"{place}: {error.strerror or error}"
 
 
-def _text(value: object) -> str:
-    # Not as bytes, in which newer versions of SQLite expect a JSON of their own.
-    return json.encode(value).decode()
-
-
-def _why(error: sqlite3.Error, file: DataFile) -> str:
-    name = getattr(error, "sqlite_errorname", "")
-    place = file.path
-    if name == "SQLITE_FULL":
-        return f"{place}: the disk is full: make room, and it goes on"
-    if name.startswith("SQLITE_IOERR"):
-        return f"{place}: {error} ({name}): is the disk full, or a file too large?"
-    return f"{place}: {error}"
+def _together(group: Group, moved: Moved) -> tuple[dict[int, bytes], list[form.Entity]]:
+    """What moved first: the group may have something newer in its place."""
+    return moved.rows | group.rows, moved.entities + group.entities

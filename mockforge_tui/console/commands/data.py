@@ -26,7 +26,7 @@ def data(session: "Session") -> Result:
     shown = {
         "folder": store.place,
         "state": store.failing or "all well",
-        "on disk": units.format_size(sum(store.disk.sizes().values())),
+        "on disk": _sizes(store.disk.sizes()),
         "commits": f"{store.commits:,}",
         "written": f"{store.rows_written:,} rows, {units.format_size(store.bytes_written)}",
         "last commit": "none yet" if store.last_commit is None else clock_time(store.last_commit),
@@ -34,6 +34,12 @@ def data(session: "Session") -> Result:
         "longest wait": units.format_duration(store.longest),
     }
     return Result(text=facts_table(shown).text, data=figures)
+
+
+def _sizes(sizes: dict[str, int]) -> str:
+    """What is gone stays in the files until others take its place."""
+    text = units.format_size(sizes["segments"])
+    return f"{text}, {units.format_size(sizes['live'])} of it in use"
 
 
 COMMANDS = (data,)

@@ -1,0 +1,304 @@
+"""The files of a data folder: who has it, what was found in its segments, and where they go on."""
+
+import os
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from . import first_format
+from . import segments as form
+from .live import Live, Segment
+from .reading import Reader, number_of, path_of, paths_in
+from .refused import OURS, DataError, newer
+from .segments import Entity
+from .store import POSITION_BITS, Kept
+
+_OUR_FOLDER: Final = 0o700
+_LOCK: Final = "lock"
+SEGMENT: Final = 64 * 1024 * 1024
+"""Bytes after which the next group begins a new one."""
+_SYNCED: Final = getattr(os, "O_DSYNC", 0) if hasattr(os, "pwrite") else 0
+"""A write returns when it is on disk. The writer lets go of the interpreter for each call
+into the system, and has to wait to have it back: so one is better than two."""
+_FLAGS: Final = _SYNCED | getattr(os, "O_BINARY", 0)
+
+
+def _write(handle: int, data: memoryview, at: int) -> int:
+    """Returns how many bytes of it are on disk."""
+    if _SYNCED:
+        return os.pwrite(handle, data, at)
+    os.lseek(handle, at, os.SEEK_SET)
+    done = os.write(handle, data)
+    os.fsync(handle)
+    return done
+
+
+class SegmentFile:
+    """One segment, open to be written to. Raises OSError."""
+
+    def __init__(self, folder: Path, segment: Segment, *, new: bool) -> None:
+        self.number = segment.number
+        flags = os.O_RDWR | _FLAGS | (os.O_CREAT | os.O_TRUNC if new else 0)
+        self._handle = os.open(path_of(folder, segment.number), flags, OURS)
+        self._extent = os.fstat(self._handle).st_size
+        """How much of the file is there, with the room that was made ahead."""
+        if new:
+            try:
+                self.write(0, form.head_of(segment.number, segment.salt))
+                sync_folder(folder)
+            except OSError:
+                os.close(self._handle)
+                raise
+
+    def write(self, at: int, data: bytes, ahead: int = 0) -> None:
+        """Put data on disk, and with the same write so many zeros behind it.
+
+        To grow a file costs the file system a transaction of its own each time; to write to what is
+        there already does not.
+        """
+        view = memoryview(data)
+        if ahead and at + len(data) > self._extent:
+            view = memoryview(data + bytes(ahead))
+        done = 0
+        # Where the disk has room for the data alone, that is enough.
+        while done < len(data):
+            done += _write(self._handle, view[done:], at + done)
+        self._extent = max(self._extent, at + done)
+
+    def close(self, size: int) -> None:
+        """`size` is what was written; the room behind it is given back."""
+        with suppress(OSError):
+            os.truncate(self._handle, size)
+        with suppress(OSError):
+            os.close(self._handle)
+
+
+class Files:
+    """The folder, which no other program has while it is open. Raises DataError.
+
+    `notes` are what people should hear of what was found; `live` says what is where.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        self.live = Live()
+        self.ready = False
+        """They were read, and may be written to."""
+        self._dice = SystemRandom()
+        try:
+            folder.mkdir(mode=_OUR_FOLDER, parents=True, exist_ok=True)
+            self._lock = _locked(folder)
+        except OSError as error:
+            raise DataError(f"--data-dir {folder}: {error.strerror or error}") from None
+        try:
+            self._of_first_format = self._check()
+        except OSError as error:
+            os.close(self._lock)
+            raise DataError(f"--data-dir {folder}: {error.strerror or error}") from None
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _check(self) -> bool:
+        """Whether it is of the first format."""
+        first = first_format.is_first(self.folder)
+        for path in paths_in(self.folder):
+            with path.open("rb") as file:
+                head = form.read_head(file.read(form.HEAD))
+            if head is not None and head[0] > form.VERSION:
+                raise newer(path, head[0])
+            if first:
+                # Of an attempt to leave the first format that was not ended.
+                path.unlink()
+        return first
+
+    def new_segment(self) -> Segment:
+        number = max(self.live.segments, default=0) + 1
+        segment = Segment(number, self._dice.getrandbits(32), form.HEAD)
+        self.live.add(segment)
+        return segment
+
+    # What is in it.
+
+    def read(self) -> Kept:
+        """All of it, checked. Rows that are damaged are cut out; their files are set aside."""
+        try:
+            kept = self._read()
+        except OSError as error:
+            self.close()
+            raise DataError(f"--data-dir {self.folder}: {error.strerror or error}") from None
+        except BaseException:
+            self.close()
+            raise
+        self.ready = True
+        return kept
+
+    def _read(self) -> Kept:
+        if self._of_first_format:
+            return self._leave_first_format()
+        reader = Reader(self.live, self.notes)
+        paths = paths_in(self.folder)
+        for before, path in pairwise(paths):
+            if number_of(path) != number_of(before) + 1:
+                missing = path_of(self.folder, number_of(before) + 1)
+                raise DataError(
+                    f"{missing} is missing, and others follow it: take it from a backup, or give "
+                    "another --data-dir"
+                )
+        for path in paths:
+            reader.read(path, last=path is paths[-1])
+        kept = reader.kept()
+        if reader.damaged:
+            self._write_anew(kept)
+            self._set_aside(Counter(reader.damaged.values()))
+        self._begin(kept.clean)
+        return kept
+
+    def _begin(self, clean: bool) -> None:
+        first_format.mark(self.folder)
+        segments = self.live.segments
+        if not segments:
+            segment = self.new_segment()
+            SegmentFile(self.folder, segment, new=True).close(segment.size)
+        if clean:
+            # From here on it is not: that nothing was written does not mean that nothing happened.
+            segment = segments[max(segments)]
+            frame, _ = form.encode(segment.salt, 0, {})
+            file = SegmentFile(self.folder, segment, new=False)
+            file.write(segment.size, frame)
+            segment.size += len(frame)
+            file.close(segment.size)
+
+    def _leave_first_format(self) -> Kept:
+        kept, damaged = first_format.read(self.folder)
+        self._write_anew(kept)
+        name = first_format.leave(self.folder)
+        # Before anything is confirmed: were the old file there again, these segments would go.
+        sync_folder(self.folder)
+        self.notes.append(
+            f"{self.folder} was of format 1 and is of format {form.VERSION} now; the file as it "
+            f"was is {name}"
+        )
+        if damaged:
+            self.notes.append(
+                f"{self.folder / name} is damaged: {damaged} rows have a wrong checksum and are "
+                "out, all else is there"
+            )
+        self._begin(clean=False)
+        return kept
+
+    def _write_anew(self, kept: Kept) -> None:
+        """All of it in new segments, and nothing is wanted of the old ones."""
+        old = list(self.live.segments)
+        self.live.clear()
+        self.live.segments |= {number: Segment(number, 0) for number in old}
+        segment = self.new_segment()
+        file = SegmentFile(self.folder, segment, new=True)
+        for rows, entities in _parts(kept):
+            if segment.size > SEGMENT:
+                file.close(segment.size)
+                segment = self.new_segment()
+                file = SegmentFile(self.folder, segment, new=True)
+            frame, sizes = form.encode(segment.salt, 0, rows, entities=entities)
+            file.write(segment.size, frame)
+            self.live.put(segment, segment.size, array("Q", rows), sizes)
+            self.live.put_entities(segment, segment.size, entities)
+            segment.size += len(frame)
+        file.close(segment.size)
+        for number in old:
+            del self.live.segments[number]
+
+    def _set_aside(self, damaged: Counter[Path]) -> None:
+        """All that is there stands in new segments."""
+        for path in paths_in(self.folder):
+            if number_of(path) in self.live.segments:
+                continue
+            if path not in damaged:
+                path.unlink()
+                sync_folder(self.folder)
+                continue
+            aside = next(
+                free
+                for number in range(1, 1_000_000)
+                if not (free := path.with_name(f"{path.name}.damaged-{number}")).exists()
+            )
+            os.replace(path, aside)
+            self.notes.append(
+                f"{path} is damaged: {damaged[path]} rows have a wrong checksum and are out, all "
+                f"else is there; the file as it was is {aside.name}"
+            )
+
+    def close(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def _parts(kept: Kept) -> Iterator[tuple[dict[int, bytes], list[Entity]]]:
+    """What goes into one frame each: some MB of rows, and all entities at last."""
+    rows: dict[int, bytes] = {}
+    size = 0
+    for log, found in kept.logs.items():
+        for position, value in found:
+            rows[log << POSITION_BITS | position] = value
+            size += len(value)
+            if size > SEGMENT // 4:
+                yield rows, []
+                rows, size = {}, 0
+    yield (
+        rows,
+        [
+            (kind, name, value)
+            for kind, names in kept.entities.items()
+            for name, value in names.items()
+        ],
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in it; only POSIX has that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _locked(folder: Path) -> int:
+    """The folder's lock, for as long as this process lives. Raises OSError, DataError."""
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, OURS)
+    try:
+        _take(lock)
+    except OSError:
+        who = os.read(lock, 20).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise DataError(
+            f"--data-dir {folder} is in use by process {who or '?'}: end that one, or give "
+            "another folder"
+        ) from None
+    os.truncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def _take(lock: int) -> None:
+    """Raises OSError where another process has it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Behind the process's number, which others are to read.
+        os.lseek(lock, 64, os.SEEK_SET)
+        msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+        os.lseek(lock, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,134 @@
+"""Where on disk each row and entity stands that is still wanted, and so what a segment is worth."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from .segments import Entity
+from .store import POSITION_BITS
+
+_SIZE: Final = 32
+"""A place is the number of a segment, where the frame begins in there, and the size of the value,
+each but the first in so many bits: one integer is a third of a tuple of them."""
+_MASK: Final = (1 << _SIZE) - 1
+_ENTRY: Final = 16
+"""Bytes of a row in its frame's index."""
+
+Key = tuple[str, bytes]
+
+
+class Segment(Struct):
+    """One of the files; `size` is where its next frame would begin, `live` what is wanted of it."""
+
+    number: int
+    salt: int
+    size: int = 0
+    live: int = 0
+
+
+def place_of(segment: int, at: int) -> int:
+    """Of all that the frame there brings."""
+    return segment << _SIZE | at
+
+
+class Live:
+    """What is wanted, by segments; the loop's thread alone uses it."""
+
+    def __init__(self) -> None:
+        self.segments: dict[int, Segment] = {}
+        """Oldest first."""
+        self._logs: dict[int, dict[int, int]] = {}
+        self._lows: dict[int, int] = {}
+        """No row of a log is below this number."""
+        self._entities: dict[Key, int] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes that are wanted."""
+        return sum(each.live for each in self.segments.values())
+
+    def add(self, segment: Segment) -> None:
+        self.segments[segment.number] = segment
+
+    def clear(self) -> None:
+        for each in (self.segments, self._logs, self._lows, self._entities):
+            each.clear()
+
+    # What a frame brings, in its order.
+
+    def put(self, segment: Segment, at: int, numbers: Sequence[int], sizes: Sequence[int]) -> None:
+        if not numbers:
+            return
+        head = place_of(segment.number, at) << _SIZE
+        lowest = min(numbers)
+        log = lowest >> POSITION_BITS
+        if log == max(numbers) >> POSITION_BITS:
+            rows = self._logs.setdefault(log, {})
+            if lowest < self._lows.get(log, 0):
+                self._lows[log] = lowest
+            if rows.keys().isdisjoint(numbers):
+                # Most groups are so: of one log, and of new rows. No step of Python for each.
+                rows.update(zip(numbers, map(head.__or__, sizes), strict=True))
+                segment.live += sum(sizes) + _ENTRY * len(numbers)
+                return
+        for number, size in zip(numbers, sizes, strict=True):
+            self.remove(number)
+            log = number >> POSITION_BITS
+            self._logs.setdefault(log, {})[number] = head | size
+            if number < self._lows.get(log, 0):
+                self._lows[log] = number
+            segment.live += size + _ENTRY
+
+    def remove(self, number: int) -> None:
+        rows = self._logs.get(number >> POSITION_BITS)
+        place = None if rows is None else rows.pop(number, None)
+        if place is not None:
+            self._let_go(place)
+
+    def remove_range(self, first: int, end: int) -> None:
+        """Rows of one log; `end` may be the first number of the next one."""
+        log = first >> POSITION_BITS
+        rows = self._logs.get(log)
+        if end >> POSITION_BITS != log:
+            self._lows.pop(log, None)
+            for place in self._logs.pop(log, {}).values():
+                self._let_go(place)
+            return
+        low = max(first, self._lows.get(log, first))
+        if not rows or end <= low:
+            return
+        # Streams lose one after the other, Kafka's logs some of few that are far apart.
+        near = end - low <= len(rows)
+        for number in range(low, end) if near else [each for each in rows if low <= each < end]:
+            self.remove(number)
+        if first <= self._lows.get(log, log << POSITION_BITS):
+            self._lows[log] = end
+
+    def put_entities(self, segment: Segment, at: int, entities: Iterable[Entity]) -> None:
+        head = place_of(segment.number, at) << _SIZE
+        for kind, name, value in entities:
+            before = self._entities.pop((kind, name), None)
+            if before is not None:
+                self._let_go(before)
+            if value is not None:
+                size = len(kind) + len(name) + len(value)
+                self._entities[kind, name] = head | size
+                segment.live += size + _ENTRY
+
+    def _let_go(self, place: int) -> None:
+        segment = self.segments.get(place >> 2 * _SIZE)
+        if segment is not None:
+            segment.live -= (place & _MASK) + _ENTRY
+
+    # What of a frame is wanted.
+
+    def rows_in(self, place: int, numbers: Iterable[int]) -> Iterator[int]:
+        """Which of these rows of a frame are wanted, by their index."""
+        for index, number in enumerate(numbers):
+            rows = self._logs.get(number >> POSITION_BITS)
+            if rows is not None and rows.get(number, 0) >> _SIZE == place:
+                yield index
+
+    def has_entity(self, place: int, key: Key) -> bool:
+        return self._entities.get(key, 0) >> _SIZE == place

@@ -1,0 +1,533 @@
+"""The files of a data folder: what was written is read, and what is wrong with them is said."""
+
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mockforge_brokers.storage.disk import Files
+from mockforge_brokers.storage.refused import DataError
+from mockforge_brokers.storage.segments import HEAD, VERSION, head_of, read_head, walk
+from mockforge_brokers.storage.store import POSITION_BITS, Group, row_number
+from mockforge_brokers.storage.writer import Writer
+
+from . import first_format
+from .first_format import FILE
+
+FIRST = "kept-00000001.seg"
+ROWS = 400
+TRIES = 200
+
+
+@pytest.fixture
+def unsynced(monkeypatch):
+    """No waiting for the disk, where hundreds of folders are opened."""
+    monkeypatch.setattr("mockforge_brokers.storage.disk._FLAGS", 0)
+
+
+class Store:
+    """The store's part for a writer: what it is called back with."""
+
+    def __init__(self):
+        self.groups = []
+        self.reasons = []
+        self.heard = threading.Condition()
+
+    def written(self, number):
+        with self.heard:
+            self.groups.append(number)
+            self.heard.notify_all()
+
+    def failed(self, reason):
+        with self.heard:
+            self.reasons.append(reason)
+            self.heard.notify_all()
+
+    def wait(self, fact):
+        with self.heard:
+            assert self.heard.wait_for(fact, 20)
+
+
+def writer(folder):
+    files = Files(folder)
+    files.read()
+    made = Writer(files, lambda function, *args: function(*args))
+    made.store = Store()
+    return made
+
+
+def group(number, rows=(), gone=(), ranges=(), entities=()):
+    return Group(number, dict(rows), list(gone), list(ranges), list(entities))
+
+
+def value_of(position):
+    return b"%08d" % position * 60
+
+
+def filled(folder):
+    """Some groups of two logs, and entities."""
+    made = writer(folder)
+    for each in groups():
+        write(made, each)
+    made.close(group(10, entities=[("queue", b"gone", None), ("empty", b"", b"")]))
+
+
+def write(made, each):
+    """As the store does it: the next one when this one is on disk."""
+    made.write(each)
+    made.store.wait(lambda: made.store.groups[-1:] == [each.number])
+
+
+def groups():
+    yield group(1, entities=[("queue", b"q\xff\0", b"one"), ("queue", b"gone", b"x")])
+    for number in range(2, 10):
+        positions = range((number - 2) * ROWS // 8, (number - 1) * ROWS // 8)
+        rows = [(row_number(1 + at % 2, at), value_of(at)) for at in positions]
+        yield group(number, rows)
+
+
+def read(folder):
+    files = Files(folder)
+    kept = files.read()
+    files.close()
+    return kept, files.notes
+
+
+def test_what_was_written_is_read(tmp_path):
+    filled(tmp_path)
+    kept, notes = read(tmp_path)
+    assert kept.entities == {"queue": {b"q\xff\0": b"one"}, "empty": {b"": b""}}
+    for log in (1, 2):
+        assert kept.log(log) == [(at, value_of(at)) for at in range(ROWS) if 1 + at % 2 == log]
+    assert (kept.clean, notes) == (True, [])
+    assert not read(tmp_path)[0].clean, "what was opened and not closed may have gone on"
+
+
+def test_rows_are_replaced_removed_one_by_one_and_in_ranges(tmp_path):
+    made = writer(tmp_path)
+    write(made, group(1, [(row_number(log, at), b"v") for log in (1, 2, 3) for at in range(10)]))
+    write(
+        made,
+        group(
+            2,
+            [(row_number(1, 3), b"new")],
+            [row_number(1, 0), row_number(1, 5)],
+            [(row_number(2, 0), row_number(2, 8)), (row_number(3, 0), row_number(4, 0))],
+        ),
+    )
+    made.close(None)
+    kept, _ = read(tmp_path)
+    assert kept.log(1) == [(at, b"new" if at == 3 else b"v") for at in (1, 2, 3, 4, 6, 7, 8, 9)]
+    assert kept.log(2) == [(8, b"v"), (9, b"v")]
+    assert kept.logs == {}
+
+
+def test_the_last_run_ended_or_was_killed(tmp_path):
+    code = (
+        "import os; from pathlib import Path; from tests.brokers.storage import test_disk as t;"
+        f"w = t.writer(Path({str(tmp_path)!r})); w.write(t.group(1, [(5, b'x')]));"
+        "w.store.wait(lambda: w.store.groups); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    kept, notes = read(tmp_path)
+    assert (kept.logs, kept.clean, notes) == ({0: [(5, b"x")]}, False, [])
+    made = writer(tmp_path)
+    made.close(None)
+    assert read(tmp_path)[0].clean
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_torn_tail_is_cut_at_whatever_byte_and_reported(tmp_path):
+    """What a kill of the machine leaves: a segment whose last group is there in part."""
+    made = writer(tmp_path / "source")
+    write(made, group(1, [(5, b"kept" * 300)]))
+    whole = made._live.segments[1].size
+    write(made, group(2, [(6, b"torn" * 30), (7, b"x")], entities=[("queue", b"q", b"v")]))
+    data = (tmp_path / "source" / FIRST).read_bytes()[: made._live.segments[1].size]
+    made.close(None)
+    copy = tmp_path / "copy"
+    for end in range(whole + 1, len(data), 9):
+        for torn in (data[:end], data[:end] + bytes(len(data) - end + 500)):
+            (copy / FIRST).parent.mkdir(exist_ok=True)
+            (copy / FIRST).write_bytes(torn)
+            kept, notes = read(copy)
+            assert (kept.logs, kept.entities) == ({0: [(5, b"kept" * 300)]}, {})
+            assert [f"{copy / FIRST}: its end is torn" in each for each in notes] == [True]
+            assert (copy / FIRST).stat().st_size == whole
+            assert read(copy)[1] == [], "it is cut once"
+
+
+def test_a_tail_whose_pages_came_to_the_disk_in_another_order_is_cut_whole(tmp_path):
+    made = writer(tmp_path)
+    write(made, group(1, [(5, b"kept")]))
+    write(made, group(2, [(number, b"%08d" % number * 600) for number in range(6, 12)]))
+    made._files.close()
+    data = bytearray((tmp_path / FIRST).read_bytes())
+    # A page in the midst of it is as it was before: the values of some rows are not there.
+    at = data.index(b"%08d" % 8) // 4096 * 4096 + 4096
+    data[at : at + 4096] = bytes(4096)
+    (tmp_path / FIRST).write_bytes(data)
+    kept, notes = read(tmp_path)
+    assert kept.logs == {0: [(5, b"kept")]}
+    assert "its end is torn" in notes[0]
+
+
+def test_what_follows_a_torn_tail_is_read(tmp_path):
+    made = writer(tmp_path)
+    write(made, group(1, [(5, b"kept")]))
+    made._files.close()
+    with (tmp_path / FIRST).open("r+b") as file:
+        file.truncate(made._live.segments[1].size)
+        file.seek(0, os.SEEK_END)
+        file.write(b"MFgr of which nothing came but this")
+    made = writer(tmp_path)
+    write(made, group(2, [(6, b"more")]))
+    made.close(None)
+    assert read(tmp_path)[0].logs == {0: [(5, b"kept"), (6, b"more")]}
+
+
+def test_a_second_program_is_told_who_has_the_folder(tmp_path):
+    files = Files(tmp_path)
+    with pytest.raises(DataError) as error:
+        Files(tmp_path)
+    assert str(error.value) == (
+        f"--data-dir {tmp_path} is in use by process {os.getpid()}: end that one, or give "
+        "another folder"
+    )
+    files.close()
+    Files(tmp_path).close()
+
+
+def test_a_newer_format_and_a_foreign_file_are_refused_and_left_alone(tmp_path):
+    newer = tmp_path / "newer"
+    first_format.write(newer, {}, {}, version=VERSION + 2)
+    with pytest.raises(DataError, match=f"has format {VERSION + 2}, and this program knows"):
+        Files(newer)
+    segment = tmp_path / "segment"
+    filled(segment)
+    data = bytearray((segment / FIRST).read_bytes())
+    data[:HEAD] = head_of(1, 5, VERSION + 1)
+    (segment / FIRST).write_bytes(data)
+    with pytest.raises(DataError, match=f"{FIRST} has format {VERSION + 1}, and this program"):
+        Files(segment)
+    assert (segment / FIRST).read_bytes() == data
+    other = tmp_path / "other"
+    other.mkdir()
+    connection = sqlite3.connect(other / FILE)
+    connection.executescript("create table t(a); insert into t values(1);")
+    connection.close()
+    with pytest.raises(DataError, match="is no data file of this program"):
+        Files(other)
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / FILE).write_text("just some words\n" * 100)
+    with pytest.raises(DataError, match="is damaged: file is not a database"):
+        Files(text)
+    assert (text / FILE).read_text().startswith("just some words")
+
+
+def test_a_program_that_knows_the_first_format_alone_refuses_the_folder(tmp_path):
+    filled(tmp_path)
+    connection = sqlite3.connect(tmp_path / FILE)
+    found = [connection.execute(f"pragma {each}").fetchone()[0] for each in
+             ("application_id", "user_version")]  # fmt: skip
+    connection.close()
+    assert found == [0x4D464447, VERSION]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"--data-dir .*file/data: Not a directory"):
+        Files(tmp_path / "file" / "data")
+
+
+@contextmanager
+def full(made):
+    """The segment's file is on a disk without room."""
+    handle = made._file._handle
+    kept, device = os.dup(handle), os.open("/dev/full", os.O_WRONLY)
+    os.dup2(device, handle)
+    try:
+        yield
+    finally:
+        os.dup2(kept, handle)
+        os.close(kept)
+        os.close(device)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device")
+def test_a_full_disk_is_said_and_writing_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer._RETRY", 0.01)
+    made = writer(tmp_path)
+    write(made, group(1, [(1, b"first")]))
+    with full(made):
+        made.write(group(2, [(2, b"x" * 100_000)]))
+        made.store.wait(lambda: made.store.reasons)
+        assert made.store.groups == [1]
+    assert made.store.reasons[0] == (
+        f"{tmp_path / FIRST}: the disk is full: make room, and it goes on"
+    )
+    made.store.wait(lambda: made.store.groups == [1, 2])
+    made.close(None)
+    kept, notes = read(tmp_path)
+    assert [len(value) for _, value in kept.log(0)] == [5, 100_000]
+    assert (kept.clean, notes) == (True, [])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device")
+def test_at_the_end_what_cannot_be_written_keeps_nobody_waiting(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer._RETRY", 0.01)
+    made = writer(tmp_path)
+    write(made, group(1, [(1, b"first")]))
+    with full(made):
+        made.write(group(2, [(2, b"second")]))
+        made.close(group(3, [(3, b"third")]))
+    assert made.store.groups == [1]
+    kept, _ = read(tmp_path)
+    assert (kept.logs, kept.clean) == ({0: [(1, b"first")]}, False)
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.usefixtures("unsynced")
+def test_a_damaged_byte_is_said_and_costs_at_most_its_row(tmp_path, part):
+    """The files are refused as they are, or all is there but for the row that the byte is of."""
+    whole = tmp_path / "whole"
+    filled(whole)
+    data = (whole / FIRST).read_bytes()
+    expected, _ = read(whole)
+    dice = random.Random(part)
+    folder: Path = tmp_path / "damaged"
+    refused = 0
+    for _ in range(TRIES // 4):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        at = dice.randrange(len(data))
+        wrong = bytearray(data)
+        wrong[at] ^= dice.randrange(1, 256)
+        (folder / FIRST).write_bytes(wrong)
+        try:
+            kept, notes = read(folder)
+        except DataError as error:
+            kept, notes = None, [str(error)]
+        if kept is None:
+            refused += 1
+            assert str(folder / FIRST) in notes[0]
+            assert (folder / FIRST).read_bytes() == wrong, f"byte {at}: {notes}"
+            continue
+        assert kept.entities == expected.entities, at
+        lost = 0
+        for log, rows in expected.logs.items():
+            found = kept.log(log)
+            assert set(found) <= set(rows), at
+            lost += len(rows) - len(found)
+        assert lost <= 1, at
+        assert len(notes) == 1, at
+        if lost:
+            assert "1 rows have a wrong checksum and are out" in notes[0]
+            assert (folder / f"{FIRST}.damaged-1").read_bytes() == wrong
+            again, notes = read(folder)
+            assert sum(map(len, again.logs.values())) == ROWS - 1
+            assert notes == [], "it is said once"
+        else:
+            # Of the note that the run ended by itself.
+            assert "its end is torn" in notes[0]
+            assert not kept.clean
+    assert refused <= TRIES // 8
+
+
+def test_a_refused_file_says_where_to_cut_it_and_is_whole_after_that(tmp_path):
+    filled(tmp_path)
+    data = bytearray((tmp_path / FIRST).read_bytes())
+    frames = [each for each in walk(bytes(data), read_head(bytes(data))[1]) if each.numbers]
+    broken = frames[3]
+    data[broken.at + 40] ^= 1
+    (tmp_path / FIRST).write_bytes(data)
+    with pytest.raises(DataError) as error:
+        read(tmp_path)
+    path = tmp_path / FIRST
+    assert str(error.value) == (
+        f"{path} is damaged at byte {broken.at}: a group has a wrong checksum. It is left as it "
+        f"is: take it from a backup, cut it there (`truncate -s {broken.at} {path}`), which loses "
+        "what follows, or give another --data-dir"
+    )
+    os.truncate(path, broken.at)
+    kept, notes = read(tmp_path)
+    there = sum(len(each.numbers) for each in frames[:3])
+    assert (sum(map(len, kept.logs.values())), notes) == (there, [])
+
+
+def test_a_damaged_row_that_is_gone_is_no_news(tmp_path):
+    made = writer(tmp_path)
+    write(made, group(1, [(1, b"first"), (2, b"second"), (row_number(1, 0), b"third")]))
+    write(made, group(2, [(2, b"newer")], [1], [(row_number(1, 0), row_number(2, 0))]))
+    made.close(None)
+    data = (tmp_path / FIRST).read_bytes()
+    for each in (b"first", b"second", b"third"):
+        data = data.replace(each, each.upper())
+    (tmp_path / FIRST).write_bytes(data)
+    kept, notes = read(tmp_path)
+    assert (kept.logs, notes) == ({0: [(2, b"newer")]}, [])
+
+
+# Many segments.
+
+
+def test_a_full_segment_is_followed_by_another_and_all_are_read_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    filled(tmp_path)
+    assert len(list(tmp_path.glob("kept-*.seg"))) > 3
+    kept, notes = read(tmp_path)
+    assert sum(len(rows) for rows in kept.logs.values()) == ROWS
+    assert (kept.entities, notes) == ({"queue": {b"q\xff\0": b"one"}, "empty": {b"": b""}}, [])
+
+
+def test_a_kill_while_a_segment_begins_loses_nothing(tmp_path):
+    filled(tmp_path)
+    for head in (b"", b"MFDGseg\n", bytes(HEAD), bytes(500)):
+        (tmp_path / "kept-00000002.seg").write_bytes(head)
+        kept, _ = read(tmp_path)
+        assert sum(len(rows) for rows in kept.logs.values()) == ROWS
+        assert not (tmp_path / "kept-00000002.seg").exists()
+
+
+def test_a_torn_group_in_a_segment_that_others_follow_is_damage(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    filled(tmp_path)
+    with (tmp_path / FIRST).open("r+b") as file:
+        file.truncate((tmp_path / FIRST).stat().st_size - 1)
+    with pytest.raises(DataError, match=f"{FIRST} is damaged at byte"):
+        read(tmp_path)
+
+
+def test_a_segment_that_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    filled(tmp_path)
+    (tmp_path / "kept-00000002.seg").unlink()
+    with pytest.raises(DataError, match=r"kept-00000002\.seg is missing, and others follow it"):
+        read(tmp_path)
+
+
+def test_damage_in_one_of_many_segments_costs_its_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    monkeypatch.setattr("mockforge_brokers.storage.disk.SEGMENT", 20_000)
+    filled(tmp_path)
+    second = tmp_path / "kept-00000002.seg"
+    data = second.read_bytes()
+    second.write_bytes(data.replace(value_of(60), value_of(60).replace(b"6", b"7", 1)))
+    kept, notes = read(tmp_path)
+    assert sum(len(rows) for rows in kept.logs.values()) == ROWS - 1
+    assert len(notes) == 1
+    assert (tmp_path / "kept-00000002.seg.damaged-1").exists()
+    assert sum(len(rows) for rows in read(tmp_path)[0].logs.values()) == ROWS - 1
+
+
+# The room of what is gone.
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_the_room_of_what_is_gone_is_given_back_while_others_are_written(tmp_path, monkeypatch):
+    """Groups of rows that come and go, beside some old rows and entities that stay."""
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 20_000)
+    monkeypatch.setattr("mockforge_brokers.storage.cleaner._FLOOR", 50_000)
+    monkeypatch.setattr("mockforge_brokers.storage.cleaner._PIECE", 2_000)
+    made = writer(tmp_path)
+    stays = {row_number(9, at): value_of(at) for at in range(20)}
+    write(made, group(1, stays, entities=[("queue", b"old", b"o" * 300)]))
+    largest = 0
+    for number in range(2, 400):
+        rows = {row_number(1, number * 10 + at): value_of(at) for at in range(10)}
+        gone = [row_number(1, number * 10 - 10 + at) for at in range(10)] if number > 2 else []
+        if number % 50 == 0:
+            # Newer ones of what is being moved.
+            changed = row_number(9, number // 50)
+            rows[changed] = stays[changed] = b"newer %d" % number
+        write(made, group(number, rows, gone, entities=[("queue", b"q", b"%d" % number)]))
+        sizes = made.sizes()
+        largest = max(largest, sizes["segments"])
+    made.close(None)
+    assert largest < 250_000, "of 2 MB that were written"
+    assert len(list(tmp_path.glob("kept-*.seg"))) < 12
+    kept, notes = read(tmp_path)
+    expected = dict(stays) | {row_number(1, 3990 + at): value_of(at) for at in range(10)}
+    found = {row_number(log, at): value for log, rows in kept.logs.items() for at, value in rows}
+    assert (found, notes) == (expected, [])
+    assert kept.entities == {"queue": {b"old": b"o" * 300, b"q": b"399"}}
+
+
+# The first format.
+
+
+OLD_ROWS = {row_number(log, at): value_of(at) for log in (1, 7) for at in range(50)}
+OLD_ENTITIES = {("queue", b"q\xff"): b"one", ("empty", b""): b""}
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_folder_of_the_first_format_goes_on_in_segments(tmp_path, clean):
+    first_format.write(tmp_path, OLD_ROWS, OLD_ENTITIES, clean=clean)
+    kept, notes = read(tmp_path)
+    assert kept.clean is clean
+    assert_old(kept)
+    assert notes == [
+        f"{tmp_path} was of format 1 and is of format {VERSION} now; the file as it was is "
+        f"{FILE}.format-1"
+    ]
+    made = writer(tmp_path)
+    write(made, group(1, [(row_number(8, 1), b"new")]))
+    made.close(None)
+    kept, notes = read(tmp_path)
+    assert kept.log(8) == [(1, b"new")]
+    assert_old(kept)
+    assert (tmp_path / f"{FILE}.format-1").exists()
+
+
+def assert_old(kept):
+    assert kept.entities == {"queue": {b"q\xff": b"one"}, "empty": {b"": b""}}
+    found = {log << POSITION_BITS | at: value for log in (1, 7) for at, value in kept.logs[log]}
+    assert found == OLD_ROWS
+
+
+def test_an_attempt_to_leave_the_first_format_that_was_killed_is_made_again(tmp_path):
+    first_format.write(tmp_path, OLD_ROWS, OLD_ENTITIES)
+    filled(tmp_path / "other")
+    shutil.copyfile(tmp_path / "other" / FIRST, tmp_path / FIRST)
+    kept, _ = read(tmp_path)
+    assert_old(kept)
+    assert sorted(kept.logs) == [1, 7]
+
+
+def test_a_damaged_row_of_the_first_format_is_out_and_its_entity_refused(tmp_path):
+    first_format.write(tmp_path, OLD_ROWS, OLD_ENTITIES)
+    connection = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    connection.execute("update item set crc=crc+1 where id=?", (row_number(7, 3),))
+    connection.close()
+    kept, notes = read(tmp_path)
+    assert len(kept.logs[7]) == 49
+    assert "1 rows have a wrong checksum and are out" in notes[1]
+    other = tmp_path / "other"
+    first_format.write(other, OLD_ROWS, OLD_ENTITIES)
+    connection = sqlite3.connect(other / FILE, isolation_level=None)
+    connection.execute("update entity set crc=crc+1 where kind='queue'")
+    connection.close()
+    with pytest.raises(DataError, match="what it says of a queue has a wrong checksum"):
+        read(other)
+    assert not list(other.glob("kept-*.seg"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_new_files_are_for_their_owner_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        made = writer(tmp_path / "data")
+        made.close(group(1, [(1, b"x")]))
+        modes = {each.name: each.stat().st_mode & 0o777 for each in (tmp_path / "data").iterdir()}
+    finally:
+        os.umask(before)
+    assert FIRST in modes
+    assert set(modes.values()) == {0o600}, modes
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700

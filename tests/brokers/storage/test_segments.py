@@ -1,0 +1,125 @@
+"""Frames of a segment: what is encoded is walked, and nothing else reads as one."""
+
+from zlib import crc32
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mockforge_brokers.storage import segments
+from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, Broken, Frame
+
+SALT = 0xDEADBEEF
+NUMBERS = st.integers(0, (1 << 63) - 1)
+ENTITIES = st.lists(
+    st.tuples(st.text(max_size=9), st.binary(max_size=9), st.none() | st.binary(max_size=20)),
+    max_size=3,
+)
+GROUPS = st.tuples(
+    st.dictionaries(NUMBERS, st.binary(max_size=40), max_size=5),
+    st.lists(NUMBERS, max_size=4),
+    st.lists(st.tuples(NUMBERS, NUMBERS), max_size=3),
+    ENTITIES,
+)
+
+
+def frame(number, group, flags=0, salt=SALT):
+    return segments.encode(salt, number, *group, flags=flags)[0]
+
+
+def segment(*frames):
+    return segments.head_of(1, SALT) + b"".join(frames)
+
+
+def walked(data):
+    return list(segments.walk(data, SALT))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(GROUPS, max_size=3))
+def test_what_is_encoded_is_walked_frame_by_frame(groups):
+    frames = [frame(number, group) for number, group in enumerate(groups)]
+    data = segment(*frames) + bytes(100)
+    found = walked(data)
+    assert [each.end - each.at for each in found] == list(map(len, frames))
+    for each, (number, group) in zip(found, enumerate(groups), strict=True):
+        rows, gone, ranges, entities = group
+        assert each.group == number
+        values = [data[at : at + size] for at, size in zip(each.offsets, each.sizes, strict=True)]
+        assert dict(zip(each.numbers, values, strict=True)) == rows
+        assert list(each.crcs) == list(map(crc32, values))
+        assert (list(each.gone), each.ranges, each.entities) == (gone, ranges, entities)
+
+
+@settings(max_examples=60, deadline=None)
+@given(GROUPS, st.data())
+def test_no_part_of_a_frame_reads_as_a_frame(group, draw):
+    whole = frame(1, group)
+    cut = draw.draw(st.integers(0, len(whole) - 1))
+    found = walked(segment(whole[:cut]))
+    sizes = sum(map(len, group[0].values()))
+    assert not [each for each in found if isinstance(each, Frame)], "a prefix"
+    if cut:
+        assert found == [Broken(HEAD, HEAD + cut, last=True)]
+    at = draw.draw(st.integers(0, len(whole) - sizes - 1))
+    wrong = bytearray(whole)
+    wrong[at] ^= draw.draw(st.integers(1, 255))
+    assert walked(segment(bytes(wrong))) == [Broken(HEAD, HEAD + len(whole), last=True)]
+
+
+def test_what_is_broken_ends_where_the_next_frame_begins():
+    one, other = frame(1, ({5: b"five"}, [], [], [])), frame(2, ({6: b"six"}, [], [], []))
+    wrong = bytearray(one)
+    wrong[10] ^= 1
+    broken, found = walked(segment(bytes(wrong), other))
+    assert broken == Broken(HEAD, HEAD + len(one), last=False)
+    assert (found.group, found.at) == (2, HEAD + len(one))
+
+
+def test_a_frame_in_a_client_s_message_is_none_of_the_segment():
+    """Who knows the format does not know the salt."""
+    planted = frame(9, ({1: b"planted"}, [], [], []), salt=SALT + 1)
+    data = segment(frame(1, ({5: planted}, [], [], [])))
+    assert [each.group for each in walked(data)] == [1]
+    torn = data[:HEAD] + b"x" + data[HEAD + 1 :]
+    assert walked(torn) == [Broken(HEAD, len(data), last=True)]
+
+
+def test_flags_are_kept():
+    assert walked(segment(frame(0, ({}, [], [], []), CLEAN)))[0].flags == CLEAN
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (segments.head_of(7, SALT), (VERSION, SALT)),
+        (segments.head_of(7, SALT, 9), (9, SALT)),
+        (segments.head_of(7, SALT)[:-1], None),
+        (segments.head_of(7, SALT).replace(b"seg", b"gif"), None),
+        (bytes(HEAD), None),
+        (b"", None),
+    ],
+)
+def test_a_head_says_the_version_and_the_salt(data, found):
+    assert segments.read_head(data) == found
+
+
+def test_the_size_of_a_frame_is_known_from_its_head_alone():
+    whole = frame(1, ({5: b"five" * 100, 6: b""}, [1], [(1, 2)], [("queue", b"q", b"v")]))
+    assert segments.size_at(whole[:60], SALT) == len(whole)
+    assert segments.size_at(whole[:20], SALT) == 0
+    assert segments.size_at(b"x" * 100, SALT) == 0
+
+
+def test_the_bytes_of_a_frame_are_these():
+    """Any change of them is a new VERSION."""
+    data, sizes = segments.encode(
+        1, 2, {(3 << 40) + 4: b"value"}, [5], [(6, 7)], [("kind", b"name", None)]
+    )
+    assert list(sizes) == [5]
+    assert data.hex(" ", -4) == (
+        "4d466772 00000000 01000000 01000000 01000000 0e000000 05000000 00000000 "
+        "02000000 00000000 5c0d4f85 0f449f20 7734b598 "
+        "04000000 00030000 05000000 3458771d 05000000 00000000 06000000 00000000 "
+        "07000000 00000000 "
+        "9193a46b 696e64c4 046e616d 65c07661 6c7565"
+    )
