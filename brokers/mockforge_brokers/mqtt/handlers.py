@@ -69,7 +69,8 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         _withhold(connection, session, packet.packet_id, message)
         return
     reached = broker.router.publish(message, session, connection.client)
-    if message.topic_name.isprintable():
+    # What reached nobody has no way to be learned, as each first message of a retained topic.
+    if reached and message.topic_name.isprintable():
         # Lint has to see the others each time.
         odd = bool(lint_warnings.doubtful(message.topic_name))
         broker.router.learn(dialect(connection.version), message.topic_name, odd)

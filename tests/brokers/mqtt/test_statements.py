@@ -320,11 +320,20 @@ def test_a_connack_without_room_for_its_explanation_has_none() -> None:
     assert found == {(), ("reason_string",), ("reason_string", "user_property")}
 
 
+def test_a_refused_filter_of_paho_s_suite_is_explained_in_less_than_128_bytes() -> None:
+    """Its decoder takes properties of more for a byte shorter than they are."""
+    scene = Scene(refused_filters={"test/nosubscribe": 0x80})
+    client = scene.connect()
+    client.send(encode_packet(Subscribe(1, [Request("test/nosubscribe")]), 5))
+    # Behind a length of one byte and the packet identifier.
+    assert client.take()[4] < 128
+
+
 def test_a_refusal_says_by_user_properties_what_a_program_can_read() -> None:
     scene = Scene(filters_maximum=2, refused_filters={"x": 0x87}, topic_levels_maximum=2)
     scene.environment.access.add_rule(rule_of("deny * all mqtt:no/#"))
     denied = "a rule denies it: deny * all mqtt:no/#"
-    option = "the broker's options refuse it (refused_filters)"
+    option = "refused by the broker (refused_filters)"
     deep = "'a/b/c' has more than 2 levels (topic_levels_maximum)"
     never = "the session has no such subscription"
     for sent, why, facts in (

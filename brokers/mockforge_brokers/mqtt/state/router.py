@@ -1,6 +1,6 @@
 """The one entrance of messages: from a topic name to everybody who is to get it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -88,16 +88,16 @@ class Route:
     def __init__(
         self,
         counts: TopicCounts,
-        recipients: list[Recipient],
-        shares: list[Share],
+        recipients: Sequence[Recipient],
+        shares: Sequence[Share],
         watchers: tuple[Watcher, ...],
     ) -> None:
         self.counts = counts
         self.recipients = recipients
         self.shares = shares
         self.watchers = watchers
-        self.tried: set[int] = set()
-        """Dialects for which a verbatim route was looked for."""
+        self.tried = 0
+        """A bit for each dialect for which a verbatim route was looked for."""
 
 
 class Router:
@@ -163,6 +163,8 @@ class Router:
     def has_takers(self, topic_name: str, publisher: Session) -> bool:
         """Whether anybody else subscribed to this, or the publisher itself without No Local."""
         route = self._routes.get(topic_name) or self._find(topic_name)
+        if not route.recipients:
+            return bool(route.shares)
         return bool(route.shares) or any(
             recipient.session is not publisher or recipient.own is not None
             for recipient in route.recipients
@@ -304,10 +306,10 @@ class Router:
     def learn(self, dialect: int, topic_name: str, odd: bool = False) -> None:
         """After a plain publish: remember a verbatim route for the next, if there is one."""
         route = self._routes.get(topic_name)
-        if route is None or dialect in route.tried:
+        if route is None or route.tried & 1 << dialect:
             return
         # Whatever could change the answer forgets the route, and this mark with it.
-        route.tried.add(dialect)
+        route.tried |= 1 << dialect
         if route.watchers or route.shares or not route.recipients:
             return
         takers: list[tuple[Session, Sink]] = []
@@ -349,21 +351,17 @@ class Router:
         if len(self._routes) >= MOST_ROUTES:
             self.forget_routes()
         found, shares = self.subscriptions.match(topic_name)
-        plain = [each for each in found if not each[0].ended]
-        recipients: list[Recipient] = []
-        merged: dict[Session, list[Subscription]] = {}
-        for session, subscription in plain:
-            if session.separate:
-                recipients.append(Recipient(session, [subscription]))
-            else:
-                merged.setdefault(session, []).append(subscription)
-        recipients += [Recipient(session, several) for session, several in merged.items()]
-        watchers = tuple(
-            callback
-            for topic_filter, callback in self._watchers.values()
-            if topic_filter is None or matches(topic_filter, topic_name)
-        )
-        route = Route(self.count(topic_name), recipients, shares, watchers)
+        # A route to nobody holds nothing that the garbage collector has to walk: there is one for
+        # each topic that a device retains.
+        recipients = _recipients(found) if found else ()
+        watchers: tuple[Watcher, ...] = ()
+        if self._watchers:
+            watchers = tuple(
+                callback
+                for topic_filter, callback in self._watchers.values()
+                if topic_filter is None or matches(topic_filter, topic_name)
+            )
+        route = Route(self.count(topic_name), recipients, shares or (), watchers)
         self._routes[topic_name] = route
         return route
 
@@ -389,3 +387,18 @@ class Router:
         )
         for watcher in watchers:
             watcher(seen)
+
+
+def _recipients(found: list[tuple[Session, Subscription]]) -> list[Recipient]:
+    """Who gets a message once for all its subscriptions, and who once for each."""
+    recipients: list[Recipient] = []
+    merged: dict[Session, list[Subscription]] = {}
+    for session, subscription in found:
+        if session.ended:
+            continue
+        if session.separate:
+            recipients.append(Recipient(session, [subscription]))
+        else:
+            merged.setdefault(session, []).append(subscription)
+    recipients += [Recipient(session, several) for session, several in merged.items()]
+    return recipients
