@@ -81,7 +81,11 @@ def _weight(view: ConnectionView) -> int:
     size = _BASE + _ITEM + len(view.client) + len(view.software)
     # Most of a detail is plain, and to take it apart by patterns costs more than all the rest.
     for each in view.detail.values():
-        size += _ITEM if type(each) in _PLAIN else _size(each)
+        kind = type(each)
+        if kind in _PLAIN:
+            size += _ITEM
+        else:
+            size += _ITEM + len(each) if kind is str else _size(each)
     return size
 
 

@@ -66,7 +66,7 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         detail={
             "requests": connection.requests,
             "fetch_session": fetch_session_view(caller.fetch_session),
-            "dialled": "{}:{}".format(*peer.local),
+            "dialled": f"{peer.local[0]}:{peer.local[1]}",
             "fetching": [
                 FetchView(topic, partition, first, end, now, bool(committed))
                 for (topic, partition), (first, end, now, committed) in caller.reading.items()

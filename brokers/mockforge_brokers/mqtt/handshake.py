@@ -98,8 +98,9 @@ def accept(
     assigned = "" if packet.client_id else f"auto-{broker.environment.random.getrandbits(64):016x}"
     client_id = packet.client_id or assigned
     _configure(connection, packet, client_id)
-    answer = _answer(connection, packet, assigned) | dict(proof)
-    if not outlet.takes(Connack(0, False, answer)):
+    answer = _answer(connection, packet, assigned)
+    answer.update(proof)
+    if outlet.maximum is not None and not outlet.takes(Connack(0, False, answer)):
         raise Refused(
             f"a Maximum Packet Size of {outlet.maximum} has no room for CONNACK [MQTT-3.1.2-24]",
             Reason.PACKET_TOO_LARGE,

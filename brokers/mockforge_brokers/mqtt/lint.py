@@ -9,7 +9,7 @@ from ..events import LintFound
 from ..findings import ERROR
 from .codes import V5, V31, PacketType, Reason
 from .explanations import statement_in
-from .wire.packets import Packet, Publish, Request, Will
+from .wire.packets import Connect, Packet, Publish, Request, Will
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -32,6 +32,14 @@ _NO_TEXT: Final = frozenset({int, bool, bytes, PacketType})
 def check_text(connection: "MqttConnection", packet: Packet) -> None:
     """Report the first character that no string should have (1.5.4)."""
     if isinstance(packet, Publish) and not packet.properties and packet.topic_name.isprintable():
+        return
+    # As most are: two texts, which need no walk over all fields.
+    if (
+        isinstance(packet, Connect)
+        and not (packet.will or packet.properties)
+        and packet.client_id.isprintable()
+        and (packet.user_name or "").isprintable()
+    ):
         return
     for name, text in _texts(packet):
         found = None if text.isprintable() else _DOUBTFUL.search(text)

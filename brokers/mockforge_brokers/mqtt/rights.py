@@ -41,7 +41,8 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
     if problem:
         report(connection, name, "connect", problem)
         raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
-    peer.principal = replace(peer.principal, name=name, mechanism=mechanism)
+    if (name, mechanism) != (peer.principal.name, peer.principal.mechanism):
+        peer.principal = replace(peer.principal, name=name, mechanism=mechanism)
 
 
 def renew_guard(connection: "MqttConnection") -> None:

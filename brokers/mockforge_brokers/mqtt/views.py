@@ -23,14 +23,12 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
     if connection.bridge:
         detail["bridge"] = True
     if session is not None:
-        detail |= {
-            "keep_alive": connection.keep_alive,
-            "subscriptions": len(session.subscriptions),
-            "inflight": len(session.inflight),
-            "queued": len(session.queue),
-            "dropped": session.dropped,
-            **connection.detail,
-        }
+        detail["keep_alive"] = connection.keep_alive
+        detail["subscriptions"] = len(session.subscriptions)
+        detail["inflight"] = len(session.inflight)
+        detail["queued"] = len(session.queue)
+        detail["dropped"] = session.dropped
+        detail |= connection.detail
     if connection.linted:
         detail["lint"] = connection.broker.findings.of(connection.client, connection.linted)
     return ConnectionView(

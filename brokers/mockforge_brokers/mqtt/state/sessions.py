@@ -55,8 +55,9 @@ class Sessions:
         present = session is not None
         if session is None:
             session = self.create(client_id)
-        self._stop_timers(session)
-        session.will = None
+        else:
+            self._stop_timers(session)
+            session.will = None
         session.attach(sink, window)
         return session, present
 

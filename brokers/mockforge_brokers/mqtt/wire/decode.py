@@ -31,6 +31,9 @@ _NAMES: Final = {"MQIsdp": (V31,), "MQTT": (V311, V5)}
 
 _BRIDGE: Final = 0x80
 _HEAD_OF_31: Final = b"\0\6MQIsdp\3"
+_USUAL_HEADS: Final = {b"\0\4MQTT\4": V311, b"\0\4MQTT\5": V5}
+"""How nearly every CONNECT begins, and the version that it says so."""
+_HEAD_SIZE: Final = 7
 
 
 class UnsupportedVersion(ProtocolError):
@@ -52,8 +55,7 @@ def decode_body(first: int, reader: ByteReader, version: int) -> Packet:
         return _publish(flags, reader, version)
     if kind == 0:
         raise malformed("packet type 0 is reserved")
-    decode, wanted = _DECODERS[PacketType(kind)]
-    reader.what = PacketType(kind).name
+    reader.what, decode, wanted = _BY_NUMBER[kind]
     # 3.1 leaves these bits unused, and its clients set DUP in what they send again.
     if flags != wanted and version != V31 and not _is_connect_of_31(kind, reader):
         raise malformed(f"{reader.what} with flags {flags:04b}, not {wanted:04b} [MQTT-2.1.3-1]")
@@ -106,6 +108,11 @@ def _version(reader: ByteReader) -> tuple[int, bool]:
 
     So Mosquitto's bridges do it before MQTT 5 (`try_private`, mosquitto.conf(5)).
     """
+    begin = reader.data[reader.position : reader.position + _HEAD_SIZE]
+    usual = _USUAL_HEADS.get(begin)
+    if usual is not None and reader.remaining >= _HEAD_SIZE:
+        reader.position += _HEAD_SIZE
+        return usual, False
     name, level = read_text(reader), reader.uint8()
     bridge = level in (V31 | _BRIDGE, V311 | _BRIDGE)
     if bridge:
@@ -313,3 +320,5 @@ _DECODERS: Final[dict[PacketType, tuple[Callable[[ByteReader, int], Packet], int
     PacketType.AUTH: (_auth, 0),
 }
 """Decoder and the flags that the first byte must have; PUBLISH has flags of its own."""
+_BY_NUMBER: Final = {int(kind): (kind.name, *found) for kind, found in _DECODERS.items()}
+"""The same for who has only the number, which makes no member of an enum for each packet."""
