@@ -17,13 +17,16 @@ class Durations:
     __slots__ = ("counts", "total")
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
         self.counts = [0] * _SLOTS
         self.total = 0.0
 
-    def add(self, seconds: float) -> None:
+    def add(self, seconds: float, times: int = 1) -> None:
         # A number has as many bits as the power of two that it is below.
-        self.counts[int(seconds * 1e6).bit_length()] += 1
-        self.total += seconds
+        self.counts[int(seconds * 1e6).bit_length()] += times
+        self.total += seconds * times
 
     @property
     def count(self) -> int:
@@ -52,6 +55,6 @@ class Sampled(Durations):
         super().__init__()
         self.every = self.left = every
 
-    def add(self, seconds: float) -> None:
-        super().add(seconds)
+    def add(self, seconds: float, times: int = 1) -> None:
+        super().add(seconds, times)
         self.left = self.every

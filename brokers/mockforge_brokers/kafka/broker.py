@@ -18,7 +18,7 @@ from .apis.caller import Counters
 from .connection import KafkaConnection
 from .embedded import EmbeddedProtocol
 from .inside import Inside
-from .metrics import families
+from .metrics import families, latency
 from .misbehaviour import REFUSALS
 from .options import KafkaOptions
 from .state.cluster import Cluster
@@ -64,6 +64,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
         if self._keeper is not None:
             self._keeper.cluster = self.cluster
         self.counters = Counters()
+        environment.histograms.append(latency(self.counters))
         self._connections: dict[int, KafkaConnection] = {}
         environment.usage.gauge("kafka_request", self._largest_incomplete)
         environment.access.on_change(self._renew_guards)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..durations import Durations, Histogram
 from ..snapshots import Metric
 from .apis.caller import Counters
 from .codes import ApiKey, ErrorCode
@@ -19,6 +20,20 @@ def families(cluster: Cluster, counters: Counters) -> list[Metric]:
         *_of_groups(cluster),
         *_of_requests(cluster, counters),
     ]
+
+
+def latency(counters: Counters) -> Histogram:
+    def read() -> list[tuple[tuple[str, ...], Durations]]:
+        return [
+            ((api.title,), counters.latency[api]) for api in ApiKey if counters.latency[api].count
+        ]
+
+    return Histogram(
+        "kafka_request_seconds",
+        "From a request's turn to its answer, with what it waited for records or members",
+        ("api",),
+        read,
+    )
 
 
 def _of_topics(cluster: Cluster) -> Iterator[Metric]:

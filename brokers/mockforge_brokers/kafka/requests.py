@@ -10,6 +10,7 @@ from ..errors import ProtocolError
 from ..events import ClientIdentified
 from . import misbehaviour
 from .apis import HANDLERS, answer_on_path
+from .apis.caller import NO_API
 from .apis.handler import Handler, Pieces
 from .backlog import Backlog
 from .codes import ApiKey
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _PRODUCE: Final = int(ApiKey.PRODUCE)
 _BULKY: Final = 32 * 1024
+_MEASURED: Final = 16
+"""Of the requests that go the short way one of so many is measured."""
 
 
 class Requests:
@@ -36,10 +39,13 @@ class Requests:
     """
 
     __slots__ = (
+        "_api_key",
         "_backlog",
+        "_begun",
         "_connection",
         "_deferred",
         "_environment",
+        "_latency",
         "_out",
         "_parked",
         "_room",
@@ -71,6 +77,11 @@ class Requests:
         self._parked: Parked[Pieces] | None = None
         self._writable = True
         self._deferred = False
+        self._latency = connection.caller.counters.latency
+        self._api_key = NO_API
+        """Of the request that was handled last, be it parked."""
+        self._begun = 0.0
+        """When the turn of the one that is parked began."""
 
     @property
     def state(self) -> str:
@@ -113,18 +124,30 @@ class Requests:
     def run(self, frames: Iterable[bytes]) -> None:
         """Those of one burst."""
         self._room = self._environment.limits.write_mark
+        begun = self._turn.now()
         for frame in frames:
             # Answers go out in the order of the requests: behind one that waits all others do.
             if self._parked is not None or self._backlog or not self._free:
                 self._enqueue(frame)
             else:
-                self._handle(frame)
-                self._look_at_the_time()
+                begun = self._serve(frame, begun)
 
-    def _look_at_the_time(self) -> None:
-        """The requests behind this one wait for a later turn when its turn is up."""
-        if not self._deferred and self._turn.now() > self._turn.until:
+    def _serve(self, frame: bytes, begun: float) -> float:
+        """Handle a request whose turn it is since `begun`; returns when it is the next one's."""
+        short = self._handle(frame)
+        now = self._turn.now()
+        if short:
+            # To measure each would cost a hundredth of it: one stands for those before it.
+            if not self.handled % _MEASURED:
+                self._latency[_PRODUCE].add(now - begun, _MEASURED)
+        elif self._parked is None:
+            self._latency[self._api_key].add(now - begun)
+        else:
+            self._begun = begun
+        # The requests behind this one wait for a later turn when its turn is up.
+        if now > self._turn.until and not self._deferred:
             self._defer()
+        return now
 
     def _defer(self) -> None:
         self._deferred = True
@@ -134,7 +157,8 @@ class Requests:
     def _free(self) -> bool:
         return self._writable and not self._deferred and not self.ended
 
-    def _handle(self, frame: bytes) -> None:
+    def _handle(self, frame: bytes) -> bool:
+        """True: it was one more like the last, which went the short way."""
         caller = self.caller
         path = caller.produce_path
         if path is not None:
@@ -144,12 +168,13 @@ class Requests:
                 caller.counters.requests[_PRODUCE] += 1
                 self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
                 self._send(pieces)
-                return
+                return True
         if caller.login.agreed:
             answer = in_login(caller, self._rows, frame)
             if answer is not None:
+                self._api_key = NO_API
                 self._send(answer)
-                return
+                return False
         header, at = read_request_header(frame)
         # Only now is the request counted: one in a log-in is no API's.
         handler = self._begin(header)
@@ -159,6 +184,7 @@ class Requests:
                 self._answer_with(throttle.handle(caller, handler, header, frame, at))
             else:
                 self._answer_with(handler.answer(caller, frame, at, header.correlation_id))
+        return False
 
     def _new_throttle(self) -> Throttle:
         return Throttle(self._environment, self._hold, self._go_on_after_throttling)
@@ -171,6 +197,8 @@ class Requests:
 
     def _handle_refusal(self, refusal: Refusal) -> None:
         """Answer with an error code a request whose turn it is."""
+        # Of several partitions it may name, those that are not refused can park it.
+        self._begun = self._turn.now()
         try:
             header, at = read_request_header(refusal.frame)
             if self._begin(header) is None:
@@ -196,11 +224,13 @@ class Requests:
                 f"{title(api_key)} came before the client logged in by SASL, which is wanted here"
             )
         if served is None or version not in served:
+            self._api_key = NO_API
             self._send(not_served(caller, self._rows, header))
             return None
         if caller.login.expires is not None:
             caller.login.check_session(api_key)
         caller.version = version
+        self._api_key = api_key
         self.handled += 1
         caller.counters.requests[api_key] += 1
         self._rows.remember(correlation_id, api_key, version)
@@ -231,6 +261,7 @@ class Requests:
     def _answered(self, pieces: Pieces) -> None:
         """Somebody completed the parked request: its answer goes out in the loop's next turn."""
         self._parked = None
+        self._latency[self._api_key].add(self._turn.now() - self._begun)
         self._send(pieces)
         self.caller.peer.wake()
         if self._backlog and not self._deferred:
@@ -247,13 +278,13 @@ class Requests:
         self._room = self._environment.limits.write_mark
         self._turn.begin()
         try:
+            begun = self._turn.now()
             while self._backlog and self._parked is None and self._free:
                 frame = self._backlog.take()
                 if isinstance(frame, bytes):
-                    self._handle(frame)
+                    begun = self._serve(frame, begun)
                 else:
                     self._handle_refusal(frame)
-                self._look_at_the_time()
         except ProtocolError as error:
             self._connection.violated(error.text)
         self._backlog.read_on()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...access import Guard
 from ...contract import Peer
+from ...durations import Durations
 from ...environment import Environment
 from ...errors import NotServed, RequestRefused
 from ...events import RequestDenied
@@ -50,15 +51,23 @@ _UNAUTHORIZED: Final = {
 }
 
 
+NO_API: Final = -1
+"""Where the time of what is no API's request goes, and is not shown."""
+
+
 class Counters:
     """Plain integers of the whole broker."""
 
-    __slots__ = ("errors", "refused", "requests")
+    __slots__ = ("errors", "latency", "refused", "requests")
 
     def __init__(self) -> None:
+        self.latency = [Durations() for _ in range(max(ApiKey) + 2)]
+        """By API key, from a request's turn to its answer; the last is that of `NO_API`."""
         self.clear()
 
     def clear(self) -> None:
+        for each in self.latency:
+            each.clear()
         self.requests = [0] * (max(ApiKey) + 1)
         """By API key."""
         self.errors: dict[tuple[int, int], int] = {}
