@@ -5,9 +5,6 @@ parked has no effect any more. `closing`: nothing more is read from or written b
 moment but for a refused socket, which never had a connection. The socket's own end
 (`connection_lost` of asyncio) may come much later: answers still go out, a lane may delay the last
 of them, and `HangUp` waits for the peer's end so that no reset destroys what it has not read.
-
-Reading and sending are paused by several at once (a slow peer, a turn that is up, a lane, the
-protocol's own limits), so both are counted: the first to pause and the last to resume act.
 """
 
 import asyncio
@@ -21,16 +18,13 @@ from .events import (
     ClientBehindProxy,
     ConnectionClosed,
     ConnectionOpened,
-    PeerCaughtUp,
-    PeerFellBehind,
 )
 from .fairness import SMALL
+from .flow import Flow
 from .hangup import HangUp, local_address, peer_address, reset, why_lost
 from .journal import IN, OUT, Origin
 from .lanes import Lanes
-from .later import Later
 from .listener import Listener
-from .outgoing import Outgoing
 from .snapshots import ConnectionView
 
 if TYPE_CHECKING:
@@ -39,25 +33,20 @@ if TYPE_CHECKING:
 _NOBODY: Final = Principal()
 
 
-class Endpoint(Outgoing):
+class Endpoint(Flow):
     """One socket with its connection; also the `Peer` that the connection talks to."""
 
     __slots__ = (
         "_close_reason",
         "_hangup",
         "_last",
-        "_later",
-        "_lost",
-        "_stopped",
         "address",
         "bytes_in",
         "id",
         "listener",
         "local",
         "opened",
-        "paused",
         "principal",
-        "slow",
     )
 
     def __init__(self, server: "Server", listener: Listener) -> None:
@@ -69,14 +58,8 @@ class Endpoint(Outgoing):
         self.opened = 0.0
         self.principal = _NOBODY
         self.bytes_in = 0
-        self._later: Later | None = None
-        self._lost = False
         self._last: ConnectionView | None = None
         self._close_reason = ""
-        self.slow = False
-        """The peer does not take what it is sent."""
-        self.paused = 0
-        self._stopped = 0
         self._hangup: HangUp | None = None
 
     # What asyncio calls.
@@ -125,14 +108,6 @@ class Endpoint(Outgoing):
         begun = now()
         self.handle(data)
         self.server.bursts.add(now() - begun)
-
-    def _wait(self, data: bytes) -> None:
-        """Leave these bytes for a later turn of the loop, and the peer's next ones unread."""
-        if self._later is None:
-            self._later = Later(self)
-            self.pause_reading()
-            self.server.backlog.wait(self._later)
-        self._later.add(data)
 
     def handle(self, data: bytes) -> None:
         environment = self.environment
@@ -193,22 +168,6 @@ class Endpoint(Outgoing):
         """A layer below knows who it is."""
         self.principal = principal
 
-    def pause_writing(self) -> None:
-        self.slow = True
-        # Who does not read answers gets no more to answer, so that its output has an end.
-        self.pause_reading()
-        self.pause_sending()
-        pending = self.transport.get_write_buffer_size()
-        self.environment.usage.count("write_mark", 0)
-        self._emit(PeerFellBehind(self.protocol, self.id, self.connection.client, pending))
-
-    def resume_writing(self) -> None:
-        self.slow = False
-        self._emit(PeerCaughtUp(self.protocol, self.id, self.connection.client))
-        self.resume_sending()
-        self.resume_reading()
-        self.flush()
-
     def connection_lost(self, exc: Exception | None) -> None:
         # One that was refused as one too many.
         if not self.id:
@@ -268,42 +227,6 @@ class Endpoint(Outgoing):
             except Exception as error:
                 self.fail(error, b"")
 
-    def pause_reading(self) -> None:
-        self.paused += 1
-        if self.paused == 1 and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self.paused -= 1
-        # The one pause left is that of the bytes that wait: they may have their turn again.
-        if self._later is not None and self._later.parked and self.paused == 1:
-            self._later.parked = False
-            self.server.backlog.wait(self._later)
-        if self.paused == 0 and not self.transport.is_closing():
-            self.transport.resume_reading()
-
-    def pause_sending(self) -> None:
-        self._stopped += 1
-        if self._stopped == 1 and not self._lost:
-            self._set_writable(False)
-
-    def resume_sending(self) -> None:
-        self._stopped -= 1
-        if self._stopped == 0 and not self._lost:
-            self._set_writable(True)
-
-    def _set_writable(self, writable: bool) -> None:
-        try:
-            self.connection.set_writable(writable)
-        except Exception as error:
-            self.fail(error, b"")
-        self._go_on_later()
-
-    def _go_on_later(self) -> None:
-        """What the connection has not finished goes on in a later turn."""
-        if self.connection.unfinished and self._later is None and not self.closing:
-            self._wait(b"")
-
     def _lose(self, reason: str) -> None:
         """The connection is over, whoever ended it: nothing of it takes effect from here on.
 
@@ -340,10 +263,6 @@ class Endpoint(Outgoing):
     def inspect(self) -> Lanes:
         self.lanes = lanes = Lanes(self)
         return lanes
-
-    def caught_up(self) -> None:
-        self._later = None
-        self.resume_reading()
 
     def forward_in(self, frame: bytes) -> None:
         if self.closing:
