@@ -4,6 +4,8 @@ Each round starts the program on an empty data folder, lets a real client publis
 some of the publishes are confirmed, starts it again and looks: what was confirmed is there, and
 there once where the protocol promises that (an idempotent Kafka producer and MQTT's QoS 2 go on
 with the same client; AMQP's publisher does not repeat what was lost).
+
+`--by stop` and `--by hard` stop and start the broker of a program that keeps all in memory instead.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.request import Request, urlopen
 
 PADDING = b"." * 1000
 PATIENCE = 60.0
@@ -30,20 +33,27 @@ class Program:
     """The program on a data folder, at the same port after each kill."""
 
     def __init__(self, protocol: str, folder: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
         others = {"kafka", "mqtt", "amqp"} - {protocol}
         self.command = [
-            sys.executable, "-m", "mockforge_tui", "--headless", "--no-admin", "--no-mqtt-ws",
-            "--data-dir", folder, f"--{protocol}-port", str(self.port),
-            *(f"--no-{each}" for each in others),
+            sys.executable, "-m", "mockforge_tui", "--headless", "--no-mqtt-ws",
+            f"--{protocol}-port", str(self.port), *(f"--no-{each}" for each in others),
+            *self.options(folder),
         ]  # fmt: skip
-        self.start()
+        self.begin()
 
-    def start(self) -> None:
+    def options(self, folder: str) -> list[str]:
+        return ["--no-admin", "--data-dir", folder]
+
+    def begin(self) -> None:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
-        assert json.loads(self.process.stdout.readline())["event"] == "ready"
+        self.facts = json.loads(self.process.stdout.readline())
+        assert self.facts["event"] == "ready"
+
+    def start(self) -> None:
+        """Again, after a kill."""
+        self.begin()
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -52,6 +62,44 @@ class Program:
     def end(self) -> None:
         self.process.terminate()
         self.process.communicate()
+
+
+class InMemory(Program):
+    """The program without a data folder: its broker is stopped by the console, and started."""
+
+    def __init__(self, protocol: str, how: str) -> None:
+        self.protocol = protocol
+        self.how = how
+        super().__init__(protocol, "")
+
+    def options(self, folder: str) -> list[str]:
+        return ["--admin-port", "0"]
+
+    def begin(self) -> None:
+        super().begin()
+        # What answers HTTP is loaded with the first request, and so not in the midst of it all.
+        self.ask("limits")
+
+    def kill(self) -> None:
+        self.ask(f"broker stop {self.protocol} {self.how} -y")
+
+    def start(self) -> None:
+        self.ask(f"broker start {self.protocol}")
+
+    def ask(self, line: str) -> None:
+        request = Request(
+            f"{self.facts['admin']['url']}/commands",
+            json.dumps({"line": line}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urlopen(request, timeout=PATIENCE) as answer:
+            assert answer.status == 200, line
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port: int = sock.getsockname()[1]
+        return port
 
 
 def until(fact: Callable[[], object], what: str) -> None:
@@ -236,10 +284,17 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
 PROTOCOLS = {"kafka": kafka, "mqtt": mqtt, "amqp": amqp}
 
 
-def round_of(protocol: str, messages: int, seed: int) -> str:
+WAYS = {"kill": "", "stop": "", "hard": "--hard"}
+"""What ends it: a signal, or what is asked of the console."""
+
+
+def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> str:
     kill_at = random.Random(seed).randint(messages // 20, messages * 9 // 10)
     with tempfile.TemporaryDirectory() as folder:
-        program = Program(protocol, str(Path(folder) / "data"))
+        if way == "kill":
+            program = Program(protocol, str(Path(folder) / "data"))
+        else:
+            program = InMemory(protocol, WAYS[way])
         try:
             return PROTOCOLS[protocol](program, messages, kill_at)
         finally:
@@ -251,10 +306,12 @@ def main() -> None:
     parser.add_argument("protocols", nargs="*", default=list(PROTOCOLS))
     parser.add_argument("--times", type=int, default=50, help="rounds of each (50)")
     parser.add_argument("--messages", type=int, default=10_000, help="of a round (10,000)")
+    parser.add_argument("--by", choices=WAYS, default="kill", help="what ends it (kill)")
     asked = parser.parse_args()
     for protocol in asked.protocols:
         for number in range(asked.times):
-            print(f"{protocol} {number + 1}: {round_of(protocol, asked.messages, number)}")
+            said = round_of(protocol, asked.messages, number, asked.by)
+            print(f"{protocol} {number + 1}: {said}")
             sys.stdout.flush()
 
 

@@ -55,6 +55,7 @@ MQTT = (
     "half-open -s time=200ms",
     "split-brain -s client=c -s time=200ms",
     "clock-skew -s by=10m",
+    "lossy-answers -s loss=30%",
 )
 
 
@@ -78,8 +79,22 @@ def test_an_mqtt_client_gets_each_message_of_qos_2_once_under_every_preset(mockf
         for _ in range(4):
             sent += 1
             client.publish("t", b"%d" % sent, 2)
-        wait_for(lambda all_of=sent: len(acknowledged) == len(got) == all_of, 40, preset)
+        patient = "lossy" not in preset
+
+        def all_there(all_of: int = sent, patient: bool = patient) -> bool:
+            if not patient and len(acknowledged) < all_of:
+                # What is not confirmed it sends again on a new connection only.
+                mockforge.run("conn kill c -y")
+                wait_for(client.is_connected, 20)
+            return len(acknowledged) == len(got) == all_of
+
+        wait_for(all_there, 40, preset)
         end(mockforge, "c", preset)
+    begin(mockforge, "poison-message -s target=mqtt:t")
+    wait_for(lambda: got[-1] == b"\xff\xfe\x00{", 20)
+    client.publish("t", b"%d" % (sent + 1), 2)
+    wait_for(lambda: len(got) == sent + 2, 20)
+    del got[-2:]
     assert got == [b"%d" % number for number in range(1, sent + 1)]
     client.disconnect()
     client.loop_stop()
@@ -94,6 +109,7 @@ AMQP = (
     "broker-full -s time=200ms",
     "half-open -s time=200ms",
     "split-brain -s client=c -s time=200ms",
+    "clock-skew -s by=10m",
 )
 
 
@@ -141,6 +157,71 @@ def test_an_amqp_publisher_that_tries_again_loses_nothing_under_any_preset(mockf
     publisher.channel.connection.close()
 
 
+def test_an_amqp_publisher_that_gives_up_waiting_loses_nothing_when_confirms_are_lost(mockforge):
+    mockforge.run("queue add q")
+    begin(mockforge, "lossy-answers -s client=c -s loss=50%")
+    parameters = pika.URLParameters(mockforge.amqp.url)
+    parameters.client_properties = {"connection_name": "c"}
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()._impl
+    confirmed: set[int] = set()
+
+    def take(frame: Any) -> None:
+        # One confirm with `multiple` settles those whose own was lost.
+        tag = frame.method.delivery_tag
+        confirmed.update(range(1, tag + 1) if frame.method.multiple else (tag,))
+
+    channel.confirm_delivery(take)
+    tag = 0
+    for number in range(1, 9):
+        tries: set[int] = set()
+        while not tries & confirmed:
+            tag += 1
+            tries.add(tag)
+            channel.basic_publish("", "q", b"%d" % number)
+            connection.process_data_events(0.1)
+    peek = mockforge.runtime.brokers.amqp.peek
+    bodies = [message.payload for message in mockforge.call(peek, "q", 1000)]
+    assert list(dict.fromkeys(bodies)) == [b"%d" % number for number in range(1, 9)]
+    assert len(bodies) > 8
+    assert end(mockforge, "c", "lossy-answers")["verdict"].startswith("doubled ")
+    connection.close()
+
+
+def test_an_amqp_consumer_gets_all_slowly_and_puts_what_it_cannot_read_aside(mockforge):
+    mockforge.run("queue add dead")
+    mockforge.run("queue add q --arg x-dead-letter-exchange= --arg x-dead-letter-routing-key=dead")
+    begin(mockforge, "slow-consumer -s client=c -s rate=100/s")
+    parameters = pika.URLParameters(mockforge.amqp.url)
+    parameters.client_properties = {"connection_name": "c"}
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()
+    channel.basic_qos(prefetch_count=3)
+    got: list[int] = []
+
+    def take(_: Any, method: Any, __: Any, body: bytes) -> None:
+        try:
+            got.append(int(body))
+        except ValueError:
+            channel.basic_nack(method.delivery_tag, requeue=False)
+        else:
+            channel.basic_ack(method.delivery_tag)
+
+    channel.basic_consume("q", take)
+    for number in range(6):
+        mockforge.run(f"pub queue:q {number}")
+    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 6, 20)
+    end(mockforge, "c", "slow-consumer")
+    begin(mockforge, "poison-message -s target=queue:q")
+    mockforge.run("pub queue:q 6")
+    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 7, 20)
+    assert got == list(range(7))
+    peek = mockforge.runtime.brokers.amqp.peek
+    wait_for(lambda: mockforge.call(peek, "dead", 10), 20)
+    assert [each.payload for each in mockforge.call(peek, "dead", 10)] == [b"\xff\xfe\x00{"]
+    connection.close()
+
+
 KAFKA = (
     "slow-consumer -s rate=50/s",
     "flaky-wifi -s delay=2ms -s jitter=3ms -s breaks=4%",
@@ -148,6 +229,7 @@ KAFKA = (
     "half-open -s time=200ms",
     "coordinator-loss -s time=1s",
     "rebalance-storm -s every=2 -s time=1s",
+    "thundering-herd -s broker=kafka -s wait=20ms -s time=500ms",
 )
 
 

@@ -15,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pika.exceptions import AMQPConnectionError, ConnectionClosedByBroker, StreamLostError
 
 from mockforge_tui import MockForge
+from tests import kills
 
 from .conftest import wait_for
 
@@ -100,6 +101,12 @@ def test_a_kafka_client_waits_and_finds_its_records_and_offsets(mockforge, line)
     wait_for(lambda: got.extend(consumer.consume(1, 0.2)) or len(got) == 2, 30)
     assert [each.value() for each in got] == [b"a", b"b"]
     consumer.close()
+
+
+@pytest.mark.parametrize("protocol", kills.PROTOCOLS)
+def test_what_was_confirmed_is_there_once_after_a_hard_stop_in_the_midst_of_it(protocol):
+    """Takes as long as a program and its clients need to start; `tests.kills` does more of it."""
+    assert "none twice" in kills.round_of(protocol, 500, 7, "hard")
 
 
 @pytest.mark.parametrize("hard", ["", " --hard"])

@@ -156,13 +156,17 @@ _PRESETS: Final = (
     Preset(
         "lossy-answers",
         "messages arrive, and their confirms do not",
-        "sends again; idempotent, or its receivers know a message by its id",
+        "gives up waiting and sends again (MQTT: on a new connection); idempotent, of QoS 2, or its"
+        " receivers know a message by its id",
         {"client": "*", "loss": "20%"},
         (
             Step(
                 f"fault add drop client:{{client}} {_PUBLISHED} proto:kafka --dir out --p {{loss}}"
             ),
-            Step("fault add drop client:{client} op:PUBACK --dir out --p {loss}"),
+            Step(
+                "fault add drop client:{client} (op:PUBACK or op:PUBREC or op:PUBCOMP) --dir out"
+                " --p {loss}"
+            ),
             Step("fault add drop client:{client} op:basic.ack --dir out --p {loss}"),
         ),
     ),

@@ -104,7 +104,11 @@ def chaos_start(
         run.end()
         raise BadArgument("names", f"{failed[0].line}: {failed[0].answer}")
     text = f"chaos runs: {names} --seed {chosen}; chaos stop ends it"
-    return done(text, {"presets": _presets_of(run), "seed": chosen})
+    named = len(presets) > 1
+    for preset in presets:
+        text += f"\na healthy client{f' under {preset.name}' if named else ''} {preset.healthy}"
+    healthy = {preset.name: preset.healthy for preset in presets}
+    return done(text, {"presets": _presets_of(run), "seed": chosen, "healthy": healthy})
 
 
 @command("chaos stop", group="faults", examples=("chaos stop",))
