@@ -76,8 +76,9 @@ async def running(
             if port is not None:
                 await port.close()
         await runtime.stop()
-    for recording in runtime.recordings.values() if config.record else ():
-        if recording.path == config.record and recording.problem:
+    record = Path(config.record).expanduser() if config.record else None
+    for recording in runtime.recordings.values() if record else ():
+        if Path(recording.path) == record and recording.problem:
             raise ConfigError(f"--record {recording.problem}")
 
 

@@ -47,6 +47,8 @@ class Decoder:
         self._lanes: dict[Tape, _Lane] = {}
         self._frames: deque[tuple[Chunk, bytes]] = deque()
         self._behind_since: float | None = None
+        self._next: Chunk | None = None
+        """The oldest that was not looked at when time was up."""
 
     def decode(self, budget: float) -> list[Row]:
         """The rows of what came since the last call, oldest first; takes about `budget` s."""
@@ -82,6 +84,9 @@ class Decoder:
             return self._frames[0][0].time
         if self.sampling or self._last >= self._journal.seq:
             return inf
+        if self._next is not None:
+            return self._next.time
+        # None was left: what is there came since.
         coming = deque(self._journal.since(self._last), maxlen=1)
         return coming[0].time if coming else inf
 
@@ -118,8 +123,9 @@ class Decoder:
                 chunk, frame = frames.popleft()
                 rows += frame_rows(chunk, frame)
                 if timer() >= deadline:
+                    self._next = next(coming, None)
                     return rows
-            following = next(coming, None)
+            self._next = following = next(coming, None)
             if following is None:
                 # Chunks that left before they were looked at are not pending any more.
                 self._last = self._journal.seq
@@ -127,6 +133,7 @@ class Decoder:
             rows += self._feed(following)
             self._last = following.seq
             if timer() >= deadline:
+                self._next = next(coming, None)
                 return rows
 
     def _feed(self, chunk: Chunk) -> list[Row]:
@@ -177,7 +184,7 @@ class Decoder:
     def _sample(self, deadline: float, budget: float) -> list[Row]:
         self._frames.clear()
         self._lanes.clear()
-        self._behind_since = None
+        self._behind_since = self._next = None
         newest, complete, size = self._newest(deadline - budget / 2)
         found: list[tuple[int, list[Row]]] = []
         for chunk in newest:

@@ -70,6 +70,8 @@ class Recordings(Mapping[str, Recording]):
         self._seed = seed
         self._found: dict[str, Recording] = {}
         self._last = 0
+        self._in_memory = 0
+        """Bytes of those without a file."""
 
     def __getitem__(self, name: str) -> Recording:
         return self._found[name]
@@ -88,6 +90,8 @@ class Recordings(Mapping[str, Recording]):
         """
         name = name or self._free_name()
         self._make_sure_ended(name)
+        # Once, so that it is read where it was written.
+        path = str(Path(path).expanduser()) if path else ""
         recording = Recording(name, where, self._clock.wall(), path)
         lines = Lines(recording.started, self._seed)
         write = _File(recording, self._clock).write if path else self._keeping(recording)
@@ -114,18 +118,24 @@ class Recordings(Mapping[str, Recording]):
     def add(self, name: str, content: bytes) -> Recording:
         """One that was made elsewhere. Raises InvalidInput for a name that records."""
         self._make_sure_ended(name)
-        if len(content) + self._size() > MOST_BYTES:
+        if len(content) + self._in_memory > MOST_BYTES:
             raise InvalidInput(f"recordings in memory have {format_size(MOST_BYTES)} at most")
         recording = Recording(name, None, self._clock.wall(), "")
         recording.running = False
         recording.keep(content)
         recording.size = len(content)
+        self._in_memory += len(content)
         return self._as_newest(recording)
 
     def remove(self, recording: Recording) -> None:
         """End and forget it; a file stays."""
         _end(recording)
-        self._found.pop(recording.name, None)
+        self._forget(recording.name)
+
+    def _forget(self, name: str) -> None:
+        gone = self._found.pop(name, None)
+        if gone is not None and not gone.path:
+            self._in_memory -= gone.size
 
     def _make_sure_ended(self, name: str) -> None:
         """Raises InvalidInput for a recording that runs: its messages would be lost."""
@@ -135,13 +145,13 @@ class Recordings(Mapping[str, Recording]):
 
     def _as_newest(self, recording: Recording) -> Recording:
         """In place of one of that name that has ended."""
-        self._found.pop(recording.name, None)
+        self._forget(recording.name)
         self._found[recording.name] = recording
         return recording
 
     def _keeping(self, recording: Recording) -> Callable[[bytes], None]:
         def write(data: bytes) -> None:
-            if self._size() + len(data) > MOST_BYTES:
+            if self._in_memory + len(data) > MOST_BYTES:
                 recording.messages -= 1
                 recording.problem = (
                     f"recordings in memory have {format_size(MOST_BYTES)} at most: "
@@ -151,12 +161,10 @@ class Recordings(Mapping[str, Recording]):
                 _log.warning("recording %s ended: %s", recording.name, recording.problem)
                 return
             recording.size += len(data)
+            self._in_memory += len(data)
             recording.keep(data)
 
         return write
-
-    def _size(self) -> int:
-        return sum(each.size for each in self._found.values() if not each.path)
 
     def _free_name(self) -> str:
         while True:
@@ -173,7 +181,7 @@ class _File:
         self._clock = clock
         self._timer: Timer | None = None
         try:
-            self._file: BinaryIO = Path(recording.path).expanduser().open("wb")
+            self._file: BinaryIO = Path(recording.path).open("wb")  # noqa: SIM115 (`close` does)
         except OSError as error:
             raise InvalidInput(f"{recording.path}: cannot be written: {error.strerror}") from None
         recording.stops.append(self.close)

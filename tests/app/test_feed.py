@@ -1,5 +1,6 @@
 """The feed makes every frame a row, finds its way in torn traffic, and samples a flood."""
 
+from math import inf
 from random import Random
 
 from brokers.misbehaving import Waiting, hold
@@ -14,6 +15,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 
 from mockforge_tui.feed import Feed
+from mockforge_tui.feed.decoder import Decoder
 from mockforge_tui.feed.ring import MOST_BYTES, Ring
 from mockforge_tui.filters import compile_filter
 
@@ -482,3 +484,24 @@ def test_an_event_stands_behind_the_frame_that_caused_it() -> None:
         ("warning", "y a timer"),
         ("second", ""),
     ]
+
+
+def test_the_oldest_frame_that_waits_is_known_after_each_look_and_none_is_walked_for_it() -> None:
+    traffic = Traffic()
+    looks = Ticking(0.25)
+    decoder = Decoder(traffic.journal, looks)
+    for number in range(20):
+        traffic.clock.advance(1)
+        traffic.say("dev-7", payload=f"{number}")
+    waiting = [chunk.time for chunk in traffic.journal.chunks]
+    walks = []
+    since = traffic.journal.since
+    traffic.journal.since = lambda seq: walks.append(seq) or since(seq)  # type: ignore[func-returns-value, method-assign]
+    while waiting:
+        del waiting[: len(decoder.decode_every(1.0))]
+        walks.clear()
+        assert decoder.reached == (waiting[0] if waiting else inf)
+        assert walks == []
+    traffic.clock.advance(1)
+    traffic.say("dev-7", payload="after the look")
+    assert decoder.reached == traffic.journal.chunks[-1].time

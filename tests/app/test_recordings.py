@@ -179,6 +179,37 @@ def test_what_cannot_be_recorded_is_said(line: str, said: str) -> None:
     assert said in made.refused(line).as_text()
 
 
+def test_a_file_below_the_home_folder_is_read_where_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = furnished()
+    made.run("record start a --to ~/a.mfrec")
+    made.publish(EVERY[0])
+    made.run("record stop a")
+    assert len(lines_of(made, "a")) == 2
+    assert made.run("record ls").data[0]["file"] == str(tmp_path / "a.mfrec")
+
+
+def test_what_is_forgotten_or_begun_anew_makes_room_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = furnished()
+    monkeypatch.setattr(recorder, "MOST_BYTES", 1_000)
+    for _ in range(3):
+        made.recordings.add("a", b"x" * 400)
+    made.recordings.add("c", b"x" * 500)
+    with pytest.raises(InvalidInput, match="in memory have"):
+        made.recordings.add("b", b"x" * 200)
+    made.run("record rm a")
+    made.run("record rm c")
+    made.recordings.add("b", b"x" * 900)
+    made.run("record start b")
+    made.publish(EVERY[1])
+    made.run("record stop b")
+    assert not made.recordings["b"].problem
+
+
 def test_a_command_of_the_network_writes_no_file() -> None:
     said = Scene(furnished=False).refused("record start a --to x").as_text()
     assert "record show NAME > FILE" in said

@@ -25,12 +25,6 @@ ROWS = 400
 TRIES = 200
 
 
-@pytest.fixture
-def unsynced(monkeypatch):
-    """No waiting for the disk, where hundreds of folders are opened."""
-    monkeypatch.setattr("mockforge_brokers.storage.disk._FLAGS", 0)
-
-
 class Store:
     """The store's part for a writer: what it is called back with."""
 
