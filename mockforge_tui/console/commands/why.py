@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.ended import EndedConnection
@@ -16,6 +17,7 @@ from ..why import amqp as amqp_rules
 from ..why import gone, refusals
 from ..why import kafka as kafka_rules
 from ..why import mqtt as mqtt_rules
+from ..why.about import ABOUT
 from ..why.finding import Finding
 from ..why.views import amqp_of, kafka_of, mqtt_of, seen_of
 
@@ -120,36 +122,23 @@ def _of_ended(session: "Session", one: EndedConnection) -> list[Finding]:
     found = gone.of_ended(seen_of(session, protocol), ended, still)
     if still:
         return [*found, *_of_client(session, protocol, client)]
-    match protocol:
-        case "kafka":
-            views = [each.view for each in ended]
-            return [*found, *kafka_rules.of_ended(kafka_of(session), views)]
-        case "mqtt" if client:
-            # To be away is nothing uncommon here: what it cost says more.
-            return [*mqtt_rules.of_client(mqtt_of(session), client), *found]
-    return found
+    return ABOUT[protocol](session).ended(client, [each.view for each in ended], found)
 
 
 def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Finding]]]:
     """All that a name may mean here: who has it gets its rules."""
-    for protocol in dict.fromkeys(e.protocol for e in session.connections() if e.client == name):
-        yield lambda protocol=protocol: _of_client(session, protocol, name)  # type: ignore[misc]
-    mqtt = mqtt_of(session)
-    here = any(each.client == name and each.protocol == "mqtt" for each in session.connections())
-    if not here and (
-        name in mqtt.sessions or any(_was_of(event, name) for _, event in mqtt.history)
-    ):
-        yield lambda: mqtt_rules.of_client(mqtt, name)
+    here = {each.protocol for each in session.connections() if each.client == name}
+    for protocol, about in ABOUT.items():
+        if protocol in here:
+            yield partial(_of_client, session, protocol, name)
+        elif (found := about(session)).remembers(name):
+            yield partial(found.client, name)
     for each in session.groups():
-        if each.name == name and each.protocol == "kafka":
-            yield lambda: kafka_rules.of_group(kafka_of(session), name)
+        if each.name == name:
+            yield partial(ABOUT[each.protocol](session).group, name)
     for view_ in session.destinations():
         if view_.name == name:
-            yield lambda view_=view_: _of_destination(session, view_.protocol, view_.kind, name)  # type: ignore[misc]
-
-
-def _was_of(event: object, client: str) -> bool:
-    return getattr(event, "client", None) == client and type(event).__name__.startswith("Session")
+            yield partial(ABOUT[view_.protocol](session).destination, view_.kind, name)
 
 
 def _of_client(
@@ -165,27 +154,7 @@ def _of_client(
     if not client and number is not None:
         who, mine = f"c{number}", frozenset((number,))
     done_to_it = refusals.of_client(seen_of(session, protocol), who, mine)
-    return [*done_to_it, *_by_protocol(session, protocol, client)]
-
-
-def _by_protocol(session: "Session", protocol: str, client: str) -> list[Finding]:
-    match protocol:
-        case "kafka":
-            return kafka_rules.of_client(kafka_of(session), client)
-        case "mqtt":
-            return mqtt_rules.of_client(mqtt_of(session), client)
-    return amqp_rules.of_client(amqp_of(session), client)
-
-
-def _of_destination(session: "Session", protocol: str, kind: str, name: str) -> list[Finding]:
-    match protocol, kind:
-        case "kafka", _:
-            return kafka_rules.of_topic(kafka_of(session), name)
-        case "mqtt", _:
-            return mqtt_rules.of_topic(mqtt_of(session), name)
-        case _, "queue":
-            return amqp_rules.of_queue(amqp_of(session), name)
-    return amqp_rules.of_exchange(amqp_of(session), name)
+    return [*done_to_it, *ABOUT[protocol](session).client(client)]
 
 
 def _of_target(session: "Session", about: str) -> list[Finding]:
@@ -195,8 +164,8 @@ def _of_target(session: "Session", about: str) -> list[Finding]:
         raise BadArgument("about", str(error)) from None
     match target:
         case KafkaTarget(topic):
-            names = [each.name for each in session.destinations() if each.protocol == "kafka"]
-            return kafka_rules.of_topic(kafka_of(session), known("about", topic, names, "topic"))
+            kafka = kafka_of(session)
+            return kafka_rules.of_topic(kafka, known("about", topic, list(kafka.topics), "topic"))
         case MqttTarget(topic):
             return mqtt_rules.of_topic(mqtt_of(session), topic)
         case QueueTarget(name):
@@ -225,27 +194,7 @@ def _of_row(session: "Session", number: int) -> list[Finding]:
         if row.connection:
             return _of_connection(session, row.connection)
         return _of_client(session, row.protocol, row.client)
-    match row.protocol:
-        case "kafka":
-            topics = kafka_of(session).topics
-            return (
-                kafka_rules.of_topic(kafka_of(session), row.destination)
-                if row.destination in topics
-                else []
-            )
-        case "mqtt":
-            return mqtt_rules.of_topic(mqtt_of(session), row.destination)
-    if row.detail.get("unroutable") or row.error:
-        exchange = str(row.detail.get("exchange", row.destination))
-        return [
-            amqp_rules.unrouted(amqp_of(session), exchange, str(row.detail.get("routing_key", "")))
-        ]
-    queue = str(row.detail.get("queue") or "")
-    amqp = amqp_of(session)
-    queues = [queue] if queue else list(row.detail.get("queues") or ())
-    return [
-        each for name in queues if name in amqp.queues for each in amqp_rules.of_queue(amqp, name)
-    ]
+    return ABOUT[row.protocol](session).row(row)
 
 
 def _names(session: "Session") -> list[str]:

@@ -1,7 +1,10 @@
 """What the rules look at, taken from the brokers of a session."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from .amqp import Amqp
 from .kafka import Kafka
@@ -10,6 +13,9 @@ from .refusals import Seen
 
 if TYPE_CHECKING:
     from ..session import Session
+
+
+V = TypeVar("V", ConnectionView, DestinationView, GroupView)
 
 
 def seen_of(session: "Session", protocol: str = "") -> Seen:
@@ -33,12 +39,17 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
     )
 
 
+def own(views: Iterable[V], protocol: str) -> list[V]:
+    """Those of one protocol."""
+    return [each for each in views if each.protocol == protocol]
+
+
 def kafka_of(session: "Session") -> Kafka:
     broker = session.runtime.brokers.kafka
     return Kafka(
-        [each for each in session.connections() if each.protocol == "kafka"],
-        {each.name: each for each in session.destinations() if each.protocol == "kafka"},
-        [each for each in session.groups() if each.protocol == "kafka"],
+        own(session.connections(), "kafka"),
+        {each.name: each for each in own(session.destinations(), "kafka")},
+        own(session.groups(), "kafka"),
         {each.transactional_id: each for each in (broker.transactions() if broker else ())},
     )
 
@@ -47,20 +58,20 @@ def mqtt_of(session: "Session") -> Mqtt:
     admin = session.runtime.brokers.mqtt
     runtime = session.runtime
     return Mqtt(
-        [each for each in session.connections() if each.protocol == "mqtt"],
+        own(session.connections(), "mqtt"),
         {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
-        [each for each in session.destinations() if each.protocol == "mqtt"],
-        [each for each in runtime.spine.history if each[1].protocol == "mqtt"],
+        own(session.destinations(), "mqtt"),
+        seen_of(session, "mqtt").history,
         admin.lint() if admin is not None else (),
         runtime.clock.wall(),
     )
 
 
 def amqp_of(session: "Session") -> Amqp:
-    views = [each for each in session.destinations() if each.protocol == "amqp"]
+    views = own(session.destinations(), "amqp")
     return Amqp(
-        [each for each in session.connections() if each.protocol == "amqp"],
+        own(session.connections(), "amqp"),
         {each.name: each for each in views if each.kind == "queue"},
         [each for each in views if each.kind == "exchange"],
-        {each.name: each for each in session.groups() if each.protocol == "amqp"},
+        {each.name: each for each in own(session.groups(), "amqp")},
     )
