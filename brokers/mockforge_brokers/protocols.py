@@ -23,6 +23,10 @@ class Protocol(Struct, frozen=True, kw_only=True):
     none: they are together as `properties`."""
     group: str = "group"
     """What those who consume together are called."""
+    group_field: str = "group"
+    """The filter's field that shows the traffic of one of them."""
+    levels: bool = False
+    """Topics are trees, with / between their levels, and each has a newest value."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The environment variable that clients read for each kind of address."""
     anonymous: bool = False
@@ -75,6 +79,8 @@ PROTOCOLS: Final = {
                 "response_topic",
             ),
             group="session",
+            group_field="client",
+            levels=True,
             variables={
                 "url": "MQTT_URL",
                 "tls": "MQTT_TLS_URL",
@@ -91,6 +97,7 @@ PROTOCOLS: Final = {
             letter="A",
             fields=("exchange", "routing_key", "queues"),
             group="queue's consumers",
+            group_field="topic",
             variables={
                 "url": "AMQP_URL",
                 "tls": "AMQP_TLS_URL",

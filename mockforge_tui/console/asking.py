@@ -101,5 +101,5 @@ def _part_of_topic(session: "Session", name: str) -> list[Place]:
         return []
     if not isinstance(target, KafkaTarget) or target.topic == name:
         return []
-    topics = [each.name for each in session.destinations() if each.protocol == "kafka"]
+    topics = [each.name for each in session.destinations() if each.protocol == target.protocol]
     return [target] if target.topic in topics else []

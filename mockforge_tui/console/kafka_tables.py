@@ -80,8 +80,20 @@ def rights(access: Access, kind: str, name: str) -> Tables:
     return {"rights": (_RIGHTS, rows)}
 
 
+def rights_of(access: Access, subject: object) -> Tables:
+    """The ACLs about what somebody looks at; nothing for what Kafka's ACLs are not about."""
+    match subject:
+        case DestinationView(protocol="kafka", name=name):
+            return rights(access, "topic", name)
+        case GroupView(protocol="kafka", name=name):
+            return rights(access, "group", name)
+    return {}
+
+
 def of_group(view: GroupView) -> Tables:
-    """Empty tables of other protocols' groups."""
+    """Nothing of other protocols' groups."""
+    if view.protocol != "kafka":
+        return {}
     members = [each for each in _items(view, "members") if isinstance(each, MemberView)]
     return {
         "members": (_MEMBERS, list(_members(view, members))),
@@ -90,6 +102,9 @@ def of_group(view: GroupView) -> Tables:
 
 
 def of_topic(view: DestinationView) -> Tables:
+    """Nothing of what is no topic of Kafka."""
+    if view.protocol != "kafka":
+        return {}
     parts = [each for each in _items(view, "partitions") if isinstance(each, PartitionView)]
     rows = [
         {

@@ -13,7 +13,7 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupVi
 
 from ..console.completing import quoted
 from ..console.language import quoted as in_quotes
-from ..console.targets import QueueTarget, SessionTarget, Target, place_of
+from ..console.targets import Place, SessionTarget, place_of, store_of
 from ..feed.ring import Ring
 from ..filters import quote
 from .snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
@@ -93,23 +93,21 @@ def publish_line(row: Row) -> str:
     target = target_of(row.protocol, row.destination, row)
     parts = [f"pub {quoted(target)}", payload_word(row.payload)]
     detail = row.detail
-    match row.protocol:
-        case "kafka":
-            if row.key is not None:
-                parts.append(f"-k {_word(row.key)}")
-            for name, value in row.headers:
-                shown = value if isinstance(value, bytes) else str(value).encode()
-                parts.append(f"-H {name}={_word(shown)}")
-        case "mqtt":
-            if detail.get("qos"):
-                parts.append(f"-q {detail['qos']}")
-            if detail.get("retain"):
-                parts.append("-r")
-        case "amqp":
-            properties = detail.get("properties") or {}
-            kind = properties.get("content_type") or properties.get("content-type")
-            if kind:
-                parts.append(f"--prop content-type={quoted(str(kind))}")
+    own = protocol_of(row.protocol)
+    if own.keyed and row.key is not None:
+        parts.append(f"-k {_word(row.key)}")
+    if own.bytes_in_headers:
+        for name, value in row.headers:
+            shown = value if isinstance(value, bytes) else str(value).encode()
+            parts.append(f"-H {name}={_word(shown)}")
+    if detail.get("qos"):
+        parts.append(f"-q {detail['qos']}")
+    if detail.get("retain"):
+        parts.append("-r")
+    properties = detail.get("properties") or {}
+    kind = properties.get("content_type") or properties.get("content-type")
+    if kind:
+        parts.append(f"--prop content-type={quoted(str(kind))}")
     return " ".join(parts)
 
 
@@ -130,20 +128,18 @@ def target_of(protocol: str, name: str, row: Row | None = None) -> str:
     return f"{protocol}:{exchange}/{key}" if key is not None else f"queue:{name}"
 
 
-def stored_target(subject: object) -> tuple[Target | SessionTarget, str] | None:
+def stored_target(subject: object) -> tuple[Place | SessionTarget, str] | None:
     """Where a chosen thing keeps messages, and its name; None for what keeps none."""
     match subject:
-        case DestinationLine(view=DestinationView(protocol="kafka", name=name) as view):
-            return place_of(view), f"topic {name}"
-        case DestinationLine(view=DestinationView(protocol="mqtt", name=name) as view):
-            return place_of(view), f"retained at {name}"
-        case DestinationLine(view=DestinationView(kind="queue", name=name) as view):
-            return place_of(view), f"queue {name}"
-        case GroupView(protocol="mqtt", name=name):
-            return SessionTarget(name), f"waiting for {name}"
-        case GroupView(protocol="amqp", name=name):
-            return QueueTarget(name), f"queue {name}"
-    return None
+        case DestinationLine(view=DestinationView(kind="exchange")):
+            return None
+        case DestinationLine(view=view):
+            place: Place | SessionTarget = place_of(view)
+        case GroupView() if (kept := store_of(subject)) is not None:
+            place = kept
+        case _:
+            return None
+    return place, place.title
 
 
 def why_about(subject: object) -> str | None:
@@ -195,12 +191,8 @@ def subject_term(subject: object) -> str | None:
             return destination_term(view)
         case LintLine(finding=finding):
             return packets_term(finding)
-        case GroupView(protocol="kafka", name=name):
-            return term("group", name)
-        case GroupView(protocol="mqtt", name=name):
-            return term("client", name)
-        case GroupView(name=name):
-            return term("topic", name)
+        case GroupView(protocol=protocol, name=name):
+            return term(protocol_of(protocol).group_field, name)
         case FaultLine(what=HeldFrame(rows=rows)):
             return term("client", rows[0].client) if rows[0].client else None
         case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):

@@ -3,11 +3,11 @@
 from mockforge_brokers.access import Access
 from mockforge_brokers.journal import Journal, Row
 
-from ..console.kafka_tables import rights
+from ..console.kafka_tables import rights_of
 from ..feed.values import TopicValues
 from .documents import Document, Line, Plain
 from .inspection import TABS, Inspection
-from .subjects import TOPIC_TABS, Sheet, Subject, guarded, identity, row_of, topic_of
+from .subjects import TOPIC_TABS, Sheet, Subject, identity, row_of, topic_of
 
 WIRE_TAB = TABS.index("Wire")
 _LOOKING = 0.004
@@ -46,8 +46,7 @@ class Opened:
             return None
         topic = topic_of(subject)
         if not topic:
-            about = guarded(subject)
-            return Sheet(subject, tables=rights(access, *about) if about is not None else {})
+            return Sheet(subject, tables=rights_of(access, getattr(subject, "view", subject)))
         if self._values is None or self._values.topic != topic:
             self._values, self._charted = None, 0
             if journal is not None:

@@ -11,6 +11,7 @@ from mockforge_brokers.findings import Finding
 from mockforge_brokers.journal import IN
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.protocols import protocol_of
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 from msgspec.structs import replace
 
@@ -180,7 +181,7 @@ class Snapshot:
         fresh: dict[str, bytes] = {}
         newest = self._feed.newest
         for row in self._feed.ring.newest_first(min(_ROWS_LOOKED_AT, newest - self._seen)):
-            if row.protocol == "mqtt" and row.kind == "message" and row.direction == IN:
+            if row.kind == "message" and row.direction == IN and protocol_of(row.protocol).levels:
                 fresh.setdefault(row.destination, row.payload or b"")
             if row.error:
                 self._errors += 1
@@ -190,7 +191,7 @@ class Snapshot:
             del self._last[next(iter(self._last))]
 
     def _value_of(self, view: DestinationView) -> bytes | None:
-        if view.protocol != "mqtt":
+        if not protocol_of(view.protocol).levels:
             return None
         kept = view.detail.get("retained")
         return self._last.get(view.name, kept if isinstance(kept, bytes) else None)

@@ -63,19 +63,10 @@ def identity(subject: object) -> object:
 def topic_of(subject: object) -> str:
     """The MQTT topic that a subject is; empty for all else, and for a branch of topics."""
     match subject:
-        case DestinationLine(view=DestinationView(protocol="mqtt", kind="topic") as view):
-            return "" if view.detail.get("branch") else view.name
+        case DestinationLine(view=DestinationView(kind="topic") as view):
+            valued = protocol_of(view.protocol).levels and not view.detail.get("branch")
+            return view.name if valued else ""
     return ""
-
-
-def guarded(subject: object) -> tuple[str, str] | None:
-    """Kind and name of what Kafka's ACLs may be about."""
-    match subject:
-        case DestinationLine(view=DestinationView(protocol="kafka", name=name)):
-            return "topic", name
-        case GroupView(protocol="kafka", name=name):
-            return "group", name
-    return None
 
 
 @dataclass
@@ -126,7 +117,7 @@ class Sheet:
                 return list(_connection(view))
             case DestinationLine(view=view):
                 return list(_destination(view, width))
-            case GroupView(protocol="mqtt"):
+            case GroupView(detail={"subscriptions": _}):
                 return list(_session(self.subject))
             case GroupView():
                 return list(_group(self.subject, width))
@@ -183,7 +174,7 @@ def _destination(view: DestinationView, width: int) -> Iterator[Line]:
         ("messages", f"{view.messages_in:,} in, {view.messages_out:,} out"),
         ("note", view.note),
     )
-    tables = of_topic(view) if view.protocol == "kafka" else {}
+    tables = of_topic(view)
     yield from _details({key: value for key, value in view.detail.items() if key not in tables})
     yield from _tables(tables, width)
 
@@ -196,7 +187,7 @@ def _group(view: GroupView, width: int) -> Iterator[Line]:
         ("lag", f"{view.lag:,}" if view.lag is not None else ""),
         ("last change", view.reason),
     )
-    tables = of_group(view) if view.protocol == "kafka" else {}
+    tables = of_group(view)
     told = {*tables, "pending"} if tables else ()
     yield from _details({key: value for key, value in view.detail.items() if key not in told})
     yield from _tables(tables, width)

@@ -61,9 +61,9 @@ def group_show(session: "Session", name: Annotated[str, Arg(GROUP, "a consumer g
         "last change": group.reason,
         **group.detail,
     }
-    if group.protocol != "kafka":
-        return facts_table(facts)
     tables = of_group(group)
+    if not tables:
+        return facts_table(facts)
     values = {**facts, "members": len(tables["members"][1])}
     shown = facts_table({key: values[key] for key in values if key not in ("offsets", "pending")})
     blocks = [shown.text]

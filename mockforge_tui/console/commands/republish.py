@@ -14,7 +14,15 @@ from ...fixtures.messages import (
 from ..asking import BadArgument, resolved, view
 from ..registry import Arg, Opt, command
 from ..results import Result, done
-from ..targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
+from ..targets import (
+    AmqpTarget,
+    BareTarget,
+    KafkaTarget,
+    MqttTarget,
+    QueueTarget,
+    Target,
+    origin_of,
+)
 from ..types import COUNT, TARGET, choice
 
 if TYPE_CHECKING:
@@ -61,7 +69,7 @@ def republish(
 
 def again(row: Row, target: Target | None) -> Outgoing:
     """The message of a row, for where it came from or for another target."""
-    match target or _origin(row):
+    match target or origin_of(row):
         case KafkaTarget(topic, partition):
             headers = tuple((name, _bytes(value)) for name, value in row.headers)
             return KafkaMessage(topic, row.payload, _SOURCE, row.key, headers, partition=partition)
@@ -79,19 +87,9 @@ def again(row: Row, target: Target | None) -> Outgoing:
             raise BadArgument("to", f"{name} is not known")
 
 
-def _origin(row: Row) -> Target:
-    match row.protocol:
-        case "kafka":
-            return KafkaTarget(row.destination)
-        case "mqtt":
-            return MqttTarget(row.destination)
-    exchange = str(row.detail.get("exchange", row.destination))
-    return AmqpTarget(exchange, str(row.detail.get("routing_key", "")))
-
-
 def _to_amqp(row: Row, exchange: str, routing_key: str) -> Outgoing:
     properties: dict[str, Any] = {}
-    if row.protocol == "amqp":
+    if row.protocol == AmqpMessage.protocol:
         properties |= row.detail.get("properties") or {}
         if row.headers:
             properties["headers"] = dict(row.headers)
@@ -99,9 +97,9 @@ def _to_amqp(row: Row, exchange: str, routing_key: str) -> Outgoing:
 
 
 def _mqtt_properties(row: Row) -> dict[str, Any]:
-    if row.protocol != "mqtt":
+    if row.protocol != MqttMessage.protocol:
         return {}
-    properties = properties_of("mqtt", row.detail)
+    properties = properties_of(row.protocol, row.detail)
     if row.headers:
         properties["user_property"] = list(row.headers)
     return properties

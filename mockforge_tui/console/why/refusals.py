@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mockforge_brokers import events
 from mockforge_brokers.amqp.events import ChannelClosed
@@ -11,8 +12,8 @@ from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
 
 from ...units import counted
+from . import kafka_remedies
 from .finding import Finding, ago
-from .remedies import remedy
 
 _LATELY = 600.0
 _IN_PEACE = 200
@@ -97,7 +98,7 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
             )
         case events.RequestDenied(operation=operation, reason=reason):
             text = f"{operation} of {client} was refused {when}: {reason}"
-            help_ = remedy(event.code, reason) if event.protocol == "kafka" else ""
+            help_ = _remedy(event.protocol, event.code, reason)
             return "refused", f"{text}; {help_}" if help_ else text
         case ClientThrottled(user=user, seconds=seconds):
             return (
@@ -122,3 +123,12 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
 
 def _lately(seen: Seen) -> Iterator[tuple[float, events.Event]]:
     return ((time, event) for time, event in seen.history if seen.now - time <= _LATELY)
+
+
+_REMEDIES: Final = {kafka_remedies.PROTOCOL: kafka_remedies.remedy}
+
+
+def _remedy(protocol: str, code: int, reason: str) -> str:
+    """What to do about a refusal by its code, where somebody wrote that down."""
+    known = _REMEDIES.get(protocol)
+    return known(code, reason) if known is not None else ""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from mockforge_brokers.ended import ENDED
 from mockforge_brokers.findings import ERROR, SEVERITIES
-from mockforge_brokers.protocols import letter_of, rank_of
+from mockforge_brokers.protocols import letter_of, protocol_of, rank_of
 from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
@@ -222,7 +222,7 @@ def folded(
     kept = []
     for line in lines:
         root, slash, _ = line.view.name.partition("/")
-        if line.view.protocol == "mqtt" and root and slash:
+        if root and slash and protocol_of(line.view.protocol).levels:
             trees.setdefault(root, []).append(line)
         else:
             kept.append(line)

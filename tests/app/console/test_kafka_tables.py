@@ -3,8 +3,8 @@
 from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
 from mockforge_brokers.permissions import acl_of
 
-from mockforge_tui.console.kafka_tables import of_topic, rights
-from mockforge_tui.tui.subjects import Sheet, guarded
+from mockforge_tui.console.kafka_tables import of_topic, rights, rights_of
+from mockforge_tui.tui.subjects import Sheet
 
 from .scene import Scene
 
@@ -60,6 +60,8 @@ def test_a_topic_and_a_group_show_the_acls_that_are_about_them() -> None:
     assert {("User:alice", "allow", "read", "ord*"), ("User:*", "deny", "write", "orders")} <= found
     assert not any(one[0] == "User:carol" for one in found)
     (group,) = [each for each in made.kafka.groups() if each.name == "billing"]
-    assert guarded(group) == ("group", "billing")
-    lines = shown(Sheet(group, tables=rights(made.access, "group", "billing")))
+    assert rights_of(made.access, group) == rights(made.access, "group", "billing")
+    (queue,) = [each for each in made.amqp.destinations() if each.name == "q.mail"]
+    assert rights_of(made.access, queue) == {}
+    lines = shown(Sheet(group, tables=rights_of(made.access, group)))
     assert any("User:bob" in line and "all" in line for line in lines)

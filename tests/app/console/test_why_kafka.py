@@ -6,7 +6,7 @@ import pytest
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch
 
-from mockforge_tui.console.why.remedies import remedy
+from mockforge_tui.console.why.kafka_remedies import remedy
 
 from .scene import Scene
 from .test_why import causes, fetch, produce, said

@@ -4,6 +4,7 @@ from typing import Final
 
 from mockforge_brokers.kafka.codes import ErrorCode
 
+PROTOCOL: Final = "kafka"
 _REMEDIES: Final[dict[int, str]] = {
     ErrorCode.INVALID_TIMESTAMP: (
         "send times in ms by a right clock, or topic set TOPIC message.timestamp.after.max.ms=N"
