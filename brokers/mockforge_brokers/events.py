@@ -74,13 +74,17 @@ class LintFound(Event, frozen=True):
 
 
 class RequestDenied(Event, frozen=True):
-    """A legal request was refused with a code of the protocol."""
+    """A legal request was refused with a code of the protocol; `code_name` where people have one.
+
+    MQTT's 135 is `Not authorized`.
+    """
 
     connection: int
     client: str
     operation: str
     code: int
     reason: str
+    code_name: str = ""
 
 
 class FeatureNotServed(Event, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 from mockforge_brokers import events
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.kafka.events import ClientThrottled
-from mockforge_brokers.mqtt.events import ServerChose
+from mockforge_brokers.mqtt.events import ConnectionRefused, ServerChose
 from msgspec.structs import fields
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -94,6 +94,11 @@ def _fields_of(event: events.Event, row: Row) -> str:
     return "  ".join(parts)
 
 
+def _code(event: events.RequestDenied | ConnectionRefused) -> str:
+    """In words where the protocol has them for people, as a number where that is the name."""
+    return f"{event.code_name}: " if event.code_name else f"{event.code} "
+
+
 _OPERATIONS: dict[type[events.Event], str] = {
     events.ConnectionOpened: "connected",
     events.ConnectionClosed: "closed",
@@ -123,7 +128,8 @@ _KNOWN: dict[type[events.Event], Callable[[Any], str]] = {
     events.ConnectionClosed: lambda event: str(event.reason),
     events.ProtocolViolated: lambda event: str(event.reason),
     events.LintFound: lambda event: f"{event.statement}: {event.text}",
-    events.RequestDenied: lambda event: f"{event.operation} {event.code} {event.reason}",
+    events.RequestDenied: lambda event: f"{event.operation} {_code(event)}{event.reason}",
+    ConnectionRefused: lambda event: f"{_code(event)}{event.reason}",
     events.FeatureNotServed: lambda event: f"{event.feature}: {event.reason}",
     events.AccessDenied: lambda event: (
         f"{event.user or 'anonymous'}: {event.operation}: {event.reason}"

@@ -102,9 +102,11 @@ class Inspection:
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         row = self.row
-        yield "time", clock_text(row.time, 12)
-        way = "to the client" if row.direction == OUT else "from the client"
-        yield "frame", f"{clean(row.protocol)} {clean(row.operation)} {way}"
+        # What is stored may be known without when it came, and was no frame.
+        yield "time", clock_text(row.time, 12) if row.time else ""
+        if row.time or row.connection:
+            way = "to the client" if row.direction == OUT else "from the client"
+            yield "frame", f"{clean(row.protocol)} {clean(row.operation)} {way}"
         yield "client", f"{clean(row.client, 200)} (c{row.connection})" if row.connection else ""
         yield "destination", clean(row.destination, 400)
         if row.key is not None:

@@ -15,10 +15,13 @@ class ClientConnected(Event, frozen=True):
 
 
 class ConnectionRefused(Event, frozen=True):
+    """A CONNECT was not accepted; `code` is MQTT 5's, whatever the client's version has for it."""
+
     connection: int
     client: str
     code: int
     reason: str
+    code_name: str = ""
 
 
 class SessionTakenOver(Event, frozen=True):

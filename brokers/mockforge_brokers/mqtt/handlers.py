@@ -9,7 +9,7 @@ from ..events import RequestDenied
 from ..fairness import Steps
 from ..journal import IN
 from . import authentication, capabilities, choices, lint, lint_warnings
-from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect
+from .codes import CLIENT_DISCONNECTS, FAILURE, V5, PacketType, Reason, dialect, reason_name
 from .explanations import Refusals, limited
 from .handshake import Refused
 from .records import Message, detailed
@@ -345,6 +345,7 @@ def _denied(connection: "MqttConnection", topic_filter: str, code: int, why: str
             f"SUBSCRIBE {topic_filter}",
             code,
             why,
+            reason_name(PacketType.SUBACK, code),
         )
     )
 

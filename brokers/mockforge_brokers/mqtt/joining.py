@@ -15,7 +15,7 @@ from ..errors import ProtocolError
 from ..events import ProtocolViolated
 from ..first_bytes import misdirected
 from . import authentication, handshake, lint, rights
-from .codes import V5, PacketType, Reason
+from .codes import V5, PacketType, Reason, reason_name
 from .events import ConnectionRefused
 from .explanations import facts_of
 from .wire.decode import UnsupportedVersion, decode_body
@@ -97,9 +97,16 @@ def refuse(connection: "MqttConnection", error: ProtocolError) -> None:
     connection.closed = True
     lint.count_violation(connection, error)
     connection.outlet.refuse_connect(error)
-    connection.broker.environment.spine.emit(
-        ConnectionRefused("mqtt", connection.peer.id, connection.client, error.code, error.text)
+    code = error.code or Reason.UNSPECIFIED_ERROR
+    event = ConnectionRefused(
+        "mqtt",
+        connection.peer.id,
+        connection.client,
+        code,
+        error.text,
+        reason_name(PacketType.CONNACK, code),
     )
+    connection.broker.environment.spine.emit(event)
     connection.peer.close(error.text)
 
 

@@ -214,6 +214,13 @@ def test_what_is_no_json_document_is_not_laid_out_as_one(payload: bytes) -> None
         JsonTree(payload)
 
 
+def test_what_is_stored_without_a_time_shows_none_and_is_no_frame() -> None:
+    stored = _row(protocol="mqtt", time=0.0, connection=0, client="", key=None)
+    shown = [line.split()[0] for line in _shown(stored, 1)]
+    assert shown[:2] == ["destination", "size"]
+    assert [line.split()[0] for line in _shown(_row(), 1)][:2] == ["time", "frame"]
+
+
 def test_hostile_names_in_json_are_made_harmless() -> None:
     tree = JsonTree('{"\u202eevil\u200b": "\u009b31m"}'.encode())
     assert _texts(tree)[1].strip() == '"·evil·": "·31m"'
