@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from mockforge_brokers.amqp.attempts import HTTP, Source
 from mockforge_brokers.amqp.codes import ReplyCode
 from mockforge_brokers.errors import InvalidInput
 from starlette.requests import Request
@@ -15,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 from ..admin.guard import Guard
 from ..runtime import Runtime
 from .changing import body_of
-from .paths import PATHS, Answer
+from .paths import OF_A_VHOST, PATHS, Answer
 from .request import NOT_FOUND, Asked, Refused
+from .sight import Sight
 from .tags import problem
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Application:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        user = self._user(request.headers.get("authorization", ""))
+        user = self._user(request)
         if user is None:
             body = {"error": "not_authorised", "reason": "Login failed"}
             return JSONResponse(body, 401, headers=_LOGIN)
@@ -58,7 +60,8 @@ class Application:
             answer = methods.get(method)
             if answer is None:
                 return Response(status_code=405, headers={"Allow": ", ".join(methods)})
-            return await self._answer(request, answer, user, names)
+            place = names[0] if names and path.startswith(OF_A_VHOST) else None
+            return await self._answer(request, answer, user, names, place)
         return JSONResponse(NOT_FOUND, 404)
 
     def _matching(
@@ -73,9 +76,18 @@ class Application:
                 yield "/".join(pattern), methods, names
 
     async def _answer(
-        self, request: Request, answer: Answer, user: str, names: tuple[str, ...]
+        self,
+        request: Request,
+        answer: Answer,
+        user: str,
+        names: tuple[str, ...],
+        place: str | None,
     ) -> Response:
+        """`place` is the virtual host that the path leads into."""
         try:
+            sight = Sight(self._runtime.environment.access, user)
+            if place is not None and place in self._broker.vhosts:
+                sight.check_vhost(place)
             if int(request.headers.get("content-length", "0") or 0) > _MOST:
                 raise Refused(413, "payload_too_large", f"a body has {_MOST} bytes at most")
             asked = Asked(
@@ -85,6 +97,7 @@ class Application:
                 names,
                 dict(request.query_params),
                 body_of(await request.body()),
+                sight,
                 request.headers.get("x-reason", ""),
             )
             found = answer(asked)
@@ -97,17 +110,18 @@ class Application:
         status, value = found if isinstance(found, tuple) else (200, found)
         return Response(status_code=status) if value is None else _Json(value, status)
 
-    def _user(self, authorization: str) -> str | None:
+    def _user(self, request: Request) -> str | None:
         """Whom Basic authentication (RFC 7617) names, if that is the password."""
-        scheme, _, coded = authorization.partition(" ")
+        scheme, _, coded = request.headers.get("authorization", "").partition(" ")
         try:
             name, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
         except ValueError:
-            return None
+            name = password = ""
         access = self._runtime.environment.access
-        if scheme.lower() != "basic" or not access.login("amqp", name, password):
-            return None
-        return name
+        right = scheme.lower() == "basic" and access.login("amqp", name, password)
+        address = request.client.host if request.client else ""
+        self._broker.quotas.attempts.note(Source(address, name, HTTP), succeeded=right)
+        return name if right else None
 
 
 class _Json(JSONResponse):

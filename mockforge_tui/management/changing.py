@@ -14,10 +14,9 @@ from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.verbs import DestinationKind, Settlement
 from mockforge_brokers.events import MessageSeen
 
-from .reading import exchange_name, vhost_name
-from .request import Asked, Refused, bad_request, not_found
+from .reading import connection, exchange_name, vhost_name
+from .request import CREATED, NO_CONTENT, Asked, Refused, bad_request, not_found
 
-CREATED, NO_CONTENT = 201, 204
 _SOURCE = "management"
 
 
@@ -42,6 +41,7 @@ def delete_vhost(asked: Asked) -> Any:
 def put_queue(asked: Asked) -> Any:
     vhost, name = asked.names
     there = name in asked.broker.vhost(vhost_name(asked, vhost)).queues
+    asked.sight.permit("configure", vhost, name)
     asked.broker.declare_queue(
         name,
         durable=_durable(asked),
@@ -55,6 +55,7 @@ def put_queue(asked: Asked) -> Any:
 def put_exchange(asked: Asked) -> Any:
     vhost, name = asked.names
     there = name in asked.broker.vhost(vhost_name(asked, vhost)).exchanges
+    asked.sight.permit("configure", vhost, name)
     asked.broker.declare_exchange(
         name,
         asked.text("type"),
@@ -73,6 +74,7 @@ def _durable(asked: Asked) -> bool:
 
 def delete_queue(asked: Asked) -> Any:
     vhost, name = _queue(asked)
+    asked.sight.permit("configure", vhost, name)
     host = asked.broker.vhost(vhost)
     if asked.query.get("if-unused") == "true" and host.queue(name).consumers:
         raise bad_request(f"406 PRECONDITION_FAILED - queue '{name}' in vhost '{vhost}' in use")
@@ -84,6 +86,7 @@ def delete_exchange(asked: Asked) -> Any:
     vhost, name = asked.names
     if name not in asked.broker.vhost(vhost_name(asked, vhost)).exchanges:
         raise not_found()
+    asked.sight.permit("configure", vhost, name)
     unused = asked.query.get("if-unused") == "true"
     asked.broker.delete_exchange(name, if_unused=unused, vhost=vhost)
     return NO_CONTENT, None
@@ -91,6 +94,7 @@ def delete_exchange(asked: Asked) -> Any:
 
 def purge(asked: Asked) -> Any:
     vhost, name = _queue(asked)
+    asked.sight.permit("read", vhost, name)
     asked.broker.purge_queue(name, vhost=vhost)
     return NO_CONTENT, None
 
@@ -109,6 +113,7 @@ def post_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
         table: Mapping[str, object] = host.queues if kind == "queue" else host.exchanges
         if source not in host.exchanges or destination not in table:
             raise not_found()
+        _permit_binding(asked, vhost, source, destination)
         key, arguments = asked.text("routing_key", ""), asked.table("arguments")
         asked.broker.bind(source, destination, key, arguments, kind=kind, vhost=vhost)
         return CREATED, None
@@ -116,10 +121,16 @@ def post_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
     return post
 
 
+def _permit_binding(asked: Asked, vhost: str, source: str, destination: str) -> None:
+    asked.sight.permit("write", vhost, destination)
+    asked.sight.permit("read", vhost, source)
+
+
 def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
     def delete(asked: Asked) -> Any:
         vhost, source, destination, wanted = asked.names
         vhost_name(asked, vhost)
+        _permit_binding(asked, vhost, source, destination)
         for row in asked.broker.management.bindings(vhost):
             ends = (row["source"], row["destination_type"], row["destination"])
             key, arguments = row["routing_key"], row["arguments"]
@@ -140,6 +151,9 @@ def publish(asked: Asked) -> Any:
     vhost, exchange = vhost_name(asked, asked.names[0]), exchange_name(asked.names[1])
     if exchange not in asked.broker.vhost(vhost).exchanges:
         raise bad_request(f"404 NOT_FOUND - no exchange '{exchange}' in vhost '{vhost}'")
+    if not asked.sight.permits("write", vhost, exchange):
+        what = f"exchange '{exchange or 'amq.default'}' in vhost '{vhost}'"
+        raise bad_request(f"403 ACCESS_REFUSED - access to {what} refused for user '{asked.user}'")
     payload = asked.text("payload").encode()
     if asked.text("payload_encoding") == "base64":
         try:
@@ -160,6 +174,7 @@ def publish(asked: Asked) -> Any:
 def get(asked: Asked) -> Any:
     """Takes messages by basic.get, and settles them as it is wanted: a requeue shows as one."""
     vhost, name = _queue(asked)
+    asked.sight.permit("read", vhost, name)
     mode = asked.text("ackmode", "ack_requeue_true")
     settle = _SETTLEMENTS.get(mode)
     if settle is None:
@@ -213,6 +228,7 @@ def _message(asked: Asked, seen: MessageSeen, redelivered: bool, left: int) -> d
 
 def delete_connection(asked: Asked) -> Any:
     reason = asked.reason or "Closed via management plugin"
+    connection(asked)
     number = asked.broker.management.number(asked.names[0])
     if number is None or not asked.broker.disconnect(number, reason):
         raise not_found()

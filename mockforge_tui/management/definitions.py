@@ -3,9 +3,8 @@
 from typing import Any, Final
 
 from .reading import vhost_name
-from .request import Asked
+from .request import NO_CONTENT, Asked
 
-_NO_CONTENT: Final = 204
 _OF_A_VHOST: Final = ("parameters", "policies", "queues", "exchanges", "bindings")
 
 
@@ -30,9 +29,9 @@ def get_vhost(asked: Asked) -> Any:
 
 def post(asked: Asked) -> Any:
     asked.broker.load_definitions(asked.body)
-    return _NO_CONTENT, None
+    return NO_CONTENT, None
 
 
 def post_vhost(asked: Asked) -> Any:
     asked.broker.load_definitions(asked.body, vhost=vhost_name(asked, asked.names[0]))
-    return _NO_CONTENT, None
+    return NO_CONTENT, None

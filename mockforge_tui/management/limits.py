@@ -6,9 +6,8 @@ from typing import Any
 
 from mockforge_brokers.amqp.connection.quotas import OF_USER, OF_VHOST
 
-from .changing import NO_CONTENT
 from .reading import vhost_name
-from .request import Asked, Refused, bad_request, not_found
+from .request import NO_CONTENT, Asked, Refused, bad_request, not_found
 
 
 def of_vhosts(asked: Asked) -> Any:

@@ -3,17 +3,29 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import changing, definitions, limits, reading, topics
+from . import changing, cluster, definitions, limits, reading, topics
 from .request import Asked
 
 Answer = Callable[[Asked], Any]
 """Returns what becomes the JSON of a 200, or (status, that)."""
 
+OF_A_VHOST: Final = (
+    "queues/",
+    "exchanges/",
+    "bindings/",
+    "policies/",
+    "operator-policies/",
+    "aliveness-test/",
+    "vhosts/*/connections",
+    "vhosts/*/channels",
+)
+"""How paths begin that lead into a virtual host, which is their first part that varies."""
+
 PATHS: Final[dict[str, dict[str, Answer]]] = {
     "overview": {"GET": reading.overview},
     "version": {"GET": reading.version},
     "whoami": {"GET": reading.whoami},
-    "cluster-name": {"GET": reading.cluster_name},
+    "cluster-name": {"GET": cluster.name, "PUT": cluster.put_name},
     "nodes": {"GET": reading.nodes},
     "nodes/*": {"GET": reading.node},
     "extensions": {"GET": reading.extensions},
@@ -21,7 +33,17 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "parameters/*": {"GET": reading.parameters},
     "parameters/*/*": {"GET": reading.parameters},
     "parameters/*/*/*": {"PUT": changing.put_parameter, "DELETE": changing.delete_parameter},
-    "global-parameters": {"GET": reading.empty},
+    "global-parameters": {"GET": cluster.global_parameters},
+    "global-parameters/*": {
+        "GET": cluster.global_parameter,
+        "PUT": cluster.put_global_parameter,
+        "DELETE": cluster.delete_global_parameter,
+    },
+    "auth/attempts/*": {"GET": cluster.attempts, "DELETE": cluster.forget_attempts},
+    "auth/attempts/*/source": {
+        "GET": cluster.attempts_by_source,
+        "DELETE": cluster.forget_attempts_by_source,
+    },
     "feature-flags": {"GET": reading.feature_flags},
     "deprecated-features": {"GET": reading.deprecated_features},
     "topic-permissions": {"GET": topics.every},

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from mockforge_brokers import __version__
 from mockforge_brokers.access import User
+from mockforge_brokers.amqp.churn import OF_CHURN
 from mockforge_brokers.amqp.figures import totals
 from mockforge_brokers.amqp.profiles import (
     GLOBAL_QOS,
@@ -18,7 +19,9 @@ from mockforge_brokers.amqp.profiles import (
     flags_of,
     in_words,
 )
+from mockforge_brokers.amqp.sampling import detailed
 
+from .cluster import cluster_name
 from .listing import listed, picked
 from .request import Asked, bad_request, not_found
 
@@ -34,35 +37,41 @@ _TYPES = {
 
 
 def overview(asked: Asked) -> Any:
-    figures = asked.broker.management
-    vhosts, version = figures.vhosts(), asked.broker.options.version
+    figures, sight = asked.broker.management, asked.sight
+    vhosts, version = sight.vhosts(figures.vhosts()), asked.broker.options.version
     stats, depth = totals(vhosts)
-    return {
+    found = {
         "management_version": version,
         "rates_mode": "basic",
         "exchange_types": _exchange_types(asked),
         "product_version": version,
         "product_name": "RabbitMQ",
         "rabbitmq_version": version,
-        "cluster_name": _NODE,
+        "cluster_name": cluster_name(asked),
         "mockforge_version": __version__,
         "erlang_version": "25.2.3",
         "disable_stats": False,
         "enable_queue_totals": False,
         "message_stats": stats,
         "queue_totals": depth,
+        "churn_rates": _churn(asked),
         "object_totals": {
-            "channels": len(figures.channels()),
-            "connections": len(figures.connections()),
-            "consumers": len(figures.consumers()),
-            "exchanges": len(figures.exchanges()),
-            "queues": len(figures.queues()),
+            "channels": len(sight.own(figures.channels())),
+            "connections": len(sight.own(figures.connections())),
+            "exchanges": len(sight.in_reach(figures.exchanges())),
+            "queues": len(sight.in_reach(figures.queues())),
         },
         "statistics_db_event_queue": 0,
-        "node": _NODE,
-        "listeners": _listeners(asked),
-        "contexts": [],
     }
+    if sight.all:
+        found["object_totals"]["consumers"] = len(figures.consumers())
+        found |= {"node": _NODE, "listeners": _listeners(asked), "contexts": []}
+    return found
+
+
+def _churn(asked: Asked) -> Any:
+    churn = asked.broker.churn
+    return detailed(OF_CHURN, churn.counts, asked.broker.rates(churn))
 
 
 def _exchange_types(asked: Asked) -> list[dict[str, Any]]:
@@ -162,14 +171,6 @@ def whoami(asked: Asked) -> Any:
     return {"name": asked.user, "tags": list(tags), "is_internal_user": True}
 
 
-def cluster_name(asked: Asked) -> Any:
-    return {"name": _NODE}
-
-
-def empty(asked: Asked) -> Any:
-    return []
-
-
 def extensions(asked: Asked) -> Any:
     return [{"javascript": "dispatcher.js"}]
 
@@ -214,7 +215,7 @@ def aliveness(asked: Asked) -> Any:
 
 
 def vhosts(asked: Asked) -> Any:
-    return listed(asked.broker.management.vhosts(), asked.query)
+    return listed(asked.sight.vhosts(asked.broker.management.vhosts()), asked.query)
 
 
 def vhost(asked: Asked) -> Any:
@@ -223,16 +224,24 @@ def vhost(asked: Asked) -> Any:
 
 
 def connections(asked: Asked) -> Any:
-    return listed(asked.broker.management.connections(_place(asked)), asked.query)
+    rows = asked.broker.management.connections(_place(asked))
+    return listed(asked.sight.own(rows), asked.query)
 
 
 def connections_of_user(asked: Asked) -> Any:
     rows = asked.broker.management.connections()
-    return listed([row for row in rows if row["user"] == asked.names[0]], asked.query)
+    mine = [row for row in asked.sight.own(rows) if row["user"] == asked.names[0]]
+    return listed(mine, asked.query)
 
 
 def connection(asked: Asked) -> Any:
-    return _one(asked, asked.broker.management.connection(asked.names[0]))
+    return _owned(asked, asked.broker.management.connection(asked.names[0]))
+
+
+def _owned(asked: Asked, row: Mapping[str, Any] | None) -> Any:
+    if row is not None:
+        asked.sight.check_owner(row)
+    return _one(asked, row)
 
 
 def channels_of_connection(asked: Asked) -> Any:
@@ -250,21 +259,23 @@ def sessions_of_connection(asked: Asked) -> Any:
 
 
 def channels(asked: Asked) -> Any:
-    return listed(asked.broker.management.channels(_place(asked)), asked.query)
+    rows = asked.broker.management.channels(_place(asked))
+    return listed(asked.sight.own(rows), asked.query)
 
 
 def channel(asked: Asked) -> Any:
     rows = asked.broker.management.channels()
     found = next((row for row in rows if row["name"] == asked.names[0]), None)
-    return _one(asked, found)
+    return _owned(asked, found)
 
 
 def consumers(asked: Asked) -> Any:
-    return listed(asked.broker.management.consumers(_place(asked)), asked.query)
+    rows = asked.broker.management.consumers(_place(asked))
+    return listed(asked.sight.own(rows), asked.query)
 
 
 def exchanges(asked: Asked) -> Any:
-    rows = asked.broker.management.exchanges(_place(asked))
+    rows = asked.sight.in_reach(asked.broker.management.exchanges(_place(asked)))
     return listed(sorted(rows, key=_BY_PLACE), asked.query)
 
 
@@ -274,7 +285,7 @@ def exchange(asked: Asked) -> Any:
 
 
 def queues(asked: Asked) -> Any:
-    rows = asked.broker.management.queues(_place(asked))
+    rows = asked.sight.in_reach(asked.broker.management.queues(_place(asked)))
     return listed(sorted(rows, key=_BY_PLACE), asked.query)
 
 
@@ -283,7 +294,8 @@ def queue(asked: Asked) -> Any:
 
 
 def bindings(asked: Asked) -> Any:
-    return listed(asked.broker.management.bindings(_place(asked)), asked.query)
+    rows = asked.sight.in_reach(asked.broker.management.bindings(_place(asked)))
+    return listed(rows, asked.query)
 
 
 def bindings_of_queue(asked: Asked) -> Any:
@@ -404,8 +416,9 @@ def _named_policy(asked: Asked, *, operator: bool) -> Any:
     return _one(asked, found)
 
 
-def _policies(asked: Asked, *, operator: bool) -> list[dict[str, Any]]:
-    return _policies_in(asked, _place(asked), operator=operator)
+def _policies(asked: Asked, *, operator: bool) -> list[Mapping[str, Any]]:
+    rows = _policies_in(asked, _place(asked), operator=operator)
+    return asked.sight.in_reach(rows)
 
 
 def _policies_in(asked: Asked, place: str | None, *, operator: bool) -> list[dict[str, Any]]:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
 
     from ..runtime import Runtime
+    from .sight import Sight
 
+CREATED, NO_CONTENT = 201, 204
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
 
 
@@ -41,6 +43,8 @@ class Asked(Struct, frozen=True):
     names: tuple[str, ...]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    sight: Sight
+    """What that user sees and may do."""
     reason: str = ""
     """Why, in the words of who asks (the header X-Reason)."""
 

@@ -9,6 +9,8 @@ _ADMINISTRATORS_ALONE: Final = frozenset(
     ("users", "permissions", "topic-permissions", "definitions", "user-limits")
 )
 _CHANGED_BY_ADMINISTRATORS: Final = frozenset(("vhosts", "vhost-limits", "operator-policies"))
+_MONITORED: Final = frozenset(("nodes", "auth"))
+"""What only those see who watch the nodes."""
 
 
 def problem(tags: Collection[str], method: str, path: str) -> str:
@@ -21,13 +23,13 @@ def problem(tags: Collection[str], method: str, path: str) -> str:
     changes = method != "GET"
     if (
         what in _ADMINISTRATORS_ALONE
-        or path in ("vhosts/*/permissions", "vhosts/*/topic-permissions")
+        or path in ("vhosts/*", "vhosts/*/permissions", "vhosts/*/topic-permissions")
         or (changes and what in _CHANGED_BY_ADMINISTRATORS)
     ):
         return "Not administrator user"
-    if what == "nodes" and "monitoring" not in tags:
+    if what in _MONITORED and "monitoring" not in tags:
         return "Not monitor user"
-    of_policies = what == "parameters" or (changes and what == "policies")
+    of_policies = what in ("parameters", "global-parameters") or (changes and what == "policies")
     if of_policies and "policymaker" not in tags:
         return "User not authorised to access object"
     return ""

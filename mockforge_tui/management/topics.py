@@ -6,9 +6,8 @@ from typing import Any
 
 from mockforge_brokers.amqp.definitions import topic_permissions
 
-from .changing import CREATED, NO_CONTENT
 from .reading import vhost_name
-from .request import Asked, bad_request, not_found
+from .request import CREATED, NO_CONTENT, Asked, bad_request, not_found
 
 
 def every(asked: Asked) -> Any:

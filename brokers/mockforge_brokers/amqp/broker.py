@@ -16,6 +16,7 @@ from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.store import Kept, still
 from . import consumers, definitions, kept
 from .channel.contents import Contents
+from .churn import Churn
 from .codes import ReplyCode
 from .connection.connection import Connection
 from .connection.overdue import Channels
@@ -80,7 +81,10 @@ class AmqpBroker(Verbs):
         self._later: dict[int, LaterConnection] = {}
         """Those that speak AMQP 1.0."""
         self._channels, self._sessions = Channels(self._connections), Sessions(self._later)
-        self._sampling = Sampling(self.vhosts)
+        self.churn = Churn(environment.spine, self.vhosts)
+        self.global_parameters: dict[str, Any] = {}
+        """What RabbitMQ keeps for the whole cluster, by name; plugins read them, nothing else."""
+        self._sampling = Sampling(self.vhosts, self.churn)
         self._looking = Periodic(
             environment.clock,
             self.options.consumer_timeout,

@@ -177,6 +177,10 @@ def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
         _set_policy(broker, str(item["name"]), item["value"], vhost, operator=True)
 
 
+def _global_parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    broker.global_parameters[str(item["name"])] = item["value"]
+
+
 def _policy(broker: AmqpBroker, item: Item, vhost: str) -> None:
     _set_policy(broker, str(item["name"]), item, vhost, operator=False)
 
@@ -234,13 +238,14 @@ _LOADERS: Final[dict[str, Callable[[AmqpBroker, Item, str], None]]] = {
     "permissions": _permission,
     "topic_permissions": _topic_permission,
     "parameters": _parameter,
+    "global_parameters": _global_parameter,
     "policies": _policy,
     "exchanges": _exchange,
     "queues": _queue,
     "bindings": _binding,
 }
 SECTIONS: Final = tuple(_LOADERS)
-"""What is taken up; topic permissions and global parameters are not."""
+"""What is taken up, in this order."""
 
 
 # Export.
@@ -260,7 +265,9 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
         "permissions": list(permissions(broker.environment.access, broker.vhosts)),
         "topic_permissions": [each for host in hosts for each in topic_permissions(host)],
         "parameters": [each for host in hosts for each in _parameters(host)],
-        "global_parameters": [],
+        "global_parameters": [
+            {"name": name, "value": value} for name, value in broker.global_parameters.items()
+        ],
         "policies": [each for host in hosts for each in _policies(host)],
         "queues": [each for host in hosts for each in _queues(host)],
         "exchanges": [each for host in hosts for each in _exchanges(host)],

@@ -14,6 +14,7 @@ from ..events import AccessDenied, ClientIdentified, ConnectionClosed, Event
 from . import events
 from .connection.connection import Connection
 from .connection.ends import connection_name, ends
+from .connection.login import LOGIN
 from .records import Field, field, table
 from .state.predeclared import EVENTS
 from .state.virtual_host import VirtualHost
@@ -22,7 +23,6 @@ from .wire import content as contents
 
 _AMQP: Final = "amqp"
 _MAX_PAYLOAD: Final = 131_064
-_LOGIN: Final = "login with "
 _PERSISTENT: Final = 2
 
 Facts = dict[str, Any]
@@ -146,13 +146,13 @@ class EventExchange:
 
     def _denied(self, event: AccessDenied) -> list[tuple[str, Facts]]:
         connection = self._connections.get(event.connection)
-        if connection is None or not event.operation.startswith(_LOGIN):
+        if connection is None or not event.operation.startswith(LOGIN):
             return []
         ends = _ends(connection)
         facts = {
             "error": f"user '{event.user}' - invalid credentials",
             "ssl": bool(connection.peer.principal.tls),
-            "auth_mechanism": event.operation.removeprefix(_LOGIN),
+            "auth_mechanism": event.operation.removeprefix(LOGIN).strip(),
             "protocol": "{0,9,1}",
             "peer_port": ends["peer_port"],
             "peer_host": ends["peer_host"],

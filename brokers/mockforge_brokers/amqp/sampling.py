@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from .churn import Churn
 from .state.exchanges import Exchange
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 
-Counted = Queue | Exchange
+Counted = Queue | Exchange | Churn
 Rates = tuple[float, ...]
 """A second, in the order of the counters."""
 OF_QUEUE: Final = ("publish", "deliver_get", "ack", "redeliver")
@@ -23,7 +24,12 @@ _LEAST: Final = 1.0
 
 
 def counts(thing: Counted) -> tuple[int, ...]:
-    """By the names above: those of a queue, then of its depth, or those of an exchange."""
+    """By the names above: those of a queue, then of its depth, or those of an exchange.
+
+    Those of churn are named where it is.
+    """
+    if isinstance(thing, Churn):
+        return thing.counts
     if isinstance(thing, Exchange):
         return thing.published, thing.published - thing.unroutable
     ready, unacked = len(thing.messages), thing.unacked
@@ -41,8 +47,9 @@ def counts(thing: Counted) -> tuple[int, ...]:
 class Sampling:
     """Remembers the last two looks; the older one is what rates are measured from."""
 
-    def __init__(self, vhosts: Mapping[str, VirtualHost]) -> None:
+    def __init__(self, vhosts: Mapping[str, VirtualHost], churn: Churn) -> None:
         self._vhosts = vhosts
+        self._churn = churn
         self._older: dict[Counted, tuple[int, ...]] = {}
         self._newer: dict[Counted, tuple[int, ...]] = {}
         self._older_at: float | None = None
@@ -64,6 +71,7 @@ class Sampling:
             for things in (host.queues.values(), host.exchanges.values())
             for thing in things
         }
+        self._newer[self._churn] = self._churn.counts
 
     def rates(self, thing: Counted, now: float) -> Rates:
         """What was there at neither look has come since the last one."""

@@ -49,6 +49,7 @@ class Client:
     def connect(
         self,
         *,
+        user: str = "guest",
         password: str = "guest",
         vhost: str = "/",
         name: str = "",
@@ -69,7 +70,7 @@ class Client:
             channel=0,
             client_properties=table(properties),
             mechanism="PLAIN",
-            response=f"\0guest\0{password}",
+            response=f"\0{user}\0{password}",
             locale="en_US",
         )
         if came and came[0].name == "connection.tune":

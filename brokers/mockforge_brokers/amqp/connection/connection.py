@@ -101,6 +101,7 @@ class Connection:
         self._memory = self.vhost.memory
         self.blocking = Blocking(self, self._memory, self.say)
         self._unread = Unread()
+        self.take_rest = self._unread.take
         self._flow = Flow(self._clock, self._refresh)
         self.hold_back = self._flow.hold_back
         self.set_writable = self._flow.set_writable
@@ -108,6 +109,7 @@ class Connection:
         self._queue_names: dict[str, str] = {}
         self.heartbeat: Heartbeat | None = None
         self._closing = Closing(self, self._clock, options, gone)
+        self.connection_lost, self.shutdown = self._closing.end, self._closing.shutdown
 
     # What transport asks (contract.py).
 
@@ -165,15 +167,6 @@ class Connection:
     @property
     def incomplete(self) -> int:
         return self._unread.size + self.channels.incomplete
-
-    def take_rest(self) -> bytes:
-        return self._unread.take()
-
-    def connection_lost(self, reason: str) -> None:
-        self._closing.end(reason)
-
-    def shutdown(self) -> None:
-        self._closing.shutdown()
 
     def past(self) -> Past:
         return journaling.past(self.client, self._queue_names, self.unroutable)

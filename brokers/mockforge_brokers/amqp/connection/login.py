@@ -11,13 +11,17 @@ from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import AccessDenied
+from ..attempts import Source
 from ..channel.channel import AMQP
 from ..codes import ReplyCode
 from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table
+from .ends import ends
 from .quotas import Quotas
 
 _MECHANISMS: Final = "PLAIN AMQPLAIN"
+LOGIN: Final = "login with"
+"""How the operation is named that was denied (AccessDenied), before its mechanism."""
 
 
 class Login:
@@ -29,7 +33,10 @@ class Login:
         environment: Environment,
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
+        protocol: str = "amqp091",
     ) -> None:
+        """`protocol` is what attempts are counted by."""
+        self._protocol = protocol
         self._quotas = quotas
         self._user: User | None = None
         self._peer = peer
@@ -53,8 +60,11 @@ class Login:
             login = credentials(mechanism, response)
             name = "" if login is None else login[0]
             problem = self._problem(login)
+        address = ends(self._peer)["peer_host"]
+        source = Source(address, name, self._protocol)
+        self._quotas.attempts.note(source, succeeded=not problem)
         if problem:
-            self._report(client, name, f"login with {mechanism}", problem)
+            self._report(client, name, f"{LOGIN} {mechanism}", problem)
             return None
         self._user = self._access.user(AMQP, name)
         self._peer.principal = replace(self._peer.principal, name=name, mechanism=mechanism)

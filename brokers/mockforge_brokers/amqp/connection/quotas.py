@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from ...errors import InvalidInput
+from ..attempts import Attempts
 from ..state.virtual_host import VirtualHost
 from .phase import Phase
 
@@ -34,6 +35,8 @@ class Quotas:
 
     def __init__(self, connections: Callable[[], Iterable[Counted]]) -> None:
         self.users: dict[str, dict[str, int]] = {}
+        self.attempts = Attempts()
+        """Who tried to be one of them."""
         self._connections = connections
 
     def problem(self, user: str, vhost: VirtualHost) -> str:

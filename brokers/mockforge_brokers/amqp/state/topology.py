@@ -72,6 +72,7 @@ class Topology(Bindings):
         self.clock = clock
         self.contents = contents
         self.random = random
+        self.declared_again = 0
         self.rejected = False
         """A queue refused what is just being published."""
         self.replies = DirectReplies()
@@ -256,6 +257,7 @@ class Topology(Bindings):
             rules.same_flag(what, "auto_delete", auto_delete, queue.auto_delete)
             rules.same_queue_arguments(what, arguments, queue.arguments)
             queue.touch()
+            self.declared_again += 1
             return queue
         if not server_named:
             check_reserved("queue", name)

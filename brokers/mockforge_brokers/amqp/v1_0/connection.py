@@ -89,7 +89,7 @@ class Connection:
         self._vhosts = vhosts
         self._turn = environment.turn
         self._clock = environment.clock
-        self._login = Login(peer, environment, vhosts, quotas)
+        self._login = Login(peer, environment, vhosts, quotas, "amqp10")
         self.handshake = Handshake(options, self._login, vhosts, self.out.append)
         self.blocking = Blocking(self, self.vhost.memory, self.out.append)
         self._rest = b""
