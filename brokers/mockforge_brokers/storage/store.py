@@ -14,7 +14,7 @@ What disappears in the group in which it came is never written at all.
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct, field
 
@@ -79,6 +79,8 @@ class Disk(Protocol):
 
 Encode = Callable[[], bytes | None]
 """An entity as it is now; None when it is not there, or not to be kept."""
+Late = tuple[Callable[..., bytes], tuple[Any, ...]]
+"""What encodes a row, and of what, which stays as it is until then."""
 
 
 def row_number(log: int, position: int) -> int:
@@ -120,7 +122,9 @@ class Store:
         self.interval = interval
         self._clock = clock
         self._spine = spine
-        self._rows: dict[int, bytes] = {}
+        self._rows: dict[int, bytes | Late] = {}
+        self._is_late = False
+        """One of them is encoded when the group is written."""
         self._replacing: set[int] = set()
         """Those of them that stand on disk in another form."""
         self._gone: set[int] = set()
@@ -162,7 +166,7 @@ class Store:
         """This one is in use."""
         self._last_log = max(self._last_log, number)
 
-    def append(self, log: int, position: int, value: bytes) -> None:
+    def append(self, log: int, position: int, value: bytes | Late) -> None:
         """A new row."""
         if self._still:
             return
@@ -176,10 +180,15 @@ class Store:
         if not self._watched:
             self._watch()
 
-    def replace(self, log: int, position: int, value: bytes) -> None:
+    def append_late(self, log: int, position: int, late: Late) -> None:
+        """A new row that is encoded when its group is written: many are gone again by then."""
+        self._is_late = True
+        self.append(log, position, late)
+
+    def replace(self, log: int, position: int, late: Late) -> None:
         """A row in place of the one that stands there."""
         if not self._still:
-            self.append(log, position, value)
+            self.append_late(log, position, late)
             self._replacing.add(log << POSITION_BITS | position)
 
     def remove(self, log: int, position: int) -> None:
@@ -270,9 +279,13 @@ class Store:
         self.disk.write(self._writing)
 
     def _take_group(self) -> Group:
+        rows = cast("dict[int, bytes]", self._rows)
+        if self._is_late:
+            self._is_late = False
+            rows = {number: _encoded(row) for number, row in self._rows.items()}
         group = Group(
             self.group,
-            self._rows,
+            rows,
             list(self._gone),
             self._ranges,
             [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
@@ -353,6 +366,10 @@ class Store:
         last = self._take_group() if self._armed or self._due else None
         self._writing = None
         self.disk.close(last)
+
+
+def _encoded(row: bytes | Late) -> bytes:
+    return row if isinstance(row, bytes) else row[0](*row[1])
 
 
 def still(store: Store | None) -> AbstractContextManager[None]:

@@ -71,7 +71,7 @@ def test_a_row_that_is_replaced_and_removed_in_one_group_is_gone_from_disk():
     log = kept.new_log()
     kept.append(log, 0, b"old")
     environment.clock.advance(0.005)
-    kept.replace(log, 0, b"new")
+    kept.replace(log, 0, (bytes, (b"new",)))
     kept.remove(log, 0)
     environment.clock.advance(0.005)
     assert disk.rows == {}
@@ -198,3 +198,24 @@ def test_an_eager_store_takes_its_time_for_what_nobody_waits_for():
     assert disk.waiting is None
     clock.advance(0.001)
     assert disk.waiting.gone
+
+
+def test_a_late_row_is_encoded_with_its_group_and_not_at_all_where_it_is_gone_by_then():
+    kept, disk, environment = store()
+    log, encoded = kept.new_log(), []
+
+    def encode(value):
+        encoded.append(value)
+        return value
+
+    kept.append_late(log, 0, (encode, (b"goes",)))
+    kept.append_late(log, 1, (encode, (b"stays",)))
+    kept.append(log, 2, b"plain")
+    kept.remove(log, 0)
+    assert encoded == []
+    environment.clock.advance(0.005)
+    assert (encoded, list(disk.waiting.rows.values())) == ([b"stays"], [b"stays", b"plain"])
+    disk.commit()
+    kept.append(log, 3, b"next")
+    environment.clock.advance(0.005)
+    assert list(disk.waiting.rows.values()) == [b"next"]

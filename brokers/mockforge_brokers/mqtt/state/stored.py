@@ -169,11 +169,13 @@ class StoredSession(Session):
 
     def _append(self, message: Message, packet_id: int) -> int:
         self.last_row += 1
-        self._store.append(self.number, self.last_row, self._row(packet_id, message))
+        # Most are acknowledged in the group in which they came, and never encoded.
+        late = self._row, (packet_id, message)
+        self._store.append_late(self.number, self.last_row, late)
         return self.last_row
 
     def _replace(self, row: int, packet_id: int, message: Message | None) -> None:
-        self._store.replace(self.number, row, self._row(packet_id, message))
+        self._store.replace(self.number, row, (self._row, (packet_id, message)))
 
     def _row(self, packet_id: int, message: Message | None) -> bytes:
         clock = self._clock

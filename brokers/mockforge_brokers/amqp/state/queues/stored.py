@@ -53,9 +53,9 @@ _encode = msgpack.Encoder().encode
 
 
 def _row(route: Route, content: bytes, size: int, expires: float | None) -> bytes:
-    return _encode(
-        MessageRow(raw(route.exchange.name), raw(route.routing_key), packed(content), size, expires)
-    )
+    # As a MessageRow, without the object.
+    names = raw(route.exchange.name), raw(route.routing_key)
+    return _encode((*names, packed(content), size, expires, None))
 
 
 def raw(name: str) -> bytes:
@@ -82,7 +82,9 @@ class StoredQueue(Queue):
         if self._position == position:
             # Not handed at once to somebody who never acknowledges.
             # Its row may be written after it was delivered: an acknowledgement comes later still.
-            keeping.store.append(keeping.number, position, _row(route, content, size, None))
+            keeping.store.append_late(
+                keeping.number, position, (_row, (route, content, size, None))
+            )
 
     def take(self, no_ack: bool) -> Message | None:
         message = super().take(no_ack)
@@ -156,9 +158,9 @@ class StoredGovernedQueue(StoredQueue, GovernedQueue):
         if keeping.is_persistent(content):
             clock = self.host.clock
             until = None if expires == inf else clock.wall() + expires - clock.now()
-            row = _row(route, content, size, until)
+            row = _row, (route, content, size, until)
             # Before it is there: it may be gone again when this returns.
-            keeping.store.append(keeping.number, self._position + 1, row)
+            keeping.store.append_late(keeping.number, self._position + 1, row)
         super()._put(route, content, size, expires, priority)
 
     def _bury(self, message: Message, reason: str) -> None:
