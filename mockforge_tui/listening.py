@@ -1,28 +1,26 @@
 """Which listeners a config asks for, and the certificates that some of them need."""
 
-import os
 import shutil
 import ssl
 import tempfile
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.listener import Listener
 
 from .config import Config
+from .protocols import amqp, kafka, mqtt
+from .protocols.ways import Ways
 
 if TYPE_CHECKING:
     from mockforge_brokers.tls import Issued
 
+WAYS: Final[dict[str, Ways]] = {each.protocol: each for each in (kafka.WAYS, mqtt.WAYS, amqp.WAYS)}
 _APART = 100
 """Between the ports of one node and the next."""
-
-
-def nodes_of(config: Config, protocol: str) -> int:
-    return config.kafka_nodes or 1 if protocol == "kafka" else 1
 
 
 class Certificates:
@@ -84,8 +82,9 @@ def wanted(
         contexts.append(certificates.context)
     found = []
     for protocol in protocols:
-        for websocket in (False, True) if protocol == "mqtt" and config.mqtt_ws else (False,):
-            for context, node in product(contexts, range(nodes_of(config, protocol))):
+        ways = WAYS[protocol]
+        for websocket in (False, True) if ways.websocket(config) else (False,):
+            for context, node in product(contexts, range(ways.nodes(config))):
                 listener = Listener(
                     protocol,
                     config.host,
@@ -97,9 +96,5 @@ def wanted(
                 )
                 port = config.port(listener.service)
                 found.append(listener.at(port + _APART * node if port else 0))
-        if protocol == "mqtt" and config.mqtt_unix is not None:
-            found.append(Listener(protocol, path=os.path.abspath(config.mqtt_unix)))
-        if protocol == "mqtt" and config.serves_mqtt_sn:
-            udp = Listener(protocol, config.host, advertised_host=config.advertise, datagram=True)
-            found.append(udp.at(config.port(udp.service)))
+        found += ways.others(config)
     return found

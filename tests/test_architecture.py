@@ -142,3 +142,41 @@ def test_the_top_level_holds_the_project_alone() -> None:
     top = {name.split("/")[0] for name in listed if not name.startswith(".")}
     files = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
     assert top - files == {"brokers", "examples", "fixtures", "mockforge_tui", "tests"}
+
+
+_NAME = '"(?:kafka|mqtt|amqp)"'
+_BRANCH = re.compile(
+    rf"[=!]=\s*{_NAME}"  # compared
+    rf"|{_NAME}\s*(?:[=!]=|(?:not )?in\b)"
+    rf"|\bcase [^\n:]*{_NAME}"  # a pattern
+    rf"|{_NAME},\s*{_NAME}"  # the list of protocols over again
+    rf"|{_NAME}:\s*[A-Za-z_]"  # a table by name
+)
+_ITS_OWN = re.compile(r"kafka|mqtt|amqp|protocols/|management/|fixtures/mockforge/")
+"""Modules of one protocol, and those that read the words of MockForge's own files."""
+BY_NAME = {
+    "brokers.py": 1,  # the typed seam: each broker by its own type
+    "console/client_timeouts.py": 4,  # how each protocol says how long a client waits
+    "console/commands/acls.py": 1,  # ACLs are Kafka's
+    "embedded/spelling.py": 3,  # the keys of messages over HTTP, from messages by their type
+    "feed/values.py": 2,  # the values of MQTT's topics
+    "fixtures/messages.py": 1,  # the type of a protocol's name
+    "fixtures/native/reactions.py": 1,  # a message for people
+    "fixtures/schema.py": 6,  # the keys of files, as their readers have them
+    "verdict.py": 1,  # what violates MQTT is an error of lint
+}
+"""Modules that know a protocol by name all the same, how often, and why."""
+
+
+def test_the_app_goes_by_what_protocols_say_of_themselves_and_not_by_their_names() -> None:
+    app = HOUSE / "mockforge_tui"
+    found = {}
+    for path in sorted(app.rglob("*.py")):
+        name = path.relative_to(app).as_posix()
+        count = 0 if _ITS_OWN.search(name) else len(_BRANCH.findall(path.read_text()))
+        if count:
+            found[name] = count
+    assert found == BY_NAME, (
+        "ask mockforge_brokers.protocols for what is needed, or put it into a module that is named"
+        " after the protocol"
+    )

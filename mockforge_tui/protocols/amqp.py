@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Config
 from .receipt import Receipt
+from .ways import Ways
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ..fixtures.messages import AmqpMessage
     from ..fixtures.model import Binding, Exchange, FixtureSet, Queue
     from ..fixtures.source.problems import Position
+
+
+WAYS = Ways("amqp")
 
 
 def build(environment: "Environment", config: Config) -> "AmqpBroker":

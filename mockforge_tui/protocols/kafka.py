@@ -11,6 +11,7 @@ from mockforge_brokers.permissions import acl_of
 
 from ..config import Config, ConfigError
 from .receipt import Receipt
+from .ways import Ways
 
 if TYPE_CHECKING:
     from mockforge_brokers.environment import Environment
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ..fixtures.messages import KafkaMessage
     from ..fixtures.model import FixtureSet, Topic
     from ..fixtures.source.problems import Position
+
+
+WAYS = Ways("kafka", nodes=lambda config: config.kafka_nodes or 1)
 
 
 def build(environment: "Environment", config: Config) -> "KafkaBroker":

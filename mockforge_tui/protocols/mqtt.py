@@ -7,8 +7,11 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from mockforge_brokers.listener import Listener
+
 from ..config import Config
 from .receipt import Receipt
+from .ways import Ways
 
 if TYPE_CHECKING:
     from mockforge_brokers.environment import Environment
@@ -17,6 +20,18 @@ if TYPE_CHECKING:
     from ..fixtures.messages import MqttMessage
     from ..fixtures.model import FixtureSet, Retained
     from ..fixtures.source.problems import Position
+
+
+def _others(config: Config) -> Iterator[Listener]:
+    """A Unix socket, and MQTT-SN over UDP."""
+    if config.mqtt_unix is not None:
+        yield Listener("mqtt", path=os.path.abspath(config.mqtt_unix))
+    if config.serves_mqtt_sn:
+        udp = Listener("mqtt", config.host, advertised_host=config.advertise, datagram=True)
+        yield udp.at(config.port(udp.service))
+
+
+WAYS = Ways("mqtt", websocket=lambda config: config.mqtt_ws, others=_others)
 
 
 def build(environment: "Environment", config: Config) -> "MqttBroker":

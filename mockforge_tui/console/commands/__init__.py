@@ -4,6 +4,7 @@ from ..registry import Registry
 from . import (
     access,
     acls,
+    amqp_permissions,
     broker,
     chaos,
     client_quotas,
@@ -70,6 +71,7 @@ REGISTRY = Registry(
         *groups.COMMANDS,
         *transactions.COMMANDS,
         *access.COMMANDS,
+        *amqp_permissions.COMMANDS,
         *acls.COMMANDS,
         *client_quotas.COMMANDS,
         *quotas.COMMANDS,

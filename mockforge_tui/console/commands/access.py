@@ -1,23 +1,21 @@
-"""`user`, `vhost`, `rule` and `permission`: who may log in, and what they may do."""
+"""`user`, `vhost` and `rule`: who may log in, and what they may do."""
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.access import hash_password, rule_of
-from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.protocols import PROTOCOLS
 
 from ..asking import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
-from ..types import EXCHANGE, TEXT, integer, of_text, text
+from ..types import integer, of_text, text
 
 if TYPE_CHECKING:
     from ..session import Session
 
-_USER = text("user", "users")
+USER = text("user", "users")
 _PASSWORD = text("password")
-_VHOST = text("vhost")
+VHOST = text("vhost")
 _RULE = Type("rule", lambda token: token.text)
 _NUMBER = integer("n", 1)
 
@@ -88,7 +86,7 @@ def user_add(
 @command("user passwd", group="access", examples=("user passwd guest changed",))
 def user_passwd(
     session: "Session",
-    name: Annotated[str, Arg(_USER, "a user")],
+    name: Annotated[str, Arg(USER, "a user")],
     password: Annotated[str, Arg(_PASSWORD, "the new password, or its hash")],
 ) -> Result:
     """Change a user's password."""
@@ -106,7 +104,7 @@ def user_passwd(
 )
 def user_tags(
     session: "Session",
-    name: Annotated[str, Arg(_USER, "a user")],
+    name: Annotated[str, Arg(USER, "a user")],
     tags: Annotated[
         str, Arg(text("tags"), "administrator, monitoring, policymaker, management")
     ] = "",
@@ -120,7 +118,7 @@ def user_tags(
 
 
 @command("user rm", group="access", aliases=("delete user",), examples=("user rm guest",))
-def user_rm(session: "Session", name: Annotated[str, Arg(_USER, "a user")]) -> Result:
+def user_rm(session: "Session", name: Annotated[str, Arg(USER, "a user")]) -> Result:
     """Let a user log in no more; connections that are open go on."""
     session.runtime.access.remove_user(known("name", name, session.runtime.access.users, "user"))
     return done(f"user {name} is gone", {"user": name})
@@ -164,7 +162,7 @@ def vhost_add(
     examples=("vhost rm shop -y",),
     asks="Delete virtual host {name} with all that is in it?",
 )
-def vhost_rm(session: "Session", name: Annotated[str, Arg(_VHOST, "a virtual host")]) -> Result:
+def vhost_rm(session: "Session", name: Annotated[str, Arg(VHOST, "a virtual host")]) -> Result:
     """Delete an AMQP virtual host; its connections are closed."""
     admin = amqp(session)
     closed = admin.remove_vhost(known("name", name, admin.vhosts, "virtual host"))
@@ -215,99 +213,6 @@ def rule_rm(session: "Session", number: Annotated[int, Arg(_NUMBER, "a rule's nu
     return done(f"rule {number} is gone: {rule.text}", {"id": number})
 
 
-@command(
-    "permission topic",
-    group="access",
-    aliases=("set topic permissions",),
-    examples=("permission topic guest amq.topic '^{username}' .*",),
-)
-def permission_topic(
-    session: "Session",
-    name: Annotated[str, Arg(_USER, "a user")],
-    exchange: Annotated[str, Arg(EXCHANGE, "a topic exchange")],
-    write: Annotated[str, Arg(TEXT, "the keys to publish by: an expression", "WRITE")] = ".*",
-    read: Annotated[str, Arg(TEXT, "the keys to bind by", "READ")] = ".*",
-    *,
-    vhost: Annotated[str, Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")] = "/",
-) -> Result:
-    """Say which routing keys of a topic exchange a user may use; without expressions any.
-
-    {username} and {vhost} stand for those of the client, as in rabbitmqctl set_topic_permissions.
-    """
-    known("name", name, session.runtime.access.users, "user")
-    amqp(session).permit_topic(name, exchange, write, read, vhost=vhost)
-    return done(
-        f"user {name} publishes to {exchange} by keys like {write!r}, and binds by {read!r}",
-        {"user": name, "vhost": vhost, "exchange": exchange, "write": write, "read": read},
-    )
-
-
-@command(
-    "permission set",
-    group="access",
-    aliases=("set_permissions", "permissions set"),
-    examples=("permission set guest .* .* .*", "permission set guest '^a-.*' '' .* -p /"),
-)
-def permission_set(
-    session: "Session",
-    name: Annotated[str, Arg(_USER, "a user")],
-    configure: Annotated[str, Arg(TEXT, "what it may configure: an expression", "CONFIGURE")],
-    write: Annotated[str, Arg(TEXT, "what it may write to", "WRITE")],
-    read: Annotated[str, Arg(TEXT, "what it may read from", "READ")],
-    *,
-    vhost: Annotated[str, Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")] = "/",
-) -> Result:
-    """Give a user AMQP permissions as rabbitmqctl set_permissions does, in place of those it had.
-
-    Each is a regular expression over names of queues and exchanges; '' is nothing.
-    """
-    known("vhost", vhost, amqp(session).vhosts, "virtual host")
-    access = session.runtime.access
-    made = []
-    for operation, expression in (("configure", configure), ("write", write), ("read", read)):
-        try:
-            re.compile(expression)
-        except re.error as error:
-            raise InvalidInput(f"{expression!r} is no regular expression: {error}") from None
-        pattern = expression or "^$"
-        made.append(rule_of(f"allow {name} {operation} amqp:{vhost}:/{pattern}/"))
-    _clear(session, name, vhost)
-    for rule in made:
-        access.add_rule(rule)
-    return done(
-        f"user {name} in virtual host {vhost}: configure {configure!r}, write {write!r}, "
-        f"read {read!r}",
-        {"user": name, "vhost": vhost, "configure": configure, "write": write, "read": read},
-    )
-
-
-@command("permission clear", group="access", examples=("permission clear guest",))
-def permission_clear(
-    session: "Session",
-    name: Annotated[str, Arg(_USER, "a user")],
-    *,
-    vhost: Annotated[str, Opt(("-p", "--vhost"), _VHOST, "the virtual host (/)")] = "/",
-) -> Result:
-    """Take a user's rules for a virtual host back."""
-    count = _clear(session, name, vhost)
-    return done(f"{count} rules of {name} for virtual host {vhost} are gone", {"rules": count})
-
-
-def _clear(session: "Session", name: str, vhost: str) -> int:
-    access = session.runtime.access
-    gone = [
-        number
-        for number, rule in access.rules.items()
-        if rule.allow
-        and rule.user == name
-        and rule.protocol == "amqp"
-        and rule.pattern.partition(":")[0] == vhost
-    ]
-    for number in gone:
-        access.remove_rule(number)
-    return len(gone)
-
-
 COMMANDS = (
     user_ls,
     user_add,
@@ -321,7 +226,4 @@ COMMANDS = (
     rule_ls,
     rule_add,
     rule_rm,
-    permission_set,
-    permission_topic,
-    permission_clear,
 )
