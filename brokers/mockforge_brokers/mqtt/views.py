@@ -1,6 +1,7 @@
 """What the broker shows of itself: connections, topics, sessions, metrics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
@@ -175,11 +176,20 @@ class Totals:
             "connected": len(held) - away,
             "away": away,
             "expired": sessions.expired,
+            "most": sessions.most,
             "stored": router.retained.count + waiting,
+            "stored_bytes": router.retained.payload_bytes + sum(map(_payload_bytes, held)),
             "retained": router.retained.count,
             "subscriptions": router.subscriptions.count,
+            "shared": sum(len(each.members) for each in router.subscriptions.shares.values()),
             "dropped": sessions.dropped + sum(session.dropped for session in held),
         }
+
+
+def _payload_bytes(session: Session) -> int:
+    """Of what waits in a session and what it sent that is not acknowledged."""
+    sent = (message for message in session.inflight.values() if message is not None)
+    return sum(len(message.payload) for message in chain(session.queue, sent))
 
 
 def metrics(

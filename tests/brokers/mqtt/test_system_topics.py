@@ -12,15 +12,22 @@ from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Reque
 
 from brokers.fake_peer import FakeClient, FakeNetwork
 
-# What Mosquitto 2.0.11 publishes, but for its memory (heap, bytes of its store) and for what it
-# only publishes when it is not 0.
-MOSQUITTOS = """
-bytes/received bytes/sent clients/active clients/connected clients/total messages/received
-messages/sent messages/stored publish/messages/sent retained messages/count store/messages/count
-subscriptions/count uptime version
-load/bytes/received/15min load/bytes/sent/1min load/connections/5min load/messages/received/1min
-load/messages/sent/1min load/publish/received/1min load/publish/sent/15min load/sockets/1min
-""".replace("retained messages", "retained_messages").split()
+# Every topic of Mosquitto 2.0.11 (`mosquitto_sub -t '$SYS/#' -F %t`), but for its allocator's
+# (heap/current, heap/maximum) and publish/bytes/received and sent.
+_PLAIN = """
+bytes/received bytes/sent clients/active clients/connected clients/disconnected clients/expired
+clients/inactive clients/maximum clients/total messages/received messages/sent messages/stored
+publish/messages/dropped publish/messages/received publish/messages/sent retained_messages/count
+shared_subscriptions/count store/messages/bytes store/messages/count subscriptions/count uptime
+version
+"""
+_LOADS = """
+bytes/received bytes/sent connections messages/received messages/sent publish/dropped
+publish/received publish/sent sockets
+"""
+MOSQUITTOS = set(_PLAIN.split()) | {
+    f"load/{name}/{span}" for name in _LOADS.split() for span in ("1min", "5min", "15min")
+}
 
 
 class Scene:
@@ -91,7 +98,38 @@ def test_each_interval_brings_what_changed_and_the_loads(scene: Scene) -> None:
     assert news["broker/load/sockets/1min"] == "1.00"
     assert news["broker/load/sockets/5min"] == "0.20"
     names = {name.removeprefix("broker/") for name in known | set(news)}
-    assert not set(MOSQUITTOS) - {name.replace("retained m", "retained_m") for name in names}
+    named = {name.replace("retained m", "retained_m") for name in names}
+    assert {name for name in named if not name.startswith("mockforge/")} == MOSQUITTOS
+
+
+def test_what_is_stored_and_shared_and_how_many_were_there_at_once_is_counted(
+    scene: Scene,
+) -> None:
+    asleep = scene.network.connect()
+    asleep.send(encode_packet(Connect("asleep", clean_start=False), 4))
+    scene.subscribe(asleep, "t", 1)
+    asleep.vanish()
+    member = scene.connect("member")
+    scene.subscribe(member, "$share/g/w", 1)
+    scene.subscribe(member, "u", 1)
+    for topic, payload, retain in (
+        ("r", b"long", True),
+        ("r", b"abc", True),
+        ("gone", b"1", True),
+        ("gone", b"", True),
+        ("t", b"waits", False),
+        ("u", b"sent", False),
+    ):
+        scene.broker.publish(topic, payload, qos=1, retain=retain)
+    scene.connect("third").vanish()
+    client = scene.connect("dashboard")
+    scene.subscribe(client, "$SYS/#")
+    got = values(client, retain=True)
+    # What is retained, what waits, and what was sent and is not acknowledged.
+    assert got["broker/store/messages/bytes"] == str(len("abc") + len("waits") + len("sent"))
+    assert got["broker/store/messages/count"] == "3"
+    assert got["broker/shared_subscriptions/count"] == "1"
+    assert (got["broker/clients/maximum"], got["broker/clients/total"]) == ("3", "3")
 
 
 def test_only_asked_for_topics_come_and_wildcards_in_front_ask_for_none(scene: Scene) -> None:
@@ -103,7 +141,15 @@ def test_only_asked_for_topics_come_and_wildcards_in_front_ask_for_none(scene: S
     scene.subscribe(client, "$SYS/broker/clients/+", 1)
     assert set(values(client, retain=True)) == {
         f"broker/clients/{name}"
-        for name in ("active", "connected", "disconnected", "expired", "inactive", "total")
+        for name in (
+            "active",
+            "connected",
+            "disconnected",
+            "expired",
+            "inactive",
+            "maximum",
+            "total",
+        )
     }
     scene.advance(10)
     assert values(client, retain=False) == {}

@@ -20,6 +20,7 @@ class RetainedMessages:
         self._limit = limit
         self._root = _Node()
         self.count = 0
+        self.payload_bytes = 0
 
     def store(self, message: Message) -> bool:
         """Keep a message in place of an older one; False when the limit is met."""
@@ -31,7 +32,12 @@ class RetainedMessages:
             if child is None:
                 child = node.children[level] = _Node()
             node = child
-        self.count += node.message is None
+        before = node.message
+        if before is None:
+            self.count += 1
+        else:
+            self.payload_bytes -= len(before.payload)
+        self.payload_bytes += len(message.payload)
         node.message = message
         return True
 
@@ -53,8 +59,10 @@ class RetainedMessages:
             if child is None:
                 return False
             path.append(child)
-        if path[-1].message is None:
+        message = path[-1].message
+        if message is None:
             return False
+        self.payload_bytes -= len(message.payload)
         path[-1].message = None
         self.count -= 1
         for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
@@ -81,7 +89,7 @@ class RetainedMessages:
 
     def clear(self) -> None:
         self._root = _Node()
-        self.count = 0
+        self.count = self.payload_bytes = 0
 
     def _find(self, levels: list[str]) -> "Iterator[_Node]":
         nodes = [self._root]

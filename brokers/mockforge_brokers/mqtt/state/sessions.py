@@ -21,6 +21,8 @@ class Sessions:
         """Messages that sessions lost which have ended since."""
         self.expired = 0
         """Sessions that ended since nobody came back to them in time."""
+        self.most = 0
+        """That there were at a time."""
         self._environment = environment
         self._router = router
         sessions = self.by_client
@@ -95,6 +97,8 @@ class Sessions:
         make = self._router.keeper.make_session
         session = make(client_id, self._environment, self._router.overflowed)
         self.by_client[client_id] = session
+        if len(self.by_client) > self.most:
+            self.most = len(self.by_client)
         return session
 
     def clear(self) -> None:
