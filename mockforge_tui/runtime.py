@@ -150,6 +150,8 @@ class Runtime:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         if self.data is not None:
             self.notices += self.data.take_up(self.brokers.values(), named(self.config))
+        if self.brokers.kafka is not None:
+            self.notices += self.brokers.kafka.notices
         if self.config.record:
             self.recordings.start("record", path=self.config.record)
         await self.listeners.open()

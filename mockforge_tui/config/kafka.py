@@ -43,6 +43,16 @@ KAFKA_SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
     Setting(
+        "kafka_racks",
+        "--kafka-rack",
+        ("kafka.racks",),
+        str,
+        "Kafka: the racks of its brokers in turn (broker.rack); several times",
+        "RACK",
+        many=True,
+        separator=",",
+    ),
+    Setting(
         "kafka_authorizer",
         "--kafka-authorizer",
         ("kafka.authorizer",),

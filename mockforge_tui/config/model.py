@@ -97,6 +97,7 @@ class Config:
     kafka_configs: tuple[str, ...] = ()
     broker_id: int = 1
     kafka_nodes: int | None = None
+    kafka_racks: tuple[str, ...] = ()
     """None: as fixture files say, else one."""
     keep_alive: int | None = None
     channel_max: int = 2047

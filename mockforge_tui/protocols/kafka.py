@@ -34,6 +34,7 @@ def build(environment: "Environment", config: Config) -> "KafkaBroker":
     options = KafkaOptions(
         broker_id=config.broker_id,
         nodes=config.kafka_nodes or 1,
+        racks=config.kafka_racks,
         auto_create_topics=config.auto_create_topics,
         default_partitions=config.default_partitions,
         verify_transactions=config.verify_transactions,

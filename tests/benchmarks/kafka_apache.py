@@ -176,10 +176,18 @@ auto.leader.rebalance.enable=false
 controlled.shutdown.retry.backoff.ms=500
 """
 
+RACKS = """broker.rack={rack}
+replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
+"""
+"""Further lines: nodes 1, 2 and 3 are in racks a, b and c."""
+
 
 @contextmanager
-def apache_cluster(nodes: int = 3) -> Iterator[dict[int, Node]]:
-    """So many nodes, by number, each broker and controller; a majority of them must be there."""
+def apache_cluster(nodes: int = 3, more: str = "") -> Iterator[dict[int, Node]]:
+    """So many nodes, by number, each broker and controller; a majority of them must be there.
+
+    `more` are further lines of their properties.
+    """
     ports = {number: (free_port(), free_port()) for number in range(1, nodes + 1)}
     voters = ",".join(f"{number}@127.0.0.1:{ports[number][1]}" for number in ports)
     with tempfile.TemporaryDirectory(prefix="kafka-") as folder:
@@ -188,8 +196,13 @@ def apache_cluster(nodes: int = 3) -> Iterator[dict[int, Node]]:
             node = found[number] = Node(number, port, Path(folder, str(number)), "300m")
             node.folder.mkdir()
             node.format(
-                (_PROPERTIES + _SEVERAL).format(
-                    port=port, controller=controller, folder=node.folder, node=number, voters=voters
+                (_PROPERTIES + _SEVERAL + more).format(
+                    port=port,
+                    controller=controller,
+                    folder=node.folder,
+                    node=number,
+                    voters=voters,
+                    rack=" abcdefghi"[number],
                 )
             )
         try:

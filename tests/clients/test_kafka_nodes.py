@@ -131,3 +131,44 @@ def test_a_client_sees_the_cluster_that_a_fixture_file_declares(tmp_path) -> Non
     assert sorted(placed["pair"]) == [[1, 2], [1, 3], [2, 3]]
     leaders = {each.leader for each in seen.topics["pair"].partitions.values()}
     assert leaders == {1, 2, 3}
+
+
+def test_a_consumer_that_names_its_rack_reads_from_the_replica_there() -> None:
+    chooser = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+    with MockForge(
+        kafka_nodes=3,
+        kafka_racks=("a", "b", "c"),
+        kafka_configs=(f"replica.selector.class={chooser}",),
+    ) as running:
+        running.run("topic add orders -p 1")
+        running.kafka.publish("orders", "first")
+        consumer = Consumer(
+            {
+                "bootstrap.servers": running.kafka.bootstrap,
+                "group.id": "near",
+                "client.rack": "c",
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        consumer.subscribe(["orders"])
+        got = []
+
+        def read() -> bool:
+            message = consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                got.append(message.value())
+            return got == [b"first"]
+
+        wait_for(read)
+        kafka = running.runtime.brokers.kafka
+        sent = running.call(
+            lambda: {
+                one.caller.node: one.caller.messages_out
+                for one in kafka._connections.values()
+                if one.caller.messages_out
+            }
+        )
+        consumer.close()
+        # The leader is node 1, which sent the consumer away.
+        assert sent == {3: 1}

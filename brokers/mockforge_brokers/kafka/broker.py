@@ -22,6 +22,8 @@ from .metrics import families, latency
 from .misbehaviour import REFUSALS
 from .options import KafkaOptions
 from .state.cluster import Cluster
+from .state.configs.broker import broker_keys
+from .state.configuring import unserved
 from .state.keeper import FORGETFUL
 from .state.kept import KeptCluster
 from .verbs.clients import ClientVerbs
@@ -74,6 +76,12 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
         self.nodes = NodeVerbs(
             self.cluster, lambda: list(self._connections.values()), environment.random
         )
+
+    @property
+    def notices(self) -> list[str]:
+        """What who started it is to know: values of server.properties that do nothing."""
+        values = self.cluster.config.given_at_start
+        return [f"--kafka-config {text}" for text in unserved(values, broker_keys())]
 
     # contract.Broker
 

@@ -55,6 +55,7 @@ class ClusterRow(Struct):
     client_metrics: dict[str, dict[str, str]] = {}
     leaders: dict[str, list[int]] = {}
     coordinators: dict[str, int] = {}
+    homes: list[int] = []
 
 
 class StoringKeeper(Keeper):
@@ -107,6 +108,7 @@ class StoringKeeper(Keeper):
                 kept.client_metrics,
                 kept.leaders,
                 kept.coordinators,
+                kept.homes,
             )
         )
 
@@ -161,6 +163,7 @@ class StoringKeeper(Keeper):
             row.client_metrics,
             row.leaders,
             row.coordinators,
+            row.homes,
         )
 
 

@@ -21,6 +21,8 @@ class KafkaOptions(Struct, frozen=True):
 
     broker_id: int = 1
     nodes: int = 1
+    racks: tuple[str, ...] = ()
+    """Kafka's broker.rack of each node in turn; those without one are in none."""
     cluster_id: str | None = None
     auto_create_topics: bool = True
     default_partitions: int = 3

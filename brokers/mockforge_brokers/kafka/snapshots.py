@@ -71,7 +71,10 @@ class PartitionView(Struct, frozen=True):
 
 
 class MemberView(Struct, frozen=True):
-    """`subscribed` and `assigned` are known where the group is one of consumers, else empty."""
+    """`subscribed` and `assigned` are known where the group is one of consumers, else empty.
+
+    `pattern` is the regular expression by which it subscribes, if it does so.
+    """
 
     member: str
     client: str
@@ -82,6 +85,7 @@ class MemberView(Struct, frozen=True):
     assigned: tuple[tuple[str, tuple[int, ...]], ...] = ()
     subscribed: tuple[str, ...] = ()
     protocol: str = "classic"
+    pattern: str = ""
 
 
 class PendingOffsetView(Struct, frozen=True):
@@ -149,6 +153,14 @@ class FetchView(Struct, frozen=True):
     end_then: int
     position: int
     read_committed: bool = False
+
+
+class FetchWait(Struct, frozen=True):
+    """A fetch that is not answered yet: the bytes it wants at least and has, and for how long."""
+
+    min_bytes: int
+    found: int
+    max_wait: float
 
 
 class RecordView(Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..snapshots import ConnectionView, DestinationView, GroupView
+from .apis.caller import Caller
 from .connection import KafkaConnection
 from .snapshots import (
     FetchSessionView,
@@ -72,8 +73,15 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
                 for (topic, partition), (first, end, now, committed) in caller.reading.items()
             ],
             "unknown_topics": list(caller.unknown_topics),
+            "fetch_wait": None if caller.parked_fetch is None else caller.parked_fetch.wait,
+            "advertised": _advertised(peer.listener.advertised_host, caller),
         },
     )
+
+
+def _advertised(host: str | None, caller: Caller) -> str:
+    """Where the client was sent, if that is elsewhere than where it came."""
+    return f"{host}:{caller.port}" if host and host != caller.peer.local[0] else ""
 
 
 def fetch_session_view(session: FetchSession | None) -> FetchSessionView | None:
@@ -195,6 +203,7 @@ def group_view(cluster: Cluster, group: AnyGroup) -> GroupView:
         reason=group.reason,
         detail={
             "generation": group.generation_id,
+            "coordinator": cluster.nodes.coordinator(group.group_id),
             "protocol_type": group.protocol_type,
             "assignor": _assignor(group),
             "members": list(_members(cluster, group)),
@@ -250,6 +259,7 @@ def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
             assigned=tuple((topic, tuple(numbers)) for topic, numbers in sorted(assigned.items())),
             subscribed=tuple(sorted(consumer.topic_names | group.topics.of(consumer))),
             protocol="consumer" if consumer.classic is None else "classic",
+            pattern=consumer.topic_regex,
         )
 
 

@@ -15,7 +15,7 @@ from mockforge_brokers.kafka.snapshots import (
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ...units import counted
-from . import kafka_replicas
+from . import kafka_replicas, kafka_waits
 from .finding import Finding, ago, how_they_differ, lookalike, named
 
 _JOINING = ("rebalancing", "assigning")
@@ -42,6 +42,7 @@ def of_client(kafka: Kafka, client: str) -> list[Finding]:
     ]
     for group, member in memberships:
         found += _of_member(kafka, group, member)
+    found += kafka_waits.elsewhere(kafka.connections, client, member=bool(memberships))
     asked = {name for group, member in memberships for name in member.subscribed}
     for connection in kafka.connections:
         if connection.client == client:
@@ -61,10 +62,15 @@ def of_group(kafka: Kafka, name: str) -> list[Finding]:
     group = next(each for each in kafka.groups if each.name == name)
     members = _members(group)
     if not members:
+        coordinated = list(kafka_waits.for_coordinator(group))
         because = f" ({group.reason})" if group.reason else ""
         text = f"{name} has no members{because}: nobody reads for it; start a consumer"
         lag = f", {counted(group.lag, 'record')} wait" if group.lag else ""
-        return [Finding(name, "no-members", text + lag), *_at_the_end(kafka, group, None)]
+        return [
+            *coordinated,
+            Finding(name, "no-members", text + lag),
+            *_at_the_end(kafka, group, None),
+        ]
     return _once(each for member in members for each in _of_member(kafka, group, member))
 
 
@@ -91,6 +97,7 @@ def of_topic(kafka: Kafka, name: str) -> list[Finding]:
 
 def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[Finding]:
     who = named(member.client)
+    yield from kafka_waits.for_coordinator(group)
     if group.state in _JOINING:
         text = (
             f"{group.name} is {group.state} ({group.reason or 'its members change'}): nobody gets "
@@ -102,7 +109,8 @@ def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
     yield from missing
     if not member.assigned:
         if not missing:
-            yield _without_partition(kafka, group, member)
+            unmatched = kafka_waits.for_topics(who, group, member)
+            yield unmatched or _without_partition(kafka, group, member)
         return
     yield from _positions(kafka, group, member)
 
@@ -263,6 +271,9 @@ def _position(
             f"are not for it; set it to earliest, or {again}"
         )
         return Finding(who, "latest", text)
+    waits = kafka_waits.for_bytes(who, topic, partition, fetch, connection)
+    if waits is not None:
+        return waits
     if fetch.position < end:
         text = (
             f"{counted(end - fetch.position, 'record')} of {place} wait for {who}, which last "
@@ -313,8 +324,10 @@ def _of_connection(
         )
         if partition is None or not partition.high_watermark:
             continue
-        waits = kafka_replicas.of_partition(who, fetch.topic, partition) or _behind_a_transaction(
-            kafka, who, fetch.topic, partition, fetch
+        waits = (
+            kafka_replicas.of_partition(who, fetch.topic, partition)
+            or _behind_a_transaction(kafka, who, fetch.topic, partition, fetch)
+            or kafka_waits.for_bytes(who, fetch.topic, partition, fetch, connection)
         )
         if waits is not None:
             yield waits

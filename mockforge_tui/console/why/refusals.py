@@ -7,7 +7,7 @@ from typing import Final
 
 from mockforge_brokers import events
 from mockforge_brokers.amqp.events import ChannelClosed
-from mockforge_brokers.kafka.events import ClientThrottled
+from mockforge_brokers.kafka.events import ClientThrottled, MemberLeft
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
 
@@ -18,6 +18,8 @@ from .finding import Finding, ago
 _LATELY = 600.0
 _IN_PEACE = 200
 _ELSEWHERE = (Reason.USE_ANOTHER_SERVER, Reason.SERVER_MOVED)
+
+_STAYING = "poll more often than max.poll.interval.ms, and let heartbeats pass (session.timeout.ms)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,8 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
             text = f"{operation} of {client} was refused {when}: {reason}"
             help_ = _remedy(event.protocol, event.code, reason)
             return "refused", f"{text}; {help_}" if help_ else text
-        case ClientThrottled(user=user, seconds=seconds):
-            return (
-                "throttled",
-                f"{client} was throttled {when}, by {seconds:.1f}s: a quota of {user} is used up;"
-                " quota ls",
-            )
+        case ClientThrottled() | MemberLeft():
+            return _kafka_said(event, client, when)
         case ConnectionRefused(code=code, reason=reason) if code in _ELSEWHERE:
             return "redirected", (
                 f"{client} was sent to another server {when} ({reason}): it must follow the "
@@ -119,6 +117,21 @@ def _said(event: events.Event, client: str, when: str) -> tuple[str, str] | None
         case events.BrokerFailed(error=error):
             return "bug", f"a bug of ours ended {client}'s connection {when}: {error}; see the log"
     return None
+
+
+def _kafka_said(
+    event: ClientThrottled | MemberLeft, client: str, when: str
+) -> tuple[str, str] | None:
+    if isinstance(event, ClientThrottled):
+        text = f"{client} was throttled {when}, by {event.seconds:.1f}s: a quota of {event.user}"
+        return "throttled", f"{text} is used up; quota ls"
+    if event.reason.startswith("left"):
+        # By itself: it is in no need of an answer.
+        return None
+    return (
+        "put-out",
+        f"{client} was put out of {event.group} {when}: it {event.reason}; {_STAYING}",
+    )
 
 
 def _lately(seen: Seen) -> Iterator[tuple[float, events.Event]]:

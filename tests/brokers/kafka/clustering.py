@@ -399,6 +399,75 @@ class Cast:
         one = answer.results[0]
         self.note(f"config of broker {about!r} at {node}", [one.error_code, len(one.configs)])
 
+    def broker_values(self, node, *keys):
+        resource = configs.DescribeConfigsResource(
+            resource_type=4, resource_name=str(node), configuration_keys=list(keys)
+        )
+        answer = self.call(node, configs.DescribeConfigsRequest(resources=[resource]), 4)
+        found = sorted(
+            [one.name, one.value, one.config_source] for one in answer.results[0].configs
+        )
+        self.note(f"values of broker {node}", found)
+
+    def racks(self, node=1):
+        answer = self.call(node, metadata_request(), 13)
+        self.note("racks", sorted([one.node_id, one.rack] for one in answer.brokers))
+        answer = self.call(node, cluster.DescribeClusterRequest(), 2)
+        self.note("racks described", sorted([one.broker_id, one.rack] for one in answer.brokers))
+
+    def reads_committed(self, node, name, rack):
+        request = fetch_request(self.prefix + name, 0, 0, rack=rack)
+        request.isolation_level = 1
+        part = self.call(node, request, 12).responses[0].partitions[0]
+        self.note(
+            f"fetch {name} committed from {rack} at {node}",
+            [
+                *(part.error_code, part.high_watermark, part.last_stable_offset),
+                *(part.log_start_offset, part.preferred_read_replica),
+                part.aborted_transactions,
+                bytes(part.records or b"").hex(),
+            ],
+        )
+
+    def shares(self, assignor, topic, **racks):
+        """What members of a group get, each in a rack, once all of them are there."""
+        group = f"{self.prefix}{assignor}"
+        home = self.coordinators(0, assignor)
+        epochs = dict.fromkeys(racks, 0)
+        got = {}
+
+        def beat(member):
+            new = not epochs[member]
+            return self.call(
+                home,
+                consumer_groups.ConsumerGroupHeartbeatRequest(
+                    group_id=group,
+                    member_id=member,
+                    member_epoch=epochs[member],
+                    rack_id=racks[member] if new else None,
+                    rebalance_timeout_ms=30_000 if new else -1,
+                    subscribed_topic_names=[self.prefix + topic] if new else None,
+                    server_assignor=assignor if new else None,
+                    topic_partitions=_owned(self.id_of(topic), got.get(member, [])),
+                ),
+                1,
+            )
+
+        def all_have_theirs():
+            for member in racks:
+                answer = beat(member)
+                if answer.error_code:
+                    return False
+                epochs[member] = answer.member_epoch
+                if answer.assignment is not None:
+                    parts = answer.assignment.topic_partitions
+                    got[member] = [each for one in parts for each in one.partitions]
+            every = [partition for partitions in got.values() for partition in partitions]
+            return sorted(every) == [0, 1, 2] and all(got.values())
+
+        self.until(all_have_theirs)
+        self.note(f"shares of {assignor}", got)
+
     def unregister(self, node, about):
         answer = self.call(node, nodes.UnregisterBrokerRequest(broker_id=about), 0)
         self.note(f"unregister {about} at {node}", [answer.error_code])
@@ -464,6 +533,12 @@ class Cast:
         )
 
 
+def _owned(topic_id, partitions):
+    if not partitions:
+        return []
+    return [consumer_groups.OwnedTopicPartitions(topic_id=topic_id, partitions=partitions)]
+
+
 def metadata_request():
     return cluster.MetadataRequest(topics=None)
 
@@ -499,6 +574,7 @@ def who_is_there(at):
     at.described(1, 2, kind=2)
     for about in ("1", "2", "", "7"):
         at.broker_config(1, about)
+        at.broker_config(2, about)
 
 
 def who_is_asked_for_records(at):
@@ -803,7 +879,37 @@ def coordinators_move(at):
     at.at.start(home)
     for node in there:
         at.until(lambda node=node: home in at._alive(node))
-    at.coordinators(0, "g")
+    at.note("it stays where it moved", at.coordinators(0, "g") == new)
+
+
+def who_is_near(at):
+    """Nodes 1, 2 and 3 are in racks a, b and c, and consumers are sent to their own (KIP-392)."""
+    at.create("odd", ([1, 2, 3], [2], [3]))
+    at.create("t", ([1, 2, 3], [2, 3, 1]))
+    at.racks()
+    for node in EVERY:
+        at.broker_values(node, "broker.rack", "replica.selector.class", "node.id")
+    at.produce(1, "t", b"a", b"b")
+    at.produce(2, "t", b"a", partition=1)
+    for node in (2, 3):
+        at.known(node, "t", 2)
+    for version in (11, 12, 13, 17):
+        at.fetch(1, "t", rack="b", version=version)
+    for rack in ("", "a", "b", "c", "elsewhere"):
+        at.fetch(1, "t", rack=rack)
+    for offset in (1, 2, 3):
+        at.fetch(1, "t", offset, rack="b")
+    at.fetch(1, "t", rack="b", replica=2, version=12)
+    at.fetch(2, "t", rack="b")
+    at.fetch(2, "t", rack="c")
+    at.fetch(2, "t", rack="a", partition=1)
+    at.reads_committed(1, "t", rack="c")
+    at.create("each", ([1], [2], [3]))
+    for assignor in ("range", "uniform"):
+        at.shares(assignor, "each", m1="c", m2="a", m3="b")
+    at.stop(2)
+    at.fetch(1, "t", rack="b")
+    at.fetch(1, "t", rack="c")
 
 
 def members_go_on_after_a_restart_of_all(at):
@@ -874,8 +980,12 @@ STOPPING = {
     "a node is unregistered",
     "coordinators move",
     "members go on after a restart of all",
+    "who is near",
 }
 """Those that stop a node, which takes Apache Kafka its time."""
+
+RACKED = frozenset({"who is near"})
+"""Those whose nodes are in racks."""
 
 SCENARIOS = {
     one.__name__.replace("_", " "): one
@@ -890,6 +1000,7 @@ SCENARIOS = {
         a_node_is_unregistered,
         coordinators_move,
         members_go_on_after_a_restart_of_all,
+        who_is_near,
     )
 }
 
@@ -935,15 +1046,19 @@ class Servers:
 
 
 def main():
-    from ...benchmarks.kafka_apache import apache_cluster
+    from ...benchmarks.kafka_apache import RACKS, apache_cluster
 
     names = sys.argv[1:] or [*SCENARIOS]
     said = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
-    with apache_cluster() as found:
-        servers = Servers(found)
-        for name in names:
-            said[name] = play(servers, name, f"r{names.index(name)}.")
-            print(name, flush=True)
+    for racked in (False, True):
+        chosen = [name for name in names if (name in RACKED) is racked]
+        if not chosen:
+            continue
+        with apache_cluster(more=RACKS if racked else "") as found:
+            servers = Servers(found)
+            for name in chosen:
+                said[name] = play(servers, name, f"r{names.index(name)}.")
+                print(name, flush=True)
     write_recorded(RECORDED, {name: said[name] for name in SCENARIOS})
 
 

@@ -5,9 +5,15 @@ import json
 import pytest
 from mockforge_brokers.listener import Listener
 
-from .clustering import EVERY, RECORDED, SCENARIOS, play
+from .clustering import EVERY, RACKED, RECORDED, SCENARIOS, play
 from .stage import Stage
 
+RACKS = {
+    "racks": ("a", "b", "c"),
+    "configs": {
+        "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+    },
+}
 KAFKAS = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
 
 
@@ -47,5 +53,5 @@ class House(Stage):
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_answers_are_apache_kafkas(name):
-    ours = play(House(), name, "r.")
+    ours = play(House(**(RACKS if name in RACKED else {})), name, "r.")
     assert json.loads(json.dumps(ours)) == KAFKAS[name]

@@ -6,6 +6,7 @@ from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import CoordinatorMoved, LeaderMoved, NodeStopped
 from mockforge_brokers.kafka.wire.messages import (
     cluster,
+    configs,
     groups,
     logs,
     offsets,
@@ -329,7 +330,8 @@ def test_who_leads_and_coordinates_is_the_same_after_a_restart(stage):
     assert stage.leaders() == [2, 2, 1]
     assert [list(each.in_sync) for each in stage.nodes.leaders("t")] == [[1, 2], [2, 1], [1, 2]]
     stage.nodes.start(3)
-    assert stage.broker.cluster.nodes.coordinator("g") == 3
+    # As in Apache Kafka (recorded): who took over coordinates on.
+    assert stage.broker.cluster.nodes.coordinator("g") == 1
     assert [sorted(each.in_sync) for each in stage.nodes.leaders("t")] == [[1, 2, 3]] * 3
 
 
@@ -378,3 +380,88 @@ def test_replicas_and_epochs_are_kept_on_disk():
     assert (log.leader_epoch, log.end_of_epoch(0)) == (1, (0, 1))
     assert [list(each.replicas) for each in again.broker.nodes.leaders("alone")] == [[1], [2]]
     assert [each.leader for each in again.broker.nodes.leaders("one")] == [2, 2]
+
+
+def test_who_took_over_coordinates_on_and_the_last_one_is_waited_for(stage):
+    nodes, keys = stage.broker.cluster.nodes, ("a", "b", "c")
+    first = [nodes.coordinator(key) for key in keys]
+    assert sorted(first) == [1, 2, 3]
+    stage.nodes.stop(2)
+    moved = [nodes.coordinator(key) for key in keys]
+    assert moved == [3 if node == 2 else node for node in first]
+    stage.nodes.start(2)
+    assert [nodes.coordinator(key) for key in keys] == moved
+    for node in (2, 1, 3):
+        stage.nodes.stop(node)
+    assert {nodes.coordinator(key) for key in keys} == {-1}
+    stage.nodes.start(1)
+    assert {nodes.coordinator(key) for key in keys} == {-1}, "3 knows what was committed last"
+    stage.nodes.start(3)
+    assert {nodes.coordinator(key) for key in keys} == {3}
+    stage.broker.restart()
+    assert {nodes.coordinator(key) for key in keys} == {3}
+    stage.broker.reset()
+    assert [nodes.coordinator(key) for key in keys] == [3 if node == 2 else node for node in first]
+
+
+def test_a_consumer_is_sent_to_a_replica_in_its_rack(stage):
+    nodes = Cluster(racks=("a", "b", "b")).broker.cluster.nodes
+    assert [nodes.rack(node) for node in (1, 2, 3)] == ["a", "b", "b"]
+    for in_sync, rack, nearest in (
+        ([1, 2, 3], "a", 1),
+        ([1, 2, 3], "b", 3),
+        ([1, 2], "b", 2),
+        ([1], "b", 1),
+        ([1, 2, 3], "elsewhere", 1),
+    ):
+        assert nodes.nearest(1, in_sync, rack) == nearest
+    assert nodes.nearest(2, [1, 2, 3], "b") == 2, "the leader, where it is there itself"
+
+
+def test_each_node_describes_and_alters_its_own_values(stage):
+    wanted = configs.DescribeConfigsResource(
+        resource_type=4, resource_name="2", configuration_keys=["node.id", "log.retention.ms"]
+    )
+    change = configs.IncrementalAlterableConfig(
+        name="log.retention.ms", config_operation=0, value="5000"
+    )
+    altered = configs.IncrementalAlterConfigsRequest(
+        resources=[
+            configs.IncrementalAlterConfigsResource(
+                resource_type=4, resource_name="2", configs=[change]
+            )
+        ]
+    )
+    codes = [stage.call_at(node, altered, 1).responses[0].error_code for node in (1, 2)]
+    assert codes == [ErrorCode.INVALID_REQUEST, 0]
+    request = configs.DescribeConfigsRequest(resources=[wanted])
+    (one,) = stage.call_at(2, request, 4).results
+    assert {each.name: each.value for each in one.configs} == {
+        "node.id": "2",
+        "log.retention.ms": "5000",
+    }
+    assert stage.call_at(1, request, 4).results[0].error_code == ErrorCode.INVALID_REQUEST
+
+
+def test_all_partitions_of_a_topic_have_as_many_replicas(stage):
+    """With the words of Apache Kafka 4.4."""
+    placed = [
+        topics.CreatableReplicaAssignment(partition_index=index, broker_ids=ids)
+        for index, ids in enumerate([[1, 2], [3]])
+    ]
+    wanted = topics.CreatableTopic(
+        name="odd", num_partitions=-1, replication_factor=-1, assignments=placed
+    )
+    (one,) = stage.call_at(1, topics.CreateTopicsRequest(topics=[wanted]), 7).topics
+    assert (one.error_code, one.error_message) == (
+        ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        "The manual partition assignment includes a partition with 1 replica(s), but this is not"
+        " consistent with previous partitions, which have 2 replica(s).",
+    )
+    grown = topics.CreatePartitionsTopic(
+        name="one",
+        count=2,
+        assignments=[topics.CreatePartitionsAssignment(broker_ids=[2])],
+    )
+    (one,) = stage.call_at(1, topics.CreatePartitionsRequest(topics=[grown]), 3).results
+    assert one.error_code == ErrorCode.INVALID_REPLICA_ASSIGNMENT

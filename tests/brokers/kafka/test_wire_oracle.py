@@ -1,26 +1,20 @@
 """The table and the codecs against kio, which is generated from Kafka's own message files."""
 
 import dataclasses
-import io
 import types
 import typing
-import zlib
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import pytest
-from kio.index import load_entity_schema, load_request_schema, load_response_schema
 from kio.schema.errors import ErrorCode as KioErrorCode
-from kio.serial import entity_reader, entity_writer
-from kio.static.constants import EntityType
 from mockforge_brokers.kafka.apis import ADVERTISED
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
-from mockforge_brokers.kafka.wire.codec import decode, encode
 from mockforge_brokers.kafka.wire.schema import Array, Message, Struct, WireType, unwrap
 
-from .generated import VERSIONS, value_of
+from .counting import NEWER_THAN_KIO, check, kio_class
+from .generated import VERSIONS
 
 # kio reads durations and points in time to Python's own types, and drops their unit.
 KIO_TYPES = {
@@ -29,15 +23,6 @@ KIO_TYPES = {
     "timedelta_i64": "int64",
     "datetime_i64": "int64",
 }
-NEWER_THAN_KIO = {
-    ("DeleteGroupsRequest", 3),
-    ("DeleteGroupsResponse", 3),
-    ("ApiVersionsRequest", 5),
-    ("ApiVersionsResponse", 5),
-    ("TxnOffsetCommitRequest", 6),
-    ("TxnOffsetCommitResponse", 6),
-}
-"""As Kafka 4.4 has them; recorded answers of it stand in their place (test_recorded.py)."""
 KNOWN = [
     (message, version)
     for message, version in VERSIONS
@@ -52,17 +37,7 @@ IN_MILLISECONDS = ("timedelta_i32", "timedelta_i64", "datetime_i64")
 def test_kio_reads_what_we_write_and_writes_it_the_same(
     message: type[Message], version: int
 ) -> None:
-    kio = kio_class(message, version)
-    random = Random(zlib.crc32(f"{message.__name__} {version}".encode()))
-    for _ in range(8):
-        value = value_of(message, version, random)
-        ours = encode(value, version)
-        theirs, size = entity_reader(kio)(ours, 0)
-        assert size == len(ours)
-        again = io.BytesIO()
-        entity_writer(kio)(again, theirs)
-        assert again.getvalue() == ours
-        assert decode(message, version, ours) == value
+    check(message, version)
 
 
 @pytest.mark.table
@@ -93,14 +68,6 @@ def test_error_codes_are_kafkas() -> None:
     theirs = {(code.name.upper(), int(code), code.retriable) for code in KioErrorCode}
     # Later releases of either may know more.
     assert {row for row in theirs if row[1] <= 133} == {row for row in ours if row[1] <= 133}
-
-
-def kio_class(message: type[Message], version: int) -> Any:
-    if message.api_key is None:
-        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in message.__name__)
-        return load_entity_schema(name.strip("_"), version, EntityType.data)
-    load = load_request_schema if message.kind == "request" else load_response_schema
-    return load(int(message.api_key), version)
 
 
 Row = tuple[str, str, bool, int | None]

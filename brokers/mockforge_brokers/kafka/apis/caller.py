@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ...access import Guard
 from ...contract import Peer
@@ -16,6 +16,7 @@ from ..acls import allows_some, resource
 from ..codes import ApiKey, ErrorCode
 from ..login import Login
 from ..options import KafkaOptions
+from ..snapshots import FetchWait
 from ..state.cluster import Cluster
 from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
@@ -79,6 +80,13 @@ class Counters:
         self.errors[api_key, code] = self.errors.get((api_key, code), 0) + 1
 
 
+class ParkedFetch(Protocol):
+    """A fetch that found less than it wants."""
+
+    @property
+    def wait(self) -> FetchWait: ...
+
+
 class Caller:
     """One for each connection; `version` and `client_id` are those of the request in hand."""
 
@@ -96,6 +104,7 @@ class Caller:
         "mutation_wait",
         "offer",
         "options",
+        "parked_fetch",
         "peer",
         "produce_path",
         "reading",
@@ -133,6 +142,8 @@ class Caller:
         """By partition: first position, high watermark then, present position, read_committed."""
         self.fetch_session: FetchSession | None = None
         """That of its last fetch; it is the broker's, and outlives the connection."""
+        self.parked_fetch: ParkedFetch | None = None
+        """One that waits for bytes, for who asks why it gets nothing."""
         self.wrote_to: set[tuple[str, int]] = set()
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""

@@ -298,6 +298,7 @@ class Cluster:
             dict(self.configuring.client_metrics.own),
             self.replication.dump(),
             dict(self.nodes.moved_coordinators),
+            list(self.nodes.homes),
         )
 
     def restore(self, kept: KeptCluster) -> None:
@@ -317,7 +318,7 @@ class Cluster:
                 self.bounds.grown(log, log.cost)
             self._keeper.topic_changed(topic.name)
         self.replication.restore(kept.leaders)
-        self.nodes.moved_coordinators = dict(kept.coordinators)
+        self.nodes.restore(kept.coordinators, kept.homes)
         self._watch()
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)

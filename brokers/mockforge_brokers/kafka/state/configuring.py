@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ...environment import Environment
 from ...errors import RequestRefused
@@ -38,6 +38,7 @@ class Configuring:
         self.groups = GroupConfigs(broker)
         self._environment = environment
         self._keeper = keeper
+        self.warn_of_unserved("the broker's start", broker.given_at_start, broker_keys())
 
     def bind(self, topics: Mapping[str, Topic], bounds: Bounds, cleaner: Cleaner) -> None:
         """What is to know of it: what topics inherit changes with the broker's values."""
@@ -85,7 +86,14 @@ class Configuring:
         self._keeper.cluster_changed()
         name = f"broker {node}" if node != ALL_NODES else "all brokers"
         self._report(BrokerConfigured("kafka", name, tuple(chosen.items()), source))
-        self.warn_of_unserved(name, chosen, broker_keys())
+        if node in (ALL_NODES, self.broker.node):
+            self.warn_of_unserved(name, chosen, broker_keys())
+            return
+        # The nodes share logs, groups and clock: what bounds these is said for all, or the first.
+        for key, value in chosen.items():
+            if value is not None:
+                remedy = f"it counts when set for all brokers or for broker {self.broker.node}"
+                self._report(Warned("kafka", name, f"{key}={value} is kept and shown: {remedy}"))
 
     def group(
         self, group: str, changes: Changes, *, source: str, validate_only: bool = False
@@ -122,21 +130,24 @@ class Configuring:
         self, name: str, values: Mapping[str, str | None], keys: Mapping[str, ConfigKey]
     ) -> None:
         """Say which of these values nobody acts on."""
-        for key, value in values.items():
-            known = keys.get(key)
-            if value is None or (known is not None and (known.served or value == known.default)):
-                continue
-            self._report(
-                Warned("kafka", name, f"{key}={value} is kept and shown, but not acted on")
-            )
+        for text in unserved(values, keys):
+            self._report(Warned("kafka", name, text))
 
     def _report(self, event: Event) -> None:
         self._environment.spine.emit(event)
 
 
-def check_node(broker: BrokerConfig, name: str) -> str:
-    """The name of this node, or `ALL_NODES`. Raises RequestRefused."""
-    if name in (ALL_NODES, broker.node):
+def unserved(values: Mapping[str, str | None], keys: Mapping[str, ConfigKey]) -> Iterator[str]:
+    """A sentence for each value that nobody acts on."""
+    for key, value in values.items():
+        known = keys.get(key)
+        if value is not None and (known is None or not known.acts_on(value)):
+            yield f"{key}={value} is kept and shown, but not acted on"
+
+
+def check_node(node: int, name: str) -> str:
+    """The name of the node that was asked, or `ALL_NODES`. Raises RequestRefused."""
+    if name in (ALL_NODES, str(node)):
         return name
     if not name.isdecimal():
         raise RequestRefused(
@@ -144,5 +155,5 @@ def check_node(broker: BrokerConfig, name: str) -> str:
         )
     raise RequestRefused(
         ErrorCode.INVALID_REQUEST,
-        f"Unexpected broker id, expected {broker.node}, but received {name}",
+        f"Unexpected broker id, expected {node}, but received {name}",
     )

@@ -30,3 +30,4 @@ class KeptCluster(Struct):
     client_metrics: dict[str, dict[str, str]] = {}
     leaders: dict[str, list[int]] = {}
     coordinators: dict[str, int] = {}
+    homes: list[int] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ...environment import Environment
@@ -33,6 +33,14 @@ class Nodes:
         self.unregistered: set[int] = set()
         """Of those that are stopped: as if they never were, until they are started."""
         self.moved_coordinators: dict[str, int] = {}
+        self.homes: list[int] = list(self.ids)
+        """Who coordinates, by the hash of a group or transactional id.
+
+        As the leaders of Kafka's __consumer_offsets: they stay where they moved when a node stopped
+        (until preferred leaders are elected, which is never done here by itself).
+        """
+        self._racks = options.racks
+        self._rack = options.configs.get("broker.rack")
         self._environment = environment
         self._controller = first
         self._changed = changed
@@ -60,8 +68,40 @@ class Nodes:
     def coordinator(self, key: str) -> int:
         """Of a group or transactional id; -1: no node is there."""
         hashed = sum(key.encode()) % len(self.ids)
-        chosen = self.moved_coordinators.get(key, self.ids[hashed])
-        return self.first_alive((chosen, *self.ids[hashed:], *self.ids))
+        chosen = self.moved_coordinators.get(key, self.homes[hashed])
+        return NOBODY if chosen in self.stopped else chosen
+
+    def rack(self, node: int) -> str | None:
+        """None: it is in none."""
+        place = self.ids.index(node)
+        return self._racks[place] if place < len(self._racks) else self._rack
+
+    def nearest(self, leader: int, in_sync: Sequence[int], rack: str) -> int:
+        """Which replica somebody in a rack reads best (KIP-392), as RackAwareReplicaSelector says.
+
+        The leader where it is in this rack, or none of those in sync is.
+        """
+        near = [node for node in in_sync if self.rack(node) == rack]
+        return leader if leader in near else max(near, default=leader)
+
+    def stop(self, node: int) -> None:
+        """What it coordinates goes to the next one that is there."""
+        self.stopped.add(node)
+        place = self.ids.index(node)
+        heir = self.first_alive((*self.ids[place:], *self.ids))
+        if heir == NOBODY:
+            # Who was the last in sync is waited for: others may lack what it took.
+            return
+        self.homes = [heir if one == node else one for one in self.homes]
+        for key, one in self.moved_coordinators.items():
+            if one == node:
+                self.moved_coordinators[key] = heir
+        self._changed()
+
+    def start(self, node: int) -> None:
+        """It is there again, and coordinates what nobody else took over."""
+        self.stopped.discard(node)
+        self.unregistered.discard(node)
 
     def first_alive(self, nodes: Sequence[int]) -> int:
         return next((node for node in nodes if node not in self.stopped), NOBODY)
@@ -100,7 +140,18 @@ class Nodes:
         self.check(node)
         self._controller = node
 
+    def restore(self, coordinators: Mapping[str, int], homes: Sequence[int]) -> None:
+        """Take up who coordinated, as far as these nodes are there."""
+        there = self.ids
+        self.moved_coordinators = {key: one for key, one in coordinators.items() if one in there}
+        if len(homes) == len(there) and all(one in there for one in homes):
+            self.homes = list(homes)
+
     def clear(self) -> None:
         """Everything is where it was at first; a node that is stopped stays so."""
         self.moved_coordinators.clear()
+        self.homes = [
+            self.first_alive((one, *self.ids[place:], *self.ids))
+            for place, one in enumerate(self.ids)
+        ]
         self._controller = self.ids[0]

@@ -243,7 +243,7 @@ class Replication:
     def stop(self, node: int) -> None:
         """A node is gone: what it led is led by another one in sync, or by nobody."""
         self._nodes.check(node)
-        self._nodes.stopped.add(node)
+        self._nodes.stop(node)
         reason, led = f"node {node} stopped", 0
         for log in self._topics.logs():
             if node not in self.replicas(log):
@@ -259,8 +259,7 @@ class Replication:
 
     def start(self, node: int) -> None:
         """A node is back, as a follower: it leads what nobody could lead without it."""
-        self._nodes.stopped.discard(node)
-        self._nodes.unregistered.discard(node)
+        self._nodes.start(node)
         reason = f"node {node} started"
         for log in list(self._topics.logs()):
             if node not in self.replicas(log):

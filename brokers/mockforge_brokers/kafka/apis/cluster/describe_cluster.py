@@ -44,7 +44,8 @@ def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterRe
 
 def _broker(caller: Caller, node: int, *, fenced: bool) -> DescribeClusterBroker:
     host, port = caller.address(node)
-    return DescribeClusterBroker(broker_id=node, host=host, port=port, is_fenced=fenced)
+    rack = caller.cluster.nodes.rack(node)
+    return DescribeClusterBroker(broker_id=node, host=host, port=port, rack=rack, is_fenced=fenced)
 
 
 API = MessageHandler(DescribeClusterRequest, handle)

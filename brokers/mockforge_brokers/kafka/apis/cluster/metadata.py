@@ -39,7 +39,9 @@ def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
 
 def _broker(caller: Caller, node: int) -> MetadataResponseBroker:
     host, port = caller.address(node)
-    return MetadataResponseBroker(node_id=node, host=host, port=port)
+    return MetadataResponseBroker(
+        node_id=node, host=host, port=port, rack=caller.cluster.nodes.rack(node)
+    )
 
 
 def _topics(caller: Caller, request: MetadataRequest) -> list[MetadataResponseTopic]:

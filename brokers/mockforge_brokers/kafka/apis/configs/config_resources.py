@@ -99,7 +99,7 @@ def _alter(
             configuring.topic(topic, changes, source=source, validate_only=validate_only)
         case ConfigResourceType.BROKER:
             caller.permit("alter_configs", "cluster")
-            node = check_node(configuring.broker, name)
+            node = check_node(caller.node, name)
             configuring.node(node, changes, source=source, validate_only=validate_only)
         case ConfigResourceType.GROUP:
             caller.permit("alter_configs", "group", name)
@@ -115,7 +115,7 @@ def _alter_loggers(caller: Caller, name: str, changes: Changes, validate_only: b
     caller.permit("alter_configs", "cluster")
     if isinstance(changes, Mapping):
         raise RequestRefused(ErrorCode.INVALID_REQUEST, "Unknown resource type 8")
-    if not check_node(caller.cluster.config, name):
+    if not check_node(caller.node, name):
         raise RequestRefused(ErrorCode.INVALID_REQUEST, "Node id must be an integer, but it is: ")
     wanted: list[Change] = list(changes)
     check_loggers(wanted)

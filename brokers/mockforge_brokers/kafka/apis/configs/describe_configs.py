@@ -126,7 +126,7 @@ def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
     _check_described(caller, name, "")
     here = _here(caller)
     for one in keys.values():
-        values = config.sources(one.name)
+        values = config.sources(one.name, name)
         if one.name in here:
             values = [Sourced(one.name, here[one.name], ConfigSource.STATIC_BROKER_CONFIG), *values]
         value = values[0].value if values else None
@@ -136,7 +136,7 @@ def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
 
 
 def _check_described(caller: Caller, name: str, if_empty: str) -> None:
-    node = caller.cluster.config.node
+    node = str(caller.node)
     if name != node:
         expected = node if if_empty else f"{node} or empty string,"
         text = f"Unexpected broker id, expected {expected} but received {name}"

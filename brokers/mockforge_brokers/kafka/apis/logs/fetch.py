@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, IsolationLevel
+from ...snapshots import FetchWait
 from ...state.fetch_sessions import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
@@ -19,6 +20,7 @@ from ...state.fetch_sessions import (
 from ...state.logs.log import PartitionLog
 from ...state.logs.segments import Span
 from ...state.purgatory import Parked
+from ...state.standing import NOBODY
 from ...wire.messages.logs import (
     AbortedTransaction,
     EpochEndOffset,
@@ -225,9 +227,14 @@ class Reading(Struct):
                 aborted_transactions=[] if log is None else None,
                 records=b"",
             )
+        near = self._near(log)
         high_watermark = caller.cluster.replication.visible_end(log)
         stable = min(log.last_stable_offset, high_watermark)
         if diverging is not None:
+            self.answers_now = True
+            span = Span([], 0, offset)
+        elif near != NOBODY:
+            # Answered at once and without records: the consumer goes on reading over there.
             self.answers_now = True
             span = Span([], 0, offset)
         else:
@@ -244,9 +251,25 @@ class Reading(Struct):
             last_stable_offset=stable,
             log_start_offset=log.log_start_offset,
             diverging_epoch=diverging,
-            aborted_transactions=(_aborted(log, offset, span.next_offset) if committed else None),
+            aborted_transactions=(
+                _aborted(log, offset, span.next_offset) if committed and near == NOBODY else None
+            ),
+            preferred_read_replica=near,
             records=_pieces(span),
         )
+
+    def _near(self, log: PartitionLog) -> int:
+        """The follower that this consumer is to read from instead of us (KIP-392); -1: none."""
+        caller, request = self.asking.caller, self.asking.request
+        rack = request.rack_id
+        # Who says to be a broker follows this leader, wherever it stands.
+        if not rack or request.replica_id >= 0 or not caller.cluster.nodes.many:
+            return NOBODY
+        replication, here = caller.cluster.replication, caller.node
+        if replication.leader(log) != here or not caller.cluster.config.selects_by_rack:
+            return NOBODY
+        nearest = caller.cluster.nodes.nearest(here, replication.in_sync(log), rack)
+        return NOBODY if nearest == here else nearest
 
 
 def _diverging(
@@ -305,6 +328,14 @@ class Waiting:
         clock = asking.caller.environment.clock
         self._timer = clock.call_later(request.max_wait_ms / 1000, self._answer)
         self.parked.on_abandon(self._stop)
+        asking.caller.parked_fetch = self
+
+    @property
+    def wait(self) -> FetchWait:
+        """For people."""
+        least = self._asking.request.min_bytes
+        found = max(0, least - self._missing)
+        return FetchWait(least, found, self._asking.request.max_wait_ms / 1000)
 
     def _came(self, size: int) -> None:
         self._missing -= size
@@ -326,6 +357,7 @@ class Waiting:
 
     def _stop(self) -> None:
         self._timer.cancel()
+        self._asking.caller.parked_fetch = None
         for log in self._logs:
             log.watchlist.discard(self)
 

@@ -21,7 +21,7 @@ def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
         return None
     version = caller.version
     transactions = caller.cluster.transactions
-    verified = caller.options.verify_transactions
+    config = caller.cluster.config
 
     def begin(log: PartitionLog, header: BatchHeader) -> None:
         who = ProducerIdAndEpoch(header.producer_id, header.producer_epoch)
@@ -30,7 +30,9 @@ def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
             if version >= _ADDS_SINCE:
                 transactions.add_partitions(transactional_id, who, [place], bumps=True)
                 return
-            if not verified or transactions.has_partition(transactional_id, who, place):
+            if transactions.has_partition(transactional_id, who, place):
+                return
+            if config.value("transaction.partition.verification.enable") == "false":
                 return
         except RequestRefused as refusal:
             if refusal.code != ErrorCode.PRODUCER_FENCED:

@@ -8,8 +8,8 @@ from ...state.nodes import Nodes
 from ...state.standing import NOBODY
 
 
-def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
-    """Raises RequestRefused unless the replicas of a partition are nodes, each once."""
+def check_assignment(broker_ids: Sequence[int], nodes: Nodes, count: int) -> None:
+    """Raises RequestRefused unless the replicas of a partition are `count` nodes, each once."""
     known = all(node in nodes.registered for node in broker_ids)
     if not broker_ids or not known or len(set(broker_ids)) != len(broker_ids):
         there = (
@@ -19,6 +19,13 @@ def check_assignment(broker_ids: Sequence[int], nodes: Nodes) -> None:
         )
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"replicas {list(broker_ids)}: there is {there}"
+        )
+    if len(broker_ids) != count:
+        text = f"The manual partition assignment includes a partition with {len(broker_ids)}"
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"{text} replica(s), but this is not consistent with previous partitions, which have"
+            f" {count} replica(s).",
         )
     if nodes.first_alive(broker_ids) == NOBODY:
         raise RequestRefused(

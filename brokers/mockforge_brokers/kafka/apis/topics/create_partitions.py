@@ -4,6 +4,7 @@ from collections import Counter
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.topic import Topic
 from ...wire.messages.topics import (
     CreatePartitionsRequest,
     CreatePartitionsResponse,
@@ -36,7 +37,7 @@ def _grow(
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         before = len(topic.logs)
         if wanted.assignments is not None:
-            _check_assignments(caller, wanted, wanted.count - len(topic.logs))
+            _check_assignments(caller, wanted, topic)
         caller.mutate(wanted.count - len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
         if not validate_only:
             caller.cluster.grow_topic(wanted.name, wanted.count, source=caller.name)
@@ -51,15 +52,16 @@ def _grow(
     return CreatePartitionsTopicResult(name=wanted.name)
 
 
-def _check_assignments(caller: Caller, wanted: CreatePartitionsTopic, new: int) -> None:
-    assignments = wanted.assignments or ()
+def _check_assignments(caller: Caller, wanted: CreatePartitionsTopic, topic: Topic) -> None:
+    assignments, new = wanted.assignments or (), wanted.count - len(topic.logs)
+    factor = len(caller.cluster.replication.replicas(topic.logs[0]))
     if len(assignments) != new:
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
             f"{len(assignments)} assignments for {new} new partitions",
         )
     for one in assignments:
-        check_assignment(one.broker_ids, caller.cluster.nodes)
+        check_assignment(one.broker_ids, caller.cluster.nodes, factor)
 
 
 API = MessageHandler(CreatePartitionsRequest, handle)

@@ -112,7 +112,7 @@ def _replicas(caller: Caller, wanted: CreatableTopic) -> list[list[int]]:
             ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"{indexes} are not all partitions from 0"
         )
     for one in wanted.assignments:
-        check_assignment(one.broker_ids, nodes)
+        check_assignment(one.broker_ids, nodes, len(wanted.assignments[0].broker_ids))
     return [list(one.broker_ids) for one in by_index]
 
 

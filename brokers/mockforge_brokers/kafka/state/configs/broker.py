@@ -33,6 +33,11 @@ _OPTIONS: Final = MappingProxyType(
 )
 """Keys that are options of ours: the option, and how much more the key counts (0: a switch)."""
 
+_IDS: Final = ("broker.id", "node.id")
+
+BY_RACK: Final = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+"""The value of replica.selector.class by which consumers are sent to replicas in their rack."""
+
 _AUTHORIZERS: Final = MappingProxyType({"allow.everyone.if.no.acl.found": "allow_everyone"})
 """Switches of Kafka's authorizer in server.properties, which are no keys of the broker."""
 
@@ -67,11 +72,15 @@ _SERVED: Final = frozenset(
         *("log.segment.bytes", "offsets.retention.minutes", "offsets.retention.check.interval.ms"),
         *("transactional.id.expiration.ms", "producer.id.expiration.ms"),
         "transaction.remove.expired.transaction.cleanup.interval.ms",
-        *("group.consumer.migration.policy", "telemetry.max.bytes"),
+        *("group.consumer.migration.policy", "telemetry.max.bytes", "broker.rack"),
+        "replica.selector.class",
         *_OPTIONS,
     )
 )
 """Keys that something acts on."""
+
+_ACTED_ON: Final = MappingProxyType({"replica.selector.class": ("", BY_RACK)})
+"""The only values that do something, of keys that name a class of Java."""
 
 
 @cache
@@ -86,6 +95,7 @@ def broker_keys() -> Mapping[str, ConfigKey]:
             ConfigType[kind.upper()],
             default.strip() if is_set else None,
             served=name in _SERVED,
+            served_values=_ACTED_ON.get(name, ()),
         )
     return MappingProxyType(found)
 
@@ -106,10 +116,18 @@ class BrokerConfig:
 
     def __init__(self, options: KafkaOptions) -> None:
         self.node = str(options.broker_id)
+        """Whose values are in force: all nodes act alike, since they share all else."""
+        self.nodes = tuple(str(options.broker_id + place) for place in range(options.nodes))
+        self._racks = options.racks
         self.static: dict[str, str] = {**_STATIC, **_of_options(options), **options.configs}
         self._given = options.configs
-        self.dynamic: dict[str, dict[str, str]] = {ALL_NODES: {}, self.node: {}}
+        self.dynamic: dict[str, dict[str, str]] = {name: {} for name in (ALL_NODES, *self.nodes)}
         self._watchers: list[Callable[[], object]] = []
+
+    @property
+    def given_at_start(self) -> Mapping[str, str]:
+        """Lines of server.properties."""
+        return self._given
 
     def on_change(self, callback: Callable[[], object]) -> None:
         self._watchers.append(callback)
@@ -131,14 +149,19 @@ class BrokerConfig:
     def number(self, name: str) -> int:
         return int(self.value(name))
 
-    def sources(self, name: str) -> list[Sourced]:
-        """Where its value may come from, the one in force first, as DescribeConfigs lists them."""
+    @property
+    def selects_by_rack(self) -> bool:
+        return self.value("replica.selector.class") == BY_RACK
+
+    def sources(self, name: str, node: str = "") -> list[Sourced]:
+        """Where a node's value may come from, the one in force first; without one ours."""
+        node = node or self.node
         keys = broker_keys()
         names = (name, *(other for other, _ in _IN_OTHER_UNITS.get(name, ())))
         layers: tuple[tuple[ConfigSource, Mapping[str, str | None]], ...] = (
-            (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic[self.node])),
+            (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic[node])),
             (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, dict(self.dynamic[ALL_NODES])),
-            (ConfigSource.STATIC_BROKER_CONFIG, {one: self._at_start(one) for one in names}),
+            (ConfigSource.STATIC_BROKER_CONFIG, {one: self._at_start(one, node) for one in names}),
             (
                 ConfigSource.DEFAULT_CONFIG,
                 {one: keys[one].default for one in names if one in keys},
@@ -154,8 +177,13 @@ class BrokerConfig:
             del found[0]
         return found
 
-    def _at_start(self, name: str) -> str | None:
+    def _at_start(self, name: str, node: str) -> str | None:
         """What it was started with; an option of ours at Kafka's own default was not given."""
+        place = self.nodes.index(node)
+        if place and name in _IDS:
+            return node
+        if name == "broker.rack" and place < len(self._racks):
+            return self._racks[place]
         value = self.static.get(name)
         is_default = name in _OPTIONS and value == broker_keys()[name].default
         return None if is_default and name not in self._given else value

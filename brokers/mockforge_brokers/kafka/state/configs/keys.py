@@ -22,7 +22,8 @@ class Sourced(NamedTuple):
 
 
 class ConfigKey(Struct, frozen=True):
-    """`allowed`: the only values; `least` and `most`: of a number; `served`: we act on it.
+    """`allowed`: the only values; `least` and `most`: of a number; `served`: we act on it,
+    as far as it is one of `served_values`, if there are any.
 
     `broker` is the broker's key that gives the default, and `meaning` is for people.
     """
@@ -34,8 +35,15 @@ class ConfigKey(Struct, frozen=True):
     least: float | None = None
     most: float | None = None
     served: bool = False
+    served_values: tuple[str, ...] = ()
     broker: str = ""
     meaning: str = ""
+
+    def acts_on(self, value: str) -> bool:
+        """Whether this value is in force: we act on the key, or do anyhow what the value says."""
+        return value == self.default or (
+            self.served and (not self.served_values or value in self.served_values)
+        )
 
     def check(self, value: str) -> None:
         """Raises RequestRefused, in Kafka's words, for a value not of this type or range."""

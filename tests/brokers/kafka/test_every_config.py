@@ -1,0 +1,207 @@
+"""Each configuration that is accepted acts, or a warning says that it does not: all keys."""
+
+from functools import partial
+
+import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.events import Warned
+from mockforge_brokers.kafka.broker import KafkaBroker
+from mockforge_brokers.kafka.codes import AlterConfigOp, ConfigType
+from mockforge_brokers.kafka.events import BrokerConfigured, TopicConfigured
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.cluster import Cluster
+from mockforge_brokers.kafka.state.configs.broker import (
+    ALL_NODES,
+    BY_RACK,
+    broker_keys,
+    is_fixed,
+    started_with,
+)
+from mockforge_brokers.kafka.state.configs.group import GROUP_CONFIGS
+from mockforge_brokers.kafka.state.configs.topic import TOPIC_CONFIGS
+from mockforge_brokers.kafka.state.groups.consumer.member import HeartbeatRequest
+
+WORDS = {
+    "cleanup.policy": "compact",
+    "log.cleanup.policy": "compact",
+    "compression.type": "gzip",
+    "message.timestamp.type": "LogAppendTime",
+    "log.message.timestamp.type": "LogAppendTime",
+    "replica.selector.class": BY_RACK,
+    "group.consumer.migration.policy": "disabled",
+    "min.insync.replicas": "2",
+    "min.cleanable.dirty.ratio": "0.9",
+    "log.cleaner.min.cleanable.ratio": "0.9",
+}
+"""Other values than the defaults where a number one higher or another word would not do."""
+
+
+def other_value(key):
+    """One that may be and is not the default."""
+    if key.name in WORDS:
+        return WORDS[key.name]
+    if key.type is ConfigType.BOOLEAN:
+        return "false" if key.default == "true" else "true"
+    if key.type in (ConfigType.SHORT, ConfigType.INT, ConfigType.LONG):
+        least = int(key.least) if key.least is not None else 1
+        found = max(least, 7)
+        return str(found if str(found) != key.default else found + 1)
+    if key.type is ConfigType.DOUBLE:
+        return "0.25" if key.default != "0.25" else "0.5"
+    return next((one for one in key.allowed if one != key.default), "other")
+
+
+class House:
+    def __init__(self, **options):
+        self.environment = Environment.create(ManualClock(), seed=1, journal=False)
+        self.events = []
+        self.environment.spine.watch(self.events.append)
+        self.cluster = Cluster(self.environment, KafkaOptions(**options))
+        self.configuring = self.cluster.configuring
+
+    def said(self, change, key, value):
+        """Whether it was taken, and of which keys it was said that nothing acts on them."""
+        self.events.clear()
+        try:
+            change([(key, AlterConfigOp.SET, value)], source="test")
+        except RequestRefused:
+            return None
+        taken = [e for e in self.events if isinstance(e, BrokerConfigured | TopicConfigured)]
+        assert taken, f"{key}={value} was taken without a word"
+        warned = [e for e in self.events if isinstance(e, Warned)]
+        assert all(e.text.startswith(f"{key}={value} is kept and shown") for e in warned)
+        return bool(warned)
+
+
+def test_each_key_of_a_topic_acts_or_is_named():
+    house = House()
+    topic = house.cluster.create_topic("t", 1, source="test")
+    change = partial(house.configuring.topic, topic)
+    for key in TOPIC_CONFIGS.values():
+        warned = house.said(change, key.name, other_value(key))
+        assert warned is None or warned is not key.served, key.name
+    assert house.said(change, "no.such.key", "1") in (None, True)
+
+
+@pytest.mark.parametrize("node", [ALL_NODES, "1"])
+def test_each_key_of_a_broker_that_may_be_altered_acts_or_is_named(node):
+    house = House()
+    change = partial(house.configuring.node, node)
+    taken = 0
+    for key in broker_keys().values():
+        value = other_value(key)
+        warned = house.said(change, key.name, value)
+        if warned is None:
+            assert is_fixed(key.name) or node == ALL_NODES, key.name
+            continue
+        taken += 1
+        assert warned is not key.acts_on(value), key.name
+    assert taken > 50
+    assert house.said(change, "a.plugins.key", "1") is True
+
+
+def test_each_key_of_a_brokers_start_acts_or_is_named():
+    for key in broker_keys().values():
+        value = other_value(key)
+        options = started_with(KafkaOptions(), {key.name: value})
+        events = []
+        environment = Environment.create(ManualClock(), seed=1, journal=False)
+        environment.spine.watch(events.append)
+        Cluster(environment, options)
+        texts = [e.text for e in events if isinstance(e, Warned)]
+        wanted = [] if key.acts_on(value) else [f"{key.name}={value} is kept and shown, but not"]
+        assert [text.rpartition(" acted")[0] for text in texts] == wanted, key.name
+
+
+def test_a_start_shows_what_of_its_lines_does_nothing():
+    given = {"log.cleaner.threads": "3", "log.retention.ms": "1000", "num.io.threads": "8"}
+    options = started_with(KafkaOptions(), given)
+    broker = KafkaBroker(Environment.create(ManualClock(), seed=1, journal=False), options)
+    # 8 is Kafka's own default.
+    assert broker.notices == [
+        "--kafka-config log.cleaner.threads=3 is kept and shown, but not acted on"
+    ]
+
+
+def test_a_class_that_chooses_replicas_acts_only_where_it_is_known():
+    key = broker_keys()["replica.selector.class"]
+    assert [key.acts_on(value) for value in ("", BY_RACK, "org.example.Mine")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_each_key_of_a_group_acts_or_is_named():
+    house = House()
+    change = partial(house.configuring.group, "g")
+    for key in GROUP_CONFIGS.values():
+        warned = house.said(change, key.name, other_value(key))
+        assert warned is None or warned is not key.served, key.name
+
+
+def test_what_another_node_alone_is_given_is_named_with_the_remedy():
+    house = House(nodes=3)
+    key = ("log.retention.ms", AlterConfigOp.SET, "1000")
+    house.configuring.node("2", [key], source="test")
+    (warned,) = [e for e in house.events if isinstance(e, Warned)]
+    remedy = "it counts when set for all brokers or for broker 1"
+    assert warned.text == f"log.retention.ms=1000 is kept and shown: {remedy}"
+    assert house.cluster.config.value("log.retention.ms") != "1000"
+
+
+def looks(house):
+    """All that a topic's configuration decides, as what acts on it sees it."""
+    topic = house.cluster.topics["t"]
+    (log,) = topic.logs
+    config = topic.config
+    policy = {name: getattr(log.policy, name) for name in log.policy.__struct_fields__[1:]}
+    return (
+        policy,
+        (log.max_bytes, log.max_batch_bytes, log.segment_bytes),
+        (config.compacts, config.deletes),
+        house.cluster.replication.least_in_sync(log),
+        # What cleaner and bounds ask each time they look.
+        {name: config.value(name) for name in ASKED},
+    )
+
+
+ASKED = (
+    "delete.retention.ms",
+    "max.compaction.lag.ms",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "retention.ms",
+    "segment.bytes",
+    "segment.ms",
+)
+
+
+@pytest.mark.parametrize("name", [key.name for key in TOPIC_CONFIGS.values() if key.served])
+def test_each_served_key_of_a_topic_changes_what_its_log_does_and_so_does_the_brokers(name):
+    key = TOPIC_CONFIGS[name]
+    value = other_value(key)
+    seen = []
+    for own, of_broker in ((None, None), (value, None), (None, value)):
+        house = House(nodes=3)
+        configs = {name: own} if own else {}
+        house.cluster.create_topic("t", 1, configs=configs, source="test")
+        if of_broker:
+            changes = [(key.broker, AlterConfigOp.SET, of_broker)]
+            house.configuring.node(ALL_NODES, changes, source="test")
+        seen.append(looks(house))
+    assert seen[0] != seen[1]
+    assert seen[1] == seen[2]
+
+
+@pytest.mark.parametrize("name", [key.name for key in GROUP_CONFIGS.values() if key.served])
+def test_each_served_key_of_a_group_changes_its_timing(name):
+    house = House()
+    value = str(int(GROUP_CONFIGS[name].default or 0) // 2 or 2000)
+    house.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
+    house.cluster.create_topic("t", 1, source="test")
+    wanted = HeartbeatRequest("m", 0, topic_names=frozenset({"t"}), rebalance_timeout=30.0)
+    house.cluster.groups.heartbeat("g", wanted)
+    assert house.configuring.groups.value("g", name) == value
