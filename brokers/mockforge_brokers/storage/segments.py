@@ -35,6 +35,8 @@ _MAGIC: Final = b"MFDGseg\n"
 _FRAME: Final = Layout("<4sIIIIIQQII")
 _FRAME_MAGIC: Final = b"MFgr"
 _CRC: Final = 4
+_LARGE: Final = 4 * 1024
+"""Bytes of values, on average, that are not copied into one piece."""
 _FRAME_HEAD: Final = _FRAME.size + _CRC
 
 Entity = tuple[str, bytes, bytes | None]
@@ -93,8 +95,8 @@ def encode(
     ranges: Collection[tuple[int, int]] = (),
     entities: Collection[Entity] = (),
     flags: int = 0,
-) -> tuple[bytes, Sequence[int]]:
-    """A frame, and the sizes of its rows' values."""
+) -> tuple[list[bytes], Sequence[int]]:
+    """A frame, in pieces where its values are large; and the sizes of these."""
     values = rows.values()
     # The loop's thread does this for each group: what is done for each row is done in C.
     sizes = array("I", map(len, values))
@@ -108,6 +110,7 @@ def encode(
         )
     )
     kept = msgpack.encode(list(entities)) if entities else b""
+    size = sum(sizes)
     head = _FRAME.pack(
         _FRAME_MAGIC,
         flags,
@@ -115,13 +118,16 @@ def encode(
         len(gone),
         len(ranges),
         len(kept),
-        sum(sizes),
+        size,
         group,
         crc32(index),
         crc32(kept),
     )
     crc = crc32(head, salt).to_bytes(_CRC, "little")
-    return b"".join((head, crc, index, kept, *values)), sizes
+    if size > _LARGE * len(rows):
+        # A copy of MBs costs more than all the rest; of small ones less than to write each.
+        return [b"".join((head, crc, index, kept)), *values], sizes
+    return [b"".join((head, crc, index, kept, *values))], sizes
 
 
 def walk(data: bytes, salt: int, at: int = HEAD) -> Iterator[Frame | Broken]:

@@ -35,7 +35,8 @@ class _Job(Struct):
     group: int
     segment: Segment
     at: int
-    frame: bytes
+    pieces: list[bytes]
+    size: int
     emptied: list[int] = []
     piece: Piece | None = None
 
@@ -78,14 +79,16 @@ class Writer:
         if moved.rows or moved.entities:
             rows, entities = _together(group, moved)
         at = newest.size
-        frame, sizes = form.encode(
+        pieces, sizes = form.encode(
             newest.salt, group.number, rows, group.gone, group.ranges, entities
         )
         live.put(newest, at, list(rows), sizes)
         live.put_entities(newest, at, entities)
-        newest.size += len(frame)
-        piece = self._cleaner.piece(len(frame))
-        return _Job(group.number, newest, at, frame, moved.emptied, piece)
+        size = sum(map(len, pieces))
+        newest.size += size
+        return _Job(
+            group.number, newest, at, pieces, size, moved.emptied, self._cleaner.piece(size)
+        )
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all segments, and of what is wanted in them."""
@@ -110,11 +113,11 @@ class Writer:
                 self._file.close(failed.at)
             return
         newest = self._live.segments[max(self._live.segments)]
-        frame, _ = form.encode(newest.salt, 0, {}, flags=form.CLEAN)
+        pieces, _ = form.encode(newest.salt, 0, {}, flags=form.CLEAN)
         with suppress(OSError):
             file = self._opened(newest, newest.size)
-            file.write(newest.size, frame)
-            file.close(newest.size + len(frame))
+            file.write(newest.size, pieces)
+            file.close(newest.size + sum(map(len, pieces)))
 
     def _done(self, group: int, piece: bytes) -> None:
         if piece:
@@ -136,8 +139,8 @@ class Writer:
         tries = 0
         while True:
             try:
-                ahead = 0 if len(job.frame) > _SMALL else _AHEAD
-                self._opened(job.segment, job.at).write(job.at, job.frame, ahead)
+                ahead = 0 if job.size > _SMALL else _AHEAD
+                self._opened(job.segment, job.at).write(job.at, job.pieces, ahead)
             except OSError as error:
                 self._notify(self.store.failed, self._why(error, job))
                 if self._ending.is_set():
@@ -146,7 +149,7 @@ class Writer:
                         return False
                 self._ending.wait(_RETRY)
             else:
-                self._size = job.at + len(job.frame)
+                self._size = job.at + job.size
                 return True
 
     def _opened(self, segment: Segment, at: int) -> SegmentFile:

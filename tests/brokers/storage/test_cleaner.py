@@ -27,7 +27,8 @@ class Folder:
     def write(self, rows, gone=(), entities=()):
         for number in gone:
             self.live.remove(number)
-        frame, sizes = segments.encode(SALT, 1, rows, gone, (), entities)
+        pieces, sizes = segments.encode(SALT, 1, rows, gone, (), entities)
+        frame = b"".join(pieces)
         self.live.put(self.newest, self.newest.size, list(rows), sizes)
         self.live.put_entities(self.newest, self.newest.size, entities)
         self.newest.size += len(frame)

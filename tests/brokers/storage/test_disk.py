@@ -369,6 +369,27 @@ def test_a_damaged_row_that_is_gone_is_no_news(tmp_path):
     assert (kept.logs, notes) == ({0: [(2, b"newer")]}, [])
 
 
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_what_the_system_takes_in_part_is_written_whole(tmp_path, monkeypatch, most):
+    """A disk that is nearly full takes a part; so does one call of more than 2 GB."""
+    write_of = os.pwritev
+
+    def in_part(handle, pieces, at):
+        return write_of(handle, [b"".join(pieces)[: most * 100]], at)
+
+    monkeypatch.setattr("mockforge_brokers.storage.disk._MOST_PIECES", 3)
+    rows = {at: b"%08d" % at * 1000 for at in range(10)}
+    files = Files(tmp_path)
+    files.read()
+    made = Writer(files, lambda function, *args: function(*args))
+    made.store = Store()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", in_part)
+        write(made, group(1, rows))
+    made.close(group(2, [(99, b"behind")]))
+    assert dict(read(tmp_path)[0].log(0)) == rows | {99: b"behind"}
+
+
 # Many segments.
 
 

@@ -23,7 +23,7 @@ GROUPS = st.tuples(
 
 
 def frame(number, group, flags=0, salt=SALT):
-    return segments.encode(salt, number, *group, flags=flags)[0]
+    return b"".join(segments.encode(salt, number, *group, flags=flags)[0])
 
 
 def segment(*frames):
@@ -112,7 +112,7 @@ def test_the_size_of_a_frame_is_known_from_its_head_alone():
 
 def test_the_bytes_of_a_frame_are_these():
     """Any change of them is a new VERSION."""
-    data, sizes = segments.encode(
+    (data,), sizes = segments.encode(
         1, 2, {(3 << 40) + 4: b"value"}, [5], [(6, 7)], [("kind", b"name", None)]
     )
     assert list(sizes) == [5]
@@ -123,3 +123,13 @@ def test_the_bytes_of_a_frame_are_these():
         "07000000 00000000 "
         "9193a46b 696e64c4 046e616d 65c07661 6c7565"
     )
+
+
+def test_large_values_are_not_copied():
+    large, small = b"l" * 9_000, b"s" * 1_000
+    pieces, sizes = segments.encode(SALT, 1, {1: large, 2: small})
+    assert [each is value for each, value in zip(pieces[1:], (large, small), strict=True)]
+    assert list(sizes) == [9_000, 1_000]
+    assert len(segments.encode(SALT, 1, {1: small, 2: small})[0]) == 1
+    (found,) = walked(segment(*pieces))
+    assert list(found.sizes) == [9_000, 1_000]
