@@ -93,3 +93,33 @@ def test_rabbitmqadmin_declares_publishes_gets_and_lists(mockforge):
         "declare", "policy", "name=p", "pattern=^q", 'definition={"max-length": 5}'
     )
     assert "queue deleted" in admin("delete", "queue", "name=q")
+
+
+def test_pika_may_use_the_keys_of_a_topic_exchange_that_its_user_was_given(mockforge, api):
+    """As RabbitMQ's own words have it; RabbitMQ 3.10.8 gave the same answers."""
+    api.put("users/alice", json={"password": "secret", "tags": ""})
+    api.put("permissions/%2F/alice", json=dict.fromkeys(("configure", "write", "read"), ".*"))
+    given = {"exchange": "amq.topic", "write": "^{username}\\.", "read": "^(alice|news)\\."}
+    assert api.put("topic-permissions/%2F/alice", json=given).status_code == 201
+    url = urlsplit(mockforge.amqp.url)
+    parameters = pika.URLParameters(f"amqp://alice:secret@{url.hostname}:{url.port}/%2F")
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()
+    channel.confirm_delivery()
+    queue = channel.queue_declare("", exclusive=True).method.queue
+    for key in ("alice.#", "news.today"):
+        channel.queue_bind(queue, "amq.topic", key)
+    channel.basic_publish("amq.topic", "alice.orders", b"mine")
+    assert channel.basic_get(queue, auto_ack=True)[2] == b"mine"
+    # Another exchange has no such rule.
+    channel.basic_publish("amq.direct", "bob.orders", b"anything")
+    refused = "access to topic 'bob.orders' in exchange 'amq.topic' in vhost '/' refused for user"
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match=f"{refused} 'alice'"):
+        channel.basic_publish("amq.topic", "bob.orders", b"another's")
+    channel = connection.channel()
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match=r"access to topic 'bob\.#'"):
+        channel.queue_bind(queue, "amq.topic", "bob.#")
+    connection.close()
+    assert api.request("DELETE", "topic-permissions/%2F/alice", json={}).status_code == 204
+    with pika.BlockingConnection(parameters) as again:
+        again.channel().basic_publish("amq.topic", "bob.orders", b"free again")
