@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mockforge_brokers.access import Access
-from mockforge_brokers.kafka.acls import WILDCARD, listed
+from mockforge_brokers.kafka.acls import WILDCARD, Acl, listed
 from mockforge_brokers.kafka.snapshots import (
     MemberView,
     OffsetView,
@@ -59,16 +59,21 @@ _RIGHTS = (
 )
 
 
+def right(acl: Acl) -> dict[str, Any]:
+    """One entry of an ACL as a row."""
+    return {
+        "principal": acl.principal,
+        "permission": "allow" if acl.allow else "deny",
+        "operation": acl.operation,
+        "pattern": f"{acl.name}*" if acl.pattern_type == PREFIXED else acl.name,
+        "host": acl.host,
+    }
+
+
 def rights(access: Access, kind: str, name: str) -> Tables:
     """The ACLs that are about a topic or a group; empty where nobody is asked for rights."""
     rows = [
-        {
-            "principal": acl.principal,
-            "permission": "allow" if acl.allow else "deny",
-            "operation": acl.operation,
-            "pattern": f"{acl.name}*" if acl.pattern_type == PREFIXED else acl.name,
-            "host": acl.host,
-        }
+        right(acl)
         for _, acl in listed(access)
         if acl.kind == kind
         and (

@@ -1,9 +1,10 @@
 """What is open in the inspector: a row in its tabs, or the facts of what is no row."""
 
-from mockforge_brokers.access import Access
+from collections.abc import Callable
+
 from mockforge_brokers.journal import Journal, Row
 
-from ..console.kafka_tables import rights_of
+from ..console.kafka_tables import Tables
 from ..feed.values import TopicValues
 from .documents import Document, Line, Plain
 from .inspection import TABS, Inspection
@@ -14,6 +15,9 @@ _LOOKING = 0.004
 """Seconds of a snapshot in which a topic's values are looked for."""
 _LOOKING_BACK = 0.02
 """The same, once, for what came before it was chosen."""
+
+Beside = Callable[[object], Tables]
+"""What is looked up of the one that is open."""
 
 
 class Opened:
@@ -27,7 +31,7 @@ class Opened:
         self._values: TopicValues | None = None
         self._charted = 0
 
-    def show(self, subject: Subject | None, journal: Journal | None, access: Access) -> bool:
+    def show(self, subject: Subject | None, journal: Journal | None, beside: Beside) -> bool:
         """Whether this is something else than before, and not new figures of the same."""
         other = identity(subject) != identity(self.subject)
         self.subject = subject
@@ -35,18 +39,18 @@ class Opened:
         # A row never changes: what was laid out of it is kept, with its folds.
         if self._inspection is None or row is not self._inspection.row:
             self._inspection = Inspection(row) if row is not None else None
-        self._sheet = self._sheet_of(subject, journal, access) if row is None else None
+        self._sheet = self._sheet_of(subject, journal, beside) if row is None else None
         return other
 
     def _sheet_of(
-        self, subject: Subject | None, journal: Journal | None, access: Access
+        self, subject: Subject | None, journal: Journal | None, beside: Beside
     ) -> Sheet | None:
         """The facts of what is no row; of an MQTT topic with the values that came until now."""
         if subject is None or isinstance(subject, Row):
             return None
         topic = topic_of(subject)
         if not topic:
-            return Sheet(subject, tables=rights_of(access, getattr(subject, "view", subject)))
+            return Sheet(subject, tables=beside(getattr(subject, "view", subject)))
         if self._values is None or self._values.topic != topic:
             self._values, self._charted = None, 0
             if journal is not None:

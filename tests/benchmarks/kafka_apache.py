@@ -166,6 +166,7 @@ class Node:
         return ["java", "-Xms128m", f"-Xmx{self.memory}", "-cp", f"{jars()}/*"]
 
 
+# Without retention: what scenarios write is of 1970, and a slow start would delete it.
 _SEVERAL = """node.id={node}
 controller.quorum.voters={voters}
 offsets.topic.replication.factor=3
@@ -173,6 +174,7 @@ offsets.topic.num.partitions=6
 transaction.state.log.replication.factor=3
 default.replication.factor=3
 auto.leader.rebalance.enable=false
+log.retention.ms=-1
 controlled.shutdown.retry.backoff.ms=500
 """
 

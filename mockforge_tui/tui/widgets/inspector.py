@@ -1,5 +1,6 @@
 """The inspector: all that is known of what somebody chose, in tabs."""
 
+from functools import partial
 from typing import ClassVar
 
 from mockforge_brokers.protocols import letter_of
@@ -7,6 +8,7 @@ from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 
+from ...console.kafka_beside import beside
 from ...text import clean
 from ..documents import Line, Wrapped
 from ..drawing import Piece, cells, cut, strip
@@ -47,7 +49,9 @@ class Inspector(Pane):
         self.live = live
         if subject is not self.subject:
             runtime = self.console_app.session.runtime
-            if self.opened.show(subject, runtime.journal, runtime.access):
+            if self.opened.show(
+                subject, runtime.journal, partial(beside, runtime.brokers.kafka, runtime.access)
+            ):
                 self._top = self._cursor = 0
                 self.search.clear()
             self._shown = None

@@ -1,10 +1,13 @@
 """What is open in the inspector, without a screen: tabs, and what stays when figures are new."""
 
+from functools import partial
+
 import pytest
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.snapshots import DestinationView, GroupView
 from msgspec.structs import replace as changed
 
+from mockforge_tui.console import kafka_beside
 from mockforge_tui.tui.opened import WIRE_TAB, Opened
 from mockforge_tui.tui.snapshot import DestinationLine
 
@@ -21,7 +24,8 @@ def row(payload: bytes | None) -> Row:
 
 
 def show(opened: Opened, scene: Scene, subject: object) -> bool:
-    return opened.show(subject, scene.environment.journal, scene.environment.access)  # type: ignore[arg-type]
+    beside = partial(kafka_beside.beside, scene.kafka, scene.environment.access)
+    return opened.show(subject, scene.environment.journal, beside)  # type: ignore[arg-type]
 
 
 def first_line(opened: Opened) -> str:

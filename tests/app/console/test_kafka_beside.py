@@ -1,0 +1,81 @@
+"""What the inspector looks up of the Kafka topic or connection that somebody looks at."""
+
+from typing import Any
+
+from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
+from mockforge_brokers.permissions import acl_of
+
+from mockforge_tui.console.kafka_beside import beside
+from mockforge_tui.tui.snapshot import ConnectionLine
+from mockforge_tui.tui.subjects import Sheet
+
+from .scene import Scene
+from .test_kafka_tables import shown
+
+
+def rows(made: Scene, subject: object, table: str) -> list[dict[str, Any]]:
+    return list(beside(made.kafka, made.access, subject)[table][1])
+
+
+def connection(made: Scene, client: str) -> Any:
+    return next(each for each in made.kafka.connections() if each.client == client)
+
+
+def transaction(made: Scene) -> None:
+    request = InitProducerIdRequest(transactional_id="pay", transaction_timeout_ms=60_000)
+    made.ask(made.kafka_client(), request, 4, "pay-svc")
+    made.kafka.cluster.transactions.by_id["pay"].client = "pay-svc"
+
+
+def test_a_topic_shows_who_produces_into_which_partition_and_what_hangs() -> None:
+    made = Scene(furnished=False)
+    made.kafka.create_topic("orders", 2)
+    log = made.kafka.cluster.topics["orders"].logs[1]
+    batch = build_batch(
+        [Record(0, 1, None, b"v")], producer_id=7, producer_epoch=2, base_sequence=0
+    )
+    made.kafka.cluster.append(log, batch)
+    hanging = made.kafka.begin_hanging("orders", 0)
+    (topic,) = made.kafka.destinations()
+    found = [
+        (row["partition"], row["producer"], row["transaction"])
+        for row in rows(made, topic, "producers")
+    ]
+    assert found == [(0, f"{hanging}/0", "hangs, open from 0"), (1, "7/2", "")]
+
+
+def test_a_connection_shows_its_clients_transactions_quotas_and_rights() -> None:
+    made = Scene(furnished=False)
+    transaction(made)
+    made.run("quota set user:ANONYMOUS,client-id:pay-svc --producer 1kb")
+    made.run("quota set user:other --consumer 1kb")
+    for text in ("allow User:alice read topic:orders", "deny User:* write topic:ord prefixed"):
+        made.access.add_rule(acl_of(text))
+    view = connection(made, "pay-svc")
+    (one,) = rows(made, view, "transactions")
+    assert (one["name"], one["state"], one["partitions"]) == ("pay", "Empty", 0)
+    (quota,) = rows(made, view, "quotas")
+    assert quota == {
+        "quota": "producer_byte_rate",
+        "most": 1024,
+        "now": 0,
+        "shared": "all of ANONYMOUS and client id pay-svc",
+    }
+    (right,) = rows(made, view, "rights")
+    assert (right["permission"], right["resource"]) == ("deny", "topic:ord*")
+    lines = shown(
+        Sheet(ConnectionLine(view, 0.0, 0.0), tables=beside(made.kafka, made.access, view)), 90
+    )
+    for name in ("transactions  1", "quotas  1", "rights  1"):
+        assert name in lines
+
+
+def test_nothing_is_said_of_other_protocols_or_without_kafka() -> None:
+    made = Scene()
+    (queue,) = [each for each in made.amqp.destinations() if each.name == "q.mail"]
+    assert beside(made.kafka, made.access, queue) == {}
+    (topic,) = [each for each in made.kafka.destinations() if each.name == "orders"]
+    assert beside(None, made.access, topic) == {}
+    made.kafka.delete_topic("orders")
+    assert beside(made.kafka, made.access, topic) == {}, "a snapshot may be older than the broker"
