@@ -15,9 +15,9 @@ from ..console.playing import runner_of
 from ..console.session import Session
 from ..expectations.checks import CameCheck
 from ..expectations.waiting import Outcome, Waiting
-from ..fixtures.asked import expectation_of, fixtures_of, messages_of
 from ..fixtures.expected.model import Came, Expectation
 from ..fixtures.native.faults import fault_of, rule_of
+from ..fixtures.requests import expectation_of, fixtures_of, messages_of
 from ..fixtures.templates.scope import Scope
 from ..protocols.kafka import lacking
 from ..rehearsal import rehearse

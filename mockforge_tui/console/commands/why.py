@@ -14,9 +14,10 @@ from ..registry import Arg, Type, command
 from ..results import Result
 from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget, parse_target
 from ..why import amqp as amqp_rules
-from ..why import gone, refusals
+from ..why import ended as ended_rules
 from ..why import kafka as kafka_rules
 from ..why import mqtt as mqtt_rules
+from ..why import refusals
 from ..why.about import ABOUT
 from ..why.finding import Finding
 from ..why.views import amqp_of, kafka_of, mqtt_of, seen_of
@@ -118,8 +119,8 @@ def _of_ended(session: "Session", one: EndedConnection) -> list[Finding]:
     ]
     ended = [one]
     if client:
-        ended = gone.together(one, session.runtime.ended.of_client(client, protocol))
-    found = gone.of_ended(seen_of(session, protocol), ended, still)
+        ended = ended_rules.together(one, session.runtime.ended.of_client(client, protocol))
+    found = ended_rules.of_ended(seen_of(session, protocol), ended, still)
     if still:
         return [*found, *_of_client(session, protocol, client)]
     return ABOUT[protocol](session).ended(client, [each.view for each in ended], found)

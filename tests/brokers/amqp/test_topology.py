@@ -230,10 +230,10 @@ def test_no_wait_methods_are_not_answered(client: Client) -> None:
 def test_what_is_not_acted_on_is_told_once_and_not_remembered_for_ever(house: House) -> None:
     vhost = house.broker.vhost()
     for number in (*range(1000), 999):
-        vhost.doubts.report(f"queue {number}", "doubtful")
+        vhost.warned.report(f"queue {number}", "doubtful")
     assert len(house.emitted(Warned)) == 1000
-    vhost.doubts.report("queue 1000", "doubtful")
-    vhost.doubts.report("queue 0", "doubtful")
+    vhost.warned.report("queue 1000", "doubtful")
+    vhost.warned.report("queue 0", "doubtful")
     assert len(house.emitted(Warned)) == 1002
 
 

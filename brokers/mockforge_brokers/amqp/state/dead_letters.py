@@ -85,7 +85,7 @@ class DeadLetters:
         if exchange is None:
             name = policy.dead_letter_exchange
             what = f"queue '{queue.name}' in vhost '{vhost.name}'"
-            vhost.doubts.report(what, f"its dead letters are lost: there is no exchange '{name}'")
+            vhost.warned.report(what, f"its dead letters are lost: there is no exchange '{name}'")
             queue.unroutable(message, reason)
             return
         time = int(vhost.clock.wall())

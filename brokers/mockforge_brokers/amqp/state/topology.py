@@ -21,7 +21,6 @@ from . import arguments as rules
 from . import outdated
 from .bindings import AMQP, Bindings
 from .direct_replies import DirectReplies
-from .doubts import Doubts
 from .exchanges import (
     Binding,
     DefaultExchange,
@@ -48,6 +47,7 @@ from .refusals import (
 )
 from .routing import Route
 from .topic_permissions import TopicPermissions
+from .warned_once import WarnedOnce
 
 
 class Topology(Bindings):
@@ -80,7 +80,7 @@ class Topology(Bindings):
         self.limits: dict[str, int] = {}
         """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
         self.topic_permissions = TopicPermissions(name)
-        self.doubts = Doubts(spine)
+        self.warned = WarnedOnce(spine)
         self.policies = Policies()
         self.clear()
 
@@ -93,7 +93,7 @@ class Topology(Bindings):
         self._leading.clear()
         self._exclusive.clear()
         self.policies.clear()
-        self.doubts.clear()
+        self.warned.clear()
         self.exchanges[""] = DefaultExchange(self.queues, self.replies)
         for name, kind in PREDECLARED.items():
             if name != EVENTS or self.name == "/":

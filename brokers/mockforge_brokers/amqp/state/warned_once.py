@@ -8,20 +8,20 @@ from ...spine import Spine
 _MOST_REMEMBERED: Final = 1000
 
 
-class Doubts:
+class WarnedOnce:
     """Remembers what was reported, within bounds: clients may make up names without end."""
 
     def __init__(self, spine: Spine) -> None:
         self._spine = spine
-        self._told: dict[tuple[str, str], None] = {}
+        self._reported: dict[tuple[str, str], None] = {}
 
     def report(self, about: str, text: str) -> None:
-        if (about, text) in self._told:
+        if (about, text) in self._reported:
             return
-        if len(self._told) >= _MOST_REMEMBERED:
-            del self._told[next(iter(self._told))]
-        self._told[about, text] = None
+        if len(self._reported) >= _MOST_REMEMBERED:
+            del self._reported[next(iter(self._reported))]
+        self._reported[about, text] = None
         self._spine.emit(Warned("amqp", about, text))
 
     def clear(self) -> None:
-        self._told.clear()
+        self._reported.clear()
