@@ -148,13 +148,16 @@ class MqttConnection:
             return 0
         self.last_heard = self._now()
         rest = self._rest
+        if data:
+            # Without bytes the same burst goes on, for which its last turn had no time.
+            self.unanswered = 0
         if rest:
             rest += data
             if len(rest) < self.wanted:
                 return len(rest)
             data = bytes(rest)
             rest.clear()
-        self.wanted = self.unanswered = 0
+        self.wanted = 0
         try:
             position = walk(self, data) if self.work_on() else 0
         except ProtocolError as error:

@@ -244,3 +244,11 @@ def test_a_control_character_in_one_of_many_user_properties_is_found() -> None:
     pairs = [("key", "value")] * 100 + [("key", "a\x01b")]
     house.client("a", user_property=pairs)
     assert ("MQTT-1.5.4", "error") in house.broker.findings.by_statement()
+
+
+def test_more_than_the_receive_maximum_is_noticed_though_its_burst_takes_many_turns() -> None:
+    house = House()
+    client = house.client("a")
+    burst = [Publish("t", b"", 1, packet_id=number) for number in range(1, 1_101)]
+    client.send(b"".join(encode_packet(each, 5) for each in burst))
+    assert house.broker.lint()[0].statement == "MQTT-3.3.4-7"
