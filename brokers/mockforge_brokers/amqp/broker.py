@@ -118,7 +118,13 @@ class AmqpBroker(Verbs):
         """A client's first bytes name AMQP 1.0; returns how many of them are not whole yet."""
         del self._connections[peer.id]
         connection = self._later[peer.id] = LaterConnection(
-            peer, self.environment, self.options, self.vhosts, self.quotas, self._forget
+            peer,
+            self.environment,
+            self.options,
+            self.vhosts,
+            self.quotas,
+            self.counts,
+            self._forget,
         )
         peer.become(connection)
         return connection.receive(data)

@@ -20,12 +20,16 @@ class MethodCounts:
     says how many it was sent by basic.deliver and basic.get-ok.
     """
 
-    __slots__ = ("_closes", "_tags", "received", "sent")
+    __slots__ = ("_closes", "_tags", "performatives", "received", "sent", "sent_by_code")
 
     def __init__(self) -> None:
+        self.performatives: Counter[str] = Counter()
+        """What came from clients of AMQP 1.0."""
+        self.sent_by_code = [0] * 256
+        """What they were sent, by the descriptor's last byte."""
         self.received: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
-        self._closes: Counter[tuple[str, int]] = Counter()
+        self._closes: Counter[tuple[str, int | str]] = Counter()
         self._tags = 0
 
     def wrote(self, frame: bytes) -> None:
@@ -34,8 +38,8 @@ class MethodCounts:
         if found is not None:
             self.sent[found.name] += 1
 
-    def closed(self, scope: str, code: int) -> None:
-        """A channel or connection is closed with this code by us."""
+    def closed(self, scope: str, code: int | str) -> None:
+        """We close a channel or connection with this code, what AMQP 1.0 has by a condition."""
         self._closes[scope, code] += 1
 
     def delivered(self, tags: int) -> None:
@@ -50,8 +54,8 @@ class MethodCounts:
         return found | {("out", name): count for name, count in sorted(sent.items()) if count}
 
     def closes(self) -> Mapping[tuple[str, str], int]:
-        """How many by scope (channel or connection) and the code's name."""
+        """How many by scope (channel, connection, session, link) and the code's name."""
         return {
-            (scope, _NAMES.get(code, str(code))): count
-            for (scope, code), count in sorted(self._closes.items())
+            (scope, code if isinstance(code, str) else _NAMES.get(code, str(code))): count
+            for (scope, code), count in self._closes.items()
         }

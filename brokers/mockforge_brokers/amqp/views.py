@@ -26,6 +26,7 @@ from .state.routing import Route
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.session import Session
+from .v1_0.wire.performatives import SHAPES
 from .wire import content as contents
 
 AMQP: Final = "amqp"
@@ -382,13 +383,27 @@ def method_metrics(counts: MethodCounts, open_tags: Iterable[int]) -> list[Metri
             counts.methods(open_tags),
         ),
         _metric(
+            "amqp_performatives_total",
+            "Performatives received (in) and sent (out), of AMQP 1.0",
+            "counter",
+            ("direction", "performative"),
+            performatives(counts),
+        ),
+        _metric(
             "amqp_errors_total",
-            "Channels and connections that were closed with a reply code",
+            "What was closed with a reply code (AMQP 1.0: a condition)",
             "counter",
             ("scope", "code"),
             counts.closes(),
         ),
     ]
+
+
+def performatives(counts: MethodCounts) -> Mapping[tuple[str, str], int]:
+    """How many by direction and name."""
+    found = {("in", name): count for name, count in sorted(counts.performatives.items())}
+    sent = {shape.name: counts.sent_by_code[shape.code] for shape in SHAPES.values()}
+    return found | {("out", name): count for name, count in sent.items() if count}
 
 
 def _bounded(counts: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:

@@ -123,6 +123,7 @@ class Closing:
         self._peer.close(reason)
 
     def _say(self, failed: Failed) -> None:
+        self._connection.counts.closed("connection", failed.condition)
         self._connection.send(performative(0, "close", error=failed.error))
 
     def _give_up(self, reason: str) -> None:

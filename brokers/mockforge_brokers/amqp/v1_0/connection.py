@@ -23,6 +23,7 @@ from ..connection.heartbeat import Heartbeat
 from ..connection.login import Login
 from ..connection.phase import Phase
 from ..connection.quotas import Quotas
+from ..counting import MethodCounts
 from ..events import ConsumerEnded, ConsumerStarted
 from ..options import AmqpOptions
 from ..state.consumer import Consumer
@@ -66,9 +67,11 @@ class Connection:
         options: AmqpOptions,
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
+        counts: MethodCounts,
         gone: Callable[[int], object],
     ) -> None:
         self.id = peer.id
+        self.counts = counts
         self.peer = peer
         self.out: list[bytes] = []
         self.bulky = False
@@ -90,7 +93,7 @@ class Connection:
         self._turn = environment.turn
         self._clock = environment.clock
         self._login = Login(peer, environment, vhosts, quotas, "amqp10")
-        self.handshake = Handshake(options, self._login, vhosts, self.out.append)
+        self.handshake = Handshake(options, self._login, vhosts, self._say)
         self.blocking = Blocking(self, self.vhost.memory, self.out.append)
         self._rest = b""
         self._outgoing = 0
@@ -193,7 +196,13 @@ class Connection:
         if not self.out:
             self._outgoing = 0
             self.peer.wake()
+        self._say(frame)
+
+    def _say(self, frame: bytes) -> None:
         self.out.append(frame)
+        # A protocol header and a heartbeat end where a descriptor would begin: 00 53 CODE.
+        if len(frame) > HEAD_SIZE:
+            self.counts.sent_by_code[frame[HEAD_SIZE + 2]] += 1
 
     def send_all(self, frames: list[bytes]) -> None:
         """The transfers of one delivery, or some of them."""
@@ -269,6 +278,7 @@ class Connection:
 
     def _frame(self, channel: int, body: bytes) -> None:
         found, end = performatives.read(body)
+        self.counts.performatives[found.name] += 1
         handshake = self.handshake
         if handshake.sasl:
             handshake.authenticate(found)

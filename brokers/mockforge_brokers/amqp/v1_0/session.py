@@ -65,6 +65,10 @@ class Session:
         return self.windows.free and not self._failing and self.connection.flowing
 
     def reply(self, name: str, /, **fields: Any) -> None:
+        failure = fields.get("error")
+        if failure is not None:
+            scope = "session" if name == "end" else "link"
+            self.connection.counts.closed(scope, failure.get("condition"))
         self.connection.send(performative(self.number, name, **fields))
 
     def receive(self, found: Composite, payload: bytes) -> None:
