@@ -28,7 +28,7 @@ _RABBIT: Final = re.compile(r"\$rabbit\$(sha256|sha512|md5)\$([\w+/=]+)", re.ASC
 """A password's hash as RabbitMQ exports it: four bytes of salt, and the digest of both."""
 _MOST_REMEMBERED: Final = 4096
 ALL_TAGS: Final = ("administrator",)
-"""Of whom nobody gave tags: such a user may do all."""
+"""Of whom nobody gave tags and who may log in where they count: such a user may do all."""
 
 
 class Principal(Struct, frozen=True):
@@ -85,10 +85,11 @@ class User:
         name: str,
         password: str | None,
         protocols: Iterable[str] = PROTOCOLS,
-        tags: Iterable[str] = ALL_TAGS,
+        tags: Iterable[str] | None = None,
     ) -> None:
         """`password` is a hash of `hash_password`, or plain, or None: only SCRAM lets it in.
 
+        `tags` of None are all where one of the protocols has tags, and none elsewhere.
         Raises InvalidInput.
         """
         self.secretless = password is None
@@ -101,6 +102,8 @@ class User:
             raise InvalidInput(f"user {name}: a hash is $scrypt$..., as `user hash` prints it")
         self.name = name
         self.protocols = frozenset(protocols)
+        if tags is None:
+            tags = ALL_TAGS if any(PROTOCOLS[each].tags for each in self.protocols) else ()
         self.tags = tuple(tags)
         self.hashed = password if hashed else ""
         self.plain = "" if hashed else password
@@ -250,7 +253,7 @@ class Access:
         name: str,
         password: str | None,
         protocols: Iterable[str] = PROTOCOLS,
-        tags: Iterable[str] = ALL_TAGS,
+        tags: Iterable[str] | None = None,
     ) -> User:
         """Add or replace; raises InvalidInput."""
         user = self.users[name] = User(name, password, protocols, tags)

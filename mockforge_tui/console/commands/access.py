@@ -39,7 +39,7 @@ def user_ls(session: "Session") -> Result:
         {
             "user": user.name,
             "protocols": [each for each in PROTOCOLS if each in user.protocols],
-            "tags": list(user.tags) if any(PROTOCOLS[p].tags for p in user.protocols) else [],
+            "tags": list(user.tags),
             "password": "scram" if user.secretless else "hashed" if user.hashed else "plain",
         }
         for user in access.users.values()

@@ -182,3 +182,18 @@ def test_user_has_the_tags_of_the_management_interface_through_a_new_password(
     # As rabbitmqctl says it.
     scene.run("set user tags alice monitoring")
     assert scene.environment.access.users["alice"].tags == ("monitoring",)
+
+
+def test_user_ls_shows_the_tags_that_there_are_and_who_may_not_log_in_to_amqp_has_none(
+    scene: Scene,
+) -> None:
+    for line in ("user add all s", "user add device s --only mqtt", "user add shop s --only amqp"):
+        scene.run(line)
+
+    def tags() -> dict[str, list[str]]:
+        return {each["user"]: each["tags"] for each in scene.run("user ls").records}
+
+    expected = {"all": ["administrator"], "device": [], "shop": ["administrator"]}
+    assert {name: found for name, found in tags().items() if name in expected} == expected
+    scene.run("user tags device monitoring")
+    assert tags()["device"] == ["monitoring"]
