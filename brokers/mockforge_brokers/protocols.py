@@ -35,6 +35,8 @@ class Protocol(Struct, frozen=True, kw_only=True):
     """A message may have no value, which is not the same as an empty one."""
     bytes_in_headers: bool = False
     """Headers are bytes and may repeat; elsewhere they are a table of typed values."""
+    leave: str = "the client"
+    """How the reason of ConnectionClosed begins where a client went by its own wish."""
     tags: bool = False
     """Users have tags, which say what they may do in the management interface."""
 
@@ -56,6 +58,7 @@ PROTOCOLS: Final = {
             name="kafka",
             title="Kafka",
             letter="K",
+            leave="the client closed the connection",  # it has no words for it, and hangs up
             fields=("topic", "key", "partition", "offset"),
             variables={
                 "bootstrap": "KAFKA_BOOTSTRAP_SERVERS",
@@ -69,6 +72,7 @@ PROTOCOLS: Final = {
             name="mqtt",
             title="MQTT",
             letter="M",
+            leave="the client disconnected",
             fields=("topic", "qos", "retain"),
             # Of MQTT 5's PUBLISH (3.3.2.3); user properties are shown as headers.
             properties=(
@@ -95,6 +99,7 @@ PROTOCOLS: Final = {
             name="amqp",
             title="AMQP",
             letter="A",
+            leave="closed by the client",
             fields=("exchange", "routing_key", "queues"),
             group="queue's consumers",
             group_field="topic",

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from ... import units
 from ...text import encodable
@@ -39,6 +39,7 @@ vertical-align:top}th{color:var(--dim);
 font-weight:normal;width:11em}code{font-size:.9em;overflow-wrap:anywhere}
 .dim{color:var(--dim)}.good{color:var(--good)}.bad{color:var(--bad)}.bar{fill:var(--bar)}
 .away{fill:var(--bad);opacity:.18}.fault{fill:var(--fault)}.doubled{fill:var(--bad)}
+.each{margin-top:.6rem;font-size:.9em}.each th{width:auto}
 .axis{stroke:var(--line)}.band{fill:var(--band)}.pause{fill:var(--fault)}
 """
 
@@ -132,7 +133,7 @@ def _client(story: ClientStory, lasted: float) -> str:
         ("verdict", f'<span class="{"good" if clean else "bad"}">{_text(facts["verdict"])}</span>'),
         ("sent", f"{facts['sent']:,}"),
         ("faults", _text(", ".join(f"{kind} {n}" for kind, n in story.faults.items()) or "none")),
-        ("connections ended", f"{story.lost:,}{', and it stayed away' if facts['away'] else ''}"),
+        ("connections ended", f"{story.lost:,}{', and it gave up' if facts['gave_up'] else ''}"),
         ("back after", _durations(story.pauses)),
         ("sent again after", _durations(facts["resent_after"])),
     ]
@@ -141,7 +142,7 @@ def _client(story: ClientStory, lasted: float) -> str:
     chart = _svg(
         _BARS + 34,
         (
-            *_away(story.moments, lasted),
+            *_away(story, lasted),
             *_bars(story.buckets, lasted),
             *_marks(marks, lasted),
             *_axis(lasted),
@@ -149,7 +150,33 @@ def _client(story: ClientStory, lasted: float) -> str:
     )
     title = f"{sign} {_text(story.client)} <span class='dim'>{escape(story.protocol)}</span>"
     backoff = _backoff(story.pauses)
-    return f"<section><h2>{title}</h2><table>{table}</table>{chart}{backoff}</section>"
+    after = _after_each(facts["under"])
+    return f"<section><h2>{title}</h2><table>{table}</table>{chart}{backoff}{after}</section>"
+
+
+def _after_each(under: Sequence[dict[str, Any]]) -> str:
+    """What it did after each kind of fault."""
+    if not under:
+        return ""
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("after", "hits", "ended", "back after", "sent again after", "out of order")
+    )
+    rows = "".join(
+        f"<tr><td>{_text(each['fault'])}</td><td>{each['hits']:,}</td>"
+        f"<td>{each['ended']:,}{', gave up' if each['gave_up'] else ''}</td>"
+        f"<td>{_durations(each['pauses'])}</td>"
+        f"<td>{_resent(each)}</td><td>{_text(', '.join(each['disordered'])) or '-'}</td></tr>"
+        for each in under
+    )
+    return f'<table class="each"><tr>{head}</tr>{rows}</table>'
+
+
+def _resent(each: dict[str, Any]) -> str:
+    if not each["doubled"]:
+        return _durations(())
+    names = dict.fromkeys(each["doubled"])
+    return f"{_durations(each['resent_after'])}: {_text(', '.join(names))}"
 
 
 def _section(title: str, note: str, inner: str) -> str:
@@ -200,10 +227,11 @@ def _marks(moments: Sequence[Moment], lasted: float) -> Iterator[str]:
         )
 
 
-def _away(moments: Iterable[Moment], lasted: float) -> Iterator[str]:
-    """Where it had no connection."""
+def _away(story: ClientStory, lasted: float) -> Iterator[str]:
+    """Where it had no connection and wanted one."""
     lost: Moment | None = None
-    for each in [*moments, Moment(lasted, "back", "")]:
+    end_of_it = [] if story.left else [Moment(lasted, "back", "")]
+    for each in [*story.moments, *end_of_it]:
         if each.kind == "lost":
             lost = lost or each
         elif each.kind == "back" and lost is not None:

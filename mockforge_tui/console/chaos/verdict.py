@@ -19,6 +19,7 @@ from ...brokers import Brokers
 from ...filters.fields import header_of
 from ...filters.json_path import JsonReader, parse_path
 from ..ports import Clock
+from .aftermath import Causes, ended_by_itself
 
 _MOST_IDS: Final = 50_000
 """Ids that are remembered of one client and destination; what comes after is only counted."""
@@ -63,26 +64,28 @@ class Stream:
     highest: dict[str, int] = field(default_factory=dict)
     lowest: dict[str, int] = field(default_factory=dict)
 
-    def add(self, name: str, at: float) -> bool:
-        """Whether it was there before."""
+    def add(self, name: str, at: float) -> str:
+        """`doubled`, `disordered` or nothing."""
         self.sent += 1
         if name in self.ids:
             self.gaps.append(at - self.ids[name])
             self.doubled.append(name)
-            return True
+            return "doubled"
         if len(self.ids) < _MOST_IDS:
             self.ids[name] = at
             found = _NUMBER.fullmatch(name)
             if found is not None:
-                self._place(name, found[1], int(found[2]))
-        return False
+                return self._place(name, found[1], int(found[2]))
+        return ""
 
-    def _place(self, name: str, series: str, number: int) -> None:
+    def _place(self, name: str, series: str, number: int) -> str:
         highest = self.highest.get(series)
-        if highest is not None and number < highest:
+        late = highest is not None and number < highest
+        if late:
             self.disordered.append(name)
         self.highest[series] = number if highest is None else max(highest, number)
         self.lowest[series] = min(number, self.lowest.get(series, number))
+        return "disordered" if late else ""
 
     def missing(self) -> list[str]:
         """Numbers that are not there between the first and the last of a series.
@@ -109,6 +112,9 @@ class ClientStory:
     open: set[int] = field(default_factory=set)
     pauses: list[float] = field(default_factory=list)
     lost_at: float | None = None
+    left: bool = False
+    """Its last connection ended by its own wish."""
+    causes: Causes = field(default_factory=Causes)
     streams: dict[str, Stream] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
     buckets: Counter[int] = field(default_factory=Counter)
@@ -117,6 +123,11 @@ class ClientStory:
     def note(self, at: float, kind: str, text: str = "") -> None:
         if len(self.moments) < _MOST_MOMENTS:
             self.moments.append(Moment(at, kind, text))
+
+    @property
+    def gave_up(self) -> bool:
+        """It lost its connection against its will, and never came back."""
+        return self.lost_at is not None and not self.left
 
     def facts(self) -> dict[str, Any]:
         """For a table, and for programs."""
@@ -131,11 +142,13 @@ class ClientStory:
             "lost": self.lost,
             "pauses": list(self.pauses),
             "away": self.lost_at is not None,
+            "gave_up": self.gave_up,
             "sent": sum(stream.sent for stream in streams),
             "doubled": doubled,
             "disordered": disordered,
             "missing": missing,
             "resent_after": [gap for stream in streams for gap in stream.gaps],
+            "under": list(self.causes.found(away=self.lost_at is not None, left=self.left)),
             "timeline": [
                 {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
             ],
@@ -152,6 +165,8 @@ class ClientStory:
             if names:
                 more = ", ..." if len(names) > _SHOWN else ""
                 parts.append(f"{word} {len(names)}: {', '.join(names[:_SHOWN])}{more}")
+        if self.gave_up:
+            parts.append("gave up")
         return "; ".join(parts) or CLEAN
 
 
@@ -211,7 +226,9 @@ class Observer:
             return
         story.open.add(event.connection)
         if story.lost_at is not None:
-            story.pauses.append(self._clock.now() - story.lost_at)
+            pause = self._clock.now() - story.lost_at
+            story.pauses.append(pause)
+            story.causes.back(pause)
             story.lost_at = None
             story.note(self.lasted, "back")
 
@@ -222,12 +239,15 @@ class Observer:
             story.open.discard(event.connection)
             if not story.open and story.lost_at is None:
                 story.lost_at = self._clock.now()
+                story.left = ended_by_itself(event.protocol, event.reason)
+                story.causes.lost()
                 story.note(self.lasted, "lost", event.reason)
 
     def _fired(self, event: FaultFired) -> None:
         story = self._story(event.protocol, event.client)
         if story is not None:
             story.faults[event.kind] += 1
+            story.causes.hit(event.kind, event.operation)
             story.note(self.lasted, "fault", f"{event.kind} {event.operation}")
 
     def _sent(self, event: MessageSeen) -> None:
@@ -241,8 +261,12 @@ class Observer:
         if value is not None:
             name = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
             stream = story.streams.setdefault(event.destination, Stream())
-            if stream.add(name, at):
-                story.note(at, "doubled", name)
+            match stream.add(name, at):
+                case "doubled":
+                    story.note(at, "doubled", name)
+                    story.causes.doubled(name, stream.gaps[-1])
+                case "disordered":
+                    story.causes.disordered(name)
 
 
 def identify_by(text: str) -> Identify:

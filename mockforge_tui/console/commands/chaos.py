@@ -14,6 +14,9 @@ from ..results import Column, Result, count, done, duration, table
 from ..types import DURATION, PAIR, TEXT, integer, of_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..chaos.verdict import ClientStory
     from ..session import Session
 
 _SEED = integer("seed", 0)
@@ -155,17 +158,19 @@ def chaos_log(session: "Session") -> Result:
 @command(
     "chaos report",
     group="faults",
-    examples=("chaos report", "chaos report --html > report.html"),
+    examples=("chaos report", "chaos report --each", "chaos report --html > report.html"),
 )
 def chaos_report(
     session: "Session",
     *,
     html: Annotated[bool, Opt(("--html",), None, "as a page with charts: --html > FILE")] = False,
+    each: Annotated[bool, Opt(("--each",), None, "a line for each kind of fault")] = False,
 ) -> Result:
     """Show what clients made of the last run.
 
     How often each was hit by which fault and lost its connection, how long it stayed away, which
-    messages it sent twice, out of order, or left out: by the number at the end of their --id.
+    messages it sent twice, out of order, or left out: by the number at the end of their --id. With
+    --each, and on the page, what it did after each kind of fault.
     """
     if html:
         if not session.chaos:
@@ -174,6 +179,8 @@ def chaos_report(
 
         return done(page(session.chaos[-1]), {"presets": _presets_of(session.chaos[-1])})
     stories = session.chaos[-1].observer.stories() if session.chaos else ()
+    if each:
+        return _after_each(stories)
     return table(
         [story.facts() for story in stories],
         Column("client", "client"),
@@ -181,11 +188,33 @@ def chaos_report(
         Column("faults", "faults", _counted),
         Column("lost", "ended", count, right=True),
         Column("pauses", "back after", _span),
-        Column("away", "now", lambda away: "away" if away else ""),
+        Column("gave_up", "now", lambda gave_up: "gave up" if gave_up else ""),
         Column("sent", "sent", count, right=True),
         Column("verdict", "verdict"),
         empty="no run yet: chaos start" if not session.chaos else "no client was there",
-        fields=("doubled", "disordered", "missing", "resent_after", "timeline"),
+        fields=("away", "doubled", "disordered", "missing", "resent_after", "under", "timeline"),
+    )
+
+
+def _after_each(stories: "Iterable[ClientStory]") -> Result:
+    rows = [
+        {"client": story.client, "protocol": story.protocol, **found}
+        for story in stories
+        for found in story.facts()["under"]
+    ]
+    return table(
+        rows,
+        Column("client", "client"),
+        Column("protocol", "broker"),
+        Column("fault", "fault"),
+        Column("hits", "hits", count, right=True),
+        Column("ended", "ended", count, right=True),
+        Column("pauses", "back after", _span),
+        Column("resent_after", "sent again after", _span),
+        Column("doubled", "doubled", lambda names: count(len(names)) if names else "", right=True),
+        Column("disordered", "out of order", lambda names: str(len(names) or ""), right=True),
+        Column("gave_up", "then", lambda gave_up: "gave up" if gave_up else ""),
+        empty="no fault hit anybody",
     )
 
 

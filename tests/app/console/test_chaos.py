@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from mockforge_brokers.events import ConnectionClosed
+from mockforge_brokers.events import ClientIdentified, ConnectionClosed, FaultFired
 
+from mockforge_tui.console.chaos.aftermath import Causes
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
 
 from .scene import Scene
@@ -228,3 +229,67 @@ def test_the_report_stands_after_the_run_and_hears_no_more(scene: Scene) -> None
 def test_what_cannot_tell_messages_apart_is_said(scene: Scene) -> None:
     result = scene.session.run("chaos start half-open --id offset")
     assert "none of key, payload, header.NAME and json.PATH" in result.as_text()
+
+
+def test_what_a_client_does_is_put_down_to_the_last_fault_that_hit_it() -> None:
+    causes = Causes()
+    # Before the first one nothing is.
+    causes.doubled("o-0", 1.0)
+    causes.hit("delay", "PUBLISH")
+    causes.doubled("o-1", 2.0)
+    causes.hit("drop", "PUBACK")
+    # A delay hits all the time: what was dropped weighs more.
+    causes.hit("delay", "PUBLISH")
+    causes.doubled("o-2", 3.0)
+    causes.disordered("o-1")
+    causes.lost()
+    causes.back(0.5)
+    causes.hit("disconnect", "PUBLISH")
+    causes.lost()
+    found = {each["fault"]: each for each in causes.found(away=True, left=False)}
+    assert list(found) == ["delay PUBLISH", "drop PUBACK", "disconnect PUBLISH"]
+    slow, lost, ended = found.values()
+    assert (slow["hits"], slow["doubled"], slow["ended"]) == (2, ["o-1"], 0)
+    assert (lost["doubled"], lost["resent_after"], lost["disordered"]) == (["o-2"], [3.0], ["o-1"])
+    assert (lost["ended"], lost["pauses"], lost["gave_up"]) == (1, [0.5], False)
+    assert (ended["ended"], ended["pauses"], ended["gave_up"]) == (1, [], True)
+    *_, last = causes.found(away=True, left=True)
+    assert (last["ended"], last["gave_up"]) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "reason", "left"),
+    [
+        ("mqtt", "the client disconnected", True),
+        # Without DISCONNECT it is gone, whatever it meant by it.
+        ("mqtt", "the client closed the connection", False),
+        ("amqp", "closed by the client: 200 Normal shutdown", True),
+        ("amqp", "fault 1 disconnects everything", False),
+        ("kafka", "the client closed the connection", True),
+    ],
+)
+def test_a_client_that_took_its_leave_did_not_give_up(
+    scene: Scene, protocol: str, reason: str, left: bool
+) -> None:
+    scene.run("chaos start observe")
+    scene.spine.emit(ClientIdentified(protocol, 7, "c"))
+    scene.spine.emit(FaultFired(protocol, 1, "disconnect", 7, "c", "PUBLISH"))
+    scene.spine.emit(ConnectionClosed(protocol, 7, "c", reason))
+    found = report(scene)["c"]
+    assert (found["away"], found["gave_up"]) == (True, not left)
+    assert found["verdict"] == ("nothing lost, doubled or out of order" if left else "gave up")
+    assert found["under"][0]["gave_up"] == (not left)
+    assert ("gave up" in scene.run("chaos report --each").as_text()) == (not left)
+
+
+def test_the_report_and_the_page_have_a_line_for_each_kind_of_fault(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    scene.spine.emit(FaultFired("mqtt", 1, "drop", 1, "c", "PUBACK"))
+    for _ in range(2):
+        scene.mqtt_publish(client, "t", b"o-1", 1)
+        scene.advance(3)
+    [record] = scene.run("chaos report --each").records
+    assert (record["fault"], record["hits"], record["doubled"]) == ("drop PUBACK", 1, ["o-1"])
+    assert record["resent_after"] == [3.0]
+    assert "<td>drop PUBACK</td><td>1</td>" in scene.run("chaos report --html").as_text()
