@@ -227,7 +227,7 @@ class Reading(Struct):
                 aborted_transactions=[] if log is None else None,
                 records=b"",
             )
-        near = self._near(log)
+        near = self._near(log) if request.rack_id else NOBODY
         high_watermark = caller.cluster.replication.visible_end(log)
         stable = min(log.last_stable_offset, high_watermark)
         if diverging is not None:
@@ -263,7 +263,7 @@ class Reading(Struct):
         caller, request = self.asking.caller, self.asking.request
         rack = request.rack_id
         # Who says to be a broker follows this leader, wherever it stands.
-        if not rack or request.replica_id >= 0 or not caller.cluster.nodes.many:
+        if request.replica_id >= 0 or not caller.cluster.nodes.many:
             return NOBODY
         replication, here = caller.cluster.replication, caller.node
         if replication.leader(log) != here or not caller.cluster.config.selects_by_rack:
