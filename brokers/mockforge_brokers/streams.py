@@ -243,7 +243,8 @@ def explain_tls(error: ssl.SSLError) -> str:
     if reason.endswith(_NO_TRUST):
         return (
             f"TLS: the client does not trust our certificate ({_words(reason)}): "
-            "give it the CA's certificate, whose path is in the ready line under tls"
+            "give it the CA's certificate (--tls auto: its path is in the ready line under tls; "
+            "--tls CERT,KEY: CERT has to have the intermediate CAs behind its own)"
         )
     return f"TLS: no agreement with the client: {_words(reason) or error}"
 

@@ -149,10 +149,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
         if route is last:
             # Twice the same topic: look for packets with the very same header and size. Looking
             # after each packet would cost more than it saves where topics take turns.
-            head, size = data[position : topic_end + bare], stop - position
-            while data.startswith(head, stop) and stop + size <= end:
-                stop += size
-                count += 1
+            stop, count = _alike(data, position, topic_end + bare, stop, end)
         last = route
         route.counts.published += count
         route.counts.delivered += count * len(sinks)
@@ -167,6 +164,18 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
     _forward_run(sinks, data[start:position], run)
     connection.messages_in += published
     return position
+
+
+def _alike(data: bytes, position: int, head_end: int, stop: int, end: int) -> tuple[int, int]:
+    """The packets that have header and size of the one between `position` and `stop`.
+
+    Returns where the last of them stops, and how many they are with that one.
+    """
+    head, size, count = data[position:head_end], stop - position, 1
+    while data.startswith(head, stop) and stop + size <= end:
+        stop += size
+        count += 1
+    return stop, count
 
 
 def _forward_run(sinks: tuple[Sink, ...], piece: bytes, count: int) -> None:
