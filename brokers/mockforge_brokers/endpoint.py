@@ -112,9 +112,12 @@ class Endpoint(Flow):
     def handle(self, data: bytes) -> None:
         environment = self.environment
         environment.turn.begin()
+        lanes = self.lanes
         try:
-            if self.lanes is not None or environment.in_force.active:
-                tail = (self.lanes or self.inspect()).receive(data)
+            if lanes is not None:
+                tail = lanes.receive(data)
+            elif environment.in_force.active:
+                tail = self.inspect().receive(data)
             else:
                 tail = self.connection.receive(data)
         except Exception as error:

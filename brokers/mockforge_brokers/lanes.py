@@ -36,7 +36,15 @@ class Inspected(Peer, Protocol):
 class Lanes:
     """Both directions of one endpoint; a lane is there while what passes has to be looked at."""
 
-    __slots__ = ("_concern", "_endpoint", "_exchanges", "_in_force", "_inward", "_outward")
+    __slots__ = (
+        "_concern",
+        "_connection",
+        "_endpoint",
+        "_exchanges",
+        "_in_force",
+        "_inward",
+        "_outward",
+    )
 
     def __init__(self, endpoint: Inspected) -> None:
         self._endpoint = endpoint
@@ -49,6 +57,7 @@ class Lanes:
     def adopt(self, connection: Connection) -> None:
         """Another connection took over."""
         environment = self._endpoint.environment
+        self._connection = connection
         self._concern = Concern(environment.faults, environment.holds, self._endpoint, connection)
         for lane in filter(None, (self._inward, self._outward)):
             lane.adopt(connection)
@@ -75,7 +84,7 @@ class Lanes:
 
     def receive(self, data: bytes) -> int:
         """As `Connection.receive`, of the frames that may go on."""
-        connection, lane = self._endpoint.connection, self._inward
+        connection, lane = self._connection, self._inward
         if lane is None:
             if not self._concern():
                 if self._concern.over:
@@ -83,14 +92,16 @@ class Lanes:
                 return connection.receive(data)
             lane = self._lane_of(IN)
             data = connection.take_rest() + data
-        # Nothing waits, and no rule is about any of these frames: as most are beside rules for
-        # other destinations.
-        elif lane.skimmer.version == self._in_force.version and lane.skimmer(data):
-            return connection.receive(data)
-        elif lane.idle and not self._concern():
-            self._inward = None
-            self._give_up()
-            return connection.receive(lane.take_rest() + data)
+        else:
+            # Nothing waits, and no rule is about any of these frames: as most are beside rules for
+            # other destinations.
+            skimmer = lane.skimmer
+            if skimmer.version == self._in_force.version and skimmer.skim(data):
+                return connection.receive(data)
+            if lane.idle and not self._concern():
+                self._inward = None
+                self._give_up()
+                return connection.receive(lane.take_rest() + data)
         if connection.unfinished:
             # What passed the lane already comes first.
             connection.receive(b"")
@@ -112,14 +123,16 @@ class Lanes:
                 self._endpoint.write(data)
                 return
             lane = self._lane_of(OUT)
-        elif lane.skimmer.version == self._in_force.version and lane.skimmer(data):
-            self._endpoint.write(data)
-            return
-        elif lane.idle and not self._concern():
-            self._outward = None
-            self._give_up()
-            self._endpoint.write(data)
-            return
+        else:
+            skimmer = lane.skimmer
+            if skimmer.version == self._in_force.version and skimmer.skim(data):
+                self._endpoint.write(data)
+                return
+            if lane.idle and not self._concern():
+                self._outward = None
+                self._give_up()
+                self._endpoint.write(data)
+                return
         lane.feed(data)
 
     def after(self, direction: int, callback: Callable[[], object]) -> bool:

@@ -19,7 +19,7 @@ class LineSkimmer(Skimmer):
         super().__init__()
         self._glance = glance
 
-    def __call__(self, data: bytes) -> bool:
+    def skim(self, data: bytes) -> bool:
         frames = data.splitlines(keepends=True)
         return all(frame.endswith(b"\n") and self._glance(frame) in self.looks for frame in frames)
 

@@ -207,23 +207,22 @@ def find(direction: int, data: bytes, at: int) -> Found | None:
     look = glance(direction, data[at:behind])
     if look is None:
         return Found(stop, None, None)
-    name = data[at + HEAD_SIZE : at + HEAD_SIZE + 4]
-    compared = behind
+    begin = at + HEAD_SIZE + 4
+    name = data[at + HEAD_SIZE : begin]
     if name in _NAMELESS:
-        # Behind the name stand the tag and a byte of bits.
-        begin, end = at + HEAD_SIZE + 4, behind - 1
-    elif name in WITH_CONTENT:
-        compared = behind + head.unpack_from(data, behind)[2] + OVERHEAD
-        if compared < stop:
-            if compared + head.unpack_from(data, compared)[2] + OVERHEAD != stop:
-                return Found(stop, look, None)
-            compared += HEAD_SIZE
-        begin = end = at
-        if name == _DELIVER:
-            begin = at + 12 + data[at + 11]
-            end = begin + _AFTER_TAG
-    else:
+        # Behind the name stand the tag and a byte of bits, then the end.
+        return Found(stop, look, Shape(data[at:begin], 0, b"", stop - at, END, look))
+    if name not in WITH_CONTENT:
         return Found(stop, look, None)
+    compared = behind + head.unpack_from(data, behind)[2] + OVERHEAD
+    if compared < stop:
+        if compared + head.unpack_from(data, compared)[2] + OVERHEAD != stop:
+            return Found(stop, look, None)
+        compared += HEAD_SIZE
+    if name != _DELIVER:
+        return Found(stop, look, Shape(data[at:compared], 0, b"", stop - at, END, look))
+    begin = at + 12 + data[at + 11]
+    end = begin + _AFTER_TAG
     shape = Shape(data[at:begin], end - at, data[end:compared], stop - at, END, look)
     return Found(stop, look, shape)
 

@@ -39,7 +39,7 @@ class RequestSkimmer(Skimmer):
         super().forget()
         self._kind, self._named = _NO_API, b""
 
-    def __call__(self, data: bytes) -> bool:
+    def skim(self, data: bytes) -> bool:
         kind, named = self._kind, self._named
         length = AFTER_CORRELATION_ID + len(named)
         at, end = 0, len(data)
@@ -77,7 +77,7 @@ class AnswerSkimmer(Skimmer):
         super().forget()
         self._request, self._named = (-1, -1), b""
 
-    def __call__(self, data: bytes) -> bool:
+    def skim(self, data: bytes) -> bool:
         request, named = self._request, self._named
         requests = self._reader.requests
         length = ANSWER + len(named)

@@ -14,7 +14,7 @@ UNSETTLED: Final = -1
 
 
 class Skimmer:
-    """Called with a burst: whether no rule is about any of it, all being whole frames.
+    """Says of a burst whether no rule is about any of it, all being whole frames.
 
     One for each lane. `looks` are those that no rule can be about, as long as the rules have this
     `version` (see `InForce`); while it is UNSETTLED something waits in the lane or is about to, and
@@ -29,7 +29,7 @@ class Skimmer:
         self.looks: set[Look] = set()
         self.version = UNSETTLED
 
-    def __call__(self, data: bytes) -> bool:
+    def skim(self, data: bytes) -> bool:
         return False
 
     def forget(self) -> None:
@@ -90,7 +90,7 @@ class ShapeSkimmer(Skimmer):
         super().forget()
         self._last = self._before = _NEVER
 
-    def __call__(self, data: bytes) -> bool:
+    def skim(self, data: bytes) -> bool:
         at, end = 0, len(data)
         while True:
             head, tail_at, tail, size, last, _ = self._last
