@@ -48,11 +48,12 @@ class Extra(NamedTuple):
 
 
 def examine(
-    header: bytes, flags: int, user: str, reply_to: str, *, read_headers: bool
+    header: bytes, flags: int, user: str | None, reply_to: str, *, read_headers: bool
 ) -> Extra | None:
     """Check a content header's frame; None if nothing in it matters to anyone on its way.
 
-    `reply_to` is what direct reply-to stands for on this channel, empty if it does not.
+    `user` is whom a user-id must name; None lets it name anybody. `reply_to` is what direct
+    reply-to stands for on this channel, empty if it does not.
 
     Raises RequestRefused (406) for values that RabbitMQ refuses, ProtocolError (541) for bytes
     that its parser fails on, whether or not anybody would ever look at them.
@@ -83,10 +84,10 @@ def examine(
     return Extra(headers, keys, expiration, _rewritten(header, properties), len(header))
 
 
-def _checked(properties: dict[str, Any], user: str) -> tuple[Headers, tuple[str, ...], int]:
+def _checked(properties: dict[str, Any], user: str | None) -> tuple[Headers, tuple[str, ...], int]:
     """Headers, further routing keys and expiration of properties that were looked at."""
     claimed = properties.get("user_id", user)
-    if claimed != user:
+    if user is not None and claimed != user:
         raise _refused(f"user_id property set to '{claimed}' but authenticated user was '{user}'")
     expiration = _expiration(properties["expiration"]) if "expiration" in properties else -1
     headers = Headers(properties.get("headers", {}), properties)

@@ -14,6 +14,7 @@ from ..state.virtual_host import VirtualHost
 from .unroutable import Unroutable
 
 if TYPE_CHECKING:
+    from ..connection.handshake import Agreement
     from .channel import Channel
     from .publishing import Publishing
 
@@ -29,6 +30,7 @@ class Line(Protocol):
     """Bytes of deliveries in `out` since it was last empty."""
     vhost: VirtualHost
     user: str
+    agreement: "Agreement"
     guard: Guard | None
     """What the user may do; None: all."""
     client: str

@@ -73,7 +73,9 @@ class Publishing:
         if route is None or not route.valid:
             route = self._route(publication)
         reply_to = self._channel.reply_to if flags & FLAG_REPLY_TO else ""
-        return examine(header, flags, self._line.user, reply_to, read_headers=not route.valid)
+        line = self._line
+        user = None if line.agreement.impersonates else line.user
+        return examine(header, flags, user, reply_to, read_headers=not route.valid)
 
     def publish(
         self, publication: Publication, content: bytes, size: int, extra: Extra | None

@@ -92,6 +92,8 @@ def queue_declare(
         found = channel.vhost.replies[queue]
     elif passive:
         found = channel.vhost.queue(queue, channel.line.id)
+        # To ask for it is to use it: its x-expires begins anew.
+        found.touch()
     else:
         queue = _without_line_ends(queue)
         what = f"queue '{queue}' in vhost '{channel.vhost.name}'"

@@ -218,16 +218,19 @@ class Channels:
         channel.assembling = False
 
     def _await_close_ok(self, channel: Channel, kind: int, payload: bytes) -> None:
-        """AMQP 1.5.2.5: after channel.close all but its answer is dropped unread."""
+        """AMQP 1.5.2.5: after channel.close all but its answer is dropped unread.
+
+        Where the client's own close crossed ours both are answered, and the channel is over with
+        the client's close-ok, which still comes (asked of RabbitMQ 3.10.8).
+        """
         found = methods.find(payload) if kind == METHOD else None
         if found is None:
             return
         self.counts.received[found.name] += 1
-        if found.name not in ("channel.close-ok", "channel.close"):
-            return
         if found.name == "channel.close":
             channel.send("channel.close-ok")
-        self._forget(channel)
+        elif found.name == "channel.close-ok":
+            self._forget(channel)
 
     def _forget(self, channel: Channel) -> None:
         self._delivered_before += channel.last_tag

@@ -33,6 +33,8 @@ class Agreement(Struct):
     """What the two sides settled on."""
 
     user: str = ""
+    impersonates: bool = False
+    """Its messages may have any user-id."""
     client: str = ""
     software: str = ""
     capabilities: frozenset[str] = frozenset()
@@ -102,6 +104,7 @@ class Handshake:
             self._refuse_login(mechanism)
         else:
             agreement.user = user
+            agreement.impersonates = self._login.impersonates
         options = self._options
         self._send(_tune(options.channel_max, options.frame_max, options.heartbeat))
         self.expected = "connection.tune-ok"

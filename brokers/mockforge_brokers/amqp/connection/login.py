@@ -49,6 +49,11 @@ class Login:
         """EXTERNAL is for who came with a certificate (rabbitmq_auth_mechanism_ssl)."""
         return f"{_MECHANISMS} EXTERNAL" if self._peer.principal.certificate else _MECHANISMS
 
+    @property
+    def impersonates(self) -> bool:
+        """Who logged in may publish in anybody's name (RabbitMQ's page on validated user-id)."""
+        return self._user is not None and "impersonator" in self._user.tags
+
     def enter(self, client: str, mechanism: str, response: str | bytes) -> str | None:
         """The user's name; None if it may not log in. Raises ProtocolError: no such mechanism."""
         if mechanism not in self.mechanisms.split():
