@@ -22,21 +22,22 @@ _XERIAL_BLOCK = 32 * 1024
 _SIZE = struct.Struct(">i")
 
 
-def compress(codec: Compression, data: bytes) -> bytes:
+def compress(codec: Compression, data: bytes, level: int | None = None) -> bytes:
+    """`level` is the codec's own, where it has any; None: its default."""
     match codec:
         case Compression.NONE:
             return data
         case Compression.GZIP:
-            return zlib.compress(data, wbits=_GZIP_WINDOW)
+            return zlib.compress(data, -1 if level is None else level, wbits=_GZIP_WINDOW)
         case Compression.SNAPPY:
             return _compress_snappy(data)
         case Compression.LZ4:
             # Java reads independent blocks only.
-            stream = cramjam.lz4.Compressor(content_checksum=False, block_linked=False)
+            stream = cramjam.lz4.Compressor(level, content_checksum=False, block_linked=False)
             stream.compress(data)
             return bytes(stream.finish())
         case Compression.ZSTD:
-            return bytes(cramjam.zstd.compress(data))
+            return bytes(cramjam.zstd.compress(data, level))
         case _:
             assert_never(codec)
 

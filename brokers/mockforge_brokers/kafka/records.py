@@ -164,12 +164,12 @@ def with_timestamps(batch: Buffer, attributes: int, max_timestamp: int) -> bytes
     return _sealed(bytes(changed))
 
 
-def recompressed(batch: Buffer, codec: Compression) -> bytes:
+def recompressed(batch: Buffer, codec: Compression, level: int | None = None) -> bytes:
     """The same records by another codec. Raises ProtocolError for what cannot be decompressed."""
     header = read_batch_header(batch)
     data = decompress(header.compression, bytes(batch[HEADER_SIZE : header.size]))
     attributes = header.attributes & ~_COMPRESSION_MASK | codec
-    return _written(header._replace(attributes=attributes), compress(codec, data))
+    return _written(header._replace(attributes=attributes), compress(codec, data, level))
 
 
 def rebuilt(header: BatchHeader, records: Sequence[Record], delete_horizon: int | None) -> bytes:

@@ -11,6 +11,12 @@ from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.codes import AlterConfigOp, ConfigType
 from mockforge_brokers.kafka.events import BrokerConfigured, TopicConfigured
 from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.records import (
+    Record,
+    build_batch,
+    read_batch_header,
+    read_records,
+)
 from mockforge_brokers.kafka.state.cluster import Cluster
 from mockforge_brokers.kafka.state.configs.broker import (
     ALL_NODES,
@@ -205,3 +211,22 @@ def test_each_served_key_of_a_group_changes_its_timing(name):
     wanted = HeartbeatRequest("m", 0, topic_names=frozenset({"t"}), rebalance_timeout=30.0)
     house.cluster.groups.heartbeat("g", wanted)
     assert house.configuring.groups.value("g", name) == value
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd"])
+def test_a_level_says_how_hard_the_broker_compresses_and_all_can_be_read(codec):
+    key = TOPIC_CONFIGS[f"compression.{codec}.level"]
+    words = [bytes([number * number % 251]) * (number % 7) for number in range(3000)]
+    batch = build_batch([Record(0, 1, None, b"".join(words))])
+    sizes = {}
+    for level in (key.least, 1, 6, key.most):
+        house = House()
+        configs = {"compression.type": codec, key.name: f"{level:.0f}"}
+        topic = house.cluster.create_topic("t", 1, configs=configs, source="test")
+        (log,) = topic.logs
+        house.cluster.append(log, batch)
+        (stored,) = log.batches(0, 0)
+        assert [record.value for record in read_records(stored)] == [b"".join(words)]
+        assert read_batch_header(stored).compression.name == codec.upper()
+        sizes[level] = len(stored)
+    assert sizes[key.most] < sizes[1]

@@ -62,6 +62,7 @@ _IN_OTHER_UNITS: Final = MappingProxyType(
 
 _SERVED: Final = frozenset(
     (
+        *("compression.gzip.level", "compression.lz4.level", "compression.zstd.level"),
         *("compression.type", "message.max.bytes", "min.insync.replicas"),
         *("log.cleanup.policy", "log.cleaner.backoff.ms", "log.cleaner.delete.retention.ms"),
         *("log.cleaner.max.compaction.lag.ms", "log.cleaner.min.cleanable.ratio"),

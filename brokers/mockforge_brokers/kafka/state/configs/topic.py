@@ -25,9 +25,25 @@ TOPIC_CONFIGS: Final = table(
         meaning="Old records: delete by age and size, compact to the newest of each key, or both.",
     ),
     ConfigKey(
-        "compression.gzip.level", _I, "-1", least=-1, most=9, broker="compression.gzip.level"
+        "compression.gzip.level",
+        _I,
+        "-1",
+        least=-1,
+        most=9,
+        served=True,
+        meaning="How hard the broker compresses by gzip (compression.type)",
+        broker="compression.gzip.level",
     ),
-    ConfigKey("compression.lz4.level", _I, "9", least=1, most=17, broker="compression.lz4.level"),
+    ConfigKey(
+        "compression.lz4.level",
+        _I,
+        "9",
+        least=1,
+        most=17,
+        served=True,
+        meaning="How hard the broker compresses by lz4 (compression.type)",
+        broker="compression.lz4.level",
+    ),
     ConfigKey(
         "compression.type",
         _S,
@@ -38,7 +54,14 @@ TOPIC_CONFIGS: Final = table(
         meaning="The codec in which batches are kept; producer keeps them as they came.",
     ),
     ConfigKey(
-        "compression.zstd.level", _I, "3", least=-131072, most=22, broker="compression.zstd.level"
+        "compression.zstd.level",
+        _I,
+        "3",
+        least=-131072,
+        most=22,
+        served=True,
+        meaning="How hard the broker compresses by zstd (compression.type)",
+        broker="compression.zstd.level",
     ),
     ConfigKey(
         "delete.retention.ms",

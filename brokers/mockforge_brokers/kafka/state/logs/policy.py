@@ -38,6 +38,9 @@ _CODECS: Final = {
     "zstd": Compression.ZSTD,
 }
 
+_LEVELS: Final = (Compression.GZIP, Compression.LZ4, Compression.ZSTD)
+"""Snappy has none (KIP-390)."""
+
 RecordErrors = Sequence[tuple[int, str]]
 """Which records of a batch were refused, and why (KIP-467)."""
 
@@ -59,6 +62,8 @@ class Policy(Struct, frozen=True):
     append_time: bool = False
     compacts: bool = False
     codec: Compression | None = None
+    levels: tuple[int, ...] = ()
+    """Of gzip, lz4 and zstd, as `_LEVELS` has them."""
 
     @classmethod
     def of(cls, config: TopicConfig, wall: Callable[[], float]) -> Policy:
@@ -69,6 +74,9 @@ class Policy(Struct, frozen=True):
             append_time=config.value("message.timestamp.type") == "LogAppendTime",
             compacts=config.compacts,
             codec=_CODECS.get(config.value("compression.type")),
+            levels=tuple(
+                config.number(f"compression.{each.name.lower()}.level") for each in _LEVELS
+            ),
         )
 
     @property
@@ -89,7 +97,8 @@ class Policy(Struct, frozen=True):
         if self.compacts or not self.append_time or header.has_log_append_time:
             self._check(topic, partition, batch, header, now)
         if self.codec is not None and header.compression is not self.codec:
-            batch = recompressed(batch, self.codec)
+            level = dict(zip(_LEVELS, self.levels, strict=False)).get(self.codec)
+            batch = recompressed(batch, self.codec, level)
             header = read_batch_header(batch)
         if self.append_time:
             batch = with_timestamps(batch, header.attributes | _APPEND_TIME, now)
