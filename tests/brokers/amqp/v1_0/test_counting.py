@@ -36,5 +36,6 @@ def test_ends_count_by_what_was_ended_and_by_condition(house: House, client: Cli
     client.sender("/queues/none")
     assert counted(house, "amqp_errors_total") == {("link", "amqp:not-found"): 1}
     house.broker.disconnect(client.peer.id, "over")
+    house.network.settle()
     (found,) = {code for scope, code in counted(house, "amqp_errors_total") if scope != "link"}
     assert found == client.received()[-1].error[0]
