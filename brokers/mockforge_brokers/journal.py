@@ -193,6 +193,8 @@ class Tape:
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
         """Keep one chunk; the oldest ones leave when a limit is met."""
+        # Runs for each read and each write of every connection: names are local, and what is
+        # counted is counted here, without a call.
         journal = self.journal
         journal.seq = seq = journal.seq + 1
         chunk = Chunk(self, seq, journal.wall(), direction, data, tail)
@@ -218,6 +220,7 @@ class Tape:
 
     def end(self, past: Past) -> None:
         """The connection is over: `past` reads its frames from now on."""
+        # Or a tape would keep its connection, with its session, as long as anybody may look.
         self.owner = past
         self._known = self.origin()
         self._place = None
@@ -287,6 +290,7 @@ class Journal:
         """Let go of everything; whoever is done with a journal calls it."""
         for chunk in self.chunks:
             if chunk.data is not None:
+                # Tape and chunk refer to each other, and the collector does not know chunks.
                 chunk.tape.chunks.clear()
         self.chunks.clear()
         self.size = 0
@@ -315,6 +319,7 @@ class Journal:
 
     def since(self, seq: int) -> Iterator[Chunk]:
         """Chunks after `seq`, newest first; those that had to leave are passed over."""
+        # From the newest: who looks twice a second is done at the first chunk that it knows.
         for chunk in reversed(self.chunks):
             if chunk.seq <= seq:
                 return

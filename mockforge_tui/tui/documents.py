@@ -154,6 +154,8 @@ class Wrapped:
         self._ends: array[int] | None = None
         self._long: dict[int, list[Line]] = {}
         if document.wraps:
+            # Where each line ends in rows, once: any row is found by bisection, however long the
+            # document. What does not wrap (hex) has as many rows as lines.
             ends, total = array("L"), 0
             for number in range(len(document)):
                 total += sum(1 for _ in self._parts(number))

@@ -100,6 +100,7 @@ class JsonTree:
         if line.hidden:
             self._more[line.place] = self._more.get(line.place, _STEP) + _STEP
         elif line.opening and not line.is_closing and self._count(line.place, line.raw):
+            # Remembered are those that are other than they open by themselves: see `is_open`.
             self._toggled ^= {line.place}
         else:
             return False
@@ -199,6 +200,7 @@ class JsonTree:
             if _holds(bytes(memoryview(raw)), needle, folds=folds):
                 yield place
             return
+        # What does not hold the text as it was written is not cut up to look inside.
         if len(place) >= _DEEPEST or not _holds(bytes(memoryview(raw)), needle, folds=folds):
             return
         for at, (name, value) in enumerate(_cut(raw)):

@@ -29,6 +29,7 @@ class Series:
 
     def note(self, figure: float, *, fresh: int) -> None:
         """`fresh` is how many steps have begun since the last figure."""
+        # A machine that slept has missed more steps than are shown.
         for _ in range(min(fresh, STEPS)):
             self._steps.append(0.0)
         if not self._steps:

@@ -96,6 +96,7 @@ class Effects:
                 lane.queue.in_turn(partial(lane.refuse, frame, fired.parts, code, text), len(frame))
             case Duplicate() as action:
                 lane.queue.pass_on(frame)
+                # In turn, and not at once: the frame itself may wait behind others.
                 again = partial(self._repeat, frame, rows[0], action)
                 lane.queue.in_turn(again, len(frame) * action.copies)
             case Reorder() as action:
@@ -174,6 +175,8 @@ class Effects:
             cost = size / action.bytes
         if action.messages is not None:
             cost = max(cost, 1 / action.messages)
+        # The line is busy until what it carries is through; idle time does not save up, so that
+        # no burst goes faster than the rate.
         now = lane.clock.now()
         free = max(now, self._free_at.get(rule.id, now)) + cost
         self._free_at[rule.id] = free
@@ -193,6 +196,7 @@ class Effects:
             # the end, and those to what came just before it go the same way.
             lane.connection.out.clear()
         elif action.mid and frame:
+            # One byte at least, or the end would not be within the frame.
             lane.forward(frame[: max(1, len(frame) // 2)])
         reason = f"fault {rule.id} disconnects {rule.scope}"
         lane.queue.ended = True

@@ -62,6 +62,7 @@ class Cut:
         rule.effects.pop(self, None)
         if timer is not None:
             timer.cancel()
+        # Two rules may cut the same way: it is whole when the last of them is over.
         self.ways = set().union(*(ways for ways, _ in self._parted.values()))
         waiting = [each for each in self._barriers if each[0].direction not in self.ways]
         self._barriers = [each for each in self._barriers if each[0].direction in self.ways]

@@ -95,6 +95,7 @@ class Queue:
         place = waiting.index(held)
         waiting.remove(held)
         self.size -= held.size
+        # Frames that are delayed themselves count too: behind is an order, and not a time.
         ready = len(waiting) - place
         if ready < how.behind:
             self.put_aside(frame, Reorder(how.behind - ready, how.wait))
@@ -108,6 +109,7 @@ class Queue:
         """Let go what no longer waits, up to the first that does."""
         now = self._clock.now()
         waiting = self._waiting
+        # The head is looked at anew each time: an action may end the connection, or bring frames.
         while waiting and waiting[0].due <= now and not self.ended:
             first = waiting.popleft()
             self.size -= first.size
@@ -136,6 +138,7 @@ class Queue:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        # One timer is enough, since nothing goes before the head; what a person holds has none.
         if self._waiting and self._waiting[0].due != inf and not self.ended:
             due = self._waiting[0].due
             self._timer = self._clock.call_later(due - self._clock.now(), self.run)

@@ -191,6 +191,7 @@ class Exchanges:
         if left is None:
             return False
         if left[0]:
+            # The first answer is the one that the client waits for, whichever repetition it is to.
             left[0] = 0
             return False
         left[1] -= 1
@@ -207,9 +208,12 @@ class Exchanges:
         if known is not None and known[0] != row.direction:
             return known[1], True
         matched: set[object] = set()
+        # Tokens come again: MQTT has 65,535 packet ids, and a channel counts its requests anew.
+        # Whatever was left of the exchange before is no answer to this one.
         self._open.pop(token, None)
         self.surplus.pop(token, None)
         self._open[token] = (row.direction, matched)
+        # Requests that are never answered must not pile up: the oldest goes.
         if len(self._open) > _MOST_EXCHANGES:
             del self._open[next(iter(self._open))]
         return matched, False
@@ -220,6 +224,7 @@ def matching(
 ) -> list[Row]:
     """The parts of one frame that a match is about; the exchange remembers it."""
     matched, answers = exchange
+    # Without `--dir` a rule about a request would fire for its answer too, which looks the same.
     if match.direction is None and answers and identity in matched:
         return []
     found = [
@@ -340,6 +345,7 @@ class Faults:
     def seconds(self, delay: Delay) -> float:
         """How long this firing of a delay lasts."""
         if delay.log_normal:
+            # The median is the duration, and one standard deviation above it is the jitter.
             sigma = log((delay.duration + delay.jitter) / delay.duration)
             return delay.duration * exp(self._random.gauss(0.0, sigma))
         spread = self._random.uniform(-delay.jitter, delay.jitter) if delay.jitter else 0.0
@@ -401,6 +407,7 @@ class Faults:
 
 
 def _end_effects(rule: Rule) -> None:
+    # An effect may take others out as it ends, so none is iterated over.
     while rule.effects:
         rule.effects.popitem()[1]()
 

@@ -214,6 +214,7 @@ class Store:
     def _remove_range(self, first: int, end: int) -> None:
         if self._still or first == end:
             return
+        # Whoever trims does so rarely, and a group has some thousand rows: no index is kept.
         self._ranges.append((first, end))
         for number in [each for each in self._rows if first <= each < end]:
             del self._rows[number]
@@ -301,6 +302,7 @@ class Store:
         """The group of this number is on disk."""
         group, self._writing = self._writing, None
         if group is None:
+            # It was closed meanwhile, and nobody waits any more.
             return
         self.committed = number
         self.commits += 1

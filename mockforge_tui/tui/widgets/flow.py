@@ -74,6 +74,7 @@ class FlowPane(PagedFlow):
         if not chosen:
             return drawn
         cursor = self.palette.cursor
+        # The whole line is lit, and on it the field that + and - are about is underlined.
         lit = Strip([Segment(text, (style + cursor) if style else cursor)
                      for text, style, _ in drawn], width)  # fmt: skip
         known = fields(width, self.need)

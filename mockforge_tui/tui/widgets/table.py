@@ -72,6 +72,7 @@ class LiveTable(Pane, Generic[R]):
 
     def show(self, records: Sequence[R]) -> None:
         """Take a new snapshot; repaints only if it differs."""
+        # Views are new objects twice a second; most are equal to those before, and cost no paint.
         ordered = sorted(records, key=self.sort_key)
         if ordered != self.records or self._drawn != len(ordered):
             self.records = ordered
