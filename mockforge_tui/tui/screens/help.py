@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -126,11 +125,8 @@ class HelpPane(Pane):
         self._top = 0
         self.move(int(share * len(self._lines)))
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.move(-3)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.move(3)
+    def scroll_lines(self, lines: int) -> None:
+        self.move(lines)
 
 
 class HelpScreen(ModalScreen[None]):

@@ -177,14 +177,6 @@ class FlowPane(PagedFlow):
 
     # Mouse -------------------------------------------------------------------------------
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.scroll_lines(-3)
-        event.stop()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.scroll_lines(3)
-        event.stop()
-
     def on_click(self, event: events.Click) -> None:
         line = self.body_y(event.y) - 1
         if 0 <= line < len(self._page) and event.x < self.outer_size.width - 1:

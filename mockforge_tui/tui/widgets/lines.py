@@ -222,10 +222,5 @@ class LogPane(Pane):
         self._from_end = max(0, total - self.body_height - int(share * total))
         self.refresh()
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.move(-3)
-        event.stop()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.move(3)
-        event.stop()
+    def scroll_lines(self, lines: int) -> None:
+        self.move(lines)

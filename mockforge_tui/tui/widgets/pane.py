@@ -46,6 +46,10 @@ class Drawn(Widget):
         self.refresh()
 
 
+_WHEEL = 3
+"""Lines that one notch of the mouse's wheel is."""
+
+
 class Pane(Drawn, can_focus=True):
     """A frame with a title, a body of lines, and a scrollbar on its right edge.
 
@@ -79,6 +83,9 @@ class Pane(Drawn, can_focus=True):
 
     def scrolled_to(self, share: float) -> None:
         """The scrollbar was dragged to a share of the whole."""
+
+    def scroll_lines(self, lines: int) -> None:
+        """The wheel was turned: show what is so many lines further down, or up if negative."""
 
     # Sizes -------------------------------------------------------------------------------
 
@@ -209,6 +216,14 @@ class Pane(Drawn, can_focus=True):
     def on_mouse_up(self, event: events.MouseUp) -> None:
         if self.app.mouse_captured is self:
             self.release_mouse()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.scroll_lines(-_WHEEL)
+        event.stop()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.scroll_lines(_WHEEL)
+        event.stop()
 
     def _drag_to(self, y: int) -> None:
         self.scrolled_to(min(1.0, max(0.0, (y - 1) / max(1, self.body_height - 1))))

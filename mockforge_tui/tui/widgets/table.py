@@ -224,13 +224,8 @@ class LiveTable(Pane, Generic[R]):
 
     # Mouse -------------------------------------------------------------------------------
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._show_from_line(self._top - 3)
-        event.stop()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._show_from_line(self._top + 3)
-        event.stop()
+    def scroll_lines(self, lines: int) -> None:
+        self._show_from_line(self._top + lines)
 
     def on_click(self, event: events.Click) -> None:
         line = self.body_y(event.y) - 1 - len(self.pinned)

@@ -7,6 +7,7 @@ from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Publish
+from textual import events
 from textual.events import Key
 
 from mockforge_tui.console.results import Notice
@@ -132,6 +133,19 @@ def test_scrolling_leaves_live_without_selecting() -> None:
         await stage.until(lambda: stage.flow._page[0] == first)
         stage.flow.scroll_lines(3)
         assert stage.flow._page[0] > first
+
+    play(act)
+
+
+def test_the_wheel_scrolls_each_pane_by_three_lines_a_notch() -> None:
+    async def act(stage: Stage) -> None:
+        for pane in stage.screen.panes:
+            seen: list[int] = []
+            pane.scroll_lines = seen.append  # type: ignore[method-assign]
+            for turned in (events.MouseScrollDown, events.MouseScrollUp):
+                pane.post_message(turned(pane, 1, 2, 0, 0, 0, False, False, False))
+            await stage.until(lambda seen=seen: len(seen) == 2, f"{pane} was scrolled")
+            assert seen == [3, -3]
 
     play(act)
 
