@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from ..events import MessageSeen
 from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from .channel.unroutable import Unroutable
 from .connection.connection import Connection
 from .connection.phase import Phase
 from .consumers import stands_by, timed_out
@@ -58,6 +59,11 @@ def connection_view(connection: Connection | LaterConnection) -> ConnectionView:
     )
 
 
+def _reached_nobody(unroutable: Unroutable) -> dict[str, object]:
+    """Exchange and routing key of the newest message that reached no queue, if that is so still."""
+    return {} if unroutable.last is None else {"unroutable_last": unroutable.last}
+
+
 _Seen = tuple[str, int, int, dict[str, object]]
 """Software, messages in, messages out, and what only this version has."""
 
@@ -69,6 +75,7 @@ def _classic(connection: Connection) -> _Seen:
         "user": agreement.user,
         "vhost": agreement.virtual_host,
         "unroutable": connection.unroutable.count,
+        **_reached_nobody(connection.unroutable),
         "channels": len(channels),
         "consumers": sum(len(channel.consumers) for channel in channels),
         "unacked": sum(len(channel.unacked) for channel in channels),
@@ -90,6 +97,7 @@ def _later(connection: LaterConnection) -> _Seen:
         "user": connection.user,
         "vhost": handshake.vhost,
         "unroutable": connection.unroutable.count,
+        **_reached_nobody(connection.unroutable),
         "sessions": len(sessions),
         "senders": sum(len(session.links.incoming) for session in sessions),
         "receivers": len(outgoing),

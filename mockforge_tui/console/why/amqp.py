@@ -36,9 +36,20 @@ def of_client(amqp: Amqp, client: str) -> list[Finding]:
     ]
     for name in consumes:
         found += _of_queue(amqp, name, mine)
-    if mine and not consumes:
-        text = f"{client} consumes from no queue: it must send basic.consume (or basic.get)"
-        found.append(Finding(client, "no-consumer", text))
+    for each in amqp.connections:
+        if each.id in mine and (last := each.detail.get("unroutable_last")) is not None:
+            text = (
+                f"{counted(each.detail['unroutable'], 'message')} of {client} reached no queue: "
+                f"{unrouted(amqp, *last).text}; with mandatory set it would get them back"
+            )
+            found.append(Finding(client, "unroutable", text))
+    if mine and not consumes and not found:
+        publishes = any(each.messages_in for each in amqp.connections if each.id in mine)
+        says = "publishes, and consumes" if publishes else "consumes"
+        text = (
+            f"{client} {says} from no queue: to consume it must send basic.consume (or basic.get)"
+        )
+        found.append(Finding(client, "no-consumer", text, harmless=publishes))
     return found
 
 

@@ -482,6 +482,28 @@ def test_messages_that_the_queues_own_arguments_took() -> None:
     )
 
 
+def test_a_publisher_whose_messages_reach_no_queue_is_said_so_with_the_nearest_binding() -> None:
+    made = Scene(furnished=False)
+    for line in ("exchange add orders --type topic", "queue add q", "bind orders q order.created"):
+        made.run(line)
+    client = made.amqp_client()
+    about = f"c{made.session.connections()[0].id}"
+    client.publish("orders", "order.created", b"1")
+    # It publishes what arrives, and need not consume.
+    result = made.run(f"why {about}")
+    assert "publishes, and consumes from no queue" in result.text
+    assert [each["harmless"] for each in result.data["findings"]] == [True]
+    for _ in range(2):
+        client.publish("orders", "orders.created", b"2")
+    assert causes(made, about) == ["unroutable"]
+    text = said(made, about)
+    assert "2 messages of " in text
+    assert "no binding of orders matches orders.created: the nearest is order.created" in text
+    made.run("bind orders q orders.created")
+    client.publish("orders", "orders.created", b"3")
+    assert "unroutable" not in causes(made, about)
+
+
 def test_a_queue_without_a_consumer_and_a_client_that_does_not_consume() -> None:
     made = Scene(furnished=False)
     made.run("queue add q.mail")

@@ -14,18 +14,21 @@ _LOOKED_AT: Final = 4096
 
 
 class Unroutable:
-    """`count` only grows. The event is emitted once for each exchange and routing key.
+    """`count` only grows; `last` is the newest exchange and routing key that still reach nobody.
+
+    The event is emitted once for each exchange and routing key.
 
     Rows are made later than messages are routed, from nothing but their bytes: so the newest
     units are remembered by a hash, until the same unit is published again and reaches a queue.
     """
 
-    __slots__ = ("_emitted", "_spine", "_units", "client", "connection", "count")
+    __slots__ = ("_emitted", "_spine", "_units", "client", "connection", "count", "last")
 
     def __init__(self, spine: Spine, connection: int, client: str) -> None:
         self.connection = connection
         self.client = client
         self.count = 0
+        self.last: tuple[str, str] | None = None
         self._spine = spine
         self._units: dict[int, None] = {}
         self._emitted: set[tuple[str, str]] = set()
@@ -40,6 +43,7 @@ class Unroutable:
     ) -> None:
         """A publish (`frame`, with its `content`) reached nobody."""
         self.count += 1
+        self.last = exchange, routing_key
         units = self._units
         if len(units) >= _MOST_REMEMBERED:
             del units[next(iter(units))]
@@ -57,6 +61,8 @@ class Unroutable:
         """What did not get through before did now, perhaps the very same message."""
         self._units.pop(_identity(frame, content), None)
         self._emitted.discard((exchange, routing_key))
+        if self.last == (exchange, routing_key):
+            self.last = None
 
     def has(self, unit: bytes) -> bool:
         """Whether this very unit, or one that begins the same and is as long, reached nobody."""
