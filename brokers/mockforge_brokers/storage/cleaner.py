@@ -65,11 +65,23 @@ class Cleaner:
         self._data = data
 
     def take(self) -> Moved:
-        """What moves with the next group."""
+        """What moves with the next group; what it says is gone must not be wanted any more."""
         moved = Moved({}, [], [])
         data, self._data = self._data, b""
-        if not data:
-            return moved
+        if data:
+            self._look(data, moved)
+        segments = self._live.segments
+        # Of queues and after a reset nothing is left in whole segments: these need no reading.
+        while len(segments) > 1 and not (oldest := next(iter(segments.values()))).live:
+            self._empty(oldest, moved)
+        return moved
+
+    def _empty(self, oldest: Segment, moved: Moved) -> None:
+        del self._live.segments[oldest.number]
+        moved.emptied.append(oldest.number)
+        self._at, self._size, self._stuck = HEAD, _PIECE, False
+
+    def _look(self, data: bytes, moved: Moved) -> None:
         oldest = next(iter(self._live.segments.values()))
         at = 0
         self._size = _PIECE
@@ -88,10 +100,7 @@ class Cleaner:
             at = frame.end
         self._at += at
         if self._at >= oldest.size:
-            del self._live.segments[oldest.number]
-            moved.emptied.append(oldest.number)
-            self._at = HEAD
-        return moved
+            self._empty(oldest, moved)
 
     def _move(self, data: bytes, frame: Frame, place: int, moved: Moved) -> bool:
         """False where a value is not what was written: to move it would make it look right."""

@@ -108,13 +108,16 @@ class Live:
     def put_entities(self, segment: Segment, at: int, entities: Iterable[Entity]) -> None:
         head = place_of(segment.number, at) << _SIZE
         for kind, name, value in entities:
-            before = self._entities.pop((kind, name), None)
-            if before is not None:
-                self._let_go(before)
+            self.remove_entity((kind, name))
             if value is not None:
                 size = len(kind) + len(name) + len(value)
                 self._entities[kind, name] = head | size
                 segment.live += size + _ENTRY
+
+    def remove_entity(self, key: Key) -> None:
+        place = self._entities.pop(key, None)
+        if place is not None:
+            self._let_go(place)
 
     def _let_go(self, place: int) -> None:
         segment = self.segments.get(place >> 2 * _SIZE)

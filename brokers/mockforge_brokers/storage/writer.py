@@ -74,6 +74,8 @@ class Writer:
             live.remove(number)
         for bounds in group.ranges:
             live.remove_range(*bounds)
+        for kind, name, _ in group.entities:
+            live.remove_entity((kind, name))
         moved = self._cleaner.take()
         rows, entities = group.rows, group.entities
         if moved.rows or moved.entities:

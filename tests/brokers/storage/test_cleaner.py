@@ -123,3 +123,37 @@ def test_what_is_damaged_does_not_move_and_its_segment_stays_for_the_next_start(
         assert [each.rows for each in moved if each.rows] == [{1: b"aaaa"}]
         assert 1 in folder.live.segments
         assert folder.step() is None
+
+
+def test_segments_of_which_nothing_is_wanted_go_unread(monkeypatch):
+    folder = Folder(monkeypatch, floor=1 << 40)
+    for number in range(3):
+        folder.write({number: b"a" * 300})
+        folder.begin()
+    folder.write({9: b"newest"})
+    assert folder.cleaner.take().emptied == []
+    folder.live.remove(1)
+    assert folder.cleaner.take().emptied == [], "what says that it is gone may be behind it"
+    folder.live.remove(0)
+    assert folder.cleaner.take().emptied == [1, 2]
+    for number in (2, 9):
+        folder.live.remove(number)
+    assert folder.cleaner.take().emptied == [3]
+    assert list(folder.live.segments) == [4], "the newest stays"
+
+
+def test_what_was_read_of_a_segment_that_went_meanwhile_is_nothing_to_the_next(monkeypatch):
+    folder = Folder(monkeypatch)
+    folder.write({1: b"a" * 300})
+    folder.write({2: b"b" * 300})
+    folder.write({3: b"c"})
+    folder.begin()
+    folder.write({4: b"d" * 300, 5: b"e"})
+    folder.begin()
+    folder.live.remove(2)
+    folder.live.remove(4)
+    folder.live.remove(1)
+    assert folder.step().emptied == []
+    folder.live.remove(3)
+    assert folder.cleaner.take().emptied == [1]
+    assert [each.rows for each in folder.steps() if each.rows] == [{5: b"e"}]

@@ -475,6 +475,22 @@ def test_the_room_of_what_is_gone_is_given_back_while_others_are_written(tmp_pat
     assert kept.entities == {"queue": {b"old": b"o" * 300, b"q": b"399"}}
 
 
+def test_after_a_reset_the_room_is_there_again_with_the_next_group(tmp_path, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    made = writer(tmp_path)
+    for each in groups():
+        write(made, each)
+    before = made.sizes()["segments"]
+    everything = [(row_number(log, 0), row_number(log + 1, 0)) for log in (1, 2)]
+    gone = [("queue", name, None) for name in (b"q\xff\0", b"gone")]
+    write(made, group(10, {}, [], everything, gone))
+    made.close(None)
+    assert made.sizes()["segments"] < before / 3
+    assert len(list(tmp_path.glob("kept-*.seg"))) <= 2
+    kept, notes = read(tmp_path)
+    assert (kept.logs, kept.entities, notes) == ({}, {}, [])
+
+
 # The first format.
 
 
