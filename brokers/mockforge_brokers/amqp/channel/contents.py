@@ -113,12 +113,13 @@ def _grouped(deaths: list[Table]) -> list[Table]:
     """
     if len(deaths) < 2:
         return deaths
-    found: list[Table] = []
+    counts: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str], Table] = {}
     for death in deaths:
-        if not any(_same(one, death) for one in found):
-            alike = sum(_same(one, death) for one in deaths)
-            found.insert(0, {"count": Field("l", alike), **death})
-    return found
+        key = str(death.get("queue")), str(death.get("reason"))
+        counts[key] = counts.get(key, 0) + 1
+        first.setdefault(key, death)
+    return [{"count": Field("l", counts[key]), **first[key]} for key in reversed(first)]
 
 
 def _same(table: Table, entry: Table) -> bool:
