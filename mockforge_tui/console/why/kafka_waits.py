@@ -33,7 +33,7 @@ def for_coordinator(group: GroupView) -> Iterator[Finding]:
     """Nobody joins, commits or learns where to begin while no node coordinates the group."""
     if group.detail.get("coordinator") == _NOBODY:
         text = (
-            f"no node coordinates {group.name}: the last one that did is stopped; broker ls, and"
+            f"no node coordinates {group.name}: the last one that did is stopped; node ls, and"
             " broker start kafka/N, or coordinator move"
         )
         yield Finding(group.name, "no-coordinator", text)
