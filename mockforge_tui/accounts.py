@@ -1,8 +1,7 @@
 """Users and rules that a config gives to the brokers."""
 
-from mockforge_brokers.access import Access, rule_of
+from mockforge_brokers.access import OPEN, Access, rule_of
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.protocols import PROTOCOLS
 
 from .config import Config, ConfigError
 
@@ -26,8 +25,7 @@ def fill(access: Access, config: Config) -> None:
     except InvalidInput as error:
         raise ConfigError(str(error)) from None
     anonymous = not config.users if config.anonymous is None else config.anonymous
-    open_to_all = {each.name for each in PROTOCOLS.values() if each.anonymous}
-    access.anonymous = open_to_all if anonymous else set()
+    access.anonymous = set(OPEN) if anonymous else set()
 
 
 def named(config: Config) -> set[str]:

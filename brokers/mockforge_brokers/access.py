@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from .errors import InvalidInput
-from .permissions import ANONYMOUS, glob, matches_name
+from .permissions import ANONYMOUS, KAFKA_ANONYMOUS, glob, matches_name
 from .permissions import Rule as Rule
 from .permissions import rule_of as rule_of
 from .protocols import PROTOCOLS
@@ -27,6 +27,8 @@ _HASH: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/=]+)\$([\w
 _RABBIT: Final = re.compile(r"\$rabbit\$(sha256|sha512|md5)\$([\w+/=]+)", re.ASCII)
 """A password's hash as RabbitMQ exports it: four bytes of salt, and the digest of both."""
 _MOST_REMEMBERED: Final = 4096
+OPEN: Final = frozenset(each.name for each in PROTOCOLS.values() if each.anonymous)
+"""Protocols whose clients need not log in before somebody gave users."""
 ALL_TAGS: Final = ("administrator",)
 """Of whom nobody gave tags and who may log in where they count: such a user may do all."""
 
@@ -117,6 +119,8 @@ class User:
             return _is_rabbit(rabbit[1], b64decode(rabbit[2]), password)
         if not self.hashed:
             return hmac.compare_digest(self.plain.encode(), password.encode())
+        # A fast digest under a key that is this process's alone: who logs in again and again costs
+        # one scrypt.
         digest = hashlib.blake2b(password.encode(), key=_SECRET).digest()
         if self._remembered and hmac.compare_digest(digest, self._remembered):
             return True
@@ -214,6 +218,7 @@ class Guard:
 
     def _ask(self, operation: str, name: str) -> str:
         allowed = False
+        # All are asked: one that denies wins over any that allows, in whatever order they came.
         for rule in self.rules:
             if self._covers(rule, operation, name):
                 if not rule.allow:
@@ -239,11 +244,11 @@ class Access:
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.rules: dict[int, Rule] = {}
-        self.anonymous: set[str] = {"kafka", "mqtt"}
+        self.anonymous: set[str] = set(OPEN)
         self.strict: set[str] = set()
         """Protocols where what no rule allows is denied, also before there is a rule."""
         self.super_users: set[str] = set()
-        """Whom no rule holds for, as Kafka's `super.users`; ANONYMOUS is who did not log in."""
+        """Whom no rule holds for, as Kafka's `super.users`; KAFKA_ANONYMOUS among them."""
         self._last_rule = 0
         self._watchers: list[Callable[[], object]] = []
         self._keepers: list[Callable[[], object]] = []
@@ -321,7 +326,7 @@ class Access:
         """
         strict = protocol in self.strict
         of_protocol = [rule for rule in self.rules.values() if rule.protocol == protocol]
-        if (user or "ANONYMOUS") in self.super_users or not (of_protocol or strict):
+        if (user or KAFKA_ANONYMOUS) in self.super_users or not (of_protocol or strict):
             return None
         own = [
             rule

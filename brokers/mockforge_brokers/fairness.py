@@ -84,6 +84,7 @@ class Backlog:
 
     def crowded(self) -> bool:
         """Whether this turn has used its time; the first who asks begins it."""
+        # Nobody has asked in this turn of the loop, so its time begins now.
         if not self._armed:
             self._arm()
             return self._full()
@@ -109,6 +110,7 @@ class Backlog:
         # What is made of the bytes waits to be written: to read more would only grow it.
         if self._full():
             return
+        # Those that are there now: who is appended below has had its slice of this turn.
         for _ in range(len(waiting)):
             waiter = waiting.popleft()
             # To the end again: each gets one slice, then all others.

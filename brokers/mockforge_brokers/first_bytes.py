@@ -20,12 +20,14 @@ def spoken(data: bytes) -> str:
 
     TLS, WebSocket, HTTP, Kafka, MQTT, AMQP 0-9-1, AMQP 1.0 or the PROXY protocol.
     """
+    # RFC 8446 5.1: a handshake record (22), whose legacy version begins with 3 in every TLS.
     if data[:2] == b"\x16\x03":
         return "TLS"
     if _HTTP.match(data):
         return "WebSocket" if _UPGRADE.search(data) else "HTTP"
     if data.startswith(b"AMQP"):
         return "AMQP 0-9-1" if data[5:8] in (b"\x00\x09\x01", b"\x01\x00\x0a") else "AMQP 1.0"
+    # CONNECT's fixed header, then the protocol's name: MQIsdp is MQTT 3.1's.
     if _MQTT.match(data):
         return "MQTT"
     if data.startswith((b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n")):

@@ -65,6 +65,7 @@ class Outgoing(asyncio.Protocol):
         return 0 if self.lanes is None else self.lanes.queued
 
     def wake(self) -> None:
+        # However often a burst asks for it, it is written once.
         if not self._awake:
             self._awake = True
             self.server.turns.flush_soon(self)
@@ -78,6 +79,8 @@ class Outgoing(asyncio.Protocol):
         pieces = connection.out
         if not pieces:
             return
+        # A rule may have come since the last burst: lanes are made when there is first something
+        # for them to look at.
         lanes = self.lanes
         if lanes is None and self.environment.in_force.active:
             lanes = self.inspect()

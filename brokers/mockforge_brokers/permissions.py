@@ -23,6 +23,8 @@ ACL_KINDS: Final = ("topic", "group", "cluster", "transactional_id", "delegation
 """What Kafka keeps ACLs of (ResourceType)."""
 ANONYMOUS: Final = "anonymous"
 """How rules speak of somebody who did not log in."""
+KAFKA_ANONYMOUS: Final = "ANONYMOUS"
+"""The name that Kafka's principals give the same (`KafkaPrincipal.ANONYMOUS`)."""
 CLUSTER: Final = "kafka-cluster"
 """The one name that the cluster has as a resource."""
 
@@ -145,7 +147,7 @@ def _acl(text: str, words: list[str], found: re.Match[str]) -> Rule:
         principal_type, user = "User", who
     if not user or not principal_type:
         raise InvalidInput(f"{text!r}: {who!r} is no principal such as User:alice or User:*")
-    if user == "ANONYMOUS":
+    if user == KAFKA_ANONYMOUS:
         user = ANONYMOUS
     return Rule(
         words[0] == "allow",

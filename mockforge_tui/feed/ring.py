@@ -111,6 +111,7 @@ class Ring:
             row, weight = self._take_loose()
             size += weight
             rows.append(row)
+        # What people marked or hold changes later: such rows stay as they are, beside the batch.
         for row in rows:
             if row.held or row.marked:
                 self._pinned[row.seq] = row
@@ -164,6 +165,7 @@ class Ring:
     def _lighten(self) -> bool:
         """Let the oldest frames go, or where none is left the oldest payloads; False: none are."""
         if self._with_frames:
+            # The newest so many have theirs: the oldest of those is the next to lose them.
             batch = self._packed[-self._with_frames]
             self._with_frames -= 1
             saved = batch.drop_frames()

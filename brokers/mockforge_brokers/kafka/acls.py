@@ -19,6 +19,7 @@ from ..permissions import (
     ACL_OPERATIONS,
     ANONYMOUS,
     CLUSTER,
+    KAFKA_ANONYMOUS,
     LITERAL,
     OPERATIONS,
     PREFIXED,
@@ -176,7 +177,7 @@ class Acl(Struct, frozen=True):
     @property
     def rule(self) -> Rule:
         principal_type, _, user = self.principal.partition(":")
-        if user == "ANONYMOUS":
+        if user == KAFKA_ANONYMOUS:
             user = ANONYMOUS
         return Rule(
             self.allow,
@@ -249,7 +250,7 @@ def listed(access: Access) -> Iterator[tuple[int, Acl]]:
 
 
 def _entries(rule: Rule) -> Iterator[Acl]:
-    user = "ANONYMOUS" if rule.user == ANONYMOUS else rule.user
+    user = KAFKA_ANONYMOUS if rule.user == ANONYMOUS else rule.user
     principal = f"{rule.principal_type}:{user}"
     for kind, name, pattern_type, operations in _patterns(rule):
         for operation in operations:

@@ -9,6 +9,7 @@ from ..contract import Peer
 from ..environment import Environment
 from ..errors import ProtocolError, RequestRefused
 from ..events import AccessDenied
+from ..permissions import KAFKA_ANONYMOUS
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
 from .acls import covers, missing, unspoken
 from .codes import ApiKey, ErrorCode
@@ -24,8 +25,6 @@ _BEFORE_LOGIN: Final = frozenset(
 )
 TOKENS_COME_IN: Final = frozenset({ApiKey.SASL_HANDSHAKE, ApiKey.SASL_AUTHENTICATE})
 _MIN_REAUTH_INTERVAL: Final = 1.0
-_ANONYMOUS: Final = "ANONYMOUS"
-"""What Kafka calls who did not log in."""
 
 
 class Login:
@@ -274,5 +273,5 @@ class Login:
         raise RequestRefused(ErrorCode.SASL_AUTHENTICATION_FAILED, text)
 
     def _report(self, user: str, what: str, why: str) -> None:
-        event = AccessDenied(KAFKA, self._peer.id, self.client, user or _ANONYMOUS, what, why)
+        event = AccessDenied(KAFKA, self._peer.id, self.client, user or KAFKA_ANONYMOUS, what, why)
         self._environment.spine.emit(event)

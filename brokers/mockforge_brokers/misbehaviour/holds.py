@@ -108,6 +108,7 @@ class Holds:
         if rule is not None and rule.timer is not None:
             rule.timer.cancel()
         self._refresh()
+        # After the rule is out, or what a released frame brings about would be held by it again.
         for frame in tuple(self.held.values()):
             if frame.rule == number:
                 self.release(frame.id)
@@ -153,6 +154,7 @@ class Holds:
         rule.hits += 1
         self._last_held += 1
         frame = HeldFrame(self._last_held, rule.id, rows, self._clock.now(), waiting)
+        # All rows of the frame carry its number: on the screen any of them may be chosen.
         for row in rows:
             row.held = frame.id
         self.held[frame.id] = frame

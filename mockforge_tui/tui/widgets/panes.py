@@ -235,7 +235,7 @@ def folded(
 def _tree(root: str, lines: Sequence[DestinationLine]) -> DestinationLine:
     views = [line.view for line in lines]
     view = DestinationView(
-        protocol="mqtt",
+        protocol=views[0].protocol,
         kind="topic",
         name=f"{root}/#",
         messages_in=sum(each.messages_in for each in views),

@@ -11,7 +11,7 @@ from ...durations import Durations
 from ...environment import Environment
 from ...errors import NotServed, RequestRefused
 from ...events import RequestDenied
-from ...permissions import CLUSTER
+from ...permissions import CLUSTER, KAFKA_ANONYMOUS
 from ..acls import allows_some, resource
 from ..codes import ApiKey, ErrorCode
 from ..login import Login
@@ -280,7 +280,7 @@ class Caller:
     @property
     def user(self) -> str:
         """As quotas name it."""
-        return self.peer.principal.name or "ANONYMOUS"
+        return self.peer.principal.name or KAFKA_ANONYMOUS
 
     def mutate(self, partitions: int, *, strict: bool) -> None:
         """Partitions are about to be made or deleted; raises RequestRefused (KIP-599)."""

@@ -1,5 +1,6 @@
 """CreateDelegationToken 1-3 (KIP-48, KIP-373)."""
 
+from ....permissions import KAFKA_ANONYMOUS
 from ...codes import ApiKey, ErrorCode
 from ...wire.messages.nodes import CreateDelegationTokenRequest, CreateDelegationTokenResponse
 from ..caller import Caller
@@ -9,7 +10,7 @@ from .tokens import refuse
 
 def handle(caller: Caller, request: CreateDelegationTokenRequest) -> CreateDelegationTokenResponse:
     code = refuse(caller, ApiKey.CREATE_DELEGATION_TOKEN)
-    name = caller.peer.principal.name or "ANONYMOUS"
+    name = caller.peer.principal.name or KAFKA_ANONYMOUS
     time = 0 if code == ErrorCode.DELEGATION_TOKEN_AUTH_DISABLED else -1
     return CreateDelegationTokenResponse(
         error_code=code,
