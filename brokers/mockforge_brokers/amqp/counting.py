@@ -10,17 +10,32 @@ from .wire.frames import HEAD_SIZE
 
 _DELIVER: Final = "basic.deliver"
 _GET_OK: Final = "basic.get-ok"
+_PUBLISH: Final = "basic.publish"
+_ACK: Final = "basic.ack"
 _NAMES: Final = {int(code): code.name for code in ReplyCode}
 
 
 class MethodCounts:
     """`received` and `sent` are by the method's name; the fast paths add many at once.
 
+    `published` is what the fast path took of basic.publish, `confirmed` the basic.acks that
+    confirm: a client that waits for each confirm adds to both with each message, and to add to a
+    number costs a third of an entry.
+
     Deliveries are not added one by one: each takes a delivery tag, so that a channel's last one
     says how many it was sent by basic.deliver and basic.get-ok.
     """
 
-    __slots__ = ("_closes", "_tags", "performatives", "received", "sent", "sent_by_code")
+    __slots__ = (
+        "_closes",
+        "_tags",
+        "confirmed",
+        "performatives",
+        "published",
+        "received",
+        "sent",
+        "sent_by_code",
+    )
 
     def __init__(self) -> None:
         self.performatives: Counter[str] = Counter()
@@ -29,6 +44,8 @@ class MethodCounts:
         """What they were sent, by the descriptor's last byte."""
         self.received: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
+        self.published = 0
+        self.confirmed = 0
         self._closes: Counter[tuple[str, int | str]] = Counter()
         self._tags = 0
 
@@ -50,7 +67,9 @@ class MethodCounts:
         """How many by direction and method; `open_tags` are the last ones of open channels."""
         tags = self._tags + sum(open_tags)
         sent = self.sent | Counter({_DELIVER: tags - self.sent[_GET_OK]})
-        found = {("in", name): count for name, count in sorted(self.received.items())}
+        sent += Counter({_ACK: self.confirmed})
+        received = self.received + Counter({_PUBLISH: self.published})
+        found = {("in", name): count for name, count in sorted(received.items())}
         return found | {("out", name): count for name, count in sorted(sent.items()) if count}
 
     def closes(self) -> Mapping[tuple[str, str], int]:

@@ -207,7 +207,7 @@ class Publishing:
             self.confirms += count
             self.unconfirmed = 0
             self._out.append(_acknowledgement(self._channel.number, self.confirms, count > 1))
-            self._line.counts.sent["basic.ack"] += 1
+            self._line.counts.confirmed += 1
 
 
 def _acknowledgement(channel: int, tag: int, multiple: bool) -> bytes:

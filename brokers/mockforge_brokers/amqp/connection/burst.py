@@ -135,7 +135,7 @@ class BurstReader:
         frame, method_size = last.frame, last.size
         known, span, size, extra = last.known, last.span, last.body_size, last.extra
         size_of_all = len(data)
-        turn, received = self._turn, self._channels.counts.received
+        turn = self._turn
         count = 0
         try:
             while data.startswith(frame, at):
@@ -158,14 +158,14 @@ class BurstReader:
         except RequestRefused as refusal:
             # What was refused is behind us: the channel closes, and drops what follows.
             at += last.span
-            received[_PUBLISH.name] += 1
+            self._channels.counts.published += 1
             self._channels.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:
-            received[_PUBLISH.name] += 1
+            self._channels.counts.published += 1
             raise MethodFailed(error, _PUBLISH) from error
         finally:
             self._channels.publishes += count
-            received[_PUBLISH.name] += count
+            self._channels.counts.published += count
         return at
 
     def _learn(self, publication: Publication, data: bytes, at: int) -> bool:
