@@ -30,6 +30,7 @@ _PLACES: Final = 12
 _SURPLUS: Final = 5
 _ELSEWHERE: Final = 1.5
 """Differences that another destination counts for."""
+_GLOB: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +201,22 @@ def _suggestion(wanted: Came | None, came: Counter[str], observed: Observed, los
         return ""
     if _came_too_early(observed):
         return "messages are kept from the first expect on: --keep-messages N keeps those before"
+    if (queue := _missing_queue(wanted.watch, observed)) is not None:
+        return f"there is no queue {queue}: who declares it, and is that done before?"
     name = _destination(wanted.watch)
     others = [each for each in came if each != name]
     if name not in came and (near := get_close_matches(name, others, 1, 0.75)):
         return f"{came[near[0]]:,} came to {near[0]}: is that the name that was meant?"
     return _nobody(wanted.watch.protocol, came, observed)
+
+
+def _missing_queue(watch: Watch, observed: Observed) -> str | None:
+    """The queue that is watched by its very name and is not there: what was sent to it is gone."""
+    broker, name = observed.brokers.get(watch.protocol), watch.destination
+    if broker is None or watch.kind != "queue" or not _GLOB.isdisjoint(name):
+        return None
+    queues = {each.name for each in broker.destinations() if each.kind == "queue"}
+    return None if name in queues else name
 
 
 def _came_too_early(observed: Observed) -> bool:

@@ -314,6 +314,23 @@ def test_the_right_message_in_the_wrong_place_is_nearer_than_a_wrong_one(
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "queue", "named"),
+    [
+        ("pub amqp:amq.topic/mails hi", "mails", True),
+        ("pub amqp:amq.topic/mails hi", "mail*", False),
+        ("queue add mails", "mails", False),
+    ],
+)
+def test_a_queue_that_is_not_there_is_named(
+    expecting: Expecting, line: str, queue: str, named: bool
+) -> None:
+    expecting.scene.run(line)
+    suggestion = expecting.fail(Came(Watch("amqp", queue, "queue"))).suggestion
+    said = "there is no queue mails: who declares it, and is that done before?"
+    assert (suggestion == said) is named
+
+
 def test_a_name_that_is_nearly_right_is_suggested(expecting: Expecting) -> None:
     expecting.scene.run("pub kafka:order.created 1 -n 3")
     failure = expecting.fail(Came(Watch("kafka", "orders.created", "topic")))
