@@ -83,6 +83,7 @@ def test_what_other_test_brokers_can_do_is_one_line_here() -> None:
     assert len(lines) > 25
     with MockForge(kafka_nodes=3) as mockforge:
         mockforge.run("topic add orders -p 3")
+        mockforge.run("topic add accounts -p 1 --config cleanup.policy=compact")
         for line in lines:
             mockforge.run(line)
         found = {each["leader"] for each in mockforge.run("leader ls orders").records}

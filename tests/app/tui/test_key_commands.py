@@ -26,6 +26,9 @@ def row(**given: object) -> Row:
 MESSAGE = row()
 ACK = Row("mqtt", IN, "PUBACK", seq=8, client="dev-7", connection=3)
 HELD = FaultLine(2, 4, HeldFrame(4, 1, [row(seq=0, held=4)], 0.0, Waiting()), 0, True, 0.0)
+HELD_ACK = FaultLine(
+    2, 5, HeldFrame(5, 1, [Row("mqtt", IN, "PUBACK", held=5)], 0.0, Waiting()), 0, True, 0.0
+)
 OPEN = ConnectionLine(ConnectionView(3, "mqtt", "dev-7", "127.0.0.1:5", "open", 0.0), 0.0, 0.0)
 GONE = ConnectionLine(ConnectionView(3, "mqtt", "dev-7", "127.0.0.1:5", ENDED, 0.0), 0.0, 0.0)
 TOPIC = DestinationLine(DestinationView("kafka", "topic", "orders"), 0.0)
@@ -51,6 +54,7 @@ NO_HELD = "no held frame is chosen; 5 lists them"
         ("edit", MESSAGE, Begin("pub mqtt:a/b on")),
         ("edit", HELD, Begin("edit h4 on")),
         ("edit", ACK, Note("select a message to edit it")),
+        ("edit", HELD_ACK, Begin("edit h5 --set ")),
         ("publish", MESSAGE, Begin("pub mqtt:a/b ")),
         ("publish", TOPIC, Begin("pub kafka:orders ")),
         ("publish", ACK, Begin("pub ")),
