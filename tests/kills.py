@@ -26,7 +26,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 PADDING = b"." * 1000
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Program:

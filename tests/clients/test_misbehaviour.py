@@ -181,6 +181,8 @@ def test_an_mqtt_message_is_edited_by_hand_while_its_publisher_waits(mockforge):
     mockforge.run("hold op:PUBLISH topic:t --dir in --max 1")
     client.publish("t", b"b", 1)
     wait_for(lambda: held(mockforge), 20)
+    [record] = mockforge.run("held").records
+    assert (record["by"], 0 < record["left"] <= 60) == ("keep alive", True)
     mockforge.run("edit h1 changed --release")
     wait_for(lambda: got and reasons, 20)
     assert (got, reasons) == ([b"changed"], [0])
@@ -225,6 +227,8 @@ def test_an_amqp_delivery_is_edited_by_hand(mockforge):
     got: list[bytes] = []
     channel.basic_consume("q", lambda *args: got.append(args[3]), auto_ack=True)
     wait_for(lambda: connection.process_data_events(0) or held(mockforge), 20)
+    [record] = mockforge.run("held").records
+    assert (record["by"], 0 < record["left"] <= 120) == ("heartbeat", True)
     mockforge.run("edit h1 changed --prop content-type=text/plain --release")
     wait_for(lambda: connection.process_data_events(0.1) or got, 20)
     assert got == [b"changed"]
