@@ -186,6 +186,6 @@ def test_every_status_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(("listening", "status"), [(False, 503), (True, 200)])
 def test_http_is_ready_once_all_listen(listening: bool, status: int) -> None:
-    runtime: Any = SimpleNamespace(listening=listening)
+    runtime: Any = SimpleNamespace(listeners=SimpleNamespace(accepting=listening))
     answer = asyncio.run(Routes(runtime, None, {}).ready(None))  # type: ignore[arg-type]
     assert answer.status_code == status
