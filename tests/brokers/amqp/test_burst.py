@@ -64,6 +64,8 @@ def _outcome(chunks: Chunks, mode: str, hurried: bool, width: int) -> list[objec
         house.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
     if hurried:
         house.environment.turn.length = -1
+    if mode == "alarm":
+        house.broker.memory.raise_alarm("memory")
     for chunk in chunks:
         if chunk and not client.peer.ended:
             client.fake.send(chunk)
@@ -229,6 +231,12 @@ def test_a_publish_to_hundreds_of_queues_in_slices_has_the_same_outcome(mode: st
     at_once = play([data], mode, fast=True, width=300)
     assert play([data], mode, fast=True, hurried=True, width=300) == at_once
     assert play([data], mode, fast=False, hurried=True, width=300) == at_once
+
+
+def test_publishes_while_an_alarm_is_set_wait_with_the_same_outcome() -> None:
+    acked = frames.method(1, "basic.ack", delivery_tag=99)
+    for data in (PLAIN, frames.method(1, "queue.declare", queue="z") + PLAIN * 2 + acked):
+        assert play([data], "alarm", fast=True) == play([data], "alarm", fast=False)
 
 
 @pytest.mark.parametrize("largest", [131_072, 40_000], ids=["one frame", "several"])

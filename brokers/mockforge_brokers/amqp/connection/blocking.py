@@ -1,8 +1,10 @@
 """A publisher that must wait because the queues hold too much (connection.blocked)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
+from ...clock import Clock
 from ...contract import Peer
 from ...spine import Spine
 from ..events import PublisherBlocked, PublisherUnblocked
@@ -21,6 +23,8 @@ class Publisher(Protocol):
     out: list[bytes]
     spine: Spine
 
+    def receive(self, data: bytes) -> int: ...
+
 
 class Blocking:
     """Stops reading from one connection while the memory mark is passed.
@@ -28,15 +32,18 @@ class Blocking:
     `wanted`: the client asks to be notified (its capability `connection.blocked`).
     """
 
-    def __init__(self, line: Publisher, memory: Memory, say: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, line: Publisher, memory: Memory, clock: Clock, say: Callable[[bytes], object]
+    ) -> None:
         self.blocked = False
         self.wanted = False
         self._line = line
         self._say = say
         self._memory = memory
+        self._later = partial(clock.call_later, 0)
 
-    def check(self, publishes: int) -> None:
-        """After a burst: block a connection that published, or let others go on."""
+    def check(self, publishes: bool) -> None:
+        """After a burst: block a connection that publishes with it, or let others go on."""
         memory, line = self._memory, self._line
         if memory.used <= memory.mark or self.blocked or not publishes:
             memory.settle()
@@ -62,3 +69,11 @@ class Blocking:
             line.peer.wake()
         line.spine.emit(PublisherUnblocked(AMQP, line.id, line.client))
         line.peer.resume_reading()
+        # In a turn of its own: whoever made room is in the midst of something.
+        self._later(self._take_up)
+
+    def _take_up(self) -> None:
+        """What it sent behind its last frame that was taken."""
+        if not self.blocked:
+            self._line.peer.wake()
+            self._line.receive(b"")

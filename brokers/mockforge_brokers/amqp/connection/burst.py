@@ -75,6 +75,10 @@ class BurstReader:
     ) -> None:
         self.unfinished = False
         """Its turn was up before all whole frames were handled."""
+        self.holding = False
+        """Publishes are not taken now: the first one and all behind it wait."""
+        self.held = False
+        """One was there, and waits."""
         self.work: Steps | None = None
         """What a frame asked for and is not done yet: the frames behind it wait."""
         self._turn = turn
@@ -104,6 +108,9 @@ class BurstReader:
                 self.unfinished = True
                 break
             if data.startswith(_PUBLISH.prefix, at + HEAD_SIZE):
+                if self.holding:
+                    self.held = True
+                    break
                 after = self._publish(data, at)
             elif data.startswith(_ACK, at + 3):
                 after = self._acknowledge(data, at)

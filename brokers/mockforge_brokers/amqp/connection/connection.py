@@ -99,7 +99,7 @@ class Connection:
         self._vhosts = vhosts
         self._later_version = later_version
         self._memory = self.vhost.memory
-        self.blocking = Blocking(self, self._memory, self.say)
+        self.blocking = Blocking(self, self._memory, self._clock, self.say)
         self._unread = Unread()
         self.take_rest = self._unread.take
         self._flow = Flow(self._clock, self._refresh)
@@ -119,7 +119,9 @@ class Connection:
         if self.phase is Phase.ENDED or self._closing.deaf:
             return 0
         at = 0
-        unread = self._unread
+        unread, reader, memory = self._unread, self.reader, self._memory
+        # As RabbitMQ: who only consumes goes on, and the first publish of others is not read.
+        reader.holding, published = memory.used > memory.mark, self.channels.publishes
         if unread.size:
             if len(data) < unread.missing:
                 unread.keep(data, 0, unread.missing - len(data))
@@ -128,13 +130,13 @@ class Connection:
         taken = self._take(data, at)
         if taken < len(data):
             # What was not its turn yet lacks nothing.
-            missing = 0 if self.reader.unfinished else self.reader.missing(data, taken)
+            missing = 0 if reader.unfinished or reader.held else reader.missing(data, taken)
             unread.keep(data, taken, missing)
         if self.unconfirmed or self.refilled or self.relieved:
             self._finish_burst()
-        memory = self._memory
         if memory.used > memory.mark or memory.waiting:
-            self.blocking.check(self.channels.publishes)
+            self.blocking.check(reader.held or self.channels.publishes != published)
+            reader.held = False
         return self.incomplete
 
     def _take(self, data: bytes, at: int) -> int:

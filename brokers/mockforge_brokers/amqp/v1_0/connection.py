@@ -94,7 +94,7 @@ class Connection:
         self._clock = environment.clock
         self._login = Login(peer, environment, vhosts, quotas, "amqp10")
         self.handshake = Handshake(options, self._login, vhosts, self._say)
-        self.blocking = Blocking(self, self.vhost.memory, self.out.append)
+        self.blocking = Blocking(self, self.vhost.memory, self._clock, self.out.append)
         self._rest = b""
         self._outgoing = 0
         self._flow = Flow(self._clock, self._refresh)
@@ -111,6 +111,7 @@ class Connection:
             self._patience.seen()
         if self.phase is Phase.ENDED:
             return 0
+        published = self.published
         if self._rest:
             data = self._rest + data
         try:
@@ -120,7 +121,7 @@ class Connection:
             self.closing.fail(failure)
         self._rest = data[taken:]
         self.sessions.finish_burst()
-        self.blocking.check(self.published)
+        self.blocking.check(self.published != published)
         return len(self._rest)
 
     def _walk(self, data: bytes) -> int:
