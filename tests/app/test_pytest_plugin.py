@@ -6,10 +6,15 @@ import sys
 from importlib.metadata import entry_points
 
 import pytest
+import yaml
 
 from mockforge_tui import MockForge
 
 pytest_plugins = ["pytester"]
+
+# pytester forgets the modules that a test imports. YAML's part in C stays with the classes of its
+# first import: a second one would not know its own errors.
+KEPT = yaml
 
 _INSTALLED = any(each.name == "mockforge" for each in entry_points(group="pytest11"))
 
