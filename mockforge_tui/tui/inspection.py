@@ -136,6 +136,8 @@ class Inspection:
         if row.payload is not None:
             lines.append((("  payload ", "key"), (f"{len(row.payload)} B", "number")))
         lines = lines[:_MOST_LINES]
+        if row.kind == "event":
+            return [*lines, (("an event: it has no bytes", "comment"),)]
         if not row.frame:
             return [*lines, (("the frame's bytes are no longer kept", "comment"),)]
         return [*lines, (("", "mark"),), ((f"the frame, {len(row.frame):,} B", "comment"),)]

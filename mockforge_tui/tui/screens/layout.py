@@ -177,6 +177,8 @@ class PaneScreen(Screen[None]):
         left = {self.flow, self.stored, *self.on_demand}
         self.query_one("#side").display = bool(side & shown)
         self.query_one("#left").display = bool(left & shown)
+        # Nothing is above the inspector: all of that side is its own.
+        self.set_class(not left & shown, "beside")
         self.query_one("#main").display = bool(shown - side)
         self.fit_side()
         self.header.update(narrow=self.narrow, tab=self.tab - 1)

@@ -5,7 +5,7 @@ from mockforge_tui.tui.documents import Line
 from mockforge_tui.tui.topic_sheet import chart_lines, summary, value_lines
 
 from ..console.scene import Scene
-from .stage import LARGE, Stage, play
+from .stage import LARGE, SMALL, Stage, play
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -72,3 +72,19 @@ def test_a_topic_in_the_pane_has_its_values_and_its_chart_in_the_inspector() -> 
         await stage.shows("rh 51  4 values, 50 to 51")
 
     play(act, LARGE, real=lambda: Scene(furnished=False))
+
+
+def test_beside_a_pane_of_a_small_screen_the_chart_has_the_height_that_is_there() -> None:
+    async def act(stage: Stage) -> None:
+        for number in (20, 22, 21):
+            stage.runtime.run(f'pub mqtt:hall/climate {{"t":{number},"rh":50}} -r')
+        await stage.tick()
+        await stage.keys("3", "g", "right_square_bracket", "right_square_bracket")
+        await stage.keys("right_square_bracket")
+        inspector, pane = stage.screen.inspector, stage.screen.destinations
+        assert inspector.outer_size.height == pane.outer_size.height
+        # In front of the flow it has its part alone.
+        await stage.keys("1")
+        assert inspector.outer_size.height < pane.outer_size.height
+
+    play(act, SMALL, real=Scene)
