@@ -97,6 +97,7 @@ def test_a_kafka_producer_gets_its_record_through(mockforge, line, settings, kep
     [
         "corrupt op:Fetch has:payload payload --dir out --once",
         "truncate op:Fetch --dir out --nth 2",
+        "slice op:Fetch 7 --dir out --times 3",
         "disconnect op:Fetch --dir out --mid --once",
         "blackhole op:Fetch --dir out --once",
         "blackhole op:Heartbeat --once",
@@ -178,6 +179,7 @@ class Mqtt:
     [
         ("disconnect op:PUBLISH --dir out --mid --once", [b"a", b"b"], True),
         ("truncate op:PUBACK 2 --dir out --once", [b"a", b"a", b"b"], True),
+        ("slice op:PUBLISH --dir out --wait 5ms --once", [b"a", b"b"], False),
         ("duplicate op:PUBLISH --dir in --dup --once", [b"a", b"a", b"b"], False),
         ("duplicate op:PUBLISH --dir out --dup --once", [b"a", b"a", b"b"], False),
         ("duplicate op:PUBACK --dir out --once", [b"a", b"b"], False),
@@ -322,6 +324,15 @@ def test_an_amqp_publisher_tries_again_on_a_new_connection(mockforge, line, kept
     channel.basic_publish("", "q", b"a")
     assert queued(mockforge) == kept
     assert hits(mockforge) == [1]
+    channel.connection.close()
+
+
+def test_a_sliced_delivery_and_confirm_are_whole_to_their_client(mockforge):
+    mockforge.run("fault add slice proto:amqp 3 --dir out")
+    channel = confirming(mockforge)
+    channel.basic_publish("", "q", b"abc" * 100)
+    assert channel.basic_get("q")[2] == b"abc" * 100
+    assert hits(mockforge)[0] > 3
     channel.connection.close()
 
 

@@ -130,6 +130,20 @@ class Truncate(Struct, frozen=True):
     keep: int | None = None
 
 
+class Slice(Struct, frozen=True):
+    """The frame goes on in pieces of `size` bytes, one each `wait` s: no read has all of it.
+
+    Larger frames have larger pieces, so that none has more than a thousand.
+    """
+
+    size: int = 1
+    wait: float = 0.001
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InvalidInput(f"fault slice: size is 1 byte or more, not {self.size}")
+
+
 class Refuse(Struct, frozen=True):
     """The request gets its protocol's own answer with an error code, and has no effect.
 
@@ -152,6 +166,7 @@ Action = (
     | Reorder
     | Corrupt
     | Truncate
+    | Slice
     | SetFields
     | Block
     | Refuse
@@ -290,6 +305,18 @@ _KINDS: Final = (
         "what follows is read as the rest of the frame, so that nothing after it makes sense",
         "closes the connection at the first frame that makes no sense, or when it waits too long",
         (Parameter("keep", "size", "bytes that go on", leading=True, optional=True),),
+    ),
+    ActionKind(
+        "slice",
+        Slice,
+        "lets the frame go on in pieces, one after the other",
+        "the same bytes, and fewer with each read: its head may end within a length",
+        "waits for the rest of a frame, and reads the same as without",
+        (
+            Parameter("size", "size", "bytes of a piece", leading=True, optional=True),
+            Parameter("wait", "duration", "between two pieces"),
+        ),
+        ("slicer",),
     ),
     ActionKind(
         "set",

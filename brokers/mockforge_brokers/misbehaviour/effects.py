@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from ..clock import Timer
 from ..contract import origin_of
@@ -22,6 +22,7 @@ from .actions import (
     Refuse,
     Reorder,
     SetFields,
+    Slice,
     Throttle,
     Truncate,
 )
@@ -31,6 +32,10 @@ from .waiting import Waiting, nothing
 
 if TYPE_CHECKING:
     from .lane import Lane
+
+
+_MOST_PIECES: Final = 1_000
+"""Of a frame that is sliced: each waits in the lane's queue by itself."""
 
 
 class Effects:
@@ -86,6 +91,8 @@ class Effects:
         match rule.action:
             case Delay() | Throttle() as action:
                 lane.queue.pass_on(frame, self._wait(rule, action, len(frame)), rule.id)
+            case Slice() as action:
+                self._slice(rule, action, frame)
             case Disconnect() as action:
                 lane.queue.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
             case Blackhole() | Block() | Partition() as action:
@@ -164,20 +171,40 @@ class Effects:
 
     def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
         """How long a frame waits; throttled, so that those before and it keep to the rate."""
-        lane = self._lane
-        if rule not in self._slowing:
-            self._slowing.add(rule)
-            rule.effects[self] = partial(self._hurry, rule)
+        self._slow(rule)
         if isinstance(action, Delay):
-            return lane.faults.seconds(action)
+            return self._lane.faults.seconds(action)
         cost = 0.0
         if action.bytes is not None:
             cost = size / action.bytes
         if action.messages is not None:
             cost = max(cost, 1 / action.messages)
-        # The line is busy until what it carries is through; idle time does not save up, so that
-        # no burst goes faster than the rate.
-        now = lane.clock.now()
+        return self._occupy(rule, cost)
+
+    def _slice(self, rule: Rule, action: Slice, frame: bytes) -> None:
+        self._slow(rule)
+        queue = self._lane.queue
+        size = max(action.size, -(-len(frame) // _MOST_PIECES))
+        pieces = [frame[at : at + size] for at in range(0, len(frame), size)]
+        # The first goes at once where the line is free, and the next frame as if it were one more.
+        waits = [self._occupy(rule, action.wait) - action.wait for _ in pieces]
+        for piece, wait in zip(pieces[:-1], waits, strict=False):
+            queue.in_turn(partial(self._lane.forward, piece), len(piece), wait, rule.id)
+        queue.pass_on(pieces[-1], waits[-1], rule.id)
+
+    def _slow(self, rule: Rule) -> None:
+        """What it makes wait goes on when it ends."""
+        if rule not in self._slowing:
+            self._slowing.add(rule)
+            rule.effects[self] = partial(self._hurry, rule)
+
+    def _occupy(self, rule: Rule, cost: float) -> float:
+        """Seconds until the line has carried what takes it so long.
+
+        It is busy until what it carries is through; idle time does not save up, so that no burst
+        goes faster than the rate.
+        """
+        now = self._lane.clock.now()
         free = max(now, self._free_at.get(rule.id, now)) + cost
         self._free_at[rule.id] = free
         return free - now

@@ -16,6 +16,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Duplicate,
     Reorder,
     SetFields,
+    Slice,
     Throttle,
     Truncate,
 )
@@ -184,6 +185,53 @@ def test_a_frame_that_nothing_follows_goes_on_after_a_while() -> None:
     world.clock.advance(2.0)
     assert world.passed == [b"x\n"]
     assert idle
+
+
+def test_a_sliced_frame_goes_on_piece_by_piece_and_the_next_behind_it() -> None:
+    world = World()
+    world.faults.add(fault(Slice(2, wait=0.5), is_word("sliced")))
+    world.lane.feed(b"sliced\nnext\n")
+    assert world.passed == [b"sl"]
+    world.clock.advance(0.5)
+    assert world.passed == [b"sl", b"ic"]
+    world.clock.advance(1.0)
+    assert world.passed == [b"sl", b"ic", b"ed", b"\n", b"next\n"]
+    assert world.lane.idle
+
+
+def test_of_two_sliced_frames_each_piece_has_its_own_time() -> None:
+    world = World()
+    world.faults.add(fault(Slice(2, wait=1.0), is_word("xyz")))
+    world.lane.feed(b"xyz\nxyz\n")
+    seen = []
+    for _ in range(4):
+        seen.append(len(world.passed))
+        world.clock.advance(1.0)
+    assert seen == [1, 2, 3, 4]
+    assert world.passed == [b"xy", b"z\n"] * 2
+
+
+def test_pieces_that_wait_go_on_when_the_rule_ends() -> None:
+    world = World()
+    rule = world.faults.add(fault(Slice(1, wait=10.0), is_word("xyz")))
+    world.lane.feed(b"xyz\n")
+    world.faults.remove(rule.id)
+    assert world.passed == [b"x", b"y", b"z", b"\n"]
+    assert world.lane.idle
+
+
+def test_a_large_frame_has_a_thousand_pieces_at_most() -> None:
+    world = World()
+    world.faults.add(fault(Slice(1, wait=0.0)))
+    frame = b"x" * 2_500 + b"\n"
+    world.lane.feed(frame)
+    assert b"".join(world.passed) == frame
+    assert {len(piece) for piece in world.passed[:-1]} == {3}
+
+
+def test_a_piece_has_a_byte_at_least() -> None:
+    with pytest.raises(InvalidInput, match="1 byte or more, not 0"):
+        Slice(0)
 
 
 def test_what_was_put_aside_goes_with_its_connection() -> None:
