@@ -11,7 +11,6 @@ from typing import Any
 from mockforge_brokers import __version__
 from mockforge_brokers.journal import Row
 
-from ..fixtures.protocols import FIXTURE_PROTOCOLS
 from ..fixtures.recorded import payload_written
 from ..text import encodable_json
 
@@ -50,6 +49,8 @@ class Lines:
 
 
 def _event(row: Row, after: float) -> dict[str, Any]:
+    from ..fixtures.protocols import FIXTURE_PROTOCOLS  # brings templates: only for who records
+
     event: dict[str, Any] = {"t": round(after, 4), "p": row.protocol, "op": "publish"}
     event |= FIXTURE_PROTOCOLS[row.protocol].write(row)
     event |= payload_written(row.payload)

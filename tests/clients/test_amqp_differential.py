@@ -7,7 +7,7 @@ import json
 
 import pytest
 from differential.amqp import KEPT, REASONS, Player, differences
-from differential.situations import situation
+from differential.situations import situation, time_to_live
 
 from clients.conftest import Servers
 
@@ -25,7 +25,7 @@ def test_client_sees_what_it_saw_of_rabbitmq(servers: Servers, first: int) -> No
     for number in range(first, min(first + TOGETHER, len(TRACES))):
         if number in REASONS:
             continue
-        steps = situation(number)
-        if lines := differences(steps, TRACES[str(number)], player.play(steps)):
+        steps, ttl = situation(number), time_to_live(number)
+        if lines := differences(steps, TRACES[str(number)], player.play_in_time(steps, ttl)):
             found[number] = lines
     assert found == {}

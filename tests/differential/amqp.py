@@ -51,9 +51,9 @@ class Player:
         """As `play`, once more where a busy machine took so long that messages were over by it."""
         for _ in range(_TRIES):
             began = time.monotonic()
+            self._waited = 0.0
             trace = self.play(steps)
-            waited = sum(values["seconds"] for name, values in steps if name == "wait")
-            if time.monotonic() - began - waited < ttl / 2:
+            if time.monotonic() - began - self._waited < ttl / 2:
                 break
         return trace
 
@@ -250,7 +250,9 @@ class Player:
         return ""
 
     def wait(self, seconds: float) -> object:
+        began = time.monotonic()
         self.pass_time(seconds)
+        self._waited += time.monotonic() - began
         return ""
 
     def _settle(self) -> None:
@@ -259,6 +261,8 @@ class Player:
         time.sleep(self.patience)
 
     patience = 0.0
+    _waited = 0.0
+    """Seconds of the steps that do nothing else."""
 
 
 def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Step, str, str]]:
