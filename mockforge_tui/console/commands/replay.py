@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 
+from ...fixtures.recordings import parse_recording
 from ..asking import BadArgument
 from ..payloads import Payload, as_it_is
 from ..registry import Arg, Opt, command
@@ -44,8 +45,6 @@ def replay(
         pace = factor(speed)
     except InvalidInput as error:
         raise BadArgument("speed", str(error)) from None
-    from ...fixtures.recordings import parse_recording  # brings templates: only for who replays
-
     name, raw = _content(session, recording)
     found = parse_recording(raw.decode("utf-8", "surrogateescape"), name)
     job = begin(session, found, pace)
