@@ -153,7 +153,8 @@ def test_impossible_conditions_are_refused(trigger: dict[str, float]) -> None:
 def test_every_action_is_found_by_its_names_and_made_from_its_parameters() -> None:
     for name, kind in ACTIONS.items():
         assert all(find(alias) is kind for alias in (name, *kind.aliases))
-        values = {p.name: 1.0 if p.kind == "duration" else "1" for p in kind.parameters}
+        numbers = {"duration": 1.0, "size": 1, "count": 1}
+        values = {p.name: numbers.get(p.kind, "1") for p in kind.parameters}
         extra = {"codes": {}} if kind.action is Refuse else {}
         assert name_of(make_action(kind, values | extra)) == name
         assert {p.name for p in kind.parameters} <= set(kind.action.__struct_fields__)
