@@ -208,8 +208,10 @@ def test_faults_are_put_looked_at_and_removed(web: Http) -> None:
 
 
 def test_the_clock_is_moved(web: Http) -> None:
-    before = web.get("/clock")["offset"]
-    assert web.post("/clock/advance", {"by": "90s"})["offset"] == pytest.approx(before + 90)
+    before, after = web.get("/clock"), web.post("/clock/advance", {"by": "90s"})
+    # What falls due on the way takes its own time, by which the clock was not moved.
+    assert before["offset"] < after["offset"] <= before["offset"] + 90.001
+    assert after["wall"] > before["wall"] + 89.999
 
 
 @pytest.mark.parametrize(
