@@ -207,6 +207,13 @@ def test_faults_are_put_looked_at_and_removed(web: Http) -> None:
     assert web.ask("GET", f"/faults/{number}")[0] == 404
 
 
+def test_a_name_with_a_line_break_is_looked_for_and_not_the_path(web: Http) -> None:
+    status, said = web.ask("GET", "/recordings/a%0Ab")
+    assert status == 404
+    assert "Not Found" not in said["error"]
+    assert web.ask("PUT", "/recordings/a%0Ab", {"lines": ""})[0] == 400
+
+
 def test_the_clock_is_moved(web: Http) -> None:
     before, after = web.get("/clock"), web.post("/clock/advance", {"by": "90s"})
     # What falls due on the way takes its own time, by which the clock was not moved.
