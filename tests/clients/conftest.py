@@ -21,6 +21,11 @@ def wait_for(fact: Callable[[], T], seconds: float = 50.0, what: str = "") -> T:
     return value
 
 
+def hits(mockforge: MockForge) -> int:
+    """How often the faults that are in force fired, all together."""
+    return sum(record["hits"] for record in mockforge.run("fault ls").records)
+
+
 class Servers(MockForge):
     """Running brokers, with short words for what tests ask of them most."""
 

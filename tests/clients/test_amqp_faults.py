@@ -9,7 +9,7 @@ from pika.exceptions import AMQPError, AMQPHeartbeatTimeout, ChannelClosedByBrok
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import hits, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -38,10 +38,6 @@ def connect(mockforge: MockForge, heartbeat: int | None = None) -> pika.Blocking
 def queued(mockforge: MockForge) -> list[bytes]:
     peek = mockforge.runtime.brokers.amqp.peek
     return [message.payload for message in mockforge.call(peek, "q", 100)]
-
-
-def hits(mockforge: MockForge) -> int:
-    return sum(record["hits"] for record in mockforge.run("fault ls").records)
 
 
 class Publisher:

@@ -20,7 +20,7 @@ from pika.exceptions import (
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import hits, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -46,10 +46,6 @@ def mockforge(running: MockForge) -> Iterator[MockForge]:
 def topic() -> str:
     """One of its own: clients that are not yet gone ask for theirs, and so create it."""
     return f"orders-{next(_numbers)}"
-
-
-def hits(mockforge: MockForge) -> int:
-    return sum(record["hits"] for record in mockforge.run("fault ls").records)
 
 
 # MQTT.

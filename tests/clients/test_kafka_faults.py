@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import hits, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -34,10 +34,6 @@ def topic(mockforge: MockForge) -> str:
     name = f"orders-{next(_numbers)}"
     mockforge.run(f"topic add {name} -p 1")
     return name
-
-
-def hits(mockforge: MockForge) -> int:
-    return sum(record["hits"] for record in mockforge.run("fault ls").records)
 
 
 def stored(mockforge: MockForge, topic: str) -> list[bytes | None]:

@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import hits, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -27,10 +27,6 @@ def mockforge(running: MockForge) -> Iterator[MockForge]:
     yield running
     running.run("panic")
     running.run("reset -y")
-
-
-def hits(mockforge: MockForge) -> int:
-    return sum(record["hits"] for record in mockforge.run("fault ls").records)
 
 
 class Client:
