@@ -24,6 +24,8 @@ from .wire.values import Described, Symbol
 if TYPE_CHECKING:
     from .session import Session
 
+_FILTERS: Final = ("AMQP_FILTEX_PROP_V1_0", "AMQP_FILTEX_SQL_V1_0")
+"""What RabbitMQ 4.2 says of a stream's receivers: both kinds of filter expressions are read."""
 _SETTLED: Final = 1
 _MIXED: Final = 2
 _SECOND: Final = 1
@@ -186,12 +188,16 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     session.connection.permit("read", "queue", name)
     queue = session.vhost.queue(name, session.connection.id)
     settled = fields.get("snd_settle_mode") == _SETTLED
-    filters = read_filters(asked.get("filter"))
+    filters = read_filters(asked.get("filter"), session.vhost.clock.wall)
     arguments = filters.arguments | _priority(fields.get("properties"))
     most = fields.get("max_message_size", 0)
     link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
     link.dynamic = dynamic
     link.address, link.filters = terminus.get("address"), filters.kept
+    if filters.malformed:
+        who = f"receiver '{link.name}' of queue '{name}' in vhost '{session.vhost.name}'"
+        what = f"its SQL filter is not in force, it gets all messages: {filters.malformed}"
+        session.vhost.warned.report(who, what)
     consumer = link.consumer = Consumer(
         link.name,
         queue,
@@ -228,6 +234,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
         ),
         target=fields.get("target"),
         max_message_size=fields.get("max_message_size"),
+        offered_capabilities=_FILTERS if queue.kind == "stream" else None,
     )
 
 

@@ -1,13 +1,13 @@
 """Which filters of a source are in force, and what its queue makes of them.
 
-Stream filters are arguments of the consumer. Property filters are those of "AMQP Filter
-Expressions" (working draft 9, section 4) as RabbitMQ reads them (rabbit_amqp_filter_prop).
+Stream filters are arguments of the consumer. Property filters and the SQL filter are those of
+"AMQP Filter Expressions" as RabbitMQ reads them (rabbit_amqp_filter_prop, rabbit_amqp_filter_sql).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,12 +15,18 @@ from msgspec import Struct
 from ..records import Field, Table
 from ..state.message import Message
 from .mapping import from_content
+from .sql.parser import Evaluate, parse
+from .sql.tokens import Malformed
 from .wire import message
 from .wire.values import Char, Described, Symbol, Timestamp, UInt, ULong
 
 PROPERTIES: Final = "amqp:properties-filter"
 APPLICATION: Final = "amqp:application-properties-filter"
-_CODES: Final = {0x173: PROPERTIES, 0x174: APPLICATION}
+SQL: Final = "amqp:sql-filter"
+_SQL_NAME: Final = "sql-filter"
+"""The key under which a source has its SQL filter: as all else RabbitMQ does not know it."""
+_USUAL_PRIORITY: Final = 4
+_CODES: Final = {0x120: SQL, 0x173: PROPERTIES, 0x174: APPLICATION}
 _MOST_FIELDS: Final = 16
 _STREAM: Final = "rabbitmq:stream-"
 _TEXTS: Final = ("to", "subject", "reply_to", "group_id", "reply_to_group_id")
@@ -46,16 +52,18 @@ class Affix(Struct, frozen=True):
 Wanted = dict[str, Affix | Scalar]
 
 
-class Expression(Struct, frozen=True):
+class Expression(Protocol):
+    def passes(self, found: Message) -> bool: ...
+
+
+class ByProperties(Struct, frozen=True):
     """What a message's properties and application properties must be, by name."""
 
     properties: Wanted
     application: Wanted
 
     def passes(self, found: Message) -> bool:
-        content, route = found.content, found.route
-        data = from_content(content, route.exchange.name, route.routing_key, redelivered=False)
-        sections = message.read(data)
+        sections = _sections(found)
         return all(
             _holds(wanted, sections.properties.get(name))
             for name, wanted in self.properties.items()
@@ -65,34 +73,80 @@ class Expression(Struct, frozen=True):
         )
 
 
+class BySql(Struct, frozen=True):
+    """`wall` is the clock that UTC() reads, in seconds since 1970."""
+
+    evaluate: Evaluate
+    wall: Callable[[], float]
+
+    def passes(self, found: Message) -> bool:
+        return self.evaluate(_Facts(_sections(found), self.wall)) is True
+
+
+class _Facts(Struct, frozen=True):
+    """What an SQL filter asks of one message."""
+
+    sections: message.Sections
+    wall: Callable[[], float]
+
+    def field(self, name: str) -> Scalar:
+        if name != "priority":
+            return _known(self.sections.properties.get(name))
+        given = self.sections.header.get("priority")
+        return _USUAL_PRIORITY if given is None else _known(given)
+
+    def application_property(self, name: str) -> Scalar:
+        return _known(self.sections.application.get(name))
+
+    def now(self) -> int:
+        return int(self.wall() * 1000)
+
+
+def _sections(found: Message) -> message.Sections:
+    content, route = found.content, found.route
+    data = from_content(content, route.exchange.name, route.routing_key, redelivered=False)
+    return message.read(data)
+
+
 class Filters(Struct, frozen=True):
-    """`kept` is what the answer to an attach names as in force."""
+    """`kept` is what the answer to an attach names as in force, `malformed` why SQL is not."""
 
     kept: dict[Any, Any] | None
     arguments: Table
     expression: Expression | None
+    malformed: str = ""
 
 
-def read(asked: Mapping[Any, Any] | None) -> Filters:
+def read(asked: Mapping[Any, Any] | None, wall: Callable[[], float]) -> Filters:
     """What is not understood is not in force, and not an error (3.5.3)."""
     if asked is None:
         return Filters(None, {}, None)
     kept: dict[Any, Any] = {}
     arguments: Table = {}
     sections: dict[str, Wanted] = {}
-    # Of two expressions about one section RabbitMQ keeps the last one.
+    by_sql: BySql | None = None
+    malformed = ""
+    # Of two expressions about one section, and of SQL and properties, RabbitMQ keeps the last one.
     for key, given in reversed(tuple(asked.items())):
         described = _described(key, given)
         argument = _argument(described)
         if argument is not None:
             arguments[argument[0]] = argument[1]
-        elif not _take_section(described, sections):
+        elif key == _SQL_NAME and _is_sql(described):
+            if sections or by_sql:
+                continue
+            try:
+                by_sql = BySql(parse(described.value), wall)
+            except Malformed as error:
+                malformed = str(error)
+                continue
+        elif by_sql or not _take_section(described, sections):
             continue
         kept[key] = described
-    expression = None
+    expression: Expression | None = by_sql
     if sections:
-        expression = Expression(sections.get(PROPERTIES, {}), sections.get(APPLICATION, {}))
-    return Filters(dict(reversed(tuple(kept.items()))), arguments, expression)
+        expression = ByProperties(sections.get(PROPERTIES, {}), sections.get(APPLICATION, {}))
+    return Filters(dict(reversed(tuple(kept.items()))), arguments, expression, malformed)
 
 
 def _described(key: Any, given: Any) -> Described:
@@ -120,6 +174,14 @@ def _argument(described: Described) -> tuple[str, Field] | None:
         case "rabbitmq:stream-match-unfiltered", bool():
             return "x-stream-match-unfiltered", Field("t", value)
     return None
+
+
+# SQL filters.
+
+
+def _is_sql(described: Described) -> bool:
+    name = _CODES.get(described.descriptor, described.descriptor)
+    return name == SQL and _is_text(described.value)
 
 
 # Property filters.
@@ -150,7 +212,7 @@ class _Malformed(Exception):
 
 def _property(key: Any, value: Any) -> tuple[str, Affix | Scalar]:
     name = str(key).replace("-", "_") if isinstance(key, Symbol) else ""
-    text = isinstance(value, str) and not isinstance(value, (Symbol, Char))
+    text = _is_text(value)
     match name:
         case _ if name in _TEXTS and text:
             return name, _text(value)
@@ -172,8 +234,12 @@ def _property(key: Any, value: Any) -> tuple[str, Affix | Scalar]:
 def _application_property(key: Any, value: Any) -> tuple[str, Affix | Scalar]:
     if not isinstance(key, str) or isinstance(key, (Symbol, Char)):
         raise _Malformed
-    text = isinstance(value, str) and not isinstance(value, (Symbol, Char))
+    text = _is_text(value)
     return str(key), _text(value) if text else _plain(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, (Symbol, Char))
 
 
 def _text(value: str) -> Affix | bytes:
@@ -201,6 +267,14 @@ def _plain(value: Any) -> Scalar:
         case Char():
             return ord(value)
     raise _Malformed
+
+
+def _known(value: Any) -> Scalar:
+    """As `_plain`; what no filter compares is unknown."""
+    try:
+        return _plain(value)
+    except _Malformed:
+        return None
 
 
 def _holds(wanted: Affix | Scalar, given: Any) -> bool:

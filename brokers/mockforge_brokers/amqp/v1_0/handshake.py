@@ -32,8 +32,9 @@ from .wire.values import Symbol
 _CAPABILITIES: Final = ("LINK_PAIR_V1_0", "ANONYMOUS-RELAY")
 _CHANNEL_MAX: Final = 63
 """RabbitMQ's session_max_per_connection is 64."""
-_FIRST: Final = "4.0.0"
-"""The first RabbitMQ that speaks AMQP 1.0 by itself; its clients refuse an older one."""
+_USUAL: Final = "4.2.0"
+"""What clients see where RabbitMQ of the version that we are like does not speak AMQP 1.0 by
+itself: they refuse an older one, and go by the version for what else they use."""
 _OK: Final = 0
 _REFUSED: Final = 1
 
@@ -182,4 +183,4 @@ class Handshake:
 def _version(version: str) -> str:
     """The version that clients of 0-9-1 are told, if that one could speak 1.0."""
     major = version.split(".")[0]
-    return version if major.isdecimal() and int(major) >= int(_FIRST[0]) else _FIRST
+    return version if major.isdecimal() and int(major) >= 4 else _USUAL

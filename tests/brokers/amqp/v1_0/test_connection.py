@@ -241,7 +241,7 @@ def test_a_virtual_host_that_goes_takes_its_connections_along(house: House) -> N
 
 
 def test_clients_are_told_a_version_that_speaks_it() -> None:
-    for told, expected in (("3.13", "4.0.0"), ("4.1", PROFILES["4.1"].version)):
+    for told, expected in (("3.13", "4.2.0"), ("4.1", PROFILES["4.1"].version)):
         house = House(AmqpOptions(as_version=told))
         client = Client(house)
         client.login()
