@@ -123,7 +123,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
     turn = connection.turn
     # No packet that ends before this is larger than we take.
     end = min(end, position + connection.limit)
-    published = looks = run = 0
+    published = looks = run = heads = 0
     start = position
     sinks: tuple[Sink, ...] = ()
     last = None
@@ -142,8 +142,8 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             break
         # Routes with the same takers share one tuple (Router.learn), so that identity tells.
         if route.sinks is not sinks:
-            _forward_run(sinks, data[start:position], run)
-            sinks, start, run = route.sinks, position, 0
+            _forward_run(connection, sinks, data[start:position], run, heads)
+            sinks, start, run, heads = route.sinks, position, 0, 0
             looks += len(sinks)
         count = 1
         if route is last:
@@ -151,6 +151,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             # after each packet would cost more than it saves where topics take turns.
             stop, count = _alike(data, position, topic_end + bare, stop, end)
         last = route
+        heads += (topic_end + bare - position) * count
         route.counts.published += count
         route.counts.delivered += count * len(sinks)
         run += count
@@ -161,7 +162,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             looks = turn.look()
             if looks < 0:
                 break
-    _forward_run(sinks, data[start:position], run)
+    _forward_run(connection, sinks, data[start:position], run, heads)
     connection.messages_in += published
     return position
 
@@ -178,8 +179,13 @@ def _alike(data: bytes, position: int, head_end: int, stop: int, end: int) -> tu
     return stop, count
 
 
-def _forward_run(sinks: tuple[Sink, ...], piece: bytes, count: int) -> None:
-    """So many packets as they are."""
+def _forward_run(
+    connection: "MqttConnection", sinks: tuple[Sink, ...], piece: bytes, count: int, heads: int
+) -> None:
+    """So many packets as they are; `heads` of their bytes stand in front of payloads."""
+    payload = len(piece) - heads
+    connection.counts.payload_in += payload
+    connection.counts.payload_out += payload * len(sinks)
     for sink in sinks:
         if not sink.out:
             sink.wake()
@@ -200,7 +206,8 @@ def _accept(  # noqa: C901
     unreleased = own.inbound if own is not None else ()
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
-    head, lower, size = b"", b"", 0
+    head, lower, size, payload = b"", b"", 0, 0
+    payload_in = payload_out = 0
     while looks >= 0 and position + 6 <= end and data[position] == _QOS_1:
         stop = position + size
         if route is last and size and stop <= end and data.startswith(head, position):
@@ -221,6 +228,7 @@ def _accept(  # noqa: C901
                 break
             last, route = route, found
             head, size = data[position:topic_end], stop - position
+            payload = stop - topic_end - 2 - bare
             if route.lowered:
                 if route.lower_size != size:
                     # Its topic is always the same, so that only the length can differ.
@@ -236,14 +244,15 @@ def _accept(  # noqa: C901
         if unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
-        reached = 0
+        reached = len(route.lowered)
+        payload_in += payload
+        payload_out += payload * reached
         for sink in route.lowered:
             out = sink.out
             if not out:
                 sink.wake()
             out += (lower, tail)
             sink.messages_out += 1
-            reached += 1
         if route.sessions:
             message = Message(route.topic_name, tail[1:] if bare else tail, 1)
             for session, sink in route.sessions:
@@ -254,6 +263,7 @@ def _accept(  # noqa: C901
                         sink.wake()
                     out += (head, IDS[own_id], tail)
                     sink.messages_out += 1
+                    payload_out += payload
                 # Also what waits in the session's queue is delivered; what a full one lost is not.
                 reached += own_id >= 0
         # Then the pieces leave by writev, without being joined (bulk.py).
@@ -270,6 +280,8 @@ def _accept(  # noqa: C901
     if packet_ids:
         connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
         connection.messages_in += len(packet_ids)
+        connection.counts.payload_in += payload_in
+        connection.counts.payload_out += payload_out
         connection.counts.sent[PacketType.PUBACK] += len(packet_ids)
         connection.unanswered += len(packet_ids)
     return position

@@ -25,13 +25,16 @@ class PacketCounts:
 
     PUBLISH is not among them: each connection counts its messages. Of what may have a reason code
     only others than 0 are counted apart, so that an acknowledgement costs one addition.
+    `payload_in` and `payload_out` are the bytes of all messages without what surrounds them.
     """
 
-    __slots__ = ("_codes", "_others", "received", "sent")
+    __slots__ = ("_codes", "_others", "payload_in", "payload_out", "received", "sent")
 
     def __init__(self) -> None:
         self.received = [0] * _KINDS
         self.sent = [0] * _KINDS
+        self.payload_in = 0
+        self.payload_out = 0
         self._codes: dict[tuple[int, int, int, int], int] = {}
         """By direction, packet type, code and version."""
         self._others: dict[tuple[int, str], int] = {}

@@ -46,6 +46,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     capabilities.check_message(packet, broker.options)
     message = _message(connection, packet)
     connection.messages_in += 1
+    connection.counts.payload_in += len(packet.payload)
     known = packet.qos == 2 and packet.packet_id in session.inbound
     lint.check_dup(connection, packet, known)
     if packet.qos == 1:

@@ -184,6 +184,7 @@ class Outlet:
         if len(tail) > LARGE:
             self.bulky = True
         self.messages_out += 1
+        self._counts.payload_out += len(message.payload)
         self.wake()
         return True
 

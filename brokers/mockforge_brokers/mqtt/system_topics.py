@@ -2,9 +2,8 @@
 
 Nothing is stored: a new subscriber gets the values as they are now, as retained messages, and as
 long as there are subscribers those that changed are sent at each interval and loads are measured,
-from the first interval on. What Mosquitto says of its own allocator (`heap`) is left out, and so
-are `publish/bytes`: the fast path hands packets on without knowing their payloads. `$SYS/mockforge`
-is ours.
+from the first interval on. `heap`, where Mosquitto has what it allocated, is the resident memory of
+the process, where the system says it. `$SYS/mockforge` is ours.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Final
 
 from .. import __version__
 from ..environment import Environment
+from ..memory import Memory, resident
 from .records import Message
 from .state.router import Router
 from .state.session import Session
@@ -43,11 +43,13 @@ class SystemTopics:
         router: Router,
         figures: Callable[[], Mapping[str, int]],
         interval: float,
+        memory: Callable[[], Memory | None] = resident,
     ) -> None:
         self.interval = interval
         self._environment = environment
         self._router = router
         self._figures = figures
+        self._memory = memory
         self._started = environment.clock.now()
         self._before: Mapping[str, int] = {}
         self._loads: dict[str, float] = {}
@@ -126,11 +128,15 @@ class SystemTopics:
             "broker/publish/messages/received": figures["messages_in"],
             "broker/publish/messages/sent": figures["messages_out"],
             "broker/publish/messages/dropped": figures["dropped"],
+            "broker/publish/bytes/received": figures["payload_in"],
+            "broker/publish/bytes/sent": figures["payload_out"],
             "broker/bytes/received": figures["bytes_in"],
             "broker/bytes/sent": figures["bytes_out"],
             "broker/subscriptions/count": figures["subscriptions"],
             "broker/shared_subscriptions/count": figures["shared"],
             "broker/retained messages/count": figures["retained"],
+            "broker/connections/socket/count": figures["open"],
+            **self._heap(),
             **{f"broker/load/{name}": f"{load:.2f}" for name, load in self._loads.items()},
             "mockforge/faults/active": sum(
                 rule.enabled for rule in environment.faults.rules.values()
@@ -139,6 +145,15 @@ class SystemTopics:
             "mockforge/holds/waiting": len(environment.holds.held),
         }
         return {f"{ROOT}/{name}": str(value) for name, value in values.items()}
+
+    def _heap(self) -> dict[str, int]:
+        memory = self._memory()
+        if memory is None:
+            return {}
+        return {
+            "broker/heap/current": memory.current,
+            "broker/heap/maximum": memory.maximum,
+        }
 
 
 def _message(name: str, value: str) -> Message:

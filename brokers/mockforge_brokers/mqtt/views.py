@@ -166,6 +166,8 @@ class Totals:
         packets: PacketCounts,
     ) -> dict[str, int]:
         """Each by name, and how much there is of sessions and messages."""
+        # An iterable that is read twice.
+        connections = tuple(connections)
         figures = self.counted(connections)
         held = sessions.by_client.values()
         away = sum(session.sink is None for session in held)
@@ -173,6 +175,9 @@ class Totals:
         return figures | {
             "packets_in": figures["messages_in"] + packets.total_received,
             "packets_out": figures["messages_out"] + packets.total_sent,
+            "open": len(connections),
+            "payload_in": packets.payload_in,
+            "payload_out": packets.payload_out,
             "connected": len(held) - away,
             "away": away,
             "expired": sessions.expired,

@@ -153,7 +153,9 @@ class Scene:
         views = [structs.astuple(view) for view in self.broker.connections()]
         ended = [(client.peer.ended, client.peer.reason) for client in self.network.clients]
         figures = [structs.astuple(family) for family in self.broker.metrics()]
-        return [self.log, topics, views, ended, figures, self.broker.dump()]
+        counts = self.broker.counts
+        payloads = (counts.payload_in, counts.payload_out)
+        return [self.log, topics, views, ended, figures, payloads, self.broker.dump()]
 
 
 def play(stage: Stage, actions: list[Action], *, fast: bool) -> list[object]:

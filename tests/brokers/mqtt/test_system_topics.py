@@ -1,6 +1,9 @@
 """`$SYS`: what a health check or a dashboard made for Mosquitto asks for is there."""
 
+from pathlib import Path
+
 import pytest
+from mockforge_brokers import memory
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.mqtt.broker import MqttBroker
@@ -12,12 +15,13 @@ from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Reque
 
 from brokers.fake_peer import FakeClient, FakeNetwork
 
-# Every topic of Mosquitto 2.0.11 (`mosquitto_sub -t '$SYS/#' -F %t`), but for its allocator's
-# (heap/current, heap/maximum) and publish/bytes/received and sent.
+# Every topic of Mosquitto 2.0.11 (`mosquitto_sub -t '$SYS/#' -F %t`), and one of 2.1.
 _PLAIN = """
 bytes/received bytes/sent clients/active clients/connected clients/disconnected clients/expired
-clients/inactive clients/maximum clients/total messages/received messages/sent messages/stored
-publish/messages/dropped publish/messages/received publish/messages/sent retained_messages/count
+clients/inactive clients/maximum clients/total connections/socket/count heap/current heap/maximum
+messages/received messages/sent messages/stored
+publish/bytes/received publish/bytes/sent publish/messages/dropped publish/messages/received
+publish/messages/sent retained_messages/count
 shared_subscriptions/count store/messages/bytes store/messages/count subscriptions/count uptime
 version
 """
@@ -163,6 +167,52 @@ def test_subscribers_of_overlapping_filters_and_of_qos_1_get_each_value_once(sce
     scene.advance(10)
     (frame,) = PacketSplitter().feed(client.take())
     assert decode_packet(frame, 4) == Publish("$SYS/broker/uptime", b"10 seconds", 1, packet_id=2)
+
+
+def test_payload_bytes_are_those_of_messages_that_came_and_of_copies_that_left(
+    scene: Scene,
+) -> None:
+    # What Mosquitto 2.0.11 says of the same clients: what waits in a session is not sent yet.
+    for name, qos in (("one", 0), ("two", 1), ("asleep", 1)):
+        taker = scene.connect(name) if name != "asleep" else scene.network.connect()
+        if name == "asleep":
+            taker.send(encode_packet(Connect(name, clean_start=False), 4))
+        scene.subscribe(taker, "t", qos)
+        if name == "asleep":
+            taker.vanish()
+    publisher = scene.connect("publisher")
+    for packets in (
+        [Publish("t", b"12345")],
+        [Publish("t", b"12345")] * 3 + [Publish("t", b"123", 1, packet_id=1)] * 2,
+        [Publish("nobody", b"1234567")],
+    ):
+        publisher.send(b"".join(encode_packet(packet, 4) for packet in packets))
+    client = scene.connect("dashboard")
+    scene.subscribe(client, "$SYS/broker/publish/bytes/+")
+    came = 4 * 5 + 2 * 3
+    assert values(client, retain=True) == {
+        "broker/publish/bytes/received": str(came + 7),
+        "broker/publish/bytes/sent": str(2 * came),
+    }
+
+
+def test_memory_is_that_of_the_process_and_left_out_where_the_system_does_not_say(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = scene.connect("a")
+    scene.subscribe(client, "$SYS/broker/heap/+")
+    got = {name: int(value) for name, value in values(client, retain=True).items()}
+    assert 1 << 20 < got["broker/heap/current"] <= got["broker/heap/maximum"]
+    for place, text in (("none", ""), ("other", "VmRSS:\tmany kB\n"), ("empty", "Name:\tx\n")):
+        status = tmp_path / place
+        if text:
+            status.write_text(text)
+        monkeypatch.setattr(memory, "_STATUS", status)
+        assert memory.resident() is None
+    scene.subscribe(client, "$SYS/broker/heap/+")
+    assert values(client, retain=True) == {}
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    assert memory.resident() is None
 
 
 def test_totals_remember_connections_that_ended(scene: Scene) -> None:

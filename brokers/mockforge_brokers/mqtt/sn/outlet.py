@@ -259,6 +259,7 @@ class SnOutlet(Outlet):
         data = encode(packet)
         self.out.append(data)
         self.messages_out += 1
+        self._counts.payload_out += len(message.payload)
         if packet_id:
             # The flags' highest bit is DUP: behind the length and the type.
             again = bytearray(data)

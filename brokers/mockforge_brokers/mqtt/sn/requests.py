@@ -56,6 +56,7 @@ def publish_minus_1(connection: "SnConnection", message: sn.Publish) -> None:
         raise ProtocolError(f"PUBLISH: {problem}")
     check_message(packets.Publish(name, retain=message.retain), broker.options)
     connection.messages_in += 1
+    connection.counts.payload_in += len(message.payload)
     denied = connection.denial_unconnected(name)
     if not denied:
         sent = detailed(name, message.payload, 0, message.retain, {}, None)
