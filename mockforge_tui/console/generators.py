@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, assert_never
 
-from .asking import BadArgument
+from .lookup import BadArgument
 from .payloads import Payload, maker, text_maker
 from .targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mockforge_brokers.journal import Row
 
-from .asking import BadArgument, kafka
+from .lookup import BadArgument, kafka
 from .offsets import starting_offsets
 from .stores import CHUNK, Store
 from .targets import KafkaTarget

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .. import units
-from .asking import BadArgument, kafka
+from .lookup import BadArgument, kafka
 
 if TYPE_CHECKING:
     from .session import Session

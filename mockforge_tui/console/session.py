@@ -14,12 +14,12 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupVi
 from ..filters import Filter, FilterError, compile_filter, records
 from . import completing
 from .arguments import Call, Parsed, parse
-from .asking import BadArgument
 from .candidates import Candidates
 from .commands import REGISTRY
 from .completing import Completion
 from .jobs import Jobs
 from .language import Line, Problem, Token
+from .lookup import BadArgument
 from .ports import Runtime, View
 from .registry import Registry
 from .results import Notice, Result, failed, selected

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.journal import Row
 
 from ..expectations.message import row_of
-from .asking import BadArgument, amqp, matching, mqtt
 from .kafka_records import StoredTopic
+from .lookup import BadArgument, amqp, matching, mqtt
 from .stores import CHUNK, Store
 from .targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 

@@ -12,7 +12,7 @@ from mockforge_brokers.journal import Row
 from ..expectations.message import row_of
 from ..feed import Feed
 from ..filters import Filter
-from .asking import BadArgument
+from .lookup import BadArgument
 from .results import Notice
 from .rows import formatted, line_of, record_of
 from .stored import open_store

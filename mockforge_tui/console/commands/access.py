@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mockforge_brokers.access import hash_password, rule_of
 from mockforge_brokers.protocols import PROTOCOLS
 
-from ..asking import BadArgument, amqp, known
+from ..lookup import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
 from ..types import integer, of_text, text

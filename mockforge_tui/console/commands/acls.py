@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.kafka.acls import is_on, listed
 from mockforge_brokers.permissions import acl_of
 
-from ..asking import BadArgument, kafka, matching
+from ..lookup import BadArgument, kafka, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, done, table
 from ..types import GLOB, integer, text

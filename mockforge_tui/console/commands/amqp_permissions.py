@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.errors import InvalidInput
 
-from ..asking import amqp, known
+from ..lookup import amqp, known
 from ..registry import Arg, Opt, command
 from ..results import Result, done
 from ..types import EXCHANGE, TEXT

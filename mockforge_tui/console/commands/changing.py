@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mockforge_brokers.misbehaviour.actions import Changes
 from msgspec import UNSET, UnsetType
 
-from ..asking import BadArgument
 from ..language import Token
+from ..lookup import BadArgument
 from ..payloads import Payload, maker, text_maker
 from ..registry import Opt, Type
 from ..types import PAIR, TEXT

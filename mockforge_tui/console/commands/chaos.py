@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 
-from ..asking import BadArgument
 from ..chaos.presets import PRESETS
 from ..chaos.run import Run
 from ..chaos.verdict import Observer, identify_by
+from ..lookup import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, table
 from ..types import DURATION, PAIR, TEXT, integer, of_text

@@ -13,7 +13,7 @@ from mockforge_brokers.kafka.state.quotas import (
 )
 
 from ... import units
-from ..asking import BadArgument, kafka
+from ..lookup import BadArgument, kafka
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
 from ..types import of_text, text

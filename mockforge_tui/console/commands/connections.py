@@ -7,8 +7,8 @@ from mockforge_brokers.ended import EndedConnection
 from mockforge_brokers.snapshots import ConnectionView
 
 from ...filters import Filter, compile_filter, records
-from ..asking import BadArgument, known
 from ..language import Token
+from ..lookup import BadArgument, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, facts_table, plain, size, table
 from ..types import CODE, TEXT, filter_of

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mockforge_brokers.errors import InvalidInput
 from msgspec.structs import asdict
 
-from ..asking import amqp, matching
+from ..lookup import amqp, matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, duration, table
 from ..types import GLOB, QUEUE, TEXT

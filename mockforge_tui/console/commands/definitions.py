@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..asking import BadArgument, amqp
+from ..lookup import BadArgument, amqp
 from ..payloads import Payload, as_it_is
 from ..registry import Arg, command
 from ..results import Result, done

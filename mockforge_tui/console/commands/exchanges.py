@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.amqp.state.plugin_exchanges import EXCHANGE_TYPES
 from mockforge_brokers.amqp.verbs import DestinationKind
 
-from ..asking import amqp, known, matching
+from ..lookup import amqp, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
 from ..types import EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text

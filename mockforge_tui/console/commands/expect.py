@@ -14,8 +14,8 @@ from ...fixtures.expected.model import (
     LintClean,
 )
 from ...fixtures.messages import Watch
-from ..asking import BadArgument, resolved
 from ..expecting import begin
+from ..lookup import BadArgument, resolved
 from ..registry import Arg, Opt, command
 from ..results import Result
 from ..targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target

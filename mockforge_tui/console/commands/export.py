@@ -11,10 +11,10 @@ from mockforge_brokers.journal import Row
 from ...feed import Decoder
 from ...filters import Filter, compile_filter
 from ...units import counted
-from ..asking import BadArgument, view
 from ..exports import FORMS, Form
 from ..jobs import Job
 from ..language import Kind, Token
+from ..lookup import BadArgument, view
 from ..registry import Arg, Opt, Type, command
 from ..results import Notice, Result, done
 from ..rows import line_of, record_of

@@ -19,7 +19,7 @@ from msgspec.structs import fields
 from ... import units
 from ...fault_values import frame_match, read_quantity
 from ...filters import FilterError
-from ..asking import BadArgument
+from ..lookup import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
 from ..types import COUNT, DURATION, RATE, SHARE, TEXT, choice, of_text

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import BrokerError
 
-from ..asking import BadArgument, known, matching, resolved
 from ..generators import generator_of
+from ..lookup import BadArgument, known, matching, resolved
 from ..payloads import Payload
 from ..registry import Arg, Opt, command
 from ..results import Column, Notice, Result, count, done, on_off, table

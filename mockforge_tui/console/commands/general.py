@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 
-from ..asking import BadArgument
+from ..lookup import BadArgument
 from ..registry import Arg, Command, Opt, Registry, command
 from ..results import Result, done
 from ..types import TEXT, choice, integer, text

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import BadArgument, kafka, known, resolved
 from ..kafka_tables import of_group
+from ..lookup import BadArgument, kafka, known, resolved
 from ..offsets import starting_offsets
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, facts_table, table, table_lines

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from mockforge_brokers.misbehaviour.holds import HeldFrame
 
-from ..asking import BadArgument
+from ..lookup import BadArgument
 from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table_lines

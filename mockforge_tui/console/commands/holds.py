@@ -16,9 +16,9 @@ from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 
 from ...fault_values import frame_match
 from ...filters import Filter, compile_filter
-from ..asking import BadArgument
 from ..client_timeouts import patience_with
 from ..language import Token
+from ..lookup import BadArgument
 from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, size, table

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import BadArgument
+from ..lookup import BadArgument
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, rate, table
 from ..types import text

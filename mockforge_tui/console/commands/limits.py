@@ -6,7 +6,7 @@ from mockforge_brokers.usage import LimitView
 
 from ... import units
 from ...units import clock_time
-from ..asking import matching
+from ..lookup import matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, table
 from ..types import GLOB

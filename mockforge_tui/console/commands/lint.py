@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from ...units import clock_time
-from ..asking import matching
+from ..lookup import matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, table
 from ..types import text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mockforge_brokers.amqp.records import table as field_table
 from mockforge_brokers.amqp.state.message_paths import DEFAULT_EXCHANGE, Way, from_exchange
 
-from ..asking import amqp, known, matching
+from ..lookup import amqp, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, table
 from ..types import EXCHANGE, GLOB, PAIR, TEXT, text

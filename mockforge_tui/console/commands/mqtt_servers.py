@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.mqtt.authentication import scripted
 
-from ..asking import BadArgument, known, mqtt
+from ..lookup import BadArgument, known, mqtt
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, done, plain, table
 from ..types import COUNT, text

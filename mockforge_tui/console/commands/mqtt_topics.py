@@ -11,7 +11,7 @@ from ... import text as screen_text
 from ...charts import lines_with_axis
 from ...feed.values import TopicValues, Value, newest_values
 from ...units import clock_time
-from ..asking import BadArgument, known, matching, mqtt
+from ..lookup import BadArgument, known, matching, mqtt
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, plain, size, table
 from ..types import COUNT, text

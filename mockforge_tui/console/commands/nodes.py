@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import kafka
+from ..lookup import kafka
 from ..registry import Arg, Type, command
 from ..results import Column, Result, count, done, table
 from ..types import integer, of_text, text

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.amqp.state.policies import APPLY_TO
 
-from ..asking import BadArgument, amqp, known
+from ..lookup import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
 from ..types import TEXT, choice, integer, of_text, text

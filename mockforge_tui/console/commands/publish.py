@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, assert_never
 from mockforge_brokers.errors import BrokerError
 
 from ...fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
-from ..asking import BadArgument, resolved
+from ..lookup import BadArgument, resolved
 from ..payloads import Payload, maker, text_maker
 from ..registry import Arg, Opt, command
 from ..results import Notice, Result, done

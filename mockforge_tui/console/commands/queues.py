@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..asking import amqp, known, matching
+from ..lookup import amqp, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, facts_table, rate, table
 from ..types import COUNT, DURATION, EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import amqp, known
+from ..lookup import amqp, known
 from ..registry import Arg, Opt, command
 from ..results import Result, done
 from ..types import choice, integer, text

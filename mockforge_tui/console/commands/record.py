@@ -7,7 +7,7 @@ from mockforge_brokers.errors import InvalidInput
 from ...filters import Filter
 from ...recordings import Recording
 from ...units import counted, format_duration
-from ..asking import known
+from ..lookup import known
 from ..registry import Arg, Opt, command
 from ..results import Column, Notice, Result, count, done, size, table
 from ..types import FILTER, text

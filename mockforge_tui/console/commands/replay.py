@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.errors import InvalidInput
 
 from ...fixtures.recordings import parse_recording
-from ..asking import BadArgument
+from ..lookup import BadArgument
 from ..payloads import Payload, as_it_is
 from ..registry import Arg, Opt, command
 from ..replaying import factor

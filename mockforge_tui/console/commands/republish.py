@@ -11,7 +11,7 @@ from ...fixtures.messages import (
     Outgoing,
     properties_of,
 )
-from ..asking import BadArgument, resolved, view
+from ..lookup import BadArgument, resolved, view
 from ..registry import Arg, Opt, command
 from ..results import Result, done
 from ..targets import (

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import known
+from ..lookup import known
 from ..registry import Arg, command
 from ..results import Column, Result, count, table
 from ..types import text

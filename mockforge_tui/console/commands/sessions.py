@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ... import text as screen_text
 from ...units import format_duration
-from ..asking import BadArgument, known, matching, mqtt
+from ..lookup import BadArgument, known, matching, mqtt
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, facts_table, plain, size, table
 from ..types import CLIENT, text

@@ -8,8 +8,8 @@ from ... import text as screen_text
 from ...expectations.message import place_of
 from ...filters import Filter
 from ...units import clock_time
-from ..asking import BadArgument, resolved
 from ..language import Token
+from ..lookup import BadArgument, resolved
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, size, table
 from ..rows import record_of

@@ -7,8 +7,8 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.mqtt.state.topics import filter_problem
 
 from ...filters import Filter
-from ..asking import BadArgument, resolved
 from ..language import Kind, PlacedError, Token
+from ..lookup import BadArgument, resolved
 from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
 from ..stored import open_store

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Annotated
 
 from ... import units
-from ..asking import BadArgument, kafka, known
+from ..lookup import BadArgument, kafka, known
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
 from ..types import DURATION, text

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import BadArgument, kafka, known, matching
+from ..lookup import BadArgument, kafka, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
 from ..types import COUNT, GLOB, PAIR, TOPIC, text

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ..asking import BadArgument, kafka, known
+from ..lookup import BadArgument, kafka, known
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, duration, facts_table, table
 from ..targets import KafkaTarget, parse_target

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from ...filters import Filter
-from ..asking import BadArgument, known, view
+from ..lookup import BadArgument, known, view
 from ..registry import Arg, command
 from ..results import Column, Result, done, table
 from ..types import FILE, FILTER, text

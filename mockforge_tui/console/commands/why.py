@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.ended import EndedConnection
 from mockforge_brokers.journal import Row
 
-from ..asking import BadArgument, known, view
 from ..language import Token
+from ..lookup import BadArgument, known, view
 from ..registry import Arg, Type, command
 from ..results import Result
 from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget, parse_target

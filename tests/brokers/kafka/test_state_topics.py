@@ -11,7 +11,7 @@ from mockforge_brokers.kafka.records import Record, build_batch
 from mockforge_brokers.kafka.state.configs.broker import BrokerConfig
 from mockforge_brokers.kafka.state.configs.topic import TopicConfig
 from mockforge_brokers.kafka.state.logs.topic import Topic, Topics
-from mockforge_brokers.kafka.state.room import Room
+from mockforge_brokers.kafka.state.topic_limits import TopicLimits
 from mockforge_brokers.kafka.state.watching import Watchers
 from mockforge_brokers.limits import Limits
 
@@ -65,19 +65,19 @@ def test_only_the_newest_thousand_former_names_are_known():
 @pytest.mark.parametrize(
     ("limits", "check"),
     [
-        ({"kafka_topics": 1}, lambda room: room.check_topics("more")),
-        ({"kafka_partitions": 3}, lambda room: room.check_partitions("more", 2)),
+        ({"kafka_topics": 1}, lambda topic_limits: topic_limits.check_topics("more")),
+        ({"kafka_partitions": 3}, lambda topic_limits: topic_limits.check_partitions("more", 2)),
     ],
 )
 def test_a_limit_refuses_the_next_topic_or_partition_and_is_reported(limits, check):
     env, events = environment(**limits), []
     env.spine.watch(events.append)
     topics = Topics()
-    room = Room(env, topics)
-    check(room)
+    topic_limits = TopicLimits(env, topics)
+    check(topic_limits)
     topics.add(make_topic("t", bytes(16), partitions=2))
     with refused(ErrorCode.POLICY_VIOLATION):
-        check(room)
+        check(topic_limits)
     assert [event.limit for event in events if isinstance(event, LimitReached)] == [*limits]
 
 

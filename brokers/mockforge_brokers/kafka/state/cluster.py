@@ -36,8 +36,8 @@ from .logs.transactions import Marker
 from .nodes import Nodes
 from .quotas import Quotas
 from .replication import Replication
-from .room import Room
 from .telemetry import Telemetry
+from .topic_limits import TopicLimits
 from .transactions.coordinator import Transactions
 from .watching import Watchers
 
@@ -85,7 +85,7 @@ class Cluster:
         self._environment = environment
         self._next_producer_id = 1000
         self.watchers = Watchers(environment)
-        self._room = Room(environment, self.topics)
+        self._topic_limits = TopicLimits(environment, self.topics)
         environment.usage.gauge("kafka_total", lambda: self.bounds.cost)
         environment.usage.gauge("kafka_fetch_sessions", lambda: len(self.fetch_sessions.by_id))
 
@@ -106,8 +106,8 @@ class Cluster:
             )
         if partitions < 1:
             raise RequestRefused(ErrorCode.INVALID_PARTITIONS, "a topic has 1 partition or more")
-        self._room.check_topics(name)
-        self._room.check_partitions(name, partitions)
+        self._topic_limits.check_topics(name)
+        self._topic_limits.check_partitions(name, partitions)
         return new_topic_config(self.config, configs)
 
     def create_topic(
@@ -167,7 +167,7 @@ class Cluster:
                 ErrorCode.INVALID_PARTITIONS,
                 f"topic {name} has {now} partitions, {partitions} would not be more",
             )
-        self._room.check_partitions(name, partitions - now)
+        self._topic_limits.check_partitions(name, partitions - now)
         return topic
 
     def grow_topic(self, name: str, partitions: int, *, source: str) -> None:

@@ -9,7 +9,7 @@ from ..codes import ErrorCode
 from .logs.topic import Topic
 
 
-class Room:
+class TopicLimits:
     """The limits `kafka_topics` and `kafka_partitions`, and how far each is used."""
 
     def __init__(self, environment: Environment, topics: Mapping[str, Topic]) -> None:
