@@ -10,7 +10,7 @@ import google_crc32c
 from ..errors import ProtocolError
 from .codes import Compression as Compression
 from .compression import compress, decompress
-from .varints import append_varint, read_varint
+from .varints import append_varint, read_uvarint, read_varint
 
 HEADER_SIZE = 61
 
@@ -240,6 +240,32 @@ def decoded_records(header: BatchHeader, data: bytes, *, whole: bool = False) ->
         raise ProtocolError(
             f"{len(data) - at} bytes after the last of {header.record_count} records"
         )
+
+
+def lengths_fit(data: bytes, count: int) -> bool:
+    """Whether the lengths of `count` decompressed records lead from one to the next and to the end.
+
+    That is a twentieth of what it takes to read them.
+    """
+    at, end = 0, len(data)
+    try:
+        for _ in range(count):
+            # Nearly all lengths take one byte or two; an odd one is below zero (zigzag).
+            length = data[at]
+            at += 1
+            if length > 0x7F:
+                second = data[at]
+                if second > 0x7F:
+                    length, at = read_uvarint(data, at - 1)
+                else:
+                    length = length & 0x7F | second << 7
+                    at += 1
+            if length & 1:
+                return False
+            at += length >> 1
+    except (IndexError, ValueError):
+        return False
+    return at == end
 
 
 def read_control_type(record: Record) -> ControlType | None:

@@ -20,6 +20,7 @@ from ..snapshots import FetchWait
 from ..state.cluster import Cluster
 from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
+from ..state.logs.segments import UNBOUNDED
 from ..state.logs.topic import Topic
 from .logs.produce_path import ProducePath
 
@@ -38,6 +39,7 @@ _PART_OF_LIFE: Final = frozenset(
 """Counted, but not reported: clients meet these while all is well."""
 
 NOWHERE: Final = ("", -1)
+_LOOKED_AT: Final = 100
 _MOST_NOTED: Final = 1_000
 _MOST_UNKNOWN: Final = 16
 _PAUSE: Final = 1.0
@@ -158,13 +160,16 @@ class Caller:
         elif len(self.reading) < _MOST_NOTED:
             self.reading[key] = [offset, log.high_watermark, offset, committed]
 
-    def is_read(self, log: PartitionLog) -> bool:
-        """Whether the records of its next batch into a partition are looked at.
+    def looks_at(self, log: PartitionLog) -> int:
+        """How many records of its next batch into a partition are looked at.
 
-        A client that writes wrong records does so from its first batch on. Kafka reads each one:
-        here that would double what small records cost (`KafkaOptions.check_records`).
+        A client that writes wrong records does so from its first batch on, and from its first
+        records on. Kafka reads each one: here that would double what small records cost, and a
+        first batch of 1 MB would take 20 ms (`KafkaOptions.check_records`).
         """
-        return self.options.check_records or (log.topic, log.partition) not in self.wrote_to
+        if self.options.check_records:
+            return UNBOUNDED
+        return 0 if (log.topic, log.partition) in self.wrote_to else _LOOKED_AT
 
     def note_written(self, log: PartitionLog) -> None:
         if len(self.wrote_to) >= _MOST_NOTED:

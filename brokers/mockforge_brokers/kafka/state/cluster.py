@@ -206,15 +206,15 @@ class Cluster:
         *,
         client: str = "",
         begin: Begin | None = None,
-        read: bool = False,
+        look_at: int = 0,
     ) -> Appended:
         """Append one batch of records; `client` is who sent it. Raises RequestRefused.
 
-        `begin` and `read` as `PartitionLog.append` takes them.
+        `begin` and `look_at` as `PartitionLog.append` takes them.
         """
         before = log.cost
         try:
-            appended = log.append(batch, begin, read=read)
+            appended = log.append(batch, begin, look_at=look_at)
         except ProducerFencedError as error:
             self._emit_fenced(log, error)
             raise

@@ -124,7 +124,7 @@ def _learn_path(
         _check_replication(caller, log, acks)
     except RequestRefused:
         return
-    if records is not None and not log.stamps and not caller.is_read(log):
+    if records is not None and not log.stamps and not caller.looks_at(log):
         caller.produce_path = ProducePath.learn(
             frame, caller.version, caller.client_id, topic, records, log, begin
         )
@@ -148,11 +148,11 @@ def _append(
             raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
             _check_codec(batch)
-        read = caller.is_read(log)
+        look_at = caller.looks_at(log)
         appended = caller.cluster.append(
-            log, batch, client=caller.client_id, begin=begin, read=read
+            log, batch, client=caller.client_id, begin=begin, look_at=look_at
         )
-        if read:
+        if look_at:
             caller.note_written(log)
     except RequestRefused as error:
         return _refused(caller, index, error, log)

@@ -1,5 +1,6 @@
 """What a produced batch must be before it enters a log."""
 
+from itertools import islice
 from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
@@ -11,6 +12,7 @@ from ...records import (
     Record,
     check_crc,
     decoded_records,
+    lengths_fit,
     read_batch_header,
 )
 
@@ -70,6 +72,21 @@ def whole_records(batch: Buffer, header: BatchHeader) -> list[Record]:
     They are as many as the header counts, with nothing behind them, and compressed ones are
     numbered without a gap; Kafka does not look at the numbers of others. Raises RequestRefused.
     """
+    return _checked(header, _decompressed(batch, header), header.record_count)
+
+
+def look_through(batch: Buffer, header: BatchHeader, most: int) -> None:
+    """Check the same of the first `most` records, and of the others but their lengths.
+
+    Raises RequestRefused.
+    """
+    count = header.record_count
+    data = _decompressed(batch, header)
+    # Where the lengths do not lead to the end, a whole reading finds the record and the words.
+    _checked(header, data, most if most < count and lengths_fit(data, count) else count)
+
+
+def _decompressed(batch: Buffer, header: BatchHeader) -> bytes:
     compression = header.compression
     data = bytes(batch[_HEADER_SIZE : header.size])
     try:
@@ -78,12 +95,18 @@ def whole_records(batch: Buffer, header: BatchHeader) -> list[Record]:
             data = decompress(compression, data)
     except ProtocolError as error:
         raise _unexpected(error.text) from None
+    return data
+
+
+def _checked(header: BatchHeader, data: bytes, most: int) -> list[Record]:
+    """The first `most` records of the decompressed data; of all, nothing may follow the last."""
+    whole = most >= header.record_count
     try:
-        records = list(decoded_records(header, data, whole=True))
+        records = list(islice(decoded_records(header, data, whole=whole), None if whole else most))
     except ProtocolError as error:
         raise RequestRefused(ErrorCode.INVALID_RECORD, error.text) from None
     first = header.base_offset
-    if compression is not Compression.NONE and any(
+    if header.compression is not Compression.NONE and any(
         record.offset - first != number for number, record in enumerate(records)
     ):
         raise _unexpected("the compressed records are not numbered one by one")

@@ -18,7 +18,7 @@ from ...records import (
     read_records,
 )
 from ..purgatory import Watchlist
-from .admission import admit, too_large, whole_records
+from .admission import admit, look_through, too_large
 from .epochs import LeaderEpochs
 from .policy import Policy
 from .producers import KeptProducer, ProducerTable
@@ -132,15 +132,15 @@ class PartitionLog(Segments):
             return self.high_watermark
         return max(next(iter(transactions.open.values())), self.log_start_offset)
 
-    def append(self, batch: Buffer, begin: Begin | None = None, *, read: bool = False) -> Appended:
+    def append(self, batch: Buffer, begin: Begin | None = None, *, look_at: int = 0) -> Appended:
         """Check a batch, give it its offsets and keep it. Raises RequestRefused.
 
         `begin` is asked whether a transaction may begin here with this batch, and raises if not.
-        `read`: look at its records, too, which costs as much as all the rest.
+        `look_at`: at so many of its records, too, which costs as much as all the rest.
         """
         header = admit(batch, self.max_batch_bytes)
-        if read:
-            whole_records(batch, header)
+        if look_at:
+            look_through(batch, header, look_at)
         # One comparison for nearly all batches: the policy has said until when it asks nothing.
         if header.max_timestamp > self.undisputed_until or header.attributes & _APPEND_TIME:
             batch, header = self._by_policy(batch, header)

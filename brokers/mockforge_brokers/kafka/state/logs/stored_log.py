@@ -36,10 +36,10 @@ class StoredLog(PartitionLog):
             self._number = self._disk.new_log()
         return self._number
 
-    def append(self, batch: Buffer, begin: Begin | None = None, *, read: bool = False) -> Appended:
+    def append(self, batch: Buffer, begin: Begin | None = None, *, look_at: int = 0) -> Appended:
         if self._disk.failing:
             raise RequestRefused(ErrorCode.KAFKA_STORAGE_ERROR, self._disk.failing)
-        return super().append(batch, begin, read=read)
+        return super().append(batch, begin, look_at=look_at)
 
     def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         super()._keep(base_offset, batch, header)
