@@ -244,15 +244,16 @@ def _accept(  # noqa: C901
         if unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
-        reached = len(route.lowered)
+        reached = 0
         payload_in += payload
-        payload_out += payload * reached
         for sink in route.lowered:
             out = sink.out
             if not out:
                 sink.wake()
             out += (lower, tail)
             sink.messages_out += 1
+            payload_out += payload
+            reached += 1
         if route.sessions:
             message = Message(route.topic_name, tail[1:] if bare else tail, 1)
             for session, sink in route.sessions:
