@@ -131,6 +131,20 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "N",
     ),
     _mqtt(
+        "subscriptions_maximum",
+        "--mqtt-subscriptions",
+        between(1, 1_000_000),
+        "subscriptions of one session",
+        "N",
+    ),
+    _mqtt(
+        "ingest_prefix",
+        "--mqtt-ingest-prefix",
+        str,
+        "topics that begin so go to rules of the server and to no subscriber ($aws/rules/)",
+        "PREFIX",
+    ),
+    _mqtt(
         "lint",
         "--mqtt-lint",
         one_of(*LINT_LEVELS),

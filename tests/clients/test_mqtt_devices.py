@@ -141,5 +141,8 @@ def test_a_device_of_aws_iot_gets_the_limits_of_aws_iot_and_its_shadow(core: Moc
         core.run(f'pub mqtt:{shadow}/accepted {{"version":1}} -q 1')
         came = thing.messages.get(timeout=20).publish_packet
         assert (came.topic, came.payload) == (f"{shadow}/accepted", b'{"version":1}')
+        # Basic Ingest: eight levels beside the prefix, which the SDK counts as AWS does.
+        thing.publish("$aws/rules/Building/a/b/c/d/e/f/g/h", "21")
+        core.mqtt.expect("$aws/rules/Building/#", count=1, payload=b"21")
     finally:
         thing.stop()

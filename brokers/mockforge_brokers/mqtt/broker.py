@@ -67,6 +67,7 @@ class MqttBroker:
             keeper=keeper or FORGETFUL,
             maximum_qos=self.options.maximum_qos,
             shared_order=self.options.shared_order,
+            ingest_prefix=self.options.ingest_prefix,
         )
         self.registry = Sessions(environment, self.router)
         if keeper is not None:

@@ -1,5 +1,7 @@
 """What this broker was told not to serve, and how a client is refused for it."""
 
+from collections.abc import Collection
+
 from .codes import V5, Reason
 from .explanations import limited
 from .options import MqttOptions
@@ -45,6 +47,8 @@ def check_message(message: Publish | Will, options: MqttOptions) -> None:
 
 def topic_problem(topic: str, options: MqttOptions) -> tuple[str, str]:
     """Why a topic name or filter is more than is served here and by which setting, or twice ""."""
+    if options.ingest_prefix and topic.startswith(options.ingest_prefix):
+        topic = topic.removeprefix(options.ingest_prefix).partition("/")[2]
     levels, size = options.topic_levels_maximum, options.topic_bytes_maximum
     if levels is not None and topic.count("/") >= levels:
         return f"{topic!r} has more than {levels} levels", "topic_levels_maximum"
@@ -53,8 +57,13 @@ def topic_problem(topic: str, options: MqttOptions) -> tuple[str, str]:
     return "", ""
 
 
-def refused_filter(topic_filter: str, options: MqttOptions) -> tuple[int, str]:
-    """SUBACK's code of a filter that is not taken, and why it is not; 0 if it is."""
+def refused_filter(
+    topic_filter: str, options: MqttOptions, held: Collection[str]
+) -> tuple[int, str]:
+    """SUBACK's code of a filter that is not taken, and why it is not; 0 if it is.
+
+    `held` are the filters that the session has.
+    """
     code = options.refused_filters.get(topic_filter)
     if code is not None:
         # Short, since the text stands twice in SUBACK: Paho's conformance suite misreads properties
@@ -64,6 +73,12 @@ def refused_filter(topic_filter: str, options: MqttOptions) -> tuple[int, str]:
     if missing is not None:
         code, what = missing
         return code, f"no {what} here ({what}_available)"
+    if options.ingest_prefix and topic_filter.startswith(options.ingest_prefix):
+        return Reason.NOT_AUTHORIZED, "only rules get what is published there (ingest_prefix)"
+    most = options.subscriptions_maximum
+    if most is not None and len(held) >= most and topic_filter not in held:
+        text = f"the session has {most} subscriptions (subscriptions_maximum)"
+        return Reason.QUOTA_EXCEEDED, text
     problem, setting = topic_problem(topic_filter, options)
     return (Reason.TOPIC_FILTER_INVALID, f"{problem} ({setting})") if problem else (0, "")
 

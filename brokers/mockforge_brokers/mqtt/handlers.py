@@ -295,7 +295,7 @@ def subscribing(
             continue
         refused, because = refusals.get(name, 0), why
         if not refused:
-            refused, because = capabilities.refused_filter(name, options)
+            refused, because = capabilities.refused_filter(name, options, session.subscriptions)
             if refused:
                 refusing.add(name, because)
         if refused:

@@ -67,6 +67,11 @@ class MqttOptions(Struct, frozen=True):
     """Bytes of a client identifier."""
     filters_maximum: int | None = None
     """Filters of one SUBSCRIBE; more end the connection."""
+    subscriptions_maximum: int | None = None
+    """Subscriptions of one session; more are refused."""
+    ingest_prefix: str = ""
+    """Topics that begin so go to rules of the server and to no subscriber (AWS IoT's Basic Ingest);
+    neither it nor the rule's name behind it counts among levels and bytes."""
     tell_no_subscribers: bool = True
     """PUBACK and PUBREC say 0x10 when nobody subscribed (MQTT 5)."""
     auth_methods: tuple[str, ...] = ()

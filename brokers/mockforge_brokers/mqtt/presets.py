@@ -62,14 +62,18 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "topic_alias_maximum": 8,
             "identifiers_available": False,
             "session_expiry_maximum": 3_600,
+            "session_expiry_before_5": 3_600,
             "server_keep_alive": 1_200,
             "topic_levels_maximum": 8,
             "topic_bytes_maximum": 256,
             "client_id_maximum": 128,
             "filters_maximum": 8,
+            "subscriptions_maximum": 50,
+            "ingest_prefix": "$aws/rules/",
         },
         {"mqtt_packet": 128 << 10},
         "docs.aws.amazon.com/general/latest/gr/iot-core.html, message broker and protocol limits; "
+        "docs.aws.amazon.com/iot/latest/developerguide/iot-basic-ingest.html; "
         "AWS' device SDK has the same for clients (AwsIotCoreDefaults): 8 filters a SUBSCRIBE, 7 "
         "slashes, topics of 256 bytes, client identifiers of 128",
     ),

@@ -166,6 +166,73 @@ def test_as_aws_iot_eight_levels_are_fine_and_a_deeper_filter_is_refused_alone()
     assert publish == Publish("a/b/c/d/e/f/g/h", b"x")
 
 
+RULES = "$aws/rules/Building"
+EIGHT = "a/b/c/d/e/f/g/h"
+
+
+@pytest.mark.parametrize(
+    ("topic", "answer"),
+    [
+        (f"{RULES}/{EIGHT}", Ack(PacketType.PUBACK, 7)),
+        (f"{RULES}/{'t' * 256}", Ack(PacketType.PUBACK, 7)),
+        (RULES, Ack(PacketType.PUBACK, 7)),
+        # Reserved topics that are no rules: nobody is there, and all levels count.
+        ("$aws/rule/x/y", Ack(PacketType.PUBACK, 7, 0x10)),
+        (f"{RULES}/{EIGHT}/i", 0x90),
+        (f"{RULES}/{'t' * 257}", 0x90),
+        (f"$aws/things/{EIGHT}", 0x90),
+    ],
+)
+def test_as_aws_iot_basic_ingest_is_acknowledged_and_its_prefix_is_no_part_of_the_topic(
+    topic: str, answer: Packet | int
+) -> None:
+    scene = Scene("aws-iot")
+    [got] = scene.ask(scene.connect("c"), Publish(topic, b"x", 1, packet_id=7))
+    assert (got.code if isinstance(got, Disconnect) else got) == answer
+
+
+def test_as_aws_iot_what_goes_to_rules_reaches_no_subscriber_and_every_watcher() -> None:
+    scene = Scene("aws-iot")
+    seen: list[str] = []
+    scene.broker.watch(lambda message: seen.append(message.destination), f"{RULES}/#")
+    taker, device = scene.connect("t", "$aws/#", "#"), scene.connect("d")
+    wish = Subscribe(3, [Request(f"{RULES}/#", 1), Request("$share/g/other", 1)])
+    [suback] = scene.ask(taker, wish)
+    assert isinstance(suback, Suback)
+    assert suback.codes == [0x87, 1]
+    for _ in range(3):
+        scene.ask(device, Publish(f"{RULES}/room", b"21"))
+    assert scene.got(taker) == []
+    assert seen == [f"{RULES}/room"] * 3
+    scene.ask(device, Publish("$aws/things/d/shadow", b"{}"))
+    assert scene.got(taker) == [Publish("$aws/things/d/shadow", b"{}")]
+
+
+def test_as_aws_iot_a_session_has_fifty_subscriptions_and_may_renew_them() -> None:
+    scene = Scene("aws-iot")
+    client = scene.connect("c")
+    for first in range(0, 48, 8):
+        scene.ask(client, Subscribe(1, [Request(f"t{first + more}") for more in range(8)]))
+    wish = Subscribe(2, [Request("t48"), Request("t49"), Request("t50"), Request("t0", 1)])
+    [suback] = scene.ask(client, wish)
+    assert isinstance(suback, Suback)
+    assert suback.codes == [0, 0, 0x97, 1]
+    assert "subscriptions_maximum" in suback.properties["reason_string"]
+
+
+def test_as_aws_iot_a_session_before_mqtt_5_lasts_an_hour() -> None:
+    scene = Scene("aws-iot")
+    client = scene.network.connect()
+    client.send(encode_packet(Connect("c", 4, clean_start=False), 4))
+    client.vanish()
+    clock = scene.environment.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(3_599)
+    assert "c" in scene.broker.registry.by_client
+    clock.advance(2)
+    assert scene.broker.registry.by_client == {}
+
+
 def test_as_aws_iot_a_long_client_id_is_refused() -> None:
     scene = Scene("aws-iot")
     [answer] = scene.ask(scene.network.connect(), Connect("c" * 129, 5))

@@ -109,11 +109,13 @@ class Router:
         *,
         maximum_qos: int = 2,
         shared_order: str = "turns",
+        ingest_prefix: str = "",
         keeper: Keeper = FORGETFUL,
     ) -> None:
         self.keeper = keeper
         self.retained = keeper.make_retained(environment.limits.mqtt_retained)
         self._shared_order = shared_order
+        self._ingest_prefix = ingest_prefix
         self.subscriptions = SubscriptionTrie(shared_order, environment.random)
         self.topics: dict[str, TopicCounts] = {}
         self.other_topics = TopicCounts(None)
@@ -161,7 +163,10 @@ class Router:
         return max(found, default=0)
 
     def has_takers(self, topic_name: str, publisher: Session) -> bool:
-        """Whether anybody else subscribed to this, or the publisher itself without No Local."""
+        """Whether a rule of the server takes it, or anybody else subscribed to this, or the
+        publisher itself without No Local."""
+        if self._goes_to_rules(topic_name):
+            return True
         route = self._routes.get(topic_name) or self._find(topic_name)
         if not route.recipients:
             return bool(route.shares)
@@ -350,7 +355,9 @@ class Router:
         # A topic for each device and day would pile up; a route is found anew when needed.
         if len(self._routes) >= MOST_ROUTES:
             self.forget_routes()
-        found, shares = self.subscriptions.match(topic_name)
+        found, shares = (
+            ([], None) if self._goes_to_rules(topic_name) else self.subscriptions.match(topic_name)
+        )
         # A route to nobody holds nothing that the garbage collector has to walk: there is one for
         # each topic that a device retains.
         recipients = _recipients(found) if found else ()
@@ -364,6 +371,10 @@ class Router:
         route = Route(self.count(topic_name), recipients, shares or (), watchers)
         self._routes[topic_name] = route
         return route
+
+    def _goes_to_rules(self, topic_name: str) -> bool:
+        prefix = self._ingest_prefix
+        return prefix != "" and topic_name.startswith(prefix)
 
     def count(self, topic_name: str) -> TopicCounts:
         """The counters of a topic, or those of all others when there are too many."""
