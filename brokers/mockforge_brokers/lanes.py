@@ -86,7 +86,7 @@ class Lanes:
         """As `Connection.receive`, of the frames that may go on."""
         connection, lane = self._connection, self._inward
         if lane is None:
-            if not self._concern():
+            if not self._concern.asks():
                 if self._concern.over:
                     self._give_up()
                 return connection.receive(data)
@@ -96,9 +96,11 @@ class Lanes:
             # Nothing waits, and no rule is about any of these frames: as most are beside rules for
             # other destinations.
             skimmer = lane.skimmer
-            if skimmer.version == self._in_force.version and skimmer.skim(data):
+            if skimmer.version == self._in_force.version and (
+                (len(data) == skimmer.size and data.startswith(skimmer.head)) or skimmer.skim(data)
+            ):
                 return connection.receive(data)
-            if lane.idle and not self._concern():
+            if lane.idle and not self._concern.asks():
                 self._inward = None
                 self._give_up()
                 return connection.receive(lane.take_rest() + data)
@@ -111,13 +113,13 @@ class Lanes:
     @property
     def look_at_output(self) -> bool:
         """Whether output is to come to `send` in one piece."""
-        return self._outward is not None or self._concern()
+        return self._outward is not None or self._concern.asks()
 
     def send(self, data: bytes) -> None:
         """Write the frames that may go on."""
         lane = self._outward
         if lane is None:
-            if not self._concern():
+            if not self._concern.asks():
                 if self._concern.over:
                     self._give_up()
                 self._endpoint.write(data)
@@ -125,10 +127,12 @@ class Lanes:
             lane = self._lane_of(OUT)
         else:
             skimmer = lane.skimmer
-            if skimmer.version == self._in_force.version and skimmer.skim(data):
+            if skimmer.version == self._in_force.version and (
+                (len(data) == skimmer.size and data.startswith(skimmer.head)) or skimmer.skim(data)
+            ):
                 self._endpoint.write(data)
                 return
-            if lane.idle and not self._concern():
+            if lane.idle and not self._concern.asks():
                 self._outward = None
                 self._give_up()
                 self._endpoint.write(data)

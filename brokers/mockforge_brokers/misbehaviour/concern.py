@@ -39,7 +39,8 @@ class Concern:
         self.over = False
         """Nothing is in force any more."""
 
-    def __call__(self) -> bool:
+    def asks(self) -> bool:
+        """Whether some rule or hold can be about this connection's frames."""
         client, principal = self._connection.client, self._peer.principal
         version = self._in_force.version
         if version != self._version or client != self._client or principal is not self._principal:

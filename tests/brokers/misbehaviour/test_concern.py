@@ -44,40 +44,40 @@ class World:
 
 def test_a_rule_for_another_client_concerns_nobody_else() -> None:
     world = World()
-    assert not world.concern()
+    assert not world.concern.asks()
     world.add(of("audit"))
-    assert not world.concern()
+    assert not world.concern.asks()
     world.add(of("billing"))
-    assert world.concern()
+    assert world.concern.asks()
 
 
 def test_a_rule_that_says_nothing_of_clients_concerns_all() -> None:
     world = World()
     world.add(Match("topic:t", everything))
-    assert world.concern()
+    assert world.concern.asks()
 
 
 def test_who_has_not_said_who_it_is_may_be_anybody() -> None:
     world = World("")
     world.add(of("audit"))
-    assert world.concern()
+    assert world.concern.asks()
     world.connection.client = "billing"
-    assert not world.concern()
+    assert not world.concern.asks()
 
 
 def test_who_logs_in_as_another_user_is_looked_at_anew() -> None:
     world = World()
     world.add(Match("user:bob", everything, origin=lambda row: row.origin.user == "bob"))
-    assert not world.concern()
+    assert not world.concern.asks()
     world.peer.principal = Principal("bob", "PLAIN")
-    assert world.concern()
+    assert world.concern.asks()
 
 
 def test_a_rule_knows_where_a_connection_comes_from() -> None:
     world = World()
     seen: list[Origin] = []
     world.add(Match("address:x", everything, origin=lambda row: bool(seen.append(row.origin))))
-    assert not world.concern()
+    assert not world.concern.asks()
     assert seen == [Origin("", "127.0.0.1:50001", ("plain", "mqtt", "1"))]
 
 
@@ -86,19 +86,19 @@ def test_rules_that_rest_or_have_gone_concern_nobody() -> None:
     world.add(of("audit"))
     rule = world.add(of("billing"))
     world.faults.enable(rule.id, False)
-    assert not world.concern()
+    assert not world.concern.asks()
     world.faults.enable(rule.id, True)
-    assert world.concern()
+    assert world.concern.asks()
     world.faults.remove(rule.id)
-    assert not world.concern()
+    assert not world.concern.asks()
 
 
 def test_holds_are_asked_as_faults_are() -> None:
     world = World()
     rule = world.holds.add(HoldRule(of("billing")))
-    assert world.concern()
+    assert world.concern.asks()
     world.holds.remove(rule.id)
-    assert not world.concern()
+    assert not world.concern.asks()
 
 
 def never(row: Row) -> bool:
@@ -128,9 +128,9 @@ def test_a_new_rule_looks_around_while_something_may_come_nearer_to_it(
     world.faults.add(rule)
     row = Row("mqtt", 0, "PUBLISH", client="billing")
     for _ in range(looks):
-        assert world.concern()
+        assert world.concern.asks()
         assert world.faults.ask([row], (set(), False)) is None
-    assert not world.concern()
+    assert not world.concern.asks()
     assert rule.missed == looks
 
 
