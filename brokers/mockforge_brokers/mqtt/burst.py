@@ -14,9 +14,12 @@ rules concern has no routes at all. Whatever changes one
 of these facts forgets all routes. What is left to ask of each packet is in its own bytes:
 
   _forward  PUBLISH with first byte 0x30: QoS 0, not retained.
-  _accept   PUBLISH with first byte 0x32: QoS 1, not retained, not sent again, with a packet
-            identifier that no unfinished QoS 2 publish has; no taker is the publisher itself.
-            Who subscribed with QoS 0 gets it with a first byte of 0x30 and without identifier.
+  _accept   PUBLISH with first byte 0x32 or 0x34: QoS 1 or 2, not retained, not sent again, with a
+            packet identifier that no unfinished QoS 2 publish has; no taker is the publisher
+            itself. Who subscribed with a lower QoS gets it with the first byte of that, and at
+            QoS 0 without identifier. Of QoS 2 it is one that is handed on at once and not at its
+            PUBREL, does not exceed our Receive Maximum and is not the one of a hundred at which
+            lint looks; no taker of QoS 2 has its identifiers kept on disk.
   _settle   PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
   _receive  PUBREC of four bytes for a QoS 2 message in flight.
   _complete PUBCOMP of four bytes for one whose PUBREC came, nothing being left to resend.
@@ -26,10 +29,9 @@ In each case the packet is whole, within our Maximum Packet Size, its Remaining 
 can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
 before it none.
 
-What it leaves to the general path. Everything else: the first packet of a topic, PUBLISH of QoS 2,
-retained messages, DUP, properties, whatever is malformed, oversized or forbidden, and every other
-packet type. So no error is raised here, and none has to be: the general path meets the same bytes
-next.
+What it leaves to the general path. Everything else: the first packet of a topic, retained messages,
+DUP, properties, whatever is malformed, oversized or forbidden, and every other packet type. So no
+error is raised here, and none has to be: the general path meets the same bytes next.
 
 What comes out is the same either way, byte for byte and count for count; tests/brokers/mqtt/
 test_burst.py compares them. A sink with output was woken for it already, so that only the first
@@ -42,9 +44,10 @@ from typing import TYPE_CHECKING, Final
 from ..bytes_io import ByteReader
 from . import joining, lint
 from .codes import V5, PacketType
+from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
-from .state.router import TopicCounts, Verbatim
 from .state.session import LARGE, RELEASED, Session, Sink
+from .state.verbatim import Grants, TopicCounts, Verbatim
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_varint, encode_varint
 
@@ -53,13 +56,15 @@ if TYPE_CHECKING:
 
 _QOS_0: Final = 0x30
 _QOS_1: Final = 0x32
-_LOWERED: Final = b"\x30"
-"""The first byte that a QoS 1 packet has for who subscribed with QoS 0."""
+_QOS_2: Final = 0x34
+_FIRST: Final = (b"\x30", b"\x32", b"\x34")
+"""What a packet begins with, by the QoS that it has for who takes it."""
 _PUBACK: Final = 0x40
 _PUBREC: Final = 0x50
 _PUBREL: Final = 0x62
 _PUBCOMP: Final = 0x70
 _PUBACK_HEAD: Final = b"\x40\x02"
+_PUBREC_HEAD: Final = b"\x50\x02"
 _PUBREL_HEAD: Final = b"\x62\x02"
 _PUBCOMP_HEAD: Final = b"\x70\x02"
 _BETWEEN_LOOKS: Final = 128
@@ -69,6 +74,7 @@ _NOT_PLAIN: Final = (-1, 0)
 """A length and a beginning of which no packet is made: it would end before its topic."""
 _NO_MESSAGE: Final = Message("", b"", 0)
 _NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
+_NOBODY: Final = Grants(0, ())
 
 
 def walk(connection: "MqttConnection", data: bytes) -> int:
@@ -197,18 +203,22 @@ def _forward_run(
 def _accept(  # noqa: C901
     connection: "MqttConnection", data: bytes, position: int, end: int
 ) -> int:
-    """QoS 1: each subscriber's packet gets its own id, the publisher its PUBACK."""
+    """QoS 1 or 2: each subscriber's packet gets its own id, the publisher its PUBACK or PUBREC."""
     routes = connection.verbatim
     bare = int(connection.version == V5)
     turn, looks = connection.turn, 0
     end = min(end, position + connection.limit)
     own = connection.session
-    unreleased = own.inbound if own is not None else ()
+    assert own is not None
+    first, unreleased = data[position], own.inbound
+    twice = first == _QOS_2
+    room = _room(connection, own) if twice else 0
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
-    head, lower, size, payload = b"", b"", 0, 0
+    grants = _NOBODY
+    head, size, payload = b"", 0, 0
     payload_in = payload_out = 0
-    while looks >= 0 and position + 6 <= end and data[position] == _QOS_1:
+    while looks >= 0 and position + 6 <= end and data[position] == first:
         stop = position + size
         if route is last and size and stop <= end and data.startswith(head, position):
             # The header of the packet before, as above.
@@ -224,68 +234,112 @@ def _accept(  # noqa: C901
             found = routes.get(data[body + 2 : topic_end])
             # What a publisher sends to itself and its PUBACKs go out in one order, which writing
             # all PUBACKs at the end of the stretch would change.
-            if found is None or not found.takers or own in found.takers:
+            if found is None or own in found.takers:
                 break
-            last, route = route, found
+            takers = found.qos_2 if twice else found.qos_1
+            if takers is None:
+                break
+            last, route, grants = route, found, takers
             head, size = data[position:topic_end], stop - position
             payload = stop - topic_end - 2 - bare
-            if route.lowered:
-                if route.lower_size != size:
-                    # Its topic is always the same, so that only the length can differ.
-                    remaining_length = encode_varint(stop - body - 2)
-                    route.lower_head = _LOWERED + remaining_length + data[body:topic_end]
-                    route.lower_size = size
-                lower = route.lower_head
+            if grants.size != size:
+                _fit(grants, head, body - position, size)
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
         if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):
             break
+        counts = route.counts
         # QoS 1 and 2 share one room of identifiers, and this one is taken until its PUBREL.
-        if unreleased and int.from_bytes(packet_id) in unreleased:
+        if twice:
+            number = int.from_bytes(packet_id)
+            if number in unreleased or len(packet_ids) >= room:
+                break
+            if counts.published % MANY == LAST_OF_MANY:
+                break
+            unreleased.add(number)
+        elif unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
-        reached = 0
-        payload_in += payload
-        for sink in route.lowered:
+        for sink in grants.lowered:
             out = sink.out
             if not out:
                 sink.wake()
-            out += (lower, tail)
+            out += (grants.lower_head, tail)
             sink.messages_out += 1
-            payload_out += payload
-            reached += 1
-        if route.sessions:
-            message = Message(route.topic_name, tail[1:] if bare else tail, 1)
-            for session, sink in route.sessions:
+        counts.published += 1
+        counts.delivered += grants.count
+        payload_in += payload
+        payload_out += payload * grants.count
+        for qos, begin, sessions in grants.parts:
+            message = Message(route.topic_name, tail[1:] if bare else tail, qos)
+            for session, sink in sessions:
                 own_id = session.begin(message)
                 if own_id > 0:
                     out = sink.out
                     if not out:
                         sink.wake()
-                    out += (head, IDS[own_id], tail)
+                    out += (begin, IDS[own_id], tail)
                     sink.messages_out += 1
-                    payload_out += payload
-                # Also what waits in the session's queue is delivered; what a full one lost is not.
-                reached += own_id >= 0
+                    continue
+                payload_out -= payload
+                # What waits in the session's queue is delivered; what a full one lost is not.
+                counts.delivered += own_id
+            looks += len(sessions)
         # Then the pieces leave by writev, without being joined (bulk.py).
         if size > LARGE:
             for sink in route.sinks:
                 sink.bulky = True
         packet_ids.append(packet_id)
-        route.counts.published += 1
-        route.counts.delivered += reached
         position = stop
-        looks += 1 + len(route.sessions)
+        looks += 1
         if looks > _BETWEEN_LOOKS:
             looks = turn.look()
     if packet_ids:
-        connection.out.append(_PUBACK_HEAD + _PUBACK_HEAD.join(packet_ids))
-        connection.messages_in += len(packet_ids)
         connection.counts.payload_in += payload_in
         connection.counts.payload_out += payload_out
-        connection.counts.sent[PacketType.PUBACK] += len(packet_ids)
-        connection.unanswered += len(packet_ids)
+        _accepted(connection, own, packet_ids, twice=twice)
     return position
+
+
+def _room(connection: "MqttConnection", own: Session) -> int:
+    """How many QoS 2 publishes may be accepted in one go; 0 where the handler has to withhold them.
+
+    Only MQTT 5 has a limit for those that are unfinished.
+    """
+    options = connection.broker.options
+    if options.qos2_hand_on == "release":
+        return 0
+    return options.receive_maximum - len(own.inbound) if connection.version == V5 else 0x10000
+
+
+def _fit(grants: Grants, head: bytes, body: int, size: int) -> None:
+    """Make beginnings for packets of `size` bytes, of which one begins with `head`.
+
+    `head` ends with its topic, which stands at `body`.
+    """
+    grants.size = size
+    grants.parts = tuple(
+        (qos, _FIRST[qos] + head[1:], sessions) for qos, sessions in grants.granted.items()
+    )
+    if grants.lowered:
+        # It has no packet identifier, which is two bytes.
+        grants.lower_head = _FIRST[0] + encode_varint(size - body - 2) + head[body:]
+
+
+def _accepted(
+    connection: "MqttConnection", own: Session, packet_ids: list[bytes], *, twice: bool
+) -> None:
+    """Tell the publisher that these are taken over."""
+    count = len(packet_ids)
+    connection.messages_in += count
+    if twice:
+        own.inbound_changed()
+        head, kind = _PUBREC_HEAD, PacketType.PUBREC
+    else:
+        connection.unanswered += count
+        head, kind = _PUBACK_HEAD, PacketType.PUBACK
+    connection.out.append(head + head.join(packet_ids))
+    connection.counts.sent[kind] += count
 
 
 def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
@@ -386,6 +440,7 @@ def _answer(connection: "MqttConnection", head: bytes, packet_ids: list[bytes]) 
 _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
     _QOS_0: _forward,
     _QOS_1: _accept,
+    _QOS_2: _accept,
     _PUBACK: _settle,
     _PUBREC: _receive,
     _PUBREL: _release,

@@ -23,8 +23,8 @@ from .lint_warnings import DOUBTFUL_TOPIC
 from .outlet import Outlet
 from .past import past_of, splitter
 from .rows import read_rows
-from .state.router import Verbatim
 from .state.session import Session
+from .state.verbatim import Verbatim
 from .wire.decode import decode_body
 from .wire.packets import Disconnect, Will
 from .wire.properties import Properties

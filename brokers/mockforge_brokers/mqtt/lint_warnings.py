@@ -22,8 +22,9 @@ DOUBTFUL_TOPIC: Final = "doubtful-topic"
 NOTHING_TO_CLEAR: Final = "nothing-to-clear"
 QOS_2_THROUGHOUT: Final = "qos-2-throughout"
 
-_MANY: Final = 100
+MANY: Final = 100
 """Messages of one topic from which on it is telemetry."""
+LAST_OF_MANY: Final = MANY - 1
 _MOST_SHAPES: Final = 1_000
 _ALIKE: Final = 3
 """Client identifiers of one shape, each left for the next, that look made anew each time."""
@@ -121,7 +122,7 @@ def check_publish(connection: "MqttConnection", packet: Publish, message: Messag
         )
     if packet.qos == 2:
         before = router.count(topic).published
-        if before % _MANY == _MANY - 1 and router.highest_qos(topic) == 2:
+        if before % MANY == LAST_OF_MANY and router.highest_qos(topic) == 2:
             _warn(
                 connection,
                 QOS_2_THROUGHOUT,

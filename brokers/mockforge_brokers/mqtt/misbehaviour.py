@@ -173,7 +173,11 @@ _PUBLISH: Final = int(PacketType.PUBLISH)
 
 def glance(packet: bytes) -> tuple[bytes | int, bool] | None:
     """The topic name of a PUBLISH, unless it stands behind an alias; else the packet's type."""
-    return _look(packet, 0, body(packet).start)
+    try:
+        return _look(packet, 0, body(packet).start)
+    except IndexError:
+        # A PUBLISH that ends before its topic does: its handler says what is wrong.
+        return None
 
 
 def find(data: bytes, at: int) -> Found | None:

@@ -1,5 +1,6 @@
 """The fast path does what the general one does, however the bytes come (mqtt/burst.py)."""
 
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import IN
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.mqtt import burst
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
@@ -30,6 +33,8 @@ from msgspec import Struct, structs
 
 from brokers.branches import missed_branches
 from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.misbehaving import fault, hold, lane
+from brokers.storage.memory_disk import MemoryDisk
 
 LASTING = 1000
 """Session expiry in seconds: those who come back find their session."""
@@ -59,6 +64,11 @@ class Stage(Struct, frozen=True):
     """Our Receive Maximum."""
     hand_on: str = "publish"
     """When a QoS 2 message goes on."""
+    maximum_qos: int = 2
+    disk: bool = False
+    """Sessions that last are kept."""
+    faulty: bool = False
+    """Each third packet of the publisher vanishes, and its PUBRELs are held for a moment."""
 
 
 Cuts = list[int]
@@ -77,13 +87,27 @@ class Scene:
             # Time that passes with every look at it: each turn is up at its first one.
             environment.turn.now, environment.turn.length = count().__next__, 0
         self.stage = stage
-        options = MqttOptions(receive_maximum=stage.unanswered, qos2_hand_on=stage.hand_on)
+        options = MqttOptions(
+            receive_maximum=stage.unanswered,
+            qos2_hand_on=stage.hand_on,
+            maximum_qos=stage.maximum_qos,
+        )
+        self.environment = environment
+        self.disk = MemoryDisk()
+        if stage.disk:
+            self.disk.store_for(environment)
         self.broker = MqttBroker(environment, options)
         self.network = FakeNetwork(self.broker, environment)
         self.log: list[object] = []
         environment.spine.watch(self.log.append)
         self.takers = [self.taker(number) for number in range(len(stage.takers))]
         self.publisher = self.connect("publisher", stage.version)
+        self.lane: Lane | None = None
+        if stage.faulty:
+            environment.faults.add(fault(every=3))
+            environment.holds.add(hold(lambda row: row.operation == "PUBREL", timeout=1.0))
+            peer = self.publisher.peer
+            self.lane = lane(IN, self.publisher.connection, peer, environment, self.forward)
         if stage.own:
             self.subscribe(self.publisher, stage.version, stage.own, 1)
 
@@ -117,6 +141,10 @@ class Scene:
     def act(self, action: Action) -> None:
         what, number, data, cuts = action
         match what:
+            case "send" if self.lane is not None:
+                for piece in pieces_of(data, cuts):
+                    self.lane.feed(piece)
+                self.environment.clock.advance(2.0)
             case "send":
                 self.send(self.publisher, data, cuts)
             case "ack":
@@ -137,12 +165,14 @@ class Scene:
             for packet_id, message in inflight
         )
 
+    def forward(self, data: bytes) -> None:
+        self.send(self.publisher, data, [])
+
     @staticmethod
     def send(client: FakeClient, data: bytes, cuts: Cuts) -> None:
-        for cut in [*cuts, len(data)]:
-            if data[:cut] and not client.peer.ended:
-                client.send(data[:cut])
-            data = data[cut:]
+        for piece in pieces_of(data, cuts):
+            if not client.peer.ended:
+                client.send(piece)
 
     def outcome(self) -> list[object]:
         """What everybody got and what was reported, step by step; counters; sessions."""
@@ -155,7 +185,16 @@ class Scene:
         figures = [structs.astuple(family) for family in self.broker.metrics()]
         counts = self.broker.counts
         payloads = (counts.payload_in, counts.payload_out)
-        return [self.log, topics, views, ended, figures, payloads, self.broker.dump()]
+        self.environment.clock.advance(0.01)
+        kept = (self.disk.rows, self.disk.entities)
+        return [self.log, topics, views, ended, figures, payloads, self.broker.dump(), kept]
+
+
+def pieces_of(data: bytes, cuts: Cuts) -> Iterator[bytes]:
+    for cut in [*cuts, len(data)]:
+        if data[:cut]:
+            yield data[:cut]
+        data = data[cut:]
 
 
 def play(stage: Stage, actions: list[Action], *, fast: bool) -> list[object]:
@@ -174,12 +213,17 @@ def publish(topic_name: str, payload: bytes = b"x", packet_id: int = 0, **more: 
     return Publish(topic_name, payload, int(packet_id > 0), packet_id=packet_id, **more)
 
 
+def twice(topic_name: str, *packet_ids: int, payload: bytes = b"x", **more: Any) -> list[Publish]:
+    """Publishes of QoS 2."""
+    return [Publish(topic_name, payload, 2, packet_id=each, **more) for each in packet_ids]
+
+
 TOPICS = ("a", "b/c", "longer/topic", "nobody", "\x01", "/odd", "o dd")
 publishes = st.builds(
     Publish,
     topic_name=st.sampled_from(TOPICS),
     payload=st.sampled_from([b"", b"x", b"y" * 64, b"z" * 130, b"w" * 17_000]),
-    qos=st.sampled_from([0, 0, 1, 1, 1, 2]),
+    qos=st.sampled_from([0, 0, 1, 1, 2, 2]),
     retain=st.sampled_from([False] * 9 + [True]),
     packet_id=st.integers(1, 5),
     properties=st.sampled_from([{}] * 7 + [{"content_type": "x"}, {"topic_alias": 1}]),
@@ -223,6 +267,9 @@ stages = st.builds(
     packet=st.sampled_from([1 << 20, 1 << 20, 160, 64]),
     unanswered=st.sampled_from([1024, 1024, 3]),
     hand_on=st.sampled_from(["publish", "publish", "release"]),
+    maximum_qos=st.sampled_from([2, 2, 2, 1]),
+    disk=st.sampled_from([False, False, True]),
+    faulty=st.sampled_from([False, False, False, True]),
 )
 
 
@@ -254,6 +301,7 @@ LEARN_5 = stream(publish("a"), publish("b/c"), version=5)
 ONE = Stage(takers=(Taker("#", 1),))
 HURRIED = Stage(takers=(Taker("#", 1),), hurried=True)
 ONE_5 = Stage(version=5, takers=(Taker("#", 1),))
+MIXED = Stage(takers=(Taker("a", 0), Taker("#", 2), Taker("+", 1)))
 
 
 def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
@@ -336,6 +384,34 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
           [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)], version=5),
                 stream(*[Ack(PacketType.PUBREL, n) for n in (1, 2, 3)])),
            ("ack", 0, b"", []), ("return", 0, b"\1", []), ("ack", 0, b"", [])]))  # fmt: skip
+# A publish of QoS 2 to takers of each QoS, sent again, to the publisher itself, with properties.
+@example((MIXED, [sent(stream(*twice("a", 1, 2, 3, 4, 2, 2)), bytes.fromhex("3c06 0001 6100 0578"),
+                       stream(publish("a", b"x", 4), publish("a", b"x", 6)))]))  # fmt: skip
+@example((MIXED, [sent(stream(*twice("a", 1)), stream(*twice("a", 2), *twice("b/c", 3)) * 2)]))
+@example((Stage(own="a"), [sent(stream(*twice("a", 1, 2, 3)))]))
+@example((ONE_5, [sent(stream(*twice("a", 1, 2, 3, 0), version=5))]))
+@example((ONE_5, [sent(stream(*twice("a", 1, 2), *twice("a", 3, properties={"content_type": "x"}),
+                              version=5))]))  # fmt: skip
+# Large ones, more than may be unfinished, queues that are full, lint's hundredth message.
+@example((MIXED, [sent(stream(*twice("a", 1, 2, 3, payload=b"v" * 40_000), *twice("a", 4, 5)))]))
+@example((Stage(version=5, takers=(Taker("#", 2), Taker("a", 1)), unanswered=4),
+          [sent(stream(*twice("a", *range(1, 9)), version=5))]))  # fmt: skip
+@example((Stage(takers=(Taker("#", 2), Taker("a", 1)), unanswered=4),
+          [sent(stream(*twice("a", *range(1, 9))))]))  # fmt: skip
+@example((Stage(version=5, takers=(Taker("a", 2, window=1), Taker("#", 1, window=2)), queue=2),
+          [sent(stream(*twice("a", *range(1, 9)), version=5)), ("ack", 0, b"", []),
+           ("ack", 1, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
+@example((Stage(takers=(Taker("a", 2),)), [sent(stream(*twice("a", *range(1, 251))))]))
+@example((HURRIED, [sent(stream(*twice("a", *range(1, 200))), stream(Pingreq()))]))
+# A lower Maximum QoS; sessions on disk; faults and holds on the way in.
+@example((Stage(takers=(Taker("a", 1),), maximum_qos=1),
+          [sent(LEARN, stream(publish("a", b"x", 1), *twice("a", 2)))]))  # fmt: skip
+@example((Stage(takers=(Taker("a", 2), Taker("b/c", 1)), disk=True),
+          [sent(stream(*twice("a", 1, 2, 3), *twice("b/c", 4, 5, 6), publish("b/c", b"x", 7))),
+           ("ack", 0, b"", []), ("ack", 1, b"", [])]))  # fmt: skip
+@example((Stage(faulty=True, takers=(Taker("#", 2),)),
+          [sent(stream(*twice("a", *range(1, 12)), *[Ack(PacketType.PUBREL, n) for n in (1, 2)])),
+           ("ack", 0, b"", [])]))  # fmt: skip
 def test_fast_path_and_general_path_have_the_same_outcome(
     script: tuple[Stage, list[Action]],
 ) -> None:

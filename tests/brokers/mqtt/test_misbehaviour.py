@@ -312,6 +312,7 @@ def test_what_names_several_topics_or_an_alias_is_read() -> None:
     assert glance(encode_packet(Subscribe(1, [Request("t", 1)]), 4)) is None
     assert glance(encode_packet(Publish("", b"x", properties={"topic_alias": 1}), 5)) is None
     assert glance(encode_packet(Connect("c", 4), 4)) is None
+    assert glance(b"\x30\0") is None
 
 
 @pytest.mark.parametrize(

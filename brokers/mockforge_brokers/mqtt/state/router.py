@@ -13,23 +13,13 @@ from .keeper import FORGETFUL, Keeper
 from .session import Session, Sink
 from .subscriptions import Share, Subscription, SubscriptionTrie
 from .topics import SHARE, matches
+from .verbatim import TopicCounts, Verbatim
 
 MOST_ROUTES: Final = 10_000
 """Topics whose route is remembered, and topics that are counted each by itself."""
 
 Watcher = Callable[[MessageSeen], object]
 Variants = dict[tuple[int, bool, tuple[int, ...]], Message]
-
-
-class TopicCounts:
-    """What went through one topic; `topic_name` None stands for all that are too many."""
-
-    __slots__ = ("delivered", "published", "topic_name")
-
-    def __init__(self, topic_name: str | None) -> None:
-        self.topic_name = topic_name
-        self.published = 0
-        self.delivered = 0
 
 
 class Recipient:
@@ -46,38 +36,6 @@ class Recipient:
         foreign = [one for one in subscriptions if not one.no_local]
         if len(foreign) < len(subscriptions):
             self.own = Recipient(session, foreign) if foreign else None
-
-
-class Verbatim:
-    """A route whose sinks all take the publisher's own bytes.
-
-    `sinks` get QoS 0; routes with the same ones share the object. QoS 1 goes to `sessions`, each
-    with its sink, and to the sinks of those who subscribed with QoS 0, `lowered`. `takers` are the
-    sessions of all: where the publisher is one of them, its PUBLISH and PUBACK take turns on one
-    connection. It is empty where QoS 1 cannot be handed on so. `lower_head` is what a QoS 1
-    packet of `lower_size` bytes begins with for those of `lowered`, as last made.
-    """
-
-    __slots__ = (
-        "counts",
-        "lower_head",
-        "lower_size",
-        "lowered",
-        "sessions",
-        "sinks",
-        "takers",
-        "topic_name",
-    )
-
-    def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
-        self.counts = counts
-        self.topic_name = topic_name
-        self.sinks = sinks
-        self.sessions: tuple[tuple[Session, Sink], ...] = ()
-        self.lowered: tuple[Sink, ...] = ()
-        self.lower_head = b""
-        self.lower_size = 0
-        self.takers: frozenset[Session | None] = frozenset()
 
 
 class Route:
@@ -317,8 +275,7 @@ class Router:
         route.tried |= 1 << dialect
         if route.watchers or route.shares or not route.recipients:
             return
-        takers: list[tuple[Session, Sink]] = []
-        lowered: list[Sink] = []
+        takers: list[tuple[Session, Sink, int]] = []
         for recipient in route.recipients:
             session = recipient.session
             sink = session.sink
@@ -327,17 +284,11 @@ class Router:
             # Identifiers stand in the packet itself, and No Local asks who published it.
             if recipient.identifiers or recipient.own is not recipient:
                 return
-            takers.append((session, sink))
-            if not recipient.qos:
-                lowered.append(sink)
-        sinks = tuple(sink for _, sink in takers)
+            takers.append((session, sink, recipient.qos))
+        sinks = tuple(sink for _, sink, _ in takers)
         found = Verbatim(route.counts, topic_name, self._sinks.setdefault(sinks, sinks))
-        # Who gets a message once for each of its subscriptions gets them in their order.
-        each_once = len(set(sinks)) == len(sinks) or not lowered
-        if self._maximum_qos and not self.keeper.failing and each_once:
-            found.sessions = tuple(each for each in takers if each[1] not in lowered)
-            found.lowered = tuple(lowered)
-            found.takers = frozenset(session for session, _ in takers)
+        if not self.keeper.failing:
+            found.grant(takers, self._maximum_qos)
         raw = topic_name.encode()
         self.verbatim(dialect, True)[raw] = found
         if not odd:

@@ -225,6 +225,11 @@ class Session:
         inflight[packet_id] = message
         return packet_id
 
+    @property
+    def keeps_identifiers(self) -> bool:
+        """A QoS 2 message goes out only once its packet identifier is kept."""
+        return False
+
     def acknowledge(self, packet_id: int) -> bool:
         """PUBACK or PUBCOMP, or a PUBREC that says no; False when there was nothing of that id."""
         if packet_id not in self.inflight:

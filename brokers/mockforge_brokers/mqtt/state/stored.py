@@ -105,6 +105,10 @@ class StoredSession(Session):
 
     # What is asked of it anyway.
 
+    @property
+    def keeps_identifiers(self) -> bool:
+        return self.number > 0
+
     def changed(self) -> None:
         if self.lasting and not self.number:
             self.number = self._store.new_log()

@@ -1,0 +1,80 @@
+"""Routes on which a publisher's own bytes are handed on, for the fast path."""
+
+from collections.abc import Sequence
+
+from .session import Session, Sink
+
+Taker = tuple[Session, Sink, int]
+"""The QoS is that of its subscription."""
+Part = tuple[int, bytes, tuple[tuple[Session, Sink], ...]]
+"""The sessions, each with its sink, whose packets have this QoS and begin with these bytes."""
+
+
+class TopicCounts:
+    """What went through one topic; `topic_name` None stands for all that are too many."""
+
+    __slots__ = ("delivered", "published", "topic_name")
+
+    def __init__(self, topic_name: str | None) -> None:
+        self.topic_name = topic_name
+        self.published = 0
+        self.delivered = 0
+
+
+class Grants:
+    """Who gets a publish of QoS 1 or 2 on a verbatim route, by the QoS that it has for them.
+
+    `lowered` are the sinks of those who subscribed with QoS 0, `granted` the sessions of others,
+    by QoS. The fast path makes what their packets begin with (`lower_head`, `parts`), and that is
+    right for packets of `size` bytes: a route's topic is always the same, so that only the length
+    in the header can differ.
+    """
+
+    __slots__ = ("count", "granted", "lower_head", "lowered", "parts", "size")
+
+    def __init__(self, qos: int, takers: Sequence[Taker]) -> None:
+        self.count = len(takers)
+        self.lowered = tuple(sink for _, sink, wish in takers if not wish)
+        self.granted: dict[int, tuple[tuple[Session, Sink], ...]] = {}
+        for each in range(1, qos + 1):
+            found = tuple(
+                (session, sink) for session, sink, wish in takers if min(wish, qos) == each
+            )
+            if found:
+                self.granted[each] = found
+        self.lower_head = b""
+        self.parts: tuple[Part, ...] = ()
+        self.size = 0
+
+
+class Verbatim:
+    """A route whose sinks all take the publisher's own bytes.
+
+    `sinks` get QoS 0; routes with the same ones share the object. QoS 1 and 2 go by their `Grants`,
+    None where they cannot be handed on so. `takers` are the sessions of all: where the publisher is
+    one of them, its PUBLISH and its acknowledgement take turns on one connection.
+    """
+
+    __slots__ = ("counts", "qos_1", "qos_2", "sinks", "takers", "topic_name")
+
+    def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
+        self.counts = counts
+        self.topic_name = topic_name
+        self.sinks = sinks
+        self.qos_1: Grants | None = None
+        self.qos_2: Grants | None = None
+        self.takers: frozenset[Session] = frozenset()
+
+    def grant(self, takers: Sequence[Taker], maximum: int) -> None:
+        """Let it take QoS 1 and 2 as well, up to our Maximum QoS and as far as that is right."""
+        wishes = [wish for _, _, wish in takers]
+        self.takers = frozenset(session for session, _, _ in takers)
+        # Who gets a message once for each of its subscriptions gets them in their order, and not
+        # those of one QoS before those of another.
+        each_once = len(self.takers) == len(takers)
+        if maximum >= 1 and (each_once or min(wishes) >= 1):
+            self.qos_1 = Grants(1, takers)
+        # A session on disk has a QoS 2 message's identifier written before it goes out (stored.py).
+        kept = any(wish == 2 and session.keeps_identifiers for session, _, wish in takers)
+        if maximum == 2 and not kept and (each_once or min(wishes) == max(wishes)):
+            self.qos_2 = Grants(2, takers)
