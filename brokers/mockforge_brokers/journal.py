@@ -20,6 +20,8 @@ _TAPE: Final = 1536
 """Bytes that a tape costs beside its chunks: its deque and what reads its frames."""
 _SLACK: Final = 9
 """Where the limit of all is met, one part in 2 to the power of this is made free."""
+_SLACK_OF_ONE: Final = 6
+"""The same where one connection's share is met: some fifty small frames at a time."""
 _MOST_HOLES: Final = 256
 """Chunks without data that may stand in the common order until it is made anew."""
 
@@ -240,10 +242,6 @@ class Tape:
             for chunk in list(self.chunks)[-count:]
         )
 
-    def drop_oldest(self) -> None:
-        """Let the oldest chunk go and leave a hole in the common order."""
-        self.journal.chunk_left(self.pop_oldest())
-
     def pop_oldest(self) -> int:
         """Let the oldest chunk go, which left the common order; returns the bytes it took."""
         chunks = self.chunks
@@ -254,6 +252,10 @@ class Tape:
         self.left += 1
         return cost if chunks else cost + self.weight
 
+    def leave(self) -> None:
+        """Let all chunks go."""
+        self._drop(-1, 0)
+
     def _shrink(self) -> None:
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
         # frame that is longer than a connection's share: its beginning, until its end is there.
@@ -261,9 +263,25 @@ class Tape:
         # `room` grows for such a frame, up to half of the whole journal.
         if tail > self.room - journal.most_of_one:
             self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
-        while self.size > self.room and len(self.chunks) > 1:
-            self.drop_oldest()
-            self.journal.shortened += 1
+        if self.size > self.room:
+            # A few more than must be: then this is not called for each chunk.
+            journal.shortened += self._drop(self.room - (self.room >> _SLACK_OF_ONE), 1)
+
+    def _drop(self, goal: int, kept: int) -> int:
+        """Let the oldest chunks go, down to `goal` bytes or so many chunks; returns how many went.
+
+        They leave holes in the common order.
+        """
+        chunks, size, before = self.chunks, self.size, len(self.chunks)
+        while size > goal and len(chunks) > kept:
+            chunk = chunks.popleft()
+            size -= len(chunk.data or b"") + _OVERHEAD
+            chunk.data = None
+        gone = before - len(chunks)
+        freed, self.size = self.size - size, size
+        self.left += gone
+        self.journal.chunks_left(gone, freed if chunks else freed + self.weight)
+        return gone
 
 
 class Journal:
@@ -350,14 +368,15 @@ class Journal:
         if len(ended) > self.limits.journal_ended:
             oldest = ended.popleft()
             self.ended_left += 1
-            while oldest.chunks:
-                oldest.drop_oldest()
+            if oldest.chunks:
+                oldest.leave()
 
-    def chunk_left(self, cost: int) -> None:
+    def chunks_left(self, count: int, cost: int) -> None:
+        """So many chunks of one tape left from among the others, and the bytes that they took."""
         self.size -= cost
-        self.left += 1
-        self._holes = holes = self._holes + 1
+        self.left += count
+        self._holes = holes = self._holes + count
         if holes > _MOST_HOLES and holes > len(self.chunks) // 2:
             # A hole keeps its tape, and behind one old chunk there may be many of them.
-            self.chunks = deque(chunk for chunk in self.chunks if chunk.data is not None)
+            self.chunks = deque([chunk for chunk in self.chunks if chunk.data is not None])
             self._holes = 0
