@@ -71,13 +71,13 @@ class DurableEndpoint(Endpoint):
 
     # Writing.
 
-    def _answer(self) -> None:
+    def _answer(self, *, at_once: bool) -> None:
         self._note()
         if self._due > self._store.committed:
             # Held, which wakes nobody: there is no reason to wait for the turn's end.
             self._hold()
         else:
-            super()._answer()
+            super()._answer(at_once=at_once)
 
     @property
     def waiting(self) -> int:

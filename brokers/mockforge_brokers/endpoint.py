@@ -110,8 +110,11 @@ class Endpoint(Flow):
         self.server.bursts.add(now() - begun)
 
     def handle(self, data: bytes) -> None:
-        environment = self.environment
-        environment.turn.begin()
+        environment, turns = self.environment, self.server.turns
+        turn = environment.turn
+        # As turn.begin(), written out: this is on the way of each message.
+        turn.until = turn.now() + turn.length
+        turns.speaking = self
         lanes = self.lanes
         try:
             if lanes is not None:
@@ -121,18 +124,26 @@ class Endpoint(Flow):
             else:
                 tail = self.connection.receive(data)
         except Exception as error:
+            turns.speaking = None
             self.fail(error, data)
+            turns.others(at_once=False)
             return
         if self._tape is not None and data:
             self._tape.add(IN, data, tail)
-        if self.connection.unfinished:
+        connection = self.connection
+        if connection.unfinished:
             self._go_on_later()
-        if self.connection.out:
-            self._answer()
+        turns.speaking = None
+        if connection.out or turns.waiting:
+            # At once while this turn of the loop has time, else with all others at its end.
+            at_once = turns.may_answer(self)
+            if connection.out:
+                self._answer(at_once=at_once)
+            if turns.waiting:
+                turns.others(at_once=at_once and len(data) <= SMALL)
 
-    def _answer(self) -> None:
-        # At once while this turn of the loop has time, else with all others at its end.
-        if self.server.turns.may_answer(self):
+    def _answer(self, *, at_once: bool) -> None:
+        if at_once:
             self.flush()
         else:
             self.wake()

@@ -65,10 +65,11 @@ class Outgoing(asyncio.Protocol):
         return 0 if self.lanes is None else self.lanes.queued
 
     def wake(self) -> None:
-        # However often a burst asks for it, it is written once.
-        if not self._awake:
+        # However often a burst asks for it, it is written once: if it is its own, when it is
+        # handled (`Endpoint.handle`).
+        if not self._awake and (turns := self.server.turns).speaking is not self:
             self._awake = True
-            self.server.turns.flush_soon(self)
+            turns.flush_soon(self)
 
     def flush(self) -> None:
         """Write all output: one write, unless single pieces are too large to be worth a copy."""

@@ -8,6 +8,10 @@ from .fairness import TURN, Turn
 
 _FEW: Final = 2
 """Clients that are answered at once in one turn."""
+_WINDOW: Final = 100e-6
+"""Seconds after which those who speak are no crowd with those who spoke before."""
+_CONCERNED: Final = 16
+"""Others who are written to at once with one who has just spoken."""
 _MOST: Final = 256
 """Clients that are written to in one turn; a loop may do the writing itself behind our back."""
 
@@ -19,40 +23,81 @@ class Writer(Protocol):
 
 
 class Turns:
-    """One server's endpoints that wait to be written to."""
+    """One server's endpoints that wait to be written to.
+
+    `speaking` is the one whose bytes are being handled: what they give others to write is written
+    as soon as they are handled (`others`), or at the turn's end with what more there is by then.
+    """
+
+    __slots__ = (
+        "_armed",
+        "_begun",
+        "_behind",
+        "_call_soon",
+        "_crowd",
+        "_now",
+        "_spoke",
+        "speaking",
+        "waiting",
+    )
 
     def __init__(self, turn: Turn, call_soon: Callable[..., Any]) -> None:
         self._now = turn.now
         self._call_soon = call_soon
-        self._waiting: deque[Writer] = deque()
-        self._answered: Writer | None = None
+        self._armed = False
+        self._spoke: Writer | None = None
         self._crowd = 0
+        self._begun = 0.0
         self._behind = False
+        self.speaking: Writer | None = None
+        self.waiting: deque[Writer] = deque()
 
     def behind(self) -> bool:
         """There was more to write than one turn had time for."""
         return self._behind
 
     def may_answer(self, writer: Writer) -> bool:
-        """Whether to write now to one that has just spoken.
+        """Whether to write now to one that has just spoken, and to those whom it concerns.
 
         One client, or a few, get their answers at once. Where many speak in the same turn of the
         loop, to write to each at once is to wake each at once, which costs more than a message.
         """
-        if writer is not self._answered:
-            self._answered = writer
+        if writer is not self._spoke:
+            self._spoke = writer
             # Counted by changes of the speaker: one client's many bursts are no crowd.
             self._crowd += 1
+            if self._crowd > _FEW and (now := self._now()) - self._begun > _WINDOW:
+                # No turn ended meanwhile that would have counted anew: each was answered at once.
+                self._begun = now
+                self._crowd = 1
         return self._crowd <= _FEW
 
     def flush_soon(self, writer: Writer) -> None:
         """Flush it at the end of this turn, or in a later one where many wait."""
-        if not self._waiting:
-            self._call_soon(self._flush_all)
-        self._waiting.append(writer)
+        self.waiting.append(writer)
+        # While somebody speaks, `others` comes behind it.
+        if self.speaking is None and not self._armed:
+            self._arm()
+
+    def others(self, *, at_once: bool) -> None:
+        """What somebody said is handled: write to those whom it concerned now, or soon."""
+        waiting = self.waiting
+        if self._armed:
+            return
+        if at_once and len(waiting) <= _CONCERNED:
+            # A message on its way from one client to another: a turn more would be half its time.
+            for _ in range(len(waiting)):
+                waiting.popleft().flush()
+        if waiting and not self._armed:
+            self._arm()
+
+    def _arm(self) -> None:
+        self._armed = True
+        self._call_soon(self._flush_all)
 
     def _flush_all(self) -> None:
-        waiting, now = self._waiting, self._now
+        waiting, now = self.waiting, self._now
+        self._armed = False
         self._crowd = 0
         end = now() + TURN
         for _ in range(min(len(waiting), _MOST)):
@@ -61,5 +106,5 @@ class Turns:
                 break
         # The backlog reads no more meanwhile (`full`): what is read would only wait here.
         self._behind = bool(waiting)
-        if waiting:
-            self._call_soon(self._flush_all)
+        if waiting and not self._armed:
+            self._arm()

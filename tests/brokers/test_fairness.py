@@ -119,6 +119,87 @@ def test_many_are_written_to_in_several_turns_in_their_order() -> None:
     assert len(sizes) > 1
 
 
+class Spoken:
+    """Turns whose clock a test moves, with a writer for each name."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.calls: list[Any] = []
+        self.log: list[int] = []
+        self.turns = Turns(Turn(lambda: self.now), self.calls.append)
+        self.pages = [Page(self.log, number) for number in range(50)]
+
+    def says(self, number: int, *concerned: int, little: bool = True) -> list[int]:
+        """As an endpoint handles bytes; returns to whom was written meanwhile."""
+        turns, before = self.turns, len(self.log)
+        turns.speaking = self.pages[number]
+        for each in concerned:
+            turns.flush_soon(self.pages[each])
+        assert self.log[before:] == [], "nobody is written to in the midst of a burst"
+        turns.speaking = None
+        if turns.waiting:
+            at_once = turns.may_answer(self.pages[number])
+            turns.others(at_once=at_once and little)
+        return self.log[before:]
+
+    def end(self) -> list[int]:
+        """The loop's turn ends."""
+        before = len(self.log)
+        calls, self.calls[:] = self.calls[:], []
+        for call in calls:
+            call()
+        return self.log[before:]
+
+
+def test_whom_a_message_concerns_is_written_to_behind_it_and_no_call_is_made() -> None:
+    spoken = Spoken()
+    for _ in range(10):
+        assert spoken.says(0, 1, 2) == [1, 2]
+        assert spoken.says(1) == []
+    assert spoken.calls == []
+
+
+@pytest.mark.parametrize(
+    ("concerned", "little"),
+    [((1, 2), False), (tuple(range(1, 40)), True)],
+    ids=["much was said", "it concerns many"],
+)
+def test_what_is_worth_a_turn_of_its_own_waits_for_its_end(
+    concerned: tuple[int, ...], little: bool
+) -> None:
+    spoken = Spoken()
+    assert spoken.says(0, *concerned, little=little) == []
+    # Who says little now comes behind it, and keeps its order.
+    assert spoken.says(0, 45) == []
+    assert len(spoken.calls) == 1
+    assert spoken.end() == [*concerned, 45]
+    assert spoken.says(0, 1) == [1]
+
+
+def test_in_a_crowd_only_the_first_reach_others_at_once() -> None:
+    spoken = Spoken()
+    said = [spoken.says(number, 40 + number) for number in range(6)]
+    assert said == [[40], [41], [], [], [], []]
+    assert len(spoken.calls) == 1
+    assert spoken.end() == [42, 43, 44, 45]
+    assert spoken.says(7, 47) == [47]
+
+
+def test_who_speaks_after_a_while_is_no_crowd_though_no_turn_was_counted() -> None:
+    spoken = Spoken()
+    for number in range(20):
+        spoken.now += 0.001
+        assert spoken.says(number % 5, 41) == [41]
+    assert spoken.calls == []
+
+
+def test_who_is_woken_while_nobody_speaks_is_written_to_at_the_turns_end() -> None:
+    spoken = Spoken()
+    spoken.turns.flush_soon(spoken.pages[3])
+    assert spoken.log == []
+    assert spoken.end() == [3]
+
+
 class Ticking:
     """A manual clock, and a turn whose time passes with each look at it."""
 
