@@ -15,39 +15,36 @@ _MOST_BYTES: Final = 1024 * 1024
 class Backlog:
     """In the order in which they came. While it is full the client's bytes are left unread."""
 
-    __slots__ = ("_bytes", "_paused", "_peer", "_waiting")
+    __slots__ = ("_bytes", "_paused", "_peer", "waiting")
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        self._waiting: deque[bytes | Refusal] = deque()
+        self.waiting: deque[bytes | Refusal] = deque()
         self._bytes = 0
         self._paused = False
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def add(self, frame: bytes | Refusal) -> None:
         """A request, or one that is to be refused when its turn comes."""
-        self._waiting.append(frame)
+        self.waiting.append(frame)
         self._bytes += len(frame)
-        full = len(self._waiting) > _MOST or self._bytes > _MOST_BYTES
+        full = len(self.waiting) > _MOST or self._bytes > _MOST_BYTES
         if full and not self._paused:
             self._paused = True
             self._peer.pause_reading()
 
     def take(self) -> bytes | Refusal:
         """The oldest."""
-        frame = self._waiting.popleft()
+        frame = self.waiting.popleft()
         self._bytes -= len(frame)
         return frame
 
     def read_on(self) -> None:
         """Nothing stands in the way of the client's bytes any more, if all were taken."""
         # Not sooner: reading that stops and starts with each request costs more than it brings.
-        if self._paused and not self._waiting:
+        if self._paused and not self.waiting:
             self._paused = False
             self._peer.resume_reading()
 
     def clear(self) -> None:
-        self._waiting.clear()
+        self.waiting.clear()
         self._bytes = 0

@@ -25,6 +25,8 @@ _ATTRIBUTES_LOW = 22
 _CRC_FROM = 21
 _MAX_TIMESTAMP_AT = 35
 _LENGTH_COUNTS_FROM = 12
+_SMALL = 4096
+"""Bytes of a batch that are copied twice sooner than looked at through a view."""
 
 _COMPRESSION_MASK = 0x07
 _LOG_APPEND_TIME = 0x08
@@ -120,6 +122,12 @@ def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
     return BatchHeader._make(_HEADER.unpack_from(data, at))
 
 
+def header_of(batch: Buffer) -> BatchHeader:
+    """The header of what is known to be a batch of format v2: nothing is checked."""
+    # Past the constructor of a named tuple, which counts the fields again: each batch is read so.
+    return tuple.__new__(BatchHeader, _HEADER.unpack_from(batch))
+
+
 def is_control(batch: bytes) -> bool:
     """Whether a stored batch is a transaction's marker, which no consumer shows."""
     return bool(batch[_ATTRIBUTES_LOW] & _CONTROL)
@@ -153,6 +161,8 @@ def check_crc(batch: Buffer, header: BatchHeader) -> bool:
 def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
     """The batch at its place in the log: both fields lie outside of the CRC."""
     head = _PLACE.pack(base_offset, len(batch) - _LENGTH_COUNTS_FROM, partition_leader_epoch)
+    if isinstance(batch, bytes) and len(batch) < _SMALL:
+        return head + batch[_PLACE.size :]
     return b"".join((head, memoryview(batch)[_PLACE.size :]))
 
 

@@ -28,6 +28,8 @@ _PRODUCE: Final = int(ApiKey.PRODUCE)
 _BULKY: Final = 32 * 1024
 _MEASURED: Final = 16
 """Of the requests that go the short way one of so many is measured."""
+_LOOK: Final = 8
+"""So many of them go between two looks at the clock."""
 
 
 class Requests:
@@ -50,6 +52,8 @@ class Requests:
         "_parked",
         "_room",
         "_rows",
+        "_short",
+        "_since",
         "_throttle",
         "_turn",
         "_writable",
@@ -82,6 +86,10 @@ class Requests:
         """Of the request that was handled last, be it parked."""
         self._begun = 0.0
         """When the turn of the one that is parked began."""
+        self._since = 0.0
+        """When the turn of the next one began, be it that of the short ones before it."""
+        self._short = 0
+        """Requests that went the short way since then."""
 
     @property
     def state(self) -> str:
@@ -103,7 +111,7 @@ class Requests:
         """A request that a rule refuses, in its place among the others."""
         if self.ended:
             return
-        if self._parked is not None or self._backlog or not self._free:
+        if self._parked is not None or self._backlog.waiting or not self._free:
             self._enqueue(refusal)
         else:
             self._handle_refusal(refusal)
@@ -123,31 +131,69 @@ class Requests:
 
     def run(self, frames: Iterable[bytes]) -> None:
         """Those of one burst."""
-        self._room = self._environment.limits.write_mark
-        begun = self._turn.now()
+        self._begin_burst()
+        waiting = self._backlog.waiting
         for frame in frames:
             # Answers go out in the order of the requests: behind one that waits all others do.
-            if self._parked is not None or self._backlog or not self._free:
+            if self._deferred or self._parked is not None or waiting or not self._free:
                 self._enqueue(frame)
-            else:
-                begun = self._serve(frame, begun)
+            elif not self._take_short(frame):
+                self._serve(frame)
+        if self._short:
+            self._measure_short()
 
-    def _serve(self, frame: bytes, begun: float) -> float:
-        """Handle a request whose turn it is since `begun`; returns when it is the next one's."""
-        short = self._handle(frame)
-        now = self._turn.now()
-        if short:
-            # To measure each would cost a hundredth of it: one stands for those before it.
-            if not self.handled % _MEASURED:
-                self._latency[_PRODUCE].add(now - begun, _MEASURED)
-        elif self._parked is None:
-            self._latency[self._api_key].add(now - begun)
-        else:
-            self._begun = begun
-        # The requests behind this one wait for a later turn when its turn is up.
+    def _begin_burst(self) -> None:
+        self._room = self._environment.limits.write_mark
+        self._since = self._turn.now()
+        self._short = 0
+
+    def _take_short(self, frame: bytes) -> bool:
+        """Handle a request that is one more like the last; False: it is not, nothing was done."""
+        caller = self.caller
+        path = caller.produce_path
+        if path is None:
+            return False
+        answer = answer_on_path(caller, frame)
+        if answer is None:
+            return False
+        self.handled += 1
+        caller.counters.requests[_PRODUCE] += 1
+        self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
+        self._send(answer)
+        self._short = short = self._short + 1
+        # A look at the clock each time would cost as much as all the counting.
+        if short == _LOOK:
+            self._measure_short()
+            self._look_at_time()
+        return True
+
+    def _measure_short(self) -> None:
+        """Requests went the short way since the last look at the clock: one stands for many."""
+        short = self._short
+        if self.handled % _MEASURED < short:
+            now = self._turn.now()
+            self._latency[_PRODUCE].add((now - self._since) / short, _MEASURED)
+
+    def _look_at_time(self) -> None:
+        """The requests behind this one wait for a later turn when its turn is up."""
+        self._short = 0
+        self._since = now = self._turn.now()
         if now > self._turn.until and not self._deferred:
             self._defer()
-        return now
+
+    def _serve(self, frame: bytes) -> None:
+        """Handle a request whose turn it is, by the general path."""
+        if self._short:
+            self._measure_short()
+            self._short = 0
+            self._since = self._turn.now()
+        begun = self._since
+        self._handle(frame)
+        self._look_at_time()
+        if self._parked is None:
+            self._latency[self._api_key].add(self._since - begun)
+        else:
+            self._begun = begun
 
     def _defer(self) -> None:
         self._deferred = True
@@ -157,24 +203,14 @@ class Requests:
     def _free(self) -> bool:
         return self._writable and not self._deferred and not self.ended
 
-    def _handle(self, frame: bytes) -> bool:
-        """True: it was one more like the last, which went the short way."""
+    def _handle(self, frame: bytes) -> None:
         caller = self.caller
-        path = caller.produce_path
-        if path is not None:
-            pieces = answer_on_path(caller, frame)
-            if pieces is not None:
-                self.handled += 1
-                caller.counters.requests[_PRODUCE] += 1
-                self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
-                self._send(pieces)
-                return True
         if caller.login.agreed:
             answer = in_login(caller, self._rows, frame)
             if answer is not None:
                 self._api_key = NO_API
                 self._send(answer)
-                return False
+                return
         header, at = read_request_header(frame)
         # Only now is the request counted: one in a log-in is no API's.
         handler = self._begin(header)
@@ -184,7 +220,6 @@ class Requests:
                 self._answer_with(throttle.handle(caller, handler, header, frame, at))
             else:
                 self._answer_with(handler.answer(caller, frame, at, header.correlation_id))
-        return False
 
     def _new_throttle(self) -> Throttle:
         return Throttle(self._environment, self._hold, self._go_on_after_throttling)
@@ -264,7 +299,7 @@ class Requests:
         self._latency[self._api_key].add(self._turn.now() - self._begun)
         self._send(pieces)
         self.caller.peer.wake()
-        if self._backlog and not self._deferred:
+        if self._backlog.waiting and not self._deferred:
             # Not at once: who completed it is in the midst of something.
             self._defer()
 
@@ -275,16 +310,15 @@ class Requests:
         self._go_on()
 
     def _go_on(self) -> None:
-        self._room = self._environment.limits.write_mark
         self._turn.begin()
+        self._begin_burst()
         try:
-            begun = self._turn.now()
-            while self._backlog and self._parked is None and self._free:
+            while self._backlog.waiting and self._parked is None and self._free:
                 frame = self._backlog.take()
-                if isinstance(frame, bytes):
-                    begun = self._serve(frame, begun)
-                else:
+                if not isinstance(frame, bytes):
                     self._handle_refusal(frame)
+                elif not self._take_short(frame):
+                    self._serve(frame)
         except ProtocolError as error:
             self._connection.violated(error.text)
         self._backlog.read_on()

@@ -12,8 +12,8 @@ from ...records import (
     Record,
     check_crc,
     decoded_records,
+    header_of,
     lengths_fit,
-    read_batch_header,
 )
 
 _HEADER_SIZE: Final = 61
@@ -38,7 +38,7 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
         raise _misfit(batch)
     if size > max_bytes:
         raise too_large(size, max_bytes)
-    header = _header(batch)
+    header = header_of(batch)
     if header.batch_length + _LENGTH_COUNTS_FROM != size:
         raise _wrong_length(header, size)
     if not check_crc(batch, header):
@@ -123,13 +123,6 @@ def too_large(size: int, max_bytes: int) -> RequestRefused:
         ErrorCode.MESSAGE_TOO_LARGE,
         f"the batch has {size} bytes, max.message.bytes allows {max_bytes}",
     )
-
-
-def _header(batch: Buffer) -> BatchHeader:
-    try:
-        return read_batch_header(batch)
-    except ProtocolError as error:
-        raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, error.text) from error
 
 
 def _misfit(batch: Buffer) -> RequestRefused:

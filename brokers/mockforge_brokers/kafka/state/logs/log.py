@@ -148,7 +148,8 @@ class PartitionLog(Segments):
             return self._append_of_producer(batch, header, begin)
         base_offset = self.high_watermark
         self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
-        return Appended(base_offset, header.record_count, False, self._append_time(header))
+        append_time = header.max_timestamp if header.attributes & _APPEND_TIME else -1
+        return Appended(base_offset, header.record_count, False, append_time)
 
     def configure(self, policy: Policy) -> None:
         """What batches must be from now on; who relied on how they were taken asks anew."""
@@ -178,10 +179,6 @@ class PartitionLog(Segments):
             raise too_large(len(batch), self.max_batch_bytes)
         return batch, read_batch_header(batch)
 
-    @staticmethod
-    def _append_time(header: BatchHeader) -> int:
-        return header.max_timestamp if header.attributes & _APPEND_TIME else -1
-
     def _append_of_producer(
         self, batch: Buffer, header: BatchHeader, begin: Begin | None
     ) -> Appended:
@@ -200,7 +197,8 @@ class PartitionLog(Segments):
             self.transactions.open.setdefault(header.producer_id, base_offset)
         self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
         producers.appended(header, base_offset)
-        return Appended(base_offset, header.record_count, False, self._append_time(header))
+        append_time = header.max_timestamp if header.attributes & _APPEND_TIME else -1
+        return Appended(base_offset, header.record_count, False, append_time)
 
     def _check_transaction(self, header: BatchHeader, begin: Begin | None) -> None:
         is_open = header.producer_id in self.transactions.open

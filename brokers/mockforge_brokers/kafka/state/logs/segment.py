@@ -24,9 +24,10 @@ class Segment:
         return self.ends[-1] if self.ends else 0
 
     def add(self, base_offset: int, batch: bytes, max_timestamp: int) -> None:
+        size, ends = len(batch), self.ends
+        ends.append(ends[-1] + size if ends else size)
         self.offsets.append(base_offset)
-        self.ends.append(self.size + len(batch))
         self.batches.append(batch)
-        self.cost += len(batch) + BATCH_OVERHEAD
+        self.cost += size + BATCH_OVERHEAD
         if max_timestamp > self.max_timestamp:
             self.max_timestamp = max_timestamp
