@@ -1,7 +1,7 @@
 """Record batches (message format v2): header, checksum, offsets; records only when looked at."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -15,6 +15,9 @@ from .varints import append_varint, read_uvarint, read_varint
 HEADER_SIZE = 61
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
+unpack_header = _HEADER.unpack_from
+"""The fields of `BatchHeader`."""
+crc32c: Callable[[bytes], int] = google_crc32c.value
 _PLACE = struct.Struct(">qii")
 _CONTROL_KEY = struct.Struct(">hh")
 _MARKER = struct.Struct(">hi")
@@ -22,9 +25,9 @@ _ATTRIBUTES = struct.Struct(">h")
 _TIMESTAMP = struct.Struct(">q")
 _CRC_AT = 17
 _ATTRIBUTES_LOW = 22
-_CRC_FROM = 21
+CRC_FROM = 21
 _MAX_TIMESTAMP_AT = 35
-_LENGTH_COUNTS_FROM = 12
+LENGTH_COUNTS_FROM = 12
 _SMALL = 4096
 """Bytes of a batch that are copied twice sooner than looked at through a view."""
 
@@ -60,7 +63,7 @@ class BatchHeader(NamedTuple):
     @property
     def size(self) -> int:
         """The bytes of the whole batch."""
-        return self.batch_length + _LENGTH_COUNTS_FROM
+        return self.batch_length + LENGTH_COUNTS_FROM
 
     @property
     def last_offset(self) -> int:
@@ -119,13 +122,13 @@ def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
         )
     if len(data) - at < HEADER_SIZE:
         raise ProtocolError(f"record batch: {len(data) - at} bytes, {HEADER_SIZE} are its header")
-    return BatchHeader._make(_HEADER.unpack_from(data, at))
+    return BatchHeader._make(unpack_header(data, at))
 
 
 def header_of(batch: Buffer) -> BatchHeader:
     """The header of what is known to be a batch of format v2: nothing is checked."""
     # Past the constructor of a named tuple, which counts the fields again: each batch is read so.
-    return tuple.__new__(BatchHeader, _HEADER.unpack_from(batch))
+    return tuple.__new__(BatchHeader, unpack_header(batch))
 
 
 def is_control(batch: bytes) -> bool:
@@ -154,13 +157,12 @@ def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
 
 def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     """Whether the batch's CRC-32C is that of its bytes from the attributes on."""
-    crc: int = google_crc32c.value(bytes(batch[_CRC_FROM:]))
-    return crc == header.crc
+    return crc32c(bytes(batch[CRC_FROM:])) == header.crc
 
 
 def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
     """The batch at its place in the log: both fields lie outside of the CRC."""
-    head = _PLACE.pack(base_offset, len(batch) - _LENGTH_COUNTS_FROM, partition_leader_epoch)
+    head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
     if isinstance(batch, bytes) and len(batch) < _SMALL:
         return head + batch[_PLACE.size :]
     return b"".join((head, memoryview(batch)[_PLACE.size :]))
@@ -169,7 +171,7 @@ def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes
 def with_timestamps(batch: Buffer, attributes: int, max_timestamp: int) -> bytes:
     """The batch with other attributes and another newest timestamp (ms), its CRC made anew."""
     changed = bytearray(batch)
-    _ATTRIBUTES.pack_into(changed, _CRC_FROM, attributes)
+    _ATTRIBUTES.pack_into(changed, CRC_FROM, attributes)
     _TIMESTAMP.pack_into(changed, _MAX_TIMESTAMP_AT, max_timestamp)
     return _sealed(bytes(changed))
 
@@ -212,13 +214,13 @@ def rebuilt(header: BatchHeader, records: Sequence[Record], delete_horizon: int 
 
 def _written(header: BatchHeader, data: bytes) -> bytes:
     """A batch of this header, its length and CRC made anew, and these compressed records."""
-    header = header._replace(batch_length=HEADER_SIZE - _LENGTH_COUNTS_FROM + len(data))
+    header = header._replace(batch_length=HEADER_SIZE - LENGTH_COUNTS_FROM + len(data))
     return _sealed(_HEADER.pack(*header) + data)
 
 
 def _sealed(batch: bytes) -> bytes:
-    crc: int = google_crc32c.value(batch[_CRC_FROM:])
-    return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[_CRC_FROM:]
+    crc = crc32c(batch[CRC_FROM:])
+    return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[CRC_FROM:]
 
 
 def read_records(batch: bytes) -> Iterator[Record]:
@@ -308,7 +310,7 @@ def build_batch(
     attributes |= _CONTROL if control else 0
     header = BatchHeader(
         base_offset=0,
-        batch_length=HEADER_SIZE - _LENGTH_COUNTS_FROM + len(data),
+        batch_length=HEADER_SIZE - LENGTH_COUNTS_FROM + len(data),
         partition_leader_epoch=-1,
         magic=2,
         crc=0,

@@ -36,7 +36,7 @@ def test_a_full_backlog_stops_reading_once_and_reads_on_when_all_were_taken(coun
     assert peer.calls == ["pause"]
     assert [backlog.take() for _ in range(count)] == frames
     backlog.read_on()
-    assert (peer.calls, len(backlog)) == (["pause"], 1), "one still waits"
+    assert (peer.calls, len(backlog.waiting)) == (["pause"], 1), "one still waits"
     backlog.take()
     backlog.read_on()
     backlog.read_on()
@@ -49,7 +49,7 @@ def test_a_cleared_backlog_counts_from_nothing():
     for _ in range(2):
         backlog.add(bytes(1_000_000))
         backlog.clear()
-    assert (peer.calls, len(backlog)) == ([], 0)
+    assert (peer.calls, len(backlog.waiting)) == ([], 0)
 
 
 def test_a_throttle_is_on_for_its_time_and_reported_once_in_ten_seconds():

@@ -2,7 +2,13 @@
 
 import pytest
 from mockforge_brokers.kafka.codes import Compression, ErrorCode
-from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header, read_records
+from mockforge_brokers.kafka.records import (
+    Record,
+    build_batch,
+    crc32c,
+    read_batch_header,
+    read_records,
+)
 from mockforge_brokers.kafka.state.logs.log import PartitionLog
 
 from .refusals import refused
@@ -125,6 +131,57 @@ def test_what_may_not_enter_is_refused_with_its_code(data, code):
     with refused(code):
         log.append(data)
     assert log.high_watermark == 0
+
+
+def sealed(made, at, *changed):
+    """`made` with other bytes from `at` on, and the CRC that fits them."""
+    whole = bytearray(made)
+    whole[at : at + len(changed)] = bytes(changed)
+    whole[17:21] = crc32c(bytes(whole[21:])).to_bytes(4, "big")
+    return bytes(whole)
+
+
+PLAIN = {
+    "one record": (batch(), True),
+    "compressed": (batch(300, compression=Compression.LZ4), True),
+    "as large as may be": (batch(size=(1 << 20) - len(batch()) + 5), True),
+    "empty": (b"", False),
+    "a header cut short": (batch()[:60], False),
+    "cut short": (batch()[:-1], False),
+    "two": (batch() * 2, False),
+    "too large": (batch(size=1 << 20), False),
+    "an old format": (batch()[:16] + b"\1" + batch()[17:], False),
+    "damaged": (batch()[:-1] + b"x", False),
+    "a control batch": (batch(control=True), False),
+    "no known codec": (sealed(batch(), 21, 0, 5), False),
+    "the broker's time": (sealed(batch(), 21, 0, 8), False),
+    "attributes below zero": (sealed(batch(), 21, 128, 0), False),
+    "no records": (sealed(batch(), 57, 0, 0, 0, 0), False),
+    "none, said twice": (sealed(sealed(batch(), 57, 0, 0, 0, 0), 23, *[255] * 4), False),
+    "another last offset": (sealed(batch(), 23, 0, 0, 0, 1), False),
+    "idempotent": (batch(producer_id=1, base_sequence=0), False),
+    "of a time that a policy looks at": (batch(time=START + 1_000_000), False),
+}
+
+
+@pytest.mark.parametrize(("data", "plain"), PLAIN.values(), ids=PLAIN)
+def test_a_plain_batch_is_appended_as_any_other_and_of_others_nothing_is_done(data, plain):
+    logs = log_of(), log_of()
+    heard = []
+    for log in logs:
+        log.append(batch(7))
+        log.undisputed_until = START + 500_000
+        log.watchlist.add(log, heard.append)
+    before = logs[0].dump()
+    assert logs[0].append_plain(data) == (7 if plain else -1)
+    if not plain:
+        assert (logs[0].dump(), heard) == (before, [])
+        return
+    assert logs[1].append(data).base_offset == 7
+    assert logs[0].dump() == logs[1].dump()
+    assert heard == [len(data)] * 2
+    counted = [(log.records_in, log.bytes_in, log.cost, log.size) for log in logs]
+    assert counted[0] == counted[1]
 
 
 # Idempotent producers (KIP-98).

@@ -100,12 +100,16 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
         return None
     # Another API's request may have come in between, with another client id.
     caller.client_id = path.client_id
+    log, base_offset = path.log, -1
+    if isinstance(records, bytes):
+        base_offset = caller.cluster.append_plain(log, records)
+    if base_offset >= 0:
+        caller.messages_in += log.high_watermark - base_offset
+        return [path.response(frame, base_offset)]
     try:
-        appended = caller.cluster.append(
-            path.log, records, client=caller.client_id, begin=path.begin
-        )
+        appended = caller.cluster.append(log, records, client=caller.client_id, begin=path.begin)
     except RequestRefused as error:
-        return [path.refusal(frame, _refused(caller, path.log.partition, error, path.log))]
+        return [path.refusal(frame, _refused(caller, log.partition, error, log))]
     if not appended.duplicate:
         caller.messages_in += appended.records
     return [path.response(frame, appended.base_offset)]

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ...records import BatchHeader, read_batch_header
+from ...records import read_batch_header
 from .segment import BATCH_OVERHEAD, Segment
 
 UNBOUNDED: Final = 2**63 - 1
@@ -56,13 +56,15 @@ class Segments:
         """Bytes of its batches."""
         return sum(segment.size for segment in self.segments)
 
-    def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
+    def _keep(
+        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
+    ) -> None:
         segments = self.segments
         if not segments or segments[-1].cost >= self.segment_bytes:
             segments.append(Segment())
             self._bases.append(base_offset)
-        segments[-1].add(base_offset, batch, header.max_timestamp)
-        self.high_watermark = base_offset + header.last_offset_delta + 1
+        segments[-1].add(base_offset, batch, max_timestamp)
+        self.high_watermark = base_offset + last_offset_delta + 1
         self.cost += len(batch) + BATCH_OVERHEAD
 
     def read(

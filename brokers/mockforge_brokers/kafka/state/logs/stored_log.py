@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ....errors import RequestRefused
 from ....storage.store import Store
 from ...codes import ErrorCode
-from ...records import BatchHeader, Buffer
+from ...records import Buffer
 from .log import Appended, Begin, KeptLog, PartitionLog
 from .segment import Segment
 
@@ -41,8 +41,14 @@ class StoredLog(PartitionLog):
             raise RequestRefused(ErrorCode.KAFKA_STORAGE_ERROR, self._disk.failing)
         return super().append(batch, begin, look_at=look_at)
 
-    def _keep(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
-        super()._keep(base_offset, batch, header)
+    def append_plain(self, batch: bytes) -> int:
+        # Who cannot keep it refuses it, with the reason.
+        return -1 if self._disk.failing else super().append_plain(batch)
+
+    def _keep(
+        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
+    ) -> None:
+        super()._keep(base_offset, batch, last_offset_delta, max_timestamp)
         self._disk.append(self._number or self.number, base_offset, batch)
 
     def truncate_before(self, offset: int) -> int:
