@@ -83,7 +83,8 @@ class Runtime:
 
         call = self._loop.call_soon_threadsafe
         path = Path(self.config.data_dir)
-        return DataFolder(path, self.environment, call, self.config.data_commit)
+        through = self.config.data_sync == "commit"
+        return DataFolder(path, self.environment, call, self.config.data_commit, through=through)
 
     @property
     def spine(self) -> Spine:

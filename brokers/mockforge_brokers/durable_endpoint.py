@@ -73,11 +73,16 @@ class DurableEndpoint(Endpoint):
 
     def _answer(self, *, at_once: bool) -> None:
         self._note()
-        if self._due > self._store.committed:
-            # Held, which wakes nobody: there is no reason to wait for the turn's end.
-            self._hold()
-        else:
-            super()._answer(at_once=at_once)
+        store = self._store
+        if self._due > store.committed:
+            if not store.prompt:
+                # Held, which wakes nobody: there is no reason to wait for the turn's end.
+                self._hold()
+                return
+            # Else what all of this turn caused is written as one, before they are answered.
+            if at_once:
+                store.commit()
+        super()._answer(at_once=at_once)
 
     @property
     def waiting(self) -> int:

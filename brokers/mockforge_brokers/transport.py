@@ -52,7 +52,10 @@ class Server:
         self.endpoints: dict[int, Endpoint] = {}
         self._loop = asyncio.get_running_loop()
         self.call_later = self._loop.call_later
-        self.turns = Turns(environment.turn, self._loop.call_soon)
+        store = environment.store
+        self.turns = Turns(
+            environment.turn, self._loop.call_soon, None if store is None else store.commit
+        )
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
         self.bursts = Sampled(_BURSTS_A_MEASUREMENT)
@@ -69,8 +72,8 @@ class Server:
         self._paused: list[tuple[str, Listener]] = []
         self._reopening: set[asyncio.Task[Listener]] = set()
         self._all_gone: asyncio.Future[None] | None = None
-        if environment.store is not None:
-            environment.store.on_failing(self._cut_off)
+        if store is not None:
+            store.on_failing(self._cut_off)
         environment.usage.gauge("connections", lambda: len(self.endpoints))
         environment.usage.gauge("write_mark", self._most_waiting)
         environment.usage.gauge("delayed_bytes", self._most_delayed)

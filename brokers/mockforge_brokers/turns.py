@@ -31,6 +31,7 @@ class Turns:
 
     __slots__ = (
         "_armed",
+        "_before",
         "_begun",
         "_behind",
         "_call_soon",
@@ -41,7 +42,14 @@ class Turns:
         "waiting",
     )
 
-    def __init__(self, turn: Turn, call_soon: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        call_soon: Callable[..., Any],
+        before: Callable[[], object] | None = None,
+    ) -> None:
+        """`before` is called before all are flushed."""
+        self._before = before
         self._now = turn.now
         self._call_soon = call_soon
         self._armed = False
@@ -85,6 +93,8 @@ class Turns:
         if self._armed:
             return
         if at_once and len(waiting) <= _CONCERNED:
+            if self._before is not None:
+                self._before()
             # A message on its way from one client to another: a turn more would be half its time.
             for _ in range(len(waiting)):
                 waiting.popleft().flush()
@@ -99,6 +109,8 @@ class Turns:
         waiting, now = self.waiting, self._now
         self._armed = False
         self._crowd = 0
+        if self._before is not None:
+            self._before()
         end = now() + TURN
         for _ in range(min(len(waiting), _MOST)):
             waiting.popleft().flush()

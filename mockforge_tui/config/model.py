@@ -86,6 +86,7 @@ class Config:
     journal: bool = True
     data_dir: str | None = None
     data_commit: float = 0.005
+    data_sync: str = "os"
     keep_messages: int = 0
     auto_create_topics: bool = True
     verify_transactions: bool = True

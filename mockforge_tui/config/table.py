@@ -22,6 +22,7 @@ from .setting import (
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
+SYNCS = ("os", "commit")
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("kafka_port", "--kafka-port", ("kafka.port",), port, "Kafka's port (0: any)", "N"),
@@ -264,6 +265,14 @@ SETTINGS: tuple[Setting, ...] = (
         parse_duration,
         "how long facts are gathered for one commit at most: 5ms",
         "TIME",
+    ),
+    Setting(
+        "data_sync",
+        "--data-sync",
+        ("data.sync",),
+        one_of(*SYNCS),
+        "what confirmed outlives: os (a kill of the program) or commit (a loss of power too)",
+        "WHEN",
     ),
     Setting(
         "journal",

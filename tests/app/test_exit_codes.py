@@ -62,6 +62,7 @@ TABLE: list[tuple[ExitCode, list[str], str]] = [
     (USAGE, ["--exit-after", "soon"], "--exit-after"),
     (USAGE, ["--fail-on", "rain"], "one of lint:error, lint:warning, protocol-error is wanted"),
     (USAGE, ["--log-format", "xml"], "one of text, json is wanted, not 'xml'"),
+    (USAGE, ["--data-sync", "never"], "one of os, commit is wanted, not 'never'"),
     (USAGE, ["--time-scale", "0"], "a number above 0 is wanted"),
     (USAGE, ["check"], "Missing argument 'PATH...'"),
     (USAGE, ["sample"], "sample needs a PATH of fixtures"),

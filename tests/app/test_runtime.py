@@ -207,3 +207,16 @@ def test_every_limit_says_how_much_of_it_is_used() -> None:
         return [view.name for view in Runtime(Config()).usage.views() if view.used is None]
 
     assert asyncio.run(unknown()) == []
+
+
+@pytest.mark.parametrize(
+    ("sync", "says"), [("os", "is what the system has"), ("commit", "is what is on disk")]
+)
+def test_data_says_what_is_confirmed(sync: str, says: str, tmp_path: Path) -> None:
+    async def look(runtime: Runtime) -> tuple[str, Any]:
+        result = Session(runtime).run("data")
+        return result.text, result.data
+
+    text, figures = started(look, data_dir=str(tmp_path), data_sync=sync)
+    assert says in text
+    assert figures["sync"] == sync

@@ -28,7 +28,13 @@ def add_rules(environment: Environment, scope: str) -> None:
 
 
 async def serve(
-    protocol: str, journal: bool, rules: str = "", *, keep: bool = False, websocket: bool = False
+    protocol: str,
+    journal: bool,
+    rules: str = "",
+    *,
+    keep: bool = False,
+    through: bool = False,
+    websocket: bool = False,
 ) -> None:
     environment = Environment.create(LoopClock(asyncio.get_running_loop()), journal=journal)
     if rules:
@@ -38,7 +44,7 @@ async def serve(
     folder = None
     if keep:
         call = asyncio.get_running_loop().call_soon_threadsafe
-        folder = DataFolder(Path(tempfile.mkdtemp()), environment, call, 0.005)
+        folder = DataFolder(Path(tempfile.mkdtemp()), environment, call, 0.005, through=through)
     broker = getattr(module, BROKERS[protocol])(environment, getattr(settings, OPTIONS[protocol])())
     if folder is not None:
         folder.take_up([broker], ())
@@ -53,6 +59,7 @@ def main() -> None:
     parser.add_argument("--no-journal", action="store_true")
     parser.add_argument("--rules", default="", help="a hundred faults with this filter")
     parser.add_argument("--keep", action="store_true", help="in a temporary data folder")
+    parser.add_argument("--through", action="store_true", help="which is synced at each commit")
     parser.add_argument("--websocket", action="store_true", help="accept WebSocket")
     parser.add_argument("--asyncio", action="store_true", help="the standard library's loop")
     parser.add_argument("--profile", help="write a cProfile to this file at SIGINT")
@@ -62,6 +69,7 @@ def main() -> None:
         not asked.no_journal,
         asked.rules,
         keep=asked.keep,
+        through=asked.through,
         websocket=asked.websocket,
     )
     if asked.profile:

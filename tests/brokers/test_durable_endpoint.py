@@ -72,11 +72,11 @@ class Wire:
 class House:
     """A server on a disk in the test's hands; `turn` is what the loop does at a turn's end."""
 
-    def __init__(self):
+    def __init__(self, *, prompt=False):
         self.clock = ManualClock(1.0)
         self.environment = Environment.create(self.clock, seed=1)
-        self.disk = MemoryDisk(at_once=False)
-        self.store = self.disk.store_for(self.environment)
+        self.disk = MemoryDisk(at_once=prompt)
+        self.store = self.disk.store_for(self.environment, prompt=prompt)
         self.broker = KeepingBroker(self.environment)
         self.server = Server(self.broker, self.environment)
 
@@ -90,9 +90,9 @@ class House:
         self.disk.commit()
 
 
-def run(test):
+def run(test, **how):
     async def main():
-        await test(House())
+        await test(House(**how))
 
     asyncio.run(main())
 
@@ -188,3 +188,68 @@ def test_who_is_closed_hears_what_was_held_first():
         assert b"".join(written) == b"keep a\nbye\n"
 
     run(test)
+
+
+def test_where_the_disk_makes_nobody_wait_an_answer_leaves_when_its_fact_is_written():
+    async def test(house):
+        one, written = house.join()
+        one.data_received(b"keep a\n")
+        assert (written, list(house.disk.rows.values())) == ([b"keep a\n"], [b"a"])
+        one.data_received(b"hello\n")
+        assert written[1:] == [b"hello\n"]
+
+    run(test, prompt=True)
+
+
+def test_where_many_speak_all_facts_of_the_turn_are_written_as_one_before_the_answers():
+    async def test(house):
+        ends = [house.join() for _ in range(6)]
+        groups = house.store.group
+        for number, (one, _) in enumerate(ends):
+            one.data_received(b"keep %d\n" % number)
+        answered = [bool(written) for _, written in ends]
+        assert answered == [True, True, False, False, False, False]
+        assert len(house.disk.rows) == 2
+        await asyncio.sleep(0)
+        assert [written for _, written in ends] == [[b"keep %d\n" % each] for each in range(6)]
+        assert (len(house.disk.rows), house.store.group - groups) == (6, 3)
+
+    run(test, prompt=True)
+
+
+def test_what_is_written_by_a_thread_is_waited_for_all_the_same():
+    async def test(house):
+        one, written = house.join()
+        other, heard = house.join()
+        house.disk.at_once = False
+        one.data_received(b"keep a\n")
+        other.data_received(b"keep b\n")
+        await asyncio.sleep(0)
+        assert (written, heard) == ([], [])
+        house.disk.commit()
+        assert (written, heard) == ([b"keep a\n"], [])
+        house.store.commit()
+        house.disk.commit()
+        assert heard == [b"keep b\n"]
+
+    run(test, prompt=True)
+
+
+def test_the_end_of_another_in_the_midst_of_a_request_writes_no_half_of_it():
+    """What closes a connection flushes it, and that may be somebody else's request."""
+
+    async def test(house):
+        one, written = house.join()
+
+        def request():
+            house.store.append(1, 900, b"first")
+            one.connection.out.append(b"x")
+            one.close("a takeover")
+            house.store.append(1, 901, b"second")
+
+        one.work(request)
+        assert (written, house.disk.rows) == ([], {})
+        house.clock.advance(house.store.interval)
+        assert (written, list(house.disk.rows.values())) == ([b"x"], [b"first", b"second"])
+
+    run(test, prompt=True)

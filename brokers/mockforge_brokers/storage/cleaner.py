@@ -6,12 +6,11 @@ forgotten.
 """
 
 from typing import Final
-from zlib import crc32
 
 from msgspec import Struct
 
 from .live import Live, Segment, place_of
-from .segments import HEAD, Entity, Frame, frame_at, size_at
+from .segments import HEAD, Entity, Frame, crc_of, frame_at, size_at
 
 _FLOOR: Final = 64 * 1024 * 1024
 """Bytes that may be unwanted before anything is moved."""
@@ -45,13 +44,15 @@ class Cleaner:
         self._at = HEAD
         self._size = _PIECE
         self._data = b""
+        self._asked: Piece | None = None
+        """It is being read."""
         self._stuck = False
         """It met what it cannot read: the next start finds that, and says so."""
 
     def piece(self, group_size: int) -> Piece | None:
         """What to read now; None where there is no need."""
         oldest = next(iter(self._live.segments.values()))
-        if self._stuck or self._data or len(self._live.segments) < 2:
+        if self._stuck or self._data or self._asked or len(self._live.segments) < 2:
             return None
         if self._at == HEAD:
             size = sum(each.size for each in self._live.segments.values())
@@ -59,10 +60,15 @@ class Cleaner:
             if size - wanted <= wanted + _FLOOR:
                 return None
         most = max(self._size, _TIMES * group_size)
-        return Piece(oldest, self._at, min(most, oldest.size - self._at))
+        self._asked = Piece(oldest, self._at, min(most, oldest.size - self._at))
+        return self._asked
 
-    def bring(self, data: bytes) -> None:
-        self._data = data
+    def bring(self, piece: Piece, data: bytes) -> None:
+        """It was read; nothing where it could not be, which is tried again."""
+        self._asked = None
+        # Meanwhile its segment may have become empty, and another one is the oldest.
+        if piece.segment.number in self._live.segments and piece.at == self._at:
+            self._data = data
 
     def take(self) -> Moved:
         """What moves with the next group; what it says is gone must not be wanted any more."""
@@ -86,15 +92,14 @@ class Cleaner:
         at = 0
         self._size = _PIECE
         while at < len(data):
-            frame = frame_at(data, oldest.salt, at)
+            frame = frame_at(data, oldest.salt, at, oldest.version)
             if frame is None:
                 # A group may be larger than the piece; all of it is asked for then.
-                size = size_at(data, oldest.salt, at)
+                size = size_at(data, oldest.salt, at, oldest.version)
                 self._size = max(_PIECE, size)
                 self._stuck = at == 0 and size <= len(data)
                 break
-            place = place_of(oldest.number, self._at + at)
-            if not self._move(data, frame, place, moved):
+            if not self._move(data, frame, oldest, self._at + at, moved):
                 self._stuck = True
                 break
             at = frame.end
@@ -102,13 +107,14 @@ class Cleaner:
         if self._at >= oldest.size:
             self._empty(oldest, moved)
 
-    def _move(self, data: bytes, frame: Frame, place: int, moved: Moved) -> bool:
+    def _move(self, data: bytes, frame: Frame, segment: Segment, at: int, moved: Moved) -> bool:
         """False where a value is not what was written: to move it would make it look right."""
         found = {}
+        crc, place = crc_of(segment.version), place_of(segment.number, at)
         for index in self._live.rows_in(place, frame.numbers):
             offset = frame.offsets[index]
             value = data[offset : offset + frame.sizes[index]]
-            if crc32(value) != frame.crcs[index]:
+            if crc(value) != frame.crcs[index]:
                 return False
             found[frame.numbers[index]] = value
         moved.rows |= found

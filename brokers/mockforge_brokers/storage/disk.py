@@ -13,7 +13,7 @@ from typing import Final
 
 from . import first_format
 from . import segments as form
-from .live import Live, Segment
+from .live import Live, Segment, place_of
 from .reading import Reader, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer
 from .segments import Entity
@@ -23,47 +23,47 @@ _OUR_FOLDER: Final = 0o700
 _LOCK: Final = "lock"
 SEGMENT: Final = 64 * 1024 * 1024
 """Bytes after which the next group begins a new one."""
-_SYNCED: Final = getattr(os, "O_DSYNC", 0) if hasattr(os, "pwritev") else 0
+_VECTORS: Final = hasattr(os, "pwritev")
+_SYNCED: Final = getattr(os, "O_DSYNC", 0) if _VECTORS else 0
 """A write returns when it is on disk. The writer lets go of the interpreter for each call
 into the system, and has to wait to have it back: so one is better than two."""
-_FLAGS: Final = _SYNCED | getattr(os, "O_BINARY", 0)
+_FLAGS: Final = getattr(os, "O_BINARY", 0)
+_to_disk: Final = getattr(os, "fdatasync", os.fsync)
 _MOST_PIECES: Final = 1000
 """Of one call; Linux takes 1024."""
 _Piece = bytes | memoryview
 
 
-def _write(handle: int, pieces: "list[_Piece]", at: int) -> int:
-    """Returns how many bytes of them are on disk."""
-    if _SYNCED:
-        return os.pwritev(handle, pieces, at)
-    os.lseek(handle, at, os.SEEK_SET)
-    done = os.write(handle, b"".join(pieces))
-    os.fsync(handle)
-    return done
-
-
 class SegmentFile:
-    """One segment, open to be written to. Raises OSError."""
+    """One segment, open to be written to. Raises OSError.
 
-    def __init__(self, folder: Path, segment: Segment, *, new: bool) -> None:
+    `through`: what is written is on disk; else the system has it, until `sync`.
+    """
+
+    def __init__(self, folder: Path, segment: Segment, *, new: bool, through: bool = True) -> None:
         self.number = segment.number
+        self.open = True
+        self._through = through
         flags = os.O_RDWR | _FLAGS | (os.O_CREAT | os.O_TRUNC if new else 0)
+        if through:
+            flags |= _SYNCED
         self._handle = os.open(path_of(folder, segment.number), flags, OURS)
         self._extent = os.fstat(self._handle).st_size
         """How much of the file is there, with the room that was made ahead."""
         if new:
             try:
                 self.write(0, [form.head_of(segment.number, segment.salt)])
-                sync_folder(folder)
+                if through:
+                    sync_folder(folder)
             except OSError:
                 os.close(self._handle)
                 raise
 
     def write(self, at: int, pieces: Sequence[bytes], ahead: int = 0) -> None:
-        """Put them on disk, and with the same write so many zeros behind them.
+        """Put them there, and with the same write so many zeros behind them.
 
-        To grow a file costs the file system a transaction of its own each time; to write to what is
-        there already does not.
+        To grow a file that is written through costs the file system a transaction of its own each
+        time; to write to what is there already does not.
         """
         size = sum(map(len, pieces))
         left: list[_Piece] = [*pieces]
@@ -73,16 +73,41 @@ class SegmentFile:
         # Where the disk has room for the pieces alone, that is enough.
         while done < size:
             some, left = left[:_MOST_PIECES], left[_MOST_PIECES:]
-            count = _write(self._handle, some, at + done)
+            count = self._write(some, at + done)
             done += count
             if count < sum(map(len, some)):
                 left = [memoryview(b"".join(some))[count:], *left]
         self._extent = max(self._extent, at + done)
 
+    def _write(self, pieces: list[_Piece], at: int) -> int:
+        """Returns how many bytes of them are there."""
+        if _VECTORS:
+            return os.pwritev(self._handle, pieces, at)
+        os.lseek(self._handle, at, os.SEEK_SET)
+        done = os.write(self._handle, b"".join(pieces))
+        if self._through:
+            os.fsync(self._handle)
+        return done
+
+    def sync(self) -> None:
+        """What was written before this began is on disk when it returns."""
+        _to_disk(self._handle)
+
+    def forget(self) -> None:
+        """Let the system use the memory of what is on disk for what comes next.
+
+        Nobody reads that soon. Memory that was not used yet is dear: on a virtual machine a page
+        that its host has to give takes ten times as long as the copy of what is written to it.
+        """
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def close(self, size: int) -> None:
         """`size` is what was written; the room behind it is given back."""
-        with suppress(OSError):
-            os.truncate(self._handle, size)
+        self.open = False
+        if self._extent > size:
+            with suppress(OSError):
+                os.truncate(self._handle, size)
         with suppress(OSError):
             os.close(self._handle)
 
@@ -160,25 +185,36 @@ class Files:
                     f"{missing} is missing, and others follow it: take it from a backup, or give "
                     "another --data-dir"
                 )
-        for path in paths:
-            reader.read(path, last=path is paths[-1])
+        for index, path in enumerate(paths):
+            if not reader.read(path, paths[index + 1 :]):
+                for later in paths[index + 1 :]:
+                    self.notes.append(
+                        f"{later} follows what is cut off and is left out; it is "
+                        f"{_set_aside(later, 'torn').name} now"
+                    )
+                break
         kept = reader.kept()
         if reader.damaged:
             self._write_anew(kept)
-            self._set_aside(Counter(reader.damaged.values()))
+            self._set_old_aside(Counter(reader.damaged.values()))
         self._begin(kept.clean)
         return kept
 
     def _begin(self, clean: bool) -> None:
         first_format.mark(self.folder)
         segments = self.live.segments
-        if not segments:
+        if not segments or segments[max(segments)].version != form.VERSION:
+            # One of an older format stays as it is, until nothing of it is wanted any more.
             segment = self.new_segment()
             SegmentFile(self.folder, segment, new=True).close(segment.size)
+        for number in segments:
+            # A run before this one may have been killed before all of it was on disk.
+            _sync_file(path_of(self.folder, number))
         if clean:
             # From here on it is not: that nothing was written does not mean that nothing happened.
             segment = segments[max(segments)]
-            pieces, _ = form.encode(segment.salt, 0, {})
+            synced = place_of(segment.number, segment.size)
+            pieces, _ = form.encode(segment.salt, 0, {}, synced=synced)
             file = SegmentFile(self.folder, segment, new=False)
             file.write(segment.size, pieces)
             segment.size += sum(map(len, pieces))
@@ -214,7 +250,8 @@ class Files:
                 file.close(segment.size)
                 segment = self.new_segment()
                 file = SegmentFile(self.folder, segment, new=True)
-            pieces, sizes = form.encode(segment.salt, 0, rows, entities=entities)
+            synced = place_of(segment.number, segment.size)
+            pieces, sizes = form.encode(segment.salt, 0, rows, entities=entities, synced=synced)
             file.write(segment.size, pieces)
             self.live.put(segment, segment.size, array("Q", rows), sizes)
             self.live.put_entities(segment, segment.size, entities)
@@ -223,7 +260,7 @@ class Files:
         for number in old:
             del self.live.segments[number]
 
-    def _set_aside(self, damaged: Counter[Path]) -> None:
+    def _set_old_aside(self, damaged: Counter[Path]) -> None:
         """All that is there stands in new segments."""
         for path in paths_in(self.folder):
             if number_of(path) in self.live.segments:
@@ -232,12 +269,7 @@ class Files:
                 path.unlink()
                 sync_folder(self.folder)
                 continue
-            aside = next(
-                free
-                for number in range(1, 1_000_000)
-                if not (free := path.with_name(f"{path.name}.damaged-{number}")).exists()
-            )
-            os.replace(path, aside)
+            aside = _set_aside(path, "damaged")
             self.notes.append(
                 f"{path} is damaged: {damaged[path]} rows have a wrong checksum and are out, all "
                 f"else is there; the file as it was is {aside.name}"
@@ -247,6 +279,17 @@ class Files:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _set_aside(path: Path, why: str) -> Path:
+    """It has another name from here on, which is returned."""
+    aside = next(
+        free
+        for number in range(1, 1_000_000)
+        if not (free := path.with_name(f"{path.name}.{why}-{number}")).exists()
+    )
+    os.replace(path, aside)
+    return aside
 
 
 def _parts(kept: Kept) -> Iterator[tuple[dict[int, bytes], list[Entity]]]:
@@ -268,6 +311,14 @@ def _parts(kept: Kept) -> Iterator[tuple[dict[int, bytes], list[Entity]]]:
             for name, value in names.items()
         ],
     )
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        _to_disk(handle)
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,7 +18,8 @@ class DataFolder:
     """What `--data-dir` names. Raises DataError.
 
     `call` runs a function in the loop's thread, `interval` is the time in seconds in which facts
-    are gathered for one group at most.
+    are gathered for one group at most. `through`: what is confirmed is on disk, and not only in the
+    system's hands, where it outlives this program and not the machine.
     """
 
     def __init__(
@@ -27,13 +28,21 @@ class DataFolder:
         environment: Environment,
         call: Callable[..., Any],
         interval: float,
+        *,
+        through: bool = False,
     ) -> None:
         self.path = path
         self._environment = environment
         self._files = Files(path)
-        self._writer = Writer(self._files, call)
+        self._writer = Writer(self._files, call, through=through)
         self.store = Store(
-            environment.clock, environment.spine, self._writer, interval, str(path), eager=True
+            environment.clock,
+            environment.spine,
+            self._writer,
+            interval,
+            str(path),
+            eager=True,
+            prompt=not through,
         )
         self._writer.store = environment.store = self.store
 

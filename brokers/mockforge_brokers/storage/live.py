@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from .segments import Entity
+from .segments import VERSION, Entity
 from .store import POSITION_BITS
 
 _SIZE: Final = 32
@@ -25,6 +25,7 @@ class Segment(Struct):
     salt: int
     size: int = 0
     live: int = 0
+    version: int = VERSION
 
 
 def place_of(segment: int, at: int) -> int:

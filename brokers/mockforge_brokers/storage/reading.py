@@ -1,11 +1,11 @@
 """Reads the segments of a folder at the start: all that is checked, and what is wrong is said."""
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
-from zlib import crc32
 
 from . import segments as form
-from .live import Live, Segment
+from .live import Live, Segment, place_of
 from .refused import DataError
 from .segments import Broken, Frame
 from .store import POSITION_BITS, Kept
@@ -34,54 +34,82 @@ class Reader:
         self._live = live
         self._notes = notes
         self._clean = True
+        self._through = True
+        """The last frame was on disk before anybody was told of it."""
         self._logs: dict[int, dict[int, bytes]] = {}
         self._entities: dict[tuple[str, bytes], bytes] = {}
 
-    def read(self, path: Path, *, last: bool) -> None:
+    def read(self, path: Path, following: Sequence[Path]) -> bool:
+        """False where what follows is left out: it was not on disk when the machine stopped."""
         data = path.read_bytes()
         head = form.read_head(data)
         if head is None:
-            if last and not data.strip(b"\0")[form.HEAD :]:
+            if not following and not data.strip(b"\0")[form.HEAD :]:
                 # Its head was being written when the program ended.
                 path.unlink()
-                return
+                return True
             raise _broken(path, 0, "its head has a wrong checksum")
-        segment = Segment(number_of(path), head[1], form.HEAD)
+        version, salt = head
+        segment = Segment(number_of(path), salt, form.HEAD, version=version)
         self._live.add(segment)
-        frames = list(form.walk(data, head[1]))
+        frames = list(form.walk(data, salt, version=version))
         for index, frame in enumerate(frames):
-            at_end = last and index == len(frames) - 1
+            place = place_of(segment.number, frame.at)
+            later = frames[index + 1 :]
             if isinstance(frame, Broken):
-                if not at_end:
+                if self._was_synced(place, later, following):
                     raise _broken(path, frame.at, "a group has a wrong checksum")
-                self._torn(path, segment, frame.at, frame.end)
-                return
-            good = self._values(data, frame)
-            if at_end and None in good:
-                # The head of a group may come to the disk before the rest of it.
                 self._torn(path, segment, frame.at, len(data))
-                return
+                return False
+            good = self._values(data, frame, form.crc_of(version))
+            # The head of a group may come to the disk before the rest of it.
+            if None in good and not self._was_synced(place, later, following):
+                self._torn(path, segment, frame.at, len(data))
+                return False
             self._apply(path, segment, frame, good)
+            self._through = frame.synced is None or bool(frame.flags & form.THROUGH)
             segment.size = frame.end
         if len(data) > segment.size:
             with path.open("r+b") as file:
                 file.truncate(segment.size)
+        return True
 
-    def _values(self, data: bytes, frame: Frame) -> list[bytes | None]:
+    def _values(
+        self, data: bytes, frame: Frame, crc_of: Callable[[bytes], int]
+    ) -> list[bytes | None]:
         found: list[bytes | None] = []
         for offset, size, crc in zip(frame.offsets, frame.sizes, frame.crcs, strict=True):
             value = data[offset : offset + size]
-            found.append(value if crc32(value) == crc else None)
+            found.append(value if crc_of(value) == crc else None)
         return found
+
+    def _was_synced(
+        self, place: int, later: Sequence[Frame | Broken], following: Sequence[Path]
+    ) -> bool:
+        """Whether a frame behind it says that what stood at this place was on disk."""
+        if _says(later, place):
+            return True
+        for path in following:
+            data = path.read_bytes()
+            head = form.read_head(data)
+            if head is not None and _says(form.walk(data, head[1], version=head[0]), place):
+                return True
+        return False
 
     def _torn(self, path: Path, segment: Segment, at: int, end: int) -> None:
         self._clean = False
         segment.size = at
         with path.open("r+b") as file:
             file.truncate(at)
+        why = (
+            "nobody was told that these are kept"
+            if self._through
+            else "`--data-sync os` can lose what was confirmed in the last second before the "
+            "machine stops, `commit` cannot"
+        )
         self._notes.append(
             f"{path}: its end is torn: {end - at} bytes that were being written when the program "
-            "ended are cut off; nobody was told that these are kept"
+            f"ended are cut off; {why}"
         )
 
     def _apply(
@@ -131,6 +159,13 @@ class Reader:
         for kind, name in sorted(self._entities):
             found.entities.setdefault(kind, {})[name] = self._entities[kind, name]
         return found
+
+
+def _says(frames: Iterable[Frame | Broken], place: int) -> bool:
+    """One of them was written when what stands there was on disk."""
+    return any(
+        frame.synced is None or frame.synced > place for frame in frames if isinstance(frame, Frame)
+    )
 
 
 def _broken(path: Path, at: int, why: str) -> DataError:

@@ -2,7 +2,9 @@
 
 A broker appends the rows of its logs (a batch, a message) and names the entities that changed. At
 most some milliseconds after the first of them all that was gathered becomes one group, and sooner
-where a turn of the loop added nothing: there is nobody to wait for. Entities are encoded as they
+where a turn of the loop added nothing: there is nobody to wait for. A `prompt` store does not wait
+for the disk, so that a group is what one turn of the loop brought, and is written before the
+answers of that turn are (`commit`). Entities are encoded as they
 are then, which is between two calls of the loop, so that a group never shows half of what one
 request did. A writer beside the loop puts it on disk, whole or not at all. Nothing waits for that
 but what says that something is kept: a connection that caused facts writes no more output until
@@ -19,7 +21,7 @@ from typing import Any, Final, Protocol, cast
 from msgspec import Struct, field
 
 from ..clock import Clock, Timer
-from ..events import DataWritable, DataWriteFailed
+from ..events import DataWritable, DataWriteFailed, Warned
 from ..spine import Spine
 
 POSITION_BITS: Final = 40
@@ -92,8 +94,9 @@ class Store:
 
     `facts` counts those that somebody wants to hear of: who caused one waits until `committed` is
     its group's number. `interval` is how long a group may grow, in seconds; an `eager` store closes
-    it in the first turn of the loop in which nobody adds to it. `failing` says why nothing can be
-    written now; what was gathered is kept, and new durable messages are to be refused meanwhile.
+    it in the first turn of the loop in which nobody adds to it, a `prompt` one when it is
+    asked for. `failing` says why nothing can be written now; what was gathered is kept, and new
+    durable messages are to be refused meanwhile.
     """
 
     def __init__(
@@ -105,8 +108,10 @@ class Store:
         place: str = "",
         *,
         eager: bool = False,
+        prompt: bool = False,
     ) -> None:
         self.place = place
+        self.prompt = prompt
         self.group = 1
         self.committed = 0
         self.facts = 0
@@ -133,8 +138,8 @@ class Store:
         self._writing: Group | None = None
         self._armed = False
         self._timer: Timer | None = None
-        self._eager = eager
-        self._watched = not eager
+        self._eager = eager and not prompt
+        self._watched = not self._eager
         """Somebody waits for the group, and its growth is looked at."""
         self._began = 0.0
         self._written_began = 0.0
@@ -247,7 +252,21 @@ class Store:
     def _arm(self) -> None:
         self._armed = True
         self._began = self._clock.now()
-        self._timer = self._clock.call_later(self.interval, self._close_group)
+        if self._timer is None:
+            self._timer = self._clock.call_later(self.interval, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        if self._armed:
+            self._close_group()
+
+    def commit(self) -> None:
+        """Write what was gathered, where the disk does not make us wait.
+
+        Only between two calls of the loop, or behind all that one of them does to the state.
+        """
+        if self._armed and self.prompt and self._writing is None:
+            self._close_group()
 
     def _watch(self) -> None:
         self._watched = True
@@ -267,7 +286,8 @@ class Store:
             self._clock.call_later(0, self._look, group, self.facts)
 
     def _close_group(self) -> None:
-        if self._timer is not None:
+        # A prompt store closes thousands in a second, and asks the one timer whether one is there.
+        if self._timer is not None and not self.prompt:
             self._timer.cancel()
             self._timer = None
         if self._writing is not None:
@@ -328,6 +348,9 @@ class Store:
             self._spine.emit(DataWriteFailed("data", reason))
         self._report_failing()
 
+    def warn(self, text: str) -> None:
+        self._spine.emit(Warned("data", self.place, text))
+
     def _report_failing(self) -> None:
         for callback in self._on_failing:
             callback()
@@ -359,6 +382,7 @@ class Store:
             "lag": self.lag,
             "longest_wait": self.longest,
             "interval": self.interval,
+            "sync": "os" if self.prompt else "commit",
         }
 
     def close(self) -> None:

@@ -10,6 +10,10 @@ from ..results import Result, done, facts_table
 if TYPE_CHECKING:
     from ..session import Session
 
+_CONFIRMED = {
+    True: "is what the system has, which a kill leaves (--data-sync os)",
+    False: "is what is on disk (--data-sync commit)",
+}
 _NOWHERE = "nothing is kept on disk: start with --data-dir DIR"
 
 
@@ -26,6 +30,7 @@ def data(session: "Session") -> Result:
     shown = {
         "folder": store.place,
         "state": store.failing or "all well",
+        "confirmed": _CONFIRMED[store.prompt],
         "on disk": _sizes(store.disk.sizes()),
         "commits": f"{store.commits:,}",
         "written": f"{store.rows_written:,} rows, {units.format_size(store.bytes_written)}",

@@ -14,9 +14,9 @@ class MemoryDisk:
         self.store = None
         self.closed = False
 
-    def store_for(self, environment, interval=0.005, *, eager=False):
+    def store_for(self, environment, interval=0.005, *, eager=False, prompt=False):
         self.store = environment.store = Store(
-            environment.clock, environment.spine, self, interval, eager=eager
+            environment.clock, environment.spine, self, interval, eager=eager, prompt=prompt
         )
         return self.store
 

@@ -39,7 +39,8 @@ class Folder:
         piece = self.cleaner.piece(0)
         if piece is None:
             return None
-        self.cleaner.bring(bytes(self.data[piece.segment.number][piece.at :][: piece.size]))
+        data = bytes(self.data[piece.segment.number][piece.at :][: piece.size])
+        self.cleaner.bring(piece, data)
         return self.cleaner.take()
 
     def steps(self, most=50):

@@ -17,7 +17,7 @@ from mockforge_brokers.storage.segments import HEAD, VERSION, head_of, read_head
 from mockforge_brokers.storage.store import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.writer import Writer
 
-from . import first_format
+from . import first_format, second_format
 from .first_format import FILE
 
 FIRST = "kept-00000001.seg"
@@ -48,10 +48,10 @@ class Store:
             assert self.heard.wait_for(fact, 20)
 
 
-def writer(folder):
+def writer(folder, *, through=True):
     files = Files(folder)
     files.read()
-    made = Writer(files, lambda function, *args: function(*args))
+    made = Writer(files, lambda function, *args: function(*args), through=through)
     made.store = Store()
     return made
 
@@ -233,6 +233,37 @@ def test_a_program_that_knows_the_first_format_alone_refuses_the_folder(tmp_path
              ("application_id", "user_version")]  # fmt: skip
     connection.close()
     assert found == [0x4D464447, VERSION]
+
+
+def test_a_folder_of_the_second_format_goes_on_in_segments_of_this_one(tmp_path):
+    salt, old = 77, tmp_path / FIRST
+    frames = [
+        second_format.frame(salt, 1, {5: b"one", 6: b"two"}, entities=[("queue", b"q", b"v")]),
+        second_format.frame(salt, 2, {7: b"three"}, [5]),
+    ]
+    old.write_bytes(second_format.segment(1, salt, *frames))
+    before = old.read_bytes()
+    made = writer(tmp_path)
+    write(made, group(3, [(8, b"four")], [6]))
+    made.close(None)
+    assert old.read_bytes() == before
+    kept, notes = read(tmp_path)
+    assert kept.logs == {0: [(7, b"three"), (8, b"four")]}
+    assert (kept.entities, notes) == ({"queue": {b"q": b"v"}}, [])
+    for at in (HEAD + 9, len(before) - len(frames[1]) + 9):
+        damaged = bytearray(before)
+        damaged[at] ^= 1
+        old.write_bytes(damaged)
+        with pytest.raises(DataError, match="a group has a wrong checksum"):
+            read(tmp_path)
+
+
+def test_the_tail_of_a_folder_of_the_second_format_is_cut(tmp_path):
+    whole = second_format.segment(1, 77, second_format.frame(77, 1, {5: b"one"}))
+    (tmp_path / FIRST).write_bytes(whole + second_format.frame(77, 2, {6: b"two"})[:-1])
+    kept, notes = read(tmp_path)
+    assert kept.logs == {0: [(5, b"one")]}
+    assert "nobody was told that these are kept" in notes[0]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -1,7 +1,6 @@
 """Frames of a segment: what is encoded is walked, and nothing else reads as one."""
 
-from zlib import crc32
-
+import google_crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +45,7 @@ def test_what_is_encoded_is_walked_frame_by_frame(groups):
         assert each.group == number
         values = [data[at : at + size] for at, size in zip(each.offsets, each.sizes, strict=True)]
         assert dict(zip(each.numbers, values, strict=True)) == rows
-        assert list(each.crcs) == list(map(crc32, values))
+        assert list(each.crcs) == list(map(google_crc32c.value, values))
         assert (list(each.gone), each.ranges, each.entities) == (gone, ranges, entities)
 
 
@@ -105,7 +104,7 @@ def test_a_head_says_the_version_and_the_salt(data, found):
 
 def test_the_size_of_a_frame_is_known_from_its_head_alone():
     whole = frame(1, ({5: b"five" * 100, 6: b""}, [1], [(1, 2)], [("queue", b"q", b"v")]))
-    assert segments.size_at(whole[:60], SALT) == len(whole)
+    assert segments.size_at(whole[:64], SALT) == len(whole)
     assert segments.size_at(whole[:20], SALT) == 0
     assert segments.size_at(b"x" * 100, SALT) == 0
 
@@ -113,16 +112,41 @@ def test_the_size_of_a_frame_is_known_from_its_head_alone():
 def test_the_bytes_of_a_frame_are_these():
     """Any change of them is a new VERSION."""
     (data,), sizes = segments.encode(
-        1, 2, {(3 << 40) + 4: b"value"}, [5], [(6, 7)], [("kind", b"name", None)]
+        1,
+        2,
+        {(3 << 40) + 4: b"value"},
+        [5],
+        [(6, 7)],
+        [("kind", b"name", None)],
+        synced=1 << 32 | 32,
     )
     assert list(sizes) == [5]
     assert data.hex(" ", -4) == (
+        "4d466772 00000000 01000000 01000000 01000000 0e000000 05000000 00000000 "
+        "02000000 00000000 20000000 01000000 4bf8e062 62d0d315 3deb4cf7 "
+        "04000000 00030000 05000000 6303e0e1 05000000 00000000 06000000 00000000 "
+        "07000000 00000000 "
+        "9193a46b 696e64c4 046e616d 65c07661 6c7565"
+    )
+
+
+def test_a_frame_of_the_second_format_is_read():
+    """As a program of the time wrote it."""
+    data = bytes.fromhex(
         "4d466772 00000000 01000000 01000000 01000000 0e000000 05000000 00000000 "
         "02000000 00000000 5c0d4f85 0f449f20 7734b598 "
         "04000000 00030000 05000000 3458771d 05000000 00000000 06000000 00000000 "
         "07000000 00000000 "
         "9193a46b 696e64c4 046e616d 65c07661 6c7565"
     )
+    (found,) = segments.walk(bytes(HEAD) + data, 1, version=2)
+    assert isinstance(found, Frame)
+    assert (found.group, found.synced, found.ranges) == (2, None, [(6, 7)])
+    assert (list(found.numbers), list(found.gone)) == ([(3 << 40) + 4], [5])
+    assert found.entities == [("kind", b"name", None)]
+    assert list(found.crcs) == [segments.crc_of(2)(b"value")]
+    assert segments.size_at(data, 1, version=2) == len(data)
+    assert isinstance(next(segments.walk(bytes(HEAD) + data, 1)), Broken)
 
 
 def test_large_values_are_not_copied():

@@ -7,10 +7,10 @@ from mockforge_brokers.events import DataWritable, DataWriteFailed
 from .memory_disk import MemoryDisk
 
 
-def store(*, at_once=False):
+def store(*, at_once=False, prompt=False):
     disk = MemoryDisk(at_once=at_once)
     environment = Environment.create(ManualClock(1.0), seed=1)
-    return disk.store_for(environment), disk, environment
+    return disk.store_for(environment, prompt=prompt), disk, environment
 
 
 def test_facts_of_some_milliseconds_are_one_group():
@@ -219,3 +219,55 @@ def test_a_late_row_is_encoded_with_its_group_and_not_at_all_where_it_is_gone_by
     kept.append(log, 3, b"next")
     environment.clock.advance(0.005)
     assert list(disk.waiting.rows.values()) == [b"next"]
+
+
+def test_a_prompt_store_writes_what_was_gathered_when_it_is_asked_to():
+    kept, disk, _ = store(at_once=True, prompt=True)
+    log, called = kept.new_log(), []
+    kept.append(log, 0, b"a")
+    kept.append(log, 1, b"b")
+    kept.when(kept.group, lambda: called.append("there"))
+    assert (disk.rows, called) == ({}, [])
+    kept.commit()
+    assert (list(disk.rows.values()), called, kept.committed) == ([b"a", b"b"], ["there"], 1)
+    kept.commit()
+    assert kept.group == 2, "there was nothing to write"
+
+
+def test_what_nobody_asks_a_prompt_store_to_write_is_written_in_time():
+    kept, disk, environment = store(at_once=True, prompt=True)
+    log = kept.new_log()
+    for position in range(3):
+        kept.append(log, position, b"a")
+        environment.clock.advance(0.005)
+        assert len(disk.rows) == position + 1
+    kept.append(log, 3, b"a")
+    kept.commit()
+    environment.clock.advance(0.004)
+    kept.append(log, 4, b"a")
+    assert len(disk.rows) == 4
+    environment.clock.advance(0.005)
+    assert len(disk.rows) == 5
+
+
+def test_a_prompt_store_whose_disk_takes_its_time_gathers_meanwhile():
+    kept, disk, _ = store(prompt=True)
+    log = kept.new_log()
+    for position in range(3):
+        kept.append(log, position, b"a")
+        kept.commit()
+    assert len(disk.waiting.rows) == 1
+    disk.commit()
+    kept.commit()
+    assert len(disk.waiting.rows) == 2
+
+
+def test_a_store_that_waits_for_its_disk_is_not_asked():
+    kept, disk, _ = store(at_once=True)
+    kept.append(kept.new_log(), 0, b"a")
+    kept.commit()
+    assert disk.rows == {}
+
+
+def test_the_figures_say_what_is_confirmed():
+    assert [store(prompt=each)[0].figures()["sync"] for each in (True, False)] == ["os", "commit"]

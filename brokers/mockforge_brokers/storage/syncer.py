@@ -1,0 +1,135 @@
+"""The thread that brings to the disk what the system has, where confirms do not wait for that.
+
+A write that the system took outlives the program, not the machine. About a second later, and
+after each 16 MB, it is on disk too; so what waits there never becomes so much that the system makes
+a writer wait. What may go only when something newer is on disk goes here: a segment of
+which all that was wanted stands in a newer one.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from .disk import SegmentFile, sync_folder
+
+T = TypeVar("T")
+
+INTERVAL: Final = 1.0
+"""Seconds for which a write may be in the system's hands alone, about."""
+STEP: Final = 16 * 1024 * 1024
+"""Bytes that are brought to the disk sooner: then their memory is there for those that follow."""
+
+
+class _Full(Struct):
+    """A segment to which nothing more is written."""
+
+    file: SegmentFile
+    size: int
+
+
+class Syncer:
+    """`synced` is called with the place up to which all is on disk, `failed` with what is wrong.
+
+    Both come in the thread.
+    """
+
+    def __init__(
+        self, folder: Path, synced: Callable[[int], object], failed: Callable[[OSError], object]
+    ) -> None:
+        self._folder = folder
+        self._synced = synced
+        self._failed = failed
+        self._reached: tuple[SegmentFile, int] | None = None
+        """Where writing goes on, and the place up to which all was written."""
+        self._begun = 0
+        """The place up to which it is on disk, or on its way."""
+        self._full: SimpleQueue[_Full] = SimpleQueue()
+        self._emptied: SimpleQueue[Path] = SimpleQueue()
+        self._going: list[Path] = []
+        self._asked = threading.Event()
+        self._hurry = threading.Event()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="data syncer", daemon=True)
+        self._thread.start()
+
+    # In whichever thread writes; never in two at a time.
+
+    def written(self, file: SegmentFile, place: int) -> None:
+        self._reached = file, place
+        if not self._asked.is_set():
+            self._asked.set()
+        if place - self._begun > STEP:
+            self._begun = place
+            self._hurry.set()
+
+    def full(self, file: SegmentFile, size: int) -> None:
+        """It is closed here."""
+        self._full.put(_Full(file, size))
+        self._asked.set()
+        self._hurry.set()
+
+    def emptied(self, path: Path) -> None:
+        """Nothing is wanted of it once all that was written is on disk."""
+        self._emptied.put(path)
+        self._asked.set()
+
+    def close(self) -> None:
+        """All is on disk when it returns, but for the file that is being written to."""
+        self._ending = True
+        self._hurry.set()
+        self._asked.set()
+        self._thread.join()
+
+    # In its own.
+
+    def _run(self) -> None:
+        ending = False
+        while not ending:
+            self._asked.wait()
+            self._hurry.wait(INTERVAL)
+            ending = self._ending
+            # Before it looks: what comes from here on asks anew.
+            self._hurry.clear()
+            self._asked.clear()
+            try:
+                self._sync()
+            except OSError as error:
+                self._failed(error)
+                self._asked.set()
+
+    def _sync(self) -> None:
+        self._going += _all(self._emptied)
+        reached = self._reached
+        for each in _all(self._full):
+            try:
+                each.file.sync()
+            except OSError:
+                self._full.put(each)
+                raise
+            each.file.forget()
+            each.file.close(each.size)
+            sync_folder(self._folder)
+        if reached is not None:
+            file, place = reached
+            if file.open:
+                file.sync()
+                file.forget()
+            self._synced(place)
+        while self._going:
+            # None goes before an older one: it may say which rows of that are gone.
+            self._going[0].unlink(missing_ok=True)
+            sync_folder(self._folder)
+            del self._going[0]
+
+
+def _all(queue: "SimpleQueue[T]") -> list[T]:
+    found: list[T] = []
+    with suppress(Empty):
+        while True:
+            found.append(queue.get_nowait())
+    return found

@@ -1,0 +1,257 @@
+"""What the system has and the disk not yet: written by the loop, synced later, cut where lost."""
+
+import os
+import threading
+
+import pytest
+from mockforge_brokers.storage import disk, syncer
+from mockforge_brokers.storage import writer as writer_module
+from mockforge_brokers.storage.live import place_of
+from mockforge_brokers.storage.refused import DataError
+from mockforge_brokers.storage.segments import read_head, walk
+
+from .test_disk import FIRST, full, group, read, writer
+
+SECOND = "kept-00000002.seg"
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """What is written is synced without a wait."""
+    monkeypatch.setattr(syncer, "INTERVAL", 0)
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """Nothing is synced before the end."""
+    monkeypatch.setattr(syncer, "INTERVAL", 60)
+
+
+def frames(path):
+    data = path.read_bytes()
+    return list(walk(data, read_head(data)[1]))
+
+
+@pytest.mark.usefixtures("never")
+def test_the_loop_writes_a_group_itself_and_says_so_before_it_returns(tmp_path):
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(5, b"x")]))
+    assert made.store.groups == [1]
+    assert read_while_open(tmp_path) == {5: b"x"}
+    made.close(None)
+    kept, notes = read(tmp_path)
+    assert (kept.logs, kept.clean, notes) == ({0: [(5, b"x")]}, True, [])
+
+
+def read_while_open(folder):
+    """What a kill would leave."""
+    data = (folder / FIRST).read_bytes()
+    return {
+        number: data[at : at + size]
+        for each in walk(data, read_head(data)[1])
+        for number, at, size in zip(each.numbers, each.offsets, each.sizes, strict=True)
+    }
+
+
+@pytest.mark.usefixtures("never")
+def test_a_large_group_is_written_by_the_thread_and_those_behind_it_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "_LARGE", 1_000)
+    by, go = [], threading.Event()
+    inner = disk.SegmentFile.write
+
+    def write_noted(self, at, pieces, ahead=0):
+        by.append(threading.current_thread().name)
+        if by[-1] == "data writer":
+            assert go.wait(20)
+        inner(self, at, pieces, ahead)
+
+    monkeypatch.setattr(disk.SegmentFile, "write", write_noted)
+    made = writer(tmp_path, through=False)
+    by.clear()
+    made.write(group(1, [(1, b"small")]))
+    made.write(group(2, [(2, b"l" * 2_000)]))
+    made.write(group(3, [(3, b"small")]))
+    assert made.store.groups == [1]
+    go.set()
+    made.store.wait(lambda: made.store.groups == [1, 2, 3])
+    made.write(group(4, [(4, b"small")]))
+    assert made.store.groups == [1, 2, 3, 4]
+    main = threading.current_thread().name
+    assert by == [main, "data writer", "data writer", main]
+    made.close(None)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("never")
+def test_a_system_that_makes_the_loop_wait_gets_the_next_from_the_thread(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "_WAITED", -1.0)
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(1, b"x")]))
+    assert made._threaded_until > 0
+    made.write(group(2, [(2, b"x")]))
+    made.store.wait(lambda: made.store.groups == [1, 2])
+    made._threaded_until = 0
+    made.write(group(3, [(3, b"x")]))
+    assert made.store.groups == [1, 2, 3]
+    made.close(None)
+
+
+@pytest.mark.usefixtures("never")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux's device")
+def test_what_the_loop_cannot_write_the_thread_tries_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "_RETRY", 0.01)
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(1, b"first")]))
+    with full(made):
+        made.write(group(2, [(2, b"x" * 100_000)]))
+        made.store.wait(lambda: made.store.reasons)
+        assert made.store.groups == [1]
+        assert "the disk is full: make room, and it goes on" in made.store.reasons[0]
+    made.store.wait(lambda: made.store.groups == [1, 2])
+    made.close(group(3, [(3, b"third")]))
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_frames_say_up_to_where_all_was_on_disk_before_them(tmp_path):
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(1, b"x")]))
+    wait_until_synced(made)
+    reached = place_of(1, made._live.segments[1].size)
+    made.write(group(2, [(2, b"x")]))
+    made.close(None)
+    _, second, end = list(frames(tmp_path / FIRST))[-3:]
+    assert (second.group, second.synced) == (2, reached)
+    assert end.synced == place_of(1, end.at), "what ends by itself has all on disk"
+
+
+def wait_until_synced(made):
+    place = place_of(max(made._live.segments), made._live.segments[max(made._live.segments)].size)
+    woken = threading.Event()
+    for _ in range(2_000):
+        if made._synced >= place:
+            return
+        woken.wait(0.01)
+    raise AssertionError("never synced")
+
+
+def unsynced(folder, monkeypatch, *, segment=None):
+    """A folder of five groups of which a machine that stops may have lost any but the first."""
+    monkeypatch.setattr(syncer, "INTERVAL", 0)
+    if segment is not None:
+        monkeypatch.setattr(writer_module, "SEGMENT", segment)
+    made = writer(folder, through=False)
+    made.write(group(1, [(1, b"1" * 300)]))
+    wait_until_synced(made)
+    monkeypatch.setattr(made._syncer, "written", lambda file, place: None)
+    monkeypatch.setattr(made._syncer, "full", lambda file, size: None)
+    for number in range(2, 6):
+        made.write(group(number, [(number, b"%d" % number * 300)]))
+    made._files.close()
+    return made
+
+
+@pytest.mark.parametrize("lost", range(2, 5))
+@pytest.mark.parametrize("what", ["all", "head", "value"])
+def test_a_group_that_did_not_come_to_the_disk_is_cut_with_all_behind_it(
+    tmp_path, monkeypatch, lost, what
+):
+    """Pages come to the disk in any order: later groups may be there."""
+    unsynced(tmp_path, monkeypatch)
+    path = tmp_path / FIRST
+    data = bytearray(path.read_bytes())
+    gone = next(each for each in frames(path) if each.group == lost)
+    begin, end = {
+        "all": (gone.at, gone.end),
+        "head": (gone.at, gone.at + 20),
+        "value": (gone.end - 9, gone.end - 5),
+    }[what]
+    data[begin:end] = bytes(end - begin)
+    path.write_bytes(data)
+    kept, notes = read(tmp_path)
+    assert [at for at, _ in kept.log(0)] == list(range(1, lost))
+    (note,) = notes
+    assert f"{path}: its end is torn: {len(data) - gone.at} bytes" in note
+    assert "`--data-sync os` can lose" in note
+    assert read(tmp_path)[1] == [], "it is cut once"
+
+
+def test_segments_behind_what_is_cut_are_set_aside(tmp_path, monkeypatch):
+    unsynced(tmp_path, monkeypatch, segment=800)
+    assert (tmp_path / SECOND).exists()
+    path = tmp_path / FIRST
+    gone = next(each for each in frames(path) if each.group == 2)
+    os.truncate(path, gone.at + 70)
+    kept, notes = read(tmp_path)
+    assert [at for at, _ in kept.log(0)] == [1]
+    assert f"{SECOND} follows what is cut off and is left out" in notes[1]
+    assert not (tmp_path / SECOND).exists()
+    assert (tmp_path / f"{SECOND}.torn-1").exists()
+    made = writer(tmp_path, through=False)
+    made.write(group(6, [(6, b"x")]))
+    made.close(None)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [1, 6]
+
+
+def test_damage_to_what_was_on_disk_is_refused_and_not_cut(tmp_path, monkeypatch):
+    unsynced(tmp_path, monkeypatch)
+    path = tmp_path / FIRST
+    data = bytearray(path.read_bytes())
+    first = next(each for each in frames(path) if each.group == 1)
+    data[first.at + 8] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=f"{FIRST} is damaged at byte {first.at}"):
+        read(tmp_path)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_segment_that_is_full_is_synced_and_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "SEGMENT", 1_000)
+    made = writer(tmp_path, through=False)
+    files = []
+    for number in range(1, 20):
+        made.write(group(number, [(number, b"x" * 400)]))
+        if made._file not in files:
+            files.append(made._file)
+    assert len(files) > 4
+    made.close(None)
+    assert not any(each.open for each in files)
+    assert len(read(tmp_path)[0].log(0)) == 19
+
+
+def test_an_emptied_segment_goes_when_what_took_its_place_is_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(syncer, "INTERVAL", 60)
+    monkeypatch.setattr(writer_module, "SEGMENT", 1_000)
+    made = writer(tmp_path, through=False)
+    for number in range(1, 9):
+        made.write(group(number, [(number, b"x" * 600)], [number - 1]))
+    assert next(iter(made._live.segments)) != 1, "nothing is wanted of the first one"
+    made.close(None)
+    assert not (tmp_path / FIRST).exists()
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [8]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_disk_that_takes_nothing_is_reported_once_and_tried_again(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    heard = []
+    made.store.warn = heard.append
+    failing = threading.Event()
+    failing.set()
+    inner, tried = disk._to_disk, threading.Semaphore(0)
+
+    def to_disk(handle):
+        tried.release()
+        if failing.is_set():
+            raise OSError(5, "Input/output error")
+        inner(handle)
+
+    monkeypatch.setattr(disk, "_to_disk", to_disk)
+    made.write(group(1, [(1, b"x")]))
+    for _ in range(3):
+        assert tried.acquire(timeout=20)
+    assert heard == ["what was written is not on disk yet: Input/output error"]
+    failing.clear()
+    wait_until_synced(made)
+    made.close(None)
