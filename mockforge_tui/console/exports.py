@@ -1,4 +1,5 @@
-"""The forms of exported messages: JSON lines, CSV, payloads as they are or in hex, a recording."""
+"""The forms of exported messages: JSON lines, CSV, payloads as they are or in hex, a recording,
+and frames as a capture."""
 
 import base64
 import csv
@@ -9,8 +10,11 @@ from typing import Final, Protocol
 from mockforge_brokers.journal import Row
 
 from ..recordings import Lines
+from .pcapng import Capture
 from .results import for_json, to_json
 from .rows import record_of
+
+CAPTURE: Final = "pcapng"
 
 _COLUMNS: Final = (
     "time", "protocol", "destination", "partition", "offset", "routing_key", "qos", "retain",
@@ -80,16 +84,9 @@ FORMS: Final[Mapping[str, Callable[[], Form]]] = {
     "raw": raw,
     "hex": hexadecimal,
     "recording": Lines,
+    CAPTURE: Capture,
 }
 """By name: what makes the writer of one export."""
-
-BY_SUFFIX: Final = {
-    ".csv": "csv",
-    ".bin": "raw",
-    ".raw": "raw",
-    ".hex": "hex",
-    ".mfrec": "recording",
-}
 
 
 def encoded(payload: bytes | None) -> tuple[str, str]:

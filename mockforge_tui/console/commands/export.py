@@ -11,7 +11,7 @@ from mockforge_brokers.journal import Row
 from ...feed import Decoder
 from ...filters import Filter, compile_filter
 from ...units import counted
-from ..exports import FORMS, Form
+from ..exports import CAPTURE, FORMS, Form
 from ..jobs import Job
 from ..language import Kind, Token
 from ..lookup import BadArgument, view
@@ -62,6 +62,7 @@ _SOURCE = Type("source", _source, "stored")
         "export queue:q.inv -n 1 --as raw > payload.bin",
         "export mqtt:sensors/# --as recording > sensors.mfrec",
         "export (proto:amqp) --as hex",
+        "export (client:dev-7) --as pcapng > dev-7.pcapng",
     ),
 )
 def export(
@@ -76,7 +77,8 @@ def export(
     where: Annotated[Filter | None, Arg(FILTER, "only what matches", tail=True)] = None,
     *,
     form: Annotated[
-        str, Opt(("--as",), choice("form", *FORMS), "jsonl, csv, raw, hex or recording", "FORM")
+        str,
+        Opt(("--as",), choice("form", *FORMS), "jsonl, csv, raw, hex, recording, pcapng", "FORM"),
     ] = "jsonl",
     start: Annotated[str | None, Opt(("--from",), OFFSET, "as in peek")] = None,
     most: Annotated[int | None, Opt(("-n", "--count"), COUNT, "so many at most")] = None,
@@ -84,11 +86,11 @@ def export(
     """Write messages out: all that is stored somewhere, rows of the flow, or traffic by a filter.
 
     The file behind > is written where you are, with `do` too; without one the messages go to
-    standard output. `raw` gives of one message exactly its bytes.
+    standard output. `raw` gives of one message exactly its bytes, `pcapng` frames for Wireshark.
     """
     if not session.is_heard:
         raise InvalidInput("export needs somebody who reads what it writes")
-    writer = _Export(session, _rows(session, source, start), where, FORMS[form](), most)
+    writer = _Export(session, _rows(session, source, start, form), where, FORMS[form](), most)
     job = writer.begin()
     if job.stopped:
         return _narrated(done(f"{counted(job.steps, 'message')} exported", {"exported": job.steps}))
@@ -152,8 +154,11 @@ class _Export:
         return False
 
 
-def _rows(session: "Session", source: Source, start: str | None) -> Iterator[Row | None]:
+def _rows(session: "Session", source: Source, start: str | None, form: str) -> Iterator[Row | None]:
     """Rows of a source; None where the loop should get a turn."""
+    if form == CAPTURE and not isinstance(source, Filter | range | str):
+        remedy = "export (FILTER), #N or @marked"
+        raise BadArgument("source", f"what is stored has no frames: {remedy} --as pcapng")
     if start is not None and isinstance(source, Filter | range | str):
         raise BadArgument("start", "--from is for what is stored (kafka:, queue:, mqtt:)")
     match source:
@@ -170,7 +175,9 @@ def _rows(session: "Session", source: Source, start: str | None) -> Iterator[Row
                 raise BadArgument("source", f"nothing is {source.removeprefix('@')}")
         case _:
             return open_store(session, stored_target(session, source, "source")).forward(start)
-    return iter([row for row in rows if row.kind == "message"] or rows)
+    # Of chosen rows the messages, but a capture shows what went to and fro around them.
+    messages = [] if form == CAPTURE else [row for row in rows if row.kind == "message"]
+    return iter(messages or rows)
 
 
 def _traffic(session: "Session", where: Filter) -> Iterator[Row | None]:
