@@ -18,6 +18,7 @@ _HEADER = struct.Struct(">qiibIhiqqqhii")
 unpack_header = _HEADER.unpack_from
 """The fields of `BatchHeader`."""
 crc32c: Callable[[bytes], int] = google_crc32c.value
+extend_crc32c: Callable[[int, bytes], int] = google_crc32c.extend
 _PLACE = struct.Struct(">qii")
 _CONTROL_KEY = struct.Struct(">hh")
 _MARKER = struct.Struct(">hi")
@@ -37,8 +38,35 @@ _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
 _DELETE_HORIZON = 0x40
 
-Buffer = bytes | memoryview
-"""A large batch is looked at where it lies, in its request."""
+
+class Scattered:
+    """A large batch in the pieces in which it was read; the first one is its header.
+
+    To join them is to copy them, which is done once, when its place in the log is known.
+    """
+
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+        self._size = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def crc(self) -> int:
+        header, *rest = self.pieces
+        crc = crc32c(header[CRC_FROM:])
+        for piece in rest:
+            crc = extend_crc32c(crc, piece)
+        return crc
+
+
+Buffer = bytes | Scattered
+"""A batch that comes."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -114,7 +142,7 @@ class Record(NamedTuple):
     headers: Headers = ()
 
 
-def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
+def read_batch_header(data: bytes, at: int = 0) -> BatchHeader:
     """The header of the batch at `at`. Raises ProtocolError for older formats and short data."""
     if len(data) - at > 16 and data[at + 16] != 2:
         raise ProtocolError(
@@ -125,7 +153,7 @@ def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
     return BatchHeader._make(unpack_header(data, at))
 
 
-def header_of(batch: Buffer) -> BatchHeader:
+def header_of(batch: bytes) -> BatchHeader:
     """The header of what is known to be a batch of format v2: nothing is checked."""
     # Past the constructor of a named tuple, which counts the fields again: each batch is read so.
     return tuple.__new__(BatchHeader, unpack_header(batch))
@@ -157,18 +185,22 @@ def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
 
 def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     """Whether the batch's CRC-32C is that of its bytes from the attributes on."""
-    return crc32c(bytes(batch[CRC_FROM:])) == header.crc
+    crc = crc32c(batch[CRC_FROM:]) if isinstance(batch, bytes) else batch.crc()
+    return crc == header.crc
 
 
 def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
     """The batch at its place in the log: both fields lie outside of the CRC."""
     head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
-    if isinstance(batch, bytes) and len(batch) < _SMALL:
+    if isinstance(batch, Scattered):
+        header, *rest = batch.pieces
+        return b"".join((head, header[_PLACE.size :], *rest))
+    if len(batch) < _SMALL:
         return head + batch[_PLACE.size :]
     return b"".join((head, memoryview(batch)[_PLACE.size :]))
 
 
-def with_timestamps(batch: Buffer, attributes: int, max_timestamp: int) -> bytes:
+def with_timestamps(batch: bytes, attributes: int, max_timestamp: int) -> bytes:
     """The batch with other attributes and another newest timestamp (ms), its CRC made anew."""
     changed = bytearray(batch)
     _ATTRIBUTES.pack_into(changed, CRC_FROM, attributes)
@@ -176,7 +208,7 @@ def with_timestamps(batch: Buffer, attributes: int, max_timestamp: int) -> bytes
     return _sealed(bytes(changed))
 
 
-def recompressed(batch: Buffer, codec: Compression, level: int | None = None) -> bytes:
+def recompressed(batch: bytes, codec: Compression, level: int | None = None) -> bytes:
     """The same records by another codec. Raises ProtocolError for what cannot be decompressed."""
     header = read_batch_header(batch)
     data = decompress(header.compression, bytes(batch[HEADER_SIZE : header.size]))

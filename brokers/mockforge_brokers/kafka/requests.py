@@ -20,6 +20,7 @@ from .rows import RowReader
 from .state.purgatory import Parked
 from .throttle import Throttle
 from .wire.frames import RequestHeader, read_request_header
+from .wire.splitter import Frame, whole
 
 if TYPE_CHECKING:
     from .connection import KafkaConnection
@@ -129,16 +130,16 @@ class Requests:
         if parked is not None:
             parked.abandon()
 
-    def run(self, frames: Iterable[bytes]) -> None:
+    def run(self, frames: Iterable[Frame]) -> None:
         """Those of one burst."""
         self._begin_burst()
         waiting = self._backlog.waiting
         for frame in frames:
             # Answers go out in the order of the requests: behind one that waits all others do.
             if self._deferred or self._parked is not None or waiting or not self._free:
-                self._enqueue(frame)
+                self._enqueue(whole(frame))
             elif not self._take_short(frame):
-                self._serve(frame)
+                self._serve(whole(frame))
         if self._short:
             self._measure_short()
 
@@ -147,18 +148,19 @@ class Requests:
         self._since = self._turn.now()
         self._short = 0
 
-    def _take_short(self, frame: bytes) -> bool:
+    def _take_short(self, frame: Frame) -> bool:
         """Handle a request that is one more like the last; False: it is not, nothing was done."""
         caller = self.caller
         path = caller.produce_path
         if path is None:
             return False
-        answer = answer_on_path(caller, frame)
+        head = frame if isinstance(frame, bytes) else frame[0]
+        answer = answer_on_path(caller, head, frame)
         if answer is None:
             return False
         self.handled += 1
         caller.counters.requests[_PRODUCE] += 1
-        self._rows.remember(int.from_bytes(frame[8:12], "big"), _PRODUCE, path.version)
+        self._rows.remember(int.from_bytes(head[8:12], "big"), _PRODUCE, path.version)
         self._send(answer)
         self._short = short = self._short + 1
         # A look at the clock each time would cost as much as all the counting.

@@ -100,7 +100,7 @@ def play(
     if watched:
         broker.watch(seen.append)
     client = stage.network.connect()
-    answer = kafka_requests.answer_on_path if fast else lambda caller, frame: None
+    answer = kafka_requests.answer_on_path if fast else lambda caller, head, frame: None
     with patch.object(kafka_requests, "answer_on_path", answer):
         run: list[bytes] = []
         for number, step in enumerate([*steps, ""]):
@@ -189,12 +189,18 @@ def like(request: Request, **changes: object) -> Request:
 
 
 @settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(scripts())
 # Repeated, small and large, of both formats, in one burst and in pieces.
 @example(([OLD, OLD, like(OLD, values=LARGE), OLD], []))
 @example(([NEW, NEW, like(NEW, values=LARGE), NEW], [60, 200, 40_100]))
+@example(([NEW, like(NEW, values=LARGE), NEW], [*range(1_000, 40_000, 9_000), 40_190]))
+@example(([OLD, like(OLD, values=LARGE), OLD], [*range(1_000, 40_000, 9_000), 40_190]))
+# In pieces whose first has not all of the request's head, or of the batch's.
+@example(([NEW, like(NEW, values=LARGE)], [len(NEW.frame(0)) + 20]))
+@example(([OLD, like(OLD, values=LARGE)], [len(OLD.frame(0)) + 80]))
+@example(([NEW, like(NEW, values=LARGE, tail=b"\0\0")], [len(NEW.frame(0)) + 80, 30_000]))
 @example(([like(NEW, version=13)] * 3, []))
 # Too small for its batch, out of sequence, fenced, a duplicate: what the log refuses.
 @example(([like(NEW, topic="u"), like(NEW, topic="u", values=(b"z" * 250,))] * 2, []))

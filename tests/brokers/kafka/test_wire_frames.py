@@ -1,8 +1,11 @@
 """Frames: their cutting, their headers, and whole ones for display."""
 
+from itertools import pairwise
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mockforge_brokers.errors import LocalError, ProtocolError
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.wire.frames import (
@@ -25,7 +28,7 @@ from mockforge_brokers.kafka.wire.messages.groups import (
     HeartbeatResponse,
 )
 from mockforge_brokers.kafka.wire.schema import Message
-from mockforge_brokers.kafka.wire.splitter import Splitter
+from mockforge_brokers.kafka.wire.splitter import Splitter, whole
 
 from .generated import IDS, VERSIONS, value_of
 
@@ -154,6 +157,37 @@ def test_frames_come_out_whole_however_the_bytes_arrive() -> None:
             frames += splitter.feed(stream[at : at + step])
         assert frames == FRAMES
         assert splitter.pending == 0
+
+
+def test_a_large_frame_that_came_in_several_reads_is_handed_out_as_these() -> None:
+    head, large = FRAMES[0], (40_000).to_bytes(4, "big") + bytes(40_000)
+    middle, end = bytes(20_000), bytes(40_004 - 20_007)
+    splitter = Splitter(1 << 20)
+    assert splitter.cut(head + large[:7]) == [head]
+    assert splitter.cut(middle) == []
+    [frame, *others] = splitter.cut(end + head + head[:3])
+    assert (frame, others) == ([large[:7], middle, end], [head])
+    assert isinstance(frame, list)
+    assert frame[1] is middle
+    assert splitter.pending == 3
+    assert splitter.cut(head[3:]) == [head]
+
+
+@given(
+    st.lists(st.sampled_from([0, 1, 300, 32_764, 32_765, 40_000]), max_size=6),
+    st.lists(st.integers(0, 200_000)),
+)
+def test_frames_and_their_pieces_are_the_same_bytes(sizes: list[int], cuts: list[int]) -> None:
+    frames = [size.to_bytes(4, "big") + b"x" * size for size in sizes]
+    stream = b"".join(frames)
+    places = sorted({cut % (len(stream) + 1) for cut in cuts} | {0, len(stream)})
+    cutter, feeder = Splitter(1 << 20), Splitter(1 << 20)
+    cut, fed = [], []
+    for start, stop in pairwise(places):
+        cut += [whole(frame) for frame in cutter.cut(stream[start:stop])]
+        fed += feeder.feed(stream[start:stop])
+        assert cutter.pending == feeder.pending
+    assert cut == fed == frames
 
 
 def test_pending_counts_the_incomplete_frame_and_take_forgets_it() -> None:

@@ -1,6 +1,18 @@
 """Bursts of bytes to whole frames."""
 
+from typing import Final
+
 from ...errors import ProtocolError, TooLarge
+
+LARGE: Final = 32 * 1024
+"""Bytes of a frame that are worth no copy more than there must be."""
+
+Frame = bytes | list[bytes]
+"""A whole frame, or a large one in the pieces in which it was read."""
+
+
+def whole(frame: Frame) -> bytes:
+    return frame if isinstance(frame, bytes) else b"".join(frame)
 
 
 class Splitter:
@@ -34,13 +46,28 @@ class Splitter:
         that stand before it in one burst are handed out first: then the next call raises, even
         `feed(b"")`.
         """
+        return [whole(frame) for frame in self.cut(data)]
+
+    def cut(self, data: bytes) -> list[Frame]:
+        """The same, with large frames that came in several reads as these."""
+        frames: list[Frame] = []
+        at = 0
         if self._pieces:
-            self._keep(data)
-            if self._pending < self._wanted:
-                return []
-            data = self.take()
-        frames: list[bytes] = []
-        at, end = 0, len(data)
+            missing = self._wanted - self._pending
+            if missing > len(data):
+                self._keep(data)
+                return frames
+            if missing > 0:
+                # What it ends with may be the beginning of the next one's read.
+                pieces, at = self._pieces, missing
+                pieces.append(data[:missing])
+                frames.append(pieces if self._wanted > LARGE else b"".join(pieces))
+                self._pieces, self._pending, self._wanted = [], 0, 0
+            else:
+                # Not even its size was there, or it is an impossible one.
+                self._keep(data)
+                data = self.take()
+        end = len(data)
         while end - at >= 4:
             size = int.from_bytes(data[at : at + 4], "big", signed=True)
             if not 0 <= size <= self._limit:

@@ -14,6 +14,7 @@ from ...state.logs.topic import Topic
 from ...wire.frames import response_pieces
 from ...wire.messages.logs import ProduceRequest
 from ...wire.produce import PartitionResult, read_request, write_response
+from ...wire.splitter import Frame
 from ..caller import Caller
 from ..handler import Pieces
 from . import leader_hints
@@ -92,10 +93,13 @@ class ProduceHandler:
         return [write_response(version, correlation_id, results)]
 
 
-def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
-    """The answer to a request like the last one; None: it takes the general path, `answer`."""
+def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:
+    """The answer to a request like the last one; None: it takes the general path, `answer`.
+
+    `head` is the frame, or the first piece of it.
+    """
     path = caller.produce_path
-    records = path.records(frame) if path is not None else None
+    records = path.records(head, frame) if path is not None else None
     if path is None or records is None:
         return None
     # Another API's request may have come in between, with another client id.
@@ -105,14 +109,14 @@ def answer_on_path(caller: Caller, frame: bytes) -> Pieces | None:
         base_offset = caller.cluster.append_plain(log, records)
     if base_offset >= 0:
         caller.messages_in += log.high_watermark - base_offset
-        return [path.response(frame, base_offset)]
+        return [path.response(head, base_offset)]
     try:
         appended = caller.cluster.append(log, records, client=caller.client_id, begin=path.begin)
     except RequestRefused as error:
-        return [path.refusal(frame, _refused(caller, log.partition, error, log))]
+        return [path.refusal(head, _refused(caller, log.partition, error, log))]
     if not appended.duplicate:
         caller.messages_in += appended.records
-    return [path.response(frame, appended.base_offset)]
+    return [path.response(head, appended.base_offset)]
 
 
 def _learn_path(

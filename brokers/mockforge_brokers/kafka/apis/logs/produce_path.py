@@ -5,7 +5,8 @@ only size, correlation id and the records with their length differ. The general 
 (`ProduceHandler`) decodes a request, looks up its topic and encodes its answer; what it found out
 is kept as a `ProducePath` of the connection, and the next frame is compared with it: two slices
 and one length. If they fit, the records go to the log at once, and the answer is the one before
-with another correlation id and other offsets.
+with another correlation id and other offsets. A large frame comes in the pieces in which it was
+read: they are checked as they are, and joined once, at their place in the log.
 
 When it may be taken. `learn` makes a path of a request that
 
@@ -33,18 +34,17 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from ...records import Buffer
+from ...records import HEADER_SIZE, Buffer, Scattered
 from ...state.logs.log import Begin, PartitionLog
 from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response
+from ...wire.splitter import LARGE, Frame
 
 _API_AND_VERSION: Final = slice(4, 8)
 _AFTER_CORRELATION_ID: Final = 12
 _FIRST_FLEXIBLE: Final = 9
 _FLEXIBLE_END: Final = b"\0\0\0"
 """No tagged fields of partition, topic and request."""
-
-_LARGE: Final = 32 * 1024
 
 _LENGTH = struct.Struct(">i")
 _HEAD = struct.Struct(">ii")
@@ -119,30 +119,45 @@ class ProducePath:
         prefix_end = len(frame) - len(length) - len(records) - len(end)
         return cls(frame, prefix_end, version, client_id, topic, log, begin)
 
-    def records(self, frame: bytes) -> Buffer | None:
-        """The records of a request of this shape, large ones as a view; None for any other."""
+    def records(self, head: bytes, frame: Frame) -> Buffer | None:
+        """The records of a request of this shape, large ones in pieces; None for any other.
+
+        `head` is the frame, or the first piece of it.
+        """
         # `terms` is replaced by whatever could change how the log takes a batch: one identity in
         # the place of a look-up of the topic, its configuration and its end.
-        if frame[_API_AND_VERSION] != self._api_and_version or self._terms is not self.log.terms:
+        if head[_API_AND_VERSION] != self._api_and_version or self._terms is not self.log.terms:
             return None
         prefix = self._prefix
-        if not frame.startswith(prefix, _AFTER_CORRELATION_ID):
+        if not head.startswith(prefix, _AFTER_CORRELATION_ID):
             return None
         at = _AFTER_CORRELATION_ID + len(prefix)
+        size = len(head) if head is frame else 4 + int.from_bytes(head[:4], "big")
         if not self._flexible:
-            if int.from_bytes(frame[at : at + 4], "big") != len(frame) - at - 4:
+            length = int.from_bytes(head[at : at + 4], "big")
+            at, end = at + 4, size
+        else:
+            last = frame if isinstance(frame, bytes) else frame[-1]
+            if not last.endswith(_FLEXIBLE_END):
                 return None
-            return frame[at + 4 :] if len(frame) < _LARGE else memoryview(frame)[at + 4 :]
-        if not frame.endswith(_FLEXIBLE_END):
+            try:
+                length, at = read_uvarint(head, at)
+            except (IndexError, ValueError):
+                return None
+            # The length is one more than that of the records; 0 is null (KIP-482).
+            length, end = length - 1, size - len(_FLEXIBLE_END)
+        if length < 0 or at + length != end:
             return None
-        try:
-            length, at = read_uvarint(frame, at)
-        except (IndexError, ValueError):
+        if size < LARGE:
+            return head[at:end]
+        body = at + HEADER_SIZE
+        # A header that stands in two pieces is rare, and the general path joins them.
+        if len(head) < body:
             return None
-        # The length is one more than that of the records; 0 is null (KIP-482).
-        if not length or at + length + 2 != len(frame):
-            return None
-        return frame[at:-3] if len(frame) < _LARGE else memoryview(frame)[at:-3]
+        if isinstance(frame, bytes):
+            return Scattered([head[at:body], head[body:end]])
+        *between, last = frame[1:]
+        return Scattered([head[at:body], head[body:], *between, last[: len(last) + end - size]])
 
     def response(self, frame: bytes, base_offset: int) -> bytes:
         """The answer to `frame`: its records are in the log now."""

@@ -34,11 +34,12 @@ class NotOneBatchError(RequestRefused):
 def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     """The header of a batch that may be appended. Raises RequestRefused."""
     size = len(batch)
-    if size < _HEADER_SIZE or batch[16] != 2:
-        raise _misfit(batch)
+    head = batch if isinstance(batch, bytes) else batch.pieces[0]
+    if size < _HEADER_SIZE or head[16] != 2:
+        raise _misfit(head)
     if size > max_bytes:
         raise too_large(size, max_bytes)
-    header = header_of(batch)
+    header = header_of(head)
     if header.batch_length + _LENGTH_COUNTS_FROM != size:
         raise _wrong_length(header, size)
     if not check_crc(batch, header):
@@ -66,7 +67,7 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     return header
 
 
-def whole_records(batch: Buffer, header: BatchHeader) -> list[Record]:
+def whole_records(batch: bytes, header: BatchHeader) -> list[Record]:
     """The records of an admitted batch, checked as Kafka's LogValidator does.
 
     They are as many as the header counts, with nothing behind them, and compressed ones are
@@ -75,7 +76,7 @@ def whole_records(batch: Buffer, header: BatchHeader) -> list[Record]:
     return _checked(header, _decompressed(batch, header), header.record_count)
 
 
-def look_through(batch: Buffer, header: BatchHeader, most: int) -> None:
+def look_through(batch: bytes, header: BatchHeader, most: int) -> None:
     """Check the same of the first `most` records, and of the others but their lengths.
 
     Raises RequestRefused.
@@ -86,9 +87,9 @@ def look_through(batch: Buffer, header: BatchHeader, most: int) -> None:
     _checked(header, data, most if most < count and lengths_fit(data, count) else count)
 
 
-def _decompressed(batch: Buffer, header: BatchHeader) -> bytes:
+def _decompressed(batch: bytes, header: BatchHeader) -> bytes:
     compression = header.compression
-    data = bytes(batch[_HEADER_SIZE : header.size])
+    data = batch[_HEADER_SIZE : header.size]
     try:
         # To libzstd no frame at all is nothing; to all others it is no data.
         if data or compression is not Compression.ZSTD:
@@ -125,7 +126,7 @@ def too_large(size: int, max_bytes: int) -> RequestRefused:
     )
 
 
-def _misfit(batch: Buffer) -> RequestRefused:
+def _misfit(batch: bytes) -> RequestRefused:
     if len(batch) > 16 and batch[16] in (0, 1):
         return RequestRefused(
             ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,

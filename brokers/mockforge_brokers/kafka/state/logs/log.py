@@ -146,7 +146,7 @@ class PartitionLog(Segments):
         """
         header = admit(batch, self.max_batch_bytes)
         if look_at:
-            look_through(batch, header, look_at)
+            look_through(bytes(batch), header, look_at)
         # One comparison for nearly all batches: the policy has said until when it asks nothing.
         if header.max_timestamp > self.undisputed_until or header.attributes & _APPEND_TIME:
             batch, header = self._by_policy(batch, header)
@@ -211,10 +211,10 @@ class PartitionLog(Segments):
         self.undisputed_until = policy.undisputed_until
         if header.max_timestamp <= self.undisputed_until and not header.has_log_append_time:
             return batch, header
-        batch = policy.apply(self.topic, self.partition, batch, header)
-        if len(batch) > self.max_batch_bytes:
-            raise too_large(len(batch), self.max_batch_bytes)
-        return batch, read_batch_header(batch)
+        applied = policy.apply(self.topic, self.partition, bytes(batch), header)
+        if len(applied) > self.max_batch_bytes:
+            raise too_large(len(applied), self.max_batch_bytes)
+        return applied, read_batch_header(applied)
 
     def _append_of_producer(
         self, batch: Buffer, header: BatchHeader, begin: Begin | None

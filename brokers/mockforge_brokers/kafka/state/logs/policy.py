@@ -15,7 +15,6 @@ from ....errors import RequestRefused
 from ...codes import Compression, ErrorCode
 from ...records import (
     BatchHeader,
-    Buffer,
     Record,
     read_batch_header,
     recompressed,
@@ -87,7 +86,7 @@ class Policy(Struct, frozen=True):
             return -(2**63)
         return int(self.wall() * 1000) + self.after_max
 
-    def apply(self, topic: str, partition: int, batch: Buffer, header: BatchHeader) -> Buffer:
+    def apply(self, topic: str, partition: int, batch: bytes, header: BatchHeader) -> bytes:
         """The batch as it is to be kept. Raises RequestRefused for what it may not be."""
         now = int(self.wall() * 1000)
         if header.has_log_append_time and not self.append_time:
@@ -105,7 +104,7 @@ class Policy(Struct, frozen=True):
         return batch
 
     def _check(
-        self, topic: str, partition: int, batch: Buffer, header: BatchHeader, now: int
+        self, topic: str, partition: int, batch: bytes, header: BatchHeader, now: int
     ) -> None:
         errors: list[tuple[int, str]] = []
         code = ErrorCode.INVALID_RECORD
