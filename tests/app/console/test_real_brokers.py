@@ -91,7 +91,7 @@ def test_refusals_of_the_brokers_are_said_plainly() -> None:
             ("topic add no/slash", "no/slash"),
             ("topic set orders retention.ms=soon", "soon"),
             ("topic set orders nonsense=1", "nonsense"),
-            ("topic grow orders -p 1", "would not be more"),
+            ("topic grow orders -p 1", "would not be an increase"),
             ("queue add q.mail --ttl 3s", "x-message-ttl"),
             ("exchange add events --type fanout", "type"),
             ("bind events q.none x", "q.none"),

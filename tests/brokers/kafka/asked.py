@@ -2,7 +2,7 @@
 
 Each case is a request as a function of the version; a broker is asked them in this order, on a
 connection each, after `furnish`. Where an answer is compared, what must differ is left out or
-levelled: addresses, ids made at random, times, the text of messages.
+levelled: addresses, ids made at random, times.
 """
 
 import time
@@ -30,6 +30,8 @@ from mockforge_brokers.kafka.wire.messages import (
     transactions,
 )
 from mockforge_brokers.kafka.wire.schema import Array, Message, Struct, unwrap
+
+from .asked_wrongly import WRONG
 
 Case = tuple[str, int, Callable[[int], Message]]
 """What it tries, the API, the request for a version."""
@@ -628,6 +630,8 @@ def cases() -> Iterator[Case]:
             yield "empty", key, lambda version, key=key: REQUESTS[key]()  # type: ignore[misc]
         for label, request in _CASES.get(ApiKey(key), ()):
             yield label, key, request
+        for label, message in WRONG.get(ApiKey(key), ()):
+            yield f"wrong: {label}", key, always(message)
 
 
 def versions(key: int) -> range:
@@ -635,7 +639,7 @@ def versions(key: int) -> range:
     return range(served.first, served.last + 1)
 
 
-# What must differ: addresses, ids made at random, times, sizes, the words of messages.
+# What must differ: addresses, ids made at random, times, sizes; and words, where only codes count.
 _LEVELLED = frozenset(
     (
         *("throttle_time_ms", "host", "port", "cluster_id", "topic_id", "producer_id"),
@@ -652,22 +656,30 @@ _LEVELLED = frozenset(
 )
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:
+_WORDS = frozenset(("error_message", "batch_index_error_message"))
+
+
+def said_of(value: Any) -> dict[str, Any]:
+    """An answer's fields by their path with the words of messages, but what must differ."""
+    return flat(value, left_out=_LEVELLED - _WORDS)
+
+
+def flat(value: Any, path: str = "", *, left_out: frozenset[str] = _LEVELLED) -> dict[str, Any]:
     """An answer's fields by their path; what must differ is left out."""
     found: dict[str, Any] = {}
     if not isinstance(value, Struct):
         return {path: value}
     for field in value.fields:
-        if field.name in _LEVELLED:
+        if field.name in left_out:
             continue
         one = getattr(value, field.name)
         where = f"{path}.{field.name}" if path else field.name
         if isinstance(unwrap(field.annotation)[0], Array) and one is not None:
             found[f"{where}.count"] = len(one)
             for number, item in enumerate(one):
-                found |= flat(item, f"{where}[{number}]")
+                found |= flat(item, f"{where}[{number}]", left_out=left_out)
         else:
-            found |= flat(one, where)
+            found |= flat(one, where, left_out=left_out)
     return found
 
 
@@ -694,7 +706,7 @@ def answers(fresh: Callable[[Message, int], Any]) -> dict[str, dict[str, Any] | 
             message = request(version)
             identified(message, ids)
             try:
-                answer: dict[str, Any] | str = flat(fresh(message, version))
+                answer: dict[str, Any] | str = said_of(fresh(message, version))
             except (OSError, AssertionError, ValueError):
                 answer = "the connection ended"
             said[f"{ApiKey(key).title} v{version}: {label}"] = answer

@@ -300,7 +300,10 @@ def test_configurations_are_described_with_sources_and_synonyms(stage):
     broker = {one.name: one for one in describe(stage, 4, "1").configs}
     assert broker["num.partitions"].value == "3"
     assert broker["num.partitions"].read_only
-    assert describe(stage, 4, "").configs == []
+    # As Kafka since KIP-966, for all nodes; earlier releases have nothing there.
+    (found,) = describe(stage, 4, "").configs
+    assert (found.name, found.value, found.config_source) == ("min.insync.replicas", "1", 3)
+    assert describe(Stage(as_version="3.9"), 4, "").configs == []
     assert describe(stage, 4, "9").error_code == ErrorCode.INVALID_REQUEST
     assert describe(stage, 16, "").error_code == ErrorCode.INVALID_REQUEST
     assert describe(stage, 2, "no").error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

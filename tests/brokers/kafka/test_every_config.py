@@ -8,7 +8,7 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.events import Warned
 from mockforge_brokers.kafka.broker import KafkaBroker
-from mockforge_brokers.kafka.codes import AlterConfigOp, ConfigType
+from mockforge_brokers.kafka.codes import AlterConfigOp, ConfigType, ErrorCode
 from mockforge_brokers.kafka.events import BrokerConfigured, TopicConfigured
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.records import (
@@ -52,7 +52,7 @@ def other_value(key):
         return "false" if key.default == "true" else "true"
     if key.type in (ConfigType.SHORT, ConfigType.INT, ConfigType.LONG):
         least = int(key.least) if key.least is not None else 1
-        found = max(least, 7)
+        found = min(max(least, 7), int(key.most or 2**60))
         return str(found if str(found) != key.default else found + 1)
     if key.type is ConfigType.DOUBLE:
         return "0.25" if key.default != "0.25" else "0.5"
@@ -100,12 +100,61 @@ def test_each_key_of_a_broker_that_may_be_altered_acts_or_is_named(node):
         value = other_value(key)
         warned = house.said(change, key.name, value)
         if warned is None:
-            assert is_fixed(key.name) or node == ALL_NODES, key.name
+            of_all = key.name == "min.insync.replicas"
+            assert is_fixed(key.name) or of_all or node == ALL_NODES, key.name
             continue
         taken += 1
         assert warned is not key.acts_on(value), key.name
     assert taken > 50
     assert house.said(change, "a.plugins.key", "1") is True
+
+
+def test_replicas_in_sync_have_one_value_for_all_nodes_that_stays():
+    key = "min.insync.replicas"
+    config = House(configs={key: "2"}).cluster.config
+    assert config.dynamic[ALL_NODES] == {key: "2"}
+    for node, changes, text in (
+        (ALL_NODES, [(key, AlterConfigOp.DELETE, None)], f"Cluster-level {key} cannot be removed"),
+        (ALL_NODES, {"log.retention.ms": "5"}, f"Cluster-level {key} cannot be removed"),
+        ("1", [(key, AlterConfigOp.SET, "2")], f"Broker-level {key} cannot be altered"),
+        ("1", [(key, AlterConfigOp.DELETE, None)], f"Broker-level {key} cannot be altered"),
+    ):
+        with pytest.raises(RequestRefused, match=text) as caught:
+            config.alter(node, changes)
+        assert caught.value.code == ErrorCode.INVALID_CONFIG
+    config.alter(ALL_NODES, [(key, AlterConfigOp.SET, "1")])
+    assert config.number(key) == 1
+    earlier = House(as_version="3.9").cluster.config
+    earlier.alter("1", [(key, AlterConfigOp.SET, "2")])
+    assert earlier.number(key) == 2
+
+
+def test_a_group_is_held_to_the_brokers_limits_the_lower_ones_where_given():
+    house = House(configs={"group.consumer.min.heartbeat.interval.ms": "2000"})
+    for name, value, wanted in (
+        ("consumer.session.timeout.ms", "60001", "in the range 45000 to 60000 inclusive"),
+        ("consumer.session.timeout.ms", "100", ""),
+        ("consumer.heartbeat.interval.ms", "1999", "in the range 2000 to 15000 inclusive"),
+        ("consumer.heartbeat.interval.ms", "2000", ""),
+        ("consumer.assignment.interval.ms", "15001", "in the range 0 to 15000 inclusive"),
+    ):
+        text = ""
+        try:
+            house.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
+        except RequestRefused as refusal:
+            text = refusal.text
+        assert wanted in text
+        assert bool(text) is bool(wanted)
+
+
+def test_each_key_of_a_broker_says_what_it_may_be():
+    ranges = [key for key in broker_keys().values() if key.least is not None]
+    assert len(ranges) > 170
+    for key in ranges:
+        for value in (key.least - 1, None if key.most is None else key.most + 1):
+            if value is not None and value != key.besides:
+                with pytest.raises(RequestRefused, match="Value must be"):
+                    key.check(str(value))
 
 
 def test_each_key_of_a_brokers_start_acts_or_is_named():

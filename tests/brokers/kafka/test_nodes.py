@@ -272,7 +272,7 @@ def test_more_replicas_than_nodes_cannot_be(stage):
     wanted = topics.CreatableTopic(name="x", num_partitions=1, replication_factor=4)
     (made,) = stage.call_at(1, topics.CreateTopicsRequest(topics=[wanted]), 7).topics
     assert made.error_code == ErrorCode.INVALID_REPLICATION_FACTOR
-    assert "with 3 brokers" in made.error_message
+    assert "only 3 broker(s) are registered" in made.error_message
 
 
 def test_nobody_is_sent_to_a_node_that_does_not_listen_yet(stage):

@@ -55,7 +55,7 @@ class Cluster:
         self.options = options
         self._keeper = keeper
         self.cluster_id = options.cluster_id or _new_cluster_id(environment)
-        self.features = Features()
+        self.features = Features(options.broker_id)
         self.quotas = Quotas(environment.clock)
         self.quotas.on_change(keeper.cluster_changed)
         self.topics = Topics()
@@ -105,7 +105,10 @@ class Cluster:
                 f"Topic '{name}' collides with existing topic: {other}",
             )
         if partitions < 1:
-            raise RequestRefused(ErrorCode.INVALID_PARTITIONS, "a topic has 1 partition or more")
+            raise RequestRefused(
+                ErrorCode.INVALID_PARTITIONS,
+                "Number of partitions was set to an invalid non-positive value.",
+            )
         self._topic_limits.check_topics(name)
         self._topic_limits.check_partitions(name, partitions)
         return new_topic_config(self.config, configs)
@@ -165,7 +168,10 @@ class Cluster:
         if partitions <= now:
             raise RequestRefused(
                 ErrorCode.INVALID_PARTITIONS,
-                f"topic {name} has {now} partitions, {partitions} would not be more",
+                f"Topic already has {now} partition(s)."
+                if partitions == now
+                else f"The topic {name} currently has {now} partition(s);"
+                f" {partitions} would not be an increase.",
             )
         self._topic_limits.check_partitions(name, partitions - now)
         return topic

@@ -122,8 +122,7 @@ class Configuring:
         """All that was altered since the start is as it was."""
         self.groups.own.clear()
         self.client_metrics.clear()
-        for values in self.broker.dynamic.values():
-            values.clear()
+        self.broker.clear()
         self._keeper.cluster_changed()
 
     def warn_of_unserved(

@@ -35,6 +35,9 @@ FEATURES: Final = (
 
 _BY_NAME: Final = {one.name: one for one in FEATURES}
 _METADATA: Final = "metadata.version"
+_ALL_OR_NOTHING: Final = (
+    "The update failed for all features since the following feature had an error: "
+)
 
 
 class FeatureUpdate(Struct, frozen=True):
@@ -48,9 +51,11 @@ class FeatureUpdate(Struct, frozen=True):
 class Features:
     """`epoch` grows with each change, so that clients know which answer is newer."""
 
-    def __init__(self) -> None:
+    def __init__(self, controller: int) -> None:
+        """`controller`: the node that decides, as refusals name it."""
         self.epoch = 0
         self.levels: dict[str, int] = {one.name: one.level for one in FEATURES}
+        self._controller = controller
 
     def update(self, updates: Iterable[FeatureUpdate], *, validate_only: bool = False) -> None:
         """All of it or nothing. Raises RequestRefused."""
@@ -58,10 +63,7 @@ class Features:
         for update in wanted:
             reason = self._refusal(update)
             if reason:
-                raise RequestRefused(
-                    ErrorCode.INVALID_UPDATE_VERSION,
-                    f"nothing is updated: {update.name} cannot be {update.level}: {reason}",
-                )
+                raise RequestRefused(ErrorCode.INVALID_UPDATE_VERSION, f"{_ALL_OR_NOTHING}{reason}")
         changed = {one.name: one.level for one in wanted if self.levels[one.name] != one.level}
         if changed and not validate_only:
             self.levels |= changed
@@ -72,18 +74,36 @@ class Features:
         self.epoch = epoch
 
     def _refusal(self, update: FeatureUpdate) -> str:
-        """Why an update cannot be; empty if it can."""
-        feature = _BY_NAME.get(update.name)
+        """Why an update cannot be, in Kafka's words; empty if it can."""
+        feature, how = _BY_NAME.get(update.name), update.upgrade_type
+        reason = ""
         if feature is None:
-            return "there is no such feature"
-        if update.upgrade_type not in tuple(UpgradeType):
-            return f"upgrade type {update.upgrade_type} is not known"
+            reason = f"Local controller {self._controller} does not support this feature."
+        elif how not in tuple(UpgradeType):
+            reason = "The controller does not support the given upgrade type."
+        elif update.level < 0:
+            reason = "A feature version cannot be less than 0."
         # Level 0 is no feature at all, which some features cannot do without.
-        if not feature.least <= update.level <= feature.most:
-            return f"its levels are {feature.least} to {feature.most}"
-        present = self.levels[update.name]
-        if update.level < present and update.upgrade_type == UpgradeType.UPGRADE:
-            return f"it is {present}, and this is no downgrade"
-        if update.level < present and update.name == _METADATA:
-            return f"it is {present}, and metadata would be lost"
-        return ""
+        elif not feature.least <= update.level <= feature.most:
+            levels = f"{feature.least}-{feature.most}"
+            reason = f"Local controller {self._controller} only supports versions {levels}"
+        elif update.level < self.levels[update.name]:
+            if how != UpgradeType.UPGRADE:
+                return self._lost(update) if update.name == _METADATA else ""
+            reason = (
+                "Can't downgrade the version of this feature without setting the upgrade type to"
+                " either safe or unsafe downgrade."
+            )
+        wrong = f"Invalid update version {update.level} for feature {update.name}."
+        return f"{wrong} {reason}" if reason else ""
+
+    def _lost(self, update: FeatureUpdate) -> str:
+        """Kafka would have to forget what older levels cannot write down, and does not."""
+        present = self.levels[_METADATA]
+        why = (
+            "Refusing to perform the requested downgrade because it might delete metadata"
+            " information."
+            if update.upgrade_type == UpgradeType.SAFE_DOWNGRADE
+            else "Unsafe metadata downgrade is not supported in this version."
+        )
+        return f"Unsupported {_METADATA} downgrade from {present} to {update.level}. {why}"

@@ -24,6 +24,7 @@ MUTATIONS: Final = "controller_mutation_rate"
 CONNECTIONS: Final = "connection_creation_rate"
 CLIENT_KEYS: Final = (PRODUCE, CONSUME, REQUESTS, MUTATIONS)
 _WHOLE: Final = (PRODUCE, CONSUME, CONNECTIONS)
+_MOST: Final = 2**63 - 1
 USER, CLIENT_ID, IP = "user", "client-id", "ip"
 TYPES: Final = (USER, CLIENT_ID, IP)
 DEFAULT: Final = None
@@ -247,6 +248,8 @@ def _check(entity: Entity, changes: Sequence[tuple[str, float | None]]) -> None:
             continue
         if value <= 0:
             _refuse(f"Quota {key} must be greater than 0")
+        if value > _MOST:
+            _refuse(f"Proposed value for {key} is too large for a LONG.")
         if key in _WHOLE and value != int(value):
             _refuse(f"{key} cannot be a fractional value.")
 

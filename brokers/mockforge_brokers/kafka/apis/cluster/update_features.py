@@ -32,7 +32,8 @@ def handle(caller: Caller, request: UpdateFeaturesRequest) -> UpdateFeaturesResp
         code = caller.denied(ApiKey.UPDATE_FEATURES, refusal)
         return UpdateFeaturesResponse(error_code=code, error_message=refusal.text)
     return UpdateFeaturesResponse(
-        results=[UpdatableFeatureResult(feature=one.name) for one in updates]
+        # Kafka's text for what went well is the name of its code.
+        results=[UpdatableFeatureResult(feature=one.name, error_message="NONE") for one in updates]
     )
 
 

@@ -8,6 +8,7 @@ from ....errors import NotServed, RequestRefused
 from ...codes import ApiKey, ConfigResourceType, ErrorCode
 from ...state.configs.keys import Change, null_refused
 from ...state.configuring import Changes, check_node
+from ...state.logs.topic import Topic, check_topic_name
 from ...wire.messages.configs import (
     AlterConfigsResource,
     AlterConfigsResourceResponse,
@@ -95,7 +96,7 @@ def _alter(
                 raise RequestRefused(
                     ErrorCode.INVALID_REQUEST, "Default topic resources are not allowed."
                 )
-            topic = caller.topic(name, b"", "alter_configs")
+            topic = _topic(caller, name)
             configuring.topic(topic, changes, source=source, validate_only=validate_only)
         case ConfigResourceType.BROKER:
             caller.permit("alter_configs", "cluster")
@@ -111,12 +112,30 @@ def _alter(
             _alter_loggers(caller, name, changes, validate_only)
 
 
+def _topic(caller: Caller, name: str) -> Topic:
+    """Raises RequestRefused."""
+    caller.permit("alter_configs", "topic", name)
+    check_topic_name(name)
+    if name not in caller.cluster.topics:
+        raise RequestRefused(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist."
+        )
+    return caller.cluster.topics.named(name)
+
+
 def _alter_loggers(caller: Caller, name: str, changes: Changes, validate_only: bool) -> None:
     caller.permit("alter_configs", "cluster")
     if isinstance(changes, Mapping):
         raise RequestRefused(ErrorCode.INVALID_REQUEST, "Unknown resource type 8")
-    if not check_node(caller.node, name):
-        raise RequestRefused(ErrorCode.INVALID_REQUEST, "Node id must be an integer, but it is: ")
+    if not name.isdecimal():
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST, f"Node id must be an integer, but it is: {name}"
+        )
+    if name != str(caller.node):
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST,
+            f"Unexpected node id. Expected {caller.node}, but received {name}",
+        )
     wanted: list[Change] = list(changes)
     check_loggers(wanted)
     if not validate_only:

@@ -56,9 +56,7 @@ def _describe(
     # As Kafka: no keys at all are asked for by whoever wants them all.
     wanted = frozenset(resource.configuration_keys or ())
     configs: list[DescribeConfigsResourceResult] = []
-    # Kafka's own difference: of client metrics it says no text by an empty one.
-    metrics = resource.resource_type == ConfigResourceType.CLIENT_METRICS
-    code, text = 0, "" if metrics else None
+    code, text = 0, ""
     try:
         kind = resource_kind(resource.resource_type)
         configs = [
@@ -121,7 +119,8 @@ def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
         for key, given in sorted(config.dynamic[ALL_NODES].items()):
             source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
             known = keys.get(key) or ConfigKey(key, ConfigType.UNKNOWN, None)
-            yield Entry(known, given, source, [Sourced(key, given, source)])
+            # Kafka names no further places, and says nothing of the key, where all are meant.
+            yield Entry(known, given, source, [])
         return
     _check_described(caller, name, "")
     here = _here(caller)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from ....errors import RequestRefused
-from ...codes import ApiKey
+from ...codes import ApiKey, ErrorCode
 from ...state.cluster import Cluster
 from ...state.groups.consumer.assignors import Key
 from ...state.groups.consumer.group import ConsumerGroup
@@ -35,11 +35,13 @@ def handle(caller: Caller, request: ConsumerGroupDescribeRequest) -> ConsumerGro
 def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGroup:
     try:
         caller.permit("describe", "group", group_id)
+        if not group_id:
+            raise RequestRefused(ErrorCode.INVALID_GROUP_ID, "")
         group = caller.cluster.groups.consumer(group_id)
     except RequestRefused as refusal:
         return DescribedConsumerGroup(
             error_code=caller.denied(ApiKey.CONSUMER_GROUP_DESCRIBE, refusal),
-            error_message=refusal.text,
+            error_message=refusal.text or None,
             group_id=group_id,
             group_state="",
             group_epoch=0,

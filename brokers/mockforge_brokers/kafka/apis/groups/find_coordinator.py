@@ -20,7 +20,8 @@ def handle(caller: Caller, request: FindCoordinatorRequest) -> FindCoordinatorRe
     found = _find(caller, request.key_type, request.key)
     return FindCoordinatorResponse(
         error_code=found.error_code,
-        error_message=found.error_message,
+        # Of old, Kafka's text for what went well is the name of its code.
+        error_message=found.error_message or "NONE",
         node_id=found.node_id,
         host=found.host,
         port=found.port,
@@ -42,7 +43,7 @@ def _find(caller: Caller, key_type: int, key: str) -> Coordinator:
         node_id=node,
         host=host,
         port=port,
-        error_message=None,
+        error_message="",
     )
 
 

@@ -1,5 +1,7 @@
 """AlterClientQuotas 0-1: what entities are held to from now on (KIP-546)."""
 
+from collections.abc import Sequence
+
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
 from ...wire.messages.quotas import (
@@ -7,24 +9,39 @@ from ...wire.messages.quotas import (
     AlterClientQuotasResponse,
     AlteredQuota,
     AlteredQuotaResult,
+    QuotaEntity,
 )
 from ..caller import Caller
 from ..handler import MessageHandler
 
 
 def handle(caller: Caller, request: AlterClientQuotasRequest) -> AlterClientQuotasResponse:
+    by_entity: dict[tuple[tuple[str, str | None], ...], list[AlteredQuota]] = {}
+    for one in request.entries:
+        # As in Java's map: of a type that is named twice the last name counts.
+        entity = {part.entity_type: part.entity_name for part in one.entity}
+        by_entity.setdefault(tuple(entity.items()), []).append(one)
     return AlterClientQuotasResponse(
-        entries=[_alter(caller, one, request.validate_only) for one in request.entries]
+        entries=[
+            _alter(caller, entity, entries, request.validate_only)
+            for entity, entries in by_entity.items()
+        ]
     )
 
 
-def _alter(caller: Caller, wanted: AlteredQuota, validate_only: bool) -> AlteredQuotaResult:
-    entity = [(one.entity_type, one.entity_name) for one in wanted.entity]
+def _alter(
+    caller: Caller,
+    entity: Sequence[tuple[str, str | None]],
+    entries: Sequence[AlteredQuota],
+    validate_only: bool,
+) -> AlteredQuotaResult:
+    wanted = entries[-1]
     changes = [(one.key, None if one.remove else one.value) for one in wanted.ops]
+    shown = [QuotaEntity(entity_type=kind, entity_name=name) for kind, name in entity]
     code, text = 0, None
     try:
         caller.permit("alter_configs", "cluster")
-        if len({key for key, _ in changes}) < len(changes):
+        if len(entries) > 1 or len({key for key, _ in changes}) < len(changes):
             parts = ", ".join(f"{kind}={name}" for kind, name in entity)
             raise RequestRefused(
                 ErrorCode.INVALID_REQUEST,
@@ -33,7 +50,7 @@ def _alter(caller: Caller, wanted: AlteredQuota, validate_only: bool) -> Altered
         caller.cluster.quotas.alter(entity, changes, validate_only=validate_only)
     except RequestRefused as refusal:
         code, text = caller.denied(ApiKey.ALTER_CLIENT_QUOTAS, refusal), refusal.text
-    return AlteredQuotaResult(error_code=code, error_message=text, entity=wanted.entity)
+    return AlteredQuotaResult(error_code=code, error_message=text, entity=shown)
 
 
 API = MessageHandler(AlterClientQuotasRequest, handle)

@@ -25,7 +25,7 @@ def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse
         caller.permit("alter", "cluster")
         if request.election_type not in (_PREFERRED, _UNCLEAN):
             raise RequestRefused(
-                ErrorCode.INVALID_REQUEST, f"there is no election type {request.election_type}"
+                ErrorCode.INVALID_REQUEST, f"Unknown election type {request.election_type}"
             )
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.ELECT_LEADERS, refusal)

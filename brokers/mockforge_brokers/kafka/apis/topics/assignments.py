@@ -10,16 +10,7 @@ from ...state.standing import NOBODY
 
 def check_assignment(broker_ids: Sequence[int], nodes: Nodes, count: int) -> None:
     """Raises RequestRefused unless the replicas of a partition are `count` nodes, each once."""
-    known = all(node in nodes.registered for node in broker_ids)
-    if not broker_ids or not known or len(set(broker_ids)) != len(broker_ids):
-        there = (
-            f"brokers {', '.join(map(str, nodes.ids))}"
-            if nodes.many
-            else f"broker {nodes.controller} only"
-        )
-        raise RequestRefused(
-            ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"replicas {list(broker_ids)}: there is {there}"
-        )
+    check_nodes(broker_ids, nodes)
     if len(broker_ids) != count:
         text = f"The manual partition assignment includes a partition with {len(broker_ids)}"
         raise RequestRefused(
@@ -34,22 +25,49 @@ def check_assignment(broker_ids: Sequence[int], nodes: Nodes, count: int) -> Non
         )
 
 
-def check_once(topic: str, *, repeated: bool) -> None:
+def check_nodes(broker_ids: Sequence[int], nodes: Nodes) -> None:
+    """Raises RequestRefused unless these are nodes of the cluster, each once."""
+    problem = _problem(broker_ids, nodes)
+    if problem:
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            f"The manual partition assignment includes {problem}.",
+        )
+
+
+def _problem(broker_ids: Sequence[int], nodes: Nodes) -> str:
+    """What keeps nodes from holding the replicas of a partition; empty if nothing does."""
+    if not broker_ids:
+        return "an empty replica list"
+    ordered = sorted(broker_ids)
+    for place, node in enumerate(ordered):
+        if node not in nodes.registered:
+            return f"broker {node}, but no such broker is registered"
+        if place and node == ordered[place - 1]:
+            return f"the broker {node} more than once"
+    return ""
+
+
+def check_once(*, repeated: bool) -> None:
     """Raise RequestRefused for a topic that stands twice in the request."""
     if repeated:
-        raise RequestRefused(
-            ErrorCode.INVALID_REQUEST, f"topic {topic} stands twice in the request"
-        )
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
 
 
 def spread(partitions: int, factor: int, nodes: Nodes) -> list[list[int]]:
     """Replicas for so many partitions, leaders in turn; raises RequestRefused for too many."""
     count = len(nodes.ids)
-    if not 1 <= factor <= count:
+    if factor < 1:
         raise RequestRefused(
             ErrorCode.INVALID_REPLICATION_FACTOR,
-            f"replication factor {factor} cannot be reached with {count} broker"
-            f"{'s' if count > 1 else ''}",
+            "Replication factor must be larger than 0, or -1 to use the default value.",
+        )
+    if factor > count:
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICATION_FACTOR,
+            f"Unable to replicate the partition {factor} time(s): The target replication factor of"
+            f" {factor} cannot be reached because only {count} broker(s) are registered or some"
+            " brokers have all their log directories cordoned.",
         )
     return [
         [nodes.ids[(index + place) % count] for place in range(factor)]

@@ -23,7 +23,7 @@ def handle(caller: Caller, request: CreatePartitionsRequest) -> CreatePartitions
     return CreatePartitionsResponse(
         results=[
             _grow(caller, topic, request.validate_only, names[topic.name] > 1)
-            for topic in request.topics
+            for topic in {topic.name: topic for topic in request.topics}.values()
         ]
     )
 
@@ -32,7 +32,7 @@ def _grow(
     caller: Caller, wanted: CreatePartitionsTopic, validate_only: bool, repeated: bool
 ) -> CreatePartitionsTopicResult:
     try:
-        check_once(wanted.name, repeated=repeated)
+        check_once(repeated=repeated)
         caller.permit("alter", "topic", wanted.name)
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         before = len(topic.logs)
@@ -58,7 +58,8 @@ def _check_assignments(caller: Caller, wanted: CreatePartitionsTopic, topic: Top
     if len(assignments) != new:
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-            f"{len(assignments)} assignments for {new} new partitions",
+            f"Attempted to add {new} additional partition(s), but only {len(assignments)}"
+            " assignment(s) were specified.",
         )
     for one in assignments:
         check_assignment(one.broker_ids, caller.cluster.nodes, factor)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ConfigSource, ErrorCode
@@ -25,7 +26,7 @@ def handle(caller: Caller, request: CreateTopicsRequest) -> CreateTopicsResponse
     return CreateTopicsResponse(
         topics=[
             _create(caller, topic, request.validate_only, names[topic.name] > 1)
-            for topic in request.topics
+            for topic in {topic.name: topic for topic in request.topics}.values()
         ]
     )
 
@@ -35,7 +36,7 @@ def _create(
 ) -> CreatableTopicResult:
     configs = {config.name: config.value for config in wanted.configs}
     try:
-        check_once(wanted.name, repeated=repeated)
+        check_once(repeated=repeated)
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", wanted.name)
         placed = _replicas(caller, wanted)
@@ -100,20 +101,35 @@ def _replicas(caller: Caller, wanted: CreatableTopic) -> list[list[int]]:
         # A count that cannot be is refused with all that is wrong about a topic.
         usual = wanted.replication_factor == nodes.usual_replicas
         return [] if usual or _count(caller, wanted) < 1 else placed
-    if wanted.num_partitions != -1 or wanted.replication_factor != -1:
-        raise RequestRefused(
-            ErrorCode.INVALID_REQUEST,
-            "with an assignment, partitions and replication factor must be -1",
-        )
+    for what, value in (
+        ("replication factor", wanted.replication_factor),
+        ("numPartitions", wanted.num_partitions),
+    ):
+        if value != -1:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST,
+                f"A manual partition assignment was specified, but {what} was not set to -1.",
+            )
     by_index = sorted(wanted.assignments, key=lambda one: one.partition_index)
-    indexes = [one.partition_index for one in by_index]
-    if indexes != list(range(len(indexes))):
-        raise RequestRefused(
-            ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"{indexes} are not all partitions from 0"
-        )
+    _check_indexes([one.partition_index for one in by_index])
     for one in wanted.assignments:
         check_assignment(one.broker_ids, nodes, len(wanted.assignments[0].broker_ids))
     return [list(one.broker_ids) for one in by_index]
+
+
+def _check_indexes(indexes: Sequence[int]) -> None:
+    """Raises RequestRefused unless these are all partitions from 0 on, each once."""
+    for before, index in pairwise(indexes):
+        if before == index:
+            raise RequestRefused(
+                ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+                f"Found multiple manual partition assignments for partition {index}",
+            )
+    if list(indexes) != list(range(len(indexes))):
+        raise RequestRefused(
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+            "partitions should be a consecutive 0-based integer sequence",
+        )
 
 
 def _source(config: TopicConfig, name: str) -> ConfigSource:

@@ -29,7 +29,7 @@ def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
     try:
         if wanted.name is not None and wanted.topic_id != ZERO_UUID:
             raise RequestRefused(
-                ErrorCode.INVALID_REQUEST, "a topic is deleted by its name or its id, not by both"
+                ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id."
             )
         topic = _topic(caller, wanted)
         caller.mutate(len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)

@@ -1,6 +1,6 @@
 """The broker's configuration: what it was started with, and what was altered since (KIP-226)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Final
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ....errors import RequestRefused
 from ...codes import ConfigSource, ConfigType, ErrorCode
 from ...options import KafkaOptions
+from ...releases import NEWEST
 from .broker_keys import KEYS
 from .keys import Change, ConfigKey, Sourced, altered
 
@@ -37,6 +38,8 @@ _IDS: Final = ("broker.id", "node.id")
 
 BY_RACK: Final = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 """The value of replica.selector.class by which consumers are sent to replicas in their rack."""
+
+_IN_SYNC: Final = "min.insync.replicas"
 
 _AUTHORIZERS: Final = MappingProxyType({"allow.everyone.if.no.acl.found": "allow_everyone"})
 """Switches of Kafka's authorizer in server.properties, which are no keys of the broker."""
@@ -90,15 +93,37 @@ def broker_keys() -> Mapping[str, ConfigKey]:
     found = {}
     for line in KEYS.strip().replace(" =\n   ", " =").splitlines():
         head, is_set, default = line.partition(" =")
-        name, kind, _ = head.split()
+        name, kind, _, *range_ = head.split()
+        least, most, allowed = _range(range_)
         found[name] = ConfigKey(
             name,
             ConfigType[kind.upper()],
             default.strip() if is_set else None,
+            allowed,
+            least,
+            most,
+            # No level at all is zlib's own, which Kafka writes as a level beside the range.
+            besides=-1 if name == "compression.gzip.level" else None,
             served=name in _SERVED,
             served_values=_ACTED_ON.get(name, ()),
         )
     return MappingProxyType(found)
+
+
+def _range(words: Sequence[str]) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """Least, most and the only words, as the table writes them."""
+    if not words:
+        return None, None, ()
+    least, dots, most = words[0].partition("..")
+    if not dots:
+        return None, None, tuple(words[0].split("|"))
+    return _number(least), _number(most), ()
+
+
+def _number(text: str) -> float | None:
+    if not text:
+        return None
+    return float(text) if "." in text else int(text)
 
 
 @cache
@@ -124,6 +149,15 @@ class BrokerConfig:
         self._given = options.configs
         self.dynamic: dict[str, dict[str, str]] = {name: {} for name in (ALL_NODES, *self.nodes)}
         self._watchers: list[Callable[[], object]] = []
+        self._guards_in_sync = options.as_version == NEWEST
+        self.clear()
+
+    def clear(self) -> None:
+        """As in a new cluster."""
+        for values in self.dynamic.values():
+            values.clear()
+        if self._guards_in_sync:
+            self.dynamic[ALL_NODES][_IN_SYNC] = self.static.get(_IN_SYNC, "1")
 
     @property
     def given_at_start(self) -> Mapping[str, str]:
@@ -209,6 +243,9 @@ class BrokerConfig:
             _check_alterable(node, {name for name, _, _ in changes})
             values = altered(before, changes, broker_keys())
         _check_alterable(node, values.keys())
+        named = values.keys() if isinstance(changes, Mapping) else {name for name, _, _ in changes}
+        if self._guards_in_sync:
+            _check_in_sync(node, named, values)
         for name, value in values.items():
             if name in broker_keys():
                 _check_value(broker_keys()[name], value)
@@ -275,6 +312,20 @@ def _check_alterable(node: str, names: Iterable[str]) -> None:
             "Cannot update these configs at default cluster level, broker id must be specified:"
             f" [{', '.join(single)}]",
         )
+
+
+def _check_in_sync(node: str, named: Collection[str], values: Mapping[str, str]) -> None:
+    """KIP-966: which replicas may lead depends on one value for all nodes, which is always there.
+
+    Raises RequestRefused.
+    """
+    text = ""
+    if node == ALL_NODES and _IN_SYNC not in values:
+        text = f"Cluster-level {_IN_SYNC} cannot be removed while ELR is enabled."
+    elif node != ALL_NODES and _IN_SYNC in named:
+        text = f"Broker-level {_IN_SYNC} cannot be altered while ELR is enabled."
+    if text:
+        raise RequestRefused(ErrorCode.INVALID_CONFIG, text)
 
 
 def _check_value(key: ConfigKey, value: str) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ConfigSource, ConfigType, ErrorCode
-from .broker import BrokerConfig
+from .broker import BrokerConfig, broker_keys
 from .keys import Change, ConfigKey, Sourced, altered, table
 
 _B, _S, _I, _A = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT, ConfigType.LIST
@@ -15,6 +15,7 @@ GROUP_CONFIGS: Final = table(
         "consumer.assignment.interval.ms",
         _I,
         "1000",
+        least=0,
         broker="group.consumer.assignment.interval.ms",
     ),
     ConfigKey(
@@ -38,27 +39,48 @@ GROUP_CONFIGS: Final = table(
     ConfigKey("errors.deadletterqueue.copy.record.enable", _B, "false"),
     ConfigKey("errors.deadletterqueue.topic.name", _S, ""),
     ConfigKey(
-        "share.assignment.interval.ms", _I, "1000", broker="group.share.assignment.interval.ms"
+        "share.assignment.interval.ms",
+        _I,
+        "1000",
+        least=0,
+        broker="group.share.assignment.interval.ms",
     ),
     ConfigKey("share.auto.offset.reset", _S, "latest"),
-    ConfigKey("share.delivery.count.limit", _I, "5", broker="group.share.delivery.count.limit"),
+    ConfigKey(
+        "share.delivery.count.limit",
+        _I,
+        "5",
+        least=2,
+        broker="group.share.delivery.count.limit",
+    ),
     ConfigKey(
         "share.heartbeat.interval.ms", _I, "5000", broker="group.share.heartbeat.interval.ms"
     ),
-    ConfigKey("share.isolation.level", _S, "read_uncommitted"),
+    ConfigKey(
+        "share.isolation.level", _S, "read_uncommitted", ("read_committed", "read_uncommitted")
+    ),
     ConfigKey(
         "share.partition.max.record.locks",
         _I,
         "2000",
+        least=100,
         broker="group.share.partition.max.record.locks",
     ),
     ConfigKey(
-        "share.record.lock.duration.ms", _I, "30000", broker="group.share.record.lock.duration.ms"
+        "share.record.lock.duration.ms",
+        _I,
+        "30000",
+        least=1000,
+        broker="group.share.record.lock.duration.ms",
     ),
     ConfigKey("share.renew.acknowledge.enable", _B, "true"),
     ConfigKey("share.session.timeout.ms", _I, "45000", broker="group.share.session.timeout.ms"),
     ConfigKey(
-        "streams.assignment.interval.ms", _I, "1000", broker="group.streams.assignment.interval.ms"
+        "streams.assignment.interval.ms",
+        _I,
+        "1000",
+        least=0,
+        broker="group.streams.assignment.interval.ms",
     ),
     ConfigKey("streams.assignor.name", _S, "sticky", broker="group.streams.assignors"),
     ConfigKey(
@@ -68,6 +90,7 @@ GROUP_CONFIGS: Final = table(
         "streams.initial.rebalance.delay.ms",
         _I,
         "3000",
+        least=0,
         broker="group.streams.initial.rebalance.delay.ms",
     ),
     ConfigKey("streams.num.standby.replicas", _I, "0", broker="group.streams.num.standby.replicas"),
@@ -113,6 +136,25 @@ class GroupConfigs:
             return first + self.broker.sources(key.broker)
         return [*first, Sourced(name, key.default or "", ConfigSource.DEFAULT_CONFIG)]
 
+    def _check_limits(self, name: str, value: str) -> None:
+        """Raises RequestRefused for what the broker's keys for all groups do not allow.
+
+        A least value counts only where somebody gave it: Kafka's own, of 45 s for a session and
+        5 s between heartbeats, would let no test see a member fall out.
+        """
+        kind, _, what = name.partition(".")
+        least, most = f"group.{kind}.min.{what}", f"group.{kind}.max.{what}"
+        if most not in broker_keys():
+            return
+        low = int(self.broker.given(least) or 0)
+        high = int(self.broker.value(most))
+        if not low <= int(value) <= high:
+            shown = self.broker.value(least)
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG,
+                f"{name} must be in the range {shown} to {high} inclusive.",
+            )
+
     def alter(
         self,
         group: str,
@@ -135,6 +177,7 @@ class GroupConfigs:
             if key is None:
                 raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Unknown group config name: {name}")
             key.check(value)
+            self._check_limits(name, value)
         if not validate_only:
             self.own[group] = values
             if not values:

@@ -1,6 +1,6 @@
 """One configuration key: its type, what it may be, and lists of values as clients alter them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -21,8 +21,16 @@ class Sourced(NamedTuple):
     source: ConfigSource
 
 
+class Shape(NamedTuple):
+    """What a list must look like, and Kafka's words for it."""
+
+    fits: Callable[[list[str]], bool]
+    wanted: str
+
+
 class ConfigKey(Struct, frozen=True):
-    """`allowed`: the only values; `least` and `most`: of a number; `served`: we act on it,
+    """`allowed`: the only values; `least` and `most`: of a number, or it is `besides`;
+    `shape`: what a list must look like as a whole, in Kafka's words; `served`: we act on it,
     as far as it is one of `served_values`, if there are any.
 
     `broker` is the broker's key that gives the default, and `meaning` is for people.
@@ -34,6 +42,8 @@ class ConfigKey(Struct, frozen=True):
     allowed: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
+    besides: int | None = None
+    shape: Shape | None = None
     served: bool = False
     served_values: tuple[str, ...] = ()
     broker: str = ""
@@ -47,36 +57,54 @@ class ConfigKey(Struct, frozen=True):
 
     def check(self, value: str) -> None:
         """Raises RequestRefused, in Kafka's words, for a value not of this type or range."""
-        problem = self._problem(value)
+        shown, problem = self._problem(value)
         if problem:
             raise RequestRefused(
                 ErrorCode.INVALID_CONFIG,
-                f"Invalid value {value} for configuration {self.name}: {problem}",
+                f"Invalid value {shown} for configuration {self.name}: {problem}",
             )
 
-    def _problem(self, value: str) -> str:
+    def _problem(self, value: str) -> tuple[str, str]:
+        """What is wrong, if anything is, and the part of the value that it is about."""
         if self.type in _NUMBERS:
             return self._problem_of_number(value)
         if self.type is ConfigType.BOOLEAN:
-            known = value.lower() in ("true", "false")
-            return "" if known else "Expected value to be either true or false"
-        words = split_list(value) if self.type is ConfigType.LIST else [value]
-        if self.allowed and not all(word in self.allowed for word in words):
-            return f"String must be one of: {', '.join(self.allowed)}"
-        return ""
+            known = value.strip().lower() in ("true", "false")
+            return value, "" if known else "Expected value to be either true or false"
+        words = [value]
+        if self.type is ConfigType.LIST:
+            words = split_list(value)
+            if len(words) < value.count(",") + bool(value.strip()):
+                raise RequestRefused(
+                    ErrorCode.INVALID_CONFIG,
+                    f"Configuration '{self.name}' values must not be empty.",
+                )
+        if self.shape is not None and not self.shape.fits(words):
+            return f"[{', '.join(words)}]", f"{self.name} {self.shape.wanted}"
+        for word in words:
+            if self.allowed and word not in self.allowed:
+                return word, f"String must be one of: {', '.join(self.allowed)}"
+        return value, ""
 
-    def _problem_of_number(self, value: str) -> str:
+    def _problem_of_number(self, value: str) -> tuple[str, str]:
         bits = _NUMBERS[self.type]
         try:
             number = float(value) if self.type is ConfigType.DOUBLE else int(value)
             if bits and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
                 raise ValueError
         except ValueError:
-            return f"Not a number of type {self.type.name}"
-        if self.least is not None and number < self.least:
-            return f"Value must be at least {self.least:.0f}"
-        if self.most is not None and number > self.most:
-            return f"Value must be no more than {self.most:.0f}"
+            return value, f"Not a number of type {self.type.name}"
+        return str(number), "" if number == self.besides else self._out_of_range(number)
+
+    def _out_of_range(self, number: float) -> str:
+        low = self.least is not None and number < self.least
+        high = self.most is not None and number > self.most
+        if (low or high) and self.besides is not None:
+            return f"Value must be between {self.least} and {self.most} or equal to {self.besides}"
+        if low:
+            return f"Value must be at least {self.least:.15g}"
+        if high:
+            return f"Value must be no more than {self.most:.15g}"
         return ""
 
 

@@ -1,16 +1,23 @@
 """A topic's configuration: Kafka's keys with their types and defaults, and one topic's values."""
 
 from collections.abc import Iterable, Mapping
+from re import fullmatch
 from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ConfigSource, ConfigType, ErrorCode
 from .broker import BrokerConfig
-from .keys import Change, ConfigKey, Sourced, altered, null_refused, split_list, table
+from .keys import Change, ConfigKey, Shape, Sourced, altered, null_refused, split_list, table
 
 _LONG_MAX: Final = str(2**63 - 1)
 _B, _S, _I, _L = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT, ConfigType.LONG
 _D, _A = ConfigType.DOUBLE, ConfigType.LIST
+
+_REPLICAS = Shape(
+    lambda words: words == ["*"] or all(fullmatch(r"[0-9]+:[0-9]+", word) for word in words),
+    "must be the literal '*' or a list of replicas in the following format:"
+    " [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+)
 
 _CODECS = ("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer")
 
@@ -28,8 +35,9 @@ TOPIC_CONFIGS: Final = table(
         "compression.gzip.level",
         _I,
         "-1",
-        least=-1,
+        least=1,
         most=9,
+        besides=-1,
         served=True,
         meaning="How hard the broker compresses by gzip (compression.type)",
         broker="compression.gzip.level",
@@ -76,9 +84,9 @@ TOPIC_CONFIGS: Final = table(
     ConfigKey("file.delete.delay.ms", _L, "60000", least=0, broker="log.segment.delete.delay.ms"),
     ConfigKey("flush.messages", _L, _LONG_MAX, least=1, broker="log.flush.interval.messages"),
     ConfigKey("flush.ms", _L, _LONG_MAX, least=0, broker="log.flush.interval.ms"),
-    ConfigKey("follower.replication.throttled.replicas", _A, ""),
+    ConfigKey("follower.replication.throttled.replicas", _A, "", shape=_REPLICAS),
     ConfigKey("index.interval.bytes", _I, "4096", least=0, broker="log.index.interval.bytes"),
-    ConfigKey("leader.replication.throttled.replicas", _A, ""),
+    ConfigKey("leader.replication.throttled.replicas", _A, "", shape=_REPLICAS),
     ConfigKey("local.retention.bytes", _L, "-2", least=-2, broker="log.local.retention.bytes"),
     ConfigKey("local.retention.ms", _L, "-2", least=-2, broker="log.local.retention.ms"),
     ConfigKey(
@@ -95,6 +103,7 @@ TOPIC_CONFIGS: Final = table(
         _I,
         "2147483639",
         least=1,
+        most=2147483639,
         broker="max.decompressed.message.bytes",
     ),
     ConfigKey(
@@ -264,9 +273,9 @@ class TopicConfig:
 
 def new_topic_config(broker: BrokerConfig, values: Mapping[str, str | None]) -> TopicConfig:
     """What a new topic is given; Kafka refuses a null here with a code of its own."""
-    for name, value in values.items():
-        if value is None:
-            raise null_refused(name, "topic configs")
+    nulls = [name for name, value in values.items() if value is None]
+    if nulls:
+        raise null_refused(",".join(nulls), "topic configs")
     return TopicConfig(broker, {name: value for name, value in values.items() if value is not None})
 
 

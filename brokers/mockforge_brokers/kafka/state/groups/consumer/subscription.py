@@ -8,7 +8,8 @@ from typing import Any, Final
 from .....errors import RequestRefused
 from ....codes import ErrorCode
 
-_ESCAPED: Final = r"(?<!\\)(?:\\\\)*\\"
+_UNESCAPED: Final = r"(?<!\\)(?:\\\\)*"
+_ESCAPED: Final = _UNESCAPED + r"\\"
 """A backslash that is not one itself."""
 _NOT_RE2: Final = re.compile(
     r"\(\?(?:[=!>(#]|<[=!]|P=|[a-zA-Z-]*[xuaL])|[*+?}]\+|" + _ESCAPED + r"(?:[1-9](?!\d\d)|[ZuN])"
@@ -16,6 +17,22 @@ _NOT_RE2: Final = re.compile(
 """What Python's expressions have and RE2's have not: looking around, back references, and so on."""
 _NOT_RE2J: Final = re.compile(_ESCAPED + "C")
 """Any byte: of C++'s RE2, but not of Java's, which Kafka has."""
+_NAMED: Final = re.compile(_UNESCAPED + r"\(\?P?<(\w+)>")
+"""RE2/J takes a name once only."""
+_AS_JAVA: Final = {
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "unexpected )": "regexp/syntax: internal error",
+    "invalid character class range": "invalid character class range",
+    "invalid escape sequence": "invalid escape sequence",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid repetition size": "invalid repeat count",
+    "trailing \\": "trailing backslash at end of expression",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid named capture group": "invalid named capture",
+}
+"""How an error of C++'s RE2 begins, and what RE2/J says of it."""
 _CLASSES: Final = {
     "digit": "0-9", "alpha": "a-zA-Z", "alnum": "0-9a-zA-Z", "upper": "A-Z", "lower": "a-z",
     "word": r"\w", "space": r"\s", "xdigit": "0-9a-fA-F",
@@ -33,14 +50,21 @@ def compiled(pattern: str) -> Any:
     except ImportError:
         return _python(pattern)
     if _NOT_RE2J.search(pattern):
-        raise _invalid(pattern, "invalid escape sequence: `\\C`")
+        raise _invalid(pattern, "invalid escape sequence")
+    names = _NAMED.findall(pattern)
+    if len(set(names)) < len(names):
+        raise _invalid(pattern, "duplicate capture group name")
     options = re2.Options()
     options.log_errors = False
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
         said = error.args[0] if error.args else ""
-        raise _invalid(pattern, said.decode() if isinstance(said, bytes) else said) from None
+        text = said.decode() if isinstance(said, bytes) else said
+        for cpp, java in _AS_JAVA.items():
+            if text.startswith(cpp):
+                text = java
+        raise _invalid(pattern, text) from None
 
 
 def _python(pattern: str) -> re.Pattern[str]:
