@@ -147,7 +147,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "definitions/*": {"GET": definitions.get_vhost, "POST": definitions.post_vhost},
     "aliveness-test/*": {"GET": reading.aliveness},
     "health/checks/alarms": {"GET": reading.alarms},
-    "health/checks/local-alarms": {"GET": reading.alarms},
+    "health/checks/local-alarms": {"GET": reading.local_alarms},
     "health/checks/virtual-hosts": {"GET": reading.ok},
     "health/checks/node-is-mirror-sync-critical": {"GET": reading.ok},
     "health/checks/node-is-quorum-critical": {"GET": reading.ok},

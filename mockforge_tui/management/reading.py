@@ -20,6 +20,7 @@ from mockforge_brokers.amqp.profiles import (
     in_words,
 )
 from mockforge_brokers.amqp.sampling import detailed
+from mockforge_brokers.amqp.state.memory import DISK, MEMORY
 
 from .cluster import cluster_name
 from .listing import listed, picked
@@ -113,9 +114,9 @@ def node_figures(asked: Asked) -> dict[str, Any]:
         "running": True,
         "os_pid": str(os.getpid()),
         "mem_used": memory.used,
-        "mem_limit": memory.mark,
-        "mem_alarm": memory.used > memory.mark,
-        "disk_free_alarm": False,
+        "mem_limit": memory.limit,
+        "mem_alarm": MEMORY in memory.low,
+        "disk_free_alarm": DISK in memory.low,
         "partitions": [],
         "rates_mode": "basic",
         "exchange_types": _exchange_types(asked),
@@ -180,10 +181,23 @@ def ok(asked: Asked) -> Any:
 
 
 def alarms(asked: Asked) -> Any:
-    memory = asked.broker.memory
-    if memory.used > memory.mark:
-        return 503, {"status": "failed", "reason": "resource alarm(s) in effect: memory"}
-    return _OK
+    return _alarms(asked, "in the cluster")
+
+
+def local_alarms(asked: Asked) -> Any:
+    return _alarms(asked, "on the node")
+
+
+def _alarms(asked: Asked, where: str) -> Any:
+    low = asked.broker.memory.low
+    if not low:
+        return _OK
+    words = {DISK: "disk space"}
+    return 503, {
+        "status": "failed",
+        "reason": f"There are alarms in effect {where}",
+        "alarms": [{"node": _NODE, "resource": words.get(each, each)} for each in low],
+    }
 
 
 def port_listener(asked: Asked) -> Any:

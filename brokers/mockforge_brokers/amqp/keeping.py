@@ -13,7 +13,7 @@ from ..storage.store import Kept, Store
 from . import kept
 from .kept import KeptBinding, KeptExchange, KeptHost, KeptMessage, KeptQueue, KeptState
 from .state.keeper import Keeper
-from .state.memory import Memory
+from .state.memory import DISK, Memory
 from .state.policies import NamedPolicy
 from .state.queues.stored import Keeping, MessageRow, raw, store_in
 from .state.topic_permissions import TopicPermission
@@ -136,9 +136,9 @@ class StoringKeeper(Keeper):
     def _alarm(self) -> None:
         """RabbitMQ's disk alarm: publishers wait, and hear of it by connection.blocked."""
         if self._store.failing:
-            self._memory.raise_alarm("disk")
-        elif self._memory.alarm == "disk":
-            self._memory.clear_alarm()
+            self._memory.raise_alarm(DISK)
+        else:
+            self._memory.clear_alarm(DISK)
 
     # How it is now.
 

@@ -24,15 +24,26 @@ def alarm_set(
 
     Who publishes is told so, and read no more, until alarm clear. Consumers go on.
     """
-    amqp(session).memory.raise_alarm(resource)
-    return done(f"AMQP is low on {resource}: who publishes is blocked", {"alarm": resource})
+    memory = amqp(session).memory
+    memory.raise_alarm(resource)
+    text = f"AMQP is low on {' & '.join(memory.low)}: who publishes is blocked"
+    return done(text, {"alarm": resource, "alarms": memory.low})
 
 
-@command("alarm clear", group="control", examples=("alarm clear",))
-def alarm_clear(session: "Session") -> Result:
-    """Let AMQP publishers go on: connection.unblocked."""
-    amqp(session).memory.clear_alarm()
-    return done("no alarm: publishers go on", {"alarm": None})
+@command("alarm clear", group="control", examples=("alarm clear", "alarm clear disk"))
+def alarm_clear(
+    session: "Session", resource: Annotated[str, Arg(_RESOURCE, "what is low no more")] = ""
+) -> Result:
+    """Let AMQP publishers go on, if no other alarm is set: connection.unblocked.
+
+    Without a resource all alarms are cleared.
+    """
+    memory = amqp(session).memory
+    for each in (resource,) if resource else tuple(memory.alarms):
+        memory.clear_alarm(each)
+    low = memory.low
+    text = f"AMQP is still low on {' & '.join(low)}" if low else "no alarm: publishers go on"
+    return done(text, {"alarm": low[0] if low else None, "alarms": low})
 
 
 @command(

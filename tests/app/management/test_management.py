@@ -497,11 +497,26 @@ def test_health_is_told_and_so_is_an_alarm(place):
     assert place.get("aliveness-test/%2F") == {"status": "ok"}
     assert place.get("health/checks/protocol-listener/amqp")["status"] == "ok"
     assert place.does("GET", "health/checks/port-listener/1") == 503
-    place.house.broker.memory.used = place.house.broker.memory.mark + 1
-    assert place.does("GET", "health/checks/alarms") == 503
+    memory = place.house.broker.memory
+    memory.used = memory.limit + 1
     (node,) = place.get("nodes")
-    assert node["mem_alarm"] is True
+    assert (node["mem_alarm"], node["disk_free_alarm"]) == (True, False)
     assert place.get(f"nodes/{node['name']}") == node
+    memory.raise_alarm("disk")
+    (node,) = place.get("nodes")
+    assert (node["mem_alarm"], node["disk_free_alarm"]) == (True, True)
+    # As RabbitMQ 3.10.8 has it.
+    for check, where in (("alarms", "in the cluster"), ("local-alarms", "on the node")):
+        failed = place.ask("GET", f"health/checks/{check}")
+        assert failed.status_code == 503
+        assert failed.json() == {
+            "status": "failed",
+            "reason": f"There are alarms in effect {where}",
+            "alarms": [
+                {"node": node["name"], "resource": "disk space"},
+                {"node": node["name"], "resource": "memory"},
+            ],
+        }
 
 
 def test_who_is_not_who_or_asks_for_what_is_not_there_is_refused(place):

@@ -240,10 +240,10 @@ def test_while_nothing_can_be_written_publishers_are_blocked_and_nothing_is_conf
     disk.at_once = False
     house.advance(0.01)
     disk.store.failed("the disk is full")
-    assert house.broker.memory.alarm == "disk"
+    assert house.broker.memory.low == ["disk"]
     assert names(client.publish("", "q", b"waits", **PERSISTENT)) == ["connection.blocked"]
     disk.commit()
-    assert house.broker.memory.alarm == ""
+    assert house.broker.memory.low == []
     disk.at_once = True
     house.advance(0.01)
     assert "basic.ack" in names(client.received())

@@ -18,7 +18,7 @@ def test_alarm_blocks_who_publishes_until_it_is_cleared(house: House, client: Cl
     assert client.publish("", "q", b"2") == []
     # Not even the first one went through, as with RabbitMQ.
     assert len(house.broker.vhost().queues["q"].messages) == 0
-    house.broker.memory.clear_alarm()
+    house.broker.memory.clear_alarm("memory")
     house.advance(0)
     assert names(client.received()) == ["connection.unblocked"]
     assert len(house.broker.vhost().queues["q"].messages) == 2
@@ -34,7 +34,7 @@ def test_who_published_before_an_alarm_may_do_all_else(house: House, client: Cli
     came = client.send("basic.consume", queue="q", no_ack=True)
     assert names(came) == ["basic.consume-ok"]
     assert names(client.publish("", "q", b"2")) == ["connection.blocked"]
-    house.broker.memory.clear_alarm()
+    house.broker.memory.clear_alarm("memory")
     house.advance(0)
     assert names(client.received()) == ["connection.unblocked", "basic.deliver"]
     assert client.send("basic.cancel", consumer_tag=came[0]["consumer_tag"]) != []
@@ -46,12 +46,12 @@ def test_what_stands_before_a_publish_is_done_in_an_alarm(house: House, client: 
     declare = frames.method(1, "queue.declare", queue="r")
     client.fake.send(declare + publish("", "q", b"1") + declare + publish("", "q", b"2"))
     assert names(client.received()) == ["queue.declare-ok", "connection.blocked"]
-    house.broker.memory.clear_alarm()
+    house.broker.memory.clear_alarm("memory")
     house.broker.memory.raise_alarm("disk")
     house.advance(0)
     # Another alarm before its turn came: it is stopped at the same place.
     assert names(client.received()) == ["connection.unblocked", "connection.blocked"]
-    house.broker.memory.clear_alarm()
+    house.broker.memory.clear_alarm("disk")
     house.advance(0)
     assert names(client.received()) == ["connection.unblocked", "queue.declare-ok"]
     assert [each.content[-2:-1] for each in house.broker.vhost().queues["q"].messages] == [
@@ -64,6 +64,49 @@ def test_alarm_says_what_is_low(house: House, client: Client) -> None:
     house.broker.memory.raise_alarm("disk")
     (blocked,) = client.publish("amq.fanout", "")
     assert blocked["reason"] == "low on disk"
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        (["+memory", "publish", "+disk", "-memory", "-disk"], "low on memory"),
+        (["+memory", "+disk", "publish", "-memory", "-disk"], "low on disk & memory"),
+        (["+disk", "+memory", "publish", "-disk", "-memory"], "low on disk & memory"),
+        (["+disk", "publish", "+disk", "-memory", "-disk"], "low on disk"),
+    ],
+)
+def test_of_several_alarms_one_is_heard_and_the_last_one_cleared_ends_it(
+    house: House, client: Client, steps: list[str], reason: str
+) -> None:
+    """As RabbitMQ 3.10.8 answered these steps."""
+    memory, came = house.broker.memory, []
+    for step in steps:
+        if step == "publish":
+            came += client.publish("amq.fanout", "")
+        elif step[0] == "+":
+            memory.raise_alarm(step[1:])
+        else:
+            memory.clear_alarm(step[1:])
+        house.advance(0)
+        came += client.received()
+        assert ("connection.unblocked" in names(came)) is (step is steps[-1])
+    assert names(came) == ["connection.blocked", "connection.unblocked"]
+    assert came[0]["reason"] == reason
+
+
+def test_full_queues_and_a_disk_alarm_are_both_low(house: House, client: Client) -> None:
+    memory = house.broker.memory
+    memory.used = memory.limit + 1
+    memory.raise_alarm("disk")
+    (blocked,) = client.publish("amq.fanout", "")
+    assert blocked["reason"] == "low on disk & memory"
+    memory.clear_alarm("disk")
+    house.advance(0)
+    assert client.received() == []
+    memory.used = 0
+    memory.settle()
+    house.advance(0)
+    assert names(client.received()) == ["connection.unblocked"]
 
 
 def test_consumers_go_on_while_an_alarm_is_set(house: House, client: Client) -> None:

@@ -50,8 +50,10 @@ class Blocking:
             return
         self.blocked = True
         if self.wanted:
-            self._say(method(0, "connection.blocked", reason=f"low on {memory.alarm or 'memory'}"))
-        if not memory.waiting and not memory.alarm:
+            # Once, with what is low by then: a later alarm only makes the wait longer.
+            reason = f"low on {' & '.join(memory.low)}"
+            self._say(method(0, "connection.blocked", reason=reason))
+        if not memory.waiting and not memory.alarms:
             memory.met()
         line.spine.emit(PublisherBlocked(AMQP, line.id, line.client))
         memory.wait(line.id, self._go_on)

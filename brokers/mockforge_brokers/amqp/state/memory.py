@@ -11,6 +11,8 @@ from ...fairness import Steps
 if TYPE_CHECKING:
     from .message import Message
 
+MEMORY: Final = "memory"
+DISK: Final = "disk"
 COST: Final = 256
 """Bytes that a message takes beside its body: itself, and its places in queue and channel."""
 _AT_ONCE: Final = 256
@@ -24,12 +26,12 @@ def do_all(steps: Steps) -> None:
 
 class Memory:
     """`used` is counted by the queues, for each message its body and what it costs beside it; who
-    publishes past `mark` waits here until half is gone.
+    publishes past `mark` waits here until half is gone: `limit`, or less than nothing in an alarm.
 
     RabbitMQ's memory alarm. A plain counter, so that a message costs an addition.
     """
 
-    __slots__ = ("_do", "_own_mark", "_waiting", "alarm", "mark", "met", "used")
+    __slots__ = ("_do", "_waiting", "alarms", "limit", "mark", "met", "used")
 
     def __init__(
         self,
@@ -42,9 +44,9 @@ class Memory:
         self.met = met
         """To be called when publishers begin to wait."""
         self.used = 0
-        self.alarm = ""
+        self.alarms: set[str] = set()
         """What an operator says is low (memory, disk): then all who publish wait."""
-        self._own_mark = mark
+        self.limit = mark
         self._waiting: dict[int, Callable[[], None]] = {}
 
     @property
@@ -52,14 +54,26 @@ class Memory:
         """How many connections wait."""
         return len(self._waiting)
 
+    @property
+    def passed(self) -> bool:
+        """Whether the queues themselves hold more than they may."""
+        return self.used > self.limit
+
+    @property
+    def low(self) -> list[str]:
+        """What is low, in RabbitMQ's order; nothing while publishers may go on."""
+        return sorted(self.alarms | {MEMORY} if self.passed else self.alarms)
+
     def raise_alarm(self, what: str) -> None:
-        self.alarm = what
+        self.alarms.add(what)
         self.mark = -1
 
-    def clear_alarm(self) -> None:
-        self.alarm = ""
-        self.mark = self._own_mark
-        self.settle()
+    def clear_alarm(self, what: str) -> None:
+        """Publishers go on when the last one is cleared."""
+        self.alarms.discard(what)
+        if not self.alarms:
+            self.mark = self.limit
+            self.settle()
 
     def wait(self, connection: int, resume: Callable[[], None]) -> None:
         """Call `resume` once, when there is room again."""
