@@ -155,7 +155,8 @@ class AmqpBroker(Verbs):
     def _make_vhost(self, name: str) -> VirtualHost:
         environment, keeper = self.environment, self._keeper
         spine, clock, random = environment.spine, environment.clock, environment.random
-        given = clock, Contents(), random, self.options.profile, keeper
+        profile = self.options.profile
+        given = clock, Contents(profile), random, profile, keeper
         return VirtualHost(name, spine, self.memory, *given)
 
     def remove_vhost(self, name: str) -> int:

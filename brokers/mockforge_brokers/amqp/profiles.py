@@ -13,6 +13,7 @@ QUEUE_VERSION_1: Final = "queue-version-1"
 MASTER_LOCATOR: Final = "queue-master-locator"
 SMALL_FRAMES: Final = "small-frames"
 MANY_HASHES: Final = "three-hashes"
+CLIENTS_DEATHS: Final = "x-death-of-client"
 
 
 class Outdated(Struct, frozen=True):
@@ -34,10 +35,13 @@ OUTDATED: Final[dict[str, Outdated]] = {
         (4, 3), "closes the connection with 541", "use x-queue-leader-locator"
     ),
     MANY_HASHES: Outdated((4, 3), "refuses it with 406", "bind with at most two #"),
+    CLIENTS_DEATHS: Outdated(
+        (4, 0), "does not count on from it", "count in a header of your own, not in x-death"
+    ),
     SMALL_FRAMES: Outdated((4, 1), "resets the connection without a word", "agree on 8192 or more"),
 }
-"""From the release notes of RabbitMQ 4.1.0 and 4.3.0; global qos as its channel does it where
-global_qos is denied, three # as 4.3.6 answered."""
+"""From the release notes of RabbitMQ 4.0.1, 4.1.0 and 4.3.0; global qos as its channel does it
+where global_qos is denied, three # as 4.3.6 answered."""
 
 
 class Profile(Struct, frozen=True):
@@ -77,6 +81,11 @@ class Profile(Struct, frozen=True):
     def passive_needs_configure(self) -> bool:
         """A passive declare asks for the right to configure."""
         return self.release >= (4, 3)
+
+    @property
+    def names_last_death(self) -> bool:
+        """A dead letter says where it died last as well (x-last-death-queue and the like)."""
+        return self.release >= (3, 13)
 
     @property
     def queues_have_timeouts(self) -> bool:

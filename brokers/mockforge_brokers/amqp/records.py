@@ -162,18 +162,30 @@ class Converted(bytes):
         return Converted(frames, self.bare, self.annotations)
 
 
+class Buried(bytes):
+    """A dead letter's frames: their x-death is the broker's own, not one that a client sent."""
+
+
 _sizes: Final = struct.Struct(">BII")
 _PACKED: Final = 0
-"""No frame begins with it."""
+_BURIED: Final = b"\xff"
+"""No frame begins with one of these."""
 
 
 def packed(content: bytes) -> bytes:
     """A message's frames, and what stands beside them, as plain bytes to be kept."""
-    return content.packed if isinstance(content, Converted) else content
+    match content:
+        case Converted():
+            return content.packed
+        case Buried():
+            return _BURIED + content
+    return content
 
 
 def unpacked(kept: bytes) -> bytes:
     """What `packed` was given."""
+    if kept[:1] == _BURIED:
+        return Buried(kept[1:])
     if kept[0] != _PACKED:
         return kept
     _, bare, annotations = _sizes.unpack_from(kept)

@@ -215,6 +215,8 @@ def test_rejected_expired_and_dropped_messages_go_to_the_dead_letter_exchange(
         ],
         "x-first-death-exchange": "", "x-first-death-queue": "src",
         "x-first-death-reason": "expired",
+        "x-last-death-exchange": "", "x-last-death-queue": "src",
+        "x-last-death-reason": "expired",
     }  # fmt: skip
     assert "expiration" not in got[2].properties
     assert (got[2]["exchange"], got[2]["routing_key"]) == ("", "dead")
@@ -303,9 +305,10 @@ def test_death_that_a_client_made_up_is_counted_on_or_replaced(client: Client) -
     client.publish("", "q", headers={"x-death": made_up})
     client.publish("", "q", headers={"x-death": "text"})
     first, second = map(plain_headers, buried(client))
-    assert first == {"x-death": [{"count": 6, "own": 1, "queue": "q", "reason": "maxlen"}]}
+    last = {"x-last-death-exchange": "", "x-last-death-queue": "q", "x-last-death-reason": "maxlen"}
+    assert first == {"x-death": [{"count": 6, "own": 1, "queue": "q", "reason": "maxlen"}]} | last
     assert [one["count"] for one in second["x-death"]] == [1]
-    assert list(second) == ["x-death"]
+    assert list(second) == ["x-death", *last]
 
 
 def test_requeued_message_is_first_of_its_priority_again(client: Client) -> None:

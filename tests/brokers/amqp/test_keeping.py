@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.records import Buried, packed, unpacked
+from mockforge_brokers.amqp.wire.frames import HEADER
 
 from ..storage.memory_disk import MemoryDisk
 from .client import Client, House, bodies, names
@@ -249,3 +251,11 @@ def test_while_nothing_can_be_written_publishers_are_blocked_and_nothing_is_conf
     assert "basic.ack" in names(client.received())
     assert isinstance(house.broker, AmqpBroker)
     assert [body for body, _ in drain(house.client(), "q")] == [b"kept", b"waits"]
+
+
+def test_a_dead_letter_is_known_as_one_after_a_start() -> None:
+    """Its x-death is the broker's own: a client's counts no more in 4.0."""
+    content = bytes((HEADER,)) + b"frames"
+    for made in (Buried(content), content):
+        again = unpacked(packed(made))
+        assert (type(again), again) == (type(made), made)

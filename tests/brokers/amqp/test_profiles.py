@@ -10,7 +10,7 @@ import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import OUTDATED, PROFILES, flags_of, in_words
-from mockforge_brokers.events import LintFound
+from mockforge_brokers.events import LintFound, Warned
 
 from .client import Client, Got, House, names
 
@@ -251,6 +251,67 @@ def test_every_release_has_the_flags_of_those_before() -> None:
 def test_what_is_outdated_has_its_release_and_a_remedy(name: str) -> None:
     assert in_words(name).startswith("RabbitMQ from 4.")
     assert "; " in in_words(name)
+
+
+DEATHS = [
+    # What its last consumer publishes again, and the counts that it has when it died twice more.
+    # 3.10 as 3.10.8 answered, 3.13 as of 3.13.3, 4.0 as of mc:record_death.
+    ("3.10", [2, 3], set()),
+    ("3.13", [2, 3], {"x-last-death-queue", "x-last-death-reason", "x-last-death-exchange"}),
+    ("4.1", [1, 2], {"x-last-death-queue", "x-last-death-reason", "x-last-death-exchange"}),
+]
+
+
+@pytest.mark.parametrize(("release", "counts", "last"), DEATHS)
+def test_a_clients_x_death_counts_on_up_to_3_13(
+    release: str, counts: list[int], last: set[str]
+) -> None:
+    house = house_of(release)
+    client = house.client()
+    declare(client, "q", x_dead_letter_exchange="", x_dead_letter_routing_key="again")
+    to_q = {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": "q"}
+    declare(client, "again", **to_q)
+
+    def die(queue: str) -> None:
+        (got,) = client.send("basic.get", queue=queue)
+        client.send("basic.reject", delivery_tag=got["delivery_tag"], requeue=False)
+
+    client.publish("", "q")
+    die("q")
+    (letter,) = client.send("basic.get", queue="again", no_ack=True)
+    client.publish("", "q", headers=letter.properties["headers"])
+    found = []
+    for _ in counts:
+        die("q")
+        (letter,) = client.send("basic.get", queue="again", no_ack=False)
+        headers = letter.properties["headers"]
+        deaths = [each.value for each in headers["x-death"].value]
+        (count,) = (each["count"].value for each in deaths if each["queue"].value == "q")
+        found.append(count)
+        # By the broker's own hand it goes round: that counts in every release.
+        client.send("basic.reject", delivery_tag=letter["delivery_tag"], requeue=False)
+    assert found == counts
+    assert {name for name in headers if name.startswith("x-last")} == last
+    (warned,) = house.emitted(Warned)
+    assert warned.about == "queue 'q' in vhost '/'"
+    assert "RabbitMQ from 4.0 on does not count on from it" in warned.text
+
+
+def test_in_4_0_a_clients_x_death_is_as_if_it_were_not_there() -> None:
+    house = house_of("4.1")
+    client = house.client()
+    declare(client, "q", x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
+    declare(client, "dead")
+    for sent in ([{"queue": "q", "reason": "rejected", "count": 7}], "text"):
+        client.publish("", "q", headers={"x-death": sent, "x-first-death-queue": "mine"})
+        (got,) = client.send("basic.get", queue="q")
+        # Until it dies its consumers see what its publisher sent.
+        assert got.properties["headers"]["x-first-death-queue"].value == "mine"
+        client.send("basic.reject", delivery_tag=got["delivery_tag"], requeue=False)
+        (letter,) = client.send("basic.get", queue="dead", no_ack=True)
+        headers = letter.properties["headers"]
+        assert [each.value["count"].value for each in headers["x-death"].value] == [1]
+        assert headers["x-first-death-queue"].value == "q"
 
 
 def test_long_texts_end_in_dots_as_rabbitmqs_do(client: Client) -> None:

@@ -131,6 +131,9 @@ def test_limit_of_deliveries_makes_dead_letters(house: House, client: Client) ->
         "x-first-death-exchange",
         "x-first-death-queue",
         "x-first-death-reason",
+        "x-last-death-exchange",
+        "x-last-death-queue",
+        "x-last-death-reason",
     }
     assert headers["x-first-death-reason"].value == "delivery_limit"
     assert house.broker.memory.used == 0

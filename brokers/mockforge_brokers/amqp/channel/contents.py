@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..records import Converted, Field, Table
+from ..profiles import CLIENTS_DEATHS, DEFAULT, PROFILES, Profile, in_words
+from ..records import Buried, Converted, Field, Table
 from ..state.dead_letters import Death, Rewritten
 from ..wire.content import header_payload
 from ..wire.frames import HEADER, OVERHEAD, content_head, frame, head
@@ -22,6 +23,9 @@ _CC: Final = "CC"
 
 class Contents:
     """The port of a queue (state/queues/governed.py) and of dead letters to the wire's codec."""
+
+    def __init__(self, profile: Profile = PROFILES[DEFAULT]) -> None:
+        self._profile = profile
 
     def priority(self, content: bytes) -> int:
         """0 for a message without one."""
@@ -60,15 +64,38 @@ class Contents:
         """RabbitMQ's rabbit_dead_letter: x-death, the first death's headers, no expiration."""
         properties = decode_properties(header_payload(content))
         headers: Table = dict(properties.get("headers", {}))
+        outdated = self._look_at_clients(content, headers)
         cc = _texts(headers.get(_CC))
         keys = (death.routing_key, *cc)
         expiration = properties.pop("expiration", None)
-        headers = _with_death(headers, _entry(death, keys, expiration))
+        entry = _entry(death, keys, expiration)
+        if self._profile.names_last_death:
+            headers |= _named("last", entry)
+        headers = _with_death(headers, entry)
         if not keep_cc:
             headers.pop(_CC, None)
             cc = ()
         properties["headers"] = headers
-        return Rewritten(_replace(content, properties), headers, cc, _deaths(headers))
+        made = _replace(content, properties)
+        buried = made if isinstance(made, Converted) else Buried(made)
+        return Rewritten(buried, headers, cc, _deaths(headers), outdated)
+
+    def _look_at_clients(self, content: bytes, headers: Table) -> str:
+        """An x-death that a client sent counts on up to 3.13, and is nothing from 4.0 on.
+
+        Returns what to report about it, if anything.
+        """
+        sent = headers.get(_DEATHS)
+        if sent is None or isinstance(content, Buried | Converted):
+            return ""
+        if self._profile.refuses(CLIENTS_DEATHS):
+            del headers[_DEATHS]
+        return f"a message came with an x-death of its own: {in_words(CLIENTS_DEATHS)}"
+
+
+def _named(which: str, entry: Table) -> Table:
+    """The headers that say where a message died first or last."""
+    return {f"x-{which}-death-{name}": entry[name] for name in ("reason", "queue", "exchange")}
 
 
 def _entry(death: Death, keys: tuple[str, ...], expiration: str | None) -> Table:
@@ -91,8 +118,7 @@ def _with_death(headers: Table, entry: Table) -> Table:
     newest, others = entry, []
     if before is None:
         # The first death of all has headers of its own (rabbitmq-server#1332).
-        first = {f"x-first-death-{name}": entry[name] for name in ("reason", "queue", "exchange")}
-        headers = {**headers, **first}
+        headers = headers | _named("first", entry)
     elif before.type == "A":
         grouped = _grouped([one.value for one in before.value if one.type == "F"])
         same = [one for one in grouped if _same(one, entry)]
@@ -145,4 +171,6 @@ def _replace(content: bytes, properties: Mapping[str, Any]) -> bytes:
     _, channel, length = head.unpack_from(content)
     size = content_head.unpack_from(content)[5]
     made = frame(HEADER, channel, encode_header(size, properties)) + content[length + OVERHEAD :]
-    return content.with_frames(made) if isinstance(content, Converted) else made
+    if isinstance(content, Converted):
+        return content.with_frames(made)
+    return Buried(made) if isinstance(content, Buried) else made

@@ -31,13 +31,15 @@ class Death(NamedTuple):
 class Rewritten(NamedTuple):
     """A message as it goes on after a death: without its expiration, with x-death.
 
-    `more_keys` are those of its CC header, `deaths` (queue, reason) of each death, newest first.
+    `more_keys` are those of its CC header, `deaths` (queue, reason) of each death, newest first,
+    `outdated` what its publisher should know of newer releases.
     """
 
     content: bytes
     headers: Mapping[str, Field]
     more_keys: tuple[str, ...]
     deaths: tuple[tuple[str, str], ...]
+    outdated: str = ""
 
 
 class Rewriter(Protocol):
@@ -92,6 +94,8 @@ class DeadLetters:
         death = Death(queue.name, reason, time, old.exchange.name, old.routing_key)
         key = policy.dead_letter_routing_key
         written = self._rewriter.bury(message.stored, death, keep_cc=key is None)
+        if written.outdated:
+            vhost.warned.report(f"queue '{queue.name}' in vhost '{vhost.name}'", written.outdated)
         routing_key = old.routing_key if key is None else key
         route = resolve(exchange, routing_key, written.headers, vhost.exchanges, written.more_keys)
         route.queues = tuple(
