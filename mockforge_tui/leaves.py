@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from .decoding import look
 from .text import decode
 
 MOST: Final = 500
@@ -33,12 +34,15 @@ MISSING: Final = _Missing()
 def leaves(payload: bytes) -> dict[str, Leaf]:
     """`{"t": 21, "at": [1, 2]}` as `t`, `at[0]` and `at[1]`; what is no object has the path "".
 
-    At most MOST of them.
+    Of CBOR, Sparkplug B and the like too. At most MOST of them.
     """
     try:
         value = msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError):
-        return {"": decode(payload, _TEXT)}
+        decoded = look(payload)
+        if decoded is None:
+            return {"": decode(payload, _TEXT)}
+        value = decoded.value
     found: dict[str, Leaf] = {}
     for path, leaf in _walk(value):
         found[path] = leaf

@@ -8,6 +8,7 @@ from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import letter_of
 
 from .. import text
+from ..decoding import look
 from ..expectations.message import place_of
 from ..units import clock_time
 
@@ -16,7 +17,8 @@ _FORMAT = re.compile(r"%([%TtpokvhscrqP])|\\([nt\\])")
 
 
 def record_of(row: Row) -> dict[str, Any]:
-    """What programs get of a row; `payload_b64` is there where the payload is no UTF-8."""
+    """What programs get of a row; `payload_b64` is there where the payload is no UTF-8, and
+    `payload_form` (CBOR, ...) with `payload_value` where it is of a form that is known."""
     record: dict[str, Any] = {
         # A message in a queue does not say when it came.
         "time": round(row.time, 3) or None,
@@ -32,6 +34,9 @@ def record_of(row: Row) -> dict[str, Any]:
     }
     if row.payload is not None and not _is_text(row.payload):
         record["payload_b64"] = base64.b64encode(row.payload).decode()
+    decoded = look(row.payload) if row.payload else None
+    if decoded is not None:
+        record |= {"payload_form": decoded.form, "payload_value": decoded.value}
     record.update({name: _text(value) for name, value in row.detail.items()})
     if row.error:
         record["error"] = row.error

@@ -1,10 +1,11 @@
-"""Reads `lines[0].sku` out of a JSON payload."""
+"""Reads `lines[0].sku` out of a payload: of JSON, or of what can be shown as JSON (CBOR, ...)."""
 
 import re
 from typing import Any
 
 import msgspec
 
+from ..decoding import look
 from .patterns import SEARCHED
 
 Step = str | int
@@ -33,14 +34,15 @@ class JsonReader:
         self._value: Any = None
 
     def __call__(self, payload: bytes | None, steps: tuple[Step, ...]) -> Any:
-        """The value at a path; None where there is none, or no JSON, or too much of it."""
+        """The value at a path; None where there is none, or no such form, or too much of it."""
         if payload is None or len(payload) > SEARCHED:
             return None
         if payload is not self._payload:
             try:
                 self._value = msgspec.json.decode(payload)
             except (ValueError, RecursionError):
-                self._value = None
+                decoded = look(payload)
+                self._value = None if decoded is None else decoded.value
             self._payload = payload
         value = self._value
         for step in steps:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from mockforge_brokers.journal import OUT, Row
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from ..decoding import Decoded, look
 from ..text import clean, decode
 from ..units import format_size
 from .documents import Document, Hex, Joined, Line, Plain
@@ -29,17 +31,32 @@ class Inspection:
     row: Row
 
     @cached_property
+    def decoded(self) -> Decoded | None:
+        """What a binary payload says, where it is of a form that is known."""
+        return look(self.row.payload) if self.row.payload else None
+
+    @cached_property
     def json(self) -> JsonTree | None:
-        try:
-            return JsonTree(self.row.payload) if self.row.payload else None
-        except ValueError:
+        if not self.row.payload:
             return None
+        try:
+            return JsonTree(self.row.payload)
+        except ValueError:
+            return self._decoded_json()
+
+    def _decoded_json(self) -> JsonTree | None:
+        if self.decoded is None:
+            return None
+        return JsonTree(msgspec.json.encode(self.decoded.value))
 
     @property
     def tabs(self) -> tuple[str, ...]:
         """Their names; the first one's is what the payload is."""
         first = "JSON"
-        if self.json is None and self.row.payload:
+        if self.decoded is not None:
+            # Of what could be anything else too: Protobuf needs no schema to look like it.
+            first = self.decoded.form if self.decoded.sure else f"{self.decoded.form}?"
+        elif self.json is None and self.row.payload:
             first = "Bytes" if is_binary(self.row.payload) else "Text"
         return (first, *TABS[1:])
 

@@ -266,3 +266,16 @@ def test_a_line_that_is_refused_leaves_the_file_that_was_there(
         assert path.read_text() == "kept"
     assert len(made.session.jobs) == 0
     assert exported(made, "export kafka:t key:none", path) == b""
+
+
+def test_binary_payloads_of_a_known_form_are_values_in_records_and_filters(tmp_path: Path) -> None:
+    made, path = scene(), tmp_path / "t.jsonl"
+    for temperature in (20, 42):
+        made.run(f"pub mqtt:room/t hex:a1617418{temperature:02x} -r")
+    [line] = exported(made, "export mqtt:room/#", path).splitlines()
+    record = json.loads(line)
+    assert (record["payload_form"], record["payload_value"]) == ("CBOR", {"t": 42})
+    assert "payload_form" not in json.loads(exported(made, "export kafka:t -n 1", path))
+    lines = exported(made, "export (proto:mqtt json.t>30)", path).splitlines()
+    assert [json.loads(each)["payload_value"] for each in lines] == [{"t": 42}]
+    assert "20 → 42" in made.run("topic history room/t t").as_text()

@@ -34,7 +34,16 @@ def first_line(opened: Opened) -> str:
 
 @pytest.mark.parametrize(
     ("payload", "tab"),
-    [(b'{"a": 1}', "JSON"), (b"on", "Text"), (b"\x00\xff\xfe", "Bytes"), (None, "JSON")],
+    [
+        (b'{"a": 1}', "JSON"),
+        (b"on", "Text"),
+        (b"\x00\xff\xfe", "Bytes"),
+        (None, "JSON"),
+        (b"\xa1\x61\x74\x18\x2a", "CBOR"),
+        (b"\x81\xa1\x74\xcd\x01\x00", "MessagePack"),
+        (b"\x12\x05\x0a\x01\x74\x20\x03", "Sparkplug B"),
+        (b"\x08\x96\x01", "Protobuf?"),
+    ],
 )
 def test_a_rows_first_tab_is_named_after_what_its_payload_is(
     scene: Scene, payload: bytes | None, tab: str

@@ -1,0 +1,5 @@
+"""Payloads that are neither JSON nor text as values: CBOR, MessagePack, Sparkplug B, Protobuf."""
+
+from .look import Decoded, look
+
+__all__ = ("Decoded", "look")
