@@ -36,12 +36,20 @@ _LOADS: tuple[tuple[str, ...], ...] = (
     ("10 to 1, QoS 0, 64 bytes", "0", "1", _WINDOW, "64", "10"),
     ("10 to 1, QoS 1, 64 bytes", "1", "1", _WINDOW, "64", "10"),
     ("10 to 1, QoS 2, 64 bytes", "2", "1", _WINDOW, "64", "10"),
+    *(
+        (f"50 to 1, one in flight each, QoS {qos}, {title}", str(qos), "1", "50", size, "50")
+        for title, size in (("64 bytes", "64"), ("4 KB", "4096"), ("64 KB", "65536"))
+        for qos in (0, 1, 2)
+    ),
     ("1 to 1,000, QoS 0, 64 bytes", "0", "1", "20", "64", "1", "1000"),
     ("1 to 1,000, QoS 1, 64 bytes", "1", "1", "20", "64", "1", "1000"),
+    ("1 to 1,000, QoS 2, 64 bytes", "2", "1", "20", "64", "1", "1000"),
     ("1 to 1, QoS 0, 4 KB", "0", "1", "1000", "4096"),
     ("1 to 1, QoS 1, 4 KB", "1", "1", "1000", "4096"),
+    ("1 to 1, QoS 2, 4 KB", "2", "1", "1000", "4096"),
     ("1 to 1, QoS 0, 64 KB", "0", "1", "100", "65536"),
     ("1 to 1, QoS 1, 64 KB", "1", "1", "100", "65536"),
+    ("1 to 1, QoS 2, 64 KB", "2", "1", "100", "65536"),
 )
 """Title, QoS, topics, messages under way at most, bytes of a payload, publishers, subscribers."""
 

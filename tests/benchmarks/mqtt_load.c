@@ -4,7 +4,8 @@
  *
  * MQTT 3.1.1 on 127.0.0.1, packets prepared beforehand, sockets never waited for. Every subscriber
  * gets every message; at most WINDOW messages are on the way to each, so that a broker which drops
- * what is too much for it has no need to. With QOS 1 and 2 both sides acknowledge. With LASTING 1
+ * what is too much for it has no need to. With QOS 1 and 2 both sides acknowledge, and a WINDOW of
+ * no more than one for each publisher lets each have one that is not acknowledged. With LASTING 1
  * the subscribers' sessions are such as outlive their connections, and are ended when all is done.
  * Prints: messages delivered a second, messages delivered.
  */
@@ -26,6 +27,7 @@ enum { BUFFER = 1 << 18, MOST_TOPICS = 1000, LONGEST = 66000, AT_ONCE = 61440 };
 struct end {
     int fd;
     unsigned last_id;
+    int unfinished, one_by_one;
     unsigned char in[BUFFER], out[BUFFER];
     size_t have, start, pending;
 };
@@ -95,7 +97,7 @@ static void flush(struct end *end) {
 }
 
 static void fill(struct end *publisher, int topics, int qos, long window) {
-    if (publisher->pending) return;
+    if (publisher->pending || (publisher->one_by_one && publisher->unfinished)) return;
     /* Each publisher gets its share of the window, so that all have something to send. */
     long left = window - (published - delivered / subscribers), share = window / publishers;
     for (long most = share < left ? share : left; most > 0; most--) {
@@ -109,6 +111,7 @@ static void fill(struct end *publisher, int topics, int qos, long window) {
             place[id_places[number] + 1] = id;
         }
         publisher->pending += sizes[number];
+        publisher->unfinished++;
         published++;
     }
 }
@@ -149,6 +152,8 @@ static void take(struct end *end) {
             }
         } else if (packet[0] >> 4 == 5) {
             acknowledge(end, 0x62, packet + body);
+        } else if (packet[0] >> 4 == 4 || packet[0] >> 4 == 7) {
+            end->unfinished--;
         } else if (packet[0] >> 4 == 6) {
             acknowledge(end, 0x70, packet + body);
         }
@@ -179,6 +184,7 @@ int main(int count, char **words) {
         char client[32];
         name(client, number);
         connect_to(end, port, client, number < publishers || !lasting);
+        end->one_by_one = qos && window <= publishers && publishers > 1;
         if (number >= publishers) {
             if (write(end->fd, subscribe, sizeof subscribe) < 0) fail("write");
             if (read(end->fd, end->in, 5) != 5 || end->in[4] > 2) fail("SUBACK");
