@@ -77,9 +77,9 @@ _NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
 _NOBODY: Final = Grants(0, ())
 
 
-def walk(connection: "MqttConnection", data: bytes) -> int:
-    """Handle all whole packets; returns the position of the first byte left over."""
-    position, end = 0, len(data)
+def walk(connection: "MqttConnection", data: bytes, position: int) -> int:
+    """Handle all whole packets from there on; returns the position of the first byte left over."""
+    end = len(data)
     turn = connection.turn
     # A fixed header has two bytes at least, so that one byte alone says nothing yet.
     while end - position > 1 and not connection.closed and connection.work is None:

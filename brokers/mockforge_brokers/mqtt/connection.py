@@ -23,7 +23,7 @@ from .lint_warnings import DOUBTFUL_TOPIC
 from .outlet import Outlet
 from .past import past_of, splitter
 from .rows import read_rows
-from .state.session import Session
+from .state.session import LARGE, Session
 from .state.verbatim import Verbatim
 from .wire.decode import decode_body
 from .wire.packets import Disconnect, Will
@@ -37,9 +37,10 @@ class MqttConnection:
     """The protocol's life on one socket; `contract.Connection` says who calls what."""
 
     __slots__ = (
+        "_have",
         "_now",
         "_opened",
-        "_rest",
+        "_pieces",
         "aliases",
         "allowed",
         "bridge",
@@ -109,7 +110,9 @@ class MqttConnection:
         """Statements and habits that lint reported of it."""
         self.unanswered = 0
         """QoS 1 publishes of this burst, of which the client has no PUBACK yet."""
-        self._rest = bytearray()
+        self._pieces: list[bytes | memoryview] = []
+        self._have = 0
+        """Bytes of the pieces, which begin a packet that is incomplete or was not handled yet."""
         broker.silence.allow(self, broker.options.connect_timeout)
 
     @property
@@ -147,36 +150,51 @@ class MqttConnection:
         if self.closed:
             return 0
         self.last_heard = self._now()
-        rest = self._rest
         if data:
             # Without bytes the same burst goes on, for which its last turn had no time.
             self.unanswered = 0
-        if rest:
-            rest += data
-            if len(rest) < self.wanted:
-                return len(rest)
-            data = bytes(rest)
-            rest.clear()
-        self.wanted = 0
+        position = 0
         try:
-            position = walk(self, data) if self.work_on() else 0
+            if self._pieces:
+                missing = self.wanted - self._have
+                if missing > len(data):
+                    return self._keep(data)
+                if 0 < missing < len(data) - LARGE:
+                    # To put that packet together alone spares what comes behind it two copies: of
+                    # large packets each burst ends in the midst of one.
+                    self._keep(data[:missing])
+                    walk(self, self.take_rest(), 0)
+                    position = missing
+                else:
+                    self._keep(data)
+                    data = self.take_rest()
+            self.wanted = 0
+            if self.work_on():
+                position = walk(self, data, position)
         except ProtocolError as error:
             joining.violated(self, error, data)
             return 0
         if self.closed:
             return 0
-        if position < len(data):
-            rest += data[position:]
-        return len(rest)
+        return self._keep(data, position) if position < len(data) else 0
+
+    def _keep(self, data: bytes, position: int = 0) -> int:
+        """Bytes from there on wait for more, or for their turn; returns how many do now."""
+        left = len(data) - position
+        # A view costs no copy, and keeps a whole burst.
+        self._pieces.append(data[position:] if left < LARGE else memoryview(data)[position:])
+        self._have += left
+        return self._have
 
     @property
     def incomplete(self) -> int:
         """Bytes of a packet that came in part."""
-        return len(self._rest)
+        return self._have
 
     def take_rest(self) -> bytes:
-        data = bytes(self._rest)
-        self._rest.clear()
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._have = 0
         return data
 
     def set_writable(self, writable: bool) -> None:

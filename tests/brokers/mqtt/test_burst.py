@@ -419,6 +419,30 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     assert play(stage, actions, fast=True) == play(stage, actions, fast=False)
 
 
+LARGE_ONES = stream(*[publish("a", b"v" * 40_000, number) for number in range(1, 6)])
+MANY_FILTERS = stream(Subscribe(9, [Request(f"many/filters/{each}/+", 1) for each in range(2_000)]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        LEARN + LARGE_ONES,
+        # What a packet asked for is not done yet, and those behind it wait.
+        MANY_FILTERS + stream(publish("many/filters/7/x", b"w" * 40_000, 7)) + LARGE_ONES,
+        stream(publish("a", b"v" * 40_000, 1), Disconnect()) + LARGE_ONES,
+        stream(publish("a", b"v" * 40_000, 1), publish("a", b"v" * 70_000, 2)) + LARGE_ONES,
+    ],
+    ids=["publishes", "slow work", "the end", "too large"],
+)
+@pytest.mark.parametrize("hurried", [False, True])
+@pytest.mark.parametrize("cuts", [(1,), (9, 3), (20_000,), (30_000, 30_000), (50_000,) * 4])
+def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cuts) -> None:
+    stage = Stage(takers=(Taker("#", 1),), packet=60_000, hurried=hurried)
+    whole = play(stage, [sent(data)], fast=True)
+    pieces = play(stage, [sent(data, cuts=tuple(cuts))], fast=True)
+    assert pieces == whole
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:

@@ -42,13 +42,14 @@ if TYPE_CHECKING:
 class SnConnection(MqttConnection):
     """`MqttConnection` with MQTT-SN on the wire; what MQTT answers with an end has answers here."""
 
-    __slots__ = ("gateway", "joining", "sleep", "will")
+    __slots__ = ("_rest", "gateway", "joining", "sleep", "will")
 
     outlet: SnOutlet
     version_name = VERSION
 
     def __init__(self, broker: "MqttBroker", gateway: Gateway, peer: Peer) -> None:
         super().__init__(broker, peer)
+        self._rest = bytearray()
         self.gateway = gateway
         clock = broker.environment.clock
         self.outlet = SnOutlet(
