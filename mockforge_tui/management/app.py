@@ -98,7 +98,8 @@ class Application:
                 dict(request.query_params),
                 body_of(await request.body()),
                 sight,
-                request.headers.get("x-reason", ""),
+                server=_server(request),
+                reason=request.headers.get("x-reason", ""),
             )
             found = answer(asked)
         except Refused as refusal:
@@ -136,3 +137,8 @@ class _Json(JSONResponse):
 def build(runtime: Runtime) -> Guard:
     """With the check of Host and Origin in front that the admin port has."""
     return Guard(Application(runtime), runtime.config.host, None)
+
+
+def _server(request: Request) -> tuple[str, int]:
+    host, port = request.scope.get("server") or ("127.0.0.1", 0)
+    return host, port or 0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import changing, cluster, definitions, limits, reading, topics
+from . import changing, cluster, definitions, limits, node, reading, topics
 from .request import Asked
 
 Answer = Callable[[Asked], Any]
@@ -26,8 +26,8 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "version": {"GET": reading.version},
     "whoami": {"GET": reading.whoami},
     "cluster-name": {"GET": cluster.name, "PUT": cluster.put_name},
-    "nodes": {"GET": reading.nodes},
-    "nodes/*": {"GET": reading.node},
+    "nodes": {"GET": node.nodes},
+    "nodes/*": {"GET": node.node},
     "extensions": {"GET": reading.extensions},
     "parameters": {"GET": reading.parameters},
     "parameters/*": {"GET": reading.parameters},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 from mockforge_brokers import __version__
 from mockforge_brokers.access import User
 from mockforge_brokers.amqp.churn import OF_CHURN
+from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.figures import totals
 from mockforge_brokers.amqp.profiles import (
     GLOBAL_QOS,
@@ -20,21 +20,15 @@ from mockforge_brokers.amqp.profiles import (
     in_words,
 )
 from mockforge_brokers.amqp.sampling import detailed
-from mockforge_brokers.amqp.state.memory import DISK, MEMORY
+from mockforge_brokers.amqp.state.memory import DISK
 
 from .cluster import cluster_name
 from .listing import listed, picked
+from .node import contexts, exchange_types
 from .request import Asked, bad_request, not_found
 
-_NODE = "rabbit@localhost"
 _BY_PLACE = itemgetter("vhost", "name")
 _OK = {"status": "ok"}
-_TYPES = {
-    "direct": "AMQP direct exchange, as per the AMQP specification",
-    "fanout": "AMQP fanout exchange, as per the AMQP specification",
-    "headers": "AMQP headers exchange, as per the AMQP specification",
-    "topic": "AMQP topic exchange, as per the AMQP specification",
-}
 
 
 def overview(asked: Asked) -> Any:
@@ -44,13 +38,15 @@ def overview(asked: Asked) -> Any:
     found = {
         "management_version": version,
         "rates_mode": "basic",
-        "exchange_types": _exchange_types(asked),
+        "exchange_types": exchange_types(asked),
         "product_version": version,
         "product_name": "RabbitMQ",
         "rabbitmq_version": version,
         "cluster_name": cluster_name(asked),
         "mockforge_version": __version__,
         "erlang_version": "25.2.3",
+        "erlang_full_version": "Erlang/OTP 25",
+        "release_series_support_status": "supported",
         "disable_stats": False,
         "enable_queue_totals": False,
         "message_stats": stats,
@@ -66,7 +62,7 @@ def overview(asked: Asked) -> Any:
     }
     if sight.all:
         found["object_totals"]["consumers"] = len(figures.consumers())
-        found |= {"node": _NODE, "listeners": _listeners(asked), "contexts": []}
+        found |= {"node": NODE, "listeners": _listeners(asked), "contexts": contexts(asked)}
     return found
 
 
@@ -75,54 +71,19 @@ def _churn(asked: Asked) -> Any:
     return detailed(OF_CHURN, churn.counts, asked.broker.rates(churn))
 
 
-def _exchange_types(asked: Asked) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "description": _TYPES.get(name, name), "enabled": True}
-        for name in asked.broker.exchange_types
-    ]
-
-
 def _listeners(asked: Asked) -> list[dict[str, Any]]:
     protocols = {"plain": "amqp", "tls": "amqp/ssl"}
     return [
         {
-            "node": _NODE,
+            "node": NODE,
             "protocol": protocols.get(listener.name, listener.name),
             "ip_address": listener.host,
             "port": listener.port,
+            "socket_opts": {"nodelay": True},
         }
         for listener in asked.runtime.environment.listeners
         if listener.protocol == "amqp"
     ]
-
-
-def nodes(asked: Asked) -> Any:
-    return listed([node_figures(asked)], asked.query)
-
-
-def node(asked: Asked) -> Any:
-    if asked.names[0] != _NODE:
-        raise not_found()
-    return _one(asked, node_figures(asked))
-
-
-def node_figures(asked: Asked) -> dict[str, Any]:
-    memory = asked.broker.memory
-    return {
-        "name": _NODE,
-        "type": "disc",
-        "running": True,
-        "os_pid": str(os.getpid()),
-        "mem_used": memory.used,
-        "mem_limit": memory.limit,
-        "mem_alarm": MEMORY in memory.low,
-        "disk_free_alarm": DISK in memory.low,
-        "partitions": [],
-        "rates_mode": "basic",
-        "exchange_types": _exchange_types(asked),
-        "enabled_plugins": ["rabbitmq_management"],
-        "processors": os.cpu_count() or 1,
-    }
 
 
 def version(asked: Asked) -> Any:
@@ -196,7 +157,7 @@ def _alarms(asked: Asked, where: str) -> Any:
     return 503, {
         "status": "failed",
         "reason": f"There are alarms in effect {where}",
-        "alarms": [{"node": _NODE, "resource": words.get(each, each)} for each in low],
+        "alarms": [{"node": NODE, "resource": words.get(each, each)} for each in low],
     }
 
 
@@ -278,9 +239,7 @@ def channels(asked: Asked) -> Any:
 
 
 def channel(asked: Asked) -> Any:
-    rows = asked.broker.management.channels()
-    found = next((row for row in rows if row["name"] == asked.names[0]), None)
-    return _owned(asked, found)
+    return _owned(asked, asked.broker.management.channel(asked.names[0]))
 
 
 def consumers(asked: Asked) -> Any:

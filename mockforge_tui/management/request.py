@@ -45,6 +45,8 @@ class Asked(Struct, frozen=True):
     body: Mapping[str, Any]
     sight: Sight
     """What that user sees and may do."""
+    server: tuple[str, int] = ("127.0.0.1", 15672)
+    """Where it came in."""
     reason: str = ""
     """Why, in the words of who asks (the header X-Reason)."""
 

@@ -6,8 +6,10 @@ Rates are those of the last seconds (sampling.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 from urllib.parse import quote
 
 from .channel.channel import Channel
@@ -24,6 +26,8 @@ from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 from .v1_0 import figures as later
 from .v1_0.connection import Connection as LaterConnection
+from .wire.content import header_payload
+from .wire.properties import decode_properties
 
 _MOST_ADDED_UP = 10_000
 
@@ -49,8 +53,9 @@ class Management:
         return [_vhost(vhost, self._rates) for vhost in self._vhosts.values()]
 
     def queues(self, vhost: str | None = None) -> list[Figures]:
+        unacked = self._unacked()
         found = [
-            _queue(host, queue, self._rates(queue))
+            _queue(host, queue, self._rates(queue), unacked)
             for host in self._in(vhost)
             for queue in host.queues.values()
         ]
@@ -64,7 +69,7 @@ class Management:
             return None
         details = [self._consumer(host, each) for each in queue.consumers]
         return {
-            **_queue(host, queue, self._rates(queue)),
+            **_queue(host, queue, self._rates(queue), self._unacked()),
             "consumer_details": details,
             "incoming": [],
             "deliveries": [],
@@ -124,6 +129,18 @@ class Management:
             for channel in connection.channels.open.values()
         ]
 
+    def channel(self, name: str) -> Figures | None:
+        """With its consumers."""
+        for connection in self._open(None):
+            for channel in connection.channels.open.values():
+                shown = _channel(connection, channel)
+                if shown["name"] == name:
+                    host, consumers = connection.vhost, channel.consumers.values()
+                    details = [self._consumer(host, each) for each in consumers]
+                    more = {"consumer_details": details, "publishes": [], "deliveries": []}
+                    return shown | more
+        return None
+
     def consumers(self, vhost: str | None = None) -> list[Figures]:
         return [
             self._consumer(host, consumer)
@@ -137,6 +154,17 @@ class Management:
         peers = [each.peer for each in self._open(None)]
         peers += [each.peer for each in later.open_connections(self._later, None)]
         return next((peer.id for peer in peers if connection_name(peer) == name), None)
+
+    def _unacked(self) -> Counter[Queue] | None:
+        """Bytes that consumers have and did not settle, by queue; None for too many messages."""
+        channels = [each for one in self._open(None) for each in one.channels.open.values()]
+        others = list(later.unsettled(self._later))
+        if sum(len(each.unacked) for each in channels) + len(others) > _MOST_ADDED_UP:
+            return None
+        found: Counter[Queue] = Counter()
+        for message in chain(others, *(each.unacked.values() for each in channels)):
+            found[message.queue] += message.size
+        return found
 
     def _open(self, vhost: str | None) -> Iterator[Connection]:
         """Neither who is still logging in nor who is on the way out."""
@@ -212,10 +240,9 @@ def _summed(names: Sequence[str], rows: Sequence[Figures]) -> Figures:
     return detailed(names, numbers, rates)
 
 
-def _queue(vhost: VirtualHost, queue: Queue, rates: Rates) -> Figures:
-    ready = len(queue.messages)
-    # To add up the sizes of a million messages would hold up everybody.
-    size = sum(one.size for one in queue.messages) if ready <= _MOST_ADDED_UP else None
+def _queue(
+    vhost: VirtualHost, queue: Queue, rates: Rates, unacked: Counter[Queue] | None
+) -> Figures:
     policies = vhost.policies.effective(queue.kind, queue.name)
     active = _single_active(queue)
     exclusive = next((each.tag for each in queue.consumers if each.exclusive), None)
@@ -229,17 +256,79 @@ def _queue(vhost: VirtualHost, queue: Queue, rates: Rates) -> Figures:
         **_policies(policies),
         "exclusive": bool(queue.owner),
         "exclusive_consumer_tag": exclusive,
-        "memory": size,
-        "message_bytes": size,
-        "message_bytes_ready": size,
+        **_held(queue, None if unacked is None else unacked[queue]),
         **_counted(counts(queue), rates),
         "name": queue.name,
         "node": NODE,
         "single_active_consumer_tag": active.tag if active else None,
         "state": "running",
         "type": queue.kind,
+        **_OF_TYPE[queue.kind](queue),
         "vhost": vhost.name,
     }
+
+
+def _held(queue: Queue, unacked: int | None) -> Figures:
+    """Bytes of its messages, None where there are too many to add up at once."""
+    # To add up the sizes of a million messages would hold up everybody.
+    few = len(queue.messages) <= _MOST_ADDED_UP
+    ready = sum(one.size for one in queue.messages) if few else None
+    size = None if ready is None or unacked is None else ready + unacked
+    return {
+        "memory": size,
+        "message_bytes": size,
+        "message_bytes_ready": ready,
+        "message_bytes_unacknowledged": unacked,
+    }
+
+
+def _of_classic(queue: Queue) -> Figures:
+    """All is in memory, nothing paged out."""
+    ready, unacked = len(queue.messages), queue.unacked
+    first = next(iter(queue.messages), None)
+    properties = {} if first is None else decode_properties(header_payload(first.content))
+    mode, version = (queue.arguments.get(f"x-queue-{name}") for name in ("mode", "version"))
+    return {
+        "backing_queue_status": {
+            "len": ready,
+            "mode": "default" if mode is None else str(mode.value),
+            "version": 1 if version is None else version.value,
+        },
+        "head_message_timestamp": properties.get("timestamp"),
+        "message_bytes_paged_out": 0,
+        "messages_paged_out": 0,
+        "messages_ram": ready + unacked,
+        "messages_ready_ram": ready,
+        "messages_unacknowledged_ram": unacked,
+        "recoverable_slaves": None,
+    }
+
+
+_OF_CLUSTER: Final = {"leader": NODE, "members": [NODE], "online": [NODE]}
+
+
+def _of_quorum(queue: Queue) -> Figures:
+    active = _single_active(queue)
+    return {
+        **_OF_CLUSTER,
+        "message_bytes_dlx": 0,
+        "message_bytes_ram": 0,
+        "messages_dlx": 0,
+        "messages_ram": 0,
+        "open_files": {NODE: 0},
+        "single_active_consumer_ctag": active.tag if active else None,
+    }
+
+
+def _of_stream(queue: Queue) -> Figures:
+    return {**_OF_CLUSTER, "readers": {NODE: len(queue.consumers)}}
+
+
+_OF_TYPE: Final[dict[str, Callable[[Queue], Figures]]] = {
+    "classic": _of_classic,
+    "quorum": _of_quorum,
+    "stream": _of_stream,
+}
 
 
 def _has_single_active(queue: Queue) -> bool:
@@ -326,6 +415,7 @@ def _connection(connection: Connection) -> Figures:
         "timeout": agreement.heartbeat,
         "user": agreement.user,
         "user_provided_name": agreement.client or None,
+        "user_who_performed_action": agreement.user,
         "vhost": agreement.virtual_host,
     }
 
@@ -344,10 +434,12 @@ def _channel(connection: Connection, channel: Channel) -> Figures:
         "name": f"{connection_name(connection.peer)} ({channel.number})",
         "node": NODE,
         "number": channel.number,
+        "pending_raft_commands": 0,
         "prefetch_count": channel.prefetch,
         "state": "running",
         "transactional": transaction is not None,
         "user": connection.agreement.user,
+        "user_who_performed_action": connection.agreement.user,
         "vhost": connection.agreement.virtual_host,
     }
 

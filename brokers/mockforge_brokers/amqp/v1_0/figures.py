@@ -9,6 +9,7 @@ from ..connection.ends import NODE, connection_name, ends, socket_figures
 from ..connection.phase import Phase
 from ..records import plain
 from ..state.consumer import Consumer
+from ..state.message import Message
 from . import mapping
 from .addresses import MANAGEMENT
 from .connection import Connection
@@ -32,6 +33,13 @@ def open_connections(
             yield connection
 
 
+def unsettled(connections: Mapping[int, Connection]) -> Iterator[Message]:
+    """What the clients of open connections have still to settle."""
+    for connection in open_connections(connections, None):
+        for session in connection.sessions.open.values():
+            yield from session.deliveries.messages()
+
+
 def connection_figures(connection: Connection) -> Figures:
     handshake = connection.handshake
     return {
@@ -46,6 +54,7 @@ def connection_figures(connection: Connection) -> Figures:
         "timeout": handshake.idle,
         "user": connection.user,
         "user_provided_name": None,
+        "user_who_performed_action": connection.user,
         "vhost": handshake.vhost,
     }
 
