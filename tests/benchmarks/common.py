@@ -221,19 +221,28 @@ def compare(
     unit: str = "messages/s",
     *,
     less: bool = False,
+    warm_up: Callable[[int], object] | None = None,
 ) -> dict[str, float]:
     """Measure all subjects in turns, print medians and ratios to the first; returns medians.
 
     All stay up meanwhile: an idle server costs the busy one nothing. A subject that cannot do it is
     named with the reason. Where `less` is better the
-    ratio is turned round, so that more than 1 always speaks for ours.
+    ratio is turned round, so that more than 1 always speaks for ours. `warm_up` is done to each
+    before, and not measured.
     """
     if settings.only.lower() not in title.lower():
         return {}
     figures: dict[str, list[float]] = {subject.name: [] for subject in subjects}
     skipped: dict[str, str] = {}
     with ExitStack() as stack:
-        ports = {subject.name: stack.enter_context(subject.start()) for subject in subjects}
+        ports: dict[str, int] = {}
+        for subject in subjects:
+            try:
+                ports[subject.name] = stack.enter_context(subject.start())
+                if warm_up is not None:
+                    warm_up(ports[subject.name])
+            except Skipped as reason:
+                skipped[subject.name] = str(reason)
         for _ in range(settings.rounds):
             for name in [each for each in figures if each not in skipped]:
                 try:
@@ -241,6 +250,20 @@ def compare(
                 except Skipped as reason:
                     # What one of them cannot do is no reason to leave out the others.
                     skipped[name] = str(reason)
+    return show(title, subjects, figures, skipped, settings, unit, less=less)
+
+
+def show(
+    title: str,
+    subjects: Sequence[Subject],
+    figures: dict[str, list[float]],
+    skipped: dict[str, str],
+    settings: Settings,
+    unit: str,
+    *,
+    less: bool = False,
+) -> dict[str, float]:
+    """Print medians and ratios to the first subject, as `compare` does; returns medians."""
     medians = {
         name: statistics.median(values) for name, values in figures.items() if name not in skipped
     }

@@ -111,7 +111,7 @@ def run(settings: Settings) -> None:
             continue
         subjects = [whole(protocol, checkout) for checkout in checkouts]
         try:
-            subjects.append(PEERS[protocol]())
+            subjects += [peer() for peer in PEERS[protocol]]
         except Skipped as reason:
             print(f"skipped beside ours: {reason}")
         for load in chosen:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import amqp, kafka_apache, mqtt, sessions
+from . import amqp, kafka, kafka_apache, mqtt, sessions
 from .common import (
     LOAD_CPU,
     Settings,
@@ -20,10 +20,10 @@ from .common import (
 from .sessions import Flight
 
 BODIES = ((1_000, "1 KB"), (10_000, "10 KB"), (100_000, "100 KB"), (1_000_000, "1 MB"))
-PEERS: dict[str, Callable[[], Subject]] = {
-    "mqtt": mqtt.mosquitto,
-    "amqp": amqp.rabbitmq,
-    "kafka": kafka_apache.apache_kafka,
+PEERS: dict[str, tuple[Callable[[], Subject], ...]] = {
+    "mqtt": (mqtt.mosquitto,),
+    "amqp": (amqp.rabbitmq,),
+    "kafka": (kafka.mock, kafka_apache.apache_kafka),
 }
 _CONFIRMED = {
     "mqtt": "MQTT QoS 1 to one subscriber",
@@ -38,12 +38,13 @@ _ROUND = {
 
 
 def subjects_of(protocol: str, settings: Settings) -> list[Subject]:
-    """Ours, the other checkout, and the original where it is here."""
+    """Ours, the other checkout, and the peers that are here."""
     subjects = [ours(protocol), *before(protocol, settings)]
-    try:
-        subjects.append(PEERS[protocol]())
-    except Skipped as reason:
-        print(f"skipped beside ours: {reason}")
+    for peer in PEERS[protocol]:
+        try:
+            subjects.append(peer())
+        except Skipped as reason:
+            print(f"skipped beside ours: {reason}")
     return subjects
 
 

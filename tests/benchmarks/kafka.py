@@ -1,11 +1,20 @@
-"""Kafka against librdkafka's own C mock: librdkafka on both ends, 100 bytes, one partition."""
+"""Kafka beside librdkafka's own C mock and Apache Kafka, with librdkafka as the client.
+
+100 bytes and one partition where nothing else is said. The mock forgets what is more than 5 MB of
+a partition; the others keep it. Before a row is measured each has the same load for a while: a
+server in Java is compiled by then, and ours has met its limit of all logs and lets the oldest go,
+as one that has been up for long. While memory is touched for the first time, each page of it costs
+more than all that is done with a record.
+"""
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import kafka_apache, sessions
 from .common import (
     Port,
     Settings,
@@ -15,8 +24,11 @@ from .common import (
     compare,
     compile_c,
     measure,
+    memory,
     ours,
+    program,
     running,
+    show,
 )
 
 _LOADS = (
@@ -26,7 +38,10 @@ _LOADS = (
     ("produce, one record a request", "single"),
     ("produce and consume, batched", "flow"),
     ("produce, batched over 24 partitions", "spread"),
+    ("consume from 24 partitions", "consume"),
 )
+_WARM_UP = "4"
+"""Seconds of the load before it is measured: about as long as it takes to fill a gibibyte."""
 
 
 def mock() -> Subject:
@@ -57,23 +72,26 @@ def run(settings: Settings) -> None:
     except Skipped as reason:
         print(f"Kafka skipped: {reason} (librdkafka-dev is needed)")
         return
-    for title, mode in _LOADS:
+    original: list[Subject] = []
+    try:
+        original = [kafka_apache.apache_kafka()]
+    except Skipped as reason:
+        print(f"skipped beside ours: {reason}")
+    subjects += original
+    rows = [(f"{title}, 100 bytes", mode) for title, mode in _LOADS]
+    for title, mode in [*rows, ("produce, 1 MB records", "large")]:
         compare(
-            f"Kafka {title}, 100 bytes",
+            f"Kafka {title}",
             subjects,
             lambda port, mode=mode: measure(  # type: ignore[misc]
                 [str(load), str(port), mode, str(settings.seconds)]
             ),
             settings,
             unit="records/s",
+            warm_up=lambda port, mode=mode: measure(  # type: ignore[misc]
+                [str(load), str(port), mode, _WARM_UP]
+            ),
         )
-    compare(
-        "Kafka produce, 1 MB records",
-        subjects,
-        lambda port: measure([str(load), str(port), "large", str(settings.seconds)]),
-        settings,
-        unit="records/s",
-    )
     compare(
         "Kafka 50 consumers join one group",
         subjects,
@@ -82,3 +100,27 @@ def run(settings: Settings) -> None:
         unit="ms until it stands",
         less=True,
     )
+    _start([program("kafka"), mock(), *original], settings)
+
+
+def _start(subjects: list[Subject], settings: Settings) -> None:
+    """From the command until a client is answered, and the memory then."""
+    titles = "Kafka start, ours with all three brokers", "Kafka memory after the start"
+    if not any(settings.only.lower() in title.lower() for title in titles):
+        return
+    took: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    sizes: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    skipped: dict[str, str] = {}
+    for _ in range(settings.rounds):
+        for subject in subjects:
+            begun = time.perf_counter()
+            try:
+                with subject.start() as port:
+                    assert isinstance(port, Port)
+                    sessions.login_of("kafka", port)
+                    took[subject.name].append((time.perf_counter() - begun) * 1000)
+                    sizes[subject.name].append(memory(port.pid))
+            except Skipped as reason:
+                skipped[subject.name] = str(reason)
+    show(titles[0], subjects, took, skipped, settings, "ms", less=True)
+    show(titles[1], subjects, sizes, skipped, settings, "MiB", less=True)

@@ -6,6 +6,7 @@
  *      single     producer only, one record a request, many requests in flight
  *      flow       batched, with a consumer; the producer stays at most WINDOW records ahead
  *      spread     batched, over 24 partitions
+ *      consume    what was written to 24 partitions just before, once
  *      large      records of 1 MB
  *      group      MEMBERS consumers join one group at once
  *
@@ -24,6 +25,8 @@
 #include <unistd.h>
 
 enum { SIZE = 100, LARGE = 1000000, WINDOW = 20000, TRANSACTION = 100, SPREAD = 24, MEMBERS = 50 };
+/* Records of a partition that are written to be read: librdkafka's mock keeps 5 MB of each. */
+enum { WRITTEN = 40000 };
 static const double QUIET = 1;
 
 static atomic_long confirmed, failed, consumed;
@@ -109,15 +112,20 @@ static void must(rd_kafka_error_t *error) {
         die("transaction", rd_kafka_error_string(error));
 }
 
-static rd_kafka_t *make_consumer(void) {
+/* Reads each partition of the topic from an offset on. */
+static rd_kafka_t *make_consumer(const int64_t *from) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "group.id", "load");
     set(conf, "auto.offset.reset", "earliest");
     set(conf, "enable.auto.commit", "false");
     set(conf, "fetch.wait.max.ms", "50");
+    /* More than there is: a full queue pauses librdkafka for up to a second. */
+    set(conf, "queued.min.messages", "10000000");
+    set(conf, "queued.max.messages.kbytes", "1000000");
     rd_kafka_t *consumer = make(RD_KAFKA_CONSUMER, conf);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, 0)->offset = 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+    for (int i = 0; i < partitions; i++)
+        rd_kafka_topic_partition_list_add(list, topic, i)->offset = from[i];
     rd_kafka_assign(consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     return consumer;
@@ -211,6 +219,35 @@ static int gather(void) {
     _exit(0);
 }
 
+static int drain(rd_kafka_t *producer) {
+    int64_t low, ends[SPREAD];
+    for (int i = 0; i < SPREAD; i++)
+        if (rd_kafka_query_watermark_offsets(producer, topic, i, &low, &ends[i], 10000))
+            ends[i] = 0;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(producer, topic, NULL);
+    static char payload[SIZE];
+    memset(payload, 'x', SIZE);
+    for (long sent = 0; sent < SPREAD * WRITTEN;)
+        if (rd_kafka_produce(handle, sent % SPREAD, RD_KAFKA_MSG_F_COPY, payload, SIZE, NULL, 0,
+                             NULL) == 0)
+            sent++;
+        else
+            usleep(200);
+    rd_kafka_topic_destroy(handle);
+    for (double limit = now() + 20; atomic_load(&confirmed) < SPREAD * WRITTEN; usleep(500))
+        if (now() > limit || atomic_load(&failed))
+            die("last record", "not confirmed");
+    pthread_t consumption;
+    double start = now();
+    pthread_create(&consumption, NULL, consume, make_consumer(ends));
+    for (double limit = now() + 20; atomic_load(&consumed) < SPREAD * WRITTEN; usleep(200))
+        if (now() > limit)
+            die("last record", "not consumed");
+    printf("%.0f\n", atomic_load(&consumed) / (now() - start));
+    fflush(stdout);
+    _exit(0);
+}
+
 int main(int argc, char **argv) {
     if (argc < 4)
         die("usage", "kafka_load PORT MODE SECONDS [BYTES]");
@@ -225,13 +262,15 @@ int main(int argc, char **argv) {
     else if (argc > 4 && (size = atoi(argv[4])) > LARGE)
         die("BYTES", "at most 1000000");
     rd_kafka_t *producer = make_producer(mode);
-    if (!strcmp(mode, "spread")) {
+    if (!strcmp(mode, "spread") || !strcmp(mode, "consume")) {
         partitions = SPREAD;
         snprintf(topic, sizeof(topic), "spread-24");
         create(producer, topic, SPREAD);
     }
     pthread_t reports, consumption;
     pthread_create(&reports, NULL, poll_reports, producer);
+    if (!strcmp(mode, "consume"))
+        return drain(producer);
     if (transactional) {
         must(rd_kafka_init_transactions(producer, 15000));
         must(rd_kafka_begin_transaction(producer));
@@ -246,8 +285,9 @@ int main(int argc, char **argv) {
     }
     rd_kafka_topic_destroy(first);
     rd_kafka_t *consumer = NULL;
+    static const int64_t ends[1];
     if (flow) {
-        consumer = make_consumer();
+        consumer = make_consumer(ends);
         pthread_create(&consumption, NULL, consume, consumer);
         for (double limit = now() + 15; !atomic_load(&consumed);) {
             if (now() > limit)
