@@ -14,7 +14,6 @@ from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.wire.messages import (
     configs,
     consumer_groups,
-    groups,
     logs,
     offsets,
     quotas,
@@ -300,7 +299,6 @@ WRONG: dict[ApiKey, list[tuple[str, Message]]] = {
         )
         for name in ("", "differ.nobody", "differ.g")
     ],
-    ApiKey.DESCRIBE_GROUPS: [("no name", groups.DescribeGroupsRequest(groups=[""]))],
     ApiKey.OFFSET_DELETE: [
         (
             label,

@@ -40,6 +40,10 @@ class Player:
         self.id = f"{prefix}id"
         self.group = f"{prefix}g"
 
+    def forget(self):
+        """Begin anew: the next producer is the first one."""
+        self.said, self._producers = [], {}
+
     def note(self, what, outcome):
         self.said.append([what, outcome])
         return outcome

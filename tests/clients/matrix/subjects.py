@@ -101,7 +101,7 @@ class _Process(Subject):
             self._command, stdout=self._output, stderr=self._output, cwd=self._folder
         )
         for port in self._ports:
-            wait_for_port(port, 90)
+            wait_for_port(port, 150)
 
     def end_connections(self, protocol: str) -> None:
         self.restart(protocol)
@@ -255,7 +255,7 @@ class RabbitMQ(_Process):
             start_new_session=True,
         )
         for port in self._ports:
-            wait_for_port(port, 90)
+            wait_for_port(port, 150)
 
     def _control(self, *arguments: str) -> None:
         subprocess.run(

@@ -58,16 +58,16 @@ def _check(request: ConsumerGroupHeartbeatRequest, version: int) -> None:
     """Raises RequestRefused with Kafka's words for what no member says."""
     epoch = request.member_epoch
     joins = epoch == 0
-    must_have_id = version >= _OWN_IDS_SINCE or not joins
+    must_have_id = version >= _OWN_IDS_SINCE or (not joins and epoch >= LEAVES_FOR_A_WHILE)
     wrong = ""
-    if not request.group_id.strip():
+    if must_have_id and not request.member_id.strip():
+        wrong = "MemberId can't be empty."
+    elif not request.group_id.strip():
         wrong = "GroupId can't be empty."
     elif request.instance_id is not None and not request.instance_id.strip():
         wrong = "InstanceId can't be empty."
     elif request.rack_id is not None and not request.rack_id.strip():
         wrong = "RackId can't be empty."
-    elif must_have_id and epoch >= LEAVES_FOR_A_WHILE and not request.member_id.strip():
-        wrong = "MemberId can't be empty."
     elif epoch == LEAVES_FOR_A_WHILE and request.instance_id is None:
         wrong = "InstanceId can't be null."
     elif epoch < min(LEAVES, LEAVES_FOR_A_WHILE):

@@ -15,6 +15,19 @@ _ADDS_SINCE = 12
 _ABORTABLE_SINCE = 11
 
 
+def _check_first(log: PartitionLog, header: BatchHeader) -> None:
+    """Raises RequestRefused for a first batch of which others went before.
+
+    Of transactions V1 any sequence is a beginning: what was known may have left with its records.
+    """
+    if header.base_sequence and header.producer_id not in log.producers:
+        raise RequestRefused(
+            ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
+            f"producer {header.producer_id} began with sequence {header.base_sequence}, not 0,"
+            f" in {log.topic}/{log.partition}",
+        )
+
+
 def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
     """What the log asks about such a batch; None for a request without a transactional id."""
     if transactional_id is None:
@@ -29,6 +42,7 @@ def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
         try:
             if version >= _ADDS_SINCE:
                 transactions.add_partitions(transactional_id, who, [place], bumps=True)
+                _check_first(log, header)
                 return
             if transactions.has_partition(transactional_id, who, place):
                 return

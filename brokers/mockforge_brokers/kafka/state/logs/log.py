@@ -245,7 +245,8 @@ class PartitionLog(Segments):
                     ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
                     "a transactional batch came without a transactional id",
                 )
-            if not is_open:
+            # What another epoch opened is not its own to go on with: the coordinator knows.
+            if not is_open or self.producers.epoch_of(header.producer_id) != header.producer_epoch:
                 begin(self, header)
         elif is_open:
             raise RequestRefused(

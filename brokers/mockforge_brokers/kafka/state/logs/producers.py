@@ -147,6 +147,9 @@ class ProducerTable:
         producer.last_timestamp = header.max_timestamp
         producer.batches.append((first, last, base_offset))
 
+    def __contains__(self, producer_id: int) -> bool:
+        return producer_id in self._producers
+
     def epoch_of(self, producer_id: int) -> int:
         """The newest epoch of a producer, 0 for one that is forgotten."""
         producer = self._producers.get(producer_id)

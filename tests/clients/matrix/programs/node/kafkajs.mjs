@@ -37,7 +37,19 @@ async function made(topic, partitions) {
   const admin = plain.admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
+  await known(admin, topic, partitions);
   await admin.disconnect();
+}
+
+/** Apache Kafka answers before all of its parts know of a topic. */
+async function known(admin, topic, partitions) {
+  await until(async () => {
+    try {
+      return (await admin.fetchTopicOffsets(topic)).length === partitions;
+    } catch (error) {
+      if (!error.retriable) throw error;
+    }
+  }, "the topic's partitions");
 }
 
 const numbers = (from, to) => Array.from({ length: to - from }, (_, at) => `${from + at}`);
@@ -117,15 +129,18 @@ await run("kafkajs", {
     const admin = plain.admin();
     await admin.connect();
     await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
+    await known(admin, topic, 2);
     await admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] });
+    await known(admin, topic, 5);
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     assert.equal(topics[0].partitions.length, 5);
-    assert.equal((await admin.fetchTopicOffsets(topic)).length, 5);
     const resources = [{ type: 2, name: topic, configEntries: [{ name: "retention.ms", value: "9000" }] }];
     await admin.alterConfigs({ validateOnly: false, resources });
-    const described = await admin.describeConfigs({ resources: [{ type: 2, name: topic }] });
-    const entry = described.resources[0].configEntries.find((e) => e.configName === "retention.ms");
-    assert.equal(entry.configValue, "9000");
+    await until(async () => {
+      const described = await admin.describeConfigs({ resources: [{ type: 2, name: topic }] });
+      const entry = described.resources[0].configEntries.find((e) => e.configName === "retention.ms");
+      return entry.configValue === "9000";
+    }, "the configuration");
     await admin.listGroups();
     await admin.describeCluster();
     await admin.deleteTopics({ topics: [topic] });

@@ -44,7 +44,7 @@ func send(producer *kgo.Client, topic string, values ...string) {
 }
 
 func read(reader *kgo.Client, count int) []string {
-	limit, end := context.WithTimeout(background, 30*time.Second)
+	limit, end := context.WithTimeout(background, Longest())
 	defer end()
 	found := map[string]bool{}
 	for len(found) < count {
@@ -65,6 +65,16 @@ func made(topic string, partitions int32) {
 	defer admin.Close()
 	_, err := admin.CreateTopic(background, partitions, 1, nil, topic)
 	Must(err)
+	// Apache Kafka answers before all of its parts know of a topic.
+	known(admin, topic, int(partitions))
+}
+
+func known(admin *kadm.Client, topic string, partitions int) {
+	Until("the topic's partitions", func() bool {
+		ends, err := admin.ListEndOffsets(background, topic)
+		Must(err)
+		return ends.Error() == nil && len(ends[topic]) == partitions
+	})
 }
 
 func produce() {
@@ -182,16 +192,17 @@ func admin() {
 	value := "600000"
 	_, err = one.AlterTopicConfigs(background, []kadm.AlterConfig{{Name: "retention.ms", Value: &value}}, topic)
 	Must(err)
-	configs, err := one.DescribeTopicConfigs(background, topic)
-	Must(err)
-	for _, config := range configs[0].Configs {
-		if config.Key == "retention.ms" {
-			Equal(*config.Value, value)
+	Until("the configuration", func() bool {
+		configs, err := one.DescribeTopicConfigs(background, topic)
+		Must(err)
+		for _, config := range configs[0].Configs {
+			if config.Key == "retention.ms" && *config.Value == value {
+				return true
+			}
 		}
-	}
-	ends, err := one.ListEndOffsets(background, topic)
-	Must(err)
-	Equal(len(ends[topic]), 5)
+		return false
+	})
+	known(one, topic, 5)
 	_, err = one.ListGroups(background)
 	Must(err)
 	_, err = one.DescribeAllLogDirs(background, nil)
@@ -224,7 +235,7 @@ func secured() {
 			kgo.SASL(scram.Auth{User: "alice", Pass: password}.AsSha512Mechanism()),
 		)
 		defer one.Close()
-		limit, end := context.WithTimeout(background, 5*time.Second)
+		limit, end := context.WithTimeout(background, Longest()/3)
 		defer end()
 		return one.Ping(limit)
 	}

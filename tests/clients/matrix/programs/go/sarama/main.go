@@ -106,6 +106,16 @@ func made(topic string, partitions int32) {
 	Must(err)
 	defer admin.Close()
 	Must(admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1}, false))
+	// Apache Kafka answers before all of its parts know of a topic.
+	known(admin, topic, int(partitions))
+}
+
+func known(admin sarama.ClusterAdmin, topic string, partitions int) {
+	Until("the topic's partitions", func() bool {
+		found, err := admin.DescribeTopics([]string{topic})
+		Must(err)
+		return len(found[0].Partitions) == partitions
+	})
 }
 
 func has(one *Member, count int) {
@@ -186,16 +196,16 @@ func admin() {
 	Must(err)
 	defer one.Close()
 	Must(one.CreatePartitions(topic, 5, nil, false))
-	found, err := one.DescribeTopics([]string{topic})
-	Must(err)
-	Equal(len(found[0].Partitions), 5)
+	known(one, topic, 5)
 	value := "600000"
 	Must(one.AlterConfig(sarama.TopicResource, topic, map[string]*string{"retention.ms": &value}, false))
-	entries, err := one.DescribeConfig(sarama.ConfigResource{
-		Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"},
+	Until("the configuration", func() bool {
+		entries, err := one.DescribeConfig(sarama.ConfigResource{
+			Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"},
+		})
+		Must(err)
+		return entries[0].Value == value
 	})
-	Must(err)
-	Equal(entries[0].Value, value)
 	_, err = one.ListConsumerGroups()
 	Must(err)
 	Must(one.DeleteRecords(topic, map[int32]int64{0: 0}))

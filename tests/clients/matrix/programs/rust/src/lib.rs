@@ -13,6 +13,11 @@ pub fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
+/// How long a fact is waited for: an original takes its time to start again.
+pub fn longest() -> Duration {
+    Duration::from_secs(env("MATRIX_SECONDS").parse().unwrap_or(30))
+}
+
 /// A name that no other run has used.
 pub fn named(name: &str) -> String {
     format!("{}-rust-{}", env("MATRIX_RUN"), name)
@@ -28,11 +33,11 @@ impl Checks {
 
     /// In a task of its own, so that a panic is a failure like others.
     pub async fn check(&self, name: &str, act: Act) {
-        let limited = tokio::time::timeout(Duration::from_secs(60), act);
+        let limited = tokio::time::timeout(2 * longest(), act);
         let failed = match tokio::spawn(limited).await {
             Ok(Ok(Ok(()))) => None,
             Ok(Ok(Err(error))) => Some(error.to_string()),
-            Ok(Err(_)) => Some("not within 60 s".to_string()),
+            Ok(Err(_)) => Some(format!("not within {:?}", 2 * longest())),
             Err(panic) => Some(panic.to_string()),
         };
         match failed {

@@ -1,14 +1,12 @@
 //! rdkafka, on the librdkafka it brings along.
-use matrix::{ensure, env, happen, named, Checks, Outcome};
+use matrix::{ensure, env, happen, longest, named, Checks, Outcome};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-const LONG: Duration = Duration::from_secs(30);
 type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn settings() -> ClientConfig {
@@ -35,7 +33,7 @@ fn consumer(topic: &str, more: &[(&str, &str)]) -> Fallible<StreamConsumer> {
 async fn read(from: &StreamConsumer, count: usize) -> Fallible<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     while found.len() < count {
-        let message = tokio::time::timeout(LONG, from.recv()).await?;
+        let message = tokio::time::timeout(longest(), from.recv()).await?;
         if let Ok(message) = message {
             found
                 .insert(String::from_utf8_lossy(message.payload().unwrap_or_default()).to_string());
@@ -49,7 +47,7 @@ async fn send(producer: &FutureProducer, topic: &str, from: u32, to: u32) -> Out
         let text = number.to_string();
         let record = FutureRecord::to(topic).key(&text).payload(&text);
         producer
-            .send(record, LONG)
+            .send(record, longest())
             .await
             .map_err(|(error, _)| error)?;
     }
@@ -87,14 +85,14 @@ async fn group(kind: &'static str) -> Outcome {
 async fn transactions() -> Outcome {
     let topic = named("tx");
     let producer: FutureProducer = settings().set("transactional.id", &topic).create()?;
-    producer.init_transactions(LONG)?;
+    producer.init_transactions(longest())?;
     for number in 0..4 {
         producer.begin_transaction()?;
         send(&producer, &topic, number, number + 1).await?;
         if number % 2 == 0 {
-            producer.commit_transaction(LONG)?;
+            producer.commit_transaction(longest())?;
         } else {
-            producer.abort_transaction(LONG)?;
+            producer.abort_transaction(longest())?;
         }
     }
     let reader = consumer(&topic, &[("isolation.level", "read_committed")])?;
@@ -113,7 +111,7 @@ async fn admin() -> Outcome {
     for outcome in client.create_topics([&made], &options).await? {
         outcome.map_err(|(name, code)| format!("{name}: {code}"))?;
     }
-    let found = client.inner().fetch_metadata(Some(&topic), LONG)?;
+    let found = client.inner().fetch_metadata(Some(&topic), longest())?;
     ensure(found.topics()[0].partitions().len() == 2, "two partitions")?;
     for outcome in client.delete_topics(&[&topic], &options).await? {
         outcome.map_err(|(name, code)| format!("{name}: {code}"))?;
@@ -146,7 +144,7 @@ async fn secured() -> Outcome {
                 .create()?;
             client
                 .inner()
-                .fetch_metadata(None, Duration::from_secs(5))?;
+                .fetch_metadata(None, longest() / 3)?;
             Ok(())
         };
         login("secret")?;
