@@ -10,7 +10,7 @@ from mockforge_brokers.transport import Server
 
 from .brokers import Brokers
 from .config import Config
-from .listening import Certificates, wanted
+from .listening import Certificates, of_node, wanted
 from .ports import cannot_listen
 
 _NEXT = 100
@@ -92,6 +92,30 @@ class Listeners(Sequence[Listener]):
         if self._certificates is None:
             raise InvalidInput("there is no TLS here: start with --tls auto")
         self._certificates.show(expired=expired)
+
+    def add_node(self, protocol: str, node: int) -> list[Listener]:
+        """Accept clients of another node, in each way in which those of the first one come.
+
+        Raises InvalidInput, and then nobody listens for it.
+        """
+        # Each by its name once; the first of the cluster's nodes may be gone, its ways are not.
+        ways = {each.name: each for each in self._open if each.protocol == protocol}
+        asked = [of_node(way, node, self._config) for way in ways.values()]
+        try:
+            added = self._servers[protocol].listen_now(asked)
+        except (OSError, OverflowError) as error:
+            places = ", ".join(each.place for each in asked)
+            raise InvalidInput(
+                f"{protocol}/{node} cannot listen at port {places}: {error}; --{protocol}-port 0"
+                " takes free ones"
+            ) from None
+        self._open += added
+        return added
+
+    def remove_node(self, protocol: str, node: int) -> None:
+        """Listen for its clients no more."""
+        self._servers[protocol].forget_listeners(node)
+        self._open = [each for each in self._open if (each.protocol, each.node) != (protocol, node)]
 
     async def open(self) -> None:
         """Listen everywhere. Raises CannotListen."""

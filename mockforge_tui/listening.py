@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.listener import Listener
+from msgspec.structs import replace
 
 from .config import Config
 from .protocols import amqp, kafka, mqtt
@@ -92,9 +93,13 @@ def wanted(
                     websocket=websocket,
                     advertised_host=config.advertise,
                     proxied=config.proxy_protocol,
-                    node=node,
                 )
-                port = config.port(listener.service)
-                found.append(listener.at(port + _APART * node if port else 0))
+                found.append(of_node(listener, node, config))
         found += ways.others(config)
     return found
+
+
+def of_node(first: Listener, node: int, config: Config) -> Listener:
+    """The listener of a cluster's other node that is like this one of its first."""
+    port = config.port(first.service)
+    return replace(first, node=node, port=port + _APART * node if port else 0)

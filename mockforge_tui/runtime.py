@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import BrokerRestarted, Warned
 from mockforge_brokers.journal import Journal
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
@@ -74,7 +76,7 @@ class Runtime:
         self._recordings: Recordings | None = None
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
-        self._stopping = Stopping(self.brokers, servers, self.clock, self.spine)
+        self._stopping = Stopping(self.brokers, servers, self.listeners, self.clock, self.spine)
 
     def _data_folder(self) -> "DataFolder | None":
         if self.config.data_dir is None:
@@ -290,6 +292,17 @@ class Runtime:
     def start_broker(self, name: str) -> None:
         """Accept connections again, at the same ports. Raises InvalidInput."""
         self._stopping.start(name)
+
+    def add_node(self, name: str) -> tuple[str, Sequence[Listener]]:
+        """Another node of a cluster (`kafka/4`, or `kafka`: the next one), and where it listens.
+
+        Raises InvalidInput.
+        """
+        return self._stopping.add(name)
+
+    def remove_node(self, name: str, *, hard: bool = False) -> int:
+        """A node goes for good; returns how many connections it had. Raises InvalidInput."""
+        return self._stopping.remove(name, hard=hard)
 
     def show_certificate(self, *, expired: bool) -> None:
         """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""

@@ -1,15 +1,19 @@
 """Brokers, and nodes of them, that go away and come back."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
 from mockforge_brokers.clock import Clock, Timer
 from mockforge_brokers.contract import Nodes
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted, BrokerStarted, BrokerStopped, Warned
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.spine import Spine
 
 from .brokers import Brokers
+
+_MOST_NODE: Final = 500
+"""Their ports are a hundred apart."""
 
 
 class Server(Protocol):
@@ -20,14 +24,28 @@ class Server(Protocol):
     def listen_again(self, node: int | None = None) -> None: ...
 
 
+class Listeners(Protocol):
+    """Those that are open (listeners.Listeners)."""
+
+    def add_node(self, protocol: str, node: int) -> Sequence[Listener]: ...
+
+    def remove_node(self, protocol: str, node: int) -> None: ...
+
+
 class Stopping:
     """`name` is a protocol, or a node of its cluster: `kafka/2`."""
 
     def __init__(
-        self, brokers: Brokers, servers: Mapping[str, Server], clock: Clock, spine: Spine
+        self,
+        brokers: Brokers,
+        servers: Mapping[str, Server],
+        listeners: Listeners,
+        clock: Clock,
+        spine: Spine,
     ) -> None:
         self._brokers = brokers
         self._servers = servers
+        self._listeners = listeners
         self._clock = clock
         self._spine = spine
         self._starting: dict[str, Timer] = {}
@@ -46,7 +64,7 @@ class Stopping:
         server = self._server(protocol, stopped=False)
         if slash:
             nodes, number = self._node(protocol, node)
-            place = list(nodes.ids).index(number)
+            place = nodes.place(number)
             ended = nodes.stop(number, hard=hard)
             server.stop_listening(place)
             event = BrokerRestarted(protocol, ended, "all: other nodes lead its partitions")
@@ -70,7 +88,7 @@ class Stopping:
             nodes, number = self._node(protocol, node)
             if number not in nodes.stopped:
                 raise InvalidInput(f"{name} runs already")
-            self._listen(name, lambda: server.listen_again(list(nodes.ids).index(number)))
+            self._listen(name, lambda: server.listen_again(nodes.place(number)))
             nodes.start(number)
         else:
             self._listen(name, server.listen_again)
@@ -83,6 +101,41 @@ class Stopping:
         timer = self._starting.pop(name, None)
         if timer is not None:
             timer.cancel()
+
+    def add(self, name: str) -> tuple[str, Sequence[Listener]]:
+        """Another node of a cluster, by its number or (`kafka`) the next one.
+
+        Returns its name and where it listens. Raises InvalidInput.
+        """
+        protocol, slash, text = name.partition("/")
+        self._server(protocol, stopped=False)
+        nodes = self._nodes(protocol)
+        number = max(nodes.ids) + 1
+        if slash:
+            if not text.isdecimal() or int(text) > _MOST_NODE:
+                raise InvalidInput(f"{name}: a node is a number from 1 to {_MOST_NODE:,}")
+            number = int(text)
+        nodes.add(number)
+        try:
+            added = self._listeners.add_node(protocol, nodes.place(number))
+        except InvalidInput:
+            nodes.remove(number)
+            raise
+        return f"{protocol}/{number}", added
+
+    def remove(self, name: str, *, hard: bool) -> int:
+        """A node goes for good; returns how many connections it had. Raises InvalidInput."""
+        protocol, slash, text = name.partition("/")
+        self._server(protocol, stopped=False)
+        if not slash:
+            raise InvalidInput(f"name the node: {protocol}/2; broker stop {protocol} stops all")
+        nodes, number = self._node(protocol, text)
+        place, ended = nodes.place(number), nodes.remove(number, hard=hard)
+        self._listeners.remove_node(protocol, place)
+        timer = self._starting.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+        return ended
 
     def _listen(self, name: str, listen: Callable[[], object]) -> None:
         try:
@@ -103,10 +156,14 @@ class Stopping:
             raise InvalidInput(f"{protocol} {'runs' if stopped else 'is stopped'} already")
         return self._servers[protocol]
 
-    def _node(self, protocol: str, node: str) -> tuple[Nodes, int]:
+    def _nodes(self, protocol: str) -> Nodes:
         nodes = self._brokers[protocol].nodes
         if nodes is None:
             raise InvalidInput(f"{protocol} has no nodes: Kafka has, with --kafka-nodes 3")
+        return nodes
+
+    def _node(self, protocol: str, node: str) -> tuple[Nodes, int]:
+        nodes = self._nodes(protocol)
         known = [str(each) for each in nodes.ids]
         if node not in known:
             raise InvalidInput(f"{protocol} has no node {node}; there is {', '.join(known)}")

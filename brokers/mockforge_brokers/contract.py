@@ -222,6 +222,18 @@ class Nodes(Protocol):
 
     def start(self, node: int) -> None: ...
 
+    def place(self, node: int) -> int:
+        """The number of its listeners (`Listener.node`)."""
+        ...
+
+    def add(self, node: int) -> None:
+        """Another node; raises InvalidInput."""
+        ...
+
+    def remove(self, node: int, *, hard: bool = False) -> int:
+        """As `stop`, and for good. Raises InvalidInput."""
+        ...
+
 
 class Broker(Protocol):
     """One protocol's server, ready to be given connections."""

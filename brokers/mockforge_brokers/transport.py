@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from typing import Final, NamedTuple, TypedDict
 
 from . import unix_socket
@@ -70,7 +71,9 @@ class Server:
         )
         self._open: list[_Open] = []
         self._paused: list[tuple[str, Listener]] = []
-        self._reopening: set[asyncio.Task[Listener]] = set()
+        self._reopening: set[asyncio.Task[None]] = set()
+        self._removed: set[int] = set()
+        """Nodes that are not in the cluster any more."""
         self._all_gone: asyncio.Future[None] | None = None
         if store is not None:
             store.on_failing(self._cut_off)
@@ -90,13 +93,16 @@ class Server:
                 await self._listen(listener, "::1")
             except OSError:
                 _log.debug("no listener at [::1]:%d", listener.port)
+        self._opened(listener)
+        return listener
+
+    def _opened(self, listener: Listener) -> None:
         self.environment.listeners.append(listener)
         self.environment.spine.emit(
             ListenerOpened(
                 listener.protocol, listener.host, listener.port, listener.name, listener.path
             )
         )
-        return listener
 
     async def _listen(
         self, listener: Listener, host: str, sock: socket.socket | None = None
@@ -192,6 +198,52 @@ class Server:
             self._paused.append((each.host, each.listener))
         self._open = kept
 
+    def forget_listeners(self, node: int) -> None:
+        """A node was removed: nobody listens at its places again."""
+        self.stop_listening(node)
+        self._removed.add(node)
+        self._paused = [each for each in self._paused if each[1].node != node]
+        listeners = self.environment.listeners
+        listeners[:] = [
+            each for each in listeners if (each.protocol, each.node) != (self.broker.protocol, node)
+        ]
+
+    def listen_now(self, asked: Iterable[Listener]) -> list[Listener]:
+        """As `listen`, for who cannot wait for it: clients can connect when this returns.
+
+        They are served in the loop's next turns. Raises OSError, then nobody listens anywhere.
+        """
+        socks = []
+        with ExitStack() as opened:
+            for listener in asked:
+                sock = opened.enter_context(_bound(listener.host, listener))
+                bound = listener.at(sock.getsockname()[1])
+                socks.append((bound.host, bound, sock))
+                if bound.host == "127.0.0.1":
+                    with suppress(OSError):
+                        socks.append(("::1", bound, opened.enter_context(_bound("::1", bound))))
+            opened.pop_all()
+        for each in socks:
+            self._removed.discard(each[1].node)
+            self._serve(*each)
+        added = list(dict.fromkeys(listener for _, listener, _ in socks))
+        for listener in added:
+            self._opened(listener)
+        return added
+
+    def _serve(self, host: str, listener: Listener, sock: socket.socket) -> None:
+        """Accept at a place that is ours already."""
+        task = self._loop.create_task(self._accept_at(host, listener, sock))
+        self._reopening.add(task)
+        task.add_done_callback(self._reopening.discard)
+
+    async def _accept_at(self, host: str, listener: Listener, sock: socket.socket) -> None:
+        if listener.node in self._removed:
+            # In the same turn in which it was to be served.
+            sock.close()
+        else:
+            await self._listen(listener, host, sock)
+
     def listen_again(self, node: int | None = None) -> None:
         """Accept where `stop_listening` ended it, of one node or all. Raises OSError, then nowhere.
 
@@ -206,9 +258,7 @@ class Server:
             opened.pop_all()
         self._paused = [each for each in self._paused if each not in again]
         for host, listener, sock in socks:
-            task = self._loop.create_task(self._listen(listener, host, sock))
-            self._reopening.add(task)
-            task.add_done_callback(self._reopening.discard)
+            self._serve(host, listener, sock)
 
     async def close(self, grace: float = 0.5) -> None:
         """Close all connections and end; who does not go within `grace` seconds is reset."""

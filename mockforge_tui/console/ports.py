@@ -158,6 +158,14 @@ class Runtime(Protocol):
         """Accept connections again; raises InvalidInput."""
         ...
 
+    def add_node(self, name: str) -> tuple[str, Sequence[Listener]]:
+        """Another node of a cluster, and where it listens; raises InvalidInput."""
+        ...
+
+    def remove_node(self, name: str, *, hard: bool = False) -> int:
+        """A node goes for good; returns how many connections it had. Raises InvalidInput."""
+        ...
+
     def show_certificate(self, *, expired: bool) -> None:
         """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""
         ...

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
+from mockforge_brokers.errors import InvalidInput
 
 from mockforge_tui import MockForge
 
@@ -172,3 +173,48 @@ def test_a_consumer_that_names_its_rack_reads_from_the_replica_there() -> None:
         consumer.close()
         # The leader is node 1, which sent the consumer away.
         assert sent == {3: 1}
+
+
+def test_clients_follow_nodes_that_are_added_and_removed() -> None:
+    with MockForge(kafka_nodes=3, mqtt=False, amqp=False) as running:
+        running.run("topic add orders -p 3")
+        sent, consumer, got = Sent(running), consumer_of(running), []
+
+        def read() -> bool:
+            message = consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                got.append(int(message.value()))
+            return len(got) >= sent.count
+
+        sent.more(6)
+        added = running.run("broker add kafka/4").data
+        admin = AdminClient({"bootstrap.servers": added["listeners"]["plain"]})
+        assert sorted(admin.list_topics(timeout=20).brokers) == [1, 2, 3, 4]
+        # Where people put it, it leads; where its replicas were, others do when it is gone.
+        for line in ("leader move orders:1 4", "broker rm kafka/2 -y", "broker rm kafka/4 -y"):
+            running.run(line)
+            sent.more(6)
+            wait_for(read, 60)
+        assert sent.errors == []
+        assert sorted(got) == list(range(sent.count))
+        seen = AdminClient({"bootstrap.servers": running.kafka.bootstrap}).list_topics(timeout=20)
+        assert sorted(seen.brokers) == [1, 3]
+        for partition in seen.topics["orders"].partitions.values():
+            assert partition.leader in (1, 3)
+            assert {*partition.replicas} == {*partition.isrs} == {1, 3}
+        consumer.close()
+
+
+def test_a_single_node_becomes_a_cluster_and_a_removed_one_can_come_again() -> None:
+    with MockForge() as running:
+        for line in ("broker add kafka", "broker rm kafka/2 -y", "broker add kafka/2"):
+            answer = running.run(line)
+        for bootstrap in (running.kafka.bootstrap, answer.data["listeners"]["plain"]):
+            found = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=20)
+            assert sorted(found.brokers) == [1, 2]
+        with pytest.raises(InvalidInput, match="is in the cluster already"):
+            running.run("broker add kafka/2")
+        with pytest.raises(InvalidInput, match="mqtt has no nodes"):
+            running.run("broker add mqtt")
+        with pytest.raises(InvalidInput, match="name the node: kafka/2"):
+            running.run("broker rm kafka -y")

@@ -88,6 +88,44 @@ def broker_start(
     return done(f"{protocol} accepts connections again", {"protocol": protocol})
 
 
+@command(
+    "broker add",
+    group="control",
+    examples=("broker add kafka/4", "broker add kafka"),
+)
+def broker_add(
+    session: "Session",
+    node: Annotated[str, Arg(_BROKER, "a new node: kafka/4, or kafka: the next one")],
+) -> Result:
+    """Add a node to a cluster while it runs, with ports of its own.
+
+    Clients find it when they next ask who is there. It leads nothing until a leader is moved or
+    partitions are reassigned there.
+    """
+    name, listeners = session.runtime.add_node(node)
+    places = {each.name: each.reachable for each in listeners}
+    where = " and ".join(places.values())
+    return done(f"{name} is there, at {where}", {"node": name, "listeners": places})
+
+
+@command(
+    "broker rm",
+    group="control",
+    examples=("broker rm kafka/4 -y",),
+    asks="Remove {node} and end its connections?",
+)
+def broker_rm(
+    session: "Session",
+    node: Annotated[str, Arg(_BROKER, "a node: kafka/4")],
+    *,
+    hard: Annotated[bool, Opt(("--hard",), None, "as if it were killed")] = False,
+) -> Result:
+    """Remove a node of a cluster for good: other nodes lead, and take over its replicas."""
+    ended = session.runtime.remove_node(node, hard=hard)
+    text = f"{node} is removed: {ended} connections ended; other nodes have its replicas"
+    return done(text, {"node": node, "connections": ended})
+
+
 @command("tls expire", group="faults", examples=("tls expire", "tls expire --for 30s"))
 def tls_expire(
     session: "Session",
@@ -127,4 +165,13 @@ def reset(session: "Session") -> Result:
     return done("back to the state right after loading")
 
 
-COMMANDS = (broker_restart, broker_stop, broker_start, tls_expire, tls_renew, reset)
+COMMANDS = (
+    broker_restart,
+    broker_stop,
+    broker_start,
+    broker_add,
+    broker_rm,
+    tls_expire,
+    tls_renew,
+    reset,
+)

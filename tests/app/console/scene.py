@@ -1,7 +1,7 @@
 """Real brokers on a manual clock, with two of everything that a command can speak of."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brokers.amqp.client import Client as AmqpClient
@@ -107,6 +107,11 @@ class NoSockets:
 
     def listen_again(self, node: int | None = None) -> None: ...
 
+    def add_node(self, protocol: str, node: int) -> list[Listener]:
+        return [Listener(protocol, port=PORTS[protocol] + 100 * node, node=node)]
+
+    def remove_node(self, protocol: str, node: int) -> None: ...
+
 
 class Scene:
     """A runtime with no loop and no socket, with the session of who types at it.
@@ -135,7 +140,7 @@ class Scene:
         self.amqp = AmqpBroker(environment)
         self.brokers = Brokers(self.kafka, self.mqtt, self.amqp)
         servers = dict.fromkeys(self.brokers, NoSockets())
-        self.stopping = Stopping(self.brokers, servers, self.clock, environment.spine)
+        self.stopping = Stopping(self.brokers, servers, NoSockets(), self.clock, environment.spine)
         self.listeners = [Listener(name, port=PORTS[name]) for name in self.brokers]
         self.networks = {
             name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()
@@ -211,6 +216,12 @@ class Scene:
 
     def start_broker(self, protocol: str) -> None:
         self.stopping.start(protocol)
+
+    def add_node(self, name: str) -> tuple[str, Sequence[Listener]]:
+        return self.stopping.add(name)
+
+    def remove_node(self, name: str, *, hard: bool = False) -> int:
+        return self.stopping.remove(name, hard=hard)
 
     def show_certificate(self, *, expired: bool) -> None:
         self.expired = expired
@@ -419,8 +430,9 @@ class Scene:
             self._meet(example)
         elif example.startswith("chaos"):
             self.session.run("chaos stop" if "start" in example else "chaos start observe")
-        elif example.startswith("broker start"):
-            self.stop_broker(example.split()[2])
+        elif example.startswith(("broker start", "broker rm")):
+            prepare = self.stop_broker if "start" in example else self.add_node
+            prepare(example.split()[2])
         elif example.startswith("scenario run"):
             self.load_scenarios("happy-order")
         elif example.startswith("vhost rm"):

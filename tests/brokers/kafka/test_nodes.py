@@ -465,3 +465,158 @@ def test_all_partitions_of_a_topic_have_as_many_replicas(stage):
     )
     (one,) = stage.call_at(1, topics.CreatePartitionsRequest(topics=[grown]), 3).results
     assert one.error_code == ErrorCode.INVALID_REPLICA_ASSIGNMENT
+
+
+# Nodes that come and go for good.
+
+
+def where(stage):
+    """Of each partition: its leader, its replicas, and who of them is in sync."""
+    return {
+        (each.topic, each.partition): (each.leader, list(each.replicas), sorted(each.in_sync))
+        for each in stage.broker.nodes.leaders("*")
+    }
+
+
+def test_a_node_that_is_added_has_nothing_and_moves_nothing(stage):
+    before = where(stage)
+    coordinators = {key: stage.broker.cluster.nodes.coordinator(key) for key in ("a", "b", "c")}
+    stage.nodes.add(4)
+    assert where(stage) == before
+    assert coordinators == {
+        key: stage.broker.cluster.nodes.coordinator(key) for key in coordinators
+    }
+    # Nobody is sent to a node that does not listen yet.
+    assert [one.node_id for one in stage.metadata().brokers] == [1, 2, 3]
+    listener = Listener("kafka", port=9392, node=stage.nodes.place(4))
+    stage.environment.listeners.append(listener)
+    assert [(one.node_id, one.port) for one in stage.metadata().brokers][-1] == (4, 9392)
+
+
+def test_partitions_move_to_a_node_that_was_added_and_new_ones_are_placed_there(stage):
+    stage.nodes.add(4)
+    stage.listeners[4] = Listener("kafka", port=9392, node=3)
+    stage.environment.listeners.append(stage.listeners[4])
+    partition = reassignments.ReassignablePartition(partition_index=0, replicas=[4, 2])
+    topic = reassignments.ReassignableTopic(name="one", partitions=[partition])
+    request = reassignments.AlterPartitionReassignmentsRequest(timeout_ms=1000, topics=[topic])
+    assert stage.call_at(1, request, 0).error_code == 0
+    assert where(stage)["one", 0] == (4, [4, 2], [2, 4])
+    answer = stage.call_at(4, produce("one", b"a"), 10)
+    assert answer.responses[0].partition_responses[0].error_code == 0
+    stage.broker.create_topic("later", 4)
+    assert stage.leaders("later") == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("node", [1, 2, 3])
+def test_others_lead_and_hold_what_a_removed_node_had(stage, node):
+    stage.broker.publish("one", b"a")
+    stage.at(node)
+    assert stage.nodes.remove(node) == 1, "one client's connection ends"
+    there = [each for each in (1, 2, 3) if each != node]
+    for leader, replicas, in_sync in where(stage).values():
+        assert leader in there
+        assert sorted(replicas) == in_sync == there
+    assert [one.node_id for one in stage.metadata(there[0]).brokers] == there
+    assert stage.broker.cluster.topics["one"].records == 1
+    for key in ("a", "b", "c", "d"):
+        assert stage.broker.cluster.nodes.coordinator(key) in there
+    assert stage.broker.cluster.nodes.controller in there
+
+
+def test_the_only_replica_of_a_removed_node_moves_to_another_one(stage):
+    partition = reassignments.ReassignablePartition(partition_index=0, replicas=[3])
+    topic = reassignments.ReassignableTopic(name="one", partitions=[partition])
+    stage.call_at(
+        1, reassignments.AlterPartitionReassignmentsRequest(timeout_ms=1000, topics=[topic]), 0
+    )
+    stage.broker.publish("one", b"kept")
+    stage.nodes.stop(3)
+    assert stage.leaders("one") == [-1]
+    stage.nodes.remove(3)
+    assert where(stage)["one", 0] == (1, [1], [1])
+    answer = stage.call_at(1, produce("one", b"a"), 10)
+    assert answer.responses[0].partition_responses[0].base_offset == 1
+
+
+def test_a_replica_goes_to_a_spare_node_where_there_is_one(stage):
+    stage.nodes.add(7)
+    stage.nodes.remove(2)
+    assert where(stage)["t", 1] == (3, [3, 1, 7], [1, 3, 7])
+
+
+def test_a_move_that_waits_for_a_node_ends_when_that_is_removed(stage):
+    stage.nodes.add(4)
+    stage.nodes.stop(4)
+    partition = reassignments.ReassignablePartition(partition_index=0, replicas=[4, 2])
+    topic = reassignments.ReassignableTopic(name="one", partitions=[partition])
+    request = reassignments.AlterPartitionReassignmentsRequest(timeout_ms=1000, topics=[topic])
+    stage.call_at(1, request, 0)
+    assert stage.broker.cluster.replication.moving()
+    stage.nodes.remove(4)
+    assert not stage.broker.cluster.replication.moving()
+    assert where(stage)["one", 0] == (1, [2, 1], [1, 2])
+
+
+def test_who_cannot_be_added_or_removed_is_named(stage):
+    for change, text in (
+        (lambda: stage.nodes.add(2), "node 2 is in the cluster already; the next one is 4"),
+        (lambda: stage.nodes.add(0), "node 0 is below 1; the next one is 4"),
+        (lambda: stage.nodes.remove(9), "node 9 is not in the cluster; there is 1, 2, 3"),
+    ):
+        with pytest.raises(InvalidInput, match=text):
+            change()
+    stage.nodes.remove(1)
+    stage.nodes.stop(2)
+    with pytest.raises(InvalidInput, match="node 3 is the last one: add another one first"):
+        stage.nodes.remove(3)
+    stage.nodes.remove(2)
+    assert list(stage.nodes.ids) == [3]
+    assert set(stage.leaders("t")) == {3}
+
+
+def test_a_single_node_becomes_a_cluster():
+    stage = Stage()
+    stage.environment.listeners += [
+        Listener("kafka", port=9092),
+        Listener("kafka", port=9192, node=1),
+    ]
+    stage.broker.create_topic("t", 2)
+    client = stage.network.connect()
+    for _ in range(2):
+        stage.ask(client, produce("t", b"a"), 9)
+        assert stage.answer(client, 0, 9).responses[0].partition_responses[0].error_code == 0
+    stage.broker.nodes.add(2)
+    assert [each.leader for each in stage.broker.nodes.leaders("t")] == [1, 1]
+    stage.broker.nodes.move_leader("t", 0, 2)
+    stage.ask(client, produce("t", b"a"), 9)
+    (part,) = stage.answer(client, 0, 9).responses[0].partition_responses
+    assert part.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+    stage.broker.nodes.remove(2)
+    assert [each.leader for each in stage.broker.nodes.leaders("t")] == [1, 1]
+
+
+def test_a_node_that_was_added_has_configs_of_its_own(stage):
+    stage.nodes.add(4)
+    stage.listeners[4] = Listener("kafka", port=9392, node=3)
+    stage.environment.listeners.append(stage.listeners[4])
+    resource = configs.DescribeConfigsResource(
+        resource_type=4, resource_name="4", configuration_keys=["node.id"]
+    )
+    answer = stage.call_at(4, configs.DescribeConfigsRequest(resources=[resource]), 4)
+    (result,) = answer.results
+    assert [(one.name, one.value) for one in result.configs] == [("node.id", "4")]
+
+
+def test_what_was_kept_on_a_node_that_is_not_started_again_is_led_by_another_one():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk, nodes=3)
+    stage.broker.take_up(disk.kept())
+    stage.broker.create_topic("one", 2)
+    stage.broker.cluster.replication.place("one", [[3], [2, 3]])
+    stage.broker.publish("one", b"a", partition=0)
+    stage.clock.advance(1)
+    again = Stage(disk=MemoryDisk(), nodes=2)
+    again.broker.take_up(disk.kept())
+    assert where(again) == {("one", 0): (1, [1], [1]), ("one", 1): (2, [2, 1], [1, 2])}
+    assert again.broker.cluster.topics["one"].records == 1

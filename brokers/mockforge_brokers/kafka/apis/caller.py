@@ -185,7 +185,7 @@ class Caller:
     @property
     def node(self) -> int:
         """The node that this connection was made to."""
-        return self.cluster.nodes.ids[self.peer.listener.node]
+        return self.cluster.nodes.at(self.peer.listener.node)
 
     def address(self, node_id: int) -> tuple[str, int]:
         """Where this client finds a node of the cluster: by a listener such as its own.
@@ -195,7 +195,7 @@ class Caller:
         if node_id == self.node:
             return self.host, self.port
         mine = self.peer.listener
-        place = self.cluster.nodes.ids.index(node_id)
+        place = self.cluster.nodes.place(node_id)
         for each in self.environment.listeners:
             if (each.protocol, each.name, each.node) == (mine.protocol, mine.name, place):
                 return each.advertised_host or self.peer.local[0], each.port

@@ -27,6 +27,7 @@ class Nodes:
     ) -> None:
         """`changed` is called when a coordinator was moved, which is kept."""
         first = options.broker_id
+        self._first = first
         self.ids: Sequence[int] = tuple(range(first, first + options.nodes))
         self.many = options.nodes > 1
         self.stopped: set[int] = set()
@@ -53,6 +54,14 @@ class Nodes:
     def __contains__(self, node_id: int) -> bool:
         return node_id in self.ids
 
+    def place(self, node: int) -> int:
+        """The number of a node's listeners, which no other one gets when it is removed."""
+        return node - self._first
+
+    def at(self, place: int) -> int:
+        """The node whose listeners have this number."""
+        return self._first + place
+
     @property
     def alive(self) -> Sequence[int]:
         return [node for node in self.ids if node not in self.stopped]
@@ -67,13 +76,13 @@ class Nodes:
 
     def coordinator(self, key: str) -> int:
         """Of a group or transactional id; -1: no node is there."""
-        hashed = sum(key.encode()) % len(self.ids)
+        hashed = sum(key.encode()) % len(self.homes)
         chosen = self.moved_coordinators.get(key, self.homes[hashed])
         return NOBODY if chosen in self.stopped else chosen
 
     def rack(self, node: int) -> str | None:
         """None: it is in none."""
-        place = self.ids.index(node)
+        place = self.place(node)
         return self._racks[place] if place < len(self._racks) else self._rack
 
     def nearest(self, leader: int, in_sync: Sequence[int], rack: str) -> int:
@@ -102,6 +111,43 @@ class Nodes:
         """It is there again, and coordinates what nobody else took over."""
         self.stopped.discard(node)
         self.unregistered.discard(node)
+
+    def add(self, node: int) -> None:
+        """Another node: it coordinates nothing yet, as in Kafka. Raises RequestRefused."""
+        if node in self.ids or node < self._first:
+            there = "is in the cluster already"
+            raise RequestRefused(
+                ErrorCode.DUPLICATE_BROKER_REGISTRATION,
+                f"node {node} {there if node in self.ids else f'is below {self._first}'};"
+                f" the next one is {max(self.ids) + 1}",
+            )
+        self.ids = tuple(sorted((*self.ids, node)))
+        self.many = True
+
+    def check_removable(self, node: int) -> None:
+        """Raises RequestRefused for a node that is not there, or without which nobody is."""
+        if node not in self.ids:
+            self.check(node)
+        if all(one == node for one in self.alive):
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST, f"node {node} is the last one: add another one first"
+            )
+
+    def remove(self, node: int) -> None:
+        """It is stopped, and somebody else is there: it is as if it never was."""
+        self.ids = tuple(one for one in self.ids if one != node)
+        self.many = len(self.ids) > 1
+        self.stopped.discard(node)
+        self.unregistered.discard(node)
+        heir = self.alive[0]
+        # It kept what it coordinated if all others were stopped when it stopped.
+        self.homes = [heir if one == node else one for one in self.homes]
+        for key, one in self.moved_coordinators.items():
+            if one == node:
+                self.moved_coordinators[key] = heir
+        if self._controller == node:
+            self._controller = heir
+        self._changed()
 
     def first_alive(self, nodes: Sequence[int]) -> int:
         return next((node for node in nodes if node not in self.stopped), NOBODY)
@@ -144,7 +190,7 @@ class Nodes:
         """Take up who coordinated, as far as these nodes are there."""
         there = self.ids
         self.moved_coordinators = {key: one for key, one in coordinators.items() if one in there}
-        if len(homes) == len(there) and all(one in there for one in homes):
+        if len(homes) == len(self.homes) and all(one in there for one in homes):
             self.homes = list(homes)
 
     def clear(self) -> None:

@@ -35,6 +35,11 @@ class Placement:
         self.by_topic[log.topic] = placed
         self._changed()
 
+    def pin(self) -> None:
+        """From now on all are where they are now, whatever nodes come and go."""
+        for name, topic in self._topics.items():
+            self.by_topic[name] = [list(self.of(log)) for log in topic.logs]
+
     def put_all(self, topic: str, replicas: Sequence[Sequence[int]]) -> None:
         """Of all partitions of a topic."""
         self.by_topic[topic] = [list(each) for each in replicas]

@@ -271,6 +271,48 @@ class Replication:
             self._settle(log, reason)
         self._environment.spine.emit(NodeStarted("kafka", node))
 
+    def add(self, node: int) -> None:
+        """Another node, which has no replica until one is moved there. Raises RequestRefused."""
+        # Where nobody put them they go by the nodes that there are: they are to stay.
+        self.placement.pin()
+        self._nodes.add(node)
+        for log in self._topics.logs():
+            # Of a single node nobody asks who leads.
+            log.terms = object()
+        self._environment.spine.emit(NodeStarted("kafka", node))
+
+    def remove(self, node: int) -> None:
+        """A node goes for good: other nodes take over its replicas. Raises RequestRefused."""
+        self._nodes.check_removable(node)
+        self.placement.pin()
+        if node not in self._nodes.stopped:
+            self.stop(node)
+        self._nodes.remove(node)
+        self._evict(f"node {node} was removed")
+
+    def _evict(self, reason: str) -> None:
+        """Replicas on nodes that are not there any more move to others, as far as there are."""
+        there = self._nodes.ids
+        for log in list(self._topics.logs()):
+            placed = self.replicas(log)
+            if all(node in there for node in placed):
+                continue
+            standing = self._standing(log)
+            # Of a move under way those stay that it was to end with.
+            wanted = placed if standing.move is None else standing.move.target
+            standing.move = None
+            kept = [node for node in wanted if node in there]
+            spare = [node for node in (*self._nodes.alive, *there) if node not in kept]
+            self.placement.put(log, (kept + spare)[: len(wanted)])
+            standing.in_sync = [node for node in standing.in_sync if node in self.replicas(log)]
+            standing.eligible = [node for node in standing.eligible if node in there]
+            if standing.leader not in standing.in_sync:
+                alive = self._nodes.first_alive(standing.in_sync or self.replicas(log))
+                if alive != NOBODY:
+                    standing.gain(alive)
+                self._lead(log, alive, reason)
+            self._settle(log, reason)
+
     def forget(self, topic: Topic) -> None:
         """It is gone."""
         self.placement.forget(topic.name)
@@ -294,6 +336,7 @@ class Replication:
     def restore(self, leaders: Mapping[str, Sequence[int]]) -> None:
         """Take up what `dump` gave, as far as the nodes are there; the topics are made."""
         self.created(self._topics.logs())
+        self._evict("its node is not there any more")
         for name in leaders.keys() & self._topics.keys():
             for log, leader in zip(self._topics[name].logs, leaders[name], strict=False):
                 if leader in self.in_sync(log):

@@ -122,6 +122,24 @@ class NodeVerbs:
         """It is there again."""
         self._cluster.replication.start(node)
 
+    def place(self, node: int) -> int:
+        """The number of its listeners (`Listener.node`)."""
+        return self._cluster.nodes.place(node)
+
+    def add(self, node: int) -> None:
+        """Clients find it with their next look at the cluster."""
+        with PlainRefusals():
+            self._cluster.replication.add(node)
+
+    def remove(self, node: int, *, hard: bool = False) -> int:
+        """It goes for good, as `stop`, and others take over its replicas."""
+        with PlainRefusals():
+            self._cluster.nodes.check_removable(node)
+        ended = 0 if node in self.stopped else self.stop(node, hard=hard)
+        with PlainRefusals():
+            self._cluster.replication.remove(node)
+        return ended
+
     def _logs(self, topic: str, partition: int | None) -> list[PartitionLog]:
         topics = self._cluster.topics
         if "*" in topic or "?" in topic:

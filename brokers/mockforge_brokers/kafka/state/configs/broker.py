@@ -143,11 +143,11 @@ class BrokerConfig:
     def __init__(self, options: KafkaOptions) -> None:
         self.node = str(options.broker_id)
         """Whose values are in force: all nodes act alike, since they share all else."""
-        self.nodes = tuple(str(options.broker_id + place) for place in range(options.nodes))
+        self._first = options.broker_id
         self._racks = options.racks
         self.static: dict[str, str] = {**_STATIC, **_of_options(options), **options.configs}
         self._given = options.configs
-        self.dynamic: dict[str, dict[str, str]] = {name: {} for name in (ALL_NODES, *self.nodes)}
+        self.dynamic: dict[str, dict[str, str]] = {ALL_NODES: {}, self.node: {}}
         self._watchers: list[Callable[[], object]] = []
         self._guards_in_sync = options.as_version == NEWEST
         self.clear()
@@ -194,7 +194,7 @@ class BrokerConfig:
         keys = broker_keys()
         names = (name, *(other for other, _ in _IN_OTHER_UNITS.get(name, ())))
         layers: tuple[tuple[ConfigSource, Mapping[str, str | None]], ...] = (
-            (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic[node])),
+            (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic.get(node, {}))),
             (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, dict(self.dynamic[ALL_NODES])),
             (ConfigSource.STATIC_BROKER_CONFIG, {one: self._at_start(one, node) for one in names}),
             (
@@ -214,7 +214,7 @@ class BrokerConfig:
 
     def _at_start(self, name: str, node: str) -> str | None:
         """What it was started with; an option of ours at Kafka's own default was not given."""
-        place = self.nodes.index(node)
+        place = int(node) - self._first
         if place and name in _IDS:
             return node
         if name == "broker.rack" and place < len(self._racks):
@@ -235,7 +235,7 @@ class BrokerConfig:
         Returns what is other than before, None for what is back at its default. Raises
         RequestRefused.
         """
-        before = self.dynamic[node]
+        before = self.dynamic.get(node, {})
         if isinstance(changes, Mapping):
             values = {name: value for name, value in changes.items() if value is not None}
         else:
