@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from typing import Final, NamedTuple, TypedDict
 
 from . import unix_socket
+from .bulk import keep_large_blocks
 from .contract import Broker
 from .datagrams import DatagramBroker, DatagramPort, bound_datagrams, join
 from .durations import Histogram, Sampled
@@ -52,6 +53,7 @@ class Server:
         self.environment = environment
         self.endpoints: dict[int, Endpoint] = {}
         self._loop = asyncio.get_running_loop()
+        keep_large_blocks()
         self.call_later = self._loop.call_later
         store = environment.store
         self.turns = Turns(

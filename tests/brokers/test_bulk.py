@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import platform
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -137,3 +140,28 @@ def test_where_the_system_has_no_writev_the_loop_writes(monkeypatch):
         assert await read(theirs, 6) == b"onetwo"
 
     run(test)
+
+
+_TURNS = """
+import resource
+from mockforge_brokers.bulk import keep_large_blocks
+keep_large_blocks()
+pieces, kept, faults = [b"x" * 250_000] * 4, [], []
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(30):
+        kept.append(b"".join(pieces))
+        del kept[:-30]
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(*faults)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another malloc has other habits")
+def test_memory_of_large_messages_is_touched_for_the_first_time_once():
+    # In a process of its own: what was freed in this one has its effect on it already.
+    done = subprocess.run(
+        [sys.executable, "-c", _TURNS], capture_output=True, text=True, check=True
+    )
+    first, second = map(int, done.stdout.split())
+    assert first > 20 * second, "pages of the second thirty megabytes are those of the first"
