@@ -19,6 +19,7 @@ from .channel.contents import Contents
 from .churn import Churn
 from .codes import ReplyCode
 from .connection.connection import Connection
+from .connection.ends import NODE
 from .connection.overdue import Channels
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .consumers import ConsumerView
@@ -149,7 +150,16 @@ class AmqpBroker(Verbs):
         if name in self.vhosts:
             raise InvalidInput(f"virtual host {name} is there already")
         self.vhosts[name] = self._make_vhost(name)
-        self.event_exchange.add("vhost.created", name=name)
+        self.event_exchange.add(
+            "vhost.created",
+            name=name,
+            description="",
+            tags=[],
+            metadata="#{description => <<>>,tags => []}",
+            default_queue_type="undefined",
+            tracing=False,
+            cluster_state={NODE: "running"},
+        )
         self._keeper.host_changed(name)
 
     def _make_vhost(self, name: str) -> VirtualHost:

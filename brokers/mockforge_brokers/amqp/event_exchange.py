@@ -1,7 +1,8 @@
 """amq.rabbitmq.event: what happens in the broker as messages, as RabbitMQ's plugin sends them.
 
-Names and headers are those of RabbitMQ 3.10.8. What names a process of RabbitMQ's is left out (pid,
-owner_pid, channel), as is who did it where that is not a connection's user.
+Names and headers are those of RabbitMQ 3.10.8. Left out is what names a process of RabbitMQ's (pid,
+owner_pid, channel), who did it where that is not a connection's user, and what RabbitMQ keeps for
+itself: parameter.set and parameter.cleared, the exchanges that come and go with a virtual host.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ..environment import Environment
 from ..events import AccessDenied, ClientIdentified, ConnectionClosed, Event
 from . import events
 from .connection.connection import Connection
-from .connection.ends import connection_name, ends
+from .connection.ends import NODE, connection_name, ends
 from .connection.login import LOGIN
 from .records import Field, field, table
 from .state.predeclared import EVENTS
@@ -95,7 +96,7 @@ class EventExchange:
             waiting += [(name, facts, now) for name, facts in changes]
         host = self._vhosts["/"]
         for name, facts, time in waiting:
-            headers = table({**facts, "timestamp_in_ms": Field("l", int(time * 1000))})
+            headers = table(_long({**facts, "timestamp_in_ms": int(time * 1000)}))
             given = {"headers": headers, "delivery_mode": _PERSISTENT, "timestamp": int(time)}
             content = contents.make_content(1, b"", given, _MAX_PAYLOAD)
             host.publish(host.route(EVENTS, name, headers), content, 0, "")
@@ -108,7 +109,8 @@ class EventExchange:
             return []
         agreement, peer = connection.agreement, connection.peer
         ends = _ends(connection)
-        ended = {"client_properties": _properties(agreement.properties), "name": ends["name"]}
+        properties = _properties(agreement.properties)
+        ended = {"client_properties": properties, "name": ends["name"], "node": NODE}
         if agreement.client:
             ended["user_provided_name"] = agreement.client
         self._names[event.connection] = ended
@@ -125,7 +127,7 @@ class EventExchange:
         }
         created = {
             "user_who_performed_action": agreement.user,
-            "connected_at": Field("l", int(peer.opened * 1000)),
+            "connected_at": int(peer.opened * 1000),
             "client_properties": ended["client_properties"],
             "channel_max": agreement.channel_max,
             "frame_max": agreement.frame_max,
@@ -135,10 +137,13 @@ class EventExchange:
             "protocol": "{0,9,1}",
             "auth_mechanism": peer.principal.mechanism,
             "ssl_protocol": peer.principal.tls or "",
+            **dict.fromkeys(("ssl_cipher", "ssl_hash", "ssl_key_exchange"), ""),
             "peer_cert_subject": peer.principal.certificate or "",
+            **dict.fromkeys(("peer_cert_issuer", "peer_cert_validity"), ""),
             "ssl": bool(peer.principal.tls),
             **ends,
             "type": "network",
+            "node": NODE,
         }
         if agreement.client:
             created["user_provided_name"] = agreement.client
@@ -164,6 +169,7 @@ class EventExchange:
         self._names[event.connection] = {
             "client_properties": _properties(connection.agreement.properties),
             "name": ends["name"],
+            "node": NODE,
         }
         return [("user.authentication.failure", facts)]
 
@@ -241,6 +247,7 @@ class EventExchange:
             "type": event.type,
             "name": event.exchange,
             "vhost": event.vhost,
+            "policy": "",
         }
         return [("exchange.created", facts)]
 
@@ -309,6 +316,20 @@ def _ends(connection: Connection) -> Facts:
 def _erlang_address(host: str) -> str:
     """`{127,0,0,1}`"""
     return f"{{{host.replace('.', ',')}}}"
+
+
+def _long(value: Any) -> Any:
+    """RabbitMQ writes each number as 64 bits."""
+    match value:
+        case bool():
+            return value
+        case int():
+            return Field("l", value)
+        case Mapping():
+            return {key: _long(each) for key, each in value.items()}
+        case list():
+            return [_long(each) for each in value]
+    return value
 
 
 def _properties(properties: Mapping[str, Any]) -> list[str]:

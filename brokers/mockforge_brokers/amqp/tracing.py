@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .connection.connection import Connection
+from .connection.ends import NODE, connection_name
 from .records import table
 from .state.consumer import Consumer, Sink
 from .state.message import Message
@@ -19,13 +21,15 @@ _MAX_PAYLOAD: Final = 131_064
 class Tracer:
     """`publish.EXCHANGE` as a message comes, `deliver.QUEUE` as it goes out, until `stop`.
 
-    Headers say what RabbitMQ's say: exchange_name, routing_keys, properties, node, vhost, and
-    routed_queues or redelivered; the connection is its name. The body is the message's.
+    Headers say what RabbitMQ's say: exchange_name, routing_keys, properties, node, vhost,
+    connection and user, and routed_queues or redelivered; a delivery has its channel as well. What
+    no connection published (prompt, fixtures) has its source as connection. The body is the
+    message's.
     """
 
-    def __init__(self, vhost: VirtualHost, node: str) -> None:
+    def __init__(self, vhost: VirtualHost, connections: Mapping[int, Connection]) -> None:
         self._vhost = vhost
-        self._node = node
+        self._connections = connections
         self._unwatch = vhost.watch(None, self._published)
         vhost.tracer = self
         for consumer in self._consumers():
@@ -42,15 +46,37 @@ class Tracer:
         return [each for queue in self._vhost.queues.values() for each in queue.consumers]
 
     def follow(self, consumer: Consumer) -> None:
-        consumer.sink = _Traced(consumer.sink, consumer.queue.name, self)
+        consumer.sink = _Traced(consumer.sink, consumer, self)
 
     def _published(self, route: Route, content: bytes, source: str) -> None:
         queues = [queue.name for queue in route.queues]
-        more = {"connection": source, "routed_queues": queues}
+        # Clients publish in the name that people know them by, which several may share.
+        named = [each for each in self._connections.values() if each.client == source]
+        who = _of(named[0]) if len(named) == 1 else {"connection": source}
+        more = {**who, "routed_queues": queues}
         self._emit(f"publish.{route.exchange.name}", route, content, more)
 
-    def delivered(self, queue: str, route: Route, content: bytes, redelivered: bool) -> None:
-        self._emit(f"deliver.{queue}", route, content, {"redelivered": int(redelivered)})
+    def delivered(
+        self,
+        queue: str,
+        route: Route,
+        content: bytes,
+        redelivered: bool,
+        connection: int,
+        channel: int,
+    ) -> None:
+        found = self._connections.get(connection)
+        who = {} if found is None else {**_of(found), "channel": channel}
+        self._emit(f"deliver.{queue}", route, content, {**who, "redelivered": int(redelivered)})
+
+    def sent(self, consumer: Consumer, route: Route, content: bytes, redelivered: bool) -> None:
+        number, queue = consumer.connection, consumer.queue.name
+        connection = self._connections.get(number)
+        channels = {} if connection is None else connection.channels.open
+        holding = (
+            number for number, each in channels.items() if consumer in each.consumers.values()
+        )
+        self.delivered(queue, route, content, redelivered, number, next(holding, 0))
 
     def _emit(self, key: str, route: Route, content: bytes, more: Mapping[str, Any]) -> None:
         if route.exchange.name == _TRACE:
@@ -60,7 +86,7 @@ class Tracer:
             "exchange_name": route.exchange.name,
             "routing_keys": [route.routing_key],
             "properties": contents.properties(content),
-            "node": self._node,
+            "node": NODE,
             "vhost": vhost.name,
             **more,
         }
@@ -71,19 +97,23 @@ class Tracer:
         vhost.rejected = rejected
 
 
+def _of(connection: Connection) -> dict[str, Any]:
+    return {"connection": connection_name(connection.peer), "user": connection.user}
+
+
 class _Traced:
     """The sink of a consumer whose deliveries are traced."""
 
-    def __init__(self, sink: Sink, queue: str, tracer: Tracer) -> None:
+    def __init__(self, sink: Sink, consumer: Consumer, tracer: Tracer) -> None:
         self.sink = sink
-        self._queue = queue
+        self._consumer = consumer
         self._tracer = tracer
 
     def deliver(
         self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None:
         self.sink.deliver(route, content, size, redelivered, unacked)
-        self._tracer.delivered(self._queue, route, content, redelivered)
+        self._tracer.sent(self._consumer, route, content, redelivered)
 
     def holds(self, consumer: Consumer) -> bool:
         return self.sink.holds(consumer)

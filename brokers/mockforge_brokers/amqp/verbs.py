@@ -8,6 +8,8 @@ from ..environment import Environment
 from ..errors import InvalidInput, PlainRefusals
 from ..events import MessageSeen
 from . import inputs
+from .connection.connection import Connection
+from .event_exchange import EventExchange
 from .inside import Inside
 from .options import AmqpOptions
 from .records import table
@@ -36,6 +38,8 @@ class Verbs:
     memory: Memory
     vhosts: dict[str, VirtualHost]
     inside: Inside
+    event_exchange: EventExchange
+    _connections: dict[int, Connection]
 
     def publish(
         self,
@@ -226,6 +230,8 @@ class Verbs:
         """Which keys of a topic exchange a user may use; True if it is new. Raises InvalidInput."""
         host = self.vhost(vhost)
         new = host.topic_permissions.set(TopicPermission(user, exchange, write, read))
+        rights = {"exchange": exchange, "write": write, "read": read}
+        self.event_exchange.add("topic.permission.created", user=user, vhost=vhost, **rights)
         host.forget_routes()
         host.keeper.host_changed(host.name)
         return new
@@ -234,6 +240,8 @@ class Verbs:
         """Any key again, of one exchange or all; False if there was nothing to take back."""
         host = self.vhost(vhost)
         found = host.topic_permissions.clear(user, exchange)
+        if found:
+            self.event_exchange.add("topic.permission.deleted", user=user, vhost=vhost)
         host.forget_routes()
         host.keeper.host_changed(host.name)
         return found
@@ -244,7 +252,7 @@ class Verbs:
         if host.tracer is not None:
             host.tracer.stop()
         if on:
-            Tracer(host, "rabbit@mockforge")
+            Tracer(host, self._connections)
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""

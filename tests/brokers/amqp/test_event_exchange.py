@@ -69,6 +69,8 @@ def test_a_connection_comes_opens_a_channel_and_goes(house: House) -> None:
         60,
         "{0,9,1}",
     )
+    assert created["node"] == "rabbit@localhost"
+    assert created["ssl_cipher"] == created["peer_cert_issuer"] == ""
     assert '{<<"product">>,longstr,<<"test">>}' in created["client_properties"]
     assert came["channel.created"]["name"] == f"{created['name']} (1)"
     client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
@@ -155,6 +157,36 @@ def test_policies_virtual_hosts_and_limits_are_events_too(house: House) -> None:
     ]
     assert came["policy.set"]["definition"] == {"max-length": 3}
     assert came["vhost.limits.set"]["max-queues"] == 5
+    assert came["vhost.created"] | {"timestamp_in_ms": 0} == {
+        "name": "shop",
+        "description": "",
+        "tags": [],
+        "metadata": "#{description => <<>>,tags => []}",
+        "default_queue_type": "undefined",
+        "tracing": False,
+        "cluster_state": {"rabbit@localhost": "running"},
+        "timestamp_in_ms": 0,
+    }
+
+
+def test_numbers_have_64_bits(house: House) -> None:
+    listener = listen(house)
+    house.broker.set_policy("p", "^q", {"max-length": 3}, priority=2)
+    house.advance(0)
+    (got,) = listener.received()
+    headers = got.properties["headers"]
+    numbers = headers["priority"], headers["definition"].value["max-length"]
+    assert [each.type for each in numbers] == ["l", "l"]
+
+
+def test_topic_permissions_are_events_too(house: House) -> None:
+    listener = listen(house)
+    house.broker.permit_topic("guest", "amq.topic", "^w", "^r")
+    house.broker.forget_topic("guest")
+    came = told(house, listener)
+    assert list(came) == ["topic.permission.created", "topic.permission.deleted"]
+    made = came["topic.permission.created"]
+    assert (made["exchange"], made["write"], made["read"]) == ("amq.topic", "^w", "^r")
 
 
 def test_users_and_permissions_are_events_too(house: House) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.connection.ends import connection_name
 from mockforge_brokers.amqp.records import plain
 
 from .client import Client, House, bodies
@@ -36,6 +37,8 @@ def test_publish_is_traced_with_what_it_was(traced: Client) -> None:
     assert headers["routing_keys"] == ["a.b"]
     assert headers["properties"] == {"content_type": "text/plain", "headers": {"h": 1}}
     assert (headers["vhost"], headers["routed_queues"]) == ("/", ["q"])
+    assert headers["connection"] == connection_name(traced.peer)
+    assert (headers["user"], headers["node"]) == ("guest", "rabbit@localhost")
     assert (second[1]["routed_queues"], second[2]) == ([], b"lost")
 
 
@@ -48,6 +51,25 @@ def test_delivery_and_get_are_traced(traced: Client) -> None:
     keys = [key for key, _, _ in found]
     assert keys == ["publish.amq.topic", "deliver.q", "publish.amq.topic", "deliver.q"]
     assert [headers.get("redelivered") for _, headers, _ in found] == [None, 0, None, 0]
+    place = (connection_name(traced.peer), "guest", 1)
+    for _, headers, _ in (found[1], found[3]):
+        assert (headers["connection"], headers["user"], headers["channel"]) == place
+
+
+def test_of_clients_with_one_name_none_is_taken_for_the_publisher(
+    house: House, traced: Client
+) -> None:
+    one, _ = house.client(name="shop"), house.client(name="shop")
+    one.publish("amq.topic", "a.b", b"x")
+    ((_, headers, _),) = traces(traced)
+    assert headers["connection"] == "shop"
+
+
+def test_what_no_client_published_has_its_source(house: House, traced: Client) -> None:
+    house.broker.publish("amq.topic", "a.b", b"x")
+    ((_, headers, _),) = traces(traced)
+    assert headers["connection"] == "prompt"
+    assert "user" not in headers
 
 
 def test_consumer_that_was_there_is_traced_until_it_is_switched_off(

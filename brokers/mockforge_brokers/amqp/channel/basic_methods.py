@@ -122,7 +122,9 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
     line.counts.sent["basic.get-ok"] += 1
     tracer = channel.vhost.tracer
     if tracer is not None:
-        tracer.delivered(found.name, message.route, message.content, message.redelivered)
+        route, content = message.route, message.content
+        place = line.id, channel.number
+        tracer.delivered(found.name, route, content, message.redelivered, *place)
     if not no_ack:
         channel.await_ack(channel.last_tag, message)
 

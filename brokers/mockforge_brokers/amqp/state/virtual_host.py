@@ -44,8 +44,16 @@ class Tracer(Protocol):
         """A consumer came."""
         ...
 
-    def delivered(self, queue: str, route: Route, content: bytes, redelivered: bool) -> None:
-        """basic.get took a message."""
+    def delivered(
+        self,
+        queue: str,
+        route: Route,
+        content: bytes,
+        redelivered: bool,
+        connection: int,
+        channel: int,
+    ) -> None:
+        """basic.get took a message, on a channel of a connection."""
         ...
 
     def stop(self) -> None: ...
