@@ -12,7 +12,14 @@ import time
 import pytest
 from benchmarks.common import Skipped
 from benchmarks.kafka_apache import SECURED, apache_cluster, apache_kafka
-from brokers.kafka import clustering, migrating, telemetering, transacting
+from brokers.kafka import (
+    clustering,
+    member_grid,
+    migrating,
+    telemetering,
+    transacting,
+    transaction_grid,
+)
 from brokers.kafka.asked import NOW, answers
 from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
@@ -122,6 +129,13 @@ def unlike_but_in_words(ours, theirs):
 def test_batches_that_are_not_what_they_say_get_apache_kafkas_codes(kafka):
     with Asking("127.0.0.1", kafka) as asking:
         assert codes(asking.call, "batches") == {name: code for name, (_, code) in CASES.items()}
+
+
+@pytest.mark.parametrize("grid", [transaction_grid, member_grid])
+def test_recorded_grids_are_what_apache_kafka_says(kafka, grid):
+    with Asking("127.0.0.1", kafka) as asking:
+        said = grid.play(patiently(asking.call), f"{grid.__name__.rpartition('.')[2]}.")
+    assert json.loads(json.dumps(said)) == json.loads(grid.RECORDED.read_text())
 
 
 def test_recorded_rights_are_what_apache_kafka_says():

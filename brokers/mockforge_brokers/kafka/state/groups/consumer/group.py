@@ -130,6 +130,7 @@ class ConsumerGroup:
         member.update(request)
         self.touch(member)
         if (topics, assignor) != (self.topics.of(member), member.assignor):
+            member.unsubscribe(self.topics.ids_of(member))
             self._begin(f"{_who(member)} reads other topics")
         # Nobody announces a new topic to the group: the next heartbeat notices it.
         elif self.topics.changed():
@@ -177,6 +178,7 @@ class ConsumerGroup:
                 )
             return self._return_static(former, request.member_id)
         if member is not None:
+            member.group_instance_id = instance or member.group_instance_id
             return member
         member_id = request.member_id or new_member_id(self._environment)
         member = ConsumerMember(member_id, instance)

@@ -139,6 +139,13 @@ class ConsumerMember:
         """Nothing is left to do towards the target of this epoch."""
         return self.state is MemberState.STABLE and self.epoch == target_epoch
 
+    def unsubscribe(self, readable: Set[bytes]) -> None:
+        """It reads these topics alone: what else it has it gives up with what it has to anyhow."""
+        if self.state is MemberState.UNREVOKED:
+            lost = frozenset(key for key in self.assigned if key[0] not in readable)
+            self.assigned -= lost
+            self.revoking |= lost
+
     def reconcile(
         self,
         target: frozenset[Key],
