@@ -107,7 +107,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerb
     def _renew_quotas(self) -> None:
         for connection in self._connections.values():
             # The short path asks for no quota.
-            connection.caller.produce_path = None
+            connection.caller.produce_paths.forget()
         if self._keeper is not None:
             self._keeper.cluster_changed()
 

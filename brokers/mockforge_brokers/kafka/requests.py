@@ -151,8 +151,7 @@ class Requests:
     def _take_short(self, frame: Frame) -> bool:
         """Handle a request that is one more like the last; False: it is not, nothing was done."""
         caller = self.caller
-        path = caller.produce_path
-        if path is None:
+        if caller.produce_paths.last is None:
             return False
         head = frame if isinstance(frame, bytes) else frame[0]
         answer = answer_on_path(caller, head, frame)
@@ -160,7 +159,7 @@ class Requests:
             return False
         self.handled += 1
         caller.counters.requests[_PRODUCE] += 1
-        self._rows.remember(int.from_bytes(head[8:12], "big"), _PRODUCE, path.version)
+        self._rows.remember(int.from_bytes(head[8:12], "big"), _PRODUCE, head[7])
         self._send(answer)
         self._short = short = self._short + 1
         # A look at the clock each time would cost as much as all the counting.

@@ -50,7 +50,7 @@ class Throttle:
         answer = handler.answer(caller, frame, at, header.correlation_id)
         took = self._clock.now() - begun
         # What a request is charged depends on its time: the short path measures none.
-        caller.produce_path = None
+        caller.produce_paths.forget()
 
         def charged(pieces: Pieces | None) -> None:
             seconds = charge(caller, header.api_key, header.api_version, len(frame), took, pieces)

@@ -314,7 +314,7 @@ def test_who_produces_needs_write_also_on_the_short_path():
     client = stage.client()
     for topic, code in (("mine", 0), ("other", 29), ("taken", 0), ("taken", 0)):
         assert error_of_produce(stage.ask_for(client, produce(topic, b"v"), 9)) == code
-    assert client.connection.caller.produce_path is not None
+    assert client.connection.caller.produce_paths.last is not None
     stage.access.add_rule(rule_of("deny alice write kafka:taken"))
     assert error_of_produce(stage.ask_for(client, produce("taken", b"v"), 9)) == 29
     assert stage.broker.offsets("taken") == [(0, 2)]

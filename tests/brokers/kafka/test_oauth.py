@@ -208,7 +208,7 @@ def test_a_login_that_has_expired_ends_also_who_produces_on_the_short_path():
     client = stage.client()
     for _ in range(3):
         stage.ask_for(client, produce("t", b"v"), 9)
-    assert client.connection.caller.produce_path is not None
+    assert client.connection.caller.produce_paths.last is not None
     stage.clock.advance(20.1)
     stage.ask(client, produce("t", b"v"), 9)
     assert "has expired" in client.peer.reason

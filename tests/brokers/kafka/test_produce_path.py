@@ -50,6 +50,11 @@ class Request(Struct, frozen=True):
     ending: bytes | None = None
     patch: tuple[int, int] | None = None
 
+    def message(self):
+        message = produce(self.topic, *(self.values or ()))
+        message.topic_data[0].partition_data[0].index = self.partition
+        return message
+
     def frame(self, number: int) -> bytes:
         values = self.values if self.values is not None else (b"",)
         more = {}
@@ -220,6 +225,11 @@ def like(request: Request, **changes: object) -> Request:
 # Nearly the same: another version, client, topic, topic made anew, another API between.
 @example(([NEW, OLD, NEW, like(NEW, client="x"), like(NEW, topic="u"), NEW], []))
 @example(([NEW, NEW, "again", NEW, NEW, "other", NEW], []))
+# Two partitions in turns, of one topic and of two, with what makes one of them another log.
+@example(([NEW, like(NEW, partition=1)] * 3, []))
+@example(([NEW, like(NEW, partition=1), "again"] * 3, []))
+@example(([NEW, like(NEW, partition=1), like(NEW, topic="u"), like(NEW, acks=2)] * 2, []))
+@example(([like(OLD, client=client, sequence=n) for n in range(3) for client in "xy"], []))
 # Damaged behind the first: length of the records too small, too large, null, endless, cut off.
 @example(([NEW, like(NEW, patch=(-4, 1))], []))
 @example(([OLD, like(OLD, cut=1)], []))
@@ -239,6 +249,28 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     for watched in (False, True):
         general = play(steps, cuts, fast=False, watched=watched)
         assert play(steps, cuts, fast=True, watched=watched) == general
+
+
+def test_a_connection_knows_so_many_partitions_and_begins_anew_behind_them():
+    stage = Stage()
+    stage.broker.create_topic("t", 120)
+    client = stage.network.connect()
+    sizes = []
+    for partition in range(120):
+        stage.ask(client, like(NEW, partition=partition).message(), 9)
+        sizes.append(len(client.connection.caller.produce_paths))
+    assert (max(sizes), sizes[-1]) == (100, 20)
+
+
+def test_a_deleted_topic_leaves_nothing_in_memory_of_who_produced_to_it():
+    stage = Stage()
+    stage.broker.create_topic("t", 1)
+    client = stage.network.connect()
+    stage.ask(client, produce("t", b"v"), 9)
+    log = stage.broker.cluster.topics["t"].logs[0]
+    assert log.segments
+    stage.broker.delete_topic("t")
+    assert (log.segments, log.read(0, 100).batches) == ([], [])
 
 
 @pytest.mark.slow

@@ -262,7 +262,7 @@ def test_a_quota_that_is_set_holds_also_on_the_short_path_of_an_open_connection(
     stage.broker.alter_quota([("user", "alice")], {"consumer_byte_rate": None})
     for _ in range(3):
         assert stage.ask_for(stage.alice, produce("t", b"x" * 2000), 9).throttle_time_ms == 0
-    assert stage.alice.connection.caller.produce_path is not None
+    assert stage.alice.connection.caller.produce_paths.last is not None
     stage.broker.alter_quota([("client-id", "shop")], {"producer_byte_rate": 100.0})
     assert stage.ask_for(stage.alice, produce("t", b"x" * 2000), 9).throttle_time_ms > 10_000
 

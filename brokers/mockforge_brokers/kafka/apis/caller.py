@@ -22,7 +22,7 @@ from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
 from ..state.logs.segments import UNBOUNDED
 from ..state.logs.topic import Topic
-from .logs.produce_path import ProducePath
+from .logs.produce_paths import ProducePaths
 
 if TYPE_CHECKING:
     from .offer import Offer
@@ -108,7 +108,7 @@ class Caller:
         "options",
         "parked_fetch",
         "peer",
-        "produce_path",
+        "produce_paths",
         "reading",
         "software",
         "unknown_topics",
@@ -135,7 +135,7 @@ class Caller:
         self.client_id = ""
         self.software = ""
         self.version = 0
-        self.produce_path: ProducePath | None = None
+        self.produce_paths = ProducePaths()
         self.messages_in = 0
         self.messages_out = 0
         self.mutation_wait = 0.0
@@ -254,12 +254,12 @@ class Caller:
         return answer
 
     def _leave_short_path(self) -> None:
-        self.produce_path = None
+        self.produce_paths.forget()
 
     def renew_guard(self) -> None:
         """What it may do: rules changed, or it is known who it is."""
         self.guard = self.login.guard()
-        self.produce_path = None
+        self.produce_paths.forget()
 
     def permit(self, operation: str, kind: str, name: str = CLUSTER) -> None:
         """Raise RequestRefused where the user may not do this.

@@ -83,7 +83,7 @@ class ProduceHandler:
         if request.acks == 0:
             _end_on_error(results)
             return None
-        caller.produce_path = None
+        caller.produce_paths.last = None
         if refusal is None:
             _learn_path(caller, frame, request.topics, begin, request.acks)
         if version >= _LEADER_SINCE and caller.cluster.nodes.many:
@@ -98,10 +98,16 @@ def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:
 
     `head` is the frame, or the first piece of it.
     """
-    path = caller.produce_path
+    paths = caller.produce_paths
+    path = paths.last
     records = path.records(head, frame) if path is not None else None
     if path is None or records is None:
-        return None
+        # Who produces to several partitions has their requests in turns.
+        path = paths.other(head)
+        records = path.records(head, frame) if path is not None else None
+        if path is None or records is None:
+            return None
+        paths.last = path
     # Another API's request may have come in between, with another client id.
     caller.client_id = path.client_id
     log, base_offset = path.log, -1
@@ -133,9 +139,11 @@ def _learn_path(
     except RequestRefused:
         return
     if records is not None and not log.stamps and not caller.looks_at(log):
-        caller.produce_path = ProducePath.learn(
+        path = ProducePath.learn(
             frame, caller.version, caller.client_id, topic, records, log, begin
         )
+        if path is not None:
+            caller.produce_paths.add(path)
 
 
 def _append(

@@ -5,8 +5,10 @@ only size, correlation id and the records with their length differ. The general 
 (`ProduceHandler`) decodes a request, looks up its topic and encodes its answer; what it found out
 is kept as a `ProducePath` of the connection, and the next frame is compared with it: two slices
 and one length. If they fit, the records go to the log at once, and the answer is the one before
-with another correlation id and other offsets. A large frame comes in the pieces in which it was
-read: they are checked as they are, and joined once, at their place in the log.
+with another correlation id and other offsets. A connection has a path for each partition that it
+produces to (`ProducePaths`), since clients send their requests in turns. A large frame comes in
+the pieces in which it was read: they are checked as they are, and joined once, at their place in
+the log.
 
 When it may be taken. `learn` makes a path of a request that
 
@@ -41,7 +43,7 @@ from ...wire.produce import PartitionResult, write_response
 from ...wire.splitter import LARGE, Frame
 
 _API_AND_VERSION: Final = slice(4, 8)
-_AFTER_CORRELATION_ID: Final = 12
+AFTER_CORRELATION_ID: Final = 12
 _FIRST_FLEXIBLE: Final = 9
 _FLEXIBLE_END: Final = b"\0\0\0"
 """No tagged fields of partition, topic and request."""
@@ -88,7 +90,7 @@ class ProducePath:
         self.version = version
         self._topic = topic
         self._api_and_version = frame[_API_AND_VERSION]
-        self._prefix = frame[_AFTER_CORRELATION_ID:prefix_end]
+        self._prefix = frame[AFTER_CORRELATION_ID:prefix_end]
         self._flexible = version >= _FIRST_FLEXIBLE
         # The answer's bytes but for correlation id, base offset and log start offset.
         # The mark stands where the base offset will, and nowhere else in the answer.
@@ -129,9 +131,9 @@ class ProducePath:
         if head[_API_AND_VERSION] != self._api_and_version or self._terms is not self.log.terms:
             return None
         prefix = self._prefix
-        if not head.startswith(prefix, _AFTER_CORRELATION_ID):
+        if not head.startswith(prefix, AFTER_CORRELATION_ID):
             return None
-        at = _AFTER_CORRELATION_ID + len(prefix)
+        at = AFTER_CORRELATION_ID + len(prefix)
         size = len(head) if head is frame else 4 + int.from_bytes(head[:4], "big")
         if not self._flexible:
             length = int.from_bytes(head[at : at + 4], "big")
@@ -158,6 +160,11 @@ class ProducePath:
             return Scattered([head[at:body], head[body:end]])
         *between, last = frame[1:]
         return Scattered([head[at:body], head[body:], *between, last[: len(last) + end - size]])
+
+    @property
+    def key(self) -> bytes:
+        """What stands in front of the records' length, behind the correlation id."""
+        return self._prefix
 
     def response(self, frame: bytes, base_offset: int) -> bytes:
         """The answer to `frame`: its records are in the log now."""

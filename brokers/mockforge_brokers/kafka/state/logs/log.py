@@ -200,8 +200,9 @@ class PartitionLog(Segments):
         return self.policy is not None and self.policy.append_time
 
     def delete(self) -> None:
-        """It is no more: who waits for it is answered."""
+        """It is no more: who waits for it is answered, and who knows it keeps no records."""
         self.deleted = True
+        self.segments, self._bases = [], []
         self.terms = object()
 
     def _by_policy(self, batch: Buffer, header: BatchHeader) -> tuple[Buffer, BatchHeader]:
