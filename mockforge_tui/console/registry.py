@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from ..nearest import get_close_matches
 from .language import Token
+from .rabbitmqctl import RABBITMQCTL
 from .results import Result
 
 
@@ -206,7 +207,9 @@ class Registry:
             found = self._names.get(" ".join(words[:length])) if len(words) >= length else None
             if found is not None:
                 return found, length
-        return None
+        # The same names as rabbitmqctl writes them: `set_user_tags`.
+        found = self._names.get(words[0].replace("_", " ")) if words else None
+        return None if found is None else (found, 1)
 
     def verbs(self, head: str) -> list[str]:
         """The second words that may follow a first one (`topic`: add, ls, rm, ...)."""
@@ -221,6 +224,8 @@ class Registry:
     def explain_unknown(self, words: list[str]) -> str:
         """Says why no command begins like this, and what may be meant."""
         head = words[0]
+        if head in RABBITMQCTL:
+            return f"no command {head}; what rabbitmqctl does by it is here: {RABBITMQCTL[head]}"
         verbs = self.verbs(head)
         if verbs:
             choices = ", ".join(self.own_verbs(head))

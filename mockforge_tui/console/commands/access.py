@@ -83,7 +83,12 @@ def user_add(
     return done(f"user {name} may log in to {', '.join(places)}", {"user": name})
 
 
-@command("user passwd", group="access", examples=("user passwd guest changed",))
+@command(
+    "user passwd",
+    group="access",
+    aliases=("change password",),
+    examples=("user passwd guest changed",),
+)
 def user_passwd(
     session: "Session",
     name: Annotated[str, Arg(USER, "a user")],

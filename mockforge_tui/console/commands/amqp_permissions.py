@@ -82,7 +82,12 @@ def permission_set(
     )
 
 
-@command("permission clear", group="access", examples=("permission clear guest",))
+@command(
+    "permission clear",
+    group="access",
+    aliases=("clear permissions",),
+    examples=("permission clear guest",),
+)
 def permission_clear(
     session: "Session",
     name: Annotated[str, Arg(USER, "a user")],

@@ -54,7 +54,7 @@ def route(
 @command(
     "exchange tree",
     group="queues",
-    aliases=("topology",),
+    aliases=("topology", "list bindings"),
     examples=("exchange tree", "exchange tree events*"),
 )
 def exchange_tree(

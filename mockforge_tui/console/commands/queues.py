@@ -115,7 +115,7 @@ def queue_add(
 @command(
     "queue rm",
     group="queues",
-    aliases=("queue delete", "drop queue"),
+    aliases=("queue delete", "delete queue", "drop queue"),
     examples=("queue rm q.mail -y",),
     asks="Delete queue {name} with its messages?",
 )
