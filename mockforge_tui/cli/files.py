@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mockforge_brokers.errors import InvalidInput
 
 from ..config import resolve
 from ..exit_codes import ExitCode
@@ -112,3 +113,33 @@ def sample_messages(
         for line in made:
             out.write(line)
     return ExitCode.OK
+
+
+@click.command()
+@click.option("--both-ways", is_flag=True, help="what the broker sent, too")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+def diff(old: str, new: str, form: str, both_ways: bool) -> int:
+    """Show what clients did differently in two recordings; opens no port.
+
+    OLD and NEW are recordings, or traffic: export (FILTER) > FILE. The status is 1 where anything
+    differs.
+    """
+    from ..console.commands.record import DIFFERENCE_COLUMNS
+    from ..console.results import table_lines, to_json
+    from ..differences import compare, conversations
+
+    sides = []
+    for path in (old, new):
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"{path}: {error.strerror}") from None
+        sides.append(conversations(content, path, both_ways=both_ways))
+    found = [each.as_record() for each in compare(*sides)]
+    for line in (
+        map(to_json, found) if form == "json" else table_lines(DIFFERENCE_COLUMNS, found, None)
+    ):
+        click.echo(line.rstrip())
+    return ExitCode.EXPECTATION_FAILED if found else ExitCode.OK

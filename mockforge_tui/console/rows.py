@@ -32,6 +32,8 @@ def record_of(row: Row) -> dict[str, Any]:
         "size": row.size,
         "headers": [[name, _text(value)] for name, value in row.headers],
     }
+    if row.connection:
+        record["connection"] = row.connection
     if row.payload is not None and not _is_text(row.payload):
         record["payload_b64"] = base64.b64encode(row.payload).decode()
     decoded = look(row.payload) if row.payload else None

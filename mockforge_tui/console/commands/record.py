@@ -1,21 +1,32 @@
 """`record`: write messages down as they come, to be replayed."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from mockforge_brokers.errors import InvalidInput
 
+from ...differences import Difference, compare, conversations
 from ...filters import Filter
 from ...recordings import Recording
 from ...units import counted, format_duration
 from ..lookup import known
+from ..payloads import Payload
 from ..registry import Arg, Opt, command
 from ..results import Column, Notice, Result, count, done, size, table
-from ..types import FILTER, text
+from ..types import FILTER, PAYLOAD, text
+from .replay import content_of
 
 if TYPE_CHECKING:
     from ..session import Session
 
 _NAME = text("name", "recordings")
+
+DIFFERENCE_COLUMNS: Final = (
+    Column("client", "client"),
+    Column("sign", ""),
+    Column("packet", "packet"),
+    Column("times", "times", count, right=True),
+    Column("what", "what changed"),
+)
 
 
 @command(
@@ -111,6 +122,33 @@ def record_rm(session: "Session", name: Annotated[str, Arg(_NAME, "a recording")
     return done(f"{recording.name} is gone", described(recording))
 
 
+@command(
+    "record diff",
+    group="messages",
+    examples=('record diff {"p":"mqtt","op":"publish","topic":"t"} {"p":"mqtt","op":"publish"}',),
+)
+def record_diff(
+    session: "Session",
+    old: Annotated[Payload, Arg(PAYLOAD, "a recording, @FILE of one, or of export --as jsonl")],
+    new: Annotated[Payload, Arg(PAYLOAD, "what it is compared with")],
+    *,
+    both_ways: Annotated[bool, Opt(("--both-ways",), None, "what the broker sent, too")] = False,
+) -> Result:
+    """Show what clients did differently: connection by connection, packet by packet.
+
+    record diff good @bad.mfrec compares messages; exports of traffic (export (proto:mqtt) > a)
+    have every packet. Times and packet identifiers are no differences.
+    """
+    sides = [content_of(session, each) for each in (old, new)]
+    before, after = (conversations(content, name, both_ways=both_ways) for name, content in sides)
+    return table(
+        [each.as_record() for each in compare(before, after)],
+        *DIFFERENCE_COLUMNS,
+        empty="no differences",
+        fields=Difference._fields,
+    )
+
+
 def _named(session: "Session", name: str) -> Recording:
     """Raises InvalidInput for a name that is none, with the nearest one."""
     every = session.runtime.recordings
@@ -132,4 +170,4 @@ def described(recording: Recording) -> dict[str, Any]:
     }
 
 
-COMMANDS = (record_start, record_stop, record_ls, record_show, record_rm)
+COMMANDS = (record_start, record_stop, record_ls, record_show, record_diff, record_rm)

@@ -45,7 +45,7 @@ def replay(
         pace = factor(speed)
     except InvalidInput as error:
         raise BadArgument("speed", str(error)) from None
-    name, raw = _content(session, recording)
+    name, raw = content_of(session, recording)
     found = parse_recording(raw.decode("utf-8", "surrogateescape"), name)
     job = begin(session, found, pace)
     if job.outcome is not None:
@@ -55,8 +55,8 @@ def replay(
     return done(f"job {job.id} replays {count} messages", {**where, "job": job.id})
 
 
-def _content(session: "Session", recording: Payload) -> tuple[str, bytes]:
-    """The recording's name for errors, and its lines."""
+def content_of(session: "Session", recording: Payload) -> tuple[str, bytes]:
+    """The recording's name for errors, and its lines. Raises InvalidInput."""
     kept = session.runtime.recordings.get(recording.text) if recording.kind == "text" else None
     if kept is not None:
         return kept.name, kept.content()
