@@ -26,7 +26,11 @@ def ended(
     if not hard:
         for connection in connections:
             connection.shutdown()
+        if store is not None:
+            store.catch_up()
         return dump()
+    if store is not None:
+        store.catch_up()
     values = dump()
     with still(store):
         for connection in connections:

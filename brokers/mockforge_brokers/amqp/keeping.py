@@ -40,6 +40,12 @@ _FLAGS_AT: Final = HEAD_SIZE + 12
 _MOST_KNOWN: Final = 4096
 
 
+def _head_of(content: bytes) -> bytes:
+    """Its header frame: where that is the same the properties are."""
+    length: int = content_head.unpack_from(content)[2]
+    return content[: length + OVERHEAD]
+
+
 class HostRow(Struct):
     """A virtual host; `limits` are RabbitMQ's."""
 
@@ -88,7 +94,7 @@ class StoringKeeper(Keeper):
 
     def adopt(self, host: Topology, queue: Queue) -> None:
         if kept.outlives(queue):
-            keeping = Keeping(self._store, self._store.new_log(), self.is_persistent)
+            keeping = Keeping(self._store, self._store.new_log(), self.is_persistent, _head_of)
             store_in(queue, host, keeping)
 
     def is_persistent(self, content: bytes) -> bool:

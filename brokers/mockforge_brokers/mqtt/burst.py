@@ -218,6 +218,7 @@ def _accept(  # noqa: C901
     grants = _NOBODY
     head, size, payload = b"", 0, 0
     payload_in = payload_out = 0
+    begun: set[Session] | None = set() if connection.broker.router.keeper.keeps else None
     while looks >= 0 and position + 6 <= end and data[position] == first:
         stop = position + size
         if route is last and size and stop <= end and data.startswith(head, position):
@@ -240,6 +241,8 @@ def _accept(  # noqa: C901
             if takers is None:
                 break
             last, route, grants = route, found, takers
+            if begun is not None:
+                begun |= found.takers
             head, size = data[position:topic_end], stop - position
             payload = stop - topic_end - 2 - bare
             if grants.size != size:
@@ -297,6 +300,8 @@ def _accept(  # noqa: C901
     if packet_ids:
         connection.counts.payload_in += payload_in
         connection.counts.payload_out += payload_out
+        for session in begun or ():
+            session.begun(len(packet_ids))
         _accepted(connection, own, packet_ids, twice=twice)
     return position
 
@@ -358,7 +363,7 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
         del inflight[packet_id]
         position += 4
     if position > start:
-        _freed(connection, session, PacketType.PUBACK, (position - start) // 4)
+        _freed(connection, session, PacketType.PUBACK, data[start:position])
     return position
 
 
@@ -396,7 +401,7 @@ def _complete(connection: "MqttConnection", data: bytes, position: int, end: int
         del inflight[packet_id]
         position += 4
     if position > start:
-        _freed(connection, session, PacketType.PUBCOMP, (position - start) // 4)
+        _freed(connection, session, PacketType.PUBCOMP, data[start:position])
     return position
 
 
@@ -421,9 +426,10 @@ def _release(connection: "MqttConnection", data: bytes, position: int, end: int)
     return position
 
 
-def _freed(connection: "MqttConnection", session: Session, kind: int, count: int) -> None:
-    """So many packet identifiers are free again, and what waits for one may go."""
-    connection.counts.received[kind] += count
+def _freed(connection: "MqttConnection", session: Session, kind: int, packets: bytes) -> None:
+    """The packet identifiers of these are free again, and what waits for one may go."""
+    connection.counts.received[kind] += len(packets) // 4
+    session.freed_by(packets)
     session.pump()
 
 

@@ -44,6 +44,8 @@ class InboundRow(Struct):
 class StoringKeeper(Keeper):
     """Names to the store what changed, and finds it when the store asks how it is now."""
 
+    keeps = True
+
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock

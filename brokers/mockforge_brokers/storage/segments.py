@@ -39,7 +39,7 @@ _HEAD: Final = Layout("<8sHxxQI")
 _MAGIC: Final = b"MFDGseg\n"
 _FRAME_MAGIC: Final = b"MFgr"
 _CRC: Final = 4
-_LARGE: Final = 4 * 1024
+_LARGE: Final = 512
 """Bytes of values, on average, that are not copied into one piece."""
 
 
@@ -160,7 +160,7 @@ def encode(
     )
     crc = _NOW.salted(head, salt).to_bytes(_CRC, "little")
     if size > _LARGE * len(rows):
-        # A copy of MBs costs more than all the rest; of small ones less than to write each.
+        # A copy costs more than to name each to the system, and most where its memory is new.
         return [b"".join((head, crc, index, kept)), *values], sizes
     return [b"".join((head, crc, index, kept, *values))], sizes
 

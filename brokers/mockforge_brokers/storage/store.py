@@ -4,7 +4,9 @@ A broker appends the rows of its logs (a batch, a message) and names the entitie
 most some milliseconds after the first of them all that was gathered becomes one group, and sooner
 where a turn of the loop added nothing: there is nobody to wait for. A `prompt` store does not wait
 for the disk, so that a group is what one turn of the loop brought, and is written before the
-answers of that turn are (`commit`). Entities are encoded as they
+answers of that turn are (`commit`). A message that somebody was sent may be done with soon: where
+very many such come, even a prompt store lets its group grow as others do, and writes what is left
+of it, which is little or nothing. Entities are encoded as they
 are then, which is between two calls of the loop, so that a group never shows half of what one
 request did. A writer beside the loop puts it on disk, whole or not at all. Nothing waits for that
 but what says that something is kept: a connection that caused facts writes no more output until
@@ -14,7 +16,7 @@ What disappears in the group in which it came is never written at all.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Protocol, cast
 
@@ -27,6 +29,8 @@ from ..spine import Spine
 POSITION_BITS: Final = 40
 """A row's number is its log's, shifted by so much, and its position in there."""
 _MOST_LOGS: Final = 1 << 63 - POSITION_BITS
+_MANY: Final = 16
+"""Messages on their way to somebody in one group from which on it waits for what is done with."""
 
 
 class Kept(Struct):
@@ -85,6 +89,14 @@ Late = tuple[Callable[..., bytes], tuple[Any, ...]]
 """What encodes a row, and of what, which stays as it is until then."""
 
 
+class Source(Protocol):
+    """Whoever has new rows that it does not name one by one, since many go as soon as they came."""
+
+    def catch_up(self) -> None:
+        """`Store.fill` in those that are there by now."""
+        ...
+
+
 def row_number(log: int, position: int) -> int:
     return log << POSITION_BITS | position
 
@@ -130,6 +142,10 @@ class Store:
         self._rows: dict[int, bytes | Late] = {}
         self._is_late = False
         """One of them is encoded when the group is written."""
+        self._sources: dict[Source, None] = {}
+        """Those that may have rows for this group."""
+        self._passing = 0
+        """Messages of theirs that were sent to somebody."""
         self._replacing: set[int] = set()
         """Those of them that stand on disk in another form."""
         self._gone: set[int] = set()
@@ -144,6 +160,8 @@ class Store:
         self._began = 0.0
         self._written_began = 0.0
         self._due = False
+        self._looking = False
+        """Turns of the loop are looked at, though the store is prompt."""
         self._still = 0
         self._last_log = 0
         self._waiting: defaultdict[int, list[Callable[[], object]]] = defaultdict(list)
@@ -196,6 +214,33 @@ class Store:
             self.append_late(log, position, late)
             self._replacing.add(log << POSITION_BITS | position)
 
+    def touch(self, source: Source, count: int = 1, *, passing: bool = False) -> None:
+        """So many new rows are there, of which `source` fills in what is left when it is asked.
+
+        `passing`: somebody was sent what is in them, and may be done with it soon.
+        """
+        if self._still:
+            return
+        self._sources[source] = None
+        self.facts += count
+        if passing:
+            self._passing += count
+        if not self._armed:
+            self._arm()
+        if not self._watched:
+            self._watch()
+
+    def fill(self, rows: Mapping[int, bytes | Late], *, late: bool = False) -> None:
+        """Rows, by their numbers, of a source that was touched before."""
+        self._rows.update(rows)
+        self._is_late = self._is_late or late
+
+    def catch_up(self) -> None:
+        """Whoever has new rows fills them in: what they stand for is about to change."""
+        sources, self._sources = self._sources, {}
+        for source in sources:
+            source.catch_up()
+
     def remove(self, log: int, position: int) -> None:
         """A row is gone; nobody waits to hear of that."""
         if self._still:
@@ -207,6 +252,11 @@ class Store:
             self._gone.add(number)
             if not self._armed:
                 self._arm()
+
+    def remove_all(self, log: int, positions: Sequence[int]) -> None:
+        """`remove`, of many rows."""
+        for position in positions:
+            self.remove(log, position)
 
     def trim(self, log: int, before: int) -> None:
         """The rows of a log below a position are gone."""
@@ -257,7 +307,13 @@ class Store:
 
     def _time_is_up(self) -> None:
         self._timer = None
-        if self._armed:
+        if not self._armed:
+            return
+        left = self._began + self.interval - self._clock.now()
+        if left > self.interval / 2:
+            # It was set for a group that is written already.
+            self._timer = self._clock.call_later(left, self._time_is_up)
+        else:
             self._close_group()
 
     def commit(self) -> None:
@@ -265,8 +321,13 @@ class Store:
 
         Only between two calls of the loop, or behind all that one of them does to the state.
         """
-        if self._armed and self.prompt and self._writing is None:
+        if not self._armed or not self.prompt or self._writing is not None:
+            return
+        if self._passing < _MANY:
             self._close_group()
+        elif not self._looking:
+            self._looking = True
+            self._watch()
 
     def _watch(self) -> None:
         self._watched = True
@@ -295,11 +356,19 @@ class Store:
             self._due = True
             return
         self._due = self._armed = False
-        self._writing = self._take_group()
+        self._looking = False
+        group = self._take_group()
+        if not (group.rows or group.gone or group.ranges or group.entities):
+            # All that came is gone again: there is nothing to be written, nor to be waited for.
+            self._is_there(group.number)
+            return
+        self._writing = group
         self._written_began = self._began
-        self.disk.write(self._writing)
+        self.disk.write(group)
 
     def _take_group(self) -> Group:
+        self.catch_up()
+        self._passing = 0
         rows = cast("dict[int, bytes]", self._rows)
         if self._is_late:
             self._is_late = False
@@ -324,7 +393,6 @@ class Store:
         if group is None:
             # It was closed meanwhile, and nobody waits any more.
             return
-        self.committed = number
         self.commits += 1
         self.rows_written += len(group.rows) + len(group.entities)
         self.bytes_written += group.size
@@ -334,6 +402,10 @@ class Store:
             self.failing = ""
             self._spine.emit(DataWritable("data"))
             self._report_failing()
+        self._is_there(number)
+
+    def _is_there(self, number: int) -> None:
+        self.committed = number
         # Its time came while the one before was being written.
         if self._due:
             self._close_group()

@@ -39,14 +39,18 @@ class Syncer:
     """
 
     def __init__(
-        self, folder: Path, synced: Callable[[int], object], failed: Callable[[OSError], object]
+        self,
+        folder: Path,
+        begun: int,
+        synced: Callable[[int], object],
+        failed: Callable[[OSError], object],
     ) -> None:
         self._folder = folder
         self._synced = synced
         self._failed = failed
         self._reached: tuple[SegmentFile, int] | None = None
         """Where writing goes on, and the place up to which all was written."""
-        self._begun = 0
+        self._begun = begun
         """The place up to which it is on disk, or on its way."""
         self._full: SimpleQueue[_Full] = SimpleQueue()
         self._emptied: SimpleQueue[Path] = SimpleQueue()

@@ -80,7 +80,7 @@ class Writer:
         self._threaded_until = 0.0
         self._syncer: Syncer | None = None
         if not through:
-            self._syncer = Syncer(files.folder, self._brought, self._not_brought)
+            self._syncer = Syncer(files.folder, self._synced, self._brought, self._not_brought)
         self._thread = threading.Thread(target=self._run, name="data writer", daemon=True)
         self._thread.start()
 

@@ -259,3 +259,74 @@ def test_a_dead_letter_is_known_as_one_after_a_start() -> None:
     for made in (Buried(content), content):
         again = unpacked(packed(made))
         assert (type(again), again) == (type(made), made)
+
+
+def test_what_is_acknowledged_before_it_is_written_never_is() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    house.advance(0.01)
+    assert disk.store is not None
+    before = disk.store.rows_written
+    for number in range(6):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    for tag in (1, 3, 4):
+        client.send("basic.ack", delivery_tag=tag)
+    client.send("basic.reject", delivery_tag=2, requeue=False)
+    house.advance(0.01)
+    assert disk.store.rows_written - before == 2
+    assert drain(reopened(house, disk).client(), "q") == [(b"4", True), (b"5", True)]
+
+
+def test_messages_of_any_header_keep_all_that_they_have() -> None:
+    """Those that begin alike are told apart from those that do not, one by one."""
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="#")
+    kinds = [
+        ("", "q", b"short", PERSISTENT),
+        ("", "q", b"short", {}),
+        ("amq.topic", "a.b", b"other", PERSISTENT),
+        ("amq.topic", "a.c", b"longer than it", {**PERSISTENT, "message_id": "1"}),
+        ("", "q", b"", PERSISTENT),
+        ("", "q", b"x" * 70_000, {**PERSISTENT, "content_type": "t"}),
+    ]
+    for exchange, key, body, properties in (*kinds, *kinds):
+        client.publish(exchange, key, body, **properties)
+    again = reopened(house, disk).client()
+    found = []
+    while (got := again.send("basic.get", queue="q", no_ack=True)[0]).name == "basic.get-ok":
+        found.append((got["exchange"], got["routing_key"], got.body, got.properties))
+    assert found == [each for each in kinds if each[3]] * 2
+
+
+def test_a_queue_that_gets_rules_goes_on_with_what_is_not_written_yet() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    for number in range(4):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    house.broker.set_policy("short", "^q", {"max-length": 100})
+    client.send("basic.ack", delivery_tag=2)
+    client.publish("", "q", b"4", **PERSISTENT)
+    assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [
+        b"0", b"2", b"3", b"4"
+    ]  # fmt: skip
+
+
+def test_a_restart_in_the_group_in_which_messages_came_keeps_each_once() -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    for number in range(3):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    house.broker.restart(hard=True)
+    client = house.client()
+    assert client.send("basic.get", queue="q", no_ack=True)[0].body == b"0"
+    client.publish("", "q", b"3", **PERSISTENT)
+    client.send("queue.purge", queue="q")
+    client.publish("", "q", b"4", **PERSISTENT)
+    assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [b"4"]

@@ -207,3 +207,62 @@ def test_while_nothing_can_be_written_publishes_are_refused(scene: Scene) -> Non
     scene.disk.at_once = True
     maker.send(encode_packet(Publish("t", b"kept", 1, packet_id=4), 5))
     assert [payload for payload, _, _ in sent(taker)] == [b"kept"] * 3
+
+
+def test_what_is_acknowledged_before_it_is_written_never_is(scene: Scene) -> None:
+    client = scene.subscribed("c", "t", 1)
+    scene.clock.advance(0.01)
+    store = scene.disk.store
+    assert store is not None
+    rows = store.rows_written
+    maker = scene.connect("maker", clean=True)
+    scene.clock.advance(0.01)
+    before = store.rows_written
+    for number in range(1, 9):
+        maker.send(encode_packet(Publish("t", b"%d" % number, 1, packet_id=number), 5))
+    # In pieces as the fast path and the general one take them.
+    acks = [encode_packet(Ack(PacketType.PUBACK, number), 5) for number in (1, 2, 3, 5, 6, 7)]
+    client.send(b"".join(acks[:3]))
+    client.send(acks[3])
+    client.send(b"".join(acks[4:]))
+    scene.clock.advance(0.01)
+    assert store.rows_written - before == 2 <= store.rows_written - rows
+    assert sent(scene.killed().connect("c")) == [(b"4", 1, True), (b"8", 1, True)]
+
+
+def test_an_identifier_that_is_used_again_is_another_row(scene: Scene) -> None:
+    client = scene.subscribed("c", "t", 1)
+    session = scene.broker.registry.by_client["c"]
+    for number in range(3):
+        session.last_id = 6
+        scene.publish("t", b"%d" % number, qos=1)
+        if number < 2:
+            client.send(encode_packet(Ack(PacketType.PUBACK, 7), 5))
+        if number == 1:
+            scene.clock.advance(0.01)
+    assert sent(scene.killed().connect("c")) == [(b"2", 1, True)]
+
+
+def test_what_went_out_stands_before_what_waits_though_neither_is_written_yet(
+    scene: Scene,
+) -> None:
+    client = scene.connect("c", properties={**LASTING, "receive_maximum": 2})
+    client.send(encode_packet(Subscribe(1, [Request("t", 2)]), 5))
+    for number in range(5):
+        scene.publish("t", b"%d" % number, qos=1 + number % 2)
+    # A PUBREC for what has no row yet, and then more that waits.
+    client.send(encode_packet(Ack(PacketType.PUBREC, 2), 5))
+    client.send(encode_packet(Ack(PacketType.PUBACK, 1), 5))
+    again = scene.killed().connect("c")
+    assert [payload for payload, _, _ in sent(again)] == [b"2", b"3", b"4"]
+
+
+def test_a_restart_in_the_group_in_which_messages_came_keeps_each_once(scene: Scene) -> None:
+    scene.subscribed("c", "t", 1)
+    scene.publish("t", b"1", qos=1)
+    scene.broker.restart(hard=True)
+    scene.publish("t", b"2", qos=1)
+    client = scene.connect("c")
+    assert [payload for payload, _, _ in sent(client)] == [b"1", b"2"]
+    client.send(encode_packet(Ack(PacketType.PUBACK, 1), 5))
+    assert [payload for payload, _, _ in sent(scene.killed().connect("c"))] == [b"2"]

@@ -43,6 +43,9 @@ class Store:
             self.reasons.append(reason)
             self.heard.notify_all()
 
+    def warn(self, text):
+        self.reasons.append(text)
+
     def wait(self, fact):
         with self.heard:
             assert self.heard.wait_for(fact, 20)

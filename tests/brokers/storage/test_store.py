@@ -3,6 +3,7 @@
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import DataWritable, DataWriteFailed
+from mockforge_brokers.storage.store import row_number
 
 from .memory_disk import MemoryDisk
 
@@ -271,3 +272,100 @@ def test_a_store_that_waits_for_its_disk_is_not_asked():
 
 def test_the_figures_say_what_is_confirmed():
     assert [store(prompt=each)[0].figures()["sync"] for each in (True, False)] == ["os", "commit"]
+
+
+class Passing:
+    """A source of a log whose rows may be gone before they are asked for."""
+
+    def __init__(self, kept):
+        self.kept, self.log, self.last = kept, kept.new_log(), 0
+        self.there = {}
+
+    def add(self, count=1, *, passing=True):
+        for _ in range(count):
+            self.last += 1
+            self.there[row_number(self.log, self.last)] = b"%d" % self.last
+        self.kept.touch(self, count, passing=passing)
+
+    def catch_up(self):
+        there, self.there = self.there, {}
+        self.kept.fill(there)
+
+
+def test_a_source_is_asked_when_its_group_is_written_and_what_went_before_is_not():
+    kept, disk, environment = store(at_once=True)
+    source, called = Passing(kept), []
+    before = kept.facts
+    source.add(3)
+    assert kept.facts > before, "whoever brought it waits"
+    kept.when(kept.group, lambda: called.append("there"))
+    del source.there[row_number(source.log, 2)]
+    environment.clock.advance(0.005)
+    assert (sorted(disk.rows.values()), called) == ([b"1", b"3"], ["there"])
+    seen = kept.facts
+    source.add()
+    environment.clock.advance(0.005)
+    assert kept.facts == seen + 1, "to fill in a row is no fact: nobody waits for the next group"
+
+
+def test_where_all_that_came_is_gone_nothing_is_written_and_nobody_waits():
+    kept, disk, environment = store()
+    source, called = Passing(kept), []
+    source.add(3)
+    kept.when(kept.group, lambda: called.append("there"))
+    source.there.clear()
+    environment.clock.advance(0.005)
+    assert (disk.waiting, kept.commits, called) == (None, 0, ["there"])
+    kept.append(kept.new_log(), 0, b"a")
+    environment.clock.advance(0.005)
+    assert list(disk.waiting.rows.values()) == [b"a"], "and the store goes on"
+
+
+def test_a_prompt_store_waits_for_many_that_may_soon_be_done_with_until_a_turn_brings_none():
+    kept, disk, environment = store(at_once=True, prompt=True)
+    source, clock = Passing(kept), environment.clock
+    source.add(15)
+    kept.commit()
+    assert len(disk.rows) == 15, "few are not worth a wait"
+    seen = []
+
+    def turn(number):
+        source.add(20)
+        kept.commit()
+        seen.append(len(disk.rows))
+        if number < 9:
+            clock.call_later(0, turn, number + 1)
+
+    turn(0)
+    clock.advance(0)
+    assert seen == [15] * 10
+    assert len(disk.rows) == 215
+    source.add(20, passing=False)
+    kept.commit()
+    assert len(disk.rows) == 235, "what nobody was sent is not waited for"
+
+
+def test_they_wait_for_no_longer_than_any_group():
+    kept, disk, environment = store(prompt=True)
+    source = Passing(kept)
+    source.add(20)
+    kept.commit()
+    # Its disk takes its time, and then the next group's time is up before a turn is quiet.
+    environment.clock.advance(0)
+    source.add(20)
+    kept.commit()
+    environment.clock.advance(0.006)
+    assert len(disk.waiting.rows) == 20
+    disk.commit()
+    assert len(disk.waiting.rows) == 20
+
+
+def test_what_changes_state_lets_all_sources_catch_up_first():
+    kept, disk, environment = store(at_once=True)
+    source = Passing(kept)
+    source.add(2)
+    kept.catch_up()
+    assert source.there == {}
+    kept.remove(source.log, 1)
+    environment.clock.advance(0.005)
+    assert list(disk.rows.values()) == [b"2"]

@@ -15,6 +15,12 @@ from .test_disk import FIRST, full, group, read, writer
 SECOND = "kept-00000002.seg"
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """However slow the machine is, the loop writes."""
+    monkeypatch.setattr(writer_module, "_WAITED", 60.0)
+
+
 @pytest.fixture
 def at_once(monkeypatch):
     """What is written is synced without a wait."""

@@ -10,6 +10,9 @@ from .session import Session
 class Keeper:
     """Where nothing is kept: sessions and retained messages are in memory only."""
 
+    keeps = False
+    """Sessions hear what became of their messages (`Session.begun`)."""
+
     @property
     def failing(self) -> str:
         """Why nothing can be kept now; empty when all is well."""

@@ -207,14 +207,27 @@ class Session:
             return PacketType.PUBCOMP
         return PacketType.PUBACK if message.qos == 1 else PacketType.PUBREC
 
-    def begin(self, message: Message, *, first: bool = True) -> int:
+    def begin(self, message: Message) -> int:
         """Put a QoS 1 or 2 message in flight: its packet id, 0 when it waits, -1 when it is lost.
 
-        The caller sends it; the session must be ready. Without `first` it waited long enough.
+        The caller sends it, and says `begun`; the session must be ready.
         """
         inflight = self.inflight
-        if first and (self.queue or self.unsent or len(inflight) >= self.window):
+        if self.queue or self.unsent or len(inflight) >= self.window:
             return 0 if self._enqueue(message) else -1
+        # As begin_waiting, written out: this is on the way of each message.
+        packet_id = self.last_id + 1
+        if packet_id > LAST_ID:
+            packet_id = 1
+        while packet_id in inflight:
+            packet_id = packet_id % LAST_ID + 1
+        self.last_id = packet_id
+        inflight[packet_id] = message
+        return packet_id
+
+    def begin_waiting(self, message: Message) -> int:
+        """Put in flight what waited long enough: its packet id."""
+        inflight = self.inflight
         packet_id = self.last_id + 1
         if packet_id > LAST_ID:
             packet_id = 1
@@ -235,6 +248,7 @@ class Session:
         if packet_id not in self.inflight:
             return False
         del self.inflight[packet_id]
+        self.freed((packet_id,))
         self.pump()
         return True
 
@@ -266,7 +280,7 @@ class Session:
             if message.expires is not None and message.expires <= now:
                 self.expired()
                 continue
-            self._send(self.begin(message, first=False), message)
+            self._send(self.begin_waiting(message), message)
             sent += 1
             if not sent % _AT_ONCE and turn.now() > turn.until:
                 self._pump_later()
@@ -297,6 +311,15 @@ class Session:
         self.ready = self.slow = False
         self.unsent.clear()
 
+    def begun(self, count: int) -> None:
+        """So many messages came to it, and went out or wait; where it is kept that matters."""
+
+    def freed(self, packet_ids: Iterable[int]) -> None:
+        """These are no longer in flight; the same."""
+
+    def freed_by(self, packets: bytes) -> None:
+        """Those of these acknowledgements of four bytes each."""
+
     def changed(self) -> None:
         """Something of it, beside messages, is other than before; where it is kept that matters."""
 
@@ -316,12 +339,14 @@ class Session:
             sink.release(packet_id)
         elif not sink.deliver(packet_id, message, dup=True):
             del self.inflight[packet_id]
+            self.freed((packet_id,))
 
     def _send(self, packet_id: int, message: Message) -> None:
         assert self.sink is not None
         # What is too large for this client counts as delivered [MQTT-3.1.2-25].
         if not self.sink.deliver(packet_id, message):
             del self.inflight[packet_id]
+            self.freed((packet_id,))
 
     def _enqueue(self, message: Message) -> bool:
         if len(self.queue) >= self._most:

@@ -7,13 +7,14 @@ by it (4.3.3), and the row is replaced when PUBREC came, before PUBREL goes out.
 more is written: after a kill those that may have been sent are sent again, with DUP.
 """
 
+import struct
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from msgspec import Struct, msgpack
 
-from ...storage.store import Store
+from ...storage.store import Late, Store, row_number
 from ..records import Message
 from .retained import RetainedMessages
 from .session import RELEASED, Session
@@ -52,18 +53,7 @@ class MessageRow(Struct, array_like=True):
 
 
 _encode = msgpack.Encoder().encode
-
-
-class _InFlight(dict[int, Message | None]):
-    """Says which packet identifiers are free again."""
-
-    def __init__(self, free: Callable[[int], object]) -> None:
-        super().__init__()
-        self._free = free
-
-    def __delitem__(self, packet_id: int) -> None:
-        super().__delitem__(packet_id)
-        self._free(packet_id)
+_acknowledged: Final = struct.Struct(">2xH")
 
 
 class StoredSession(Session):
@@ -97,7 +87,6 @@ class StoredSession(Session):
         """The row of each packet identifier in flight."""
         self._waiting: deque[int] = deque()
         """The rows of what is in the queue, in its order."""
-        self.inflight = _InFlight(self._settled)
 
     @property
     def lasting(self) -> bool:
@@ -123,13 +112,18 @@ class StoredSession(Session):
 
     def deliver(self, message: Message) -> bool:
         sink = self.sink
-        if message.qos < 2 or sink is None or not self.number:
+        if not message.qos or not self.number:
             return super().deliver(message)
+        if message.qos == 1 or sink is None:
+            delivered = super().deliver(message)
+            self.begun(1)
+            return delivered
         delivered = False
 
         def deliver() -> None:
             nonlocal delivered
             delivered = Session.deliver(self, message)
+            self.begun(1)
 
         sink.work(deliver)
         return delivered
@@ -141,23 +135,38 @@ class StoredSession(Session):
         else:
             sink.work(super().pump)
 
-    def begin(self, message: Message, *, first: bool = True) -> int:
-        packet_id = super().begin(message, first=first)
-        if not self.number or packet_id <= 0:
-            return packet_id
-        if first:
-            self._rows[packet_id] = self._append(message, packet_id if message.qos == 2 else 0)
-        else:
+    def begun(self, count: int) -> None:
+        if self.number:
+            self._store.touch(self, count, passing=self.sink is not None)
+
+    def begin_waiting(self, message: Message) -> int:
+        packet_id = super().begin_waiting(message)
+        if self.number:
             self._rows[packet_id] = row = self._waiting.popleft()
             if message.qos == 2:
                 self._replace(row, packet_id, message)
         return packet_id
 
     def received(self, packet_id: int) -> bool:
+        if self.number and packet_id not in self._rows:
+            self.catch_up()
         known = super().received(packet_id)
         if known and self.number:
             self._replace(self._rows[packet_id], packet_id, RELEASED)
         return known
+
+    def freed(self, packet_ids: Iterable[int]) -> None:
+        if not self.number:
+            return
+        take = self._rows.pop
+        # Most have none: they were acknowledged in the group in which they came.
+        gone = [row for packet_id in packet_ids if (row := take(packet_id, 0))]
+        if gone:
+            self._store.remove_all(self.number, gone)
+
+    def freed_by(self, packets: bytes) -> None:
+        if self._rows:
+            self.freed(packet_id for (packet_id,) in _acknowledged.iter_unpack(packets))
 
     def expired(self) -> None:
         if self.number:
@@ -166,10 +175,38 @@ class StoredSession(Session):
     def _enqueue(self, message: Message) -> bool:
         kept = super()._enqueue(message)
         if kept and self.number:
+            # What went out before it has its row before it.
+            self.catch_up()
             self._waiting.append(self._append(message, 0))
         return kept
 
     # Rows.
+
+    def catch_up(self) -> None:
+        """A row for each message in flight that has none: those that went out last.
+
+        What was acknowledged meanwhile never had one.
+        """
+        if not self.number:
+            return
+        inflight, rows = self.inflight, self._rows
+        new: list[int] = []
+        for packet_id in reversed(inflight):
+            if packet_id in rows:
+                break
+            new.append(packet_id)
+        if not new:
+            return
+        first, last = self.last_row + 1, self.last_row + len(new)
+        self.last_row = last
+        new.reverse()
+        rows.update(zip(new, range(first, last + 1), strict=True))
+        late: dict[int, Late] = {}
+        for number, packet_id in enumerate(new, row_number(self.number, first)):
+            message = inflight[packet_id]
+            known = packet_id if message is RELEASED or message.qos == 2 else 0
+            late[number] = self._row, (known, message)
+        self._store.fill(late, late=True)
 
     def _append(self, message: Message, packet_id: int) -> int:
         self.last_row += 1
@@ -182,14 +219,20 @@ class StoredSession(Session):
         self._store.replace(self.number, row, (self._row, (packet_id, message)))
 
     def _row(self, packet_id: int, message: Message | None) -> bytes:
-        clock = self._clock
-        kept = None if message is None else kept_message(message, clock.wall() - clock.now())
-        return _encode(MessageRow(packet_id, kept))
-
-    def _settled(self, packet_id: int) -> None:
-        row = self._rows.pop(packet_id, None)
-        if row is not None:
-            self._remove(row)
+        if message is None:
+            return _encode(MessageRow(packet_id, None))
+        if (
+            message.properties
+            or message.retain
+            or message.identifiers
+            or message.expires is not None
+        ):
+            clock = self._clock
+            kept = kept_message(message, clock.wall() - clock.now())
+            return _encode(MessageRow(packet_id, kept))
+        # The same, without the objects.
+        plain = {"topic_name": message.topic_name, "payload": message.payload, "qos": message.qos}
+        return _encode((packet_id, plain))
 
     def _remove(self, row: int) -> None:
         self._store.remove(self.number, row)
@@ -204,6 +247,7 @@ class StoredSession(Session):
 
     def mark_sent(self) -> None:
         """The program ends: say of QoS 1, too, what was sent."""
+        self.catch_up()
         for packet_id, message in self.inflight.items():
             if message is not None and message.qos == 1 and self.number:
                 self._replace(self._rows[packet_id], packet_id, message)
@@ -213,7 +257,10 @@ class StoredSession(Session):
     @property
     def rows(self) -> list[int]:
         """Of what is in flight, then of what waits."""
-        return [*self._rows.values(), *self._waiting] if self.number else []
+        if not self.number:
+            return []
+        self.catch_up()
+        return [*(self._rows[packet_id] for packet_id in self.inflight), *self._waiting]
 
     def stand_on(self, number: int, rows: list[int]) -> None:
         """It was restored: its messages have these rows of this log."""

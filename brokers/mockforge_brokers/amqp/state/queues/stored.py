@@ -9,14 +9,16 @@ acknowledged is there again after a start, and says that it may have been delive
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct, msgpack
 
-from ....storage.store import Store
+from ....storage.store import Store, row_number
 from ...records import packed
+from ..memory import COST
+from ..message import Message
 from .governed import GovernedQueue, Host
 from .queue import Queue
 from .quorum import QuorumMessage, QuorumQueue
@@ -24,8 +26,11 @@ from .stream import StreamQueue
 
 if TYPE_CHECKING:
     from ..consumer import Consumer
-    from ..message import Message
     from ..routing import Route
+
+
+_NEVER: Final = b"\xff"
+"""No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
 
 
 class MessageRow(Struct, array_like=True):
@@ -39,17 +44,57 @@ class MessageRow(Struct, array_like=True):
     moment: float | None = None
 
 
-class Keeping(Struct):
-    """Where the messages of one queue go."""
+class Keeping(Struct, eq=False):
+    """Where the messages of one queue go; a `store.Source` of what came to a plain one.
+
+    `fresh` are those, by position, that came since the last group and are not done with: what is
+    acknowledged meanwhile is never written. `head` is the header of the last persistent one
+    (`head_of`): publishers send the same many times.
+    """
 
     store: Store
     number: int
     is_persistent: Callable[[bytes], bool]
+    head_of: Callable[[bytes], bytes]
     delivered: int = 0
     """The last position of which a consumer got something, or might have."""
+    fresh: dict[int, Message] = {}
+    head: bytes = _NEVER
+
+    def catch_up(self) -> None:
+        fresh = self.fresh
+        if not fresh:
+            return
+        self.fresh = {}
+        rows: dict[int, bytes] = {}
+        route: Route | None = None
+        size = length = -1
+        before = after = b""
+        for number, message in enumerate_rows(self.number, fresh):
+            content = packed(message.content)
+            if message.route is not route or message.size != size or len(content) != length:
+                # What stands around the content is the same for messages that are alike.
+                route, size, length = message.route, message.size, len(content)
+                before, after = _around(route, size, length)
+            rows[number] = b"%b%b%b" % (before, content, after)
+        self.store.fill(rows)
 
 
 _encode = msgpack.Encoder().encode
+
+
+def enumerate_rows(log: int, messages: dict[int, Message]) -> Iterator[tuple[int, Message]]:
+    """Each with the number of its row."""
+    first = row_number(log, 0)
+    return zip(map(first.__or__, messages), messages.values(), strict=True)
+
+
+def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:
+    """What `_row` has before and behind a content of `length` bytes."""
+    names = raw(route.exchange.name), raw(route.routing_key)
+    whole = _encode((*names, bytes(length), size, None, None))
+    behind = len(_encode(size)) + 2
+    return whole[: len(whole) - behind - length], whole[len(whole) - behind :]
 
 
 def _row(route: Route, content: bytes, size: int, expires: float | None) -> bytes:
@@ -71,20 +116,37 @@ class StoredQueue(Queue):
 
     def enqueue(self, route: Route, content: bytes, size: int) -> None:
         keeping = self.keeping
-        if not keeping.is_persistent(content):
-            super().enqueue(route, content, size)
-            return
-        if keeping.store.failing:
+        if not content.startswith(keeping.head):
+            if not keeping.is_persistent(content):
+                Queue.enqueue(self, route, content, size)
+                return
+            keeping.head = keeping.head_of(content)
+        store = keeping.store
+        if store.failing:
             self.host.rejected = True
             return
-        position = self._position + 1
-        super().enqueue(route, content, size)
-        if self._position == position:
-            # Not handed at once to somebody who never acknowledges.
-            # Its row may be written after it was delivered: an acknowledgement comes later still.
-            keeping.store.append_late(
-                keeping.number, position, (_row, (route, content, size, None))
-            )
+        rotation = self._rotation
+        consumer = None
+        if rotation:
+            consumer = rotation[0] if len(rotation) == 1 else self._next()
+            if consumer.no_ack:
+                # It is never acknowledged, and so nobody's after a kill.
+                self.published += 1
+                consumer.delivered += 1
+                consumer.sink.deliver(route, content, size, False, None)
+                return
+        # As Queue.enqueue, written out: this is on the way of each message.
+        self.published += 1
+        self._position = position = self._position + 1
+        self.memory.used += size + COST
+        message = Message(self, route, content, size, position)
+        # Its row is written when it was delivered already: an acknowledgement comes later still.
+        keeping.fresh[position] = message
+        store.touch(keeping, passing=consumer is not None)
+        if consumer is None:
+            self.messages.append(message)
+        else:
+            self._deliver_unacked(consumer, message)
 
     def take(self, no_ack: bool) -> Message | None:
         message = super().take(no_ack)
@@ -109,7 +171,10 @@ class StoredQueue(Queue):
         super()._deliver_unacked(consumer, message)
 
     def acknowledge(self, message: Message) -> None:
-        super().acknowledge(message)
+        # As Queue.acknowledge, written out.
+        self.unacked -= 1
+        self.acknowledged += 1
+        self.memory.used -= message.size + COST
         self._settled(message)
 
     def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
@@ -126,6 +191,7 @@ class StoredQueue(Queue):
         keeping = self.keeping
         if not self.unacked:
             # Nobody holds one: the whole queue goes by one note, however long it was.
+            keeping.fresh.clear()
             keeping.store.trim(keeping.number, self._position + 1)
         else:
             for message in messages:
@@ -134,12 +200,14 @@ class StoredQueue(Queue):
 
     def end(self) -> None:
         super().end()
+        self.keeping.fresh.clear()
         self.keeping.store.drop(self.keeping.number)
 
     def _settled(self, message: Message) -> None:
         """It is done with."""
-        keeping = self.keeping
-        keeping.store.remove(keeping.number, self.row_of(message))
+        keeping, row = self.keeping, self.row_of(message)
+        if keeping.fresh.pop(row, None) is None:
+            keeping.store.remove(keeping.number, row)
 
 
 class StoredGovernedQueue(StoredQueue, GovernedQueue):
@@ -152,6 +220,11 @@ class StoredGovernedQueue(StoredQueue, GovernedQueue):
             self.host.rejected = True
             return
         GovernedQueue.enqueue(self, route, content, size)
+
+    def acknowledge(self, message: Message) -> None:
+        # That of the queue's own type, which what is written out above knows nothing of.
+        super(StoredQueue, self).acknowledge(message)
+        self._settled(message)
 
     def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
         keeping = self.keeping
