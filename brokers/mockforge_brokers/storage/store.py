@@ -4,9 +4,8 @@ A broker appends the rows of its logs (a batch, a message) and names the entitie
 most some milliseconds after the first of them all that was gathered becomes one group, and sooner
 where a turn of the loop added nothing: there is nobody to wait for. A `prompt` store does not wait
 for the disk, so that a group is what one turn of the loop brought, and is written before the
-answers of that turn are (`commit`). A message that somebody was sent may be done with soon: where
-very many such come, even a prompt store lets its group grow as others do, and writes what is left
-of it, which is little or nothing. Entities are encoded as they
+answers of that turn are (`commit`), or a little later where that saves most of it (`patience`).
+Entities are encoded as they
 are then, which is between two calls of the loop, so that a group never shows half of what one
 request did. A writer beside the loop puts it on disk, whole or not at all. Nothing waits for that
 but what says that something is kept: a connection that caused facts writes no more output until
@@ -25,12 +24,11 @@ from msgspec import Struct, field
 from ..clock import Clock, Timer
 from ..events import DataWritable, DataWriteFailed, Warned
 from ..spine import Spine
+from .patience import LONGEST, Patience
 
 POSITION_BITS: Final = 40
 """A row's number is its log's, shifted by so much, and its position in there."""
 _MOST_LOGS: Final = 1 << 63 - POSITION_BITS
-_MANY: Final = 16
-"""Messages on their way to somebody in one group from which on it waits for what is done with."""
 
 
 class Kept(Struct):
@@ -144,8 +142,7 @@ class Store:
         """One of them is encoded when the group is written."""
         self._sources: dict[Source, None] = {}
         """Those that may have rows for this group."""
-        self._passing = 0
-        """Messages of theirs that were sent to somebody."""
+        self.patience = Patience(clock, lambda: self.facts, self._commit)
         self._replacing: set[int] = set()
         """Those of them that stand on disk in another form."""
         self._gone: set[int] = set()
@@ -160,8 +157,6 @@ class Store:
         self._began = 0.0
         self._written_began = 0.0
         self._due = False
-        self._looking = False
-        """Turns of the loop are looked at, though the store is prompt."""
         self._still = 0
         self._last_log = 0
         self._waiting: defaultdict[int, list[Callable[[], object]]] = defaultdict(list)
@@ -224,7 +219,7 @@ class Store:
         self._sources[source] = None
         self.facts += count
         if passing:
-            self._passing += count
+            self.patience.sent(count)
         if not self._armed:
             self._arm()
         if not self._watched:
@@ -309,7 +304,8 @@ class Store:
         self._timer = None
         if not self._armed:
             return
-        left = self._began + self.interval - self._clock.now()
+        longest = self.interval * (LONGEST if self.patience.waiting else 1)
+        left = self._began + longest - self._clock.now()
         if left > self.interval / 2:
             # It was set for a group that is written already.
             self._timer = self._clock.call_later(left, self._time_is_up)
@@ -321,13 +317,12 @@ class Store:
 
         Only between two calls of the loop, or behind all that one of them does to the state.
         """
-        if not self._armed or not self.prompt or self._writing is not None:
-            return
-        if self._passing < _MANY:
+        if self._armed and self.prompt and self._writing is None and not self.patience.waits():
             self._close_group()
-        elif not self._looking:
-            self._looking = True
-            self._watch()
+
+    def _commit(self) -> None:
+        if self._armed and self._writing is None:
+            self._close_group()
 
     def _watch(self) -> None:
         self._watched = True
@@ -356,7 +351,6 @@ class Store:
             self._due = True
             return
         self._due = self._armed = False
-        self._looking = False
         group = self._take_group()
         if not (group.rows or group.gone or group.ranges or group.entities):
             # All that came is gone again: there is nothing to be written, nor to be waited for.
@@ -368,7 +362,7 @@ class Store:
 
     def _take_group(self) -> Group:
         self.catch_up()
-        self._passing = 0
+        self.patience.closed()
         rows = cast("dict[int, bytes]", self._rows)
         if self._is_late:
             self._is_late = False

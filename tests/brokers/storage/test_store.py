@@ -321,43 +321,16 @@ def test_where_all_that_came_is_gone_nothing_is_written_and_nobody_waits():
     assert list(disk.waiting.rows.values()) == [b"a"], "and the store goes on"
 
 
-def test_a_prompt_store_waits_for_many_that_may_soon_be_done_with_until_a_turn_brings_none():
+def test_a_prompt_store_waits_for_many_that_may_soon_be_done_with():
     kept, disk, environment = store(at_once=True, prompt=True)
     source, clock = Passing(kept), environment.clock
-    source.add(15)
+    source.add(20)
     kept.commit()
-    assert len(disk.rows) == 15, "few are not worth a wait"
-    seen = []
-
-    def turn(number):
-        source.add(20)
-        kept.commit()
-        seen.append(len(disk.rows))
-        if number < 9:
-            clock.call_later(0, turn, number + 1)
-
-    turn(0)
-    clock.advance(0)
-    assert seen == [15] * 10
-    assert len(disk.rows) == 215
     source.add(20, passing=False)
     kept.commit()
-    assert len(disk.rows) == 235, "what nobody was sent is not waited for"
-
-
-def test_they_wait_for_no_longer_than_any_group():
-    kept, disk, environment = store(prompt=True)
-    source = Passing(kept)
-    source.add(20)
-    kept.commit()
-    # Its disk takes its time, and then the next group's time is up before a turn is quiet.
-    environment.clock.advance(0)
-    source.add(20)
-    kept.commit()
-    environment.clock.advance(0.006)
-    assert len(disk.waiting.rows) == 20
-    disk.commit()
-    assert len(disk.waiting.rows) == 20
+    assert disk.rows == {}
+    clock.advance(0.001)
+    assert len(disk.rows) == 40, "a millisecond brought nothing"
 
 
 def test_what_changes_state_lets_all_sources_catch_up_first():
@@ -369,3 +342,15 @@ def test_what_changes_state_lets_all_sources_catch_up_first():
     kept.remove(source.log, 1)
     environment.clock.advance(0.005)
     assert list(disk.rows.values()) == [b"2"]
+
+
+def test_what_waits_for_acknowledgements_waits_some_times_as_long_as_others():
+    kept, disk, environment = store(at_once=True, prompt=True)
+    source, written = Passing(kept), []
+    for _ in range(30):
+        source.add(20)
+        kept.commit()
+        environment.clock.advance(0.0009)
+        written.append(len(disk.rows))
+    first = next(index for index, count in enumerate(written) if count)
+    assert 0.015 < first * 0.0009 <= 0.02

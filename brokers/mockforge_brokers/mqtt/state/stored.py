@@ -159,14 +159,19 @@ class StoredSession(Session):
         if not self.number:
             return
         take = self._rows.pop
+        rows = [take(packet_id, 0) for packet_id in packet_ids]
         # Most have none: they were acknowledged in the group in which they came.
-        gone = [row for packet_id in packet_ids if (row := take(packet_id, 0))]
+        gone = [row for row in rows if row]
+        if len(gone) < len(rows):
+            self._store.patience.done(len(rows) - len(gone))
         if gone:
             self._store.remove_all(self.number, gone)
 
     def freed_by(self, packets: bytes) -> None:
         if self._rows:
             self.freed(packet_id for (packet_id,) in _acknowledged.iter_unpack(packets))
+        elif self.number:
+            self._store.patience.done(len(packets) // _acknowledged.size)
 
     def expired(self) -> None:
         if self.number:

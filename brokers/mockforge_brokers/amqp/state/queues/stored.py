@@ -142,7 +142,8 @@ class StoredQueue(Queue):
         message = Message(self, route, content, size, position)
         # Its row is written when it was delivered already: an acknowledgement comes later still.
         keeping.fresh[position] = message
-        store.touch(keeping, passing=consumer is not None)
+        # A consumer that reads no more for a moment gets it soon, too.
+        store.touch(keeping, passing=bool(self.consumers))
         if consumer is None:
             self.messages.append(message)
         else:
@@ -208,6 +209,8 @@ class StoredQueue(Queue):
         keeping, row = self.keeping, self.row_of(message)
         if keeping.fresh.pop(row, None) is None:
             keeping.store.remove(keeping.number, row)
+        else:
+            keeping.store.patience.done(1)
 
 
 class StoredGovernedQueue(StoredQueue, GovernedQueue):
