@@ -79,6 +79,8 @@ class House:
         self.store = self.disk.store_for(self.environment, prompt=prompt)
         self.broker = KeepingBroker(self.environment)
         self.server = Server(self.broker, self.environment)
+        # However slow the machine is, what comes is handled in one go.
+        self.environment.turn.length = 60.0
 
     def join(self):
         endpoint = self.server._endpoint(Listener("lines"))
