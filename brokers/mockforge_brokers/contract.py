@@ -1,6 +1,7 @@
 """What transport, brokers and connections expect of each other."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from .access import Principal
@@ -19,8 +20,6 @@ class Peer(Protocol):
     id: int
     address: str
     """`127.0.0.1:50871`"""
-    local: tuple[str, int]
-    """The address and port that the client dialled."""
     listener: Listener
     """The one that it came by."""
     principal: Principal
@@ -29,6 +28,11 @@ class Peer(Protocol):
     """Wall time."""
     bytes_in: int
     bytes_out: int
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """The address and port that the client dialled; asked for while it is connected."""
+        ...
 
     @property
     def node(self) -> str:
@@ -92,9 +96,13 @@ class Peer(Protocol):
 
 def origin_of(peer: Peer) -> Origin:
     """Where its frames come from, as far as that is known by now."""
-    listener = peer.listener
-    names = (listener.name, listener.service, listener.place)
-    return Origin(peer.principal.name, peer.address, names)
+    return Origin(peer.principal.name, peer.address, _names(peer.listener))
+
+
+# Asked for at the end of each connection, and there are few listeners.
+@lru_cache(maxsize=64)
+def _names(listener: Listener) -> tuple[str, str, str]:
+    return (listener.name, listener.service, listener.place)
 
 
 class Connection(Owner, Protocol):

@@ -40,11 +40,11 @@ class Endpoint(Flow):
         "_close_reason",
         "_hangup",
         "_last",
+        "_local",
         "address",
         "bytes_in",
         "id",
         "listener",
-        "local",
         "opened",
         "principal",
     )
@@ -54,7 +54,7 @@ class Endpoint(Flow):
         self.listener = listener
         self.id = 0
         self.address = ""
-        self.local = ("", 0)
+        self._local: tuple[str, int] | None = None
         self.opened = 0.0
         self.principal = _NOBODY
         self.bytes_in = 0
@@ -73,7 +73,6 @@ class Endpoint(Flow):
             return
         self.id = environment.next_connection()
         self.address = peer_address(transport)
-        self.local = local_address(transport)
         self.opened = environment.clock.wall()
         transport.set_write_buffer_limits(high=environment.limits.write_mark)
         self.connection = server.broker.connect(self)
@@ -199,6 +198,13 @@ class Endpoint(Flow):
         del self.connection
 
     # What the connection calls: the Peer of contract.py.
+
+    @property
+    def local(self) -> tuple[str, int]:
+        # Few ask, and the system has to be asked.
+        if self._local is None:
+            self._local = local_address(self.transport)
+        return self._local
 
     @property
     def node(self) -> str:

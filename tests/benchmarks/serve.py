@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +50,9 @@ async def serve(
     if folder is not None:
         folder.take_up([broker], ())
     server = Server(broker, environment)
+    # As the program does once it has started.
+    gc.collect()
+    gc.freeze()
     print((await server.listen(Listener(protocol, websocket=websocket))).port, flush=True)
     await asyncio.Event().wait()
 

@@ -122,7 +122,10 @@ def accept(
     lint_warnings.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].
     # 3.1 has no such flag: the byte is reserved there, and Mosquitto leaves it 0 too.
-    outlet.send(Connack(0, present and packet.version != V31, answer))
+    if answer:
+        outlet.send(Connack(0, present and packet.version != V31, answer))
+    else:
+        outlet.let_in(present=present and packet.version != V31)
     spine = broker.environment.spine
     spine.emit(ClientIdentified("mqtt", connection.peer.id, client_id))
     spine.emit(
@@ -138,7 +141,8 @@ def accept(
     )
     choices.report_connect(connection, packet, answer)
     session.resume()
-    broker.router.forget_routes()
+    if session.subscriptions:
+        broker.router.forget_routes()
 
 
 def refusal(version: int, error: ProtocolError) -> Connack | None:

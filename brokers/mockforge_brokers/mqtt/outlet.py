@@ -1,6 +1,7 @@
 """The way out to one client: packets and messages as bytes, by its version and its limits."""
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -17,6 +18,9 @@ from .state.session import LARGE
 from .wire.encode import IDS, encode_ack, encode_packet
 from .wire.packets import Ack, Auth, Connack, Disconnect, Packet, Suback, Unsuback
 from .wire.publish import PublishRenderer, render_publish, with_dup
+
+_LET_IN: Final = (b"\x20\2\0\0", b"\x20\2\1\0")
+"""CONNACK, without and with Session Present."""
 
 
 class Outlet:
@@ -101,6 +105,12 @@ class Outlet:
         self._count(data[0] >> 4, packet)
         self.wake()
         return True
+
+    def let_in(self, *, present: bool) -> None:
+        """CONNACK with code 0 and no properties: as all get it before MQTT 5."""
+        self.out.append(_LET_IN[present])
+        self._counts.sent[PacketType.CONNACK] += 1
+        self.wake()
 
     def _count(self, kind: int, packet: Packet) -> None:
         self._counts.sent[kind] += 1

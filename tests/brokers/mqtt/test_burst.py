@@ -462,6 +462,20 @@ def pieces(stage: Stage, *topics: str) -> list[list[int]]:
     return found
 
 
+def test_routes_stand_while_others_come_and_go_that_subscribe_to_nothing() -> None:
+    scene = Scene(Stage(takers=(Taker("#", 0),)))
+    scene.publisher.send(LEARN)
+    routes = scene.broker.router.verbatim(4)
+    known = dict(routes)
+    assert set(known) == {b"a", b"b/c"}
+    visitor = scene.connect("visitor", 4)
+    visitor.send(stream(Disconnect()))
+    assert routes == known
+    # One whose session is there again is on routes.
+    scene.takers[0].vanish()
+    assert routes == {}
+
+
 def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
     assert pieces(Stage(takers=(Taker("#", 0),)), "a") == [[6 * 50]]
 

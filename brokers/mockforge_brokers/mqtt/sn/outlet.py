@@ -172,10 +172,12 @@ class SnOutlet(Outlet):
 
     # What MQTT's handlers answer, as MQTT-SN has it.
 
+    def let_in(self, *, present: bool) -> None:
+        # Its CONNACK does not say whether the session was there.
+        self.write(sn.Connack(ReturnCode.ACCEPTED))
+
     def send(self, packet: Packet) -> bool:
         match packet:
-            case Connack():
-                self.write(sn.Connack(ReturnCode.ACCEPTED))
             case Pingresp():
                 self.write(sn.Pingresp())
             case Suback(packet_id=message_id, codes=[code]):

@@ -66,7 +66,9 @@ class Sessions:
     def close(self, session: Session, *, publish_will: bool) -> None:
         """The connection of a session is gone; the session stays as long as its expiry says."""
         session.detach()
-        self._router.forget_routes()
+        if session.subscriptions:
+            # Who subscribed to nothing is on no route.
+            self._router.forget_routes()
         if not publish_will:
             session.will = None
         now = self._environment.clock.now()
