@@ -8,7 +8,11 @@ from collections.abc import Callable
 import pytest
 from mockforge_brokers.clock import AdjustableClock, LoopClock, ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.groups import (
     JoinGroupRequest,
     JoinGroupRequestProtocol,
@@ -156,6 +160,43 @@ def test_an_ended_mqtt_connection_leaves_nothing_for_the_collector(last_words: b
         # The server's turns may remember the one that they answered last.
         assert left["Endpoint"] <= 1
         assert left["MqttConnection"] + left["Outlet"] == 0
+        await server.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_an_ended_kafka_connection_leaves_nothing_for_the_collector() -> None:
+    async def main() -> None:
+        environment = Environment.create(LoopClock(asyncio.get_running_loop()), seed=1)
+        broker = KafkaBroker(environment, KafkaOptions())
+        server = Server(broker, environment)
+        port = (await server.listen(Listener("kafka"))).port
+
+        async def visit() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(encode_request(ApiVersionsRequest(), 0, 1, "c"))
+            await reader.readexactly(int.from_bytes(await reader.readexactly(4)))
+            # A long poll that is never answered.
+            writer.write(encode_request(fetch("t", 0, wait=60_000), 11, 2, "c"))
+            while not all(each.state == "waiting" for each in broker.connections()):
+                await asyncio.sleep(0)
+            writer.close()
+            await writer.wait_closed()
+            while server.endpoints:
+                await asyncio.sleep(0)
+
+        broker.create_topic("t", 1)
+        await visit()
+        before = objects()
+        gc.disable()
+        try:
+            for _ in range(3):
+                await visit()
+            left = Counter(type(each).__name__ for each in gc.get_objects()) - before
+        finally:
+            gc.enable()
+        names = ("KafkaConnection", "Requests", "Caller", "Waiting")
+        assert {name: left[name] for name in names if left[name]} == {}
         await server.close()
 
     asyncio.run(asyncio.wait_for(main(), 20))

@@ -125,6 +125,8 @@ class Requests:
     def forget(self) -> None:
         """The connection is over: what waits is never carried out."""
         self.ended = True
+        # The two know each other: together they would stay until the collector comes by.
+        del self._connection
         self._backlog.clear()
         parked, self._parked = self._parked, None
         if parked is not None:
@@ -243,7 +245,7 @@ class Requests:
             name_of = self.caller.cluster.topics.name_of
             self._answer_with(misbehaviour.answer(self.caller, refusal, header, at, name_of))
         except ProtocolError as error:
-            self._connection.violated(error.text)
+            self._violated(error.text)
 
     def _begin(self, header: RequestHeader) -> Handler | None:
         """What serves a request; None when it was reported already that nothing does.
@@ -287,12 +289,16 @@ class Requests:
     def _send(self, pieces: Pieces) -> None:
         self._out += pieces
         size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
-        if size > _BULKY:
+        if size > _BULKY and not self.ended:
             self._connection.bulky = True
         self._room -= size
         if self._room < 0 and not self._deferred:
             # The client asked for more in one burst than is wise to hold: write this much first.
             self._defer()
+
+    def _violated(self, reason: str) -> None:
+        if not self.ended:
+            self._connection.violated(reason)
 
     def _answered(self, pieces: Pieces) -> None:
         """Somebody completed the parked request: its answer goes out in the loop's next turn."""
@@ -321,7 +327,7 @@ class Requests:
                 elif not self._take_short(frame):
                     self._serve(frame)
         except ProtocolError as error:
-            self._connection.violated(error.text)
+            self._violated(error.text)
         self._backlog.read_on()
         if self._out:
             self.caller.peer.wake()
