@@ -133,15 +133,13 @@ class Endpoint(Flow):
         if connection.unfinished:
             self._go_on_later()
         turns.speaking = None
-        if connection.out or turns.waiting:
-            # At once while this turn of the loop has time, else with all others at its end.
-            at_once = turns.may_answer(self)
-            if connection.out:
-                self._answer(at_once=at_once)
-            if turns.waiting:
-                turns.others(at_once=at_once and len(data) <= SMALL)
+        if connection.out:
+            self._answer(at_once=turns.may_answer(self))
+        if turns.waiting:
+            turns.others(at_once=len(data) <= SMALL and turns.may_answer(self))
 
     def _answer(self, *, at_once: bool) -> None:
+        # At once while this turn of the loop has time, else with all others at its end.
         if at_once:
             self.flush()
         else:

@@ -96,7 +96,11 @@ class Outgoing(asyncio.Protocol):
             data = b"".join(pieces)
             pieces.clear()
         if lanes is None:
-            self.write(data)
+            # As `write`, written out: this is on the way of each message.
+            self.bytes_out += len(data)
+            if self._tape is not None:
+                self._tape.add(OUT, data)
+            self.transport.write(data)
         else:
             try:
                 lanes.send(data)

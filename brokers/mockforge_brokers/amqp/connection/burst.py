@@ -54,6 +54,7 @@ from .channels import Channels
 from .failures import MethodFailed, frame_error
 
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
+_PUBLISH_IDS: Final = _PUBLISH.prefix
 _ACK: Final = b"\x00\x00\x00\x0d" + methods.BY_NAME["basic.ack"].prefix
 """Size and method of every basic.ack frame, from its fourth byte on."""
 _ACK_METHOD: Final = int.from_bytes(methods.BY_NAME["basic.ack"].prefix, "big")
@@ -99,15 +100,17 @@ class BurstReader:
         """
         size = len(data)
         turn, start = self._turn, at
-        self.unfinished = self.work is not None and turn.work(self.work)
-        if self.unfinished:
-            return at
-        self.work = None
+        self.unfinished = False
+        if self.work is not None:
+            if turn.work(self.work):
+                self.unfinished = True
+                return at
+            self.work = None
         while at < size:
             if (at > start and turn.now() > turn.until) or self.work is not None:
                 self.unfinished = True
                 break
-            if data.startswith(_PUBLISH.prefix, at + HEAD_SIZE):
+            if data.startswith(_PUBLISH_IDS, at + HEAD_SIZE):
                 if self.holding:
                     self.held = True
                     break
@@ -119,7 +122,8 @@ class BurstReader:
             if after == at:
                 break
             at = after
-        self.unfinished = self.unfinished or self.work is not None
+        if self.work is not None:
+            self.unfinished = True
         return at
 
     def begin(self, steps: Steps) -> None:

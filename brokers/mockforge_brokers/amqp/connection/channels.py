@@ -52,6 +52,9 @@ class Channels:
     @property
     def incomplete(self) -> int:
         """Bytes of contents that came in part."""
+        # Asked behind each burst, and hardly ever is there any.
+        if not self._assemblies:
+            return 0
         return sum(item.raw_size for item in self._assemblies.values())
 
     def ready(self, number: int) -> Channel | None:

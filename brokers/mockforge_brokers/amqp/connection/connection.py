@@ -53,6 +53,10 @@ from .quotas import Quotas
 from .unread import Unread
 
 _CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
+# Looked up for each read: a member of an enumeration costs as much as a call.
+_HEADER: Final = Phase.HEADER
+_OPEN: Final = Phase.OPEN
+_ENDED: Final = Phase.ENDED
 
 
 class Connection:
@@ -115,8 +119,9 @@ class Connection:
 
     def receive(self, data: bytes) -> int:
         if self.heartbeat is not None:
-            self.heartbeat.seen()
-        if self.phase is Phase.ENDED or self._closing.deaf:
+            self.heartbeat.quiet = 0
+        # Who is deaf is no longer open.
+        if self.phase is not _OPEN and (self.phase is _ENDED or self._closing.deaf):
             return 0
         at = 0
         unread, reader, memory = self._unread, self.reader, self._memory
@@ -137,14 +142,14 @@ class Connection:
         if memory.used > memory.mark or memory.waiting:
             self.blocking.check(reader.held or self.channels.publishes != published)
             reader.held = False
-        return self.incomplete
+        return unread.size + self.channels.incomplete
 
     def _take(self, data: bytes, at: int) -> int:
         """Handle what is whole from `at` on; returns where the rest begins."""
         try:
-            if self.phase is Phase.HEADER:
+            if self.phase is _HEADER:
                 at = self._header(data)
-            if self.phase is not Phase.HEADER:
+            if self.phase is not _HEADER:
                 at = self.reader.walk(data, at)
         except ProtocolError as error:
             self._closing.fail(error)
@@ -164,7 +169,7 @@ class Connection:
 
     @property
     def unfinished(self) -> bool:
-        return self.reader.unfinished and not (self._closing.deaf or self.phase is Phase.ENDED)
+        return self.reader.unfinished and not (self._closing.deaf or self.phase is _ENDED)
 
     @property
     def incomplete(self) -> int:

@@ -10,7 +10,7 @@ _PATIENCE: Final = 4
 
 
 class Heartbeat:
-    """`seen` is called by whoever receives bytes: any traffic counts.
+    """`quiet` counts ticks since the client's last byte: who receives any sets it to 0.
 
     While `listening` says no the client's bytes are left unread, and its silence is our doing.
     """
@@ -28,13 +28,10 @@ class Heartbeat:
         self._beat = beat
         self._silent = silent
         self._listening = listening
-        self._quiet = 0
+        self.quiet = 0
         self._timer: Timer | None = None
         if seconds:
             self._timer = clock.call_later(self._interval, self._tick)
-
-    def seen(self) -> None:
-        self._quiet = 0
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -42,8 +39,8 @@ class Heartbeat:
             self._timer = None
 
     def _tick(self) -> None:
-        self._quiet = self._quiet + 1 if self._listening() else 0
-        if self._quiet > _PATIENCE:
+        self.quiet = self.quiet + 1 if self._listening() else 0
+        if self.quiet > _PATIENCE:
             self._timer = None
             self._silent()
             return

@@ -108,7 +108,7 @@ class Connection:
 
     def receive(self, data: bytes) -> int:
         if self._patience is not None:
-            self._patience.seen()
+            self._patience.quiet = 0
         if self.phase is Phase.ENDED:
             return 0
         published = self.published
