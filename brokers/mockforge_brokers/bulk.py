@@ -1,7 +1,10 @@
-"""How an endpoint writes large output: many pieces by one system call, none of them copied.
+"""How an endpoint writes past its loop where that is better: by a system call of its own.
 
-A loop writes piece by piece, so the few bytes of a frame's head go out as a packet of their own
-before the body; to join them first would copy the body. `writev` does neither.
+Large output: a loop writes piece by piece, so the few bytes of a frame's head go out as a packet
+of their own before the body; to join them first would copy the body. `writev` does neither.
+
+A single answer: uvloop sends when all that it has read is handled. Whoever waits for this answer
+before he says more would wait for what others said as well.
 """
 
 import asyncio
@@ -47,6 +50,29 @@ def write_together(transport: asyncio.Transport, pieces: Sequence[bytes]) -> Non
     # Not writelines: that of asyncio 3.12.0 to 3.13.1 never tells us that the peer is slow.
     for piece in left:
         transport.write(piece)
+
+
+def raw_descriptor(transport: asyncio.Transport) -> int:
+    """Of a socket that takes the bytes as they are; -1: only the transport may write."""
+    if _writev is None or transport.get_extra_info("layered"):
+        return -1
+    sock = transport.get_extra_info("socket")
+    return -1 if sock is None else int(sock.fileno())
+
+
+def write_now(transport: asyncio.Transport, descriptor: int, data: bytes) -> None:
+    """Write to a `raw_descriptor`: what the socket does not take at once the loop keeps."""
+    # Behind what waits already; and the number of a socket that closes may soon be another's.
+    if transport.get_write_buffer_size() or transport.is_closing():
+        transport.write(data)
+        return
+    try:
+        done = os.write(descriptor, data)
+    except OSError:
+        # It takes nothing now, or it is gone: the loop finds out, as with any write.
+        done = 0
+    if done < len(data):
+        transport.write(data[done:])
 
 
 def _without(pieces: Sequence[bytes], done: int) -> Sequence[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .endpoint import Endpoint
+from .journal import IN
 from .listener import Listener
 from .storage.store import Store
 
@@ -71,7 +72,9 @@ class DurableEndpoint(Endpoint):
 
     # Writing.
 
-    def _answer(self, *, at_once: bool) -> None:
+    def _answer(self, data: bytes, tail: int, *, at_once: bool) -> None:
+        if self._tape is not None and data:
+            self._tape.add(IN, data, tail)
         self._note()
         store = self._store
         if self._due > store.committed:
@@ -82,7 +85,10 @@ class DurableEndpoint(Endpoint):
             # Else what all of this turn caused is written as one, before they are answered.
             if at_once:
                 store.commit()
-        super()._answer(at_once=at_once)
+        if at_once:
+            self.flush()
+        else:
+            self.wake()
 
     @property
     def waiting(self) -> int:

@@ -212,6 +212,28 @@ class Tape:
         if total > journal.most:
             journal.shrink()
 
+    def add_exchange(self, came: bytes, went: bytes) -> None:
+        """Keep whole frames that came, and what was written for them: as `add` of both."""
+        journal = self.journal
+        seq, time = journal.seq, journal.wall()
+        journal.seq = seq + 2
+        cost = len(came) + len(went) + 2 * _OVERHEAD
+        chunks, all_chunks = self.chunks, journal.chunks
+        if not chunks:
+            journal.size += self.weight
+        chunk = Chunk(self, seq + 1, time, IN, came)
+        chunks.append(chunk)
+        all_chunks.append(chunk)
+        chunk = Chunk(self, seq + 2, time, OUT, went)
+        chunks.append(chunk)
+        all_chunks.append(chunk)
+        self.size = size = self.size + cost
+        journal.size = total = journal.size + cost
+        if size > self.room:
+            self._shrink()
+        if total > journal.most:
+            journal.shrink()
+
     def add_pieces(self, direction: int, pieces: list[bytes], size: int) -> None:
         """Keep a burst of `size` bytes in pieces, whose frames may end anywhere in it: each piece
         but the last counts as part of one frame that is not yet complete."""

@@ -3,9 +3,9 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from .bulk import write_together
+from .bulk import raw_descriptor, write_now, write_together
 from .contract import Connection
 from .events import Event
 from .journal import OUT, Tape
@@ -14,12 +14,17 @@ from .lanes import Lanes
 if TYPE_CHECKING:
     from .transport import Server
 
+_UNKNOWN: Final = -2
+_WORTH: Final = 1024
+"""Bytes written to a client before its socket's number is worth to be asked for."""
+
 
 class Outgoing(asyncio.Protocol):
     """The half of an endpoint that writes; `closing` says that nothing more is to be written."""
 
     __slots__ = (
         "_awake",
+        "_descriptor",
         "_tape",
         "bytes_out",
         "closing",
@@ -40,6 +45,7 @@ class Outgoing(asyncio.Protocol):
         self.bytes_out = 0
         self.lanes: Lanes | None = None
         self._awake = False
+        self._descriptor = _UNKNOWN
         self._tape: Tape | None = None
 
     @abstractmethod
@@ -96,11 +102,7 @@ class Outgoing(asyncio.Protocol):
             data = b"".join(pieces)
             pieces.clear()
         if lanes is None:
-            # As `write`, written out: this is on the way of each message.
-            self.bytes_out += len(data)
-            if self._tape is not None:
-                self._tape.add(OUT, data)
-            self.transport.write(data)
+            self.write(data)
         else:
             try:
                 lanes.send(data)
@@ -108,10 +110,15 @@ class Outgoing(asyncio.Protocol):
                 self.fail(error, b"")
 
     def write(self, data: bytes) -> None:
+        if self._descriptor >= 0:
+            write_now(self.transport, self._descriptor, data)
+        else:
+            if self._descriptor == _UNKNOWN and self.bytes_out > _WORTH:
+                self._descriptor = raw_descriptor(self.transport)
+            self.transport.write(data)
         self.bytes_out += len(data)
         if self._tape is not None:
             self._tape.add(OUT, data)
-        self.transport.write(data)
 
     def _write_bulky(self, pieces: list[bytes]) -> None:
         self.bytes_out += (size := sum(map(len, pieces)))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from mockforge_brokers import bulk
-from mockforge_brokers.bulk import write_together
+from mockforge_brokers.bulk import raw_descriptor, write_now, write_together
 
 PIECES = [b"head", bytes(300_000), b"", b"tail", bytes(range(256)) * 4_000]
 
@@ -165,3 +165,62 @@ def test_memory_of_large_messages_is_touched_for_the_first_time_once():
     )
     first, second = map(int, done.stdout.split())
     assert first > 20 * second, "pages of the second thirty megabytes are those of the first"
+
+
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
+try:
+    import uvloop
+except ImportError:
+    pass
+else:
+    LOOPS.append(uvloop.new_event_loop)
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_an_answer_is_on_its_way_at_once_but_never_past_what_waits(new_loop):
+    async def main():
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            asyncio.Protocol, sock=ours
+        )
+        descriptor = raw_descriptor(transport)
+        write_now(transport, descriptor, b"one")
+        # Before the loop has had a turn.
+        assert theirs.recv(100) == b"one"
+        # More than the socket takes: the rest waits, and the next answer behind it.
+        large = bytes(range(256)) * 16_000
+        write_now(transport, descriptor, large)
+        assert 0 < transport.get_write_buffer_size() < len(large)
+        write_now(transport, descriptor, b"behind")
+        whole = large + b"behind"
+        assert await read(theirs, len(whole)) == whole
+        # What the loop was given and has not written yet comes first too.
+        transport.write(b"first ")
+        write_now(transport, descriptor, b"then")
+        assert await read(theirs, 10) == b"first then"
+        theirs.close()
+        while not transport.is_closing():
+            write_now(transport, descriptor, b"in vain")
+            await asyncio.sleep(0)
+
+    loop = new_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("reason", ["a layer", "no writev", "no socket"])
+def test_only_a_raw_socket_is_written_to_by_its_number(monkeypatch, reason):
+    async def test(transport, theirs):
+        assert raw_descriptor(transport) >= 0
+        if reason == "no writev":
+            monkeypatch.setattr(bulk, "_writev", None)
+        elif reason == "a layer":
+            transport = Layer(transport)
+        else:
+            transport = asyncio.Transport()
+        assert raw_descriptor(transport) == -1
+
+    run(test)

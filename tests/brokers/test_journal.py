@@ -1,6 +1,7 @@
 import gc
 import weakref
 
+import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.journal import IN, OUT, Journal, Past
 from mockforge_brokers.limits import Limits
@@ -39,6 +40,32 @@ def test_one_connection_keeps_its_newest_bytes_only():
     assert (tape.size, kept.size) == (3 * CHUNK, 3 * CHUNK + TAPE)
     assert kept.left == 2
     assert [chunk.seq for chunk in kept.since(0)] == [5, 4, 3]
+
+
+@pytest.mark.parametrize("limits", [{}, {"connection": 3 * CHUNK}, {"total": 5 * CHUNK + 2 * TAPE}])
+def test_an_exchange_is_kept_as_its_two_chunks_are(limits):
+    kept = []
+    for at_once in (False, True):
+        book = journal(**limits)
+        tape = book.open("lines", 1, owner())
+        for number in range(9):
+            came, went = b"%90d" % number, b"%80d" % number
+            if at_once:
+                tape.add_exchange(came, went)
+            else:
+                tape.add(IN, came)
+                tape.add(OUT, went)
+            assert tape.size <= book.most_of_one
+            assert book.size <= book.most
+        found = [
+            (each.seq, each.time, each.direction, each.data, each.tail) for each in tape.chunks
+        ]
+        assert found == [
+            (each.seq, each.time, each.direction, each.data, each.tail)
+            for each in reversed([*book.since(0)])
+        ]
+        kept.append((found[-2:] if limits else found, book.seq, book.left + len(found)))
+    assert kept[0] == kept[1]
 
 
 def test_a_chunk_larger_than_the_limit_is_kept_while_it_is_the_newest():
