@@ -234,6 +234,12 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "PUBACK never says that nobody subscribed (0x10)",
     ),
     _mqtt(
+        "shared_redelivery",
+        "--no-mqtt-shared-redelivery",
+        boolean,
+        "what a session that ends had of a share and did not acknowledge is lost",
+    ),
+    _mqtt(
         "auth_methods",
         "--mqtt-auth",
         str,

@@ -68,6 +68,7 @@ class MqttBroker:
             maximum_qos=self.options.maximum_qos,
             shared_order=self.options.shared_order,
             ingest_prefix=self.options.ingest_prefix,
+            redelivers_shares=self.options.shared_redelivery,
         )
         self.registry = Sessions(environment, self.router)
         if keeper is not None:

@@ -60,6 +60,8 @@ class MqttOptions(Struct, frozen=True):
     shared_order: str = "turns"
     """Who of a share gets the next message: members by turns, one by chance, always the same as
     long as it is there (`sticky`), or the same for each topic (`topic`)."""
+    shared_redelivery: bool = True
+    """What a session that ends had of a share and did not acknowledge goes to another member."""
     topic_levels_maximum: int | None = None
     """Levels of a topic name or filter; more are refused."""
     topic_bytes_maximum: int | None = None

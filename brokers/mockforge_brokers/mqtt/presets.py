@@ -23,11 +23,26 @@ PRESETS: Final[Mapping[str, Preset]] = {
             "merge_overlapping": False,
             "merge_before_5": True,
             "qos2_hand_on": "release",
+            "shared_redelivery": False,
             "server_keep_alive": 65_535,
         },
         {"mqtt_session_queue": 1_000},
         "mosquitto.conf(5) of 2.0: max_inflight_messages, max_keepalive, max_queued_messages; "
         "what 2.0.11 answered",
+    ),
+    "mosquitto-2.1": Preset(
+        {
+            "lint": "as-mosquitto",
+            "receive_maximum": 20,
+            "topic_alias_maximum": 10,
+            "outbound_topic_aliases": 10,
+            "merge_overlapping": False,
+            "qos2_hand_on": "release",
+            "shared_redelivery": False,
+        },
+        {"mqtt_session_queue": 1_000, "mqtt_packet": 2_000_000},
+        "what 2.1.2 answered; ChangeLog of 2.1: max_packet_size 2,000,000, max_topic_alias_broker, "
+        "allow_duplicate_messages true",
     ),
     "hivemq": Preset(
         {

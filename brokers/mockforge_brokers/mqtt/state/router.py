@@ -1,6 +1,6 @@
 """The one entrance of messages: from a topic name to everybody who is to get it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -68,12 +68,14 @@ class Router:
         maximum_qos: int = 2,
         shared_order: str = "turns",
         ingest_prefix: str = "",
+        redelivers_shares: bool = True,
         keeper: Keeper = FORGETFUL,
     ) -> None:
         self.keeper = keeper
         self.retained = keeper.make_retained(environment.limits.mqtt_retained)
         self._shared_order = shared_order
         self._ingest_prefix = ingest_prefix
+        self.redelivers_shares = redelivers_shares
         self.subscriptions = SubscriptionTrie(shared_order, environment.random)
         self.topics: dict[str, TopicCounts] = {}
         self.other_topics = TopicCounts(None)
@@ -203,6 +205,25 @@ class Router:
             self.subscriptions.remove(session, topic_filter)
             yield
         self.forget_routes()
+
+    def redeliver(self, left: Iterable[tuple[str, Message]]) -> int:
+        """Give what a session left behind of a share to its other members; returns how many of
+        the messages one took."""
+        now = self._environment.clock.now()
+        taken = 0
+        for topic_filter, message in left:
+            share = self.subscriptions.shares.get(topic_filter)
+            if share is None or (message.expires is not None and message.expires <= now):
+                continue
+            session, subscription = share.choose(message.topic_name)
+            if session.ended:
+                # It is the last one, and on its way out.
+                continue
+            identifiers = (subscription.identifier,) if subscription.identifier else ()
+            qos = min(message.qos, subscription.qos)
+            retain = message.retain and subscription.retain_as_published
+            taken += session.deliver(message.variant(qos, retain, identifiers))
+        return taken
 
     def sending_retained(self, session: Session, subscription: Subscription) -> Steps:
         """The steps that give a new subscriber what is retained; never for shares [MQTT-3.8.4-4].

@@ -6,6 +6,7 @@ from ...environment import Environment
 from ..codes import Reason
 from ..events import SessionEnded, SessionTakenOver, WillPublished
 from ..records import detailed
+from .left_behind import left_behind
 from .router import Router
 from .session import LAST_ID, Session, Sink
 
@@ -120,15 +121,17 @@ class Sessions:
             del self.by_client[session.client_id]
         session.changed()
         self._stop_timers(session)
+        left = left_behind(session) if self._router.redelivers_shares else []
         self._router.forget(session)
         sink = session.sink
         if sink is not None:
             session.detach()
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
+        taken = self._router.redeliver(left)
         self._publish_will(session)
         self.dropped += session.dropped
         self.expired += reason == EXPIRED
-        lost = len(session.queue) + len(session.inflight)
+        lost = len(session.queue) + len(session.inflight) - taken
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 
     def publish_will(self, session: Session) -> bool:
