@@ -10,6 +10,8 @@ from benchmarks.common import Skipped
 from benchmarks.kafka_apache import jars
 from mockforge_brokers.kafka.records import Record, build_batch
 
+from mockforge_tui import MockForge
+
 from .conftest import Servers
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(200)]
@@ -54,6 +56,31 @@ def tool(servers: Servers, classes: str, name: str, *arguments: str) -> list[lis
         *arguments,
     )
     return [line.split() for line in shown.splitlines()]
+
+
+def test_assignors_go_by_the_racks_of_nodes_and_by_new_ones(classes: str) -> None:
+    """KIP-881: the assignor is the client's own, and sees the racks in the broker's answers."""
+    with MockForge(kafka_nodes=3, kafka_racks=("a", "b", "c")) as running:
+        bootstrap = running.kafka.bootstrap
+        with subprocess.Popen(
+            ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", classes, JAVA / "Racks.java"],
+            env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as consumers:
+            assert consumers.stdin is not None
+            assert consumers.stdout is not None
+            for _ in ("RangeAssignor", "CooperativeStickyAssignor"):
+                for said, racks in (("settled", "cab"), ("settled anew", "abc")):
+                    line = consumers.stdout.readline().strip()
+                    assert line == said, consumers.stderr and consumers.stderr.read()[-2000:]
+                    for node, rack in enumerate(racks, 1):
+                        running.run(f"node rack {node} {rack}")
+                    consumers.stdin.write("go on\n")
+                    consumers.stdin.flush()
+            assert consumers.stdout.readline() == "ok\n"
 
 
 def test_transactions_of_version_2(servers: Servers, classes: str) -> None:

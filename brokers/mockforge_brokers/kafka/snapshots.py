@@ -183,6 +183,7 @@ class NodeView(Struct, frozen=True):
     leads: int
     coordinates: int
     connections: int
+    rack: str = ""
 
 
 class LeaderView(Struct, frozen=True):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NODE = integer("node", 0)
 _KEY = text("key", "groups")
+_RACK = text("rack")
 
 
 def _partition(value: str) -> tuple[str, int | None]:
@@ -37,6 +38,7 @@ def node_ls(session: "Session") -> Result:
             "leads": each.leads,
             "coordinates": each.coordinates,
             "clients": each.connections,
+            "rack": each.rack,
         }
         for each in kafka(session).nodes
     ]
@@ -48,6 +50,7 @@ def node_ls(session: "Session") -> Result:
         Column("leads", "leads", count, right=True),
         Column("coordinates", "coordinates", count, right=True),
         Column("clients", "clients", count, right=True),
+        Column("rack", "rack"),
     )
 
 
@@ -131,8 +134,24 @@ def controller_move(
     return done(f"node {node} is the controller", {"node": node})
 
 
+@command("node rack", group="faults", examples=("node rack 1 eu-b", "node rack 1"))
+def node_rack(
+    session: "Session",
+    node: Annotated[int, Arg(_NODE, "which node")],
+    rack: Annotated[str, Arg(_RACK, "its rack; without one it is in none")] = "",
+) -> Result:
+    """Put a Kafka node into another rack while it runs, as another broker.rack at its start would.
+
+    Consumers read from their own rack, and assignors give them partitions that are there.
+    """
+    kafka(session).nodes.move_to_rack(node, rack or None)
+    text = f"node {node} is in {f'rack {rack}' if rack else 'no rack'}"
+    return done(text, {"node": node, "rack": rack or None})
+
+
 COMMANDS = (
     node_ls,
+    node_rack,
     leader_ls,
     leader_move,
     leader_elect,

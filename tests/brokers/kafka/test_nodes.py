@@ -3,10 +3,17 @@
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.codes import ErrorCode
-from mockforge_brokers.kafka.events import CoordinatorMoved, LeaderMoved, NodeStopped
+from mockforge_brokers.kafka.events import (
+    BrokerConfigured,
+    CoordinatorMoved,
+    LeaderMoved,
+    NodeStopped,
+    RebalanceStarted,
+)
 from mockforge_brokers.kafka.wire.messages import (
     cluster,
     configs,
+    consumer_groups,
     groups,
     logs,
     offsets,
@@ -620,3 +627,50 @@ def test_what_was_kept_on_a_node_that_is_not_started_again_is_led_by_another_one
     again.broker.take_up(disk.kept())
     assert where(again) == {("one", 0): (1, [1], [1]), ("one", 1): (2, [2, 1], [1, 2])}
     assert again.broker.cluster.topics["one"].records == 1
+
+
+def test_a_node_moves_to_another_rack_while_all_runs():
+    stage = Cluster(racks=("a", "b", "c"))
+
+    def racks():
+        return [one.rack for one in stage.metadata().brokers]
+
+    assert racks() == ["a", "b", "c"]
+    told = []
+    stage.environment.spine.watch(told.append, BrokerConfigured, RebalanceStarted)
+    joins = consumer_groups.ConsumerGroupHeartbeatRequest(
+        group_id="g",
+        member_id="m",
+        rebalance_timeout_ms=1000,
+        subscribed_topic_names=["t"],
+        topic_partitions=[],
+    )
+    node = stage.broker.cluster.nodes.coordinator("g")
+    joined = stage.call_at(node, joins, 1)
+    told.clear()
+    stage.nodes.move_to_rack(2, "eu")
+    assert racks() == ["a", "eu", "c"]
+    assert [one.rack for one in stage.nodes] == ["a", "eu", "c"]
+    described = configs.DescribeConfigsRequest(
+        resources=[configs.DescribeConfigsResource(resource_type=4, resource_name="2")]
+    )
+    values = {one.name: one.value for one in stage.call_at(2, described, 4).results[0].configs}
+    assert values["broker.rack"] == "eu"
+    configured, rebalance = told
+    assert (configured.resource, configured.changes) == ("broker 2", (("broker.rack", "eu"),))
+    assert rebalance.reason == "node 2 is in rack eu now"
+    # The member goes on in the new epoch with what it had.
+    beat = consumer_groups.ConsumerGroupHeartbeatRequest(
+        group_id="g", member_id="m", member_epoch=joined.member_epoch
+    )
+    after = stage.call_at(node, beat, 1)
+    assert (after.error_code, after.member_epoch) == (0, joined.member_epoch + 1)
+    told.clear()
+    stage.nodes.move_to_rack(2, "eu")
+    assert told == []
+    stage.nodes.move_to_rack(2, None)
+    assert racks() == ["a", None, "c"]
+    stage.nodes.stop(3)
+    for wrong in (3, 7):
+        with pytest.raises(InvalidInput, match=f"node {wrong} is"):
+            stage.nodes.move_to_rack(wrong, "a")

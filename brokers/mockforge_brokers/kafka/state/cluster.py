@@ -60,9 +60,9 @@ class Cluster:
         self.quotas.on_change(keeper.cluster_changed)
         self.topics = Topics()
         changed = keeper.cluster_changed
-        self.nodes = Nodes(environment, options, changed)
-        self.replication = Replication(environment, self.nodes, self.topics, changed)
         self.config = BrokerConfig(options)
+        self.nodes = Nodes(environment, options, changed, self.config.rack)
+        self.replication = Replication(environment, self.nodes, self.topics, changed)
         self.configuring = Configuring(
             environment, self.config, keeper, ClientMetricsConfigs(options.client_metrics)
         )

@@ -95,6 +95,12 @@ class Configuring:
                 remedy = f"it counts when set for all brokers or for broker {self.broker.node}"
                 self._report(Warned("kafka", name, f"{key}={value} is kept and shown: {remedy}"))
 
+    def move_to_rack(self, node: int, rack: str | None, *, source: str) -> None:
+        """As if the node had been started anew with another broker.rack."""
+        self.broker.move_to_rack(node, rack)
+        changes = (("broker.rack", rack),)
+        self._report(BrokerConfigured("kafka", f"broker {node}", changes, source))
+
     def group(
         self, group: str, changes: Changes, *, source: str, validate_only: bool = False
     ) -> None:

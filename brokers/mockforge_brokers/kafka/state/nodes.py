@@ -23,9 +23,17 @@ class Nodes:
     """
 
     def __init__(
-        self, environment: Environment, options: KafkaOptions, changed: Callable[[], object]
+        self,
+        environment: Environment,
+        options: KafkaOptions,
+        changed: Callable[[], object],
+        rack: Callable[[int], str | None] = lambda node: None,
     ) -> None:
-        """`changed` is called when a coordinator was moved, which is kept."""
+        """`changed` is called when a coordinator was moved, which is kept.
+
+        `rack` says in which rack a node is, if in any.
+        """
+        self.rack = rack
         first = options.broker_id
         self._first = first
         self.ids: Sequence[int] = tuple(range(first, first + options.nodes))
@@ -40,8 +48,6 @@ class Nodes:
         As the leaders of Kafka's __consumer_offsets: they stay where they moved when a node stopped
         (until preferred leaders are elected, which is never done here by itself).
         """
-        self._racks = options.racks
-        self._rack = options.configs.get("broker.rack")
         self._environment = environment
         self._controller = first
         self._changed = changed
@@ -79,11 +85,6 @@ class Nodes:
         hashed = sum(key.encode()) % len(self.homes)
         chosen = self.moved_coordinators.get(key, self.homes[hashed])
         return NOBODY if chosen in self.stopped else chosen
-
-    def rack(self, node: int) -> str | None:
-        """None: it is in none."""
-        place = self.place(node)
-        return self._racks[place] if place < len(self._racks) else self._rack
 
     def nearest(self, leader: int, in_sync: Sequence[int], rack: str) -> int:
         """Which replica somebody in a rack reads best (KIP-392), as RackAwareReplicaSelector says.

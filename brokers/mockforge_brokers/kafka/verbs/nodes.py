@@ -52,6 +52,7 @@ class NodeVerbs:
                 leaders.count(node),
                 coordinators.count(node),
                 connected.count(node),
+                nodes.rack(node) or "",
             )
 
     def leaders(self, topic: str) -> Iterable[LeaderView]:
@@ -108,6 +109,19 @@ class NodeVerbs:
     def move_controller(self, node: int) -> None:
         with PlainRefusals():
             self._cluster.nodes.move_controller(node)
+
+    def move_to_rack(self, node: int, rack: str | None, *, source: str = PROMPT) -> None:
+        """None: into none. Clients see it with their next look at the cluster.
+
+        Members of the classic protocol see to it by themselves (KIP-881), others by a new epoch.
+        """
+        cluster = self._cluster
+        with PlainRefusals():
+            cluster.nodes.check(node)
+        if rack != cluster.nodes.rack(node):
+            cluster.configuring.move_to_rack(node, rack, source=source)
+            where = f"rack {rack}" if rack else "no rack"
+            cluster.groups.look_again(f"node {node} is in {where} now")
 
     def stop(self, node: int, *, hard: bool = False) -> int:
         """Its connections end and others lead its partitions; returns how many clients it had."""

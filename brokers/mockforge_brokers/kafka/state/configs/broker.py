@@ -144,7 +144,9 @@ class BrokerConfig:
         self.node = str(options.broker_id)
         """Whose values are in force: all nodes act alike, since they share all else."""
         self._first = options.broker_id
-        self._racks = options.racks
+        self._racks: dict[int, str | None] = {
+            options.broker_id + place: rack for place, rack in enumerate(options.racks)
+        }
         self.static: dict[str, str] = {**_STATIC, **_of_options(options), **options.configs}
         self._given = options.configs
         self.dynamic: dict[str, dict[str, str]] = {ALL_NODES: {}, self.node: {}}
@@ -184,6 +186,14 @@ class BrokerConfig:
     def number(self, name: str) -> int:
         return int(self.value(name))
 
+    def rack(self, node: int) -> str | None:
+        """None: it is in none."""
+        return self._racks.get(node, self.static.get("broker.rack"))
+
+    def move_to_rack(self, node: int, rack: str | None) -> None:
+        """As if it had been started anew with another broker.rack."""
+        self._racks[node] = rack
+
     @property
     def selects_by_rack(self) -> bool:
         return self.value("replica.selector.class") == BY_RACK
@@ -217,8 +227,8 @@ class BrokerConfig:
         place = int(node) - self._first
         if place and name in _IDS:
             return node
-        if name == "broker.rack" and place < len(self._racks):
-            return self._racks[place]
+        if name == "broker.rack":
+            return self.rack(int(node))
         value = self.static.get(name)
         is_default = name in _OPTIONS and value == broker_keys()[name].default
         return None if is_default and name not in self._given else value

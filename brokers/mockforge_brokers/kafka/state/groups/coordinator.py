@@ -238,6 +238,12 @@ class Groups:
         self._keeper.group_changed(group_id)
         self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
 
+    def look_again(self, reason: str) -> None:
+        """What the broker's assignors go by is other than it was: groups get another epoch."""
+        for group in self.by_id.values():
+            if isinstance(group, ConsumerGroup):
+                group.look_again(reason)
+
     def clear(self, reason: str) -> None:
         for group in tuple(self.by_id.values()):
             group.dissolve(reason)

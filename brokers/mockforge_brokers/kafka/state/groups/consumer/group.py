@@ -221,6 +221,11 @@ class ConsumerGroup:
         self.target.leave_to_assignor()
         self._begin(reason)
 
+    def look_again(self, reason: str) -> None:
+        """What an assignor goes by is other than it was; who has what is kept as far as it can."""
+        if self.members:
+            self._begin(reason)
+
     def _watch_revocation(self, member: ConsumerMember) -> None:
         """Who does not give up what it has to within its rebalance timeout is put out."""
         if member.state is not MemberState.UNREVOKED:
