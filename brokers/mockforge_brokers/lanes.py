@@ -140,13 +140,16 @@ class Lanes:
         lane.feed(data)
 
     def after(self, direction: int, callback: Callable[[], object]) -> bool:
-        """Call once all that waits has gone its way; False when nothing does."""
+        """Call once all that waits has gone its way, and the end may be seen; False for now."""
         lane = self._lane_of(direction) if direction in self._exchanges.cut.ways else None
         if lane is not None:
             # Perhaps nothing passed since the cut, and the end is the first that waits for it.
             self._exchanges.cut.stop(lane)
         else:
             lane = self._outward if direction == OUT else self._inward
+        if self._in_force.active:
+            lane = lane or self._lane_of(direction)
+            lane.close()
         if lane is None or lane.idle:
             return False
         lane.when_idle(callback)

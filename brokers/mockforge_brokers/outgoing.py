@@ -138,7 +138,10 @@ class Outgoing(asyncio.Protocol):
 
     def _waits(self, direction: int, callback: Callable[[], object]) -> bool:
         """Whether frames wait in a lane; then it is called once they have gone their way."""
-        return self.lanes is not None and self.lanes.after(direction, callback)
+        lanes = self.lanes
+        if lanes is None and self.environment.in_force.active:
+            lanes = self.inspect()
+        return lanes is not None and lanes.after(direction, callback)
 
     def _emit(self, event: Event) -> None:
         self.environment.spine.emit(event)

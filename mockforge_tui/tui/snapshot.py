@@ -48,8 +48,8 @@ class DestinationLine:
 class FaultLine:
     """A fault rule, a hold rule or a held frame: one line of pane 5.
 
-    `left` is how long the client of a held frame still waits (s), where it is known; `hits` how
-    often a rule fired in each step of the timeline, the newest last.
+    `left` is how long the client of a held frame still waits (s), where it is known, and `by` what
+    runs out then; `hits` how often a rule fired in each step of the timeline, the newest last.
     """
 
     order: int
@@ -60,6 +60,7 @@ class FaultLine:
     age: float
     left: float | None = None
     hits: tuple[float, ...] = ()
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +221,9 @@ class Snapshot:
         totals.held = len(holds.held)
         totals.faults = sum(rule.enabled for rule in rules)
         # Found out once for each frame: a request of megabytes is not read with every picture.
-        known, brokers = self._patience, runtime.brokers
+        known, brokers, journal = self._patience, runtime.brokers, runtime.journal
         self._patience = {
-            number: known[number] if number in known else patience_with(frame, brokers)
+            number: known[number] if number in known else patience_with(frame, brokers, journal)
             for number, frame in holds.held.items()
         }
         self.faults = [self._held_line(frame, now) for frame in holds.held.values()]
@@ -239,7 +240,8 @@ class Snapshot:
         # Whole seconds: a line is drawn again only when what it shows is another.
         age, patience = int(now - frame.since), self._patience[frame.id]
         left = None if patience is None else float(int(patience.seconds)) - age
-        return FaultLine(0, frame.id, frame, frame.rows[0].size, True, age, left)
+        by = "" if patience is None else patience.name
+        return FaultLine(0, frame.id, frame, frame.rows[0].size, True, age, left, by=by)
 
 
 def _as_ended(one: EndedConnection) -> ConnectionView:

@@ -120,6 +120,29 @@ def test_a_kafka_producer_sees_the_code_and_a_consumer_the_edited_record(asked):
     assert found[0].headers() == [("by", b"hold")]
 
 
+def test_a_producer_whose_answer_is_held_gives_up_by_its_own_timeout_and_tries_again(mockforge):
+    mockforge.run("topic add orders -p 1")
+    errors: list[Any] = []
+    producer = Producer(
+        {
+            "bootstrap.servers": mockforge.kafka.bootstrap,
+            "request.timeout.ms": 20_000,
+            "enable.idempotence": True,
+        }
+    )
+    mockforge.run("hold op:Produce topic:orders --dir out --max 1")
+    producer.produce("orders", b"a", on_delivery=lambda error, _: errors.append(error))
+    producer.poll(0)
+    wait_for(lambda: held(mockforge), 20)
+    [record] = mockforge.run("held").records
+    assert (record["by"], 0 < record["left"] <= 20) == ("request timeout", True)
+    mockforge.run("drop h1")
+    mockforge.run("conn kill rdkafka -y")
+    assert producer.flush(20) == 0
+    assert errors == [None]
+    assert [each.value() for each in consumed(mockforge, "orders", 1)] == [b"a"]
+
+
 def test_a_kafka_record_is_edited_by_hand_while_its_producer_waits(mockforge):
     mockforge.run("topic add orders -p 1")
     errors: list[Any] = []

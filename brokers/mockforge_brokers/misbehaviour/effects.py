@@ -27,13 +27,14 @@ from .actions import (
     Truncate,
 )
 from .damage import damaged
-from .rules import OPEN, Fired, Rule
+from .rules import CLOSE, OPEN, Fired, Rule
 from .waiting import Waiting, nothing
 
 if TYPE_CHECKING:
     from .lane import Lane
 
 
+_AT_THE_BEGINNING: Final = (Delay, Disconnect, Blackhole, Partition)
 _MOST_PIECES: Final = 1_000
 """Of a frame that is sliced: each waits in the lane's queue by itself."""
 
@@ -65,10 +66,8 @@ class Effects:
         """
         lane = self._lane
         peer = lane.peer
-        row = Row(peer.listener.protocol, IN, OPEN, peer.id, time=peer.opened)
-        row.origin = origin_of(peer)
-        row.detail = {"address": peer.address, "listener": peer.listener.name}
-        rule = lane.faults.ask_opening(row)
+        row = self._row(OPEN, peer.opened)
+        rule = lane.faults.ask_at_an_end(row, _AT_THE_BEGINNING)
         match rule.action if rule is not None else None:
             case Delay() as action:
                 assert rule is not None
@@ -83,6 +82,28 @@ class Effects:
             case Partition() as action:
                 assert rule is not None
                 self._part(rule, action)
+
+    def close(self) -> None:
+        """Ask the rules that name `op:close` about the end, which comes through this lane.
+
+        Whose end it is has it behind itself; the other side finds out later.
+        """
+        lane = self._lane
+        rule = lane.faults.ask_at_an_end(self._row(CLOSE, lane.clock.wall()), (Delay,))
+        if rule is not None:
+            assert isinstance(rule.action, Delay)
+            lane.queue.in_turn(nothing, 0, self._wait(rule, rule.action, 0), rule.id)
+
+    def _row(self, operation: str, time: float) -> Row:
+        """What a connection's beginning or end is to a filter: no frame says it."""
+        lane = self._lane
+        peer = lane.peer
+        way = IN if operation == OPEN else lane.direction
+        row = Row(peer.listener.protocol, way, operation, peer.id, lane.connection.client)
+        row.time = time
+        row.origin = origin_of(peer)
+        row.detail = {"address": peer.address, "listener": peer.listener.name}
+        return row
 
     def act(self, fired: Fired, frame: bytes, rows: list[Row]) -> None:
         """Do to a frame, which has these rows, what the rule says that fired for it."""

@@ -128,6 +128,11 @@ class Lane:
         """Ask the rules that name `op:open` about this connection, which was just accepted."""
         self._effects.open()
 
+    def close(self) -> None:
+        """Ask the rules that name `op:close`: the end that comes through here may be late."""
+        if not self.queue.ended:
+            self._effects.close()
+
     def feed(self, data: bytes) -> None:
         """Let the frames that are whole now pass, wait or vanish."""
         self._feed(data)

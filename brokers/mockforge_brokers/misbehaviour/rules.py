@@ -22,6 +22,8 @@ COMPARED = 1_000
 """So many frames are looked at closely for the one that comes nearest to a rule."""
 OPEN = "open"
 """The operation of a connection's beginning, which only rules that name it are asked about."""
+CLOSE = "close"
+"""The same of its end: the client's (IN) or ours."""
 
 
 class Match(Struct, frozen=True):
@@ -331,13 +333,19 @@ class Faults:
                     fired = Fired(rule, found)
         return fired
 
-    def ask_opening(self, row: Row) -> Rule | None:
-        """The rule that fires for a new connection; only one that names `op:open` can."""
+    def ask_at_an_end(self, row: Row, actions: tuple[type[Action], ...]) -> Rule | None:
+        """The rule with one of these actions that fires for a connection's beginning or end.
+
+        Only one that names `op:open` or `op:close` can.
+        """
         other = replace(row, operation="")
         for rule in tuple(self.rules.values()):
-            matches = rule.match.matches
-            # A rule for all frames is not about the beginning.
-            if rule.enabled and matches(row) and not matches(other) and self._fires(rule):
+            match = rule.match
+            if not rule.enabled or match.direction not in (None, row.direction):
+                continue
+            # A rule for all frames is not about the beginning, nor about the end.
+            named = match.matches(row) and not match.matches(other)
+            if named and isinstance(rule.action, actions) and self._fires(rule):
                 self._report(rule, row)
                 return rule
         return None

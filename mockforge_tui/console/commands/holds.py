@@ -190,14 +190,15 @@ def held(session: "Session") -> Result:
     """List the frames that are held right now.
 
     `gives up in` counts down what the client said that it waits, and `by` names it: Kafka's
-    request.timeout.ms, an AMQP expiration, MQTT 5's expiry, a keep alive or heartbeat.
+    request.timeout.ms, an AMQP expiration, MQTT 5's expiry, a keep alive or heartbeat. No client
+    says its delivery.timeout.ms: until then a producer tries again.
     """
     runtime = session.runtime
     now = runtime.clock.now()
     rows = []
     for frame in runtime.holds.held.values():
         first, age = frame.rows[0], now - frame.since
-        patience = patience_with(frame, runtime.brokers)
+        patience = patience_with(frame, runtime.brokers, runtime.journal)
         rows.append(
             {
                 "id": frame.id,

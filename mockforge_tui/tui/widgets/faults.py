@@ -64,7 +64,7 @@ def _fault_chart(line: FaultLine | Track, palette: Palette, glyphs: Glyphs) -> C
         return sparkline(line.values, glyphs.bars), palette.accented
     if line.left is not None:
         text = left_text(line.left)
-        return f"gives up in {text}" if line.left > 0 else text, palette.warning
+        return f"{line.by} in {text}" if line.left > 0 else text, palette.warning
     marks = sparkline(line.hits, glyphs.bars) if line.hits else ""
     return marks, palette.faulty if any(line.hits) else palette.faintest
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from brokers.fake_peer import FakePeer
 from brokers.misbehaving import Waiting, hold
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest
 from mockforge_brokers.misbehaviour.actions import Changes
 from mockforge_brokers.snapshots import ConnectionView
@@ -200,6 +202,23 @@ def test_what_a_client_said_that_it_waits_counts_down(row: Row, seconds: float |
     assert record["left"] == (None if seconds is None else seconds - 2)
     scene.advance(40)
     assert ("gave up" in scene.run("held").as_text()) == (seconds is not None)
+
+
+def test_who_waits_for_a_held_response_does_so_since_its_request() -> None:
+    scene = Scene(busy=False)
+    tape = scene.journal.open("kafka", 9, scene.kafka.connect(FakePeer(9, 0.0, "kafka")))
+    for number, milliseconds in ((1, 30_000), (2, 20_000)):
+        tape.add(IN, encode_request(ProduceRequest(timeout_ms=milliseconds), 9, number, "shop"))
+    tape.add(IN, encode_request(ApiVersionsRequest(), 3, 3, "shop"))
+    scene.advance(2)
+    for number in (1, 2, 3, 4):
+        row = Row("kafka", OUT, "Produce", connection=9, correlation=number)
+        row.time = scene.clock.wall()
+        scene.holds.hold(scene.holds.add(hold()), [row], Waiting())
+    scene.advance(3)
+    records = scene.run("held").records
+    assert [record["left"] for record in records] == pytest.approx([25, 15, None, None])
+    assert records[0]["by"] == "request timeout"
 
 
 def test_what_a_connection_allows_runs_out_too_and_the_first_of_them_counts() -> None:

@@ -376,6 +376,50 @@ def test_a_rule_for_everything_is_not_about_the_beginning() -> None:
     assert (world.peer.ended, rule.seen) == ("", 0)
 
 
+# A connection's end.
+
+
+def closes(row: Row) -> bool:
+    return row.operation == "close"
+
+
+@pytest.mark.parametrize("direction", [IN, OUT])
+def test_an_end_comes_late_and_behind_what_waits(direction: int) -> None:
+    world = World(direction)
+    rule = world.faults.add(fault(Delay(2.0), closes))
+    done: list[float] = []
+    world.lane.feed(b"a\n")
+    world.lane.close()
+    world.lane.when_idle(lambda: done.append(world.clock.now()))
+    world.clock.advance(1.9)
+    assert (world.passed, done, rule.hits) == ([b"a\n"], [], 1)
+    world.clock.advance(0.1)
+    assert len(done) == 1
+
+
+def test_an_end_that_is_late_comes_when_its_rule_ends() -> None:
+    world = World(OUT)
+    rule = world.faults.add(fault(Delay(60.0), closes))
+    world.lane.close()
+    assert not world.lane.idle
+    world.faults.remove(rule.id)
+    assert world.lane.idle
+
+
+def test_only_a_delay_of_this_direction_is_about_the_end() -> None:
+    world = World(OUT)
+    others = (
+        fault(Delay(9.0)),
+        fault(Disconnect(), closes),
+        fault(Delay(9.0), closes, direction=IN),
+    )
+    for rule in others:
+        world.faults.add(rule)
+    world.lane.close()
+    assert world.lane.idle
+    assert [rule.hits for rule in others] == [0, 0, 0]
+
+
 # Fields, and connections that are blocked.
 
 
