@@ -81,6 +81,7 @@ class ConsoleApp(App[int]):
         self.pace = Pace(1 / fps)
         self._snapshot_due = 0.0
         self._log_offered = False
+        self._begun = False
         super().__init__(driver_class=driver)
         for palette in PALETTES.values():
             self.register_theme(palette.as_theme())
@@ -105,12 +106,16 @@ class ConsoleApp(App[int]):
         # the first of them has been able to move it.
         prompt = self.dashboard.prompt
         typed = isinstance(event, events.Key) and not event.is_forwarded
+        if typed and not self._begun:
+            # The terminal may hand over keys before there is a pane that they could be for.
+            return
         if typed and prompt.is_active and self.screen is self.dashboard:
             await prompt.input.take(cast(events.Key, event))
         else:
             await super().on_event(event)
 
     def _begin(self) -> None:
+        self._begun = True
         # A full collection would stop the loop for 20 to 40 ms to find nothing among what
         # start-up made for good.
         gc.collect()
