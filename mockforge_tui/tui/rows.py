@@ -5,15 +5,19 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 from mockforge_brokers.journal import OUT, Row
 from mockforge_brokers.protocols import letter_of, protocol_of
 
+from ..decoding import look
 from ..text import clean, decode, fit, width
 from ..units import clock_time, format_size
 from .drawing import Piece
 from .palette import Glyphs, Palette
 
 _BINARY = frozenset(range(9)) | frozenset(range(14, 32))
+_LOOKED_INTO: Final = 4_096
+"""Bytes of a payload whose form is found out for its one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +264,13 @@ def preview_text(row: Row, cells: int) -> str:
 
 
 def payload_text(payload: bytes, cells: int) -> str:
-    """One line of a payload: text with its white space run together, or hex."""
+    """One line of a payload: text with its white space run together, or hex.
+
+    What is surely CBOR and the like is shown as JSON.
+    """
+    decoded = look(payload) if len(payload) <= _LOOKED_INTO else None
+    if decoded is not None and decoded.sure:
+        payload = msgspec.json.encode(decoded.value)
     head = payload[: 8 * cells]
     if is_binary(head):
         return "0x" + head[: cells // 2].hex()

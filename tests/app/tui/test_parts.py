@@ -32,6 +32,7 @@ from mockforge_tui.tui.rows import (
     fields,
     fit_middle,
     heading,
+    payload_text,
     preview_text,
     row_pieces,
 )
@@ -463,3 +464,20 @@ def test_columns_are_there_where_records_have_something_for_them() -> None:
     assert titles(line("kafka", "topic")) == [*always, "note"]
     assert titles(line("mqtt", "topic", b"21")) == [*always, "note", "last value"]
     assert titles(line("amqp", "queue")) == [*always, "out/s", "unacked", "note"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        (b'{"t":  1}', '{"t": 1}'),
+        (bytes.fromhex("a261741857626f6ef5"), '{"t":87,"on":true}'),
+        (bytes.fromhex("a26174fb4035b7420000000062 6f6ef5".replace(" ", "")), '{"t":21.7158'),
+        (bytes.fromhex("089601"), "0x089601"),
+        (b"\x00\x01\xff", "0x0001ff"),
+        (b"\x82\x01" + b"\x58\xff" + bytes(255), "[1,\"h'0000"),
+    ],
+)
+def test_one_line_of_a_payload_is_its_value_where_its_form_is_known(
+    payload: bytes, shown: str
+) -> None:
+    assert payload_text(payload, 40).startswith(shown)
