@@ -11,7 +11,7 @@ from .listener import Listener
 from .misbehaviour.actions import Changes
 from .misbehaviour.skimming import Look, Skimmer
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
-from .storage.store import Kept
+from .storage.facts import Kept
 
 
 class Peer(Protocol):

@@ -83,6 +83,7 @@ class DurableEndpoint(Endpoint):
                 self._hold()
                 return
             # Else what all of this turn caused is written as one, before they are answered.
+            at_once = at_once and store.may_commit(self)
             if at_once:
                 store.commit()
         if at_once:

@@ -13,7 +13,8 @@ from ..findings import Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.store import Kept, still
+from ..storage.facts import Kept
+from ..storage.store import still
 from . import consumers, definitions, kept
 from .channel.contents import Contents
 from .churn import Churn

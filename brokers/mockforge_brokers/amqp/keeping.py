@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 
 from ..clock import Clock
-from ..storage.store import Kept, Store
+from ..storage.facts import Kept
+from ..storage.store import Store
 from . import kept
 from .kept import KeptBinding, KeptExchange, KeptHost, KeptMessage, KeptQueue, KeptState
 from .state.keeper import Keeper

@@ -13,7 +13,8 @@ from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.store import Kept, Store, still
+from ..storage.facts import Kept
+from ..storage.store import Store, still
 from .apis.caller import Counters
 from .connection import KafkaConnection
 from .embedded import EmbeddedProtocol

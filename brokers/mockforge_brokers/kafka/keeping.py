@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
-from ..storage.store import Kept, Store
+from ..storage.facts import Kept
+from ..storage.store import Store
 from .state.groups.kept import KeptGroup, kept_group
 from .state.keeper import Keeper
 from .state.kept import FORMAT, KeptCluster

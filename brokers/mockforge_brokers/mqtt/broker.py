@@ -12,7 +12,8 @@ from ..findings import Finding, Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.store import Kept, still
+from ..storage.facts import Kept
+from ..storage.store import still
 from . import views
 from .authentication import Methods
 from .codes import Reason

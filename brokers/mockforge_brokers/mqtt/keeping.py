@@ -10,7 +10,8 @@ from msgspec import Struct, msgpack
 
 from ..clock import Clock
 from ..environment import Environment
-from ..storage.store import Kept, Store
+from ..storage.facts import Kept
+from ..storage.store import Store
 from .state import kept
 from .state.keeper import Keeper
 from .state.kept import KeptSession, KeptState

@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import Struct, msgpack
 
 from ..access import ALL_TAGS, Access, Credentials, Rule, User
-from .store import Kept, Store
+from .facts import Kept
+from .store import Store
 
 _KIND: Final = "access"
 

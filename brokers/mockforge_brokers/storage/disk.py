@@ -13,11 +13,11 @@ from typing import Final
 
 from . import first_format
 from . import segments as form
+from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .reading import Reader, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer
 from .segments import Entity
-from .store import POSITION_BITS, Kept
 
 _OUR_FOLDER: Final = 0o700
 _LOCK: Final = "lock"
@@ -66,6 +66,9 @@ class SegmentFile:
         time; to write to what is there already does not.
         """
         size = sum(map(len, pieces))
+        if not ahead and len(pieces) <= _MOST_PIECES and self._write(pieces, at) == size:
+            self._extent = max(self._extent, at + size)
+            return
         left: list[_Piece] = [*pieces]
         if ahead and at + size > self._extent:
             left.append(bytes(ahead))
@@ -79,7 +82,7 @@ class SegmentFile:
                 left = [memoryview(b"".join(some))[count:], *left]
         self._extent = max(self._extent, at + done)
 
-    def _write(self, pieces: list[_Piece], at: int) -> int:
+    def _write(self, pieces: Sequence[_Piece], at: int) -> int:
         """Returns how many bytes of them are there."""
         if _VECTORS:
             return os.pwritev(self._handle, pieces, at)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from .facts import POSITION_BITS, Kept
 from .refused import OURS, DataError, newer
 from .segments import VERSION
-from .store import POSITION_BITS, Kept
 
 FILE: Final = "mockforge.db"
 _APPLICATION: Final = 0x4D46_4447

@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from .facts import POSITION_BITS
 from .segments import VERSION, Entity
-from .store import POSITION_BITS
 
 _SIZE: Final = 32
 """A place is the number of a segment, where the frame begins in there, and the size of the value,
@@ -80,6 +80,16 @@ class Live:
             if number < self._lows.get(log, 0):
                 self._lows[log] = number
             segment.live += size + _ENTRY
+
+    def put_row(self, segment: Segment, at: int, number: int, size: int) -> None:
+        """`put`, of one row that is new."""
+        log = number >> POSITION_BITS
+        rows = self._logs.get(log)
+        if rows is None or number in rows or number < self._lows.get(log, 0):
+            self.put(segment, at, (number,), (size,))
+            return
+        rows[number] = (segment.number << _SIZE | at) << _SIZE | size
+        segment.live += size + _ENTRY
 
     def remove(self, number: int) -> None:
         rows = self._logs.get(number >> POSITION_BITS)

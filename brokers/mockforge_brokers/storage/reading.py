@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from . import segments as form
+from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .refused import DataError
 from .segments import Broken, Frame
-from .store import POSITION_BITS, Kept
 
 _MASK: Final = (1 << POSITION_BITS) - 1
 

@@ -15,54 +15,18 @@ What disappears in the group in which it came is never written at all.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final, Protocol, cast
-
-from msgspec import Struct, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Protocol
 
 from ..clock import Clock, Timer
 from ..events import DataWritable, DataWriteFailed, Warned
 from ..spine import Spine
+from .facts import Facts, Group
 from .patience import LONGEST, Patience
 
-POSITION_BITS: Final = 40
-"""A row's number is its log's, shifted by so much, and its position in there."""
-_MOST_LOGS: Final = 1 << 63 - POSITION_BITS
-
-
-class Kept(Struct):
-    """What was found at the start. `logs` has the rows of each log by position, ascending.
-
-    Who takes a log takes it out; what nobody takes is forgotten.
-    """
-
-    entities: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
-    logs: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
-    clean: bool = True
-    """The last run ended by itself: what it wrote last is all that there was."""
-
-    def of_kind(self, kind: str) -> dict[bytes, bytes]:
-        return self.entities.get(kind, {})
-
-    def log(self, number: int) -> list[tuple[int, bytes]]:
-        return self.logs.pop(number, [])
-
-
-class Group(Struct):
-    """What is on disk whole or not at all. Numbers of rows are those of `row_number`."""
-
-    number: int
-    rows: dict[int, bytes] = field(default_factory=dict)
-    gone: list[int] = field(default_factory=list)
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    """Rows from the first number up to the second are gone."""
-    entities: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
-    """(kind, name, value); None: it is gone."""
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.rows.values()))
+_FEW: Final = 2
+"""Clients whose facts are written at once in one turn of the loop."""
 
 
 class Disk(Protocol):
@@ -81,25 +45,7 @@ class Disk(Protocol):
         ...
 
 
-Encode = Callable[[], bytes | None]
-"""An entity as it is now; None when it is not there, or not to be kept."""
-Late = tuple[Callable[..., bytes], tuple[Any, ...]]
-"""What encodes a row, and of what, which stays as it is until then."""
-
-
-class Source(Protocol):
-    """Whoever has new rows that it does not name one by one, since many go as soon as they came."""
-
-    def catch_up(self) -> None:
-        """`Store.fill` in those that are there by now."""
-        ...
-
-
-def row_number(log: int, position: int) -> int:
-    return log << POSITION_BITS | position
-
-
-class Store:
+class Store(Facts):
     """Gathers facts; `group` is the number of the group that is being gathered.
 
     `facts` counts those that somebody wants to hear of: who caused one waits until `committed` is
@@ -120,11 +66,10 @@ class Store:
         eager: bool = False,
         prompt: bool = False,
     ) -> None:
+        super().__init__()
         self.place = place
         self.prompt = prompt
-        self.group = 1
         self.committed = 0
-        self.facts = 0
         self.failing = ""
         self.last_commit: float | None = None
         """Wall time."""
@@ -137,31 +82,24 @@ class Store:
         self.interval = interval
         self._clock = clock
         self._spine = spine
-        self._rows: dict[int, bytes | Late] = {}
-        self._is_late = False
-        """One of them is encoded when the group is written."""
-        self._sources: dict[Source, None] = {}
-        """Those that may have rows for this group."""
-        self.patience = Patience(clock, lambda: self.facts, self._commit)
-        self._replacing: set[int] = set()
-        """Those of them that stand on disk in another form."""
-        self._gone: set[int] = set()
-        self._ranges: list[tuple[int, int]] = []
-        self._entities: dict[tuple[str, bytes], Encode] = {}
+        self._committer: object = None
+        self._crowd = 0
+        """Changes of whom groups were written for in this turn of the loop."""
+        self._patience = Patience(clock, lambda: self.facts, self._commit)
         self._writing: Group | None = None
-        self._armed = False
         self._timer: Timer | None = None
         self._eager = eager and not prompt
         self._watched = not self._eager
-        """Somebody waits for the group, and its growth is looked at."""
         self._began = 0.0
         self._written_began = 0.0
         self._due = False
-        self._still = 0
-        self._last_log = 0
         self._waiting: defaultdict[int, list[Callable[[], object]]] = defaultdict(list)
         self._on_failing: list[Callable[[], object]] = []
         self._on_close: list[Callable[[], object]] = []
+
+    @property
+    def patience(self) -> Patience:
+        return self._patience
 
     def on_failing(self, callback: Callable[[], object]) -> None:
         """Call each time that writing fails, and when it succeeds again."""
@@ -170,127 +108,6 @@ class Store:
     def on_close(self, callback: Callable[[], object]) -> None:
         """Call before the last group is written, which it may still add to."""
         self._on_close.append(callback)
-
-    # Facts.
-
-    def new_log(self) -> int:
-        """A number that no other log has or had."""
-        self._last_log += 1
-        if self._last_log >= _MOST_LOGS:
-            raise OverflowError("no more logs have room in a data folder: begin a new one")
-        return self._last_log
-
-    def known_log(self, number: int) -> None:
-        """This one is in use."""
-        self._last_log = max(self._last_log, number)
-
-    def append(self, log: int, position: int, value: bytes | Late) -> None:
-        """A new row."""
-        if self._still:
-            return
-        number = log << POSITION_BITS | position
-        self._rows[number] = value
-        if self._gone:
-            self._gone.discard(number)
-        self.facts += 1
-        if not self._armed:
-            self._arm()
-        if not self._watched:
-            self._watch()
-
-    def append_late(self, log: int, position: int, late: Late) -> None:
-        """A new row that is encoded when its group is written: many are gone again by then."""
-        self._is_late = True
-        self.append(log, position, late)
-
-    def replace(self, log: int, position: int, late: Late) -> None:
-        """A row in place of the one that stands there."""
-        if not self._still:
-            self.append_late(log, position, late)
-            self._replacing.add(log << POSITION_BITS | position)
-
-    def touch(self, source: Source, count: int = 1, *, passing: bool = False) -> None:
-        """So many new rows are there, of which `source` fills in what is left when it is asked.
-
-        `passing`: somebody was sent what is in them, and may be done with it soon.
-        """
-        if self._still:
-            return
-        self._sources[source] = None
-        self.facts += count
-        if passing:
-            self.patience.sent(count)
-        if not self._armed:
-            self._arm()
-        if not self._watched:
-            self._watch()
-
-    def fill(self, rows: Mapping[int, bytes | Late], *, late: bool = False) -> None:
-        """Rows, by their numbers, of a source that was touched before."""
-        self._rows.update(rows)
-        self._is_late = self._is_late or late
-
-    def catch_up(self) -> None:
-        """Whoever has new rows fills them in: what they stand for is about to change."""
-        sources, self._sources = self._sources, {}
-        for source in sources:
-            source.catch_up()
-
-    def remove(self, log: int, position: int) -> None:
-        """A row is gone; nobody waits to hear of that."""
-        if self._still:
-            return
-        number = log << POSITION_BITS | position
-        # One that came and went within a group was never on disk, and costs nothing.
-        if self._rows.pop(number, None) is None or number in self._replacing:
-            # One that was written before, or is being written.
-            self._gone.add(number)
-            if not self._armed:
-                self._arm()
-
-    def remove_all(self, log: int, positions: Sequence[int]) -> None:
-        """`remove`, of many rows."""
-        for position in positions:
-            self.remove(log, position)
-
-    def trim(self, log: int, before: int) -> None:
-        """The rows of a log below a position are gone."""
-        self._remove_range(row_number(log, 0), row_number(log, before))
-
-    def drop(self, log: int) -> None:
-        """A log is gone; its number is never used again."""
-        self._remove_range(row_number(log, 0), row_number(log + 1, 0))
-
-    def _remove_range(self, first: int, end: int) -> None:
-        if self._still or first == end:
-            return
-        # Whoever trims does so rarely, and a group has some thousand rows: no index is kept.
-        self._ranges.append((first, end))
-        for number in [each for each in self._rows if first <= each < end]:
-            del self._rows[number]
-        if not self._armed:
-            self._arm()
-
-    def changed(self, kind: str, name: bytes, encode: Encode) -> None:
-        """An entity is other than it was, new or gone: `encode` says how, when it is written."""
-        if self._still:
-            return
-        # Encoded when its group is written: however often it changes meanwhile, it is one row.
-        self._entities[kind, name] = encode
-        self.facts += 1
-        if not self._armed:
-            self._arm()
-        if not self._watched:
-            self._watch()
-
-    @contextmanager
-    def still(self) -> Iterator[None]:
-        """What happens meanwhile is no news: state is put up as it is on disk already."""
-        self._still += 1
-        try:
-            yield
-        finally:
-            self._still -= 1
 
     # Groups.
 
@@ -311,6 +128,22 @@ class Store:
             self._timer = self._clock.call_later(left, self._time_is_up)
         else:
             self._close_group()
+
+    def may_commit(self, who: object) -> bool:
+        """Whether to write now what this client caused, and not with that of others a little later.
+
+        One client, or a few, get their confirms at once. Where many speak in the same turn of the
+        loop one write for all costs much less.
+        """
+        if who is not self._committer:
+            self._committer = who
+            self._crowd += 1
+        return self._crowd <= _FEW
+
+    def commit_all(self) -> None:
+        """At the end of a turn of the loop."""
+        self._crowd = 0
+        self.commit()
 
     def commit(self) -> None:
         """Write what was gathered, where the disk does not make us wait.
@@ -361,23 +194,8 @@ class Store:
         self.disk.write(group)
 
     def _take_group(self) -> Group:
-        self.catch_up()
-        self.patience.closed()
-        rows = cast("dict[int, bytes]", self._rows)
-        if self._is_late:
-            self._is_late = False
-            rows = {number: _encoded(row) for number, row in self._rows.items()}
-        group = Group(
-            self.group,
-            rows,
-            list(self._gone),
-            self._ranges,
-            [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
-        )
-        self.group += 1
-        # New ones, and not cleared: the group that is being written owns the old ones.
-        self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
-        self._replacing = set()
+        group = self._take()
+        self._patience.closed()
         self._watched = not self._eager
         return group
 
@@ -458,10 +276,6 @@ class Store:
         last = self._take_group() if self._armed or self._due else None
         self._writing = None
         self.disk.close(last)
-
-
-def _encoded(row: bytes | Late) -> bytes:
-    return row if isinstance(row, bytes) else row[0](*row[1])
 
 
 def still(store: Store | None) -> AbstractContextManager[None]:

@@ -24,9 +24,10 @@ from msgspec import Struct
 from . import segments as form
 from .cleaner import Cleaner, Moved, Piece
 from .disk import SEGMENT, Files, SegmentFile, sync_folder
+from .facts import Group
 from .live import Segment, place_of
 from .reading import path_of
-from .store import Group, Store
+from .store import Store
 from .syncer import Syncer
 
 _RETRY: Final = 0.5
@@ -126,19 +127,25 @@ class Writer:
         if moved.rows or moved.entities:
             rows, entities = _together(group, moved)
         at = newest.size
+        flags = form.THROUGH if self.through else 0
         synced = place_of(newest.number, at) if self.through else self._synced
-        pieces, sizes = form.encode(
-            newest.salt,
-            group.number,
-            rows,
-            group.gone,
-            group.ranges,
-            entities,
-            form.THROUGH if self.through else 0,
-            synced,
-        )
-        live.put(newest, at, list(rows), sizes)
-        live.put_entities(newest, at, entities)
+        if len(rows) == 1 and not (group.gone or group.ranges or entities):
+            ((row, value),) = rows.items()
+            pieces, sizes = form.encode_row(newest.salt, group.number, row, value, flags, synced)
+            live.put_row(newest, at, row, sizes[0])
+        else:
+            pieces, sizes = form.encode(
+                newest.salt,
+                group.number,
+                rows,
+                group.gone,
+                group.ranges,
+                entities,
+                flags,
+                synced,
+            )
+            live.put(newest, at, list(rows), sizes)
+            live.put_entities(newest, at, entities)
         size = sum(map(len, pieces))
         newest.size += size
         return _Job(

@@ -11,7 +11,7 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import Event
 from mockforge_brokers.limits import Limits
-from mockforge_brokers.storage.store import Kept
+from mockforge_brokers.storage.facts import Kept
 
 from brokers.fake_peer import FakeClient, FakeNetwork
 from brokers.storage.memory_disk import MemoryDisk

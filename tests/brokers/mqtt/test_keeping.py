@@ -9,7 +9,7 @@ from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType, Reason
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Ack, Connect, Publish, Request, Subscribe
-from mockforge_brokers.storage.store import Kept
+from mockforge_brokers.storage.facts import Kept
 
 from brokers.fake_peer import FakeClient, FakeNetwork
 from brokers.storage.memory_disk import MemoryDisk

@@ -1,6 +1,7 @@
 """A disk in a test's hands: groups are there when it says so, and it can be full."""
 
-from mockforge_brokers.storage.store import POSITION_BITS, Kept, Store
+from mockforge_brokers.storage.facts import POSITION_BITS, Kept
+from mockforge_brokers.storage.store import Store
 
 
 class MemoryDisk:

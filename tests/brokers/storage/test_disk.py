@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers.storage.disk import Files
+from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segments import HEAD, VERSION, head_of, read_head, walk
-from mockforge_brokers.storage.store import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.writer import Writer
 
 from . import first_format, second_format

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from mockforge_brokers.storage.store import POSITION_BITS, Group, row_number
+from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 
 from .memory_disk import MemoryDisk
 from .test_disk import read, write, writer

@@ -2,8 +2,8 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mockforge_brokers.storage.facts import row_number
 from mockforge_brokers.storage.live import Live, Segment, place_of
-from mockforge_brokers.storage.store import row_number
 
 LOGS = 3
 ROW = st.tuples(st.integers(1, LOGS), st.integers(0, 12))
@@ -27,7 +27,10 @@ def applied(live, segment, at, step, wanted):
     if what == "put":
         numbers = list(map(number_of, value))
         sizes = [number % 7 for number in numbers]
-        live.put(segment, at, numbers, sizes)
+        if len(numbers) == 1:
+            live.put_row(segment, at, numbers[0], sizes[0])
+        else:
+            live.put(segment, at, numbers, sizes)
         wanted |= {
             number: (segment.number, at, size) for number, size in zip(numbers, sizes, strict=True)
         }

@@ -130,6 +130,14 @@ def test_the_bytes_of_a_frame_are_these():
     )
 
 
+@settings(max_examples=30, deadline=None)
+@given(NUMBERS, st.binary(max_size=2000), st.integers(0, 3))
+def test_one_row_alone_has_the_same_bytes_by_the_short_way(number, value, flags):
+    whole, sizes = segments.encode(SALT, 7, {number: value}, flags=flags, synced=99)
+    short, size = segments.encode_row(SALT, 7, number, value, flags, 99)
+    assert (b"".join(short), list(size)) == (b"".join(whole), list(sizes))
+
+
 def test_a_frame_of_the_second_format_is_read():
     """As a program of the time wrote it."""
     data = bytes.fromhex(

@@ -3,7 +3,7 @@
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import DataWritable, DataWriteFailed
-from mockforge_brokers.storage.store import row_number
+from mockforge_brokers.storage.facts import row_number
 
 from .memory_disk import MemoryDisk
 
@@ -354,3 +354,20 @@ def test_what_waits_for_acknowledgements_waits_some_times_as_long_as_others():
         written.append(len(disk.rows))
     first = next(index for index, count in enumerate(written) if count)
     assert 0.015 < first * 0.0009 <= 0.02
+
+
+def test_of_a_crowd_that_speaks_in_one_turn_the_first_ones_are_written_at_once():
+    kept, disk, _ = store(at_once=True, prompt=True)
+    log = kept.new_log()
+    at_once, clients = [], [object() for _ in range(5)]
+    for number in range(8):
+        kept.append(log, number, b"a")
+        # Each but the first speaks twice in a row.
+        at_once.append(kept.may_commit(clients[(number + 1) // 2]))
+        if at_once[-1]:
+            kept.commit()
+    assert at_once == [True] * 3 + [False] * 5
+    assert len(disk.rows) == 3
+    kept.commit_all()
+    assert len(disk.rows) == 8
+    assert kept.may_commit(clients[0]), "a turn later"

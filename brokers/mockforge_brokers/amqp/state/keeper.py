@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...storage.store import Kept
+    from ...storage.facts import Kept
     from .bindings import Bindings
     from .exchanges import Binding
     from .queues.queue import Queue

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from msgspec import Struct, msgpack
 
-from ...storage.store import Late, Store, row_number
+from ...storage.facts import Late, row_number
+from ...storage.store import Store
 from ..records import Message
 from .retained import RetainedMessages
 from .session import RELEASED, Session

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct, msgpack
 
-from ....storage.store import Store, row_number
+from ....storage.facts import row_number
+from ....storage.store import Store
 from ...records import packed
 from ..memory import COST
 from ..message import Message

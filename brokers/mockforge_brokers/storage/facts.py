@@ -1,0 +1,248 @@
+"""What is gathered of a group: rows, and what of them is gone again, ranges and entities.
+
+`store` says when it is written.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, cast
+
+from msgspec import Struct, field
+
+from .patience import Patience
+
+POSITION_BITS: Final = 40
+"""A row's number is its log's, shifted by so much, and its position in there."""
+_MOST_LOGS: Final = 1 << 63 - POSITION_BITS
+
+
+class Kept(Struct):
+    """What was found at the start. `logs` has the rows of each log by position, ascending.
+
+    Who takes a log takes it out; what nobody takes is forgotten.
+    """
+
+    entities: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+    logs: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
+    clean: bool = True
+    """The last run ended by itself: what it wrote last is all that there was."""
+
+    def of_kind(self, kind: str) -> dict[bytes, bytes]:
+        return self.entities.get(kind, {})
+
+    def log(self, number: int) -> list[tuple[int, bytes]]:
+        return self.logs.pop(number, [])
+
+
+class Group(Struct):
+    """What is on disk whole or not at all. Numbers of rows are those of `row_number`."""
+
+    number: int
+    rows: dict[int, bytes] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    """Rows from the first number up to the second are gone."""
+    entities: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
+    """(kind, name, value); None: it is gone."""
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+
+Encode = Callable[[], bytes | None]
+"""An entity as it is now; None when it is not there, or not to be kept."""
+Late = tuple[Callable[..., bytes], tuple[Any, ...]]
+"""What encodes a row, and of what, which stays as it is until then."""
+
+
+class Source(Protocol):
+    """Whoever has new rows that it does not name one by one, since many go as soon as they came."""
+
+    def catch_up(self) -> None:
+        """`Store.fill` in those that are there by now."""
+        ...
+
+
+def row_number(log: int, position: int) -> int:
+    return log << POSITION_BITS | position
+
+
+class Facts(ABC):
+    """`facts` counts those that somebody waits for, `group` is the number of the present group."""
+
+    def __init__(self) -> None:
+        self.group = 1
+        self.facts = 0
+        self._rows: dict[int, bytes | Late] = {}
+        self._is_late = False
+        """One of them is encoded when the group is written."""
+        self._sources: dict[Source, None] = {}
+        """Those that may have rows for this group."""
+        self._replacing: set[int] = set()
+        """Those of them that stand on disk in another form."""
+        self._gone: set[int] = set()
+        self._ranges: list[tuple[int, int]] = []
+        self._entities: dict[tuple[str, bytes], Encode] = {}
+        self._armed = False
+        self._watched = False
+        """Somebody waits for the group, and its growth is looked at; or it need not be."""
+        self._still = 0
+        self._last_log = 0
+
+    @property
+    @abstractmethod
+    def patience(self) -> Patience:
+        """Hears of messages that were sent to consumers."""
+
+    @abstractmethod
+    def _arm(self) -> None:
+        """The first fact of a group."""
+
+    @abstractmethod
+    def _watch(self) -> None:
+        """The first one that somebody waits for."""
+
+    def new_log(self) -> int:
+        """A number that no other log has or had."""
+        self._last_log += 1
+        if self._last_log >= _MOST_LOGS:
+            raise OverflowError("no more logs have room in a data folder: begin a new one")
+        return self._last_log
+
+    def known_log(self, number: int) -> None:
+        """This one is in use."""
+        self._last_log = max(self._last_log, number)
+
+    def append(self, log: int, position: int, value: bytes | Late) -> None:
+        """A new row."""
+        if self._still:
+            return
+        number = log << POSITION_BITS | position
+        self._rows[number] = value
+        if self._gone:
+            self._gone.discard(number)
+        self.facts += 1
+        if not self._armed:
+            self._arm()
+        if not self._watched:
+            self._watch()
+
+    def append_late(self, log: int, position: int, late: Late) -> None:
+        """A new row that is encoded when its group is written: many are gone again by then."""
+        self._is_late = True
+        self.append(log, position, late)
+
+    def replace(self, log: int, position: int, late: Late) -> None:
+        """A row in place of the one that stands there."""
+        if not self._still:
+            self.append_late(log, position, late)
+            self._replacing.add(log << POSITION_BITS | position)
+
+    def touch(self, source: Source, count: int = 1, *, passing: bool = False) -> None:
+        """So many new rows are there, of which `source` fills in what is left when it is asked.
+
+        `passing`: somebody was sent what is in them, and may be done with it soon.
+        """
+        if self._still:
+            return
+        self._sources[source] = None
+        self.facts += count
+        if passing:
+            self.patience.sent(count)
+        if not self._armed:
+            self._arm()
+        if not self._watched:
+            self._watch()
+
+    def fill(self, rows: Mapping[int, bytes | Late], *, late: bool = False) -> None:
+        """Rows, by their numbers, of a source that was touched before."""
+        self._rows.update(rows)
+        self._is_late = self._is_late or late
+
+    def catch_up(self) -> None:
+        """Whoever has new rows fills them in: what they stand for is about to change."""
+        sources, self._sources = self._sources, {}
+        for source in sources:
+            source.catch_up()
+
+    def remove(self, log: int, position: int) -> None:
+        """A row is gone; nobody waits to hear of that."""
+        if self._still:
+            return
+        number = log << POSITION_BITS | position
+        # One that came and went within a group was never on disk, and costs nothing.
+        if self._rows.pop(number, None) is None or number in self._replacing:
+            # One that was written before, or is being written.
+            self._gone.add(number)
+            if not self._armed:
+                self._arm()
+
+    def remove_all(self, log: int, positions: Sequence[int]) -> None:
+        """`remove`, of many rows."""
+        for position in positions:
+            self.remove(log, position)
+
+    def trim(self, log: int, before: int) -> None:
+        """The rows of a log below a position are gone."""
+        self._remove_range(row_number(log, 0), row_number(log, before))
+
+    def drop(self, log: int) -> None:
+        """A log is gone; its number is never used again."""
+        self._remove_range(row_number(log, 0), row_number(log + 1, 0))
+
+    def _remove_range(self, first: int, end: int) -> None:
+        if self._still or first == end:
+            return
+        # Whoever trims does so rarely, and a group has some thousand rows: no index is kept.
+        self._ranges.append((first, end))
+        for number in [each for each in self._rows if first <= each < end]:
+            del self._rows[number]
+        if not self._armed:
+            self._arm()
+
+    def changed(self, kind: str, name: bytes, encode: Encode) -> None:
+        """An entity is other than it was, new or gone: `encode` says how, when it is written."""
+        if self._still:
+            return
+        # Encoded when its group is written: however often it changes meanwhile, it is one row.
+        self._entities[kind, name] = encode
+        self.facts += 1
+        if not self._armed:
+            self._arm()
+        if not self._watched:
+            self._watch()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """What happens meanwhile is no news: state is put up as it is on disk already."""
+        self._still += 1
+        try:
+            yield
+        finally:
+            self._still -= 1
+
+    def _take(self) -> Group:
+        """The group as it is, and a new one begins."""
+        self.catch_up()
+        rows = cast("dict[int, bytes]", self._rows)
+        if self._is_late:
+            self._is_late = False
+            rows = {number: _encoded(row) for number, row in self._rows.items()}
+        group = Group(
+            self.group,
+            rows,
+            list(self._gone),
+            self._ranges,
+            [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
+        )
+        self.group += 1
+        # New ones, and not cleared: the group that is being written owns the old ones.
+        self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
+        self._replacing = set()
+        return group
+
+
+def _encoded(row: bytes | Late) -> bytes:
+    return row if isinstance(row, bytes) else row[0](*row[1])
