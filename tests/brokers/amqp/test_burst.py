@@ -36,6 +36,7 @@ def play(
     with (
         patch("mockforge_brokers.amqp.connection.connection.BurstReader", reader),
         patch.object(burst, "_MOST_PUBLICATIONS", 3),
+        patch.object(burst, "MOST_VARIANTS", 3),
         patch.object(burst, "_LARGE", 20),
     ):
         return _outcome(chunks, mode, hurried, width)
@@ -205,6 +206,37 @@ def test_the_fast_path_and_the_general_one_have_the_same_outcome(
 ) -> None:
     chunks = cut(b"".join(stream) + damage + PLAIN, sizes)
     assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
+
+
+def in_turn(*priorities: int) -> bytes:
+    return b"".join(publish("", "q", b"body", priority=each) for each in priorities)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        in_turn(1, 2, 1, 2, 2, 1) + ack(1),
+        in_turn(1, 2, 3, 1, 2, 3, 3, 1),
+        # More than are kept, and then the first ones once more.
+        in_turn(*range(8), *range(8)),
+        # Known, but of another size, or not in one frame this time, or without its body.
+        in_turn(1, 2) + publish("", "q", b"longer body", priority=1) + in_turn(1, 2),
+        in_turn(1, 2, 1)[: -len(BODY)] + frames.frame(3, 1, b"bo") + frames.frame(3, 1, b"dy"),
+        in_turn(1, 2, 1)[: -len(BODY)] + frames.HEARTBEAT_FRAME + BODY + in_turn(2, 1),
+        in_turn(1, 2, 1)[: -len(BODY)] + in_turn(2),
+        in_turn(1, 2, 1)[:-1] + b"\0",
+        in_turn(1, 2) + publish("", "q", b"", priority=1) + publish("", "q", b"", priority=2) * 2,
+        # What its headers say about its way is known with it.
+        (publish("", "q", b"x", headers={"CC": ["r"]}) + publish("", "q", b"x")) * 3,
+        (publish("", "q", b"x", headers={"BCC": ["r"]}) + publish("", "q", b"x")) * 3,
+        (publish("", "q", b"x", expiration="60000") + publish("", "q", b"x")) * 3,
+    ],
+)
+def test_headers_that_come_in_turn_have_the_same_outcome(data: bytes) -> None:
+    for size in (len(data), 50, 7):
+        chunks = cut(data + PLAIN, [size] * (len(data) // size))
+        for mode in ("plain", "confirm"):
+            assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
 
 
 def test_every_damage_at_every_cut_has_the_same_outcome() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..state.routing import Route
 
 if TYPE_CHECKING:
     from .channel import Channel
     from .headers import Extra
+
+Known = tuple[bytes, int, int, "Extra | None"]
+"""How a message began, and its `span`, `body_size` and `extra` (below)."""
+MOST_VARIANTS: Final = 16
+"""Headers that may come in turn; more are taken for ones that never come again."""
 
 
 class Publication:
@@ -24,12 +29,14 @@ class Publication:
         "extra",
         "frame",
         "known",
+        "learned",
         "mandatory",
         "route",
         "routing_key",
         "size",
         "span",
         "unroutable",
+        "variants",
         "wide",
     )
 
@@ -52,6 +59,11 @@ class Publication:
         self.span = 0
         self.body_size = 0
         self.extra: Extra | None = None
+        self.learned = 0
+        """How many were kept in `variants`."""
+        self.variants: dict[bytes, Known] = {}
+        """What was known, by the header's frame, while a few headers come in turn (priorities,
+        types); none where each message has its own."""
         self.wide = False
         """It goes to many queues, or to who knows how many."""
         self.unroutable = False

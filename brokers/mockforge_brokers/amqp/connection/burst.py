@@ -10,6 +10,7 @@ Connection._frame and Channels.receive), which assembles any content and serves 
                 routing key (`Publication`, kept for each distinct frame), and method frame,
                 content header and the body frame's head together stand for all that was checked
                 of them (`Publication.known`): a message that begins the same is one comparison.
+                Where a few headers come in turn (priorities), each is looked up (`_recall`).
                 The content is sliced off as it is and handed on.
   _acknowledge  basic.ack of one delivery each, a run of them for one channel.
 
@@ -35,7 +36,7 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, Turn
-from ..channel.publication import Publication
+from ..channel.publication import MOST_VARIANTS, Publication
 from ..codes import ReplyCode
 from ..wire import methods
 from ..wire.frames import (
@@ -153,7 +154,10 @@ class BurstReader:
                 # Method frame, content header and the body frame's head in one comparison: the same
                 # exchange, key, properties and size as the message before.
                 if not (known and data.startswith(known, at)):
-                    if not self._learn(last, data, at):
+                    # Variants first: where there are none that costs no call.
+                    if not (last.variants and _recall(last, data, at)) and not self._learn(
+                        last, data, at
+                    ):
                         return at if self._incomplete(last, data, at) else self._frame(data, at)
                     known, span, size, extra = last.known, last.span, last.body_size, last.extra
                 end = at + span
@@ -210,6 +214,8 @@ class BurstReader:
             publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
         publication.body_size = size
         publication.extra = extra
+        if publication.learned <= MOST_VARIANTS and publication.known:
+            _keep_variant(publication, data[start:body])
         return True
 
     def _incomplete(self, publication: Publication, data: bytes, at: int) -> bool:
@@ -322,6 +328,33 @@ class BurstReader:
             return end
         self._other(kind, number, data[at:end])
         return end
+
+
+def _keep_variant(publication: Publication, header: bytes) -> None:
+    """Keep what is known now, unless too much was learned already."""
+    publication.learned += 1
+    if publication.learned > MOST_VARIANTS:
+        # An id of its own in each: to look among them would cost more than to look at each.
+        publication.variants.clear()
+    else:
+        publication.variants[header] = (
+            publication.known,
+            publication.span,
+            publication.body_size,
+            publication.extra,
+        )
+
+
+def _recall(publication: Publication, data: bytes, at: int) -> bool:
+    """Whether a message begins as one of the few that were learned before; then it is the known."""
+    start = at + publication.size
+    size = int.from_bytes(data[start + 3 : start + HEAD_SIZE], "big")
+    found = publication.variants.get(data[start : start + size + OVERHEAD])
+    # The header is the same; the body frame's head behind it has to be so too.
+    if found is None or not data.startswith(found[0], at):
+        return False
+    publication.known, publication.span, publication.body_size, publication.extra = found
+    return True
 
 
 def _check_heartbeat(kind: int, number: int, payload: bytes) -> None:
