@@ -44,7 +44,11 @@ class ByteReader:
         return self.take(1)[0]
 
     def uint16(self) -> int:
-        return int.from_bytes(self.take(2), "big")
+        start = self.position
+        if start + 2 > self.end:
+            self.take(2)
+        self.position = start + 2
+        return self.data[start] << 8 | self.data[start + 1]
 
     def uint32(self) -> int:
         return int.from_bytes(self.take(4), "big")

@@ -78,6 +78,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
     if packet.qos:
         nobody = (
             reached == 0
+            and connection.version == V5
             and broker.options.tell_no_subscribers
             and not broker.router.has_takers(message.topic_name, session)
         )

@@ -135,6 +135,37 @@ def test_illegal_topic_filters(topic_filter: str) -> None:
     assert filter_problem(topic_filter)
 
 
+LEVELS = st.lists(st.sampled_from(["a", "b", "+"]), min_size=1, max_size=3).map("/".join)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "$share/g/", "$share/h/"]), LEVELS, st.booleans())))
+def test_trees_hold_what_was_put_in_and_not_taken_out(steps: list[tuple[str, str, bool]]) -> None:
+    """Nodes without anything share their empty dicts: nothing must ever be put into those."""
+    trie, retained = SubscriptionTrie(), RetainedMessages(100)
+    session, _ = World().client("s")
+    held: set[str] = set()
+    kept: set[str] = set()
+    for share, path, put in steps:
+        topic_filter, topic_name = share + path, path.replace("+", "c")
+        if put:
+            assert trie.add(session, Subscription(topic_filter)) == (topic_filter not in held)
+            held.add(topic_filter)
+            retained.store(Message(topic_name, b"x"))
+            kept.add(topic_name)
+        else:
+            assert trie.remove(session, topic_filter) == (topic_filter in held)
+            held.discard(topic_filter)
+            assert retained.remove(topic_name) == (topic_name in kept)
+            kept.discard(topic_name)
+        assert trie.count == len(held)
+        assert {each.topic_name for each in retained.all()} == kept
+    assert set(trie.shares) == {each for each in held if each.startswith("$share/")}
+    # Another tree has nothing of it.
+    assert SubscriptionTrie().match("a") == ([], [])
+    assert not any(SubscriptionTrie().begins_with(level) for level in "ab+")
+    assert RetainedMessages(1).all() == []
+
+
 def test_packet_ids_go_round_and_pass_over_those_in_flight() -> None:
     world = World()
     session, sink = world.client("s", "t", qos=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from msgspec import Struct
@@ -64,16 +64,24 @@ class Share:
 
 
 class _Node:
+    """One level of filters; each of its dicts is its own once there is something in it."""
+
     __slots__ = ("children", "shares", "subscribers")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
-        self.subscribers: dict[Session, Subscription] = {}
-        self.shares: dict[str, Share] = {}
+        self.children = _NO_CHILDREN
+        self.subscribers = _NO_SUBSCRIBERS
+        self.shares = _NO_SHARES
 
     @property
     def empty(self) -> bool:
         return not (self.children or self.subscribers or self.shares)
+
+
+# Most nodes have one of the three: of 100,000 filters the other dicts would take 25 MB.
+_NO_CHILDREN: Final[dict[str, _Node]] = {}
+_NO_SUBSCRIBERS: Final[dict["Session", Subscription]] = {}
+_NO_SHARES: Final[dict[str, Share]] = {}
 
 
 class SubscriptionTrie:
@@ -94,19 +102,31 @@ class SubscriptionTrie:
         for level in topic_filter.split("/"):
             child = node.children.get(level)
             if child is None:
-                child = node.children[level] = _Node()
+                child = _Node()
+                if node.children is _NO_CHILDREN:
+                    node.children = {level: child}
+                else:
+                    node.children[level] = child
             node = child
-        holders = node.subscribers
         if share:
-            found = node.shares.get(share)
-            if found is None:
-                found = node.shares[share] = Share(self._order, self._random)
-                self.shares[subscription.topic_filter] = found
-            holders = found.members
+            holders = self._share(node, share, subscription.topic_filter).members
+        else:
+            if node.subscribers is _NO_SUBSCRIBERS:
+                node.subscribers = {}
+            holders = node.subscribers
         new = session not in holders
         holders[session] = subscription
         self.count += new
         return new
+
+    def _share(self, node: _Node, name: str, topic_filter: str) -> Share:
+        found = node.shares.get(name)
+        if found is None:
+            found = self.shares[topic_filter] = Share(self._order, self._random)
+            if node.shares is _NO_SHARES:
+                node.shares = {}
+            node.shares[name] = found
+        return found
 
     def remove(self, session: "Session", topic_filter: str) -> bool:
         """Take out; False when there was none."""
@@ -149,6 +169,8 @@ class SubscriptionTrie:
         """The plain subscriptions and the shares that a topic name reaches."""
         plain: list[tuple[Session, Subscription]] = []
         shares: list[Share] = []
+        if not self.count:
+            return plain, shares
         for node in self._nodes(topic_name):
             plain += node.subscribers.items()
             shares += node.shares.values()
