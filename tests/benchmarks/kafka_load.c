@@ -93,13 +93,17 @@ static rd_kafka_t *make_producer(const char *mode) {
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     set(conf, "queue.buffering.max.messages",
         size == LARGE ? "64" : strcmp(mode, "single") ? "200000" : "20000");
-    set(conf, "message.max.bytes", "2000000");
-    if (!strcmp(mode, "single")) {
+    if (!strcmp(mode, "consume")) {
+        /* Whole batches for whoever is read from, however fast it took them. */
+        set(conf, "queue.buffering.max.messages", "1000000");
+        set(conf, "linger.ms", "1000");
+    } else if (!strcmp(mode, "single")) {
         set(conf, "batch.num.messages", "1");
         set(conf, "linger.ms", "0");
     } else {
         set(conf, "linger.ms", strcmp(mode, "transactional") ? "5" : "0");
     }
+    set(conf, "message.max.bytes", "2000000");
     if (!strcmp(mode, "transactional"))
         set(conf, "transactional.id", topic);
     if (!strcmp(mode, "idempotent"))
