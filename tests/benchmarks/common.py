@@ -144,9 +144,16 @@ def ours(protocol: str, *options: str, checkout: Path = ROOT) -> Subject:
     @contextmanager
     def start() -> Iterator[int]:
         command = [sys.executable, "-m", "tests.benchmarks.serve", protocol, *options]
-        with running(
-            command, stdout=subprocess.PIPE, cwd=checkout, env=_environment(checkout)
-        ) as process:
+        # Its data folder is in there; it may be gigabytes, and who is killed removes nothing.
+        with (
+            tempfile.TemporaryDirectory(prefix="benchmarks-") as folder,
+            running(
+                command,
+                stdout=subprocess.PIPE,
+                cwd=checkout,
+                env=_environment(checkout) | {"TMPDIR": folder},
+            ) as process,
+        ):
             assert process.stdout is not None
             yield Port.of(int(process.stdout.readline()), process.pid)
 
