@@ -24,6 +24,14 @@ def _partition(value: str) -> tuple[str, int | None]:
     return topic, int(partition)
 
 
+def _nodes(value: str) -> list[int]:
+    parts = value.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"{value!r} is no list of nodes: 2,3")
+    return [int(part) for part in parts]
+
+
+_NODES = Type("nodes", of_text(_nodes))
 _PARTITION = Type("partition", of_text(_partition), "topics")
 
 
@@ -105,6 +113,25 @@ def leader_move(
     return done(f"{moved} partition{'s' if moved != 1 else ''} moved", {"moved": moved})
 
 
+@command("replicas move", group="faults", examples=("replicas move orders:0 1",))
+def replicas_move(
+    session: "Session",
+    partition: Annotated[
+        tuple[str, int | None], Arg(_PARTITION, "TOPIC:PARTITION, TOPIC, or a glob: *")
+    ],
+    nodes: Annotated[list[int], Arg(_NODES, "2,3: the preferred leader first")],
+) -> Result:
+    """Move the replicas of partitions to these nodes, as an admin client's reassignment does.
+
+    A leader that is none of them gives way to the first. A node that is stopped is waited for.
+    """
+    topic, number = partition
+    moved = kafka(session).nodes.move_replicas(topic, number, nodes)
+    return done(
+        f"{moved} partition{'s' if moved != 1 else ''} moved to {_listed(nodes)}", {"moved": moved}
+    )
+
+
 @command("leader elect", group="faults", examples=("leader elect orders",))
 def leader_elect(
     session: "Session", topic: Annotated[str, Arg(text("topic", "topics"), "a topic, or a glob: *")]
@@ -155,6 +182,7 @@ COMMANDS = (
     leader_ls,
     leader_move,
     leader_elect,
+    replicas_move,
     coordinator_move,
     controller_move,
 )

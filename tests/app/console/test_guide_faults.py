@@ -8,6 +8,9 @@ from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import ACTIONS
 
 from mockforge_tui import MockForge
+from mockforge_tui.console.chaos.aftermath import Aftermath
+from mockforge_tui.console.chaos.presets import PRESETS
+from mockforge_tui.console.chaos.verdict import ClientStory
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.registry import Opt
 
@@ -88,3 +91,19 @@ def test_what_other_test_brokers_can_do_is_one_line_here() -> None:
             mockforge.run(line)
         found = {each["leader"] for each in mockforge.run("leader ls orders").records}
         assert found <= {1, 2, 3}
+
+
+def test_the_page_says_what_the_json_of_a_report_has() -> None:
+    shape = PAGE.read_text(encoding="utf-8").partition("| field | what |")[2].partition("\n\n")[0]
+    rows = [row.split(" | ") for row in shape.splitlines()[2:]]
+    told = {name for row in rows for name in re.findall("`([a-z_]+)`", row[0])}
+    story = ClientStory("mqtt", "dev-7")
+    assert told == story.facts().keys()
+    [under] = (row[1] for row in rows if "`under`" in row[0])
+    assert {*re.findall("`([a-z_]+)`", under)} == Aftermath("drop").facts().keys()
+
+
+def test_every_preset_is_tried_with_a_real_client() -> None:
+    clients = Path(__file__).parents[2] / "clients"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in clients.glob("test_*.py"))
+    assert [name for name in PRESETS if name not in text] == []

@@ -674,3 +674,21 @@ def test_a_node_moves_to_another_rack_while_all_runs():
     for wrong in (3, 7):
         with pytest.raises(InvalidInput, match=f"node {wrong} is"):
             stage.nodes.move_to_rack(wrong, "a")
+
+
+def test_replicas_are_moved_by_hand_as_by_an_admin_client(stage):
+    assert stage.nodes.move_replicas("t", None, [3, 1]) == 3
+    # Who leads stays where it may; 2 gives way to the first that is in sync.
+    assert [where(stage)["t", number] for number in range(3)] == [
+        (1, [3, 1], [1, 3]),
+        (3, [3, 1], [1, 3]),
+        (3, [3, 1], [1, 3]),
+    ]
+    stage.nodes.stop(2)
+    stage.nodes.move_replicas("one", 0, [2, 3])
+    assert where(stage)["one", 0][0] == 1, "who is not there is waited for"
+    stage.nodes.start(2)
+    assert where(stage)["one", 0] == (2, [2, 3], [2, 3])
+    for nodes in ([9], [1, 1], []):
+        with pytest.raises(InvalidInput, match=r"assignment|replica"):
+            stage.nodes.move_replicas("one", 0, nodes)

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from random import Random
 
 from ...errors import InvalidInput, PlainRefusals, RequestRefused
+from ..apis.topics.assignments import check_assignment
 from ..connection import KafkaConnection
 from ..snapshots import LeaderView, NodeView
 from ..state.cluster import Cluster
@@ -81,6 +82,21 @@ class NodeVerbs:
             for log in self._logs(topic, partition):
                 chosen = self._another(log) if node is None else node
                 replication.move_leader(log, chosen, f"moved by {source}")
+                moved += 1
+        return moved
+
+    def move_replicas(
+        self, topic: str, partition: int | None, nodes: Sequence[int], *, source: str = PROMPT
+    ) -> int:
+        """Reassign a partition (None: all), as AlterPartitionReassignments; the first is preferred.
+
+        At once where all nodes are there, else when they are. Returns how many partitions.
+        """
+        cluster, moved = self._cluster, 0
+        with PlainRefusals():
+            check_assignment(nodes, cluster.nodes, len(nodes))
+            for log in self._logs(topic, partition):
+                cluster.replication.reassign(log, nodes, f"moved by {source}")
                 moved += 1
         return moved
 
