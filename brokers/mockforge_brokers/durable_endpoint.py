@@ -72,17 +72,18 @@ class DurableEndpoint(Endpoint):
 
     # Writing.
 
-    def _answer(self, data: bytes, tail: int, *, at_once: bool) -> None:
+    def _answer(self, data: bytes, tail: int) -> None:
         if self._tape is not None and data:
             self._tape.add(IN, data, tail)
         self._note()
         store = self._store
+        if self._due > store.committed and not store.prompt:
+            # Held, which wakes nobody: there is no reason to wait for the turn's end.
+            self._hold()
+            return
+        at_once = self.server.turns.may_answer(self)
         if self._due > store.committed:
-            if not store.prompt:
-                # Held, which wakes nobody: there is no reason to wait for the turn's end.
-                self._hold()
-                return
-            # Else what all of this turn caused is written as one, before they are answered.
+            # What all of this turn caused is written as one, before they are answered.
             at_once = at_once and store.may_commit(self)
             if at_once:
                 store.commit()

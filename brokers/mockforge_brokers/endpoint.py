@@ -133,16 +133,17 @@ class Endpoint(Flow):
             self._go_on_later()
         turns.speaking = None
         if connection.out:
-            self._answer(data, tail, at_once=turns.may_answer(self))
+            self._answer(data, tail)
         elif self._tape is not None and data:
             self._tape.add(IN, data, tail)
         if turns.waiting:
             turns.others(at_once=len(data) <= SMALL and turns.may_answer(self))
 
-    def _answer(self, data: bytes, tail: int, *, at_once: bool) -> None:
+    def _answer(self, data: bytes, tail: int) -> None:
         """Write what these bytes gave the connection to say, and keep both for who looks."""
         # At once while this turn of the loop has time, else with all others at its end.
         connection = self.connection
+        at_once = self.server.turns.may_answer(self)
         if (
             at_once
             and self._descriptor >= 0

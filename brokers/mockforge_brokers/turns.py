@@ -8,8 +8,6 @@ from .fairness import TURN, Turn
 
 _FEW: Final = 2
 """Clients that are answered at once in one turn."""
-_WINDOW: Final = 100e-6
-"""Seconds after which those who speak are no crowd with those who spoke before."""
 _CONCERNED: Final = 16
 """Others who are written to at once with one who has just spoken."""
 _MOST: Final = 256
@@ -32,7 +30,6 @@ class Turns:
     __slots__ = (
         "_armed",
         "_before",
-        "_begun",
         "_behind",
         "_call_soon",
         "_crowd",
@@ -55,7 +52,6 @@ class Turns:
         self._armed = False
         self._spoke: Writer | None = None
         self._crowd = 0
-        self._begun = 0.0
         self._behind = False
         self.speaking: Writer | None = None
         self.waiting: deque[Writer] = deque()
@@ -74,10 +70,6 @@ class Turns:
             self._spoke = writer
             # Counted by changes of the speaker: one client's many bursts are no crowd.
             self._crowd += 1
-            if self._crowd > _FEW and (now := self._now()) - self._begun > _WINDOW:
-                # No turn ended meanwhile that would have counted anew: each was answered at once.
-                self._begun = now
-                self._crowd = 1
         return self._crowd <= _FEW
 
     def flush_soon(self, writer: Writer) -> None:

@@ -72,12 +72,9 @@ class Wire:
 class House:
     """A server on a disk in the test's hands; `turn` is what the loop does at a turn's end."""
 
-    def __init__(self, *, prompt=False, still=False):
+    def __init__(self, *, prompt=False):
         self.clock = ManualClock(1.0)
         self.environment = Environment.create(self.clock, seed=1)
-        if still:
-            # However long the test takes, it is one moment.
-            self.environment.turn.now = lambda: 0.0
         self.disk = MemoryDisk(at_once=prompt)
         self.store = self.disk.store_for(self.environment, prompt=prompt)
         self.broker = KeepingBroker(self.environment)
@@ -221,7 +218,7 @@ def test_where_many_speak_all_facts_of_the_turn_are_written_as_one_before_the_an
         assert [written for _, written in ends] == [[b"keep %d\n" % each] for each in range(6)]
         assert (len(house.disk.rows), house.store.group - groups) == (6, 3)
 
-    run(test, prompt=True, still=True)
+    run(test, prompt=True)
 
 
 def test_what_is_written_by_a_thread_is_waited_for_all_the_same():

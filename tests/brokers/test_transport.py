@@ -18,14 +18,12 @@ from mockforge_brokers.events import (
     PeerFellBehind,
     ProtocolViolated,
 )
-from mockforge_brokers.fairness import Turn
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
-from mockforge_brokers.turns import Turns
 
 from .lines import LineBroker, is_word
 from .misbehaving import fault
@@ -481,9 +479,6 @@ def test_few_are_answered_at_once_and_a_crowd_at_the_end_of_the_turn():
         streams = [await world.connect() for _ in range(10)]
         await world.until(lambda: len(world.server.endpoints) == len(streams))
         endpoints = list(world.server.endpoints.values())
-        # However long the test takes, it is one moment.
-        turn = Turn(lambda: 0.0)
-        world.server.turns = Turns(turn, asyncio.get_running_loop().call_soon)
 
         def answered() -> int:
             chunks = world.environment.journal.since(0)
