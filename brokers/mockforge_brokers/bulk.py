@@ -10,6 +10,7 @@ before he says more would wait for what others said as well.
 import asyncio
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 _MOST: Final = 512
@@ -21,13 +22,15 @@ _LARGEST_BLOCK: Final = 32 * 1024 * 1024 - 64 * 1024
 _writev = getattr(os, "writev", None)
 
 
+@cache
 def keep_large_blocks() -> None:
     """Have the memory of large messages reused, where malloc is glibc's; elsewhere do nothing.
 
     It takes blocks from 128 KB on from the system and hands them back at once, until a program has
     freed a larger one. So each message of 1 MB would be 250 pages that are touched for the first
     time, which takes five times as long as to copy it. One block that nobody writes to shows what
-    is to come.
+    is to come. Once a process: a second one would be of memory that is kept, and be filled with
+    zeros.
     """
     bytes(_LARGEST_BLOCK)
 

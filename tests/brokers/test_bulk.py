@@ -167,6 +167,23 @@ def test_memory_of_large_messages_is_touched_for_the_first_time_once():
     assert first > 20 * second, "pages of the second thirty megabytes are those of the first"
 
 
+_SERVERS = """
+import resource
+from mockforge_brokers.bulk import keep_large_blocks
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    keep_large_blocks()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_what_keeps_the_memory_takes_none_itself_however_many_servers_there_are():
+    done = subprocess.run(
+        [sys.executable, "-c", _SERVERS], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 1_000, "32 MiB would be 8,192 pages"
+
+
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
 try:
     import uvloop
