@@ -30,6 +30,7 @@ CLIENTS = [
         kafka-python       | Python | kafka_kafka_python.py
         aiokafka           | Python | kafka_aiokafka.py
         kcat               | Tools  | kcat.py
+        kaskade            | Python | kafka_kaskade.py
         KafkaJS            | Node   | kafkajs.mjs
         franz-go           | Go     | franz
         sarama             | Go     | sarama

@@ -159,8 +159,9 @@ public class EveryCall extends Checks {
     var measured = new ConfigResource(ConfigResource.Type.CLIENT_METRICS, RUN + "-lag");
     var interval = new AlterConfigOp(new ConfigEntry("interval.ms", "60000"), AlterConfigOp.OpType.SET);
     admin.incrementalAlterConfigs(Map.of(measured, List.of(interval))).all().get();
-    equal(admin.listConfigResources().all().get().contains(topic), true);
-    equal(admin.listClientMetricsResources().all().get().stream().anyMatch(one -> one.name().equals(RUN + "-lag")), true);
+    until("the topic's resource", () -> admin.listConfigResources().all().get().contains(topic));
+    until("the subscription", () ->
+        admin.listClientMetricsResources().all().get().stream().anyMatch(one -> one.name().equals(RUN + "-lag")));
     var gone = new AlterConfigOp(new ConfigEntry("interval.ms", ""), AlterConfigOp.OpType.DELETE);
     admin.incrementalAlterConfigs(Map.of(measured, List.of(gone))).all().get();
   }
@@ -258,12 +259,19 @@ public class EveryCall extends Checks {
     var rate = new ClientQuotaAlteration.Op("producer_byte_rate", 104857600.0);
     admin.alterClientQuotas(List.of(new ClientQuotaAlteration(entity, List.of(rate)))).all().get();
     var filter = ClientQuotaFilter.contains(List.of(ClientQuotaFilterComponent.ofEntity(ClientQuotaEntity.USER, RUN)));
-    equal(admin.describeClientQuotas(filter).entities().get().get(entity), Map.of("producer_byte_rate", 104857600.0));
+    var given = Map.of("producer_byte_rate", 104857600.0);
+    until("the quota", () -> given.equals(admin.describeClientQuotas(filter).entities().get().get(entity)));
     var none = new ClientQuotaAlteration.Op("producer_byte_rate", null);
     admin.alterClientQuotas(List.of(new ClientQuotaAlteration(entity, List.of(none)))).all().get();
     var how = new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096);
     admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(RUN, how, "secret"))).all().get();
-    equal(admin.describeUserScramCredentials(List.of(RUN)).all().get().get(RUN).credentialInfos(), List.of(how));
+    until("the credential", () -> {
+      try {
+        return admin.describeUserScramCredentials(List.of(RUN)).all().get().get(RUN).credentialInfos().equals(List.of(how));
+      } catch (java.util.concurrent.ExecutionException notYet) {
+        return false;
+      }
+    });
     admin.alterUserScramCredentials(List.of(new UserScramCredentialDeletion(RUN, ScramMechanism.SCRAM_SHA_256))).all().get();
     refused("UnsupportedByAuthenticationException", () -> admin.createDelegationToken().delegationToken().get());
     try (var real = Admin.create(KafkaSettings.login("PLAIN", "secret"))) {
