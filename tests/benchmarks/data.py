@@ -1,9 +1,9 @@
 """What a data folder costs at 1 KB: the same load in memory and kept, in turns.
 
 Clients that pipeline, as those who care for throughput do, and clients with one confirmed record in
-flight each. With 400 of these a commit each 5 ms does not leave the broker idle; 50 wait for the
-disk as much as for us, and one alone for nothing else. What the disk takes by itself is the most
-that any of them can have: it comes first.
+flight each, of which one alone shows what a write for each record costs. The folder is as by
+default: what is confirmed is what the system has (`serve --through` is `--data-sync commit`). What
+the disk takes by itself comes first: over many seconds nobody has more than that.
 """
 
 import os
