@@ -1,10 +1,14 @@
 """Pane 5 shows the last minute: what faults did beside traffic, lag and errors."""
 
+import re
+
 import pytest
-from brokers.misbehaving import fault
+from brokers.misbehaving import Waiting, fault, hold
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest
 
 from mockforge_tui.tui.timeline import STEP, STEPS, Series, Timeline
 
@@ -81,6 +85,22 @@ def test_faults_stand_beside_traffic_lag_and_errors(size: tuple[int, int]) -> No
         assert "█" in chart
         assert chart.split()[0].endswith("▃"), chart
         assert {len(line) for line in stage.lines()} == {size[0]}
+
+    play(act, size)
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL])
+def test_a_held_frame_says_what_runs_out_for_its_client(size: tuple[int, int]) -> None:
+    request = encode_request(ProduceRequest(timeout_ms=30_000), 9, 1, "shop")
+
+    async def act(stage: Stage) -> None:
+        holds = stage.runtime.holds
+        rows = [Row("kafka", IN, "Produce", client="shop", destination="orders", frame=request)]
+        holds.hold(holds.add(hold()), rows, Waiting())
+        await stage.keys("5")
+        await stage.tick()
+        [line] = [line for line in stage.lines() if "shop Produce orders" in line]
+        assert re.search(r"request timeout in (30|29|28)s", line), line
 
     play(act, size)
 
