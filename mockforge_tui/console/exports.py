@@ -1,5 +1,5 @@
 """The forms of exported messages: JSON lines, CSV, payloads as they are or in hex, a recording,
-and frames as a capture."""
+frames as a capture, and command lines."""
 
 import base64
 import csv
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from mockforge_brokers.journal import Row
 
 from ..recordings import Lines
+from .mosquitto_pub import command_lines
 from .pcapng import Capture
 from .results import for_json, to_json
 from .rows import record_of
@@ -85,6 +86,7 @@ FORMS: Final[Mapping[str, Callable[[], Form]]] = {
     "hex": hexadecimal,
     "recording": Lines,
     CAPTURE: Capture,
+    "mosquitto_pub": lambda: command_lines,
 }
 """By name: what makes the writer of one export."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.journal import Row
 
@@ -74,27 +74,26 @@ def _queued_row(row: Row, queue: str) -> Row:
     return row
 
 
-def _mqtt_row(topic: str, payload: bytes, qos: int, retain: bool) -> Row:
+def _mqtt_row(message: Any) -> Row:
+    properties = dict(message.properties)
     return Row(
         protocol="mqtt",
         direction=0,
         operation="publish",
         kind="message",
-        destination=topic,
-        payload=payload,
-        size=len(payload),
-        detail={"qos": qos, "retain": retain},
+        destination=message.topic_name,
+        payload=message.payload,
+        size=len(message.payload),
+        headers=tuple(properties.pop("user_property", ())),
+        detail={"qos": message.qos, "retain": message.retain, **properties},
     )
 
 
 def _retained(session: "Session", pattern: str) -> Store:
-    kept = mqtt(session).retained()
-    shown = set(matching((topic for topic, _, _ in kept), pattern))
-    rows = [
-        _mqtt_row(topic, payload, qos, True)
-        for topic, payload, qos in sorted(kept)
-        if topic in shown
-    ]
+    admin = mqtt(session)
+    topics = sorted(topic for topic, _, _ in admin.retained())
+    found = map(admin.retained_message, matching(topics, pattern))
+    rows = [_mqtt_row(message) for message in found if message is not None]
     return _Listed(lambda start, count: rows[start : start + count], len(rows))
 
 
@@ -104,10 +103,7 @@ def _waiting(session: "Session", client: str) -> Store:
     if found is None:
         raise BadArgument("target", f"no session {client}; session ls lists them")
     return _Listed(
-        lambda start, count: [
-            _mqtt_row(each.topic_name, each.payload, each.qos, each.retain)
-            for each in admin.queued(client, count, start=start)
-        ],
+        lambda start, count: [_mqtt_row(each) for each in admin.queued(client, count, start=start)],
         int(found["queued"]) + int(found.get("inflight", 0)),
     )
 

@@ -57,6 +57,32 @@ def test_mosquitto_pub_and_sub_meet_at_a_unix_socket_and_paho_too(tmp_path: Path
     assert not path.exists()
 
 
+@pytest.mark.skipif(
+    MOSQUITTO_PUB is None or shutil.which("xxd") is None, reason="mosquitto_pub or xxd is missing"
+)
+def test_exported_command_lines_publish_the_same_again(servers: Servers, tmp_path: Path) -> None:
+    hard = 'it\'s "$HOME"\nand `two` lines ü'
+    script = tmp_path / "again.sh"
+    with MockForge(kafka=False, amqp=False) as source:
+        source.mqtt.publish("again/text 'x'", hard, qos=1, retain=True)
+        source.mqtt.publish("again/bytes", b"\x00\xff\n", qos=2, retain=True)
+        properties = {"content_type": "a b", "user_property": [("k", "v 'w'")]}
+        source.mqtt.publish("again/more", b"{}", retain=True, properties=properties)
+        source.run(f"export mqtt:again/# --as mosquitto_pub > {script}")
+    port = f"mosquitto_pub -p {servers.ports['mqtt']} "
+    script.write_text(script.read_text().replace("mosquitto_pub ", port))
+    subprocess.run(["sh", str(script)], check=True, timeout=30)
+    broker = servers.brokers["mqtt"]
+    assert sorted(broker.retained()) == [
+        ("again/bytes", b"\x00\xff\n", 2),
+        ("again/more", b"{}", 0),
+        ("again/text 'x'", hard.encode(), 1),
+    ]
+    kept = broker.retained_message("again/more")
+    assert kept is not None
+    assert dict(kept.properties) == properties
+
+
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
     servers: Servers, tmp_path: Path

@@ -78,7 +78,12 @@ def export(
     *,
     form: Annotated[
         str,
-        Opt(("--as",), choice("form", *FORMS), "jsonl, csv, raw, hex, recording, pcapng", "FORM"),
+        Opt(
+            ("--as",),
+            choice("form", *FORMS),
+            "jsonl, csv, raw, hex, recording, pcapng or mosquitto_pub",
+            "FORM",
+        ),
     ] = "jsonl",
     start: Annotated[str | None, Opt(("--from",), OFFSET, "as in peek")] = None,
     most: Annotated[int | None, Opt(("-n", "--count"), COUNT, "so many at most")] = None,

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mockforge_brokers.journal import IN, Row
 
 from mockforge_tui import remote
 from mockforge_tui.admin.stream import Rows, Stream
+from mockforge_tui.console.mosquitto_pub import command_lines
 from mockforge_tui.console.results import Notice
 
 from .live import live
@@ -279,3 +281,20 @@ def test_binary_payloads_of_a_known_form_are_values_in_records_and_filters(tmp_p
     lines = exported(made, "export (proto:mqtt json.t>30)", path).splitlines()
     assert [json.loads(each)["payload_value"] for each in lines] == [{"t": 42}]
     assert "20 → 42" in made.run("topic history room/t t").as_text()
+
+
+def test_mqtts_messages_are_command_lines_of_mosquitto_pub(tmp_path: Path) -> None:
+    made, path = scene(), tmp_path / "again.sh"
+    made.run("pub mqtt:a/b 'it is' -r -q 1")
+    made.run("pub mqtt:a/c hex:00ff -r")
+    made.run("pub mqtt:a/d {} -r --prop content_type=json -H k=v")
+    lines = exported(made, "export mqtt:a/# --as mosquitto_pub", path).decode().splitlines()
+    assert lines == [
+        "mosquitto_pub -t a/b -q 1 -r -m 'it is'",
+        "printf 00ff | xxd -r -p | mosquitto_pub -t a/c -q 0 -r -s",
+        "mosquitto_pub -t a/d -q 0 -r -V 5 -D publish content-type json "
+        "-D publish user-property k v -m '{}'",
+    ]
+    assert exported(made, "export kafka:t --as mosquitto_pub", path) == b""
+    nothing = Row("mqtt", IN, "PUBLISH", kind="message", destination="u", payload=b"")
+    assert command_lines(nothing) == b"mosquitto_pub -t u -q 0 -n\n"
