@@ -4,6 +4,7 @@ from shlex import join, quote
 from typing import Any, Final
 
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import protocol_of
 
 _PROPERTIES: Final = (
     "payload_format_indicator",
@@ -16,7 +17,9 @@ _PROPERTIES: Final = (
 
 def command_lines(row: Row) -> bytes:
     """A line; nothing for what is no message of MQTT. Host and port are left to who runs it."""
-    if row.protocol != "mqtt" or row.payload is None or row.kind != "message":
+    # Topics of levels are MQTT's alone.
+    published = row.kind == "message" and protocol_of(row.protocol).levels
+    if not published or row.payload is None:
         return b""
     words = ["mosquitto_pub", "-t", row.destination, "-q", str(row.detail.get("qos", 0))]
     if row.detail.get("retain"):
