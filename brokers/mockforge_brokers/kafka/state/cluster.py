@@ -229,19 +229,6 @@ class Cluster:
             self.watchers.show(log, appended, client)
         return appended
 
-    def append_plain(self, log: PartitionLog, batch: bytes) -> int:
-        """The base offset of a batch about which there is nothing to say; -1: `append` is asked.
-
-        As `PartitionLog.append_plain` takes it, and where nobody watches.
-        """
-        if self.watchers.by_topic:
-            return -1
-        before = log.cost
-        base_offset = log.append_plain(batch)
-        if base_offset >= 0:
-            self.bounds.grown(log, log.cost - before)
-        return base_offset
-
     def append_marker(self, log: PartitionLog, marker: Marker) -> None:
         """End a producer's transaction in one partition. Raises RequestRefused."""
         before = log.cost
@@ -356,6 +343,20 @@ class Cluster:
         self.fetch_sessions.clear()
         self.transactions.clear()
         self.groups.retire()
+
+
+def append_plain(cluster: Cluster, log: PartitionLog, batch: bytes) -> int:
+    """The base offset of a batch about which there is nothing to say; -1: `append` is asked.
+
+    As `PartitionLog.append_plain` takes it, and where nobody watches.
+    """
+    if cluster.watchers.by_topic:
+        return -1
+    before = log.cost
+    base_offset = log.append_plain(batch)
+    if base_offset >= 0:
+        cluster.bounds.grown(log, log.cost - before)
+    return base_offset
 
 
 def _new_cluster_id(environment: Environment) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
+from ...state.cluster import append_plain
 from ...state.logs.admission import NotOneBatchError
 from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
@@ -112,7 +113,7 @@ def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:
     caller.client_id = path.client_id
     log, base_offset = path.log, -1
     if isinstance(records, bytes):
-        base_offset = caller.cluster.append_plain(log, records)
+        base_offset = append_plain(caller.cluster, log, records)
     if base_offset >= 0:
         caller.messages_in += log.high_watermark - base_offset
         return [path.response(head, base_offset)]
