@@ -186,7 +186,9 @@ def test_proton_reads_of_a_stream_what_its_filters_say(
     del filters[symbol("subject")], filters[symbol("big")]
     sql = "p.subject LIKE 'odd.%' AND big AND h.priority = 4"
     filters[symbol("sql-filter")] = described("amqp:sql-filter", sql)
-    receiver = found.create_receiver("/queues/s10", credit=10, options=Filter(filters))
+    receiver = found.create_receiver(
+        "/queues/s10", credit=10, name="by sql", options=Filter(filters)
+    )
     assert receiver.receive(timeout=10).body == 5
     receiver.accept()
     found.close()

@@ -73,7 +73,8 @@ def test_exported_command_lines_publish_the_same_again(servers: Servers, tmp_pat
     script.write_text(script.read_text().replace("mosquitto_pub ", port))
     subprocess.run(["sh", str(script)], check=True, timeout=30)
     broker = servers.brokers["mqtt"]
-    assert sorted(broker.retained()) == [
+    found = [each for each in broker.retained() if each[0].startswith("again/")]
+    assert sorted(found) == [
         ("again/bytes", b"\x00\xff\n", 2),
         ("again/more", b"{}", 0),
         ("again/text 'x'", hard.encode(), 1),

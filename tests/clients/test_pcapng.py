@@ -55,14 +55,16 @@ def test_wireshark_reads_what_mqtt_and_amqp_clients_and_brokers_said(
     assert found[0][1] == "5"
     assert [line[2] for line in found].count("captured/1") == 2
 
-    parameters = pika.ConnectionParameters(port=servers.ports["amqp"])
+    parameters = pika.ConnectionParameters(
+        port=servers.ports["amqp"], client_properties={"connection_name": "captured-amqp"}
+    )
     with pika.BlockingConnection(parameters) as connection:
         channel = connection.channel()
         channel.queue_declare("captured")
         channel.basic_publish("", "captured", b"hello")
         assert channel.basic_get("captured")[2] == b"hello"
     path = tmp_path / "amqp.pcapng"
-    servers.run(f"export (proto:amqp) --as pcapng > {path}")
+    servers.run(f"export (client:captured-amqp) --as pcapng > {path}")
     found = dissected(path, "amqp.method.method", "amqp.payload", where="amqp.payload")
     assert {line[1] for line in found} == {b"hello".hex()}
     assert len(found) == 2

@@ -41,7 +41,8 @@ def mqtt_client(mockforge: MockForge, name: str, got: list[bytes], **options: An
     client.will_set("wills", name.encode(), 1)
     client.on_message = lambda *args: got.append(args[2].payload)
     client.on_subscribe = lambda *args: subscribed.append(args)
-    client.connect(place.hostname, place.port)
+    # Without a keep alive: time is moved on by an hour, in which nobody is silent for too long.
+    client.connect(place.hostname, place.port, 0)
     client.loop_start()
     client.subscribe("t" if name == "b" else "wills", 1)
     wait_for(lambda: subscribed, 20)

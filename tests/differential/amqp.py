@@ -33,7 +33,9 @@ _TURNS = (
     "a prefetch for the whole channel: RabbitMQ finds out that there is no room when a consumer's "
     "turn comes, here consumers leave the rotation once there is none; so another one is next"
 )
-REASONS: dict[int, str] = dict.fromkeys((240, 256, 367, 413, 523, 524), _TURNS)
+REASONS: dict[int, str] = dict.fromkeys((240, 256, 367, 413, 523, 524), _TURNS) | {
+    116: "x-last-death-* came with 3.13, our default profile"
+}
 """Situations that differ as a whole, and why they may."""
 
 

@@ -1,6 +1,7 @@
 """Which topics a member reads: those it names, and those that its regular expression matches."""
 
 import re
+import warnings
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
@@ -77,7 +78,10 @@ def _python(pattern: str) -> re.Pattern[str]:
     said = re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), pattern)
     said = re.sub(_ESCAPED + "z", lambda found: found[0][:-1] + "Z", said)
     try:
-        return re.compile(said.replace("(?<", "(?P<"))
+        with warnings.catch_warnings():
+            # Of what a later Python may read otherwise; RE2 reads it as Python does now.
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(said.replace("(?<", "(?P<"))
     except (re.error, RecursionError, OverflowError) as error:
         raise _invalid(pattern, str(error)) from None
 
