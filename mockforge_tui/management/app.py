@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from ..admin.guard import Guard
 from ..runtime import Runtime
 from .changing import body_of
-from .paths import OF_A_VHOST, PATHS, Answer
+from .paths import OF_A_VHOST, PATHS, SINCE, Answer
 from .request import NOT_FOUND, Asked, Refused
 from .sight import Sight
 from .tags import problem
@@ -36,7 +36,12 @@ class Application:
         assert runtime.brokers.amqp is not None, "management is AMQP's"
         self._runtime = runtime
         self._broker = runtime.brokers.amqp
-        self._paths = [(tuple(path.split("/")), methods) for path, methods in PATHS.items()]
+        release = self._broker.options.profile.release
+        self._paths = [
+            (tuple(path.split("/")), methods)
+            for path, methods in PATHS.items()
+            if release >= SINCE.get(path, release)
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

@@ -21,6 +21,13 @@ OF_A_VHOST: Final = (
 )
 """How paths begin that lead into a virtual host, which is their first part that varies."""
 
+SINCE: Final = {
+    "deprecated-features": (3, 13),
+    "version": (4, 1),
+    "health/checks/ready-to-serve-clients": (4, 1),
+}
+"""Paths that older releases do not know, by the first profile with them (its dispatcher)."""
+
 PATHS: Final[dict[str, dict[str, Answer]]] = {
     "overview": {"GET": reading.overview},
     "version": {"GET": reading.version},

@@ -23,6 +23,7 @@ from .state.exchanges import Binding, Exchange
 from .state.policies import EXCHANGE, Effective
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
+from .state.queues.quorum import QuorumQueue
 from .state.virtual_host import VirtualHost
 from .v1_0 import figures as later
 from .v1_0.connection import Connection as LaterConnection
@@ -311,6 +312,7 @@ def _of_quorum(queue: Queue) -> Figures:
     active = _single_active(queue)
     return {
         **_OF_CLUSTER,
+        **_limit_of_deliveries(queue),
         "message_bytes_dlx": 0,
         "message_bytes_ram": 0,
         "messages_dlx": 0,
@@ -318,6 +320,15 @@ def _of_quorum(queue: Queue) -> Figures:
         "open_files": {NODE: 0},
         "single_active_consumer_ctag": active.tag if active else None,
     }
+
+
+def _limit_of_deliveries(queue: Queue) -> Figures:
+    """From 4.0 on quorum queues have a limit of themselves, and say it (NServiceBus reads it)."""
+    assert isinstance(queue, QuorumQueue)
+    default, limit = queue.host.profile.delivery_limit, queue.delivery_limit
+    if default is None or limit is None:
+        return {}
+    return {"delivery_limit": limit if limit >= 0 else "unlimited"}
 
 
 def _of_stream(queue: Queue) -> Figures:

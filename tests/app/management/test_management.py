@@ -11,11 +11,13 @@ import httpx
 import pytest
 from brokers.amqp.client import House, publish
 from brokers.amqp.v1_0.client import Client as LaterClient
+from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.profiles import DEFAULT
 from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
 
 from mockforge_tui.config import Config, resolve
 from mockforge_tui.management.app import build
-from mockforge_tui.management.paths import PATHS
+from mockforge_tui.management.paths import PATHS, SINCE
 from mockforge_tui.management.tags import problem
 
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
@@ -54,8 +56,8 @@ class Runtime:
 class Place:
     """A broker on a manual clock, and requests to its management."""
 
-    def __init__(self):
-        self.house = House()
+    def __init__(self, release=DEFAULT):
+        self.house = House(AmqpOptions(as_version=release))
         self.app = build(Runtime(self.house))
 
     def ask(self, verb, path, body=None, *, user="guest:guest", host="localhost:15672", **query):
@@ -543,8 +545,66 @@ def test_who_is_not_who_or_asks_for_what_is_not_there_is_refused(place):
 
 def test_every_list_answers_on_an_empty_broker(place):
     for path, methods in PATHS.items():
-        if "GET" in methods and "*" not in path:
+        if "GET" in methods and "*" not in path and path not in SINCE:
             place.get(path)
+
+
+RECORDED = {
+    "classic_mirrored_queue_version", "drop_unroutable_metric", "empty_basic_get_metric",
+    "implicit_default_bindings", "maintenance_mode_status", "quorum_queue", "stream_queue",
+    "user_limits", "virtual_host_metadata",
+}  # fmt: skip
+"""The feature flags of RabbitMQ 3.10.8, as it listed them."""
+
+
+@pytest.mark.parametrize(
+    ("release", "version", "missing", "flag"),
+    [
+        ("3.10", "3.10.8", set(SINCE), "quorum_queue"),
+        ("3.13", "3.13.7", set(SINCE) - {"deprecated-features"}, "message_containers"),
+        ("4.1", "4.1.4", set(), "rabbitmq_4.1.0"),
+        ("4.3", "4.3.0", set(), "rabbitmq_4.3.0"),
+    ],
+)
+def test_what_a_release_is_it_says_where_it_has_the_path(release, version, missing, flag):
+    place = Place(release)
+    for path in SINCE:
+        answer = place.ask("GET", path)
+        assert (answer.status_code == 404) == (path in missing), path
+    assert place.get("overview")["rabbitmq_version"] == version
+    assert place.get("extensions") == [{"javascript": "dispatcher.js"}]
+    flags = place.get("feature-flags")
+    names = {each["name"] for each in flags}
+    assert (names == RECORDED) == (release == "3.10")
+    assert names >= RECORDED | {flag}
+    assert {each["state"] for each in flags} == {"enabled"}
+    if "version" not in missing:
+        assert place.get("version") == version
+        assert place.get("health/checks/ready-to-serve-clients") == {"status": "ok"}
+    if "deprecated-features" not in missing:
+        phases = {
+            each["name"]: each["deprecation_phase"] for each in place.get("deprecated-features")
+        }
+        phase = "denied_by_default" if release == "4.3" else "permitted_by_default"
+        assert phases == dict.fromkeys(
+            ("global_qos", "queue_master_locator", "transient_nonexcl_queues"), phase
+        )
+
+
+@pytest.mark.parametrize(
+    ("release", "arguments", "limit"),
+    [
+        ("3.13", {"x-delivery-limit": 5}, None),
+        ("4.1", {}, 20),
+        ("4.1", {"x-delivery-limit": 5}, 5),
+        ("4.3", {"x-delivery-limit": -1}, "unlimited"),
+    ],
+)
+def test_a_quorum_queue_says_its_delivery_limit_from_4_0_on(release, arguments, limit):
+    place = Place(release)
+    body = {"durable": True, "arguments": {"x-queue-type": "quorum", **arguments}}
+    assert place.does("PUT", "queues/%2F/q", body) == 201
+    assert place.get("queues/%2F/q").get("delivery_limit") == limit
 
 
 def test_hostile_names_leave_escaped(place):

@@ -172,4 +172,4 @@ REPLIES = [
     Reply("quorum server-named", quorum(queue=""), "channel", 406, "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_quorum_queue"),
     Reply("quorum priority", quorum(arguments={"x-queue-type": "quorum", "x-max-priority": 5}), "channel", 406, "PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'qq' in vhost '/' of queue type rabbit_quorum_queue"),
 ]  # fmt: skip
-"""Left out are the rows about streams and consistent hashing: not built yet."""
+"""Streams have their refusals in test_streams, consistent hashing in test_plugin_exchanges."""
