@@ -250,6 +250,28 @@ def test_paho_with_user_and_password(house: Secured, version: int, transport: st
     client.loop_stop()
 
 
+def test_paho_gets_nothing_of_a_topic_that_a_narrower_rule_denies(house: Secured) -> None:
+    denying = house.runtime.access.add_rule(rule_of("deny alice read mqtt:home/safe"))
+    got: list[str] = []
+    granted: list[int] = []
+    client = mqtt_client(house, MQTTv5, "tcp")
+    client.on_message = lambda client, data, message: got.append(message.topic)
+    client.on_subscribe = lambda client, data, mid, reasons, properties: granted.extend(
+        reason.value for reason in reasons
+    )
+    client.loop_start()
+    client.subscribe("home/#", 1)
+    wait_for(lambda: granted, 20)
+    for topic in ("home/safe", "home/door", "home/safe", "home/end"):
+        client.publish(topic, b"x", 1)
+    wait_for(lambda: "home/end" in got, 20)
+    client.disconnect()
+    client.loop_stop()
+    house.runtime.access.remove_rule(denying)
+    assert (granted, got) == ([1], ["home/door", "home/end"])
+    assert house.denied("deny alice read mqtt:home/safe")
+
+
 @pytest.mark.parametrize("version", [MQTTv311, MQTTv5])
 def test_paho_with_a_wrong_password(house: Secured, version: int) -> None:
     reasons: list[str] = []

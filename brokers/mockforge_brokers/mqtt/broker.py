@@ -123,6 +123,7 @@ class MqttBroker:
         for connection in self._connections.values():
             if connection.session is not None:
                 connection.renew_guard()
+        self.router.forget_routes()
 
     def forget(self, connection: MqttConnection) -> None:
         if self._connections.pop(connection.peer.id, None) is not None:

@@ -115,10 +115,10 @@ def accept(
     merged = options.merge_overlapping or (options.merge_before_5 and packet.version < V5)
     session.separate = not merged
     session.expiry = options.capped_expiry(_expiry(packet, options))
+    connection.session = session
     connection.renew_guard()
     leave_will(session, packet.will if connection.may_leave(packet.will) else None)
     session.changed()
-    connection.session = session
     lint_warnings.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].
     # 3.1 has no such flag: the byte is reserved there, and Mosquitto leaves it 0 too.

@@ -49,16 +49,19 @@ def renew_guard(connection: "MqttConnection") -> None:
     """Rules changed, or the client is known now."""
     access = connection.broker.environment.access
     user = connection.peer.principal.name
-    if not access.rules:
-        connection.guard = None
-        connection.find_routes()
-        return
 
     def denied(what: str, why: str) -> None:
         report(connection, user, what, why)
 
-    connection.guard = access.guard("mqtt", user, denied, _covering(connection.client, user))
+    guard = None
+    if access.rules:
+        guard = access.guard("mqtt", user, denied, _covering(connection.client, user))
+    connection.guard = guard
     connection.find_routes()
+    session = connection.session
+    if session is not None:
+        # A denial is reported once for each topic, and asked for once by each route.
+        session.reads = None if guard is None else lambda topic: not guard.denial("read", topic)
 
 
 def denial_of_publish(connection: "MqttConnection", topic_name: str) -> str:

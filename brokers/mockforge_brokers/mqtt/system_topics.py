@@ -97,12 +97,15 @@ class SystemTopics:
     def _send(self, name: str, value: str) -> None:
         plain, shares = self._router.subscriptions.match(name)
         takers: dict[Session, Subscription] = {}
-        for session, subscription in [*plain, *(share.choose(name) for share in shares)]:
+        chosen = [one for share in shares if (one := share.choose(name)) is not None]
+        for session, subscription in plain + chosen:
             best = takers.get(session)
             if best is None or best.qos < subscription.qos:
                 takers[session] = subscription
         message = _message(name, value)
         for session, subscription in takers.items():
+            if not session.may_read(name):
+                continue
             identifiers = (subscription.identifier,) if subscription.identifier else ()
             retain = subscription.retain_as_published
             session.deliver(message.variant(subscription.qos, retain, identifiers))

@@ -11,6 +11,7 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import AccessDenied
 from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.records import Message
 from mockforge_brokers.mqtt.state.topics import covers
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
@@ -193,6 +194,100 @@ def test_rules_hold_from_when_they_change_also_on_the_fast_path() -> None:
     town.access.remove_rule(denying)
     client.send(packet * 3)
     assert client.take() == packet * 3
+
+
+NARROW = ("allow alice all mqtt:a/#", "deny alice read mqtt:a/secret")
+
+
+def publishes(town: Town, *topics: str, qos: int = 0, retain: bool = False) -> None:
+    """As the broker's own, whom no rule holds back."""
+    for topic in topics:
+        town.broker.router.publish(Message(topic, topic.encode(), qos, retain))
+    town.network.settle()
+
+
+def payloads(client: FakeClient, *topics: str) -> list[str]:
+    """Those of `topics` that came, by their payload: it ends the packet."""
+    got = client.take()
+    return [topic for topic in topics if got.count(topic.encode()) == 2]
+
+
+@pytest.mark.parametrize("topic_filter", ["a/#", "a/+", "$share/g/a/+"])
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_narrower_rule_that_denies_is_asked_at_delivery(topic_filter: str, qos: int) -> None:
+    # Mosquitto, too, grants the filter and asks its ACL for each message.
+    town = Town(*NARROW)
+    client = town.enter(5)
+    client.send(encode_packet(Subscribe(1, [Request(topic_filter, qos)]), 5))
+    assert client.take()[-1] == qos
+    for _ in range(3):
+        publishes(town, "a/secret", "a/other", qos=qos)
+        assert payloads(client, "a/secret", "a/other") == ["a/other"]
+    assert [(event.operation, event.reason) for event in town.denied] == [
+        ("read a/secret", "a rule denies it: deny alice read mqtt:a/secret")
+    ]
+    assert town.broker.router.topics["a/secret"].delivered == 0
+
+
+def test_what_is_retained_where_a_rule_denies_is_not_sent_either() -> None:
+    town = Town(*NARROW)
+    publishes(town, "a/secret", "a/other", retain=True)
+    client = town.enter(4)
+    client.send(encode_packet(Subscribe(1, [Request("a/#", 0)]), 4))
+    assert payloads(client, "a/secret", "a/other") == ["a/other"]
+
+
+def test_rules_that_change_hold_for_subscriptions_that_are_there() -> None:
+    town = Town("allow alice all mqtt:a/#")
+    client = town.enter(4)
+    client.send(encode_packet(Subscribe(1, [Request("a/#", 0)]), 4))
+    publishes(town, "a/1")
+    assert payloads(client, "a/1") == ["a/1"]
+    denying = town.access.add_rule(rule_of("deny alice read mqtt:a/1"))
+    publishes(town, "a/1")
+    assert payloads(client, "a/1") == []
+    town.access.remove_rule(denying)
+    publishes(town, "a/1")
+    assert payloads(client, "a/1") == ["a/1"]
+
+
+def test_what_waited_for_a_client_that_was_away_is_asked_for_when_it_is_back() -> None:
+    town = Town(*NARROW)
+
+    def enter() -> FakeClient:
+        client = town.network.connect()
+        packet = Connect("cid", 4, clean_start=False, user_name="alice", password=b"secret")
+        client.send(encode_packet(packet, 4))
+        return client
+
+    client = enter()
+    client.send(encode_packet(Subscribe(1, [Request("a/#", 1)]), 4))
+    client.vanish()
+    publishes(town, "a/secret", "a/other", qos=1)
+    assert payloads(enter(), "a/secret", "a/other") == ["a/other"]
+
+
+def test_a_member_of_a_share_that_may_not_read_is_passed_over() -> None:
+    town = Town("allow alice all mqtt:a/#", "allow bob all mqtt:a/#", "deny bob read mqtt:a/1")
+    town.access.add_user("bob", "secret")
+    clients = {}
+    for name in ("alice", "bob"):
+        clients[name] = client = town.network.connect()
+        packet = Connect(name, 4, user_name=name, password=b"secret")
+        client.send(encode_packet(packet, 4))
+        client.send(encode_packet(Subscribe(1, [Request("$share/g/a/#", 0)]), 4))
+        client.take()
+    publishes(town, "a/1", "a/1", "a/1", "a/1")
+    assert (clients["alice"].take().count(b"a/1a/1"), clients["bob"].take()) == (4, b"")
+
+
+def test_a_topic_of_the_broker_itself_is_read_by_who_may() -> None:
+    town = Town("allow alice all mqtt:$SYS/#", "deny alice read mqtt:$SYS/broker/uptime")
+    client = town.enter(4)
+    client.send(encode_packet(Subscribe(1, [Request("$SYS/broker/#", 0)]), 4))
+    got = client.take()
+    assert b"$SYS/broker/version" in got
+    assert b"$SYS/broker/uptime" not in got
 
 
 @pytest.mark.parametrize("client_id", ["+", "a/b", "#"])

@@ -109,7 +109,10 @@ class Router:
             if taker is not None and self._deliver(taker, message, variants):
                 reached += 1
         for share in route.shares:
-            session, subscription = share.choose(message.topic_name)
+            chosen = share.choose(message.topic_name)
+            if chosen is None:
+                continue
+            session, subscription = chosen
             reached += self._deliver(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
@@ -215,10 +218,11 @@ class Router:
             share = self.subscriptions.shares.get(topic_filter)
             if share is None or (message.expires is not None and message.expires <= now):
                 continue
-            session, subscription = share.choose(message.topic_name)
-            if session.ended:
-                # It is the last one, and on its way out.
+            chosen = share.choose(message.topic_name)
+            if chosen is None or chosen[0].ended:
+                # Who has ended is the last one, and on its way out.
                 continue
+            session, subscription = chosen
             identifiers = (subscription.identifier,) if subscription.identifier else ()
             qos = min(message.qos, subscription.qos)
             retain = message.retain and subscription.retain_as_published
@@ -235,7 +239,7 @@ class Router:
         identifiers = (subscription.identifier,) if subscription.identifier else ()
         topic_filter = subscription.topic_filter
         for message in chain(self.retained.match(topic_filter, now), self._of_system(topic_filter)):
-            if message is not None:
+            if message is not None and session.may_read(message.topic_name):
                 qos = min(message.qos, subscription.qos)
                 session.deliver(message.variant(qos, True, identifiers))
             yield
@@ -332,7 +336,7 @@ class Router:
         )
         # A route to nobody holds nothing that the garbage collector has to walk: there is one for
         # each topic that a device retains.
-        recipients = _recipients(found) if found else ()
+        recipients = _recipients(found, topic_name) if found else ()
         watchers: tuple[Watcher, ...] = ()
         if self._watchers:
             watchers = tuple(
@@ -340,6 +344,8 @@ class Router:
                 for topic_filter, callback in self._watchers.values()
                 if topic_filter is None or matches(topic_filter, topic_name)
             )
+        if shares:
+            shares = [share for share in shares if _some_may_read(share, topic_name)]
         route = Route(self.count(topic_name), recipients, shares or (), watchers)
         self._routes[topic_name] = route
         return route
@@ -372,12 +378,20 @@ class Router:
             watcher(seen)
 
 
-def _recipients(found: list[tuple[Session, Subscription]]) -> list[Recipient]:
-    """Who gets a message once for all its subscriptions, and who once for each."""
+def _some_may_read(share: Share, topic_name: str) -> bool:
+    return any(session.may_read(topic_name) for session in share.members)
+
+
+def _recipients(found: list[tuple[Session, Subscription]], topic_name: str) -> list[Recipient]:
+    """Who gets a message once for all its subscriptions, and who once for each.
+
+    Rights are asked here, for the route: a filter that was granted may match topics that a narrower
+    rule denies, and rules may have changed since (Mosquitto asks its ACLs at delivery, too).
+    """
     recipients: list[Recipient] = []
     merged: dict[Session, list[Subscription]] = {}
     for session, subscription in found:
-        if session.ended:
+        if session.ended or not session.may_read(topic_name):
             continue
         if session.separate:
             recipients.append(Recipient(session, [subscription]))

@@ -40,6 +40,10 @@ RELEASED: Final = None
 """In place of a QoS 2 message whose PUBREC came: only PUBREL and PUBCOMP are left."""
 
 
+Reads = Callable[[str], bool]
+"""Whether a topic's messages may be delivered."""
+
+
 class Sink(Protocol):
     """A connected client's end; the connection implements it and hands it to its session.
 
@@ -108,6 +112,7 @@ class Session:
         "missed",
         "queue",
         "queued_bytes",
+        "reads",
         "ready",
         "separate",
         "sink",
@@ -134,6 +139,8 @@ class Session:
         self.sink: Sink | None = None
         self.ready = False
         """Connected, and its peer takes what it is sent."""
+        self.reads: Reads | None = None
+        """Asked for each topic before its messages are delivered; None: it may read them all."""
         self.separate = False
         """Each of its subscriptions that matches brings a message of its own."""
         self.slow = False
@@ -280,6 +287,10 @@ class Session:
             if message.expires is not None and message.expires <= now:
                 self.expired()
                 continue
+            if not self.may_read(message.topic_name):
+                # It came while the client was away, when nobody knew as whom it would come back.
+                self.expired()
+                continue
             self._send(self.begin_waiting(message), message)
             sent += 1
             if not sent % _AT_ONCE and turn.now() > turn.until:
@@ -307,7 +318,7 @@ class Session:
         self.pump()
 
     def detach(self) -> None:
-        self.sink = None
+        self.sink = self.reads = None
         self.ready = self.slow = False
         self.unsent.clear()
 
@@ -328,6 +339,9 @@ class Session:
 
     def expired(self) -> None:
         """The oldest message that waited is over."""
+
+    def may_read(self, topic_name: str) -> bool:
+        return self.reads is None or self.reads(topic_name)
 
     def _resend(self, packet_id: int) -> None:
         sink = self.sink

@@ -38,8 +38,11 @@ class Share:
         self.order = order
         self._random = random
 
-    def choose(self, topic_name: str) -> "tuple[Session, Subscription]":
-        """The next member that is connected and reads; who is away only when all are."""
+    def choose(self, topic_name: str) -> "tuple[Session, Subscription] | None":
+        """The next member that is connected and reads; who is away only when all are.
+
+        None where no member has the right to read the topic.
+        """
         members = list(self.members.items())
         match self.order:
             case "turns":
@@ -48,12 +51,17 @@ class Share:
                 self.turn = self._random.randrange(len(members))
             case "topic":
                 self.turn = crc32(topic_name.encode())
+        chosen = None
         for offset in range(len(members)):
-            chosen = members[(self.turn + offset) % len(members)]
-            if chosen[0].ready:
+            member = members[(self.turn + offset) % len(members)]
+            if member[0].reads is not None and not member[0].reads(topic_name):
+                continue
+            if member[0].ready:
+                chosen = member
                 break
-        else:
-            chosen = members[self.turn % len(members)]
+            chosen = chosen or member
+        if chosen is None:
+            return None
         self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
         return chosen
 
