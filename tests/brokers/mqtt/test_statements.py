@@ -10,6 +10,7 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.mqtt.records import Message
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
@@ -318,6 +319,20 @@ def test_a_connack_without_room_for_its_explanation_has_none() -> None:
         assert answer.code == 0x85
         found.add(tuple(answer.properties))
     assert found == {(), ("reason_string",), ("reason_string", "user_property")}
+
+
+def test_after_its_disconnect_the_broker_sends_nothing_and_closes() -> None:
+    # In MQTT 5 these two bind the sender of DISCONNECT [MQTT-3.14.4-1] [MQTT-3.14.4-2].
+    scene = Scene()
+    client = scene.connect("c", "t", qos=1)
+    wrong = bytes.fromhex("32 06 00 01") + b"+" + bytes.fromhex("00 09 00")
+    client.send(wrong + encode_packet(Pingreq(), 5))
+    scene.broker.router.publish(Message("t", b"x", 1))
+    scene.network.settle()
+    (last,) = scene.got(client)
+    assert isinstance(last, Disconnect)
+    assert last.code == 0x90
+    assert client.peer.ended == "closed"
 
 
 def test_a_refused_filter_of_paho_s_suite_is_explained_in_less_than_128_bytes() -> None:
