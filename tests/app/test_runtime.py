@@ -220,3 +220,22 @@ def test_data_says_what_is_confirmed(sync: str, says: str, tmp_path: Path) -> No
     text, figures = started(look, data_dir=str(tmp_path), data_sync=sync)
     assert says in text
     assert figures["sync"] == sync
+
+
+def test_definitions_of_rabbitmq_as_a_fixture_are_in_the_broker():
+    from mockforge_tui.fixtures import load
+
+    path = Path(__file__).parents[1] / "brokers" / "amqp" / "definitions" / "rabbitmq-3.10.8.json"
+
+    async def read(runtime: Runtime) -> tuple[Any, ...]:
+        runtime.load(load([path]))
+        broker = runtime.brokers.amqp
+        vhost = broker.vhost()
+        bound = {(row["source"], row["destination"]) for row in broker.management.bindings("/")}
+        return set(vhost.queues), set(vhost.exchanges), bound, list(vhost.policies.table(False))
+
+    queues, exchanges, bound, policies = started(read)
+    assert queues == {"qt", "dl", "orders", "qq", "temp"}
+    assert exchanges >= {"chh", "shop"}
+    assert bound >= {("shop", "amq.headers"), ("shop", "orders")}
+    assert policies == ["p1"]

@@ -136,6 +136,20 @@ def test_confirms_come_one_by_one(mockforge):
     connection.close()
 
 
+def test_confirms_come_in_another_order(mockforge):
+    confirmed: list[int] = []
+    mockforge.run("fault add throttle op:basic.publish --messages 200/s")
+    mockforge.run("fault add reorder op:basic.ack --dir out --once")
+    connection = connect(mockforge)
+    channel = connection.channel()._impl
+    channel.confirm_delivery(lambda frame: confirmed.append(frame.method.delivery_tag))
+    for _ in range(3):
+        channel.basic_publish("", "q", b"a")
+    wait_for(lambda: connection.process_data_events(0.05) or len(confirmed) == 3, 20)
+    assert confirmed == [2, 1, 3]
+    connection.close()
+
+
 def publish(connection: pika.BlockingConnection) -> None:
     channel = connection.channel()
     channel.confirm_delivery()

@@ -25,8 +25,12 @@ def test_start_offers_what_is_served(house: House) -> None:
     assert start["mechanisms"] == "PLAIN AMQPLAIN"
     properties = start["server_properties"]
     assert (properties["product"], properties["version"][:5]) == ("RabbitMQ", "3.13.")
-    assert properties["capabilities"]["publisher_confirms"] is True
-    assert properties["capabilities"]["direct_reply_to"] is True
+    offered = (
+        "authentication_failure_close", "basic.nack", "connection.blocked", "consumer_cancel_notify",
+        "consumer_priorities", "direct_reply_to", "exchange_exchange_bindings", "per_consumer_qos",
+        "publisher_confirms",
+    )  # fmt: skip
+    assert properties["capabilities"] == dict.fromkeys(offered, True)
 
 
 @pytest.mark.parametrize(

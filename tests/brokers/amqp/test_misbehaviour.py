@@ -6,6 +6,7 @@ import pytest
 from mockforge_brokers.amqp import misbehaviour
 from mockforge_brokers.amqp.codes import ReplyCode
 from mockforge_brokers.amqp.misbehaviour import NACK
+from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.wire import content, frames, methods
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT
@@ -87,6 +88,37 @@ def test_what_belongs_to_no_channel_ends_the_connection(client: Client) -> None:
     unit = frames.method(0, "connection.update-secret", new_secret=b"s", reason="r")
     close = refused(client, unit, ReplyCode.ACCESS_REFUSED)[0]
     assert (close.name, close["reply_code"]) == ("connection.close", 403)
+
+
+START_OK = frames.method(
+    0,
+    "connection.start-ok",
+    client_properties=table({}),
+    mechanism="PLAIN",
+    response="\0guest\0guest",
+    locale="en_US",
+)
+OPEN = frames.method(0, "connection.open", virtual_host="/")
+
+
+@pytest.mark.parametrize(
+    ("unit", "code", "ids"), [(START_OK, 403, (10, 11)), (OPEN, 530, (10, 40))]
+)
+def test_a_login_is_refused_with_a_code(
+    house: House, unit: bytes, code: int, ids: tuple[int, int]
+) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.fake.take()
+    if unit is OPEN:
+        client.fake.send(START_OK)
+        client.send("connection.tune-ok", channel=0, channel_max=9, frame_max=4096, heartbeat=0)
+    [close] = refused(client, unit, code)
+    assert (close.name, close["reply_code"]) == ("connection.close", code)
+    assert (close["class_id"], close["method_id"]) == ids
+    client.send("connection.close-ok", channel=0)
+    assert client.peer.ended == "closed"
+    house.client()
 
 
 def test_a_code_for_publishes_ends_the_connection_for_other_methods(client: Client) -> None:

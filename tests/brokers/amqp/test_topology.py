@@ -22,7 +22,7 @@ from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.events import Warned
 from mockforge_brokers.spine import Spine
 
-from .client import Client, House, names
+from .client import Client, House, bodies, names
 
 
 @pytest.fixture
@@ -126,6 +126,18 @@ def test_exchanges_lead_to_exchanges_and_a_queue_gets_one_copy(vhost: VirtualHos
     vhost.bind_queue("q", "b", "", {})
     assert queues_of(vhost, "a", "x.y") == ["q"]
     assert queues_of(vhost, "a", "z") == []
+
+
+def test_unbound_exchange_gets_no_more(client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    client.send("exchange.declare", exchange="x", exchange_type="fanout")
+    client.send("queue.bind", queue="q", exchange="x")
+    between = {"destination": "x", "source": "amq.topic", "routing_key": "a.*"}
+    assert names(client.send("exchange.bind", **between)) == ["exchange.bind-ok"]
+    client.publish("amq.topic", "a.b", b"1")
+    assert names(client.send("exchange.unbind", **between)) == ["exchange.unbind-ok"]
+    client.publish("amq.topic", "a.b", b"2")
+    assert bodies(client.send("basic.consume", queue="q")) == [b"1"]
 
 
 def test_alternate_exchange_gets_what_matches_nothing(vhost: VirtualHost) -> None:

@@ -12,6 +12,7 @@ from mockforge_brokers.amqp.v1_0.wire.frames import (
     SASL_HEADER,
     frame,
     performative,
+    sasl,
 )
 from mockforge_brokers.amqp.v1_0.wire.values import Symbol
 from mockforge_brokers.errors import InvalidInput
@@ -41,6 +42,19 @@ def test_sasl_open_and_begin(house: House) -> None:
     assert (begun.channel, begun["remote_channel"], begun["handle_max"]) == (5, 5, 255)
     (event,) = house.emitted(ClientIdentified)
     assert (event.client, event.software) == ("me", "probe 1")
+
+
+def test_who_names_nobody_is_the_first_user(house: House) -> None:
+    """RabbitMQ 4 has the setting anonymous_login_user, which is guest."""
+    client = Client(house)
+    client.fake.send(SASL_HEADER)
+    client.received()
+    client.fake.send(sasl("sasl-init", mechanism="ANONYMOUS"))
+    (outcome,) = client.received()
+    assert outcome["code"] == 0
+    client.fake.send(HEADER)
+    assert names(client.send("open", container_id="me")) == ["protocol header", "open"]
+    assert house.broker.connections()[0].detail["user"] == "guest"
 
 
 def test_it_is_one_of_the_brokers_connections(house: House) -> None:
