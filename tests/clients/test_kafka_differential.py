@@ -14,6 +14,7 @@ from benchmarks.common import Skipped
 from benchmarks.kafka_apache import SECURED, apache_cluster, apache_kafka
 from brokers.kafka import (
     clustering,
+    internal_topics,
     member_grid,
     migrating,
     telemetering,
@@ -184,3 +185,10 @@ def test_recorded_clusters_are_what_three_nodes_of_apache_kafka_say():
                     assert json.loads(json.dumps(said)) == recorded[name], name
     except Skipped as reason:
         pytest.skip(str(reason))
+
+
+def test_recorded_internal_topics_are_what_apache_kafka_says(kafka):
+    """The last one: Kafka's own topics are made anew."""
+    with Asking("127.0.0.1", kafka) as asking:
+        said = internal_topics.play(asking.call)
+    assert json.loads(json.dumps(said)) == json.loads(internal_topics.RECORDED.read_text())

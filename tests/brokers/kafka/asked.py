@@ -53,16 +53,16 @@ def furnish(call: Callable[[Message, int], Any]) -> None:
         request = created(name, partitions=partitions, dry=False, configs=values)
         assert call(request, 5).topics[0].error_code == 0
     batch = build_batch([Record(0, NOW + n, None, b"v%d" % n) for n in range(3)])
-    _until(
+    until(
         lambda: not call(produced(TOPIC, batch), 9).responses[0].partition_responses[0].error_code
     )
     for key, kind in ((GROUP, 0), ("differ.txn", 1)):
         asked = found_coordinator(key, kind=kind)
-        _until(lambda asked=asked: not call(asked, 4).coordinators[0].error_code)
-    _until(lambda: not call(committed(TOPIC, 2), 7).topics[0].partitions[0].error_code)
+        until(lambda asked=asked: not call(asked, 4).coordinators[0].error_code)
+    until(lambda: not call(committed(TOPIC, 2), 7).topics[0].partitions[0].error_code)
 
 
-def _until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool]) -> None:
     """Apache Kafka needs a moment until all of its parts know of a topic."""
     for _ in range(600):
         if true():

@@ -40,6 +40,11 @@ class Stage:
         (frame,) = client.connection.splitter(OUT).feed(client.take())
         return decode_response(frame, api, version)[1]
 
+    def ask_as(self, client_id, client, message, version):
+        """Ask under another client id; returns the decoded answer."""
+        client.send(encode_request(message, version, 1, client_id))
+        return self.answer(client, message.api_key, version)
+
     def metrics(self):
         return {m.name: dict(m.samples) for m in self.broker.metrics()}
 

@@ -29,6 +29,7 @@ from .keeper import FORGETFUL, Keeper
 from .kept import FORMAT, KeptCluster
 from .logs.bounds import Bounds
 from .logs.cleaner import Cleaner
+from .logs.internal import check_creatable
 from .logs.log import Appended, Begin, PartitionLog
 from .logs.producers import ProducerFencedError
 from .logs.topic import Topic, Topics, check_topic_name, new_topic_id
@@ -96,6 +97,7 @@ class Cluster:
     ) -> TopicConfig:
         """Raises RequestRefused where `create_topic` would; changes nothing."""
         check_topic_name(name)
+        check_creatable(name)
         if name in self.topics:
             raise RequestRefused(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
         other = self.topics.colliding(name)

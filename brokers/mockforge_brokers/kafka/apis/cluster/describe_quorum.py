@@ -4,6 +4,7 @@ from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.internal import CLUSTER_METADATA
 from ...wire.messages.cluster import (
     DescribeQuorumRequest,
     DescribeQuorumResponse,
@@ -18,7 +19,6 @@ from ...wire.schema import ZERO_UUID
 from ..caller import Caller
 from ..handler import MessageHandler
 
-_METADATA: Final = "__cluster_metadata"
 _EPOCH: Final = 1
 _RECORDS_PER_SECOND: Final = 2
 """An idle controller writes a record each `metadata.max.idle.interval.ms`, which is 500."""
@@ -42,9 +42,8 @@ def handle(caller: Caller, request: DescribeQuorumRequest) -> DescribeQuorumResp
 
 
 def _is_metadata(topic: QuorumTopic) -> bool:
-    return topic.topic_name == _METADATA and [one.partition_index for one in topic.partitions] == [
-        0
-    ]
+    partitions = [one.partition_index for one in topic.partitions]
+    return topic.topic_name == CLUSTER_METADATA and partitions == [0]
 
 
 def _topic(caller: Caller, topic: QuorumTopic) -> QuorumTopicState:

@@ -5,6 +5,7 @@ Topics that are asked for by name come into being here, when client and options 
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.internal import CLUSTER_METADATA, is_internal
 from ...state.logs.log import PartitionLog
 from ...state.logs.topic import Topic, check_topic_name
 from ...state.standing import NOBODY
@@ -90,6 +91,7 @@ def _refused(
         error_code=caller.denied(ApiKey.METADATA, refusal),
         name=name,
         topic_id=wanted.topic_id,
+        is_internal=is_internal(name),
         partitions=[],
     )
 
@@ -108,7 +110,8 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
     if topic is not None:
         return topic
     # Versions 0 to 3 have no flag: there a name creates the topic, as the schema's default says.
-    if create and caller.options.auto_create_topics:
+    # The quorum's log is refused as a topic that is not there: only CreateTopics says why.
+    if create and caller.options.auto_create_topics and name != CLUSTER_METADATA:
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", name)
         return cluster.create_topic(name, source=f"auto-create for {caller.name}")
@@ -119,6 +122,7 @@ def _described(caller: Caller, topic: Topic, asked: bool) -> MetadataResponseTop
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
+        is_internal=is_internal(topic.name),
         partitions=[_partition(caller, log) for log in topic.logs],
         topic_authorized_operations=authorized(caller, "topic", topic.name, asked=asked),
     )

@@ -2,6 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.internal import check_records
 from ...wire.messages.logs import (
     DeleteRecordsPartition,
     DeleteRecordsPartitionResult,
@@ -33,6 +34,7 @@ def _delete(
     try:
         topic = caller.topic(name, b"", "delete")
         log = topic.log(wanted.partition_index)
+        check_records(name)
         caller.cluster.replication.check_leader(log, caller.node)
         if topic.config.value("cleanup.policy") == "compact":
             raise RequestRefused(

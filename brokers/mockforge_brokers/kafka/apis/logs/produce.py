@@ -9,6 +9,7 @@ from ....errors import ProtocolError, RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
 from ...state.cluster import append_plain
 from ...state.logs.admission import NotOneBatchError
+from ...state.logs.internal import check_records
 from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
@@ -36,6 +37,7 @@ _LEADER_SINCE: Final = 10
 _WITHOUT_START: Final = frozenset(
     (
         *(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NOT_LEADER_OR_FOLLOWER),
+        ErrorCode.INVALID_TOPIC_EXCEPTION,
         *(ErrorCode.MESSAGE_TOO_LARGE, ErrorCode.RECORD_LIST_TOO_LARGE),
         *(ErrorCode.CORRUPT_MESSAGE, ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.UNKNOWN_TOPIC_ID),
     )
@@ -136,7 +138,7 @@ def _learn_path(
         name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
         found = caller.topic(name, topic_id, "write")
         log = found.log(index)
-        _check_replication(caller, log, acks)
+        _check_may_append(caller, log, acks)
     except RequestRefused:
         return
     if records is not None and not log.stamps and not caller.looks_at(log):
@@ -160,7 +162,7 @@ def _append(
         if isinstance(topic, RequestRefused):
             raise topic
         log = topic.log(index)
-        _check_replication(caller, log, acks)
+        _check_may_append(caller, log, acks)
         if batch is None:
             raise RequestRefused(ErrorCode.INVALID_RECORD, "there are no records")
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
@@ -180,7 +182,8 @@ def _append(
     )
 
 
-def _check_replication(caller: Caller, log: PartitionLog, acks: int) -> None:
+def _check_may_append(caller: Caller, log: PartitionLog, acks: int) -> None:
+    check_records(log.topic, caller.client_id)
     replication = caller.cluster.replication
     replication.check_leader(log, caller.node)
     if acks == _ALL:

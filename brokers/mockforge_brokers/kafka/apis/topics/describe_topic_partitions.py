@@ -5,6 +5,7 @@ from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.internal import is_internal
 from ...state.logs.log import PartitionLog
 from ...state.logs.topic import check_topic_name
 from ...state.standing import NOBODY
@@ -83,10 +84,15 @@ def _describe(
             check_topic_name(name)
         topic = caller.topic(name, b"")
     except RequestRefused as refusal:
-        return _refused(name, caller.denied(ApiKey.DESCRIBE_TOPIC_PARTITIONS, refusal)), 0
+        refused = _refused(name, caller.denied(ApiKey.DESCRIBE_TOPIC_PARTITIONS, refusal))
+        # As Kafka: only who may not know of the topic is not shown what they could do with it.
+        known = refused.error_code != ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        refused.topic_authorized_operations = authorized(caller, "topic", name, asked=known)
+        return refused, 0
     described = DescribeTopicPartitionsResponseTopic(
         name=name,
         topic_id=topic.topic_id,
+        is_internal=is_internal(name),
         partitions=[_partition(caller, log) for log in topic.logs[start : start + most]],
         topic_authorized_operations=authorized(caller, "topic", name, asked=True),
     )
@@ -110,7 +116,11 @@ def _partition(caller: Caller, log: PartitionLog) -> DescribeTopicPartitionsResp
 
 def _refused(name: str, code: int) -> DescribeTopicPartitionsResponseTopic:
     return DescribeTopicPartitionsResponseTopic(
-        error_code=code, name=name, topic_id=ZERO_UUID, partitions=[]
+        error_code=code,
+        name=name,
+        topic_id=ZERO_UUID,
+        is_internal=is_internal(name),
+        partitions=[],
     )
 
 

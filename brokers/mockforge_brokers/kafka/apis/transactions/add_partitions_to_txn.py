@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.internal import is_internal
 from ...state.transactions.transaction import ProducerIdAndEpoch
 from ...wire.messages.transactions import (
     AddPartitionsToTxnPartitionResult,
@@ -56,7 +57,7 @@ def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Codes:
             caller.permit("write", "transactional_id", wanted.transactional_id)
         for name, index in places:
             try:
-                caller.topic(name, b"", "write").log(index)
+                _check_writable(caller, name, index)
             except RequestRefused as refusal:
                 unknown[name, index] = caller.denied(ApiKey.ADD_PARTITIONS_TO_TXN, refusal)
         if unknown:
@@ -68,6 +69,16 @@ def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Codes:
     except RequestRefused as refusal:
         return dict.fromkeys(places, code_of(caller, ApiKey.ADD_PARTITIONS_TO_TXN, refusal))
     return {}
+
+
+def _check_writable(caller: Caller, name: str, index: int) -> None:
+    """Raises RequestRefused. As Kafka: no client has the right to an internal topic."""
+    if caller.version < _SEVERAL_SINCE and is_internal(name):
+        raise RequestRefused(
+            ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+            f"{name} is internal: its records are the broker's",
+        )
+    caller.topic(name, b"", "write").log(index)
 
 
 def _verify(caller: Caller, wanted: AddPartitionsToTxnTransaction, place: tuple[str, int]) -> int:

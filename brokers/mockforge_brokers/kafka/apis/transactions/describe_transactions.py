@@ -2,6 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.logs.internal import OFFSETS_TOPIC
 from ...state.transactions.coordinator import check_transactional_id
 from ...state.transactions.transaction import Transaction
 from ...wire.messages.transactions import (
@@ -13,7 +14,6 @@ from ...wire.messages.transactions import (
 from ..caller import Caller
 from ..handler import MessageHandler
 
-_OFFSETS_TOPIC = "__consumer_offsets"
 _OFFSETS_PARTITIONS = 50
 """Kafka's offsets.topic.num.partitions: groups in a transaction show as partitions of this topic,
 though what they commit is not kept in a topic here."""
@@ -64,7 +64,7 @@ def _topics(caller: Caller, found: Transaction) -> list[TransactionTopicData]:
             topics.setdefault(name, []).append(partition)
     for group in found.groups:
         partition = offsets_partition(group)
-        partitions = topics.setdefault(_OFFSETS_TOPIC, [])
+        partitions = topics.setdefault(OFFSETS_TOPIC, [])
         if partition not in partitions:
             partitions.append(partition)
     return [
