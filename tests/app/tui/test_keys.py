@@ -8,7 +8,7 @@ from brokers.misbehaving import Waiting, fault
 from brokers.misbehaving import hold as hold_rule
 from mockforge_brokers.findings import ERROR
 from mockforge_brokers.journal import IN, Row
-from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.misbehaviour.actions import Changes, Delay
 
 from mockforge_tui.tui.filter_keys import FilterKeys
 from mockforge_tui.tui.keys import KEYS, PANE_NAMES, brief_keys, key_of
@@ -279,6 +279,42 @@ def test_a_held_frame_that_is_chosen_is_inspected_edited_and_released_alone() ->
         await stage.until(lambda: stage.screen.prompt.input.value == "refuse h2 ")
         await stage.keys("escape", "a")
         assert set(holds.held) == {1}
+
+    play(act)
+
+
+DECISIONS = tuple(
+    decision
+    for protocol, operation, name, code in (
+        ("kafka", "Produce", "NOT_LEADER_OR_FOLLOWER", 6),
+        ("mqtt", "PUBLISH", "QUOTA_EXCEEDED", 0x97),
+        ("amqp", "basic.publish", "NO_ROUTE", 312),
+    )
+    for decision in (
+        (protocol, operation, "e", "edit h2 second", "-2", (0, Changes(payload=b"second-2"))),
+        (protocol, operation, "x", "refuse h2 ", f"{name} --text no", (code, "no")),
+    )
+)
+
+
+def test_the_lines_that_e_and_x_begin_decide_over_the_frame_that_is_chosen() -> None:
+    async def act(stage: Stage) -> None:
+        prompt, holds = stage.screen.prompt, stage.runtime.holds
+        for protocol, operation, key, begun, typed, decided in DECISIONS:
+            await _reset(stage, "faults")
+            waiting = Waiting()
+            row = Row(protocol, IN, operation, client="hmi", destination="b", frame=b"y",
+                      kind="message", payload=b"second", connection=4)  # fmt: skip
+            holds.hold(holds.rules[1], [row], waiting)
+            await stage.tick()
+            await stage.keys("j", key)
+            await stage.until(lambda begun=begun: prompt.input.value == begun, begun)
+            prompt.input.insert_text_at_cursor(typed)
+            await stage.keys("enter")
+            await stage.until(lambda waiting=waiting: waiting.decided, begun + typed)
+            assert waiting.decided == [decided]
+            # What is edited waits on; what is refused is gone.
+            assert set(holds.held) == ({1, 2} if key == "e" else {1})
 
     play(act)
 
