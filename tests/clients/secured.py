@@ -62,6 +62,16 @@ class Secured(MockForge):
     def violated(self, text: str) -> str:
         return self.said(ProtocolViolated, text)
 
+    def bare(self, protocol: str) -> int:
+        """How many clients of a protocol were named as having no certificate."""
+        events = [event for _, event in list(self.runtime.spine.history)]
+        return sum(
+            type(each) is ProtocolViolated
+            and each.protocol == protocol
+            and "the client has no certificate" in each.reason
+            for each in events
+        )
+
     def variables(self) -> dict[str, str]:
         """What the env file has, for clients in other languages."""
         lines = environment_lines(self.facts).splitlines()

@@ -293,6 +293,29 @@ def test_paho_without_tls_at_the_tls_port_is_named(house: Secured) -> None:
     assert reason.endswith(f"MQTT is at {house.port('mqtt', 'plain')}")
 
 
+@pytest.mark.parametrize("version", [MQTTv311, MQTTv5])
+def test_paho_without_a_certificate_is_refused_where_one_is_wanted(
+    mutual: Secured, version: int
+) -> None:
+    client = Client(CallbackAPIVersion.VERSION2, f"bare-{version}", protocol=version)
+    ended: list[str] = []
+    client.on_connect_fail = lambda *_: ended.append("failed")
+    client.on_disconnect = lambda client, data, flags, reason, properties: ended.append(str(reason))
+    client.tls_set(mutual.ca)
+    before = mutual.bare("mqtt")
+    # TLS 1.3: its own handshake is over before the server looks for the certificate.
+    try:
+        client.connect("localhost", mutual.port("mqtt", "tls"))
+        client.loop_start()
+        wait_for(lambda: ended, 20, "the end of the connection")
+    except (ssl.SSLError, ConnectionError):
+        ended.append("failed")
+    finally:
+        client.loop_stop()
+    wait_for(lambda: mutual.bare("mqtt") > before, 20, "the console's word")
+    assert not client.is_connected()
+
+
 # AMQP --------------------------------------------------------------------------------------
 
 
@@ -357,6 +380,14 @@ def test_pika_logs_in_by_its_certificate(mutual: Secured) -> None:
         (view,) = mutual.runtime.brokers["amqp"].connections()
         assert (view.principal.name, view.principal.mechanism) == ("client", "EXTERNAL")
         assert view.principal.server_name == "localhost"
+
+
+def test_pika_without_a_certificate_is_refused_where_one_is_wanted(mutual: Secured) -> None:
+    parameters = amqp_parameters(mutual)
+    with pytest.raises((pika.exceptions.AMQPConnectionError, ssl.SSLError, ConnectionError)):
+        pika.BlockingConnection(parameters)
+    wait_for(lambda: mutual.bare("amqp"), 20, "the console's word")
+    assert not mutual.runtime.brokers["amqp"].connections()
 
 
 # Other languages ---------------------------------------------------------------------------
