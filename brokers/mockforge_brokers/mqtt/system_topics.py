@@ -14,7 +14,7 @@ from ..environment import Environment
 from ..memory import Memory, resident
 from .records import Message
 from .state.router import Router
-from .state.session import Session
+from .state.session import Session, may_read
 from .state.subscriptions import Subscription
 from .state.topics import matches
 
@@ -104,7 +104,7 @@ class SystemTopics:
                 takers[session] = subscription
         message = _message(name, value)
         for session, subscription in takers.items():
-            if not session.may_read(name):
+            if not may_read(session, name):
                 continue
             identifiers = (subscription.identifier,) if subscription.identifier else ()
             retain = subscription.retain_as_published

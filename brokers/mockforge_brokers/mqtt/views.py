@@ -10,7 +10,7 @@ from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .connection import MqttConnection
 from .counting import PacketCounts
 from .state.router import Router
-from .state.session import Session
+from .state.session import EXPIRED, OVERSIZED, OWN, Session
 from .state.sessions import Sessions
 from .state.subscriptions import Share
 
@@ -97,6 +97,7 @@ def session_detail(session: Session) -> dict[str, object]:
         "inflight": len(session.inflight),
         "dropped": session.dropped,
         "missed": session.missed,
+        **{why: session.left_out.get(why, 0) for why in (EXPIRED, OVERSIZED, OWN)},
         "window": session.window,
         "subscriptions": {
             subscription.topic_filter: subscription.qos

@@ -80,7 +80,7 @@ def session_ls(session: "Session") -> Result:
         Column("queued", "queued", count, right=True),
         Column("expiry", "ends", ending_of),
         empty="no sessions",
-        fields=("asleep", "dropped", "missed", "window"),
+        fields=("asleep", "dropped", "missed", "expired", "oversized", "own", "window"),
     )
 
 

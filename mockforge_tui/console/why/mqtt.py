@@ -43,6 +43,7 @@ def of_client(mqtt: Mqtt, client: str) -> list[Finding]:
         *_session(mqtt, client),
         *_subscriptions(mqtt, client),
         *_lost(mqtt, client),
+        *_left_out(mqtt, client),
         *_granted(mqtt, client),
         *_lint(mqtt, client),
     ]
@@ -232,6 +233,32 @@ def _lost(mqtt: Mqtt, client: str) -> Iterator[Finding]:
         count = counted(session["dropped"], "message")
         text = f"{count} for {client} were dropped, since its queue or backlog was full: see limits"
         yield Finding(client, "dropped", text)
+
+
+def _left_out(mqtt: Mqtt, client: str) -> Iterator[Finding]:
+    """What was rightly not sent to it."""
+    session = mqtt.sessions.get(client, {})
+    if session.get("expired"):
+        count = counted(session["expired"], "message")
+        text = (
+            f"{count} for {client} expired while it was away or did not acknowledge: publish with "
+            "a longer Message Expiry Interval, or come back sooner"
+        )
+        yield Finding(client, "expired", text)
+    if session.get("oversized"):
+        count = counted(session["oversized"], "message")
+        text = (
+            f"{count} for {client} were left out, larger than the Maximum Packet Size of its "
+            "CONNECT: it must allow more, or publish less at once [MQTT-3.1.2-25]"
+        )
+        yield Finding(client, "too-large", text)
+    if session.get("own"):
+        count = counted(session["own"], "message")
+        text = (
+            f"{count} that {client} published did not come back to it, since it subscribed with "
+            "No Local: subscribe without it to get its own"
+        )
+        yield Finding(client, "no-local", text, harmless=True)
 
 
 def _nearly(topic_filter: str, published: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from brokers.fake_peer import FakeClient
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.options import MqttOptions
@@ -96,4 +97,42 @@ def test_a_device_that_sleeps_is_told_from_one_that_does_not_answer() -> None:
     assert found(made, "dev-1")["asleep"] == (
         "dev-1 sleeps, and 1 message of QoS 1 and 2 wait for it: it gets them at its PINGREQ "
         "with its client identifier, or at CONNECT (MQTT-SN 6.14)"
+    )
+
+
+def test_messages_that_expired_while_a_client_was_away_are_counted() -> None:
+    made = scene()
+    kept: dict[str, Any] = {"session_expiry_interval": 600}
+    away = Connect("dev-1", version=5, clean_start=False, properties=kept)
+    came(made, away, Request("t", 1)).vanish()
+    publisher = came(made, Connect("p", version=5))
+    short: dict[str, Any] = {"message_expiry_interval": 5}
+    publisher.send(encode_packet(Publish("t", b"x", 1, packet_id=1, properties=short), 5))
+    made.time.advance(6)
+    came(made, away)
+    assert found(made, "dev-1")["expired"] == (
+        "1 message for dev-1 expired while it was away or did not acknowledge: publish with a "
+        "longer Message Expiry Interval, or come back sooner"
+    )
+    (session,) = [each for each in made.run("session ls").data if each["client"] == "dev-1"]
+    assert (session["expired"], session["oversized"], session["own"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_messages_larger_than_the_client_takes_are_counted(qos: int) -> None:
+    made = scene()
+    limits: dict[str, Any] = {"maximum_packet_size": 50}
+    came(made, Connect("dev-1", version=5, properties=limits), Request("t", qos))
+    assert made.run(f"pub mqtt:t {'x' * 100} -q {qos}").ok
+    assert found(made, "dev-1")["too-large"].startswith("1 message for dev-1 ")
+    assert made.run("session show dev-1").data["oversized"] == 1
+
+
+def test_what_a_client_published_itself_is_missing_for_no_local() -> None:
+    made = scene()
+    client = came(made, Connect("dev-1", version=5), Request("t", no_local=True))
+    client.send(encode_packet(Publish("t", b"x"), 5) * 2)
+    assert found(made, "dev-1")["no-local"] == (
+        "2 messages that dev-1 published did not come back to it, since it subscribed with No "
+        "Local: subscribe without it to get its own"
     )

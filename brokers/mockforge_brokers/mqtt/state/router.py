@@ -10,7 +10,7 @@ from ...fairness import Steps
 from ..events import Subscribed, Unsubscribed
 from ..records import Message
 from .keeper import FORGETFUL, Keeper
-from .session import Session, Sink
+from .session import OWN, Session, Sink, may_read
 from .subscriptions import Share, Subscription, SubscriptionTrie
 from .topics import SHARE, matches
 from .verbatim import TopicCounts, Verbatim
@@ -106,7 +106,9 @@ class Router:
         variants: Variants = {}
         for recipient in route.recipients:
             taker = recipient if recipient.session is not publisher else recipient.own
-            if taker is not None and self._deliver(taker, message, variants):
+            if taker is None:
+                recipient.session.leave_out(OWN)
+            elif self._deliver(taker, message, variants):
                 reached += 1
         for share in route.shares:
             chosen = share.choose(message.topic_name)
@@ -239,7 +241,7 @@ class Router:
         identifiers = (subscription.identifier,) if subscription.identifier else ()
         topic_filter = subscription.topic_filter
         for message in chain(self.retained.match(topic_filter, now), self._of_system(topic_filter)):
-            if message is not None and session.may_read(message.topic_name):
+            if message is not None and may_read(session, message.topic_name):
                 qos = min(message.qos, subscription.qos)
                 session.deliver(message.variant(qos, True, identifiers))
             yield
@@ -379,7 +381,7 @@ class Router:
 
 
 def _some_may_read(share: Share, topic_name: str) -> bool:
-    return any(session.may_read(topic_name) for session in share.members)
+    return any(may_read(session, topic_name) for session in share.members)
 
 
 def _recipients(found: list[tuple[Session, Subscription]], topic_name: str) -> list[Recipient]:
@@ -391,7 +393,7 @@ def _recipients(found: list[tuple[Session, Subscription]], topic_name: str) -> l
     recipients: list[Recipient] = []
     merged: dict[Session, list[Subscription]] = {}
     for session, subscription in found:
-        if session.ended or not session.may_read(topic_name):
+        if session.ended or not may_read(session, topic_name):
             continue
         if session.separate:
             recipients.append(Recipient(session, [subscription]))

@@ -16,7 +16,8 @@ up, to go on in a later one.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from ...clock import Clock, Timer
@@ -35,6 +36,11 @@ _AT_ONCE: Final = 64
 _NOTHING: Final[deque[Message]] = deque(maxlen=0)
 """The queue of a session where nothing waits yet. Most never have one of their own: an empty one
 takes 600 bytes, and a good part of the time of a connect."""
+
+_NONE_LEFT_OUT: Final[Mapping[str, int]] = MappingProxyType({})
+EXPIRED, OVERSIZED, OWN = "expired", "oversized", "own"
+"""Why a message was rightly not sent: its expiry was over, it was larger than the client's Maximum
+Packet Size, or the client published it itself and asked for No Local."""
 
 RELEASED: Final = None
 """In place of a QoS 2 message whose PUBREC came: only PUBREL and PUBCOMP are left."""
@@ -109,6 +115,7 @@ class Session:
         "inbound",
         "inflight",
         "last_id",
+        "left_out",
         "missed",
         "queue",
         "queued_bytes",
@@ -155,6 +162,8 @@ class Session:
         """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
         self.withheld: dict[int, Message] | None = None
         """Those of them that are handed on at their PUBREL."""
+        self.left_out = _NONE_LEFT_OUT
+        """How many messages, by why they were."""
         self.subscriptions: dict[str, Subscription] = {}
         self.last_id = 0
         self.dropped = 0
@@ -200,7 +209,8 @@ class Session:
             self.missed += 1
             return False
         if self.ready or (self.slow and sink.backlog < self._most_backlog):
-            sink.deliver(0, message)
+            if not sink.deliver(0, message):
+                self.leave_out(OVERSIZED)
             return True
         self._lose("mqtt_backlog")
         return False
@@ -285,9 +295,10 @@ class Session:
             message = queue.popleft()
             self.queued_bytes -= _cost(message)
             if message.expires is not None and message.expires <= now:
+                self.leave_out(EXPIRED)
                 self.expired()
                 continue
-            if not self.may_read(message.topic_name):
+            if not may_read(self, message.topic_name):
                 # It came while the client was away, when nobody knew as whom it would come back.
                 self.expired()
                 continue
@@ -340,9 +351,6 @@ class Session:
     def expired(self) -> None:
         """The oldest message that waited is over."""
 
-    def may_read(self, topic_name: str) -> bool:
-        return self.reads is None or self.reads(topic_name)
-
     def _resend(self, packet_id: int) -> None:
         sink = self.sink
         assert sink is not None
@@ -352,15 +360,21 @@ class Session:
         if message is RELEASED:
             sink.release(packet_id)
         elif not sink.deliver(packet_id, message, dup=True):
-            del self.inflight[packet_id]
-            self.freed((packet_id,))
+            self._give_up(packet_id)
 
     def _send(self, packet_id: int, message: Message) -> None:
         assert self.sink is not None
-        # What is too large for this client counts as delivered [MQTT-3.1.2-25].
         if not self.sink.deliver(packet_id, message):
-            del self.inflight[packet_id]
-            self.freed((packet_id,))
+            self._give_up(packet_id)
+
+    def _give_up(self, packet_id: int) -> None:
+        # What is too large for this client counts as delivered [MQTT-3.1.2-25].
+        self.leave_out(OVERSIZED)
+        del self.inflight[packet_id]
+        self.freed((packet_id,))
+
+    def leave_out(self, why: str) -> None:
+        self.left_out = {**self.left_out, why: self.left_out.get(why, 0) + 1}
 
     def _enqueue(self, message: Message) -> bool:
         if len(self.queue) >= self._most:
@@ -384,6 +398,10 @@ class Session:
     def _lose(self, limit: str) -> None:
         self.dropped += 1
         self._overflowed(self, limit)
+
+
+def may_read(session: Session, topic_name: str) -> bool:
+    return session.reads is None or session.reads(topic_name)
 
 
 def _cost(message: Message) -> int:
