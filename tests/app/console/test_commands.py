@@ -151,6 +151,13 @@ def test_group_reset_moves_what_was_committed() -> None:
     scene.run("pub kafka:orders[0] later")
     scene.run("group reset billing orders --to @-5s")
     assert committed() == {0: 7, 1: 0}
+    scene.run("group reset billing kafka:orders --to begin")
+    assert committed() == {0: 0, 1: 0}
+    # The beginning is what is left, not offset 0.
+    log = scene.kafka.cluster.topics["orders"].logs[0]
+    scene.kafka.cluster.delete_records(log, 2, reason="test")
+    scene.run("group reset billing kafka:orders --to begin")
+    assert committed() == {0: 2, 1: 0}
     assert "where to?" in scene.refused("group reset billing orders").as_text()
     assert "only Kafka's" in scene.refused("group reset billing q.mail --to 1").as_text()
 

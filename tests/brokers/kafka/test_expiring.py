@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.kafka.codes import ConfigSource, ErrorCode
 from mockforge_brokers.kafka.events import GroupDeleted, OffsetsExpired
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.configs.broker import started_with
@@ -9,6 +10,7 @@ from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
 
+from .asked import described, joined
 from .stage import Stage, produce
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -114,3 +116,16 @@ def test_a_broker_is_started_with_lines_of_its_properties():
     for wrong in ({"nope": "1"}, {"num.partitions": "many"}):
         with pytest.raises(RequestRefused):
             started_with(KafkaOptions(), wrong)
+
+
+def test_a_session_shorter_than_the_broker_was_started_with_is_refused():
+    options = started_with(KafkaOptions(), {"group.min.session.timeout.ms": "6000"})
+    stage = Stage(min_session_timeout=options.min_session_timeout, configs=dict(options.configs))
+    codes = [
+        stage.call(joined("g", session_timeout_ms=milliseconds), 3).error_code
+        for milliseconds in (5_999, 6_000)
+    ]
+    assert codes == [ErrorCode.INVALID_SESSION_TIMEOUT, 0]
+    answer = stage.call(described(4, "1", ["group.min.session.timeout.ms"]), 4)
+    (entry,) = answer.results[0].configs
+    assert (entry.value, entry.config_source) == ("6000", ConfigSource.STATIC_BROKER_CONFIG)
