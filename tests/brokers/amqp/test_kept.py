@@ -217,3 +217,15 @@ def drain_fast(house: House) -> list[tuple[bytes, bool]]:
 
 def test_options_do_not_matter_for_what_is_kept(house: House) -> None:
     assert AmqpBroker(house.environment).dump()["format"] == 1
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_what_no_commit_confirmed_is_gone(house: House, hard: bool) -> None:
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("tx.select")
+    client.publish("", "q", b"committed", **PERSISTENT)
+    client.send("tx.commit")
+    client.publish("", "q", b"open", **PERSISTENT)
+    house.broker.restart(hard=hard)
+    assert [body for body, _ in drain(house.client(), "q")] == [b"committed"]
