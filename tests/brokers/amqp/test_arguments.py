@@ -34,6 +34,7 @@ TAKEN = [
 ]
 REFUSED = [
     ("stream", "x-max-age", "1y", "invalid_max_age"),
+    ("stream", "x-max-age", "nope", "invalid_max_age"),
     ("stream", "x-max-age", 5, "{unacceptable_type,signedint}"),
     ("stream", "x-stream-max-segment-size-bytes", -1, "{value_negative,-1}"),
     ("stream", "x-stream-max-segment-size-bytes", "a", '"expected integer, got longstr"'),

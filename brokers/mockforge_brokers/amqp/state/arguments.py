@@ -91,7 +91,7 @@ def _locator(field: Field) -> str:
 
 
 def _max_age(field: Field) -> str:
-    """RabbitMQ crashes on what begins with no number (541); here it is the same refusal."""
+    """RabbitMQ up to 4.3.0 crashes on what begins with no digit (541); this is what 4.3.1 says."""
     return _text(field) or ("" if max_age(str(field.value)) is not None else "invalid_max_age")
 
 
