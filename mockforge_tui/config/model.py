@@ -105,6 +105,7 @@ class Config:
     frame_max: int = 131_072
     heartbeat: int = 60
     consumer_timeout: float = 1800.0
+    amqp_mechanisms: tuple[str, ...] = ()
     amqp_as_version: str = DEFAULT
     amqp_management: bool = False
     amqp_management_port: int | None = None

@@ -1,5 +1,6 @@
 """The table of all settings: one row makes the option, the variable and the config file's key."""
 
+from mockforge_brokers.amqp.options import CR_DEMO, USUAL_MECHANISMS
 from mockforge_brokers.amqp.profiles import DEFAULT, PROFILES
 from mockforge_brokers.limits import LIMITS, Limit
 
@@ -23,6 +24,15 @@ from .setting import (
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 SYNCS = ("os", "commit")
+
+
+def mechanism(text: str) -> str:
+    """A SASL mechanism of AMQP by its name; raises ValueError."""
+    known = (*USUAL_MECHANISMS, CR_DEMO)
+    if text.upper() not in known:
+        raise ValueError(f"one of {', '.join(known)} is wanted, not {text!r}")
+    return text.upper()
+
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("kafka_port", "--kafka-port", ("kafka.port",), port, "Kafka's port (0: any)", "N"),
@@ -344,6 +354,16 @@ SETTINGS: tuple[Setting, ...] = (
         one_of(*PROFILES),
         f"AMQP: the release of RabbitMQ to be like: {DEFAULT}",
         "|".join(PROFILES),
+    ),
+    Setting(
+        "amqp_mechanisms",
+        "--amqp-mechanism",
+        ("amqp.auth_mechanisms",),
+        mechanism,
+        "AMQP: a login mechanism to offer (PLAIN and AMQPLAIN); several times",
+        "NAME",
+        many=True,
+        separator=",",
     ),
     Setting(
         "channel_max",

@@ -29,8 +29,7 @@ _MECHANISMS: Final = {
     "EXTERNAL": "TLS peer verification-based authentication plugin",
     "RABBIT-CR-DEMO": "RabbitMQ Demo challenge-response authentication mechanism",
 }
-"""In RabbitMQ's words; those behind the first two are served, yet off there unless asked for."""
-_USUAL: Final = ("PLAIN", "AMQPLAIN")
+"""In RabbitMQ's words; EXTERNAL is offered to who comes with a certificate."""
 _DISK_FREE_LIMIT: Final = 50_000_000
 """RabbitMQ's disk_free_limit; here the disk alarm comes when writing fails, or by hand."""
 _SINCE: Final = time.monotonic()
@@ -87,7 +86,7 @@ def figures(asked: Asked) -> dict[str, Any]:
         "rates_mode": "basic",
         "exchange_types": exchange_types(asked),
         "auth_mechanisms": [
-            {"name": name, "description": words, "enabled": name in _USUAL}
+            {"name": name, "description": words, "enabled": name in broker.options.mechanisms}
             for name, words in _MECHANISMS.items()
         ],
         "applications": [

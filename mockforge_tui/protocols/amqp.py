@@ -25,6 +25,7 @@ def build(environment: "Environment", config: Config) -> "AmqpBroker":
     from mockforge_brokers.amqp.options import AmqpOptions
 
     options = AmqpOptions(
+        mechanisms=config.amqp_mechanisms or AmqpOptions().mechanisms,
         as_version=config.amqp_as_version,
         vhosts=virtual_hosts(config),
         channel_max=config.channel_max,

@@ -239,3 +239,11 @@ def test_definitions_of_rabbitmq_as_a_fixture_are_in_the_broker():
     assert exchanges >= {"chh", "shop"}
     assert bound >= {("shop", "amq.headers"), ("shop", "orders")}
     assert policies == ["p1"]
+
+
+def test_mechanisms_of_amqp_are_those_that_were_named() -> None:
+    async def offered(runtime: Runtime) -> tuple[str, ...]:
+        return runtime.brokers.amqp.options.mechanisms
+
+    assert started(offered) == ("PLAIN", "AMQPLAIN")
+    assert started(offered, amqp_mechanisms=("RABBIT-CR-DEMO",)) == ("RABBIT-CR-DEMO",)

@@ -1,10 +1,15 @@
 """What a person may set about the AMQP broker."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct, field
 
 from .profiles import DEFAULT, PROFILES, Profile
+
+CR_DEMO: Final = "RABBIT-CR-DEMO"
+"""As safe as PLAIN: there to show connection.secure (rabbit_auth_mechanism_cr_demo)."""
+USUAL_MECHANISMS: Final = ("PLAIN", "AMQPLAIN")
 
 
 class AmqpOptions(Struct, frozen=True):
@@ -12,6 +17,8 @@ class AmqpOptions(Struct, frozen=True):
 
     users: Mapping[str, str] = field(default_factory=lambda: {"guest": "guest"})
     vhosts: tuple[str, ...] = ("/",)
+    mechanisms: tuple[str, ...] = USUAL_MECHANISMS
+    """In the order that they are offered in (RabbitMQ's auth_mechanisms)."""
     product: str = "RabbitMQ"
     as_version: str = DEFAULT
     channel_max: int = 2047

@@ -67,6 +67,62 @@ def test_amqplain_is_a_table_without_its_length(house: House) -> None:
     assert names(_login(client, "AMQPLAIN", response)) == ["connection.tune"]
 
 
+DEMO = AmqpOptions(mechanisms=("PLAIN", "RABBIT-CR-DEMO"))
+
+
+@pytest.mark.parametrize(
+    ("user", "answer", "came"),
+    [
+        ("guest", "My password is guest", "connection.tune"),
+        ("guest", "My password is wrong", "connection.close"),
+        ("nobody", "My password is guest", "connection.close"),
+        ("guest", "guest", ""),
+    ],
+)
+def test_a_challenge_asks_for_the_password(user: str, answer: str, came: str) -> None:
+    """As rabbit_auth_mechanism_cr_demo has it: what is no answer ends as any broken handshake."""
+    house = House(DEMO)
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    assert client.received()[0]["mechanisms"] == "PLAIN RABBIT-CR-DEMO"
+    (secure,) = _login(client, "RABBIT-CR-DEMO", user)
+    assert (secure.name, secure["challenge"]) == (
+        "connection.secure",
+        "Please tell me your password",
+    )
+    got = client.send("connection.secure-ok", channel=0, response=answer)
+    assert names(got) == ([came] if came else [])
+    if came == "connection.close":
+        assert got[0]["reply_text"] == (
+            "ACCESS_REFUSED - Login was refused using authentication mechanism RABBIT-CR-DEMO. "
+            "For details see the broker logfile."
+        )
+    if not came:
+        house.advance(3)
+        assert client.peer.ended == "reset"
+        assert house.emitted(ProtocolViolated)[0].reason == "Invalid response 'guest'"
+
+
+@pytest.mark.parametrize("mechanism", ["RABBIT-CR-DEMO", "AMQPLAIN"])
+def test_what_is_not_offered_is_not_taken(mechanism: str) -> None:
+    house = House(AmqpOptions(mechanisms=("PLAIN",)))
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.received()
+    assert _login(client, mechanism, "guest") == []
+    house.advance(3)
+    assert client.peer.ended == "reset"
+
+
+def test_a_password_without_a_challenge_is_out_of_turn(house: House) -> None:
+    client = house.stranger()
+    client.fake.send(frames.PROTOCOL_HEADER)
+    client.received()
+    assert client.send("connection.secure-ok", channel=0, response="My password is guest") == []
+    house.advance(3)
+    assert client.peer.ended == "reset"
+
+
 def _login(client: Client, mechanism: str, response: str | bytes) -> list:  # type: ignore[type-arg]
     return client.send(
         "connection.start-ok",

@@ -117,8 +117,8 @@ def test_consumers_read_each_for_itself(house: House, client: Client) -> None:
     assert bodies(second.received()) == [b"2"]
 
 
-# RabbitMQ up to 4.3.0 crashes on a text that begins with no digit ("nope", ""): its client sees 541,
-# INTERNAL_ERROR. From 4.3.1 on that is 406 like the others, which every profile answers with.
+# RabbitMQ up to 4.3.0 crashes on a text that begins with no digit ("nope", ""): its client sees
+# 541, INTERNAL_ERROR. From 4.3.1 on that is 406 like the others, as it is in every profile here.
 BAD = [
     ("nope", '{longstr,<<"nope">>}'),
     ("5", '{longstr,<<"5">>}'),

@@ -91,7 +91,7 @@ class Connection:
         self.user = ""
         self.vhost = next(iter(vhosts.values()))
         self.guard: Guard | None = None
-        self._login = Login(peer, environment, vhosts, quotas)
+        self._login = Login(peer, environment, vhosts, quotas, mechanisms=options.mechanisms)
         self.handshake = Handshake(options, self._login, self.say, self._found)
         self.agreement = self.handshake.agreement
         self.max_payload = self.handshake.max_payload

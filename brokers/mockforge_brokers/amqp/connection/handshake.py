@@ -8,12 +8,12 @@ from msgspec import Struct, field
 
 from ...errors import ProtocolError
 from ..codes import ReplyCode
-from ..options import AmqpOptions
+from ..options import CR_DEMO, AmqpOptions
 from ..profiles import PROFILES, SMALL_FRAMES
 from ..records import Table, plain, table
 from ..wire.frames import OVERHEAD, method
 from .failures import Refused
-from .login import Login
+from .login import CHALLENGE, Login, answered
 
 _CAPABILITIES: Final = (
     "publisher_confirms",
@@ -61,6 +61,8 @@ class Handshake:
     ) -> None:
         self.agreement = Agreement(frame_max=options.frame_max)
         self.expected = "protocol header"
+        self._named: str | bytes = b""
+        """Who answers a challenge."""
         self._options = options
         self._login = login
         self._send = send
@@ -79,6 +81,8 @@ class Handshake:
         match name:
             case "connection.start-ok":
                 self._start_ok(values["client_properties"], values["mechanism"], values["response"])
+            case "connection.secure-ok":
+                self._secure_ok(values["response"])
             case "connection.tune-ok":
                 self._tune_ok(**values)
             case "connection.open":
@@ -96,6 +100,28 @@ class Handshake:
             str(declared[key]) for key in ("product", "version") if declared.get(key)
         )
         agreement.client = str(declared.get("connection_name") or "")
+        try:
+            self._login.check(mechanism)
+        except ProtocolError as error:
+            raise Refused(error.text) from None
+        if mechanism == CR_DEMO:
+            # Its first response is the user's name; the password is asked for.
+            self._named = response
+            self._send(method(0, "connection.secure", challenge=CHALLENGE))
+            self.expected = "connection.secure-ok"
+            return
+        self._enter(mechanism, response)
+
+    def _secure_ok(self, response: str | bytes) -> None:
+        try:
+            login = answered(self._named, response)
+        except ProtocolError as error:
+            # A syntax error before the connection is trusted: RabbitMQ says none of it.
+            raise Refused(error.text) from None
+        self._enter(CR_DEMO, login)
+
+    def _enter(self, mechanism: str, response: str | bytes) -> None:
+        agreement = self.agreement
         try:
             user = self._login.enter(agreement.client, mechanism, response)
         except ProtocolError as error:

@@ -1,6 +1,6 @@
 """Who logs in, by which SASL mechanism, and to which virtual host."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,12 +14,14 @@ from ...events import AccessDenied
 from ..attempts import Source
 from ..channel.channel import AMQP
 from ..codes import ReplyCode
+from ..options import USUAL_MECHANISMS
 from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table
 from .ends import ends
 from .quotas import Quotas
 
-_MECHANISMS: Final = "PLAIN AMQPLAIN"
+CHALLENGE: Final = b"Please tell me your password"
+_ANSWER: Final = b"My password is "
 LOGIN: Final = "login with"
 """How the operation is named that was denied (AccessDenied), before its mechanism."""
 
@@ -34,9 +36,11 @@ class Login:
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
         protocol: str = "amqp091",
+        mechanisms: Sequence[str] = USUAL_MECHANISMS,
     ) -> None:
         """`protocol` is what attempts are counted by."""
         self._protocol = protocol
+        self._mechanisms = " ".join(mechanisms)
         self._quotas = quotas
         self._user: User | None = None
         self._peer = peer
@@ -47,17 +51,22 @@ class Login:
     @property
     def mechanisms(self) -> str:
         """EXTERNAL is for who came with a certificate (rabbitmq_auth_mechanism_ssl)."""
-        return f"{_MECHANISMS} EXTERNAL" if self._peer.principal.certificate else _MECHANISMS
+        offered = self._mechanisms
+        return f"{offered} EXTERNAL" if self._peer.principal.certificate else offered
 
     @property
     def impersonates(self) -> bool:
         """Who logged in may publish in anybody's name (RabbitMQ's page on validated user-id)."""
         return self._user is not None and "impersonator" in self._user.tags
 
-    def enter(self, client: str, mechanism: str, response: str | bytes) -> str | None:
-        """The user's name; None if it may not log in. Raises ProtocolError: no such mechanism."""
+    def check(self, mechanism: str) -> None:
+        """Raises ProtocolError: it is not offered."""
         if mechanism not in self.mechanisms.split():
             raise ProtocolError(f"login mechanism {mechanism!r} is none of {self.mechanisms}")
+
+    def enter(self, client: str, mechanism: str, response: str | bytes) -> str | None:
+        """The user's name; None if it may not log in. Raises ProtocolError: no such mechanism."""
+        self.check(mechanism)
         if mechanism == "EXTERNAL":
             name = self._of_certificate()
             problem = "" if name else "no user is called like the certificate's subject or its CN"
@@ -145,6 +154,14 @@ def credentials(mechanism: str, response: str | bytes) -> tuple[str, str] | None
     if len(parts) != 3:
         return None
     return parts[1].decode(errors="replace"), parts[2].decode(errors="replace")
+
+
+def answered(user: str | bytes, response: str | bytes) -> bytes:
+    """What PLAIN would have said in place of CR_DEMO's two responses; raises ProtocolError."""
+    name, raw = (each.encode() if isinstance(each, str) else each for each in (user, response))
+    if not raw.startswith(_ANSWER):
+        raise ProtocolError(f"Invalid response '{raw.decode(errors='replace')}'")
+    return b"\0".join((b"", name, raw[len(_ANSWER) :]))
 
 
 def _amqplain(raw: bytes) -> tuple[str, str] | None:

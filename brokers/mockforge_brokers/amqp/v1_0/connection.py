@@ -25,7 +25,7 @@ from ..connection.phase import Phase
 from ..connection.quotas import Quotas
 from ..counting import MethodCounts
 from ..events import ConsumerEnded, ConsumerStarted
-from ..options import AmqpOptions
+from ..options import CR_DEMO, AmqpOptions
 from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.virtual_host import VirtualHost
@@ -92,7 +92,15 @@ class Connection:
         self._vhosts = vhosts
         self._turn = environment.turn
         self._clock = environment.clock
-        self._login = Login(peer, environment, vhosts, quotas, "amqp10")
+        self._login = Login(
+            peer,
+            environment,
+            vhosts,
+            quotas,
+            "amqp10",
+            # Nothing here sends sasl-challenge.
+            [each for each in options.mechanisms if each != CR_DEMO],
+        )
         self.handshake = Handshake(options, self._login, vhosts, self._say)
         self.blocking = Blocking(self, self.vhost.memory, self._clock, self.out.append)
         self._rest = b""
