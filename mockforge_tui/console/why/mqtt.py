@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mockforge_brokers.events import Event, LimitReached
+from mockforge_brokers.events import AccessDenied, Event, LimitReached
 from mockforge_brokers.findings import ERROR
 from mockforge_brokers.findings import Finding as Linted
-from mockforge_brokers.mqtt.events import ServerChose, SessionEnded, SessionTakenOver
+from mockforge_brokers.mqtt.events import ServerChose, SessionEnded, SessionTakenOver, Subscribed
 from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from ...fixtures.addresses import mqtt_matches
@@ -147,11 +147,7 @@ def _takeovers(mqtt: Mqtt, client: str, lately: float) -> list[float]:
 
 def _session(mqtt: Mqtt, client: str) -> Iterator[Finding]:
     """Where there is no session, or it began anew without what it had."""
-    ended = [
-        (time, event)
-        for time, event in mqtt.history
-        if isinstance(event, SessionEnded) and event.client == client
-    ]
+    ended = _ended(mqtt, client)
     session = mqtt.sessions.get(client)
     if session is None:
         if ended:
@@ -172,6 +168,14 @@ def _session(mqtt: Mqtt, client: str) -> Iterator[Finding]:
         yield Finding(client, "clean-session", text)
 
 
+def _ended(mqtt: Mqtt, client: str) -> list[tuple[float, SessionEnded]]:
+    return [
+        (time, event)
+        for time, event in mqtt.history
+        if isinstance(event, SessionEnded) and event.client == client
+    ]
+
+
 def _subscriptions(mqtt: Mqtt, client: str) -> Iterator[Finding]:
     session = mqtt.sessions.get(client)
     if session is None:
@@ -183,6 +187,7 @@ def _subscriptions(mqtt: Mqtt, client: str) -> Iterator[Finding]:
     for topic_filter in session["subscriptions"]:
         if any(_matches(topic_filter, name) for name in published):
             yield from _shared(mqtt, client, topic_filter)
+            yield from _too_late(mqtt, client, topic_filter)
             continue
         hint = _nearly(topic_filter, published)
         if hint:
@@ -207,6 +212,50 @@ def _shared(mqtt: Mqtt, client: str, topic_filter: str) -> Iterator[Finding]:
             f"(also {', '.join(others[:3])}); subscribe without $share to get all"
         )
         yield Finding(client, "shared", text)
+
+
+_LOSSES = ("queued", "inflight", "missed", "dropped", "expired", "oversized", "own")
+
+
+def _too_late(mqtt: Mqtt, client: str, topic_filter: str) -> Iterator[Finding]:
+    """All that its filter matches was published before it subscribed, and nothing is retained.
+
+    No broker notes when each message of a topic came. But what came since would have been sent, or
+    stand among what waits or was lost: where there is none of it, all came before.
+    """
+    session = mqtt.sessions[client]
+    sent = [each.messages_out for each in mqtt.connections if each.client == client]
+    if topic_filter.startswith(_SHARE) or not sent or any(sent):
+        return
+    if any(session[each] for each in _LOSSES) or _ended(mqtt, client):
+        return
+    denied = {
+        event.operation
+        for _, event in mqtt.history
+        if isinstance(event, AccessDenied) and event.client == client
+    }
+    before = [
+        each
+        for each in mqtt.topics
+        if each.messages_in
+        and "retained" not in each.detail
+        and f"read {each.name}" not in denied
+        and _matches(topic_filter, each.name)
+    ]
+    since = [
+        time
+        for time, event in mqtt.history
+        if isinstance(event, Subscribed)
+        and (event.client, event.topic_filter) == (client, topic_filter)
+    ]
+    if before and since:
+        count = counted(sum(each.messages_in for each in before), "message")
+        text = (
+            f"{client} subscribed to {topic_filter} {ago(mqtt.now - since[-1])}, after the {count} "
+            f"of {before[0].name}{' and others' * (len(before) > 1)}, and none is retained: "
+            "subscribe first, or publish with retain"
+        )
+        yield Finding(client, "subscribed-too-late", text)
 
 
 def _lost(mqtt: Mqtt, client: str) -> Iterator[Finding]:

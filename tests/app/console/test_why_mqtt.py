@@ -136,3 +136,38 @@ def test_what_a_client_published_itself_is_missing_for_no_local() -> None:
         "2 messages that dev-1 published did not come back to it, since it subscribed with No "
         "Local: subscribe without it to get its own"
     )
+
+
+def test_who_subscribed_after_a_message_that_was_not_retained_is_told_so() -> None:
+    made = scene()
+    assert made.run("pub mqtt:t/1 x -n 2").ok
+    came(made, Connect("early"), Request("t/#"))
+    made.time.advance(5)
+    late = came(made, Connect("late"), Request("t/1", 1))
+    assert found(made, "late")["subscribed-too-late"] == (
+        "late subscribed to t/1 just now, after the 2 messages of t/1, and none is retained: "
+        "subscribe first, or publish with retain"
+    )
+    assert "subscribed-too-late" in found(made, "mqtt:t/1")
+    # What comes from now on it gets, be it that it still waits for its PUBACK.
+    assert made.run("pub mqtt:t/1 x -q 1").ok
+    assert "subscribed-too-late" not in found(made, "late")
+    made.networks["mqtt"].settle()
+    assert late.take()[-1:] == b"x"
+
+
+def test_who_got_what_is_retained_did_not_subscribe_too_late() -> None:
+    made = scene()
+    assert made.run("pub mqtt:t x -r").ok
+    came(made, Connect("late"), Request("t"))
+    assert "subscribed-too-late" not in found(made, "late")
+
+
+def test_what_a_rule_keeps_away_did_not_come_too_early() -> None:
+    made = scene()
+    came(made, Connect("late"), Request("t"))
+    assert made.run("rule add deny * read mqtt:t").ok
+    assert made.run("pub mqtt:t x").ok
+    causes = found(made, "late")
+    assert "subscribed-too-late" not in causes
+    assert "a rule denies it: deny * read mqtt:t" in causes["access"]
