@@ -251,7 +251,7 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "refused_filters",
         "--mqtt-refuse",
         str,
-        "topic filter that nobody may subscribe to; may be given several times",
+        "topic filter within which nobody may subscribe; may be given several times",
         "FILTER[=CODE]",
         many=True,
     ),

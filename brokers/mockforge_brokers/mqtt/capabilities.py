@@ -5,7 +5,7 @@ from collections.abc import Collection
 from .codes import V5, Reason
 from .explanations import limited
 from .options import MqttOptions
-from .state.topics import SHARE
+from .state.topics import SHARE, covers, split_share
 from .wire.packets import Publish, Subscribe, Will
 from .wire.properties import Properties
 
@@ -64,7 +64,7 @@ def refused_filter(
 
     `held` are the filters that the session has.
     """
-    code = options.refused_filters.get(topic_filter)
+    code = _refusal(topic_filter, options)
     if code is not None:
         # Short, since the text stands twice in SUBACK: Paho's conformance suite misreads properties
         # of 128 bytes or more (it takes their length's second byte for a reason code).
@@ -81,6 +81,19 @@ def refused_filter(
         return Reason.QUOTA_EXCEEDED, text
     problem, setting = topic_problem(topic_filter, options)
     return (Reason.TOPIC_FILTER_INVALID, f"{problem} ({setting})") if problem else (0, "")
+
+
+def _refusal(topic_filter: str, options: MqttOptions) -> int | None:
+    """The code of a filter that is refused by itself, or lies within one that is.
+
+    Within `a/#` are `a`, `a/b` and `a/+`, and not `#`, as Mosquitto's dynamic security denies by
+    `subscribePattern`: who subscribes to `#` gets what is below `a`, if no rule denies it.
+    """
+    refused = options.refused_filters
+    if not refused or topic_filter in refused:
+        return refused.get(topic_filter)
+    name = split_share(topic_filter)[1]
+    return next((code for wide, code in refused.items() if covers(wide, name)), None)
 
 
 def _unavailable(topic_filter: str, options: MqttOptions) -> tuple[Reason, str] | None:

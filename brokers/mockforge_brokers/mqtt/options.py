@@ -79,7 +79,7 @@ class MqttOptions(Struct, frozen=True):
     auth_methods: tuple[str, ...] = ()
     """Scripted methods of enhanced authentication: `METHOD [CHALLENGE ...] [refuse=CODE]`."""
     refused_filters: Mapping[str, int] = field(default_factory=dict)
-    """Topic filters that nobody may subscribe to, with the code of the SUBACK."""
+    """Filters that nobody may subscribe to, nor within them, with the code of the SUBACK."""
     sn_topics: Mapping[int, str] = field(default_factory=dict)
     """MQTT-SN: predefined topic ids (6.7)."""
     sn_gateway_id: int = 1

@@ -335,6 +335,32 @@ def test_after_its_disconnect_the_broker_sends_nothing_and_closes() -> None:
     assert client.peer.ended == "closed"
 
 
+def test_what_lies_within_a_refused_filter_is_refused_with_its_code() -> None:
+    # Mosquitto 2 (dynamic security) denies so by `subscribePattern`, which leaves `#` granted.
+    refused = {"secret/#": 0x87, "secret/open": 0x80, "a/+": 0x97, "test/nosubscribe": 0x80}
+    scene = Scene(refused_filters=refused)
+    client = scene.connect()
+    for topic_filter, code in {
+        "secret/#": 0x87,
+        "secret": 0x87,
+        "secret/a/b": 0x87,
+        "secret/+": 0x87,
+        "$share/g/secret/a": 0x87,
+        "secret/open": 0x80,
+        "a/b": 0x97,
+        "a/#": 0,
+        "a/b/c": 0,
+        "#": 0,
+        "+/a": 0,
+        "secrets": 0,
+        "test/nosubscribe": 0x80,
+        "test/nosubscribe/x": 0,
+    }.items():
+        (suback,) = scene.ask(client, Subscribe(1, [Request(topic_filter)]))
+        assert isinstance(suback, Suback)
+        assert (topic_filter, suback.codes) == (topic_filter, [code])
+
+
 def test_a_refused_filter_of_paho_s_suite_is_explained_in_less_than_128_bytes() -> None:
     """Its decoder takes properties of more for a byte shorter than they are."""
     scene = Scene(refused_filters={"test/nosubscribe": 0x80})
