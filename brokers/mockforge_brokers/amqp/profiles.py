@@ -14,6 +14,11 @@ MASTER_LOCATOR: Final = "queue-master-locator"
 SMALL_FRAMES: Final = "small-frames"
 MANY_HASHES: Final = "three-hashes"
 CLIENTS_DEATHS: Final = "x-death-of-client"
+LARGE_BODY: Final = "large-body"
+PASSIVE_DECLARE: Final = "passive-declare"
+UNKNOWN_EXCHANGE_TYPE: Final = "unknown-exchange-type"
+MOST_OF_4_0: Final = 16 << 20
+"""Bytes of a body (max_message_size) from 4.0 on, where nobody sets another."""
 
 
 class Outdated(Struct, frozen=True):
@@ -37,6 +42,15 @@ OUTDATED: Final[dict[str, Outdated]] = {
     MANY_HASHES: Outdated((4, 3), "refuses it with 406", "bind with at most two #"),
     CLIENTS_DEATHS: Outdated(
         (4, 0), "does not count on from it", "count in a header of your own, not in x-death"
+    ),
+    LARGE_BODY: Outdated(
+        (4, 0), "closes the channel with 406", "send less than 16 MiB or set max_message_size"
+    ),
+    PASSIVE_DECLARE: Outdated((4, 3), "refuses it with 403", "allow it to configure too"),
+    UNKNOWN_EXCHANGE_TYPE: Outdated(
+        (4, 3),
+        "closes the channel with 406, not the connection with 503",
+        "enable its plugin or use a type that is there",
     ),
     SMALL_FRAMES: Outdated((4, 1), "resets the connection without a word", "agree on 8192 or more"),
 }
@@ -144,7 +158,7 @@ PROFILES: Final[dict[str, Profile]] = {
         (4, 1),
         "4.1.4",
         delivery_limit=20,
-        message_size=16 << 20,
+        message_size=MOST_OF_4_0,
         flags=(
             "khepri_db",
             "message_containers_deaths_v2",
@@ -157,7 +171,7 @@ PROFILES: Final[dict[str, Profile]] = {
         (4, 3),
         "4.3.0",
         delivery_limit=20,
-        message_size=16 << 20,
+        message_size=MOST_OF_4_0,
         flags=("rabbitmq_4.2.0", "rabbitmq_4.3.0"),
     ),
 }

@@ -11,6 +11,7 @@ from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import OUTDATED, PROFILES, flags_of, in_words
 from mockforge_brokers.events import LintFound, Warned
+from mockforge_brokers.limits import Limits
 
 from .client import Client, Got, House, names
 
@@ -240,6 +241,37 @@ def test_a_passive_declare_needs_the_right_to_configure_from_4_3_on(
     client = house.client()
     (came,) = client.send("queue.declare", queue="q", passive=True)
     assert (came.name == "channel.close") == refused
+    assert findings(house) == [("passive-declare", "error" if refused else "warning", refused)]
+    access.add_rule(rule_of("allow guest configure amqp:/:q"))
+    other = house.client()
+    assert names(other.send("queue.declare", queue="q", passive=True)) == ["queue.declare-ok"]
+    assert len(house.emitted(LintFound)) == 1
+
+
+@pytest.mark.parametrize(
+    ("release", "came", "severity"), [("3.13", [], "warning"), ("4.1", ["channel.close"], "error")]
+)
+def test_a_body_of_more_than_16_mib_is_named(release: str, came: list[str], severity: str) -> None:
+    profile = PROFILES[release]
+    house = House(AmqpOptions(as_version=release), Limits(amqp_message=profile.message_size))
+    client = house.client()
+    assert client.publish("", "q", bytes(16 << 20)) == []
+    assert findings(house) == []
+    assert names(client.publish("", "q", bytes((16 << 20) + 1))) == came
+    assert findings(house) == [("large-body", severity, severity == "error")]
+
+
+@pytest.mark.parametrize(
+    ("release", "came", "severity"),
+    [("3.13", "connection.close", "warning"), ("4.3", "channel.close", "error")],
+)
+def test_an_exchange_type_that_is_none_is_named(release: str, came: str, severity: str) -> None:
+    house = house_of(release)
+    client = house.client()
+    got = client.send("exchange.declare", exchange="x", exchange_type="nope")
+    assert names(got) == [came]
+    ((name, found, _),) = findings(house)
+    assert (name, found) == ("unknown-exchange-type", severity)
 
 
 def test_every_release_has_the_flags_of_those_before() -> None:

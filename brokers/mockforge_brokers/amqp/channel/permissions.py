@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
+from ..profiles import PASSIVE_DECLARE
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -38,10 +39,19 @@ def permit(line: Line, operation: str, kind: str, name: str) -> None:
         )
 
 
+def _passive(channel: Channel, kind: str, name: str) -> Iterator[Need]:
+    """From RabbitMQ 4.3 on who only asks for it needs the right to configure it."""
+    guard, vhost = channel.line.guard, channel.vhost
+    if guard is not None and not guard.allows("configure", f"{vhost.name}:{name}"):
+        what = f"{kind} '{name}' in vhost '{vhost.name}' is declared passively by who may not"
+        channel.lint(PASSIVE_DECLARE, f"{what} configure it")
+    if vhost.profile.passive_needs_configure:
+        yield "configure", kind, name
+
+
 def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
     if values["passive"]:
-        if channel.vhost.profile.passive_needs_configure:
-            yield "configure", "queue", channel.queue_name(values["queue"])
+        yield from _passive(channel, "queue", channel.queue_name(values["queue"]))
         return
     name = values["queue"] or channel.new_name("amq.gen-")
     yield "configure", "queue", name
@@ -54,8 +64,7 @@ def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
 def _declare_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
     name = values["exchange"]
     if values["passive"]:
-        if channel.vhost.profile.passive_needs_configure:
-            yield "configure", "exchange", name
+        yield from _passive(channel, "exchange", name)
         return
     yield "configure", "exchange", name
     alternate = values["arguments"].get("alternate-exchange")

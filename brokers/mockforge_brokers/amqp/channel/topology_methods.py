@@ -1,8 +1,9 @@
 """exchange.* and queue.*: declare, bind, unbind, purge, delete."""
 
-from ..profiles import MANY_HASHES
+from ..profiles import MANY_HASHES, UNKNOWN_EXCHANGE_TYPE
 from ..records import Table
 from ..state import outdated
+from ..state.plugin_exchanges import EXCHANGE_TYPES
 from ..wire.frames import method
 from .channel import Channel
 
@@ -22,6 +23,9 @@ def exchange_declare(
     if passive:
         channel.vhost.check_exchange(exchange)
     else:
+        if exchange_type not in EXCHANGE_TYPES:
+            what = f"exchange '{exchange}' in vhost '{channel.vhost.name}'"
+            channel.lint(UNKNOWN_EXCHANGE_TYPE, f"{what} is of type '{exchange_type}'")
         channel.vhost.declare_exchange(
             _without_line_ends(exchange),
             exchange_type,

@@ -12,6 +12,7 @@ from ..channel.line import Line
 from ..channel.permissions import check
 from ..codes import ReplyCode, reply_text
 from ..events import ChannelClosed, ChannelOpened
+from ..profiles import LARGE_BODY, MOST_OF_4_0
 from ..state.message import Message
 from ..wire import methods
 from ..wire.frames import HEAD_SIZE, METHOD
@@ -217,8 +218,11 @@ class Channels:
             raise MethodFailed(error, _PUBLISH) from error
 
     def _assembled(self, channel: Channel) -> None:
-        self._assemblies.pop(channel.number, None)
+        """Its message is whole, or is refused."""
+        assembly = self._assemblies.pop(channel.number, None)
         channel.assembling = False
+        if assembly is not None and assembly.size > MOST_OF_4_0:
+            channel.lint(LARGE_BODY, f"a body has {assembly.size} bytes")
 
     def _await_close_ok(self, channel: Channel, kind: int, payload: bytes) -> None:
         """AMQP 1.5.2.5: after channel.close all but its answer is dropped unread.
