@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from mockforge_brokers.protocols import PROTOCOLS
 
+from .backoff import backoff_of
+
 _SLOWING: Final = ("delay", "throttle")
 """They hit everything all the time: what follows is put down to them where nothing else was."""
 
@@ -31,6 +33,7 @@ class Aftermath:
             "hits": self.hits,
             "ended": self.ended,
             "pauses": list(self.pauses),
+            "backoff": backoff_of(self.pauses),
             "resent_after": list(self.resent),
             "doubled": list(self.doubled),
             "disordered": list(self.disordered),

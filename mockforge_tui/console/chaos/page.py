@@ -135,6 +135,7 @@ def _client(story: ClientStory, lasted: float) -> str:
         ("faults", _text(", ".join(f"{kind} {n}" for kind, n in story.faults.items()) or "none")),
         ("connections ended", f"{story.lost:,}{', and it gave up' if facts['gave_up'] else ''}"),
         ("back after", _durations(story.pauses)),
+        ("backoff", facts["backoff"] or '<span class="dim">-</span>'),
         ("sent again after", _durations(facts["resent_after"])),
     ]
     table = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
@@ -160,12 +161,20 @@ def _after_each(under: Sequence[dict[str, Any]]) -> str:
         return ""
     head = "".join(
         f"<th>{name}</th>"
-        for name in ("after", "hits", "ended", "back after", "sent again after", "out of order")
+        for name in (
+            "after",
+            "hits",
+            "ended",
+            "back after",
+            "backoff",
+            "sent again after",
+            "out of order",
+        )
     )
     rows = "".join(
         f"<tr><td>{_text(each['fault'])}</td><td>{each['hits']:,}</td>"
         f"<td>{each['ended']:,}{', gave up' if each['gave_up'] else ''}</td>"
-        f"<td>{_durations(each['pauses'])}</td>"
+        f"<td>{_durations(each['pauses'])}</td><td>{each['backoff'] or '-'}</td>"
         f"<td>{_resent(each)}</td><td>{_text(', '.join(each['disordered'])) or '-'}</td></tr>"
         for each in under
     )

@@ -20,6 +20,7 @@ from ...filters.fields import header_of
 from ...filters.json_path import JsonReader, parse_path
 from ..ports import Clock
 from .aftermath import Causes, ended_by_itself
+from .backoff import backoff_of
 
 _MOST_IDS: Final = 50_000
 """Ids that are remembered of one client and destination; what comes after is only counted."""
@@ -141,6 +142,7 @@ class ClientStory:
             "faults": dict(self.faults),
             "lost": self.lost,
             "pauses": list(self.pauses),
+            "backoff": backoff_of(self.pauses),
             "away": self.lost_at is not None,
             "gave_up": self.gave_up,
             "sent": sum(stream.sent for stream in streams),

@@ -161,6 +161,20 @@ def test_the_report_says_how_long_a_client_stayed_away(scene: Scene) -> None:
     assert (found["lost"], found["pauses"], found["away"]) == (1, [3.0], False)
 
 
+def test_the_report_names_the_backoff_of_who_was_put_out_again_and_again(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    scene.spine.emit(ClientIdentified("mqtt", 7, "c"))
+    scene.spine.emit(FaultFired("mqtt", 1, "disconnect", 7, "c", "PUBLISH"))
+    for pause in (1, 2, 4, 8):
+        scene.spine.emit(ConnectionClosed("mqtt", 7, "c", "gone"))
+        scene.advance(pause)
+        scene.spine.emit(ClientIdentified("mqtt", 7, "c"))
+    found = report(scene)["c"]
+    assert (found["backoff"], found["under"][0]["backoff"]) == ("doubling", "doubling")
+    for line in ("chaos report", "chaos report --each", "chaos report --html"):
+        assert "doubling" in scene.run(line).as_text()
+
+
 def test_the_page_names_who_doubles_and_shows_what_hit_it(scene: Scene) -> None:
     scene.run("chaos start observe")
     scene.run("fault add delay client:bad 10ms")
