@@ -14,6 +14,7 @@ from benchmarks.common import Skipped
 from benchmarks.kafka_apache import SECURED, apache_cluster, apache_kafka
 from brokers.kafka import (
     clustering,
+    describing,
     internal_topics,
     member_grid,
     migrating,
@@ -185,6 +186,12 @@ def test_recorded_clusters_are_what_three_nodes_of_apache_kafka_say():
                     assert json.loads(json.dumps(said)) == recorded[name], name
     except Skipped as reason:
         pytest.skip(str(reason))
+
+
+def test_recorded_apis_features_and_keys_are_what_apache_kafka_shows(kafka):
+    with Asking("127.0.0.1", kafka) as asking:
+        said = describing.play(asking.call)
+    assert json.loads(json.dumps(said)) == json.loads(describing.RECORDED.read_text())
 
 
 def test_recorded_internal_topics_are_what_apache_kafka_says(kafka):

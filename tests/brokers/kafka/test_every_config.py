@@ -21,6 +21,7 @@ from mockforge_brokers.kafka.state.cluster import Cluster
 from mockforge_brokers.kafka.state.configs.broker import (
     ALL_NODES,
     BY_RACK,
+    OF_A_LISTENER,
     broker_keys,
     is_fixed,
     started_with,
@@ -101,7 +102,8 @@ def test_each_key_of_a_broker_that_may_be_altered_acts_or_is_named(node):
         warned = house.said(change, key.name, value)
         if warned is None:
             of_all = key.name == "min.insync.replicas"
-            assert is_fixed(key.name) or of_all or node == ALL_NODES, key.name
+            refused = of_all or key.name in OF_A_LISTENER
+            assert is_fixed(key.name) or refused or node == ALL_NODES, key.name
             continue
         taken += 1
         assert warned is not key.acts_on(value), key.name

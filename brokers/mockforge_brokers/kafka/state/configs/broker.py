@@ -44,6 +44,16 @@ _IN_SYNC: Final = "min.insync.replicas"
 _AUTHORIZERS: Final = MappingProxyType({"allow.everyone.if.no.acl.found": "allow_everyone"})
 """Switches of Kafka's authorizer in server.properties, which are no keys of the broker."""
 
+OF_A_LISTENER: Final = frozenset(
+    (
+        "ssl.key.password",
+        *(f"ssl.keystore.{one}" for one in ("certificate.chain", "key", "location")),
+        *(f"ssl.keystore.{one}" for one in ("password", "type")),
+        *(f"ssl.truststore.{one}" for one in ("certificates", "location", "password", "type")),
+    )
+)
+"""Kafka's SslConfigs.RECONFIGURABLE_CONFIGS."""
+
 _STATIC: Final = MappingProxyType(
     {
         "offsets.topic.replication.factor": "1",
@@ -250,10 +260,13 @@ class BrokerConfig:
             values = {name: value for name, value in changes.items() if value is not None}
         else:
             changes = list(changes)
-            _check_alterable(node, {name for name, _, _ in changes})
+            _check_dynamic({name for name, _, _ in changes})
             values = altered(before, changes, broker_keys())
-        _check_alterable(node, values.keys())
         named = values.keys() if isinstance(changes, Mapping) else {name for name, _, _ in changes}
+        _check_dynamic(values.keys())
+        _check_listeners(values.keys())
+        if node == ALL_NODES:
+            _check_for_all({*named, *values})
         if self._guards_in_sync:
             _check_in_sync(node, named, values)
         for name, value in values.items():
@@ -306,7 +319,7 @@ def _of_options(options: KafkaOptions) -> dict[str, str]:
     return found
 
 
-def _check_alterable(node: str, names: Iterable[str]) -> None:
+def _check_dynamic(names: Iterable[str]) -> None:
     """Kafka takes keys that it does not know, for plugins; they are kept, and nothing acts."""
     free = _altered_while_running()
     fixed = sorted(name for name in names if name in broker_keys() and name not in free)
@@ -315,7 +328,22 @@ def _check_alterable(node: str, names: Iterable[str]) -> None:
             ErrorCode.INVALID_REQUEST,
             f"Cannot update these configs dynamically: [{', '.join(fixed)}]",
         )
-    single = sorted(name for name in names if free.get(name)) if node == ALL_NODES else []
+
+
+def _check_listeners(names: Iterable[str]) -> None:
+    """As Kafka: what a listener is secured by is altered with its name (listener.name.x.) alone."""
+    bare = sorted(OF_A_LISTENER & frozenset(names))
+    if bare:
+        raise RequestRefused(
+            ErrorCode.INVALID_REQUEST,
+            "These security configs can be dynamically updated only per-listener using the"
+            f" listener prefix: [{', '.join(bare)}]",
+        )
+
+
+def _check_for_all(names: Iterable[str]) -> None:
+    free = _altered_while_running()
+    single = sorted(name for name in names if free.get(name))
     if single:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST,

@@ -1,0 +1,85 @@
+"""What the broker shows of itself, beside all that Apache Kafka 4.4 shows."""
+
+import json
+
+import pytest
+from mockforge_brokers.kafka.codes import ConfigSource
+
+from .asked import altered, described
+from .counting import LEFT_OUT
+from .describing import RECORDED, RESOURCES, keys, play
+from .stage import Stage
+
+KAFKAS = json.loads(RECORDED.read_text())
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return json.loads(json.dumps(play(Stage().call)))
+
+
+NOT_SERVED = {"share.version", "streams.version"}
+"""Features: share groups and groups of Kafka Streams."""
+
+NEWER = {
+    93: "StreamsGroupTopologyDescriptionUpdate: groups of Kafka Streams",
+    94: "UnregisterController: there is no controller beside the broker",
+}
+"""APIs that are not served either, newer than what `LEFT_OUT` counts."""
+
+OF_OURS = {
+    "group.min.session.timeout.ms": "so that tests need not wait for 6 s",
+    "max.incremental.fetch.session.cache.slots": "a limit of ours",
+    "socket.request.max.bytes": "a limit of ours",
+}
+"""Keys of a broker that are given here from the start, and why."""
+
+
+@pytest.mark.parametrize("version", KAFKAS["versions"])
+def test_apis_and_features_are_apache_kafkas(ours, version):
+    """Each in its full range; none is left out but for a reason."""
+    shown, kafkas = ours["versions"][version], KAFKAS["versions"][version]
+    missing = {int(key) for key in kafkas["apis"].keys() - shown["apis"].keys()}
+    assert missing - LEFT_OUT.keys() == NEWER.keys()
+    assert shown["apis"] == {key: kafkas["apis"][key] for key in shown["apis"]}
+    for kind in ("supported", "finalized"):
+        left = {name: one for name, one in kafkas[kind].items() if name not in NOT_SERVED}
+        assert shown[kind] == left
+
+
+@pytest.mark.parametrize("kind", RESOURCES)
+def test_each_key_is_apache_kafkas(ours, kind):
+    """Names, types, which are read-only and sensitive, and the values that nobody gave."""
+    mine, kafkas = ours[kind], KAFKAS[kind]
+    assert {name: one[:3] for name, one in mine.items()} == {
+        name: one[:3] for name, one in kafkas.items()
+    }
+    defaults = {name: one[3] for name, one in kafkas.items() if len(one) > 3}
+    given = {name for name in defaults if len(mine[name]) == 3}
+    assert given == (OF_OURS.keys() if kind == "broker" else set())
+    assert {name: mine[name][3] for name in defaults.keys() - given} == {
+        name: value for name, value in defaults.items() if name not in given
+    }
+
+
+@pytest.mark.parametrize("kind", RESOURCES)
+def test_no_keys_at_all_ask_for_all_of_them(ours, kind):
+    stage = Stage()
+    stage.broker.create_topic("described", 1)
+    everything = json.loads(json.dumps(keys(stage.call, *RESOURCES[kind], [])))
+    assert everything == ours[kind]
+    name = next(iter(everything))
+    assert list(keys(stage.call, *RESOURCES[kind], [name, "no.such.key"])) == [name]
+
+
+def test_a_password_is_never_shown():
+    stage = Stage()
+    request = altered("1", {"sasl.jaas.config": "a secret"}, kind=4)
+    request.validate_only = False
+    assert stage.call(request, 1).responses[0].error_code == 0
+    asked = described(4, "1", ["sasl.jaas.config"])
+    asked.include_synonyms = True
+    (entry,) = stage.call(asked, 4).results[0].configs
+    source = ConfigSource.DYNAMIC_BROKER_CONFIG
+    assert (entry.value, entry.is_sensitive, entry.config_source) == (None, True, source)
+    assert [(one.value, one.source) for one in entry.synonyms] == [(None, source)]
