@@ -280,7 +280,7 @@ def _lost(mqtt: Mqtt, client: str) -> Iterator[Finding]:
         yield Finding(client, "unacknowledged", text)
     if session["dropped"]:
         count = counted(session["dropped"], "message")
-        text = f"{count} for {client} were dropped, since its queue or backlog was full: see limits"
+        text = f"{client} lost {count}, since its queue or backlog was full: see limits"
         yield Finding(client, "dropped", text)
 
 
@@ -297,8 +297,8 @@ def _left_out(mqtt: Mqtt, client: str) -> Iterator[Finding]:
     if session.get("oversized"):
         count = counted(session["oversized"], "message")
         text = (
-            f"{count} for {client} were left out, larger than the Maximum Packet Size of its "
-            "CONNECT: it must allow more, or publish less at once [MQTT-3.1.2-25]"
+            f"{client} was not sent {count} that would be larger than the Maximum Packet Size of "
+            "its CONNECT: it must allow more, or publish less at once [MQTT-3.1.2-25]"
         )
         yield Finding(client, "too-large", text)
     if session.get("own"):

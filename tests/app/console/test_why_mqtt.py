@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from brokers.fake_peer import FakeClient
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.sn import messages as sn
@@ -124,7 +125,7 @@ def test_messages_larger_than_the_client_takes_are_counted(qos: int) -> None:
     limits: dict[str, Any] = {"maximum_packet_size": 50}
     came(made, Connect("dev-1", version=5, properties=limits), Request("t", qos))
     assert made.run(f"pub mqtt:t {'x' * 100} -q {qos}").ok
-    assert found(made, "dev-1")["too-large"].startswith("1 message for dev-1 ")
+    assert found(made, "dev-1")["too-large"].startswith("dev-1 was not sent 1 message ")
     assert made.run("session show dev-1").data["oversized"] == 1
 
 
@@ -171,3 +172,59 @@ def test_what_a_rule_keeps_away_did_not_come_too_early() -> None:
     causes = found(made, "late")
     assert "subscribed-too-late" not in causes
     assert "a rule denies it: deny * read mqtt:t" in causes["access"]
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, 0x87)])
+def test_a_filter_that_suback_refused_is_named_with_the_option(version: int, code: int) -> None:
+    made = scene(refused_filters={"no/#": 0x87})
+    client = came(made, Connect("dev-1", version=version), Request("no/1"))
+    assert client.take()[-1] == code
+    assert found(made, "dev-1")["refused"] == (
+        "SUBSCRIBE no/1 of dev-1 was refused just now: refused by the broker (refused_filters)"
+    )
+
+
+def test_a_filter_and_a_publish_that_no_rule_allows_are_named_with_the_rule() -> None:
+    made = scene()
+    assert made.run("rule add allow * all mqtt:a/#").ok
+    client = came(made, Connect("dev-1"), Request("b/#"))
+    assert client.take()[-1] == 0x80
+    assert found(made, "dev-1")["access"] == (
+        "dev-1 was denied read b/# just now: no rule allows it: allow anonymous read mqtt:b/#"
+    )
+    client.send(encode_packet(Publish("b", b"x", 1, packet_id=3), 4))
+    assert found(made, "dev-1")["access"] == (
+        "dev-1 was denied write b just now: no rule allows it: allow anonymous write mqtt:b"
+    )
+
+
+def test_a_queue_that_was_full_is_named_with_what_it_lost() -> None:
+    made = scene()
+    made.mqtt.environment.limits = Limits(mqtt_session_queue=2)
+    kept = Connect("dev-1", clean_start=False)
+    came(made, kept, Request("t", 1)).vanish()
+    assert made.run("pub mqtt:t x -q 1 -n 3").ok
+    assert found(made, "dev-1")["dropped"] == (
+        "dev-1 lost 1 message, since its queue or backlog was full: see limits"
+    )
+
+
+def test_sessions_show_what_is_in_flight_what_waits_and_when_they_end() -> None:
+    made = scene()
+    slow: dict[str, Any] = {"receive_maximum": 1, "session_expiry_interval": 100}
+    client = came(made, Connect("slow", version=5, properties=slow), Request("t", 1))
+    came(made, Connect("ever", clean_start=False), Request("t", 2)).vanish()
+    came(made, Connect("brief"))
+    assert made.run("pub mqtt:t x -q 1 -n 3").ok
+    shown = made.run("session ls").as_text().splitlines()
+    assert [line.split(maxsplit=5) for line in shown[1:]] == [
+        ["slow", "yes", "t=1", "1", "2", "1m40s after its connection"],
+        ["ever", "no", "t=2", "0", "3", "never"],
+        ["brief", "yes", "0", "0", "with", "its connection"],
+    ]
+    assert "must send PUBACK, 2 wait" in found(made, "slow")["unacknowledged"]
+    data = made.run("session show slow").data
+    assert (data["inflight"], data["queued"], data["window"], data["expiry"]) == (1, 2, 1, 100.0)
+    client.send(bytes.fromhex("40 02 00 01"))
+    data = made.run("session show slow").data
+    assert (data["inflight"], data["queued"]) == (1, 1)

@@ -14,6 +14,7 @@ from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Request, Subscribe
 
 from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.misbehaving import fault
 
 # Every topic of Mosquitto 2.0.11 (`mosquitto_sub -t '$SYS/#' -F %t`), and one of 2.1.
 _PLAIN = """
@@ -37,7 +38,7 @@ MOSQUITTOS = set(_PLAIN.split()) | {
 class Scene:
     def __init__(self, interval: float = 10) -> None:
         self.clock = ManualClock()
-        environment = Environment.create(self.clock, seed=1, journal=False)
+        self.environment = environment = Environment.create(self.clock, seed=1, journal=False)
         self.broker = MqttBroker(environment, MqttOptions(sys_interval=interval))
         self.network = FakeNetwork(self.broker, environment)
 
@@ -87,6 +88,25 @@ def test_who_subscribes_has_all_values_at_once(scene: Scene) -> None:
     assert got["broker/retained messages/count"] == "1"
     assert got["broker/subscriptions/count"] == "1"
     assert got["mockforge/faults/active"] == "0"
+
+
+def test_faults_and_holds_of_ours_are_counted() -> None:
+    scene = Scene()
+    client = scene.connect("dashboard")
+    environment = scene.environment
+    rule = fault(matches=lambda row: False)
+    environment.faults.add(rule)
+    environment.faults.add(off := fault(matches=lambda row: False))
+    rule.hits, off.enabled = 3, False
+    scene.subscribe(client, "$SYS/mockforge/#")
+    assert values(client, retain=True) == {
+        "mockforge/faults/active": "1",
+        "mockforge/faults/fired": "3",
+        "mockforge/holds/waiting": "0",
+    }
+    rule.hits = 4
+    scene.advance(10)
+    assert values(client, retain=False) == {"mockforge/faults/fired": "4"}
 
 
 def test_each_interval_brings_what_changed_and_the_loads(scene: Scene) -> None:
