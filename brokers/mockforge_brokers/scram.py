@@ -1,5 +1,8 @@
 """The server's half of SCRAM (RFC 5802, RFC 7677), without channel binding and without I/O.
 
+It is our own: the hashes are the standard library's, nonces go by our seed, and what a client got
+wrong is said in its own case, as of librdkafka before 2.6.1. A library is no dependency for that.
+
 Passwords are taken as they are: SASLprep changes no password of ASCII letters, digits and signs.
 """
 

@@ -37,12 +37,19 @@ class Play:
         self.scene = Scene(furnished=False)
         self.scene.production.load(fixtures, start=False)
         self.reported: list[StepOutcome] = []
+        self.records: list[int] = []
+        """How many each console line showed."""
         self.runner = Runner(
             fixtures.scenarios[0],
             self.scene,
-            command=lambda line: self.scene.run(line).text,
+            command=self._command,
             report=self.reported.append,
         )
+
+    def _command(self, line: str) -> str:
+        result = self.scene.run(line)
+        self.records.append(len(result.records))
+        return result.text
 
     async def _run(self, stop_after: float | None) -> ScenarioOutcome:
         task = asyncio.ensure_future(self.runner.run())
@@ -173,6 +180,23 @@ scenarios:
     outcome = playing.run(stop_after=1)
     assert outcome.status is Status.STOPPED
     assert playing.scene.faults.rules == {}
+
+
+def test_a_fault_of_the_file_is_used_for_as_long_as_the_step_says(tmp_path: Path) -> None:
+    playing = Play(
+        fixtures_of(
+            tmp_path,
+            """
+faults: [{id: slow, where: {kafka: {api: Fetch}}, do: {delay: 200ms}, enabled: false}]
+scenarios:
+  - name: x
+    steps: [{fault: {use: slow, for: 2s}}, {sleep: 1s}, {run: fault ls}, {sleep: 2s},
+            {run: fault ls}]
+""",
+        )
+    )
+    assert playing.run().ok
+    assert playing.records == [1, 0]
 
 
 def test_a_fault_that_never_fired_fails_it(tmp_path: Path) -> None:
