@@ -32,7 +32,9 @@ def mockforge(running: MockForge) -> Iterator[MockForge]:
 class Client:
     """A paho client whose session stays; it notes all that is answered."""
 
-    def __init__(self, mockforge: MockForge, *, version: int = paho.MQTTv311) -> None:
+    def __init__(
+        self, mockforge: MockForge, *, version: int = paho.MQTTv311, keep_alive: int = 60
+    ) -> None:
         self.got: list[bytes] = []
         self.published: list[int] = []
         self.subscribed: list[int] = []
@@ -53,7 +55,7 @@ class Client:
         )
         client.on_connect = lambda *args: self.connected.append(args[2].session_present)
         client.on_disconnect = lambda *args: self.lost.append(args[3])
-        client.connect(place.hostname, place.port)
+        client.connect(place.hostname, place.port, keep_alive)
         client.loop_start()
         wait_for(lambda: self.connected, 20)
 
@@ -226,6 +228,33 @@ def test_a_promised_keep_alive_is_kept(mockforge):
     with Client(mockforge, version=paho.MQTTv5) as client:
         wait_for(lambda: hits(mockforge) >= 2, 20)
         assert not client.lost
+
+
+def test_a_client_whose_ping_is_not_answered_connects_anew(mockforge):
+    mockforge.run("fault add drop op:PINGRESP --dir out --once")
+    with Client(mockforge, keep_alive=1) as client:
+        client.client.reconnect_delay_set(0.1, 0.1)
+        wait_for(lambda: len(client.connected) == 2, 20)
+        assert client.lost
+        assert hits(mockforge) == 1
+        client.subscribe(1)
+        client.client.publish("t", b"a", 1)
+        wait_for(lambda: client.got == [b"a"], 20)
+
+
+def test_a_client_is_let_in_once_it_was_refused_as_often_as_asked_for(mockforge):
+    mockforge.run("fault add refuse op:CONNECT SERVER_BUSY --times 2")
+    place = urlsplit(mockforge.mqtt.url)
+    codes: list[int] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="dev-7", protocol=paho.MQTTv5)
+    client.reconnect_delay_set(0.1, 0.1)
+    client.on_connect = lambda *args: codes.append(args[3].value)
+    client.connect(place.hostname, place.port)
+    client.loop_start()
+    wait_for(lambda: 0 in codes, 20)
+    client.disconnect()
+    client.loop_stop()
+    assert codes == [0x89, 0x89, 0]
 
 
 def test_a_client_that_may_have_one_message_on_its_way_sends_the_next_when_it_is_taken(mockforge):

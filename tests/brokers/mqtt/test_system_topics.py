@@ -6,6 +6,7 @@ import pytest
 from mockforge_brokers import memory
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.journal import IN
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.wire.decode import decode_packet
@@ -14,7 +15,7 @@ from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Request, Subscribe
 
 from brokers.fake_peer import FakeClient, FakeNetwork
-from brokers.misbehaving import fault
+from brokers.misbehaving import fault, hold, lane
 
 # Every topic of Mosquitto 2.0.11 (`mosquitto_sub -t '$SYS/#' -F %t`), and one of 2.1.
 _PLAIN = """
@@ -105,8 +106,15 @@ def test_faults_and_holds_of_ours_are_counted() -> None:
         "mockforge/holds/waiting": "0",
     }
     rule.hits = 4
+    environment.holds.add(hold(lambda row: row.operation == "PINGREQ"))
+    other = scene.connect("other")
+    way_in = lane(IN, other.connection, other.peer, environment, lambda frame: None)
+    way_in.feed(encode_packet(Pingreq(), 4))
     scene.advance(10)
-    assert values(client, retain=False) == {"mockforge/faults/fired": "4"}
+    assert values(client, retain=False) == {
+        "mockforge/faults/fired": "4",
+        "mockforge/holds/waiting": "1",
+    }
 
 
 def test_each_interval_brings_what_changed_and_the_loads(scene: Scene) -> None:
