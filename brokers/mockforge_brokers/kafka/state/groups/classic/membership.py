@@ -11,6 +11,7 @@ def check_protocols(
     """Raises RequestRefused unless the newcomer shares a protocol with all members."""
     names = {name for name, _ in request.protocols}
     fits = bool(request.protocol_type) and bool(names)
+    # An empty group takes any: its first member says what kind of group it is.
     if fits and len(members):
         fits = request.protocol_type == protocol_type and bool(
             names.intersection(members.common_protocols())
@@ -26,6 +27,8 @@ def check_protocols(
 
 def known_member(group_id: str, members: Members, member_id: str, instance: str | None) -> Member:
     """The member of this id, and of this instance id if one is told. Raises RequestRefused."""
+    # Before the member id is looked up: who is fenced has to end, since another process goes by its
+    # instance id now, while who is merely unknown joins again (KIP-345).
     if instance is not None:
         current = members.static.get(instance)
         if current is not None and current != member_id:
@@ -43,6 +46,7 @@ def check_choice(group_id: str, chosen: tuple[str, str | None], request: SyncReq
     """Raises RequestRefused where a member says another protocol type or name than was chosen."""
     said = (request.protocol_type, request.protocol_name)
     for given, known in zip(said, chosen, strict=True):
+        # SyncGroup says them from v5 on (KIP-559).
         if given is not None and given != known:
             raise RequestRefused(
                 ErrorCode.INCONSISTENT_GROUP_PROTOCOL,

@@ -47,12 +47,15 @@ class Round:
         """Members are to join; `first`: the group was empty until now."""
         timeout = self._members.rebalance_timeout
         if not first:
+            # Members hear of it by their next heartbeat, and finish what they are at before they
+            # join: the slowest of them has the say.
             self._alarm.arm(timeout, self._joined)
         elif self._delay > 0:
             self._since = self._clock.now()
             self.newcomer = False
             self._alarm.arm(min(self._delay, timeout), self._collect)
         else:
+            # group.initial.rebalance.delay.ms=0: the first one leads a generation of its own.
             self._joined()
 
     def wait_for_joins(self) -> None:
@@ -69,6 +72,7 @@ class Round:
 
     def _collect(self) -> None:
         """The delay is over, unless somebody came meanwhile: then it is added, up to the most."""
+        # Counted from the first member: its JoinGroup is parked, and it waits no longer than that.
         left = (self._since or 0.0) + self._members.rebalance_timeout - self._clock.now()
         if self.newcomer and left > 0:
             self.newcomer = False

@@ -35,11 +35,13 @@ class ClassicMembers:
         instance = request.group_instance_id
         if not request.member_id and instance is None and request.must_know_id:
             return Parked.of(JoinResult(ErrorCode.MEMBER_ID_REQUIRED, member_id))
+        # By the first one: a client says the same topics with each of its assignors.
         subscription = self._embedded.subscription(request.protocols[0][1])
         if subscription is None:
             raise _not_supported(request)
         wish = HeartbeatRequest(
             member_id=member_id,
+            # JoinGroup says everything, as the heartbeat of one that joins.
             member_epoch=0,
             group_instance_id=instance,
             rack_id=subscription.rack_id,
@@ -50,11 +52,14 @@ class ClassicMembers:
             owned=group.topics.keys(subscription.owned),
             classic=ClassicMember(request.session_timeout, request.protocols),
         )
+        # A static member with its id comes for its next step. One without is a new process, which
+        # `enter` puts in the place of the one before.
         if request.member_id and instance is not None:
             member = group.members.known(member_id, instance)
         else:
             member = group.enter(wish)
         group.advance(member, wish)
+        # `expect` does not move a timer that runs, and this one is for another step.
         group.stop_timer(member)
         group.expect(member, _FAILED_TO_SYNC)
         return Parked.of(
@@ -94,6 +99,8 @@ class ClassicMembers:
                     ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
                     f"member {member.member_id} says {said}, and joined as {expected}",
                 )
+        # One that is to give up partitions gets its smaller assignment though there is a newer
+        # epoch: by it the client sees what it has to give up, and others wait for that.
         if group.epoch > member.epoch and member.state is not MemberState.UNREVOKED:
             group.expect(member, _FAILED_TO_JOIN)
             raise self._rebalancing(group)
@@ -112,6 +119,8 @@ class ClassicMembers:
         """Raises RequestRefused, with REBALANCE_IN_PROGRESS when the member has to join again."""
         member, _ = self._present(group, member_id, instance, generation_id)
         group.touch(member)
+        # A classic client is handed nothing by a heartbeat: it joins again as soon as there is
+        # something new for it, also what others have given up meanwhile.
         wanted = group.target.of(member.member_id) - member.assigned
         free = member.state is MemberState.UNRELEASED and not (
             wanted & group.members.held_by_others(member)

@@ -141,6 +141,8 @@ class ConsumerMember:
 
     def unsubscribe(self, readable: Set[bytes]) -> None:
         """It reads these topics alone: what else it has it gives up with what it has to anyhow."""
+        # In the other states `reconcile` sees to it by the new target. From this one it goes no
+        # further before the member gave up what it was asked for before.
         if self.state is MemberState.UNREVOKED:
             lost = frozenset(key for key in self.assigned if key[0] not in readable)
             self.assigned -= lost
@@ -158,6 +160,7 @@ class ConsumerMember:
         `owned`: what the member reads by its own words, None where it did not say.
         """
         if self.state is MemberState.UNREVOKED:
+            # Silence is no word of having given up: it says `owned` when that changes.
             if owned is None or owned & self.revoking:
                 return
             self.revoking = frozenset()
@@ -167,9 +170,11 @@ class ConsumerMember:
         if revoking and (owned is None or owned & revoking):
             self.revoking = revoking
             self.state = MemberState.UNREVOKED
+            # Still in its epoch, in which it may commit what it read of these partitions.
             return
         wanted = target - assigned
         free = wanted - held_by_others
+        # What is free comes at once, the rest with later heartbeats: nobody waits for the slowest.
         self.assigned = assigned | free
         self.state = MemberState.STABLE if free == wanted else MemberState.UNRELEASED
         if self.epoch != target_epoch:
