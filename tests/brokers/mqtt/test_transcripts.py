@@ -35,6 +35,7 @@ SETTINGS: dict[str, tuple[MqttOptions, Limits]] = {
         Limits(),
     ),
     "server_keep_alive": (MqttOptions(server_keep_alive=60), Limits()),
+    "silent_about_subscribers": (MqttOptions(tell_no_subscribers=False), Limits()),
     "strict": (MqttOptions(lint="strict"), Limits()),
     "small_limits": (MqttOptions(), Limits(mqtt_session_queue=2)),
     "small_packets": (MqttOptions(), Limits(mqtt_packet=100)),
