@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.access import rule_of
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.mqtt.broker import MqttBroker
@@ -97,6 +98,20 @@ def test_what_was_acknowledged_is_gone(scene: Scene) -> None:
     client.send(encode_packet(Ack(PacketType.PUBACK, 2), 5))
     assert [payload for payload, _, _ in sent(scene.killed().connect("c"))] == [b"0", b"2"]
     assert sent(scene.ended().connect("c")) == [(b"0", 1, True), (b"2", 1, True)]
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_waited_and_may_not_be_read_any_more_leaves_the_disk_too(
+    scene: Scene, qos: int
+) -> None:
+    scene.subscribed("c", "t/#", qos).vanish()
+    for topic in ("t/secret", "t/open", "t/secret"):
+        scene.publish(topic, topic.encode(), qos=qos)
+    denying = scene.environment.access.add_rule(rule_of("deny * read mqtt:t/secret"))
+    client = scene.connect("c")
+    assert sent(client) == [(b"t/open", qos, False)]
+    scene.environment.access.remove_rule(denying)
+    assert [payload for payload, _, _ in sent(scene.killed().connect("c"))] == [b"t/open"]
 
 
 def test_qos_2_to_a_client_goes_on_with_its_packet_identifier(scene: Scene) -> None:
