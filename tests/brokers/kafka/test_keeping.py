@@ -176,3 +176,16 @@ def test_while_nothing_can_be_written_records_are_refused():
     disk.commit()
     part = stage.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
     assert part.error_code == 0
+
+
+def test_a_restart_in_the_group_in_which_records_came_keeps_each_once():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    stage.broker.create_topic("orders", 1)
+    stage.broker.publish("orders", b"0")
+    stage.broker.restart(hard=True)
+    stage.broker.publish("orders", b"1")
+    assert stage.broker.cluster.topics["orders"].records == 2
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == kept(stage)
