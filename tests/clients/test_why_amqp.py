@@ -125,3 +125,23 @@ def test_another_is_the_single_active_one(house: House) -> None:
     number = max(each["id"] for each in house.run("conns").data)
     assert house.causes(f"c{number}") == ["single-active"]
     other.close()
+
+
+def test_a_queue_of_other_arguments_names_who_made_it(house: House) -> None:
+    def named(name: str) -> pika.BlockingConnection:
+        parameters = pika.URLParameters(house.servers.amqp.url)
+        parameters.client_properties = {"connection_name": name}
+        return pika.BlockingConnection(parameters)
+
+    maker, other = named("billing"), named("cart")
+    maker.channel().queue_declare("invoices", durable=True, arguments={"x-max-length": 5})
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as raised:
+        other.channel().queue_declare("invoices", durable=True)
+    assert raised.value.reply_text.endswith(
+        "received none but current is the value '5' of type 'signedint'"
+    )
+    said = [each["text"] for each in house.run("why cart").data["findings"]]
+    assert any("(billing declared it with durable, x-max-length=5)" in text for text in said), said
+    assert house.run("queue show invoices").data["declared_by"] == "billing"
+    for connection in maker, other:
+        connection.close()

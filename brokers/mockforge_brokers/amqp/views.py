@@ -225,6 +225,7 @@ def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> Des
             "exclusive": bool(queue.owner),
             "auto_delete": queue.auto_delete,
             "arguments": plain(queue.arguments),
+            "declared_by": queue.declarer,
             **_policies(policies),
             "ready": len(queue.messages),
             "unacked": queue.unacked,

@@ -573,6 +573,16 @@ def test_a_channel_that_was_closed_for_an_acknowledgement_twice() -> None:
     )
 
 
+def test_a_queue_of_other_arguments_names_who_made_it() -> None:
+    made = Scene(furnished=False)
+    maker, other = made.amqp_client(), made.amqp_client()
+    maker.send("queue.declare", queue="q", durable=True)
+    first, second = made.session.connections()
+    other.send("queue.declare", queue="q")
+    expected = f"current is 'true' ({first.client} declared it with durable); it must open"
+    assert expected in said(made, f"c{second.id}")
+
+
 def test_a_client_that_broke_the_protocol_is_said_though_it_is_gone() -> None:
     made = Scene(furnished=False)
     client = made.mqtt_client("dev-1")

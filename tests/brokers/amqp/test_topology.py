@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.channel.contents import Contents
-from mockforge_brokers.amqp.events import ExchangeDeleted, QueueDeleted
+from mockforge_brokers.amqp.events import ChannelClosed, ExchangeDeleted, QueueDeleted
 from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.state.exchanges import (
     Binding,
@@ -19,7 +19,7 @@ from mockforge_brokers.amqp.state.memory import Memory
 from mockforge_brokers.amqp.state.virtual_host import VirtualHost
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.errors import RequestRefused
-from mockforge_brokers.events import Warned
+from mockforge_brokers.events import RequestDenied, Warned
 from mockforge_brokers.spine import Spine
 
 from .client import Client, House, bodies, names
@@ -275,3 +275,34 @@ def test_a_headers_exchange_finds_what_comparing_with_each_binding_finds(
     asked = table(headers)
     matching = [each.destination for each in left if headers_match(each.arguments, asked)]
     assert list(exchange.match("", asked)) == matching
+
+
+ORIGINS = [
+    ({"durable": True, "arguments": {"x-max-length": 5}}, "durable, x-max-length=5"),
+    ({}, "no flag and no argument"),
+    ({"arguments": {"x-dead-letter-routing-key": "k" * 250, "x-dead-letter-exchange": "x" * 250}},
+     "x-dead-letter-routing-key="),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "how"), ORIGINS)
+def test_who_made_a_queue_and_how_is_for_people_alone(
+    house: House, given: dict[str, Any], how: str
+) -> None:
+    maker, other = house.client(name="billing"), house.client(name="shop")
+    maker.send("queue.declare", queue="q", **given)
+    (close,) = other.send("queue.declare", queue="q", durable=True, arguments={"x-max-length": 9})
+    assert close["reply_code"] == 406
+    assert "billing" not in close["reply_text"]
+    (denied,) = house.emitted(RequestDenied)
+    (closed,) = house.emitted(ChannelClosed)
+    for event in denied, closed:
+        assert f" (billing declared it with {how}" in event.reason
+        assert len(event.reason) < 600
+
+
+def test_nobody_is_named_where_a_queue_was_not_made_by_a_client(house: House) -> None:
+    house.broker.declare_queue("q", durable=True)
+    house.client().send("queue.declare", queue="q")
+    (denied,) = house.emitted(RequestDenied)
+    assert denied.reason.endswith("(it was declared with durable)")

@@ -110,6 +110,7 @@ def queue_declare(
             auto_delete=auto_delete,
             arguments=arguments,
             connection=channel.line.id,
+            client=channel.line.client,
             server_named=not queue,
         )
     channel.last_queue = found.name

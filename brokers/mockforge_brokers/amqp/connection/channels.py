@@ -14,6 +14,7 @@ from ..codes import ReplyCode, reply_text
 from ..events import ChannelClosed, ChannelOpened
 from ..profiles import LARGE_BODY, MOST_OF_4_0
 from ..state.message import Message
+from ..state.refusals import Inequivalent
 from ..wire import methods
 from ..wire.frames import HEAD_SIZE, METHOD
 from ..wire.frames import method as method_frame
@@ -110,6 +111,8 @@ class Channels:
         )
         channel.end(reason)
         code = int(refusal.code)
+        # People read who made what is there; the client was sent RabbitMQ's words.
+        origin = f" ({refusal.origin})" if isinstance(refusal, Inequivalent) else ""
         self.counts.closed("channel", code)
         if isinstance(refusal, NotServed):
             line.unserved.report(AMQP, line.id, line.client, refusal.feature, refusal.text)
@@ -121,10 +124,10 @@ class Channels:
                     line.client,
                     method.name if method else "consumer_timeout",
                     code,
-                    refusal.text,
+                    refusal.text + origin,
                 )
             )
-        line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
+        line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason + origin))
 
     def unacked(self) -> list[Message]:
         """Messages that the client has: delivered, and not acknowledged for good."""

@@ -5,12 +5,35 @@ from typing import Final
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
 from ..profiles import Profile
+from ..records import plain
+from .queues.queue import Queue
 
 _RESERVED: Final = "amq."
+_LONGEST_ORIGIN: Final = 300
+"""Characters: a client may have sent kilobytes of arguments."""
 _LOCKED: Final = (
     "It could be originally declared on another connection or the exclusive property value does "
     "not match that of the original declaration."
 )
+
+
+class Inequivalent(RequestRefused):
+    """A queue is declared in another way than it was made: `origin` says by whom, and how.
+
+    That is for people: the client gets RabbitMQ's words, which name the one argument.
+    """
+
+    def __init__(self, refusal: RequestRefused, queue: Queue) -> None:
+        super().__init__(refusal.code, refusal.text)
+        flags = {"durable": queue.durable, "auto_delete": queue.auto_delete}
+        given = [name for name, on in flags.items() if on]
+        given += [f"{name}={value}" for name, value in plain(queue.arguments).items()]
+        who = f"{queue.declarer} declared it" if queue.declarer else "it was declared"
+        self.origin = shortened(f"{who} with {', '.join(given) or 'no flag and no argument'}")
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_ORIGIN else text[: _LONGEST_ORIGIN - 1] + "…"
 
 
 def locked(queue: str) -> RequestRefused:

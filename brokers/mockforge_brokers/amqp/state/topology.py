@@ -39,6 +39,7 @@ from .queues.queue import Queue
 from .queues.stream import StreamQueue
 from .queues.types import make_queue, queue_type
 from .refusals import (
+    Inequivalent,
     check_no_conditions,
     check_not_default,
     check_reserved,
@@ -242,6 +243,7 @@ class Topology(Bindings):
         auto_delete: bool = False,
         arguments: Table | None = None,
         connection: int = 0,
+        client: str = "",
         server_named: bool = False,
     ) -> Queue:
         """Make the queue, or check that the one there is the same (405, 406)."""
@@ -251,11 +253,14 @@ class Topology(Bindings):
             queue = self.queue(name, connection)
             if connection and bool(queue.owner) != exclusive:
                 raise self._locked(name)
-            if not queue.owner:
-                # An exclusive queue never outlives its connection, let alone the broker.
-                rules.same_flag(what, "durable", durable, queue.durable)
-            rules.same_flag(what, "auto_delete", auto_delete, queue.auto_delete)
-            rules.same_queue_arguments(what, arguments, queue.arguments)
+            try:
+                if not queue.owner:
+                    # An exclusive queue never outlives its connection, let alone the broker.
+                    rules.same_flag(what, "durable", durable, queue.durable)
+                rules.same_flag(what, "auto_delete", auto_delete, queue.auto_delete)
+                rules.same_queue_arguments(what, arguments, queue.arguments)
+            except RequestRefused as refusal:
+                raise Inequivalent(refusal, queue) from None
             queue.touch()
             self.declared_again += 1
             return queue
@@ -280,6 +285,7 @@ class Topology(Bindings):
             auto_delete=auto_delete,
             arguments=arguments,
         )
+        queue.declarer = client
         self.queues[name] = queue
         self.keeper.queue_changed(self, name)
         self._exclusive.add(queue)

@@ -313,7 +313,9 @@ class _Call:
         if dead_letters is not None and not there:
             self.connection.permit("read", "queue", name)
             self.connection.permit("write", "exchange", str(dead_letters.value))
-        queue = self.vhost.declare_queue(name, connection=self.connection.id, **given)
+        queue = self.vhost.declare_queue(
+            name, connection=self.connection.id, client=self.connection.client, **given
+        )
         return (200 if there else 201), self._shown(queue)
 
     def _delete_queue(self, name: str) -> int:

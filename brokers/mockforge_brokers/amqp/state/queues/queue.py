@@ -41,6 +41,7 @@ class Queue:
         "consumers",
         "dead_lettered",
         "dead_letters_lost",
+        "declarer",
         "dropped",
         "due",
         "durable",
@@ -86,6 +87,8 @@ class Queue:
         self.owner = owner
         self.auto_delete = auto_delete
         self.arguments = arguments or {}
+        self.declarer = ""
+        """The client that made it; empty where that is not known, as after a restart."""
         self.gone = False
         self.messages: deque[Message] = deque()
         self.consumers: list[Consumer] = []
