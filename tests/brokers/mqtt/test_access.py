@@ -275,10 +275,15 @@ def test_a_member_of_a_share_that_may_not_read_is_passed_over() -> None:
         clients[name] = client = town.network.connect()
         packet = Connect(name, 4, user_name=name, password=b"secret")
         client.send(encode_packet(packet, 4))
-        client.send(encode_packet(Subscribe(1, [Request("$share/g/a/#", 0)]), 4))
+        client.send(encode_packet(Subscribe(1, [Request("$share/g/a/#", 1)]), 4))
         client.take()
     publishes(town, "a/1", "a/1", "a/1", "a/1")
     assert (clients["alice"].take().count(b"a/1a/1"), clients["bob"].take()) == (4, b"")
+    # It waits for who may read it, though slow, and does not go to who reads and may not.
+    clients["alice"].set_writable(False)
+    publishes(town, "a/1", qos=1)
+    clients["alice"].set_writable(True)
+    assert (payloads(clients["alice"], "a/1"), clients["bob"].take()) == (["a/1"], b"")
 
 
 def test_a_topic_of_the_broker_itself_is_read_by_who_may() -> None:

@@ -51,17 +51,17 @@ class Share:
                 self.turn = self._random.randrange(len(members))
             case "topic":
                 self.turn = crc32(topic_name.encode())
-        chosen = None
         for offset in range(len(members)):
-            member = members[(self.turn + offset) % len(members)]
-            if member[0].reads is not None and not member[0].reads(topic_name):
-                continue
-            if member[0].ready:
-                chosen = member
+            chosen = members[(self.turn + offset) % len(members)]
+            session = chosen[0]
+            if session.ready and (session.reads is None or session.reads(topic_name)):
                 break
-            chosen = chosen or member
-        if chosen is None:
-            return None
+        else:
+            turn = self.turn % len(members)
+            found = _first_with_right(members[turn:] + members[:turn], topic_name)
+            if found is None:
+                return None
+            chosen = found
         self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
         return chosen
 
@@ -69,6 +69,16 @@ class Share:
         """Take a member out; False when it was none."""
         self.taken.pop(session, None)
         return self.members.pop(session, None) is not None
+
+
+def _first_with_right(
+    members: "list[tuple[Session, Subscription]]", topic_name: str
+) -> "tuple[Session, Subscription] | None":
+    for member in members:
+        reads = member[0].reads
+        if reads is None or reads(topic_name):
+            return member
+    return None
 
 
 class _Node:
