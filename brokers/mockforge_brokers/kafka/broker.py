@@ -28,6 +28,7 @@ from .state.configuring import unserved
 from .state.keeper import FORGETFUL
 from .state.kept import KeptCluster
 from .verbs.clients import ClientVerbs
+from .verbs.configs import ConfigVerbs
 from .verbs.groups import GroupVerbs
 from .verbs.nodes import NodeVerbs
 from .verbs.producers import ProducerVerbs
@@ -47,7 +48,7 @@ def _keeper(store: Store | None) -> StoringKeeper | None:
     return StoringKeeper(store)
 
 
-class KafkaBroker(RecordVerbs, TopicVerbs, GroupVerbs, ProducerVerbs, ClientVerbs):
+class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerbs, ClientVerbs):
     """`contract.Broker` for Kafka, and the verbs that prompt, fixtures and HTTP have for it.
 
     Each verb calls the same entrance of the state as the wire's handlers do.

@@ -1,0 +1,74 @@
+"""Configurations as they are in force, with where each value comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from ...errors import PlainRefusals
+from ..codes import ConfigSource, ConfigType
+from ..state.cluster import Cluster
+from ..state.configs.broker import broker_keys
+from ..state.configs.group import GROUP_CONFIGS
+from ..state.configs.keys import ConfigKey, Sourced
+from ..state.configs.topic import TOPIC_CONFIGS
+
+_HIDDEN = "(hidden)"
+_SOURCES = {
+    ConfigSource.DYNAMIC_TOPIC_CONFIG: "topic",
+    ConfigSource.GROUP_CONFIG: "group",
+    ConfigSource.DYNAMIC_BROKER_CONFIG: "node",
+    ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG: "all nodes",
+    ConfigSource.STATIC_BROKER_CONFIG: "start",
+    ConfigSource.DEFAULT_CONFIG: "default",
+}
+
+
+class ConfigView(Struct, frozen=True):
+    """One key: its value, in whose configuration that stands, and what it would be without."""
+
+    key: str
+    value: str
+    source: str
+    otherwise: str
+    """The value that comes next with its own key; empty where there is none."""
+
+
+class ConfigVerbs:
+    cluster: Cluster
+
+    def topic_configuration(self, name: str) -> list[ConfigView]:
+        with PlainRefusals():
+            config = self.cluster.topics.named(name).config
+        return _views(TOPIC_CONFIGS.values(), config.sources)
+
+    def group_configuration(self, name: str) -> list[ConfigView]:
+        """A group need not be there: its values wait for it."""
+        groups = self.cluster.configuring.groups
+        return _views(GROUP_CONFIGS.values(), lambda key: groups.sources(name, key))
+
+    def node_configuration(self, node: int) -> list[ConfigView]:
+        config = self.cluster.config
+        return _views(broker_keys().values(), lambda key: config.sources(key, str(node)))
+
+
+def _views(keys: Iterable[ConfigKey], sources: Callable[[str], list[Sourced]]) -> list[ConfigView]:
+    return [_view(key, sources(key.name)) for key in keys]
+
+
+def _view(key: ConfigKey, values: list[Sourced]) -> ConfigView:
+    hidden = key.type is ConfigType.PASSWORD
+    given = [
+        (one, _HIDDEN if hidden else one.value) for one in values if one.value not in (None, "")
+    ]
+    if not given:
+        return ConfigView(key.name, key.default or "", "default", "")
+    first, *rest = given
+    otherwise = ""
+    if rest:
+        # A topic's key has another name among the broker's.
+        otherwise = f"{rest[0][0].name}={rest[0][1]}"
+    elif first[0].source != ConfigSource.DEFAULT_CONFIG and key.default is not None:
+        otherwise = f"{key.name}={key.default}"
+    return ConfigView(key.name, first[1] or "", _SOURCES.get(first[0].source, "default"), otherwise)
