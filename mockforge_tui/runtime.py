@@ -18,6 +18,7 @@ from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.misbehaviour.rules import Faults
+from mockforge_brokers.protocols import title_of
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
@@ -155,6 +156,10 @@ class Runtime:
             self.notices += self.data.take_up(self.brokers.values(), named(self.config))
         if self.brokers.kafka is not None:
             self.notices += self.brokers.kafka.notices
+        self.notices += [
+            f"{title_of(name)} is like release {release} (--{name}-as-version)"
+            for name, release in other_releases(self.config).items()
+        ]
         if self.config.record:
             self.recordings.start("record", path=self.config.record)
         await self.listeners.open()
@@ -315,7 +320,9 @@ class Runtime:
     def facts(self) -> dict[str, Any]:
         """What the ready line says of the brokers."""
         head = {"version": __version__, "pid": os.getpid(), "seed": self.seed}
-        return {**head, **self.listeners.facts()}
+        releases = other_releases(self.config)
+        profile = {"as_version": releases} if releases else {}
+        return {**head, **profile, **self.listeners.facts()}
 
     def _watch_lag(self) -> None:
         due = self._loop.time() + _LAG_EVERY
@@ -325,6 +332,20 @@ class Runtime:
             self._watch_lag()
 
         self._lag_timer = self._loop.call_at(due, look)
+
+
+def other_releases(config: Config) -> dict[str, str]:
+    """By protocol: the release that its broker is like, where that is not the usual one."""
+    usual = Config()
+    releases = {
+        "kafka": (config.kafka, config.kafka_as_version, usual.kafka_as_version),
+        "amqp": (config.amqp, config.amqp_as_version, usual.amqp_as_version),
+    }
+    return {
+        name: chosen
+        for name, (served, chosen, default) in releases.items()
+        if served and chosen != default
+    }
 
 
 def build_brokers(environment: Environment, config: Config) -> Brokers:

@@ -48,6 +48,22 @@ def test_every_listener_accepts_once_it_is_started():
     assert started(dial) == {"kafka", "mqtt", "amqp"}
 
 
+def test_a_release_that_is_not_the_usual_one_is_said_at_the_start():
+    async def look(runtime: Runtime) -> tuple[object, list[str]]:
+        return runtime.facts().get("as_version"), runtime.notices
+
+    assert started(look) == (None, [])
+    assert started(look, kafka_as_version="2.8") == (
+        {"kafka": "2.8"},
+        ["Kafka is like release 2.8 (--kafka-as-version)"],
+    )
+    assert started(look, amqp_as_version="3.10") == (
+        {"amqp": "3.10"},
+        ["AMQP is like release 3.10 (--amqp-as-version)"],
+    )
+    assert started(look, kafka=False, kafka_as_version="2.8") == (None, [])
+
+
 def test_the_ready_line_and_the_console_name_each_listener():
     async def look(runtime: Runtime) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         return runtime.facts(), Session(runtime).run("listener ls").data
