@@ -201,6 +201,19 @@ def test_recover_redelivers_all_that_is_unacknowledged(client: Client) -> None:
     assert all(got["redelivered"] for got in came if got.name == "basic.deliver")
 
 
+def test_recover_async_redelivers_without_an_answer(client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    client.send("basic.consume", queue="q")
+    client.publish("", "q", b"a")
+    (again,) = client.send("basic.recover-async", requeue=True)
+    assert (again.name, again["redelivered"], again.body) == ("basic.deliver", True, b"a")
+
+
+def test_flow_that_goes_on_is_answered(client: Client) -> None:
+    (ok,) = client.send("channel.flow", active=True)
+    assert (ok.name, ok["active"]) == ("channel.flow-ok", True)
+
+
 def test_get_says_how_many_are_left(client: Client) -> None:
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q") * 3)
