@@ -26,6 +26,13 @@ def hits(mockforge: MockForge) -> int:
     return sum(record["hits"] for record in mockforge.run("fault ls").records)
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[MockForge]:
+    """The brokers as they are without options, for the tests of one file."""
+    with MockForge() as running:
+        yield running
+
+
 class Servers(MockForge):
     """Running brokers, with short words for what tests ask of them most."""
 

@@ -14,12 +14,6 @@ from .conftest import hits, wait_for
 pytestmark = pytest.mark.client
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[MockForge]:
-    with MockForge() as running:
-        yield running
-
-
 @pytest.fixture
 def mockforge(running: MockForge) -> Iterator[MockForge]:
     running.run("queue add q --durable")

@@ -20,12 +20,6 @@ from .conftest import hits, wait_for
 pytestmark = pytest.mark.client
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[MockForge]:
-    with MockForge() as running:
-        yield running
-
-
 @pytest.fixture
 def mockforge(running: MockForge) -> Iterator[MockForge]:
     yield running

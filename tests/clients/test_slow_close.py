@@ -21,12 +21,6 @@ pytestmark = pytest.mark.client
 LINE = "fault add delay op:close client:b 1h"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[MockForge]:
-    with MockForge() as running:
-        yield running
-
-
 @pytest.fixture
 def mockforge(running: MockForge) -> Iterator[MockForge]:
     yield running

@@ -1,7 +1,11 @@
 """A Kafka broker asked over a socket, by messages of our own table."""
 
+import json
 import socket
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
@@ -43,3 +47,12 @@ class Asking(AbstractContextManager["Asking"]):
         data = self._answers.read(size)
         assert len(data) == size, "the broker closed the connection"
         return data
+
+
+def record(play: Callable[[Callable[[Message, int], Any]], Mapping[str, Any]], kept: Path) -> None:
+    """Play it to the broker that the command line names (HOST:PORT); a line for each answer."""
+    host, port = sys.argv[1].rsplit(":", 1)
+    with Asking(host, int(port)) as asking:
+        said = play(asking.call)
+    lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in said.items()]
+    kept.write_text("{\n" + ",\n".join(lines) + "\n}\n")

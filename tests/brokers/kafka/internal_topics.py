@@ -4,8 +4,6 @@
 `recorded/internal_topics.json`.
 """
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,15 +87,7 @@ def play(call: Call) -> dict[str, dict[str, Any]]:
     return said
 
 
-def _record() -> None:
-    from .asking import Asking
-
-    host, port = sys.argv[1].rsplit(":", 1)
-    with Asking(host, int(port)) as asking:
-        said = play(asking.call)
-    lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in said.items()]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-
-
 if __name__ == "__main__":
-    _record()
+    from .asking import record
+
+    record(play, RECORDED)

@@ -5,8 +5,6 @@ as it leaves it, in `recorded/member_grid.json`; it must assign at once, as we d
 with, or altered to, `group.consumer.assignment.interval.ms=0`).
 """
 
-import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from mockforge_brokers.kafka.wire.messages import consumer_groups, groups, offsets
 
-from .asking import Asking
+from .asking import record
 from .migrating import ALL, Mover
 
 RECORDED = Path(__file__).parent / "recorded" / "member_grid.json"
@@ -206,16 +204,13 @@ def play(call: Callable[[Any, int], Any], prefix: str) -> dict[str, list[Any]]:
     return said
 
 
-def _record() -> None:
-    host, port = sys.argv[1].rsplit(":", 1)
-    with Asking(host, int(port)) as asking:
-        found = groups.FindCoordinatorRequest(key_type=0, coordinator_keys=["x"])
-        while asking.call(found, 4).coordinators[0].error_code:
-            time.sleep(0.2)
-        said = play(asking.call, f"m{int(time.time())}.")
-    lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in said.items()]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+def _play_anew(call):
+    """To a broker that may have just started, on groups that nobody knows."""
+    found = groups.FindCoordinatorRequest(key_type=0, coordinator_keys=["x"])
+    while call(found, 4).coordinators[0].error_code:
+        time.sleep(0.2)
+    return play(call, f"m{int(time.time())}.")
 
 
 if __name__ == "__main__":
-    _record()
+    record(_play_anew, RECORDED)

@@ -50,9 +50,17 @@ class Stage:
 
     def call(self, message, version):
         """Ask on a connection of its own; returns the decoded answer."""
+        return self.connected()(message, version)
+
+    def connected(self):
+        """A `call` on one connection for all that is asked by it."""
         client = self.network.connect()
-        self.ask(client, message, version)
-        return self.answer(client, message.api_key, version)
+
+        def call(message, version):
+            self.ask(client, message, version)
+            return self.answer(client, message.api_key, version)
+
+        return call
 
 
 def produce(topic, *values, topic_id=bytes(16), **more):

@@ -20,12 +20,7 @@ def test_each_connections_first_batch_is_answered_as_apache_kafka_does():
 
 def sender(stage):
     """Produces on one connection."""
-    client = stage.network.connect()
-
-    def call(message, version):
-        stage.ask(client, message, version)
-        return stage.answer(client, message.api_key, version)
-
+    call = stage.connected()
     create(call, "t")
     return lambda records: produce(call, "t", records)
 

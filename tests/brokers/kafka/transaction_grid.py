@@ -4,13 +4,11 @@
 state in which it leaves the transaction, in `recorded/transaction_grid.json`.
 """
 
-import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .asking import Asking
+from .asking import record
 from .transacting import Player
 
 RECORDED = Path(__file__).parent / "recorded" / "transaction_grid.json"
@@ -121,13 +119,5 @@ def _leave(p: Player) -> None:
     p.init()
 
 
-def _record() -> None:
-    host, port = sys.argv[1].rsplit(":", 1)
-    with Asking(host, int(port)) as asking:
-        said = play(asking.call, f"g{int(time.time())}.")
-    lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in said.items()]
-    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-
-
 if __name__ == "__main__":
-    _record()
+    record(lambda call: play(call, f"g{int(time.time())}."), RECORDED)
