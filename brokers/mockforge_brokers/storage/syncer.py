@@ -54,6 +54,7 @@ class Syncer:
         """The place up to which it is on disk, or on its way."""
         self._full: SimpleQueue[_Full] = SimpleQueue()
         self._emptied: SimpleQueue[Path] = SimpleQueue()
+        self._closing: list[_Full] = []
         self._going: list[Path] = []
         self._asked = threading.Event()
         self._hurry = threading.Event()
@@ -109,12 +110,12 @@ class Syncer:
     def _sync(self) -> None:
         self._going += _all(self._emptied)
         reached = self._reached
-        for each in _all(self._full):
-            try:
-                each.file.sync()
-            except OSError:
-                self._full.put(each)
-                raise
+        self._closing += _all(self._full)
+        while self._closing:
+            # One that the disk does not take stays the first, and those behind it stay too.
+            each = self._closing[0]
+            each.file.sync()
+            del self._closing[0]
             each.file.forget()
             each.file.close(each.size)
             sync_folder(self._folder)
