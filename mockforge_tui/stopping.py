@@ -98,9 +98,7 @@ class Stopping:
                 for each in cluster.stopped:
                     cluster.start(each)
             self._spine.emit(BrokerStarted(protocol))
-        timer = self._starting.pop(name, None)
-        if timer is not None:
-            timer.cancel()
+        self._starts_no_more(name)
 
     def add(self, name: str) -> tuple[str, Sequence[Listener]]:
         """Another node of a cluster, by its number or (`kafka`) the next one.
@@ -132,10 +130,14 @@ class Stopping:
         nodes, number = self._node(protocol, text)
         place, ended = nodes.place(number), nodes.remove(number, hard=hard)
         self._listeners.remove_node(protocol, place)
+        self._starts_no_more(name)
+        return ended
+
+    def _starts_no_more(self, name: str) -> None:
+        """By itself, after the time that it was stopped for."""
         timer = self._starting.pop(name, None)
         if timer is not None:
             timer.cancel()
-        return ended
 
     def _listen(self, name: str, listen: Callable[[], object]) -> None:
         try:
