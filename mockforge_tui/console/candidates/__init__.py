@@ -28,6 +28,8 @@ class Candidates:
         if name.startswith("codes:"):
             # By what the line is about, not by the line: there are few of those.
             name = f"codes:{' '.join(spoken_of(self._session, name[6:].split()))}"
+        elif name.startswith("configured:"):
+            name = f"configured:{kafka.kind_of(name.split())}"
         now = self._session.runtime.clock.now()
         kept = self._kept.get(name)
         if kept is not None and 0 <= now - kept[0] < _FRESH:
@@ -45,6 +47,8 @@ class Candidates:
             return self._session.seen(name.removeprefix("field:"))
         if name.startswith("codes:"):
             return _codes(self._session, name[6:].split())
+        if name.startswith("configured:"):
+            return kafka.configured(self._session, name.removeprefix("configured:"))
         if name.startswith("field:"):
             return _FIELDS.get(name.removeprefix("field:"), _none)(self._session)
         return _SOURCES.get(name, _none)(self._session)

@@ -1,6 +1,7 @@
 """What an argument about Kafka may be."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mockforge_brokers.permissions import ACL_OPERATIONS
@@ -58,6 +59,30 @@ def _resources(session: "Session") -> Iterable[Candidate]:
                 yield f"{kind}:{name}", ""
 
 
+CONFIGURED_KINDS = ("topic", "group", "broker")
+"""What `config show` shows the configuration of."""
+
+
+def kind_of(words: Sequence[str]) -> str:
+    """Which of them a line is about; empty where it names none yet."""
+    return next((word for word in words if word in CONFIGURED_KINDS), "")
+
+
+def configured(session: "Session", kind: str = "") -> Iterable[Candidate]:
+    """What has a configuration of its own: of this kind, or of all."""
+    kafka = session.runtime.brokers.kafka
+    if kafka is None:
+        return
+    if kind in ("topic", ""):
+        yield from ((name, "topic") for name in kafka.cluster.topics)
+    if kind in ("group", ""):
+        # Values may wait for a group that nobody has joined yet.
+        groups = kafka.cluster.groups.by_id, kafka.cluster.configuring.groups.own
+        yield from ((name, "group") for name in dict.fromkeys(chain(*groups)))
+    if kind in ("broker", ""):
+        yield from ((str(node), f"node kafka/{node}") for node in kafka.nodes.ids)
+
+
 def _principals(session: "Session") -> Iterable[Candidate]:
     yield "User:*", "everybody"
     yield "User:ANONYMOUS", "who did not log in"
@@ -66,6 +91,7 @@ def _principals(session: "Session") -> Iterable[Candidate]:
 
 
 SOURCES: dict[str, Source] = {
+    "configured": configured,
     "principals": _principals,
     "acl-operations": _acl_operations,
     "quota-entities": _quota_entities,

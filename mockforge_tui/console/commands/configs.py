@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from ..candidates.kafka import CONFIGURED_KINDS
 from ..lookup import BadArgument, kafka
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, table
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from ..session import Session
 
-_KIND = choice("kind", "topic", "group", "broker")
+_KIND = choice("kind", *CONFIGURED_KINDS)
+_NAME = text("name", "configured")
 
 
 @command(
@@ -29,7 +31,7 @@ _KIND = choice("kind", "topic", "group", "broker")
 def config_show(
     session: "Session",
     kind: Annotated[str, Arg(_KIND, "topic, group or broker")],
-    name: Annotated[str, Arg(text("name"), "a topic, a group, or a node's number")],
+    name: Annotated[str, Arg(_NAME, "a topic, a group, or a node's number")],
     *,
     everything: Annotated[bool, Opt(("--all",), None, "defaults too")] = False,
 ) -> Result:

@@ -60,3 +60,16 @@ def test_a_secret_is_hidden(scene: Scene) -> None:
 def test_who_is_not_there_is_named(scene: Scene) -> None:
     assert "orders" in scene.refused("config show topic order").as_text()
     assert "no node 7; there are: 1" in scene.refused("config show broker 7").as_text()
+
+
+def test_names_are_completed_by_the_kind_that_stands_before(scene: Scene) -> None:
+    scene.kafka.cluster.configuring.groups.alter("billing", {"consumer.session.timeout.ms": "9000"})
+    for line, names in {
+        "config show topic ": ["orders"],
+        "config show topic or": ["orders"],
+        "config show --all group ": ["billing"],
+        "config show broker ": ["1"],
+        "describe configs topic bil": [],
+    }.items():
+        found = [each.text for each in scene.session.complete(line)]
+        assert [each for each in found if not each.startswith("--")] == names, line
