@@ -92,6 +92,14 @@ class Limits(Struct, frozen=True):
     mqtt_retained: Annotated[
         int, Bound("count", "retained messages", "further topics retain nothing")
     ] = 100_000
+    mqtt_retained_bytes: Annotated[
+        int,
+        Bound(
+            "bytes",
+            "retained messages and their topics",
+            "what would be more is not retained, and its topic retains nothing",
+        ),
+    ] = 256 * MIB
     mqtt_packet: Annotated[
         int,
         Bound("bytes", "one packet", "the connection ends with 0x95", 64, 268_435_460),

@@ -10,6 +10,7 @@ from msgspec import Struct, msgpack
 
 from ..clock import Clock
 from ..environment import Environment
+from ..limits import Limits
 from ..storage.facts import Kept
 from ..storage.store import Store
 from .state import kept
@@ -77,8 +78,8 @@ class StoringKeeper(Keeper):
             inbound_changed=self._inbound_changed,
         )
 
-    def make_retained(self, limit: int) -> RetainedMessages:
-        return StoredRetained(limit, self._retained_changed)
+    def make_retained(self, limits: Limits) -> RetainedMessages:
+        return StoredRetained(limits, self._retained_changed)
 
     def _session_changed(self, session: Session) -> None:
         name = session.client_id

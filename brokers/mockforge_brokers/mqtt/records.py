@@ -57,3 +57,8 @@ def detailed(
     if properties or identifiers or expires is not None:
         return DetailedMessage(topic_name, payload, qos, retain, properties, expires, identifiers)
     return Message(topic_name, payload, qos, retain)
+
+
+def cost_of(message: Message) -> int:
+    """What a message that is kept counts for where bytes are bounded."""
+    return len(message.payload) + len(message.topic_name)

@@ -16,7 +16,11 @@ from .finding import Finding, ago
 
 _LATELY, _JUST_NOW = 600.0, 60.0
 _SHARE = "$share/"
-_RETAINED = "mqtt_retained"
+_RETAINED = {
+    "mqtt_retained": "there are as many messages as may be",
+    "mqtt_retained_bytes": "messages take as many bytes as may be",
+}
+"""Why no more is retained, by the limit that was met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,16 @@ def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
 
 
 def _retained_lost(mqtt: Mqtt, topic: str) -> Iterator[Finding]:
-    """That messages to be retained were not, since there are too many."""
+    """That messages to be retained were not, since there are too many or too much."""
     view = next((each for each in mqtt.topics if each.name == topic), None)
     if view is None or "retained" in view.detail:
         return
     for time, event in reversed(mqtt.history):
-        if isinstance(event, LimitReached) and event.limit == _RETAINED:
+        if isinstance(event, LimitReached) and event.limit in _RETAINED:
             text = (
                 f"nothing is retained at {topic}, and no more was retained "
-                f"{ago(mqtt.now - time)}, since there are as many messages as may be: "
-                f"--limit {_RETAINED}=N, or retained rm"
+                f"{ago(mqtt.now - time)}, since {_RETAINED[event.limit]}: "
+                f"--limit {event.limit}=N, or retained rm"
             )
             yield Finding(topic, "retained-lost", text)
             return

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from brokers.fake_peer import FakeClient
-from mockforge_brokers.limits import Limits
+from mockforge_brokers.limits import MIB, Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.sn import messages as sn
@@ -78,14 +78,20 @@ def test_what_lint_found_is_said_of_the_client() -> None:
     assert found(made, "dev-1")["lint"].startswith("dev-1 broke MQTT-3.3.1-2 1 time, last just now")
 
 
-def test_a_topic_whose_message_was_too_many_to_be_retained_is_named_with_the_limit() -> None:
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [((1, MIB), "mqtt_retained=N"), ((9, 5), "mqtt_retained_bytes=N")],
+)
+def test_a_topic_whose_message_was_not_retained_is_named_with_the_limit(
+    limits: tuple[int, int], named: str
+) -> None:
     made = scene()
-    made.mqtt.router.retained = RetainedMessages(1)
+    made.mqtt.router.retained = RetainedMessages(*limits)
     client = came(made, Connect("dev-1"))
     for topic in ("one", "two"):
         client.send(encode_packet(Publish(topic, b"x", retain=True), 4))
     made.usage.report()
-    assert "--limit mqtt_retained=N" in found(made, "mqtt:two")["retained-lost"]
+    assert f"--limit {named}" in found(made, "mqtt:two")["retained-lost"]
     assert "retained-lost" not in found(made, "mqtt:one")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import LimitReached
-from mockforge_brokers.limits import Limits
+from mockforge_brokers.limits import MIB, Limits
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.records import Message
 from mockforge_brokers.mqtt.state.retained import RetainedMessages
@@ -91,7 +91,7 @@ def test_filter_matches_name(topic_filter: str, topic_name: str, match: bool) ->
     trie = SubscriptionTrie()
     session, _ = world.client("s")
     trie.add(session, Subscription(topic_filter))
-    retained = RetainedMessages(10)
+    retained = RetainedMessages(10, MIB)
     retained.store(Message(topic_name, b"x"))
     assert matches(topic_filter, topic_name) is match
     assert bool(trie.match(topic_name)[0]) is match
@@ -110,7 +110,7 @@ _filters = (
 @given(st.lists(_filters, max_size=8), _names)
 def test_trie_and_retained_tree_agree_with_the_definition(filters: list[str], name: str) -> None:
     world = World()
-    trie, retained = SubscriptionTrie(), RetainedMessages(10)
+    trie, retained = SubscriptionTrie(), RetainedMessages(10, MIB)
     retained.store(Message(name, b"x"))
     sessions = {topic_filter: world.client(topic_filter)[0] for topic_filter in filters}
     for topic_filter, session in sessions.items():
@@ -141,7 +141,7 @@ LEVELS = st.lists(st.sampled_from(["a", "b", "+"]), min_size=1, max_size=3).map(
 @given(st.lists(st.tuples(st.sampled_from(["", "$share/g/", "$share/h/"]), LEVELS, st.booleans())))
 def test_trees_hold_what_was_put_in_and_not_taken_out(steps: list[tuple[str, str, bool]]) -> None:
     """Nodes without anything share their empty dicts: nothing must ever be put into those."""
-    trie, retained = SubscriptionTrie(), RetainedMessages(100)
+    trie, retained = SubscriptionTrie(), RetainedMessages(100, MIB)
     session, _ = World().client("s")
     held: set[str] = set()
     kept: set[str] = set()
@@ -163,7 +163,7 @@ def test_trees_hold_what_was_put_in_and_not_taken_out(steps: list[tuple[str, str
     # Another tree has nothing of it.
     assert SubscriptionTrie().match("a") == ([], [])
     assert not any(SubscriptionTrie().begins_with(level) for level in "ab+")
-    assert RetainedMessages(1).all() == []
+    assert RetainedMessages(1, MIB).all() == []
 
 
 def test_packet_ids_go_round_and_pass_over_those_in_flight() -> None:
@@ -272,8 +272,45 @@ def test_retained_messages_are_limited_and_the_limit_is_told() -> None:
     assert told[1].effect == "messages not retained: 9, the last to b/9"
 
 
+@pytest.mark.parametrize(
+    ("limits", "published", "retained", "met"),
+    [
+        # Topic and payload count: "a" with nine bytes takes ten.
+        ({}, ["a 9", "b 9"], {"a": 9, "b": 9}, []),
+        ({}, ["a 9", "b 10"], {"a": 9}, ["mqtt_retained_bytes"]),
+        ({}, ["a 19"], {"a": 19}, []),
+        ({}, ["a 20"], {}, ["mqtt_retained_bytes"]),
+        # What takes the place of an older one has its room, and there is room again when one goes.
+        ({}, ["a 9", "b 9", "a 9", "b 1", "a 17"], {"a": 17, "b": 1}, []),
+        ({}, ["a 19", "a 0", "b 19"], {"b": 19}, []),
+        # The older one would be taken for the last that was published.
+        ({}, ["a 9", "b 9", "a 10"], {"b": 9}, ["mqtt_retained_bytes"]),
+        ({}, ["a 9", "b 9", "a 10", "c 9"], {"b": 9, "c": 9}, ["mqtt_retained_bytes"]),
+        # Which limit is met is said.
+        ({"mqtt_retained": 1}, ["a 9", "b 30"], {"a": 9}, ["mqtt_retained"]),
+        ({"mqtt_retained": 1}, ["a 9", "a 30"], {}, ["mqtt_retained_bytes"]),
+    ],
+)
+def test_retained_messages_are_limited_by_their_bytes(
+    limits: dict[str, int], published: list[str], retained: dict[str, int], met: list[str]
+) -> None:
+    world = World(mqtt_retained_bytes=20, **limits)
+    told: list[LimitReached] = []
+    world.environment.spine.watch(told.append, LimitReached)
+    _, live = world.client("live", "#")
+    for topic, size in map(str.split, published):
+        world.router.publish(Message(topic, bytes(int(size)), retain=True))
+    kept = world.router.retained
+    assert {each.topic_name: len(each.payload) for each in kept.all()} == retained
+    assert kept.bytes == sum(len(topic) + size for topic, size in retained.items())
+    assert [event.limit for event in told] == met
+    assert len(live.delivered) == len(published), "who is subscribed gets them all the same"
+    world.router.reset()
+    assert kept.bytes == 0
+
+
 def test_retained_topic_of_very_many_levels_can_be_found() -> None:
-    retained = RetainedMessages(10)
+    retained = RetainedMessages(10, MIB)
     deep = "/" * 30_000
     retained.store(Message(deep, b"x"))
     assert len([each for each in retained.match("#", 0.0) if each]) == 1

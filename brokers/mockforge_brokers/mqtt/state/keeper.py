@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ...environment import Environment
+from ...limits import Limits
 from .retained import RetainedMessages
 from .session import Session
 
@@ -27,8 +28,8 @@ class Keeper:
         clock, limits, turn = environment.clock, environment.limits, environment.turn
         return Session(client_id, clock, limits, overflowed, turn)
 
-    def make_retained(self, limit: int) -> RetainedMessages:
-        return RetainedMessages(limit)
+    def make_retained(self, limits: Limits) -> RetainedMessages:
+        return RetainedMessages(limits.mqtt_retained, limits.mqtt_retained_bytes)
 
 
 FORGETFUL = Keeper()

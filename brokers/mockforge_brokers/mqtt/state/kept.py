@@ -84,7 +84,7 @@ def put_up(state: KeptState, environment: Environment, router: Router, registry:
     clock = environment.clock
     messages = [_message(kept, clock) for kept in state.messages]
     for place in state.retained:
-        router.retained.store(messages[place])
+        router.retain(messages[place])
     for kept in state.sessions:
         session = registry.create(kept.client_id)
         _fill(session, kept, messages)

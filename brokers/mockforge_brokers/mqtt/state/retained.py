@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..records import Message
+from ..records import Message, cost_of
 
 
 class _Node:
@@ -20,20 +20,37 @@ class _Node:
 _NONE: Final[dict[str, _Node]] = {}
 
 
-class RetainedMessages:
-    """At most `limit` messages, one for each topic name."""
+TOO_MANY, TOO_LARGE = "mqtt_retained", "mqtt_retained_bytes"
+"""The limits that keep a message from being retained."""
 
-    def __init__(self, limit: int) -> None:
+
+class RetainedMessages:
+    """One for each topic name: at most `limit`, and `most_bytes` of topic names and payloads."""
+
+    def __init__(self, limit: int, most_bytes: int) -> None:
         self._limit = limit
+        self._most_bytes = most_bytes
         self._root = _Node()
         self.count = 0
         self.payload_bytes = 0
+        self.bytes = 0
+        """Of topic names and payloads."""
 
-    def store(self, message: Message) -> bool:
-        """Keep a message in place of an older one; False when the limit is met."""
+    def store(self, message: Message) -> str:
+        """Keep a message in place of an older one; returns the limit that does not let it, or "".
+
+        The older one of a topic leaves then too: it would be taken for the last that was published
+        (what is not stored leaves no retained message for its topic, 3.3.1.3 of MQTT 5).
+        """
+        cost = cost_of(message)
+        if self.count >= self._limit or self.bytes + cost > self._most_bytes:
+            older = self.get(message.topic_name)
+            if older is None and self.count >= self._limit:
+                return TOO_MANY
+            if self.bytes + cost - (cost_of(older) if older else 0) > self._most_bytes:
+                self.remove(message.topic_name)
+                return TOO_LARGE
         node = self._root
-        if self.count >= self._limit and self.get(message.topic_name) is None:
-            return False
         for level in message.topic_name.split("/"):
             child = node.children.get(level)
             if child is None:
@@ -48,9 +65,11 @@ class RetainedMessages:
             self.count += 1
         else:
             self.payload_bytes -= len(before.payload)
+            self.bytes -= cost_of(before)
         self.payload_bytes += len(message.payload)
+        self.bytes += cost
         node.message = message
-        return True
+        return ""
 
     def get(self, topic_name: str) -> Message | None:
         node = self._root
@@ -74,6 +93,7 @@ class RetainedMessages:
         if message is None:
             return False
         self.payload_bytes -= len(message.payload)
+        self.bytes -= cost_of(message)
         path[-1].message = None
         self.count -= 1
         for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
@@ -100,7 +120,7 @@ class RetainedMessages:
 
     def clear(self) -> None:
         self._root = _Node()
-        self.count = self.payload_bytes = 0
+        self.count = self.payload_bytes = self.bytes = 0
 
     def _find(self, levels: list[str]) -> "Iterator[_Node]":
         nodes = [self._root]

@@ -10,6 +10,7 @@ from ...fairness import Steps
 from ..events import Subscribed, Unsubscribed
 from ..records import Message
 from .keeper import FORGETFUL, Keeper
+from .retained import TOO_LARGE, TOO_MANY
 from .session import OWN, Session, Sink, may_read
 from .subscriptions import Share, Subscription, SubscriptionTrie
 from .topics import SHARE, matches
@@ -72,7 +73,7 @@ class Router:
         keeper: Keeper = FORGETFUL,
     ) -> None:
         self.keeper = keeper
-        self.retained = keeper.make_retained(environment.limits.mqtt_retained)
+        self.retained = keeper.make_retained(environment.limits)
         self._shared_order = shared_order
         self._ingest_prefix = ingest_prefix
         self.redelivers_shares = redelivers_shares
@@ -89,7 +90,8 @@ class Router:
         """Those of verbatim routes, each once."""
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
-        environment.usage.gauge("mqtt_retained", lambda: self.retained.count)
+        environment.usage.gauge(TOO_MANY, lambda: self.retained.count)
+        environment.usage.gauge(TOO_LARGE, lambda: self.retained.bytes)
 
     def publish(self, message: Message, publisher: Session | None = None, client: str = "") -> int:
         """Hand a message to all who subscribed; returns how many sessions got it or keep it.
@@ -99,7 +101,7 @@ class Router:
         route = self._routes.get(message.topic_name) or self._find(message.topic_name)
         route.counts.published += 1
         if message.retain:
-            self._retain(message)
+            self.retain(message)
         if route.watchers:
             self._show(route.watchers, message, client)
         reached = 0
@@ -154,14 +156,15 @@ class Router:
             message = made
         return taker.session.deliver(message)
 
-    def _retain(self, message: Message) -> None:
+    def retain(self, message: Message) -> None:
+        """Keep a message for who subscribes later, or report the limit that does not let it."""
         # An empty payload forgets the topic's message and is kept by nobody [MQTT-3.3.1-6, -7].
         if not message.payload:
             self.retained.remove(message.topic_name)
-        elif not self.retained.store(message):
+        elif met := self.retained.store(message):
             self._environment.usage.met(
                 "mqtt",
-                "mqtt_retained",
+                met,
                 "retained messages",
                 "messages not retained: {lost:,}, the last to {last}",
                 last=message.topic_name,

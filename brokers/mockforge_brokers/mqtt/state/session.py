@@ -24,7 +24,7 @@ from ...clock import Clock, Timer
 from ...fairness import Turn
 from ...limits import Limits
 from ..codes import PacketType, Reason
-from ..records import Message
+from ..records import Message, cost_of
 from .subscriptions import Subscription
 
 LAST_ID: Final = 65_535
@@ -293,7 +293,7 @@ class Session:
         now = self._clock.now()
         while queue and len(self.inflight) < self.window and self.ready and not self.unsent:
             message = queue.popleft()
-            self.queued_bytes -= _cost(message)
+            self.queued_bytes -= cost_of(message)
             if message.expires is not None and message.expires <= now:
                 self.leave_out(EXPIRED)
                 self.expired()
@@ -380,7 +380,7 @@ class Session:
         if len(self.queue) >= self._most:
             self._lose("mqtt_session_queue")
             return False
-        size = _cost(message)
+        size = cost_of(message)
         if self.queue and self.queued_bytes + size > self._most_bytes:
             self._lose("mqtt_session_bytes")
             return False
@@ -393,7 +393,7 @@ class Session:
     def keep(self, messages: Iterable[Message]) -> None:
         """What waited before a restart waits again."""
         self.queue = deque(messages)
-        self.queued_bytes = sum(map(_cost, self.queue))
+        self.queued_bytes = sum(map(cost_of, self.queue))
 
     def _lose(self, limit: str) -> None:
         self.dropped += 1
@@ -402,7 +402,3 @@ class Session:
 
 def may_read(session: Session, topic_name: str) -> bool:
     return session.reads is None or session.reads(topic_name)
-
-
-def _cost(message: Message) -> int:
-    return len(message.payload) + len(message.topic_name)

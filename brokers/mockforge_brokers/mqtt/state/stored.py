@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct, msgpack
 
+from ...limits import Limits
 from ...storage.facts import Late, row_number
 from ...storage.store import Store
 from ..records import Message
@@ -280,15 +281,15 @@ class StoredSession(Session):
 class StoredRetained(RetainedMessages):
     """Retained messages; each topic is an entity."""
 
-    def __init__(self, limit: int, changed: Callable[[str], object]) -> None:
-        super().__init__(limit)
+    def __init__(self, limits: Limits, changed: Callable[[str], object]) -> None:
+        super().__init__(limits.mqtt_retained, limits.mqtt_retained_bytes)
         self._changed = changed
 
-    def store(self, message: Message) -> bool:
-        stored = super().store(message)
-        if stored:
+    def store(self, message: Message) -> str:
+        met = super().store(message)
+        if not met:
             self._changed(message.topic_name)
-        return stored
+        return met
 
     def remove(self, topic_name: str) -> bool:
         removed = super().remove(topic_name)
