@@ -65,6 +65,7 @@ class Turns:
 
         One client, or a few, get their answers at once. Where many speak in the same turn of the
         loop, to write to each at once is to wake each at once, which costs more than a message.
+        Many in one turn are many in the next one too, of whom nobody is answered at once then.
         """
         if writer is not self._spoke:
             self._spoke = writer
@@ -100,7 +101,8 @@ class Turns:
     def _flush_all(self) -> None:
         waiting, now = self.waiting, self._now
         self._armed = False
-        self._crowd = 0
+        # Those above `_FEW` spoke in this turn; the first may have done so in others before it.
+        self._crowd = _FEW if self._crowd > 2 * _FEW else 0
         if self._before is not None:
             self._before()
         end = now() + TURN

@@ -177,11 +177,30 @@ def test_what_is_worth_a_turn_of_its_own_waits_for_its_end(
 
 def test_in_a_crowd_only_the_first_reach_others_at_once() -> None:
     spoken = Spoken()
-    said = [spoken.says(number, 40 + number) for number in range(6)]
-    assert said == [[40], [41], [], [], [], []]
+    said = [spoken.says(number, 40 + number) for number in range(4)]
+    assert said == [[40], [41], [], []]
     assert len(spoken.calls) == 1
-    assert spoken.end() == [42, 43, 44, 45]
+    assert spoken.end() == [42, 43]
     assert spoken.says(7, 47) == [47]
+
+
+def test_behind_a_turn_with_a_crowd_nobody_is_first_until_one_has_few() -> None:
+    spoken = Spoken()
+
+    def turn(*speakers: int) -> list[list[int]]:
+        return [spoken.says(number, 40 + number) for number in speakers]
+
+    assert turn(0, 1, 2, 3, 4) == [[40], [41], [], [], []]
+    assert spoken.end() == [42, 43, 44]
+    for _ in range(2):
+        assert turn(0, 1, 2) == [[], [], []]
+        assert len(spoken.calls) == 1
+        assert spoken.end() == [40, 41, 42]
+    # One client alone waits for the end of one turn, in which nobody else says anything.
+    assert turn(5) == [[]]
+    assert spoken.end() == [45]
+    assert turn(5, 5, 6) == [[45], [45], [46]]
+    assert spoken.calls == []
 
 
 def test_who_is_woken_while_nobody_speaks_is_written_to_at_the_turns_end() -> None:

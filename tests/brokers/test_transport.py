@@ -488,10 +488,14 @@ def test_few_are_answered_at_once_and_a_crowd_at_the_end_of_the_turn():
             endpoint.data_received(b"hello\n")
         assert answered() == 2
         await world.until(lambda: answered() == 10)
+        # Behind a crowd one is expected.
+        endpoints[0].data_received(b"again\n")
+        assert answered() == 10
+        await world.until(lambda: answered() == 11)
         # One that goes on talking alone has each of its answers at once.
         for count in range(1, 20):
             endpoints[0].data_received(b"again\n")
-            assert answered() == 10 + count
+            assert answered() == 11 + count
         for reader, _ in streams:
             assert await reader.readexactly(6) == b"hello\n"
 
