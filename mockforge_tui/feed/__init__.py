@@ -3,5 +3,6 @@
 from .decoder import Decoder
 from .feed import Feed
 from .selection import Selection
+from .tapes import may_match
 
-__all__ = ["Decoder", "Feed", "Selection"]
+__all__ = ["Decoder", "Feed", "Selection", "may_match"]

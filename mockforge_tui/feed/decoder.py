@@ -6,7 +6,7 @@ not drowned by a loud one, and what it passes over is counted in bytes.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Final
 
@@ -67,15 +67,35 @@ class Decoder:
             return rows
         return self._sample(deadline, budget)
 
-    def decode_every(self, budget: float) -> list[Row]:
-        """The same, but never a sample: for who wants all and has time; `caught_up` tells."""
-        pending = list(self._journal.since(self._last))
-        pending.reverse()
-        return self._follow(pending, self._timer() + budget)
+    def decode_all(self, budget: float, wanted: Callable[[Tape], bool]) -> Iterator[list[Row]]:
+        """Every frame that the wanted tapes have now, in portions of about `budget` seconds."""
+        # Listed once: the journal may be long, and who fills it is faster than who decodes it.
+        of_tape: dict[Tape, bool] = {}
+        coming: list[Chunk] = []
+        for chunk in self._journal.since(self._last):
+            tape = chunk.tape
+            if tape not in of_tape:
+                of_tape[tape] = wanted(tape)
+            if of_tape[tape]:
+                coming.append(chunk)
+        while coming or self._frames:
+            yield self._some_of(coming, self._timer() + budget)
 
-    @property
-    def caught_up(self) -> bool:
-        return not self._frames and self._last >= self._journal.seq
+    def _some_of(self, coming: list[Chunk], deadline: float) -> list[Row]:
+        """Rows of chunks, newest first, that are taken off the list until time is up."""
+        rows: list[Row] = []
+        timer, frames = self._timer, self._frames
+        while coming or frames:
+            if not frames:
+                chunk = coming.pop()
+                # It may have left since it was listed.
+                if chunk.data is not None:
+                    rows += self._feed(chunk)
+            else:
+                rows += frame_rows(*frames.popleft())
+            if timer() >= deadline:
+                break
+        return rows
 
     @property
     def reached(self) -> float:
@@ -232,7 +252,7 @@ def raw_row(chunk: Chunk, data: bytes, why: str = "", error: str = "") -> Row:
         direction=chunk.direction,
         operation="bytes",
         connection=chunk.tape.connection,
-        client=_client(chunk.tape),
+        client=client_of(chunk.tape),
         payload=data[:_RAW_SHOWN],
         size=len(data),
         detail={"why": why} if why else {},
@@ -250,7 +270,7 @@ def frame_rows(chunk: Chunk, frame: bytes) -> list[Row]:
         rows = tape.owner.rows(chunk.direction, frame)
     except Exception as error:  # a row decoder's bug must not end the screen
         return [raw_row(chunk, frame, error=f"not decoded: {error or type(error).__name__}")]
-    client = _client(tape)
+    client = client_of(tape)
     origin = tape.origin()
     for row in rows:
         row.protocol = tape.protocol
@@ -262,7 +282,8 @@ def frame_rows(chunk: Chunk, frame: bytes) -> list[Row]:
     return rows
 
 
-def _client(tape: Tape) -> str:
+def client_of(tape: Tape) -> str:
+    """What the client of a connection is called; empty before it has a name."""
     try:
         return tape.owner.client
     except Exception:  # a connection that never got as far as a name

@@ -488,7 +488,7 @@ def test_an_event_stands_behind_the_frame_that_caused_it() -> None:
 
 def test_the_oldest_frame_that_waits_is_known_after_each_look_and_none_is_walked_for_it() -> None:
     traffic = Traffic()
-    looks = Ticking(0.25)
+    looks = Ticking(0.01)
     decoder = Decoder(traffic.journal, looks)
     for number in range(20):
         traffic.clock.advance(1)
@@ -498,7 +498,7 @@ def test_the_oldest_frame_that_waits_is_known_after_each_look_and_none_is_walked
     since = traffic.journal.since
     traffic.journal.since = lambda seq: walks.append(seq) or since(seq)  # type: ignore[func-returns-value, method-assign]
     while waiting:
-        del waiting[: len(decoder.decode_every(1.0))]
+        del waiting[: len(decoder.decode(0.04))]
         walks.clear()
         assert decoder.reached == (waiting[0] if waiting else inf)
         assert walks == []

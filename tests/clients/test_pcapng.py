@@ -8,7 +8,9 @@ import paho.mqtt.client as paho
 import pika
 import pytest
 
-from .conftest import Servers, wait_for
+from mockforge_tui.embedded import MockForge
+
+from .conftest import wait_for
 
 pytestmark = [pytest.mark.client]
 
@@ -33,21 +35,22 @@ def dissected(path: Path, *fields: str, where: str = "") -> list[list[str]]:
 
 @pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")
 def test_wireshark_reads_what_mqtt_and_amqp_clients_and_brokers_said(
-    servers: Servers, tmp_path: Path
+    running: MockForge, tmp_path: Path
 ) -> None:
+    ports = running.runtime.listeners.ports
     large = b"x" * 100_000
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, "captured", protocol=5)
     came: list[bytes] = []
     client.on_message = lambda _, __, message: came.append(message.payload)
     client.on_subscribe = lambda *_: client.publish("captured/1", large, 1)
     client.on_connect = lambda *_: client.subscribe("captured/#", 1)
-    client.connect("127.0.0.1", servers.ports["mqtt"])
+    client.connect("127.0.0.1", ports["mqtt"])
     client.loop_start()
     wait_for(lambda: came == [large], 20, "the message")
     client.disconnect()
     client.loop_stop()
     path = tmp_path / "mqtt.pcapng"
-    servers.run(f"export (client:captured) --as pcapng > {path}")
+    running.run(f"export (client:captured) --as pcapng > {path}")
     found = dissected(path, "mqtt.msgtype", "mqtt.ver", "mqtt.topic", "mqtt.len", where="mqtt")
     kinds = [kind for line in found for kind in line[0].split(",")]
     assert kinds[:4] == ["1", "2", "8", "9"]
@@ -56,7 +59,7 @@ def test_wireshark_reads_what_mqtt_and_amqp_clients_and_brokers_said(
     assert [line[2] for line in found].count("captured/1") == 2
 
     parameters = pika.ConnectionParameters(
-        port=servers.ports["amqp"], client_properties={"connection_name": "captured-amqp"}
+        port=ports["amqp"], client_properties={"connection_name": "captured-amqp"}
     )
     with pika.BlockingConnection(parameters) as connection:
         channel = connection.channel()
@@ -64,7 +67,7 @@ def test_wireshark_reads_what_mqtt_and_amqp_clients_and_brokers_said(
         channel.basic_publish("", "captured", b"hello")
         assert channel.basic_get("captured")[2] == b"hello"
     path = tmp_path / "amqp.pcapng"
-    servers.run(f"export (client:captured-amqp) --as pcapng > {path}")
+    running.run(f"export (client:captured-amqp) --as pcapng > {path}")
     found = dissected(path, "amqp.method.method", "amqp.payload", where="amqp.payload")
     assert {line[1] for line in found} == {b"hello".hex()}
     assert len(found) == 2

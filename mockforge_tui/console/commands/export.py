@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import Row
 
-from ...feed import Decoder
+from ...feed import Decoder, may_match
 from ...filters import Filter, compile_filter
 from ...units import counted
 from ..exports import CAPTURE, FORMS, Form
@@ -191,17 +191,10 @@ def _traffic(session: "Session", where: Filter) -> Iterator[Row | None]:
     if journal is None:
         raise InvalidInput("there is no journal here: start without --no-journal")
     decoder = Decoder(journal, perf_counter)
-    now = session.runtime.clock.wall()
 
     def rows() -> Iterator[Row | None]:
-        while True:
-            for row in decoder.decode_every(_DECODING):
-                if row.time > now:
-                    return
-                if where(row):
-                    yield row
-            if decoder.caught_up:
-                return
+        for portion in decoder.decode_all(_DECODING, may_match(where)):
+            yield from filter(where, portion)
             yield None
 
     return rows()

@@ -1,0 +1,26 @@
+"""Which connections' bytes need no decoding at all, since no row of theirs can match a filter."""
+
+from collections.abc import Callable
+from typing import Final
+
+from mockforge_brokers.journal import IN, Row, Tape
+
+from ..filters import Filter, reduced
+from .decoder import client_of
+
+_OF_A_TAPE: Final = frozenset(("proto", "conn", "user", "address", "listener"))
+"""Fields of a row that are the same in each row of its connection."""
+
+
+def may_match(where: Filter) -> Callable[[Tape], bool]:
+    """Whether a row of a tape may match, by what the filter says of connections alone."""
+    named = reduced(where.text, _OF_A_TAPE | {"client"})
+    unnamed = reduced(where.text, _OF_A_TAPE)
+
+    def wanted(tape: Tape) -> bool:
+        row = Row(tape.protocol, IN, "", tape.connection, client_of(tape), origin=tape.origin())
+        # Before a connection has a name its rows may bear names of their own.
+        early = named if row.client else unnamed
+        return early is None or early(row)
+
+    return wanted
