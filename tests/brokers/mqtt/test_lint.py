@@ -3,19 +3,14 @@
 from typing import Any
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import LintFound, ProtocolViolated
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
-from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
     Auth,
     Connect,
     Disconnect,
-    Packet,
     Pingreq,
     Pingresp,
     Publish,
@@ -25,23 +20,18 @@ from mockforge_brokers.mqtt.wire.packets import (
     Will,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from ..fake_peer import FakeClient
+from .scene import Scene
 
 
-class Scene:
+class Linted(Scene):
+    """Clients of MQTT 3.1.1 that keep alive, where a test says nothing else."""
+
     def __init__(self, **options: Any) -> None:
-        self.environment = Environment.create(ManualClock(), seed=1, journal=False)
-        self.broker = MqttBroker(self.environment, MqttOptions(**options))
-        self.network = FakeNetwork(self.broker, self.environment)
+        super().__init__(version=4, **options)
 
-    def connect(self, name: str = "dev", version: int = 4, **more: Any) -> FakeClient:
-        client = self.network.connect()
-        more.setdefault("keep_alive", 60)
-        client.send(encode_packet(Connect(name, version, **more), version))
-        return client
-
-    def send(self, client: FakeClient, *packets: Packet, version: int = 4) -> None:
-        client.send(b"".join(encode_packet(packet, version) for packet in packets))
+    def client(self, name: str = "dev", version: int = 4, **more: Any) -> FakeClient:
+        return self.connect(name, version=version, **({"keep_alive": 60} | more))
 
     def found(self) -> dict[tuple[str, str], tuple[str, int, int]]:
         return {
@@ -49,9 +39,8 @@ class Scene:
             for each in self.broker.lint()
         }
 
-    def emitted(self) -> list[str]:
-        events = [event for _, event in self.environment.spine.history]
-        return [event.statement for event in events if isinstance(event, LintFound)]
+    def statements(self) -> list[str]:
+        return [event.statement for event in self.emitted(LintFound)]
 
 
 HALF = Publish("t", b"x", 2, packet_id=7)
@@ -78,22 +67,22 @@ def test_the_level_says_whether_a_broken_statement_ends_the_connection(
     name: str, level: str
 ) -> None:
     raw, statement, mosquitto_closes = BROKEN[name]
-    scene = Scene(lint=level)
-    client = scene.connect()
+    scene = Linted(lint=level)
+    client = scene.client()
     client.send(bytes.fromhex(raw) + b"\xc0\x00")
     ends = {"lenient": False, "strict": True, "as-mosquitto": mosquitto_closes}[level]
     assert (client.peer.ended == "closed") is ends
     assert scene.found() == {("dev", statement): ("error", 1, int(ends))}
-    assert scene.emitted() == ([] if ends else [statement])
+    assert scene.statements() == ([] if ends else [statement])
     if not ends:
         assert client.take().endswith(b"\xd0\x00")
 
 
 def test_an_error_is_emitted_once_a_connection_and_counted_each_time() -> None:
-    scene = Scene()
+    scene = Linted()
     for name in ("a", "b", "b"):
-        scene.send(scene.connect(name), *[Publish("t", dup=True)] * 3)
-    assert scene.emitted() == ["MQTT-3.3.1-2"] * 3
+        scene.send(scene.client(name), *[Publish("t", dup=True)] * 3)
+    assert scene.statements() == ["MQTT-3.3.1-2"] * 3
     assert scene.found() == {
         ("a", "MQTT-3.3.1-2"): ("error", 3, 0),
         ("b", "MQTT-3.3.1-2"): ("error", 6, 0),
@@ -101,13 +90,13 @@ def test_an_error_is_emitted_once_a_connection_and_counted_each_time() -> None:
 
 
 def test_what_ends_a_connection_is_counted_by_the_statement_in_its_text() -> None:
-    scene = Scene()
-    scene.connect("twice").send(encode_packet(Connect("twice"), 4))
-    scene.connect("flags").send(bytes.fromhex("8006 0001 0001 61 00"))
-    scene.connect("short").send(bytes.fromhex("8202 0001"))
-    scene.connect("", clean_start=False)
-    scene.connect("wild").send(encode_packet(Publish("a/#"), 4))
-    scene.connect("server").send(encode_packet(Pingresp(), 4))
+    scene = Linted()
+    scene.client("twice").send(encode_packet(Connect("twice"), 4))
+    scene.client("flags").send(bytes.fromhex("8006 0001 0001 61 00"))
+    scene.client("short").send(bytes.fromhex("8202 0001"))
+    scene.client("", clean_start=False)
+    scene.client("wild").send(encode_packet(Publish("a/#"), 4))
+    scene.client("server").send(encode_packet(Pingresp(), 4))
     assert scene.found() == {
         ("twice", "MQTT-3.1.0-2"): ("error", 1, 1),
         ("flags", "MQTT-2.1.3-1"): ("error", 1, 1),
@@ -119,8 +108,8 @@ def test_what_ends_a_connection_is_counted_by_the_statement_in_its_text() -> Non
 
 
 def test_a_refusal_of_ours_and_a_stranger_are_no_findings() -> None:
-    scene = Scene(maximum_qos=0)
-    scene.send(scene.connect("a"), Publish("t", b"x", 1, packet_id=1))
+    scene = Linted(maximum_qos=0)
+    scene.send(scene.client("a"), Publish("t", b"x", 1, packet_id=1))
     scene.network.connect().send(b"GET / HTTP/1.1\r\n\r\n")
     events = [event for _, event in scene.environment.spine.history]
     assert sum(isinstance(event, ProtocolViolated) for event in events) == 2
@@ -131,80 +120,80 @@ def test_a_refusal_of_ours_and_a_stranger_are_no_findings() -> None:
 def test_a_burst_of_more_qos_1_than_our_receive_maximum_is_an_error_in_mqtt_5(
     version: int, found: list[str]
 ) -> None:
-    scene = Scene(receive_maximum=3)
-    taker = scene.connect("taker", version)
-    scene.send(taker, Subscribe(1, [Request("t", 0)]), version=version)
-    client = scene.connect("dev", version)
+    scene = Linted(receive_maximum=3)
+    taker = scene.client("taker", version)
+    scene.send(taker, Subscribe(1, [Request("t", 0)]))
+    client = scene.client("dev", version)
     burst = [Publish("t", b"x", 1, packet_id=number) for number in (1, 2, 3)]
-    scene.send(client, *burst, version=version)
-    scene.send(client, *burst, version=version)
-    assert scene.emitted() == []
-    scene.send(client, *burst, Publish("t", b"x", 1, packet_id=4), version=version)
-    assert scene.emitted() == found
+    scene.send(client, *burst)
+    scene.send(client, *burst)
+    assert scene.statements() == []
+    scene.send(client, *burst, Publish("t", b"x", 1, packet_id=4))
+    assert scene.statements() == found
 
 
 def test_mqtt_5_names_its_own_statement_for_an_identifier_in_use() -> None:
-    scene = Scene()
-    scene.send(scene.connect("a", 5), HALF, HALF, version=5)
-    assert scene.emitted() == ["MQTT-2.2.1-3"]
+    scene = Linted()
+    scene.send(scene.client("a", 5), HALF, HALF)
+    assert scene.statements() == ["MQTT-2.2.1-3"]
 
 
 # Habits: what is legal and risky.
 
 
 def test_keep_alive_0_is_a_warning() -> None:
-    scene = Scene()
-    scene.connect("a", keep_alive=0)
-    scene.connect("b", keep_alive=1)
+    scene = Linted()
+    scene.client("a", keep_alive=0)
+    scene.client("b", keep_alive=1)
     assert scene.found() == {("a", "keep-alive-0"): ("warning", 1, 0)}
 
 
 def test_qos_1_in_a_session_that_is_not_kept_is_a_warning() -> None:
-    scene = Scene()
+    scene = Linted()
     kept = {"session_expiry_interval": 10}
-    for client, version in (
-        (scene.connect("clean"), 4),
-        (scene.connect("kept", clean_start=False), 4),
-        (scene.connect("clean 5", 5), 5),
-        (scene.connect("kept 5", 5, properties=kept), 5),
+    for client in (
+        scene.client("clean"),
+        scene.client("kept", clean_start=False),
+        scene.client("clean 5", 5),
+        scene.client("kept 5", 5, properties=kept),
     ):
-        scene.send(client, Subscribe(1, [Request("t", 1), Request("u", 0)]), version=version)
+        scene.send(client, Subscribe(1, [Request("t", 1), Request("u", 0)]))
     assert set(scene.found()) == {("clean", "session-not-kept"), ("clean 5", "session-not-kept")}
 
 
 def test_a_will_that_never_gets_old_is_a_warning() -> None:
-    scene = Scene()
+    scene = Linted()
     expiring = {"message_expiry_interval": 60}
-    scene.connect("a", 5, will=Will("w", b"x", 1))
-    scene.connect("b", 5, will=Will("w", b"x", 1, properties=expiring))
-    scene.connect("c", 5, will=Will("w", b"x"))
-    scene.connect("d", 4, will=Will("w", b"x", 1))
+    scene.client("a", 5, will=Will("w", b"x", 1))
+    scene.client("b", 5, will=Will("w", b"x", 1, properties=expiring))
+    scene.client("c", 5, will=Will("w", b"x"))
+    scene.client("d", 4, will=Will("w", b"x", 1))
     assert set(scene.found()) == {("a", "will-without-expiry")}
 
 
 def test_a_client_identifier_made_anew_at_each_connect_is_a_warning() -> None:
-    scene = Scene()
+    scene = Linted()
     for number in (17, 94_112, 3):
-        client = scene.connect(f"app-{number}", clean_start=False)
+        client = scene.client(f"app-{number}", clean_start=False)
         scene.send(client, Disconnect())
     assert set(scene.found()) == {("app-3", "new-client-id")}
 
 
 def test_a_fleet_whose_clients_stay_or_come_back_or_start_clean_is_none() -> None:
-    scene = Scene()
+    scene = Linted()
     for number in range(5):
-        scene.connect(f"stays-{number}", clean_start=False)
-        scene.send(scene.connect(f"clean-{number}"), Disconnect())
-        scene.send(scene.connect("named", clean_start=False), Disconnect())
+        scene.client(f"stays-{number}", clean_start=False)
+        scene.send(scene.client(f"clean-{number}"), Disconnect())
+        scene.send(scene.client("named", clean_start=False), Disconnect())
     assert scene.found() == {}
 
 
 def test_odd_topics_are_a_warning_also_on_the_fast_path() -> None:
-    scene = Scene()
-    taker = scene.connect("taker")
+    scene = Linted()
+    taker = scene.client("taker")
     scene.send(taker, Subscribe(1, [Request("#", 0)]))
     for name in ("/a", "a/", "a b"):
-        for client in (scene.connect(f"1 {name}"), scene.connect(f"2 {name}")):
+        for client in (scene.client(f"1 {name}"), scene.client(f"2 {name}")):
             scene.send(client, *[Publish(name, b"x"), Publish("plain", b"x")] * 3)
     assert set(scene.found()) == {
         (f"{number} {name}", "doubtful-topic") for number in (1, 2) for name in ("/a", "a/", "a b")
@@ -212,8 +201,8 @@ def test_odd_topics_are_a_warning_also_on_the_fast_path() -> None:
 
 
 def test_clearing_what_is_not_retained_is_a_warning() -> None:
-    scene = Scene()
-    client = scene.connect("a")
+    scene = Linted()
+    client = scene.client("a")
     scene.send(client, Publish("t", b"x", retain=True), Publish("t", b"", retain=True))
     assert scene.found() == {}
     scene.send(client, Publish("t", b"", retain=True))
@@ -224,10 +213,10 @@ def test_clearing_what_is_not_retained_is_a_warning() -> None:
 def test_telemetry_of_qos_2_on_both_sides_is_a_warning(
     qos: int, found: set[tuple[str, str]]
 ) -> None:
-    scene = Scene()
+    scene = Linted()
     kept = {"clean_start": False}
-    scene.send(scene.connect("s", **kept), Subscribe(1, [Request("t", qos)]))
-    client = scene.connect("a")
+    scene.send(scene.client("s", **kept), Subscribe(1, [Request("t", qos)]))
+    client = scene.client("a")
     for _ in range(99):
         scene.send(client, HALF, Ack(PacketType.PUBREL, 7))
     assert scene.found() == {}
@@ -236,24 +225,24 @@ def test_telemetry_of_qos_2_on_both_sides_is_a_warning(
 
 
 def test_a_warning_ends_nothing_and_is_emitted_once_a_client() -> None:
-    scene = Scene(lint="strict")
+    scene = Linted(lint="strict")
     for _ in range(3):
-        scene.send(scene.connect("a", keep_alive=0), Pingreq(), Unsubscribe(1, ["t"]))
-    assert scene.emitted() == ["keep-alive-0"]
+        scene.send(scene.client("a", keep_alive=0), Pingreq(), Unsubscribe(1, ["t"]))
+    assert scene.statements() == ["keep-alive-0"]
     assert scene.found() == {("a", "keep-alive-0"): ("warning", 3, 0)}
 
 
 def test_clients_under_ever_new_names_do_not_grow_the_table() -> None:
-    scene = Scene()
+    scene = Linted()
     for number in range(1100):
-        scene.send(scene.connect(f"c{number}", keep_alive=0), Disconnect())
+        scene.send(scene.client(f"c{number}", keep_alive=0), Disconnect())
     assert len(scene.found()) == 1001
     assert scene.found()["(others)", "keep-alive-0"] == ("warning", 100, 0)
 
 
 def test_a_connection_shows_what_lint_found_of_its_client_also_once_it_has_ended() -> None:
-    scene = Scene()
-    client = scene.connect("dev", keep_alive=0)
+    scene = Linted()
+    client = scene.client("dev", keep_alive=0)
     scene.send(client, *[Publish("t", dup=True)] * 3)
     text = "CONNECT: keep alive 0: nobody notices when the client or its network is gone"
     found = {
@@ -269,9 +258,9 @@ def test_a_connection_shows_what_lint_found_of_its_client_also_once_it_has_ended
 
 
 def test_the_metric_counts_by_statement() -> None:
-    scene = Scene()
-    scene.connect("a", keep_alive=0)
-    scene.send(scene.connect("b", keep_alive=0), Publish("t", dup=True))
+    scene = Linted()
+    scene.client("a", keep_alive=0)
+    scene.send(scene.client("b", keep_alive=0), Publish("t", dup=True))
     [metric] = [each for each in scene.broker.metrics() if each.name == "mqtt_lint_findings_total"]
     assert dict(metric.samples) == {
         ("keep-alive-0", "warning"): 2,
@@ -315,9 +304,9 @@ ENDING = {
 @pytest.mark.parametrize("name", ENDING)
 def test_what_ends_a_connection_of_mqtt_5_is_counted_under_its_statement(name: str) -> None:
     packets, statement = ENDING[name]
-    scene = Scene(receive_maximum=3, topic_alias_maximum=5)
-    scene.send(scene.connect("dev", 5), Publish("t", properties=ALIAS), version=5)
-    client = scene.connect("dev", 5)
-    scene.send(client, *packets, version=5)
+    scene = Linted(receive_maximum=3, topic_alias_maximum=5)
+    scene.send(scene.client("dev", 5), Publish("t", properties=ALIAS))
+    client = scene.client("dev", 5)
+    scene.send(client, *packets)
     assert client.peer.ended == "closed"
     assert scene.found()["dev", statement] == ("error", 1, 1)

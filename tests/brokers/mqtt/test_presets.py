@@ -1,16 +1,11 @@
 """What clients meet of another broker's limits and choices (presets.py)."""
 
-from typing import Any
-
 import pytest
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.limits import Limits
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
-from mockforge_brokers.mqtt.options import SHARED_ORDERS, MqttOptions
+from mockforge_brokers.mqtt.options import SHARED_ORDERS
 from mockforge_brokers.mqtt.presets import PRESETS
-from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import (
@@ -25,39 +20,17 @@ from mockforge_brokers.mqtt.wire.packets import (
     Subscribe,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from .scene import Scene
 
 
-class Scene:
-    def __init__(self, preset: str = "", **options: Any) -> None:
-        chosen = PRESETS[preset] if preset else None
-        limits = Limits(**chosen.limits) if chosen else Limits()
-        given = {**chosen.options, **options} if chosen else options
-        self.environment = Environment.create(ManualClock(), seed=1, limits=limits)
-        self.broker = MqttBroker(self.environment, MqttOptions(**given))
-        self.network = FakeNetwork(self.broker, self.environment)
-
-    def connect(self, name: str, *filters: str, qos: int = 0) -> FakeClient:
-        client = self.network.connect()
-        client.send(encode_packet(Connect(name, 5, keep_alive=60), 5))
-        if filters:
-            wish = Subscribe(1, [Request(each, qos) for each in filters])
-            client.send(encode_packet(wish, 5))
-        client.take()
-        return client
-
-    def ask(self, client: FakeClient, *packets: Packet) -> list[Packet]:
-        client.send(b"".join(encode_packet(packet, 5) for packet in packets))
-        return self.got(client)
-
-    @staticmethod
-    def got(client: FakeClient) -> list[Packet]:
-        return [decode_packet(each, 5) for each in PacketSplitter().feed(client.take())]
+def scene_of(preset: str) -> Scene:
+    chosen = PRESETS[preset]
+    return Scene(Limits(**chosen.limits), **chosen.options)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_announced_in_connack_and_names_its_source(name: str) -> None:
-    scene, preset = Scene(name), PRESETS[name]
+    scene, preset = scene_of(name), PRESETS[name]
     asked = {"session_expiry_interval": 100_000}
     [answer] = scene.ask(scene.network.connect(), Connect("c", 5, properties=asked))
     assert isinstance(answer, Connack)
@@ -72,7 +45,7 @@ def test_a_preset_is_announced_in_connack_and_names_its_source(name: str) -> Non
 
 
 def test_as_hivemq_a_connection_has_ten_seconds_for_its_connect() -> None:
-    scene = Scene("hivemq")
+    scene = scene_of("hivemq")
     client = scene.network.connect()
     clock = scene.environment.clock
     assert isinstance(clock, ManualClock)
@@ -84,7 +57,7 @@ def test_as_hivemq_a_connection_has_ten_seconds_for_its_connect() -> None:
 
 @pytest.mark.parametrize(("version", "lasts"), [(3, 7_200), (4, 7_200), (5, 100_000)])
 def test_as_emqx_a_session_before_mqtt_5_lasts_two_hours(version: int, lasts: int) -> None:
-    scene = Scene("emqx")
+    scene = scene_of("emqx")
     properties = {"session_expiry_interval": 100_000} if version == 5 else {}
     connect = Connect("c", version, clean_start=False, properties=properties)
     client = scene.network.connect()
@@ -101,7 +74,7 @@ def test_as_emqx_a_session_before_mqtt_5_lasts_two_hours(version: int, lasts: in
 # What Mosquitto 2.0.11 answered to these packets: t QoS 1 with the filters # (QoS 0) and t (QoS 1),
 # then t QoS 2, then its PUBREL.
 def test_as_mosquitto_each_subscription_gets_its_own_and_qos_2_goes_on_at_pubrel() -> None:
-    scene = Scene("mosquitto")
+    scene = scene_of("mosquitto")
     taker = scene.connect("s", "#", qos=0)
     scene.ask(taker, Subscribe(2, [Request("t", 1)]))
     publisher = scene.connect("p")
@@ -149,7 +122,7 @@ AWS_REFUSES: list[tuple[Packet, int]] = [
 
 @pytest.mark.parametrize(("packet", "code"), AWS_REFUSES)
 def test_as_aws_iot_what_is_too_much_there_ends_the_connection(packet: Packet, code: int) -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     client = scene.connect("c")
     [answer] = scene.ask(client, packet)
     assert isinstance(answer, Disconnect)
@@ -157,7 +130,7 @@ def test_as_aws_iot_what_is_too_much_there_ends_the_connection(packet: Packet, c
 
 
 def test_as_aws_iot_eight_levels_are_fine_and_a_deeper_filter_is_refused_alone() -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     client = scene.connect("c")
     wish = Subscribe(1, [Request("a/b/c/d/e/f/g/h", 2), Request("a/b/c/d/e/f/g/h/i")])
     suback, publish = scene.ask(client, wish, Publish("a/b/c/d/e/f/g/h", b"x"))
@@ -186,13 +159,13 @@ EIGHT = "a/b/c/d/e/f/g/h"
 def test_as_aws_iot_basic_ingest_is_acknowledged_and_its_prefix_is_no_part_of_the_topic(
     topic: str, answer: Packet | int
 ) -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     [got] = scene.ask(scene.connect("c"), Publish(topic, b"x", 1, packet_id=7))
     assert (got.code if isinstance(got, Disconnect) else got) == answer
 
 
 def test_as_aws_iot_what_goes_to_rules_reaches_no_subscriber_and_every_watcher() -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     seen: list[str] = []
     scene.broker.watch(lambda message: seen.append(message.destination), f"{RULES}/#")
     taker, device = scene.connect("t", "$aws/#", "#"), scene.connect("d")
@@ -209,7 +182,7 @@ def test_as_aws_iot_what_goes_to_rules_reaches_no_subscriber_and_every_watcher()
 
 
 def test_as_aws_iot_a_session_has_fifty_subscriptions_and_may_renew_them() -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     client = scene.connect("c")
     for first in range(0, 48, 8):
         scene.ask(client, Subscribe(1, [Request(f"t{first + more}") for more in range(8)]))
@@ -221,7 +194,7 @@ def test_as_aws_iot_a_session_has_fifty_subscriptions_and_may_renew_them() -> No
 
 
 def test_as_aws_iot_a_session_before_mqtt_5_lasts_an_hour() -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     client = scene.network.connect()
     client.send(encode_packet(Connect("c", 4, clean_start=False), 4))
     client.vanish()
@@ -234,7 +207,7 @@ def test_as_aws_iot_a_session_before_mqtt_5_lasts_an_hour() -> None:
 
 
 def test_as_aws_iot_a_long_client_id_is_refused() -> None:
-    scene = Scene("aws-iot")
+    scene = scene_of("aws-iot")
     [answer] = scene.ask(scene.network.connect(), Connect("c" * 129, 5))
     assert isinstance(answer, Connack)
     assert answer.code == 0x85
@@ -291,7 +264,7 @@ def test_a_sticky_share_moves_on_when_its_member_is_away() -> None:
 def test_as_mosquitto_overlapping_subscriptions_are_one_before_mqtt_5_up_to_2_0(
     preset: str, version: int, messages: int
 ) -> None:
-    scene = Scene(preset)
+    scene = scene_of(preset)
     client = scene.network.connect()
     client.send(encode_packet(Connect("s", version), version))
     wish = Subscribe(1, [Request("#"), Request("t", 1)])

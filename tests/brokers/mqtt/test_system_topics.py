@@ -4,18 +4,16 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers import memory
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN
-from mockforge_brokers.mqtt.broker import MqttBroker
-from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
-from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Request, Subscribe
+from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish
 
-from brokers.fake_peer import FakeClient, FakeNetwork
 from brokers.misbehaving import fault, hold, lane
+
+from ..fake_peer import FakeClient
+from .scene import Scene
 
 # Every topic of Mosquitto 2.0.11 (`mosquitto_sub -t '$SYS/#' -F %t`), and one of 2.1.
 _PLAIN = """
@@ -36,26 +34,8 @@ MOSQUITTOS = set(_PLAIN.split()) | {
 }
 
 
-class Scene:
-    def __init__(self, interval: float = 10) -> None:
-        self.clock = ManualClock()
-        self.environment = environment = Environment.create(self.clock, seed=1, journal=False)
-        self.broker = MqttBroker(environment, MqttOptions(sys_interval=interval))
-        self.network = FakeNetwork(self.broker, environment)
-
-    def connect(self, name: str) -> FakeClient:
-        client = self.network.connect()
-        client.send(encode_packet(Connect(name), 4))
-        client.take()
-        return client
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.network.settle()
-
-    @staticmethod
-    def subscribe(client: FakeClient, topic_filter: str, qos: int = 0) -> None:
-        client.send(encode_packet(Subscribe(1, [Request(topic_filter, qos)]), 4))
+def scene_of(interval: float) -> Scene:
+    return Scene(version=4, sys_interval=interval)
 
 
 def values(client: FakeClient, *, retain: bool) -> dict[str, str]:
@@ -70,7 +50,7 @@ def values(client: FakeClient, *, retain: bool) -> dict[str, str]:
 
 @pytest.fixture
 def scene() -> Scene:
-    return Scene()
+    return scene_of(10)
 
 
 def test_who_subscribes_has_all_values_at_once(scene: Scene) -> None:
@@ -92,7 +72,7 @@ def test_who_subscribes_has_all_values_at_once(scene: Scene) -> None:
 
 
 def test_faults_and_holds_of_ours_are_counted() -> None:
-    scene = Scene()
+    scene = scene_of(10)
     client = scene.connect("dashboard")
     environment = scene.environment
     rule = fault(matches=lambda row: False)
@@ -261,7 +241,7 @@ def test_nothing_of_it_is_stored_or_counted_as_a_topic(scene: Scene) -> None:
 
 
 def test_interval_0_switches_it_off() -> None:
-    scene = Scene(interval=0)
+    scene = scene_of(0)
     client = scene.connect("a")
     scene.subscribe(client, "$SYS/#")
     scene.advance(100)

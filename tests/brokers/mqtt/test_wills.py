@@ -1,20 +1,13 @@
 """When a will goes out, for each way in which a connection ends (MQTT 5, 3.1.2.5 and 3.1.3.2.2)."""
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
-from mockforge_brokers.mqtt.broker import MqttBroker
-from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Connect,
     Disconnect,
-    Packet,
-    Request,
-    Subscribe,
     Will,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from .scene import Scene
 
 ENDS = ("breaks", "disconnects", "disconnects with will", "is taken over", "begins anew")
 AT_ONCE, LATER, NOT = "at once", "later", "not"
@@ -37,23 +30,12 @@ TABLE = {
 }
 
 
-class Scene:
+class Watched(Scene):
+    """Somebody waits for the will of a client that ends in some way."""
+
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        environment = Environment.create(self.clock, seed=1, journal=False)
-        self.network = FakeNetwork(MqttBroker(environment), environment)
-        self.watcher = self.come(Connect("watcher", 5))
-        self.send(self.watcher, Subscribe(1, [Request("will")]))
-        self.watcher.take()
-
-    def come(self, connect: Connect) -> FakeClient:
-        client = self.network.connect()
-        self.send(client, connect)
-        return client
-
-    @staticmethod
-    def send(client: FakeClient, packet: Packet) -> None:
-        client.send(encode_packet(packet, 5))
+        super().__init__()
+        self.watcher = self.connect("watcher", "will")
 
     def end(self, how: str, expiry: int, delay: int) -> None:
         kept = {"session_expiry_interval": expiry}
@@ -78,7 +60,7 @@ class Scene:
 def test_a_will_goes_out_at_the_end_of_its_delay_or_of_its_session(expiry: int, delay: int) -> None:
     found = {}
     for how in ENDS:
-        scene = Scene()
+        scene = Watched()
         scene.end(how, expiry, delay)
         at_once = scene.wills()
         scene.clock.advance(3)
