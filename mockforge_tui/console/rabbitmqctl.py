@@ -15,7 +15,6 @@ RABBITMQCTL: Final = {
     "close_all_user_connections": "conn ls, conn kill CLIENT",
     "cluster_status": "listener ls",
     "environment": "limits",
-    "list_channels": "conn show CLIENT",
     "list_operator_policies": "policy ls",
     "list_permissions": "rule ls",
     "list_topic_permissions": "definitions export",

@@ -301,4 +301,10 @@ def test_what_a_client_holds_back_is_listed_with_its_age(servers: Servers) -> No
     (row,) = servers.run("consumer ls q.slow").data
     assert (row["tag"], row["credit"], row["unacked"]) == ("holder", 1, 1)
     assert row["oldest"] is not None
+    (row,) = servers.run(f"channel ls | connection:{row['connection']}").data
+    assert (row["mode"], row["prefetch"], row["consumers"], row["unacked"]) == ("", 2, 1, 1)
+    channel.confirm_delivery()
+    channel.basic_publish("", "q.slow", b"y")
+    (row,) = servers.run(f"channel ls | connection:{row['connection']}").data
+    assert (row["mode"], row["published"]) == ("confirm", 1)
     channel.connection.close()

@@ -15,8 +15,9 @@ from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.facts import Kept
 from ..storage.store import still
-from . import consumers, definitions, kept
+from . import channel_views, consumers, definitions, kept
 from .channel.contents import Contents
+from .channel_views import ChannelView
 from .churn import Churn
 from .codes import ReplyCode
 from .connection.connection import Connection
@@ -305,6 +306,11 @@ class AmqpBroker(Verbs):
         now = self.environment.clock.now()
         found = consumers.views(now, self._connections, self._channels, self._later, self._sessions)
         return sorted(found, key=lambda each: (each.vhost, each.queue, each.connection))
+
+    def channels(self) -> list[ChannelView]:
+        """Of both versions; those of 1.0 are its sessions."""
+        now = self.environment.clock.now()
+        return list(channel_views.views(now, self._connections, self._channels, self._later))
 
     def metrics(self) -> list[Metric]:
         tags = (

@@ -52,7 +52,7 @@ def views(
             held = _held(channel)
             for consumer in channel.consumers.values():
                 count, tag = held.get(consumer, (0, 0))
-                age = _age(now, channels.since(channel, tag)) if count else None
+                age = age_of(now, channels.since(channel, tag)) if count else None
                 credit = _credit(channel, consumer)
                 place = connection.vhost.name, connection.client, channel.number
                 yield _view(consumer, place, credit, count, age)
@@ -61,7 +61,7 @@ def views(
             links = session.deliveries.by_link()
             for link in session.links.outgoing.values():
                 count, number = links.get(link, (0, 0))
-                age = _age(now, sessions.since(session, number)) if count else None
+                age = age_of(now, sessions.since(session, number)) if count else None
                 credit = max(0, link.consumer.credit)
                 place = other.vhost.name, other.client, session.number
                 yield _view(link.consumer, place, credit, count, age)
@@ -77,7 +77,7 @@ def _held(channel: Channel) -> dict[Consumer, tuple[int, int]]:
     return found
 
 
-def _age(now: float, since: float | None) -> float:
+def age_of(now: float, since: float | None) -> float:
     """What came after the last look is as good as new."""
     return 0.0 if since is None else max(0.0, now - since)
 

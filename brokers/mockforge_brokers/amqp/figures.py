@@ -441,7 +441,7 @@ def _channel(connection: Connection, channel: Channel) -> Figures:
         "global_prefetch_count": channel.limit,
         "messages_unacknowledged": len(channel.unacked),
         "messages_uncommitted": len(transaction.publishes) if transaction else 0,
-        "messages_unconfirmed": 0,
+        "messages_unconfirmed": channel.publishing.unconfirmed,
         "name": f"{connection_name(connection.peer)} ({channel.number})",
         "node": NODE,
         "number": channel.number,

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from ..events import MessageSeen
 from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
+from . import channel_views
 from .channel.unroutable import Unroutable
 from .connection.connection import Connection
 from .connection.phase import Phase
@@ -82,6 +83,7 @@ def _classic(connection: Connection) -> _Seen:
         "frame_max": agreement.frame_max,
         "channel_max": agreement.channel_max,
         "heartbeat": agreement.heartbeat,
+        "by_channel": channel_views.in_words(connection),
     }
     counters = connection.channels
     return agreement.software, counters.publishes, counters.delivered, detail

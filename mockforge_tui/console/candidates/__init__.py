@@ -119,6 +119,12 @@ def _clients(session: "Session") -> Iterable[Candidate]:
     return dict.fromkeys((each.client, each.protocol) for each in session.connections())
 
 
+def _amqp_clients(session: "Session") -> Iterable[Candidate]:
+    amqp = session.runtime.brokers.amqp
+    for each in amqp.channels() if amqp is not None else ():
+        yield each.client, f"channel {each.number}"
+
+
 def _groups(session: "Session") -> Iterable[Candidate]:
     for each in session.groups():
         yield each.name, f"{each.state}, {each.members} members"
@@ -266,6 +272,7 @@ _SOURCES: dict[str, Source] = {
     "exchanges": _exchanges,
     "connections": _connections,
     "users": _users,
+    "amqp-clients": _amqp_clients,
     "groups": _groups,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,

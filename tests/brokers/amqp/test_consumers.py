@@ -34,7 +34,7 @@ def test_credit_and_unacked_are_those_of_each_consumer(house: House) -> None:
 def test_a_common_prefetch_counts_for_all_of_its_channel(house: House) -> None:
     client = house.client()
     client.send("queue.declare", queue="q")
-    client.send("basic.qos", prefetch_count=4, **{"global": True})
+    client.send("basic.qos", prefetch_count=4, is_global=True)
     client.send("basic.consume", queue="q", consumer_tag="c")
     client.fake.send(publish("", "q") * 3)
     assert (_only(house).credit, _only(house).unacked) == (1, 3)
