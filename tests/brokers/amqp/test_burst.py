@@ -1,6 +1,7 @@
 """The fast path does what the general one does, however the bytes come (connection/burst.py)."""
 
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -36,7 +37,8 @@ def play(
     with (
         patch("mockforge_brokers.amqp.connection.connection.BurstReader", reader),
         patch.object(burst, "_MOST_PUBLICATIONS", 3),
-        patch.object(burst, "MOST_VARIANTS", 3),
+        patch.object(burst, "MOST_VARIANTS", 5),
+        patch.object(burst, "MOST_BUILDS", 2),
         patch.object(burst, "_LARGE", 20),
     ):
         return _outcome(chunks, mode, hurried, width)
@@ -163,6 +165,15 @@ DAMAGED = [
 
 HEADERS = ({"CC": ["r"]}, {"n": 1}, {"BCC": ["r"], "n": 1})
 headers = st.sampled_from([{}] * 4 + [{"headers": each} for each in HEADERS])
+own = st.fixed_dictionaries(
+    {},
+    optional={
+        "message_id": st.sampled_from(["1", "2", "10", "11"]),
+        "priority": st.sampled_from([0, 9]),
+        "timestamp": st.sampled_from([1, 2]),
+        "delivery_mode": st.sampled_from([1, 1, 2, 3]),
+    },
+)
 publishes = st.builds(
     lambda exchange, key, body, channel, mandatory, more, times: (
         publish(exchange, key, body, channel, mandatory, **more) * times
@@ -172,7 +183,7 @@ publishes = st.builds(
     st.sampled_from([b"", b"x", b"y" * 50, b"z" * 4090]),
     st.sampled_from([1, 1, 2]),
     st.booleans(),
-    headers,
+    st.builds(dict.__or__, headers, own),
     st.integers(1, 3),
 )
 acks = st.builds(ack, st.integers(1, 6), st.sampled_from([1, 1, 2]), multiple=st.booleans())
@@ -233,6 +244,62 @@ def in_turn(*priorities: int) -> bytes:
     ],
 )
 def test_headers_that_come_in_turn_have_the_same_outcome(data: bytes) -> None:
+    for size in (len(data), 50, 7):
+        chunks = cut(data + PLAIN, [size] * (len(data) // size))
+        for mode in ("plain", "confirm"):
+            assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
+
+
+def named(*ids: str, body: bytes = b"body", exchange: str = "", **more: Any) -> bytes:
+    return b"".join(publish(exchange, "q", body, message_id=each, **more) for each in ids)
+
+
+DELETED = frames.method(1, "exchange.delete", exchange="x")
+DECLARED = frames.method(1, "exchange.declare", exchange="x", exchange_type="direct")
+SPLIT = frames.frame(3, 1, b"bo") + frames.frame(3, 1, b"dy")
+
+
+def of_all_sizes(**more: Any) -> bytes:
+    return b"".join(named(str(size), body=b"x" * size, **more) for size in (4, 9, 70))
+
+
+SIZES = of_all_sizes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        named("1", "2", "3", "3", "4") + ack(1),
+        # Two properties of their own beside each other, and with something between.
+        b"".join(named(str(each), timestamp=each) for each in range(1, 6)),
+        b"".join(named(str(each), priority=each, type="t") for each in range(1, 6)),
+        # Texts of other lengths, as numbers have: more than there are builds kept for.
+        named("1", "10", "2", "20", "100", "1000", "3", "30", "200", "2000", "20000"),
+        # Bodies of other sizes, and none, and one that is too large for a frame.
+        SIZES + named("4", body=b"y" * 20) + named("5", body=b"") + named("6", body=b"z" * 4090),
+        SIZES + named("4", body=b"z" * 4080) + named("5", body=b"z" * 5000) + named("6"),
+        # What was looked at has to be the same: modes, where a reply goes, who else gets it.
+        named("1", "2", delivery_mode=1) + named("3", "4", delivery_mode=2) + named("5"),
+        named("1", "2", delivery_mode=1) + named("3", delivery_mode=3) + named("4"),
+        SIZES + named("4", delivery_mode=3),
+        named("1", "2", reply_to="a") + named("3", reply_to="amq.rabbitmq.reply-to") + named("4"),
+        named("1", "2", headers={"n": 1}) + named("3", headers={"CC": ["r"]}) + named("4", "5"),
+        named("1", "2", headers={"n": 1}, exchange="amq.headers") + named("3", "4"),
+        named("1", "2", expiration="60000") + named("3", expiration="never") + named("4"),
+        # Alike, but damaged, cut short, or in several frames.
+        named("1", "2", "3")[:-1] + b"\0",
+        named("1", "2", "3")[: -len(BODY)] + SPLIT + named("4"),
+        SIZES + named("4")[: -len(BODY)] + SPLIT + named("5"),
+        SIZES + named("4")[: -len(BODY)] + frames.HEARTBEAT_FRAME + BODY,
+        SIZES + named("4")[:-1] + b"\0",
+        # A body of no bytes has no frame: one that comes nevertheless is an error.
+        SIZES + named("4", body=b"") + frames.frame(3, 1, b"") + named("5"),
+        # Refused once it was known: its exchange is gone.
+        DECLARED + named("1", "2", exchange="x") + DELETED + named("3", exchange="x"),
+        DECLARED + of_all_sizes(exchange="x") + DELETED + named("8", exchange="x"),
+    ],
+)
+def test_values_of_their_own_have_the_same_outcome(data: bytes) -> None:
     for size in (len(data), 50, 7):
         chunks = cut(data + PLAIN, [size] * (len(data) // size))
         for mode in ("plain", "confirm"):

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..state.routing import Route
+from ..wire.likeness import Builds
 
 if TYPE_CHECKING:
     from .channel import Channel
     from .headers import Extra
 
-Known = tuple[bytes, int, int, "Extra | None"]
-"""How a message began, and its `span`, `body_size` and `extra` (below)."""
+
+class Known(NamedTuple):
+    """Of a message that was examined: whatever begins the same needs no look at any of it.
+
+    `begin` is method frame, content header and the body frame's head; or it ends where values
+    begin that nobody reads, and `rest` is what stands behind them, from `rest_at` on. `span` is how
+    many bytes it had in all, `size` how many of them were its body, `extra` what its header said.
+    """
+
+    begin: bytes
+    rest: bytes
+    rest_at: int
+    span: int
+    size: int
+    extra: Extra | None
+
+
+NOTHING: Final = Known(b"", b"", 0, 0, 0, None)
+MOST_BUILDS: Final = 8
+"""Kinds of headers whose values differ; each is one more that others are compared with in vain."""
 MOST_VARIANTS: Final = 16
 """Headers that may come in turn; more are taken for ones that never come again."""
 
@@ -23,18 +42,17 @@ class Publication:
     """
 
     __slots__ = (
-        "body_size",
+        "alike",
+        "builds",
         "channel",
         "exchange",
-        "extra",
         "frame",
-        "known",
+        "latest",
         "learned",
         "mandatory",
         "route",
         "routing_key",
         "size",
-        "span",
         "unroutable",
         "variants",
         "wide",
@@ -50,15 +68,11 @@ class Publication:
         self.routing_key = routing_key
         self.mandatory = mandatory
         self.route: Route | None = None
-        self.known = b""
-        """How the last message began: method frame, content header, and the body frame's head.
-
-        `span` is how many bytes it had in all, `body_size` how many of them were its body, and
-        `extra` what its header said. A message that begins the same needs no look at any of it.
-        """
-        self.span = 0
-        self.body_size = 0
-        self.extra: Extra | None = None
+        self.latest = NOTHING
+        """What was learned or recalled last."""
+        self.builds: tuple[bytes, ...] = ()
+        self.alike: Builds | None = None
+        """Matches headers that differ from those learned only in what nobody reads (`builds`)."""
         self.learned = 0
         """How many were kept in `variants`."""
         self.variants: dict[bytes, Known] = {}

@@ -9,8 +9,11 @@ Connection._frame and Channels.receive), which assembles any content and serves 
                 message is not parsed but compared: the method frame stands for its exchange and
                 routing key (`Publication`, kept for each distinct frame), and method frame,
                 content header and the body frame's head together stand for all that was checked
-                of them (`Publication.known`): a message that begins the same is one comparison.
-                Where a few headers come in turn (priorities), each is looked up (`_recall`).
+                of them (`Publication.latest`): a message that begins the same is one comparison.
+                Where only values differ that nobody on the way reads (ids, times, priorities), what
+                is before and behind them is compared; where they are in several places or bodies
+                differ in size, one pattern is (`alike`). Where a few headers come in turn that
+                differ otherwise, each is looked up (`_recall`).
                 The content is sliced off as it is and handed on.
   _acknowledge  basic.ack of one delivery each, a run of them for one channel.
 
@@ -36,7 +39,7 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, Turn
-from ..channel.publication import MOST_VARIANTS, Publication
+from ..channel.publication import MOST_BUILDS, MOST_VARIANTS, NOTHING, Known, Publication
 from ..codes import ReplyCode
 from ..wire import methods
 from ..wire.frames import (
@@ -51,6 +54,7 @@ from ..wire.frames import (
     content_head,
     head,
 )
+from ..wire.likeness import build_of, builds, varying
 from .channels import Channels
 from .failures import MethodFailed, frame_error
 
@@ -145,21 +149,37 @@ class BurstReader:
         channel = last.channel
         publish = channel.publishing.publish
         frame, method_size = last.frame, last.size
-        known, span, size, extra = last.known, last.span, last.body_size, last.extra
+        known, rest, rest_at, known_span, known_size, known_extra = last.latest
+        most = min(self.largest, self._channels.largest)
         size_of_all = len(data)
         turn = self._turn
-        count = 0
+        count = span = 0
         try:
             while data.startswith(frame, at):
                 # Method frame, content header and the body frame's head in one comparison: the same
                 # exchange, key, properties and size as the message before.
-                if not (known and data.startswith(known, at)):
+                if (
+                    known
+                    and data.startswith(known, at)
+                    and not (rest and not data.startswith(rest, at + rest_at))
+                ):
+                    span, size, extra = known_span, known_size, known_extra
+                elif (
+                    last.alike
+                    and (match := last.alike(data, at + method_size))
+                    # No body has no body frame, and the pattern knows no limit.
+                    and 0 < (size := int.from_bytes(match[match.lastindex or 0], "big")) <= most
+                ):
+                    span, extra = match.end() - at + size + 1, None
+                else:
+                    span = 0
                     # Variants first: where there are none that costs no call.
                     if not (last.variants and _recall(last, data, at)) and not self._learn(
                         last, data, at
                     ):
                         return at if self._incomplete(last, data, at) else self._frame(data, at)
-                    known, span, size, extra = last.known, last.span, last.body_size, last.extra
+                    known, rest, rest_at, known_span, known_size, known_extra = last.latest
+                    span, size, extra = known_span, known_size, known_extra
                 end = at + span
                 if end > size_of_all:
                     return at
@@ -171,8 +191,9 @@ class BurstReader:
                 if (last.wide or not count % _BETWEEN_LOOKS) and turn.now() > turn.until:
                     return at
         except RequestRefused as refusal:
-            # What was refused is behind us: the channel closes, and drops what follows.
-            at += last.span
+            # What was refused is behind us: the channel closes, and drops what follows. A header
+            # that was refused was just learned.
+            at += span or last.latest.span
             self._channels.counts.published += 1
             self._channels.refuse(channel, refusal, _PUBLISH)
         except ProtocolError as error:
@@ -207,15 +228,18 @@ class BurstReader:
         ):
             return False
         # Should the examination raise, the next message must not pass for a known one.
-        publication.known = b""
-        publication.span = end - at
-        extra = publication.channel.publishing.examine(publication, data[start:body], flags)
-        if extra is None or not extra.header:
-            publication.known = data[at : body + HEAD_SIZE] if size else data[at:body]
-        publication.body_size = size
-        publication.extra = extra
-        if publication.learned <= MOST_VARIANTS and publication.known:
-            _keep_variant(publication, data[start:body])
+        before = publication.latest
+        publication.latest = NOTHING._replace(span=end - at)
+        header = data[start:body]
+        extra = publication.channel.publishing.examine(publication, header, flags)
+        begin = data[at : body + HEAD_SIZE] if size else data[at:body]
+        if extra is not None and extra.header:
+            begin = b""
+        publication.latest = Known(begin, b"", 0, end - at, size, extra)
+        if begin and publication.learned <= MOST_VARIANTS:
+            _keep_variant(publication, header)
+            if size and extra is None and before.begin:
+                _liken(publication, before, header, flags)
         return True
 
     def _incomplete(self, publication: Publication, data: bytes, at: int) -> bool:
@@ -337,12 +361,23 @@ def _keep_variant(publication: Publication, header: bytes) -> None:
         # An id of its own in each: to look among them would cost more than to look at each.
         publication.variants.clear()
     else:
-        publication.variants[header] = (
-            publication.known,
-            publication.span,
-            publication.body_size,
-            publication.extra,
+        publication.variants[header] = publication.latest
+
+
+def _liken(publication: Publication, before: Known, header: bytes, flags: int) -> None:
+    """One header differs from the one before: know all that differ no more than these two do."""
+    latest, start = publication.latest, publication.size
+    # Of one that has such a place already nothing more is kept: it is another that differs now.
+    other = b"" if before.rest else before.begin[start : start + len(header)]
+    place = varying(header, other, flags)
+    if place is not None:
+        free, end = start + place[0], start + place[1]
+        publication.latest = latest._replace(
+            begin=latest.begin[:free], rest=latest.begin[end:], rest_at=end
         )
+    elif len(publication.builds) < MOST_BUILDS:
+        publication.builds = (*publication.builds, build_of(header, flags))
+        publication.alike = builds(header[1:3], publication.builds)
 
 
 def _recall(publication: Publication, data: bytes, at: int) -> bool:
@@ -351,9 +386,9 @@ def _recall(publication: Publication, data: bytes, at: int) -> bool:
     size = int.from_bytes(data[start + 3 : start + HEAD_SIZE], "big")
     found = publication.variants.get(data[start : start + size + OVERHEAD])
     # The header is the same; the body frame's head behind it has to be so too.
-    if found is None or not data.startswith(found[0], at):
+    if found is None or not data.startswith(found.begin, at):
         return False
-    publication.known, publication.span, publication.body_size, publication.extra = found
+    publication.latest = found
     return True
 
 
