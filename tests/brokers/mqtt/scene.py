@@ -2,6 +2,7 @@
 
 from typing import Any, TypeVar
 
+from mockforge_brokers.access import Access, rule_of
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import Event
@@ -17,6 +18,7 @@ from mockforge_brokers.storage.facts import Kept
 from ..fake_peer import FakeClient, FakeNetwork
 from ..storage.memory_disk import MemoryDisk
 
+LASTING = {"session_expiry_interval": 100}
 E = TypeVar("E", bound=Event)
 
 
@@ -66,6 +68,21 @@ class Scene:
         client.take()
         return client
 
+    def lasting(
+        self,
+        name: str,
+        *filters: str,
+        qos: int = 1,
+        properties: dict[str, Any] = LASTING,
+        **more: Any,
+    ) -> FakeClient:
+        """A client whose session outlasts it; what came is taken where it subscribes."""
+        more.setdefault("clean_start", False)
+        client = self.come(Connect(name, 5, properties=dict(properties), **more))
+        for topic_filter in filters:
+            self.ask(client, Subscribe(1, [Request(topic_filter, qos)]))
+        return client
+
     def subscribe(self, client: FakeClient, topic_filter: str, qos: int = 0) -> None:
         self.send(client, Subscribe(1, [Request(topic_filter, qos)]))
 
@@ -90,6 +107,17 @@ class Scene:
         return self._versions.get(client, self.version)
 
     # The broker.
+
+    @property
+    def access(self) -> Access:
+        return self.environment.access
+
+    def guard(self, *rules: str) -> None:
+        """From now on there is the user alice with a password, whom these rules allow things."""
+        self.access.add_user("alice", "secret")
+        self.access.anonymous.clear()
+        for rule in rules:
+            self.access.add_rule(rule_of(rule))
 
     def publish(self, topic_name: str, payload: bytes = b"x", **how: Any) -> None:
         self.broker.publish(topic_name, payload, **how)

@@ -5,84 +5,40 @@ from typing import Any
 
 import msgspec
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import BrokerRestarted
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
-from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
     Connack,
-    Connect,
     Disconnect,
-    Packet,
     Publish,
     Request,
     Subscribe,
     Will,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from .scene import Scene
 
 LASTING: dict[str, Any] = {"session_expiry_interval": 100}
 
 
-class Scene:
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.environment = Environment.create(self.clock, seed=1, journal=False)
-        self.broker = MqttBroker(self.environment)
-        self.network = FakeNetwork(self.broker, self.environment)
-
-    def connect(
-        self,
-        name: str,
-        *,
-        clean: bool = False,
-        will: Will | None = None,
-        properties: dict[str, Any] = LASTING,
-    ) -> FakeClient:
-        client = self.network.connect()
-        packet = Connect(name, 5, clean, will=will, properties=dict(properties))
-        client.send(encode_packet(packet, 5))
-        return client
-
-    def subscribe(self, client: FakeClient, topic_filter: str, qos: int) -> None:
-        client.send(encode_packet(Subscribe(1, [Request(topic_filter, qos)]), 5))
-        client.take()
-
-    def publish(self, topic_name: str, payload: bytes, **how: Any) -> None:
-        self.broker.publish(topic_name, payload, **how)
-        self.network.settle()
-
-    def restart(self) -> BrokerRestarted:
-        event = self.broker.restart()
-        self.network.settle()
-        return event
+def restart(scene: Scene) -> BrokerRestarted:
+    event = scene.broker.restart()
+    scene.network.settle()
+    return event
 
 
 @pytest.fixture
 def scene() -> Scene:
-    return Scene()
-
-
-def packets(client: FakeClient) -> list[Packet]:
-    return [decode_packet(frame, 5) for frame in PacketSplitter().feed(client.take())]
-
-
-def publishes(client: FakeClient) -> list[Publish]:
-    return [packet for packet in packets(client) if isinstance(packet, Publish)]
+    return Scene(journal=False)
 
 
 def test_connections_end_as_at_a_stop_and_the_event_says_what_is_kept(scene: Scene) -> None:
-    client = scene.connect("stays")
-    scene.subscribe(client, "t", 1)
+    client = scene.lasting("stays", "t", qos=1)
     scene.publish("r", b"kept", retain=True)
-    event = scene.restart()
-    last = packets(client)[-1]
+    event = restart(scene)
+    last = scene.got(client)[-1]
     assert isinstance(last, Disconnect)
     assert last.code == 0x8B
     assert client.peer.ended == "closed"
@@ -92,22 +48,21 @@ def test_connections_end_as_at_a_stop_and_the_event_says_what_is_kept(scene: Sce
 
 
 def test_sessions_that_end_with_their_connection_are_gone(scene: Scene) -> None:
-    scene.connect("clean", clean=True, properties={})
-    scene.connect("lasting")
-    scene.restart()
+    scene.lasting("clean", clean_start=True, properties={})
+    scene.lasting("lasting")
+    restart(scene)
     assert [each["client"] for each in scene.broker.sessions()] == ["lasting"]
 
 
 def test_what_was_in_flight_or_queued_comes_in_order_after_the_restart(scene: Scene) -> None:
-    client = scene.connect("s", properties={**LASTING, "receive_maximum": 2})
-    scene.subscribe(client, "t", 2)
+    client = scene.lasting("s", "t", qos=2, properties={**LASTING, "receive_maximum": 2})
     for number in range(4):
         scene.publish("t", b"%d" % number, qos=1 + number % 2)
-    assert [packet.packet_id for packet in publishes(client)] == [1, 2]
-    client.send(encode_packet(Ack(PacketType.PUBREC, 2), 5))
-    scene.restart()
-    again = scene.connect("s")
-    connack, *rest = packets(again)
+    assert [packet.packet_id for packet in scene.publishes(client)] == [1, 2]
+    scene.send(client, Ack(PacketType.PUBREC, 2))
+    restart(scene)
+    again = scene.lasting("s")
+    connack, *rest = scene.got(again)
     assert isinstance(connack, Connack)
     assert connack.session_present
     first, released, third, fourth = rest
@@ -121,42 +76,41 @@ def test_what_was_in_flight_or_queued_comes_in_order_after_the_restart(scene: Sc
 
 
 def test_qos_2_publish_is_not_published_again_after_the_restart(scene: Scene) -> None:
-    taker = scene.connect("taker")
-    scene.subscribe(taker, "t", 2)
-    giver = scene.connect("giver")
+    taker = scene.lasting("taker", "t", qos=2)
+    giver = scene.lasting("giver")
     packet = Publish("t", b"once", 2, packet_id=7)
-    giver.send(encode_packet(packet, 5))
-    scene.restart()
-    giver, taker = scene.connect("giver"), scene.connect("taker")
+    scene.send(giver, packet)
+    restart(scene)
+    giver, taker = scene.lasting("giver"), scene.lasting("taker")
     giver.take()
-    giver.send(encode_packet(Publish("t", b"once", 2, dup=True, packet_id=7), 5))
-    assert packets(giver) == [Ack(PacketType.PUBREC, 7)]
-    assert [packet.payload for packet in publishes(taker)] == [b"once"]
+    scene.send(giver, Publish("t", b"once", 2, dup=True, packet_id=7))
+    assert scene.got(giver) == [Ack(PacketType.PUBREC, 7)]
+    assert [packet.payload for packet in scene.publishes(taker)] == [b"once"]
 
 
 def test_retained_messages_keep_their_properties_and_their_expiry(scene: Scene) -> None:
     properties = {"content_type": "x", "user_property": {"k": "v"}, "message_expiry_interval": 60}
     scene.publish("r", b"kept", qos=1, retain=True, properties=properties)
     scene.clock.advance(20)
-    scene.restart()
-    client = scene.connect("s")
-    client.send(encode_packet(Subscribe(1, [Request("r", 1)]), 5))
-    (packet,) = publishes(client)
+    restart(scene)
+    client = scene.lasting("s")
+    scene.send(client, Subscribe(1, [Request("r", 1)]))
+    (packet,) = scene.publishes(client)
     assert packet.properties == {
         "content_type": "x",
         "user_property": [("k", "v")],
         "message_expiry_interval": 40,
     }
     scene.clock.advance(40)
-    client.send(encode_packet(Subscribe(2, [Request("r", 1)]), 5))
-    assert publishes(client) == []
+    scene.send(client, Subscribe(2, [Request("r", 1)]))
+    assert scene.publishes(client) == []
 
 
 def test_session_that_is_away_expires_when_it_would_have_without_the_restart(scene: Scene) -> None:
-    client = scene.connect("s")
+    client = scene.lasting("s")
     client.vanish()
     scene.clock.advance(60)
-    scene.restart()
+    restart(scene)
     scene.clock.advance(39)
     assert scene.broker.sessions()
     scene.clock.advance(1)
@@ -164,9 +118,9 @@ def test_session_that_is_away_expires_when_it_would_have_without_the_restart(sce
 
 
 def test_session_that_was_connected_begins_its_expiry_at_the_restart(scene: Scene) -> None:
-    scene.connect("s")
+    scene.lasting("s")
     scene.clock.advance(60)
-    scene.restart()
+    restart(scene)
     scene.clock.advance(99)
     assert scene.broker.sessions()
     scene.clock.advance(1)
@@ -174,36 +128,32 @@ def test_session_that_was_connected_begins_its_expiry_at_the_restart(scene: Scen
 
 
 def test_will_with_a_delay_waits_over_the_restart(scene: Scene) -> None:
-    taker = scene.connect("taker")
-    scene.subscribe(taker, "w", 0)
+    taker = scene.lasting("taker", "w", qos=0)
     properties = {"will_delay_interval": 30, "message_expiry_interval": 50}
-    scene.connect("doomed", will=Will("w", b"gone", properties=properties)).vanish()
+    scene.lasting("doomed", will=Will("w", b"gone", properties=properties)).vanish()
     scene.clock.advance(10)
-    scene.restart()
-    taker = scene.connect("taker")
+    restart(scene)
+    taker = scene.lasting("taker")
     taker.take()
-    scene.clock.advance(19)
-    scene.network.settle()
-    assert publishes(taker) == []
-    scene.clock.advance(1)
-    scene.network.settle()
-    (packet,) = publishes(taker)
+    scene.advance(19)
+    assert scene.publishes(taker) == []
+    scene.advance(1)
+    (packet,) = scene.publishes(taker)
     assert (packet.payload, packet.properties) == (b"gone", {"message_expiry_interval": 50})
 
 
 def test_will_without_a_delay_reaches_sessions_that_are_kept(scene: Scene) -> None:
-    taker = scene.connect("taker")
-    scene.subscribe(taker, "w", 1)
-    scene.connect("doomed", will=Will("w", b"gone", 1))
-    scene.restart()
-    assert [packet.payload for packet in publishes(scene.connect("taker"))] == [b"gone"]
+    scene.lasting("taker", "w", qos=1)
+    scene.lasting("doomed", will=Will("w", b"gone", 1))
+    restart(scene)
+    assert [packet.payload for packet in scene.publishes(scene.lasting("taker"))] == [b"gone"]
 
 
 def test_dump_is_of_plain_values_and_changes_nothing(scene: Scene) -> None:
-    client = scene.connect("s", will=Will("w", b"bye", 1, True, {"will_delay_interval": 9}))
-    scene.subscribe(client, "t/#", 1)
-    other = scene.connect("t")
-    scene.subscribe(other, "t/#", 1)
+    client = scene.lasting(
+        "s", "t/#", qos=1, will=Will("w", b"bye", 1, True, {"will_delay_interval": 9})
+    )
+    scene.lasting("t", "t/#", qos=1)
     scene.publish("t/1", b"\xff", qos=1, retain=True)
     values = scene.broker.dump()
     assert scene.broker.dump() == values
@@ -212,7 +162,7 @@ def test_dump_is_of_plain_values_and_changes_nothing(scene: Scene) -> None:
     later = Scene()
     later.broker.restore(decoded)
     assert later.broker.retained() == [("t/1", b"\xff", 1)]
-    assert [packet.payload for packet in publishes(later.connect("s"))] == [b"\xff"]
+    assert [packet.payload for packet in later.publishes(later.lasting("s"))] == [b"\xff"]
     # One message for both sessions and the retained store, before and after.
     assert len(msgspec.convert(values["messages"], list[Any])) == 2
     inflight = [each.inflight[1] for each in later.broker.registry.by_client.values()]
@@ -231,8 +181,8 @@ def confirmed_stream(total: int) -> Iterator[tuple[int, bytes]]:
 @pytest.mark.parametrize("seed", range(20))
 def test_restart_among_10_000_confirmed_publishes_loses_none(seed: int) -> None:
     total, middle = 10_000, 400 + seed * 451
-    scene = Scene()
-    taker, giver = scene.connect("taker"), scene.connect("giver")
+    scene = Scene(journal=False)
+    taker, giver = scene.lasting("taker"), scene.lasting("giver")
     scene.subscribe(taker, "t", 1)
     giver.take()
     got: set[int] = set()
@@ -240,17 +190,17 @@ def test_restart_among_10_000_confirmed_publishes_loses_none(seed: int) -> None:
     for number, packet in confirmed_stream(total):
         if number == middle:
             # What the subscriber was sent and did not acknowledge is lost with its connection.
-            publishes(taker)
-            scene.restart()
-            taker, giver = scene.connect("taker"), scene.connect("giver")
-            packets(giver)
+            scene.publishes(taker)
+            restart(scene)
+            taker, giver = scene.lasting("taker"), scene.lasting("giver")
+            scene.got(giver)
         giver.send(packet)
-        (answer,) = packets(giver)
+        (answer,) = scene.got(giver)
         assert answer == Ack(PacketType.PUBACK, number % 65_535 + 1)
         confirmed += 1
         if number % (seed + 3) == 0:
-            for publish in publishes(taker):
+            for publish in scene.publishes(taker):
                 got.add(int(publish.payload))
-                taker.send(encode_packet(Ack(PacketType.PUBACK, publish.packet_id), 5))
-    got |= {int(publish.payload) for publish in publishes(taker)}
+                scene.send(taker, Ack(PacketType.PUBACK, publish.packet_id))
+    got |= {int(publish.payload) for publish in scene.publishes(taker)}
     assert (confirmed, len(got)) == (total, total)

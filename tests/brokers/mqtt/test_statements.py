@@ -5,15 +5,9 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.access import rule_of
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
-from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.records import Message
-from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
     Auth,
@@ -32,42 +26,16 @@ from mockforge_brokers.mqtt.wire.packets import (
     Will,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from ..fake_peer import FakeClient
+from .scene import Scene
 
 Send = Callable[..., list[Packet]]
 VERSIONS = pytest.mark.parametrize("version", [4, 5])
 
 
-class Scene:
-    """One broker; `ask` sends packets and returns what the client got."""
-
-    def __init__(self, version: int = 5, **options: Any) -> None:
-        self.version = version
-        self.clock = ManualClock()
-        self.environment = Environment.create(self.clock, seed=1)
-        self.broker = MqttBroker(self.environment, MqttOptions(**options))
-        self.network = FakeNetwork(self.broker, self.environment)
-
-    def connect(self, name: str = "c", *filters: str, qos: int = 0, **more: Any) -> FakeClient:
-        client = self.network.connect()
-        packet = Connect(name, self.version, **more)
-        client.send(encode_packet(packet, self.version))
-        if filters:
-            wish = Subscribe(1, [Request(each, qos) for each in filters])
-            client.send(encode_packet(wish, self.version))
-        client.take()
-        return client
-
-    def ask(self, client: FakeClient, *packets: Packet) -> list[Packet]:
-        client.send(b"".join(encode_packet(packet, self.version) for packet in packets))
-        return self.got(client)
-
-    def got(self, client: FakeClient) -> list[Packet]:
-        return [decode_packet(each, self.version) for each in PacketSplitter().feed(client.take())]
-
-    def raw(self, client: FakeClient, data: str) -> list[Packet]:
-        client.send(bytes.fromhex(data))
-        return self.got(client)
+def raw(scene: Scene, client: FakeClient, data: str) -> list[Packet]:
+    client.send(bytes.fromhex(data))
+    return scene.got(client)
 
 
 def kept(version: int) -> dict[str, Any]:
@@ -103,7 +71,7 @@ def test_strings_that_are_no_utf_8_or_have_a_null_end_the_connection(
         "subscribe": packet(0x82, version, "0001", "P", text(bad), "00"),
         "unsubscribe": packet(0xA2, version, "0001", "P", text(bad)),
     }[place]
-    client = Scene(version).connect()
+    client = Scene(version=version).connect()
     client.send(sent)
     assert client.peer.ended == "closed"
 
@@ -119,7 +87,7 @@ def test_a_connect_with_such_a_string_is_refused(field: str, bad: bytes, version
         "will topic": [text(b"c"), "P", text(bad), text(b"")],
         "user name": [text(b"c"), text(bad)],
     }[field]
-    client = Scene(version).network.connect()
+    client = Scene(version=version).network.connect()
     client.send(packet(0x10, version, head, "P", *rest))
     assert client.peer.ended == "closed"
     assert client.take()[:1] in (b"", b"\x20")
@@ -138,7 +106,7 @@ def test_properties_of_text_are_utf_8(identifier: str, bad: bytes) -> None:
 
 @VERSIONS
 def test_a_byte_order_mark_stays_part_of_its_string(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     marked, plain = scene.connect("marked", "\ufefft"), scene.connect("plain", "t")
     scene.ask(scene.connect("p"), Publish("\ufefft", b"x"))
     assert scene.got(marked) == [Publish("\ufefft", b"x")]
@@ -155,7 +123,7 @@ def test_reserved_flags_that_are_not_as_they_must_be_end_the_connection(
 ) -> None:
     rest = {"80": packet(0x80, version, "0001", "P", text(b"t"), "00"),
             "a0": packet(0xA0, version, "0001", "P", text(b"t"))}  # fmt: skip
-    client = Scene(version).connect()
+    client = Scene(version=version).connect()
     client.send(rest.get(sent) or bytes.fromhex(sent))
     assert client.peer.ended == "closed"
 
@@ -168,7 +136,7 @@ def test_packet_identifier_0_ends_the_connection(kind: str, version: int) -> Non
         "subscribe": packet(0x82, version, "0000", "P", text(b"t"), "00"),
         "unsubscribe": packet(0xA2, version, "0000", "P", text(b"t")),
     }[kind]
-    client = Scene(version).connect()
+    client = Scene(version=version).connect()
     client.send(sent)
     assert client.peer.ended == "closed"
 
@@ -180,7 +148,7 @@ def test_packet_identifier_0_ends_the_connection(kind: str, version: int) -> Non
 @pytest.mark.parametrize("flags", ["03", "0a", "12", "22", "1e"])
 def test_connect_flags_that_contradict_each_other_are_refused(flags: str, version: int) -> None:
     # The reserved one; Will QoS 1, QoS 2, Will Retain without a will; Will QoS 3.
-    client = Scene(version).network.connect()
+    client = Scene(version=version).network.connect()
     head = "00044d515454" + f"{version:02x}" + flags + "0000"
     client.send(packet(0x10, version, head, "P", text(b"c"), "P", text(b"w"), text(b"x")))
     assert client.peer.ended == "closed"
@@ -190,7 +158,7 @@ def test_connect_flags_that_contradict_each_other_are_refused(flags: str, versio
 
 def test_a_password_needs_a_user_name_before_mqtt_5_only() -> None:
     for version, ended in ((4, "closed"), (5, "")):
-        client = Scene(version).network.connect()
+        client = Scene(version=version).network.connect()
         head = "00044d515454" + f"{version:02x}" + "420000"
         client.send(packet(0x10, version, head, "P", text(b"c"), text(b"secret")))
         assert client.peer.ended == ended
@@ -199,7 +167,7 @@ def test_a_password_needs_a_user_name_before_mqtt_5_only() -> None:
 @VERSIONS
 def test_client_ids_of_23_letters_and_digits_are_taken(version: int) -> None:
     letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    scene = Scene(version)
+    scene = Scene(version=version)
     for start in range(0, 62, 23):
         assert not scene.connect(letters[start : start + 23]).peer.ended
 
@@ -218,7 +186,7 @@ def test_an_assigned_client_identifier_is_new_each_time() -> None:
 
 @VERSIONS
 def test_clean_start_discards_the_session_and_says_so(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     scene.connect("c", "t", qos=1, **kept(version)).vanish()
     scene.ask(scene.connect("p"), Publish("t", b"x", 1, packet_id=1))
     answers = scene.ask(scene.network.connect(), Connect("c", version, True), Pingreq())
@@ -230,7 +198,7 @@ def test_clean_start_discards_the_session_and_says_so(version: int) -> None:
 
 @VERSIONS
 def test_a_kept_session_is_there_and_said_to_be(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     for present in (False, True, True):
         client = scene.network.connect()
         [answer] = scene.ask(client, Connect("c", version, **kept(version)))
@@ -241,7 +209,7 @@ def test_a_kept_session_is_there_and_said_to_be(version: int) -> None:
 
 @VERSIONS
 def test_what_follows_a_connect_that_is_refused_has_no_effect(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     scene.environment.access.anonymous.clear()
     client = scene.network.connect()
     [answer] = scene.ask(client, Connect("c", version), Publish("t", b"x", retain=True), Pingreq())
@@ -255,7 +223,7 @@ def test_what_follows_a_connect_that_is_refused_has_no_effect(version: int) -> N
 
 @VERSIONS
 def test_a_will_is_published_once_and_retained_messages_outlive_sessions(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     watcher = scene.connect("watcher", "w")
     scene.connect("c", will=Will("w", b"gone", 0, True), **kept(version)).vanish()
     scene.connect("c", **kept(version)).vanish()
@@ -460,7 +428,7 @@ def test_only_refusals_are_explained_and_no_packet_of_ours_has_a_session_expiry(
 
 @VERSIONS
 def test_dup_is_not_handed_on_and_after_puback_an_identifier_is_free(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     taker = scene.connect("taker", "t", qos=1)
     sent = Publish("t", b"x", 1, dup=True, packet_id=9)
     scene.ask(scene.connect("p"), sent, sent)
@@ -470,7 +438,7 @@ def test_dup_is_not_handed_on_and_after_puback_an_identifier_is_free(version: in
 
 @VERSIONS
 def test_a_publish_without_retain_leaves_what_is_retained(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     scene.ask(scene.connect("p"), Publish("t", b"old", retain=True), Publish("t", b"new"))
     assert scene.broker.retained() == [("t", b"old", 0)]
     scene.ask(scene.connect("p"), Publish("t", b""))
@@ -489,7 +457,7 @@ def test_every_alias_up_to_the_maximum_is_taken() -> None:
 
 @VERSIONS
 def test_a_full_window_holds_up_nothing_but_publishes(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     asked = {"properties": {"receive_maximum": 1}} if version == 5 else {}
     client = scene.connect("c", "t", qos=1, **asked)
     publisher = scene.connect("p")
@@ -504,7 +472,7 @@ def test_a_full_window_holds_up_nothing_but_publishes(version: int) -> None:
 
 @VERSIONS
 def test_messages_of_one_topic_come_in_order(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     taker = scene.connect("taker", "t", qos=1)
     publisher = scene.connect("p")
     for number in range(1, 60):
@@ -522,7 +490,7 @@ def test_messages_of_one_topic_come_in_order(version: int) -> None:
 def test_reserved_bits_of_subscription_options_end_the_connection(
     options: str, version: int
 ) -> None:
-    client = Scene(version).connect()
+    client = Scene(version=version).connect()
     client.send(packet(0x82, version, "0001", "P", text(b"t"), options))
     assert client.peer.ended == "closed"
 
@@ -530,7 +498,7 @@ def test_reserved_bits_of_subscription_options_end_the_connection(
 @VERSIONS
 @pytest.mark.parametrize("first", [0x82, 0xA2])
 def test_a_packet_without_filters_ends_the_connection(first: int, version: int) -> None:
-    client = Scene(version).connect()
+    client = Scene(version=version).connect()
     client.send(packet(first, version, "0001", "P"))
     assert client.peer.ended == "closed"
 
@@ -539,7 +507,7 @@ def test_a_packet_without_filters_ends_the_connection(first: int, version: int) 
 def test_one_suback_answers_all_filters_in_order_and_each_gets_what_is_retained(
     version: int,
 ) -> None:
-    scene = Scene(version, refused_filters={"no": 0x87})
+    scene = Scene(version=version, refused_filters={"no": 0x87})
     scene.ask(scene.connect("p"), Publish("a", b"1", retain=True))
     wish = Subscribe(7, [Request("b", 2), Request("no", 1), Request("a", 1)])
     for _ in range(2):
@@ -552,7 +520,7 @@ def test_one_suback_answers_all_filters_in_order_and_each_gets_what_is_retained(
 
 @VERSIONS
 def test_the_same_filter_again_brings_what_is_retained_and_one_subscription(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     publisher = scene.connect("p")
     scene.ask(publisher, Publish("t", b"r", retain=True))
     client = scene.connect("c", "t")
@@ -564,7 +532,7 @@ def test_the_same_filter_again_brings_what_is_retained_and_one_subscription(vers
 
 @VERSIONS
 def test_unsubscribe_stops_what_is_new_and_completes_what_has_begun(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     client = scene.connect("c", "t", "u", qos=2)
     publisher = scene.connect("p")
     scene.ask(publisher, Publish("t", b"1", 2, packet_id=1))
@@ -587,7 +555,7 @@ def test_unsubscribe_stops_what_is_new_and_completes_what_has_begun(version: int
 
 @VERSIONS
 def test_after_pubrec_only_pubrel_is_sent_again(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     client = scene.connect("c", "t", qos=2, **kept(version))
     scene.ask(scene.connect("p"), Publish("t", b"1", 2, packet_id=1))
     [sent] = scene.got(client)
@@ -600,7 +568,7 @@ def test_after_pubrec_only_pubrel_is_sent_again(version: int) -> None:
 
 @VERSIONS
 def test_after_pubcomp_an_identifier_stands_for_a_new_message(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     taker, client = scene.connect("taker", "t"), scene.connect("p")
     for payload in (b"1", b"2"):
         scene.ask(client, Publish("t", payload, 2, packet_id=1), Ack(PacketType.PUBREL, 1))
@@ -639,7 +607,7 @@ def test_what_was_sent_once_does_not_expire() -> None:
 
 @VERSIONS
 def test_matching_compares_character_by_character(version: int) -> None:
-    scene = Scene(version)
+    scene = Scene(version=version)
     composed = scene.connect("composed", "caf\u00e9")
     decomposed = scene.connect("decomposed", "cafe\u0301")
     upper = scene.connect("upper", "CAF\u00c9", "/caf\u00e9", "caf\u00e9/")
@@ -701,7 +669,7 @@ def test_a_share_needs_a_name_and_a_filter(topic_filter: str) -> None:
 
 def test_a_connack_of_mqtt_3_1_has_no_session_present() -> None:
     # Its first byte is reserved there (3.1, 3.2); Mosquitto leaves it 0 as well.
-    scene = Scene(3)
+    scene = Scene(version=3)
     for _ in range(2):
         client = scene.network.connect()
         client.send(encode_packet(Connect("c", 3, clean_start=False), 3))
