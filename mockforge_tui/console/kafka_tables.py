@@ -10,11 +10,14 @@ from mockforge_brokers.kafka.snapshots import (
     OffsetView,
     PartitionView,
     PendingOffsetView,
+    RebalanceView,
 )
 from mockforge_brokers.permissions import PREFIXED
 from mockforge_brokers.snapshots import DestinationView, GroupView
+from msgspec.structs import asdict
 
-from .results import Column, count
+from ..units import clock_time
+from .results import Column, count, duration
 
 Rows = list[dict[str, Any]]
 Tables = Mapping[str, tuple[Sequence[Column], Rows]]
@@ -39,6 +42,13 @@ _OFFSETS = (
     Column("lag", "lag", _known, right=True),
     Column("member", "read by"),
     Column("note", ""),
+)
+_REBALANCES = (
+    Column("time", "rebalanced", clock_time),
+    Column("generation", "generation", right=True),
+    Column("members", "members", right=True),
+    Column("took", "took", lambda took: "" if took is None else duration(took), right=True),
+    Column("reason", "because"),
 )
 _PARTITIONS = (
     Column("partition", "partition", right=True),
@@ -103,6 +113,7 @@ def of_group(view: GroupView) -> Tables:
     return {
         "members": (_MEMBERS, list(_members(view, members))),
         "offsets": (_OFFSETS, list(_offsets(view, members))),
+        "rebalances": (_REBALANCES, list(_rebalances(view))),
     }
 
 
@@ -159,6 +170,19 @@ def _members(view: GroupView, members: Sequence[MemberView]) -> Iterator[dict[st
             or "nothing",
             "note": " ".join(note for note in notes if note),
         }
+
+
+def _rebalances(view: GroupView) -> Iterator[dict[str, Any]]:
+    """Newest first; one that the next overtook says so."""
+    newest = True
+    for each in reversed(_items(view, "rebalances")):
+        if not isinstance(each, RebalanceView):
+            continue
+        row = asdict(each)
+        if each.took is None:
+            row["reason"] += " (goes on)" if newest else " (the next one came before its end)"
+        newest = False
+        yield row
 
 
 def _offsets(view: GroupView, members: Sequence[MemberView]) -> Iterator[dict[str, Any]]:

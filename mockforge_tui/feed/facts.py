@@ -65,6 +65,9 @@ def event_row(time: float, event: events.Event) -> Row | None:
     describe = _KNOWN.get(type(event))
     text = describe(event) if describe is not None else _fields_of(event, row)
     row.detail["text"] = text
+    if group := getattr(event, "group", ""):
+        # So that `group:` finds them beside the frames that name it.
+        row.detail["group"] = group
     if isinstance(event, _ERRORS) or getattr(event, "severity", "") == "error":
         row.error = text
     if isinstance(event, events.FaultFired):

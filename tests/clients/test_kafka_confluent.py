@@ -161,6 +161,9 @@ def test_a_group_of_three_rebalances_when_one_leaves(servers, bootstrap):
     view = next(v for v in servers.call(servers.brokers["kafka"].groups) if v.name == "workers")
     assert (view.state, view.members) == ("stable", 2)
     assert "worker-0 left" in view.reason
+    ended = [one for one in view.detail["rebalances"] if one.took is not None]
+    assert (ended[-1].members, ended[-1].reason) == (2, view.reason)
+    assert "worker-" in ended[0].reason, "the first joined"
     for member in members[1:]:
         member.leave()
     stop()

@@ -130,6 +130,20 @@ class OffsetView(Struct, frozen=True):
     time: float = 0.0
 
 
+class RebalanceView(Struct, frozen=True):
+    """`time` is the wall time of its begin, `members` how many were in the group last.
+
+    `took` is seconds until all members had what this generation assigned, or all were gone. None:
+    that never was, since the next one began before, or (of the newest) it goes on.
+    """
+
+    time: float
+    generation: int
+    members: int
+    reason: str
+    took: float | None = None
+
+
 class FetchSessionView(Struct, frozen=True):
     """A fetch session (KIP-227); `epoch` is that of the next request."""
 

@@ -209,6 +209,7 @@ def group_view(cluster: Cluster, group: AnyGroup) -> GroupView:
             "members": list(_members(cluster, group)),
             "offsets": offsets,
             **({"pending": pending} if pending else {}),
+            "rebalances": list(group.rebalances),
         },
     )
 

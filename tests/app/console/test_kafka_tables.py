@@ -1,9 +1,15 @@
 """A Kafka group and topic as people read them: who has what, and how far behind."""
 
+import re
+from math import inf
+
+from mockforge_brokers.kafka.wire.messages.groups import LeaveGroupRequest
 from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
 from mockforge_brokers.permissions import acl_of
 
-from mockforge_tui.console.kafka_tables import of_topic, rights, rights_of
+from mockforge_tui.console.kafka_tables import of_group, of_topic, rights, rights_of
+from mockforge_tui.feed import Feed
+from mockforge_tui.filters import compile_filter
 from mockforge_tui.tui.subjects import Sheet
 
 from .scene import Scene
@@ -28,6 +34,47 @@ def test_a_group_shows_its_members_and_how_far_each_partition_is_behind() -> Non
     lines = shown(Sheet(group))
     assert any("order-svc  classic" in line for line in lines)
     assert not any("MemberView" in line or "[0]" in line for line in lines)
+
+
+def test_a_group_shows_its_last_rebalances_newest_first() -> None:
+    made = Scene()
+    client, member = made.join("mine", "order-svc", {"orders": [0]})
+    made.advance(4)
+    made.ask(client, LeaveGroupRequest(group_id="mine", member_id=member), 1, "order-svc")
+    result = made.run("group show mine")
+    heading, left, joined = result.text.splitlines()[-3:]
+    assert heading.split() == ["rebalanced", "generation", "members", "took", "because"]
+    assert re.fullmatch(r"[\d:.]{12} +2 +0 +0ms +member order-svc left", left.rstrip()), left
+    assert re.fullmatch(r"[\d:.]{12} +1 +1 +0ms +member order-svc joined", joined.rstrip()), joined
+    assert [each.generation for each in result.data["rebalances"]] == [1, 2]
+    (group,) = [each for each in made.kafka.groups() if each.name == "mine"]
+    assert any("order-svc left" in line for line in shown(Sheet(group), 80)[-3:])
+
+
+def test_a_rebalance_without_an_end_says_whether_it_goes_on() -> None:
+    made = Scene()
+    made.join("mine", "order-svc", {"orders": [0]})
+    made.run("group rebalance mine")
+    made.kafka.cluster.groups.by_id["mine"].rebalance("once more")
+    (group,) = [each for each in made.kafka.groups() if each.name == "mine"]
+    _, rows = of_group(group)["rebalances"]
+    assert [row["reason"].partition(" (")[2] for row in rows][:2] == [
+        "goes on)",
+        "the next one came before its end)",
+    ]
+
+
+def test_the_flow_shows_what_a_group_went_through() -> None:
+    made = Scene()
+    feed = Feed(made.environment.journal, made.environment.spine, made.environment.holds)
+    made.join("mine", "order-svc", {"orders": [0]})
+    made.join("other", "stock-svc", {"orders": [0]})
+    feed.tick(inf)
+    of_mine = compile_filter("kind:event group:mine")
+    assert [row.operation for row in feed.since(0) if of_mine(row)] == [
+        "rebalance started",
+        "group rebalanced",
+    ]
 
 
 def test_a_topic_shows_each_partition_and_who_holds_it_open() -> None:

@@ -176,7 +176,7 @@ class Groups:
     def _convert(self, former: AnyGroup | None, new: G) -> G:
         """Put a group of the other protocol in the place of one without members."""
         if former is not None:
-            new.offsets = former.offsets
+            new.offsets, new.rebalances = former.offsets, former.rebalances
         self.by_id[new.group_id] = new
         return new
 
@@ -269,7 +269,7 @@ class Groups:
                 group = self._convert(None, Group(one.group_id, self._environment, self._options))
                 group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
             group.offsets.restore(one.offsets, one.pending)
-            group.reason = "the broker was restarted"
+            group.rebalances.reason = "the broker was restarted"
             group.emptied = self._environment.clock.wall()
             restore_members(group, one)
             self._keeper.group_changed(group.group_id)

@@ -22,10 +22,11 @@ from collections.abc import Iterable
 from .....environment import Environment
 from .....errors import RequestRefused
 from ....codes import ErrorCode
-from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
+from ....events import MemberJoined, MemberLeft
 from ....options import KafkaOptions
 from ...purgatory import Parked
 from ..offsets import GroupOffsets
+from ..rebalances import Rebalances
 from ..sessions import PendingIds, Sessions
 from .joining import because, join, named
 from .member import JoinRequest, JoinResult, Member, Members, SyncRequest, SyncResult
@@ -55,7 +56,7 @@ class Group:
         self.protocol_name: str | None = None
         self.members = Members()
         self.offsets = GroupOffsets()
-        self.reason = ""
+        self.rebalances = Rebalances(group_id, environment)
         self.emptied = 0.0
         """Wall time when its last member went."""
         self._environment = environment
@@ -75,6 +76,10 @@ class Group:
     @property
     def empty(self) -> bool:
         return self.state is GroupState.EMPTY
+
+    @property
+    def reason(self) -> str:
+        return self.rebalances.reason
 
     @property
     def settled(self) -> bool:
@@ -135,10 +140,9 @@ class Group:
             member.answer_sync(SyncResult(ErrorCode.REBALANCE_IN_PROGRESS))
         was_empty = self.state is GroupState.EMPTY
         self.state = GroupState.PREPARING_REBALANCE
-        self.reason = reason
         self.unsynced.clear()
-        event = RebalanceStarted("kafka", self.group_id, self.generation_id, reason)
-        self._environment.spine.emit(event)
+        before = self.generation_id
+        self.rebalances.begin(reason, before + 1, len(self.members), left=before)
         self._round.begin(first=was_empty)
         self._complete_join_if_all()
 
@@ -169,8 +173,7 @@ class Group:
             self.state = GroupState.EMPTY
             self.emptied = self._environment.clock.wall()
             self.protocol_name = None
-            event = GroupEmptied("kafka", self.group_id, self.generation_id, self.reason)
-            self._environment.spine.emit(event)
+            self.rebalances.empty(self.generation_id)
             return
         self.state = GroupState.COMPLETING_REBALANCE
         self.protocol_name = self.members.vote()
@@ -198,15 +201,7 @@ class Group:
 
     def _assign(self, assignments: dict[str, bytes]) -> None:
         self.state = GroupState.STABLE
-        event = GroupRebalanced(
-            "kafka",
-            self.group_id,
-            self.generation_id,
-            len(self.members),
-            self.protocol_name or "",
-            self.reason,
-        )
-        self._environment.spine.emit(event)
+        self.rebalances.complete(self.generation_id, len(self.members), self.protocol_name or "")
         for member in self.members:
             member.assignment = assignments.get(member.member_id, b"")
             member.answer_sync(self._synced(member))

@@ -11,10 +11,11 @@ from msgspec import Struct
 from .....environment import Environment
 from .....errors import RequestRefused
 from ....codes import ErrorCode
-from ....events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft, RebalanceStarted
+from ....events import MemberJoined, MemberLeft
 from ...configs.group import GroupConfigs
 from ...logs.topic import Topics
 from ..offsets import GroupOffsets
+from ..rebalances import Rebalances
 from ..sessions import Sessions, new_member_id
 from .assignors import Key
 from .member import ConsumerMember, HeartbeatRequest, MemberState
@@ -74,7 +75,7 @@ class ConsumerGroup:
         self.topics = SubscribedTopics(self.members, topics)
         self.target = TargetAssignment(self.members, self.topics)
         self.offsets = GroupOffsets()
-        self.reason = ""
+        self.rebalances = Rebalances(group_id, environment)
         self.emptied = 0.0
         """Wall time when its last member went."""
         self._environment = environment
@@ -101,6 +102,10 @@ class ConsumerGroup:
         ):
             return ConsumerGroupState.STABLE
         return ConsumerGroupState.RECONCILING
+
+    @property
+    def reason(self) -> str:
+        return self.rebalances.reason
 
     @property
     def empty(self) -> bool:
@@ -206,10 +211,8 @@ class ConsumerGroup:
 
     def _begin(self, reason: str) -> None:
         self.epoch += 1
-        self.reason = reason
         self.topics.count()
-        event = RebalanceStarted("kafka", self.group_id, self.epoch, reason)
-        self._environment.spine.emit(event)
+        self.rebalances.begin(reason, self.epoch, len(self.members), left=self.epoch)
 
     def assign(self, name: str, keys: frozenset[Key], reason: str) -> None:
         """Choose what a member is to have from now on. Raises RequestRefused."""
@@ -243,16 +246,7 @@ class ConsumerGroup:
     def _announce(self) -> None:
         if self._announced != self.epoch and self.state is ConsumerGroupState.STABLE:
             self._announced = self.epoch
-            self._environment.spine.emit(
-                GroupRebalanced(
-                    "kafka",
-                    self.group_id,
-                    self.epoch,
-                    len(self.members),
-                    self.target.assignor,
-                    self.reason,
-                )
-            )
+            self.rebalances.complete(self.epoch, len(self.members), self.target.assignor)
 
     # Leaving.
 
@@ -323,8 +317,7 @@ class ConsumerGroup:
             self.target.clear()
             self.target.epoch = self.epoch
             self.emptied = self._environment.clock.wall()
-            event = GroupEmptied("kafka", self.group_id, self.epoch, self.reason)
-            self._environment.spine.emit(event)
+            self.rebalances.empty(self.epoch)
 
     def _drop(self, member: ConsumerMember, reason: str) -> None:
         self._sessions.end(member)
