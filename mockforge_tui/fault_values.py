@@ -6,8 +6,10 @@ from typing import Any
 
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
+from mockforge_brokers.protocols import PROTOCOLS
 
 from .filters import Filter, compile_filter, conditions, is_about, reduced
+from .nearest import get_close_matches
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -33,10 +35,27 @@ def read_quantity(parameter: Parameter, text: str) -> Any:
             if not all(name and equals for name, equals, _ in pairs):
                 raise ValueError(f"{text!r} is not NAME=VALUE,...")
             return {name.strip().replace("-", "_"): value for name, _, value in pairs}
+        case "packet":
+            return read_packet(text)
         case "duration":
             return parse_duration(text)
         case _:
             return text
+
+
+def read_packet(text: str) -> str:
+    """A malformed packet's name as it is known, or bytes in hex behind 0x; raises ValueError."""
+    name = text.lower()
+    if name.startswith("0x"):
+        if not bytes.fromhex(name[2:]):
+            raise ValueError(f"{text} has no bytes")
+        return name
+    known = [each for protocol in PROTOCOLS.values() for each in protocol.malformed]
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ValueError(f'{text!r} is no malformed packet, and no bytes ("0xC000"){hint}')
+    return name
 
 
 def frame_match(

@@ -173,6 +173,13 @@ class Connection(Owner, Protocol):
         """
         ...
 
+    def malformed(self, name: str) -> bytes:
+        """A packet for this client that no correct broker sends; raises InvalidInput.
+
+        `name` is one of `Protocol.malformed`.
+        """
+        ...
+
     def notify_blocked(self, reason: str | None) -> None:
         """Say that nothing is read any more and why (None: it is again), if the protocol can."""
         ...

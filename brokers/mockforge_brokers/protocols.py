@@ -37,6 +37,8 @@ class Protocol(Struct, frozen=True, kw_only=True):
     """Headers are bytes and may repeat; elsewhere they are a table of typed values."""
     leave: str = "the client"
     """How the reason of ConnectionClosed begins where a client went by its own wish."""
+    malformed: Mapping[str, str] = field(default_factory=dict)
+    """Packets that no correct broker sends, which a fault can inject: what each is."""
     tags: bool = False
     """Users have tags, which say what they may do in the management interface."""
 
@@ -82,6 +84,35 @@ PROTOCOLS: Final = {
                 "payload_format_indicator",
                 "response_topic",
             ),
+            malformed={
+                "bad-varint": "a Remaining Length of five bytes [2.1.4]",
+                "long-length": "a Remaining Length of 268,435,455 with 12 bytes behind it",
+                "type-0": "packet type 0, which is reserved [2.1.2]",
+                "wrong-flags": "a PINGRESP with reserved flags set [MQTT-2.1.3-1]",
+                "qos-3": "a PUBLISH with both QoS bits set [MQTT-3.3.1-4]",
+                "packet-id-0": "a QoS 1 PUBLISH with packet identifier 0 [MQTT-2.2.1-3]",
+                "bad-utf8": "a topic name that is no UTF-8 [MQTT-1.5.4-1]",
+                "null-in-topic": "a topic name with U+0000 [MQTT-1.5.4-2]",
+                "empty-topic": "a topic name of no length, without an alias [MQTT-4.7.3-1]",
+                "wildcard-topic": "a PUBLISH to malformed/# [MQTT-3.3.2-2]",
+                "topic-beyond-end": "a topic length beyond the packet's end",
+                "unknown-property": "a PUBLISH with property 127 (MQTT 5) [2.2.2.2]",
+                "duplicate-property": "a PUBLISH with two content types (MQTT 5) [3.3.2.3.9]",
+                "long-properties": "a Property Length beyond the packet's end (MQTT 5) [2.2.2.1]",
+                "alias-0": "a PUBLISH with Topic Alias 0 (MQTT 5) [MQTT-3.3.2-8]",
+                "unsolicited-alias": "Topic Alias 65,535, which no topic was given (MQTT 5)"
+                " [MQTT-3.3.2-9]",
+                "bad-reason": "a PUBACK with reason code 0x01 (MQTT 5) [MQTT-3.4.2-1]",
+                "short-puback": "a PUBACK of one byte",
+                "unsolicited-puback": "PUBACK of packet identifier 65,535",
+                "unsolicited-pubrec": "PUBREC of packet identifier 65,535",
+                "unsolicited-pubrel": "PUBREL of packet identifier 65,535",
+                "unsolicited-pubcomp": "PUBCOMP of packet identifier 65,535",
+                "unsolicited-suback": "SUBACK of packet identifier 65,535",
+                "unsolicited-pingresp": "a PINGRESP that no PINGREQ asked for",
+                "second-connack": "CONNACK once more [MQTT-3.2.0-2]",
+                "from-a-client": "a PINGREQ, which only clients send",
+            },
             group="session",
             group_field="client",
             levels=True,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mockforge_brokers.misbehaviour.actions import find
+from mockforge_brokers.misbehaviour.actions import ActionKind, find
 
 from ..filters import MESSAGES, Subject, complete_filter
 from .arguments import Binder
@@ -122,11 +122,21 @@ def _arguments(
     start = binder.tail[0].start if binder.tail and not binder.tail_done else partial.start
     found = _values(following, partial, start, line.text, candidates)
     kind = find(str(binder.values.get("kind", ""))) if command.name == "fault add" else None
-    if kind is not None and partial.text and any(p.kind == "code" for p in kind.parameters):
-        found += _ranked(partial, candidates(f"codes:{line.text[: partial.start]}"))
+    if kind is not None and partial.text:
+        found += _behind_scope(kind, line, partial, candidates)
     if not partial.text and not following.required:
         found += _ranked(partial, _options(command, binder))
     return found
+
+
+def _behind_scope(
+    kind: ActionKind, line: Line, partial: Token, candidates: Candidates
+) -> list[Completion]:
+    """What the action of a fault needs, where that has names."""
+    leading = next((each.kind for each in kind.parameters if each.leading), None)
+    if leading == "code":
+        return _ranked(partial, candidates(f"codes:{line.text[: partial.start]}"))
+    return _ranked(partial, candidates("malformed")) if leading == "packet" else []
 
 
 def _options(command: Command, binder: Binder) -> list[tuple[str, str]]:

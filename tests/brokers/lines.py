@@ -147,6 +147,11 @@ class LineConnection:
             raise InvalidInput("a line has no field but its word")
         return values["word"].encode() + b"\n"
 
+    def malformed(self, name: str) -> bytes:
+        if name != "endless":
+            raise InvalidInput(f"a line is never {name}")
+        return b"line without end"
+
     def notify_blocked(self, reason: str | None) -> None:
         self.out.append(f"blocked {reason}\n".encode())
 

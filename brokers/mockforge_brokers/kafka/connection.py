@@ -184,6 +184,9 @@ class KafkaConnection:
             return setting.set_in_request(frame, values)
         return setting.set_in_response(frame, self._rows.answered(frame), values)
 
+    def malformed(self, name: str) -> bytes:
+        raise InvalidInput(f"Kafka has no malformed packet {name}: give the bytes (0x...)")
+
     def notify_blocked(self, reason: str | None) -> None:
         """Kafka has no words for it."""
 

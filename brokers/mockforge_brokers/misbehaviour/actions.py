@@ -11,7 +11,9 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from ..errors import InvalidInput
 
-Kind = Literal["duration", "flag", "code", "text", "count", "size", "rate", "part", "fields"]
+Kind = Literal[
+    "duration", "flag", "code", "text", "count", "size", "rate", "part", "fields", "packet"
+]
 Part = Literal["payload", "body", "head"]
 PARTS: Final[tuple[Part, ...]] = ("payload", "body", "head")
 
@@ -155,6 +157,17 @@ class Refuse(Struct, frozen=True):
     text: str = ""
 
 
+class Inject(Struct, frozen=True):
+    """Bytes that no correct broker sends go to the client behind the frame, or `instead` of it.
+
+    `packet` is one of the protocol's malformed packets by its name (`Protocol.malformed`), or the
+    bytes themselves in hex, behind 0x.
+    """
+
+    packet: str
+    instead: bool = False
+
+
 Action = (
     Delay
     | Throttle
@@ -168,6 +181,7 @@ Action = (
     | Truncate
     | Slice
     | SetFields
+    | Inject
     | Block
     | Refuse
 )
@@ -329,6 +343,19 @@ _KINDS: Final = (
         (Parameter("fields", "fields", "NAME=VALUE,...", leading=True),),
     ),
     ActionKind(
+        "inject",
+        Inject,
+        "sends a malformed packet by its name, or bytes of choice (0xC000), behind what the client"
+        " gets",
+        "bytes that make no sense, or a packet that nothing asked for (MQTT: help malformed)",
+        "ends the connection with the reason, connects anew, never hangs or crashes, and ignores"
+        " what it need not mind",
+        (
+            Parameter("packet", "packet", "its name, or 0x and hex digits", leading=True),
+            Parameter("instead", "flag", "in the frame's place"),
+        ),
+    ),
+    ActionKind(
         "block",
         Block,
         "reads no more of the connection",
@@ -382,34 +409,6 @@ def make_action(kind: ActionKind, values: Mapping[str, Any]) -> Action:
 
 def name_of(action: Action) -> str:
     return _BY_TYPE[type(action)]
-
-
-def resolve_code(text: str, known: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """What a code's name or number stands for, by protocol; raises InvalidInput.
-
-    `known` is each broker's `refusals`: names in upper case, with their numbers.
-    """
-    name = text.strip().upper().replace("-", "_").replace(" ", "_")
-    found = {proto: codes[name] for proto, codes in known.items() if name in codes}
-    if found:
-        return found
-    try:
-        number = int(text, 0)
-    except ValueError:
-        number = -(2**31)
-    found = {proto: number for proto, codes in known.items() if number in codes.values()}
-    if found:
-        return found
-    near = _nearest(name, known)
-    hint = f"; nearest: {', '.join(near)}" if near else ""
-    raise InvalidInput(f"refuse: {text!r} is no code that a broker here can answer with{hint}")
-
-
-def _nearest(name: str, known: Mapping[str, Mapping[str, int]]) -> list[str]:
-    from difflib import get_close_matches  # only for a mistake
-
-    names = {code for codes in known.values() for code in codes}
-    return get_close_matches(name[:100], sorted(names), n=3, cutoff=0.5)
 
 
 class Changes(Struct, frozen=True):

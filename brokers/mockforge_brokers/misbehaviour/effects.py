@@ -18,6 +18,7 @@ from .actions import (
     Disconnect,
     Drop,
     Duplicate,
+    Inject,
     Partition,
     Refuse,
     Reorder,
@@ -122,11 +123,8 @@ class Effects:
                 code = action.codes[fired.parts[0].protocol]
                 text = action.text or f"fault {rule.id}"
                 lane.queue.in_turn(partial(lane.refuse, frame, fired.parts, code, text), len(frame))
-            case Duplicate() as action:
-                lane.queue.pass_on(frame)
-                # In turn, and not at once: the frame itself may wait behind others.
-                again = partial(self._repeat, frame, rows[0], action)
-                lane.queue.in_turn(again, len(frame) * action.copies)
+            case Duplicate() | Inject() as action:
+                self._add(rule, action, frame, rows[0])
             case Reorder() as action:
                 lane.queue.put_aside(frame, action)
             case Corrupt() | Truncate() | SetFields() as action:
@@ -149,6 +147,31 @@ class Effects:
             text = f"{rows[0].operation} goes on unchanged: {error}"
             lane.faults.warn(rule, rows[0].protocol, text)
             return frame
+
+    def _add(self, rule: Rule, action: Duplicate | Inject, frame: bytes, row: Row) -> None:
+        """More goes on than the frame."""
+        if isinstance(action, Inject):
+            self._inject(rule, action, frame, row)
+            return
+        queue = self._lane.queue
+        queue.pass_on(frame)
+        # In turn, and not at once: the frame itself may wait behind others.
+        queue.in_turn(partial(self._repeat, frame, row, action), len(frame) * action.copies)
+
+    def _inject(self, rule: Rule, action: Inject, frame: bytes, row: Row) -> None:
+        """Past the lane's splitter, which would wait for the end of a packet that has none."""
+        lane = self._lane
+        try:
+            name = action.packet
+            hexadecimal = name.startswith("0x")
+            data = bytes.fromhex(name[2:]) if hexadecimal else lane.connection.malformed(name)
+        except InvalidInput as error:
+            lane.faults.warn(rule, row.protocol, f"nothing is sent behind {row.operation}: {error}")
+            lane.queue.pass_on(frame)
+            return
+        if not action.instead:
+            lane.queue.pass_on(frame)
+        lane.queue.in_turn(partial(lane.forward, data), len(data))
 
     def _silence(self, rule: Rule, action: Blackhole | Block | Partition, frame: bytes) -> None:
         match action:

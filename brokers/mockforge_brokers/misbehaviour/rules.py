@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from ..clock import Clock, Timer
 from ..errors import InvalidInput
 from ..events import FaultFired, Warned
-from ..journal import IN, Row
+from ..journal import IN, OUT, Row
 from ..spine import Spine
-from .actions import Action, Delay, Partition, Refuse, name_of
+from .actions import Action, Delay, Inject, Partition, Refuse, name_of
 from .in_force import InForce
 from .partition import Cut
 from .skimming import UNSETTLED, Skimmer
@@ -442,8 +442,11 @@ def _compare(rule: Rule, parts: list[Row]) -> None:
 
 
 def applicable(action: object, parts: list[Row]) -> list[Row]:
-    """Only what a client sends can be refused, and only with a code that its protocol has."""
+    """Only what a client sends can be refused, and only with a code that its protocol has; what is
+    injected goes to the client, behind what it gets."""
     if isinstance(action, Refuse):
         codes = action.codes
         return [part for part in parts if part.direction == IN and part.protocol in codes]
+    if isinstance(action, Inject):
+        return [part for part in parts if part.direction == OUT]
     return parts

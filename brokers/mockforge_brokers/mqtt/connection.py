@@ -13,7 +13,7 @@ from ..fairness import Steps
 from ..journal import Past, Row, Splitter
 from ..misbehaviour.actions import Changes
 from ..misbehaviour.skimming import Look, ShapeSkimmer, Skimmer
-from . import joining, lint, misbehaviour, rights, setting
+from . import joining, lint, malformed, misbehaviour, rights, setting
 from .authentication import Proving
 from .burst import walk
 from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
@@ -243,6 +243,9 @@ class MqttConnection:
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         return setting.set_fields(self.version, frame, values)
+
+    def malformed(self, name: str) -> bytes:
+        return malformed.packet(name, self.version)
 
     def notify_blocked(self, reason: str | None) -> None:
         """MQTT has no words for it."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mockforge_brokers.protocols import protocol_of
+
 from ... import units
 from ..targets import place_of
 from . import kafka, mqtt
@@ -231,6 +233,11 @@ def _codes(session: "Session", protocols: Sequence[str] = ()) -> Iterable[Candid
         yield name, ", ".join(found[name])
 
 
+def _malformed(session: "Session") -> Iterable[Candidate]:
+    for protocol in session.runtime.brokers:
+        yield from protocol_of(protocol).malformed.items()
+
+
 def _lint_clients(session: "Session") -> Iterable[Candidate]:
     for protocol, findings in session.runtime.brokers.findings():
         yield from dict.fromkeys((each.client, protocol) for each in findings.views())
@@ -285,6 +292,7 @@ _SOURCES: dict[str, Source] = {
     "hold-rules": _hold_rules,
     "held": _held,
     "codes": _codes,
+    "malformed": _malformed,
     "jobs": _jobs,
     "commands": _commands,
     "themes": _themes,

@@ -11,8 +11,8 @@ from mockforge_brokers.misbehaviour.actions import (
     Parameter,
     find,
     make_action,
-    resolve_code,
 )
+from mockforge_brokers.misbehaviour.codes import resolve_code
 from mockforge_brokers.misbehaviour.rules import Match, Rule, Trigger
 from msgspec.structs import fields
 
@@ -55,6 +55,8 @@ _WAYS = {"in": 0, "out": 1}
         "fault add disconnect proto:mqtt op:open --rst --for 5s",
         "fault add set op:CONNACK session_present=true --dir out",
         "fault add set op:Produce throttle_time_ms=2000 --dir out --p 10%",
+        "fault add inject op:PUBACK client:dev-7 bad-varint --once",
+        "fault add inject op:PUBLISH 0xD000 --instead --nth 3",
         "fault add block op:basic.publish 10s --once",
     ),
 )
@@ -87,6 +89,7 @@ def fault_add(
     dup: Annotated[bool, Opt(("--dup",), None, "duplicate: with MQTT's DUP flag")] = False,
     behind: Annotated[int | None, Opt(("--behind",), COUNT, "reorder: behind how many")] = None,
     wait: Annotated[float | None, Opt(("--wait",), DURATION, "reorder, slice: so long")] = None,
+    instead: Annotated[bool, Opt(("--instead",), None, "inject: in the frame's place")] = False,
     reason: Annotated[str, Opt(("--reason",), TEXT, "block: its words")] = "",
     bits: Annotated[int | None, Opt(("--bits",), COUNT, "corrupt: how many")] = None,
 ) -> Result:
@@ -95,8 +98,9 @@ def fault_add(
     The scope is a filter over frames; without one the fault is for all of them. Behind it stands
     a delay's duration, the code of refuse (a Kafka error, an MQTT reason code, an AMQP reply code
     or NACK, by name or number), the bytes a second of throttle, how long a blackhole or partition
-    lasts, which part to corrupt, how many bytes truncate keeps or a piece of slice has, or the
-    fields to set (NAME=VALUE,...). A rule counts its hits: `fault ls`.
+    lasts, which part to corrupt, how many bytes truncate keeps or a piece of slice has, the
+    fields to set (NAME=VALUE,...), or the malformed packet to inject (its name, or 0x and hex).
+    A rule counts its hits: `fault ls`.
     """
     named = find(kind)
     assert named is not None
@@ -105,7 +109,8 @@ def fault_add(
         values, scope = _leading(session, named, scope)
     given = {"jitter": jitter, "log_normal": log_normal, "messages": messages, "reset": reset,
              "after": after, "mid": mid, "text": text, "copies": copies, "dup": dup,
-             "behind": behind, "wait": wait, "bits": bits, "reason": reason}  # fmt: skip
+             "behind": behind, "wait": wait, "bits": bits, "reason": reason,
+             "instead": instead}  # fmt: skip
     values |= {name: value for name, value in given.items() if value}
     if once or nth is not None:
         first, times = first if nth is None else nth - 1, 1
@@ -205,6 +210,8 @@ def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str
     place = (len(rest) + 1 if rest else 0, len(scope))
     if leading.kind == "code":
         return _code(session, last, rest, place)
+    if leading.kind == "packet":
+        return _packet(leading, last, rest, place)
     try:
         if last:
             read = read_duration if leading.kind == "duration" else partial(read_quantity, leading)
@@ -230,6 +237,15 @@ def _code(
     except InvalidInput as error:
         raise BadArgument("scope", str(error), place) from None
     return {"code": last, "codes": codes}, rest.strip()
+
+
+def _packet(
+    leading: Parameter, last: str, rest: str, place: tuple[int, int]
+) -> tuple[dict[str, object], str]:
+    try:
+        return {leading.name: read_quantity(leading, last)}, rest.strip()
+    except ValueError as error:
+        raise BadArgument("scope", str(error), place) from None
 
 
 def closest(rule: Rule) -> str:

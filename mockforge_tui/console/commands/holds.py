@@ -10,8 +10,8 @@ from mockforge_brokers.misbehaviour.actions import (
     Edit,
     Refuse,
     Release,
-    resolve_code,
 )
+from mockforge_brokers.misbehaviour.codes import resolve_code
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 
 from ...fault_values import frame_match

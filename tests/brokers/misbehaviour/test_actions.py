@@ -14,6 +14,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Delay,
     Disconnect,
     Duplicate,
+    Inject,
     Reorder,
     SetFields,
     Slice,
@@ -298,6 +299,45 @@ def test_a_corrupt_frame_takes_its_turn() -> None:
 @pytest.mark.parametrize(("keep", "left"), [(None, b"012"), (1, b"0"), (0, b""), (99, b"01234")])
 def test_the_end_of_a_frame_is_cut_off(keep: int | None, left: bytes) -> None:
     assert damaged(b"012345", [], range(6), Truncate(keep), Random(1)) == left
+
+
+@pytest.mark.parametrize(
+    ("action", "sent"),
+    [
+        (Inject("endless"), [b"x\n", b"line without end", b"y\n"]),
+        (Inject("endless", instead=True), [b"line without end", b"y\n"]),
+        (Inject("0x0a00"), [b"x\n", b"\n\0", b"y\n"]),
+        # A connection that has no such packet: the frame goes on, and nothing else.
+        (Inject("round"), [b"x\n", b"y\n"]),
+    ],
+)
+def test_what_is_injected_goes_behind_the_frame_or_in_its_place(
+    action: Inject, sent: list[bytes]
+) -> None:
+    world = World(OUT)
+    world.faults.add(fault(action, is_word("x", OUT)))
+    world.lane.feed(b"x\ny\n")
+    assert world.passed == sent
+    warned = [event.text for event in world.events if isinstance(event, Warned)]
+    told = ["nothing is sent behind x: a line is never round"]
+    assert warned == (told if action.packet == "round" else [])
+
+
+def test_what_is_injected_takes_its_turn_behind_what_waits() -> None:
+    world = World(OUT)
+    world.faults.add(fault(Delay(1.0), is_word("late", OUT)))
+    world.faults.add(fault(Inject("0x21"), is_word("x", OUT)))
+    world.lane.feed(b"late\nx\n")
+    assert world.passed == []
+    world.clock.advance(1.0)
+    assert world.passed == [b"late\n", b"x\n", b"!"]
+
+
+def test_nothing_is_injected_behind_what_comes_from_the_client() -> None:
+    world = World()
+    rule = world.faults.add(fault(Inject("0x21"), is_word("x")))
+    world.lane.feed(b"x\n")
+    assert (world.passed, rule.hits) == ([b"x\n"], 0)
 
 
 @pytest.mark.parametrize("end", ["remove", "clear", "off"])

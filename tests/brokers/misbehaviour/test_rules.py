@@ -15,8 +15,8 @@ from mockforge_brokers.misbehaviour.actions import (
     find,
     make_action,
     name_of,
-    resolve_code,
 )
+from mockforge_brokers.misbehaviour.codes import resolve_code
 from mockforge_brokers.misbehaviour.rules import Exchanges, Rule
 from msgspec.structs import replace
 

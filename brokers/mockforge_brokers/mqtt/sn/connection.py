@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...contract import Peer
-from ...errors import ProtocolError
+from ...errors import InvalidInput, ProtocolError
 from ...events import ProtocolViolated
 from ...journal import IN, Past, Row, Splitter
 from ...misbehaviour.actions import Changes
@@ -121,6 +121,9 @@ class SnConnection(MqttConnection):
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         return misbehaviour.set_fields(frame, values)
+
+    def malformed(self, name: str) -> bytes:
+        raise InvalidInput(f"MQTT-SN has no malformed message {name}: give the bytes (0x...)")
 
     def body(self, frame: bytes) -> range:
         return misbehaviour.body(frame)

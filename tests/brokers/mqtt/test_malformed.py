@@ -1,0 +1,63 @@
+"""Packets that no correct server sends: what each breaks, and how it reaches a client."""
+
+import pytest
+from mockforge_brokers.errors import InvalidInput, ProtocolError
+from mockforge_brokers.mqtt import malformed
+from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.wire.decode import decode_packet
+from mockforge_brokers.mqtt.wire.frames import decode_varint
+from mockforge_brokers.mqtt.wire.packets import Ack, Connack, Pingreq, Pingresp, Publish, Suback
+from mockforge_brokers.protocols import PROTOCOLS
+
+NAMES = PROTOCOLS["mqtt"].malformed
+
+OF_5 = {
+    *("unknown-property", "duplicate-property", "long-properties"),
+    *("alias-0", "unsolicited-alias", "bad-reason"),
+}
+
+# Whole packets: their topic or alias is none, or only who knows what went before can see that they
+# are wrong.
+WHOLE = {
+    "empty-topic": Publish("", b"x"),
+    "wildcard-topic": Publish("malformed/#", b"x"),
+    "alias-0": Publish("malformed/alias-0", b"x", properties={"topic_alias": 0}),
+    "unsolicited-alias": Publish("", b"x", properties={"topic_alias": 65_535}),
+    "unsolicited-puback": Ack(PacketType.PUBACK, 65_535),
+    "unsolicited-pubrec": Ack(PacketType.PUBREC, 65_535),
+    "unsolicited-pubrel": Ack(PacketType.PUBREL, 65_535),
+    "unsolicited-pubcomp": Ack(PacketType.PUBCOMP, 65_535),
+    "unsolicited-suback": Suback(65_535, [0]),
+    "unsolicited-pingresp": Pingresp(),
+    "second-connack": Connack(0, False),
+    "from-a-client": Pingreq(),
+}
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_wrong_in_itself_or_out_of_place(name: str, version: int) -> None:
+    if name in OF_5 and version < 5:
+        with pytest.raises(InvalidInput, match="is of MQTT 5"):
+            malformed.packet(name, version)
+        return
+    data = malformed.packet(name, version)
+    if name == "wrong-flags" and version == 3:
+        return  # MQTT 3.1 has no word about them, so that its decoder takes them.
+    if name in WHOLE:
+        assert decode_packet(data, version) == WHOLE[name]
+        return
+    try:
+        length, begin = decode_varint(data, 1, len(data))
+        if begin + length > len(data):
+            assert name == "long-length", "all others are whole, so that a client reads on"
+            return
+        decode_packet(data, version)
+    except ProtocolError:
+        return
+    pytest.fail(f"{name} is nothing that anybody would refuse")
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no malformed packet nonsense"):
+        malformed.packet("nonsense", 5)
