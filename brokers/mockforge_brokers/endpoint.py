@@ -126,7 +126,8 @@ class Endpoint(Flow):
         except Exception as error:
             turns.speaking = None
             self.fail(error, data)
-            turns.others(at_once=False)
+            if not turns.armed:
+                turns.others(at_once=False)
             return
         connection = self.connection
         if connection.unfinished:
@@ -136,7 +137,7 @@ class Endpoint(Flow):
             self._answer(data, tail)
         elif self._tape is not None and data:
             self._tape.add(IN, data, tail)
-        if turns.waiting:
+        if turns.waiting and not turns.armed:
             turns.others(at_once=len(data) <= SMALL and turns.may_answer(self))
 
     def _answer(self, data: bytes, tail: int) -> None:

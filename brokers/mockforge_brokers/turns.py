@@ -28,13 +28,13 @@ class Turns:
     """
 
     __slots__ = (
-        "_armed",
         "_before",
         "_behind",
         "_call_soon",
         "_crowd",
         "_now",
         "_spoke",
+        "armed",
         "speaking",
         "waiting",
     )
@@ -49,7 +49,8 @@ class Turns:
         self._before = before
         self._now = turn.now
         self._call_soon = call_soon
-        self._armed = False
+        self.armed = False
+        """Whoever waits is written to at the end of this turn."""
         self._spoke: Writer | None = None
         self._crowd = 0
         self._behind = False
@@ -77,30 +78,31 @@ class Turns:
         """Flush it at the end of this turn, or in a later one where many wait."""
         self.waiting.append(writer)
         # While somebody speaks, `others` comes behind it.
-        if self.speaking is None and not self._armed:
+        if self.speaking is None and not self.armed:
             self._arm()
 
     def others(self, *, at_once: bool) -> None:
-        """What somebody said is handled: write to those whom it concerned now, or soon."""
+        """What somebody said is handled: write to those whom it concerned now, or soon.
+
+        Where it is `armed` that is done anyway.
+        """
         waiting = self.waiting
-        if self._armed:
-            return
         if at_once and len(waiting) <= _CONCERNED:
             if self._before is not None:
                 self._before()
             # A message on its way from one client to another: a turn more would be half its time.
             for _ in range(len(waiting)):
                 waiting.popleft().flush()
-        if waiting and not self._armed:
+        if waiting and not self.armed:
             self._arm()
 
     def _arm(self) -> None:
-        self._armed = True
+        self.armed = True
         self._call_soon(self._flush_all)
 
     def _flush_all(self) -> None:
         waiting, now = self.waiting, self._now
-        self._armed = False
+        self.armed = False
         # Those above `_FEW` spoke in this turn; the first may have done so in others before it.
         self._crowd = _FEW if self._crowd > 2 * _FEW else 0
         if self._before is not None:
@@ -112,5 +114,5 @@ class Turns:
                 break
         # The backlog reads no more meanwhile (`full`): what is read would only wait here.
         self._behind = bool(waiting)
-        if waiting and not self._armed:
+        if waiting and not self.armed:
             self._arm()

@@ -128,17 +128,23 @@ class Spoken:
         self.turns = Turns(Turn(lambda: 0.0), self.calls.append)
         self.pages = [Page(self.log, number) for number in range(50)]
 
-    def says(self, number: int, *concerned: int, little: bool = True) -> list[int]:
-        """As an endpoint handles bytes; returns to whom was written meanwhile."""
-        turns, before = self.turns, len(self.log)
-        turns.speaking = self.pages[number]
+    def says(
+        self, number: int, *concerned: int, little: bool = True, asks: bool = False
+    ) -> list[int]:
+        """As an endpoint handles bytes, with an answer to it where it asks for one.
+
+        Returns to whom was written meanwhile.
+        """
+        turns, before, page = self.turns, len(self.log), self.pages[number]
+        turns.speaking = page
         for each in concerned:
             turns.flush_soon(self.pages[each])
         assert self.log[before:] == [], "nobody is written to in the midst of a burst"
         turns.speaking = None
-        if turns.waiting:
-            at_once = turns.may_answer(self.pages[number])
-            turns.others(at_once=at_once and little)
+        if asks:
+            page.flush() if turns.may_answer(page) else turns.flush_soon(page)
+        if turns.waiting and not turns.armed:
+            turns.others(at_once=little and turns.may_answer(page))
         return self.log[before:]
 
     def end(self) -> list[int]:
@@ -188,19 +194,28 @@ def test_behind_a_turn_with_a_crowd_nobody_is_first_until_one_has_few() -> None:
     spoken = Spoken()
 
     def turn(*speakers: int) -> list[list[int]]:
-        return [spoken.says(number, 40 + number) for number in speakers]
+        return [spoken.says(number, asks=True) for number in speakers]
 
-    assert turn(0, 1, 2, 3, 4) == [[40], [41], [], [], []]
-    assert spoken.end() == [42, 43, 44]
+    assert turn(0, 1, 2, 3, 4) == [[0], [1], [], [], []]
+    assert spoken.end() == [2, 3, 4]
     for _ in range(2):
         assert turn(0, 1, 2) == [[], [], []]
         assert len(spoken.calls) == 1
-        assert spoken.end() == [40, 41, 42]
+        assert spoken.end() == [0, 1, 2]
     # One client alone waits for the end of one turn, in which nobody else says anything.
     assert turn(5) == [[]]
-    assert spoken.end() == [45]
-    assert turn(5, 5, 6) == [[45], [45], [46]]
+    assert spoken.end() == [5]
+    assert turn(5, 5, 6) == [[5], [5], [6]]
     assert spoken.calls == []
+
+
+def test_who_asks_for_nothing_is_no_part_of_a_crowd() -> None:
+    spoken = Spoken()
+    assert spoken.says(0, *range(10, 40)) == []
+    for number in range(1, 9):
+        assert spoken.says(number, 40) == []
+    assert spoken.end() == [*range(10, 40), *[40] * 8]
+    assert spoken.says(0, 41, asks=True) == [0, 41]
 
 
 def test_who_is_woken_while_nobody_speaks_is_written_to_at_the_turns_end() -> None:
