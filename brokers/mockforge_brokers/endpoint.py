@@ -298,7 +298,7 @@ class Endpoint(Flow):
 
     def _hang_up(self) -> None:
         self._hangup = HangUp(self.transport, self.server.call_later)
-        self._hangup.begin(reading=not self.paused)
+        self._hangup.begin()
 
     # What its parts call: lanes, and bytes that wait for another turn.
 

@@ -27,14 +27,16 @@ class HangUp:
         self._call_later = call_later
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, *, reading: bool) -> None:
+    def begin(self) -> None:
         # A close with bytes of the peer unread would reset the connection, and the peer might
-        # lose our last bytes: so only our side ends, and what still comes is thrown away.
+        # lose our last bytes: so only our side ends, and what still comes is thrown away. It is
+        # read also where we had stopped reading for a while, as when a turn was up.
         transport = self._transport
         self._wait()
         try:
-            if reading and transport.can_write_eof() and not transport.is_closing():
+            if transport.can_write_eof() and not transport.is_closing():
                 transport.write_eof()
+                transport.resume_reading()
                 return
         except OSError:
             # The peer is gone already, and the loop is yet to tell us.

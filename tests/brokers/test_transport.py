@@ -192,6 +192,28 @@ def test_a_peer_that_never_reads_is_held_back_and_nobody_else_is():
     run(test)
 
 
+def test_what_a_peer_still_sends_takes_it_none_of_our_last_bytes():
+    """Paho's flow_control2 answers what it reads, and finds the DISCONNECT behind it."""
+
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        writer.write(b"one\n")
+        assert await reader.readline() == b"one\n"
+        peer = world.broker.all[0].peer
+        # As while its bytes wait for another turn.
+        peer.pause_reading()
+        writer.write(b"two\n")
+        world.broker.all[0].out.append(b"last words\n")
+        peer.close("enough")
+        peer.resume_reading()
+        await world.until(lambda: world.seen(ConnectionClosed))
+        writer.write(b"three\n")
+        assert await reader.read() == b"last words\n"
+        assert world.broker.all[0].lines == [b"one\n"]
+
+    run(test)
+
+
 def test_a_closed_peer_that_takes_nothing_is_reset(monkeypatch):
     monkeypatch.setattr(hangup, "LINGER", 0.05)
 
