@@ -4,19 +4,12 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode, b64encode
-from typing import Any
 
 import pytest
 from mockforge_brokers.access import hash_password, rule_of
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import AccessDenied
 from mockforge_brokers.mqtt.authentication import ScriptedMethod, scripted
-from mockforge_brokers.mqtt.broker import MqttBroker
-from mockforge_brokers.mqtt.wire.decode import decode_packet
-from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import (
     Auth,
     Connack,
@@ -30,7 +23,8 @@ from mockforge_brokers.mqtt.wire.packets import (
 )
 from mockforge_brokers.scram import Credentials, ScramFailed, ScramServer, credentials
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from ..fake_peer import FakeClient
+from .scene import Scene
 
 METHOD = "SCRAM-SHA-256"
 
@@ -121,34 +115,22 @@ def test_a_proof_before_the_first_message_is_refused() -> None:
         rfc_server().final(b"c=biws,r=x,p=AAAA")
 
 
-class Scene:
-    def __init__(self) -> None:
-        self.environment = Environment.create(ManualClock(), seed=1)
-        self.access = self.environment.access
-        self.access.add_user("alice", "secret")
-        self.access.anonymous.clear()
-        self.broker = MqttBroker(self.environment)
-        self.network = FakeNetwork(self.broker, self.environment)
-
-    def connect(self, data: bytes, method: str = METHOD, **more: Any) -> FakeClient:
-        client = self.network.connect()
-        asked = {"authentication_method": method, "authentication_data": data}
-        client.send(encode_packet(Connect("cid", 5, properties=asked, **more), 5))
-        return client
-
-    def denied(self) -> list[str]:
-        events = [event for _, event in self.environment.spine.history]
-        return [event.reason for event in events if isinstance(event, AccessDenied)]
+def guarded() -> Scene:
+    scene = Scene()
+    scene.guard()
+    return scene
 
 
-def taken(client: FakeClient) -> list[Packet]:
-    return [decode_packet(frame, 5) for frame in PacketSplitter().feed(client.take())]
+def begin(scene: Scene, data: bytes, method: str = METHOD) -> FakeClient:
+    asked = {"authentication_method": method, "authentication_data": data}
+    return scene.come(Connect("cid", 5, properties=asked))
 
 
-def auth(client: FakeClient, code: int, data: bytes, method: str = METHOD) -> list[Packet]:
+def auth(
+    scene: Scene, client: FakeClient, code: int, data: bytes, method: str = METHOD
+) -> list[Packet]:
     given = {"authentication_method": method, "authentication_data": data}
-    client.send(encode_packet(Auth(code, given), 5))
-    return taken(client)
+    return scene.ask(client, Auth(code, given))
 
 
 @pytest.mark.parametrize(
@@ -157,12 +139,14 @@ def auth(client: FakeClient, code: int, data: bytes, method: str = METHOD) -> li
 def test_who_proves_the_password_is_let_in_and_the_server_proves_it_too(
     method: str, hash_name: str
 ) -> None:
-    scene, scram = Scene(), ScramClient("alice", "secret", hash_name)
-    client = scene.connect(scram.first(), method)
-    [challenge] = taken(client)
+    scene, scram = guarded(), ScramClient("alice", "secret", hash_name)
+    client = begin(scene, scram.first(), method)
+    [challenge] = scene.got(client)
     assert isinstance(challenge, Auth)
     assert challenge.code == 0x18
-    [answer] = auth(client, 0x18, scram.final(challenge.properties["authentication_data"]), method)
+    [answer] = auth(
+        scene, client, 0x18, scram.final(challenge.properties["authentication_data"]), method
+    )
     assert isinstance(answer, Connack)
     assert answer.code == 0
     assert answer.properties["authentication_method"] == method
@@ -171,53 +155,53 @@ def test_who_proves_the_password_is_let_in_and_the_server_proves_it_too(
 
 
 def test_a_wrong_password_is_refused_with_the_reason_and_reported() -> None:
-    scene, scram = Scene(), ScramClient("alice", "wrong")
-    client = scene.connect(scram.first())
-    [challenge] = taken(client)
+    scene, scram = guarded(), ScramClient("alice", "wrong")
+    client = begin(scene, scram.first())
+    [challenge] = scene.got(client)
     assert isinstance(challenge, Auth)
-    [answer] = auth(client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    [answer] = auth(scene, client, 0x18, scram.final(challenge.properties["authentication_data"]))
     assert isinstance(answer, Connack)
     assert (answer.code, answer.properties["reason_string"]) == (0x87, "SCRAM: wrong password")
     assert client.peer.ended == "closed"
-    assert scene.denied() == ["SCRAM: wrong password"]
+    assert [event.reason for event in scene.emitted(AccessDenied)] == ["SCRAM: wrong password"]
 
 
 def test_a_password_that_is_only_a_hash_cannot_be_proved() -> None:
-    scene = Scene()
+    scene = guarded()
     scene.access.add_user("bob", hash_password("secret"))
-    [answer] = taken(scene.connect(ScramClient("bob", "secret").first()))
+    [answer] = scene.got(begin(scene, ScramClient("bob", "secret").first()))
     assert isinstance(answer, Connack)
     assert "no user bob with a password that SCRAM can prove" in answer.properties["reason_string"]
 
 
 def login(scene: Scene) -> tuple[FakeClient, ScramClient]:
     scram = ScramClient("alice", "secret")
-    client = scene.connect(scram.first())
-    [challenge] = taken(client)
+    client = begin(scene, scram.first())
+    [challenge] = scene.got(client)
     assert isinstance(challenge, Auth)
-    auth(client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    auth(scene, client, 0x18, scram.final(challenge.properties["authentication_data"]))
     return client, scram
 
 
 def test_a_failed_re_authentication_ends_the_connection() -> None:
     # [MQTT-4.12.1-2]
-    scene = Scene()
+    scene = guarded()
     client, scram = login(scene)
-    [challenge] = auth(client, 0x19, scram.first())
+    [challenge] = auth(scene, client, 0x19, scram.first())
     assert isinstance(challenge, Auth)
-    [answer] = auth(client, 0x18, b"c=biws,r=x,p=AAAA")
+    [answer] = auth(scene, client, 0x18, b"c=biws,r=x,p=AAAA")
     assert isinstance(answer, Disconnect)
     assert (answer.code, client.peer.ended) == (0x87, "closed")
 
 
 def test_a_re_authentication_with_a_password_that_changed_since() -> None:
-    scene = Scene()
+    scene = guarded()
     client, _ = login(scene)
     scene.access.add_user("alice", "new")
     scram = ScramClient("alice", "new")
-    [challenge] = auth(client, 0x19, scram.first())
+    [challenge] = auth(scene, client, 0x19, scram.first())
     assert isinstance(challenge, Auth)
-    [answer] = auth(client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    [answer] = auth(scene, client, 0x18, scram.final(challenge.properties["authentication_data"]))
     assert isinstance(answer, Auth)
     assert (answer.code, answer.properties["authentication_data"]) == (0, scram.signature)
 
@@ -243,39 +227,37 @@ def test_what_is_no_scripted_method_is_refused(text: str) -> None:
 # Redirects.
 
 
-def plain(scene: Scene, name: str, version: int) -> FakeClient:
-    client = scene.network.connect()
-    client.send(encode_packet(Connect(name, version), version))
-    return client
-
-
 def test_a_redirect_sends_away_who_is_here_and_who_comes() -> None:
-    scene = Scene()
+    scene = guarded()
     scene.access.anonymous.add("mqtt")
-    here, other, old = plain(scene, "dev-1", 5), plain(scene, "app", 5), plain(scene, "dev-0", 4)
+    here, other, old = (
+        scene.come(Connect("dev-1", 5)),
+        scene.come(Connect("app", 5)),
+        scene.come(Connect("dev-0", 4)),
+    )
     for client in (here, other, old):
         client.take()
     redirect, sent = scene.broker.redirect("dev-*", "b.example:1883")
     scene.network.settle()
     assert (redirect.number, sent) == (1, 2)
-    [packet] = taken(here)
+    [packet] = scene.got(here)
     assert isinstance(packet, Disconnect)
     assert (packet.code, packet.properties["server_reference"]) == (0x9C, "b.example:1883")
     assert (here.peer.ended, other.peer.ended, old.peer.ended) == ("closed", "", "closed")
-    [answer] = taken(plain(scene, "dev-2", 5))
+    [answer] = scene.got(scene.come(Connect("dev-2", 5)))
     assert isinstance(answer, Connack)
     assert (answer.code, answer.properties["server_reference"]) == (0x9C, "b.example:1883")
     # Before MQTT 5: server unavailable.
-    assert plain(scene, "dev-2", 4).take() == b"\x20\x02\x00\x03"
+    assert scene.come(Connect("dev-2", 4)).take() == b"\x20\x02\x00\x03"
     del scene.broker.redirects.active[1]
-    assert not plain(scene, "dev-2", 5).peer.ended
+    assert not scene.come(Connect("dev-2", 5)).peer.ended
 
 
 def test_a_server_that_has_moved_says_0x9d() -> None:
-    scene = Scene()
+    scene = guarded()
     scene.access.anonymous.add("mqtt")
     scene.broker.redirect("*", "b.example", moved=True)
-    [answer] = taken(plain(scene, "a", 5))
+    [answer] = scene.got(scene.come(Connect("a", 5)))
     assert isinstance(answer, Connack)
     assert answer.code == 0x9D
 
@@ -283,21 +265,16 @@ def test_a_server_that_has_moved_says_0x9d() -> None:
 @pytest.mark.parametrize("wanted", [0, 1])
 def test_reason_strings_are_left_out_where_the_client_asks_for_it(wanted: int) -> None:
     # [MQTT-3.1.2-29]: 0 leaves them to CONNACK and DISCONNECT.
-    scene = Scene()
+    scene = guarded()
     scene.access.anonymous.add("mqtt")
     scene.access.add_rule(rule_of("deny * all mqtt:secret"))
-    client = scene.network.connect()
-    asked = {"request_problem_information": wanted}
-    client.send(encode_packet(Connect("a", 5, properties=asked), 5))
-    client.take()
-    client.send(encode_packet(Subscribe(1, [Request("open"), Request("secret")]), 5))
-    [answer] = taken(client)
+    client = scene.connect("a", properties={"request_problem_information": wanted})
+    [answer] = scene.ask(client, Subscribe(1, [Request("open"), Request("secret")]))
     assert isinstance(answer, Suback)
     assert answer.codes == [0, 0x87]
     told = answer.properties.get("reason_string", "")
     assert told == ("secret: a rule denies it: deny * all mqtt:secret" if wanted else "")
-    client.send(encode_packet(Publish("a/#"), 5))
-    [packet] = taken(client)
+    [packet] = scene.ask(client, Publish("a/#"))
     assert isinstance(packet, Disconnect)
     assert packet.properties["reason_string"]
 

@@ -3,36 +3,18 @@
 from typing import Any
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
+from mockforge_brokers.mqtt.wire.packets import Publish
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from .scene import Scene
 
 
 @pytest.fixture
-def network() -> FakeNetwork:
-    environment = Environment.create(ManualClock(), seed=1)
-    return FakeNetwork(MqttBroker(environment), environment)
-
-
-def connect(network: FakeNetwork, name: str, *filters: str, qos: int = 0) -> FakeClient:
-    client = network.connect()
-    client.send(encode_packet(Connect(name), 4))
-    if filters:
-        requests = [Request(topic_filter, qos) for topic_filter in filters]
-        client.send(encode_packet(Subscribe(1, requests), 4))
-    client.take()
-    return client
-
-
-def broker_of(network: FakeNetwork) -> MqttBroker:
-    assert isinstance(network.broker, MqttBroker)
-    return network.broker
+def scene() -> Scene:
+    return Scene(version=4)
 
 
 def figures(broker: MqttBroker) -> dict[tuple[str, ...], float]:
@@ -43,15 +25,15 @@ def figures(broker: MqttBroker) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_counters_are_exact_on_the_plain_and_on_the_general_road(network: FakeNetwork) -> None:
-    subscriber = connect(network, "s", "t/#", qos=1)
-    publisher = connect(network, "p")
+def test_counters_are_exact_on_the_plain_and_on_the_general_road(scene: Scene) -> None:
+    subscriber = scene.connect("s", "t/#", qos=1)
+    publisher = scene.connect("p")
     zero = encode_packet(Publish("t/1", b"x"), 4)
     one = encode_packet(Publish("t/2", b"x", 1, packet_id=3), 4)
     kept = encode_packet(Publish("t/1", b"x", retain=True), 4)
     publisher.send(zero * 5 + one * 3 + kept)
     publisher.send(zero * 7 + one)
-    got = figures(broker_of(network))
+    got = figures(scene.broker)
     assert got["mqtt_messages_published_total", "t/1"] == 13
     assert got["mqtt_messages_published_total", "t/2"] == 4
     assert got["mqtt_messages_delivered_total", "t/1"] == 13
@@ -59,13 +41,13 @@ def test_counters_are_exact_on_the_plain_and_on_the_general_road(network: FakeNe
     assert got["mqtt_subscriptions",] == 1
     assert got["mqtt_retained_messages",] == 1
     assert got["mqtt_messages_inflight",] == 4
-    views = {view.client: view for view in network.broker.connections()}
+    views = {view.client: view for view in scene.broker.connections()}
     assert (views["p"].messages_in, views["s"].messages_out) == (17, 17)
     assert subscriber.take().count(b"t/1x") == 13
 
 
-def test_metric_labels_are_bounded(network: FakeNetwork) -> None:
-    broker = broker_of(network)
+def test_metric_labels_are_bounded(scene: Scene) -> None:
+    broker = scene.broker
     for number in range(1_005):
         broker.publish(f"t/{number}", b"")
     got = figures(broker)
@@ -74,16 +56,16 @@ def test_metric_labels_are_bounded(network: FakeNetwork) -> None:
     assert got["mqtt_messages_published_total", "other"] == 5
 
 
-def test_inside_publish_reaches_clients_and_shows_in_the_journal(network: FakeNetwork) -> None:
-    client = connect(network, "s", "t")
-    broker = broker_of(network)
+def test_inside_publish_reaches_clients_and_shows_in_the_journal(scene: Scene) -> None:
+    client = scene.connect("s", "t")
+    broker = scene.broker
     reached = broker.publish(
         "t", b"hello", qos=1, properties={"content_type": "x"}, source="fixture:orders"
     )
-    network.settle()
+    scene.network.settle()
     assert reached == 1
     assert client.take() == encode_packet(Publish("t", b"hello"), 4)
-    journal = network.environment.journal
+    journal = scene.environment.journal
     assert journal is not None
     chunk = next(chunk for chunk in journal.chunks if chunk.tape.owner.client == "∗fixture:orders")
     assert chunk.data is not None
@@ -106,14 +88,14 @@ def test_inside_publish_reaches_clients_and_shows_in_the_journal(network: FakeNe
     ],
 )
 def test_inside_publish_refuses_with_a_reason(
-    network: FakeNetwork, arguments: dict[str, Any], text: str
+    scene: Scene, arguments: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(InvalidInput, match=text):
-        broker_of(network).publish(payload=b"", **arguments)
+        scene.broker.publish(payload=b"", **arguments)
 
 
-def test_retained_messages_can_be_listed_and_cleared(network: FakeNetwork) -> None:
-    broker = broker_of(network)
+def test_retained_messages_can_be_listed_and_cleared(scene: Scene) -> None:
+    broker = scene.broker
     broker.publish("r", b"1", qos=1, retain=True)
     assert broker.retained() == [("r", b"1", 1)]
     (view,) = broker.destinations()
@@ -122,39 +104,39 @@ def test_retained_messages_can_be_listed_and_cleared(network: FakeNetwork) -> No
     assert not broker.clear_retained("r")
 
 
-def test_sessions_can_be_listed_and_ended(network: FakeNetwork) -> None:
-    client = connect(network, "s", "t", qos=1)
-    broker = broker_of(network)
+def test_sessions_can_be_listed_and_ended(scene: Scene) -> None:
+    client = scene.connect("s", "t", qos=1)
+    broker = scene.broker
     (detail,) = broker.sessions()
     assert (detail["client"], detail["connected"], detail["subscriptions"]) == ("s", True, {"t": 1})
     (group,) = broker.groups()
     assert (group.name, group.state, group.members, group.lag) == ("s", "connected", 1, 0)
     assert broker.end_session("s")
-    network.settle()
+    scene.network.settle()
     assert client.peer.ended == "closed"
     assert not broker.end_session("s")
 
 
-def test_disconnect_by_hand_closes_or_resets(network: FakeNetwork) -> None:
-    first, second = connect(network, "a"), connect(network, "b")
-    assert network.broker.disconnect(first.peer.id, "enough")
-    assert network.broker.disconnect(second.peer.id, "enough", reset=True)
-    assert not network.broker.disconnect(999, "nobody")
+def test_disconnect_by_hand_closes_or_resets(scene: Scene) -> None:
+    first, second = scene.connect("a"), scene.connect("b")
+    assert scene.broker.disconnect(first.peer.id, "enough")
+    assert scene.broker.disconnect(second.peer.id, "enough", reset=True)
+    assert not scene.broker.disconnect(999, "nobody")
     assert (first.peer.ended, second.peer.ended) == ("closed", "reset")
 
 
-def test_reset_leaves_nothing(network: FakeNetwork) -> None:
-    client = connect(network, "s", "t")
-    broker = broker_of(network)
+def test_reset_leaves_nothing(scene: Scene) -> None:
+    client = scene.connect("s", "t")
+    broker = scene.broker
     broker.publish("t", b"x", retain=True)
     broker.reset()
-    network.settle()
+    scene.network.settle()
     assert client.peer.ended == "closed"
     assert (broker.sessions(), broker.retained(), broker.destinations()) == ([], [], [])
 
 
-def test_rest_of_a_packet_can_be_taken_back(network: FakeNetwork) -> None:
-    client = connect(network, "s")
+def test_rest_of_a_packet_can_be_taken_back(scene: Scene) -> None:
+    client = scene.connect("s")
     packet = encode_packet(Publish("t", b"payload"), 4)
     assert client.connection.receive(packet + packet[:4]) == 4
     assert client.connection.take_rest() == packet[:4]

@@ -9,15 +9,11 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.mqtt import burst
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
-from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
@@ -32,9 +28,11 @@ from mockforge_brokers.mqtt.wire.packets import (
 from msgspec import Struct, structs
 
 from brokers.branches import missed_branches
-from brokers.fake_peer import FakeClient, FakeNetwork
+from brokers.fake_peer import FakeClient
 from brokers.misbehaving import fault, hold, lane
 from brokers.storage.memory_disk import MemoryDisk
+
+from .scene import Scene
 
 LASTING = 1000
 """Session expiry in seconds: those who come back find their session."""
@@ -51,7 +49,7 @@ class Taker(Struct, frozen=True):
     size: int = 0
 
 
-class Stage(Struct, frozen=True):
+class Setting(Struct, frozen=True):
     """Who is there, and what is limited; `own` is what the publisher itself subscribed to."""
 
     version: int = 4
@@ -77,31 +75,28 @@ Action = tuple[str, int, bytes, Cuts]
 acknowledgements, cuts; `return`, taker, its new Receive Maximum as one byte, []."""
 
 
-class Scene:
+class Crowd(Scene):
     """One broker with its clients; what they got is in `log`."""
 
-    def __init__(self, stage: Stage) -> None:
-        limits = Limits(mqtt_session_queue=stage.queue, mqtt_packet=stage.packet)
-        environment = Environment.create(ManualClock(), seed=1, limits=limits, journal=False)
-        if stage.hurried:
-            # Time that passes with every look at it: each turn is up at its first one.
-            environment.turn.now, environment.turn.length = count().__next__, 0
-        self.stage = stage
-        options = MqttOptions(
+    def __init__(self, stage: Setting) -> None:
+        self.disk = MemoryDisk()
+        super().__init__(
+            Limits(mqtt_session_queue=stage.queue, mqtt_packet=stage.packet),
+            journal=False,
+            disk=self.disk if stage.disk else None,
             receive_maximum=stage.unanswered,
             qos2_hand_on=stage.hand_on,
             maximum_qos=stage.maximum_qos,
         )
-        self.environment = environment
-        self.disk = MemoryDisk()
-        if stage.disk:
-            self.disk.store_for(environment)
-        self.broker = MqttBroker(environment, options)
-        self.network = FakeNetwork(self.broker, environment)
+        environment = self.environment
+        if stage.hurried:
+            # Time that passes with every look at it: each turn is up at its first one.
+            environment.turn.now, environment.turn.length = count().__next__, 0
+        self.stage = stage
         self.log: list[object] = []
         environment.spine.watch(self.log.append)
         self.takers = [self.taker(number) for number in range(len(stage.takers))]
-        self.publisher = self.connect("publisher", stage.version)
+        self.publisher = self.enter("publisher", stage.version)
         self.lane: Lane | None = None
         if stage.faulty:
             environment.faults.add(fault(every=3))
@@ -109,33 +104,26 @@ class Scene:
             peer = self.publisher.peer
             self.lane = lane(IN, self.publisher.connection, peer, environment, self.forward)
         if stage.own:
-            self.subscribe(self.publisher, stage.version, stage.own, 1)
+            self.ask(self.publisher, Subscribe(1, [Request(stage.own, 1)]))
 
-    def connect(self, name: str, version: int, **limits: int) -> FakeClient:
-        client = self.network.connect()
+    def enter(self, name: str, version: int, **limits: int) -> FakeClient:
         properties: dict[str, Any] = {}
         if version == 5:
             properties = {"session_expiry_interval": LASTING, **limits}
-        client.send(encode_packet(Connect(name, version, False, properties=properties), version))
-        return client
+        return self.come(Connect(name, version, False, properties=properties))
 
-    def subscribe(self, client: FakeClient, version: int, topic_filter: str, qos: int) -> None:
-        wish = Subscribe(1, [Request(topic_filter, qos)])
-        client.send(encode_packet(wish, version))
-        client.take()
-
-    def version(self, number: int) -> int:
+    def version_at(self, number: int) -> int:
         return self.stage.takers[number].version or self.stage.version
 
     def taker(self, number: int, window: int = 0) -> FakeClient:
         taker = self.stage.takers[number]
         limits = {"receive_maximum": window or taker.window, "maximum_packet_size": taker.size}
-        version = self.version(number)
-        client = self.connect(
+        version = self.version_at(number)
+        client = self.enter(
             f"taker {number}", version, **{name: value for name, value in limits.items() if value}
         )
         if not window:
-            self.subscribe(client, version, taker.topic_filter, taker.qos)
+            self.ask(client, Subscribe(1, [Request(taker.topic_filter, taker.qos)]))
         return client
 
     def act(self, action: Action) -> None:
@@ -146,10 +134,10 @@ class Scene:
                     self.lane.feed(piece)
                 self.environment.clock.advance(2.0)
             case "send":
-                self.send(self.publisher, data, cuts)
+                self.cut(self.publisher, data, cuts)
             case "ack":
                 acks = self.acknowledgements(number)
-                self.send(self.takers[number], acks + data, cuts)
+                self.cut(self.takers[number], acks + data, cuts)
             case "return":
                 self.takers[number].vanish()
                 self.takers[number] = self.taker(number, data[0])
@@ -166,10 +154,10 @@ class Scene:
         )
 
     def forward(self, data: bytes) -> None:
-        self.send(self.publisher, data, [])
+        self.cut(self.publisher, data, [])
 
     @staticmethod
-    def send(client: FakeClient, data: bytes, cuts: Cuts) -> None:
+    def cut(client: FakeClient, data: bytes, cuts: Cuts) -> None:
         for piece in pieces_of(data, cuts):
             if not client.peer.ended:
                 client.send(piece)
@@ -197,9 +185,9 @@ def pieces_of(data: bytes, cuts: Cuts) -> Iterator[bytes]:
         data = data[cut:]
 
 
-def play(stage: Stage, actions: list[Action], *, fast: bool) -> list[object]:
+def play(stage: Setting, actions: list[Action], *, fast: bool) -> list[object]:
     with patch.dict(burst._PLAIN, clear=not fast):
-        scene = Scene(stage)
+        scene = Crowd(stage)
         for action in actions:
             scene.act(action)
         return scene.outcome()
@@ -248,7 +236,7 @@ runs = st.tuples(st.one_of(publishes, publishes, publishes, others), st.integers
 cuts = st.lists(st.sampled_from([1, 2, 3, 5, 9, 20, 70, 300, 17_003]), max_size=12)
 behind_acks = st.sampled_from(["", "", "40020fff", "4003000110", "50020001", "70020001", "4002"])
 stages = st.builds(
-    Stage,
+    Setting,
     version=st.sampled_from([3, 4, 5, 5]),
     takers=st.lists(
         st.builds(
@@ -274,7 +262,7 @@ stages = st.builds(
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> tuple[Stage, list[Action]]:
+def scripts(draw: st.DrawFn) -> tuple[Setting, list[Action]]:
     stage = draw(stages)
     actions: list[Action] = []
     for _ in range(draw(st.integers(1, 6))):
@@ -298,10 +286,10 @@ def scripts(draw: st.DrawFn) -> tuple[Stage, list[Action]]:
 
 LEARN = stream(publish("a"), publish("b/c"))
 LEARN_5 = stream(publish("a"), publish("b/c"), version=5)
-ONE = Stage(takers=(Taker("#", 1),))
-HURRIED = Stage(takers=(Taker("#", 1),), hurried=True)
-ONE_5 = Stage(version=5, takers=(Taker("#", 1),))
-MIXED = Stage(takers=(Taker("a", 0), Taker("#", 2), Taker("+", 1)))
+ONE = Setting(takers=(Taker("#", 1),))
+HURRIED = Setting(takers=(Taker("#", 1),), hurried=True)
+ONE_5 = Setting(version=5, takers=(Taker("#", 1),))
+MIXED = Setting(takers=(Taker("a", 0), Taker("#", 2), Taker("+", 1)))
 
 
 def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
@@ -332,8 +320,8 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((ONE, [sent(LEARN, bytes.fromhex("3285 0000 0161 0001"))]))
 @example((ONE, [sent(LEARN, bytes.fromhex("30ff ffff ff01 00"))]))
 # Larger than our Maximum Packet Size.
-@example((Stage(packet=64), [sent(LEARN, stream(publish("a", b"y" * 64)))]))
-@example((Stage(packet=64), [sent(LEARN, stream(publish("b/c", b"y" * 64, 1)))]))
+@example((Setting(packet=64), [sent(LEARN, stream(publish("a", b"y" * 64)))]))
+@example((Setting(packet=64), [sent(LEARN, stream(publish("b/c", b"y" * 64, 1)))]))
 # No identifier, identifier 0, properties.
 @example((ONE, [sent(LEARN, bytes.fromhex("3204 0001 6100"), b"\x30\x00")]))
 @example((ONE, [sent(LEARN, bytes.fromhex("3206 0001 6100 0078"))]))
@@ -341,46 +329,46 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((ONE_5, [sent(LEARN_5, stream(publish("a", b"x", 1, properties={"topic_alias": 1}),
                                        version=5))]))  # fmt: skip
 # The publisher's own topic, and topics that nobody or only QoS 0 takes.
-@example((Stage(own="a"), [sent(LEARN, stream(publish("a", b"x", 1), publish("a")) * 3)]))
-@example((Stage(), [sent(LEARN, stream(publish("a", b"x", 1), publish("nobody", b"x", 2)) * 3)]))
+@example((Setting(own="a"), [sent(LEARN, stream(publish("a", b"x", 1), publish("a")) * 3)]))
+@example((Setting(), [sent(LEARN, stream(publish("a", b"x", 1), publish("nobody", b"x", 2)) * 3)]))
 # Takers of QoS 0 beside those of QoS 1, with lengths of one and two bytes, and large ones.
-@example((Stage(takers=(Taker("#", 0), Taker("a", 1), Taker("+", 0))),
+@example((Setting(takers=(Taker("#", 0), Taker("a", 1), Taker("+", 0))),
           [sent(LEARN, stream(*[publish("a", b"z" * size, 1) for size in (1, 1, 123, 124, 9)]),
                 stream(publish("b/c", b"v" * 40_000, 1), publish("b/c", b"x", 1)))]))  # fmt: skip
 # A window that is full, a queue that is full, and acknowledgements of all kinds.
-@example((Stage(version=5, takers=(Taker("a", 1, window=1),), queue=2),
+@example((Setting(version=5, takers=(Taker("a", 1, window=1),), queue=2),
           [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5)),
            ("ack", 0, bytes.fromhex("40020fff 4003000110"), []), ("ack", 0, b"\x50\x02\0\4", [3]),
            ("ack", 0, b"", [])]))  # fmt: skip
 @example((ONE, [sent(LEARN, stream(publish("a", b"x", 1)) * 4), ("ack", 0, b"\x40\x02", [7])]))
 # Somebody comes back with a smaller window than before, and has more in flight.
-@example((Stage(version=5, takers=(Taker("a", 1),)),
+@example((Setting(version=5, takers=(Taker("a", 1),)),
           [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5)),
            ("return", 0, b"\2", []), ("ack", 0, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
 # An identifier that an unfinished QoS 2 publish has, more of QoS 1 than may be, odd topics.
 @example((ONE, [sent(LEARN, stream(Publish("a", b"x", 2, packet_id=1), publish("a", b"x", 2),
                                    publish("a", b"x", 1), publish("a", b"x", 1)))]))  # fmt: skip
-@example((Stage(version=5, takers=(Taker("#", 1),), unanswered=3),
+@example((Setting(version=5, takers=(Taker("#", 1),), unanswered=3),
           [sent(LEARN_5, stream(*[publish("a", b"x", n) for n in range(1, 7)], version=5))] * 2,
           ))  # fmt: skip
 @example((ONE, [sent(stream(publish("/odd"), publish("o dd")) * 3)] * 2))
-@example((Stage(takers=(Taker("a", 0),)),
+@example((Setting(takers=(Taker("a", 0),)),
           [sent(LEARN), sent(stream(publish("a", b"x", 1)))]))  # fmt: skip
 # Both sides of QoS 2: runs, what is cut off or not due, repeated PUBRECs, a window that is full.
-@example((Stage(takers=(Taker("a", 2), Taker("#", 1))),
+@example((Setting(takers=(Taker("a", 2), Taker("#", 1))),
           [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)],
                        *[Ack(PacketType.PUBREL, n) for n in (1, 2, 2, 3)]), b"\x62\x02"),
            ("ack", 0, bytes.fromhex("50020001 5002"), [2]), ("ack", 0, b"", [9]),
            ("ack", 1, b"\x50\2\0\1", [])]))  # fmt: skip
-@example((Stage(version=5, takers=(Taker("a", 2, window=1),)),
+@example((Setting(version=5, takers=(Taker("a", 2, window=1),)),
           [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)], version=5),
                 bytes.fromhex("6203 0001 00 6202 0002")), ("ack", 0, bytes.fromhex("70020002"), []),
            ("ack", 0, bytes.fromhex("70020001 70020001 7002"), []), ("return", 0, b"\2", []),
            ("ack", 0, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
-@example((Stage(takers=(Taker("a", 2),)),
+@example((Setting(takers=(Taker("a", 2),)),
           [sent(stream(Publish("a", b"x", 2, packet_id=1))), ("ack", 0, b"", []),
            ("return", 0, b"\2", []), ("ack", 0, b"", [])]))  # fmt: skip
-@example((Stage(version=5, takers=(Taker("a", 2),), hand_on="release"),
+@example((Setting(version=5, takers=(Taker("a", 2),), hand_on="release"),
           [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)], version=5),
                 stream(*[Ack(PacketType.PUBREL, n) for n in (1, 2, 3)])),
            ("ack", 0, b"", []), ("return", 0, b"\1", []), ("ack", 0, b"", [])]))  # fmt: skip
@@ -388,32 +376,32 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((MIXED, [sent(stream(*twice("a", 1, 2, 3, 4, 2, 2)), bytes.fromhex("3c06 0001 6100 0578"),
                        stream(publish("a", b"x", 4), publish("a", b"x", 6)))]))  # fmt: skip
 @example((MIXED, [sent(stream(*twice("a", 1)), stream(*twice("a", 2), *twice("b/c", 3)) * 2)]))
-@example((Stage(own="a"), [sent(stream(*twice("a", 1, 2, 3)))]))
+@example((Setting(own="a"), [sent(stream(*twice("a", 1, 2, 3)))]))
 @example((ONE_5, [sent(stream(*twice("a", 1, 2, 3, 0), version=5))]))
 @example((ONE_5, [sent(stream(*twice("a", 1, 2), *twice("a", 3, properties={"content_type": "x"}),
                               version=5))]))  # fmt: skip
 # Large ones, more than may be unfinished, queues that are full, lint's hundredth message.
 @example((MIXED, [sent(stream(*twice("a", 1, 2, 3, payload=b"v" * 40_000), *twice("a", 4, 5)))]))
-@example((Stage(version=5, takers=(Taker("#", 2), Taker("a", 1)), unanswered=4),
+@example((Setting(version=5, takers=(Taker("#", 2), Taker("a", 1)), unanswered=4),
           [sent(stream(*twice("a", *range(1, 9)), version=5))]))  # fmt: skip
-@example((Stage(takers=(Taker("#", 2), Taker("a", 1)), unanswered=4),
+@example((Setting(takers=(Taker("#", 2), Taker("a", 1)), unanswered=4),
           [sent(stream(*twice("a", *range(1, 9))))]))  # fmt: skip
-@example((Stage(version=5, takers=(Taker("a", 2, window=1), Taker("#", 1, window=2)), queue=2),
+@example((Setting(version=5, takers=(Taker("a", 2, window=1), Taker("#", 1, window=2)), queue=2),
           [sent(stream(*twice("a", *range(1, 9)), version=5)), ("ack", 0, b"", []),
            ("ack", 1, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
-@example((Stage(takers=(Taker("a", 2),)), [sent(stream(*twice("a", *range(1, 251))))]))
+@example((Setting(takers=(Taker("a", 2),)), [sent(stream(*twice("a", *range(1, 251))))]))
 @example((HURRIED, [sent(stream(*twice("a", *range(1, 200))), stream(Pingreq()))]))
 # A lower Maximum QoS; sessions on disk; faults and holds on the way in.
-@example((Stage(takers=(Taker("a", 1),), maximum_qos=1),
+@example((Setting(takers=(Taker("a", 1),), maximum_qos=1),
           [sent(LEARN, stream(publish("a", b"x", 1), *twice("a", 2)))]))  # fmt: skip
-@example((Stage(takers=(Taker("a", 2), Taker("b/c", 1)), disk=True),
+@example((Setting(takers=(Taker("a", 2), Taker("b/c", 1)), disk=True),
           [sent(stream(*twice("a", 1, 2, 3), *twice("b/c", 4, 5, 6), publish("b/c", b"x", 7))),
            ("ack", 0, b"", []), ("ack", 1, b"", [])]))  # fmt: skip
-@example((Stage(faulty=True, takers=(Taker("#", 2),)),
+@example((Setting(faulty=True, takers=(Taker("#", 2),)),
           [sent(stream(*twice("a", *range(1, 12)), *[Ack(PacketType.PUBREL, n) for n in (1, 2)])),
            ("ack", 0, b"", [])]))  # fmt: skip
 def test_fast_path_and_general_path_have_the_same_outcome(
-    script: tuple[Stage, list[Action]],
+    script: tuple[Setting, list[Action]],
 ) -> None:
     stage, actions = script
     assert play(stage, actions, fast=True) == play(stage, actions, fast=False)
@@ -437,7 +425,7 @@ MANY_FILTERS = stream(Subscribe(9, [Request(f"many/filters/{each}/+", 1) for eac
 @pytest.mark.parametrize("hurried", [False, True])
 @pytest.mark.parametrize("cuts", [(1,), (9, 3), (20_000,), (30_000, 30_000), (50_000,) * 4])
 def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cuts) -> None:
-    stage = Stage(takers=(Taker("#", 1),), packet=60_000, hurried=hurried)
+    stage = Setting(takers=(Taker("#", 1),), packet=60_000, hurried=hurried)
     whole = play(stage, [sent(data)], fast=True)
     pieces = play(stage, [sent(data, cuts=tuple(cuts))], fast=True)
     assert pieces == whole
@@ -449,9 +437,9 @@ def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Pa
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""
 
 
-def pieces(stage: Stage, *topics: str) -> list[list[int]]:
+def pieces(stage: Setting, *topics: str) -> list[list[int]]:
     """In which pieces fifty packets of each of these topics in turn leave to each taker."""
-    scene = Scene(stage)
+    scene = Crowd(stage)
     packets = stream(*map(publish, topics))
     scene.publisher.send(packets)
     for taker in scene.takers:
@@ -463,12 +451,12 @@ def pieces(stage: Stage, *topics: str) -> list[list[int]]:
 
 
 def test_routes_stand_while_others_come_and_go_that_subscribe_to_nothing() -> None:
-    scene = Scene(Stage(takers=(Taker("#", 0),)))
+    scene = Crowd(Setting(takers=(Taker("#", 0),)))
     scene.publisher.send(LEARN)
     routes = scene.broker.router.verbatim(4)
     known = dict(routes)
     assert set(known) == {b"a", b"b/c"}
-    visitor = scene.connect("visitor", 4)
+    visitor = scene.enter("visitor", 4)
     visitor.send(stream(Disconnect()))
     assert routes == known
     # One whose session is there again is on routes.
@@ -477,11 +465,11 @@ def test_routes_stand_while_others_come_and_go_that_subscribe_to_nothing() -> No
 
 
 def test_plain_publishes_of_one_topic_leave_as_one_piece() -> None:
-    assert pieces(Stage(takers=(Taker("#", 0),)), "a") == [[6 * 50]]
+    assert pieces(Setting(takers=(Taker("#", 0),)), "a") == [[6 * 50]]
 
 
 def test_large_qos_1_packets_leave_as_pieces_that_nobody_joins() -> None:
-    scene = Scene(Stage(takers=(Taker("#", 0), Taker("#", 1))))
+    scene = Crowd(Setting(takers=(Taker("#", 0), Taker("#", 1))))
     scene.publisher.send(LEARN)
     for taker in scene.takers:
         taker.take()
@@ -495,8 +483,8 @@ def test_large_qos_1_packets_leave_as_pieces_that_nobody_joins() -> None:
 
 def test_topics_in_turn_leave_as_one_piece_where_the_same_clients_take_them() -> None:
     both = (Taker("#", 0), Taker("+", 0))
-    assert pieces(Stage(takers=both), "a", "b") == [[12 * 50], [12 * 50]]
+    assert pieces(Setting(takers=both), "a", "b") == [[12 * 50], [12 * 50]]
 
 
 def test_topics_in_turn_leave_one_by_one_where_others_take_them() -> None:
-    assert pieces(Stage(takers=(Taker("#", 0), Taker("a", 0))), "a", "b") == [[6] * 100, [6] * 50]
+    assert pieces(Setting(takers=(Taker("#", 0), Taker("a", 0))), "a", "b") == [[6] * 100, [6] * 50]

@@ -6,68 +6,55 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.events import ServerChose
-from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.state.topics import matches, overlap
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe, Unsubscribe
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from ..fake_peer import FakeClient
+from .scene import Scene
 
 
-def world(**options: Any) -> FakeNetwork:
-    environment = Environment.create(ManualClock(), seed=1)
-    return FakeNetwork(MqttBroker(environment, MqttOptions(**options)), environment)
-
-
-def came(network: FakeNetwork, connect: Connect, *requests: Request) -> FakeClient:
-    client = network.connect()
-    client.send(encode_packet(connect, connect.version))
+def came(scene: Scene, connect: Connect, *requests: Request) -> FakeClient:
+    client = scene.come(connect)
     for number, request in enumerate(requests, 1):
-        client.send(encode_packet(Subscribe(number, [request]), connect.version))
+        scene.send(client, Subscribe(number, [request]))
     return client
 
 
-def chosen(network: FakeNetwork) -> list[str]:
-    return [
-        f"{event.about}: {event.choice}"
-        for _, event in network.environment.spine.history
-        if isinstance(event, ServerChose)
-    ]
+def chosen(scene: Scene) -> list[str]:
+    return [f"{event.about}: {event.choice}" for event in scene.emitted(ServerChose)]
 
 
 def test_what_connack_changes_is_reported_with_its_setting() -> None:
-    network = world(server_keep_alive=60, session_expiry_maximum=30, preset="aws-iot")
+    scene = Scene(version=4, server_keep_alive=60, session_expiry_maximum=30, preset="aws-iot")
     asked = Connect("", version=5, keep_alive=0, properties={"session_expiry_interval": 3600})
-    came(network, asked)
-    [keep_alive, expiry, assigned] = chosen(network)
+    came(scene, asked)
+    [keep_alive, expiry, assigned] = chosen(scene)
     assert keep_alive == "CONNECT: a keep alive of 60 s in place of none (keep_alive_secs)"
     assert expiry == (
         "CONNECT: the session ends 30 s after its connection (session_expiry_maximum)"
     )
     assert assigned.startswith("CONNECT: the client identifier auto-")
-    last = [e for _, e in network.environment.spine.history if isinstance(e, ServerChose)][-1]
+    last = [e for _, e in scene.environment.spine.history if isinstance(e, ServerChose)][-1]
     assert last.preset == "aws-iot"
 
 
 def test_how_long_a_session_before_mqtt_5_lasts_is_reported_where_that_is_set() -> None:
-    network = world(session_expiry_before_5=7_200)
-    came(network, Connect("a", clean_start=False))
-    came(network, Connect("b"))
-    came(network, Connect("c", version=5, clean_start=False))
-    assert chosen(network) == [
+    scene = Scene(version=4, session_expiry_before_5=7_200)
+    came(scene, Connect("a", clean_start=False))
+    came(scene, Connect("b"))
+    came(scene, Connect("c", version=5, clean_start=False))
+    assert chosen(scene) == [
         "CONNECT: the session ends 7200 s after its connection (session_expiry_before_5)"
     ]
 
 
 def test_nothing_is_reported_of_who_gets_what_it_asked_for() -> None:
-    network = world()
-    came(network, Connect("a"), Request("t/1", 2), Request("t/2", 1))
-    came(network, Connect("b", version=5, keep_alive=10), Request("+/1", 2))
-    assert chosen(network) == []
+    scene = Scene(version=4)
+    came(scene, Connect("a"), Request("t/1", 2), Request("t/2", 1))
+    came(scene, Connect("b", version=5, keep_alive=10), Request("+/1", 2))
+    assert chosen(scene) == []
 
 
 @pytest.mark.parametrize(
@@ -94,9 +81,9 @@ def test_nothing_is_reported_of_who_gets_what_it_asked_for() -> None:
 def test_what_a_subscription_becomes_is_reported(
     options: dict[str, Any], requests: list[Request], expected: str
 ) -> None:
-    network = world(**options)
-    came(network, Connect("a"), *requests)
-    assert chosen(network) == [expected]
+    scene = Scene(version=4, **options)
+    came(scene, Connect("a"), *requests)
+    assert chosen(scene) == [expected]
 
 
 _LEVELS = st.sampled_from(["a", "b", "+", "$s"])
@@ -119,16 +106,14 @@ def test_filters_overlap_where_some_name_matches_both(one: str, other: str) -> N
 
 
 def test_a_share_says_who_got_what_until_its_members_leave() -> None:
-    network = world()
-    members = [came(network, Connect(name), Request("$share/g/t/+", 1)) for name in "ab"]
-    publisher = came(network, Connect("p"))
+    scene = Scene(version=4)
+    members = [came(scene, Connect(name), Request("$share/g/t/+", 1)) for name in "ab"]
+    publisher = came(scene, Connect("p"))
     publisher.send(encode_packet(Publish("t/1", b"x", 0), 4) * 5)
-    broker = network.broker
-    assert isinstance(broker, MqttBroker)
-    [share] = broker.shares()
+    [share] = scene.broker.shares()
     assert (share["filter"], share["order"], share["messages"]) == ("$share/g/t/+", "turns", 5)
     assert {each["client"]: each["taken"] for each in share["members"]} == {"a": 2, "b": 3}
-    members[0].send(encode_packet(Unsubscribe(9, ["$share/g/t/+"]), 4))
-    assert [each["client"] for each in broker.shares()[0]["members"]] == ["b"]
-    broker.end_session("b")
-    assert broker.shares() == []
+    scene.send(members[0], Unsubscribe(9, ["$share/g/t/+"]))
+    assert [each["client"] for each in scene.broker.shares()[0]["members"]] == ["b"]
+    scene.broker.end_session("b")
+    assert scene.broker.shares() == []

@@ -1,16 +1,11 @@
 """Packets by type and reason codes, as a scraper sees them."""
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType
-from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
     Connect,
     Disconnect,
-    Packet,
     Pingreq,
     Publish,
     Request,
@@ -18,35 +13,29 @@ from mockforge_brokers.mqtt.wire.packets import (
     Unsubscribe,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
+from .scene import Scene
 
 
 @pytest.fixture
-def network() -> FakeNetwork:
-    environment = Environment.create(ManualClock(), seed=1)
-    return FakeNetwork(MqttBroker(environment), environment)
+def scene() -> Scene:
+    return Scene()
 
 
-def send(client: FakeClient, version: int, *packets: Packet) -> None:
-    client.send(b"".join(encode_packet(packet, version) for packet in packets))
+def counted(scene: Scene, name: str) -> dict[tuple[str, ...], float]:
+    return next(dict(each.samples) for each in scene.broker.metrics() if each.name == name)
 
 
-def counted(network: FakeNetwork, name: str) -> dict[tuple[str, ...], float]:
-    return next(dict(each.samples) for each in network.broker.metrics() if each.name == name)
-
-
-def test_packets_count_by_type_and_direction_on_every_way(network: FakeNetwork) -> None:
-    taker, publisher = network.connect(), network.connect()
-    send(taker, 4, Connect("taker"), Subscribe(1, [Request("#", 2)]))
+def test_packets_count_by_type_and_direction_on_every_way(scene: Scene) -> None:
+    taker = scene.come(Connect("taker"), Subscribe(1, [Request("#", 2)]))
     plain = Publish("t", b"x", 1, packet_id=7)
     # The first of a topic goes the general way, those behind it the fast one.
-    send(publisher, 4, Connect("publisher"), plain)
-    send(publisher, 4, plain, plain, Publish("t"), Publish("t"), Pingreq())
-    send(publisher, 4, Publish("q", b"", 2, packet_id=9), Ack(PacketType.PUBREL, 9))
-    send(taker, 4, *(Ack(PacketType.PUBACK, number) for number in (1, 2, 3)))
-    send(taker, 4, Ack(PacketType.PUBREC, 4), Ack(PacketType.PUBCOMP, 4), Disconnect())
+    publisher = scene.come(Connect("publisher"), plain)
+    scene.send(publisher, plain, plain, Publish("t"), Publish("t"), Pingreq())
+    scene.send(publisher, Publish("q", b"", 2, packet_id=9), Ack(PacketType.PUBREL, 9))
+    scene.send(taker, *(Ack(PacketType.PUBACK, number) for number in (1, 2, 3)))
+    scene.send(taker, Ack(PacketType.PUBREC, 4), Ack(PacketType.PUBCOMP, 4), Disconnect())
     publisher.vanish()
-    assert counted(network, "mqtt_packets_total") == {
+    assert counted(scene, "mqtt_packets_total") == {
         ("in", "CONNECT"): 2,
         ("in", "PUBLISH"): 6,
         ("in", "PUBACK"): 3,
@@ -67,14 +56,13 @@ def test_packets_count_by_type_and_direction_on_every_way(network: FakeNetwork) 
     }
 
 
-def test_reason_codes_count_by_packet_and_name(network: FakeNetwork) -> None:
-    client, old = network.connect(), network.connect()
-    send(client, 5, Connect("a", 5), Subscribe(1, [Request("a", 0), Request("b", 2)]))
-    send(client, 5, Publish("nobody", b"", 1, packet_id=1), Publish("a", b"", 1, packet_id=2))
-    send(client, 5, Unsubscribe(2, ["a", "c"]), Ack(PacketType.PUBREL, 5), Disconnect(4))
+def test_reason_codes_count_by_packet_and_name(scene: Scene) -> None:
+    client = scene.come(Connect("a", 5), Subscribe(1, [Request("a", 0), Request("b", 2)]))
+    scene.send(client, Publish("nobody", b"", 1, packet_id=1), Publish("a", b"", 1, packet_id=2))
+    scene.send(client, Unsubscribe(2, ["a", "c"]), Ack(PacketType.PUBREL, 5), Disconnect(4))
     # A client identifier that may not be empty: what MQTT 3.1.1 calls it.
-    send(old, 4, Connect("", 4, clean_start=False))
-    assert counted(network, "mqtt_reason_codes_total") == {
+    scene.come(Connect("", 4, clean_start=False))
+    assert counted(scene, "mqtt_reason_codes_total") == {
         ("in", "PUBREL", "Success"): 1,
         ("in", "DISCONNECT", "Disconnect with will"): 1,
         ("out", "CONNACK", "Success"): 1,

@@ -3,18 +3,14 @@
 from typing import Any
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import Changes
-from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.codes import PacketType, Reason
 from mockforge_brokers.mqtt.misbehaviour import body, glance, repeated
 from mockforge_brokers.mqtt.setting import set_fields
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
     Connack,
@@ -30,38 +26,24 @@ from mockforge_brokers.mqtt.wire.packets import (
     Unsubscribe,
 )
 
-from brokers.fake_peer import FakeClient, FakeNetwork
 from brokers.misbehaving import everything, refuse
+
+from .scene import Scene
 
 QUOTA = int(Reason.QUOTA_EXCEEDED)
 TEXT = {"reason_string": "no"}
 
 
 @pytest.fixture
-def network() -> FakeNetwork:
-    environment = Environment.create(ManualClock(), seed=1)
-    return FakeNetwork(MqttBroker(environment), environment)
+def scene() -> Scene:
+    return Scene()
 
 
-def connect(network: FakeNetwork, version: int, name: str = "c", *filters: str) -> FakeClient:
-    client = network.connect()
-    client.send(encode_packet(Connect(name, version), version))
-    if filters:
-        requests = [Request(topic_filter) for topic_filter in filters]
-        client.send(encode_packet(Subscribe(1, requests), version))
-    client.take()
-    return client
-
-
-def taken(client: FakeClient, version: int) -> list[Packet]:
-    return [decode_packet(frame, version) for frame in PacketSplitter().feed(client.take())]
-
-
-def refused(network: FakeNetwork, version: int, packet: Packet) -> tuple[list[Packet], str]:
+def refused(scene: Scene, version: int, packet: Packet) -> tuple[list[Packet], str]:
     """What a connected client gets for one packet, and how its connection ended."""
-    client = connect(network, version)
+    client = scene.connect(version=version)
     refuse(client, encode_packet(packet, version), everything, QUOTA)
-    return taken(client, version), client.peer.ended
+    return scene.got(client), client.peer.ended
 
 
 @pytest.mark.parametrize(
@@ -75,9 +57,9 @@ def refused(network: FakeNetwork, version: int, packet: Packet) -> tuple[list[Pa
     ],
 )
 def test_mqtt_5_names_the_reason_and_goes_on(
-    network: FakeNetwork, packet: Packet, answers: list[Packet]
+    scene: Scene, packet: Packet, answers: list[Packet]
 ) -> None:
-    assert refused(network, 5, packet) == (answers, "")
+    assert refused(scene, 5, packet) == (answers, "")
 
 
 @pytest.mark.parametrize(
@@ -89,48 +71,42 @@ def test_mqtt_5_names_the_reason_and_goes_on(
         Unsubscribe(7, ["a"]),
     ],
 )
-def test_before_mqtt_5_the_connection_ends_where_no_code_is(
-    network: FakeNetwork, packet: Packet
-) -> None:
-    assert refused(network, 4, packet) == ([], "closed")
+def test_before_mqtt_5_the_connection_ends_where_no_code_is(scene: Scene, packet: Packet) -> None:
+    assert refused(scene, 4, packet) == ([], "closed")
 
 
-def test_before_mqtt_5_a_subscription_fails_with_its_one_code(network: FakeNetwork) -> None:
-    assert refused(network, 4, Subscribe(7, [Request("a")])) == ([Suback(7, [0x80])], "")
+def test_before_mqtt_5_a_subscription_fails_with_its_one_code(scene: Scene) -> None:
+    assert refused(scene, 4, Subscribe(7, [Request("a")])) == ([Suback(7, [0x80])], "")
 
 
-def test_a_packet_that_has_no_answer_ends_in_disconnect(network: FakeNetwork) -> None:
-    got, ended = refused(network, 5, Pingreq())
+def test_a_packet_that_has_no_answer_ends_in_disconnect(scene: Scene) -> None:
+    got, ended = refused(scene, 5, Pingreq())
     assert got == [Disconnect(QUOTA, TEXT)]
     assert ended == "closed"
 
 
 @pytest.mark.parametrize(("version", "code"), [(5, 0x87), (4, 5), (3, 5)])
-def test_connect_is_refused_in_connack(network: FakeNetwork, version: int, code: int) -> None:
-    client = network.connect()
+def test_connect_is_refused_in_connack(version: int, code: int) -> None:
+    scene = Scene(version=version)
+    client = scene.network.connect()
     frame = encode_packet(Connect("c", version), version)
     refuse(client, frame, everything, int(Reason.NOT_AUTHORIZED))
-    [connack] = taken(client, version)
+    [connack] = scene.got(client)
     assert isinstance(connack, Connack)
     assert connack.code == code
     assert client.peer.ended == "closed"
-    assert not broker_of(network).connections()
+    assert not scene.broker.connections()
 
 
-def test_a_reason_that_an_old_connack_has_not_closes_without_a_word(network: FakeNetwork) -> None:
-    client = network.connect()
+def test_a_reason_that_an_old_connack_has_not_closes_without_a_word(scene: Scene) -> None:
+    client = scene.network.connect()
     refuse(client, encode_packet(Connect("c", 4), 4), everything, QUOTA)
     assert (client.take(), client.peer.ended) == (b"", "closed")
 
 
-def broker_of(network: FakeNetwork) -> MqttBroker:
-    assert isinstance(network.broker, MqttBroker)
-    return network.broker
-
-
 @pytest.mark.parametrize("version", [4, 5])
-def test_one_filter_of_two_is_refused(network: FakeNetwork, version: int) -> None:
-    client = connect(network, version)
+def test_one_filter_of_two_is_refused(scene: Scene, version: int) -> None:
+    client = scene.connect(version=version)
 
     def secret(row: Row) -> bool:
         return row.destination == "secret"
@@ -138,42 +114,42 @@ def test_one_filter_of_two_is_refused(network: FakeNetwork, version: int) -> Non
     packet = Subscribe(7, [Request("secret"), Request("open", 1)])
     refuse(client, encode_packet(packet, version), secret, QUOTA)
     answer = Suback(7, [QUOTA, 1], TEXT) if version == 5 else Suback(7, [0x80, 1])
-    assert taken(client, version) == [answer]
-    other = connect(network, version, "p")
-    other.send(encode_packet(Publish("open", b"x"), version))
-    other.send(encode_packet(Publish("secret", b"x"), version))
-    assert taken(client, version) == [Publish("open", b"x")]
+    assert scene.got(client) == [answer]
+    other = scene.connect("p", version=version)
+    scene.send(other, Publish("open", b"x"))
+    scene.send(other, Publish("secret", b"x"))
+    assert scene.got(client) == [Publish("open", b"x")]
 
 
-def test_a_refused_publish_reaches_nobody_and_the_next_does(network: FakeNetwork) -> None:
-    subscriber = connect(network, 5, "s", "t")
-    client = connect(network, 5, "p")
+def test_a_refused_publish_reaches_nobody_and_the_next_does(scene: Scene) -> None:
+    subscriber = scene.connect("s", "t")
+    client = scene.connect("p")
     refuse(client, encode_packet(Publish("t", b"1", 2, packet_id=7), 5), everything, QUOTA)
     client.take()
-    client.send(encode_packet(Publish("t", b"2", 2, packet_id=7), 5))
-    assert taken(client, 5) == [Ack(PacketType.PUBREC, 7)]
-    assert [packet.payload for packet in taken(subscriber, 5)] == [b"2"]  # type: ignore[union-attr]
+    scene.send(client, Publish("t", b"2", 2, packet_id=7))
+    assert scene.got(client) == [Ack(PacketType.PUBREC, 7)]
+    assert [packet.payload for packet in scene.got(subscriber)] == [b"2"]  # type: ignore[union-attr]
 
 
-def test_an_alias_that_a_refused_publish_sets_is_known_to_the_next(network: FakeNetwork) -> None:
-    subscriber = connect(network, 5, "s", "t")
-    client = connect(network, 5, "p")
+def test_an_alias_that_a_refused_publish_sets_is_known_to_the_next(scene: Scene) -> None:
+    subscriber = scene.connect("s", "t")
+    client = scene.connect("p")
     first = Publish("t", b"1", 1, packet_id=7, properties={"topic_alias": 1})
     refuse(client, encode_packet(first, 5), everything, QUOTA)
-    client.send(encode_packet(Publish("", b"2", properties={"topic_alias": 1}), 5))
+    scene.send(client, Publish("", b"2", properties={"topic_alias": 1}))
     assert not client.peer.ended, client.peer.reason
-    assert [packet.payload for packet in taken(subscriber, 5)] == [b"2"]  # type: ignore[union-attr]
+    assert [packet.payload for packet in scene.got(subscriber)] == [b"2"]  # type: ignore[union-attr]
 
 
-def test_a_wrong_packet_under_a_rule_ends_its_own_connection_only(network: FakeNetwork) -> None:
-    subscriber = connect(network, 5, "s", "t")
+def test_a_wrong_packet_under_a_rule_ends_its_own_connection_only(scene: Scene) -> None:
+    subscriber = scene.connect("s", "t")
     unknown_alias = encode_packet(Publish("", b"2", properties={"topic_alias": 9}), 5)
     for wrong in (b"\x82\x02\x00\x07", unknown_alias, b"\x30\x01\x00"):
-        client = connect(network, 5, "p")
+        client = scene.connect("p")
         refuse(client, wrong, everything, QUOTA)
         assert client.peer.ended, wrong
     for early in (Subscribe(7, [Request("a")]), Publish("t", b"x", 1, packet_id=7), Pingreq()):
-        stranger = network.connect()
+        stranger = scene.network.connect()
         refuse(stranger, encode_packet(early, 4), everything, QUOTA)
         assert stranger.peer.ended
         assert stranger.take() == b""
@@ -183,8 +159,8 @@ def test_a_wrong_packet_under_a_rule_ends_its_own_connection_only(network: FakeN
 # Editing.
 
 
-def edit(network: FakeNetwork, version: int, packet: Publish, **changes: Any) -> Publish:
-    client = connect(network, version)
+def edit(scene: Scene, version: int, packet: Publish, **changes: Any) -> Publish:
+    client = scene.connect(version=version)
     frame = encode_packet(packet, version)
     edited = client.connection.edit(IN, frame, {0: Changes(**changes)})
     decoded = decode_packet(edited, version)
@@ -193,14 +169,14 @@ def edit(network: FakeNetwork, version: int, packet: Publish, **changes: Any) ->
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])
-def test_only_the_payload_changes_of_a_publish(network: FakeNetwork, version: int) -> None:
+def test_only_the_payload_changes_of_a_publish(scene: Scene, version: int) -> None:
     packet = Publish("t", b"x", 1, True, True, 7)
-    changed = edit(network, version, packet, payload=b"y" * 300)
+    changed = edit(scene, version, packet, payload=b"y" * 300)
     assert changed == Publish("t", b"y" * 300, 1, True, True, 7)
-    assert edit(network, version, packet, payload=None).payload == b""
+    assert edit(scene, version, packet, payload=None).payload == b""
 
 
-def test_properties_and_user_properties_change_and_go(network: FakeNetwork) -> None:
+def test_properties_and_user_properties_change_and_go(scene: Scene) -> None:
     packet = Publish(
         "",
         b"x",
@@ -211,7 +187,7 @@ def test_properties_and_user_properties_change_and_go(network: FakeNetwork) -> N
         },
     )
     changed = edit(
-        network,
+        scene,
         5,
         packet,
         properties={"content-type": None, "response_topic": "r"},
@@ -224,8 +200,8 @@ def test_properties_and_user_properties_change_and_go(network: FakeNetwork) -> N
     }
 
 
-def test_what_goes_to_a_client_changes_too(network: FakeNetwork) -> None:
-    client = connect(network, 5, "s", "t")
+def test_what_goes_to_a_client_changes_too(scene: Scene) -> None:
+    client = scene.connect("s", "t")
     frame = encode_packet(Publish("t", b"x"), 5)
     edited = client.connection.edit(OUT, frame, {0: Changes(payload=b"y")})
     assert decode_packet(edited, 5) == Publish("t", b"y")
@@ -249,14 +225,14 @@ def test_what_goes_to_a_client_changes_too(network: FakeNetwork) -> None:
     ],
 )
 def test_what_cannot_be_changed_is_said(
-    network: FakeNetwork,
+    scene: Scene,
     version: int,
     packet: Packet,
     number: int,
     changes: dict[str, Any],
     text: str,
 ) -> None:
-    client = connect(network, version)
+    client = scene.connect(version=version)
     with pytest.raises(InvalidInput, match=text):
         client.connection.edit(IN, encode_packet(packet, version), {number: Changes(**changes)})
 
@@ -280,17 +256,17 @@ def test_only_a_publish_that_may_come_again_is_marked_as_such() -> None:
 
 @pytest.mark.parametrize(("size", "told"), [(30, {}), (100, {"reason_string": "no" * 20})])
 def test_a_reason_that_does_not_fit_is_left_out(
-    network: FakeNetwork, size: int, told: dict[str, str]
+    scene: Scene, size: int, told: dict[str, str]
 ) -> None:
-    client = network.connect()
+    client = scene.network.connect()
     packet = Connect("c", 5, properties={"maximum_packet_size": size})
-    client.send(encode_packet(packet, 5))
+    scene.send(client, packet)
     client.take()
     frame = encode_packet(Unsubscribe(7, ["t"]), 5)
     rows = client.connection.rows(IN, frame)
     client.connection.refuse(frame, client.connection.parts(rows), QUOTA, "no" * 20)
     client.flush()
-    assert taken(client, 5) == [Unsuback(7, [QUOTA], told)]
+    assert scene.got(client) == [Unsuback(7, [QUOTA], told)]
 
 
 @pytest.mark.parametrize(

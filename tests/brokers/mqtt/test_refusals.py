@@ -1,16 +1,10 @@
 """Whatever is wrong with a CONNECT of MQTT 5, its client is told what [MQTT-4.13.1-2]."""
 
 import pytest
-from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.environment import Environment
-from mockforge_brokers.events import BrokerFailed, ConnectionClosed
-from mockforge_brokers.mqtt.broker import MqttBroker
-from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import Connack, Connect, Will
 
-from brokers.fake_peer import FakeNetwork
+from .scene import Scene
 
 WHOLE = encode_packet(
     Connect(
@@ -35,14 +29,10 @@ HEAD = len(b"\x10\x00\x00\x04MQTT\x05")
 
 def answer(data: bytes) -> tuple[Connack | None, str]:
     """The CONNACK to these bytes, and how the connection ended ("" where it did not)."""
-    environment = Environment.create(ManualClock(), seed=1, journal=False)
-    network = FakeNetwork(MqttBroker(environment), environment)
-    events: list[object] = []
-    environment.spine.watch(events.append, BrokerFailed, ConnectionClosed)
-    client = network.connect()
+    scene = Scene(journal=False)
+    client = scene.come()
     client.send(data)
-    frames = PacketSplitter().feed(client.take())
-    packet = decode_packet(frames[0], 5) if frames else None
+    packet = next(iter(scene.got(client)), None)
     assert packet is None or isinstance(packet, Connack)
     return packet, client.peer.ended
 

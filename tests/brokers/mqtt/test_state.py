@@ -46,7 +46,9 @@ class RecordingSink:
         self.closed.append(code)
 
 
-class World:
+class State:
+    """Router and sessions without a broker."""
+
     def __init__(self, **limits: Any) -> None:
         self.clock = ManualClock()
         self.environment = Environment.create(self.clock, seed=1, limits=Limits(**limits))
@@ -87,9 +89,9 @@ class World:
     ],
 )
 def test_filter_matches_name(topic_filter: str, topic_name: str, match: bool) -> None:
-    world = World()
+    state = State()
     trie = SubscriptionTrie()
-    session, _ = world.client("s")
+    session, _ = state.client("s")
     trie.add(session, Subscription(topic_filter))
     retained = RetainedMessages(10, MIB)
     retained.store(Message(topic_name, b"x"))
@@ -109,10 +111,10 @@ _filters = (
 
 @given(st.lists(_filters, max_size=8), _names)
 def test_trie_and_retained_tree_agree_with_the_definition(filters: list[str], name: str) -> None:
-    world = World()
+    state = State()
     trie, retained = SubscriptionTrie(), RetainedMessages(10, MIB)
     retained.store(Message(name, b"x"))
-    sessions = {topic_filter: world.client(topic_filter)[0] for topic_filter in filters}
+    sessions = {topic_filter: state.client(topic_filter)[0] for topic_filter in filters}
     for topic_filter, session in sessions.items():
         trie.add(session, Subscription(topic_filter))
         assert any(retained.match(topic_filter, 0.0)) is matches(topic_filter, name)
@@ -142,7 +144,7 @@ LEVELS = st.lists(st.sampled_from(["a", "b", "+"]), min_size=1, max_size=3).map(
 def test_trees_hold_what_was_put_in_and_not_taken_out(steps: list[tuple[str, str, bool]]) -> None:
     """Nodes without anything share their empty dicts: nothing must ever be put into those."""
     trie, retained = SubscriptionTrie(), RetainedMessages(100, MIB)
-    session, _ = World().client("s")
+    session, _ = State().client("s")
     held: set[str] = set()
     kept: set[str] = set()
     for share, path, put in steps:
@@ -167,25 +169,25 @@ def test_trees_hold_what_was_put_in_and_not_taken_out(steps: list[tuple[str, str
 
 
 def test_packet_ids_go_round_and_pass_over_those_in_flight() -> None:
-    world = World()
-    session, sink = world.client("s", "t", qos=1)
+    state = State()
+    session, sink = state.client("s", "t", qos=1)
     session.last_id = 65_534
     for _ in range(3):
-        world.router.publish(Message("t", b"x", 1))
+        state.router.publish(Message("t", b"x", 1))
     assert [packet_id for packet_id, _, _ in sink.delivered] == [65_535, 1, 2]
     session.last_id = 65_535
-    world.router.publish(Message("t", b"y", 1))
+    state.router.publish(Message("t", b"y", 1))
     assert sink.delivered[-1][0] == 3
 
 
 def test_window_of_a_resumed_session_is_kept_while_resending() -> None:
-    world = World()
-    session, _ = world.client("s", "t", qos=1)
+    state = State()
+    session, _ = state.client("s", "t", qos=1)
     for number in range(4):
-        world.router.publish(Message("t", b"%d" % number, 1))
-    world.sessions.close(session, publish_will=False)
+        state.router.publish(Message("t", b"%d" % number, 1))
+    state.sessions.close(session, publish_will=False)
     again = RecordingSink()
-    session, present = world.sessions.open("s", again, clean_start=False, window=2)
+    session, present = state.sessions.open("s", again, clean_start=False, window=2)
     session.resume()
     assert present
     assert again.delivered == [(1, b"0", True), (2, b"1", True)]
@@ -194,14 +196,14 @@ def test_window_of_a_resumed_session_is_kept_while_resending() -> None:
 
 
 def test_queue_overflow_is_reported_with_what_is_lost() -> None:
-    world = World(mqtt_session_queue=2)
+    state = State(mqtt_session_queue=2)
     told: list[LimitReached] = []
-    world.environment.spine.watch(told.append, LimitReached)
-    session, _ = world.client("s", "t", qos=1)
-    world.sessions.close(session, publish_will=False)
+    state.environment.spine.watch(told.append, LimitReached)
+    session, _ = state.client("s", "t", qos=1)
+    state.sessions.close(session, publish_will=False)
     for _ in range(500):
-        world.router.publish(Message("t", b"x", 1))
-    world.clock.advance(REPORT_EVERY)
+        state.router.publish(Message("t", b"x", 1))
+    state.clock.advance(REPORT_EVERY)
     assert (len(session.queue), session.dropped) == (2, 498)
     assert [(event.where, event.effect) for event in told] == [
         ("session s", "messages to it dropped: 1"),
@@ -210,61 +212,61 @@ def test_queue_overflow_is_reported_with_what_is_lost() -> None:
 
 
 def test_a_session_is_bounded_by_bytes_too_and_has_room_again_when_they_leave() -> None:
-    world = World(mqtt_session_bytes=30)
-    session, sink = world.client("s", "t", qos=1)
-    world.sessions.close(session, publish_will=False)
+    state = State(mqtt_session_bytes=30)
+    session, sink = state.client("s", "t", qos=1)
+    state.sessions.close(session, publish_will=False)
     for _ in range(5):
-        world.router.publish(Message("t", bytes(9), 1))
+        state.router.publish(Message("t", bytes(9), 1))
     assert (len(session.queue), session.queued_bytes, session.dropped) == (3, 30, 2)
-    world.sessions.open("s", sink, clean_start=False)
+    state.sessions.open("s", sink, clean_start=False)
     session.resume()
     assert (len(session.queue), session.queued_bytes) == (0, 0)
 
 
 def test_a_message_larger_than_the_bound_waits_alone() -> None:
-    world = World(mqtt_session_bytes=30)
-    session, _ = world.client("s", "t", qos=1)
-    world.sessions.close(session, publish_will=False)
+    state = State(mqtt_session_bytes=30)
+    session, _ = state.client("s", "t", qos=1)
+    state.sessions.close(session, publish_will=False)
     for _ in range(2):
-        world.router.publish(Message("t", bytes(99), 1))
+        state.router.publish(Message("t", bytes(99), 1))
     assert (len(session.queue), session.dropped) == (1, 1)
 
 
 def test_qos_0_goes_on_to_a_slow_subscriber_until_its_backlog_is_full() -> None:
-    world = World(mqtt_backlog=100)
-    session, sink = world.client("s", "t")
-    world.router.set_ready(session, False)
+    state = State(mqtt_backlog=100)
+    session, sink = state.client("s", "t")
+    state.router.set_ready(session, False)
     sink.backlog = 99
-    world.router.publish(Message("t", b"in"))
+    state.router.publish(Message("t", b"in"))
     sink.backlog = 100
-    world.router.publish(Message("t", b"lost"))
-    world.router.set_ready(session, True)
-    world.router.publish(Message("t", b"again"))
+    state.router.publish(Message("t", b"lost"))
+    state.router.set_ready(session, True)
+    state.router.publish(Message("t", b"again"))
     assert [payload for _, payload, _ in sink.delivered] == [b"in", b"again"]
     assert session.dropped == 1
 
 
 def test_a_connected_subscriber_with_a_small_window_gets_all() -> None:
-    world = World()
-    session, sink = world.client("s", "t", qos=1)
+    state = State()
+    session, sink = state.client("s", "t", qos=1)
     session.window = 20
     for number in range(5_000):
-        world.router.publish(Message("t", b"%d" % number, 1))
+        state.router.publish(Message("t", b"%d" % number, 1))
     while session.inflight:
         session.acknowledge(next(iter(session.inflight)))
     assert [int(payload) for _, payload, _ in sink.delivered] == list(range(5_000))
 
 
 def test_retained_messages_are_limited_and_the_limit_is_told() -> None:
-    world = World(mqtt_retained=1)
+    state = State(mqtt_retained=1)
     told: list[LimitReached] = []
-    world.environment.spine.watch(told.append, LimitReached)
-    world.router.publish(Message("a", b"1", retain=True))
+    state.environment.spine.watch(told.append, LimitReached)
+    state.router.publish(Message("a", b"1", retain=True))
     for number in range(10):
-        world.router.publish(Message(f"b/{number}", b"2", retain=True))
-    world.router.publish(Message("a", b"3", retain=True))
-    assert [message.payload for message in world.router.retained.all()] == [b"3"]
-    world.clock.advance(REPORT_EVERY)
+        state.router.publish(Message(f"b/{number}", b"2", retain=True))
+    state.router.publish(Message("a", b"3", retain=True))
+    assert [message.payload for message in state.router.retained.all()] == [b"3"]
+    state.clock.advance(REPORT_EVERY)
     assert [(event.limit, event.lost) for event in told] == [
         ("mqtt_retained", 1),
         ("mqtt_retained", 9),
@@ -294,18 +296,18 @@ def test_retained_messages_are_limited_and_the_limit_is_told() -> None:
 def test_retained_messages_are_limited_by_their_bytes(
     limits: dict[str, int], published: list[str], retained: dict[str, int], met: list[str]
 ) -> None:
-    world = World(mqtt_retained_bytes=20, **limits)
+    state = State(mqtt_retained_bytes=20, **limits)
     told: list[LimitReached] = []
-    world.environment.spine.watch(told.append, LimitReached)
-    _, live = world.client("live", "#")
+    state.environment.spine.watch(told.append, LimitReached)
+    _, live = state.client("live", "#")
     for topic, size in map(str.split, published):
-        world.router.publish(Message(topic, bytes(int(size)), retain=True))
-    kept = world.router.retained
+        state.router.publish(Message(topic, bytes(int(size)), retain=True))
+    kept = state.router.retained
     assert {each.topic_name: len(each.payload) for each in kept.all()} == retained
     assert kept.bytes == sum(len(topic) + size for topic, size in retained.items())
     assert [event.limit for event in told] == met
     assert len(live.delivered) == len(published), "who is subscribed gets them all the same"
-    world.router.reset()
+    state.router.reset()
     assert kept.bytes == 0
 
 
@@ -319,61 +321,61 @@ def test_retained_topic_of_very_many_levels_can_be_found() -> None:
 
 
 def test_verbatim_route_is_learned_and_forgotten_when_anything_changes() -> None:
-    world = World()
-    session, _ = world.client("s", "t", qos=1)
-    routes = world.router.verbatim(4)
+    state = State()
+    session, _ = state.client("s", "t", qos=1)
+    routes = state.router.verbatim(4)
 
     def learn() -> bool:
-        world.router.publish(Message("t", b"x"))
-        world.router.learn(4, "t")
+        state.router.publish(Message("t", b"x"))
+        state.router.learn(4, "t")
         return b"t" in routes
 
     assert learn()
-    world.router.set_ready(session, False)
+    state.router.set_ready(session, False)
     assert not routes
     assert not learn()
-    world.router.set_ready(session, True)
+    state.router.set_ready(session, True)
     assert learn()
-    stop = world.router.watch(lambda seen: None, "t")
+    stop = state.router.watch(lambda seen: None, "t")
     assert not learn()
     stop()
     assert learn()
-    other, sink = world.client("v5", "t")
+    other, sink = state.client("v5", "t")
     sink.dialect = 5
     assert not learn()
-    world.sessions.end(other, "test")
+    state.sessions.end(other, "test")
     assert learn()
-    world.router.subscribe(session, Subscription("t", identifier=3))
+    state.router.subscribe(session, Subscription("t", identifier=3))
     assert not learn()
 
 
 def test_watchers_see_only_their_topics() -> None:
-    world = World()
+    state = State()
     seen: list[Any] = []
-    stop = world.router.watch(seen.append, "a/+")
-    world.router.publish(Message("a/b", b"1", 1), client="c")
-    world.router.publish(Message("b/b", b"2"))
+    stop = state.router.watch(seen.append, "a/+")
+    state.router.publish(Message("a/b", b"1", 1), client="c")
+    state.router.publish(Message("b/b", b"2"))
     stop()
-    world.router.publish(Message("a/b", b"3"))
+    state.router.publish(Message("a/b", b"3"))
     assert [(each.destination, each.payload, each.client) for each in seen] == [("a/b", b"1", "c")]
 
 
 def test_topics_beyond_the_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mockforge_brokers.mqtt.state.router.MOST_ROUTES", 2)
-    world = World()
+    state = State()
     for name in ("a", "b", "c", "d", "a"):
-        world.router.publish(Message(name, b"x"))
-    assert {name: counts.published for name, counts in world.router.topics.items()} == {
+        state.router.publish(Message(name, b"x"))
+    assert {name: counts.published for name, counts in state.router.topics.items()} == {
         "a": 2,
         "b": 1,
     }
-    assert world.router.other_topics.published == 2
+    assert state.router.other_topics.published == 2
 
 
 def test_ending_a_session_sends_its_client_away() -> None:
-    world = World()
-    session, sink = world.client("s", "t")
-    world.sessions.end(session, "test")
+    state = State()
+    session, sink = state.client("s", "t")
+    state.sessions.end(session, "test")
     assert sink.closed == [Reason.ADMINISTRATIVE_ACTION]
-    assert world.router.subscriptions.count == 0
-    assert world.router.publish(Message("t", b"x")) == 0
+    assert state.router.subscriptions.count == 0
+    assert state.router.publish(Message("t", b"x")) == 0
