@@ -20,8 +20,10 @@
  *        ttl       a queue whose messages expire after a minute
  *        deep      SECONDS is how many messages are published first, and then all delivered; what
  *                  counts is the time of both
- * Prints messages per second, after half a second to warm up. Every delivery's content is
- * compared with what was published.
+ * Prints messages per second, after half a second to warm up, and the 99th percentile in us of how
+ * long one took from being handed to the socket's buffer until it was delivered, or confirmed where
+ * there are confirms (0 where that says nothing: priorities change the order, and all of a deep
+ * queue wait). Every delivery's content is compared with what was published.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -212,6 +214,26 @@ static void consume(int fd, const char *queue, int no_ack, int number) {
     send_all(fd, &b); await(fd, 60, 21);
 }
 
+/* When those were published that are on their way; what came is counted by its microseconds. */
+#define ON_THE_WAY 8192
+#define SLOWEST (1 << 22)
+static double published_at[ON_THE_WAY];
+static uint32_t took[SLOWEST];
+
+static void arrived(uint64_t from, uint64_t to, double t) {
+    for (; from < to; from++) {
+        double us = (t - published_at[from % ON_THE_WAY]) * 1e6;
+        took[us < SLOWEST - 1 ? (int)us : SLOWEST - 1]++;
+    }
+}
+static int slowest_of(double share) {
+    uint64_t all = 0, seen = 0;
+    int us = 0;
+    for (int i = 0; i < SLOWEST; i++) all += took[i];
+    while (us < SLOWEST - 1 && (seen += took[us]) < all * share) us++;
+    return us;
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -322,7 +344,7 @@ int main(int argc, char **argv) {
 
     fcntl(in.fd, F_SETFL, O_NONBLOCK);
     fcntl(out.fd, F_SETFL, O_NONBLOCK);
-    uint64_t published = 0, confirmed = 0, delivered = 0, counted = 0;
+    uint64_t published = 0, confirmed = 0, delivered = 0, counted = 0, seen = 0;
     uint64_t window = deep ? (uint64_t)seconds : body_size > 10000 ? 200 : mode->window;
     if (mode->window < (int)window) window = deep ? window : mode->window;
     int confirms = mode->confirms, acks = mode->acks == 1, multiple = mode->acks == 2, filled = 0;
@@ -340,6 +362,7 @@ int main(int argc, char **argv) {
             for (uint64_t i = 0; i < room; i++) {
                 Buffer *message = &messages[(published + i) % mode->keys];
                 add(&out.out, message->data, message->size);
+                published_at[(published + i) % ON_THE_WAY] = t;
             }
             published += room;
             if (deep && !filled && published == window) {
@@ -412,7 +435,10 @@ int main(int argc, char **argv) {
             out.size -= whole;
         }
         t = now();
-        if (t < from && !deep) counted = confirms ? confirmed : delivered / copies;
+        uint64_t done = confirms ? confirmed : delivered / copies;
+        if (t < from && !deep) counted = done;
+        else if (!deep && !by_priority) arrived(seen, done, t);
+        seen = done;
     }
     if (deep) from = started;
     if (keeps(mode)) {
@@ -421,6 +447,7 @@ int main(int argc, char **argv) {
         m = method(&b, 1, 50, 40); u16(&b, 0); shortstr(&b, queue); u8(&b, 0); end(&b, m);
         send_all(fd, &b); await(fd, 50, 41);
     }
-    printf("%.0f\n", ((confirms ? confirmed : delivered / copies) - counted) / (t - from));
+    printf("%.0f p99 %d\n", ((confirms ? confirmed : delivered / copies) - counted) / (t - from),
+           slowest_of(0.99));
     return 0;
 }

@@ -46,6 +46,18 @@ class Port(int):
         return made
 
 
+class Rate(float):
+    """Messages a second, with the 99th percentile in us of how long one took; 0: not measured."""
+
+    p99 = 0.0
+
+    @classmethod
+    def of(cls, rate: float, p99: float) -> "Rate":
+        made = cls(rate)
+        made.p99 = p99
+        return made
+
+
 def memory(pid: int) -> float:
     """MiB of a process and all that it started, as `VmRSS` has it."""
     children: dict[int, list[int]] = {}
@@ -210,14 +222,15 @@ def wait_for_port(port: int, seconds: float = 30.0) -> None:
             time.sleep(0.05)
 
 
-def measure(command: Sequence[str]) -> float:
-    """The first number that a load generator prints."""
+def measure(command: Sequence[str]) -> Rate:
+    """The first number that a load generator prints, and the one behind `p99` where it has that."""
     done = subprocess.run(
         pinned(LOAD_CPU, command), capture_output=True, text=True, timeout=120, check=False
     )
     if done.returncode:
         raise Skipped(f"{Path(command[0]).name}: {done.stderr.strip() or done.returncode}")
-    return float(done.stdout.split()[0])
+    rate, *rest = done.stdout.split()
+    return Rate.of(float(rate), float(rest[1]) if rest[:1] == ["p99"] else 0.0)
 
 
 def compare(
@@ -260,6 +273,10 @@ def compare(
     return show(title, subjects, figures, skipped, settings, unit, less=less)
 
 
+def _p99(value: float) -> float:
+    return value.p99 if isinstance(value, Rate) else 0.0
+
+
 def show(
     title: str,
     subjects: Sequence[Subject],
@@ -274,6 +291,7 @@ def show(
     medians = {
         name: statistics.median(values) for name, values in figures.items() if name not in skipped
     }
+    slow = {name: statistics.median(map(_p99, figures[name])) for name in medians}
     first = subjects[0].name
     print(f"\n{title} ({unit}, median of {settings.rounds} rounds in turns)")
     for subject in subjects:
@@ -286,5 +304,9 @@ def show(
         if subject.name != first and first in medians:
             ours_is = theirs / medians[first] if less else medians[first] / theirs
             ratio = f"   ours is {ours_is:.2f}x"
+        if slow[subject.name]:
+            ratio = f"   p99 {slow[subject.name]:,.0f} us{ratio}"
+            if subject.name != first and slow.get(first):
+                ratio += f", p99 {slow[subject.name] / slow[first]:.2f}x"
         print(f"  {label:28} {theirs:>12,.0f}   ({min(values):,.0f} to {max(values):,.0f}){ratio}")
     return medians
