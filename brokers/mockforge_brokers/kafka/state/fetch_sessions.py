@@ -30,7 +30,10 @@ TopicKey = str | bytes
 
 
 class FetchedPartition(Struct):
-    """What a session wants of a partition, and what it was told last; -1: nothing yet."""
+    """What a session wants of a partition, and what it was told last; -1: nothing yet.
+
+    `topic_name` is what a topic that is named by its id was called when the session took it up.
+    """
 
     partition: int
     fetch_offset: int
@@ -39,6 +42,7 @@ class FetchedPartition(Struct):
     last_fetched_epoch: int = -1
     high_watermark: int = -1
     log_start_offset: int = -1
+    topic_name: str = ""
 
     def ask(self, other: FetchedPartition) -> None:
         """From now on it wants this."""

@@ -19,6 +19,7 @@ from ...state.fetch_sessions import (
 )
 from ...state.logs.log import PartitionLog
 from ...state.logs.segments import Span
+from ...state.logs.topic import Topic
 from ...state.purgatory import Parked
 from ...state.standing import NOBODY
 from ...wire.messages.logs import (
@@ -99,7 +100,7 @@ def _asking(caller: Caller, request: FetchRequest) -> Asking:
         return Asking(caller, request)
     for name, partitions in _wanted(caller, request):
         for one in partitions:
-            session.want(name, _kept(one))
+            session.want(name, _kept(caller, name, one))
     for topic in request.forgotten_topics_data:
         session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
     if not session.partitions:
@@ -109,13 +110,15 @@ def _asking(caller: Caller, request: FetchRequest) -> Asking:
     return Asking(caller, request, session, request.session_epoch == INITIAL_EPOCH)
 
 
-def _kept(one: FetchPartition) -> FetchedPartition:
+def _kept(caller: Caller, topic: TopicKey, one: FetchPartition) -> FetchedPartition:
+    known = caller.cluster.topics.by_id.get(topic) if isinstance(topic, bytes) else None
     return FetchedPartition(
         one.partition,
         one.fetch_offset,
         one.partition_max_bytes,
         one.current_leader_epoch,
         one.last_fetched_epoch,
+        topic_name=known.name if known is not None else "",
     )
 
 
@@ -206,8 +209,7 @@ class Reading(Struct):
         committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         log: PartitionLog | None = None
         try:
-            name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
-            log = caller.topic(name, topic_id, "read").log(wanted.partition)
+            log = self._topic(topic, wanted).log(wanted.partition)
             # KIP-392: a consumer that can name its rack may read where the leader is followed.
             leads = caller.version < _FOLLOWERS_SINCE
             check_leader_epoch(caller, log, wanted.current_leader_epoch, leads=leads)
@@ -256,6 +258,25 @@ class Reading(Struct):
             ),
             preferred_read_replica=near,
             records=_pieces(span),
+        )
+
+    def _topic(self, topic: TopicKey, wanted: FetchPartition | FetchedPartition) -> Topic:
+        """Raises RequestRefused."""
+        caller = self.asking.caller
+        if isinstance(topic, str):
+            return caller.topic(topic, b"", "read")
+        try:
+            return caller.topic(None, topic, "read")
+        except RequestRefused:
+            name = wanted.topic_name if isinstance(wanted, FetchedPartition) else ""
+            if not name or topic in caller.cluster.topics.by_id:
+                raise
+        # Kafka's session knows the topic by both: whoever is refused the name, or asks for one that
+        # is gone, is answered of the name, and only the log of another topic finds the id wrong.
+        caller.topic(name, b"", "read")
+        raise RequestRefused(
+            ErrorCode.INCONSISTENT_TOPIC_ID,
+            f"{name} was deleted and made anew since this fetch session took it up",
         )
 
     def _near(self, log: PartitionLog) -> int:
