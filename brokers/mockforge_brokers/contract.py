@@ -327,6 +327,7 @@ class Broker(Protocol):
 
         All connections end as they do when the broker is stopped; then dump, empty, restore.
         `hard` is a kill: the connections are reset without a word, and what their ends bring
-        about is not kept. Returns the event that was emitted.
+        about is not kept; nor is what `environment.store` has not written yet.
+        Returns the event that was emitted.
         """
         ...

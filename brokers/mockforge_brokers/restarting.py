@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from .contract import Peer
+from .storage.facts import Kept
 from .storage.store import Store, still
 
 T = TypeVar("T")
@@ -17,11 +18,17 @@ class Ending(Protocol):
 
 
 def ended(
-    connections: Iterable[Ending], dump: Callable[[], T], *, hard: bool, store: Store | None = None
-) -> T:
-    """End all connections; returns what outlives that.
+    connections: Iterable[Ending],
+    dump: Callable[[], T],
+    *,
+    hard: bool,
+    store: Store | None = None,
+    protocol: str = "",
+) -> T | Kept:
+    """End all connections; returns what outlives that, or what is on disk where it is that.
 
-    `hard` is a kill: nobody gets a word, and what their ends bring about is not kept.
+    `hard` is a kill: nobody gets a word, what their ends bring about is not kept, and what no group
+    on disk has yet was confirmed to nobody and is gone.
     """
     if not hard:
         for connection in connections:
@@ -29,9 +36,12 @@ def ended(
         if store is not None:
             store.catch_up()
         return dump()
+    values: T | Kept | None = None
     if store is not None:
+        values = store.lose(protocol)
         store.catch_up()
-    values = dump()
+    if values is None:
+        values = dump()
     with still(store):
         for connection in connections:
             connection.peer.abort("the broker was killed")

@@ -243,11 +243,16 @@ class AmqpBroker(Verbs):
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = self._all()
         store = self.environment.store
-        values = ended(connections, self.dump, hard=hard, store=store)
+        # What is on its way to the queues is what happened before the kill.
+        self.environment.chores.finish()
+        left = ended(connections, self.dump, hard=hard, store=store, protocol=AMQP)
         with still(store):
             for vhost in self.vhosts.values():
                 vhost.empty()
-            self.restore(values)
+            if not isinstance(left, Kept):
+                self.restore(left)
+        if isinstance(left, Kept):
+            self.take_up(left)
         event = BrokerRestarted(AMQP, len(connections), kept.in_words(self.vhosts.values()))
         self.environment.spine.emit(event)
         return event

@@ -16,7 +16,7 @@ from .kept import KeptBinding, KeptExchange, KeptHost, KeptMessage, KeptQueue, K
 from .state.keeper import Keeper
 from .state.memory import DISK, Memory
 from .state.policies import NamedPolicy
-from .state.queues.stored import Keeping, MessageRow, raw, store_in
+from .state.queues.stored import OWNER, Keeping, MessageRow, raw, store_in
 from .state.topic_permissions import TopicPermission
 from .wire.content import header_payload
 from .wire.field_table import write_table
@@ -95,7 +95,7 @@ class StoringKeeper(Keeper):
 
     def adopt(self, host: Topology, queue: Queue) -> None:
         if kept.outlives(queue):
-            keeping = Keeping(self._store, self._store.new_log(), self.is_persistent, _head_of)
+            keeping = Keeping(self._store, self._store.new_log(OWNER), self.is_persistent, _head_of)
             store_in(queue, host, keeping)
 
     def is_persistent(self, content: bytes) -> bool:

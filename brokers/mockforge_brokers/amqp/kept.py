@@ -254,7 +254,7 @@ def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
 
 def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:
     if queue.number and restored.stored:
-        restored.keeping.number, restored.keeping.delivered = queue.number, queue.delivered
+        restored.keeping.stand_on(queue.number, queue.delivered)
     last = 0
     for offset, message in enumerate(queue.messages, queue.start):
         route = vhost.origin(_text(message.exchange), _text(message.routing_key))

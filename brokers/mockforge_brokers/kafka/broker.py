@@ -180,11 +180,15 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
-        values = ended(connections, self.dump, hard=hard, store=self.environment.store)
-        with still(self.environment.store):
+        store = self.environment.store
+        left = ended(connections, self.dump, hard=hard, store=store, protocol=self.protocol)
+        with still(store):
             self.cluster.stop()
             self._next_partition.clear()
-            self.restore(values)
+            if not isinstance(left, Kept):
+                self.restore(left)
+        if isinstance(left, Kept):
+            self.take_up(left)
         topics, groups = self.cluster.topics.values(), self.cluster.groups.by_id
         records = sum(topic.records for topic in topics)
         event = BrokerRestarted(

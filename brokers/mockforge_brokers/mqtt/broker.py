@@ -291,11 +291,14 @@ class MqttBroker:
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
         store = self.environment.store
-        values = ended(connections, self.dump, hard=hard, store=store)
+        left = ended(connections, self.dump, hard=hard, store=store, protocol="mqtt")
         with still(store):
             self.registry.clear()
             self.router.reset()
-            self.restore(values)
+            if not isinstance(left, Kept):
+                self.restore(left)
+        if isinstance(left, Kept):
+            self.take_up(left)
         event = BrokerRestarted("mqtt", len(connections), self._kept_in_words())
         self.environment.spine.emit(event)
         return event

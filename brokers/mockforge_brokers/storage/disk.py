@@ -29,6 +29,8 @@ _SYNCED: Final = getattr(os, "O_DSYNC", 0) if _VECTORS else 0
 into the system, and has to wait to have it back: so one is better than two."""
 _FLAGS: Final = getattr(os, "O_BINARY", 0)
 _to_disk: Final = getattr(os, "fdatasync", os.fsync)
+_TRIES: Final = 10
+"""Of reading a folder out of which segments go meanwhile."""
 _MOST_PIECES: Final = 1000
 """Of one call; Linux takes 1024."""
 _Piece = bytes | memoryview
@@ -202,6 +204,25 @@ class Files:
             self._set_old_aside(Counter(reader.damaged.values()))
         self._begin(kept.clean)
         return kept
+
+    def look(self) -> Kept | None:
+        """All that is in it, while it is in use and nobody writes; None where that fails.
+
+        Nothing is mended: what was written since the start is whole.
+        """
+        for _ in range(_TRIES):
+            reader = Reader(Live(), [], mends=False)
+            try:
+                for path in paths_in(self.folder):
+                    reader.read(path, ())
+            except FileNotFoundError:
+                # Nothing is wanted of a segment that goes meanwhile; but it may have been the one
+                # that says which rows of an older one are gone.
+                continue
+            except (OSError, DataError):
+                return None
+            return reader.kept()
+        return None
 
     def _begin(self, clean: bool) -> None:
         first_format.mark(self.folder)

@@ -6,6 +6,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct, field
@@ -58,7 +59,12 @@ Late = tuple[Callable[..., bytes], tuple[Any, ...]]
 
 
 class Source(Protocol):
-    """Whoever has new rows that it does not name one by one, since many go as soon as they came."""
+    """Whoever has new rows that it does not name one by one, since many go as soon as they came.
+
+    `number` is that of its log.
+    """
+
+    number: int
 
     def catch_up(self) -> None:
         """`Store.fill` in those that are there by now."""
@@ -90,6 +96,8 @@ class Facts(ABC):
         """Somebody waits for the group, and its growth is looked at; or it need not be."""
         self._still = 0
         self._last_log = 0
+        self._owners: dict[int, str] = {}
+        """Whose logs they are: a protocol's."""
 
     @property
     @abstractmethod
@@ -104,16 +112,19 @@ class Facts(ABC):
     def _watch(self) -> None:
         """The first one that somebody waits for."""
 
-    def new_log(self) -> int:
-        """A number that no other log has or had."""
+    def new_log(self, owner: str = "") -> int:
+        """A number that no other log has or had; `owner` is the protocol whose it is."""
         self._last_log += 1
         if self._last_log >= _MOST_LOGS:
             raise OverflowError("no more logs have room in a data folder: begin a new one")
+        self.known_log(self._last_log, owner)
         return self._last_log
 
-    def known_log(self, number: int) -> None:
+    def known_log(self, number: int, owner: str = "") -> None:
         """This one is in use."""
         self._last_log = max(self._last_log, number)
+        if owner:
+            self._owners[number] = owner
 
     def append(self, log: int, position: int, value: bytes | Late) -> None:
         """A new row."""
@@ -214,6 +225,37 @@ class Facts(ABC):
         if not self._watched:
             self._watch()
 
+    def _is_of(self, owner: str) -> Callable[[int], bool]:
+        """Whether a row is one of this protocol's."""
+        owners = self._owners
+        return lambda number: owners.get(number >> POSITION_BITS) == owner
+
+    def _has(self, owner: str) -> bool:
+        """Whether anything was gathered of this protocol."""
+        lost = self._is_of(owner)
+        numbers = chain(self._rows, self._gone, (first for first, _ in self._ranges))
+        return (
+            any(map(lost, numbers))
+            or any(self._owners.get(source.number) == owner for source in self._sources)
+            or any(kind.startswith(f"{owner}.") for kind, _ in self._entities)
+        )
+
+    def _lose(self, owner: str) -> None:
+        """Forget what was gathered of this protocol."""
+        lost = self._is_of(owner)
+        self._sources = {
+            source: None for source in self._sources if self._owners.get(source.number) != owner
+        }
+        self._rows = {number: row for number, row in self._rows.items() if not lost(number)}
+        self._replacing = {number for number in self._replacing if not lost(number)}
+        self._gone = {number for number in self._gone if not lost(number)}
+        self._ranges = [bounds for bounds in self._ranges if not lost(bounds[0])]
+        self._entities = {
+            key: value
+            for key, value in self._entities.items()
+            if not key[0].startswith(f"{owner}.")
+        }
+
     @contextmanager
     def still(self) -> Iterator[None]:
         """What happens meanwhile is no news: state is put up as it is on disk already."""
@@ -237,6 +279,9 @@ class Facts(ABC):
             self._ranges,
             [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
         )
+        for first, end in self._ranges:
+            if end >> POSITION_BITS != first >> POSITION_BITS:
+                self._owners.pop(first >> POSITION_BITS, None)
         self.group += 1
         # New ones, and not cleared: the group that is being written owns the old ones.
         self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}

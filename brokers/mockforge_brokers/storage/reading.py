@@ -27,9 +27,13 @@ def number_of(path: Path) -> int:
 
 
 class Reader:
-    """Reads segments in their order; `damaged` has the rows that are out, and their files."""
+    """Reads segments in their order; `damaged` has the rows that are out, and their files.
 
-    def __init__(self, live: Live, notes: list[str]) -> None:
+    `mends`: what is torn is cut off, and the room that was made ahead with it.
+    """
+
+    def __init__(self, live: Live, notes: list[str], *, mends: bool = True) -> None:
+        self._mends = mends
         self.damaged: dict[int, Path] = {}
         self._live = live
         self._notes = notes
@@ -44,7 +48,7 @@ class Reader:
         data = path.read_bytes()
         head = form.read_head(data)
         if head is None:
-            if not following and not data.strip(b"\0")[form.HEAD :]:
+            if self._mends and not following and not data.strip(b"\0")[form.HEAD :]:
                 # Its head was being written when the program ended.
                 path.unlink()
                 return True
@@ -69,7 +73,7 @@ class Reader:
             self._apply(path, segment, frame, good)
             self._through = frame.synced is None or bool(frame.flags & form.THROUGH)
             segment.size = frame.end
-        if len(data) > segment.size:
+        if len(data) > segment.size and self._mends:
             with path.open("r+b") as file:
                 file.truncate(segment.size)
         return True
@@ -99,6 +103,8 @@ class Reader:
     def _torn(self, path: Path, segment: Segment, at: int, end: int) -> None:
         self._clean = False
         segment.size = at
+        if not self._mends:
+            return
         with path.open("r+b") as file:
             file.truncate(at)
         why = (

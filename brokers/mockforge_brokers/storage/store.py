@@ -22,7 +22,7 @@ from typing import Final, Protocol
 from ..clock import Clock, Timer
 from ..events import DataWritable, DataWriteFailed, Warned
 from ..spine import Spine
-from .facts import Facts, Group
+from .facts import Facts, Group, Kept
 from .patience import LONGEST, Patience
 
 _FEW: Final = 2
@@ -34,6 +34,10 @@ class Disk(Protocol):
 
     def write(self, group: Group) -> None:
         """Begin to write; returns at once."""
+        ...
+
+    def read(self) -> Kept | None:
+        """All that is there, with the group that it was given; None while it takes nothing."""
         ...
 
     def close(self, last: Group | None) -> None:
@@ -245,6 +249,19 @@ class Store(Facts):
             callback()
         else:
             self._waiting[number].append(callback)
+
+    def lose(self, owner: str) -> Kept | None:
+        """A protocol's broker is killed: what of it is not written yet is gone, as after `kill -9`.
+
+        Returns what is on disk, which it is to begin with again; None where all that it knows is
+        there, or where nothing can be read since nothing can be written: then it goes on with that.
+        """
+        if self.failing or not self._has(owner):
+            return None
+        kept = self.disk.read()
+        if kept is not None:
+            self._lose(owner)
+        return kept
 
     @property
     def lag(self) -> float:

@@ -24,7 +24,7 @@ from msgspec import Struct
 from . import segments as form
 from .cleaner import Cleaner, Moved, Piece
 from .disk import SEGMENT, Files, SegmentFile, sync_folder
-from .facts import Group
+from .facts import Group, Kept
 from .live import Segment, place_of
 from .reading import path_of
 from .store import Store
@@ -33,6 +33,8 @@ from .syncer import Syncer
 _RETRY: Final = 0.5
 """Seconds until what could not be written is tried again."""
 _LAST_TRIES: Final = 2
+_LOOK: Final = 0.05
+"""Seconds after which who waits for the thread looks again."""
 _SMALL: Final = 32 * 1024
 """Bytes of a frame up to which room is made ahead, where the file has to grow."""
 _AHEAD: Final = 1024 * 1024
@@ -78,6 +80,11 @@ class Writer:
         self._warned = False
         self._threaded = 0
         """Groups that the thread has; while it has one the loop does not write."""
+        self._handed = self._finished = 0
+        """Groups that it was given so far, and that it has written."""
+        self._stuck = False
+        """It tries again and again to write one."""
+        self._rested = threading.Event()
         self._threaded_until = 0.0
         self._syncer: Syncer | None = None
         if not through:
@@ -91,6 +98,7 @@ class Writer:
         job = self._job(group)
         if self.through or not self._write_here(job):
             self._threaded += 1
+            self._handed += 1
             self._jobs.put(job)
 
     def _write_here(self, job: _Job) -> bool:
@@ -152,6 +160,15 @@ class Writer:
             group.number, newest, at, pieces, size, moved.emptied, self._cleaner.piece(size)
         )
 
+    def read(self) -> Kept | None:
+        """As `store.Disk` has it. Waits for the thread, and for as long as reading takes."""
+        while self._handed > self._finished:
+            if self._stuck:
+                return None
+            self._rested.wait(_LOOK)
+            self._rested.clear()
+        return self._files.look()
+
     def sizes(self) -> dict[str, int]:
         """Bytes of all segments, and of what is wanted in them."""
         segments = self._live.segments.values()
@@ -202,6 +219,8 @@ class Writer:
         while (job := self._jobs.get()) is not None:
             # Behind one that is not there nothing can be read.
             if self._failed is None and (not job.pieces or self._write(job)):
+                self._finished += bool(job.pieces)
+                self._rested.set()
                 self._notify(self._done, job, self._after(job))
             else:
                 self._failed = self._failed or job
@@ -213,6 +232,8 @@ class Writer:
             try:
                 self._put(job)
             except OSError as error:
+                self._stuck = True
+                self._rested.set()
                 self._notify(self.store.failed, self._why(error, job))
                 if self._ending.is_set():
                     tries += 1
@@ -220,6 +241,7 @@ class Writer:
                         return False
                 self._ending.wait(_RETRY)
             else:
+                self._stuck = False
                 return True
 
     # In one of them; never in both at a time.

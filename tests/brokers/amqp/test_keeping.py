@@ -323,10 +323,41 @@ def test_a_restart_in_the_group_in_which_messages_came_keeps_each_once() -> None
     client.send("queue.declare", queue="q", durable=True)
     for number in range(3):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
-    house.broker.restart(hard=True)
+    house.broker.restart()
     client = house.client()
     assert client.send("basic.get", queue="q", no_ack=True)[0].body == b"0"
     client.publish("", "q", b"3", **PERSISTENT)
     client.send("queue.purge", queue="q")
     client.publish("", "q", b"4", **PERSISTENT)
     assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [b"4"]
+
+
+@pytest.mark.parametrize("arguments", [*TYPES, {"x-queue-type": "stream"}])
+def test_a_kill_in_the_group_in_which_something_came_loses_that_alone(
+    arguments: dict[str, Any],
+) -> None:
+    house, disk = on_disk()
+    client = house.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    client.send("queue.declare", queue="stays", durable=True)
+    for number in range(3):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+        client.publish("", "stays", b"%d" % number, **PERSISTENT)
+    house.advance(0.01)
+    before = dict(disk.rows)
+    # All of it is in one group, which nobody was told of.
+    client.publish("", "q", b"lost", **PERSISTENT)
+    client.send("queue.declare", queue="lost", durable=True)
+    client.publish("", "lost", b"lost", **PERSISTENT)
+    client.send("queue.delete", queue="stays")
+    house.broker.restart(hard=True)
+    queues = house.broker.vhosts["/"].queues
+    assert {name: len(queue.messages) for name, queue in queues.items()} == {"q": 3, "stays": 3}
+    house.advance(0.01)
+    assert disk.rows == before
+    client = house.client()
+    client.publish("", "q", b"3", **PERSISTENT)
+    # Of who got what nothing is known after a kill.
+    assert drain(client, "stays") == [(b"%d" % number, True) for number in range(3)]
+    again = reopened(house, disk).broker.vhosts["/"].queues
+    assert {name: len(queue.messages) for name, queue in again.items()} == {"q": 4, "stays": 0}

@@ -184,8 +184,64 @@ def test_a_restart_in_the_group_in_which_records_came_keeps_each_once():
     stage.broker.take_up(disk.kept())
     stage.broker.create_topic("orders", 1)
     stage.broker.publish("orders", b"0")
-    stage.broker.restart(hard=True)
+    stage.broker.restart()
     stage.broker.publish("orders", b"1")
     assert stage.broker.cluster.topics["orders"].records == 2
     stage.clock.advance(1)
     assert kept(reopened(disk)) == kept(stage)
+
+
+def test_a_kill_in_the_group_in_which_something_came_loses_that_alone():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    broker = stage.broker
+    broker.create_topic("orders", 2, {"cleanup.policy": "compact"})
+    broker.create_topic("stays", 1)
+    for number in range(6):
+        broker.publish("orders", b"%d" % number, key=b"k%d" % (number % 2), partition=0)
+    broker.reset_offsets("billing", "orders", {0: 1})
+    stage.call(produce("stays", b"v", producer_id=77, producer_epoch=2, base_sequence=0), 9)
+    stage.clock.advance(1)
+    confirmed = kept(stage)
+    # All of it is in one group, which nobody was told of.
+    broker.compact_topic("orders")
+    broker.publish("orders", b"lost", key=b"k0", partition=0)
+    broker.publish("orders", b"lost", key=b"k1", partition=1)
+    broker.reset_offsets("billing", "orders", {0: 6})
+    broker.create_topic("lost", 1)
+    broker.publish("lost", b"lost")
+    broker.delete_topic("stays")
+    stage.broker.restart(hard=True)
+    assert kept(stage) == confirmed
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == confirmed
+    # Its producer, who heard nothing, sends the next one again: with the sequence that is due.
+    again = produce("stays", b"w", producer_id=77, producer_epoch=2, base_sequence=1)
+    part = stage.call(again, 9).responses[0].partition_responses[0]
+    assert (part.error_code, part.base_offset) == (0, 1)
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == kept(stage)
+
+
+def test_a_kill_before_anything_was_on_disk_leaves_an_empty_broker():
+    disk = MemoryDisk()
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    stage.broker.create_topic("orders", 1)
+    stage.broker.restart(hard=True)
+    assert not stage.broker.cluster.topics
+    stage.clock.advance(1)
+    assert kept(reopened(disk)) == kept(stage)
+
+
+def test_while_nothing_can_be_written_a_kill_keeps_what_is_there():
+    disk = MemoryDisk(at_once=False)
+    stage = Stage(disk=disk)
+    stage.broker.take_up(disk.kept())
+    stage.broker.create_topic("orders", 1)
+    stage.clock.advance(1)
+    disk.full = True
+    disk.store.failed("the disk is full")
+    stage.broker.restart(hard=True)
+    assert list(stage.broker.cluster.topics) == ["orders"]

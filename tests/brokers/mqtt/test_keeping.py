@@ -255,9 +255,28 @@ def test_what_went_out_stands_before_what_waits_though_neither_is_written_yet(
 def test_a_restart_in_the_group_in_which_messages_came_keeps_each_once(scene: Run) -> None:
     scene.lasting("c", "t", qos=1)
     scene.publish("t", b"1", qos=1)
-    scene.broker.restart(hard=True)
+    scene.broker.restart()
     scene.publish("t", b"2", qos=1)
     client = scene.lasting("c")
     assert scene.bodies(client) == [b"1", b"2"]
     scene.send(client, Ack(PacketType.PUBACK, 1))
     assert scene.bodies(scene.killed().lasting("c")) == [b"2"]
+
+
+def test_a_kill_in_the_group_in_which_something_came_loses_that_alone(scene: Run) -> None:
+    scene.lasting("c", "t", qos=2).vanish()
+    scene.publish("t", b"1", qos=1, retain=True)
+    scene.publish("t", b"2", qos=2)
+    scene.clock.advance(0.01)
+    # All of it is in one group, which nobody was told of.
+    scene.publish("t", b"lost", qos=1, retain=True)
+    scene.lasting("lost", "t", qos=1)
+    scene.connect("c", version=5, clean_start=True).vanish()
+    scene.broker.restart(hard=True)
+    scene.network.settle()
+    assert list(scene.broker.registry.by_client) == ["c"]
+    client = scene.lasting("c")
+    assert scene.bodies(client) == [b"1", b"2"]
+    again = scene.killed()
+    assert scene.bodies(again.lasting("c")) == [b"1", b"2"]
+    assert [each.payload for each in again.broker.router.retained.all()] == [b"1"]

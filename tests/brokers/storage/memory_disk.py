@@ -14,6 +14,7 @@ class MemoryDisk:
         self.waiting = None
         self.store = None
         self.closed = False
+        self.full = False
 
     def store_for(self, environment, interval=0.005, *, eager=False, prompt=False):
         self.store = environment.store = Store(
@@ -48,6 +49,13 @@ class MemoryDisk:
         if last is not None:
             self._apply(last)
         self.closed = True
+
+    def read(self):
+        if self.full:
+            return None
+        if self.waiting is not None:
+            self._apply(self.waiting)
+        return self.kept(clean=False)
 
     def sizes(self):
         return {}

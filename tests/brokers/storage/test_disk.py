@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mockforge_brokers.storage.disk import Files
+from mockforge_brokers.storage.disk import Files, SegmentFile
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
+from mockforge_brokers.storage.reading import paths_in
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segments import HEAD, VERSION, head_of, read_head, walk
 from mockforge_brokers.storage.writer import Writer
@@ -596,3 +597,54 @@ def test_new_files_are_for_their_owner_alone(tmp_path):
     assert FIRST in modes
     assert set(modes.values()) == {0o600}, modes
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_what_is_there_is_read_while_it_is_in_use_and_left_as_it_is(tmp_path, through):
+    made = writer(tmp_path, through=through)
+    for each in groups():
+        write(made, each)
+    # Not waited for: `read` does that.
+    made.write(group(10, [(row_number(3, 0), bytes(2_000_000))], [row_number(1, 0)]))
+    before = (tmp_path / FIRST).stat().st_size
+    found = made.read()
+    assert (tmp_path / FIRST).stat().st_size >= before
+    assert found.of_kind("queue")[b"q\xff\0"] == b"one"
+    assert found.log(1) == [(at, value_of(at)) for at in range(2, ROWS, 2)]
+    assert found.log(3) == [(0, bytes(2_000_000))]
+    assert not found.clean
+    made.store.wait(lambda: made.store.groups[-1:] == [10])
+    write(made, group(11, [(row_number(3, 1), b"goes on")]))
+    made.close(None)
+    kept, notes = read(tmp_path)
+    assert (kept.log(3)[1], notes) == ((1, b"goes on"), [])
+
+
+def test_of_a_disk_that_takes_nothing_nothing_is_read(tmp_path, monkeypatch):
+    made = writer(tmp_path)
+    write(made, group(1, [(row_number(1, 0), b"a")]))
+    full = OSError(28, "No space left on device")
+    with monkeypatch.context() as patched:
+        patched.setattr(SegmentFile, "write", lambda *args: _raise(full))
+        made.write(group(2, [(row_number(1, 1), b"b")]))
+        assert made.read() is None
+    made.store.wait(lambda: made.store.groups[-1:] == [2])
+    assert made.read().log(1) == [(0, b"a"), (1, b"b")]
+    made.close(None)
+
+
+def test_a_segment_that_goes_while_all_are_read_begins_the_reading_anew(tmp_path, monkeypatch):
+    made = writer(tmp_path)
+    write(made, group(1, [(row_number(1, 0), b"a")]))
+    found = paths_in(tmp_path)
+    looks = iter([[tmp_path / "kept-00000000.seg", *found], found])
+    monkeypatch.setattr("mockforge_brokers.storage.disk.paths_in", lambda folder: next(looks))
+    assert made.read().log(1) == [(0, b"a")]
+    monkeypatch.undo()
+    (tmp_path / FIRST).write_bytes(b"not ours" * 9)
+    assert made.read() is None
+    made.close(None)
+
+
+def _raise(error):
+    raise error

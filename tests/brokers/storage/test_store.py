@@ -277,14 +277,14 @@ def test_the_figures_say_what_is_confirmed():
 class Passing:
     """A source of a log whose rows may be gone before they are asked for."""
 
-    def __init__(self, kept):
-        self.kept, self.log, self.last = kept, kept.new_log(), 0
+    def __init__(self, kept, owner=""):
+        self.kept, self.number, self.last = kept, kept.new_log(owner), 0
         self.there = {}
 
     def add(self, count=1, *, passing=True):
         for _ in range(count):
             self.last += 1
-            self.there[row_number(self.log, self.last)] = b"%d" % self.last
+            self.there[row_number(self.number, self.last)] = b"%d" % self.last
         self.kept.touch(self, count, passing=passing)
 
     def catch_up(self):
@@ -299,7 +299,7 @@ def test_a_source_is_asked_when_its_group_is_written_and_what_went_before_is_not
     source.add(3)
     assert kept.facts > before, "whoever brought it waits"
     kept.when(kept.group, lambda: called.append("there"))
-    del source.there[row_number(source.log, 2)]
+    del source.there[row_number(source.number, 2)]
     environment.clock.advance(0.005)
     assert (sorted(disk.rows.values()), called) == ([b"1", b"3"], ["there"])
     seen = kept.facts
@@ -339,7 +339,7 @@ def test_what_changes_state_lets_all_sources_catch_up_first():
     source.add(2)
     kept.catch_up()
     assert source.there == {}
-    kept.remove(source.log, 1)
+    kept.remove(source.number, 1)
     environment.clock.advance(0.005)
     assert list(disk.rows.values()) == [b"2"]
 
@@ -371,3 +371,47 @@ def test_of_a_crowd_that_speaks_in_one_turn_the_first_ones_are_written_at_once()
     kept.commit_all()
     assert len(disk.rows) == 8
     assert kept.may_commit(clients[0]), "a turn later"
+
+
+def test_what_a_broker_loses_is_its_own_and_what_others_gathered_stays():
+    kept, disk, environment = store(at_once=True)
+    ours, theirs = kept.new_log("kafka"), kept.new_log("mqtt")
+    for log in (ours, theirs):
+        kept.append(log, 0, b"there")
+        kept.append(log, 1, b"goes")
+    for kind in ("kafka.topic", "mqtt.session"):
+        kept.changed(kind, b"there", lambda: b"one")
+    environment.clock.advance(0.01)
+    source, other = Passing(kept, "kafka"), Passing(kept, "mqtt")
+    for log in (ours, theirs):
+        kept.append(log, 2, b"came")
+        kept.remove(log, 1)
+        kept.trim(log, 1)
+    for kind in ("kafka.topic", "mqtt.session"):
+        kept.changed(kind, b"there", lambda: None)
+    source.add()
+    other.add()
+    found = kept.lose("kafka")
+    assert found.log(ours) == [(0, b"there"), (1, b"goes")]
+    assert found.of_kind("kafka.topic") == {b"there": b"one"}
+    environment.clock.advance(0.01)
+    left = disk.kept()
+    assert left.log(ours) == [(0, b"there"), (1, b"goes")]
+    assert left.log(theirs) == [(2, b"came")]
+    assert not left.log(source.number)
+    assert len(left.log(other.number)) == 1
+    assert left.entities == {"kafka.topic": {b"there": b"one"}, "mqtt.session": {}}
+    assert kept.lose("kafka") is None, "all that it knows is there"
+
+
+def test_a_log_that_is_gone_for_good_has_no_owner_any_more():
+    kept, _, environment = store(at_once=True)
+    log = kept.new_log("kafka")
+    kept.append(log, 0, b"a")
+    environment.clock.advance(0.01)
+    kept.drop(log)
+    assert kept.lose("kafka").log(log) == [(0, b"a")]
+    kept.drop(log)
+    environment.clock.advance(0.01)
+    kept.drop(log)
+    assert kept.lose("kafka") is None

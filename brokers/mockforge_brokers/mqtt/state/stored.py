@@ -21,6 +21,8 @@ from ..records import Message
 from .retained import RetainedMessages
 from .session import RELEASED, Session
 
+_OWNER: Final = "mqtt"
+
 
 class KeptMessage(Struct, omit_defaults=True):
     """`expires` is a wall time; None is never."""
@@ -102,7 +104,7 @@ class StoredSession(Session):
 
     def changed(self) -> None:
         if self.lasting and not self.number:
-            self.number = self._store.new_log()
+            self.number = self._store.new_log(_OWNER)
         if self.number:
             self._changed(self)
         if not self.lasting:
@@ -271,7 +273,7 @@ class StoredSession(Session):
 
     def stand_on(self, number: int, rows: list[int]) -> None:
         """It was restored: its messages have these rows of this log."""
-        self._store.known_log(number)
+        self._store.known_log(number, _OWNER)
         self.number = number
         self.last_row = max(rows, default=0)
         self._rows = dict(zip(self.inflight, rows, strict=False))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..routing import Route
 
 
+OWNER: Final = "amqp"
 _NEVER: Final = b"\xff"
 """No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
 
@@ -61,6 +62,11 @@ class Keeping(Struct, eq=False):
     """The last position of which a consumer got something, or might have."""
     fresh: dict[int, Message] = {}
     head: bytes = _NEVER
+
+    def stand_on(self, number: int, delivered: int) -> None:
+        """Its rows are on disk already, in this log."""
+        self.store.known_log(number, OWNER)
+        self.number, self.delivered = number, delivered
 
     def catch_up(self) -> None:
         fresh = self.fresh

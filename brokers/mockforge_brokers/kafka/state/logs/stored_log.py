@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from ....errors import RequestRefused
 from ....storage.store import Store
@@ -10,6 +11,8 @@ from ...codes import ErrorCode
 from ...records import Buffer
 from .log import Appended, Begin, KeptLog, PartitionLog
 from .segment import Segment
+
+_OWNER: Final = "kafka"
 
 
 class StoredLog(PartitionLog):
@@ -33,7 +36,7 @@ class StoredLog(PartitionLog):
     def number(self) -> int:
         # Not before it is asked for: one that comes from disk brings its own.
         if not self._number:
-            self._number = self._disk.new_log()
+            self._number = self._disk.new_log(_OWNER)
         return self._number
 
     def append(self, batch: Buffer, begin: Begin | None = None, *, look_at: int = 0) -> Appended:
@@ -83,6 +86,6 @@ class StoredLog(PartitionLog):
     def restore(self, kept: KeptLog) -> None:
         if kept.number:
             self._number = kept.number
-            self._disk.known_log(kept.number)
+            self._disk.known_log(kept.number, _OWNER)
         super().restore(kept)
         self._bounds_changed(self)
