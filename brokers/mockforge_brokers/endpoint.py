@@ -133,7 +133,8 @@ class Endpoint(Flow):
         if connection.unfinished:
             self._go_on_later()
         turns.speaking = None
-        if connection.out:
+        # What others gave it to write is on its way already, and this goes with it.
+        if connection.out and not self._awake:
             self._answer(data, tail)
         elif self._tape is not None and data:
             self._tape.add(IN, data, tail)

@@ -57,7 +57,10 @@ class Server:
         self.call_later = self._loop.call_later
         store = environment.store
         self.turns = Turns(
-            environment.turn, self._loop.call_soon, None if store is None else store.commit_all
+            environment.turn,
+            self._loop.call_soon,
+            None if store is None else store.commit_all,
+            lambda: self.backlog.waiting > 0,
         )
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE

@@ -32,8 +32,10 @@ class Turns:
         "_behind",
         "_call_soon",
         "_crowd",
+        "_more",
         "_now",
         "_spoke",
+        "_until",
         "armed",
         "speaking",
         "waiting",
@@ -44,9 +46,11 @@ class Turns:
         turn: Turn,
         call_soon: Callable[..., Any],
         before: Callable[[], object] | None = None,
+        more: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`before` is called before all are flushed."""
+        """`before` is called before all are flushed; `more`: a part of what was said waits."""
         self._before = before
+        self._more = more
         self._now = turn.now
         self._call_soon = call_soon
         self.armed = False
@@ -54,6 +58,7 @@ class Turns:
         self._spoke: Writer | None = None
         self._crowd = 0
         self._behind = False
+        self._until = 0.0
         self.speaking: Writer | None = None
         self.waiting: deque[Writer] = deque()
 
@@ -100,9 +105,25 @@ class Turns:
         self.armed = True
         self._call_soon(self._flush_all)
 
+    def _gathers(self) -> bool:
+        """Whether what few say to very many is not whole yet, and may still wait to be.
+
+        A slice of time is but some messages to a thousand clients. To write them each time would be
+        several times the calls, and as often a client is woken.
+        """
+        if self._behind or self._crowd > 2 * _FEW or not self._more():
+            return False
+        now = self._now()
+        self._until = self._until or now + TURN
+        return now < self._until
+
     def _flush_all(self) -> None:
         waiting, now = self.waiting, self._now
         self.armed = False
+        if len(waiting) > _MOST and self._gathers():
+            self._arm()
+            return
+        self._until = 0.0
         # Those above `_FEW` spoke in this turn; the first may have done so in others before it.
         self._crowd = _FEW if self._crowd > 2 * _FEW else 0
         if self._before is not None:

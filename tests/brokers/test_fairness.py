@@ -218,6 +218,67 @@ def test_who_asks_for_nothing_is_no_part_of_a_crowd() -> None:
     assert spoken.says(0, 41, asks=True) == [0, 41]
 
 
+class Wide:
+    """One who speaks to many, a slice of time for each part of it, and a clock."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.log: list[int] = []
+        self.now = 0.0
+        self.unsaid = 0
+        self.turns = Turns(Turn(lambda: self.now), self.calls.append, more=lambda: self.unsaid > 0)
+        self.pages = [Page(self.log, number) for number in range(1000)]
+
+    def says(self, parts: int, takers: int) -> None:
+        """The first of so many parts; they are woken by it."""
+        self.unsaid = parts - 1
+        for page in self.pages[:takers]:
+            self.turns.flush_soon(page)
+
+    def turn(self, seconds: float) -> int:
+        """The loop's turn: a part more is said; returns to how many was written."""
+        self.now += seconds
+        self.unsaid = max(0, self.unsaid - 1)
+        before = len(self.log)
+        calls, self.calls[:] = self.calls[:], []
+        for call in calls:
+            call()
+        return len(self.log) - before
+
+
+def test_what_very_many_are_sent_is_written_when_all_of_it_is_said() -> None:
+    wide = Wide()
+    wide.says(4, 1000)
+    assert [wide.turn(0.001) for _ in range(3)] == [0, 0, 256]
+    # While some of them still wait the rest is not held up any more.
+    wide.unsaid = 9
+    assert [wide.turn(0.001) for _ in range(3)] == [256, 256, 232]
+    assert wide.log == list(range(1000))
+    assert not wide.calls
+
+
+def test_what_very_many_are_sent_waits_a_turns_time_at_most() -> None:
+    wide = Wide()
+    for _ in range(2):
+        wide.says(1_000_000, 300)
+        assert [wide.turn(0.003) for _ in range(4)] == [0, 0, 256, 44]
+
+
+def test_what_not_so_many_are_sent_waits_for_nothing() -> None:
+    wide = Wide()
+    wide.says(4, 100)
+    assert wide.turn(0.001) == 100
+
+
+def test_a_crowd_that_waits_for_answers_waits_for_nobodys_rest() -> None:
+    wide = Wide()
+    wide.unsaid = 1000
+    for page in wide.pages[:300]:
+        if not wide.turns.may_answer(page):
+            wide.turns.flush_soon(page)
+    assert wide.turn(0.001) == 256
+
+
 def test_who_is_woken_while_nobody_speaks_is_written_to_at_the_turns_end() -> None:
     spoken = Spoken()
     spoken.turns.flush_soon(spoken.pages[3])

@@ -496,6 +496,23 @@ def test_who_floods_us_gets_all_answers_and_is_in_the_journal_whole():
     run(test, Limits(write_mark=8 << 20, journal_connection=16 << 20))
 
 
+def test_an_answer_goes_out_with_what_others_gave_to_write_before() -> None:
+    async def test(world: Serving) -> None:
+        reader, _ = await world.connect()
+        await world.until(lambda: len(world.server.endpoints) == 1)
+        (endpoint,) = world.server.endpoints.values()
+        endpoint.connection.out.append(b"news\n")
+        endpoint.wake()
+        endpoint.data_received(b"hello\n")
+        chunks = world.environment.journal.since(0)
+        assert [chunk.direction for chunk in chunks] == [IN]
+        assert await reader.readexactly(11) == b"news\nhello\n"
+        newest = next(iter(world.environment.journal.since(0)))
+        assert newest.data == b"news\nhello\n"
+
+    run(test)
+
+
 def test_few_are_answered_at_once_and_a_crowd_at_the_end_of_the_turn():
     async def test(world: Serving) -> None:
         streams = [await world.connect() for _ in range(10)]
