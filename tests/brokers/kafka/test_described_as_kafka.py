@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from mockforge_brokers.events import Warned
 from mockforge_brokers.kafka.codes import ConfigSource
+from mockforge_brokers.kafka.events import BrokerConfigured
 
 from .asked import altered, described
 from .counting import LEFT_OUT
@@ -83,3 +85,21 @@ def test_a_password_is_never_shown():
     source = ConfigSource.DYNAMIC_BROKER_CONFIG
     assert (entry.value, entry.is_sensitive, entry.config_source) == (None, True, source)
     assert [(one.value, one.source) for one in entry.synonyms] == [(None, source)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sasl.jaas.config", "listener.name.internal.ssl.key.password", "somebodys.plugin.token"],
+)
+def test_a_secret_is_in_no_event_and_no_warning(name):
+    stage = Stage()
+    said = []
+    stage.environment.spine.watch(said.append, BrokerConfigured, Warned)
+    request = altered("1", {name: "a secret"}, kind=4)
+    request.validate_only = False
+    assert stage.call(request, 1).responses[0].error_code == 0
+    configured, warned = said
+    assert configured.changes == ((name, "(hidden)"),)
+    assert warned.text == f"{name}=(hidden) is kept and shown, but not acted on"
+    (view,) = [one for one in stage.broker.node_configuration(1) if one.key == name]
+    assert (view.value, view.source) == ("(hidden)", "node")

@@ -13,6 +13,7 @@ from .configs.broker import ALL_NODES, BrokerConfig, broker_keys
 from .configs.client_metrics import ClientMetricsConfigs
 from .configs.group import GROUP_CONFIGS, GroupConfigs
 from .configs.keys import Change, ConfigKey
+from .configs.listener_keys import key_of
 from .configs.topic import TOPIC_CONFIGS, TopicConfig
 from .keeper import Keeper
 from .logs.bounds import Bounds
@@ -85,12 +86,16 @@ class Configuring:
             return
         self._keeper.cluster_changed()
         name = f"broker {node}" if node != ALL_NODES else "all brokers"
-        self._report(BrokerConfigured("kafka", name, tuple(chosen.items()), source))
+        shown = tuple(
+            (key, None if value is None else _key(key, broker_keys()).shown(value))
+            for key, value in chosen.items()
+        )
+        self._report(BrokerConfigured("kafka", name, shown, source))
         if node in (ALL_NODES, self.broker.node):
             self.warn_of_unserved(name, chosen, broker_keys())
             return
         # The nodes share logs, groups and clock: what bounds these is said for all, or the first.
-        for key, value in chosen.items():
+        for key, value in shown:
             if value is not None:
                 remedy = f"it counts when set for all brokers or for broker {self.broker.node}"
                 self._report(Warned("kafka", name, f"{key}={value} is kept and shown: {remedy}"))
@@ -145,9 +150,13 @@ class Configuring:
 def unserved(values: Mapping[str, str | None], keys: Mapping[str, ConfigKey]) -> Iterator[str]:
     """A sentence for each value that nobody acts on."""
     for key, value in values.items():
-        known = keys.get(key)
-        if value is not None and (known is None or not known.acts_on(value)):
-            yield f"{key}={value} is kept and shown, but not acted on"
+        known = _key(key, keys)
+        if value is not None and not known.acts_on(value):
+            yield f"{key}={known.shown(value)} is kept and shown, but not acted on"
+
+
+def _key(name: str, keys: Mapping[str, ConfigKey]) -> ConfigKey:
+    return keys.get(name) or key_of(name, keys)
 
 
 def check_node(node: int, name: str) -> str:

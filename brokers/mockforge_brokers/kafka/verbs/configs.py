@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from ...errors import PlainRefusals
-from ..codes import ConfigSource, ConfigType
+from ..codes import ConfigSource
 from ..state.cluster import Cluster
-from ..state.configs.broker import broker_keys
 from ..state.configs.group import GROUP_CONFIGS
 from ..state.configs.keys import ConfigKey, Sourced
 from ..state.configs.topic import TOPIC_CONFIGS
 
-_HIDDEN = "(hidden)"
 _SOURCES = {
     ConfigSource.DYNAMIC_TOPIC_CONFIG: "topic",
     ConfigSource.GROUP_CONFIG: "group",
@@ -50,7 +48,7 @@ class ConfigVerbs:
 
     def node_configuration(self, node: int) -> list[ConfigView]:
         config = self.cluster.config
-        return _views(broker_keys().values(), lambda key: config.sources(key, str(node)))
+        return _views(config.keys(str(node)), lambda key: config.sources(key, str(node)))
 
 
 def _views(keys: Iterable[ConfigKey], sources: Callable[[str], list[Sourced]]) -> list[ConfigView]:
@@ -58,10 +56,7 @@ def _views(keys: Iterable[ConfigKey], sources: Callable[[str], list[Sourced]]) -
 
 
 def _view(key: ConfigKey, values: list[Sourced]) -> ConfigView:
-    hidden = key.type is ConfigType.PASSWORD
-    given = [
-        (one, _HIDDEN if hidden else one.value) for one in values if one.value not in (None, "")
-    ]
+    given = [(one, key.shown(one.value)) for one in values if one.value not in (None, "")]
     if not given:
         return ConfigView(key.name, key.default or "", "default", "")
     first, *rest = given

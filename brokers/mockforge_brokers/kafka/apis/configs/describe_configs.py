@@ -11,6 +11,7 @@ from ...state.configs.broker import ALL_NODES, broker_keys, is_fixed
 from ...state.configs.client_metrics import CLIENT_METRICS_CONFIGS
 from ...state.configs.group import GROUP_CONFIGS
 from ...state.configs.keys import ConfigKey, Sourced
+from ...state.configs.listener_keys import key_of
 from ...state.configs.topic import TOPIC_CONFIGS
 from ...wire.messages.configs import (
     DescribeConfigsRequest,
@@ -116,21 +117,26 @@ def _subscription_entries(caller: Caller, name: str) -> Iterator[Entry]:
 def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
     config, keys = caller.cluster.config, broker_keys()
     if name == ALL_NODES:
-        for key, given in sorted(config.dynamic[ALL_NODES].items()):
-            source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG
-            known = keys.get(key) or ConfigKey(key, ConfigType.UNKNOWN, None)
-            # Kafka names no further places, and says nothing of the key, where all are meant.
-            yield Entry(known, given, source, [])
+        for one in sorted(config.dynamic[ALL_NODES]):
+            values = [
+                each
+                for each in config.sources(one)
+                # Kafka names no further places where all nodes are meant.
+                if each.source is ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG and each.name == one
+            ]
+            entry = _entry(keys.get(one) or key_of(one, keys), values[0].value, values)
+            entry.read_only = is_fixed(one)
+            yield entry
         return
     _check_described(caller, name, "")
     here = _here(caller)
-    for one in keys.values():
-        values = config.sources(one.name, name)
-        if one.name in here:
-            values = [Sourced(one.name, here[one.name], ConfigSource.STATIC_BROKER_CONFIG), *values]
+    for key in config.keys(name):
+        values = config.sources(key.name, name)
+        if key.name in here:
+            values = [Sourced(key.name, here[key.name], ConfigSource.STATIC_BROKER_CONFIG), *values]
         value = values[0].value if values else None
-        entry = _entry(one, value, values)
-        entry.read_only = is_fixed(one.name)
+        entry = _entry(key, value, values)
+        entry.read_only = is_fixed(key.name)
         yield entry
 
 
@@ -151,7 +157,8 @@ def _result(
     entry: Entry, kind: ConfigResourceType, request: DescribeConfigsRequest
 ) -> DescribeConfigsResourceResult:
     key = entry.key
-    sensitive = key.type is ConfigType.PASSWORD
+    # A logger's level has no type, and is no secret.
+    sensitive = key.is_secret and kind is not ConfigResourceType.BROKER_LOGGER
     return DescribeConfigsResourceResult(
         name=key.name,
         value=None if sensitive else entry.value,

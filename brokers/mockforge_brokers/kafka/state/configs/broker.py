@@ -1,6 +1,6 @@
 """The broker's configuration: what it was started with, and what was altered since (KIP-226)."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Final
@@ -13,6 +13,7 @@ from ...options import KafkaOptions
 from ...releases import NEWEST
 from .broker_keys import KEYS
 from .keys import Change, ConfigKey, Sourced, altered
+from .listener_keys import key_of, of_single_nodes, plain_name
 
 ALL_NODES: Final = ""
 """The name of the resource whose values hold for every node."""
@@ -208,11 +209,19 @@ class BrokerConfig:
     def selects_by_rack(self) -> bool:
         return self.value("replica.selector.class") == BY_RACK
 
+    def keys(self, node: str) -> Iterator[ConfigKey]:
+        """All that a node has values of: Kafka's own keys, then others that were altered."""
+        known = broker_keys()
+        yield from known.values()
+        others = {*self.dynamic.get(node, {}), *self.dynamic[ALL_NODES]} - known.keys()
+        yield from (key_of(name, known) for name in sorted(others))
+
     def sources(self, name: str, node: str = "") -> list[Sourced]:
         """Where a node's value may come from, the one in force first; without one ours."""
         node = node or self.node
         keys = broker_keys()
-        names = (name, *(other for other, _ in _IN_OTHER_UNITS.get(name, ())))
+        others = (plain_name(name), *(other for other, _ in _IN_OTHER_UNITS.get(name, ())))
+        names = (name, *filter(None, others))
         layers: tuple[tuple[ConfigSource, Mapping[str, str | None]], ...] = (
             (ConfigSource.DYNAMIC_BROKER_CONFIG, dict(self.dynamic.get(node, {}))),
             (ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, dict(self.dynamic[ALL_NODES])),
@@ -270,8 +279,9 @@ class BrokerConfig:
         if self._guards_in_sync:
             _check_in_sync(node, named, values)
         for name, value in values.items():
-            if name in broker_keys():
-                _check_value(broker_keys()[name], value)
+            key = broker_keys().get(plain_name(name) or name)
+            if key is not None:
+                _check_value(key, value)
         if not validate_only:
             self.dynamic[node] = values
             for watcher in self._watchers:
@@ -343,7 +353,7 @@ def _check_listeners(names: Iterable[str]) -> None:
 
 def _check_for_all(names: Iterable[str]) -> None:
     free = _altered_while_running()
-    single = sorted(name for name in names if free.get(name))
+    single = sorted(name for name in names if free.get(name) or of_single_nodes(name))
     if single:
         raise RequestRefused(
             ErrorCode.INVALID_REQUEST,

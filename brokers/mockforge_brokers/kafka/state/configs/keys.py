@@ -49,6 +49,15 @@ class ConfigKey(Struct, frozen=True):
     broker: str = ""
     meaning: str = ""
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value is shown to nobody; what Kafka does not know may be a password too."""
+        return self.type in (ConfigType.PASSWORD, ConfigType.UNKNOWN)
+
+    def shown(self, value: str) -> str:
+        """The value for people and logs."""
+        return "(hidden)" if self.is_secret else value
+
     def acts_on(self, value: str) -> bool:
         """Whether this value is in force: we act on the key, or do anyhow what the value says."""
         return value == self.default or (
