@@ -6,7 +6,7 @@ not drowned by a loud one, and what it passes over is counted in bytes.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Final
 
@@ -80,6 +80,10 @@ class Decoder:
                 coming.append(chunk)
         while coming or self._frames:
             yield self._some_of(coming, self._timer() + budget)
+
+    def decode_these(self, chunks: Iterable[Chunk]) -> list[Row]:
+        """All rows of some chunks, newest first: for who looks once. Oldest rows come first."""
+        return self._some_of(list(chunks), inf)
 
     def _some_of(self, coming: list[Chunk], deadline: float) -> list[Row]:
         """Rows of chunks, newest first, that are taken off the list until time is up."""

@@ -218,6 +218,13 @@ def why(chosen: Chosen) -> Deed:
     return Run(f"why {about}")
 
 
+def timeline(chosen: Chosen) -> Deed:
+    row = chosen.row
+    if row is None or not row.connection or not row.seq:
+        return Note("select a message, or what answers one, to see what became of it")
+    return Run(f"timeline #{row.seq}")
+
+
 def panic(chosen: Chosen) -> Deed:
     return Run("panic")
 

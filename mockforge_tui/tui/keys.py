@@ -71,6 +71,8 @@ KEYS: tuple[Key, ...] = (
         (LINT,)),
     Key("W", "W", "why", "why does nothing come here? Causes and remedies", LOOK, "why",
         (*_MESSAGES, CONNECTIONS, DESTINATIONS, GROUPS)),
+    Key("t", "t", "timeline", "what became of this message: who got it, and when", LOOK, "",
+        _ROWS),
     Key("space", "space", "switch", "switch a fault off or on", ACT, "on/off", (FAULTS,)),
     Key("D", "D", "remove", "remove a fault, or a hold with all it holds", ACT, "remove",
         (FAULTS,)),

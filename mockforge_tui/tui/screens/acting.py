@@ -7,7 +7,7 @@ from mockforge_brokers.snapshots import GroupView
 
 from ...filters import Filter
 from ..filter_keys import FilterKeys
-from ..key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, why
+from ..key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, timeline, why
 from ..keys import KEYS, key_of
 from ..narrowing import (
     packet_of,
@@ -217,6 +217,10 @@ class ActingScreen(PaneScreen):
     def do_why(self) -> None:
         self.look_at()
         self._carry_out(why(self.chosen()))
+
+    def do_timeline(self) -> None:
+        self.look_at()
+        self._carry_out(timeline(self.chosen()))
 
     def do_tab(self, step: int) -> None:
         if not self._open_inspector():

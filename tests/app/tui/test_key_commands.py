@@ -10,7 +10,17 @@ from mockforge_brokers.misbehaviour.holds import HeldFrame
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from mockforge_tui.tui.filter_keys import FilterKeys
-from mockforge_tui.tui.key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, why
+from mockforge_tui.tui.key_commands import (
+    KEY_COMMANDS,
+    Begin,
+    Chosen,
+    Copy,
+    Deed,
+    Note,
+    Run,
+    timeline,
+    why,
+)
 from mockforge_tui.tui.keys import KEYS
 from mockforge_tui.tui.screens.dashboard import Dashboard
 from mockforge_tui.tui.snapshot import ConnectionLine, DestinationLine, FaultLine
@@ -115,6 +125,19 @@ def test_why_is_asked_of_what_is_chosen(subject: Subject, line: str) -> None:
 @pytest.mark.parametrize("subject", [None, FAULT, HELD])
 def test_why_says_what_it_can_be_asked_about(subject: Subject | None) -> None:
     assert why(Chosen(subject)) == Note("choose a client, a group, a queue or a message first")
+
+
+@pytest.mark.parametrize(
+    ("subject", "deed"),
+    [
+        (MESSAGE, Run("timeline #7")),
+        (ACK, Run("timeline #8")),
+        (OPEN, Note("select a message, or what answers one, to see what became of it")),
+        (None, Note("select a message, or what answers one, to see what became of it")),
+    ],
+)
+def test_a_timeline_is_of_a_frame(subject: Subject | None, deed: Deed) -> None:
+    assert timeline(Chosen(subject)) == deed
 
 
 def test_the_newest_message_of_a_live_flow_is_read_but_not_published_again() -> None:
