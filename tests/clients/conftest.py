@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.kafka.records import header_of
 
 from mockforge_tui import MockForge
 
@@ -31,6 +32,23 @@ def running() -> Iterator[MockForge]:
     """The brokers as they are without options, for the tests of one file."""
     with MockForge() as running:
         yield running
+
+
+def stored_codecs(mockforge: MockForge, topic: str) -> set[str]:
+    """By which codecs the batches of a topic lie in its logs."""
+
+    def look() -> set[str]:
+        broker = mockforge.runtime.brokers.kafka
+        assert broker is not None
+        logs = broker.cluster.topics[topic].logs
+        spans = [
+            log.read(0, 1 << 30, at_least_one=True, end=log.high_watermark)
+            for log in logs
+            if log.high_watermark
+        ]
+        return {header_of(one).compression.name.lower() for span in spans for one in span.batches}
+
+    return mockforge.call(look)
 
 
 class Servers(MockForge):

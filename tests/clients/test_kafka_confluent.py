@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 )
 from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 
-from .conftest import Servers, wait_for
+from .conftest import Servers, stored_codecs, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -98,6 +98,7 @@ def test_every_codec_passes_unchanged(servers, bootstrap, codec, idempotent):
     got = consume(bootstrap, topic, 200, f"readers.of.{topic}")
     assert sorted(int(m.value().split()[1][:-1]) for m in got) == list(range(200))
     assert sum(view.messages_in for view in topics(servers, topic)) == 200
+    assert stored_codecs(servers, topic) == {codec}
 
 
 def topics(servers, name):
