@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,12 +39,139 @@ def ended(process):
     return process.communicate(timeout=30)[1]
 
 
+def limited():
+    """Of each file the disk takes so much, and no more."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+
+
+def make_room(process):
+    """The limit is the process's own: what waited is written by and by."""
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1 << 40, resource.RLIM_INFINITY))
+
+
+def goes_on_after_a_kill(process, folder):
+    """The one and the next run have nothing to complain of but the disk."""
+    process.kill()
+    errors = process.communicate(timeout=30)[1]
+    assert "kept-00000001.seg" in errors
+    assert "Traceback" not in errors
+    return started(folder)
+
+
+def test_on_a_full_disk_mqtt_publishers_hear_of_it_and_nothing_confirmed_is_lost(tmp_path):
+    import paho.mqtt.client as paho
+
+    process, facts = started(tmp_path, preexec_fn=limited)
+
+    def client(name, **how):
+        made = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, **how)
+        made.reconnect_delay_set(1, 1)
+        place = urlsplit(facts["mqtt"]["url"])
+        made.connect(place.hostname, place.port, **({} if how else {"clean_start": False}))
+        made.loop_start()
+        return made
+
+    def reader():
+        """Its session outlasts it: what comes meanwhile is kept for it."""
+        made = client("reader", clean_session=False, protocol=paho.MQTTv311)
+        subscribed, got = [], []
+        made.on_message = lambda *args: got.append(args[2].payload[:3])
+        made.on_subscribe = lambda *args: subscribed.append(1)
+        made.subscribe("t", 1)
+        kills.until(lambda: subscribed, "subscribed")
+        return made, got
+
+    def ends(each):
+        each.disconnect()
+        each.loop_stop()
+
+    ends(reader()[0])
+    codes = {}
+    writer = client("writer", protocol=paho.MQTTv5)
+    writer.on_publish = lambda *args: codes.__setitem__(args[2], args[3].value)
+
+    def publish(number):
+        return writer.publish("t", b"%03d" % number + bytes(10_000), 1).mid
+
+    sent = {}
+    for number in range(200):
+        sent[publish(number)] = number
+        kills.until(lambda: len(codes) == len(sent) or 0x97 in codes.values(), "each is answered")
+        if 0x97 in codes.values():
+            break
+    assert 0 in codes.values()
+    make_room(process)
+    last = 900
+    while sent.get(max(codes)) != last or codes[max(codes)]:
+        sent[publish(last)] = last
+        kills.until(lambda: len(codes) == len(sent), "each is answered")
+    ends(writer)
+    confirmed = {b"%03d" % sent[mid] for mid, code in codes.items() if not code}
+    process, facts = goes_on_after_a_kill(process, tmp_path)
+    again, got = reader()
+    kills.until(lambda: b"900" in got, "all that was kept")
+    ends(again)
+    assert confirmed <= set(got)
+    assert "Traceback" not in ended(process)
+
+
+def test_on_a_full_disk_amqp_publishers_are_blocked_and_nothing_confirmed_is_lost(tmp_path):
+    import pika
+    from pika.exceptions import AMQPError
+
+    process, facts = started(tmp_path, preexec_fn=limited)
+    lasting = pika.BasicProperties(delivery_mode=2)
+    confirmed, blocked, open_again = [], [], []
+
+    def watch(connection):
+        connection.add_on_connection_blocked_callback(lambda *args: blocked.append(1))
+        connection.add_on_connection_unblocked_callback(lambda *args: open_again.append(1))
+
+    def connected():
+        connection = pika.BlockingConnection(pika.URLParameters(facts["amqp"]["url"]))
+        watch(connection)
+        channel = connection.channel()
+        channel.queue_declare("q", durable=True)
+        channel.confirm_delivery()
+        return connection, channel
+
+    def publish(channel, number):
+        channel.basic_publish("", "q", b"%03d" % number + bytes(10_000), lasting)
+        confirmed.append(b"%03d" % number)
+
+    connection, channel = connected()
+    with pytest.raises(AMQPError):
+        # Cut off in the midst of it, or answered by basic.nack.
+        for number in range(200):
+            publish(channel, number)
+    assert confirmed
+    # Who publishes is blocked, and what else is asked waits with it: nothing is asked then.
+    if not connection.is_open:
+        connection = pika.BlockingConnection(pika.URLParameters(facts["amqp"]["url"]))
+        watch(connection)
+        channel = connection.channel()
+        channel.basic_publish("", "q", b"899", lasting)
+    while not blocked:
+        connection.process_data_events(0.1)
+    make_room(process)
+    while not open_again:
+        connection.process_data_events(0.1)
+    channel.confirm_delivery()
+    publish(channel, 900)
+    connection.close()
+    process, facts = goes_on_after_a_kill(process, tmp_path)
+    connection, channel = connected()
+    got = []
+    while (found := channel.basic_get("q", auto_ack=True))[0]:
+        got.append(found[2][:3])
+    connection.close()
+    assert set(confirmed) <= set(got)
+    assert "Traceback" not in ended(process)
+
+
 def test_on_a_full_disk_producers_hear_of_it_and_the_program_goes_on(tmp_path):
     from confluent_kafka import KafkaError, KafkaException, Producer
     from confluent_kafka.admin import AdminClient
-
-    def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
 
     process, facts = started(tmp_path, preexec_fn=limited)
     address = {"bootstrap.servers": facts["kafka"]["bootstrap"], "log_level": 0}
@@ -61,8 +189,7 @@ def test_on_a_full_disk_producers_hear_of_it_and_the_program_goes_on(tmp_path):
         assert "t" in AdminClient(address).list_topics(timeout=10).topics
     except KafkaException as error:
         pytest.fail(f"the program does not go on: {error}")
-    # The limit is the process's own: with room again all that waited is written.
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1 << 40, resource.RLIM_INFINITY))
+    make_room(process)
     producer = Producer({**address, "message.timeout.ms": 20_000})
     kept = []
     kills.until(lambda: _produced(producer, kept), "room again")
