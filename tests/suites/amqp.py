@@ -1,29 +1,42 @@
 """Suites of AMQP 0-9-1: the clients' own, as far as they run against a broker at the usual port."""
 
+import json
+import os
+import shutil
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from . import readers
-from .peers import AMQP, ours, rabbitmq, rabbitmq_version
+from .peers import AMQP, MANAGEMENT, RABBITMQ, ours, rabbitmq, rabbitmq_version
 from .place import Place
 from .readers import Outcomes
 from .suite import Suite
 
-ONLY_AMQP = ("--no-mqtt", "--no-admin")
+ADMIN = 9080
 PLUGINS = Path(__file__).parent / "plugins"
 
 
 @contextmanager
 def here(place: Place) -> Iterator[None]:
-    """As the RabbitMQ that it is compared with."""
-    with ours(place.folder, [AMQP], [*ONLY_AMQP, "--amqp-as-version", "3.10"]):
+    """As the RabbitMQ that it is compared with, with its management interface."""
+    options = ["--no-mqtt", "--amqp-as-version", "3.10", "--amqp-management"]
+    options += ["--admin-port", str(ADMIN)]
+    with ours(place.folder, [AMQP, MANAGEMENT, ADMIN], options):
+        place.variables["MOCKFORGE_URL"] = f"http://127.0.0.1:{ADMIN}/__mockforge"
+        place.variables["RABBITMQCTL"] = str(PLUGINS / "rabbitmqctl")
         yield
 
 
 @contextmanager
 def beside(place: Place) -> Iterator[None]:
-    with rabbitmq(place.folder):
+    plugins = "rabbitmq_management,rabbitmq_consistent_hash_exchange"
+    with rabbitmq(place.folder, plugins=plugins) as variables:
+        place.variables |= variables
+        # Its own script for the path asks for the user called rabbitmq.
+        place.variables["RABBITMQCTL"] = str(RABBITMQ / "rabbitmqctl")
         yield
 
 
@@ -85,6 +98,7 @@ def go_ready(place: Place) -> None:
 
 
 def amqp091(place: Place, peer: object) -> Outcomes:
+    place.variables["RABBITMQ_RABBITMQCTL_PATH"] = place.variables["RABBITMQCTL"]
     done = place.run("go", "test", "-json", "-count=1", "-tags", "integration", ".")
     return readers.go(done.stdout)
 
@@ -98,6 +112,94 @@ def lapin(place: Place, peer: object) -> Outcomes:
     return readers.cargo(done.stdout)
 
 
+def java_ready(place: Place) -> None:
+    """MAVEN_ARGS may say which versions of its dependencies there are."""
+    codegen = place.checkout / "deps" / "rabbitmq_codegen"
+    if not codegen.exists():
+        source = "https://github.com/rabbitmq/rabbitmq-codegen"
+        place.make("git", "clone", "-q", "--depth", "1", source, codegen)
+    place.make("mvn", "-q", "-B", "test-compile", *maven())
+
+
+def maven() -> list[str]:
+    return os.environ.get("MAVEN_ARGS", "").split()
+
+
+def java(place: Place, peer: object) -> Outcomes:
+    """What its RUNNING_TESTS.md calls the most important: TLS and a second node are left out."""
+    reports = place.checkout / "target" / "failsafe-reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    place.run(
+        "mvn", "-B", "-o", "failsafe:integration-test", *maven(),
+        "-Dit.test=ClientTestSuite,FunctionalTestSuite,ServerTestSuite",
+        f"-Drabbitmqctl.bin={place.variables['RABBITMQCTL']}",
+        f"-Dtest-broker.A.nodename={place.variables.get('RABBITMQ_NODENAME', 'ours')}",
+        longest=3000,
+    )  # fmt: skip
+    return readers.junit(reports.glob("TEST-*.xml"), "com.rabbitmq.client.test.")
+
+
+def bunny_ready(place: Place) -> None:
+    """Where the gems cannot be had, `amq-protocol` beside the checkout does, and the management
+    interface's client is a few lines of ours."""
+
+
+def bunny(place: Place, peer: object) -> Outcomes:
+    """bin/ci/before_build.sh makes the same users and virtual hosts by rabbitmqctl."""
+    api = Management()
+    for name in ("bunny_testbed", *BUNNY_TYPES):
+        kind = {"default_queue_type": name.rpartition("_")[2]} if name in BUNNY_TYPES else {}
+        api.put("vhosts", name, **kind)
+    api.put("users", "bunny_gem", password="bunny_password", tags="")
+    api.put("users", "bunny_reader", password="reader_password", tags="")
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    for vhost in ("bunny_testbed", *BUNNY_TYPES):
+        api.put("permissions", vhost, "bunny_gem", **everything)
+        api.put("permissions", vhost, "guest", **everything)
+    api.put("permissions", "bunny_testbed", "bunny_reader", configure="^---$", write="^---$",
+            read=".*")  # fmt: skip
+    report = place.report("rspec.json")
+    place.variables["CI"] = "true"
+    library = [f"-I{place.checkout.parent / 'amq-protocol' / 'lib'}"]
+    if place.run("gem", "list", "-i", "rabbitmq_http_api_client").returncode:
+        library.append(f"-I{PLUGINS / 'ruby'}")
+    place.run("rspec", *library, "--format", "json", "--out", report, "spec", longest=2400)
+    return readers.rspec(report.read_text()) if report.exists() else {}
+
+
+class Management:
+    """RabbitMQ's interface, of whoever serves it."""
+
+    def put(self, *path: str, **body: str) -> None:
+        words = "/".join(quote(word, safe="") for word in path)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{MANAGEMENT}/api/{words}",
+            json.dumps(body).encode(),
+            # guest:guest
+            {"Content-Type": "application/json", "Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="},
+            method="PUT",
+        )
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+
+
+BUNNY_TYPES = ("bunny_dqt_classic", "bunny_dqt_quorum", "bunny_dqt_stream")
+
+
+def celery_ready(place: Place) -> None:
+    place.environment(
+        "-e", str(place.checkout), "pytest", "pytest-rerunfailures", "pytest-subtests",
+        "pytest-timeout", "pytest-order", "pytest-click", "pytest-celery", "redis", "msgpack",
+        "PyYAML", "pymongo", "sqlalchemy", "gevent", "cryptography", "psutil", "boto3", "moto",
+    )  # fmt: skip
+
+
+def celery(place: Place, peer: object) -> Outcomes:
+    """With results by AMQP (`rpc`), as tox's environment `rabbitmq`: what asks Redis fails."""
+    place.variables |= {"TEST_BROKER": "pyamqp://", "TEST_BACKEND": "rpc"}
+    return pytest(place, "--timeout=120", "-o", "addopts=", "t/integration", longest=2400)
+
+
 def suite(name: str, source: str, prepare: object, run: object) -> Suite:
     return Suite(name, source, prepare, here, beside, rabbitmq_version, run)  # type: ignore[arg-type]
 
@@ -109,4 +211,7 @@ SUITES = [
     suite("amqplib", "amqp-node/amqplib", amqplib_ready, amqplib),
     suite("amqp091-go", "rabbitmq/amqp091-go", go_ready, amqp091),
     suite("lapin", "amqp-rs/lapin", lapin_ready, lapin),
+    suite("bunny", "ruby-amqp/bunny", bunny_ready, bunny),
+    suite("java-client", "rabbitmq/rabbitmq-java-client", java_ready, java),
+    suite("celery", "celery/celery", celery_ready, celery),
 ]

@@ -41,7 +41,8 @@ def started(
     must_be_free(*ports)
     with output.open("a") as out:
         process = subprocess.Popen(
-            command, stdout=out, stderr=out, env={**os.environ, **variables},
+            command, stdout=out, stderr=out, cwd=output.parent,
+            env={**os.environ, **variables},
         )  # fmt: skip
         try:
             for port in ports:
@@ -106,7 +107,11 @@ def rabbitmq(
     data.mkdir()
     variables = node_environment(str(data), AMQP)
     (data / "plugins").write_text(f"[{plugins}].\n")
-    (data / "rabbitmq.conf").write_text("\n".join(["loopback_users = none", *lines]) + "\n")
+    for taken in ("RABBITMQ_NODE_PORT", "RABBITMQ_NODE_IP_ADDRESS"):
+        del variables[taken]
+    listening = [f"listeners.tcp.1 = 127.0.0.1:{AMQP}", f"listeners.tcp.2 = ::1:{AMQP}"]
+    listening = [*listening[: 1 + _has_ipv6()], "loopback_users = none"]
+    (data / "rabbitmq.conf").write_text("\n".join([*listening, *lines]) + "\n")
     variables["RABBITMQ_CONFIG_FILE"] = str(data / "rabbitmq.conf")
     ports = [AMQP, *[MANAGEMENT] * ("rabbitmq_management" in plugins)]
     with ExitStack() as stack:
@@ -117,6 +122,15 @@ def rabbitmq(
         stack.enter_context(started(command, folder / "rabbitmq.log", ports, **variables))
         _settled(variables)
         yield variables
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def _settled(variables: dict[str, str]) -> None:
