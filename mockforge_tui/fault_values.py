@@ -13,8 +13,9 @@ from .nearest import get_close_matches
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
-_ORIGIN = _PLACED | {"user"}
-# A user logs in amid a connection: what was found out of its frames before must hold after, too.
+_ORIGIN = _PLACED | {"user", "vhost"}
+# A user logs in, and opens a virtual host, amid a connection: what was found out of its frames
+# before must hold after, too.
 _OPERATION = _PLACED | {"op", "dir"}
 _PLACE = _OPERATION | {"topic"}
 

@@ -46,6 +46,8 @@ class Principal(Struct, frozen=True):
     tls: str = ""
     certificate: str = ""
     server_name: str = ""
+    vhost: str = ""
+    """The virtual host that it opened; empty where there is none, or not yet."""
 
     @property
     def common_name(self) -> str:

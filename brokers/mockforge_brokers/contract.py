@@ -96,7 +96,8 @@ class Peer(Protocol):
 
 def origin_of(peer: Peer) -> Origin:
     """Where its frames come from, as far as that is known by now."""
-    return Origin(peer.principal.name, peer.address, _names(peer.listener))
+    principal = peer.principal
+    return Origin(principal.name, peer.address, _names(peer.listener), principal.vhost)
 
 
 # Asked for at the end of each connection, and there are few listeners.

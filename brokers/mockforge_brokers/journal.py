@@ -29,12 +29,14 @@ _MOST_HOLES: Final = 256
 class Origin(Struct, frozen=True):
     """Where a frame's connection comes from: its `user` (empty: nobody logged in) and `address`.
 
-    `listener` are the names of the one that it came by: `ws`, `mqtt-ws`, its port.
+    `listener` are the names of the one that it came by: `ws`, `mqtt-ws`, its port. `vhost` is the
+    virtual host that it opened.
     """
 
     user: str = ""
     address: str = ""
     listener: tuple[str, ...] = ()
+    vhost: str = ""
 
 
 NOWHERE: Final = Origin()

@@ -8,7 +8,7 @@ from mockforge_brokers.journal import IN, Row, Tape
 from ..filters import Filter, reduced
 from .decoder import client_of
 
-_OF_A_TAPE: Final = frozenset(("proto", "conn", "user", "address", "listener"))
+_OF_A_TAPE: Final = frozenset(("proto", "conn", "user", "address", "listener", "vhost"))
 """Fields of a row that are the same in each row of its connection."""
 
 

@@ -158,6 +158,8 @@ MESSAGES = Subject(
                 protocol="mqtt",
                 values=("true", "false"),
             ),
+            Field("vhost", "text", "r.origin.vhost", "virtual host", protocol="amqp"),
+            Field("channel", "number", _detail("channel"), "channel", protocol="amqp"),
             Field("rkey", "any", _detail("routing_key"), "routing key", protocol="amqp"),
             Field(
                 "redelivered",

@@ -17,7 +17,7 @@ class _From:
     """Where a connection comes from."""
 
     def origin(self) -> Origin:
-        return Origin("ann", "127.0.0.1:5000", ("ws", "mqtt-ws", "8083"))
+        return Origin("ann", "127.0.0.1:5000", ("ws", "mqtt-ws", "8083"), "staging")
 
 
 def _payloads(portions: Iterable[list[Row]]) -> list[str]:
@@ -87,6 +87,8 @@ def test_chunks_that_leave_while_others_are_decoded_are_passed_over() -> None:
         ("conn>7", False),
         ("user:ann address:127.0.0.1 listener:ws", True),
         ("user:bob", False),
+        ("vhost:staging channel:2", True),
+        ("vhost:/ channel:2", False),
         ("listener:tls size>1k", False),
         ("@fault", True),
     ],

@@ -65,9 +65,10 @@ AMQP = Row(
     connection=9,
     client="web",
     destination="amq.topic",
-    detail={"routing_key": "order.paid", "redelivered": False},
+    detail={"routing_key": "order.paid", "redelivered": False, "channel": 2},
     seq=14,
     time=1010.0,
+    origin=Origin("bob", "192.0.2.9:40871", ("plain", "amqp", "5672"), "staging/eu"),
 )
 
 MATCHES: list[tuple[str, str | None]] = [
@@ -110,6 +111,12 @@ MATCHES: list[tuple[str, str | None]] = [
     ("topic:#", "KMA"),
     ("queue:amq.topic", "A"),
     ("rkey:order.*", "A"),
+    ("vhost:staging/eu", "A"),
+    ("vhost:staging/*", "A"),
+    ("vhost:staging", ""),
+    ("proto:amqp vhost!=/ channel:2", "A"),
+    ("channel>2", ""),
+    ("proto:mqtt channel:2", None),
     ("partition:2", "K"),
     ("partition!=2", "MA"),
     ("offset>100 offset<=118", "K"),

@@ -10,7 +10,7 @@ import pika
 import pytest
 from confluent_kafka import Producer
 from paho.mqtt.enums import CallbackAPIVersion
-from pika.exceptions import NackError
+from pika.exceptions import AMQPConnectionError, NackError
 
 from mockforge_tui import MockForge
 
@@ -24,6 +24,8 @@ faults:
   - {id: produce, where: {kafka: {api: Produce, user: bob}}, do: {refuse: INVALID_RECORD}}
   - {id: publish, where: {amqp: {method: basic.publish, user: b*}}, do: {refuse: NACK}}
   - {id: connect, where: {mqtt: {packet: CONNECT, user: bob}}, do: {refuse: SERVER_BUSY}}
+  - {id: staged, where: {amqp: {vhost: staging, channel: 2, op: basic.publish}}, do: {refuse: NACK}}
+  - {id: shut, where: {amqp: {vhost: locked, method: connection.open}}, do: disconnect}
   - {id: far, where: {mqtt: {packet: PUBLISH, address: 127.0.0.2/32}}, do: {refuse: QUOTA_EXCEEDED}}
 """
 
@@ -82,6 +84,42 @@ def test_an_amqp_publisher_is_refused_by_its_user(mockforge: MockForge) -> None:
                 taken[user] = False
     assert taken == {"alice": True, "bob": False}
     assert hits(mockforge, "publish") == 1
+
+
+def published(mockforge: MockForge, vhost: str) -> list[bool]:
+    """Whether a message was taken, of one by each of two channels."""
+    place = urlsplit(mockforge.amqp.url)
+    credentials = pika.PlainCredentials("alice", "secret")
+    taken = []
+    with pika.BlockingConnection(
+        pika.ConnectionParameters(place.hostname, place.port, vhost, credentials=credentials)
+    ) as connection:
+        for _ in range(2):
+            channel = connection.channel()
+            channel.confirm_delivery()
+            try:
+                channel.basic_publish("amq.fanout", "", b"a")
+                taken.append(True)
+            except NackError:
+                taken.append(False)
+    return taken
+
+
+def test_an_amqp_channel_of_one_virtual_host_is_refused(mockforge: MockForge) -> None:
+    mockforge.run("vhost add staging")
+    assert {each: published(mockforge, each) for each in ("/", "staging")} == {
+        "/": [True, True],
+        "staging": [True, False],
+    }
+    assert hits(mockforge, "staged") == 1
+
+
+def test_a_virtual_host_that_may_not_be_opened_is_refused_by_a_rule(mockforge: MockForge) -> None:
+    mockforge.run("vhost add locked")
+    assert published(mockforge, "/") == [True, True]
+    with pytest.raises(AMQPConnectionError):
+        published(mockforge, "locked")
+    assert hits(mockforge, "shut") == 1
 
 
 def connected(

@@ -186,6 +186,9 @@ class Lane:
         # A CONNECT is matched before its user is known to be right.
         if not origin.user and (user := rows[0].detail.get("user_name")):
             origin = replace(origin, user=str(user))
+        # Nor is a virtual host, when connection.open asks for it.
+        if not origin.vhost and (vhost := rows[0].detail.get("virtual_host")):
+            origin = replace(origin, vhost=str(vhost))
         for row in rows:
             row.origin = origin
             row.connection = self.peer.id

@@ -73,6 +73,15 @@ def test_who_logs_in_as_another_user_is_looked_at_anew() -> None:
     assert world.concern.asks()
 
 
+def test_who_opens_a_virtual_host_is_looked_at_anew() -> None:
+    world = World()
+    world.add(Match("vhost:b", everything, origin=lambda row: row.origin.vhost == "b"))
+    world.peer.principal = Principal("bob", "PLAIN")
+    assert not world.concern.asks()
+    world.peer.principal = Principal("bob", "PLAIN", vhost="b")
+    assert world.concern.asks()
+
+
 def test_a_rule_knows_where_a_connection_comes_from() -> None:
     world = World()
     seen: list[Origin] = []

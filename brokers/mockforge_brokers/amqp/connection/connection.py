@@ -100,7 +100,6 @@ class Connection:
         self.begin = self.reader.begin
         self._clock = environment.clock
         self._listeners = environment.listeners
-        self._vhosts = vhosts
         self._later_version = later_version
         self._memory = self.vhost.memory
         self.blocking = Blocking(self, self._memory, self._clock, self.say)
@@ -312,7 +311,7 @@ class Connection:
         self.max_payload = self.handshake.max_payload
         self.reader.largest = agreement.frame_max
         self.channels.channel_max = agreement.channel_max
-        self.vhost = self._vhosts[agreement.virtual_host]
+        self.vhost = self._login.open(agreement.virtual_host)
         self.user = agreement.user
         self.renew_guard()
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"

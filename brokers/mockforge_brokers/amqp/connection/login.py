@@ -119,6 +119,11 @@ class Login:
             self._report(client, user, f"open vhost {name}", problem)
         return problem
 
+    def open(self, name: str) -> VirtualHost:
+        """The virtual host, which had no problem: the client is in it from now on."""
+        self._peer.principal = replace(self._peer.principal, vhost=name)
+        return self._vhosts[name]
+
     def guard(self, client: str, user: str) -> Guard | None:
         def report(what: str, why: str) -> None:
             self._report(client, user, what, why)

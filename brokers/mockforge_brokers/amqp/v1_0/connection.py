@@ -89,7 +89,6 @@ class Connection:
         self.names = Names()
         self.unfinished = False
         self._options = options
-        self._vhosts = vhosts
         self._turn = environment.turn
         self._clock = environment.clock
         self._login = Login(
@@ -315,7 +314,7 @@ class Connection:
         self.phase = Phase.OPEN
         self.user = handshake.user
         self.client = self.unroutable.client = handshake.container
-        self.vhost = self._vhosts[handshake.vhost]
+        self.vhost = self._login.open(handshake.vhost)
         self.max_frame = handshake.max_frame
         self.renew_guard()
         if handshake.idle:
