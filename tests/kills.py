@@ -5,7 +5,8 @@ some of the publishes are confirmed, starts it again and looks: what was confirm
 there once where the protocol promises that (an idempotent Kafka producer and MQTT's QoS 2 go on
 with the same client; AMQP's publisher does not repeat what was lost).
 
-`--by stop` and `--by hard` stop and start the broker of a program that keeps all in memory instead.
+`--by stop` and `--by hard` stop and start the broker of a program that keeps all in memory instead,
+`--by hard-kept` of one that has a data folder: it begins with what is on disk.
 """
 
 import argparse
@@ -64,16 +65,17 @@ class Program:
         self.process.communicate()
 
 
-class InMemory(Program):
-    """The program without a data folder: its broker is stopped by the console, and started."""
+class Stopped(Program):
+    """A program that goes on: its broker is stopped by the console, and started."""
 
-    def __init__(self, protocol: str, how: str) -> None:
+    def __init__(self, protocol: str, how: str, folder: str = "") -> None:
         self.protocol = protocol
         self.how = how
-        super().__init__(protocol, "")
+        super().__init__(protocol, folder)
 
     def options(self, folder: str) -> list[str]:
-        return ["--admin-port", "0"]
+        # Where a confirm waits for the disk there is nearly always something that is not there yet.
+        return ["--admin-port", "0", *(folder and ("--data-dir", folder, "--data-sync", "commit"))]
 
     def begin(self) -> None:
         super().begin()
@@ -284,17 +286,18 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
 PROTOCOLS = {"kafka": kafka, "mqtt": mqtt, "amqp": amqp}
 
 
-WAYS = {"kill": "", "stop": "", "hard": "--hard"}
+WAYS = {"kill": "", "stop": "", "hard": "--hard", "hard-kept": "--hard"}
 """What ends it: a signal, or what is asked of the console."""
 
 
 def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> str:
     kill_at = random.Random(seed).randint(messages // 20, messages * 9 // 10)
     with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder) / "data")
         if way == "kill":
-            program = Program(protocol, str(Path(folder) / "data"))
+            program = Program(protocol, data)
         else:
-            program = InMemory(protocol, WAYS[way])
+            program = Stopped(protocol, WAYS[way], data if way == "hard-kept" else "")
         try:
             return PROTOCOLS[protocol](program, messages, kill_at)
         finally:
