@@ -1,4 +1,4 @@
-"""What stands in the inspector beside a Kafka topic, group or connection: producers and limits.
+"""What stands in the inspector beside a Kafka topic, group or connection: who produces, limits.
 
 It is looked up for the one that somebody looks at, and not with each snapshot of all.
 """
@@ -11,6 +11,7 @@ from mockforge_brokers.kafka.acls import listed
 from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from ..units import clock_time, format_duration
+from . import kafka_telemetry
 from .kafka_tables import Rows, Tables, right, rights_of
 from .results import Column, count
 
@@ -67,10 +68,13 @@ def beside(kafka: "KafkaBroker | None", access: Access, subject: object) -> Tabl
             producers = {"producers": (_PRODUCERS, list(_producers(kafka, name)))}
             return {**producers, **rights_of(access, subject)}
         case ConnectionView(protocol="kafka"):
+            pushing, metrics = kafka_telemetry.of_connection(kafka, subject)
             return {
                 "transactions": (_TRANSACTIONS, list(_transactions(kafka, subject))),
                 "quotas": (_QUOTAS, list(_quotas(kafka, subject))),
                 "rights": (_RIGHTS, list(_rights(access, subject))),
+                "telemetry": ((*kafka_telemetry.PUSHES, kafka_telemetry.ASKED), pushing),
+                "metrics": (kafka_telemetry.METRICS[:-1], metrics),
             }
     return rights_of(access, subject)
 

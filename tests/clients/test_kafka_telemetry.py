@@ -4,6 +4,7 @@ import pytest
 from confluent_kafka import Producer
 
 from mockforge_tui import MockForge
+from mockforge_tui.console.kafka_beside import beside
 
 from .conftest import wait_for
 
@@ -32,7 +33,17 @@ def test_librdkafka_pushes_what_it_is_asked_for_and_no_more():
         names = {row["name"] for row in mockforge.run("telemetry show shop").data}
         assert names
         assert all(name.startswith("org.apache.kafka.producer.") for name in names)
+        on_screen = mockforge.call(lambda: _beside(mockforge, "shop"))
+        assert {f"org.apache.kafka.{row['name']}" for row in on_screen["metrics"][1]} == names
+        assert on_screen["telemetry"][1][0]["pushes"] >= 2
         assert "pushed nothing yet" in mockforge.run("telemetry show other").text
+
+
+def _beside(mockforge, client):
+    """What the sheet of a client's connection has below its facts."""
+    kafka = mockforge.runtime.brokers.kafka
+    view = next(each for each in kafka.connections() if each.client == client)
+    return beside(kafka, mockforge.runtime.access, view)
 
 
 def test_a_client_that_connects_where_nobody_asks_asks_for_nothing():

@@ -1,12 +1,12 @@
 """`telemetry`: what Kafka's clients measure of themselves and push, when they are asked to."""
 
-import math
 from typing import TYPE_CHECKING, Annotated
 
 from ... import units
+from ..kafka_telemetry import ASKED, METRICS, PUSHES, measured, pushing
 from ..lookup import BadArgument, kafka, known
 from ..registry import Arg, Opt, command
-from ..results import Column, Result, count, done, table
+from ..results import Column, Result, done, table
 from ..types import DURATION, text
 
 if TYPE_CHECKING:
@@ -30,12 +30,7 @@ def telemetry_ls(session: "Session") -> Result:
             "software": each.software,
             "instance": each.instance_id,
             "connection": each.connection if each.open else None,
-            "asked": " ".join(each.metrics),
-            "every": each.interval,
-            "pushes": each.pushes,
-            "bytes": each.bytes,
-            "compression": each.compression,
-            "ago": each.ago,
+            **pushing(each),
         }
         for each in broker.telemetry()
     ]
@@ -46,18 +41,10 @@ def telemetry_ls(session: "Session") -> Result:
         Column("software", "software"),
         Column("instance", "instance"),
         Column("connection", "conn", right=True),
-        Column("asked", "asked for"),
-        Column("every", "every", units.format_duration, right=True),
-        Column("pushes", "pushes", count, right=True),
-        Column("bytes", "bytes", count, right=True),
-        Column("compression", "codec"),
-        Column("ago", "last", _ago, right=True),
+        ASKED,
+        *PUSHES,
         empty=nobody if broker.subscriptions() else "nobody is asked: telemetry set NAME '*'",
     )
-
-
-def _ago(value: float | None) -> str:
-    return "never" if value is None else f"{units.format_duration(value)} ago"
 
 
 @command("telemetry show", group="connections", examples=("telemetry show shop",))
@@ -67,22 +54,9 @@ def telemetry_show(
     """Show the metrics that a client pushed last: producers' queues, consumers' lag, latencies."""
     broker = kafka(session)
     found = _found(broker.telemetry(), client)
-    rows = [
-        {
-            "name": each.name,
-            "attributes": " ".join(f"{key}={value}" for key, value in each.attributes),
-            # Java says NaN of what it has not measured, which JSON has no word for.
-            "value": each.value if math.isfinite(each.value) else None,
-            "kind": "since the push before" if each.delta else "",
-        }
-        for each in broker.telemetry_values(found.instance_id)
-    ]
     return table(
-        rows,
-        Column("name", "metric"),
-        Column("value", "value", _number, right=True),
-        Column("attributes", "of"),
-        Column("kind", ""),
+        measured(broker.telemetry_values(found.instance_id)),
+        *METRICS,
         empty=f"{client} pushed nothing yet; it is asked for {' '.join(found.metrics) or 'nothing'}"
         f" every {units.format_duration(found.interval)}",
     )
@@ -94,12 +68,6 @@ def _found(views: "list[TelemetryView]", client: str) -> "TelemetryView":
     if not mine:
         known("client", client, [one.client for one in views], "client that pushes metrics")
     return max(mine, key=lambda one: one.pushes > 0)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "NaN"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.3f}"
 
 
 @command(

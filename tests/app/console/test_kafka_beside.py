@@ -3,6 +3,8 @@
 from typing import Any
 
 from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.state.configs.client_metrics import ATTRIBUTES
+from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
 from mockforge_brokers.permissions import acl_of
 
@@ -10,7 +12,7 @@ from mockforge_tui.console.kafka_beside import beside
 from mockforge_tui.tui.snapshot import ConnectionLine
 from mockforge_tui.tui.subjects import Sheet
 
-from .scene import Scene
+from .scene import ONE_METRIC, Scene
 from .test_kafka_tables import shown
 
 
@@ -79,3 +81,44 @@ def test_nothing_is_said_of_other_protocols_or_without_kafka() -> None:
     assert beside(None, made.access, topic) == {}
     made.kafka.delete_topic("orders")
     assert beside(made.kafka, made.access, topic) == {}, "a snapshot may be older than the broker"
+
+
+def test_a_connection_shows_what_its_client_measures_of_itself() -> None:
+    made = Scene(furnished=False)
+    made.run("telemetry set all *")
+    client = made.kafka_client()
+    made.ask(client, ApiVersionsRequest(), 0, "shop")
+    view = connection(made, "shop")
+    telemetry, labels = made.kafka.cluster.telemetry, dict.fromkeys(ATTRIBUTES, "1")
+    labels["client_id"] = "shop"
+    assert rows(made, view, "telemetry") == []
+    asked = telemetry.subscribe(bytes(16), labels, view.id)
+    (row,) = rows(made, view, "telemetry")
+    assert (row["pushes"], row["ago"], row["asked"]) == (0, None, "*")
+    assert rows(made, view, "metrics") == []
+    telemetry.push(
+        asked.instance_id, labels, view.id, asked.subscription_id, 0, ONE_METRIC, terminating=False
+    )
+    (row,) = rows(made, view, "telemetry")
+    assert row["pushes"] == 1
+    lines = shown(Sheet(ConnectionLine(view, 0, 0), tables=beside(made.kafka, made.access, view)))
+    found = made.run("telemetry show shop").data
+    assert len(rows(made, view, "metrics")) == len(found) > 0
+    short = found[0]["name"].removeprefix("org.apache.kafka.")
+    assert any(line.strip().startswith(short) for line in lines), lines
+    made.ask(made.kafka_client(), ApiVersionsRequest(), 0, "other")
+    assert rows(made, connection(made, "other"), "telemetry") == []
+
+
+def test_what_is_no_metrics_is_shown_as_nothing() -> None:
+    made = Scene(furnished=False)
+    made.run("telemetry set all *")
+    made.ask(made.kafka_client(), ApiVersionsRequest(), 0, "shop")
+    view = connection(made, "shop")
+    telemetry, labels = made.kafka.cluster.telemetry, dict.fromkeys(ATTRIBUTES, "1")
+    asked = telemetry.subscribe(bytes(16), labels, view.id)
+    telemetry.push(
+        asked.instance_id, labels, view.id, asked.subscription_id, 0, b"\xff", terminating=False
+    )
+    assert rows(made, view, "metrics") == []
+    assert [row["bytes"] for row in rows(made, view, "telemetry")] == [1]
