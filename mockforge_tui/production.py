@@ -1,6 +1,6 @@
 """Carries messages between the fixtures and the brokers, both ways."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
@@ -42,8 +42,13 @@ class Production:
         self._watching: list[Callable[[], None]] = []
         self.engine = self._build(FixtureSet())
 
-    def load(self, fixtures: FixtureSet, *, start: bool) -> None:
-        """Declare what the fixtures need, watch what they react to, and perhaps begin."""
+    def load(
+        self, fixtures: FixtureSet, *, start: bool, only: Collection[str] | None = None
+    ) -> None:
+        """Declare what the fixtures need, watch what they react to, and perhaps begin.
+
+        Of generators these ids `only`, where they are given.
+        """
         self.stop()
         self.engine = self._build(fixtures)
         self._declare(fixtures)
@@ -52,7 +57,7 @@ class Production:
         for watch in watches.values():
             self._watch(watch, tuple(watches.values()))
         if start:
-            self.engine.start_all()
+            self.engine.start_all(only)
             self._start_groups(fixtures)
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mockforge_tui.embedded.base import Forge
 
 _MARKER = (
-    "mockforge(*, fixtures=None, seed=None, fresh=False, **settings): "
+    "mockforge(*, fixtures=None, seed=None, snapshot=None, fresh=False, **settings): "
     "what the brokers of this test are like; with fresh or settings they are the test's own, "
     "on ports of their own"
 )
@@ -70,12 +70,15 @@ def mockforge(request: pytest.FixtureRequest) -> Iterator[Forge]:
     """Kafka, MQTT and AMQP on free ports of 127.0.0.1, as empty as after a start.
 
     `@pytest.mark.mockforge(fixtures="fixtures/shop.yaml", seed=42)` loads files or folders,
-    relative to the test's own folder or to pytest's root. The brokers stay the same for all tests
+    relative to the test's own folder or to pytest's root; `snapshot="seeded"` goes back to what
+    `mockforge_session.snapshot("seeded")` kept. The brokers stay the same for all tests
     and are reset before each; `fresh=True` or any setting gives the test its own.
     """
     asked = _asked(request.node)
     fixtures, seed = asked.pop("fixtures", ()), asked.pop("seed", None)
-    fresh = asked.pop("fresh", False)
+    fresh, snapshot = asked.pop("fresh", False), asked.pop("snapshot", None)
+    if snapshot is not None and (fixtures or seed is not None or fresh or asked):
+        pytest.fail("mockforge(snapshot=...) goes with nothing else", pytrace=False)
     paths = _paths(request, fixtures)
     if fresh or asked:
         make: Callable[..., Forge] = request.getfixturevalue("make_mockforge")
@@ -84,7 +87,10 @@ def mockforge(request: pytest.FixtureRequest) -> Iterator[Forge]:
         yield make(*paths, **{**session, **seeded, **asked})
         return
     running: Forge = request.getfixturevalue("mockforge_session")
-    running.renew(paths, seed)
+    if snapshot is None:
+        running.renew(paths, seed)
+    else:
+        running.reset(to=snapshot)
     _use(request.node, running)
     yield running
 

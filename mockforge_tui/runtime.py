@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from mockforge_brokers.access import Access
 from mockforge_brokers.clock import AdjustableClock, LoopClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted, Warned
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .fixtures.model import FixtureSet
     from .production import Production
     from .recordings import Recordings
+    from .snapshots import Snapshot, Snapshots
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class Runtime:
         self._production: Production | None = None
         self._record: Record | None = None
         self._recordings: Recordings | None = None
+        self._snapshots: Snapshots | None = None
         self._fixtures: FixtureSet | None = None
         self._lag_timer: asyncio.TimerHandle | None = None
         self._stopping = Stopping(self.brokers, servers, self.listeners, self.clock, self.spine)
@@ -150,6 +153,20 @@ class Runtime:
             self._recordings = Recordings(self.brokers, self.clock, self.seed)
         return self._recordings
 
+    @property
+    def snapshots(self) -> "Snapshots":
+        """What brokers kept, by name; a reset leaves them as they are."""
+        if self._snapshots is None:
+            from .snapshots import Snapshots
+
+            self._snapshots = Snapshots(self.brokers, self.clock)
+        return self._snapshots
+
+    @property
+    def fixtures(self) -> "FixtureSet | None":
+        """Those that are loaded."""
+        return self._fixtures
+
     async def start(self, fixtures: "FixtureSet | None" = None) -> None:
         """Listen everywhere, then load fixtures and produce. Raises CannotListen."""
         if self.data is not None:
@@ -168,14 +185,27 @@ class Runtime:
         self._load(fixtures)
         self._watch_lag()
 
-    def reset(self) -> None:
-        """Back to the state right after loading, at once.
+    def take_snapshot(self, name: str) -> "Snapshot":
+        """Keep what the brokers keep over a restart, for `reset`. Raises InvalidInput."""
+        if self.store is not None:
+            raise InvalidInput("no snapshots with --data-dir: going back would not be on disk")
+        status = () if self._production is None else self._production.status()
+        producing = [each.id for each in status if each.on]
+        return self.snapshots.take(name, self._fixtures, producing, self.seed)
+
+    def reset(self, to: str | None = None) -> None:
+        """Back to the state right after loading, or to a snapshot, at once. Raises InvalidInput.
 
         All connections end, and whatever the brokers held, what was kept of messages, faults,
         holds and changes to fixtures are gone; the fixtures begin anew with the same seed. Users,
         rules, limits and the clock stay as they are, and the record keeps messages from now on.
         """
-        self._reset(self._fixtures)
+        if to is None:
+            self._reset(self._fixtures)
+            return
+        snapshot = self.snapshots.named(to)
+        self.seed = snapshot.seed
+        self._reset(snapshot.fixtures, snapshot)
 
     def load(self, fixtures: "FixtureSet | None", seed: int | None = None) -> None:
         """As `reset`, with other fixtures, and perhaps another seed for them."""
@@ -216,7 +246,7 @@ class Runtime:
         if text := self.beyond(fixtures):
             self.spine.emit(Warned("kafka", "kafka: cluster", text))
 
-    def _reset(self, fixtures: "FixtureSet | None") -> None:
+    def _reset(self, fixtures: "FixtureSet | None", snapshot: "Snapshot | None" = None) -> None:
         if self._production is not None:
             self._production.stop()
             self._production = None
@@ -224,15 +254,20 @@ class Runtime:
         self.holds.clear()
         for broker in self.brokers.values():
             broker.reset()
+        if snapshot is not None:
+            self.snapshots.restore(snapshot)
         self.record.clear()
         self.record.start()
-        self._load(fixtures)
+        self._load(fixtures, None if snapshot is None else snapshot.producing)
 
-    def _load(self, fixtures: "FixtureSet | None") -> None:
+    def _load(
+        self, fixtures: "FixtureSet | None", producing: Collection[str] | None = None
+    ) -> None:
+        """`producing` are the generators that begin; None: as the files and options say."""
         self._fixtures = fixtures
         if fixtures is None:
             return
-        self.production.load(fixtures, start=self.config.auto_produce)
+        self.production.load(fixtures, start=self.config.auto_produce, only=producing)
         self._misbehave(fixtures)
 
     def _misbehave(self, fixtures: "FixtureSet") -> None:

@@ -143,8 +143,9 @@ async def _asked(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     """What a request asks for. Raises HTTPException for what the endpoint does not know."""
     asked: dict[str, Any] = {}
     if endpoint.body is not None:
+        data = await request.body()
         try:
-            asked = json.loads(await request.body())
+            asked = json.loads(data) if data or not endpoint.bare else {}
         except (ValueError, RecursionError):
             raise HTTPException(400, "a JSON body is wanted") from None
         if not isinstance(asked, dict):

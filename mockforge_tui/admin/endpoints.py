@@ -53,7 +53,8 @@ _PUBLISHED: Final[Schema] = {
 class Endpoint:
     """One path and method; `name` is the method of Verbs that answers.
 
-    `statuses` are what it answers beside 200, and what that means.
+    `statuses` are what it answers beside 200, and what that means; where it is `bare` the body may
+    be left out.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Endpoint:
     query: Mapping[str, Schema] = field(default_factory=dict)
     statuses: Mapping[int, str] = field(default_factory=dict)
     media_type: str = "application/json"
+    bare: bool = False
 
 
 _WRONG: Final = {400: "what was asked for cannot be; the text says why"}
@@ -86,7 +88,14 @@ ENDPOINTS: Final = (
              statuses=_WRONG),
     Endpoint("POST", "/messages/wait", "wait", "Wait for messages, 5 s where `within` is left out.",
              ASKED, statuses=_UNMET),
-    Endpoint("POST", "/reset", "reset", "Go back to the state right after loading."),
+    Endpoint("POST", "/reset", "reset", "Go back to the state right after loading, or to a"
+             " snapshot.", object_of({"to": {"type": "string", "description": "its name"}}),
+             statuses=_WRONG, bare=True),
+    Endpoint("GET", "/snapshots", "snapshots", "Snapshots of what the brokers keep."),
+    Endpoint("POST", "/snapshots", "take_snapshot", "Keep what the brokers have now, as over a"
+             " restart.", object_of({"name": {"type": "string"}}, "name"), statuses=_WRONG),
+    Endpoint("DELETE", "/snapshots/{name}", "remove_snapshot", "Forget a snapshot.",
+             statuses={404: "no such snapshot"}),
     Endpoint("GET", "/fixtures", "fixtures", "Generators with what they have sent."),
     Endpoint("PUT", "/fixtures", "load", "Load these files instead, and reset.",
              object_of({"files": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -144,6 +153,7 @@ LINES: Final = MappingProxyType(
         "faults": "fault ls",
         "holds": "hold ls",
         "scenarios": "scenario ls",
+        "snapshots": "snapshot ls",
         "connections": "conn ls",
         "topics": "topic ls",
         "groups": "group ls",

@@ -81,7 +81,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["parameters"] = parameters
     if endpoint.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not endpoint.bare,
             "content": {"application/json": {"schema": endpoint.body}},
         }
     return operation

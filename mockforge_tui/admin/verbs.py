@@ -9,6 +9,7 @@ from typing import Any, Final
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.rules import Rule
 
+from ..console.commands.snapshots import described
 from ..console.expecting import explained
 from ..console.journal import newest_lines
 from ..console.playing import runner_of
@@ -90,8 +91,16 @@ class Verbs:
     # State -------------------------------------------------------------------------------
 
     async def reset(self, asked: Mapping[str, Any]) -> Answer:
-        self._runtime.reset()
+        self._runtime.reset(asked.get("to"))
         return 200, {"status": "ok", "newest": self._runtime.record.newest}
+
+    async def take_snapshot(self, asked: Mapping[str, Any]) -> Answer:
+        return 200, described(self._runtime.take_snapshot(asked["name"]))
+
+    async def remove_snapshot(self, asked: Mapping[str, Any]) -> Answer:
+        if asked["name"] not in self._runtime.snapshots:
+            raise NotThere(f"there is no snapshot {asked['name']}")
+        return 200, described(self._runtime.snapshots.remove(asked["name"]))
 
     async def load(self, asked: Mapping[str, Any]) -> Answer:
         files = asked.get("files")

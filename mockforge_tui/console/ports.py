@@ -20,6 +20,7 @@ from ..expectations.record import Record
 from ..filters import Filter
 from ..fixtures.messages import Outgoing
 from ..recordings import Recordings
+from ..snapshots import Snapshot, Snapshots
 
 if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet, Generator
@@ -144,8 +145,15 @@ class Runtime(Protocol):
     @property
     def recordings(self) -> Recordings: ...
 
-    def reset(self) -> None:
-        """Back to the state right after loading, at once."""
+    @property
+    def snapshots(self) -> Snapshots: ...
+
+    def take_snapshot(self, name: str) -> Snapshot:
+        """Raises InvalidInput."""
+        ...
+
+    def reset(self, to: str | None = None) -> None:
+        """Back to the state right after loading, or to a snapshot, at once. Raises InvalidInput."""
         ...
 
     def stop_broker(

@@ -126,8 +126,12 @@ class Forge(Verbs, ABC):
         """A point in the flow of messages: `since=` it counts only what came later."""
 
     @abstractmethod
-    def reset(self) -> None:
-        """Back to the state right after loading; messages and events count from here."""
+    def snapshot(self, name: str) -> None:
+        """Keep what the brokers have now, as they would over a restart. Raises InvalidInput."""
+
+    @abstractmethod
+    def reset(self, *, to: str | None = None) -> None:
+        """Back to the state right after loading, or to a snapshot; messages count from here."""
 
     @abstractmethod
     def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:

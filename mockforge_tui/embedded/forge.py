@@ -167,9 +167,12 @@ class MockForge(Forge):
         """A point in the flow of messages: `since=` it counts only what came later."""
         return self.call(lambda: self.runtime.record.newest)
 
-    def reset(self) -> None:
-        """Back to the state right after loading; messages and events count from here."""
-        self.call(self._restart, self._fixtures, None)
+    def snapshot(self, name: str) -> None:
+        self.call(lambda: self.runtime.take_snapshot(name))
+
+    def reset(self, *, to: str | None = None) -> None:
+        """Back to the state right after loading, or to a snapshot; messages count from here."""
+        self.call(self._go_back, to)
 
     def load(self, *fixtures: str | Path, seed: int | None = None) -> None:
         """As `reset`, with the fixtures of these files or folders instead. Raises FixtureError."""
@@ -275,6 +278,11 @@ class MockForge(Forge):
 
     def now(self) -> float:
         return self.call(self.runtime.clock.wall)
+
+    def _go_back(self, to: str | None) -> None:
+        self.runtime.reset(to)
+        self._fixtures, self.facts["seed"] = self.runtime.fixtures, self.runtime.seed
+        self._began = self.runtime.clock.wall()
 
     def _restart(self, fixtures: FixtureSet | None, seed: int | None) -> None:
         self._fixtures = fixtures

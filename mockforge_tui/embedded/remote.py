@@ -79,8 +79,11 @@ class RemoteForge(Forge):
     def mark(self) -> int:
         return int(self._get("/messages?limit=1")["newest"])
 
-    def reset(self) -> None:
-        self._ask("POST", "/reset")
+    def snapshot(self, name: str) -> None:
+        self._ask("POST", "/snapshots", {"name": name})
+
+    def reset(self, *, to: str | None = None) -> None:
+        self._ask("POST", "/reset", None if to is None else {"to": to})
         self._began = self.now()
 
     def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:

@@ -182,6 +182,22 @@ def test_fixtures_are_loaded_by_text_and_reset_goes_back_to_them(web: Http) -> N
     assert web.post("/messages/count", {"kafka": "*"}) == {"count": 0}
 
 
+def test_a_snapshot_is_taken_listed_gone_back_to_and_forgotten(web: Http) -> None:
+    web.post("/messages", {"to": {"kafka": "seeded"}, "value": 1})
+    assert web.post("/snapshots", {"name": "s"})["name"] == "s"
+    web.post("/messages", {"to": {"kafka": "later"}, "value": 1})
+    web.post("/reset", {"to": "s"})
+    assert [each["name"] for each in web.get("/kafka/topics")["items"]] == ["seeded"]
+    assert [each["name"] for each in web.get("/snapshots")["items"]] == ["s"]
+    assert web.ask("DELETE", "/snapshots/s")[0] == 200
+    assert web.ask("DELETE", "/snapshots/s")[0] == 404
+    status, answer = web.ask("POST", "/reset", {"to": "s"})
+    assert (status, answer["error"]) == (
+        400,
+        "there is no snapshot s: snapshot take NAME takes one",
+    )
+
+
 def test_broken_fixtures_change_nothing_and_name_their_place(web: Http) -> None:
     web.ask("PUT", "/fixtures", {"files": {"shop.yaml": SCENARIO}})
     status, answer = web.ask("PUT", "/fixtures", {"files": {"x.yaml": "mockforge: 1\ntpics: {}"}})

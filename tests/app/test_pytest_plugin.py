@@ -73,6 +73,40 @@ def test_the_documented_tests_pass_as_they_are_printed(pytester: pytest.Pytester
     run(pytester).assert_outcomes(passed=3)
 
 
+def test_tests_go_back_to_a_snapshot_of_the_session(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def seeded(mockforge_session):
+            mockforge_session.kafka.publish("orders", key="o-1", value={"total": 10})
+            mockforge_session.snapshot("seeded")
+
+        @pytest.mark.mockforge(snapshot="seeded")
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_what_is_seeded_is_there_and_nothing_of_other_tests(mockforge, number):
+            assert mockforge.kafka.messages("*") == []
+            assert len(mockforge.run("peek orders -n 9").data) == 1
+            mockforge.kafka.publish("orders", value=number)
+
+        def test_without_it_brokers_are_empty(mockforge):
+            assert mockforge.run("topic ls").data == []
+
+        def test_in_the_midst_of_a_test(mockforge):
+            mockforge.reset(to="seeded")
+            assert len(mockforge.run("peek orders -n 9").data) == 1
+
+        @pytest.mark.mockforge(snapshot="seeded", seed=1)
+        def test_with_anything_else_it_is_refused(mockforge):
+            pass
+        """
+    )
+    result = run(pytester, "-p", "no:xdist")
+    result.assert_outcomes(passed=4, errors=1)
+    result.stdout.fnmatch_lines(["*mockforge(snapshot=...) goes with nothing else*"])
+
+
 def test_a_failure_says_all_there_is_and_has_the_journal(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -148,6 +148,11 @@ def _recordings(session: "Session") -> Iterable[Candidate]:
         yield each.name, units.counted(each.messages, "message")
 
 
+def _snapshots(session: "Session") -> Iterable[Candidate]:
+    for each in session.runtime.snapshots.values():
+        yield each.name, units.format_size(each.size)
+
+
 def _fixtures_or_all(session: "Session") -> Iterable[Candidate]:
     yield from _fixtures(session)
     yield "all", "every fixture"
@@ -284,6 +289,7 @@ _SOURCES: dict[str, Source] = {
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,
     "recordings": _recordings,
+    "snapshots": _snapshots,
     "scenarios": _scenarios,
     "lint-clients": _lint_clients,
     "faults": _faults,

@@ -8,7 +8,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 from ... import units
 from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
-from ..types import DURATION, of_text
+from ..types import DURATION, of_text, text
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -152,17 +152,24 @@ def tls_renew(session: "Session") -> Result:
 @command(
     "reset",
     group="control",
-    examples=("reset -y",),
+    examples=("reset -y", "reset --to seeded -y"),
     asks="End all connections and empty all brokers?",
 )
-def reset(session: "Session") -> Result:
-    """Go back to the state right after loading.
+def reset(
+    session: "Session",
+    *,
+    to: Annotated[
+        str | None, Opt(("--to",), text("name", "snapshots"), "a snapshot to go back to", "NAME")
+    ] = None,
+) -> Result:
+    """Go back to the state right after loading, or to a snapshot.
 
     Connections end; what brokers hold, faults, holds and changed fixtures are gone, and fixtures
-    begin anew with the same seed. Users, rules, limits and the clock stay.
+    begin anew with the same seed (those of a snapshot that still produced when it was taken).
+    Users, rules, limits and the clock stay.
     """
-    session.runtime.reset()
-    return done("back to the state right after loading")
+    session.runtime.reset(to)
+    return done(f"back to {'the state right after loading' if to is None else f'snapshot {to}'}")
 
 
 COMMANDS = (

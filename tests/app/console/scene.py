@@ -57,6 +57,7 @@ from mockforge_tui.fixtures.source.fields import Problems
 from mockforge_tui.fixtures.source.tree import Source
 from mockforge_tui.production import Production
 from mockforge_tui.recordings import Recordings
+from mockforge_tui.snapshots import Snapshot, Snapshots
 from mockforge_tui.stopping import Stopping
 from mockforge_tui.tui.palette import PALETTES
 
@@ -153,6 +154,7 @@ class Scene:
         self.record = Record(self.brokers, self.spine)
         self.record.start()
         self.recordings = Recordings(self.brokers, self.clock, seed=1)
+        self.snapshots = Snapshots(self.brokers, self.clock)
         self.ended = environment.ended
         self.loop_lag = 0.0
         self.seed = 1
@@ -204,9 +206,15 @@ class Scene:
     def reported(self, kind: str = "row") -> list[str]:
         return [notice.text for notice in self.heard if notice.kind == kind]
 
-    def reset(self) -> None:
+    def take_snapshot(self, name: str) -> Snapshot:
+        return self.snapshots.take(name, None, (), self.seed)
+
+    def reset(self, to: str | None = None) -> None:
+        snapshot = None if to is None else self.snapshots.named(to)
         for broker in self.brokers.values():
             broker.reset()
+        if snapshot is not None:
+            self.snapshots.restore(snapshot)
         self.record.clear()
 
     def stop_broker(
@@ -374,6 +382,7 @@ class Scene:
             "filter save busy size>1k",
             "filter save errors has:error",
             "record start orders proto:kafka",
+            "snapshot take seeded",
             "fault add delay client:nobody 250ms",
             "fault add drop client:nobody",
             "hold client:nobody",
