@@ -16,6 +16,7 @@ Step = tuple[int, str, Any]
 `packet`, `leave` (with its will or not), `raw`."""
 
 NO_FILTERS = bytes.fromhex("82020001")
+UNSUBSCRIBE_FLAGS = bytes.fromhex("a0050001000161")
 FILTERS = ["#", "a", "a/b", "a/+", "#", "+/b", "+", "$share/{}/a", "a/#"]
 TOPICS = ["a", "a/b", "b", "a/b/c"]
 SMALLEST = 60
@@ -109,7 +110,7 @@ DAMAGED = ["3603000161", "3003000123", NO_FILTERS.hex(), "3205000161 0000", "30f
            "0000",
            # QoS 3 and no filter in a request, text that is none, reserved flags of several kinds.
            "8206000100016103", "30040002ffff", "30050003610062", "8006000100016100",
-           "a0050001000161", "60020001", "e100",
+           UNSUBSCRIBE_FLAGS.hex(), "60020001", "e100",
            # Acknowledgements of nothing, what only servers send.
            "40020000", "50020063", "70020063", "20020000",
            # A topic that ends behind its packet, an empty one, AUTH that nobody began.
@@ -117,9 +118,25 @@ DAMAGED = ["3603000161", "3003000123", NO_FILTERS.hex(), "3205000161 0000", "30f
 raws = st.tuples(numbers, st.just("raw"), st.sampled_from(DAMAGED).map(bytes.fromhex))
 
 
-def one_qos(steps: list[Step]) -> list[Step]:
-    """Clients before MQTT 5 subscribe with one QoS ("overlapping" of DIFFERENCES), and to shares or
-    to others ("both")."""
+def _as_first(first: Request, again: Request) -> Request:
+    return Request(
+        again.topic_filter,
+        again.qos,
+        first.no_local,
+        first.retain_as_published,
+        again.retain_handling,
+    )
+
+
+def comparable(steps: list[Step]) -> list[Step]:
+    """Leaves out what is known to differ (mqtt.DIFFERENCES).
+
+    Clients before MQTT 5 subscribe with one QoS ("overlapping"), and to shares or to others
+    ("both"), to these before anything is retained ("shared retained"); an equal filter keeps two
+    options ("again").
+    """
+    flags: dict[tuple[int, str], Request] = {}
+    retained = False
     versions: dict[int, int] = {}
     shares: dict[int, bool] = {}
     given: dict[int, int] = {}
@@ -129,13 +146,23 @@ def one_qos(steps: list[Step]) -> list[Step]:
             versions[number] = value[0]
         if isinstance(value, Publish) and versions[number] < 5 and not value.topic_name:
             continue
+        retained = retained or (isinstance(value, Publish) and value.retain)
+        if isinstance(value, Subscribe):
+            value = Subscribe(
+                value.packet_id,
+                [
+                    _as_first(flags.setdefault((number, each.topic_filter), each), each)
+                    for each in value.requests
+                ],
+                value.properties,
+            )
         if isinstance(value, Subscribe) and versions[number] < 5:
             qos = given.setdefault(number, value.requests[0].qos)
             shared = shares.setdefault(number, value.requests[0].topic_filter.startswith("$share"))
             requests = [
                 Request(each.topic_filter, qos)
                 for each in value.requests
-                if each.topic_filter.startswith("$share") == shared
+                if each.topic_filter.startswith("$share") == shared and not (shared and retained)
             ]
             if not requests:
                 continue
@@ -156,7 +183,7 @@ def begun(asked: list[dict[str, Any]], first: list[tuple[int, str, Any]]) -> lis
 
 steps = st.one_of(connects, subscribes, subscribes, *[publishes] * 6, unsubscribes, leaves, raws)
 scripts = st.builds(
-    lambda asked, first, more: one_qos(begun(asked, first) + more),
+    lambda asked, first, more: comparable(begun(asked, first) + more),
     st.lists(connecting, min_size=4, max_size=4),
     st.lists(subscribes, min_size=2, max_size=4),
     st.lists(steps, min_size=6, max_size=16),

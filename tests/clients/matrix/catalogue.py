@@ -60,6 +60,7 @@ CLIENTS = [
         HiveMQ client      | Java   | mqtt/HiveMQ
         rumqttc v4         | Rust   | rumqttc_v4
         rumqttc v5         | Rust   | rumqttc_v5
+        paho.mqtt.c        | C      | paho_mqtt_c
         """,
     ),
     *_rows(

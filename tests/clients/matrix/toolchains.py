@@ -196,6 +196,20 @@ class Rust(Toolchain):
         return [str(self.built / client.program)]
 
 
+class C(Toolchain):
+    """Programs of one file, which begins with what it is linked with: `// cc -lNAME`."""
+
+    tools = ("cc",)
+
+    def build(self) -> None:
+        for path in self.sources.glob("*.c"):
+            words = path.read_text().splitlines()[0].removeprefix("// cc ").split()
+            self.run("cc", "-O1", "-o", path.stem, path, *words)
+
+    def command(self, client: Client) -> list[str]:
+        return [str(self.built / client.program)]
+
+
 class Ruby(Toolchain):
     tools = ("ruby",)
 
@@ -207,5 +221,5 @@ class Ruby(Toolchain):
 
 
 def toolchains() -> dict[str, Toolchain]:
-    kinds: Sequence[type[Toolchain]] = (Python, Tools, Node, Java, Go, Rust, Ruby)
+    kinds: Sequence[type[Toolchain]] = (Python, Tools, Node, Java, Go, Rust, C, Ruby)
     return {kind.__name__: kind(kind.__name__.lower()) for kind in kinds}
