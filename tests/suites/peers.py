@@ -46,7 +46,7 @@ def started(
         )  # fmt: skip
         try:
             for port in ports:
-                wait_for_port(port, 120)
+                wait_for_port(port, 400)
             yield
         finally:
             process.terminate()
