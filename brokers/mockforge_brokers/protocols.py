@@ -37,6 +37,9 @@ class Protocol(Struct, frozen=True, kw_only=True):
     """Headers are bytes and may repeat; elsewhere they are a table of typed values."""
     leave: str = "the client"
     """How the reason of ConnectionClosed begins where a client went by its own wish."""
+    answers: tuple[str, ...] = ()
+    """How the names of operations end that only answer another one; elsewhere an answer is called
+    like its request."""
     malformed: Mapping[str, str] = field(default_factory=dict)
     """Packets that no correct broker sends, which a fault can inject: what each is."""
     tags: bool = False
@@ -84,6 +87,7 @@ PROTOCOLS: Final = {
                 "payload_format_indicator",
                 "response_topic",
             ),
+            answers=("ACK", "REC", "REL", "COMP", "RESP"),
             malformed={
                 "bad-varint": "a Remaining Length of five bytes [2.1.4]",
                 "long-length": "a Remaining Length of 268,435,455 with 12 bytes behind it",
@@ -140,6 +144,7 @@ PROTOCOLS: Final = {
                 "management": "AMQP_MANAGEMENT_URL",
             },
             tags=True,
+            answers=("-ok", "basic.get-empty", "basic.return"),
         ),
     )
 }

@@ -11,8 +11,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from ..decoding import Decoded, look
+from ..feed.exchange import Exchange
 from ..text import clean, decode
-from ..units import format_size
+from ..units import format_duration, format_size
 from .documents import Document, Hex, Joined, Line, Plain
 from .jsontree import JsonTree
 from .rows import clock_text, is_binary, short
@@ -29,6 +30,14 @@ class Inspection:
     """One row opened for reading; what a tab shows is laid out when somebody looks at it."""
 
     row: Row
+    exchange: Exchange | None = None
+
+    def look(self) -> bool:
+        """Whether an answer came since; then the headers say so."""
+        if self.exchange is None or not self.exchange.look():
+            return False
+        self.__dict__.pop("headers", None)
+        return True
 
     @cached_property
     def decoded(self) -> Decoded | None:
@@ -129,6 +138,7 @@ class Inspection:
         if row.key is not None:
             yield "key", short(row.key)
         yield "size", f"{row.size} B" if row.size else ""
+        yield from self._exchanged()
         # In front of the fields of the frame, which may be many: a sheet shows a dozen lines.
         yield "error", clean(row.error, 400)
         for name, value in row.detail.items():
@@ -139,6 +149,14 @@ class Inspection:
             for name, value in properties.items():
                 if name != "headers":
                     yield str(name), clean(short(value), 400)
+        previous = self.exchange.previous if self.exchange is not None else None
+        yield "previous", step(row, previous) if previous is not None else ""
+
+    def _exchanged(self) -> Iterator[tuple[str, str]]:
+        """How long each step took; that no answer came yet stands in the pane's frame."""
+        if self.exchange is not None:
+            yield from (("answers", step(self.row, each)) for each in self.exchange.asked)
+            yield from (("answered", step(self.row, each)) for each in self.exchange.answered)
 
     @cached_property
     def wire(self) -> list[Line]:
@@ -158,6 +176,16 @@ class Inspection:
         if not row.frame:
             return [*lines, (("the frame's bytes are no longer kept", "comment"),)]
         return [*lines, (("", "mark"),), ((f"the frame, {len(row.frame):,} B", "comment"),)]
+
+
+def step(row: Row, other: Row) -> str:
+    """`+1.2ms #9 PUBACK QUOTA_EXCEEDED`, or -1.2ms of what came before."""
+    seconds = other.time - row.time
+    # What came with one read has one time.
+    milliseconds = abs(seconds) < 0.01
+    took = f"{abs(seconds) * 1000:.1f}ms" if milliseconds else format_duration(abs(seconds))
+    sign = "+" if other.seq > row.seq else "-"
+    return clean(f"{sign}{took} #{other.seq} {other.operation} {other.error}", 400).rstrip()
 
 
 class JsonDocument:

@@ -132,6 +132,7 @@ KEYS: tuple[Key, ...] = (
     Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "",
         (INSPECTOR, STORED, *_LISTS)),
     Key("w", "w", "wire", "inspector: decoded fields and bytes of the frame", LOOK),
+    Key("o", "o", "exchange", "its answer, or what it answers", LOOK, "answer", _ROWS, PAUSED),
     Key("full_stop", ".", "noise", "flow with or without pings and empty polls", LOOK),
     Key("backslash", "\\", "toggle_filter", "clear the filter, or bring it back", FILTER),
     Key("tab", "tab", "next_pane(1)", "next pane", SCREEN),

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from mockforge_brokers.journal import Journal, Row
 
 from ..console.kafka_tables import Tables
+from ..feed.exchange import Exchange
+from ..feed.ring import Ring
 from ..feed.values import TopicValues
 from .documents import Document, Line, Plain
 from .inspection import TABS, Inspection
@@ -31,7 +33,13 @@ class Opened:
         self._values: TopicValues | None = None
         self._charted = 0
 
-    def show(self, subject: Subject | None, journal: Journal | None, beside: Beside) -> bool:
+    def show(
+        self,
+        subject: Subject | None,
+        journal: Journal | None,
+        beside: Beside,
+        ring: Ring | None = None,
+    ) -> bool:
         """Whether this is something else than before, and not new figures of the same."""
         other = identity(subject) != identity(self.subject)
         self.subject = subject
@@ -39,6 +47,9 @@ class Opened:
         # A row never changes: what was laid out of it is kept, with its folds.
         if self._inspection is None or row is not self._inspection.row:
             self._inspection = Inspection(row) if row is not None else None
+            if self._inspection is not None and row is not None and ring is not None:
+                self._inspection.exchange = Exchange(ring, row)
+                self._inspection.look()
         self._sheet = self._sheet_of(subject, journal, beside) if row is None else None
         return other
 
@@ -60,6 +71,15 @@ class Opened:
             return Sheet(subject)
         self._values.look(_LOOKING)
         return Sheet(subject, tuple(self._values.values))
+
+    def look(self) -> bool:
+        """Whether an answer to the row that is open came since."""
+        return self._inspection is not None and self._inspection.look()
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """What the row that is open answers, and what answers it."""
+        return self._inspection.exchange if self._inspection is not None else None
 
     @property
     def row(self) -> Row | None:

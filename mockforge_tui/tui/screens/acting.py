@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mockforge_brokers.journal import Row
 from mockforge_brokers.snapshots import GroupView
 
+from ...feed.exchange import Exchange
 from ...filters import Filter
 from ..filter_keys import FilterKeys
 from ..key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, timeline, why
@@ -93,6 +94,7 @@ class ActingScreen(PaneScreen):
         here = self.here
         if isinstance(here, Inspector):
             self._renew_topic(here)
+            here.look()
             return
         if isinstance(here, LiveTable) and self.subject() is not None:
             self.inspector.show(self.subject())
@@ -234,6 +236,25 @@ class ActingScreen(PaneScreen):
             self.console_app.note("select a message to see its frame")
         elif self._open_inspector():
             self.inspector.show_wire()
+
+    def do_exchange(self) -> None:
+        """Go to what answers the chosen row, from the last answer to what was asked."""
+        row = self._row()
+        if row is None:
+            self.console_app.note("select a message to go to its answer")
+            return
+        exchange = Exchange(self.console_app.feed.ring, row)
+        exchange.look()
+        found = next(iter(exchange.answered or exchange.asked), None)
+        if found is None:
+            text = "it is not answered yet" if exchange.waits else "nothing here belongs to it"
+            self.console_app.note(text)
+            return
+        self.flow.select_row(found.seq)
+        if self.here is self.inspector:
+            self.inspector.show(found)
+        if not self.flow.shows(found):
+            self.console_app.note(f"#{found.seq} {found.operation} is not among the rows shown")
 
     def _open_inspector(self) -> bool:
         """Make the inspector visible; False where there is nothing to inspect."""

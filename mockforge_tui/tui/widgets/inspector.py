@@ -12,7 +12,7 @@ from ...console.kafka_beside import beside
 from ...text import clean
 from ..documents import Line, Wrapped
 from ..drawing import Piece, cells, cut, strip
-from ..inspection import JsonDocument
+from ..inspection import JsonDocument, step
 from ..jsontree import JsonLine
 from ..keys import INSPECTOR
 from ..opened import WIRE_TAB, Opened
@@ -50,12 +50,23 @@ class Inspector(Pane):
         if subject is not self.subject:
             runtime = self.console_app.session.runtime
             if self.opened.show(
-                subject, runtime.journal, partial(beside, runtime.brokers.kafka, runtime.access)
+                subject,
+                runtime.journal,
+                partial(beside, runtime.brokers.kafka, runtime.access),
+                self.console_app.feed.ring,
             ):
                 self._top = self._cursor = 0
                 self.search.clear()
             self._shown = None
+        else:
+            self.look()
         self.refresh()
+
+    def look(self) -> None:
+        """Show the answer that came to what is open since."""
+        if self.opened.look():
+            self._shown = None
+            self.refresh()
 
     def next_tab(self, step: int) -> None:
         self.show_tab((self.opened.tab + step) % len(self.opened.tabs))
@@ -230,6 +241,9 @@ class Inspector(Pane):
             left.append((f"  {glyphs.fault} fault {row.fault}", palette.faulty))
         if self.live:
             left.append(("  newest", palette.muted))
+        if not self.framed:
+            # Without a frame there is no line below for it.
+            left += [("  ", palette.plain), *self._exchange_pieces()]
         return left
 
     def _tab_pieces(self) -> list[Piece]:
@@ -250,11 +264,23 @@ class Inspector(Pane):
                 (self.search.where, palette.accented),
                 ("  ", palette.plain),
             ]
+        pieces += self._exchange_pieces()
         node = self.node()
         if node is not None:
             shown = f" json.{clean(node.path, 60)}:{clean(node.value or '', 30)}"
             pieces += [("+", palette.key), (shown, palette.accented)]
         return pieces
+
+    def _exchange_pieces(self) -> list[Piece]:
+        """Where `o` leads, and how long that took."""
+        exchange = self.opened.exchange
+        if exchange is None:
+            return []
+        found = next(iter(exchange.answered or exchange.asked), None)
+        if found is None:
+            return [(" not answered yet ", self.palette.muted)] if exchange.waits else []
+        shown = f" {clean(step(exchange.row, found), 40)}  "
+        return [("o", self.palette.key), (shown, self.palette.accented)]
 
     def scroll_range(self) -> tuple[float, float] | None:
         total, height = len(self._rows), self.body_height

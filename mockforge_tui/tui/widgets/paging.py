@@ -156,6 +156,11 @@ class PagedFlow(Pane):
         """Select a row that matches, also one that the selection has not come to yet."""
         self._select(number)
 
+    def shows(self, row: Row) -> bool:
+        """Whether the filter lets a row through."""
+        matcher = self._matcher()
+        return matcher is None or matcher(row)
+
     def scroll_lines(self, lines: int) -> None:
         """Move the page; the cursor stays with its row."""
         self.pause()

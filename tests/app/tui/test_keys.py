@@ -58,6 +58,9 @@ EFFECTS: dict[str, str] = {
     "field": "chooses a column",
     "tab": "turns a tab|" + NOTES + "(nothing is chosen here|these facts are all .*)",
     "wire": "turns a tab|" + NOTES + "select a message .*",
+    "exchange": "moves|stays|"
+    + NOTES
+    + "(nothing here belongs to it|it is not answered yet|.*shown)",
     "noise": NOTES + "the flow is with.*",
     "toggle_filter": NOTES + "there is no filter to go back to",
     "next_pane": "focuses .*",
