@@ -256,6 +256,9 @@ class Store(Facts):
         Returns what is on disk, which it is to begin with again; None where all that it knows is
         there, or where nothing can be read since nothing can be written: then it goes on with that.
         """
+        # What was published by hand a moment ago was answered at once: where the system alone has
+        # to take it, it takes it now, as it would some milliseconds later.
+        self.commit()
         if self.failing or not self._has(owner):
             return None
         kept = self.disk.read()

@@ -415,3 +415,17 @@ def test_a_log_that_is_gone_for_good_has_no_owner_any_more():
     environment.clock.advance(0.01)
     kept.drop(log)
     assert kept.lose("kafka") is None
+
+
+def test_a_store_that_waits_for_no_disk_loses_only_what_waits_for_acknowledgements():
+    kept, disk, _ = store(at_once=True, prompt=True)
+    log = kept.new_log("amqp")
+    kept.append(log, 0, b"by hand")
+    assert kept.lose("amqp") is None
+    assert list(disk.rows.values()) == [b"by hand"]
+    source = Passing(kept, "amqp")
+    source.add(20)
+    assert kept.lose("amqp").logs == {log: [(0, b"by hand")]}
+    kept.append(log, 1, b"goes on")
+    kept._close_group()
+    assert list(disk.rows.values()) == [b"by hand", b"goes on"]
