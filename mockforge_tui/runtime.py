@@ -30,6 +30,7 @@ from .config import Config
 from .entrance import Receipt, publish
 from .listeners import Listeners
 from .protocols import amqp, kafka, mqtt
+from .schemas import forget, give
 from .stopping import Stopping
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Runtime:
             limits=config.limits,
             journal=config.journal,
         )
+        self._schemas = give(config.schemas)
         self.data = self._data_folder()
         self.brokers = build_brokers(self.environment, config)
         servers = {
@@ -302,6 +304,7 @@ class Runtime:
         if self.data is not None:
             self.data.close()
         self.listeners.forget_certificates()
+        forget(self._schemas)
         self.usage.report()
         if self.journal is not None:
             self.journal.clear()

@@ -25,6 +25,7 @@ _TAKES = {
     "kafka.api_versions": "texts such as Fetch=4-12",
     "kafka.super_users": "names of users",
     "amqp.vhosts": "names of virtual hosts",
+    "schemas": "texts such as orders=order.avsc",
     "users": "a name with its password each",
 }
 _CONNECTIONS = "limits.connections bounds the connections of each broker"

@@ -69,6 +69,7 @@ class Config:
     admin_token: str | None = None
     random_ports: bool = False
     fixtures: tuple[str, ...] = ()
+    schemas: tuple[str, ...] = ()
     auto_produce: bool = True
     seed: int | None = None
     time_scale: float | None = None

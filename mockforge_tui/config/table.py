@@ -211,6 +211,16 @@ SETTINGS: tuple[Setting, ...] = (
         many=True,
     ),
     Setting(
+        "schemas",
+        "--schema",
+        ("schemas",),
+        str,
+        "Avro schema of what goes to a destination (* and ?): orders=order.avsc; several times",
+        "DEST=FILE",
+        many=True,
+        separator=",",
+    ),
+    Setting(
         "auto_produce",
         "--no-auto-produce",
         ("auto_produce",),

@@ -36,7 +36,7 @@ def record_of(row: Row) -> dict[str, Any]:
         record["connection"] = row.connection
     if row.payload is not None and not _is_text(row.payload):
         record["payload_b64"] = base64.b64encode(row.payload).decode()
-    decoded = look(row.payload) if row.payload else None
+    decoded = look(row.payload, row.destination) if row.payload else None
     if decoded is not None:
         record |= {"payload_form": decoded.form, "payload_value": decoded.value}
     record.update({name: _text(value) for name, value in row.detail.items()})

@@ -1,4 +1,5 @@
-"""Payloads that are neither JSON nor text as values: CBOR, MessagePack, Sparkplug B, Protobuf."""
+"""Payloads that are neither JSON nor text as values: Avro, CBOR, MessagePack, Sparkplug B,
+Protobuf."""
 
 from .look import Decoded, look
 

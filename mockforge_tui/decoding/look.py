@@ -1,4 +1,4 @@
-"""What a binary payload is, told by its bytes alone, and its value as JSON has values."""
+"""What a binary payload is, by its bytes or a schema, and its value as JSON has values."""
 
 import re
 from collections.abc import Callable
@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from . import cbor, protobuf, sparkplug
+from . import avro, cbor, protobuf, sparkplug
 from .plain import NotThis, plain
+from .schemas import SCHEMAS
 
 LARGEST: Final = 1 << 20
 """Bytes of a payload that is looked into."""
@@ -23,11 +24,18 @@ class Decoded(NamedTuple):
     sure: bool
 
 
-def look(payload: bytes) -> Decoded | None:
+def look(payload: bytes, destination: str = "") -> Decoded | None:
     """The first form that all bytes of a payload are of; None where they are JSON or text.
 
-    Only objects and arrays are recognised: a few bytes that stand for a number could be anything.
+    A schema that was given for its destination is asked first, whatever the bytes look like. Else
+    only objects and arrays are recognised: a few bytes that stand for a number could be anything.
     """
+    schema = SCHEMAS.of(destination)
+    if schema is not None and len(payload) <= LARGEST:
+        try:
+            return Decoded("Avro", schema.read(payload), True)
+        except NotThis:
+            pass
     if not 1 < len(payload) <= LARGEST or _is_text(payload):
         return None
     for form, read, sure in _FORMS:
@@ -62,6 +70,7 @@ def _message_pack(payload: bytes) -> Any:
 
 _FORMS: Final[tuple[tuple[str, Callable[[bytes], Any], bool], ...]] = (
     # The strictest first: of Sparkplug every field has its type, of Protobuf any bytes may be one.
+    ("Avro", avro.read_file, True),
     ("Sparkplug B", sparkplug.read, True),
     ("CBOR", cbor.read, True),
     ("MessagePack", _message_pack, True),

@@ -10,6 +10,7 @@ from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import protocol_of
 
+from ..decoding import look
 from ..fixtures.messages import properties_of
 
 T = TypeVar("T")
@@ -130,13 +131,15 @@ class Message:
 
     @cached_property
     def value(self) -> Any:
-        """JSON where the payload is JSON, else its text; None for a tombstone."""
+        """JSON where the payload is JSON, the same of other forms that are sure (Avro, CBOR, ...),
+        else its text; None for a tombstone."""
         if self._seen.payload is None:
             return None
         try:
             return self.json
         except (ValueError, RecursionError):
-            return self.text
+            decoded = look(self._seen.payload, self._seen.destination)
+            return decoded.value if decoded is not None and decoded.sure else self.text
 
     @cached_property
     def headers(self) -> dict[str, Any]:

@@ -184,7 +184,7 @@ MESSAGES = Subject(
             Field(
                 "json",
                 "any",
-                "json_of(r.payload, {path})",
+                "json_of(r.payload, {path}, r.destination)",
                 "json.PATH: json.lines[0].sku",
                 cost=32,
                 path=True,

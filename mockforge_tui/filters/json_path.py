@@ -1,4 +1,4 @@
-"""Reads `lines[0].sku` out of a payload: of JSON, or of what can be shown as JSON (CBOR, ...)."""
+"""Reads `lines[0].sku` out of a payload: JSON, or what can be shown as JSON (Avro, CBOR, ...)."""
 
 import re
 from typing import Any
@@ -31,19 +31,22 @@ class JsonReader:
 
     def __init__(self) -> None:
         self._payload: bytes | None = None
+        self._destination = ""
         self._value: Any = None
 
-    def __call__(self, payload: bytes | None, steps: tuple[Step, ...]) -> Any:
+    def __call__(
+        self, payload: bytes | None, steps: tuple[Step, ...], destination: str = ""
+    ) -> Any:
         """The value at a path; None where there is none, or no such form, or too much of it."""
         if payload is None or len(payload) > SEARCHED:
             return None
-        if payload is not self._payload:
+        if payload is not self._payload or destination != self._destination:
             try:
                 self._value = msgspec.json.decode(payload)
             except (ValueError, RecursionError):
-                decoded = look(payload)
+                decoded = look(payload, destination)
                 self._value = None if decoded is None else decoded.value
-            self._payload = payload
+            self._payload, self._destination = payload, destination
         value = self._value
         for step in steps:
             if isinstance(value, list):

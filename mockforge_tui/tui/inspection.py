@@ -42,7 +42,7 @@ class Inspection:
     @cached_property
     def decoded(self) -> Decoded | None:
         """What a binary payload says, where it is of a form that is known."""
-        return look(self.row.payload) if self.row.payload else None
+        return look(self.row.payload, self.row.destination) if self.row.payload else None
 
     @cached_property
     def json(self) -> JsonTree | None:

@@ -259,16 +259,16 @@ def preview_text(row: Row, cells: int) -> str:
     if row.error:
         return clean(row.error, cells)
     if row.payload is not None and (row.payload or row.kind == "message"):
-        return payload_text(row.payload, cells)
+        return payload_text(row.payload, cells, row.destination)
     return clean(fact_text(row), cells)
 
 
-def payload_text(payload: bytes, cells: int) -> str:
+def payload_text(payload: bytes, cells: int, destination: str = "") -> str:
     """One line of a payload: text with its white space run together, or hex.
 
     What is surely CBOR and the like is shown as JSON.
     """
-    decoded = look(payload) if len(payload) <= _LOOKED_INTO else None
+    decoded = look(payload, destination) if len(payload) <= _LOOKED_INTO else None
     if decoded is not None and decoded.sure:
         payload = msgspec.json.encode(decoded.value)
     head = payload[: 8 * cells]

@@ -283,7 +283,7 @@ def identify_by(text: str) -> Identify:
         except ValueError as error:
             raise InvalidInput(f"{text}: {error}") from None
         read = JsonReader()
-        return lambda event: read(event.payload, steps)
+        return lambda event: read(event.payload, steps, event.destination)
     if kind == "header" and path:
         return lambda event: header_of(event, path)
     if text == "key":

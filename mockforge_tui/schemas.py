@@ -1,0 +1,31 @@
+"""Schemas that a config gives, read from their files and in use for as long as a run."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from .config import ConfigError
+from .decoding.avro import Schema, SchemaError
+from .decoding.schemas import SCHEMAS
+
+
+def give(texts: Iterable[str]) -> tuple[str, ...]:
+    """Use each `DESTINATION=FILE`; returns the destinations. Raises ConfigError, and uses none."""
+    read: dict[str, Schema] = {}
+    for text in texts:
+        destination, equals, path = text.partition("=")
+        if not (destination and equals and path):
+            raise ConfigError(f"schema {text}: write DESTINATION=FILE, orders=order.avsc")
+        try:
+            read[destination] = Schema(Path(path).read_bytes())
+        except OSError as error:
+            raise ConfigError(f"schema {text}: {path} cannot be read: {error.strerror}") from None
+        except SchemaError as error:
+            raise ConfigError(f"schema {text}: {path} is no schema of Avro: {error}") from None
+    for destination, schema in read.items():
+        SCHEMAS.give(destination, schema)
+    return tuple(read)
+
+
+def forget(destinations: Iterable[str]) -> None:
+    for destination in destinations:
+        SCHEMAS.forget(destination)

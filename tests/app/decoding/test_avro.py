@@ -1,0 +1,190 @@
+"""Avro by a schema, framed in each way, and in files that bring their own.
+
+The bytes were written by fastavro 1.13.1.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mockforge_brokers.journal import Row
+
+from mockforge_tui.config import ConfigError
+from mockforge_tui.console.rows import record_of
+from mockforge_tui.decoding import Decoded, look
+from mockforge_tui.decoding.avro import Schema, SchemaError
+from mockforge_tui.decoding.schemas import SCHEMAS
+from mockforge_tui.filters import compile_filter
+from mockforge_tui.schemas import forget, give
+
+LINE = {"type": "record", "name": "Line", "fields": [
+    {"name": "sku", "type": "string"},
+    {"name": "n", "type": "int"},
+    {"name": "price", "type": "double"},
+]}  # fmt: skip
+ORDER = {"type": "record", "name": "Order", "namespace": "shop", "fields": [
+    {"name": "id", "type": "long"},
+    {"name": "customer", "type": ["null", "string"], "default": None},
+    {"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "scale": 2}},
+    {"name": "paid", "type": "boolean"},
+    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["NEW", "DONE"]}},
+    {"name": "lines", "type": {"type": "array", "items": LINE}},
+    {"name": "tags", "type": {"type": "map", "values": "float"}},
+    {"name": "hash", "type": {"type": "fixed", "name": "Hash", "size": 2}},
+    {"name": "before", "type": ["null", "Order"], "default": None},
+    {"name": "old", "type": "State"},
+]}  # fmt: skip
+ENDLESS = {"type": "record", "name": "R", "fields": [{"name": "r", "type": ["null", "R"]}]}
+_START = (
+    "0d0208c3a46e6e04fb1e0180f0bc8c8064020404413106000000000000234004423201000000000000d03f"
+    "000202780000c03f0001ff"
+)
+PAYLOAD = bytes.fromhex(f"{_START}0000")
+NESTED = bytes.fromhex(f"{_START}02{_START}000000")
+VALUE: dict[str, Any] = {
+    "id": -7, "customer": "änn", "total": "-12.50", "paid": True, "at": 1718000000000,
+    "state": "DONE", "tags": {"x": 1.5}, "hash": "h'01ff'", "before": None, "old": "NEW",
+    "lines": [{"sku": "A1", "n": 3, "price": 9.5}, {"sku": "B2", "n": -1, "price": 0.25}],
+}  # fmt: skip
+_ABOUT = (
+    "166176726f2e736368656d6192017b2274797065223a20227265636f7264222c20226e616d65223a202252222c2022"
+    "6669656c6473223a205b7b226e616d65223a20226e222c202274797065223a2022696e74227d5d7d00"
+)
+_SYNC = b"0123456789abcdef".hex()
+FILES = {
+    codec: bytes.fromhex(f"4f626a0104146176726f2e636f646563{name}{_ABOUT}{_SYNC}{block}{_SYNC}")
+    for codec, name, block in (
+        ("null", "086e756c6c", "04040204"),
+        ("deflate", "0e6465666c617465", "040e63620100000a00"),
+        ("snappy", "0c736e61707079", "0410020402047482b464"),
+    )
+}
+
+
+@pytest.fixture
+def orders() -> Iterator[Schema]:
+    schema = Schema(msgspec.json.encode(ORDER))
+    SCHEMAS.give("orders*", schema)
+    yield schema
+    SCHEMAS.forget("orders*")
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"\0\0\0\0\7", b"\xc3\1" + b"8bytes--"], ids=["bare", "Confluent", "single"]
+)
+def test_a_payload_is_read_by_the_schema_of_its_destination(orders: Schema, frame: bytes) -> None:
+    assert look(frame + PAYLOAD, "orders.eu") == Decoded("Avro", VALUE, True)
+    assert look(frame + NESTED, "orders") == Decoded("Avro", VALUE | {"before": VALUE}, True)
+    for elsewhere in ("", "order", "my.orders"):
+        found = look(frame + PAYLOAD, elsewhere)
+        assert found is None or found.form != "Avro"
+
+
+@pytest.mark.parametrize("codec", FILES)
+def test_a_file_brings_its_own_schema(codec: str) -> None:
+    assert look(FILES[codec]) == Decoded("Avro", [{"n": 1}, {"n": 2}], True)
+    for damaged in (
+        FILES[codec][:-1],
+        FILES[codec] + b"\0",
+        FILES[codec].replace(b"record", b"rekord"),
+        FILES[codec].replace(codec.encode(), b"x" * len(codec)),
+        FILES[codec][:-20] + b"\xff" + FILES[codec][-19:],
+    ):
+        found = look(damaged)
+        assert found is None or found.form != "Avro"
+
+
+def test_filters_ask_for_its_fields(orders: Schema) -> None:
+    row = Row("kafka", 0, "Produce", destination="orders", payload=b"\0\0\0\0\7" + PAYLOAD)
+    for text, expected in {
+        "json.customer:änn": True,
+        "json.total<-12": True,
+        "json.lines[1].sku:B2": True,
+        "json.lines.sku:A1": True,
+        "json.state:NEW": False,
+    }.items():
+        assert compile_filter(text)(row) is expected, text
+        row.destination = "others"
+        assert not compile_filter(text)(row)
+        row.destination = "orders"
+    assert record_of(row)["payload_value"] == VALUE
+
+
+def test_the_same_bytes_are_read_anew_for_another_destination(orders: Schema) -> None:
+    where = compile_filter("json.paid:true")
+    rows = [
+        Row("kafka", 0, "Produce", destination=each, payload=PAYLOAD) for each in ("x", "orders")
+    ]
+    assert [where(each) for each in (*rows, *rows)] == [False, True, False, True]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_left(data: bytes) -> None:
+    schema = Schema(msgspec.json.encode(ORDER))
+    SCHEMAS.give("any", schema)
+    try:
+        for payload in (data, PAYLOAD[: len(data)] + data, FILES["null"][:100] + data):
+            found = look(payload, "any")
+            assert found is None or msgspec.json.encode(found.value)
+    finally:
+        SCHEMAS.forget("any")
+
+
+@pytest.mark.parametrize(
+    ("schema", "data"),
+    [
+        # Items of no bytes, a level within a level, and a varint, without end.
+        ({"type": "array", "items": "null"}, b"\xfe\xff\xff\xff\x0f\0"),
+        (ENDLESS, b"\2" * 99),
+        ("long", b"\xff" * 12),
+        ("string", b"\1"),
+        ("string", b"\2\xff"),
+        ("boolean", b"\2"),
+        (["null"], b"\2"),
+        ({"type": "enum", "name": "E", "symbols": ["A"]}, b"\2"),
+    ],
+)  # fmt: skip
+def test_what_breaks_its_schema_is_none_of_it(schema: object, data: bytes) -> None:
+    SCHEMAS.give("any", Schema(msgspec.json.encode(schema)))
+    found = look(data, "any")
+    SCHEMAS.forget("any")
+    assert found is None or found.form != "Avro"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "it is no JSON"),
+        ('"strin"', "no type is called 'strin'"),
+        ("7", "7 is no type"),
+        ('{"type": "record", "fields": []}', "a type record has no name"),
+        ('{"type": "record", "name": "R", "fields": [{"name": "a"}]}', "a field of R has no name"),
+        ('{"type": "array"}', '{"type":"array"} is no type'),
+        ("[" * 5000 + "]" * 5000, "it is"),
+    ],
+)  # fmt: skip
+def test_what_is_no_schema_is_refused_with_its_place(text: str, problem: str) -> None:
+    with pytest.raises(SchemaError, match="^" + problem.replace("{", r"\{").replace("}", r"\}")):
+        Schema(text)
+
+
+def test_schemas_of_a_config_name_a_destination_and_a_file(tmp_path: Path) -> None:
+    right, wrong = tmp_path / "order.avsc", tmp_path / "wrong.avsc"
+    right.write_bytes(msgspec.json.encode(ORDER))
+    wrong.write_text('"strin"')
+    given_names = give([f"orders={right}", f"*.dlq={right}"])
+    assert look(PAYLOAD, "shop.dlq") == Decoded("Avro", VALUE, True)
+    forget(given_names)
+    assert SCHEMAS.of("shop.dlq") is None
+    for text, problem in {
+        "orders": "write DESTINATION=FILE",
+        f"orders={tmp_path / 'none'}": "cannot be read: No such file",
+        f"a={right},orders={wrong}".partition(",")[2]: "is no schema of Avro: no type is called",
+    }.items():
+        with pytest.raises(ConfigError, match=problem):
+            give([text])
