@@ -38,7 +38,8 @@ test_burst.py compares them. A sink with output was woken for it already, so tha
 piece of a burst costs the call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
@@ -65,8 +66,13 @@ _PUBREL: Final = 0x62
 _PUBCOMP: Final = 0x70
 _PUBACK_HEAD: Final = b"\x40\x02"
 _PUBREC_HEAD: Final = b"\x50\x02"
-_PUBREL_HEAD: Final = b"\x62\x02"
-_PUBCOMP_HEAD: Final = b"\x70\x02"
+_PLAIN_PUBACK: Final = 0x4002
+_PLAIN_PUBREC: Final = 0x5002
+_PLAIN_PUBREL: Final = 0x6202
+_PLAIN_PUBCOMP: Final = 0x7002
+"""The first two bytes of an acknowledgement without code and properties."""
+
+_unpacked: Final = Struct(">HH").iter_unpack
 _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
@@ -347,6 +353,14 @@ def _accepted(
     connection.counts.sent[kind] += count
 
 
+def _fours(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """Of each four bytes from there on the first two, and the packet identifier behind them."""
+    # One acknowledgement alone, as many send them, is not worth a view.
+    if not position and not len(data) % 4:
+        return _unpacked(data)
+    return _unpacked(memoryview(data)[position : len(data) - (len(data) - position) % 4])
+
+
 def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
     """PUBACKs without a reason code, of messages that are in flight."""
     session = connection.session
@@ -355,8 +369,9 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
     if session is None or session.unsent:
         return position
     inflight = session.inflight
-    while position + 4 <= end and data[position] == _PUBACK and data[position + 1] == 2:
-        packet_id = data[position + 2] << 8 | data[position + 3]
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBACK:
+            break
         message = inflight.get(packet_id)
         if message is None or message.qos != 1:
             break
@@ -371,18 +386,19 @@ def _receive(connection: "MqttConnection", data: bytes, position: int, end: int)
     """PUBRECs without a reason code, each answered with its PUBREL."""
     session = connection.session
     assert session is not None
+    start = position
     inflight = session.inflight
-    packet_ids: list[bytes] = []
-    while position + 4 <= end and data[position] == _PUBREC and data[position + 1] == 2:
-        packet_id = data[position + 2] << 8 | data[position + 3]
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBREC:
+            break
         message = inflight.get(packet_id)
         if message is None or message.qos != 2:
             break
         # It stays in flight as RELEASED: the window is not free before PUBCOMP (MQTT 5, 4.9).
         session.received(packet_id)
-        packet_ids.append(data[position + 2 : position + 4])
         position += 4
-    _answer(connection, _PUBREL_HEAD, packet_ids)
+    if position > start:
+        _answer(connection, b"\x62", data[start:position])
     return position
 
 
@@ -394,9 +410,8 @@ def _complete(connection: "MqttConnection", data: bytes, position: int, end: int
     if session.unsent:
         return position
     inflight = session.inflight
-    while position + 4 <= end and data[position] == _PUBCOMP and data[position + 1] == 2:
-        packet_id = data[position + 2] << 8 | data[position + 3]
-        if inflight.get(packet_id, _NO_MESSAGE) is not RELEASED:
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBCOMP or inflight.get(packet_id, _NO_MESSAGE) is not RELEASED:
             break
         del inflight[packet_id]
         position += 4
@@ -411,18 +426,16 @@ def _release(connection: "MqttConnection", data: bytes, position: int, end: int)
     assert session is not None
     if session.withheld:
         return position
+    start = position
     inbound = session.inbound
-    packet_ids: list[bytes] = []
-    while position + 4 <= end and data[position] == _PUBREL and data[position + 1] == 2:
-        packet_id = data[position + 2] << 8 | data[position + 3]
-        if packet_id not in inbound:
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBREL or packet_id not in inbound:
             break
         inbound.remove(packet_id)
-        packet_ids.append(data[position + 2 : position + 4])
         position += 4
-    if packet_ids:
+    if position > start:
         session.inbound_changed()
-    _answer(connection, _PUBCOMP_HEAD, packet_ids)
+        _answer(connection, b"\x70", data[start:position])
     return position
 
 
@@ -433,14 +446,19 @@ def _freed(connection: "MqttConnection", session: Session, kind: int, packets: b
     session.pump()
 
 
-def _answer(connection: "MqttConnection", head: bytes, packet_ids: list[bytes]) -> None:
-    """As many packets of four bytes as came."""
-    if packet_ids:
-        connection.out.append(head + head.join(packet_ids))
-        # PUBREC is answered by PUBREL, and that by PUBCOMP: each by the type that is next.
-        counts, kind = connection.counts, head[0] >> 4
-        counts.received[kind - 1] += len(packet_ids)
-        counts.sent[kind] += len(packet_ids)
+def _answer(connection: "MqttConnection", first: bytes, packets: bytes) -> None:
+    """As many packets of four bytes as came, which differ in their first byte."""
+    count = len(packets) // 4
+    if count == 1:
+        connection.out.append(first + packets[1:])
+    else:
+        answer = bytearray(packets)
+        answer[::4] = first * count
+        connection.out.append(bytes(answer))
+    # PUBREC is answered by PUBREL, and that by PUBCOMP: each by the type that is next.
+    counts, kind = connection.counts, first[0] >> 4
+    counts.received[kind - 1] += count
+    counts.sent[kind] += count
 
 
 _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
