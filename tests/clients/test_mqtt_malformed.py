@@ -126,3 +126,12 @@ def test_what_is_of_mqtt_5_leaves_an_older_client_alone_and_warns(mockforge, mon
         wait_for(lambda: len(client.published) == 2, 20)
     assert not client.lost
     client.stop()
+
+
+def test_a_packet_is_expected_by_a_fault_that_only_counts_it(mockforge, client):
+    with mockforge.faults.mqtt(packet="PUBACK", client="dev-7", watch=True) as acknowledged:
+        mockforge.run("fault add delay op:PUBACK client:dev-7 1ms --dir out")
+        for payload in (b"1", b"2"):
+            client.client.publish("x", payload, 1)
+        acknowledged.wait(2, within=20)
+        wait_for(lambda: len(client.published) == 2, 20)

@@ -168,6 +168,10 @@ class Inject(Struct, frozen=True):
     instead: bool = False
 
 
+class Watch(Struct, frozen=True):
+    """The frame goes on as it is; the rule counts it, and others act on it all the same."""
+
+
 Action = (
     Delay
     | Throttle
@@ -182,6 +186,7 @@ Action = (
     | Slice
     | SetFields
     | Inject
+    | Watch
     | Block
     | Refuse
 )
@@ -341,6 +346,13 @@ _KINDS: Final = (
         " redelivered",
         "believes it: waits, asks again, keeps to the limit; and ends what makes no sense",
         (Parameter("fields", "fields", "NAME=VALUE,...", leading=True),),
+    ),
+    ActionKind(
+        "watch",
+        Watch,
+        "counts the frame, which goes on as it is; other faults act on it all the same",
+        "nothing of it",
+        "is expected to send or to get it: `expect fault` waits for so many",
     ),
     ActionKind(
         "inject",

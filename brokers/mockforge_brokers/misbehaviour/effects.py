@@ -26,6 +26,7 @@ from .actions import (
     Slice,
     Throttle,
     Truncate,
+    Watch,
 )
 from .damage import damaged
 from .rules import CLOSE, OPEN, Fired, Rule
@@ -127,7 +128,7 @@ class Effects:
                 self._add(rule, action, frame, rows[0])
             case Reorder() as action:
                 lane.queue.put_aside(frame, action)
-            case Corrupt() | Truncate() | SetFields() as action:
+            case Corrupt() | Truncate() | SetFields() | Watch() as action:
                 lane.queue.pass_on(self._altered(rule, action, frame, rows))
             case Drop():
                 pass
@@ -135,9 +136,15 @@ class Effects:
                 assert_never(other)
 
     def _altered(
-        self, rule: Rule, action: Corrupt | Truncate | SetFields, frame: bytes, rows: list[Row]
+        self,
+        rule: Rule,
+        action: Corrupt | Truncate | SetFields | Watch,
+        frame: bytes,
+        rows: list[Row],
     ) -> bytes:
         lane = self._lane
+        if isinstance(action, Watch):
+            return frame
         if not isinstance(action, SetFields):
             body = lane.connection.body(frame)
             return damaged(frame, rows, body, action, lane.faults.random)

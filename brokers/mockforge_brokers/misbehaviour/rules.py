@@ -12,7 +12,7 @@ from ..errors import InvalidInput
 from ..events import FaultFired, Warned
 from ..journal import IN, OUT, Row
 from ..spine import Spine
-from .actions import Action, Delay, Inject, Partition, Refuse, name_of
+from .actions import Action, Delay, Inject, Partition, Refuse, Watch, name_of
 from .in_force import InForce
 from .partition import Cut
 from .skimming import UNSETTLED, Skimmer
@@ -328,6 +328,10 @@ class Faults:
                 found = matching(rule.match, rule, applicable(rule.action, parts), exchange)
                 if not found:
                     self._miss(rule, parts)
+                elif isinstance(rule.action, Watch):
+                    # Who only looks takes no frame from the rules behind it, nor they from it.
+                    if self._fires(rule):
+                        self._report(rule, found[0])
                 elif fired is None and self._fires(rule):
                     self._report(rule, found[0])
                     fired = Fired(rule, found)

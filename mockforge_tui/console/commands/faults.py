@@ -55,6 +55,7 @@ _WAYS = {"in": 0, "out": 1}
         "fault add disconnect proto:mqtt op:open --rst --for 5s",
         "fault add set op:CONNACK session_present=true --dir out",
         "fault add set op:Produce throttle_time_ms=2000 --dir out --p 10%",
+        "fault add watch op:CONNECT client:dev-*",
         "fault add inject op:PUBACK client:dev-7 bad-varint --once",
         "fault add inject op:PUBLISH 0xD000 --instead --nth 3",
         "fault add block op:basic.publish 10s --once",

@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import Warned
+from mockforge_brokers.events import FaultFired, Warned
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import (
     Blackhole,
@@ -20,6 +20,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Slice,
     Throttle,
     Truncate,
+    Watch,
 )
 from mockforge_brokers.misbehaviour.damage import damaged
 from mockforge_brokers.misbehaviour.rules import Exchanges
@@ -331,6 +332,29 @@ def test_what_is_injected_takes_its_turn_behind_what_waits() -> None:
     assert world.passed == []
     world.clock.advance(1.0)
     assert world.passed == [b"late\n", b"x\n", b"!"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_only_counts_takes_no_frame_from_another_rule_wherever_it_stands(first: bool) -> None:
+    world = World()
+    counting = fault(Watch(), is_word("x"), times=2)
+    late = fault(Delay(1.0), is_word("x"))
+    watch = world.faults.add(counting) if first else None
+    world.faults.add(late)
+    watch = watch or world.faults.add(counting)
+    world.lane.feed(b"x\nx\nz\nx\n")
+    assert (watch.hits, late.hits) == (2, 3)
+    assert world.passed == []
+    world.clock.advance(1.0)
+    assert world.passed == [b"x\n", b"x\n", b"z\n", b"x\n"]
+
+
+def test_a_frame_that_is_only_counted_goes_on_at_once() -> None:
+    world = World()
+    watch = world.faults.add(fault(Watch(), is_word("x")))
+    world.lane.feed(b"x\ny\n")
+    assert (world.passed, watch.hits) == ([b"x\n", b"y\n"], 1)
+    assert [event.kind for event in world.events if isinstance(event, FaultFired)] == ["watch"]
 
 
 def test_nothing_is_injected_behind_what_comes_from_the_client() -> None:
