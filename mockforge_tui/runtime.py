@@ -30,7 +30,6 @@ from .config import Config
 from .entrance import Receipt, publish
 from .listeners import Listeners
 from .protocols import amqp, kafka, mqtt
-from .schemas import forget, give
 from .stopping import Stopping
 
 if TYPE_CHECKING:
@@ -69,7 +68,12 @@ class Runtime:
             limits=config.limits,
             journal=config.journal,
         )
-        self._schemas = give(config.schemas)
+        self._schemas: tuple[str, ...] = ()
+        if config.schemas:
+            # Not loaded where there are none: a start must be quick.
+            from .schemas import give
+
+            self._schemas = give(config.schemas)
         self.data = self._data_folder()
         self.brokers = build_brokers(self.environment, config)
         servers = {
@@ -304,7 +308,10 @@ class Runtime:
         if self.data is not None:
             self.data.close()
         self.listeners.forget_certificates()
-        forget(self._schemas)
+        if self._schemas:
+            from .schemas import forget
+
+            forget(self._schemas)
         self.usage.report()
         if self.journal is not None:
             self.journal.clear()

@@ -8,7 +8,6 @@ looked up.
 
 import zlib
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from struct import unpack
 from typing import Any, Final
 
@@ -21,6 +20,8 @@ LARGEST: Final = 1 << 20
 """Bytes of a block of a file, once it is decompressed."""
 _FILE: Final = b"Obj\x01"
 _SYNC: Final = 16
+_LONGEST: Final = 64
+"""Bytes of a decimal number, and digits behind its point, up to which it is shown as one."""
 _FRAMES: Final = ((b"\x00", 5), (b"\xc3\x01", 10), (b"", 0))
 """How a payload may begin, and how many bytes stand before its value then."""
 
@@ -226,7 +227,7 @@ class _Types:
 
     def _complex(self, tree: dict[str, Any], space: str) -> Read:
         match tree:
-            case {"type": "record" | "error"}:
+            case {"type": "record" | "error", "fields": list()}:
                 return self._record(tree, space)
             case {"type": "enum", "symbols": [*symbols]}:
                 return self._name(tree, space, _enum([str(each) for each in symbols]))
@@ -253,7 +254,7 @@ class _Types:
         self._named[name] = _unfinished
         space = name.rpartition(".")[0]
         fields: list[tuple[str, Read]] = []
-        for each in tree.get("fields", ()):
+        for each in tree["fields"]:
             match each:
                 case {"name": str(field), "type": kind}:
                     fields.append((field, self.read_by(kind, space)))
@@ -312,13 +313,21 @@ def _enum(symbols: list[str]) -> Read:
 
 def _octets(tree: Any, size: Callable[[_Reader], int]) -> Read:
     """Bytes, or the number that they are the digits of."""
-    if tree.get("logicalType") != "decimal":
-        return lambda reader: octets(reader.take(size(reader)))
     scale = tree.get("scale", 0)
+    # Files bring their schemas, so that any value may stand there.
+    if tree.get("logicalType") != "decimal" or scale not in range(_LONGEST):
+        return lambda reader: octets(reader.take(size(reader)))
 
     def read(reader: _Reader) -> str:
-        digits = int.from_bytes(reader.take(size(reader)), "big", signed=True)
-        # A text: what has more digits than a float would be another number.
-        return str(Decimal(digits).scaleb(-scale))
+        found = reader.take(size(reader))
+        return _decimal(found, scale) if len(found) <= _LONGEST else octets(found)
 
     return read
+
+
+def _decimal(data: bytes, scale: int) -> str:
+    """`-12.50`: a text, since what has more digits than a float would be another number."""
+    unscaled = int.from_bytes(data, "big", signed=True)
+    digits = str(abs(unscaled)).rjust(scale + 1, "0")
+    whole, part = (digits[:-scale], f".{digits[-scale:]}") if scale else (digits, "")
+    return f"{'-' if unscaled < 0 else ''}{whole}{part}"

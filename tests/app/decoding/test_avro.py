@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.journal import Row
 
@@ -156,6 +156,59 @@ def test_what_breaks_its_schema_is_none_of_it(schema: object, data: bytes) -> No
     assert found is None or found.form != "Avro"
 
 
+WORDS = st.sampled_from(
+    ["record", "enum", "fixed", "array", "map", "bytes", "decimal", "null", "long", "R", "", 2, -1]
+)
+KEYS = ("type", "name", "namespace", "fields", "symbols", "size", "items", "values", "logicalType")
+SCHEMAS_OF_ANYBODY = st.recursive(
+    WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from((*KEYS, "scale")), inner, max_size=5)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(SCHEMAS_OF_ANYBODY, st.binary(max_size=20))
+def test_any_schema_of_a_file_is_one_or_none(schema: object, data: bytes) -> None:
+    text = msgspec.json.encode(schema)
+    try:
+        Schema(text)
+    except SchemaError:
+        pass
+    head = b"Obj\1\2\x16avro.schema" + length(len(text)) + text + b"\0" + b"s" * 16
+    found = look(head + b"\2" + length(len(data)) + data + b"s" * 16)
+    assert found is None or msgspec.json.encode(found.value)
+
+
+def length(count: int) -> bytes:
+    """As Avro writes numbers."""
+    data = bytearray()
+    count *= 2
+    while count > 0x7F:
+        data.append(count & 0x7F | 0x80)
+        count >>= 7
+    return bytes((*data, count))
+
+
+DECIMALS = {
+    ("05", 0): "5", ("05", 3): "0.005", ("fb1e", 2): "-12.50", ("00", 2): "0.00", ("ff", 1): "-0.1",
+    # What would be a number of any length.
+    ("05", -1): "h'05'", ("05", 10**9): "h'05'", ("05", "2"): "h'05'",
+    ("01" * 65, 0): f"h'{'01' * 65}'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "scale"), DECIMALS)
+def test_decimals_are_their_digits(data: str, scale: object) -> None:
+    size = len(data) // 2
+    kind = {"name": "D", "size": size, "logicalType": "decimal", "scale": scale}
+    schema = Schema(msgspec.json.encode(kind | {"type": "fixed"}))
+    assert schema.read(bytes.fromhex(data)) == DECIMALS[data, scale]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -163,6 +216,7 @@ def test_what_breaks_its_schema_is_none_of_it(schema: object, data: bytes) -> No
         ('"strin"', "no type is called 'strin'"),
         ("7", "7 is no type"),
         ('{"type": "record", "fields": []}', "a type record has no name"),
+        ('{"type": "record", "name": "R", "fields": 7}', '{"type":"record","name":"R"'),
         ('{"type": "record", "name": "R", "fields": [{"name": "a"}]}', "a field of R has no name"),
         ('{"type": "array"}', '{"type":"array"} is no type'),
         ("[" * 5000 + "]" * 5000, "it is"),
