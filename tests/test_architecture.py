@@ -180,3 +180,15 @@ def test_the_app_goes_by_what_protocols_say_of_themselves_and_not_by_their_names
         "ask mockforge_brokers.protocols for what is needed, or put it into a module that is named"
         " after the protocol"
     )
+
+
+def test_the_commits_that_the_map_names_are_what_it_says() -> None:
+    text = " ".join((HOUSE / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    named = re.findall(r"\b([0-9a-f]{8}) \(([^)]+)\)", text)
+    assert len(named) > 15
+    for number, subject in named:
+        command = ["git", "-C", str(HOUSE), "log", "-1", "--format=%s", number]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip("not the whole history is here")
+        assert done.stdout.startswith(subject), number
