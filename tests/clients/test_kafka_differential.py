@@ -41,9 +41,8 @@ DIFFERENT = {
     r"ApiVersions v[012]: empty": "APIs that are not served here are not shown",
     r"AddPartitionsToTxn v[45]: empty": "Kafka never answers an empty batch of transactions",
     r"GetTelemetrySubscriptions v0: empty": "ids are made up",
-    r"ListConfigResources v1: empty": "Kafka lists its internal topics, which are not made here,"
-    " and loggers",
-    r"DescribeTopicPartitions v0: empty": "Kafka lists its internal topics, which are not made here",
+    r"ListConfigResources v1: empty": "Kafka makes and lists its internal topics; and loggers",
+    r"DescribeTopicPartitions v0: empty": "Kafka makes and lists its internal topics",
     r"IncrementalAlterConfigs .*: an operation that is none": "Kafka says UNKNOWN_SERVER_ERROR",
     r"IncrementalAlterConfigs .*: many times the threads": "there are no threads here",
     r"IncrementalAlterConfigs .*: a session too short": "so that tests need not wait for 45 s",

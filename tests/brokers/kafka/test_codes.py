@@ -42,7 +42,6 @@ NEVER_ANSWERED = {
     "delegation tokens are disabled, as in a Kafka without a secret": "62 63 65 66 67",
     "nothing is moved to another storage": "109",
     "share and streams groups are not served": "121 122 123 124 130 131 132 133",
-    "the key that leads to it is kept with a warning": "73 81",
 }
 """Codes by why no request is answered with them."""
 

@@ -14,6 +14,8 @@ from ..caller import Caller
 from ..handler import MessageHandler
 
 _BY_ID_SINCE = 6
+_DISABLED_SINCE = 3
+"""Clients of earlier versions do not know the code (KIP-322)."""
 _STRICT_QUOTA_SINCE = 5
 
 
@@ -22,7 +24,22 @@ def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse
         wanted = list(request.topics)
     else:
         wanted = [DeleteTopicState(name=name, topic_id=ZERO_UUID) for name in request.topic_names]
+    if caller.cluster.config.value("delete.topic.enable") == "false":
+        return DeleteTopicsResponse(responses=[_disabled(caller, topic) for topic in wanted])
     return DeleteTopicsResponse(responses=[_delete(caller, topic) for topic in wanted])
+
+
+def _disabled(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:
+    """Whether it is there or not, and who may delete it, is not even looked at."""
+    code = ErrorCode.TOPIC_DELETION_DISABLED
+    if caller.version < _DISABLED_SINCE:
+        code = ErrorCode.INVALID_REQUEST
+    refusal = RequestRefused(code, "Topic deletion is disabled (delete.topic.enable=false)")
+    return DeletableTopicResult(
+        name=wanted.name,
+        topic_id=wanted.topic_id,
+        error_code=caller.denied(ApiKey.DELETE_TOPICS, refusal),
+    )
 
 
 def _delete(caller: Caller, wanted: DeleteTopicState) -> DeletableTopicResult:

@@ -88,6 +88,7 @@ _SERVED: Final = frozenset(
         *("transactional.id.expiration.ms", "producer.id.expiration.ms"),
         "transaction.remove.expired.transaction.cleanup.interval.ms",
         *("group.consumer.migration.policy", "telemetry.max.bytes", "broker.rack"),
+        *("group.max.size", "group.consumer.max.size", "delete.topic.enable"),
         "replica.selector.class",
         *_OPTIONS,
     )

@@ -13,6 +13,7 @@ from ..configs.group import GroupConfigs
 from ..keeper import FORGETFUL, Keeper
 from ..logs.topic import Topics
 from ..purgatory import Parked
+from .capacity import check_classic, check_consumers, check_conversion
 from .classic.group import Group
 from .classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
 from .committed import CommittedOffsets, check_group_id, no_group
@@ -73,6 +74,8 @@ class Groups:
         group = self.by_id.get(group_id)
         if isinstance(group, ConsumerGroup) and not group.empty:
             return self._join_consumer(group, request)
+        if isinstance(group, Group):
+            check_classic(group, request.member_id, self._configs.broker)
         if request.member_id:
             return self.known(group_id).join(request)
         group = self._get_or_create(group_id)
@@ -87,6 +90,7 @@ class Groups:
                 f"group {group.group_id} is a consumer group with members, and"
                 " group.consumer.migration.policy is disabled",
             )
+        check_consumers(group, request.member_id, self._configs.broker)
         former = group.members.static(request.group_instance_id)
         replaced = former is not None and former.classic is None
         answer = self._classic.join(group, request)
@@ -104,6 +108,8 @@ class Groups:
             raise RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
         if not isinstance(group, ConsumerGroup):
             group = self._to_consumer(group_id, group, request)
+        if request.member_epoch >= 0:
+            check_consumers(group, request.member_id, self._configs.broker)
         return group.heartbeat(request)
 
     def _to_consumer(
@@ -115,6 +121,7 @@ class Groups:
             raise not_consumer(group_id)
         elif not former.empty:
             check_upgrade(former, self._policy)
+            check_conversion(former, self._configs.broker)
         group = self._new_consumer_group(group_id)
         if former is not None and not former.empty:
             into_consumer(former, group, self._embedded)
