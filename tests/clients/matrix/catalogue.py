@@ -61,6 +61,9 @@ CLIENTS = [
         rumqttc v4         | Rust   | rumqttc_v4
         rumqttc v5         | Rust   | rumqttc_v5
         paho.mqtt.c        | C      | paho_mqtt_c
+        Home Assistant     | Python | mqtt_home_assistant.py
+        Zigbee2MQTT        | Node   | zigbee2mqtt.mjs
+        AWS IoT device SDK | Python | mqtt_aws.py
         """,
     ),
     *_rows(

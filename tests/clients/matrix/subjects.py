@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mockforge_brokers import tls
 
@@ -48,18 +49,27 @@ class Ours(Subject):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        ready = folder / "ready.json"
-        environment = folder / "env"
-        command = [sys.executable, "-m", "mockforge_tui", "--headless", "--random-ports"]
-        command += ["--tls", "auto", "--tls-dir", str(folder / "tls")]
-        command += ["--user", "alice:secret", "--anonymous", "--amqp-management", "--mqtt-sn"]
-        command += ["--ready-file", str(ready), "--env-file", str(environment)]
         self._output = (folder / "output").open("w")
-        self._process = subprocess.Popen(command, stdout=self._output, stderr=self._output)
-        _wait(ready.exists, self._process, "the ready line")
-        lines = environment.read_text().splitlines()
+        command = ["--tls", "auto", "--tls-dir", str(folder / "tls")]
+        command += ["--user", "alice:secret", "--anonymous", "--amqp-management", "--mqtt-sn"]
+        self._process, ready = self._started(folder, *command)
+        lines = (folder / "env").read_text().splitlines()
         self.facts = dict(line.split("=", 1) for line in lines)
-        self.version = json.loads(ready.read_text())["version"]
+        self.version = ready["version"]
+        # For the one client that checks what AWS IoT Core would not take.
+        (folder / "aws").mkdir()
+        alone = ("--no-kafka", "--no-amqp", "--no-admin", "--mqtt-as", "aws-iot")
+        self._as_aws, ready = self._started(folder / "aws", *alone)
+        self.facts["MQTT_AWS_URL"] = ready["mqtt"]["url"]
+
+    def _started(self, folder: Path, *options: str) -> tuple[subprocess.Popen[bytes], Any]:
+        """A process of ours, with its ready line."""
+        ready = folder / "ready.json"
+        command = [sys.executable, "-m", "mockforge_tui", "--headless", "--random-ports", *options]
+        command += ["--ready-file", str(ready), "--env-file", str(folder / "env")]
+        process = subprocess.Popen(command, stdout=self._output, stderr=self._output)
+        _wait(ready.exists, process, "the ready line")
+        return process, json.loads(ready.read_text())
 
     def _command(self, line: str) -> bool:
         request = urllib.request.Request(
@@ -84,6 +94,7 @@ class Ours(Subject):
 
     def close(self) -> None:
         _end(self._process)
+        _end(self._as_aws)
         self._output.close()
 
 

@@ -26,9 +26,10 @@ function limited(check) {
   return Promise.race([check(), late]).finally(() => clearTimeout(timer));
 }
 
-export async function run(client, checks) {
+/** `replayed`: whose way of connecting the checks are, if not the library's own. */
+export async function run(client, checks, replayed) {
   const { version } = JSON.parse(readFileSync(`${import.meta.dirname}/node_modules/${client}/package.json`));
-  say({ client, version });
+  say(replayed ? { client: replayed, version: `by ${client} ${version}` } : { client, version });
   for (const [check, act] of Object.entries(checks)) {
     try {
       await limited(act);
