@@ -267,26 +267,34 @@ class Facts(ABC):
 
     def _take(self) -> Group:
         """The group as it is, and a new one begins."""
-        self.catch_up()
+        if self._sources:
+            self.catch_up()
         rows = cast("dict[int, bytes]", self._rows)
         if self._is_late:
             self._is_late = False
             rows = {number: _encoded(row) for number, row in self._rows.items()}
-        group = Group(
-            self.group,
-            rows,
-            list(self._gone),
-            self._ranges,
-            [(kind, name, encode()) for (kind, name), encode in self._entities.items()],
-        )
-        for first, end in self._ranges:
+        # New ones, and not cleared: the group that is being written owns the old ones. Where it has
+        # one row, as of who waits for each confirm, to make the others anew was a seventh of all.
+        group = Group(self.group, rows)
+        self._rows = {}
+        if self._gone:
+            group.gone, self._gone = list(self._gone), set()
+        if self._ranges:
+            group.ranges, self._ranges = self._ranges, []
+            self._forget_owners(group.ranges)
+        if self._entities:
+            entities, self._entities = self._entities, {}
+            group.entities = [(kind, name, encode()) for (kind, name), encode in entities.items()]
+        if self._replacing:
+            self._replacing = set()
+        self.group += 1
+        return group
+
+    def _forget_owners(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Of logs that are gone as a whole."""
+        for first, end in ranges:
             if end >> POSITION_BITS != first >> POSITION_BITS:
                 self._owners.pop(first >> POSITION_BITS, None)
-        self.group += 1
-        # New ones, and not cleared: the group that is being written owns the old ones.
-        self._rows, self._gone, self._ranges, self._entities = {}, set(), [], {}
-        self._replacing = set()
-        return group
 
 
 def _encoded(row: bytes | Late) -> bytes:

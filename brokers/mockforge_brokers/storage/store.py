@@ -225,8 +225,9 @@ class Store(Facts):
         # Its time came while the one before was being written.
         if self._due:
             self._close_group()
-        for due in [each for each in self._waiting if each <= number]:
-            for callback in self._waiting.pop(due):
+        waiting = self._waiting
+        for due in [each for each in waiting if each <= number] if waiting else ():
+            for callback in waiting.pop(due):
                 callback()
 
     def failed(self, reason: str) -> None:
