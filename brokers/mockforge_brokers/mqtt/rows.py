@@ -7,6 +7,7 @@ from ..errors import ProtocolError
 from ..journal import Row
 from .codes import FAILURE, V5, VERSION_NAMES, PacketType, reason_name
 from .wire.decode import decode_packet
+from .wire.lenient import read_broken
 from .wire.packets import (
     Ack,
     Auth,
@@ -35,7 +36,9 @@ def read_rows(direction: int, frame: bytes, version: int, aliases: Mapping[int, 
     try:
         packet = decode_packet(frame, version)
     except ProtocolError as error:
-        row.error = error.text
+        row.detail, stopped = read_broken(frame, version)
+        row.error = f"{error.text}, at byte {stopped} of {len(frame)}"
+        row.destination = row.detail.get("topic_name", "")
         return [row]
     row.correlation = _correlation(direction, packet)
     if isinstance(packet, Publish):

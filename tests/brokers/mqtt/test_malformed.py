@@ -1,9 +1,12 @@
 """Packets that no correct server sends: what each breaks, and how it reaches a client."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.mqtt import malformed
 from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.rows import read_rows
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.frames import decode_varint
 from mockforge_brokers.mqtt.wire.packets import Ack, Connack, Pingreq, Pingresp, Publish, Suback
@@ -61,3 +64,35 @@ def test_each_is_wrong_in_itself_or_out_of_place(name: str, version: int) -> Non
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(InvalidInput, match="no malformed packet nonsense"):
         malformed.packet("nonsense", 5)
+
+
+# At which byte reading ended, and what was read before it.
+SHOWN = {
+    "bad-varint": (5, {}),
+    "long-length": (1, {"remaining_length": 268_435_455}),
+    "type-0": (0, {}),
+    "wrong-flags": (0, {}),
+    "qos-3": (0, {"topic_name": None}),
+    "packet-id-0": (27, {"topic_name": "malformed/packet-id-0", "packet_id": 0}),
+    "bad-utf8": (16, {"topic_name": "malformed/\ufffd("}),
+    "topic-beyond-end": (4, {"topic_name": None}),
+    "unknown-property": (32, {"topic_name": "malformed/unknown-property"}),
+    "bad-reason": (5, {"packet_id": 65_535, "code": 1}),
+    "short-puback": (2, {"packet_id": None}),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_row_says_where_it_is_wrong_and_what_could_be_read_before(name: str) -> None:
+    at, fields = SHOWN[name]
+    data = malformed.packet(name, 5)
+    [row] = read_rows(1, data, 5, {})
+    assert row.error.endswith(f", at byte {at} of {len(data)}")
+    assert {key: row.detail.get(key) for key in fields} == fields
+    assert row.destination == (fields.get("topic_name") or "")
+
+
+@given(st.binary(min_size=1, max_size=40), st.sampled_from([3, 4, 5]))
+def test_whatever_the_bytes_are_there_is_one_row(data: bytes, version: int) -> None:
+    [row] = read_rows(0, data, version, {})
+    assert row.frame == data

@@ -55,7 +55,7 @@ def decode_body(first: int, reader: ByteReader, version: int) -> Packet:
         return _publish(flags, reader, version)
     if kind == 0:
         raise malformed("packet type 0 is reserved")
-    reader.what, decode, wanted = _BY_NUMBER[kind]
+    reader.what, decode, wanted = BY_NUMBER[kind]
     # 3.1 leaves these bits unused, and its clients set DUP in what they send again.
     if flags != wanted and version != V31 and not _is_connect_of_31(kind, reader):
         raise malformed(f"{reader.what} with flags {flags:04b}, not {wanted:04b} [MQTT-2.1.3-1]")
@@ -320,5 +320,5 @@ _DECODERS: Final[dict[PacketType, tuple[Callable[[ByteReader, int], Packet], int
     PacketType.AUTH: (_auth, 0),
 }
 """Decoder and the flags that the first byte must have; PUBLISH has flags of its own."""
-_BY_NUMBER: Final = {int(kind): (kind.name, *found) for kind, found in _DECODERS.items()}
+BY_NUMBER: Final = {int(kind): (kind.name, *found) for kind, found in _DECODERS.items()}
 """The same for who has only the number, which makes no member of an enum for each packet."""

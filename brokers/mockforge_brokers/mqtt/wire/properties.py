@@ -117,13 +117,18 @@ def decode_properties(reader: ByteReader, packet: int) -> Properties:
     values: Properties = {}
     inner = ByteReader(reader.data, start, start + length, reader.what)
     pairs_allowed = packet in _USER_PROPERTY.packets
-    while inner.position < inner.end:
-        if pairs_allowed and inner.data[inner.position] == _USER_PROPERTY.id:
-            pairs = _read_pairs(inner)
-            if pairs:
-                values.setdefault(_USER_PROPERTY.name, []).extend(pairs)
-                continue
-        _read(inner, packet, values)
+    try:
+        while inner.position < inner.end:
+            if pairs_allowed and inner.data[inner.position] == _USER_PROPERTY.id:
+                pairs = _read_pairs(inner)
+                if pairs:
+                    values.setdefault(_USER_PROPERTY.name, []).extend(pairs)
+                    continue
+            _read(inner, packet, values)
+    except ProtocolError:
+        # Who shows what was wrong says where.
+        reader.position = inner.position
+        raise
     reader.position = start + length
     return values
 
