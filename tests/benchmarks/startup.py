@@ -1,4 +1,7 @@
-"""How long a headless start takes: the ready line's `startup_ms`, and as seen from outside."""
+"""How long a headless start takes: the ready line's `startup_ms`, and as seen from outside.
+
+Beside the peers: from the start of a process until its first client has logged in.
+"""
 
 import json
 import os
@@ -7,7 +10,9 @@ import sys
 from statistics import median
 from time import perf_counter
 
-from .common import Settings
+from . import sessions
+from .common import Settings, Skipped, Subject, program, show
+from .flight import PEERS
 
 STARTS = 7
 CASES = {
@@ -15,6 +20,8 @@ CASES = {
     "the same, no admin": ("--no-admin",),
     "with the shop's fixtures": ("demo",),
 }
+
+_CLIENTS = {"mqtt": sessions.mqtt_client, "amqp": sessions.amqp_client}
 
 
 def run(settings: Settings) -> None:
@@ -28,6 +35,35 @@ def run(settings: Settings) -> None:
             f"  {name:28} startup_ms {median(ready):4.0f} ({min(ready)}-{max(ready)})"
             f"   seen from outside {median(seen):4.0f} ms"
         )
+    for protocol, title in (("mqtt", "MQTT"), ("amqp", "AMQP")):
+        _beside(f"{title} start until a client is in", protocol, settings)
+
+
+def _beside(title: str, protocol: str, settings: Settings) -> None:
+    """Each subject started by itself, in turns: all of the program is up when it serves one."""
+    if settings.only.lower() not in title.lower():
+        return
+    subjects = [program(protocol)]
+    skipped: dict[str, str] = {}
+    for peer in PEERS[protocol]:
+        try:
+            subjects.append(peer())
+        except Skipped as reason:
+            print(f"skipped beside ours: {reason}")
+    figures: dict[str, list[float]] = {each.name: [] for each in subjects}
+    for _ in range(settings.rounds):
+        for each in subjects:
+            try:
+                figures[each.name].append(_until_served(each, protocol))
+            except Skipped as reason:
+                skipped[each.name] = str(reason)
+    show(title, subjects, figures, skipped, settings, "ms", less=True)
+
+
+def _until_served(subject: Subject, protocol: str) -> float:
+    began = perf_counter()
+    with subject.start() as port, _CLIENTS[protocol](port):
+        return (perf_counter() - began) * 1000
 
 
 def start(arguments: tuple[str, ...], environment: dict[str, str]) -> tuple[int, float]:
