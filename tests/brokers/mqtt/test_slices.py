@@ -98,6 +98,20 @@ def test_retained_messages_come_in_slices_and_what_is_published_between_comes_to
     assert {each.topic_name for each in came if not each.retain} == {"live", "kept/new"}
 
 
+def test_of_small_retained_messages_each_step_sends_some() -> None:
+    scene = Hurried()
+    client = scene.connect("a")
+    scene.retain(100)
+    sent(client, Subscribe(1, [Request("kept/#", 0)]))
+    steps = 0
+    while client.connection.unfinished:
+        client.connection.receive(b"")
+        steps += 1
+    scene.network.settle()
+    assert len(scene.publishes(client)) == 100
+    assert 100 / 16 <= steps < 50
+
+
 def test_retained_messages_wait_for_a_subscriber_that_reads_slowly() -> None:
     scene = Hurried(mqtt_backlog=10)
     client = scene.connect("a")

@@ -145,7 +145,8 @@ def _below(top: _Node, dollar: bool = True) -> Iterator[_Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        waiting += _children(node, dollar=dollar or node is not top)
+        if node.children:
+            waiting += _children(node, dollar=dollar or node is not top)
 
 
 def _children(node: _Node, *, dollar: bool) -> Iterable[_Node]:

@@ -18,6 +18,8 @@ from .verbatim import TopicCounts, Verbatim
 
 MOST_ROUTES: Final = 10_000
 """Topics whose route is remembered, and topics that are counted each by itself."""
+_A_STEP: Final = 16
+"""Retained messages that are sent in one step."""
 
 Watcher = Callable[[MessageSeen], object]
 Variants = dict[tuple[int, bool, tuple[int, ...]], Message]
@@ -243,10 +245,14 @@ class Router:
         sink = session.sink
         identifiers = (subscription.identifier,) if subscription.identifier else ()
         topic_filter = subscription.topic_filter
-        for message in chain(self.retained.match(topic_filter, now), self._of_system(topic_filter)):
+        messages = chain(self.retained.match(topic_filter, now), self._of_system(topic_filter))
+        for number, message in enumerate(messages):
             if message is not None and may_read(session, message.topic_name):
                 qos = min(message.qos, subscription.qos)
                 session.deliver(message.variant(qos, True, identifiers))
+            # Small ones cost less than to be asked whether there is time for more.
+            if number % _A_STEP and not (sink is not None and sink.bulky):
+                continue
             yield
             if session.sink is not sink:
                 return

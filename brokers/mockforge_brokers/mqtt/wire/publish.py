@@ -1,14 +1,17 @@
 """PUBLISH as it goes out: rendered once for all subscribers of one version, QoS and flags."""
 
 from math import ceil
+from struct import Struct
 from typing import Final
 
 from ..codes import V5
 from ..records import Message
 from .frames import encode_varint
-from .properties import encode_properties, encode_text
+from .properties import encode_properties
 
 _NO_PROPERTIES: Final = b"\0"
+_short_head: Final = Struct(">BBH").pack
+_length: Final = Struct(">H").pack
 
 
 class PublishRenderer:
@@ -38,13 +41,13 @@ def render_publish(
     properties = b""
     if version == V5:
         properties = _properties(message, now, alias)
-    name = encode_text(message.topic_name) if topic else b"\0\0"
+    name = message.topic_name.encode() if topic else b""
     first = 0x30 | message.qos << 1 | message.retain
-    length = len(name) + (2 if message.qos else 0) + len(properties) + len(message.payload)
-    return (
-        bytes((first,)) + encode_varint(length) + name,
-        properties + message.payload,
-    )
+    tail = properties + message.payload
+    length = 2 + len(name) + (2 if message.qos else 0) + len(tail)
+    if length < 0x80:
+        return _short_head(first, length, len(name)) + name, tail
+    return bytes((first,)) + encode_varint(length) + _length(len(name)) + name, tail
 
 
 def _properties(message: Message, now: float, alias: int) -> bytes:
