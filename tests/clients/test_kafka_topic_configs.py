@@ -4,7 +4,7 @@ import time
 import warnings
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -15,6 +15,8 @@ from confluent_kafka.admin import (
 )
 
 from mockforge_tui import MockForge
+
+from .conftest import wait_for
 
 with warnings.catch_warnings():
     # kafka-python reads its schemas with a function that Python 3.11 calls old.
@@ -118,3 +120,32 @@ def test_configurations_are_described_and_altered_by_an_admin(mockforge):
     entry = admin.describe_configs([topic])[topic].result(30)["max.message.bytes"]
     assert entry.value == "1000"
     assert produced(mockforge, "t", (b"k", bytes(5000), 0)) == [KafkaError.MSG_SIZE_TOO_LARGE]
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_full_group_and_a_deletion_that_is_disabled(protocol):
+    lines = ("group.max.size=1", "group.consumer.max.size=1", "delete.topic.enable=false")
+    with MockForge(mqtt=False, amqp=False, kafka_configs=lines) as mockforge:
+        admin = create(mockforge, "orders")
+        with pytest.raises(KafkaException) as refused:
+            admin.delete_topics(["orders"])["orders"].result(30)
+        assert refused.value.args[0].code() == KafkaError.TOPIC_DELETION_DISABLED
+        settings = {
+            "bootstrap.servers": bootstrap_of(mockforge),
+            "group.id": "stock",
+            "group.protocol": protocol,
+        }
+        first, second = Consumer(settings), Consumer(settings)
+        first.subscribe(["orders"])
+        wait_for(lambda: first.poll(0.05) or first.assignment(), 20, "its partition")
+        second.subscribe(["orders"])
+
+        def full():
+            found = second.poll(0.05)
+            return found is not None and found.error()
+
+        error = wait_for(full, 20, "the refusal")
+        assert "reached maximum size" in error.str()
+        assert [group["members"] for group in mockforge.run("group ls").data] == [1]
+        first.close()
+        second.close()
