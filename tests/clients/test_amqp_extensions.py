@@ -190,6 +190,28 @@ def test_client_is_ready_for_the_next_rabbitmq_or_hears_what_it_has_to_change() 
         assert [each["severity"] for each in tomorrow.run("lint ls").data] == ["error"]
 
 
+def test_client_hears_what_is_risky_in_what_it_does() -> None:
+    with MockForge(kafka=False, mqtt=False) as servers:
+        settings = pika.URLParameters(f"{servers.amqp.url}?heartbeat=0")
+        connection = pika.BlockingConnection(settings)
+        channel = connection.channel()
+        channel.queue_declare("jobs", durable=True)
+        channel.basic_consume("jobs", lambda *_: None)
+        channel.confirm_delivery()
+        channel.basic_publish("amq.topic", "nobody", b"x")
+        with pytest.raises(ChannelClosedByBroker):
+            channel.basic_ack(9)
+            channel.queue_declare("jobs", durable=True)
+        found = {each["statement"]: each["severity"] for each in servers.run("lint ls").data}
+        connection.close()
+    assert found == {
+        "ack-of-nothing": "error",
+        "no-heartbeat": "warning",
+        "no-prefetch": "warning",
+        "confirm-without-mandatory": "warning",
+    }
+
+
 # What happens in the broker, as messages.
 
 

@@ -33,6 +33,7 @@ from .lint import Lint
 from .misbehaviour import NACK, REFUSALS
 from .options import AmqpOptions
 from .periodic import Periodic
+from .reconnecting import Reconnecting
 from .sampling import Counted, Rates, Sampling
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
@@ -85,6 +86,7 @@ class AmqpBroker(Verbs):
         """Those that speak AMQP 1.0."""
         self._channels, self._sessions = Channels(self._connections), Sessions(self._later)
         self.churn = Churn(environment.spine, self.vhosts)
+        Reconnecting(environment.spine, environment.clock, self.lint)
         self.global_parameters: dict[str, Any] = {}
         """What RabbitMQ keeps for the whole cluster, by name; plugins read them, nothing else."""
         self._sampling = Sampling(self.vhosts, self.churn)
@@ -169,7 +171,9 @@ class AmqpBroker(Verbs):
         spine, clock, random = environment.spine, environment.clock, environment.random
         profile = self.options.profile
         given = clock, Contents(profile), random, profile, keeper
-        return VirtualHost(name, spine, self.memory, *given)
+        host = VirtualHost(name, spine, self.memory, *given)
+        host.lint = partial(self.lint.report, 0, "")
+        return host
 
     def remove_vhost(self, name: str) -> int:
         """With all that is in it; its connections are closed. Returns how many. InvalidInput."""

@@ -375,7 +375,7 @@ def metrics(vhosts: Iterable[VirtualHost], connections: int, findings: Findings)
         ),
         _metric(
             "amqp_lint_findings_total",
-            "What this RabbitMQ does not take (error), or a newer one will not (warning).",
+            "What this RabbitMQ does not take (error), a newer one will not or is risky (warning).",
             "counter",
             ("statement", "severity"),
             findings.by_statement(),

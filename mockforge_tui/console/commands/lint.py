@@ -23,7 +23,7 @@ def lint_ls(
     MQTT: an error broke the specification; it was served all the same, or ended its connection as
     often as is shown (--mqtt-lint says which). A warning is legal and risky. AMQP: an error is what
     the release of RabbitMQ that we are like (--amqp-as-version) does not take, a warning what a
-    newer one will not.
+    newer one will not, or what is risky.
     """
     found = [
         (protocol, each)

@@ -10,7 +10,7 @@ import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import OUTDATED, PROFILES, flags_of, in_words
-from mockforge_brokers.events import LintFound, Warned
+from mockforge_brokers.events import LintFound
 from mockforge_brokers.limits import Limits
 
 from .client import Client, Got, House, names
@@ -324,9 +324,10 @@ def test_a_clients_x_death_counts_on_up_to_3_13(
         client.send("basic.reject", delivery_tag=letter["delivery_tag"], requeue=False)
     assert found == counts
     assert {name for name in headers if name.startswith("x-last")} == last
-    (warned,) = house.emitted(Warned)
-    assert warned.about == "queue 'q' in vhost '/'"
-    assert "RabbitMQ from 4.0 on does not count on from it" in warned.text
+    (found,) = [each for each in house.emitted(LintFound) if each.statement == "x-death-of-client"]
+    assert "queue 'q' in vhost '/'" in found.text
+    assert "RabbitMQ from 4.0 on does not count on from it" in found.text
+    assert found.severity == ("error" if release == "4.1" else "warning")
 
 
 def test_in_4_0_a_clients_x_death_is_as_if_it_were_not_there() -> None:

@@ -3,11 +3,13 @@
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
 from ..events import ConsumerStarted
+from ..lint import NO_PREFETCH, SINGLE_ACTIVE
 from ..profiles import GLOBAL_QOS
 from ..records import Table
 from ..state.arguments import check_consumer, check_timeout
 from ..state.consumer import Consumer
 from ..state.direct_replies import REPLY_TO
+from ..state.queues.governed import GovernedQueue
 from ..state.queues.queue import Queue
 from .channel import AMQP, Channel
 from .delivery import Delivery, get_ok
@@ -73,6 +75,8 @@ def basic_consume(
         arguments=arguments,
     )
     channel.vhost.consume(consumer)
+    if not direct:
+        _lint(channel, consumer, what)
     channel.consumers[tag] = consumer
     if direct:
         channel.replies = consumer
@@ -82,6 +86,17 @@ def basic_consume(
     if not no_wait:
         channel.send("basic.consume-ok", consumer_tag=tag)
     channel.refresh()
+
+
+def _lint(channel: Channel, consumer: Consumer, what: str) -> None:
+    if not (consumer.no_ack or consumer.prefetch or channel.limit):
+        channel.lint(NO_PREFETCH, f"a consumer of {what} has no prefetch")
+    queue = consumer.queue
+    if isinstance(queue, GovernedQueue) and queue.policy.single_active:
+        # From another connection a second one is there to take over, which is what it is for.
+        mine = [each for each in queue.consumers if each.connection == consumer.connection]
+        if len(mine) > 1:
+            channel.lint(SINGLE_ACTIVE, f"{len(mine)} consumers of one connection share {what}")
 
 
 def _replies(channel: Channel, no_ack: bool) -> Queue:

@@ -6,6 +6,7 @@ from ...errors import RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
+from ..lint import DOUBLE_ACK, STRANGE_ACK
 from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, requeue_all
@@ -84,7 +85,7 @@ class Channel:
         self.line.counts.sent[name] += 1
 
     def lint(self, name: str, what: str) -> None:
-        """Report what some release of RabbitMQ does not take (profiles.OUTDATED)."""
+        """Report what some release of RabbitMQ does not take, or what is risky (lint.py)."""
         self.line.lint.report(self.line.id, self.line.client, name, what)
 
     # Deliveries and what comes back.
@@ -111,10 +112,10 @@ class Channel:
         if not multiple:
             message = unacked.pop(tag, None)
             if message is None:
-                raise _unknown(tag)
+                raise self._unknown(tag)
             back = [(tag, message)]
         elif tag and tag not in unacked:
-            raise _unknown(tag)
+            raise self._unknown(tag)
         # Tags only grow, so the newest one means all of them: no search.
         elif not tag or next(reversed(unacked)) == tag:
             back = list(unacked.items())
@@ -127,6 +128,14 @@ class Channel:
                     break
             back = [(key, unacked.pop(key)) for key in keys]
         return back
+
+    def _unknown(self, tag: int) -> RequestRefused:
+        """What is not unacked under a tag was settled before, or never came by this channel."""
+        settled = 0 < tag <= self.last_tag
+        what = f"delivery tag {tag} of channel {self.number} was acknowledged before"
+        never = f"delivery tag {tag} was never delivered on channel {self.number}"
+        self.lint(DOUBLE_ACK if settled else STRANGE_ACK, what if settled else never)
+        return RequestRefused(ReplyCode.PRECONDITION_FAILED, f"unknown delivery tag {tag}")
 
     def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
         """basic.ack, nack and reject."""
@@ -185,7 +194,7 @@ class Channel:
         for tag in tags:
             message = take(tag, None)
             if message is None:
-                raise _unknown(tag)
+                raise self._unknown(tag)
             message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:
@@ -313,7 +322,3 @@ class Channel:
         for queue, group in by_queue(messages).items():
             yield from queue.requeuing(group, ended=True)
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, len(group), reason))
-
-
-def _unknown(tag: int) -> RequestRefused:
-    return RequestRefused(ReplyCode.PRECONDITION_FAILED, f"unknown delivery tag {tag}")

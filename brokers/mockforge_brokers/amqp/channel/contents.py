@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..profiles import CLIENTS_DEATHS, DEFAULT, PROFILES, Profile, in_words
+from ..profiles import CLIENTS_DEATHS, DEFAULT, PROFILES, Profile
 from ..records import Buried, Converted, Field, Table
 from ..state.dead_letters import Death, Rewritten
 from ..wire.content import header_payload
@@ -64,7 +64,7 @@ class Contents:
         """RabbitMQ's rabbit_dead_letter: x-death, the first death's headers, no expiration."""
         properties = decode_properties(header_payload(content))
         headers: Table = dict(properties.get("headers", {}))
-        outdated = self._look_at_clients(content, headers)
+        clients = self._look_at_clients(content, headers)
         cc = _texts(headers.get(_CC))
         keys = (death.routing_key, *cc)
         expiration = properties.pop("expiration", None)
@@ -78,19 +78,19 @@ class Contents:
         properties["headers"] = headers
         made = _replace(content, properties)
         buried = made if isinstance(made, Converted) else Buried(made)
-        return Rewritten(buried, headers, cc, _deaths(headers), outdated)
+        return Rewritten(buried, headers, cc, _deaths(headers), clients)
 
-    def _look_at_clients(self, content: bytes, headers: Table) -> str:
+    def _look_at_clients(self, content: bytes, headers: Table) -> bool:
         """An x-death that a client sent counts on up to 3.13, and is nothing from 4.0 on.
 
-        Returns what to report about it, if anything.
+        Returns whether there is one.
         """
         sent = headers.get(_DEATHS)
         if sent is None or isinstance(content, Buried | Converted):
-            return ""
+            return False
         if self._profile.refuses(CLIENTS_DEATHS):
             del headers[_DEATHS]
-        return f"a message came with an x-death of its own: {in_words(CLIENTS_DEATHS)}"
+        return True
 
 
 def _named(which: str, entry: Table) -> Table:

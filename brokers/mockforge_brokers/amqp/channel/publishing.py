@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
+from ..lint import CONFIRM_LOST
 from ..state.routing import Route
 from ..wire.frames import METHOD
 from ..wire.methods import BY_NAME, decode
@@ -184,9 +185,12 @@ class Publishing:
         """Nobody gets it: return it to its publisher, if that was asked for."""
         exchange, routing_key = publication.exchange, publication.routing_key
         publication.unroutable = True
-        self._line.unroutable.add(
+        first = self._line.unroutable.add(
             publication.frame, came, exchange, routing_key, returned=publication.mandatory
         )
+        if first and self.confirming and not publication.mandatory:
+            what = f"a message to exchange '{exchange}' with key '{routing_key}' reached no queue"
+            self._channel.lint(CONFIRM_LOST, f"{what} and was confirmed")
         if publication.mandatory:
             self._return(publication, content)
 

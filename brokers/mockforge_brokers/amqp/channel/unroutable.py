@@ -40,8 +40,11 @@ class Unroutable:
 
     def add(
         self, frame: bytes, content: bytes, exchange: str, routing_key: str, *, returned: bool
-    ) -> None:
-        """A publish (`frame`, with its `content`) reached nobody."""
+    ) -> bool:
+        """A publish (`frame`, with its `content`) reached nobody; True for the first of its kind.
+
+        That is the first of its exchange and routing key since one of them reached somebody.
+        """
         self.count += 1
         self.last = exchange, routing_key
         units = self._units
@@ -49,13 +52,13 @@ class Unroutable:
             del units[next(iter(units))]
         units[_identity(frame, content)] = None
         emitted = self._emitted
-        if (exchange, routing_key) not in emitted and len(emitted) < _MOST_EMITTED:
-            emitted.add((exchange, routing_key))
-            self._spine.emit(
-                MessageUnroutable(
-                    AMQP, self.connection, self.client, exchange, routing_key, returned
-                )
-            )
+        if (exchange, routing_key) in emitted or len(emitted) >= _MOST_EMITTED:
+            return False
+        emitted.add((exchange, routing_key))
+        self._spine.emit(
+            MessageUnroutable(AMQP, self.connection, self.client, exchange, routing_key, returned)
+        )
+        return True
 
     def routed(self, frame: bytes, content: bytes, exchange: str, routing_key: str) -> None:
         """What did not get through before did now, perhaps the very same message."""

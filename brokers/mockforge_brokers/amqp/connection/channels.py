@@ -12,6 +12,7 @@ from ..channel.line import Line
 from ..channel.permissions import check
 from ..codes import ReplyCode, reply_text
 from ..events import ChannelClosed, ChannelOpened
+from ..lint import DECLARED_OTHERWISE
 from ..profiles import LARGE_BODY, MOST_OF_4_0
 from ..state.message import Message
 from ..state.refusals import Inequivalent
@@ -112,7 +113,10 @@ class Channels:
         channel.end(reason)
         code = int(refusal.code)
         # People read who made what is there; the client was sent RabbitMQ's words.
-        origin = f" ({refusal.origin})" if isinstance(refusal, Inequivalent) else ""
+        origin = ""
+        if isinstance(refusal, Inequivalent):
+            origin = f" ({refusal.origin})"
+            channel.lint(DECLARED_OTHERWISE, refusal.text + origin)
         self.counts.closed("channel", code)
         if isinstance(refusal, NotServed):
             line.unserved.report(AMQP, line.id, line.client, refusal.feature, refusal.text)

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from ...errors import ProtocolError
 from ..codes import ReplyCode
+from ..lint import NO_HEARTBEAT
 from ..options import CR_DEMO, AmqpOptions
 from ..profiles import PROFILES, SMALL_FRAMES
 from ..records import Table, plain, table
@@ -48,7 +49,7 @@ class Agreement(Struct):
 class Handshake:
     """Takes the client's methods in the one order that is legal.
 
-    `lint` hears of frames that are too small for newer releases.
+    `lint` hears of frames that are too small for newer releases, and of no heartbeat.
     `login` knows who may log in, and to which virtual host.
     """
 
@@ -150,6 +151,8 @@ class Handshake:
         if 0 < frame_max < _SMALL_FRAME:
             self._lint(SMALL_FRAMES, f"frame_max {frame_max} was agreed on")
         _check_tuned("frame_max", frame_max, options.profile.frame_min, options.frame_max)
+        if not heartbeat and options.heartbeat:
+            self._lint(NO_HEARTBEAT, "no heartbeat was agreed on")
         agreement = self.agreement
         agreement.channel_max = channel_max
         agreement.frame_max = frame_max

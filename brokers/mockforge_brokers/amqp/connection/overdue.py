@@ -14,6 +14,7 @@ from ...errors import RequestRefused
 from ..channel.channel import AMQP, Channel
 from ..codes import ReplyCode
 from ..events import MessagesRequeued
+from ..lint import UNACKED_LEAK
 from ..state.consumer import Consumer
 from ..state.queues.queue import Queue
 from ..state.queues.quorum import QuorumQueue
@@ -22,6 +23,8 @@ from .connection import Connection
 from .phase import Phase
 
 _FINENESS: Final = 64
+LEAKS_AFTER: Final = 60.0
+"""Seconds that a delivery may be unacked while later ones are settled."""
 
 
 class Marks:
@@ -66,9 +69,12 @@ class Channels:
     def __init__(self, connections: Mapping[int, Connection]) -> None:
         self._connections = connections
         self._marks: dict[Channel, Marks] = {}
+        self._leaks: dict[Channel, int] = {}
+        """The tag that lint named last."""
 
     def look(self, now: float, timeout: float) -> None:
         before, self._marks = self._marks, {}
+        leaks, self._leaks = self._leaks, {}
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
                 for channel in tuple(connection.channels.open.values()):
@@ -77,8 +83,29 @@ class Channels:
                         marks.note(now, channel.last_tag)
                         # Queues have timeouts of their own: only what is settled is needless.
                         marks.forget(-inf, next(iter(channel.unacked)).__gt__)
+                        self._find_leak(channel, _Ages(marks, now), leaks.get(channel, 0))
                         see_to = _release if channel.vhost.profile.deliveries_time_out else _close
                         see_to(connection, channel, _Ages(marks, now), timeout)
+
+    def _find_leak(self, channel: Channel, ages: "_Ages", named: int) -> None:
+        """Report what stays unacked while what came after it is settled: it was forgotten.
+
+        Who merely is slow settles in the order of deliveries, or nothing.
+        """
+        tag = next(iter(channel.unacked))
+        self._leaks[channel] = named
+        settled = channel.last_tag - tag + 1 - len(channel.unacked)
+        if tag == named or not settled or ages[tag] < LEAKS_AFTER:
+            return
+        if any(each.no_ack for each in channel.consumers.values()):
+            # Deliveries that want no ack have tags as well.
+            return
+        self._leaks[channel] = tag
+        queue = channel.unacked[tag].queue.name
+        what = f"delivery tag {tag} of channel {channel.number}, from queue '{queue}', is unacked"
+        channel.lint(
+            UNACKED_LEAK, f"{what} for {LEAKS_AFTER:g} s, and later ones are settled ({settled})"
+        )
 
     def since(self, channel: Channel, tag: int) -> float | None:
         marks = self._marks.get(channel)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from ..profiles import CLIENTS_DEATHS
 from ..records import Field
 from .queues.queue import Queue
 from .routing import resolve
@@ -32,14 +33,14 @@ class Rewritten(NamedTuple):
     """A message as it goes on after a death: without its expiration, with x-death.
 
     `more_keys` are those of its CC header, `deaths` (queue, reason) of each death, newest first,
-    `outdated` what its publisher should know of newer releases.
+    `clients`: it came with an x-death that a client wrote.
     """
 
     content: bytes
     headers: Mapping[str, Field]
     more_keys: tuple[str, ...]
     deaths: tuple[tuple[str, str], ...]
-    outdated: str = ""
+    clients: bool = False
 
 
 class Rewriter(Protocol):
@@ -94,8 +95,9 @@ class DeadLetters:
         death = Death(queue.name, reason, time, old.exchange.name, old.routing_key)
         key = policy.dead_letter_routing_key
         written = self._rewriter.bury(message.stored, death, keep_cc=key is None)
-        if written.outdated:
-            vhost.warned.report(f"queue '{queue.name}' in vhost '{vhost.name}'", written.outdated)
+        if written.clients:
+            what = f"a message of queue '{queue.name}' in vhost '{vhost.name}'"
+            vhost.lint(CLIENTS_DEATHS, f"{what} came with an x-death of its own")
         routing_key = old.routing_key if key is None else key
         route = resolve(exchange, routing_key, written.headers, vhost.exchanges, written.more_keys)
         route.queues = tuple(

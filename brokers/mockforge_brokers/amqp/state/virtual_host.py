@@ -29,6 +29,11 @@ from .routing import NO_HEADERS, Route, resolve
 from .topology import Topology
 
 _MOST_ROUTES: Final = 8192
+
+
+def _unheard(name: str, what: str) -> None: ...
+
+
 _AT_ONCE: Final = 64
 """Queues that a message is put into in one step."""
 
@@ -77,6 +82,8 @@ class VirtualHost(Topology):
         self._watchers: list[tuple[str | None, Watcher]] = []
         self._dead_letters = DeadLetters(self, wire)
         self.tracer: Tracer | None = None
+        self.lint: Callable[[str, str], None] = _unheard
+        """Gets what is found of messages whose publisher is not known any more."""
         super().__init__(name, spine, memory, clock, wire, random, profile, keeper)
 
     def new_name(self, prefix: str) -> str:
