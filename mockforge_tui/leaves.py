@@ -31,15 +31,16 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
-def leaves(payload: bytes) -> dict[str, Leaf]:
+def leaves(payload: bytes, destination: str = "") -> dict[str, Leaf]:
     """`{"t": 21, "at": [1, 2]}` as `t`, `at[0]` and `at[1]`; what is no object has the path "".
 
-    Of CBOR, Sparkplug B and the like too. At most MOST of them.
+    Of CBOR, Sparkplug B and the like too, and of Avro where there is a schema for its destination.
+    At most MOST of them.
     """
     try:
         value = msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError):
-        decoded = look(payload)
+        decoded = look(payload, destination)
         if decoded is None:
             return {"": decode(payload, _TEXT)}
         value = decoded.value
@@ -67,11 +68,11 @@ def _walk(value: Any) -> Iterator[tuple[str, Leaf]]:
                 yield path, found
 
 
-def numbers(payload: bytes) -> dict[str, float]:
+def numbers(payload: bytes, destination: str = "") -> dict[str, float]:
     """Its values that are numbers, or texts that are one."""
     return {
         path: number
-        for path, leaf in leaves(payload).items()
+        for path, leaf in leaves(payload, destination).items()
         if (number := _number(leaf)) is not None
     }
 
@@ -91,9 +92,9 @@ def _number(leaf: Leaf) -> float | None:
     return None
 
 
-def changes(before: bytes, after: bytes) -> list[Change]:
+def changes(before: bytes, after: bytes, destination: str = "") -> list[Change]:
     """What differs between two payloads, in the order of the older one; new paths last."""
-    old, new = leaves(before), leaves(after)
+    old, new = leaves(before, destination), leaves(after, destination)
     found = [
         Change(path, value, new.get(path, MISSING))
         for path, value in old.items()

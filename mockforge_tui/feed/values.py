@@ -27,6 +27,8 @@ class Value(NamedTuple):
     payload: bytes
     qos: int
     retain: bool
+    topic: str = ""
+    """By whose schema its payload is read."""
 
 
 class TopicValues:
@@ -104,6 +106,7 @@ class TopicValues:
                 row.payload or b"",
                 int(row.detail.get("qos", 0)),
                 bool(row.detail.get("retain")),
+                row.destination,
             )
             for frame in frames_of(chunk)
             if numbered or self._may_be_in(frame)

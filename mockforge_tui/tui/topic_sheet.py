@@ -36,12 +36,12 @@ def _value(value: Value, before: Value | None, width: int) -> Iterator[Line]:
         (when, "comment"),
         (mark, "word"),
         (" ", "mark"),
-        (payload_text(value.payload, room) or "(empty)", "string"),
+        (payload_text(value.payload, room, value.topic) or "(empty)", "string"),
         (f"  {who}" if who else "", "comment"),
     )
     if before is None:
         return
-    found = leaves.changes(before.payload, value.payload)
+    found = leaves.changes(before.payload, value.payload, value.topic)
     if found and not all(each.path == "" for each in found):
         yield ((" " * 15, "mark"), (clean(leaves.describe(found), 400), "number"))
 
@@ -80,7 +80,7 @@ def series(values: Sequence[Value]) -> dict[str, list[float]]:
     """The numbers of the payloads by their path, each oldest first."""
     found: dict[str, list[float]] = {}
     for value in values:
-        for path, number in leaves.numbers(value.payload).items():
+        for path, number in leaves.numbers(value.payload, value.topic).items():
             found.setdefault(path, []).append(number)
     return found
 
@@ -90,11 +90,11 @@ def summary(values: Sequence[Value], bars: str) -> Iterator[tuple[str, str]]:
     if not values:
         return
     last = values[-1]
-    yield "last value", payload_text(last.payload, 200) or "(empty)"
+    yield "last value", payload_text(last.payload, 200, last.topic) or "(empty)"
     if last.time:
         yield "came", f"{clock_text(last.time, 12)} from {clean(last.client, 60) or '?'}"
     if len(values) > 1:
-        found = leaves.changes(values[-2].payload, last.payload)
+        found = leaves.changes(values[-2].payload, last.payload, last.topic)
         yield "changed", clean(leaves.describe(found), 400)
     for path, numbers in list(series(values).items())[:6]:
         if len(numbers) > 1:

@@ -114,7 +114,7 @@ def values_of(session: "Session", topic: str, most: int) -> Sequence[Value]:
         if found.values:
             return list(found.values)[-most:]
     kept = mqtt(session).retained_message(topic)
-    return [] if kept is None else [Value(0, 0.0, "", kept.payload, kept.qos, True)]
+    return [] if kept is None else [Value(0, 0.0, "", kept.payload, kept.qos, True, topic)]
 
 
 @command(
@@ -164,7 +164,7 @@ def topic_history(
 
 def numbers_of(values: Sequence[Value], field: str | None = None) -> tuple[str, list[float]]:
     """The path of a number in payloads and its values; of the first number where none is named."""
-    found = [leaves.numbers(value.payload) for value in values]
+    found = [leaves.numbers(value.payload, value.topic) for value in values]
     path = field
     if path is None:
         path = next((each for numbers in reversed(found) for each in numbers), "")
@@ -173,13 +173,15 @@ def numbers_of(values: Sequence[Value], field: str | None = None) -> tuple[str, 
 
 
 def _no_number(field: str, values: Sequence[Value]) -> str:
-    there = list(dict.fromkeys(path for each in values for path in leaves.numbers(each.payload)))
+    there = list(
+        dict.fromkeys(path for each in values for path in leaves.numbers(each.payload, each.topic))
+    )
     hint = f"; numbers are at {', '.join(there[:8])}" if any(there) else "; there are no numbers"
     return f"no number at {field}{hint}"
 
 
 def _record(value: Value, before: Value | None) -> dict[str, Any]:
-    found = [] if before is None else leaves.changes(before.payload, value.payload)
+    found = [] if before is None else leaves.changes(before.payload, value.payload, value.topic)
     return {
         "time": round(value.time, 3) or None,
         "client": value.client,
@@ -219,7 +221,7 @@ def topic_diff(
     if len(values) <= back:
         have = len(values)
         raise InvalidInput(f"{topic} has {have} value{'s' * (have != 1)} here: nothing to compare")
-    found = leaves.changes(values[-1 - back].payload, values[-1].payload)
+    found = leaves.changes(values[-1 - back].payload, values[-1].payload, topic)
     rows = [
         {
             "path": each.path or "(value)",

@@ -1,7 +1,9 @@
 """MQTT's topics at the prompt: the tree, values and how they change, and who shares."""
 
+import struct
 from typing import Any
 
+import msgspec
 import pytest
 from brokers.fake_peer import FakeClient
 from mockforge_brokers.listener import Listener
@@ -11,6 +13,8 @@ from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
 
 from app.console.scene import Scene
+from mockforge_tui.decoding.avro import Schema
+from mockforge_tui.decoding.schemas import SCHEMAS
 from mockforge_tui.feed.values import TopicValues, newest_values
 
 
@@ -32,6 +36,27 @@ def rows(scene: Scene, line: str) -> list[dict[str, Any]]:
     result = scene.session.run(line)
     assert result.ok, result.as_text()
     return [dict(each) for each in result.records]
+
+
+def test_values_in_avro_are_compared_and_charted_by_their_schema(scene: Scene) -> None:
+    fields = [{"name": "t", "type": "double"}, {"name": "on", "type": "boolean"}]
+    schema = {"type": "record", "name": "Reading", "fields": fields}
+    client = came(scene, "dev")
+    SCHEMAS.give("plant/*", Schema(msgspec.json.encode(schema)))
+    try:
+        for t, on in ((20.5, True), (21.0, True), (22.5, False)):
+            payload = struct.pack("<d?", t, on)
+            client.send(encode_packet(Publish("plant/line1/t", payload, retain=True), 4))
+        result = scene.session.run("topic history plant/line1/t t")
+        assert result.text.startswith("t: 3 values")
+        assert [each["change"] for each in result.records] == [
+            "", "t 20.5 → 21.0", "t 21.0 → 22.5, on true → false",
+        ]  # fmt: skip
+        differing = rows(scene, "topic diff plant/line1/t")
+        assert [each["path"] for each in differing] == ["t", "on"]
+        assert not scene.session.run("topic history plant/line1/t u").ok
+    finally:
+        SCHEMAS.forget("plant/*")
 
 
 def test_the_tree_counts_below_and_shows_what_is_retained_and_last(scene: Scene) -> None:
