@@ -1,5 +1,5 @@
 """The forms of exported messages: JSON lines, CSV, payloads as they are or in hex, a recording,
-frames as a capture, and command lines."""
+frames as a capture, a test that does it again, and command lines."""
 
 import base64
 import csv
@@ -12,10 +12,13 @@ from mockforge_brokers.journal import Row
 from ..recordings import Lines
 from .mosquitto_pub import command_lines
 from .pcapng import Capture
+from .pytest_file import PytestFile
 from .results import for_json, to_json
 from .rows import record_of
 
 CAPTURE: Final = "pcapng"
+OF_FRAMES: Final = (CAPTURE, "pytest")
+"""Forms that tell more than messages: what was asked and answered around them, too."""
 
 _COLUMNS: Final = (
     "time", "protocol", "destination", "partition", "offset", "routing_key", "qos", "retain",
@@ -86,6 +89,7 @@ FORMS: Final[Mapping[str, Callable[[], Form]]] = {
     "hex": hexadecimal,
     "recording": Lines,
     CAPTURE: Capture,
+    "pytest": PytestFile,
     "mosquitto_pub": lambda: command_lines,
 }
 """By name: what makes the writer of one export."""

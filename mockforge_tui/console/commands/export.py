@@ -11,7 +11,7 @@ from mockforge_brokers.journal import Row
 from ...feed import Decoder, may_match
 from ...filters import Filter, compile_filter
 from ...units import counted
-from ..exports import CAPTURE, FORMS, Form
+from ..exports import CAPTURE, FORMS, OF_FRAMES, Form
 from ..jobs import Job
 from ..language import Kind, Token
 from ..lookup import BadArgument, view
@@ -63,6 +63,7 @@ _SOURCE = Type("source", _source, "stored")
         "export mqtt:sensors/# --as recording > sensors.mfrec",
         "export (proto:amqp) --as hex",
         "export (client:dev-7) --as pcapng > dev-7.pcapng",
+        "export (proto:mqtt) --as pytest > test_captured.py",
     ),
 )
 def export(
@@ -81,7 +82,7 @@ def export(
         Opt(
             ("--as",),
             choice("form", *FORMS),
-            "jsonl, csv, raw, hex, recording, pcapng or mosquitto_pub",
+            "jsonl, csv, raw, hex, recording, pcapng, pytest or mosquitto_pub",
             "FORM",
         ),
     ] = "jsonl",
@@ -181,7 +182,7 @@ def _rows(session: "Session", source: Source, start: str | None, form: str) -> I
         case _:
             return open_store(session, stored_target(session, source, "source")).forward(start)
     # Of chosen rows the messages, but a capture shows what went to and fro around them.
-    messages = [] if form == CAPTURE else [row for row in rows if row.kind == "message"]
+    messages = [] if form in OF_FRAMES else [row for row in rows if row.kind == "message"]
     return iter(messages or rows)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.journal import IN, OUT, Row
 
 from mockforge_tui import remote
 from mockforge_tui.admin.stream import Rows, Stream
 from mockforge_tui.console.mosquitto_pub import command_lines
+from mockforge_tui.console.pytest_file import PytestFile
 from mockforge_tui.console.results import Notice
 
 from .live import live
@@ -298,3 +299,30 @@ def test_mqtts_messages_are_command_lines_of_mosquitto_pub(tmp_path: Path) -> No
     assert exported(made, "export kafka:t --as mosquitto_pub", path) == b""
     nothing = Row("mqtt", IN, "PUBLISH", kind="message", destination="u", payload=b"")
     assert command_lines(nothing) == b"mosquitto_pub -t u -q 0 -n\n"
+
+
+def test_a_test_has_a_line_for_what_a_client_did_and_got() -> None:
+    form = PytestFile()
+    dev = {"connection": 1, "client": "dev-7"}
+    rows = [
+        Row("mqtt", IN, "PINGREQ", **dev),
+        Row("mqtt", IN, "CONNECT", detail={"version": "3.1.1", "clean_start": False}, **dev),
+        Row("mqtt", IN, "PUBLISH", kind="message", destination="t", payload=b"1", **dev),
+        Row("mqtt", IN, "PUBLISH", destination="t", detail={"qos": 1, "dup": True}, **dev),
+        Row("mqtt", OUT, "PUBLISH", kind="message", destination="a'b", payload=b"", **dev),
+        Row("mqtt", IN, "UNSUBSCRIBE", detail={"filters": ["a/#"]}, **dev),
+        Row("mqtt", IN, "PUBLISH", kind="message", destination="t", detail={"retain": True}),
+        Row("kafka", IN, "Produce", kind="message", destination="t", payload=b"1", **dev),
+        Row("mqtt", IN, "DISCONNECT", **dev),
+    ]
+    head, *lines = [form(row).decode() for row in rows if row.operation != "PINGREQ"]
+    assert form(rows[0]) == b""
+    assert head.endswith("clients['dev-7'] = Client(url, 'dev-7', version=4, clean_start=False)\n")
+    assert [line.strip() for line in "".join(lines).splitlines()] == [
+        "clients['dev-7'].publish('t', b'1')",
+        "clients['dev-7'].receives(\"a'b\", b'')",
+        "clients['dev-7'].unsubscribe('a/#')",
+        "clients['publisher'] = Client(url, 'publisher')",
+        "clients['publisher'].publish('t', b'', retain=True)",
+        "clients['dev-7'].disconnect()",
+    ]
