@@ -23,7 +23,7 @@ from .events import (
 from .fairness import SMALL
 from .flow import Flow
 from .hangup import HangUp, local_address, peer_address, reset, why_lost
-from .journal import IN, OUT, Origin
+from .journal import IN, OUT, Origin, Tape
 from .lanes import Lanes
 from .listener import Listener
 from .snapshots import ConnectionView
@@ -42,6 +42,7 @@ class Endpoint(Flow):
         "_hangup",
         "_last",
         "_local",
+        "_outer",
         "address",
         "bytes_in",
         "id",
@@ -60,6 +61,8 @@ class Endpoint(Flow):
         self.principal = _NOBODY
         self.bytes_in = 0
         self._last: ConnectionView | None = None
+        self._outer: Tape | None = None
+        """Of the frames around this connection's bytes, on a WebSocket."""
         self._close_reason = ""
         self._hangup: HangUp | None = None
 
@@ -204,6 +207,18 @@ class Endpoint(Flow):
         """A layer below knows who it is."""
         self.principal = principal
 
+    def framed(self, direction: int, heads: bytes) -> None:
+        """A WebSocket below us passed frames with these heads."""
+        journal = self.environment.journal
+        if journal is None or not self.id:
+            return
+        if self._outer is None:
+            from .outer_frames import OuterFrames
+
+            owner = OuterFrames(lambda: self.connection.client)
+            self._outer = journal.open(self.protocol, self.id, owner, self)
+        self._outer.add(direction, heads)
+
     def connection_lost(self, exc: Exception | None) -> None:
         # One that was refused as one too many.
         if not self.id:
@@ -215,10 +230,18 @@ class Endpoint(Flow):
                 part.end()
         if self._tape is not None:
             self._tape.end(self.connection.past())
+        if self._outer is not None:
+            self._end_outer(self._outer)
         self.server.forget(self)
         # The two know each other: together they would stay until the collector comes by, which
         # costs more than all the rest of a short connection.
         del self.connection
+
+    def _end_outer(self, tape: Tape) -> None:
+        from .outer_frames import OuterFrames
+
+        client = self.connection.client
+        tape.end(OuterFrames(lambda: client).past())
 
     # What the connection calls: the Peer of contract.py.
 

@@ -179,8 +179,12 @@ def layers(
     listeners: list[Listener],
     identified: Callable[[Principal], object],
     located: Callable[[str], object],
+    framed: Callable[[int, bytes], object] | None = None,
 ) -> Stream | None:
-    """What stands between the sockets of a listener and its protocol; None: nothing."""
+    """What stands between the sockets of a listener and its protocol; None: nothing.
+
+    `framed` gets the heads of WebSocket's frames, where somebody keeps them.
+    """
 
     def explain(data: bytes) -> str:
         return misdirected(data, listener, listeners, inside=False)
@@ -189,7 +193,7 @@ def layers(
     if listener.websocket:
         from .websocket import WebSocketStream
 
-        stream = WebSocketStream(explain if listener.tls is None else None)
+        stream = WebSocketStream(explain if listener.tls is None else None, framed)
     if listener.tls is not None:
         tls = TlsStream(listener.tls, explain, identified)
         stream = tls if stream is None else Stacked(tls, stream)

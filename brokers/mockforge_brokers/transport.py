@@ -121,9 +121,9 @@ class Server:
             endpoint = self._endpoint(listener)
             if not layered:
                 return endpoint
-            stream = layers(
-                listener, self.environment.listeners, endpoint.identify, endpoint.locate
-            )
+            kept = None if self.environment.journal is None else endpoint.framed
+            listeners = self.environment.listeners
+            stream = layers(listener, listeners, endpoint.identify, endpoint.locate, kept)
             return endpoint if stream is None else Layered(endpoint, stream)
 
         place: unix_socket.Place | None = None

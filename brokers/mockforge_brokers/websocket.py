@@ -18,6 +18,8 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from .journal import IN, OUT
+from .outer_frames import Outer
 from .streams import StreamFailed
 
 SUBPROTOCOLS: Final = ("mqtt", "mqttv3.1")
@@ -29,11 +31,32 @@ _BINARY: Final = 0x82
 
 
 class WebSocketStream:
-    """The server's side of one WebSocket. `explain` knows bytes that are no HTTP request."""
+    """The server's side of one WebSocket. `explain` knows bytes that are no HTTP request.
 
-    __slots__ = ("_answer", "_early", "_explain", "_head", "_rest", "_ws", "ended", "open")
+    `keep` gets the heads of frames, for who looks.
+    """
 
-    def __init__(self, explain: Callable[[bytes], str] | None = None) -> None:
+    __slots__ = (
+        "_accepted",
+        "_answer",
+        "_early",
+        "_explain",
+        "_head",
+        "_outer",
+        "_rest",
+        "_ws",
+        "ended",
+        "open",
+    )
+
+    def __init__(
+        self,
+        explain: Callable[[bytes], str] | None = None,
+        keep: Callable[[int, bytes], object] | None = None,
+    ) -> None:
+        self._outer = None if keep is None else Outer(keep)
+        self._accepted = b""
+        """The HTTP answer that accepted the client, until it is sent: frames come behind it."""
         self.ended = False
         self._ws: WSConnection | Connection = WSConnection(ConnectionType.SERVER)
         self._explain = explain
@@ -47,6 +70,11 @@ class WebSocketStream:
     def received(self, data: bytes) -> bytes:
         if not self.open:
             data = self._request(data)
+            frames = data.partition(b"\r\n\r\n")[2]
+        else:
+            frames = data
+        if self._outer is not None:
+            self._outer.passed(IN, frames)
         pieces: list[bytes] = []
         try:
             if data:
@@ -70,7 +98,10 @@ class WebSocketStream:
             return b""
         if self._ws.state is not ConnectionState.OPEN:
             return b""
-        return b"".join(self._framed(data))
+        framed = b"".join(self._framed(data))
+        if self._outer is not None:
+            self._outer.passed(OUT, framed)
+        return framed
 
     def _framed(self, data: bytes) -> Iterator[bytes]:
         """A frame for each MQTT packet, or for as much of it as is here.
@@ -95,6 +126,9 @@ class WebSocketStream:
 
     def answer(self) -> bytes:
         said, self._answer = b"".join(self._answer), []
+        if self._outer is not None and self.open:
+            self._outer.passed(OUT, said.removeprefix(self._accepted))
+            self._accepted = b""
         if self.open and self._early:
             early, self._early = b"".join(self._early), []
             said += self.sent(early)
@@ -102,7 +136,10 @@ class WebSocketStream:
 
     def closed(self) -> bytes:
         if self.open and self._ws.state is ConnectionState.OPEN:
-            return self._ws.send(CloseConnection(CloseReason.NORMAL_CLOSURE))
+            words = self._ws.send(CloseConnection(CloseReason.NORMAL_CLOSURE))
+            if self._outer is not None:
+                self._outer.passed(OUT, words)
+            return words
         return b""
 
     def _request(self, data: bytes) -> bytes:
@@ -149,6 +186,7 @@ class WebSocketStream:
         for name in SUBPROTOCOLS:
             if name in offered:
                 self._say(AcceptConnection(subprotocol=name))
+                self._accepted = b"".join(self._answer)
                 return
         text = f"sub-protocol {', '.join(offered) or '(none)'} is none of {', '.join(SUBPROTOCOLS)}"
         self._reject(400, f"WebSocket {text}.")
@@ -166,6 +204,8 @@ class WebSocketStream:
     def _reject(self, status: int, text: str) -> None:
         """An HTTP answer that says why there is no WebSocket; wsproto has none for bad HTTP."""
         body = f"{text}\n".encode()
+        # Nothing of this connection is a frame.
+        self._outer = None
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),

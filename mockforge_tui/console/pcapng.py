@@ -12,6 +12,7 @@ from struct import Struct, pack
 from typing import Final
 
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.outer_frames import PREFIX
 
 _SECTION: Final = 0x0A0D0D0A
 _INTERFACE: Final = 1
@@ -65,6 +66,9 @@ class Capture:
         head = b"" if self._begun else _section() + _interface()
         self._begun = True
         if not row.frame or not row.origin.listener or row.frame is self._last:
+            return head
+        if row.operation.startswith(PREFIX):
+            # The frames of a WebSocket are around the bytes that a capture has.
             return head
         self._last = row.frame
         key = row.protocol, row.connection
