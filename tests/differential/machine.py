@@ -32,10 +32,34 @@ HURRY = TTL / 2
 """Seconds after a wait at which the next one is due: nothing may end between two steps but in it,
 since the two brokers meet a step at different moments."""
 
+MORE_ARGUMENTS: tuple[dict[str, Any], ...] = (
+    {
+        "x-max-length": 1,
+        "x-overflow": "reject-publish-dlx",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "diff.b",
+    },
+    {"x-queue-mode": "lazy", "x-max-length": 2},
+    {"x-queue-version": 2, "x-max-priority": 3},
+    {"x-queue-version": 1},
+    {
+        "x-queue-type": "quorum",
+        "x-overflow": "reject-publish",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "diff.b",
+    },
+    {"x-queue-type": "stream"},
+    {"x-queue-type": "stream", "x-max-length-bytes": 1_000_000, "x-max-age": "1h"},
+)
+"""What the situations of situations.py, which go by number, do not have."""
+
 queues = st.sampled_from(QUEUES)
 exchanges = st.sampled_from(EXCHANGES)
 tags = st.sampled_from(("c1", "c2", "c3-auto"))
-arguments = st.sampled_from((*ARGUMENTS, *flow_arguments(TTL)))
+arguments = st.one_of(
+    st.sampled_from((*ARGUMENTS, *flow_arguments(TTL))), st.sampled_from(MORE_ARGUMENTS)
+)
 
 
 class Beside(RuleBasedStateMachine):
