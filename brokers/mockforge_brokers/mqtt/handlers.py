@@ -316,15 +316,15 @@ def subscribing(
         new = router.subscribe(session, subscription)
         lint_warnings.check_subscription(connection, request)
         # Retain Handling 0: always, 1: only when new, 2: never [MQTT-3.3.1-9 to -11].
-        if request.retain_handling == 0 or (request.retain_handling == 1 and new):
+        wanted = request.retain_handling == 0 or (request.retain_handling == 1 and new)
+        if wanted and router.may_have_retained(name):
             retained.append(subscription)
         codes.append(qos)
     text = why or refusing.text
     connection.outlet.explain(Suback(packet.packet_id, codes), text, refusing.facts)
     for subscription in retained:
         yield
-        if not subscription.topic_filter.startswith(SHARE):
-            yield from router.sending_retained(session, subscription)
+        yield from router.sending_retained(session, subscription)
 
 
 def _check_filter(request: Request) -> None:

@@ -109,6 +109,21 @@ _filters = (
 )
 
 
+@pytest.mark.parametrize(
+    ("topic_filter", "begins"),
+    [("a", True), ("a/+", True), ("+", True), ("#", True), ("b/#", False), ("ab", False)],
+)
+def test_retained_messages_are_looked_for_where_a_topic_begins_so(
+    topic_filter: str, begins: bool
+) -> None:
+    retained = RetainedMessages(10, MIB)
+    assert not retained.begins(topic_filter)
+    retained.store(Message("a/b", b"x"))
+    assert retained.begins(topic_filter) is begins
+    retained.remove("a/b")
+    assert not retained.begins(topic_filter)
+
+
 @given(st.lists(_filters, max_size=8), _names)
 def test_trie_and_retained_tree_agree_with_the_definition(filters: list[str], name: str) -> None:
     state = State()
@@ -117,7 +132,9 @@ def test_trie_and_retained_tree_agree_with_the_definition(filters: list[str], na
     sessions = {topic_filter: state.client(topic_filter)[0] for topic_filter in filters}
     for topic_filter, session in sessions.items():
         trie.add(session, Subscription(topic_filter))
-        assert any(retained.match(topic_filter, 0.0)) is matches(topic_filter, name)
+        match = matches(topic_filter, name)
+        assert any(retained.match(topic_filter, 0.0)) is match
+        assert retained.begins(topic_filter) or not match
     found = {subscription.topic_filter for _, subscription in trie.match(name)[0]}
     assert found == {topic_filter for topic_filter in sessions if matches(topic_filter, name)}
     for topic_filter, session in sessions.items():

@@ -102,6 +102,11 @@ class RetainedMessages:
             del parent.children[level]
         return True
 
+    def begins(self, topic_filter: str) -> bool:
+        """Whether there is a message whose first level a filter may match."""
+        first, children = topic_filter.partition("/")[0], self._root.children
+        return bool(children) if first in ("+", "#") else first in children
+
     def match(self, topic_filter: str, now: float) -> Iterator[Message | None]:
         """What a new subscriber of this filter gets, in no order that means anything.
 

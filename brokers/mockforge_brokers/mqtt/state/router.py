@@ -236,8 +236,19 @@ class Router:
             taken += session.deliver(message.variant(qos, retain, identifiers))
         return taken
 
+    def may_have_retained(self, topic_filter: str) -> bool:
+        """Whether to look what is retained for a new subscription; never for shares [MQTT-3.8.4-4].
+
+        Where nothing begins as the filter does, as in a broker that retains nothing, it is not
+        worth the steps.
+        """
+        if topic_filter.startswith("$"):
+            # Topics of the broker itself are not among the retained messages.
+            return not topic_filter.startswith(SHARE)
+        return self.retained.begins(topic_filter)
+
     def sending_retained(self, session: Session, subscription: Subscription) -> Steps:
-        """The steps that give a new subscriber what is retained; never for shares [MQTT-3.8.4-4].
+        """The steps that give a new subscriber what is retained.
 
         They end where the session loses its connection.
         """
