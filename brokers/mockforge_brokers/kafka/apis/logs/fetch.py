@@ -19,7 +19,6 @@ from ...state.fetch_sessions import (
 )
 from ...state.logs.log import PartitionLog
 from ...state.logs.segments import Span
-from ...state.logs.topic import Topic
 from ...state.purgatory import Parked
 from ...state.standing import NOBODY
 from ...wire.messages.logs import (
@@ -209,7 +208,8 @@ class Reading(Struct):
         committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         log: PartitionLog | None = None
         try:
-            log = self._topic(topic, wanted).log(wanted.partition)
+            name, topic_id = (topic, b"") if isinstance(topic, str) else (None, topic)
+            log = caller.topic(name, topic_id, "read").log(wanted.partition)
             # KIP-392: a consumer that can name its rack may read where the leader is followed.
             leads = caller.version < _FOLLOWERS_SINCE
             check_leader_epoch(caller, log, wanted.current_leader_epoch, leads=leads)
@@ -219,7 +219,7 @@ class Reading(Struct):
                 caller.note_fetch(log, offset, committed)
         except RequestRefused as refusal:
             self.answers_now = True
-            code = caller.denied(ApiKey.FETCH, refusal)
+            code = caller.denied(ApiKey.FETCH, self._of_session(topic, wanted, refusal))
             return PartitionData(
                 partition_index=wanted.partition,
                 error_code=code,
@@ -260,21 +260,23 @@ class Reading(Struct):
             records=_pieces(span),
         )
 
-    def _topic(self, topic: TopicKey, wanted: FetchPartition | FetchedPartition) -> Topic:
-        """Raises RequestRefused."""
+    def _of_session(
+        self, topic: TopicKey, wanted: FetchPartition | FetchedPartition, refusal: RequestRefused
+    ) -> RequestRefused:
+        """The refusal of a topic id that is no longer there, where the session knows its name.
+
+        Kafka's session knows the topic by both: whoever is refused the name, or asks for one that
+        is gone, is answered of the name, and only the log of another topic finds the id wrong.
+        """
         caller = self.asking.caller
-        if isinstance(topic, str):
-            return caller.topic(topic, b"", "read")
+        name = wanted.topic_name if isinstance(wanted, FetchedPartition) else ""
+        if not name or topic in caller.cluster.topics.by_id:
+            return refusal
         try:
-            return caller.topic(None, topic, "read")
-        except RequestRefused:
-            name = wanted.topic_name if isinstance(wanted, FetchedPartition) else ""
-            if not name or topic in caller.cluster.topics.by_id:
-                raise
-        # Kafka's session knows the topic by both: whoever is refused the name, or asks for one that
-        # is gone, is answered of the name, and only the log of another topic finds the id wrong.
-        caller.topic(name, b"", "read")
-        raise RequestRefused(
+            caller.topic(name, b"", "read")
+        except RequestRefused as of_its_name:
+            return of_its_name
+        return RequestRefused(
             ErrorCode.INCONSISTENT_TOPIC_ID,
             f"{name} was deleted and made anew since this fetch session took it up",
         )
