@@ -35,6 +35,10 @@ def report_connect(
     if packet.version == V5:
         for choice in _of_connect(packet, answer):
             _report(connection, "CONNECT", choice)
+        aliases = connection.outlet.alias_maximum
+        if aliases:
+            allowed = f"topic aliases 1 to {aliases} in what it gets (outbound_topic_aliases)"
+            _report(connection, "CONNECT", allowed)
         return
     seconds = connection.broker.options.session_expiry_before_5
     if seconds is not None and not packet.clean_start:
@@ -55,6 +59,23 @@ def _of_connect(packet: Connect, answer: Mapping[str, Any]) -> Iterator[str]:
         yield f"the client identifier {assigned}, since it gave none"
 
 
+def report_withheld(connection: "MqttConnection") -> None:
+    """A QoS 2 message waits for its PUBREL; reported of a connection's first."""
+    _report_once(connection, "PUBLISH", "QoS 2 goes on at PUBREL, not at PUBLISH (qos2_hand_on)")
+
+
+def report_untold(connection: "MqttConnection") -> None:
+    """Nobody subscribed to what it published, which its acknowledgement could say."""
+    choice = "no 0x10 in PUBACK or PUBREC, though nobody subscribed (tell_no_subscribers)"
+    _report_once(connection, "PUBLISH", choice)
+
+
+def _report_once(connection: "MqttConnection", about: str, choice: str) -> None:
+    if choice not in connection.named_choices:
+        connection.named_choices |= {choice}
+        _report(connection, about, choice)
+
+
 def report_subscription(
     connection: "MqttConnection", session: Session, request: Request, granted: int
 ) -> None:
@@ -71,6 +92,8 @@ def _of_subscription(
         yield f"QoS {granted} in place of {request.qos} (maximum_qos)"
     if topic_filter.startswith(SHARE):
         yield f"{_ORDERS[options.shared_order]} (shared_order)"
+        if not options.shared_redelivery:
+            yield "what it leaves unacknowledged at its end is lost (shared_redelivery)"
         return
     if not session.subscriptions or len(session.subscriptions) > _COMPARED:
         return

@@ -55,6 +55,7 @@ class MqttConnection:
         "linted",
         "messages_in",
         "method",
+        "named_choices",
         "out",
         "outlet",
         "peer",
@@ -107,6 +108,8 @@ class MqttConnection:
         self.wanted = 0
         """Bytes of the packet that is incomplete, where its header is there."""
         self.linted: frozenset[str] = frozenset()
+        self.named_choices: frozenset[str] = frozenset()
+        """Choices that were reported of it, of those that act again and again."""
         """Statements and habits that lint reported of it."""
         self.unanswered = 0
         """QoS 1 publishes of this burst, of which the client has no PUBACK yet."""

@@ -76,12 +76,7 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         odd = bool(lint_warnings.doubtful(message.topic_name))
         broker.router.learn(dialect(connection.version), message.topic_name, odd)
     if packet.qos:
-        nobody = (
-            reached == 0
-            and connection.version == V5
-            and broker.options.tell_no_subscribers
-            and not broker.router.has_takers(message.topic_name, session)
-        )
+        nobody = not reached and _tells_of_nobody(connection, session, message.topic_name)
         code = Reason.NO_MATCHING_SUBSCRIBERS if nobody else Reason.SUCCESS
         if packet.qos == 2:
             session.inbound.add(packet.packet_id)
@@ -90,10 +85,21 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         connection.outlet.acknowledge(kind, packet.packet_id, code)
 
 
+def _tells_of_nobody(connection: "MqttConnection", session: Session, topic_name: str) -> bool:
+    """Whether an acknowledgement says that nobody subscribed: only MQTT 5 has a code for it."""
+    broker = connection.broker
+    if connection.version != V5 or broker.router.has_takers(topic_name, session):
+        return False
+    if not broker.options.tell_no_subscribers:
+        choices.report_untold(connection)
+    return broker.options.tell_no_subscribers
+
+
 def _withhold(
     connection: "MqttConnection", session: Session, packet_id: int, message: Message
 ) -> None:
     """A QoS 2 message that is handed on at its PUBREL."""
+    choices.report_withheld(connection)
     session.inbound.add(packet_id)
     session.withheld = {**(session.withheld or {}), packet_id: message}
     session.inbound_changed()

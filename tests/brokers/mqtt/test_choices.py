@@ -86,6 +86,45 @@ def test_what_a_subscription_becomes_is_reported(
     assert chosen(scene) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            {"qos2_hand_on": "release"},
+            ["PUBLISH: QoS 2 goes on at PUBREL, not at PUBLISH (qos2_hand_on)"],
+        ),
+        (
+            {"tell_no_subscribers": False},
+            [
+                "PUBLISH: no 0x10 in PUBACK or PUBREC, though nobody subscribed "
+                "(tell_no_subscribers)"
+            ],
+        ),
+        (
+            {"outbound_topic_aliases": 3},
+            ["CONNECT: topic aliases 1 to 3 in what it gets (outbound_topic_aliases)"],
+        ),
+        ({}, []),
+    ],
+)
+def test_a_choice_that_acts_again_and_again_is_reported_once_of_a_connection(
+    options: dict[str, Any], expected: list[str]
+) -> None:
+    scene = Scene(version=5, **options)
+    client = came(scene, Connect("a", version=5, properties={"topic_alias_maximum": 9}))
+    for packet_id in (1, 2):
+        scene.send(client, Publish("nobody", b"x", 2, packet_id=packet_id))
+    assert chosen(scene) == expected
+
+
+def test_a_share_says_that_nobody_gets_what_a_member_leaves() -> None:
+    scene = Scene(version=4, shared_redelivery=False)
+    came(scene, Connect("a"), Request("$share/g/t", 1))
+    assert chosen(scene)[1:] == [
+        "SUBSCRIBE $share/g/t: what it leaves unacknowledged at its end is lost (shared_redelivery)"
+    ]
+
+
 _LEVELS = st.sampled_from(["a", "b", "+", "$s"])
 _FILTERS = st.builds(
     lambda levels, end: "/".join([*levels, *end]),
