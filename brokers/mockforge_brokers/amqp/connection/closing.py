@@ -28,7 +28,7 @@ class Closing:
     """The end of one connection, and the one timer that bounds what it waits for.
 
     `deaf`: where the next frame begins is not known, so that nothing more is read.
-    `gone` hears once that it is over.
+    `forget` is called once, when it is over.
     """
 
     def __init__(
@@ -36,14 +36,14 @@ class Closing:
         connection: Connection,
         clock: Clock,
         options: AmqpOptions,
-        gone: Callable[[int], object],
+        forget: Callable[[int], object],
     ) -> None:
         self.deaf = False
         self._connection = connection
         self._peer = connection.peer
         self._clock = clock
         self._options = options
-        self._gone = gone
+        self._forget = forget
         self._timer = clock.call_later(options.handshake_timeout, self._too_slow)
 
     def stop_waiting(self) -> None:
@@ -116,7 +116,7 @@ class Closing:
         self._connection.phase = Phase.ENDED
         self.stop_waiting()
         self._give_up(reason)
-        self._gone(self._connection.id)
+        self._forget(self._connection.id)
 
     @property
     def _patience(self) -> float:

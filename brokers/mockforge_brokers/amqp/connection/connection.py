@@ -71,7 +71,7 @@ class Connection:
         quotas: Quotas,
         lint: Lint,
         counts: MethodCounts,
-        gone: Callable[[int], object],
+        forget: Callable[[int], object],
         later_version: Callable[[Peer, bytes], int],
     ) -> None:
         self.id, self.lint, self.counts = peer.id, lint, counts
@@ -111,7 +111,7 @@ class Connection:
         self.method_frame = method
         self._queue_names: dict[str, str] = {}
         self.heartbeat: Heartbeat | None = None
-        self._closing = Closing(self, self._clock, options, gone)
+        self._closing = Closing(self, self._clock, options, forget)
         self.connection_lost, self.shutdown = self._closing.end, self._closing.shutdown
 
     # What transport asks (contract.py).

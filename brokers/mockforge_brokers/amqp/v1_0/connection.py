@@ -68,7 +68,7 @@ class Connection:
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
         counts: MethodCounts,
-        gone: Callable[[int], object],
+        forget: Callable[[int], object],
     ) -> None:
         self.id = peer.id
         self.counts = counts
@@ -109,7 +109,7 @@ class Connection:
         self._beats: Heartbeat | None = None
         self._patience: Heartbeat | None = None
         self.sessions = Sessions(self, self._clock, environment.chores)
-        self.closing = Closing(self, self._clock, environment.chores, options, gone)
+        self.closing = Closing(self, self._clock, environment.chores, options, forget)
 
     # What transport asks (contract.py).
 
