@@ -27,46 +27,46 @@ from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..lines import is_word
 from ..misbehaving import fault, lane
-from .test_lane import World
+from .scene import Scene
 
 
 def test_bytes_a_second_make_each_frame_wait_for_those_before_it() -> None:
-    world = World()
-    world.faults.add(fault(Throttle(bytes=10)))
-    world.lane.feed(b"1234\n1234\n")
-    assert world.passed == []
-    world.clock.advance(0.5)
-    assert world.passed == [b"1234\n"]
-    world.clock.advance(0.5)
-    assert world.passed == [b"1234\n", b"1234\n"]
+    scene = Scene()
+    scene.faults.add(fault(Throttle(bytes=10)))
+    scene.lane.feed(b"1234\n1234\n")
+    assert scene.passed == []
+    scene.clock.advance(0.5)
+    assert scene.passed == [b"1234\n"]
+    scene.clock.advance(0.5)
+    assert scene.passed == [b"1234\n", b"1234\n"]
 
 
 def test_a_throttled_line_that_rested_does_not_catch_up() -> None:
-    world = World()
-    world.faults.add(fault(Throttle(messages=1)))
+    scene = Scene()
+    scene.faults.add(fault(Throttle(messages=1)))
     for _ in range(2):
-        world.lane.feed(b"x\n")
-        world.clock.advance(0.9)
-        assert world.passed == []
-        world.clock.advance(0.1)
-        assert world.passed.pop() == b"x\n"
-        world.clock.advance(10)
+        scene.lane.feed(b"x\n")
+        scene.clock.advance(0.9)
+        assert scene.passed == []
+        scene.clock.advance(0.1)
+        assert scene.passed.pop() == b"x\n"
+        scene.clock.advance(10)
 
 
 def test_the_slower_of_two_rates_counts_and_none_is_refused() -> None:
-    world = World()
-    world.faults.add(fault(Throttle(bytes=1000, messages=2)))
-    world.lane.feed(b"x\n")
-    world.clock.advance(0.5)
-    assert world.passed == [b"x\n"]
+    scene = Scene()
+    scene.faults.add(fault(Throttle(bytes=1000, messages=2)))
+    scene.lane.feed(b"x\n")
+    scene.clock.advance(0.5)
+    assert scene.passed == [b"x\n"]
     for rates in ({}, {"bytes": 0}, {"messages": 0.0}):
         with pytest.raises(InvalidInput):
             Throttle(**rates)
 
 
 def test_a_log_normal_delay_has_its_median_and_a_long_tail() -> None:
-    world = World()
-    found = [world.faults.seconds(Delay(0.1, 0.1, log_normal=True)) for _ in range(2_000)]
+    scene = Scene()
+    found = [scene.faults.seconds(Delay(0.1, 0.1, log_normal=True)) for _ in range(2_000)]
     assert 0.09 < median(found) < 0.11
     later = sum(each > 0.2 for each in found) / len(found)
     assert 0.13 < later < 0.19
@@ -77,49 +77,49 @@ def test_a_log_normal_delay_has_its_median_and_a_long_tail() -> None:
 
 @pytest.mark.parametrize(("reset", "ended"), [(False, "closed"), (True, "reset")])
 def test_a_disconnect_in_the_midst_of_a_frame_sends_half_of_it(reset: bool, ended: str) -> None:
-    world = World(OUT)
-    world.faults.add(fault(Disconnect(reset=reset, mid=True), is_word("abcdefg", OUT)))
-    world.lane.feed(b"x\nabcdefg\ny\n")
-    assert world.passed == [b"x\n", b"abcd"]
-    assert world.peer.ended == ended
+    scene = Scene(OUT)
+    scene.faults.add(fault(Disconnect(reset=reset, mid=True), is_word("abcdefg", OUT)))
+    scene.lane.feed(b"x\nabcdefg\ny\n")
+    assert scene.passed == [b"x\n", b"abcd"]
+    assert scene.peer.ended == ended
 
 
 def test_a_black_hole_lets_nothing_pass_until_its_rule_ends_with_a_reset() -> None:
-    world = World()
-    rule = world.faults.add(fault(Blackhole(), is_word("x"), times=1))
-    world.lane.feed(b"a\nx\nb\n")
-    world.lane.feed(b"c\n")
-    world.clock.advance(1_000)
-    assert world.passed == [b"a\n"]
-    assert world.peer.ended == ""
-    assert not world.lane.idle
-    world.faults.remove(rule.id)
-    assert world.peer.ended == "reset"
-    assert world.peer.reason == "the black hole of fault 1 ended"
+    scene = Scene()
+    rule = scene.faults.add(fault(Blackhole(), is_word("x"), times=1))
+    scene.lane.feed(b"a\nx\nb\n")
+    scene.lane.feed(b"c\n")
+    scene.clock.advance(1_000)
+    assert scene.passed == [b"a\n"]
+    assert scene.peer.ended == ""
+    assert not scene.lane.idle
+    scene.faults.remove(rule.id)
+    assert scene.peer.ended == "reset"
+    assert scene.peer.reason == "the black hole of fault 1 ended"
 
 
 def test_a_black_hole_of_a_duration_ends_by_itself() -> None:
-    world = World()
-    world.faults.add(fault(Blackhole(30.0), is_word("x")))
-    world.lane.feed(b"x\n")
-    world.clock.advance(29.9)
-    assert world.peer.ended == ""
-    world.clock.advance(0.1)
-    assert world.peer.ended == "reset"
+    scene = Scene()
+    scene.faults.add(fault(Blackhole(30.0), is_word("x")))
+    scene.lane.feed(b"x\n")
+    scene.clock.advance(29.9)
+    assert scene.peer.ended == ""
+    scene.clock.advance(0.1)
+    assert scene.peer.ended == "reset"
 
 
 @pytest.mark.parametrize(("direction", "dark"), [(None, {IN, OUT}), (IN, {IN}), (OUT, {OUT})])
 def test_a_black_hole_swallows_both_ways_or_one(direction: int | None, dark: set[int]) -> None:
-    world = World()
+    scene = Scene()
     exchanges = Exchanges()
     passed: dict[int, list[bytes]] = {IN: [], OUT: []}
     lanes = {
         way: lane(
-            way, world.connection, world.peer, world.environment, passed[way].append, exchanges
+            way, scene.connection, scene.peer, scene.environment, passed[way].append, exchanges
         )
         for way in (IN, OUT)
     }
-    world.faults.add(fault(Blackhole(), is_word("x", direction or IN), direction=direction))
+    scene.faults.add(fault(Blackhole(), is_word("x", direction or IN), direction=direction))
     lanes[direction or IN].feed(b"x\n")
     for way in (IN, OUT):
         lanes[way].feed(b"y\n")
@@ -127,108 +127,108 @@ def test_a_black_hole_swallows_both_ways_or_one(direction: int | None, dark: set
 
 
 def test_what_a_gone_connection_swallowed_is_no_concern_of_its_rule() -> None:
-    world = World()
+    scene = Scene()
     exchanges = Exchanges()
     inward = lane(
-        IN, world.connection, world.peer, world.environment, world.passed.append, exchanges
+        IN, scene.connection, scene.peer, scene.environment, scene.passed.append, exchanges
     )
-    rule = world.faults.add(fault(Blackhole(10.0), is_word("x")))
+    rule = scene.faults.add(fault(Blackhole(10.0), is_word("x")))
     inward.feed(b"x\n")
     inward.end()
     exchanges.lighten()
     assert rule.effects == {}
-    world.clock.advance(10)
-    assert world.peer.ended == ""
+    scene.clock.advance(10)
+    assert scene.peer.ended == ""
 
 
 def test_a_frame_is_repeated_behind_itself() -> None:
-    world = World(OUT)
-    world.faults.add(fault(Duplicate(copies=2), is_word("x", OUT), times=1))
-    world.lane.feed(b"x\ny\n")
-    assert world.passed == [b"x\n", b"x\n", b"x\n", b"y\n"]
+    scene = Scene(OUT)
+    scene.faults.add(fault(Duplicate(copies=2), is_word("x", OUT), times=1))
+    scene.lane.feed(b"x\ny\n")
+    assert scene.passed == [b"x\n", b"x\n", b"x\n", b"y\n"]
 
 
 def test_a_repeated_request_has_its_effect_twice_and_one_answer() -> None:
-    world = World()
+    scene = Scene()
     exchanges = Exchanges()
-    world.connection.rows = lambda way, frame: [Row("lines", way, "x", correlation=1)]
+    scene.connection.rows = lambda way, frame: [Row("lines", way, "x", correlation=1)]
     arrived: list[bytes] = []
-    world.connection.receive = arrived.append
+    scene.connection.receive = arrived.append
     there, back = (
-        lane(way, world.connection, world.peer, world.environment, world.passed.append, exchanges)
+        lane(way, scene.connection, scene.peer, scene.environment, scene.passed.append, exchanges)
         for way in (IN, OUT)
     )
-    world.faults.add(fault(Duplicate(), direction=IN))
+    scene.faults.add(fault(Duplicate(), direction=IN))
     there.feed(b"x\n")
-    assert (world.passed, arrived) == ([b"x\n"], [b"x\n"])
+    assert (scene.passed, arrived) == ([b"x\n"], [b"x\n"])
     assert not back.idle
     back.feed(b"one\n")
     back.feed(b"two\n")
-    assert world.passed == [b"x\n", b"one\n"]
+    assert scene.passed == [b"x\n", b"one\n"]
     assert back.idle
     back.feed(b"three\n")
-    assert world.passed == [b"x\n", b"one\n", b"three\n"]
+    assert scene.passed == [b"x\n", b"one\n", b"three\n"]
 
 
 def test_a_frame_goes_behind_those_that_follow_it() -> None:
-    world = World()
-    world.faults.add(fault(Reorder(behind=2), is_word("x")))
-    world.lane.feed(b"x\na\nb\nc\n")
-    assert world.passed == [b"a\n", b"b\n", b"x\n", b"c\n"]
+    scene = Scene()
+    scene.faults.add(fault(Reorder(behind=2), is_word("x")))
+    scene.lane.feed(b"x\na\nb\nc\n")
+    assert scene.passed == [b"a\n", b"b\n", b"x\n", b"c\n"]
 
 
 def test_a_frame_that_nothing_follows_goes_on_after_a_while() -> None:
-    world = World()
-    world.faults.add(fault(Reorder(wait=2.0), is_word("x")))
-    world.lane.feed(b"x\n")
+    scene = Scene()
+    scene.faults.add(fault(Reorder(wait=2.0), is_word("x")))
+    scene.lane.feed(b"x\n")
     idle: list[bool] = []
-    world.lane.when_idle(lambda: idle.append(True))
-    assert not world.lane.idle
-    world.clock.advance(2.0)
-    assert world.passed == [b"x\n"]
+    scene.lane.when_idle(lambda: idle.append(True))
+    assert not scene.lane.idle
+    scene.clock.advance(2.0)
+    assert scene.passed == [b"x\n"]
     assert idle
 
 
 def test_a_sliced_frame_goes_on_piece_by_piece_and_the_next_behind_it() -> None:
-    world = World()
-    world.faults.add(fault(Slice(2, wait=0.5), is_word("sliced")))
-    world.lane.feed(b"sliced\nnext\n")
-    assert world.passed == [b"sl"]
-    world.clock.advance(0.5)
-    assert world.passed == [b"sl", b"ic"]
-    world.clock.advance(1.0)
-    assert world.passed == [b"sl", b"ic", b"ed", b"\n", b"next\n"]
-    assert world.lane.idle
+    scene = Scene()
+    scene.faults.add(fault(Slice(2, wait=0.5), is_word("sliced")))
+    scene.lane.feed(b"sliced\nnext\n")
+    assert scene.passed == [b"sl"]
+    scene.clock.advance(0.5)
+    assert scene.passed == [b"sl", b"ic"]
+    scene.clock.advance(1.0)
+    assert scene.passed == [b"sl", b"ic", b"ed", b"\n", b"next\n"]
+    assert scene.lane.idle
 
 
 def test_of_two_sliced_frames_each_piece_has_its_own_time() -> None:
-    world = World()
-    world.faults.add(fault(Slice(2, wait=1.0), is_word("xyz")))
-    world.lane.feed(b"xyz\nxyz\n")
+    scene = Scene()
+    scene.faults.add(fault(Slice(2, wait=1.0), is_word("xyz")))
+    scene.lane.feed(b"xyz\nxyz\n")
     seen = []
     for _ in range(4):
-        seen.append(len(world.passed))
-        world.clock.advance(1.0)
+        seen.append(len(scene.passed))
+        scene.clock.advance(1.0)
     assert seen == [1, 2, 3, 4]
-    assert world.passed == [b"xy", b"z\n"] * 2
+    assert scene.passed == [b"xy", b"z\n"] * 2
 
 
 def test_pieces_that_wait_go_on_when_the_rule_ends() -> None:
-    world = World()
-    rule = world.faults.add(fault(Slice(1, wait=10.0), is_word("xyz")))
-    world.lane.feed(b"xyz\n")
-    world.faults.remove(rule.id)
-    assert world.passed == [b"x", b"y", b"z", b"\n"]
-    assert world.lane.idle
+    scene = Scene()
+    rule = scene.faults.add(fault(Slice(1, wait=10.0), is_word("xyz")))
+    scene.lane.feed(b"xyz\n")
+    scene.faults.remove(rule.id)
+    assert scene.passed == [b"x", b"y", b"z", b"\n"]
+    assert scene.lane.idle
 
 
 def test_a_large_frame_has_a_thousand_pieces_at_most() -> None:
-    world = World()
-    world.faults.add(fault(Slice(1, wait=0.0)))
+    scene = Scene()
+    scene.faults.add(fault(Slice(1, wait=0.0)))
     frame = b"x" * 2_500 + b"\n"
-    world.lane.feed(frame)
-    assert b"".join(world.passed) == frame
-    assert {len(piece) for piece in world.passed[:-1]} == {3}
+    scene.lane.feed(frame)
+    assert b"".join(scene.passed) == frame
+    assert {len(piece) for piece in scene.passed[:-1]} == {3}
 
 
 def test_a_piece_has_a_byte_at_least() -> None:
@@ -237,12 +237,12 @@ def test_a_piece_has_a_byte_at_least() -> None:
 
 
 def test_what_was_put_aside_goes_with_its_connection() -> None:
-    world = World()
-    world.faults.add(fault(Reorder(), is_word("x")))
-    world.lane.feed(b"x\n")
-    world.lane.end()
-    world.clock.advance(10)
-    assert world.passed == []
+    scene = Scene()
+    scene.faults.add(fault(Reorder(), is_word("x")))
+    scene.lane.feed(b"x\n")
+    scene.lane.end()
+    scene.clock.advance(10)
+    assert scene.passed == []
 
 
 def difference(before: bytes, after: bytes) -> list[int]:
@@ -290,11 +290,11 @@ def test_a_payload_smaller_than_the_bits_is_flipped_whole() -> None:
 
 
 def test_a_corrupt_frame_takes_its_turn() -> None:
-    world = World()
-    world.faults.add(fault(Corrupt("body"), is_word("x")))
-    world.lane.feed(b"x\ny\n")
-    assert len(difference(b"x\n", world.passed[0])) == 1
-    assert world.passed[1] == b"y\n"
+    scene = Scene()
+    scene.faults.add(fault(Corrupt("body"), is_word("x")))
+    scene.lane.feed(b"x\ny\n")
+    assert len(difference(b"x\n", scene.passed[0])) == 1
+    assert scene.passed[1] == b"y\n"
 
 
 @pytest.mark.parametrize(("keep", "left"), [(None, b"012"), (1, b"0"), (0, b""), (99, b"01234")])
@@ -315,88 +315,88 @@ def test_the_end_of_a_frame_is_cut_off(keep: int | None, left: bytes) -> None:
 def test_what_is_injected_goes_behind_the_frame_or_in_its_place(
     action: Inject, sent: list[bytes]
 ) -> None:
-    world = World(OUT)
-    world.faults.add(fault(action, is_word("x", OUT)))
-    world.lane.feed(b"x\ny\n")
-    assert world.passed == sent
-    warned = [event.text for event in world.events if isinstance(event, Warned)]
+    scene = Scene(OUT)
+    scene.faults.add(fault(action, is_word("x", OUT)))
+    scene.lane.feed(b"x\ny\n")
+    assert scene.passed == sent
+    warned = [event.text for event in scene.events if isinstance(event, Warned)]
     told = ["nothing is sent behind x: a line is never round"]
     assert warned == (told if action.packet == "round" else [])
 
 
 def test_what_is_injected_takes_its_turn_behind_what_waits() -> None:
-    world = World(OUT)
-    world.faults.add(fault(Delay(1.0), is_word("late", OUT)))
-    world.faults.add(fault(Inject("0x21"), is_word("x", OUT)))
-    world.lane.feed(b"late\nx\n")
-    assert world.passed == []
-    world.clock.advance(1.0)
-    assert world.passed == [b"late\n", b"x\n", b"!"]
+    scene = Scene(OUT)
+    scene.faults.add(fault(Delay(1.0), is_word("late", OUT)))
+    scene.faults.add(fault(Inject("0x21"), is_word("x", OUT)))
+    scene.lane.feed(b"late\nx\n")
+    assert scene.passed == []
+    scene.clock.advance(1.0)
+    assert scene.passed == [b"late\n", b"x\n", b"!"]
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_who_only_counts_takes_no_frame_from_another_rule_wherever_it_stands(first: bool) -> None:
-    world = World()
+    scene = Scene()
     counting = fault(Watch(), is_word("x"), times=2)
     late = fault(Delay(1.0), is_word("x"))
-    watch = world.faults.add(counting) if first else None
-    world.faults.add(late)
-    watch = watch or world.faults.add(counting)
-    world.lane.feed(b"x\nx\nz\nx\n")
+    watch = scene.faults.add(counting) if first else None
+    scene.faults.add(late)
+    watch = watch or scene.faults.add(counting)
+    scene.lane.feed(b"x\nx\nz\nx\n")
     assert (watch.hits, late.hits) == (2, 3)
-    assert world.passed == []
-    world.clock.advance(1.0)
-    assert world.passed == [b"x\n", b"x\n", b"z\n", b"x\n"]
+    assert scene.passed == []
+    scene.clock.advance(1.0)
+    assert scene.passed == [b"x\n", b"x\n", b"z\n", b"x\n"]
 
 
 def test_a_frame_that_is_only_counted_goes_on_at_once() -> None:
-    world = World()
-    watch = world.faults.add(fault(Watch(), is_word("x")))
-    world.lane.feed(b"x\ny\n")
-    assert (world.passed, watch.hits) == ([b"x\n", b"y\n"], 1)
-    assert [event.kind for event in world.events if isinstance(event, FaultFired)] == ["watch"]
+    scene = Scene()
+    watch = scene.faults.add(fault(Watch(), is_word("x")))
+    scene.lane.feed(b"x\ny\n")
+    assert (scene.passed, watch.hits) == ([b"x\n", b"y\n"], 1)
+    assert [event.kind for event in scene.events if isinstance(event, FaultFired)] == ["watch"]
 
 
 def test_nothing_is_injected_behind_what_comes_from_the_client() -> None:
-    world = World()
-    rule = world.faults.add(fault(Inject("0x21"), is_word("x")))
-    world.lane.feed(b"x\n")
-    assert (world.passed, rule.hits) == ([b"x\n"], 0)
+    scene = Scene()
+    rule = scene.faults.add(fault(Inject("0x21"), is_word("x")))
+    scene.lane.feed(b"x\n")
+    assert (scene.passed, rule.hits) == ([b"x\n"], 0)
 
 
 @pytest.mark.parametrize("end", ["remove", "clear", "off"])
 def test_what_a_rule_delays_goes_on_when_the_rule_ends(end: str) -> None:
-    world = World()
-    thin = world.faults.add(fault(Throttle(messages=0.01), is_word("x")))
-    late = world.faults.add(fault(Delay(30.0), is_word("y")))
-    world.lane.feed(b"x\nx\ny\nz\n")
-    assert world.passed == []
+    scene = Scene()
+    thin = scene.faults.add(fault(Throttle(messages=0.01), is_word("x")))
+    late = scene.faults.add(fault(Delay(30.0), is_word("y")))
+    scene.lane.feed(b"x\nx\ny\nz\n")
+    assert scene.passed == []
     match end:
         case "remove":
-            world.faults.remove(thin.id)
+            scene.faults.remove(thin.id)
             # Another rule's frame waits on, and what stands behind it.
-            assert world.passed == [b"x\n", b"x\n"]
-            world.faults.remove(late.id)
+            assert scene.passed == [b"x\n", b"x\n"]
+            scene.faults.remove(late.id)
         case "off":
-            world.faults.enable(late.id, False)
+            scene.faults.enable(late.id, False)
             # In its turn: nothing overtakes.
-            assert world.passed == []
-            world.faults.enable(thin.id, False)
+            assert scene.passed == []
+            scene.faults.enable(thin.id, False)
         case _:
-            world.faults.clear()
-    assert world.passed == [b"x\n", b"x\n", b"y\n", b"z\n"]
-    assert world.lane.idle
+            scene.faults.clear()
+    assert scene.passed == [b"x\n", b"x\n", b"y\n", b"z\n"]
+    assert scene.lane.idle
 
 
 def test_a_connection_that_ends_leaves_nothing_with_the_rules_that_slowed_it() -> None:
-    world = World()
-    rule = world.faults.add(fault(Delay(30.0), is_word("x")))
-    world.lane.feed(b"x\n")
+    scene = Scene()
+    rule = scene.faults.add(fault(Delay(30.0), is_word("x")))
+    scene.lane.feed(b"x\n")
     assert rule.effects
-    world.lane.end()
+    scene.lane.end()
     assert not rule.effects
-    world.faults.clear()
-    assert world.passed == []
+    scene.faults.clear()
+    assert scene.passed == []
 
 
 # A connection's beginning.
@@ -407,37 +407,37 @@ def opens(row: Row) -> bool:
 
 
 def test_a_connection_is_refused_when_a_rule_names_its_beginning() -> None:
-    world = World()
-    rule = world.faults.add(fault(Disconnect(reset=True), opens))
-    world.lane.open()
-    assert world.peer.ended == "reset"
+    scene = Scene()
+    rule = scene.faults.add(fault(Disconnect(reset=True), opens))
+    scene.lane.open()
+    assert scene.peer.ended == "reset"
     assert rule.hits == 1
 
 
 def test_a_slow_beginning_keeps_what_comes_waiting_in_its_order() -> None:
-    world = World()
-    world.faults.add(fault(Delay(2.0), opens))
-    world.lane.open()
-    world.lane.feed(b"a\nb\n")
-    world.clock.advance(1.9)
-    assert (world.passed, world.lane.idle) == ([], False)
-    world.clock.advance(0.1)
-    assert (world.passed, world.lane.idle) == ([b"a\n", b"b\n"], True)
+    scene = Scene()
+    scene.faults.add(fault(Delay(2.0), opens))
+    scene.lane.open()
+    scene.lane.feed(b"a\nb\n")
+    scene.clock.advance(1.9)
+    assert (scene.passed, scene.lane.idle) == ([], False)
+    scene.clock.advance(0.1)
+    assert (scene.passed, scene.lane.idle) == ([b"a\n", b"b\n"], True)
 
 
 def test_a_connection_may_be_mute_from_its_beginning() -> None:
-    world = World()
-    world.faults.add(fault(Blackhole(), opens))
-    world.lane.open()
-    world.lane.feed(b"hello\n")
-    assert world.passed == []
+    scene = Scene()
+    scene.faults.add(fault(Blackhole(), opens))
+    scene.lane.open()
+    scene.lane.feed(b"hello\n")
+    assert scene.passed == []
 
 
 def test_a_rule_for_everything_is_not_about_the_beginning() -> None:
-    world = World()
-    rule = world.faults.add(fault(Disconnect()))
-    world.lane.open()
-    assert (world.peer.ended, rule.seen) == ("", 0)
+    scene = Scene()
+    rule = scene.faults.add(fault(Disconnect()))
+    scene.lane.open()
+    assert (scene.peer.ended, rule.seen) == ("", 0)
 
 
 # A connection's end.
@@ -449,38 +449,38 @@ def closes(row: Row) -> bool:
 
 @pytest.mark.parametrize("direction", [IN, OUT])
 def test_an_end_comes_late_and_behind_what_waits(direction: int) -> None:
-    world = World(direction)
-    rule = world.faults.add(fault(Delay(2.0), closes))
+    scene = Scene(direction)
+    rule = scene.faults.add(fault(Delay(2.0), closes))
     done: list[float] = []
-    world.lane.feed(b"a\n")
-    world.lane.close()
-    world.lane.when_idle(lambda: done.append(world.clock.now()))
-    world.clock.advance(1.9)
-    assert (world.passed, done, rule.hits) == ([b"a\n"], [], 1)
-    world.clock.advance(0.1)
+    scene.lane.feed(b"a\n")
+    scene.lane.close()
+    scene.lane.when_idle(lambda: done.append(scene.clock.now()))
+    scene.clock.advance(1.9)
+    assert (scene.passed, done, rule.hits) == ([b"a\n"], [], 1)
+    scene.clock.advance(0.1)
     assert len(done) == 1
 
 
 def test_an_end_that_is_late_comes_when_its_rule_ends() -> None:
-    world = World(OUT)
-    rule = world.faults.add(fault(Delay(60.0), closes))
-    world.lane.close()
-    assert not world.lane.idle
-    world.faults.remove(rule.id)
-    assert world.lane.idle
+    scene = Scene(OUT)
+    rule = scene.faults.add(fault(Delay(60.0), closes))
+    scene.lane.close()
+    assert not scene.lane.idle
+    scene.faults.remove(rule.id)
+    assert scene.lane.idle
 
 
 def test_only_a_delay_of_this_direction_is_about_the_end() -> None:
-    world = World(OUT)
+    scene = Scene(OUT)
     others = (
         fault(Delay(9.0)),
         fault(Disconnect(), closes),
         fault(Delay(9.0), closes, direction=IN),
     )
     for rule in others:
-        world.faults.add(rule)
-    world.lane.close()
-    assert world.lane.idle
+        scene.faults.add(rule)
+    scene.lane.close()
+    assert scene.lane.idle
     assert [rule.hits for rule in others] == [0, 0, 0]
 
 
@@ -488,48 +488,48 @@ def test_only_a_delay_of_this_direction_is_about_the_end() -> None:
 
 
 def test_a_field_gets_another_value() -> None:
-    world = World()
-    world.faults.add(fault(SetFields({"word": "other"}), is_word("x")))
-    world.lane.feed(b"x\ny\n")
-    assert world.passed == [b"other\n", b"y\n"]
+    scene = Scene()
+    scene.faults.add(fault(SetFields({"word": "other"}), is_word("x")))
+    scene.lane.feed(b"x\ny\n")
+    assert scene.passed == [b"other\n", b"y\n"]
 
 
 def test_a_frame_without_the_field_goes_on_as_it_is_and_that_is_said() -> None:
-    world = World()
-    world.faults.add(fault(SetFields({"qos": "1"}), is_word("x")))
-    world.lane.feed(b"x\n")
-    assert world.passed == [b"x\n"]
+    scene = Scene()
+    scene.faults.add(fault(SetFields({"qos": "1"}), is_word("x")))
+    scene.lane.feed(b"x\n")
+    assert scene.passed == [b"x\n"]
     text = "x goes on unchanged: a line has no field but its word"
-    assert Warned("lines", "fault 1", text) in world.events
+    assert Warned("lines", "fault 1", text) in scene.events
 
 
 def test_a_blocked_connection_is_not_read_until_the_rule_ends() -> None:
-    world = World()
-    rule = world.faults.add(fault(Block(reason="full"), is_word("x"), times=1))
-    world.lane.feed(b"x\ny\n")
-    assert (world.passed, world.peer.paused) == ([], 1)
-    assert world.connection.out == [b"blocked full\n"]
-    world.faults.remove(rule.id)
-    assert (world.passed, world.peer.paused) == ([b"x\n", b"y\n"], 0)
-    assert world.connection.out[1:] == [b"blocked None\n"]
+    scene = Scene()
+    rule = scene.faults.add(fault(Block(reason="full"), is_word("x"), times=1))
+    scene.lane.feed(b"x\ny\n")
+    assert (scene.passed, scene.peer.paused) == ([], 1)
+    assert scene.connection.out == [b"blocked full\n"]
+    scene.faults.remove(rule.id)
+    assert (scene.passed, scene.peer.paused) == ([b"x\n", b"y\n"], 0)
+    assert scene.connection.out[1:] == [b"blocked None\n"]
 
 
 def test_a_block_of_a_duration_ends_by_itself_and_only_once() -> None:
-    world = World()
-    rule = world.faults.add(fault(Block(5.0), is_word("x"), times=1))
-    world.lane.feed(b"x\n")
-    world.clock.advance(5.0)
-    assert (world.passed, world.peer.paused) == ([b"x\n"], 0)
-    world.faults.remove(rule.id)
-    assert world.peer.paused == 0
+    scene = Scene()
+    rule = scene.faults.add(fault(Block(5.0), is_word("x"), times=1))
+    scene.lane.feed(b"x\n")
+    scene.clock.advance(5.0)
+    assert (scene.passed, scene.peer.paused) == ([b"x\n"], 0)
+    scene.faults.remove(rule.id)
+    assert scene.peer.paused == 0
 
 
 def test_a_blocked_connection_may_go_away() -> None:
-    world = World()
-    rule = world.faults.add(fault(Block(5.0), is_word("x"), times=1))
-    world.lane.feed(b"x\n")
-    world.lane.end()
+    scene = Scene()
+    rule = scene.faults.add(fault(Block(5.0), is_word("x"), times=1))
+    scene.lane.feed(b"x\n")
+    scene.lane.end()
     assert rule.effects == {}
-    world.clock.advance(5.0)
-    world.faults.remove(rule.id)
-    assert world.passed == []
+    scene.clock.advance(5.0)
+    scene.faults.remove(rule.id)
+    assert scene.passed == []

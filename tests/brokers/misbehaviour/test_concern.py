@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ..fake_peer import FakePeer
 from ..lines import is_word
 from ..misbehaving import everything, fault, hold
-from .test_lane import World as LaneWorld
+from .scene import Scene
 
 
 def of(client: str) -> Match:
@@ -171,7 +171,7 @@ def word_rule(word: str) -> Rule:
     return rule
 
 
-def watched(world: LaneWorld) -> list[bytes]:
+def watched(world: Scene) -> list[bytes]:
     """The frames that are read from now on."""
     read: list[bytes] = []
     rows = world.connection.rows
@@ -185,7 +185,7 @@ def watched(world: LaneWorld) -> list[bytes]:
 
 
 def test_what_no_rule_can_be_about_is_read_once_and_goes_on_in_one_piece() -> None:
-    world = LaneWorld()
+    world = Scene()
     world.faults.add(word_rule("x"))
     read = watched(world)
     world.lane.feed(b"a 1\na 2\na 3\nx\na 4\nb\n")
@@ -194,7 +194,7 @@ def test_what_no_rule_can_be_about_is_read_once_and_goes_on_in_one_piece() -> No
 
 
 def test_a_new_rule_is_asked_about_all_looks_again() -> None:
-    world = LaneWorld()
+    world = Scene()
     world.faults.add(word_rule("x"))
     world.lane.feed(b"a\na\n")
     rule = world.faults.add(word_rule("a"))
@@ -203,7 +203,7 @@ def test_a_new_rule_is_asked_about_all_looks_again() -> None:
 
 
 def test_a_new_hold_too() -> None:
-    world = LaneWorld()
+    world = Scene()
     world.faults.add(word_rule("x"))
     world.lane.feed(b"a\na\n")
     world.holds.add(hold(is_word("a")))
@@ -212,7 +212,7 @@ def test_a_new_hold_too() -> None:
 
 
 def test_what_is_not_read_waits_behind_what_does() -> None:
-    world = LaneWorld()
+    world = Scene()
     rule = word_rule("slow")
     rule.action = Delay(1.0)
     world.faults.add(rule)
@@ -223,7 +223,7 @@ def test_what_is_not_read_waits_behind_what_does() -> None:
 
 
 def test_looks_are_bounded() -> None:
-    world = LaneWorld()
+    world = Scene()
     world.faults.add(word_rule("x"))
     for number in range(2_500):
         world.lane.feed(b"w%d\n" % number)

@@ -11,12 +11,12 @@ from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..lines import is_word
 from ..misbehaving import fault, lane
-from .test_lane import World
+from .scene import Scene
 
 BOTH = (IN, OUT)
 
 
-class Line(World):
+class Line(Scene):
     """Both directions of one connection, and what passed in each."""
 
     def __init__(self, limits: Limits | None = None) -> None:

@@ -31,8 +31,8 @@ from mockforge_brokers.mqtt.wire.packets import Ack, Publish
 from ..amqp.client import publish
 from ..kafka.stage import fetch, produce
 from ..misbehaving import fault
+from .scene import Scene
 from .test_concern import watched, word_rule
-from .test_lane import World
 
 Glance = Callable[[bytes], object]
 Case = tuple[list[bytes], Glance, Skimmer, Splitter]
@@ -246,62 +246,62 @@ def test_what_went_past_before_changes_nothing(protocol: str) -> None:
 # The lane's part.
 
 
-def settled(direction: int = IN) -> World:
+def settled(direction: int = IN) -> Scene:
     """A lane that knows of `a` that no rule is about it."""
-    world = World(direction)
-    world.faults.add(word_rule("x"))
-    world.lane.feed(b"a\n")
-    return world
+    scene = Scene(direction)
+    scene.faults.add(word_rule("x"))
+    scene.lane.feed(b"a\n")
+    return scene
 
 
-def goes_past(world: World, data: bytes) -> bool:
+def goes_past(scene: Scene, data: bytes) -> bool:
     """As `Lanes` asks it."""
-    skimmer = world.lane.skimmer
-    return skimmer.version == world.environment.in_force.version and skimmer.skim(data)
+    skimmer = scene.lane.skimmer
+    return skimmer.version == scene.environment.in_force.version and skimmer.skim(data)
 
 
 @pytest.mark.parametrize("direction", [IN, OUT])
 def test_frames_that_no_rule_is_about_need_not_come_in(direction: int) -> None:
-    world = settled(direction)
-    assert goes_past(world, b"a 1\na 2\n")
-    assert not goes_past(world, b"a 1\nx\n")
-    assert not goes_past(world, b"a 1\na")
+    scene = settled(direction)
+    assert goes_past(scene, b"a 1\na 2\n")
+    assert not goes_past(scene, b"a 1\nx\n")
+    assert not goes_past(scene, b"a 1\na")
 
 
 def test_nothing_goes_past_what_waits() -> None:
-    world = settled()
-    world.lane.feed(b"a")
-    assert not goes_past(world, b"a\n")
-    world.lane.feed(b"\n")
-    assert goes_past(world, b"a\n")
-    world.lane.queue.in_turn(lambda: None, 1, 2.0)
-    assert not goes_past(world, b"a\n")
-    world.clock.advance(2.0)
-    assert goes_past(world, b"a\n")
+    scene = settled()
+    scene.lane.feed(b"a")
+    assert not goes_past(scene, b"a\n")
+    scene.lane.feed(b"\n")
+    assert goes_past(scene, b"a\n")
+    scene.lane.queue.in_turn(lambda: None, 1, 2.0)
+    assert not goes_past(scene, b"a\n")
+    scene.clock.advance(2.0)
+    assert goes_past(scene, b"a\n")
 
 
 def test_nothing_goes_past_in_the_dark_or_while_answers_are_surplus() -> None:
-    world = settled()
-    world.lane.exchanges.repeated("7", 1)
-    assert not goes_past(world, b"a\n")
-    world.lane.exchanges.surplus.clear()
-    world.lane.feed(b"a\n")
-    assert goes_past(world, b"a\n")
-    world.lane.exchanges.darken({OUT}, fault(), lambda: None, None)
-    assert not goes_past(world, b"a\n")
+    scene = settled()
+    scene.lane.exchanges.repeated("7", 1)
+    assert not goes_past(scene, b"a\n")
+    scene.lane.exchanges.surplus.clear()
+    scene.lane.feed(b"a\n")
+    assert goes_past(scene, b"a\n")
+    scene.lane.exchanges.darken({OUT}, fault(), lambda: None, None)
+    assert not goes_past(scene, b"a\n")
 
 
 def test_a_new_rule_has_its_say() -> None:
-    world = settled()
-    world.faults.add(word_rule("a"))
-    assert not goes_past(world, b"a\n")
+    scene = settled()
+    scene.faults.add(word_rule("a"))
+    assert not goes_past(scene, b"a\n")
 
 
 def test_only_the_rules_that_can_be_about_a_frame_are_asked() -> None:
-    world = World()
-    rules = [world.faults.add(word_rule(f"w{number}")) for number in range(100)]
-    read = watched(world)
-    world.lane.feed(b"w7\nw7\nother\nother\n")
+    scene = Scene()
+    rules = [scene.faults.add(word_rule(f"w{number}")) for number in range(100)]
+    read = watched(scene)
+    scene.lane.feed(b"w7\nw7\nother\nother\n")
     assert (rules[7].hits, sum(rule.hits for rule in rules)) == (2, 2)
     assert sum(rule.missed - rules[7].missed for rule in rules) == 0
     assert read == [b"w7\n", b"w7\n", b"other\n"]
