@@ -97,10 +97,10 @@ class Syncer:
         while not ending:
             self._asked.wait()
             self._hurry.wait(INTERVAL)
-            ending = self._ending
-            # Before it looks: what comes from here on asks anew.
+            # Before it looks, also whether it is the end: what comes from here on asks anew.
             self._hurry.clear()
             self._asked.clear()
+            ending = self._ending
             try:
                 self._sync()
             except OSError as error:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 from mockforge_brokers.storage import disk, syncer
@@ -289,3 +290,23 @@ def test_a_disk_that_takes_nothing_is_reported_once_and_tried_again(tmp_path, mo
     failing.clear()
     wait_until_synced(made)
     made.close(None)
+
+
+def test_an_end_that_comes_as_the_thread_begins_anew_is_seen(tmp_path, monkeypatch):
+    comes = threading.Semaphore(1)
+
+    class Event(threading.Event):
+        def clear(self):
+            # As `close` does it, at the worst moment.
+            if comes.acquire(blocking=False):
+                made._ending = True
+                made._hurry.set()
+                made._asked.set()
+            super().clear()
+
+    monkeypatch.setattr(syncer, "INTERVAL", 0)
+    monkeypatch.setattr(syncer, "threading", SimpleNamespace(Event=Event, Thread=threading.Thread))
+    made = syncer.Syncer(tmp_path, 0, lambda place: None, lambda error: None)
+    made.emptied(tmp_path / "none.seg")
+    made._thread.join(20)
+    assert not made._thread.is_alive()
