@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,9 @@ NODE = """<testsuites><testsuite name="outer"><testsuite name="inner">
     ],
     ids=["go", "unittest", "cargo", "rspec"],
 )  # fmt: skip
-def test_what_a_runner_prints_is_read(reader, text: str, outcomes: Outcomes) -> None:
+def test_what_a_runner_prints_is_read(
+    reader: Callable[[str], Outcomes], text: str, outcomes: Outcomes
+) -> None:
     assert reader(text) == outcomes
 
 
