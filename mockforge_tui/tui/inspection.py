@@ -15,6 +15,7 @@ from ..feed.exchange import Exchange
 from ..text import clean, decode
 from ..units import format_duration, format_size
 from .documents import Document, Hex, Joined, Line, Plain
+from .field_types import NO_TYPES, Types, types_of
 from .jsontree import JsonTree
 from .rows import clock_text, is_binary, short
 
@@ -166,8 +167,12 @@ class Inspection:
         lines: list[Line] = [((head, "command"),)]
         if row.error:
             lines.append((("error  ", "error"), (clean(row.error, 400), "error")))
+        types = types_of(row)
         for name, value in row.detail.items():
-            lines += tree(str(name), value, 1)
+            lines += tree(str(name), value, 1, types)
+        if row.headers and types:
+            # With their types: the Headers tab has the values alone.
+            lines += tree("headers", dict(row.headers), 1, types)
         if row.payload is not None:
             lines.append((("  payload ", "key"), (f"{len(row.payload)} B", "number")))
         lines = lines[:_MOST_LINES]
@@ -222,26 +227,30 @@ def pair(name: str, value: str) -> Line:
     return ((clean(name, 40).ljust(16), "key"), (" ", "mark"), (value, "argument"))
 
 
-def tree(name: str, value: Any, depth: int) -> list[Line]:
-    """A field of the detail, and what is inside of it, indented."""
+def tree(
+    name: str, value: Any, depth: int, types: Types = NO_TYPES, path: tuple[str, ...] = ()
+) -> list[Line]:
+    """A field of the detail, and what is inside of it, indented; behind it its type, if known."""
+    path = (*path, name)
+    kind: Line = ((f"  {types[path]}", "comment"),) if path in types else ()
     indent = "  " * depth
     value = _plain(value)
     label = (f"{indent}{clean(name, 60)} ", "key")
     if depth < 8 and isinstance(value, dict) and value:
-        lines: list[Line] = [(label,)]
+        lines: list[Line] = [(label, *kind)]
         for key, inner in list(value.items())[:200]:
-            lines += tree(str(key), inner, depth + 1)
+            lines += tree(str(key), inner, depth + 1, types, path)
         return lines
     if (
         depth < 8
         and isinstance(value, list | tuple)
         and any(isinstance(each, dict | list | tuple) for each in value)
     ):
-        lines = [(label, (f"{len(value)}", "comment"))]
+        lines = [(label, (f"{len(value)}", "comment"), *kind)]
         for index, inner in enumerate(value[:200]):
-            lines += tree(f"[{index}]", inner, depth + 1)
+            lines += tree(f"[{index}]", inner, depth + 1, types, path)
         return lines
-    return [(label, (clean(short(value), 400), _role(value)))]
+    return [(label, (clean(short(value), 400), _role(value)), *kind)]
 
 
 def _plain(value: Any) -> Any:

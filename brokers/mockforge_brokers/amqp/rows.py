@@ -6,7 +6,7 @@ from typing import Any, Final
 from ..errors import ProtocolError
 from ..journal import Row
 from .codes import ReplyCode
-from .records import plain
+from .records import Field, plain
 from .wire import methods
 from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frame, split
 from .wire.properties import decode_properties
@@ -78,6 +78,38 @@ def _correlation(channel: int, name: str) -> tuple[int, str] | None:
     if name in _UNANSWERED:
         return None
     return channel, _ANSWERED.get(name, name).removesuffix("-ok")
+
+
+def field_types(unit: bytes) -> dict[tuple[str, ...], str]:
+    """The wire types of what is in a unit's tables, by path: `("arguments", "x-max-length")`.
+
+    Names are those of RabbitMQ's texts; an item of an array is `[0]`. Empty for what is unreadable.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    try:
+        frames = split(unit)
+        method = methods.find(frames[0].payload)
+        tables = methods.decode(method, frames[0].payload) if method is not None else {}
+        if len(frames) > 1:
+            tables |= decode_properties(frames[1].payload)
+    except (ProtocolError, IndexError):
+        return found
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            _note_types(found, (name,), value)
+    return found
+
+
+def _note_types(found: dict[tuple[str, ...], str], path: tuple[str, ...], value: Any) -> None:
+    if isinstance(value, Field):
+        found[path] = value.type_name
+        value = value.value
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _note_types(found, (*path, name), item)
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            _note_types(found, (*path, f"[{number}]"), item)
 
 
 def _shown(value: Any) -> Any:

@@ -8,6 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from brokers.amqp.client import publish
+from mockforge_brokers.amqp.records import Field
+from mockforge_brokers.amqp.rows import read_rows
+from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.snapshots import DestinationView
 
@@ -280,6 +284,29 @@ def test_wire_shows_nested_fields_under_their_names() -> None:
         "      partitions 0, 1",
         "  flag True",
     ]
+
+
+def test_wire_shows_the_type_that_a_field_had_on_the_wire() -> None:
+    arguments = {
+        "x-max-length": Field("l", 5),
+        "x-list": Field("A", (Field("b", 1), Field("S", "a"))),
+    }
+    frame = frames.method(1, "queue.declare", queue="q", arguments=arguments)
+    (declared,) = read_rows(IN, frame, {})
+    lines = ["".join(text for text, _ in line) for line in Inspection(declared).wire]
+    at = lines.index("  arguments ")
+    assert lines[at + 1 : at + 3] == ["    x-max-length 5  long", "    x-list 1, a  array"]
+    unit = publish("", "q", b"x", headers={"n": 1, "deep": {"on": True}})
+    (published,) = read_rows(IN, unit, {})
+    lines = ["".join(text for text, _ in line) for line in Inspection(published).wire]
+    at = lines.index("  headers ")
+    assert lines[at + 1 : at + 4] == [
+        "    n 1  signedint",
+        "    deep   table",
+        "      on True  bool",
+    ]
+    published.frame = b""
+    assert "  headers " not in ["".join(t for t, _ in line) for line in Inspection(published).wire]
 
 
 # Filters and commands from what is pointed at -----------------------------------------------
