@@ -76,6 +76,25 @@ await run("rabbitmq-client", {
     assert.equal(found.headers["x-death"][0].reason, "expired");
     await connection.close();
   },
+  async limits() {
+    const connection = connect();
+    const publisher = connection.createPublisher({ confirm: true });
+    const taken = async (queue, count) => {
+      const found = [];
+      while (found.length < count) found.push((await connection.basicGet({ queue, noAck: true })).body);
+      return found;
+    };
+    const two = `${name}-rc-two`;
+    await connection.queueDeclare({ queue: two, arguments: { "x-max-length": 2 } });
+    for (const n of [0, 1, 2, 3]) await publisher.send(two, n);
+    assert.deepEqual(await taken(two, 2), [2, 3]);
+    const ranked = `${name}-rc-ranked`;
+    await connection.queueDeclare({ queue: ranked, arguments: { "x-max-priority": 5 } });
+    for (const priority of [1, 5, 3]) await publisher.send({ routingKey: ranked, priority }, priority);
+    assert.deepEqual(await taken(ranked, 3), [5, 3, 1]);
+    await publisher.close();
+    await connection.close();
+  },
   async RPC() {
     const connection = connect();
     const queue = `${name}-rc-rpc`;

@@ -60,6 +60,22 @@ async def dead_letters() -> None:
         equal(message.headers["x-death"][0]["reason"], "expired")  # type: ignore[index,call-overload]
 
 
+async def limits() -> None:
+    async with await aio_pika.connect(URL) as connection:
+        channel = await connection.channel()
+        two = await channel.declare_queue(f"{RUN}-two", arguments={"x-max-length": 2})
+        for number in range(4):
+            await channel.default_exchange.publish(Message(str(number).encode()), two.name)
+        kept = [(await two.get(no_ack=True, timeout=SECONDS)).body for _ in range(2)]
+        equal(kept, [b"2", b"3"])
+        ranked = await channel.declare_queue(f"{RUN}-ranked", arguments={"x-max-priority": 5})
+        for priority in (1, 5, 3):
+            message = Message(str(priority).encode(), priority=priority)
+            await channel.default_exchange.publish(message, ranked.name)
+        order = [(await ranked.get(no_ack=True, timeout=SECONDS)).body for _ in range(3)]
+        equal(order, [b"5", b"3", b"1"])
+
+
 async def rpc() -> None:
     async with await aio_pika.connect(URL) as connection:
         channel = await connection.channel()
@@ -135,6 +151,7 @@ run(
     {
         "publish": publish,
         "dead letters": dead_letters,
+        "limits": limits,
         "RPC": rpc,
         "transactions": transactions,
         "kill": killed,

@@ -63,6 +63,52 @@ def dead_letters() -> None:
     equal(got[0].headers["x-death"][0]["reason"], "expired")
 
 
+def limits() -> None:
+    got: list[Any] = []
+
+    def take(body: Any, message: Any) -> None:
+        got.append(body)
+        message.ack()
+
+    with Connection(URL, transport_options={"confirm_publish": True}) as connection:
+        producer = Producer(connection)
+        two, ranked = Queue(f"{RUN}-two", max_length=2), Queue(f"{RUN}-ranked", max_priority=5)
+        for number in range(4):
+            producer.publish(str(number), routing_key=two.name, declare=[two])
+        for priority in (1, 5, 3):
+            body = str(priority)
+            producer.publish(body, routing_key=ranked.name, declare=[ranked], priority=priority)
+        for queue, kept in ((two, ["2", "3"]), (ranked, ["5", "3", "1"])):
+            got.clear()
+            with Consumer(connection, queue, callbacks=[take]):
+                drain(connection, lambda kept=kept: len(got) == len(kept))  # type: ignore[misc]
+            equal(got, kept)
+
+
+def rpc() -> None:
+    """Kombu's users answer by hand to what a request names, here RabbitMQ's direct reply-to."""
+    answers: list[Any] = []
+    with Connection(URL) as connection, connection.channel() as serving:
+        queue = Queue(f"{RUN}-rpc")
+
+        def answer(body: Any, message: Any) -> None:
+            producer = Producer(serving)
+            producer.publish(body + 1, routing_key=message.properties["reply_to"])
+            message.ack()
+
+        channel = connection.default_channel
+        replies = Queue("amq.rabbitmq.reply-to", no_declare=True)
+        with (
+            Consumer(serving, queue, callbacks=[answer]),
+            Consumer(
+                channel, replies, callbacks=[lambda body, _: answers.append(body)], no_ack=True
+            ),
+        ):
+            Producer(channel).publish(41, routing_key=queue.name, reply_to=replies.name)
+            drain(connection, lambda: answers)
+    equal(answers, [42])
+
+
 def survive(what: str) -> None:
     """With `ensure_connection`, as its users connect again; durable messages are there."""
     queue = Queue(f"{RUN}-{what}", durable=True)
@@ -115,6 +161,8 @@ run(
     {
         "publish": publish,
         "dead letters": dead_letters,
+        "limits": limits,
+        "RPC": rpc,
         "kill": lambda: survive("kill"),
         "restart": lambda: survive("restart"),
         "TLS": secured,

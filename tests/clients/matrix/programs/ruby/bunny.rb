@@ -72,6 +72,10 @@ check('limits') do
     4.times { |n| queue.publish(n.to_s) }
     channel.wait_for_confirms
     equal(body(queue) + body(queue), '23')
+    ranked = channel.queue("#{RUN}-ruby-ranked", arguments: { 'x-max-priority' => 5 })
+    [1, 5, 3].each { |priority| ranked.publish(priority.to_s, priority: priority) }
+    channel.wait_for_confirms
+    equal(Array.new(3) { body(ranked) }.join, '531')
   end
 end
 check('RPC') do

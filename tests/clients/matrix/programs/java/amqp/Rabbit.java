@@ -88,6 +88,12 @@ public class Rabbit extends Checks {
       String two = declare(channel, "two", Map.of("x-max-length", 2));
       for (int number = 0; number < 4; number++) send(channel, two, "" + number);
       equal(get(channel, two) + get(channel, two), "23");
+      String ranked = declare(channel, "ranked", Map.of("x-max-priority", 5));
+      for (int priority : new int[] {1, 5, 3}) {
+        var properties = new AMQP.BasicProperties.Builder().priority(priority).build();
+        channel.basicPublish("", ranked, properties, ("" + priority).getBytes());
+      }
+      equal(get(channel, ranked) + get(channel, ranked) + get(channel, ranked), "531");
     }
   }
 
