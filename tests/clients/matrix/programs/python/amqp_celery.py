@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -72,6 +73,20 @@ def tasks() -> None:
         equal(add.apply_async((1, 1), countdown=0.3, priority=9).get(SECONDS), 2)
 
 
+@app.task
+def moment() -> float:
+    return time.monotonic()
+
+
+def priorities() -> None:
+    """What waits for a worker goes by priority."""
+    ranks = (1, 9, 5)
+    waiting = {rank: moment.apply_async(priority=rank) for rank in ranks}
+    with worker():
+        done = {rank: result.get(SECONDS) for rank, result in waiting.items()}
+        equal(sorted(ranks, key=done.__getitem__), [9, 5, 1])
+
+
 def control() -> None:
     with worker():
         until(lambda: app.control.ping(timeout=0.5), "the worker's answer")
@@ -113,6 +128,7 @@ if __name__ == "__main__":
         importlib.metadata.version("celery"),
         {
             "tasks": tasks,
+            "priorities": priorities,
             "control": control,
             "kill": lambda: survive("kill"),
             "restart": lambda: survive("restart"),
