@@ -138,6 +138,77 @@ async fn dead_letters() -> Outcome {
     Ok(())
 }
 
+async fn ranked(channel: &Channel, queue: &str, priority: u8) -> Outcome {
+    let properties = BasicProperties::default().with_priority(priority);
+    let text = priority.to_string();
+    channel
+        .basic_publish(
+            "".into(),
+            queue.into(),
+            BasicPublishOptions::default(),
+            text.as_bytes(),
+            properties,
+        )
+        .await?
+        .await?;
+    Ok(())
+}
+
+async fn limits() -> Outcome {
+    let (connection, channel) = open().await?;
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(3));
+    arguments.insert("x-max-priority".into(), AMQPValue::LongInt(5));
+    let queue = declare(&channel, "ranked", arguments).await?;
+    for priority in [2, 1, 5, 3] {
+        ranked(&channel, &queue, priority).await?;
+    }
+    let mut consumer = consume(&channel, &queue).await?;
+    // What is at the head is dropped, and that is the highest one.
+    for kept in [b"3", b"2", b"1"] {
+        ensure(next(&mut consumer).await?.data == kept, "the highest first")?;
+    }
+    connection.close(200, "".into()).await?;
+    Ok(())
+}
+
+async fn rpc() -> Outcome {
+    let (connection, channel) = open().await?;
+    let queue = declare(&channel, "rpc", FieldTable::default()).await?;
+    let mut asked = consume(&channel, &queue).await?;
+    let mut direct = BasicConsumeOptions::default();
+    direct.no_ack = true;
+    let mut answers = channel
+        .basic_consume(
+            "amq.rabbitmq.reply-to".into(),
+            "answers".into(),
+            direct,
+            FieldTable::default(),
+        )
+        .await?;
+    let properties = BasicProperties::default().with_reply_to("amq.rabbitmq.reply-to".into());
+    channel
+        .basic_publish(
+            "".into(),
+            queue.as_str().into(),
+            BasicPublishOptions::default(),
+            b"me",
+            properties,
+        )
+        .await?
+        .await?;
+    let request = next(&mut asked).await?;
+    let reply_to = request.properties.reply_to().clone().ok_or("no reply-to")?;
+    send(&channel, "", reply_to.as_str(), "answer to me").await?;
+    let answer = next(&mut answers).await?;
+    ensure(answer.data == b"answer to me", "the answer comes")?;
+    connection.close(200, "".into()).await?;
+    Ok(())
+}
+
 async fn survive(what: &'static str) -> Outcome {
     let (connection, channel) = open().await?;
     channel
@@ -194,6 +265,8 @@ async fn main() {
     let checks = Checks::begin("lapin", &matrix::version("lapin"));
     checks.check("publish", Box::pin(publish())).await;
     checks.check("dead letters", Box::pin(dead_letters())).await;
+    checks.check("limits", Box::pin(limits())).await;
+    checks.check("RPC", Box::pin(rpc())).await;
     checks.check("kill", Box::pin(survive("kill"))).await;
     checks.check("restart", Box::pin(survive("restart"))).await;
     checks.check("TLS", Box::pin(secured())).await;
