@@ -240,9 +240,10 @@ def test_consumer_needs_a_prefetch(client: Client) -> None:
     )
 
 
-def test_consumer_has_no_priority(client: Client) -> None:
+@pytest.mark.parametrize("prefetch", [10, 0], ids=["", "whatever else it lacks"])
+def test_consumer_has_no_priority(client: Client, prefetch: int) -> None:
     declare(client)
-    (close,) = consume(client, x_priority=5)
+    (close,) = consume(client, prefetch=prefetch, x_priority=5)
     assert close["reply_text"] == (
         "PRECONDITION_FAILED - invalid arg 'x-priority' for queue 's' in vhost '/' of queue type "
         "rabbit_stream_queue"

@@ -171,12 +171,13 @@ class StreamQueue(Queue):
     def check(self, consumer: Consumer) -> None:
         """What a stream asks of its consumers. Raises RequestRefused or ProtocolError."""
         what = f"queue '{self.name}' in vhost '{self.host.name}'"
+        # Arguments are looked at before the stream itself is asked, as in RabbitMQ.
+        if "x-priority" in consumer.arguments:
+            raise _refused(f"invalid arg 'x-priority' for {what} of queue type rabbit_stream_queue")
         if not consumer.prefetch:
             raise _refused(f"consumer prefetch count is not set for '{what}'")
         if consumer.no_ack:
             raise self.unsupported("automatic acknowledgement")
-        if "x-priority" in consumer.arguments:
-            raise _refused(f"invalid arg 'x-priority' for {what} of queue type rabbit_stream_queue")
         self._start(consumer.arguments.get(OFFSET))
 
     def add(self, consumer: Consumer) -> None:
