@@ -66,13 +66,15 @@ def test_a_scaler_reads_length_and_rate(mockforge, api):
     connection.close()
 
 
-def test_rabbitmqadmin_declares_publishes_gets_and_lists(mockforge):
+@pytest.fixture
+def admin(mockforge):
+    """Runs rabbitmqadmin, whose words it takes, and returns what it printed."""
     program = shutil.which("rabbitmqadmin")
     if program is None:
         pytest.skip("no rabbitmqadmin on this machine")
     port = urlsplit(mockforge.facts["amqp"]["management"]).port
 
-    def admin(*words: str) -> str:
+    def run(*words: str) -> str:
         command = [program, "-P", str(port), *words]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ}
@@ -80,6 +82,26 @@ def test_rabbitmqadmin_declares_publishes_gets_and_lists(mockforge):
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
+    return run
+
+
+def test_rabbitmqadmin_exports_and_imports_definitions(admin, api, tmp_path):
+    file = str(tmp_path / "definitions.json")
+    api.put("queues/%2F/q", json={"durable": True, "arguments": {"x-max-length": 5}})
+    api.post("bindings/%2F/e/amq.topic/q/q", json={"routing_key": "a.#"})
+    api.put("policies/%2F/p", json={"pattern": "^q", "definition": {"max-length": 3}})
+    assert "Exported definitions" in admin("export", file)
+    api.delete("queues/%2F/q")
+    api.delete("policies/%2F/p")
+    assert api.get("queues").json() == api.get("policies").json() == []
+    assert "Uploaded definitions" in admin("import", file)
+    (queue,) = api.get("queues").json()
+    assert (queue["arguments"], queue["policy"]) == ({"x-max-length": 5}, "p")
+    bindings = api.get("queues/%2F/q/bindings").json()
+    assert "a.#" in [each["routing_key"] for each in bindings]
+
+
+def test_rabbitmqadmin_declares_publishes_gets_and_lists(admin):
     assert "queue declared" in admin("declare", "queue", "name=q")
     assert "exchange declared" in admin("declare", "exchange", "name=x", "type=topic")
     assert "binding declared" in admin(
